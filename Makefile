@@ -1,0 +1,59 @@
+# Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
+SHELL := /bin/sh
+.DEFAULT_GOAL := demo
+.PHONY: demo test lint repro ui bench lock clean help venv
+
+# DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+unexport PYTHONPATH PYTHONHOME
+TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_CPP_MIN_LOG_LEVEL
+export DVC_NO_ANALYTICS := 1
+export PYTHON UPGRADE
+
+# A relative mirror is meant from here, but stages run in their workspace.
+ifneq ($(UNROLL_MIRROR),)
+ifeq ($(filter /%,$(firstword $(UNROLL_MIRROR)))$(findstring ://,$(UNROLL_MIRROR)),)
+override UNROLL_MIRROR := $(CURDIR)/$(UNROLL_MIRROR)
+endif
+export UNROLL_MIRROR
+endif
+
+demo: venv ## train and compare everything, small, on generated data, offline (the default)
+	@.venv/bin/unroll demo
+
+test: lint ## check style, types, imports, and run the tests
+	@.venv/bin/python -m pytest
+
+lint: venv ## check style, types and imports
+	@.venv/bin/ruff check
+	@.venv/bin/mypy
+	@.venv/bin/lint-imports --no-logo
+
+repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked first for data)
+	@.venv/bin/unroll repro
+
+ui: venv ## show the records in the browser (MLflow)
+	@.venv/bin/unroll track
+	@echo 'http://127.0.0.1:5000/#/experiments?workflowType=machine_learning (Ctrl-C ends it)'
+	@MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		.venv/bin/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+
+bench: ## time Unroll and its peers on the same work, write docs/performance.md (BENCH="peers --quick": a part, a trial)
+	@.ci/venv bench
+	@.venv-bench/bin/python -m pytest -q tests/bench/test_pytorch.py
+	@.venv-bench/bin/python -m bench $(BENCH)
+
+venv:
+	@.ci/venv
+
+lock: venv ## make both requirements.lock again (UPGRADE=--upgrade: the newest of everything)
+	@.ci/lock
+	@.ci/lock bench
+
+clean: ## remove the demo, scratch files and tools' caches; data, results, records and .venv stay
+	@rm -rf .demo .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
+	@find pipeline stages tests bench -name __pycache__ -prune -exec rm -rf {} +
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile

@@ -1,0 +1,206 @@
+"""Set-up without a network: .ci/venv with made-up Pythons, the lock, the Makefile."""
+
+import os
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+TOOLS = ("sh", "cat", "cmp", "cp", "dirname", "mkdir", "rm", "pwd", "ls")
+
+# What .ci/venv asks of a Python, answered as the test says.
+PYTHON = """#!/bin/sh
+case "$*" in
+    *version_info*) exit {unsupported} ;;
+    *"import venv"*) exit {without_venv} ;;
+    --version) echo "Python 3.12.9 of $0" ;;
+    "-m venv"*) rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+    "-m pip"*) echo "$*" >>pip.log; exit {pip_fails} ;;
+esac
+"""
+
+
+@pytest.fixture
+def clone(tmp_path):
+    root = tmp_path / "a clone"
+    (root / ".ci").mkdir(parents=True)
+    for name in (".ci/venv", "requirements.lock", "pyproject.toml"):
+        shutil.copy(ROOT / name, root / name)
+    (tmp_path / "bin").mkdir()
+    for tool in TOOLS:
+        found = shutil.which(tool)
+        if found:
+            (tmp_path / "bin" / tool).symlink_to(found)
+    return root
+
+
+def add_python(clone, name, *, unsupported=0, without_venv=0, pip_fails=0):
+    path = clone.parent / "bin" / name
+    path.write_text(PYTHON.format(unsupported=unsupported, without_venv=without_venv, pip_fails=pip_fails))
+    path.chmod(0o755)
+
+
+def set_up(clone, status=0, **environment):
+    environment = {"PATH": str(clone.parent / "bin"), **environment}
+    done = subprocess.run(
+        [clone / ".ci/venv"], env=environment, check=False, capture_output=True, text=True, cwd=clone.parent
+    )
+    assert done.returncode == status, done.stderr
+    return done.stdout + done.stderr
+
+
+def installs(clone):
+    log = clone / "pip.log"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def test_the_lock_is_installed_with_its_hashes_and_then_the_project_offline(clone):
+    add_python(clone, "python3")
+    assert "a few minutes" in set_up(clone)
+    locked, project = installs(clone)
+    assert "--require-hashes -r requirements.lock" in locked
+    for option in ("--no-index", "--no-deps", "--no-build-isolation"):
+        assert option in project
+
+
+def test_an_environment_from_the_same_lock_is_used_again(clone):
+    add_python(clone, "python3")
+    set_up(clone)
+    assert not set_up(clone)
+    assert len(installs(clone)) == 2
+
+
+def test_another_lock_makes_a_new_environment(clone):
+    add_python(clone, "python3")
+    set_up(clone)
+    with (clone / "requirements.lock").open("a") as file:
+        file.write("# newer\n")
+    (clone / ".venv/old").touch()
+    assert "Making .venv" in set_up(clone)
+    assert not (clone / ".venv/old").exists()
+
+
+def test_a_changed_pyproject_installs_the_project_alone(clone):
+    add_python(clone, "python3")
+    set_up(clone)
+    with (clone / "pyproject.toml").open("a") as file:
+        file.write("# newer\n")
+    assert not set_up(clone)
+    assert ["--editable" in line for line in installs(clone)] == [False, True, True]
+
+
+def test_a_folder_that_was_moved_gets_a_new_environment(clone):
+    add_python(clone, "python3")
+    set_up(clone)
+    moved = clone.rename(clone.with_name("moved"))
+    assert "Making .venv" in set_up(moved)
+
+
+def test_an_install_that_failed_is_done_again(clone):
+    add_python(clone, "python3", pip_fails=1)
+    assert "pip could not install requirements.lock" in set_up(clone, status=1)
+    add_python(clone, "python3")
+    assert "Making .venv" in set_up(clone)
+
+
+def test_a_python_that_went_away_makes_a_new_environment(clone):
+    add_python(clone, "python3")
+    set_up(clone)
+    (clone / ".venv/bin/python").unlink()
+    assert "Making .venv" in set_up(clone)
+
+
+def test_another_python_is_found_by_name_past_those_that_do_not_fit(clone):
+    add_python(clone, "python3", unsupported=1)
+    broken = clone.parent / "bin/python3.13"
+    broken.write_text("#!/bin/sh\necho no such version >&2\nexit 127\n")
+    broken.chmod(0o755)
+    add_python(clone, "python3.12")
+    output = set_up(clone)
+    assert "python3.12 " in output
+    assert "no such version" not in output
+
+
+def test_a_named_python_comes_first(clone):
+    add_python(clone, "python3")
+    add_python(clone, "mine")
+    assert "bin/mine " in set_up(clone, PYTHON=str(clone.parent / "bin/mine"))
+
+
+def test_no_supported_python_is_one_line(clone):
+    add_python(clone, "python3", unsupported=1)
+    output = set_up(clone, status=1)
+    assert output.count("\n") == 1
+    assert "Python 3.11, 3.12 or 3.13 is needed" in output
+    assert not (clone / ".venv").exists()
+
+
+def test_a_missing_venv_module_is_one_line(clone):
+    add_python(clone, "python3", without_venv=1)
+    output = set_up(clone, status=1)
+    assert output.count("\n") == 1
+    assert "python3 has no venv module" in output
+    assert "python3-venv" in output
+
+
+def test_the_lock_names_no_host_and_no_path_and_hashes_everything():
+    lock = (ROOT / "requirements.lock").read_text()
+    assert not re.search(r"://|^-|@ ", lock, re.MULTILINE)
+    pins = re.split(r"\n(?=\S)", lock.strip())
+    assert all(re.match(r"[a-z0-9-]+==[^\s;]+", pin) for pin in pins)
+    assert [pin.split("==")[0] for pin in pins if "--hash=sha256:" not in pin] == []
+
+
+def test_every_direct_dependency_is_locked_once():
+    lock = (ROOT / "requirements.lock").read_text()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
+        name = re.match(r"[\w.-]+", requirement).group().replace(".", "-").lower()
+        assert len(re.findall(rf"^{name}==", lock, re.MULTILINE)) == 1, requirement
+
+
+def test_tensorflow_is_the_small_one_exactly_where_there_is_one():
+    lock = (ROOT / "requirements.lock").read_text()
+    markers = dict(re.findall(r"^(tensorflow(?:-cpu)?)==\S+ ; (.*?) \\$", lock, re.MULTILINE))
+    assert markers == {
+        "tensorflow": "platform_machine != 'x86_64' or sys_platform != 'linux'",
+        "tensorflow-cpu": "platform_machine == 'x86_64' and sys_platform == 'linux'",
+    }
+
+
+def make(*arguments, **environment):
+    base = {key: value for key, value in os.environ.items() if key not in {"UNROLL_MIRROR", "MAKEFLAGS", "MAKELEVEL"}}
+    command = ["make", "--no-print-directory", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=base | environment, check=True, capture_output=True, text=True).stdout
+
+
+def test_help_lists_every_target():
+    lines = make("help").splitlines()
+    assert {"demo", "test", "repro", "ui", "clean", "help", "lock", "lint"} <= {line.split()[1] for line in lines}
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("../shared/data", f"{ROOT}/../shared/data"),
+        ("a folder", f"{ROOT}/a folder"),
+        ("/data", "/data"),
+        ("https://example.org/data", "https://example.org/data"),
+        ("", ""),
+    ],
+)
+def test_a_relative_mirror_is_meant_from_the_repository(tmp_path, given, meant):
+    wrapper = tmp_path / "Makefile"
+    wrapper.write_text('include Makefile\nshow:\n\t@echo "$$UNROLL_MIRROR"\n')
+    assert make("-f", str(wrapper), "show", UNROLL_MIRROR=given).strip() == meant
+    assert make("-f", str(wrapper), "show", f"UNROLL_MIRROR={given}").strip() == meant
+
+
+def test_stages_find_unroll_by_name(tmp_path):
+    wrapper = tmp_path / "Makefile"
+    wrapper.write_text('include Makefile\nshow:\n\t@echo "$$PATH"\n')
+    assert make("-f", str(wrapper), "show").startswith(f"{ROOT}/.venv/bin:")
