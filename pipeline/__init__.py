@@ -1,0 +1,1 @@
+"""The nouns of Unroll: typed, importable, no work at import."""

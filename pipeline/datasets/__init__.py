@@ -1,0 +1,1 @@
+"""How a source becomes a supervised problem. One module per preparation; each has `prepare(name, raw, **options)`."""

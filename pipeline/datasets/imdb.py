@@ -1,0 +1,127 @@
+"""Documents 001 and 002: is a film review good or bad? From Keras's own file of word numbers."""
+
+import itertools
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pydantic
+
+from pipeline.dataset import Dataset
+from pipeline.errors import UnrollError
+from pipeline.storage import read_json, sha256
+from pipeline.windows import Array, Arrays
+
+START, UNKNOWN, SHIFT, SEED = 1, 2, 3, 113
+"""Keras's `imdb.load_data`: the word numbers of a review's start and of a rare word, what is added to every
+word number to make room for them, and the seed of its shuffle. 0 pads."""
+
+
+_DAMAGE = (
+    *(KeyError, TypeError, ValueError, OSError, EOFError, RuntimeError, zipfile.BadZipFile),
+    *(pickle.UnpicklingError, ImportError, AttributeError),
+)
+
+
+def prepare(
+    name: str,
+    raw: Path,
+    *,
+    words: Annotated[int, pydantic.Field(ge=4)],
+    length: Annotated[int, pydantic.Field(ge=1)],
+    validation: Annotated[float, pydantic.Field(gt=0, lt=1)],
+) -> Dataset:
+    """Reviews as `keras.datasets.imdb.load_data(num_words=words)` and `pad_sequences(maxlen=length)` give them.
+
+    Args:
+        name: of the data set.
+        raw: the folder of its source, with `imdb.npz` and its hash in `source.json`.
+        words: word numbers that are kept; a rarer word becomes 2.
+        length: word numbers per review: the last ones of a longer review, zeros in front of a shorter one.
+        validation: the share of the train reviews, taken from the end, that validates (as Keras's `fit` takes it).
+
+    Returns:
+        A classification, scored by accuracy: inputs (n, length) int16, or int32 where the words need it, and
+        targets (n,) float32, 1 for a good review.
+
+    Raises:
+        UnrollError: the file is missing, is not the one that was fetched, or holds something else than reviews.
+    """
+    halves = _read(raw)
+    random = np.random.RandomState(SEED)
+    splits = {}
+    for half, (reviews, labels) in halves.items():
+        order = np.arange(len(reviews))
+        random.shuffle(order)
+        splits[half] = Arrays(_pad([reviews[i] for i in order], words, length), labels[order].astype(np.float32))
+    train = splits["train"]
+    cut = int(len(train) * (1 - validation))
+    return Dataset(
+        name=name,
+        kind="classify",
+        metric="accuracy",
+        splits={
+            "train": Arrays(train.inputs[:cut], train.targets[:cut]),
+            "validation": Arrays(train.inputs[cut:], train.targets[cut:]),
+            "test": splits["test"],
+        },
+        vocabulary=words,
+        facts={
+            "words": words,
+            "length": length,
+            "share of train reviews cut": float(np.mean([len(review) >= length for review in halves["train"][0]])),
+            "share of good test reviews": float(splits["test"].targets.mean()),
+        },
+    )
+
+
+def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
+    """The reviews and their labels (n,) of both halves, `train` and `test`.
+
+    The file holds pickled lists, and unpickling runs what a file says: so only the bytes that the source stage
+    saw, and checked where a hash is known, are unpickled.
+    """
+    path = raw / "imdb.npz"
+    again = f"delete {raw} and run `unroll source {raw.name}` again"
+    if not path.is_file():
+        raise UnrollError(f"{path} is missing; run `unroll source {raw.name}`")
+    try:
+        expected = read_json(raw / "source.json")["files"][path.name]["sha256"]
+    except (KeyError, TypeError):
+        raise UnrollError(f"{raw / 'source.json'} has no sha256 of {path.name}; {again}") from None
+    if sha256(path) != expected:
+        raise UnrollError(f"{path} is not the file that was fetched (another sha256), so it is not opened; {again}")
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=True) as file:
+            halves = {half: (list(file[f"x_{half}"]), np.asarray(file[f"y_{half}"])) for half in ("train", "test")}
+    except _DAMAGE as error:
+        raise UnrollError(f"{path} is not Keras's file of reviews ({error}); {again}") from None
+    for half, (reviews, labels) in halves.items():
+        if not _are_reviews(reviews) or labels.shape != (len(reviews),) or not np.isin(labels, (0, 1)).all():
+            raise UnrollError(
+                f"{path}: the {half} half holds more than lists of word numbers, labelled 0 or 1; {again}"
+            )
+    return halves
+
+
+def _are_reviews(reviews: list[list[int]]) -> bool:
+    return (
+        len(reviews) > 0
+        and set(map(type, reviews)) == {list}
+        and set(map(type, itertools.chain.from_iterable(reviews))) <= {int}
+        and all(min(review) >= 0 and max(review) < 2**31 - SHIFT for review in reviews if review)
+    )
+
+
+def _pad(reviews: list[list[int]], words: int, length: int) -> Array:
+    """(reviews, length): each review's start, then its words, at the right end; its front is cut or padded."""
+    padded = np.zeros((len(reviews), length), np.int16 if words <= np.iinfo(np.int16).max else np.int32)
+    for row, review in zip(padded, reviews, strict=True):
+        numbers = np.array(review[-length:], np.int64) + SHIFT
+        numbers[numbers >= words] = UNKNOWN
+        row[length - len(numbers) :] = numbers
+        if len(review) < length:
+            row[length - len(review) - 1] = START
+    return padded

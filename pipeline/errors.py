@@ -1,0 +1,30 @@
+"""Errors that a user can act on. The command line prints their text as one line, without a traceback."""
+
+
+class UnrollError(Exception):
+    """Something outside the code is wrong: a file, the network, a value. Exit code 1.
+
+    The text says what is wrong, where, and what to do.
+    """
+
+
+class UsageError(UnrollError):
+    """What was asked for does not exist or is misspelt. Exit code 2. The text lists what is valid."""
+
+
+class DivergedError(UnrollError):
+    """The training loss became NaN or infinite.
+
+    Args:
+        experiment: the name of the experiment.
+        seed: the replicate that diverged.
+        epoch: the epoch, counted from 1.
+        step: the batch within the epoch, counted from 1.
+    """
+
+    def __init__(self, experiment: str, seed: int, epoch: int, step: int) -> None:
+        self.experiment, self.seed, self.epoch, self.step = experiment, seed, epoch, step
+        super().__init__(
+            f"{experiment}: the loss is not a finite number in epoch {epoch}, step {step} (seed {seed}); "
+            f"lower experiments.{experiment}.training.learning_rate or check the data set"
+        )

@@ -1,0 +1,51 @@
+"""Feed-forward networks."""
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.problem import Problem
+
+if TYPE_CHECKING:
+    import keras
+
+Size = Annotated[int, Field(ge=1, le=4096)]
+
+
+def build(
+    problem: Problem,
+    *,
+    hidden: list[Size],
+    activation: Literal["relu", "tanh"] = "relu",
+    output: Literal["linear", "tanh", "sigmoid"] = "linear",
+) -> "keras.Model":
+    """A multi-layer perceptron on the flattened input; without hidden layers a perceptron.
+
+    Args:
+        problem: inputs of any shape of values.
+        hidden: width of each hidden layer; may be empty.
+        activation: of the hidden layers.
+        output: activation of the one output; a class needs "sigmoid".
+
+    Returns:
+        A model from (batch, *problem.input_shape) to (batch, 1).
+
+    Raises:
+        ValueError: inputs are words, or a class without a sigmoid.
+    """
+    import keras
+
+    if problem.vocabulary:
+        raise ValueError("a perceptron takes values, not word numbers; use family recurrent with an embedding")
+    if problem.classify != (output == "sigmoid"):
+        raise ValueError('`output` must be "sigmoid" for a class, and only there')
+    model = keras.Sequential([keras.Input(problem.input_shape)])
+    if len(problem.input_shape) > 1:
+        model.add(keras.layers.Flatten())
+    for width in hidden:
+        model.add(keras.layers.Dense(width, activation=activation))
+    model.add(keras.layers.Dense(1, activation=output))
+    return model
+
+
+MODELS = {"mlp": build}

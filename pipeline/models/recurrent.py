@@ -1,0 +1,84 @@
+"""Recurrent networks: SimpleRNN, LSTM and GRU, stacked, on values or on embedded words."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.problem import Problem
+
+if TYPE_CHECKING:
+    import keras
+
+Size = Annotated[int, Field(ge=1, le=4096)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+
+
+def build(
+    cell: Literal["SimpleRNN", "LSTM", "GRU"],
+    problem: Problem,
+    *,
+    units: Size = 32,
+    layers: Annotated[int, Field(ge=1, le=16)] = 1,
+    activation: Literal["tanh", "relu"] = "tanh",
+    dropout: Rate = 0.0,
+    recurrent_dropout: Rate = 0.0,
+    sequences: bool = False,
+    before: Annotated[int, Field(ge=0, le=4096)] = 0,
+    embedding: Annotated[int, Field(ge=0, le=4096)] = 0,
+    head: bool = True,
+) -> "keras.Model":
+    """A stack of one kind of recurrent layer.
+
+    Args:
+        cell: the Keras layer.
+        problem: an input of shape (values,) becomes a sequence of that length with one feature.
+        units: width of each recurrent layer.
+        layers: how many of them, each on every state of the one below.
+        activation: of the recurrent layers.
+        dropout: share of each recurrent layer's inputs that is dropped.
+        recurrent_dropout: share of its states that is dropped.
+        sequences: whether the last layer returns every state, too.
+        before: width of a Dense(relu) layer in front, 0 for none.
+        embedding: width of a word's vector where inputs are word numbers.
+        head: whether a Dense(1) follows, with a sigmoid for a class.
+
+    Returns:
+        A model from (batch, *problem.input_shape) to (batch, 1), or with `sequences` (batch, timesteps, 1);
+        without a head `units` in place of 1.
+
+    Raises:
+        ValueError: words without an embedding, or an embedding without words.
+    """
+    import keras
+
+    if bool(embedding) != bool(problem.vocabulary):
+        raise ValueError("`embedding` must be set where inputs are words, and only there")
+    model = keras.Sequential()
+    if problem.vocabulary:
+        model.add(keras.Input((None,), dtype="int32"))
+        model.add(keras.layers.Embedding(problem.vocabulary, embedding))
+    else:
+        model.add(keras.Input(problem.input_shape))
+        if len(problem.input_shape) == 1:
+            model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
+    if before:
+        model.add(keras.layers.Dense(before, activation="relu"))
+    # Stacked cells in one loop over time are the same network as stacked layers, which loop one after the other and
+    # keep every state in between: many times slower under XLA (docs/attempts.md).
+    options = {"activation": activation, "dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    if layers == 1:
+        model.add(getattr(keras.layers, cell)(units, return_sequences=sequences, **options))
+    else:
+        cells = [getattr(keras.layers, f"{cell}Cell")(units, **options) for _ in range(layers)]
+        model.add(keras.layers.RNN(cells, return_sequences=sequences))
+    if head:
+        model.add(keras.layers.Dense(1, activation="sigmoid" if problem.classify else None))
+    return model
+
+
+MODELS = {
+    "simple_rnn": partial(build, "SimpleRNN"),
+    "lstm": partial(build, "LSTM"),
+    "gru": partial(build, "GRU"),
+}

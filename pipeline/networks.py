@@ -1,0 +1,68 @@
+"""What every training method that has a Keras model needs: start-up, seeds, weights, summaries."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.windows import Array
+
+if TYPE_CHECKING:
+    import keras
+
+
+def start() -> None:
+    """Import TensorFlow quietly, with one thread: parallelism is across processes, and bits do not depend on it."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Every heavy step is an XLA program, which does not use oneDNN; without it TensorFlow starts without a notice.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def seeded(build: Any, seed: int) -> "keras.Model":
+    """A new model whose weights and dropout come from `seed` alone."""
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    return build()
+
+
+def values(model: "keras.Model") -> list[Array]:
+    """Every number that training changes, the state of dropout's generators included."""
+    return [variable.numpy() for variable in model.variables]
+
+
+def assign(model: "keras.Model", numbers: list[Array]) -> None:
+    """Set what `values` read, on this model or one that was built alike."""
+    for variable, number in zip(model.variables, numbers, strict=True):
+        variable.assign(number)
+
+
+def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None:
+    """Write `PATH.weights.h5`, which `keras.Model.load_weights` reads."""
+    assign(model, numbers)
+    model.save_weights(path.with_name(path.name + ".weights.h5"))
+
+
+def layers(model: "keras.Model") -> list[dict[str, Any]]:
+    """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
+    found: list[tuple[str, list[int | None], int]] = []
+    for layer in model.layers:
+        output = list(layer.output.shape)
+        cells = getattr(getattr(layer, "cell", None), "cells", None)
+        if cells is None:
+            found.append((type(layer).__name__, output, layer.count_params()))
+            continue
+        between: list[int | None] = [None, layer.input.shape[1], output[-1]]
+        for cell in cells:
+            shape = output if cell is cells[-1] else between
+            found.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
+    return [
+        {"name": f"{kind.lower()}_{place}", "type": kind, "output": output, "parameters": parameters}
+        for place, (kind, output, parameters) in enumerate(found, 1)
+    ]

@@ -1,0 +1,149 @@
+"""Names in params.yaml -> functions, and a function's signature -> the schema of its section.
+
+Each package `sources`, `datasets`, `models`, `training` is a registry: a module in it is a name that
+params.yaml may use. Only the module that is asked for is imported, so a DVC stage depends on that one.
+"""
+
+import importlib
+import inspect
+import pkgutil
+import reprlib
+import typing
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+import pydantic
+
+from pipeline.errors import UsageError
+
+
+def one_of(name: str, valid: Iterable[str], what: str) -> str:
+    """Return `name` if it is one of `valid`.
+
+    Raises:
+        UsageError: it is not; the text lists the valid names.
+    """
+    valid = sorted(set(valid))
+    if name in valid:
+        return name
+    received = f"Received: {reprlib.repr(name)}.{_hint(name, valid)}"
+    raise UsageError(one_line(f"{what} must be one of: {', '.join(valid) or '(none)'}. {received}"))
+
+
+def modules(package: str) -> list[str]:
+    """The names that a registry package holds, such as `modules("training")`."""
+    path = importlib.import_module(f"pipeline.{package}").__path__
+    return sorted(module.name for module in pkgutil.iter_modules(path))
+
+
+def module(package: str, name: str, where: str) -> ModuleType:
+    """Import one module of a registry package.
+
+    Raises:
+        UsageError: there is no such module; the text names `where` it was asked for and the valid names.
+    """
+    one_of(name, modules(package), where)
+    return importlib.import_module(f"pipeline.{package}.{name}")
+
+
+def options(function: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Validate a section of params.yaml against the keyword-only parameters of `function`.
+
+    Args:
+        function: a builder; its keyword-only parameters, their types and defaults are the schema.
+        section: the options as read.
+        where: the section's place in params.yaml, for the error text.
+
+    Returns:
+        Every keyword of the function with its validated value, defaults included.
+
+    Raises:
+        UsageError: an option is unknown, missing, of the wrong type or out of range.
+    """
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+    model = pydantic.create_model("Options", __config__=config, **fields)
+    data = dict(section)
+    try:
+        valid = model.model_validate(data)
+    except pydantic.ValidationError as error:
+        raise UsageError(f"params.yaml: {explain(error, model, data, where)}") from None
+    return {name: getattr(valid, name) for name in fields}
+
+
+def explain(error: pydantic.ValidationError, model: type[pydantic.BaseModel], data: Any, where: str = "") -> str:
+    """One line for what pydantic found: the place, what is valid there, and what was received.
+
+    An unknown key goes first: what else is wrong is often what was meant by it.
+
+    Args:
+        error: what validation raised.
+        model: what `data` was validated against.
+        data: what was validated.
+        where: the place of `data`, such as "experiments.waves_node.model".
+    """
+    problems = error.errors(include_url=False)
+    first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
+    location = _present(first["loc"], data)
+    place = ".".join(map(str, [where, *location] if where else location)) or "the whole"
+    if first["type"] == "missing":
+        return f"{place + '.' if location or where else ''}{first['loc'][-1]} is missing"
+    if first["type"] == "extra_forbidden":
+        known = _keys(model, location[:-1])
+        return one_line(f"{place} is not known here. Valid: {', '.join(known)}.{_hint(location[-1], known)}")
+    if "[key]" in first["loc"]:
+        place += " (the name)"
+    alternatives = (_must(problem) for problem in problems if _present(problem["loc"], data) == location)
+    return one_line(f"{place} {' or '.join(dict.fromkeys(alternatives))}. Received: {reprlib.repr(first['input'])}")
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space as one space."""
+    return " ".join(text.split())
+
+
+def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
+    """As much of a location as leads to something in the data; what follows names a part of the schema."""
+    found: list[int | str] = []
+    for key in location:
+        if not (isinstance(data, Mapping) and key in data) and not (isinstance(data, list) and isinstance(key, int)):
+            break
+        found.append(key)
+        data = data[key]  # type: ignore[index]  # an index of a list, as pydantic says
+    return found
+
+
+def _keys(model: Any, location: Sequence[int | str]) -> list[str]:
+    """The keys that the schema has at a location."""
+    for key in location:
+        if isinstance(model, type) and issubclass(model, pydantic.BaseModel):
+            model = model.model_fields[str(key)].annotation
+        else:  # dict[str, Model] or list[Model]
+            model = typing.get_args(model)[-1]
+    return sorted(model.model_fields)
+
+
+def _must(problem: Any) -> str:
+    """What a value must be, in the words of the one who writes it: `must be greater than 0`."""
+    kind, text = problem["type"], str(problem["msg"])
+    if kind in {"model_type", "dict_type", "mapping_type", "model_attributes_type"}:
+        return "must be a mapping"
+    if kind == "too_short":
+        return f"must hold at least {problem['ctx']['min_length']}"
+    words = {"Input should ": "must ", "Value error, ": "", "String should ": "must ", "Keys should ": "must "}
+    for start, instead in words.items():
+        if text.startswith(start):
+            return instead + text.removeprefix(start)
+    return f"is wrong: {text}"
+
+
+def _hint(name: object, valid: Sequence[str]) -> str:
+    import difflib
+
+    close = difflib.get_close_matches(str(name), valid, n=1)
+    return f" Did you mean {close[0]}?" if close else ""

@@ -1,0 +1,132 @@
+"""The page: one self-contained file, without scripts and without requests."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.claims import FAILS, HOLDS, NOT_BUILT, SCALED, STAND_IN
+from pipeline.report import plots
+from pipeline.report.claims_table import METRICS, claims_table
+from pipeline.report.numbers import number, short
+from pipeline.report.results import Evaluated, Results
+from pipeline.report.table import SIGNS, Table
+from pipeline.report.tables import dataset_tables, reference
+
+FOLDER = Path(__file__).parent
+
+OUTCOMES = {HOLDS: "hold", FAILS: "do not hold", STAND_IN: STAND_IN, SCALED: SCALED, NOT_BUILT: NOT_BUILT}
+"""In the order in which the page counts them, in the plural."""
+
+KINDS = {
+    "forecast": "forecast of a later value",
+    "regress": "a value from a value",
+    "classify": "classification into two classes",
+}
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Panels that belong together: a heading, how to read them, and experiment -> SVG."""
+
+    title: str
+    caption: str
+    panels: dict[str, str]
+    wide: bool = False
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the page shows of one data set."""
+
+    name: str
+    stand_in: bool
+    stale: str
+    facts: list[tuple[str, str]]
+    tables: list[Table]
+    plots: list[Plots]
+
+
+def page(results: Results) -> str:
+    """The HTML of the page. The same results give the same bytes."""
+    import jinja2
+    from markupsafe import Markup, escape
+
+    def breakable(name: str) -> Markup:
+        """A long name that may break after an underscore."""
+        return escape(name).replace("_", Markup("_<wbr>"))
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["breakable"] = breakable
+    outcomes = [verdict.outcome for verdict in results.verdicts]
+    return environment.get_template("page.html.j2").render(
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own file
+        trusted=Markup,
+        signs=SIGNS,
+        results=results,
+        counts=[(outcome, outcomes.count(outcome), many) for outcome, many in OUTCOMES.items() if outcome in outcomes],
+        claims=claims_table(results),
+        sections=[_section(results, one) for one in results.built],
+    )
+
+
+def _section(results: Results, one: Evaluated) -> Section:
+    shown = [group for group in _plots(one) if group.panels]
+    return Section(one.name, one.stand_in, one.stale, _facts(one), dataset_tables(results, one), shown)
+
+
+def _facts(one: Evaluated) -> list[tuple[str, str]]:
+    about = one.about
+    unit = f", {about['quantity']} in {about['unit']}" if about["unit"] else ""
+    examples = ", ".join(f"{count:,} {split}" for split, count in about["examples"].items())
+    shape = " x ".join(map(str, about["input_shape"]))
+    facts = [
+        ("question", f"{KINDS[about['kind']]}{unit}"),
+        ("examples", examples),
+        ("input", shape),
+        ("compared by", METRICS[about["metric"]]),
+    ]
+    if about["unit"]:
+        mean, std = (f"{number(about['scale'][key])} {about['unit']}" for key in ("mean", "std"))
+        facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
+    return facts + [(str(words), _fact(value)) for words, value in about["facts"].items()]
+
+
+def _fact(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return short(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_fact(each)}" for key, each in value.items())
+    return ", ".join(map(_fact, value)) if isinstance(value, list) else str(value)
+
+
+def _plots(one: Evaluated) -> list[Plots]:
+    base = reference(one)
+    dotted = f" Dotted: {base} on validation." if base and "validation" in one.about["examples"] else ""
+    solid = " Solid: validation." if "validation" in one.about["examples"] else ""
+    curves = Plots(
+        "Loss by epoch",
+        f"Dashed: train.{solid}{dotted} The same axes in every panel; means over seeds.",
+        plots.loss_curves(one, base),
+    )
+    if one.about["kind"] == "classify":
+        caption = f"Validation, mean over seeds.{dotted} The same axes in every panel."
+        return [curves, Plots("Accuracy by epoch", caption, plots.accuracy_curves(one, base))]
+    weights = "weights of the best epoch" if "validation" in one.about["examples"] else "final weights"
+    scatter = one.about["layout"] == "examples"
+    caption = "Each dot is a test example; on the dotted line it would be exact." if scatter else "Broad: the truth."
+    thin = "" if scatter else " Thin: predicted; what leaves the panel is off by more than a third of the range."
+    shown = Plots(
+        "Predictions on test", f"{caption}{thin} First seed, {weights}.", plots.predictions(one), wide=not scatter
+    )
+    caption = "Broad: the truth. Thin: one true window, then only its own predictions. First seed, final weights."
+    free = Plots("Free run", caption, plots.rollouts(one), wide=True)
+    return [curves, shown, free]

@@ -1,0 +1,191 @@
+"""The plots of one data set: a small panel per experiment, all on the same axes."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from pipeline.report.results import Evaluated
+from pipeline.report.svg import MAIN, MUTED, OTHER, svg
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+POINTS = 120
+"""Epochs that a curve shows at most."""
+
+LOG_ABOVE = 20.0
+"""Where the greatest value is this many times the least, the axis is logarithmic."""
+
+
+def loss_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
+    """Experiment -> SVG of its loss by epoch: train dashed, validation solid, the baseline dotted."""
+    curves = {
+        name: {key: columns.get(f"{key}_loss", []) for key in ("train", "validation")} | {"epoch": columns["epoch"]}
+        for name, columns in one.history.items()
+        if name in one.experiments
+    }
+    limits = _limits([value for curve in curves.values() for key in ("train", "validation") for value in curve[key]])
+    svgs = {}
+    for name, curve in curves.items():
+        level = _level(one, baseline) if one.experiments[name]["loss"] == one.about["metric"] else None
+        parts = [f"{key} {curve[key][-1]:.4g}" for key in ("train", "validation") if curve[key]]
+        title = f"Loss of {name} over {len(curve['epoch'])} epochs, at the end: {', '.join(parts)}"
+        svgs[name] = _epochs(curve, limits, level, title, f"{one.name}/{name}/loss")
+    return svgs
+
+
+def accuracy_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
+    """Experiment -> SVG of its validation accuracy by epoch, the baseline dotted."""
+    curves = {
+        name: {"validation": columns["validation_accuracy"], "epoch": columns["epoch"]}
+        for name, columns in one.history.items()
+        if name in one.experiments and "validation_accuracy" in columns
+    }
+    level = _level(one, baseline)
+    values = [value for curve in curves.values() for value in curve["validation"]]
+    limits = _limits([*values, *([level] if level is not None else [])], log=False)
+    return {
+        name: _epochs(
+            curve,
+            limits,
+            level,
+            f"Validation accuracy of {name} by epoch: best {max(curve['validation']):.4g}",
+            f"{one.name}/{name}/accuracy",
+        )
+        for name, curve in curves.items()
+    }
+
+
+def predictions(one: Evaluated) -> dict[str, str]:
+    """Experiment -> SVG of a stretch of its test set: the truth and what it predicted."""
+    truth = one.excerpt.get("truth", [])
+    shown = [name for name in one.experiments if name in one.excerpt]
+    svgs = {}
+    for name in shown:
+        title = f"Test set of {one.name}: the truth and the predictions of {name}"
+        salt = f"{one.name}/{name}/predictions"
+        if one.about["layout"] == "examples":
+            svgs[name] = _scatter(truth, one.excerpt[name], title, salt, one.about["unit"])
+        else:
+            svgs[name] = _lines(_axis(one), truth, one.excerpt[name], title, salt, _value_label(one))
+    return svgs
+
+
+def rollouts(one: Evaluated) -> dict[str, str]:
+    """Experiment -> SVG of its free run: the truth and its own predictions fed back."""
+    steps, truth = one.rollout.get("step", []), one.rollout.get("truth", [])
+    return {
+        name: _lines(
+            ("step", steps),
+            truth,
+            one.rollout[name],
+            f"Free run of {name}: the truth and its own predictions, fed back",
+            f"{one.name}/{name}/rollout",
+            _value_label(one),
+        )
+        for name in one.experiments
+        if name in one.rollout
+    }
+
+
+def _value_label(one: Evaluated) -> str:
+    return f"{one.about['quantity']}, {one.about['unit']}" if one.about["unit"] else ""
+
+
+def _axis(one: Evaluated) -> tuple[str, list[float]]:
+    if "x" in one.excerpt:
+        return "x", one.excerpt["x"]
+    cycle = one.about["cycle"]
+    if cycle:
+        return "days of the test set", [row / cycle for row in one.excerpt["index"]]
+    return "step of the test set", one.excerpt["index"]
+
+
+def _level(one: Evaluated, baseline: str | None) -> float | None:
+    """The baseline's score on validation, in the data set's metric."""
+    if baseline is None:
+        return None
+    scores = one.experiments[baseline]["final"].get("validation")
+    return float(scores[one.about["metric"]]["mean"]) if scores else None
+
+
+def _limits(values: Sequence[float], *, log: bool = True) -> tuple[float, float, bool]:
+    """Least, greatest, and whether the axis is logarithmic."""
+    if not values:
+        return 0.0, 1.0, False
+    low, high = min(values), max(values)
+    if log and low > 0 and high / low > LOG_ABOVE:
+        return low / 1.2, high * 1.2, True
+    margin = 0.06 * (high - low) or 0.5
+    return low - margin, high + margin, False
+
+
+def _epochs(
+    curve: Mapping[str, list[float]], limits: tuple[float, float, bool], level: float | None, title: str, salt: str
+) -> str:
+    def draw(axes: "Axes") -> None:
+        import numpy as np
+
+        epochs = curve["epoch"]
+        kept = np.unique(np.linspace(0, len(epochs) - 1, min(POINTS, len(epochs))).round().astype(int))
+        for key, style, colour in (("train", (0, (3, 2)), OTHER), ("validation", "-", MAIN)):
+            values = curve.get(key)
+            if values:
+                marker = "." if len(values) == 1 else ""
+                x, y = [epochs[i] for i in kept], [values[i] for i in kept]
+                axes.plot(x, y, linestyle=style, color=colour, marker=marker)
+        if level is not None and limits[0] <= level <= limits[1]:
+            axes.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+        if limits[2]:
+            _log(axes, limits[1] / limits[0])
+        axes.set_ylim(limits[0], limits[1])
+        axes.set_xlim(left=min(1, epochs[0]), right=max(epochs[-1], 2))
+        axes.set_xlabel("epoch")
+
+    return svg(draw, (2.0, 1.4), title, salt)
+
+
+def _log(axes: "Axes", ratio: float) -> None:
+    """A logarithmic axis: labels at 1, 2 and 5 where it spans less than two decades, else at powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator
+
+    axes.set_yscale("log")
+    axes.minorticks_off()
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 100 else (1,), numticks=5))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def _lines(
+    axis: tuple[str, list[float]], truth: list[float], predicted: list[float], title: str, salt: str, label: str
+) -> str:
+    def draw(axes: "Axes") -> None:
+        words, x = axis
+        axes.plot(x, truth, color=OTHER, linewidth=2.2, alpha=0.5)
+        axes.plot(x, predicted, color=MAIN, linewidth=1.2)
+        low, high = min(truth), max(truth)
+        reach = 0.35 * (high - low) or 1.0
+        axes.set_ylim(low - reach, high + reach)
+        axes.set_xlim(x[0], x[-1])
+        axes.set_xlabel(words)
+        axes.set_ylabel(label)
+
+    return svg(draw, (3.3, 1.8), title, salt)
+
+
+def _scatter(truth: list[float], predicted: list[float], title: str, salt: str, unit: str) -> str:
+    def draw(axes: "Axes") -> None:
+        from matplotlib.patches import PathPatch
+        from matplotlib.path import Path
+
+        low, high = min(truth), max(truth)
+        axes.plot([low, high], [low, high], color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
+        # One path of dots is a tenth of the size of as many markers.
+        vertices = [vertex for x, y in zip(truth, predicted, strict=True) for vertex in ((x, y), (x, y))]
+        path = Path(vertices, [Path.MOVETO, Path.LINETO] * len(truth))
+        axes.add_patch(PathPatch(path, edgecolor=MAIN, linewidth=2.2, capstyle="round", alpha=0.6, fill=False))
+        reach = 0.1 * (high - low) or 1.0
+        axes.set_xlim(low - reach, high + reach)
+        axes.set_ylim(low - reach, high + reach)
+        axes.set_xlabel(f"truth {unit}".strip())
+        axes.set_ylabel("prediction")
+
+    return svg(draw, (2.0, 1.8), title, salt)

@@ -1,0 +1,96 @@
+"""Small plots as SVG text: the same numbers give the same bytes, and colours come from the page's style sheet."""
+
+import io
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INK, MUTED, GRID, MAIN, OTHER, SHADE = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
+COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", MAIN: "main", OTHER: "other", SHADE: "shade"}
+"""Colours that stand for a variable of the style sheet, so that one plot serves light and dark."""
+
+DECIMALS = re.compile(r"-?\d+\.\d{2,}")
+"""Coordinates, to be rounded; only ever within tags, so that the axes' labels stay as they are."""
+
+SETTINGS: dict[str, Any] = {
+    "svg.fonttype": "none",
+    "font.family": ["DejaVu Sans"],
+    "font.size": 8,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.formatter.limits": (-5, 6),
+    "axes.unicode_minus": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.3,
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "path.simplify": False,
+}
+
+
+def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str, salt: str) -> str:
+    """One pair of axes as an inline SVG element.
+
+    Args:
+        draw: draws on the axes, with the colours of this module.
+        inches: width and height; a panel's text is 8 points.
+        title: what a reader who can't see the plot is told.
+        salt: distinct for every plot on a page, so that no two share an id.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    # From matplotlib's own defaults, not from a user's matplotlibrc, which would change the page.
+    settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
+    settings |= SETTINGS | {"svg.hashsalt": salt}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=inches, layout="constrained")
+        axes = figure.add_subplot()
+        figure.patch.set_visible(False)
+        axes.patch.set_visible(False)
+        axes.grid(visible=True, axis="y")
+        axes.set_axisbelow(True)
+        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="y", nbins=4)
+        draw(axes)
+        return _clean(_write(figure), title)
+
+
+def _write(figure: "Figure") -> str:
+    text = io.StringIO()
+    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+    figure.savefig(text, format="svg", metadata=nothing)
+    return text.getvalue()
+
+
+def _clean(text: str, title: str) -> str:
+    """Inline SVG: no prologue, no unused ids, one decimal, colours from the style sheet, and a title."""
+    from markupsafe import escape
+
+    text = text[text.index("<svg") :].strip()
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    used = set(re.findall(r"#([A-Za-z0-9_]+)(?=[)\"])", text))
+    text = re.sub(r' id="([^"]*)"', lambda found: found.group(0) if found.group(1) in used else "", text)
+    text = re.sub(r"<[^>]*>", lambda tag: DECIMALS.sub(lambda found: f"{float(found.group()):.1f}", tag.group()), text)
+    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
+    for colour, variable in COLOURS.items():
+        text = text.replace(colour, f"var(--{variable})")
+    text = re.sub(r">\s+<", "><", text)
+    text = re.sub(r"\s+", " ", text)
+    head = re.search(r'viewBox="[^"]*"', text)
+    box = head.group() if head else ""
+    return f'<svg {box} role="img"><title>{escape(title)}</title>{text[text.index(">") + 1 :]}'

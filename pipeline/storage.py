@@ -1,0 +1,213 @@
+"""Where each artefact lies, and how it is written: whole or not at all, and the same bytes each time."""
+
+import contextlib
+import csv
+import hashlib
+import io
+import json
+import os
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipeline.errors import UnrollError
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The one date that every zip member carries: the earliest that the format can hold."""
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The folder that holds params.yaml, and the place of each artefact in it."""
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        """What is built."""
+        return self.root / "params.yaml"
+
+    @property
+    def claims(self) -> Path:
+        """What the documents publish."""
+        return self.root / "claims.yaml"
+
+    @property
+    def scratch(self) -> Path:
+        """Half-written and resumable files: outside every DVC output, since DVC deletes those first."""
+        return self.root / ".unroll"
+
+    def raw(self, source: str) -> Path:
+        """The folder of a source: its files and `source.json`."""
+        return self.root / "data" / "raw" / source
+
+    def prepared(self, dataset: str) -> Path:
+        """The folder of a data set: `arrays.npz` and `dataset.json`."""
+        return self.root / "data" / "prepared" / dataset
+
+    def runs(self, dataset: str) -> Path:
+        """The folder of a data set's runs."""
+        return self.root / "runs" / dataset
+
+    def run(self, dataset: str, experiment: str) -> Path:
+        """The folder of an experiment: run.json, history.csv, predictions.npz and weights/."""
+        return self.runs(dataset) / experiment
+
+    def metrics(self, dataset: str) -> Path:
+        """A data set's compact metrics, for DVC."""
+        return self.root / "metrics" / f"{dataset}.json"
+
+    def evaluation(self, dataset: str) -> Path:
+        """A data set's scores in full, and the curves behind its plots."""
+        return self.root / "evaluations" / dataset
+
+    @property
+    def report(self) -> Path:
+        """The page."""
+        return self.root / "report" / "index.html"
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` when the block ends well, and is removed otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary.touch(exist_ok=False)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
+    """A temporary folder that takes the place of `path` when the block ends well, and is removed otherwise.
+
+    Args:
+        path: the folder to replace, whole.
+        scratch: a folder on the same file system (`Workspace.scratch`).
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = scratch / f"{path.name}.{secrets.token_hex(8)}"
+    temporary.mkdir()
+    old = temporary.with_name(f"{temporary.name}.old")
+    try:
+        yield temporary
+        if os.path.lexists(path):
+            path.replace(old)
+        temporary.replace(path)
+    finally:
+        if os.path.lexists(old) and not os.path.lexists(path):
+            old.replace(path)
+        shutil.rmtree(temporary, ignore_errors=True)
+        if old.is_dir() and not old.is_symlink():
+            shutil.rmtree(old, ignore_errors=True)
+        else:
+            old.unlink(missing_ok=True)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Keys in the order given, floats as `repr`, one newline at the end. NaN is refused."""
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Raises UnrollError if the file is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (ValueError, RecursionError) as error:
+        raise _damaged(path, error) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8, line feeds only, atomic."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_csv(path: Path, rows: Iterable[Mapping[str, Any]], columns: list[str]) -> None:
+    """One line per row, floats as `repr`, missing values empty."""
+    buffer = io.StringIO()
+    writer = csv.DictWriter(buffer, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({k: "" if v is None else v for k, v in row.items()} for row in rows)
+    write_text(path, buffer.getvalue())
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The rows of a file that `write_csv` wrote. Raises UnrollError if it is missing or damaged."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file, strict=True))
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (ValueError, csv.Error) as error:
+        raise _damaged(path, error) from None
+    for line, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            raise _damaged(path, ValueError(f"row {line} is longer or shorter than the first"))
+    return rows
+
+
+def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Like `numpy.savez`, but the same arrays give the same bytes: fixed dates, order as given."""
+    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", EPOCH)
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
+
+
+def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Every array of a file that `write_npz` wrote; never unpickles.
+
+    Raises:
+        UnrollError: the file is missing or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {name.removesuffix(".npy"): _read_npy(archive, name) for name in archive.namelist()}
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except (PermissionError, IsADirectoryError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - of damaged bytes zipfile and NumPy raise a dozen kinds
+        raise _damaged(path, error) from None
+
+
+def _read_npy(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    with archive.open(name) as file:
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        # zipfile compares the checksum at a member's end, and a damaged header may make NumPy stop before it.
+        if file.read(1):
+            raise ValueError(f"{name} is longer than its header says")
+    return array
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _missing(path: Path) -> UnrollError:
+    return UnrollError(f"{path} is missing; `unroll repro` builds it")
+
+
+def _damaged(path: Path, error: Exception) -> UnrollError:
+    what = " ".join(str(error).split()) or type(error).__name__
+    return UnrollError(f"{path} is damaged ({what:.200}); delete it and run `unroll repro`")

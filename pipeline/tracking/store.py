@@ -1,0 +1,170 @@
+"""The MLflow store: where it lies, how it is opened by several processes, and what its errors say."""
+
+import contextlib
+import logging
+import os
+import re
+import sqlite3
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import UnrollError
+from pipeline.storage import Workspace
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+PATIENCE = 60
+"""Seconds to wait for another process that sets the store up; that takes it 1-5 s."""
+
+BUSY = 5
+"""Seconds to wait for another process's write; one takes milliseconds."""
+
+SETTINGS = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "DO_NOT_TRACK": "true",
+    "GIT_PYTHON_REFRESH": "quiet",
+    # MLflow's own patience with a server, 7 retries of 120 s, would hold a training up for minutes.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+"""Environment of MLflow, where the user has not set it."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """An open MLflow store.
+
+    Attributes:
+        client: several threads and processes may each have one.
+        uri: its tracking URI.
+        own: whether it is the workspace's own (`mlflow.db`), and not one that `MLFLOW_TRACKING_URI` names.
+        artifacts: where artifacts go; None where a server decides.
+        lock: a file that is locked while something is made in the store that only one process may make.
+    """
+
+    client: "MlflowClient"
+    uri: str
+    own: bool
+    artifacts: Path | None
+    lock: Path
+
+
+def database(workspace: Workspace) -> Path:
+    """The workspace's own store."""
+    return workspace.root.resolve() / "mlflow.db"
+
+
+def experiment_lock(workspace: Workspace, name: str) -> Path:
+    """Held by whoever records an experiment, so that a replay does not record what is being trained."""
+    return workspace.scratch / "tracking" / f"{name}.lock"
+
+
+def connect(workspace: Workspace) -> Store:
+    """Open the store, and set it up if it is new.
+
+    Raises:
+        UnrollError: it cannot be reached, is locked, damaged, or of another version of MLflow.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    own = not os.environ.get("MLFLOW_TRACKING_URI")
+    uri = f"sqlite:///{database(workspace).as_posix()}" if own else os.environ["MLFLOW_TRACKING_URI"]
+    file = Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
+    lock = workspace.scratch / "mlflow.lock" if own or not file else file.with_name(f"{file.name}.lock")
+    with guard(uri), _quiet():
+        from mlflow import MlflowClient
+
+        for name in ("mlflow", "alembic", "urllib3"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        with locked(lock, PATIENCE):
+            if file and file.exists():
+                _check(file)
+            client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        return Store(client, uri, own, file.with_name("mlartifacts") if file else None, lock)
+
+
+def experiment(store: Store, title: str, tags: dict[str, str]) -> str:
+    """The id of the MLflow experiment with this title; made, or brought back from the bin, if need be.
+
+    Raises:
+        UnrollError: its artifacts belong to another folder, since the workspace was copied or moved.
+    """
+    with guard(store.uri), locked(store.lock, PATIENCE):
+        location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
+        found = store.client.get_experiment_by_name(title)
+        if found is None:
+            return _create(store, title, location, tags)
+        if location and store.own and found.artifact_location != location:
+            raise UnrollError(
+                f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
+                "delete mlflow.db and mlartifacts here, then run `unroll track`"
+            )
+        if found.lifecycle_stage == "deleted":
+            store.client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+
+def _create(store: Store, title: str, location: str | None, tags: dict[str, str]) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(store.client.create_experiment(title, artifact_location=location, tags=tags))
+    except MlflowException:  # on a server another machine may have been first
+        found = store.client.get_experiment_by_name(title)
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+@contextlib.contextmanager
+def guard(uri: str) -> Iterator[None]:
+    """Whatever MLflow raises becomes an UnrollError of one line, without a password that the URI may hold."""
+    try:
+        yield
+    except UnrollError:
+        raise
+    except Exception as error:
+        lines = str(error).strip().splitlines() or [type(error).__name__]
+        text = f"MLflow's store {uri} failed ({lines[0]:.300})"
+        if "malformed" in text or "not a database" in text or "out-of-date database schema" in text:
+            text += "; move it away and run `unroll track`, which records every run on disk anew"
+        elif uri.startswith(("http://", "https://")):
+            text += "; check that the server of MLFLOW_TRACKING_URI runs"
+        raise UnrollError(re.sub(r"(?<=://)[^/\s@]+@", "", text)) from error
+
+
+@contextlib.contextmanager
+def locked(path: Path, timeout: float) -> Iterator[None]:
+    """Hold a lock between processes.
+
+    Raises:
+        UnrollError: another process holds it for longer than `timeout` seconds.
+    """
+    import filelock
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with filelock.FileLock(path, timeout=timeout):
+            yield
+    except filelock.Timeout:
+        raise UnrollError(f"another process holds {path.name}") from None
+
+
+def _check(file: Path) -> None:
+    """Fail at once on a file that is damaged, locked or read-only; MLflow tries for 100 s before it does."""
+    with contextlib.closing(sqlite3.connect(file, timeout=BUSY, isolation_level=None)) as connection:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("SELECT count(*) FROM sqlite_master")
+        connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the deprecation warnings of MLflow's own dependencies."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

@@ -1,0 +1,35 @@
+"""Logistic regression by scikit-learn."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+from threadpoolctl import threadpool_limits
+
+from pipeline import run
+from pipeline.models.baselines import Baseline
+from pipeline.run import Job, Trained
+
+TRAINS = ("features",)
+"""The kinds of model that this method takes; see `models.baselines.KINDS`. All that have layers are networks."""
+
+
+def train(job: Job, *, c: Annotated[float, Field(gt=0)] = 1.0) -> Trained:
+    """Fit the baseline's features to the train classes.
+
+    Args:
+        job: its `build` makes a `Baseline` with a feature matrix.
+        c: inverse weight of the squared coefficients, as scikit-learn's `C`.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    baseline: Baseline = job.build()
+    inputs, targets = job.dataset.splits["train"].take(np.arange(len(job.dataset.splits["train"])))
+    with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
+        model = LogisticRegression(C=c, max_iter=1000).fit(baseline.features(inputs), targets)
+        return run.fitted(
+            job,
+            lambda inputs: model.predict_proba(baseline.features(inputs))[:, 1],
+            np.append(model.coef_[0], model.intercept_),
+            loss="binary_crossentropy",
+        )
