@@ -1,0 +1,1 @@
+"""The verbs of Unroll: one thin module per command and DVC stage."""

@@ -1,0 +1,100 @@
+"""How a command ends: an exit code, and one line on what went wrong and what to do."""
+
+import contextlib
+import errno
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import typer
+from typer.exceptions import TyperException
+
+from pipeline.errors import UnrollError, UsageError
+from pipeline.storage import Workspace
+
+STOPPED = 130
+"""The exit code after Ctrl-C, as shells have it."""
+
+CLEAR = "\r\x1b[2K"
+"""What removes a terminal's line."""
+
+
+def run(command: Callable[[], object]) -> int:
+    """The exit code of `command`, whose errors become one line each on standard error.
+
+    Under DVC the line is also kept for the page and for `unroll repro`. A mistake in the code keeps its traceback.
+    """
+    code = 0
+    try:
+        code = _exit_code(command)
+        sys.stdout.flush()
+    except BrokenPipeError:  # nobody reads on, as in `unroll list | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (Exception, KeyboardInterrupt) as error:
+        said = explain(error)
+        if said is None:
+            _record(f"a mistake in the code, {type(error).__name__}: {error}")
+            raise
+        text, code = said
+        line = " ".join(text.split())
+        # On a terminal a bar may stand in this line.
+        print(f"{CLEAR if sys.stderr.isatty() else ''}unroll: {line}", file=sys.stderr)
+        if code != STOPPED:
+            _record(line)
+    return code
+
+
+def _exit_code(command: Callable[[], object]) -> int:
+    try:
+        command()
+    except typer.Exit as stop:
+        return int(stop.exit_code)
+    return 0
+
+
+def explain(error: BaseException) -> tuple[str, int] | None:
+    """What to tell the user, and the exit code; None if it is not the user who can do something about it."""
+    said: tuple[str, int] | None = None
+    match error:
+        case UnrollError():
+            said = str(error), 2 if isinstance(error, UsageError) else 1
+        case TyperException():
+            said = _misuse(error), error.exit_code
+        case KeyboardInterrupt() | typer.Abort():
+            said = "stopped; what was finished is kept, the same command goes on from there", STOPPED
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            said = f"the disk is full ({error.filename or 'while writing'}); free some room, then run it again", 1
+        case OSError() if error.filename:
+            said = f"{error.filename}: {error.strerror}; check that it is there and who may read and write it", 1
+        case MemoryError():
+            said = "memory ran out; close other programs or make the data set smaller in params.yaml", 1
+    return said
+
+
+def _misuse(error: TyperException) -> str:
+    """Typer's own text, with what is valid in its place."""
+    text, context = error.format_message(), getattr(error, "ctx", None)
+    if context is None:
+        return text
+    valid: list[str] = []
+    if text.startswith("No such command"):
+        valid = sorted(context.command.commands)
+    elif text.startswith("No such option"):
+        valid = sorted(name for parameter in context.command.get_params(context) for name in parameter.opts)
+        valid = [name for name in valid if name.startswith("--")]
+    names = f" Valid: {', '.join(valid)}." if valid else ""
+    return f"{text.rstrip('.')}.{names} `{context.command_path} --help` says more".replace("?.", "?")
+
+
+def _record(line: str) -> None:
+    """Keep why a stage of DVC failed. No path of this machine: the page, which shows it, is committed."""
+    stage = os.environ.get("DVC_STAGE")
+    if stage:
+        from stages import failures
+
+        line = line.replace(f"{Path.cwd()}/", "")
+        mirror = os.environ.get("UNROLL_MIRROR")
+        line = line.replace(mirror, "$UNROLL_MIRROR") if mirror else line
+        with contextlib.suppress(OSError):  # the disk may be what failed
+            failures.record(Workspace(Path.cwd()), stage, line)

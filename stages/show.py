@@ -1,0 +1,94 @@
+"""All there is to know of one name in params.yaml."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from pipeline import params, registry
+from pipeline.params import Params
+from pipeline.recipe import recipe
+from pipeline.storage import Workspace, read_json
+
+
+def show(workspace: Workspace, name: str) -> dict[str, Any]:
+    """What params.yaml says of a source, data set or experiment of this name (all of them), and what was built.
+
+    Raises:
+        UsageError: there is no such name, or an option is wrong; the text lists what is valid.
+        UnrollError: what was built is damaged.
+    """
+    every = params.load(workspace.params)
+    registry.one_of(name, [*every.sources, *every.datasets, *every.experiments], "the name")
+    facts = sections(every, name)
+    if "source" in facts:
+        facts["source"] |= _built(workspace.raw(name) / "source.json")
+    if "dataset" in facts:
+        facts["dataset"] |= _built(workspace.prepared(name) / "dataset.json")
+    if "experiment" in facts:
+        dataset = every.experiments[name].dataset
+        facts["experiment"] |= _built(workspace.run(dataset, name) / "run.json")
+        metrics = workspace.metrics(dataset)
+        if metrics.exists():
+            facts["experiment"]["metrics"] = read_json(metrics).get(name)
+    return facts
+
+
+def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
+    """What params.yaml says of this name, every default filled in, all plain data.
+
+    Raises:
+        UsageError: an option is wrong; the text lists what is valid.
+    """
+    facts: dict[str, dict[str, Any]] = {}
+    if name in every.sources:
+        source = every.sources[name]
+        produce = registry.module("sources", source.kind, f"params.yaml: sources.{name}.kind").produce
+        options = registry.options(produce, source.options, f"sources.{name}")
+        facts["source"] = {"name": name, "kind": source.kind, "options": options}
+    if name in every.datasets:
+        dataset = every.datasets[name]
+        chosen, where = dataset.preparation.name, f"datasets.{name}.preparation"
+        prepare = registry.module("datasets", chosen, f"params.yaml: {where}.name").prepare
+        preparation = {"name": chosen, **registry.options(prepare, dataset.preparation.options, where)}
+        facts["dataset"] = {"name": name, "source": dataset.source, "preparation": preparation}
+        facts["dataset"]["experiments"] = list(every.experiments_of(name))
+    if name in every.experiments:
+        experiment = every.experiments[name]
+        found = recipe(name, experiment)
+        facts["experiment"] = {
+            "name": name,
+            "dataset": experiment.dataset,
+            "seeds": experiment.seeds,
+            "model": {"family": experiment.model.family, "name": experiment.model.name, **found.model},
+            "training": {"method": experiment.training.method, **found.training},
+        }
+    plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
+    return plain
+
+
+def _built(path: Path) -> dict[str, Any]:
+    return {"built": read_json(path) if path.exists() else None}
+
+
+def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
+    """The facts as indented text, values as params.yaml has them."""
+    for key, value in facts.items():
+        if isinstance(value, Mapping) and value:
+            yield " " * indent + f"{key}:"
+            yield from lines(value, indent + 2)
+        elif isinstance(value, list) and value and isinstance(value[0], Mapping):
+            yield " " * indent + f"{key}:"
+            for item in value:
+                yield " " * (indent + 2) + ", ".join(f"{k} {_text(v)}" for k, v in item.items())
+        else:
+            yield " " * indent + f"{key}: {'not built' if key == 'built' and value is None else _text(value)}"
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, list):
+        return f"[{', '.join(map(_text, value))}]"
+    return str(value)
