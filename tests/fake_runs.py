@@ -1,0 +1,195 @@
+"""Small data sets and runs made of noise, in the formats of the real ones: nothing is trained."""
+
+import functools
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import dataset as datasets
+from pipeline import params
+from pipeline.dataset import Dataset, Scale
+from pipeline.storage import Workspace, write_csv, write_json, write_npz
+from pipeline.windows import Arrays, Windows
+
+PARAMS = """
+sources:
+  sine: {kind: sine}
+  waves: {kind: waves}
+  imdb: {kind: stand_in}
+  jena_hourly: {kind: jena_hourly}
+  jena: {kind: jena}
+datasets:
+  sine_extrapolation: {source: sine, preparation: {name: sine_points}}
+  sine_windows: {source: sine, preparation: {name: sine_windows}}
+  waves: {source: waves, preparation: {name: waves}}
+  imdb: {source: imdb, preparation: {name: imdb}}
+  jena_hourly: {source: jena_hourly, preparation: {name: series}}
+  jena: {source: jena, preparation: {name: series}}
+experiments:
+  sine_extrapolation_zero:
+    {dataset: sine_extrapolation, seeds: [0], model: {family: baselines, name: constant}, training: {method: none}}
+  sine_extrapolation_dense:
+    {dataset: sine_extrapolation, seeds: [0, 1, 2], model: {family: dense, name: mlp}, training: {method: compiled}}
+  sine_windows_last_value:
+    {dataset: sine_windows, seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
+  sine_windows_lstm:
+    {dataset: sine_windows, seeds: [0, 1], model: {family: recurrent, name: lstm}, training: {method: compiled}}
+  waves_last_value:
+    {dataset: waves, seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
+  waves_perceptron:
+    {dataset: waves, seeds: [0, 1, 2], model: {family: dense, name: mlp}, training: {method: by_hand}}
+  waves_node:
+    {dataset: waves, seeds: [0], model: {family: recurrent, name: simple_rnn}, training: {method: by_hand}}
+  imdb_majority:
+    {dataset: imdb, seeds: [0], model: {family: baselines, name: majority}, training: {method: none}}
+  imdb_rnn:
+    {dataset: imdb, seeds: [0, 1], model: {family: recurrent, name: simple_rnn}, training: {method: compiled}}
+  imdb_summary:
+    {dataset: imdb, seeds: [0], model: {family: recurrent, name: simple_rnn, head: false}, training: {method: none}}
+  jena_hourly_last_value:
+    {dataset: jena_hourly, seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
+  jena_hourly_gru:
+    {dataset: jena_hourly, seeds: [0, 1], model: {family: recurrent, name: gru}, training: {method: compiled}}
+  jena_gru:
+    {dataset: jena, seeds: [0], model: {family: recurrent, name: gru}, training: {method: compiled}}
+"""
+
+CLAIMS = """
+- {document: "003", words: MSE close to 0.02, experiment: waves_last_value, metric: final.test.mse, value: 0.02}
+- document: "003"
+  words: an MSE of 1000, which is wrong
+  experiment: waves_perceptron
+  metric: best.test.mse
+  value: 1000
+- {document: "002", words: accuracy of 85 %, experiment: imdb_rnn, metric: best.validation.accuracy, value: 0.85}
+- {document: "001", words: the last state, experiment: imdb_summary, metric: layers.SimpleRNN.output, value: [null, 32]}
+- {document: "002", words: MAE 0.265, experiment: jena_gru, metric: best.validation.mae, value: 0.265}
+- {document: "002", words: three parameters, experiment: waves_node, metric: parameters, value: 3}
+"""
+
+ERRORS = {"constant": 0.7, "last_value": 0.35, "majority": 0.5, "daily_cycle": 0.5, "linear": 0.02}
+
+
+def build(root: Path, *, without: tuple[str, ...] = ("jena",)) -> Workspace:
+    """A workspace with params.yaml, claims.yaml and the runs of every data set but those `without`."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "params.yaml").write_text(PARAMS, encoding="utf-8")
+    (root / "claims.yaml").write_text(CLAIMS, encoding="utf-8")
+    return fill(Workspace(root), without=without)
+
+
+def fill(workspace: Workspace, *, without: tuple[str, ...] = ()) -> Workspace:
+    """Prepared data and runs for the params.yaml that is there."""
+    wanted = params.load(workspace.params)
+    for name, entry in wanted.datasets.items():
+        if name in without:
+            continue
+        made = dataset(name, entry.preparation.name, stand_in=wanted.source(entry.source).kind == "stand_in")
+        datasets.save(made, workspace.prepared(name))
+        for key, experiment in wanted.experiments_of(name).items():
+            run(workspace, made, key, experiment)
+    return workspace
+
+
+@functools.cache
+def dataset(name: str, preparation: str, *, stand_in: bool = False) -> Dataset:
+    """A data set of the layout that `preparation` makes, with a few hundred examples."""
+    rng = np.random.default_rng(len(name))
+    if preparation == "sine_points":
+        train, test = np.arange(0, 100, 0.5), np.arange(90, 200, 0.5)
+        splits = {"train": Arrays(train[:, None], np.sin(train)), "test": Arrays(test[:, None], np.sin(test))}
+        groups = {"inside": np.arange(20), "outside": np.arange(20, 220)}
+        return Dataset(name, "regress", "mse", splits, groups=groups, scored=(), facts={"spacing of x": 0.5})
+    if preparation == "sine_windows":
+        train, test = np.sin(np.arange(0, 100, 0.5))[:, None], np.sin(np.arange(90, 200, 0.5))[:, None]
+        splits = {
+            split: Windows(series, np.arange(20, len(series)), 20, 1, 0, 0)
+            for split, series in {"train": train, "test": test}.items()
+        }
+        return Dataset(name, "forecast", "mse", splits, scored=(), rollout=True, floors={"exact recurrence": 0.0})
+    if preparation == "waves":
+        sizes = {"train": 600, "validation": 200, "test": 300}
+        splits = {split: Arrays(rng.random((n, 50, 1)), rng.uniform(-0.7, 0.7, n)) for split, n in sizes.items()}
+        scored, floors = ("validation", "test"), {"noise variance": 0.1**2 / 12}
+        return Dataset(name, "forecast", "mse", splits, scored=scored, floors=floors)
+    if preparation == "imdb":
+        sizes = {"train": 80, "validation": 20, "test": 100}
+        splits = {
+            split: Arrays(rng.integers(0, 99, (n, 12)), (np.arange(n) % 2).astype(np.float32))
+            for split, n in sizes.items()
+        }
+        return Dataset(name, "classify", "accuracy", splits, vocabulary=99, stand_in=stand_in)
+    hours = np.arange(2000)
+    series = np.stack([np.sin(hours * 2 * np.pi / 24), np.cos(hours / 50)], axis=1).astype(np.float32)
+    rows = {"train": (24, 1000), "validation": (1024, 1400), "test": (1424, 1970)}
+    splits = {split: Windows(series, np.arange(*ends), 24, 1, 24, 0) for split, ends in rows.items()}
+    facts = {"rows": 2000, "protocol": "as_published", "gaps": 3}
+    scale = Scale(mean=8.8, std=8.85, unit="°C", quantity="temperature")
+    return Dataset(name, "forecast", "mae", splits, scale=scale, period=24, stand_in=stand_in, facts=facts)
+
+
+def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Experiment) -> None:
+    """Write what training would leave: predictions that are the truth with noise on it."""
+    folder = workspace.run(dataset.name, name)
+    model, seeds = experiment.model, experiment.seeds
+    learns = experiment.training.method in {"compiled", "by_hand"}
+    summary = model.family == "recurrent" and experiment.training.method == "none"
+    validated = learns and "validation" in dataset.splits
+    rng = np.random.default_rng([*name.encode(), 1])
+    error = ERRORS.get(model.name, 0.05 + 0.1 * rng.random())
+    arrays = {"seeds": np.array(seeds)}
+    if not summary:
+        for point in ["final", "best"] if validated else ["final"]:
+            for split, examples in dataset.splits.items():
+                arrays[f"{point}_{split}"] = _predictions(rng, dataset, examples.targets, error, len(seeds))
+        if dataset.rollout:
+            drift = np.linspace(0, 12 * error, len(dataset.splits["test"]))
+            truth = dataset.splits["test"].targets
+            arrays["rollout"] = np.stack([truth * np.cos(drift * (1 + 0.1 * s)) for s in range(len(seeds))])
+    epochs = 20 if learns else 0
+    write_npz(folder / "predictions.npz", arrays)
+    columns = ["seed", "epoch", "train_loss"]
+    columns += [f"{split}_{what}" for split in dataset.scored for what in ("loss", dataset.metric)] if learns else []
+    rows = [
+        {"seed": seed, "epoch": epoch, **_losses(rng, dict.fromkeys(columns[2:]), epoch, error)}
+        for seed in seeds
+        for epoch in range(1, epochs + 1)
+    ]
+    write_csv(folder / "history.csv", rows, list(dict.fromkeys(columns)))
+    layer = {"name": "simplernn_1", "type": "SimpleRNN", "output": [None, 32], "parameters": 2080}
+    write_json(
+        folder / "run.json",
+        {
+            "experiment": name,
+            "dataset": dataset.name,
+            "parameters": _parameters(rng, name, model.family),
+            "layers": [] if model.family == "baselines" else [layer],
+            "trained": learns,
+            "seeds": list(seeds),
+            "epochs": epochs,
+            "best_epochs": [int(rng.integers(5, 15)) for _ in seeds] if validated else None,
+            "loss": dataset.metric if learns else None,
+            "fingerprint": {"params": name, "data": dataset.name, "code": "c"},
+        },
+    )
+
+
+def _parameters(rng, name, family):
+    if family == "baselines":
+        return 0
+    return 3 if name == "waves_node" else int(rng.integers(10, 400_000))
+
+
+def _predictions(rng, dataset, targets, error, count):
+    if dataset.kind == "classify":
+        hit = rng.random((count, len(targets))) > error
+        return np.where(hit, targets, 1 - targets).astype(np.float32) * 0.8 + 0.1
+    return (targets + error * rng.normal(size=(count, len(targets)))).astype(np.float32)
+
+
+def _losses(rng, columns, epoch, error):
+    fall = np.exp(-epoch / 4) + error
+    return {
+        column: 1 - 0.5 * fall if column.endswith("accuracy") else fall * (1 + 0.05 * rng.random())
+        for column in columns
+    }

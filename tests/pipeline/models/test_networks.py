@@ -1,0 +1,135 @@
+"""The networks are those of the documents: parameter counts and output shapes as published."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline import networks, params
+from pipeline.models import recurrent
+from pipeline.problem import Problem
+from pipeline.recipe import recipe
+
+PARAMS = params.load(Path(__file__).parents[3] / "params.yaml")
+POINT = Problem((1,))
+WAVES = Problem((50, 1))
+WORDS = Problem((500,), classify=True, vocabulary=10_000)
+JENA = Problem((240, 14), target=1, horizon=25, period=24)
+
+# Experiment, problem, parameters. IMDB's are printed in 001 and 002, those of waves in 003; the rest follow
+# from the layers: SimpleRNN u(f + u + 1), LSTM 4u(f + u + 1), GRU 3u(f + u + 2) with reset_after.
+COUNTS = [
+    ("imdb_rnn", WORDS, 322_113),
+    ("imdb_lstm", WORDS, 320_000 + 8_320 + 33),
+    ("imdb_gru", WORDS, 320_000 + 6_336 + 33),
+    ("imdb_rnn4", WORDS, 320_000 + 4 * 2_080 + 33),
+    ("imdb_summary_last_state", WORDS, 322_080),
+    ("imdb_summary_all_states", WORDS, 322_080),
+    ("waves_perceptron", WAVES, 51),
+    ("waves_hidden10", WAVES, 50 * 10 + 10 + 11),
+    ("waves_node", WAVES, 3),
+    ("waves_rnn6", WAVES, 55),
+    ("waves_rnn20x2", WAVES, 20 * 22 + 20 * 41 + 21),
+    ("sine_interpolation_dense", POINT, 128 + 64 * 65 + 65),
+    ("sine_extrapolation_rnn", POINT, 32 * 34 + 33),
+    ("sine_extrapolation_dense_rnn2", POINT, 64 + 2 * 32 * 65 + 33),
+    ("sine_extrapolation_lstm2", POINT, 4 * 32 * 34 + 4 * 32 * 65 + 33),
+    ("sine_extrapolation_gru2", POINT, 3 * 32 * 35 + 3 * 32 * 66 + 33),
+    ("sine_windows_lstm", Problem((20, 1)), 4 * 4 * 6 + 5),
+    ("jena_lstm_dropout", JENA, 4 * 32 * 47 + 33),
+    ("jena_gru", JENA, 3 * 32 * 48 + 33),
+    ("jena_dense", JENA, 240 * 14 * 32 + 32 + 33),
+]
+
+
+def build(name, problem):
+    networks.start()
+    found = recipe(name, PARAMS.experiment(name))
+    return found.build(problem, **found.model)
+
+
+@pytest.mark.parametrize(("name", "problem", "parameters"), COUNTS)
+def test_parameters_are_the_published_ones(name, problem, parameters):
+    assert build(name, problem).count_params() == parameters
+
+
+@pytest.mark.parametrize(
+    ("name", "output"), [("imdb_summary_last_state", (None, 32)), ("imdb_summary_all_states", (None, None, 32))]
+)
+def test_a_summary_shows_the_last_state_or_all_states(name, output):
+    layers = networks.layers(build(name, WORDS))
+    assert [layer["parameters"] for layer in layers] == [320_000, 2_080]
+    assert tuple(layers[-1]["output"]) == output
+
+
+@pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
+def test_stacked_cells_are_stacked_layers(cell):
+    """The same weights give the same outputs and slopes as the documents' way to write it."""
+    networks.start()
+    import keras
+    import tensorflow as tf
+
+    ours = networks.seeded(lambda: recurrent.build(cell, WAVES, units=3, layers=3), 0)
+    layer = getattr(keras.layers, cell)
+    theirs = keras.Sequential([
+        keras.Input((50, 1)),
+        layer(3, return_sequences=True),
+        layer(3, return_sequences=True),
+        layer(3),
+        keras.layers.Dense(1),
+    ])
+    theirs.set_weights(ours.get_weights())
+    inputs = tf.constant(np.random.default_rng(0).random((4, 50, 1)), tf.float32)
+    outputs, slopes = zip(*(outputs_and_slopes(model, inputs) for model in (ours, theirs)), strict=True)
+    np.testing.assert_allclose(*outputs, rtol=1e-5, atol=1e-6)
+    for one, other in zip(*slopes, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def outputs_and_slopes(model, inputs):
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        outputs = model(inputs)
+    return outputs, tape.gradient(outputs, [variable.value for variable in model.trainable_variables])
+
+
+def test_four_stacked_layers_are_summarised_one_by_one():
+    layers = networks.layers(build("imdb_rnn4", WORDS))
+    assert [(layer["type"], layer["output"], layer["parameters"]) for layer in layers] == [
+        ("Embedding", [None, None, 32], 320_000),
+        *[("SimpleRNN", [None, None, 32], 2_080)] * 3,
+        ("SimpleRNN", [None, 32], 2_080),
+        ("Dense", [None, 1], 33),
+    ]
+
+
+def test_the_stacked_sine_models_return_one_value_too_many_axes():
+    """The slip behind "about 0.5": (batch, 1, 1), where the target is (batch,)."""
+    for name in ("rnn2", "dense_rnn2", "lstm2", "gru2"):
+        assert build(f"sine_extrapolation_{name}", POINT).output_shape == (None, 1, 1)
+
+
+def test_words_need_an_embedding_and_values_none():
+    found = recipe("imdb_rnn", PARAMS.experiment("imdb_rnn"))
+    with pytest.raises(ValueError, match="`embedding` must be set where inputs are words"):
+        found.build(POINT, **found.model)
+    with pytest.raises(ValueError, match="`embedding` must be set where inputs are words"):
+        found.build(WORDS, **found.model | {"embedding": 0})
+
+
+def test_a_perceptron_refuses_words_and_a_class_without_sigmoid():
+    found = recipe("waves_perceptron", PARAMS.experiment("waves_perceptron"))
+    with pytest.raises(ValueError, match="a perceptron takes values"):
+        found.build(WORDS, **found.model)
+    with pytest.raises(ValueError, match='`output` must be "sigmoid"'):
+        found.build(Problem((3,), classify=True), **found.model)
+
+
+def test_one_seed_gives_one_set_of_weights():
+    def first(seed):
+        return networks.values(networks.seeded(lambda: build("waves_gru", WAVES), seed))
+
+    again, other = first(7), first(8)
+    assert all((a == b).all() for a, b in zip(first(7), again, strict=True))
+    assert not (again[0] == other[0]).all()

@@ -1,0 +1,266 @@
+import errno
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipeline import params
+from pipeline.errors import UnrollError
+from pipeline.storage import Workspace
+from stages import evaluate, failures, listing, prepare
+from stages.commands import app, invoke
+from stages.ending import run
+from tests import fake_runs
+
+REPOSITORY = Path(__file__).parents[2]
+COMMANDS = typer.main.get_command(app).commands
+HEAVY = {"tensorflow", "keras", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    workspace = fake_runs.build(tmp_path_factory.mktemp("built"))
+    evaluate.evaluate(workspace, "waves")
+    return workspace
+
+
+@pytest.fixture(autouse=True)
+def outside_dvc(monkeypatch):
+    for name in ("DVC_STAGE", "UNROLL_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def unroll(capsys, built):
+    """Run a command line in the built workspace: exit code, standard output, standard error."""
+
+    def call(*arguments, root=built.root):
+        code = run(lambda: invoke(["--root", str(root), *arguments]))
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def failing(monkeypatch, error):
+    """Make `unroll list` raise `error`."""
+
+    def raise_it(_workspace):
+        raise error
+
+    monkeypatch.setattr(listing, "listing", raise_it)
+
+
+def test_help_and_list_start_without_heavy_imports():
+    code = f"""
+import sys
+from stages.commands import invoke
+from stages.ending import run
+for arguments in (["--help"], ["train", "--help"], ["list"], ["list", "--json"]):
+    assert run(lambda: invoke(arguments)) == 0, arguments
+assert not {HEAVY!r} & set(sys.modules), {HEAVY!r} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "jena_gru_dropout" in done.stdout
+
+
+def test_the_module_is_the_command(tmp_path):
+    def unroll(*arguments):
+        command = [sys.executable, "-m", "stages", *arguments]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    taught = unroll()
+    assert (taught.returncode, taught.stderr) == (0, "")
+    assert "unroll [OPTIONS] COMMAND" in taught.stdout
+    missing = unroll("--root", str(tmp_path), "list")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert re.fullmatch(r"unroll: .*params\.yaml is missing; run this in the folder that holds it.*\n", missing.stderr)
+
+
+def test_one_who_stops_reading_is_no_error():
+    command = f"{shlex.quote(sys.executable)} -m stages list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_teaches_by_examples_that_work(unroll, name):
+    code, out, err = unroll(name, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: unroll {name}" in out
+    whole = params.load(REPOSITORY / "params.yaml")
+    names = {"source": whole.sources, "prepare": whole.datasets, "evaluate": whole.datasets, "train": whole.experiments}
+    examples = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", COMMANDS[name].help)
+    assert any(example.startswith(name) or f" {name}" in example for example in examples)
+    for example in examples:
+        arguments = shlex.split(example)
+        arguments = arguments[2:] if arguments[0] == "--root" else arguments
+        with COMMANDS[arguments[0]].make_context(arguments[0], arguments[1:]) as context:
+            if arguments[0] in names:
+                assert context.params["name"] in names[arguments[0]]
+
+
+def test_a_misspelt_command_lists_the_valid_ones(unroll):
+    code, out, err = unroll("evalute", "waves")
+    assert (code, out) == (2, "")
+    assert err.startswith("unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: compare, demo, doctor, ")
+    assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
+    assert len(err.splitlines()) == 1
+    assert "Valid: compare, " in unroll("xyz")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "--jsn"], "No such option: --jsn (Possible options: --json). Valid: --help, --json. `unroll"),
+        (["--rot", "x", "list"], "No such option: --rot"),
+        (["train"], "Missing argument 'name'. `unroll train --help` says more"),
+        (["train", "a", "b"], "Got unexpected extra argument(s) (b)."),
+        (["train", "waves_node", "--epochs", "0"], "Invalid value for '--epochs': Input should be greater than"),
+        (["train", "waves_node", "--epochs", "two"], "Invalid value for '--epochs'"),
+        (["train", "waves_node", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["train", "waves_nod"], "the experiment must be one of: imdb_majority, "),
+        (["train", "waves_nod"], "Received: 'waves_nod'. Did you mean waves_node?"),
+        (["prepare", "wavs"], "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
+        (["evaluate", "wavs"], "Did you mean waves?"),
+        (["source", "wavs"], "the source must be one of: imdb, jena, jena_hourly, sine, waves. Received: 'wavs'."),
+        (["show", "wavs"], "the name must be one of: "),
+        (["compare", "wavs"], "Did you mean waves?"),
+        (["lab", "X"], "the part must be one of: D, N, R. Received: 'X'."),
+    ],
+)  # fmt: skip
+def test_a_misspelling_is_one_line_and_exit_code_2(unroll, arguments, said):
+    code, out, err = unroll(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("unroll: ")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prepare", "waves"], "source.json is missing; run `unroll source waves`"),
+        (["evaluate", "jena"], "dataset.json is missing; `unroll repro` builds it"),
+        (["compare", "jena"], "jena"),
+    ],
+)
+def test_what_is_not_built_is_one_line_and_exit_code_1(unroll, arguments, said):
+    code, out, err = unroll(*arguments)
+    assert (code, out) == (1, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_root_that_is_no_workspace(unroll, built, tmp_path):
+    assert unroll("list", root=tmp_path)[0] == 1
+    code, _, err = unroll("list", root=built.params)
+    assert code == 1
+    assert err.endswith("params.yaml cannot be read: Not a directory\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "waves"], ["show", "waves_last_value"], ["doctor"], ["compare", "waves"]]
+)
+def test_json_is_json(unroll, arguments):
+    code, out, _ = unroll(*arguments, "--json")
+    assert code == (1 if arguments == ["doctor"] else 0)  # the miniature leaves required options out
+    assert json.loads(out, parse_constant=pytest.fail)
+    assert unroll(*arguments)[1] != out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "stopped; what was finished is kept, the same command goes on from there"),
+        (UnrollError("a\n  b"), 1, "a b"),
+        (OSError(errno.ENOSPC, "No space"), 1, "the disk is full (while writing); free some room, then run it again"),
+        (OSError(errno.EDQUOT, "Quota", "/x/y"), 1, "the disk is full (/x/y); free some room, then run it again"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x/y"), 1,
+         "/x/y: Permission denied; check that it is there and who may read and write it"),
+        (OSError(errno.EROFS, "Read-only file system", "/x/y"), 1,
+         "/x/y: Read-only file system; check that it is there and who may read and write it"),
+        (MemoryError(), 1, "memory ran out; close other programs or make the data set smaller in params.yaml"),
+    ],
+)  # fmt: skip
+def test_what_can_go_wrong_is_one_line(unroll, monkeypatch, error, code, line):
+    failing(monkeypatch, error)
+    assert unroll("list") == (code, "", f"unroll: {line}\n")
+
+
+def test_a_full_disk_leaves_nothing_half_written(unroll, monkeypatch, tmp_path):
+    workspace = fake_runs.build(tmp_path)
+    assert unroll("source", "waves", root=tmp_path)[0] == 0
+    before = prepare.dataset.load(workspace.prepared("waves")).splits["test"].targets
+
+    def full(_dataset, folder):
+        (folder / "half").touch()
+        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "arrays.npz"))
+
+    monkeypatch.setattr(prepare.dataset, "save", full)
+    code, _, err = unroll("prepare", "waves", root=tmp_path)
+    assert code == 1
+    assert err.startswith("unroll: the disk is full (")
+    assert (prepare.dataset.load(workspace.prepared("waves")).splits["test"].targets == before).all()
+    assert [path.name for path in workspace.scratch.iterdir() if path.is_dir()] == []
+
+
+def test_a_mistake_in_the_code_keeps_its_traceback(unroll, monkeypatch):
+    failing(monkeypatch, ZeroDivisionError("boom"))
+    with pytest.raises(ZeroDivisionError, match="boom"):
+        unroll("list")
+
+
+def test_a_bar_on_a_terminal_is_cleared_before_the_line(unroll, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert unroll("lab", "X")[2].startswith("\r\x1b[2Kunroll: ")
+
+
+class TestUnderDvc:
+    @pytest.fixture(autouse=True)
+    def stage(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("DVC_STAGE", "train@waves_node")
+        monkeypatch.chdir(tmp_path)
+
+    def test_why_a_stage_failed_is_kept(self, unroll, tmp_path):
+        unroll("evaluate", "wavs")
+        kept = failures.read(Workspace(tmp_path))
+        assert list(kept) == ["train@waves_node"]
+        assert kept["train@waves_node"].endswith("Did you mean waves?")
+
+    def test_no_path_of_this_machine_is_kept(self, unroll, monkeypatch, tmp_path):
+        monkeypatch.setenv("UNROLL_MIRROR", "/home/me/mirror")
+        failing(monkeypatch, UnrollError(f"{tmp_path}/data is not in /home/me/mirror/jena"))
+        _, _, err = unroll("list")
+        assert str(tmp_path) in err
+        assert failures.read(Workspace(tmp_path)) == {"train@waves_node": "data is not in $UNROLL_MIRROR/jena"}
+
+    def test_a_mistake_in_the_code_is_kept_too(self, unroll, monkeypatch, tmp_path):
+        failing(monkeypatch, ZeroDivisionError("boom"))
+        with pytest.raises(ZeroDivisionError):
+            unroll("list")
+        said = "a mistake in the code, ZeroDivisionError: boom"
+        assert failures.read(Workspace(tmp_path)) == {"train@waves_node": said}
+
+    def test_a_stop_is_no_failure(self, unroll, monkeypatch, tmp_path):
+        failing(monkeypatch, KeyboardInterrupt())
+        assert unroll("list")[0] == 130
+        assert failures.read(Workspace(tmp_path)) == {}
+
+    def test_what_ends_well_leaves_nothing(self, unroll, tmp_path):
+        assert unroll("list")[0] == 0
+        assert failures.read(Workspace(tmp_path)) == {}
+
+    def test_a_full_disk_cannot_hide_itself(self, unroll, monkeypatch):
+        failing(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+        monkeypatch.setattr(failures, "write_text", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+        assert unroll("list") == (
+            1,
+            "",
+            "unroll: the disk is full (while writing); free some room, then run it again\n",
+        )

@@ -1,0 +1,37 @@
+import pytest
+
+from pipeline.errors import UnrollError, UsageError
+from stages.evaluate import evaluate
+from stages.report import report
+from tests import fake_runs
+
+
+def test_it_writes_one_page_with_what_is_there(tmp_path):
+    workspace = fake_runs.build(tmp_path)
+    evaluate(workspace, "waves")
+    path = report(workspace)
+    assert path == workspace.report
+    assert [each.name for each in path.parent.iterdir()] == ["index.html"]
+    text = path.read_text(encoding="utf-8")
+    assert '<section id="waves">' in text
+    assert '<section id="imdb">' not in text
+    assert "<b>imdb</b>" in text
+
+
+def test_a_wrong_claim_is_named(tmp_path):
+    workspace = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
+    evaluate(workspace, "waves")
+    workspace.claims.write_text(
+        '- {document: "003", words: w, experiment: waves_node, metric: best.test.mze, value: 1}\n', encoding="utf-8"
+    )
+    with pytest.raises(UsageError, match=r"waves_node has no metric best\.test\.mze: 'mze' is not one of mse, mae"):
+        report(workspace)
+    assert not workspace.report.exists()
+
+
+def test_a_damaged_evaluation_says_how_to_make_it_again(tmp_path):
+    workspace = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
+    evaluate(workspace, "waves")
+    (workspace.evaluation("waves") / "evaluation.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"the evaluation of waves is damaged.*unroll evaluate waves"):
+        report(workspace)
