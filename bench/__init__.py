@@ -1,0 +1,1 @@
+"""Measurements of Unroll's speed, and of its peers on the same work: `make bench`."""

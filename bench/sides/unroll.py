@@ -1,0 +1,94 @@
+"""Unroll: an epoch, or an evaluation, as XLA programs; by hand in NumPy. Importing it starts TensorFlow."""
+
+import time
+from functools import partial
+
+import numpy as np
+
+from bench.sides import Side
+from bench.works import Task
+from pipeline import networks
+from pipeline.metrics import METRICS
+from pipeline.problem import problem
+from pipeline.program import Program
+from pipeline.recipe import recipe
+from pipeline.training import by_hand
+from pipeline.windows import Array
+
+networks.start()
+
+
+def make(task: Task) -> Side:
+    """Unroll's way for a task; writes the weights that every side starts from."""
+    return ByHand(task) if task.by_hand else Compiled(task)
+
+
+class Compiled:
+    """The training method `compiled`."""
+
+    def __init__(self, task: Task) -> None:
+        found = recipe(task.name, task.experiment)
+        self.task, self.loss = task, found.training["loss"]
+        self.build = partial(found.build, problem(task.data), **found.model)
+        self.model = networks.seeded(self.build, 0)
+        task.write_weights(self.model.get_weights())
+        self.numbers: dict[int, list[Array]] = {0: networks.values(self.model)}
+        self.program = Program(
+            self.model,
+            task.data.splits["train"],
+            found.training["optimizer"],
+            found.training["learning_rate"],
+            found.training["loss"],
+        )
+
+    def reset(self, seed: int) -> None:
+        """See `Side`."""
+        if seed not in self.numbers:
+            self.numbers[seed] = networks.values(networks.seeded(self.build, seed))
+        self.program.reset(self.numbers[seed])
+        self.model.set_weights(self.task.read_weights())
+
+    def train(self) -> tuple[float, float]:
+        """See `Side`."""
+        start = time.perf_counter()
+        losses = [self.program.epoch(self.task.rows).mean() for _ in range(self.task.work.epochs)]
+        return time.perf_counter() - start, float(sum(losses) / len(losses))
+
+    def evaluate(self) -> tuple[float, float]:
+        """See `Side`."""
+        start = time.perf_counter()
+        for _ in range(self.task.work.evaluations):
+            loss = METRICS[self.loss](self.program.predict(self.task.held_out), self.task.held_out.targets)
+        return time.perf_counter() - start, loss
+
+
+class ByHand:
+    """The training method `by_hand`."""
+
+    def __init__(self, task: Task) -> None:
+        found = recipe(task.name, task.experiment)
+        model = networks.seeded(partial(found.build, problem(task.data), **found.model), 0)
+        task.write_weights(model.get_weights())
+        self.task, self.rate = task, found.training["learning_rate"]
+        self.one_epoch, self.forward = by_hand.rules(task.name, model)
+        self.inputs, self.targets = task.doubles()
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """See `Side`; nothing is drawn."""
+        del seed
+        self.weights = [weight.astype("float64") for weight in self.task.read_weights()]
+
+    def train(self) -> tuple[float, float]:
+        """See `Side`; the loss is that of the train examples after the round, as in the method's history."""
+        start = time.perf_counter()
+        self.one_epoch(self.weights, self.inputs, self.targets, self.rate)
+        seconds = time.perf_counter() - start
+        return seconds, METRICS["mse"](self.forward(self.weights, self.inputs), self.targets)
+
+    def evaluate(self) -> tuple[float, float]:
+        """See `Side`."""
+        inputs, targets = self.task.held_out.take(np.arange(len(self.task.held_out)))
+        start = time.perf_counter()
+        loss = METRICS["mse"](self.forward(self.weights, inputs), targets)
+        return time.perf_counter() - start, loss

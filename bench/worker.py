@@ -1,0 +1,62 @@
+"""One side in a process of its own: `python -m bench.worker`, driven by one line of JSON after the other.
+
+`{"do": "import", "side": NAME}`, `{"do": "load", "side": NAME, "root": DIR, "work": NAME}`, then `{"do": "evaluate"}`
+or `{"do": "train", "seed": 0}`, which starts again from the first weights. The answer is one line too: what was
+measured, or `{"error": ...}`.
+"""
+
+import gc
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from bench import sides, works
+from bench.sides import Side
+
+
+def main() -> None:
+    """Answer requests until standard input ends."""
+    one_core()
+    # Libraries may print: what they say goes to standard error, answers alone to standard output.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    side: Side | None = None
+    for line in sys.stdin:
+        request = json.loads(line)
+        try:
+            answer: dict[str, Any] = {}
+            if request["do"] == "import":
+                sides.make(request["side"])
+            elif request["do"] == "load":
+                side = None
+                gc.collect()
+                side = sides.make(request["side"])(works.load(Path(request["root"]), request["work"]))
+            else:
+                answer = measure(side, request)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the driver names the side and goes on or stops
+            answer = {"error": f"{type(error).__name__}: {error}"}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+def measure(side: Side | None, request: dict[str, Any]) -> dict[str, Any]:
+    """One round."""
+    if side is None:
+        raise ValueError("nothing is loaded")
+    if request["do"] == "train":
+        side.reset(request["seed"])
+        seconds, loss = side.train()
+    else:
+        seconds, loss = side.evaluate()
+    return {"seconds": seconds, "loss": loss}
+
+
+def one_core() -> None:
+    """Stay on one core, where the system knows how: some libraries start threads whatever they are told."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+
+
+if __name__ == "__main__":
+    main()
