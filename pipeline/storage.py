@@ -60,6 +60,14 @@ class Workspace:
         """The folder of an experiment: run.json, history.csv, predictions.npz and weights/."""
         return self.runs(dataset) / experiment
 
+    def record(self, dataset: str, experiment: str) -> Path:
+        """Where, when and with what a run was made: beside the runs, since no output may hold such things."""
+        return self.root / "records" / dataset / f"{experiment}.json"
+
+    def checkpoint(self, experiment: str) -> Path:
+        """How far a training has come."""
+        return self.scratch / "checkpoints" / f"{experiment}.npz"
+
     def metrics(self, dataset: str) -> Path:
         """A data set's compact metrics, for DVC."""
         return self.root / "metrics" / f"{dataset}.json"
