@@ -43,13 +43,19 @@ def kept(folder: Path) -> Iterator[None]:
         if not usable:
             yield
             return
-        os.environ[FLAGS] = f"--tf_xla_persistent_cache_directory={folder}"
+        os.environ[FLAGS] = flags(folder)
         try:
             yield
         finally:
             del os.environ[FLAGS]
             with suppress(OSError):  # without its list the folder is emptied the next time
                 _describe(folder)
+
+
+def flags(folder: Path) -> str:
+    """What makes TensorFlow keep programs in `folder`: in quotes, since it would take a space as the end of a path."""
+    path = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    return f'--tf_xla_persistent_cache_directory="{path}"'
 
 
 def machine() -> str:
