@@ -3,16 +3,16 @@
 import json
 import math
 import re
-import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from pipeline import fingerprint
+from pipeline import fingerprint, provenance
 from pipeline.errors import UnrollError
 from pipeline.params import Experiment, Params
+from pipeline.provenance import Origin
 from pipeline.storage import Workspace, read_csv, read_json
 
 Lines = dict[int, list[tuple[int, dict[str, float]]]]
@@ -79,7 +79,13 @@ def title(dataset: str, stand_in: bool) -> str:
     return dataset + MARK * stand_in
 
 
-def subject(workspace: Workspace, params: Params, name: str, experiment: Experiment | None = None) -> Subject:
+def subject(
+    workspace: Workspace,
+    params: Params,
+    name: str,
+    experiment: Experiment | None = None,
+    made: Mapping[str, str] | None = None,
+) -> Subject:
     """Read what is known of an experiment.
 
     Args:
@@ -87,6 +93,7 @@ def subject(workspace: Workspace, params: Params, name: str, experiment: Experim
         params: params.yaml.
         name: the experiment.
         experiment: as it is really trained, if not as in params.yaml.
+        made: tags for where its runs were made (`origin`); None: here and now.
 
     Raises:
         UnrollError: the data set is not prepared.
@@ -106,7 +113,8 @@ def subject(workspace: Workspace, params: Params, name: str, experiment: Experim
         tags["unroll.protocol"] = str(protocol)
     if facts["stand_in"]:
         tags["mlflow.note.content"] = STAND_IN
-    tags |= {f"unroll.unit.{metric}": unit for metric, unit in units(facts).items()} | revision(workspace)
+    tags |= {f"unroll.unit.{metric}": unit for metric, unit in units(facts).items()}
+    tags |= origin(provenance.origin(workspace)) if made is None else made
     flat = {"dataset": experiment.dataset, "seeds": json.dumps(experiment.seeds)}
     for part in ("model", "training"):
         flat |= {f"{part}.{key}": _plain(value) for key, value in getattr(experiment, part).model_dump().items()}
@@ -125,28 +133,12 @@ def units(facts: Mapping[str, Any]) -> dict[str, str]:
     return {"mae": f"1 = {one}", "mse": f"1 = ({one})²", "mae_unit": unit, "rmse_unit": unit}
 
 
-def revision(workspace: Workspace) -> dict[str, str]:
-    """Tags for the commit of the code, and whether what shapes results differs from it; none without git.
-
-    What a build writes itself (dvc.lock, metrics) does not count as a difference.
-    """
-    code = Path(__file__).resolve().parents[2]
-    commit = _git(code, "rev-parse", "HEAD")
-    if not commit:
-        return {}
-    changed = _git(code, "status", "--porcelain", "--", "pipeline", "stages") != ""
-    changed |= _git(workspace.root, "status", "--porcelain", "--", "params.yaml") != ""
-    return {"mlflow.source.git.commit": commit, "unroll.git_dirty": str(changed).lower()}
-
-
-def _git(folder: Path, *arguments: str) -> str | None:
-    """What git says, None if it fails: there is none, or the folder is in no repository."""
-    command = ["git", "--no-optional-locks", *arguments]
-    try:
-        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return said.stdout.strip()
+def origin(made: Origin) -> dict[str, str]:
+    """Tags for where a run was made."""
+    tags = {"unroll.python": made.python, "unroll.cpu": made.cpu}
+    if made.commit is None:
+        return tags
+    return tags | {"mlflow.source.git.commit": made.commit, "unroll.git_dirty": str(made.dirty).lower()}
 
 
 def history(folder: Path) -> Lines:

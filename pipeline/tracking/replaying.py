@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline import fingerprint
+from pipeline import fingerprint, provenance
 from pipeline import params as parameters
 from pipeline.errors import UnrollError
 from pipeline.params import Params
@@ -60,7 +60,8 @@ def _action(opened: Store, workspace: Workspace, params: Params, name: str, eval
     folder = workspace.run(experiment.dataset, name)
     with contextlib.ExitStack() as stack:
         try:
-            subject, outcome = content.subject(workspace, params, name), content.outcome(folder)
+            made = _made(workspace, experiment.dataset, name)
+            subject, outcome = content.subject(workspace, params, name, made=made), content.outcome(folder)
             stack.enter_context(store.locked(store.experiment_lock(workspace, name), 0))
         except UnrollError as error:
             return f"skipped: {error}"
@@ -77,6 +78,13 @@ def _action(opened: Store, workspace: Workspace, params: Params, name: str, eval
         if parent is not None:
             changed |= archive.score(opened, workspace, parent, evaluated)
         return "updated" if found and changed else action
+
+
+def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, str]:
+    """Tags for where a run was made, as far as its record says; this process may run on another machine."""
+    with contextlib.suppress(UnrollError):
+        return content.origin(provenance.read(workspace, dataset, name))
+    return {}
 
 
 def _record(opened: Store, subject: Subject, outcome: Outcome, folder: Path) -> str:

@@ -119,8 +119,11 @@ def complete(runs: Runs, outcome: Outcome, folder: Path) -> None:
     """
     client, lines = runs.store.client, outcome.lines
     summaries = content.summary(outcome.run, lines)
-    tags = {f"unroll.{part}_hash": outcome.run["fingerprint"][part] for part in ("params", "code")}
-    tags |= {"unroll.fingerprint": outcome.fingerprint, "unroll.brief": brief(outcome.run["fingerprint"])}
+    parts = outcome.run["fingerprint"]
+    tags = {
+        f"unroll.{part}_hash": value for part, value in parts.items() if part != "data"
+    }  # it is a tag from the start
+    tags |= {"unroll.fingerprint": outcome.fingerprint, "unroll.brief": brief(parts)}
     for seed, values in summaries.items():
         run_id = child(runs, seed)
         log(runs.store, run_id, [(0, values)])

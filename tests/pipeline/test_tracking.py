@@ -2,6 +2,7 @@
 
 import json
 import logging
+import platform
 import shutil
 import socket
 import subprocess
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipeline import dataset as datasets
-from pipeline import fingerprint, params, tracking
+from pipeline import fingerprint, params, provenance, tracking
 from pipeline.dataset import Dataset, Scale
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.storage import Workspace, write_csv, write_json, write_npz, write_text
@@ -61,7 +62,7 @@ def _alone(monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     for name, value in store.SETTINGS.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(content, "revision", lambda _: {"mlflow.source.git.commit": "c0ffee"})
+    monkeypatch.setattr(provenance, "revision", lambda _: ("c0ffee", False))
     loggers = {name: logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3", "matplotlib")}
     levels = {name: logger.level for name, logger in loggers.items()}
     yield
@@ -115,6 +116,7 @@ def _run(workspace, name="air_gru", *, weights="w"):
         "params": fingerprint.params(experiment.model_dump()),
         "data": fingerprint.data(workspace.prepared("air")),
         "code": "c" * 64,
+        "lock": "1" * 64,
     }
     write_json(folder / "run.json", facts | {"loss": "mae", "fingerprint": parts})
     return folder
@@ -126,7 +128,9 @@ def _train(workspace, name="air_gru", **different):
             for epoch in range(1, 4):
                 if name == "air_gru":
                     record.epoch(seed, epoch, _line(seed, epoch))
-        record.finish(_run(workspace, name, **different))
+        folder = _run(workspace, name, **different)
+        provenance.write(workspace, "air", name)
+        record.finish(folder)
 
 
 def _evaluate(workspace, *, mae=0.25, stand_in=False):
@@ -228,7 +232,10 @@ class TestLive:
             "unroll.stand_in": "false",
             "unroll.unit.mae": "1 = 8.85 °C",
             "unroll.unit.rmse_unit": "°C",
+            "unroll.lock_hash": "1" * 64,
+            "unroll.python": platform.python_version(),
             "mlflow.source.git.commit": "c0ffee",
+            "unroll.git_dirty": "false",
         }
         assert parent.data.tags.items() >= tags.items()
         assert sorted(_artifacts(client, parent)) == ["history.csv", "plots/loss.png", "run.json"]
@@ -410,10 +417,16 @@ class TestReplay:
         _train(workspace, "air_last_value")
         tracking.evaluation(workspace, "air", _evaluate(workspace), warn=pytest.fail)
         other = _workspace(tmp_path / "other", empty_store)
-        for folder in ("runs", "evaluations"):
+        for folder in ("runs", "evaluations", "records"):
             shutil.copytree(workspace.root / folder, other.root / folder)
         assert tracking.replay(other) == [("air_gru", "recorded"), ("air_last_value", "recorded")]
         assert _everything(other) == _everything(workspace)
+
+    def test_without_a_record_no_run_is_said_to_be_made_here(self, workspace):
+        _run(workspace)
+        tracking.replay(workspace)
+        for run in _runs(workspace).values():
+            assert run.data.tags.keys().isdisjoint({"mlflow.source.git.commit", "unroll.git_dirty", "unroll.cpu"})
 
     def test_leaves_what_is_there_as_it_is(self, workspace):
         _train(workspace)
@@ -559,37 +572,3 @@ class TestFigures:
             figures.predictions(tmp_path / "predictions.csv", about, name, "title", tmp_path / f"{name}.png")
         assert (tmp_path / "gru.png").read_bytes().startswith(b"\x89PNG")
         assert not (tmp_path / "summary.png").exists()  # it predicts nothing
-
-
-class TestRevision:
-    @pytest.fixture
-    def checkout(self, tmp_path, monkeypatch):
-        """A repository with one commit, which the code seems to be in."""
-        monkeypatch.undo()  # the real `revision`
-        for name in ("pipeline/tracking/content.py", "params.yaml", "dvc.lock"):
-            write_text(tmp_path / "checkout" / name, "as committed")
-        identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-        for command in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "All")):
-            subprocess.run(["git", *command], cwd=tmp_path / "checkout", check=True)
-        monkeypatch.setattr(content, "__file__", str(tmp_path / "checkout/pipeline/tracking/content.py"))
-        return Workspace(tmp_path / "checkout")
-
-    @pytest.mark.parametrize(
-        ("changed", "dirty"),
-        [(None, "false"), ("dvc.lock", "false"), ("params.yaml", "true"), ("pipeline/new.py", "true")],
-    )
-    def test_differs_by_what_shapes_results_only(self, checkout, changed, dirty):
-        if changed:
-            write_text(checkout.root / changed, "as edited")
-        tags = content.revision(checkout)
-        assert len(tags["mlflow.source.git.commit"]) == 40
-        assert tags["unroll.git_dirty"] == dirty
-
-    def test_a_workspace_outside_is_not_what_was_committed(self, checkout, tmp_path):
-        outside = Workspace(tmp_path)
-        expected = content.revision(checkout)["mlflow.source.git.commit"]
-        assert content.revision(outside) == {"mlflow.source.git.commit": expected, "unroll.git_dirty": "true"}
-
-    def test_is_not_there_without_git(self, checkout, monkeypatch):
-        monkeypatch.setenv("PATH", "")
-        assert content.revision(checkout) == {}
