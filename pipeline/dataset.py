@@ -1,11 +1,14 @@
 """A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
+import pydantic
 
+from pipeline import registry
 from pipeline.errors import UnrollError
 from pipeline.storage import read_json, read_npz, write_json, write_npz
 from pipeline.windows import Array, Arrays, Examples, Windows
@@ -71,6 +74,48 @@ class Dataset:
         return self.splits["train"].input_shape
 
 
+class _Known(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class _Scale(_Known):
+    """See `Scale`."""
+
+    mean: float
+    std: Annotated[float, pydantic.Field(gt=0)]
+    unit: str
+    quantity: str
+
+
+class _Cut(_Known):
+    """A split of windows; see `Windows`."""
+
+    series: str
+    lookback: int
+    step: int
+    delay: int
+    target: int
+
+
+class _Facts(_Known):
+    """What dataset.json holds: a data set without its arrays."""
+
+    name: str
+    kind: Kind
+    metric: Metric
+    splits: dict[str, dict[str, Any]]
+    scale: _Scale
+    vocabulary: Annotated[int, pydantic.Field(ge=0)]
+    groups: list[str]
+    scored: list[str]
+    period: Annotated[int, pydantic.Field(ge=0)]
+    rollout: bool
+    floors: dict[str, float]
+    stand_in: bool
+    facts: dict[str, Any]
+    examples: dict[str, int]
+
+
 def save(dataset: Dataset, folder: Path) -> None:
     """Write `arrays.npz` and `dataset.json` into `folder`; the same data set gives the same bytes.
 
@@ -118,18 +163,33 @@ def load(folder: Path) -> Dataset:
     Raises:
         UnrollError: a file is missing or damaged.
     """
-    facts, arrays = read_json(folder / "dataset.json"), read_npz(folder / "arrays.npz")
+    plain, arrays = read_json(folder / "dataset.json"), read_npz(folder / "arrays.npz")
     try:
-        splits: dict[str, Examples] = {}
-        for split, layout in facts.pop("splits").items():
-            if layout:
-                series = arrays[layout.pop("series")]
-                splits[split] = Windows(series=series, rows=arrays[f"{split}_rows"], **layout)
-            else:
-                splits[split] = Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
-        facts.pop("examples")
-        groups = {group: arrays[f"group_{group}"] for group in facts.pop("groups")}
-        scored = tuple(facts.pop("scored"))
-        return Dataset(splits=splits, scale=Scale(**facts.pop("scale")), groups=groups, scored=scored, **facts)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise UnrollError(f"{folder} is damaged ({error}); delete it and run `unroll repro`") from None
+        facts = registry.checked(_Facts, plain)
+        splits = {split: _examples(split, layout, arrays) for split, layout in facts.splits.items()}
+        groups = {group: arrays[f"group_{group}"] for group in facts.groups}
+        _agree(facts, splits, groups)
+    except (KeyError, TypeError, ValueError) as error:
+        text = registry.one_line(str(error))
+        raise UnrollError(f"{folder} is damaged ({text:.300}); delete it and run `unroll repro`") from None
+    rest = facts.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
+    scale, scored = Scale(**facts.scale.model_dump()), tuple(facts.scored)
+    return Dataset(splits=splits, groups=groups, scored=scored, scale=scale, **rest)
+
+
+def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]) -> Examples:
+    if not layout:
+        return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
+    cut = registry.checked(_Cut, layout, f"splits.{split}")
+    return Windows(arrays[cut.series], arrays[f"{split}_rows"], cut.lookback, cut.step, cut.delay, cut.target)
+
+
+def _agree(facts: _Facts, splits: dict[str, Examples], groups: dict[str, Array]) -> None:
+    """Raise ValueError where dataset.json and arrays.npz are not of one data set."""
+    if {split: len(examples) for split, examples in splits.items()} != facts.examples:
+        raise ValueError(f"its arrays do not hold the examples that it counts, {facts.examples}")
+    if not {"train", "test", *facts.scored} <= splits.keys() <= {*SPLITS}:
+        raise ValueError(f"its splits are {', '.join(splits)}")
+    for group, indices in groups.items():
+        if indices.dtype.kind not in "iu" or not np.isin(indices, np.arange(facts.examples["test"])).all():
+            raise ValueError(f"group {group} holds more than numbers of test examples")

@@ -1,6 +1,5 @@
 """Runs of one data set -> their metrics, side by side. NumPy only: no TensorFlow, no pandas."""
 
-import csv
 import hashlib
 import math
 from collections.abc import Mapping, Sequence
@@ -9,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 
+from pipeline import registry
 from pipeline.dataset import Dataset
 from pipeline.errors import UnrollError
 from pipeline.metrics import accuracy, binary_crossentropy, mae, mse
-from pipeline.storage import read_json, read_npz
+from pipeline.storage import read_csv, read_json, read_npz
 from pipeline.windows import Array, Windows
 
 CYCLE = 13
@@ -24,6 +25,29 @@ LOST = 0.5
 
 Stat = dict[str, Any]
 """mean, std (sample; None with one seed), min, max and values (one per seed)."""
+
+
+class _Layer(pydantic.BaseModel):
+    name: str
+    type: str
+    output: list[int | None]
+    parameters: int
+
+
+class _Facts(pydantic.BaseModel):
+    """What an evaluation takes from a run.json."""
+
+    model_config = pydantic.ConfigDict(strict=True)
+
+    dataset: str
+    experiment: str
+    seeds: list[int]
+    parameters: int
+    layers: list[_Layer]
+    epochs: int
+    best_epochs: list[int] | None
+    loss: str | None
+    fingerprint: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -67,28 +91,38 @@ def load_run(folder: Path, dataset: str, experiment: str, seeds: Sequence[int], 
     if not (folder / "run.json").is_file():
         raise UnrollError(f"{experiment} is not trained (there is no run.json in runs/{dataset}/{experiment}); {again}")
     try:
-        facts = read_json(folder / "run.json")
+        facts = _facts(folder / "run.json")
         arrays = read_npz(folder / "predictions.npz")
         history = _history(folder / "history.csv")
         trained_with = [int(seed) for seed in arrays.pop("seeds")]
-        missing = {"parameters", "layers", "epochs", "best_epochs", "loss", "fingerprint"} - set(facts)
-        if missing:
-            raise ValueError(f"run.json lacks {', '.join(sorted(missing))}")
-        known = facts["dataset"], facts["experiment"], facts["seeds"]
     except (UnrollError, ValueError, KeyError, TypeError, OSError) as error:
         reason = " ".join(str(error).split(";", maxsplit=1)[0].split())
         raise UnrollError(f"the run of {experiment} is damaged: {reason}; {again}") from None
+    known = facts["dataset"], facts["experiment"], facts["seeds"]
     if known != (dataset, experiment, trained_with) or trained_with != list(seeds):
         raise UnrollError(
             f"the run of {experiment} is of {known[0]} with seeds {known[2]}, "
             f"but params.yaml says {dataset} with seeds {list(seeds)}; {again}"
         )
+    epochs = [(seed, epoch) for seed in seeds for epoch in range(1, facts["epochs"] + 1)]
+    if [(line.get("seed"), line.get("epoch")) for line in history] != epochs:
+        raise UnrollError(
+            f"the run of {experiment} is damaged: history.csv must hold {facts['epochs']} epochs of each seed; {again}"
+        )
     return Run(experiment, baseline, facts, history, arrays)
 
 
+def _facts(path: Path) -> Any:
+    facts = read_json(path)
+    valid = registry.checked(_Facts, facts, path.name)
+    best = valid.best_epochs
+    if best is not None and (len(best) != len(valid.seeds) or not all(1 <= epoch <= valid.epochs for epoch in best)):
+        raise ValueError(f"{path.name}: best_epochs must be one epoch for each seed. Received: {best}")
+    return facts
+
+
 def _history(path: Path) -> list[dict[str, float]]:
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{column: float(value) for column, value in row.items() if value} for row in csv.DictReader(file)]
+    return [{column: float(value) for column, value in row.items() if value} for row in read_csv(path)]
 
 
 def layout(dataset: Dataset) -> str:

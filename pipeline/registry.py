@@ -11,11 +11,13 @@ import reprlib
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 
 from pipeline.errors import UsageError
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
 def one_of(name: str, valid: Iterable[str], what: str) -> str:
@@ -74,6 +76,18 @@ def options(function: Callable[..., Any], section: Mapping[str, Any], where: str
     except pydantic.ValidationError as error:
         raise UsageError(f"params.yaml: {explain(error, model, data, where)}") from None
     return {name: getattr(valid, name) for name in fields}
+
+
+def checked(model: type[Model], data: Any, where: str = "") -> Model:
+    """Plain data as `model` describes it.
+
+    Raises:
+        ValueError: they are not; the text is that of `explain`.
+    """
+    try:
+        return model.model_validate(data)
+    except pydantic.ValidationError as error:
+        raise ValueError(explain(error, model, data, where)) from None
 
 
 def explain(error: pydantic.ValidationError, model: type[pydantic.BaseModel], data: Any, where: str = "") -> str:

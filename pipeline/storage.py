@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import secrets
 import shutil
 import zipfile
@@ -21,6 +22,9 @@ from pipeline.errors import UnrollError
 
 EPOCH = (1980, 1, 1, 0, 0, 0)
 """The one date that every zip member carries: the earliest that the format can hold."""
+
+UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
+"""The names that `unfinished` gives. The number is that of the process that writes there."""
 
 
 @dataclass(frozen=True)
@@ -82,11 +86,24 @@ class Workspace:
         return self.root / "report" / "index.html"
 
 
+def unfinished(folder: Path, name: str) -> Path:
+    """A new path in `folder` for what is being written; `stages.leftovers` finds it if this process is killed."""
+    return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """A temporary path that takes the place of `path` when the block ends well, and is removed otherwise."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
+    temporary = unfinished(path.parent, path.name)
     temporary.touch(exist_ok=False)
     try:
         yield temporary
@@ -98,6 +115,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
+    """A new folder in `scratch` that is removed when the block ends."""
+    folder = unfinished(scratch, name)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+@contextlib.contextmanager
 def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
     """A temporary folder that takes the place of `path` when the block ends well, and is removed otherwise.
 
@@ -105,24 +133,18 @@ def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
         path: the folder to replace, whole.
         scratch: a folder on the same file system (`Workspace.scratch`).
     """
-    scratch.mkdir(parents=True, exist_ok=True)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = scratch / f"{path.name}.{secrets.token_hex(8)}"
-    temporary.mkdir()
-    old = temporary.with_name(f"{temporary.name}.old")
-    try:
-        yield temporary
-        if os.path.lexists(path):
-            path.replace(old)
-        temporary.replace(path)
-    finally:
-        if os.path.lexists(old) and not os.path.lexists(path):
-            old.replace(path)
-        shutil.rmtree(temporary, ignore_errors=True)
-        if old.is_dir() and not old.is_symlink():
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            old.unlink(missing_ok=True)
+    old = unfinished(scratch, f"{path.name}.old")
+    with scratch_folder(scratch, path.name) as temporary:
+        try:
+            yield temporary
+            if os.path.lexists(path):
+                path.replace(old)
+            temporary.replace(path)
+        finally:
+            if os.path.lexists(old) and not os.path.lexists(path):
+                old.replace(path)
+            remove(old)
 
 
 def write_json(path: Path, data: Any) -> None:
@@ -134,11 +156,15 @@ def write_json(path: Path, data: Any) -> None:
 def read_json(path: Path) -> Any:
     """Raises UnrollError if the file is missing or damaged."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
     except FileNotFoundError:
         raise _missing(path) from None
     except (ValueError, RecursionError) as error:
         raise _damaged(path, error) from None
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"it holds {constant}")
 
 
 def write_text(path: Path, text: str) -> None:

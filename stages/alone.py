@@ -1,12 +1,23 @@
 """One process at a time."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pipeline.errors import UnrollError
+from pipeline.storage import Workspace
+
+
+def at(workspace: Workspace, stage: str, name: str) -> AbstractContextManager[None]:
+    """Let no other process into a stage: two that write the same folder would mix what they write.
+
+    Raises:
+        UnrollError: another process is in it.
+    """
+    busy = f"another process is at {stage} {name} in {workspace.root}; wait until it has ended"
+    return alone(workspace.scratch / f"{stage}-{name}.lock", busy)
 
 
 @contextmanager

@@ -6,7 +6,9 @@ from pipeline import dataset as datasets
 from pipeline import excerpts, params, tracking
 from pipeline.evaluation import evaluate as score
 from pipeline.evaluation import load_run
+from pipeline.params import Params
 from pipeline.storage import Workspace, atomic_folder, write_csv, write_json
+from stages import alone
 
 
 def evaluate(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -28,6 +30,11 @@ def evaluate(workspace: Workspace, name: str) -> dict[str, Any]:
     """
     wanted = params.load(workspace.params)
     wanted.dataset(name)
+    with alone.at(workspace, "evaluate", name):
+        return _evaluate(workspace, wanted, name)
+
+
+def _evaluate(workspace: Workspace, wanted: Params, name: str) -> dict[str, Any]:
     dataset = datasets.load(workspace.prepared(name))
     runs = [
         load_run(workspace.run(name, key), name, key, experiment.seeds, baseline=experiment.model.family == "baselines")
@@ -41,6 +48,7 @@ def evaluate(workspace: Workspace, name: str) -> dict[str, Any]:
         # Always there, since dvc.yaml names each file: of a data set without rollout it has no lines.
         rollout = excerpts.rollouts(dataset, runs) if dataset.rollout else ([], ["step", "truth"])
         write_csv(folder / "rollout.csv", *rollout)
-    write_json(workspace.metrics(name), excerpts.compact(evaluation))
+        # Before the folder takes its place: on a full disk both stay what they were.
+        write_json(workspace.metrics(name), excerpts.compact(evaluation))
     tracking.evaluation(workspace, name, evaluation)
     return evaluation

@@ -1,6 +1,5 @@
 """Build what is out of date, several stages at a time, then always the page."""
 
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Container, Iterator, Sequence
@@ -11,8 +10,8 @@ from types import FrameType
 
 from pipeline import params, registry
 from pipeline.params import Params
-from pipeline.storage import Workspace
-from stages import failures, graph, server, side_by_side
+from pipeline.storage import Workspace, remove
+from stages import failures, graph, leftovers, server, side_by_side
 from stages.__main__ import SERVER
 from stages.alone import alone
 from stages.building import Display
@@ -29,7 +28,8 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int) -> int:
     """Build the targets, or everything, and the page; print a line per stage.
 
     A stage that fails stops those that need it and nothing else. Folders of experiments and data sets that
-    params.yaml no longer has are removed first. dvc.lock ends as a sequential `dvc repro` would write it.
+    params.yaml no longer has are removed first, and so is what killed processes left half-written. dvc.lock ends as a
+    sequential `dvc repro` would write it.
 
     Args:
         workspace: where params.yaml and dvc.yaml are.
@@ -48,6 +48,7 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int) -> int:
     _check_modules(wanted)
     busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
     with alone(workspace.scratch / "repro.lock", busy), _terminable():
+        leftovers.sweep(workspace)
         prune(workspace, wanted)
         return _build(workspace, wanted, targets, jobs)
 
@@ -133,10 +134,7 @@ def prune(workspace: Workspace, wanted: Params) -> None:
         stale += [run for run in folder.glob("*") if run.name not in used.get(folder.name, ())]
         stale += [folder] * (folder.name not in used)
     for path in stale:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        remove(path)
     for folder in (evaluations, metrics, *(workspace.runs(name) for name in used)):
         folder.mkdir(parents=True, exist_ok=True)
 

@@ -12,7 +12,7 @@ from pipeline.errors import UnrollError
 from pipeline.sources import Context
 from pipeline.storage import Workspace, atomic_folder, sha256, write_json
 from pipeline.transfer import Progress
-from stages.alone import alone
+from stages import alone
 from stages.progress import QUIET, duration
 
 FACTS = "source.json"
@@ -39,11 +39,13 @@ def source(workspace: Workspace, name: str) -> Path:
     produce = registry.module("sources", section.kind, f"params.yaml: sources.{name}.kind").produce
     options = registry.options(produce, section.options, f"sources.{name}")
     folder = workspace.raw(name)
-    lock = workspace.scratch / f"source-{name}.lock"
-    busy = f"another process is at source {name} in {workspace.root}; wait until it has ended"
     try:
         # Two processes must not add to one half-fetched file.
-        with alone(lock, busy), _on_screen() as progress, atomic_folder(folder, workspace.scratch) as temporary:
+        with (
+            alone.at(workspace, "source", name),
+            _on_screen() as progress,
+            atomic_folder(folder, workspace.scratch) as temporary,
+        ):
             mirror = environ.get("UNROLL_MIRROR") or None
             produce(temporary, Context(name, workspace.root, workspace.scratch, mirror, progress), **options)
             _describe(temporary, name, section.kind)

@@ -5,7 +5,6 @@ Its hash is not published and other copies are in circulation, so its structure 
 
 import csv
 import re
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import pydantic
 from pipeline.errors import UnrollError
 from pipeline.sources import Context
 from pipeline.sources.download import Url, fetch
+from pipeline.storage import scratch_folder
 from pipeline.transfer import CHUNK, Progress
 
 FILE = "jena_climate_2009_2016.csv"
@@ -98,8 +98,8 @@ def official(path: Path, context: Context, url: str, structure: Structure) -> No
     Raises:
         UnrollError: it cannot be had, is no sound zip, or is not of this structure.
     """
-    with tempfile.TemporaryDirectory(prefix="zip.", dir=context.scratch) as temporary:
-        archive = Path(temporary) / f"{FILE}.zip"
+    with scratch_folder(context.scratch, "zip") as temporary:
+        archive = temporary / f"{FILE}.zip"
         origin = fetch(archive.name, url, archive, context, folder="jena")
         unpack(archive, path, origin, context.progress)
     check(path, structure, origin)

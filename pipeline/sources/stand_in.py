@@ -1,7 +1,6 @@
 """Seeded stand-ins in the official format of each download, for machines without it. No figure from one is a result."""
 
 import io
-import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.sources import Context, jena, jena_hourly
-from pipeline.storage import EPOCH, write_json
+from pipeline.storage import EPOCH, scratch_folder, write_json
 from pipeline.windows import Array
 
 WEATHER_COLUMNS = (
@@ -147,8 +146,8 @@ def _jena(path: Path, random: np.random.Generator, rows: int, context: Context, 
     end = 3 * unique // 10
     order = np.concatenate([np.arange(end), np.arange(end - repeated, unique)])
     stamps = [f"{s[8:10]}.{s[5:7]}.{s[:4]} {s[11:]}" for s in np.datetime_as_string(data.stamps[order]).tolist()]
-    with tempfile.TemporaryDirectory(prefix="zip.", dir=context.scratch) as temporary:
-        archive = Path(temporary) / f"{jena.FILE}.zip"
+    with scratch_folder(context.scratch, "zip") as temporary:
+        archive = temporary / f"{jena.FILE}.zip"
         member = zipfile.ZipInfo(jena.FILE, EPOCH)
         member.compress_type = zipfile.ZIP_DEFLATED
         size = 0

@@ -115,6 +115,11 @@ def damage(folder, how):
         write_json(folder / "run.json", facts | {"seeds": [7]})
     elif how == "other":
         write_json(folder / "run.json", facts | {"dataset": "imdb"})
+    elif how == "epochs":
+        text = (folder / "history.csv").read_text()
+        (folder / "history.csv").write_text(text.replace("0,20,", "0,28,"))
+    elif how == "best":
+        write_json(folder / "run.json", facts | {"best_epochs": [21]})
     elif how == "length":
         arrays = read_npz(folder / "predictions.npz")
         write_npz(folder / "predictions.npz", arrays | {"final_test": arrays["final_test"][:, :-1]})
@@ -132,9 +137,11 @@ def damage(folder, how):
         ("history", "the run of waves_node is damaged: could not convert string to float: 'oops'"),
         ("truncated", "the run of waves_node is damaged"),
         ("json", "the run of waves_node is damaged"),
-        ("key", "the run of waves_node is damaged: run.json lacks parameters"),
+        ("key", "the run of waves_node is damaged: run.json.parameters is missing"),
         ("seeds", r"the run of waves_node is of waves with seeds \[7\], but params.yaml says waves with seeds \[0\]"),
         ("other", "the run of waves_node is of imdb"),
+        ("epochs", "the run of waves_node is damaged: history.csv must hold 20 epochs of each seed"),
+        ("best", r"the run of waves_node is damaged: run.json: best_epochs must be .* Received: \[21\]"),
         ("length", r"waves_node: the predictions final_test must have shape \(1, 300\).*Received: \(1, 299\)"),
         ("nan", "waves_node: the predictions best_train hold values that are not finite"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from pipeline import params, registry
 from pipeline.dataset import load
 from pipeline.errors import UnrollError, UsageError
-from pipeline.storage import Workspace
+from pipeline.storage import Workspace, sha256, write_json
 from stages.prepare import prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -116,7 +116,19 @@ def test_a_failed_preparation_leaves_the_last_one(workspace):
     with pytest.raises(UnrollError, match="column 'load' holds 'much'"):
         prepare(workspace, "mine")
     assert len(load(workspace.prepared("mine")).splits["train"]) == 55
-    assert not list(workspace.scratch.iterdir()) if workspace.scratch.exists() else True
+    assert not list(workspace.scratch.glob(".*"))
+
+
+def test_a_raw_file_that_is_not_what_was_fetched_is_not_read(workspace):
+    file, facts = workspace.raw("meter") / "mine.csv", workspace.raw("meter") / "source.json"
+    write_json(facts, {"stand_in": True, "files": {"mine.csv": {"bytes": 1, "sha256": sha256(file)}}})
+    prepare(workspace, "mine")
+    file.write_bytes(file.read_bytes().replace(b"1", b"7", 1))
+    with pytest.raises(UnrollError, match=r"mine.csv has another sha256 than source.json says, so it is damaged; run"):
+        prepare(workspace, "mine")
+    file.unlink()
+    with pytest.raises(UnrollError, match=r"mine.csv is missing; run `unroll source meter` again"):
+        prepare(workspace, "mine")
 
 
 def test_a_name_that_is_not_there_lists_the_valid_ones(workspace):
@@ -127,9 +139,7 @@ def test_a_name_that_is_not_there_lists_the_valid_ones(workspace):
 def test_a_source_that_was_not_fetched_says_so(workspace):
     facts = workspace.raw("meter") / "source.json"
     facts.write_text("{}", encoding="utf-8")
-    with pytest.raises(
-        UnrollError, match="does not say whether the data are a stand-in; run `unroll source meter` again"
-    ):
+    with pytest.raises(UnrollError, match=r"is damaged \(stand_in is missing\); run `unroll source meter` again"):
         prepare(workspace, "mine")
     facts.unlink()
     with pytest.raises(UnrollError, match=r"source.json is missing; run `unroll source meter`"):
@@ -166,7 +176,7 @@ def test_a_full_size_file_takes_less_than_one_gibibyte(tmp_path):
         file.write(",".join(["Date Time", names[0], "T (degC)", *names[1:], "wd (deg)"]) + "\n")
         for row, stamp in enumerate(stamps.tolist()):
             file.write(f"{stamp[8:10]}.{stamp[5:7]}.{stamp[:4]} {stamp[11:]},{readings[row % 1000]}\n")
-    (raw / "source.json").write_text(json.dumps({"stand_in": True}), encoding="utf-8")
+    (raw / "source.json").write_text(json.dumps({"stand_in": True, "files": {}}), encoding="utf-8")
 
     # Measured from a small process: a child's peak starts at that of the one it was forked from.
     script = "import json, sys, prepare; from pathlib import Path; "

@@ -1,0 +1,41 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from pipeline import storage
+from pipeline.storage import Workspace
+from stages import leftovers
+
+WRITE = """
+import os, sys
+from pathlib import Path
+from pipeline.storage import Workspace, atomic_file, atomic_folder
+
+workspace = Workspace(Path(sys.argv[1]))
+files = [workspace.metrics("waves"), workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
+files += [workspace.checkpoint("gru"), workspace.scratch / "failures" / "train@gru.txt"]
+writing = [atomic_file(file) for file in files]
+for each in writing:
+    each.__enter__().write_text("half")
+writing.append(atomic_folder(workspace.run("waves", "gru"), workspace.scratch))
+(writing[-1].__enter__() / "weights").mkdir()
+os._exit(9)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    workspace = Workspace(tmp_path)
+    kept = [tmp_path / ".mine.tmp", tmp_path / ".dvc.lock.old.1.tmp", workspace.scratch / "downloads" / "x.part"]
+    kept.append(storage.unfinished(tmp_path, "dvc.lock"))  # of this process, which lives
+    for path in kept:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    done = subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], cwd=Path(__file__).parents[2], check=False)
+    assert done.returncode == 9
+    left = [path for path in tmp_path.rglob("*.tmp") if path not in kept]
+    assert len(left) == 7
+    leftovers.sweep(workspace)
+    assert [path for path in tmp_path.rglob("*.tmp") if path not in kept] == []
+    assert all(path.exists() for path in kept)
+    assert str(os.getpid()) in kept[-1].name
