@@ -168,7 +168,7 @@ def show(
     name: Annotated[str, typer.Argument(help="A source, data set or experiment of params.yaml.")],
     as_json: Json = False,
 ) -> None:
-    """Print all there is to know of a name: every option with its default, what was built, the figures.
+    """Print all there is to know of a name: its options with their defaults, what was built, where, the figures.
 
     `unroll show jena_gru_dropout` · `unroll show waves --json`
     """
@@ -179,6 +179,27 @@ def show(
         _print_json(facts)
     else:
         print("\n".join(lines(facts)))
+
+
+@app.command(rich_help_panel="Results")
+def diff(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(help="An experiment, or the folder of a run.", metavar="A")],
+    second: Annotated[str, typer.Argument(help="Another, or the same of another workspace.", metavar="B")],
+    as_json: Json = False,
+) -> None:
+    """Say why two runs differ: params, code, data or environment; and by how much. Exit code 1 if they do.
+
+    `unroll diff waves_rnn waves_rnn6` · `unroll diff waves_rnn .verify/runs/waves/waves_rnn`
+    """
+    from stages.diff import diff, lines
+
+    found = diff(context.obj, first, second)
+    if as_json:
+        _print_json(found)
+    else:
+        print("\n".join(lines(found)))
+    raise typer.Exit(0 if found["same"] else 1)
 
 
 @app.command(rich_help_panel="Results")

@@ -1,15 +1,19 @@
 """All there is to know of one name in params.yaml."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from pipeline import params, registry
+from pipeline import fingerprint, params, provenance, registry
+from pipeline.errors import UnrollError
 from pipeline.params import Params
 from pipeline.recipe import recipe
 from pipeline.storage import Workspace, read_json
+
+HASH = re.compile("[0-9a-f]{64}")
 
 
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -29,6 +33,8 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
     if "experiment" in facts:
         dataset = every.experiments[name].dataset
         facts["experiment"] |= _built(workspace.run(dataset, name) / "run.json")
+        if facts["experiment"]["built"]:
+            facts["experiment"] |= _made(workspace, dataset, name, facts["experiment"]["built"])
         metrics = workspace.metrics(dataset)
         if metrics.exists():
             facts["experiment"]["metrics"] = read_json(metrics).get(name)
@@ -68,6 +74,15 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
     return plain
 
 
+def _made(workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]) -> dict[str, Any]:
+    """The fingerprint as the page cites it, and the record of where the run was made, or why there is none."""
+    cited = {"fingerprint": fingerprint.brief(run["fingerprint"])} if "fingerprint" in run else {}
+    try:
+        return cited | {"record": provenance.read(workspace, dataset, name).model_dump()}
+    except UnrollError as error:
+        return cited | {"no_record": str(error)}
+
+
 def _built(path: Path) -> dict[str, Any]:
     return {"built": read_json(path) if path.exists() else None}
 
@@ -81,14 +96,16 @@ def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             yield " " * indent + f"{key}:"
             for item in value:
-                yield " " * (indent + 2) + ", ".join(f"{k} {_text(v)}" for k, v in item.items())
+                yield " " * (indent + 2) + ", ".join(f"{k} {text(v)}" for k, v in item.items())
         else:
-            yield " " * indent + f"{key}: {'not built' if key == 'built' and value is None else _text(value)}"
+            yield " " * indent + f"{key}: {'not built' if key == 'built' and value is None else text(value)}"
 
 
-def _text(value: Any) -> str:
+def text(value: Any) -> str:
+    """A value as params.yaml has it, but a SHA-256 by its first digits, which tell it from any other."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
-        return f"[{', '.join(map(_text, value))}]"
-    return str(value)
+        return f"[{', '.join(map(text, value))}]"
+    said = str(value)
+    return f"{said[:12]}..." if HASH.fullmatch(said) else said

@@ -108,7 +108,9 @@ def test_every_command_teaches_by_examples_that_work(unroll, name):
 def test_a_misspelt_command_lists_the_valid_ones(unroll):
     code, out, err = unroll("evalute", "waves")
     assert (code, out) == (2, "")
-    assert err.startswith("unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: compare, demo, doctor, ")
+    assert err.startswith(
+        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: compare, demo, diff, doctor, "
+    )
     assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
     assert len(err.splitlines()) == 1
     assert "Valid: compare, " in unroll("xyz")[2]

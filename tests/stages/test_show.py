@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
+from pipeline import fingerprint, params, provenance
 from pipeline.errors import UnrollError, UsageError
 from pipeline.storage import Workspace, write_json
 from stages.prepare import prepare
@@ -83,6 +83,26 @@ def test_what_was_built(workspace):
     found = show(workspace, "linear")["experiment"]
     assert found["built"] == {"parameters": 51}
     assert found["metrics"] == {"test": 0.003}
+
+
+def test_a_run_is_shown_with_what_it_was_made_of(workspace):
+    source(workspace, "waves")
+    prepare(workspace, "waves")
+    made_of = {"params": "1" * 64, "data": "2" * 64, "code": "3" * 64, "lock": "4" * 64}
+    folder = workspace.run("waves", "linear")
+    write_json(folder / "run.json", {"fingerprint": made_of})
+    for name in ("history.csv", "predictions.npz"):
+        (folder / name).touch()
+    found = show(workspace, "linear")
+    assert found["experiment"]["fingerprint"] == fingerprint.brief(made_of)
+    assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(found))
+    provenance.write(workspace, "waves", "linear")
+    found = show(workspace, "linear")
+    assert "no_record" not in found["experiment"]
+    assert found["experiment"]["record"]["run"] == fingerprint.run(folder)
+    said = list(lines(found))
+    assert f"    run: {fingerprint.run(folder)[:12]}..." in said
+    assert f"  fingerprint: {fingerprint.brief(made_of)}" in said
 
 
 def test_damage_is_said(workspace):
