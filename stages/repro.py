@@ -47,7 +47,7 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int) -> int:
     wanted = params.load(workspace.params)
     _check_modules(wanted)
     busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
-    with alone(workspace.scratch / "repro.lock", busy), _terminable():
+    with alone(workspace.scratch / "repro.lock", busy), terminable():
         leftovers.sweep(workspace)
         prune(workspace, wanted)
         return _build(workspace, wanted, targets, jobs)
@@ -153,7 +153,7 @@ def _check_modules(wanted: Params) -> None:
 
 
 @contextmanager
-def _terminable() -> Iterator[None]:
+def terminable() -> Iterator[None]:
     """Treat a request to end like Ctrl-C, so that no stage is left running."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
