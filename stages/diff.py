@@ -164,7 +164,7 @@ def _contents(side: Side) -> dict[str, Any]:
 def _final(folder: Path) -> dict[str, float]:
     """The mean over seeds of every value in the last epoch."""
     last = {row.pop("seed"): row for row in read_csv(folder / "history.csv")}.values()
-    columns = dict.fromkeys(column for row in last for column in row)
+    columns = dict.fromkeys(column for row in last for column in row if column != "epoch")
     return {column: fmean(float(row[column]) for row in last) for column in columns if all(row[column] for row in last)}
 
 
