@@ -186,7 +186,7 @@ def test_what_is_no_run_is_misuse(pair, name, said):
 
 @pytest.mark.parametrize(
     ("file", "text"),
-    [("run.json", "[]"), ("run.json", "{"), ("history.csv", "seed,epoch\n0,x\n"), ("predictions.npz", "")],
+    [("run.json", "[]"), ("run.json", "{"), ("history.csv", "seed,train_loss\n0,x\n"), ("predictions.npz", "")],
 )
 def test_a_damaged_run_is_misuse_not_a_difference(pair, file, text):
     workspace, other, folder = pair
