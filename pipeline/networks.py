@@ -1,13 +1,18 @@
 """What every training method that has a Keras model needs: start-up, seeds, weights, summaries."""
 
+import io
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from pipeline.windows import Array
 
 if TYPE_CHECKING:
     import keras
+
+SUFFIX = ".weights.h5"
 
 
 def start() -> None:
@@ -34,7 +39,7 @@ def seeded(build: Any, seed: int) -> "keras.Model":
 
 def values(model: "keras.Model") -> list[Array]:
     """Every number that training changes, the state of dropout's generators included."""
-    return [variable.numpy() for variable in model.variables]
+    return [np.asarray(variable.numpy()) for variable in model.variables]
 
 
 def assign(model: "keras.Model", numbers: list[Array]) -> None:
@@ -43,10 +48,20 @@ def assign(model: "keras.Model", numbers: list[Array]) -> None:
         variable.assign(number)
 
 
+class _InMemory(io.BytesIO):
+    """A file with the ending that Keras asks for."""
+
+    def __str__(self) -> str:
+        return SUFFIX
+
+
 def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None:
     """Write `PATH.weights.h5`, which `keras.Model.load_weights` reads."""
     assign(model, numbers)
-    model.save_weights(path.with_name(path.name + ".weights.h5"))
+    # Not to the disk at once: where that is full, HDF5 prints pages that nothing can hold back.
+    file = _InMemory()
+    model.save_weights(file)
+    path.with_name(path.name + SUFFIX).write_bytes(file.getvalue())
 
 
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
