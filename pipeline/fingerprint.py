@@ -11,7 +11,7 @@ from typing import Any
 from pipeline.errors import UnrollError
 from pipeline.storage import sha256
 
-EXEMPT = ("pipeline.errors", "pipeline.params", "pipeline.registry", "pipeline.tracking")
+EXEMPT = ("pipeline.errors", "pipeline.params", "pipeline.provenance", "pipeline.registry", "pipeline.tracking")
 """Modules (and what is in them) that read, check or record, and so shape no result."""
 
 
@@ -63,6 +63,18 @@ def data(folder: Path) -> str:
     return _files(folder, sorted(path for path in folder.rglob("*") if path.is_file()))
 
 
+def lock() -> str:
+    """The SHA-256 of numerics.lock, the versions of the packages that compute; line ends do not count.
+
+    Raises:
+        UnrollError: it is not beside the code.
+    """
+    path = Path(__file__).resolve().parents[1] / "numerics.lock"
+    if not path.is_file():
+        raise UnrollError(f"{path} is missing; take it from the repository")
+    return hashlib.sha256(path.read_text(encoding="utf-8").encode()).hexdigest()
+
+
 def params(section: Mapping[str, Any]) -> str:
     """The SHA-256 over plain data as canonical JSON: the order of keys does not count.
 
@@ -77,7 +89,7 @@ def brief(parts: Mapping[str, str]) -> str:
     """Twelve characters for what a result was made of, to cite it by.
 
     Args:
-        parts: `fingerprint` of a run.json: the hashes of params, data and code.
+        parts: `fingerprint` of a run.json: the hashes of params, data, code and lock.
     """
     return hashlib.sha256("".join(parts.values()).encode()).hexdigest()[:12]
 

@@ -69,6 +69,15 @@ class Program:
         for variable, number in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(number)
 
+    def state(self) -> list[Array]:
+        """All numbers that the next epoch depends on: the model's and the optimizer's."""
+        return networks.values(self.model) + [np.asarray(variable.numpy()) for variable in self.optimizer.variables]
+
+    def restore(self, numbers: list[Array]) -> None:
+        """Set what `state` read."""
+        for variable, number in zip([*self.model.variables, *self.optimizer.variables], numbers, strict=True):
+            variable.assign(number)
+
     def epoch(self, rows: Array) -> Array:
         """Train on batches of example numbers (steps, batch), -1 for none; the loss (steps,) of each."""
         import tensorflow as tf

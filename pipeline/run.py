@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.checkpoint import Checkpoint
 from pipeline.dataset import Dataset
 from pipeline.metrics import BETTER
 from pipeline.storage import write_csv, write_json, write_npz
@@ -14,6 +15,9 @@ from pipeline.windows import Array, Examples
 
 OnEpoch = Callable[[int, int, Mapping[str, float]], None]
 """Called after each epoch with seed, epoch (from 1) and that line of the history."""
+
+OnResume = Callable[[Mapping[int, list[dict[str, float]]]], None]
+"""Called with seed -> its history so far."""
 
 Save = Callable[[Any, Path], None]
 """Writes one set of weights to a path without its suffix."""
@@ -32,6 +36,8 @@ class Job:
         build: makes the model anew, a `keras.Model` (after `networks.start`) or a `models.baselines.Baseline`.
         seeds: one replicate for each.
         on_epoch: told of every epoch.
+        on_resume: told once of what an interrupted training had done, if this one goes on with it.
+        checkpoint: where a training method with epochs keeps how far it has come; None: nowhere.
     """
 
     experiment: str
@@ -39,6 +45,8 @@ class Job:
     build: Callable[[], Any]
     seeds: tuple[int, ...]
     on_epoch: OnEpoch = lambda _seed, _epoch, _values: None
+    on_resume: OnResume = lambda _histories: None
+    checkpoint: Checkpoint | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ FOLDER = ".demo"
 LINKED = ("pipeline", "stages")
 """The code, which the workspace's stages depend on."""
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml")
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", "numerics.lock")
 
 CAUTION = """These figures show that everything works; they are no results. Data and training are scaled down, and where
 a table says stand-in, its data were generated in place of a download. The results: `make repro`."""

@@ -7,14 +7,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import dataset, fingerprint, networks, params, run, tracking
+from pipeline import dataset, fingerprint, networks, params, provenance, run, tracking
+from pipeline.checkpoint import Checkpoint
 from pipeline.errors import UsageError
 from pipeline.params import Experiment
 from pipeline.problem import problem
 from pipeline.recipe import Recipe, recipe
 from pipeline.run import Job
 from pipeline.storage import Workspace, atomic_folder
-from stages import programs, progress
+from stages import alone, programs, progress
 
 
 def train(workspace: Workspace, name: str, *, epochs: int | None = None, seeds: list[int] | None = None) -> Path:
@@ -42,24 +43,43 @@ def train(workspace: Workspace, name: str, *, epochs: int | None = None, seeds: 
     prepared = dataset.load(workspace.prepared(experiment.dataset))
     build = partial(found.build, problem(prepared), **found.model)
     job = Job(name, prepared, build, tuple(experiment.seeds))
-    on_screen = progress.epochs(name, found.training, job.seeds)
+    on_screen = progress.Epochs(name, found.training, job.seeds)
     network = experiment.model.family != "baselines"
-    with programs.kept(workspace.scratch / "programs" / name) if network else nullcontext():
+    with (
+        alone.at(workspace, "trial" if trial else "train", name),
+        programs.kept(workspace.scratch / "programs" / name) if network else nullcontext(),
+    ):
         if network:
             networks.start()
         if trial:
             job = replace(job, on_epoch=on_screen)
             return _train_into(workspace.scratch / "trials" / name, workspace, job, found, {})
-        folder = workspace.run(experiment.dataset, name)
-        facts = {"fingerprint": _fingerprint(workspace, experiment)}
-        with tracking.live(workspace, name) as record:
+        return _train_recorded(workspace, job, found, on_screen, _fingerprint(workspace, experiment))
 
-            def on_epoch(seed: int, epoch: int, values: Mapping[str, float]) -> None:
-                on_screen(seed, epoch, values)
-                record.epoch(seed, epoch, values)
 
-            _train_into(folder, workspace, replace(job, on_epoch=on_epoch), found, facts)
-            record.finish(folder)
+def _train_recorded(
+    workspace: Workspace, job: Job, found: Recipe, on_screen: progress.Epochs, made_of: dict[str, str]
+) -> Path:
+    """Train as params.yaml says: from a checkpoint on if there is one, told to MLflow while it runs."""
+    folder = workspace.run(job.dataset.name, job.experiment)
+    checkpoint = Checkpoint(workspace.checkpoint(job.experiment), fingerprint.brief(made_of))
+    with tracking.live(workspace, job.experiment) as record:
+
+        def on_epoch(seed: int, epoch: int, values: Mapping[str, float]) -> None:
+            on_screen(seed, epoch, values)
+            record.epoch(seed, epoch, values)
+
+        def on_resume(histories: Mapping[int, list[dict[str, float]]]) -> None:
+            on_screen.resume(histories)
+            for seed, history in histories.items():
+                for epoch, values in enumerate(history, 1):
+                    record.epoch(seed, epoch, values)
+
+        job = replace(job, on_epoch=on_epoch, on_resume=on_resume, checkpoint=checkpoint)
+        _train_into(folder, workspace, job, found, {"fingerprint": made_of})
+        provenance.write(workspace, job.dataset.name, job.experiment)
+        record.finish(folder)
+    checkpoint.remove()
     return folder
 
 
@@ -83,10 +103,11 @@ def _changed(name: str, experiment: Experiment, epochs: int | None, seeds: list[
 
 
 def _fingerprint(workspace: Workspace, experiment: Experiment) -> dict[str, str]:
-    """What shaped the result: the experiment's section, the data set's bytes, and the source code."""
+    """What shaped the result: the experiment's section, the data set's bytes, the source code, and the packages."""
     used = (f"pipeline.models.{experiment.model.family}", f"pipeline.training.{experiment.training.method}")
     return {
         "params": fingerprint.params(experiment.model_dump()),
         "data": fingerprint.data(workspace.prepared(experiment.dataset)),
         "code": fingerprint.code(used),
+        "lock": fingerprint.lock(),
     }

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots", "pipeline", "stages")
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots", "numerics.lock", "pipeline", "stages")
 
 # Python runs this file when it starts: every stage leaves behind which modules of ours it imported.
 WITNESS = """

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 from pydantic import Field
 
-from pipeline import networks, run
+from pipeline import networks, replicates
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import METRICS
-from pipeline.run import Job, Replicate, Trained
+from pipeline.run import Job, Trained
 from pipeline.windows import Array
 
 TRAINS = ("network",)
@@ -42,57 +42,69 @@ def train(job: Job, *, learning_rate: Rate, epochs: Annotated[int, Field(ge=1, l
         DivergedError: a weight is not finite; names the epoch and the step after which it was so first.
         UnrollError: the model is of another kind.
     """
-    dataset = job.dataset
     model = networks.seeded(job.build, job.seeds[0])
-    one_epoch, forward = rules(job.experiment, model)
-    every = {split: examples.take(np.arange(len(examples))) for split, examples in dataset.splits.items()}
-    inputs = every["train"][0].reshape(len(every["train"][0]), -1).astype(np.float64)
-    targets = every["train"][1].astype(np.float64)
-    replicates = []
-    for seed in job.seeds:
-        weights = [w.astype(np.float64) for w in networks.seeded(job.build, seed).get_weights()]
-        history: list[dict[str, float]] = []
-        kept: dict[str, list[Array]] = {}
-        best = None
-        for epoch in range(1, epochs + 1):
-            before = [w.copy() for w in weights]
-            one_epoch(weights, inputs, targets, learning_rate)
-            if not _finite(weights):
-                step = _first_bad(one_epoch, before, inputs, targets, learning_rate)
-                raise DivergedError(job.experiment, seed, epoch, step)
-            outputs = {
-                split: (forward(weights, examples), true)
-                for split, (examples, true) in every.items()
-                if split in ("train", *dataset.scored)
-            }
-            line = {"train_loss": METRICS["mse"](*outputs["train"])}
-            for split in dataset.scored:
-                line[f"{split}_loss"] = METRICS["mse"](*outputs[split])
-                line[f"{split}_{dataset.metric}"] = METRICS[dataset.metric](*outputs[split])
-            history.append(line)
-            best = run.best(history, dataset.metric, best)
-            if best == epoch:
-                kept["best"] = [w.copy() for w in weights]
-            job.on_epoch(seed, epoch, line)
-        kept = {"final": weights} | kept
-        predictions = {
-            f"{point}_{split}": forward(numbers, examples)
-            for point, numbers in kept.items()
-            for split, (examples, _) in every.items()
-        }
-        replicates.append(Replicate(seed, history, best, predictions, kept))
+    learner = Learner(job, learning_rate, *rules(job.experiment, model))
 
     def save(numbers: list[Array], path: Path) -> None:
         model.set_weights(numbers)
         networks.save_weights(model, networks.values(model), path)
 
     return Trained(
-        replicates,
+        replicates.train(job, epochs, learner),
         model.count_params(),
         save,
         networks.layers(model),
         "mse",
     )
+
+
+class Learner:
+    """Trains one replicate after the other by one of the rules (`pipeline.replicates.Learner`).
+
+    Args:
+        job: what is trained.
+        rate: the learning rate.
+        one_epoch, forward: see `rules`.
+    """
+
+    def __init__(self, job: Job, rate: float, one_epoch: Step, forward: Forward) -> None:
+        self._job, self._rate, self._one_epoch, self._forward = job, rate, one_epoch, forward
+        splits = job.dataset.splits
+        self._every = {split: examples.take(np.arange(len(examples))) for split, examples in splits.items()}
+        inputs, targets = self._every["train"]
+        self._inputs = inputs.reshape(len(inputs), -1).astype(np.float64)
+        self._targets = targets.astype(np.float64)
+        self._seed, self._weights = 0, list[Array]()
+
+    def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:  # noqa: ARG002 - no order
+        fresh = networks.seeded(self._job.build, seed).get_weights() if state is None else state
+        self._seed, self._weights = seed, [w.astype(np.float64) for w in fresh]
+
+    def epoch(self, number: int) -> dict[str, float]:
+        dataset, before = self._job.dataset, self.weights()
+        self._one_epoch(self._weights, self._inputs, self._targets, self._rate)
+        if not _finite(self._weights):
+            step = _first_bad(self._one_epoch, before, self._inputs, self._targets, self._rate)
+            raise DivergedError(self._job.experiment, self._seed, number, step)
+        outputs = {
+            split: (self._forward(self._weights, examples), true)
+            for split, (examples, true) in self._every.items()
+            if split in ("train", *dataset.scored)
+        }
+        line = {"train_loss": METRICS["mse"](*outputs["train"])}
+        for split in dataset.scored:
+            line[f"{split}_loss"] = METRICS["mse"](*outputs[split])
+            line[f"{split}_{dataset.metric}"] = METRICS[dataset.metric](*outputs[split])
+        return line
+
+    def state(self) -> list[Array]:
+        return self._weights
+
+    def weights(self) -> list[Array]:
+        return [w.copy() for w in self._weights]
+
+    def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
+        return {f"{point}_{split}": self._forward(weights, examples) for split, (examples, _) in self._every.items()}
 
 
 def _finite(weights: list[Array]) -> bool:

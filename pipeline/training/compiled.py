@@ -5,17 +5,19 @@ the program. The order of the examples comes from NumPy with the replicate's see
 the same everywhere. Epochs are those of Keras' `fit`: the last, partial batch is trained on too.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from pipeline import networks, run
+from pipeline import networks, replicates, run
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import METRICS
 from pipeline.program import Program
-from pipeline.run import Job, Replicate, Trained
+from pipeline.run import Job, Trained
 from pipeline.windows import Array
 
 TRAINS = ("network",)
@@ -55,49 +57,69 @@ def train(
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
-    dataset, metric = job.dataset, job.dataset.metric
     model = networks.seeded(job.build, job.seeds[0])
-    program = Program(model, dataset.splits["train"], optimizer, learning_rate, loss)
-    replicates = []
-    for seed in job.seeds:
-        program.reset(networks.values(networks.seeded(job.build, seed)))
-        batches = epoch_orders(len(dataset.splits["train"]), batch_size, order, steps_per_epoch, seed)
-        history: list[dict[str, float]] = []
-        weights: dict[str, list[Array]] = {}
-        best = None
-        for epoch, rows in zip(range(1, epochs + 1), batches, strict=False):
-            losses = program.epoch(rows)
-            if not np.isfinite(losses).all():
-                raise DivergedError(job.experiment, seed, epoch, int(np.argmin(np.isfinite(losses))) + 1)
-            counts = (rows >= 0).sum(axis=1)
-            line = {"train_loss": float(np.average(losses.astype(np.float64), weights=counts))}
-            for split in dataset.scored:
-                if split in dataset.splits:
-                    predictions = program.predict(dataset.splits[split])
-                    targets = dataset.splits[split].targets
-                    line[f"{split}_loss"] = METRICS[loss](predictions, targets)
-                    line[f"{split}_{metric}"] = METRICS[metric](predictions, targets)
-            history.append(line)
-            best = run.best(history, metric, best)
-            if best == epoch:
-                weights["best"] = networks.values(model)
-            job.on_epoch(seed, epoch, line)
-        weights = {"final": networks.values(model)} | weights
-        predictions_at: dict[str, Array] = {}
-        for point, numbers in weights.items():
-            networks.assign(model, numbers)
-            for split, examples in dataset.splits.items():
-                predictions_at[f"{point}_{split}"] = program.predict(examples)
-            if point == "final" and dataset.rollout:
-                predictions_at["rollout"] = run.rollout(program.predict_one, dataset.splits["test"])
-        replicates.append(Replicate(seed, history, best, predictions_at, weights))
+    program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
+    examples = len(job.dataset.splits["train"])
+    learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
     return Trained(
-        replicates,
+        replicates.train(job, epochs, learner),
         model.count_params(),
         lambda numbers, path: networks.save_weights(model, numbers, path),
         networks.layers(model),
         loss,
     )
+
+
+class Learner:
+    """Trains one replicate after the other with one program (`pipeline.replicates.Learner`).
+
+    Args:
+        job: what is trained.
+        program: of its model.
+        loss: the name of the program's.
+        orders: seed -> the example numbers (steps, batch) of every epoch.
+    """
+
+    def __init__(self, job: Job, program: Program, loss: str, orders: Callable[[int], Iterator[Array]]) -> None:
+        self._job, self._program, self._loss, self._orders = job, program, loss, orders
+        self._seed = 0
+        self._batches: Iterator[Array] = iter(())
+
+    def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
+        self._program.reset(networks.values(networks.seeded(self._job.build, seed)))
+        self._seed, self._batches = seed, islice(self._orders(seed), done, None)
+        if state is not None:
+            self._program.restore(state)
+
+    def epoch(self, number: int) -> dict[str, float]:
+        dataset, metric = self._job.dataset, self._job.dataset.metric
+        rows = next(self._batches)
+        losses = self._program.epoch(rows)
+        if not np.isfinite(losses).all():
+            raise DivergedError(self._job.experiment, self._seed, number, int(np.argmin(np.isfinite(losses))) + 1)
+        counts = (rows >= 0).sum(axis=1)
+        line = {"train_loss": float(np.average(losses.astype(np.float64), weights=counts))}
+        for split in dataset.scored:
+            if split in dataset.splits:
+                predictions = self._program.predict(dataset.splits[split])
+                targets = dataset.splits[split].targets
+                line[f"{split}_loss"] = METRICS[self._loss](predictions, targets)
+                line[f"{split}_{metric}"] = METRICS[metric](predictions, targets)
+        return line
+
+    def state(self) -> list[Array]:
+        return self._program.state()
+
+    def weights(self) -> list[Array]:
+        return networks.values(self._program.model)
+
+    def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
+        networks.assign(self._program.model, weights)
+        splits = self._job.dataset.splits
+        found = {f"{point}_{split}": self._program.predict(examples) for split, examples in splits.items()}
+        if point == "final" and self._job.dataset.rollout:
+            found["rollout"] = run.rollout(self._program.predict_one, splits["test"])
+        return found
 
 
 def epoch_orders(

@@ -53,7 +53,7 @@ def test_the_demo_builds_everything_offline_and_shows_tables_and_page(root, caps
     assert "no results" in output
     assert "stand-in" in page.read_text(encoding="utf-8")
     assert sorted(path.name for path in root.iterdir()) == sorted(
-        [".demo", ".dvc", ".dvcignore", "claims.yaml", "dvc.yaml", "params.yaml", "pipeline", "stages"]
+        [".demo", ".dvc", ".dvcignore", "claims.yaml", "dvc.yaml", "numerics.lock", "params.yaml", "pipeline", "stages"]
     ), "nothing is left outside the demo's workspace"
     assert not (root.parent / "records.db").exists()
     assert (root / ".demo/mlflow.db").exists()

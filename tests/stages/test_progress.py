@@ -43,7 +43,7 @@ def test_duration(seconds, text):
 
 
 def test_a_line_has_seed_epoch_figures_and_time_left_over_all_seeds(clock, capsys):
-    on_epoch = progress.epochs("rnn", {"epochs": 4}, (7, 9))
+    on_epoch = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
     clock.now += 10
     on_epoch(7, 1, {"train_loss": 0.123456, "validation_mse": 1e-5})
     clock.now += 50
@@ -55,7 +55,7 @@ def test_a_line_has_seed_epoch_figures_and_time_left_over_all_seeds(clock, capsy
 
 
 def test_a_log_gets_a_line_every_two_seconds_and_the_last_epoch(clock, capsys):
-    on_epoch = progress.epochs("rnn", {"epochs": 10}, (0,))
+    on_epoch = progress.Epochs("rnn", {"epochs": 10}, (0,))
     for epoch in range(1, 11):
         clock.now += 0.5
         on_epoch(0, epoch, {})
@@ -66,7 +66,7 @@ def test_a_log_gets_a_line_every_two_seconds_and_the_last_epoch(clock, capsys):
 def test_a_terminal_gets_one_line_that_fits(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", "40")
-    on_epoch = progress.epochs("a_long_name", {"epochs": 3}, (0,))
+    on_epoch = progress.Epochs("a_long_name", {"epochs": 3}, (0,))
     for epoch in (1, 2, 3):
         clock.now += 1
         on_epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
@@ -80,7 +80,7 @@ def test_a_terminal_gets_one_line_that_fits(clock, monkeypatch):
 
 def test_a_terminal_is_not_drawn_on_for_every_fast_epoch(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    on_epoch = progress.epochs("rnn", {"epochs": 1000}, (0,))
+    on_epoch = progress.Epochs("rnn", {"epochs": 1000}, (0,))
     for epoch in range(1, 1001):
         clock.now += 0.001
         on_epoch(0, epoch, {})
@@ -88,5 +88,5 @@ def test_a_terminal_is_not_drawn_on_for_every_fast_epoch(clock, monkeypatch):
 
 
 def test_a_method_without_epochs_shows_nothing(capsys):
-    progress.epochs("guess", {}, (0,))
+    progress.Epochs("guess", {}, (0,))
     assert capsys.readouterr().err == ""

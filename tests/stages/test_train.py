@@ -72,7 +72,7 @@ def test_a_run_is_whole_and_the_same_bytes_each_time(workspace):
     assert facts["seeds"] == [3, 5]
     assert facts["trained"] is True
     assert facts["best_epochs"] is None
-    assert set(facts["fingerprint"]) == {"params", "data", "code"}
+    assert set(facts["fingerprint"]) == {"params", "data", "code", "lock"}
     assert [(row["seed"], row["epoch"]) for row in read_csv(folder / "history.csv")] == [
         ("3", "1"), ("3", "2"), ("5", "1"), ("5", "2"),
     ]  # fmt: skip
