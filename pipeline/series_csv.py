@@ -1,6 +1,7 @@
 """A CSV file of stamped rows of numbers -> arrays, or one line that says which cell is wrong."""
 
 import csv
+import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -137,7 +138,7 @@ def _stamps(file: _File, texts: "pd.Series[str]", stamp_format: str) -> Array:
 
     try:
         stamps = pd.to_datetime(texts, format=stamp_format, errors="coerce", utc=True)
-    except ValueError as error:
+    except (ValueError, re.error) as error:
         raise UsageError(f"params.yaml: {file.where}.stamp_format: {error}. Received: {stamp_format!r}") from None
     bad = stamps.isna().to_numpy()
     if bad.any():

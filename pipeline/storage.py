@@ -5,6 +5,7 @@ import csv
 import hashlib
 import io
 import json
+import math
 import os
 import re
 import secrets
@@ -214,6 +215,9 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
     """
     try:
         with zipfile.ZipFile(path) as archive:
+            # `write_npz` compresses nothing; a bomb unpacks to more than it is.
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it unpacks to more than it holds")
             return {name.removesuffix(".npy"): _read_npy(archive, name) for name in archive.namelist()}
     except FileNotFoundError:
         raise _missing(path) from None
@@ -225,10 +229,14 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
 
 def _read_npy(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
     with archive.open(name) as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        # Before NumPy makes room for what the header says.
+        if not dtype.hasobject and math.prod(shape) * dtype.itemsize != archive.getinfo(name).file_size - file.tell():
+            raise ValueError(f"{name} is longer or shorter than its header says")
+    with archive.open(name) as file:
         array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        # zipfile compares the checksum at a member's end, and a damaged header may make NumPy stop before it.
-        if file.read(1):
-            raise ValueError(f"{name} is longer than its header says")
+        file.read(1)  # zipfile compares the checksum at a member's end
     return array
 
 

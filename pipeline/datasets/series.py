@@ -14,8 +14,9 @@ from pipeline.dataset import Dataset, Scale
 from pipeline.errors import UnrollError, UsageError
 from pipeline.windows import Array, Windows
 
-Count = Annotated[int, pydantic.Field(ge=1)]
-Part = Annotated[float, pydantic.Field(gt=0)]
+Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
+Part = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
+File = Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]+$", max_length=255)]
 Protocol = Literal["as_published", "corrected"]
 DAY = 86_400
 
@@ -24,7 +25,7 @@ def prepare(
     name: str,
     raw: Path,
     *,
-    file: str,
+    file: File,
     stamp: str,
     target: str,
     train: Part,
@@ -37,7 +38,7 @@ def prepare(
     unit: str = "",
     quantity: str = "value",
     drop: list[str] | None = None,
-    encoding: str = "utf-8",
+    encoding: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=40)] = "utf-8",
     batch_size: Count | None = None,
     spacing: Count | None = None,
     sentinel: float | None = None,

@@ -11,7 +11,7 @@ from pipeline.point_csv import read
 from pipeline.windows import Windows
 
 
-def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=1)]) -> Dataset:
+def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)]) -> Dataset:
     """Windows over the two extrapolation series, one for train and one for test; no validation.
 
     sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly: the floor is 0.

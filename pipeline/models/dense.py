@@ -15,7 +15,7 @@ Size = Annotated[int, Field(ge=1, le=4096)]
 def build(
     problem: Problem,
     *,
-    hidden: list[Size],
+    hidden: Annotated[list[Size], Field(max_length=16)],
     activation: Literal["relu", "tanh"] = "relu",
     output: Literal["linear", "tanh", "sigmoid"] = "linear",
 ) -> "keras.Model":

@@ -4,7 +4,9 @@ Its hash is not published and other copies are in circulation, so its structure 
 """
 
 import csv
+import errno
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -41,7 +43,16 @@ COLUMNS = (
 )
 STAMP = "%d.%m.%Y %H:%M:%S"
 LIMIT = 256 * 1024**2
-"""The bytes that a zip may unpack to: six times the official file."""
+"""The bytes that a zip may have, and may unpack to: six times the official file."""
+
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How a zip may be compressed. Others may ask for gigabytes before their first byte."""
+
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError),
+    *(ValueError, OverflowError, struct.error),
+)
+"""What `zipfile` raises of damaged bytes."""
 
 _STAMP = re.compile(r"(\d\d)\.(\d\d)\.(\d{4}) (\d\d):(\d\d):(\d\d)")
 _Stamp = Annotated[str, pydantic.StringConstraints(pattern=r"^\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d$")]
@@ -115,22 +126,29 @@ def unpack(archive: Path, path: Path, origin: str, progress: Progress) -> None:
         progress: told of every chunk.
 
     Raises:
-        UnrollError: the zip is damaged, holds anything else, or unpacks to more than 256 MiB.
+        UnrollError: the zip is damaged, holds anything else, or is or unpacks to more than 256 MiB.
     """
     advice = "get it again, or name a mirror with a sound one (UNROLL_MIRROR)"
+    if archive.stat().st_size > LIMIT:
+        raise UnrollError(f"{origin} has more than {LIMIT:,} bytes; {advice}")
     try:
         with zipfile.ZipFile(archive) as file:
             entries = [entry for entry in file.infolist() if not entry.filename.startswith("__MACOSX/")]
             names = [entry.filename for entry in entries]
             if names != [FILE]:
                 raise UnrollError(f"{origin} must hold {FILE} and nothing else. Received: {names!r:.100}; {advice}")
+            if entries[0].compress_type not in METHODS:
+                raise UnrollError(f"{origin} is compressed by another method than deflate; {advice}")
+            # What an entry says of its size is the most that is read of it.
             if entries[0].file_size > LIMIT:
                 raise UnrollError(f"{origin} unpacks to more than {LIMIT:,} bytes; {advice}")
             with file.open(entries[0]) as source, path.open("wb") as target:
                 while chunk := source.read(CHUNK):
                     target.write(chunk)
                     progress(FILE, target.tell(), entries[0].file_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*DAMAGE, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: a place before the first byte
+            raise
         raise UnrollError(f"{origin} is damaged or cut off ({error}); {advice}") from None
 
 

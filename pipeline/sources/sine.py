@@ -10,7 +10,7 @@ from pipeline.sources import Context
 from pipeline.storage import write_csv
 from pipeline.windows import Array
 
-Count = Annotated[int, Field(ge=1, le=10_000_000)]
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
+from pipeline.errors import UsageError
 from pipeline.sources import Context, jena, jena_hourly
 from pipeline.storage import EPOCH, scratch_folder, write_json
 from pipeline.windows import Array
@@ -26,6 +27,8 @@ WEATHER_COLUMNS = (
     "Tlog (degC)",
     "OT",
 )
+OFFICIAL = {"imdb": 25_000, "jena": jena.OFFICIAL.rows, "jena_hourly": 70_038, "weather": 52_696}
+"""The rows of the official files."""
 SENTINEL = -9999.0
 GAP = 544 * 600
 """Seconds that Jena's clock jumps: all gaps of the official file in one, so that a full-size file ends when it does."""
@@ -39,7 +42,7 @@ def produce(
     context: Context,
     *,
     of: Literal["imdb", "jena", "jena_hourly", "weather"],
-    rows: Annotated[int, Field(ge=100, le=10_000_000)],
+    rows: Annotated[int, Field(ge=100, le=4 * OFFICIAL["jena"])],
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
 ) -> None:
     """Write the files that the source `of` would hold: the same names, columns and number formats.
@@ -48,10 +51,15 @@ def produce(
         folder: an empty folder.
         context: its scratch folder holds the zip of `jena`, which is unpacked and checked as the official one is.
         of: the source to stand in for.
-        rows: below the header; of `imdb`, the reviews in each half. The official numbers are 420,551 for `jena`, 70,038
-            for `jena_hourly`, 52,696 for `weather` and 25,000 for `imdb`.
+        rows: below the header; of `imdb`, the reviews in each half. At most four times those of the official file.
         seed: the same seed and rows give the same bytes.
+
+    Raises:
+        UsageError: `rows` are too many; all of them are held in memory.
     """
+    if rows > (most := 4 * OFFICIAL[of]):
+        where = f"params.yaml: sources.{context.name}.rows"
+        raise UsageError(f"{where} must be at most {most:,} in a stand-in of {of}. Received: {rows:,}")
     random = np.random.default_rng(seed)
     if of == "imdb":
         _imdb(folder, random, rows)
