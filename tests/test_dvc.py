@@ -2,6 +2,8 @@
 
 import pytest
 
+from pipeline import params, provenance
+from pipeline.storage import Workspace
 from stages import graph
 
 EXPERIMENTS = {
@@ -98,6 +100,16 @@ def test_no_stage_depends_on_code_that_no_stage_of_its_kind_imports(declared, im
 def test_every_stage_depends_on_its_own_script(declared):
     for stage, paths in declared.items():
         assert f"stages/{stage.partition('@')[0]}.py" in paths
+
+
+def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
+    workspace = Workspace(built.root)
+    for name, experiment in params.load(workspace.params).experiments.items():
+        record = provenance.read(workspace, experiment.dataset, name)
+        assert record.params == experiment.model_dump()
+        assert f"pipeline.models.{experiment.model.family}" in record.modules
+        assert "arrays.npz" in record.files
+        assert "numpy" in record.packages
 
 
 def test_every_experiment_has_figures(built):
