@@ -35,7 +35,7 @@ FEATURES = (
 
 VARIABLES = (
     *("XLA_FLAGS", "TF_ENABLE_ONEDNN_OPTS", "ONEDNN_MAX_CPU_ISA", "NPY_DISABLE_CPU_FEATURES", "OPENBLAS_CORETYPE"),
-    *("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
+    *("GLIBC_TUNABLES", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"),
     *("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"),
 )
 """Environment variables that may change the last bits of a result."""
@@ -176,14 +176,15 @@ def _record(workspace: Workspace, dataset: str, experiment: str) -> Record:
         run=fingerprint.run(folder),
         started=started.isoformat(timespec="seconds"),
         ended=datetime.now(UTC).isoformat(timespec="seconds"),
-        packages=_packages(),
+        packages=packages(),
         params=section.model_dump() if fingerprint.params(section.model_dump()) == parts["params"] else None,
         modules=_modules(section) if fingerprint.code(_used(section)) == parts["code"] else None,
         files=_files(prepared) if fingerprint.data(prepared) == parts["data"] else None,
     )
 
 
-def _packages() -> dict[str, str]:
+def packages() -> dict[str, str]:
+    """Name -> version, as installed, of what numerics.lock names."""
     versions = {}
     for name in re.findall(r"^([\w.-]+)==", (CODE / "numerics.lock").read_text(encoding="utf-8"), re.MULTILINE):
         with suppress(metadata.PackageNotFoundError):  # it is for another system
