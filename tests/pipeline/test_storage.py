@@ -313,7 +313,7 @@ def test_csv_numbers_are_exact_and_missing_values_empty(tmp_path):
         storage.write_csv(path, [{"z": 1}], ["x"])
 
 
-@pytest.mark.parametrize("content", [b"a,b\n1\n", b"a,b\n1,2,3\n", b'a,b\n"1,2\n', b"a,b\n\xff,1\n"])
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2", b"a,b\n1\n", b"a,b\n1,2,3\n", b'a,b\n"1,2\n', b"a,b\n\xff,1\n"])
 def test_damaged_csv(tmp_path, content):
     path = tmp_path / "a.csv"
     path.write_bytes(content)

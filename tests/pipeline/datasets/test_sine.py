@@ -74,7 +74,6 @@ def test_a_window_longer_than_the_series_is_refused(raw):
         ("x\n1\n", "does not hold numbers in columns x and y"),
         ("x,y\n1,one\n", "does not hold numbers in columns x and y"),
         ("x,y\n", "holds no rows"),
-        ("", "holds no rows"),
         ("x,y\n1,nan\n", "values that are not finite"),
     ],
 )
