@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pipeline.errors import UsageError
 from pipeline.storage import Workspace
 from stages.ending import run
 
@@ -126,6 +127,40 @@ def demo(
     from stages.demo import demo
 
     raise typer.Exit(demo(context.obj, jobs))
+
+
+@app.command(rich_help_panel="All at once")
+def verify(
+    context: typer.Context,
+    targets: Annotated[list[str] | None, typer.Argument(help="Stages, such as evaluate@waves; none: all.")] = None,
+    jobs: Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side.")] = os.cpu_count() or 1,
+    as_json: Json = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Build a small graph twice, in other circumstances: a minute.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave what was built in .verify even if all holds.")] = False,
+) -> None:
+    """Build what is committed anew, apart, and compare every output with dvc.lock: bytes, else metrics.
+
+    `unroll verify` · `unroll verify evaluate@waves` · `unroll verify --quick`
+    """
+    from stages import verdict
+
+    if quick:
+        from stages.quick import quick as build_twice
+
+        if targets:
+            raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
+        found = build_twice(context.obj, jobs, keep=keep, quiet=as_json)
+    else:
+        from stages.verify import verify
+
+        found = verify(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
+    if as_json:
+        _print_json(verdict.as_data(found))
+    else:
+        print("\n".join(verdict.lines(found)))
+    raise typer.Exit(0 if found.holds else 1)
 
 
 @app.command(rich_help_panel="Results")

@@ -1,0 +1,211 @@
+"""A fresh workspace with what is committed, and a build in it by its own code, in an environment of one's choice."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UnrollError
+from pipeline.storage import Workspace, write_text
+from stages import demo, graph
+from stages.alone import alone
+from stages.ending import STOPPED
+from stages.repro import terminable
+from stages.side_by_side import deaf
+
+FOLDER = ".verify"
+"""Where workspaces are made, in the user's."""
+
+RESULTS = (graph.LOCK, "metrics", "report")
+"""What a build leaves that git keeps."""
+
+INPUTS = ("pipeline", "stages", "params.yaml", "claims.yaml", "dvc.yaml", "numerics.lock")
+"""What a build is made from, data and packages apart."""
+
+CONFIG = f"{demo.CONFIG}[cache]\n    dir = cache\n"
+"""A cache of its own, whatever the user's settings say: a shared one would answer in place of the build."""
+
+FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SERVER")
+"""Variables of the caller's own workspace: the start of their names."""
+
+
+UNFINISHED = "unfinished"
+"""The file that says of which commit a workspace is whose build has not ended."""
+
+
+@dataclass(frozen=True)
+class Rebuild:
+    """A fresh workspace.
+
+    Attributes:
+        workspace: has the committed code and params.yaml; nothing is built in it yet.
+        committed: holds the committed dvc.lock, metrics/ and report/.
+        commit: where they are from; "" where the files of a workspace without git were taken.
+    """
+
+    workspace: Workspace
+    committed: Workspace
+    commit: str
+
+
+def make(root: Path, folder: Path) -> Rebuild:
+    """Make a fresh workspace in `folder`, in place of the one that may be there.
+
+    Where `root` is the top of a git repository, of what its last commit holds; else of the files as they are. A
+    workspace of the same commit that was not built to its end (`finish`) is fresh enough, and kept.
+
+    Args:
+        root: of the user's workspace; nothing in it is changed, except that `folder` may lie there.
+        folder: gets the folders `workspace` and `committed`.
+
+    Raises:
+        UnrollError: a build of an earlier call still runs in it, or no dvc.lock is committed.
+    """
+    workspace, committed = Workspace(folder / "workspace"), Workspace(folder / "committed")
+    commit = _head(root)
+    with _idle(folder):
+        if commit and _unfinished(folder) == commit:
+            return Rebuild(workspace, committed, commit)
+    clear(folder)
+    for each in (workspace, committed):
+        each.root.mkdir(parents=True)
+    if commit:
+        _unpack(root, commit, workspace.root)
+    else:
+        _copy(root, workspace.root)
+    write_text(workspace.root / ".dvc" / "config", CONFIG)
+    for name in RESULTS:
+        if (workspace.root / name).exists():
+            (workspace.root / name).rename(committed.root / name)
+    if not (committed.root / graph.LOCK).exists():
+        what = f"no {graph.LOCK} is committed" if commit else f"{root / graph.LOCK} is missing"
+        raise UnrollError(f"{what}, so there is nothing to compare with; `unroll repro` writes it")
+    write_text(folder / UNFINISHED, commit)
+    return Rebuild(workspace, committed, commit)
+
+
+def finish(folder: Path) -> None:
+    """Call the workspace that was made in `folder` built: the next `make` starts anew."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove what was made in a folder. Raises UnrollError if a build still runs in it."""
+    if folder.exists():
+        with _idle(folder):
+            shutil.rmtree(folder)
+    with suppress(OSError):  # others may be there
+        folder.parent.rmdir()
+
+
+def build(
+    workspace: Workspace,
+    targets: Sequence[str],
+    jobs: int,
+    variables: Mapping[str, str] | None = None,
+    *,
+    quiet: bool,
+    umask: int = -1,
+) -> int:
+    """Run `unroll repro` of the workspace's own code in a process of its own.
+
+    Args:
+        workspace: its folder; what it has already is not built again.
+        targets: as `unroll repro` takes them.
+        jobs: how many stages run side by side.
+        variables: on top of this process's environment.
+        quiet: whether its progress goes to standard error, since standard output is for data.
+        umask: of what it writes; -1 means this process's.
+
+    Returns:
+        Its exit status; `stages.ending.STOPPED` after Ctrl-C or a request to end, of which it has told the user.
+    """
+    command = [sys.executable, "-m", "stages", "repro", "--jobs", str(jobs), *targets]
+    environment = {**_environment(workspace.root), **(variables or {})}
+    output = sys.stderr if quiet else None
+    # In a session of its own, since Ctrl-C must reach it once: stopping takes a while, and a second would break it off.
+    with (
+        terminable(),
+        subprocess.Popen(
+            command, cwd=workspace.root, env=environment, stdout=output, umask=umask, start_new_session=True
+        ) as process,
+    ):
+        try:
+            return process.wait()
+        except KeyboardInterrupt:
+            with deaf():
+                process.terminate()
+                process.wait()
+            return STOPPED
+
+
+def uncommitted(root: Path) -> list[str]:
+    """The files under `INPUTS` that differ from the last commit; none where there is no git."""
+    lines = _git(root, "status", "--porcelain", "--", *INPUTS) if _head(root) else ""
+    return [line[3:] for line in lines.splitlines()]
+
+
+@contextmanager
+def _idle(folder: Path) -> Iterator[None]:
+    """Let no build run in the workspaces of a folder: one outlives the command that started it if that is killed."""
+    with ExitStack() as stack:
+        for lock in sorted(folder.glob("*/.unroll/repro.lock")):
+            root = lock.parents[1]
+            stack.enter_context(alone(lock, f"a build still runs in {root}; wait until it is done, or stop it"))
+        yield
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """This process's, for a build in the workspace at `root`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    mirror = environment.get("UNROLL_MIRROR", "")
+    if mirror and "://" not in mirror:
+        environment["UNROLL_MIRROR"] = str(Path(mirror).resolve())
+    # Ahead of an installed `unroll`, whose code is the user's.
+    environment["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [environment.get("PYTHONPATH")])])
+    return environment | {"DVC_SITE_CACHE_DIR": str(root / ".dvc" / "site")}
+
+
+def _head(root: Path) -> str:
+    """The last commit if `root` is the top of a git repository, else ""."""
+    try:
+        top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return commit if Path(top).resolve() == root.resolve() else ""
+
+
+def _unfinished(folder: Path) -> str:
+    file = folder / UNFINISHED
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+
+
+def _unpack(root: Path, commit: str, folder: Path) -> None:
+    command = ["git", "-C", str(root), "archive", "--format=tar", commit]
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
+        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
+    ):
+        archive.extractall(folder, filter="data")
+
+
+def _copy(root: Path, folder: Path) -> None:
+    for name in (*demo.LINKED, *demo.COPIED, "params.yaml", ".unroll/scaled.txt", *RESULTS):
+        source, target = root / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if name in demo.LINKED:
+            target.symlink_to(source.resolve(), target_is_directory=True)
+        elif source.is_dir():
+            shutil.copytree(source, target)
+        elif source.exists():
+            shutil.copyfile(source, target)
