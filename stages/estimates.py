@@ -48,14 +48,14 @@ class Estimates:
         kind, amount = self._of(stage)
         if stage in self._known and self._known[stage][0] == amount:
             return self._known[stage][1]
+        alike = [known for other, known in self._known.items() if self._of(other)[0] == kind]
+        if alike:
+            return amount * sum(seconds for _, seconds in alike) / sum(done for done, _ in alike)
+        # How much there is to do compares within a kind only: one step of a baseline may outlast a thousand epochs.
         verb = stage.partition("@")[0]
-        for alike in (
-            [known for other, known in self._known.items() if self._of(other)[0] == kind],
-            [known for other, known in self._known.items() if other.partition("@")[0] == verb],
-        ):
-            if alike:
-                return amount * sum(seconds for _, seconds in alike) / sum(done for done, _ in alike)
-        return sum(seconds for _, seconds in self._known.values()) / len(self._known) if self._known else 1.0
+        seconds = [seconds for other, (_, seconds) in self._known.items() if other.partition("@")[0] == verb]
+        seconds = seconds or [seconds for _, seconds in self._known.values()]
+        return sum(seconds) / len(seconds) if seconds else 1.0
 
     def sure(self, stages: Iterable[str]) -> bool:
         """Whether of each stage's kind one was built before. Else most likely the long ones are still to come."""

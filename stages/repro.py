@@ -74,7 +74,7 @@ def _build(workspace: Workspace, wanted: Params, targets: Sequence[str], jobs: i
                 outcomes.append(side_by_side.build([REPORT], {REPORT: []}, 1, forced, display.show))
     finally:
         graph.order_lock(workspace.root, whole.needs)
-    display.close(outcomes, len(asked.needs))
+    display.close(outcomes, len({*asked.needs, REPORT}))
     return next((status for outcome in outcomes for status in outcome.failed.values()), 0)
 
 

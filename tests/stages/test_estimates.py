@@ -30,7 +30,7 @@ def test_stages_of_one_kind_tell_of_each_other_by_what_they_have_to_do(file):
     estimates.learn("evaluate@waves", 3.0)
     assert estimates.seconds("train@b") == 40.0
     assert estimates.seconds("evaluate@jena") == 3.0
-    assert estimates.seconds("train@c") == 5.0, "of another kind, but a training too"
+    assert estimates.seconds("train@c") == 10.0, "of another kind, but a training too"
     assert estimates.seconds("report") == 6.5, "nothing is like it: the mean"
 
 
