@@ -23,7 +23,7 @@ demo: venv ## train and compare everything, small, on generated data, offline (t
 	@.venv/bin/unroll demo
 
 test: lint ## check style, types, imports, and run the tests
-	@.venv/bin/python -m pytest
+	@.venv/bin/python -m pytest --numprocesses logical --dist loadgroup
 
 lint: venv ## check style, types and imports
 	@.venv/bin/ruff check

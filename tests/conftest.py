@@ -1,4 +1,4 @@
-"""One small workspace with an experiment of each kind, built once per test run by DVC itself."""
+"""One small workspace with an experiment of each kind, built once by DVC itself, and how tests share cores."""
 
 import json
 import os
@@ -172,3 +172,10 @@ def miniature(built, tmp_path) -> Miniature:
     """A copy of the built miniature that a test may change."""
     shutil.copytree(built.root, tmp_path / "copy", symlinks=True)
     return Miniature(tmp_path / "copy")
+
+
+def pytest_collection_modifyitems(items) -> None:
+    """On several cores (`pytest -n 2`) a file stays with one process, and so do all tests of the built miniature."""
+    for item in items:
+        group = "miniature" if {"built", "miniature"} & {*item.fixturenames} else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
