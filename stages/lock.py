@@ -43,6 +43,27 @@ def write(path: Path, entries: Mapping[str, str]) -> None:
     write_text(path, HEAD + "".join(entries.values()) if entries else HEAD.rstrip("\n") + " {}\n")
 
 
+def mend(path: Path) -> bool:
+    """Take the entry off in which the file breaks off, if it does; says so.
+
+    DVC writes it in place and from front to back, so if it is killed the rest is whole: every line of it has an end.
+    """
+    try:
+        text = path.read_bytes().decode("utf-8", errors="ignore")
+    except FileNotFoundError:
+        return False
+    if text.endswith("\n"):
+        return False
+    names = list(NAME.finditer(text))
+    if names and text.startswith(HEAD):
+        write_text(path, text[: names[-1].start()] if len(names) > 1 else HEAD.rstrip("\n") + " {}\n")
+    elif HEAD.startswith(text):
+        path.unlink()
+    else:
+        return False
+    return True
+
+
 def order(path: Path, stages: Iterable[str]) -> bool:
     """Put the entries in the order of `stages`, and drop those of others; says whether the text allowed it."""
     entries = read(path)
