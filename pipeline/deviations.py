@@ -77,7 +77,7 @@ def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances
     Raises:
         UnrollError: a file is missing or damaged.
     """
-    before, after = (dict(_numbers(read_json(path))) for path in (committed, rebuilt))
+    before, after = (dict(numbers(read_json(path))) for path in (committed, rebuilt))
     return [
         Deviation(dataset, *key, before.get(key), after.get(key), allowed.get(dataset, {}).get(key[0], {}).get(key[1]))
         for key in {**before, **after}
@@ -85,7 +85,8 @@ def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances
     ]
 
 
-def _numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], float]]:
+def numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], float]]:
+    """The experiment, the dotted path and the value of each number in a file of metrics."""
     for experiment, section in metrics.items():
         for path, number in _leaves(section):
             yield (experiment, path), number

@@ -139,18 +139,41 @@ def verify(
         bool, typer.Option("--quick", help="Build a small graph twice, in other circumstances: a minute.")
     ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="Leave what was built in .verify even if all holds.")] = False,
+    conditions: Annotated[
+        bool, typer.Option("--conditions", help="Build a small graph as on other processors: writes conditions.json.")
+    ] = False,
+    measure: Annotated[
+        bool, typer.Option("--measure", help="Rebuild as on other processors: writes tolerances.json.")
+    ] = False,
+    under: Annotated[list[str] | None, typer.Option(help="A condition for --measure.", metavar="NAME")] = None,
 ) -> None:
     """Build what is committed anew, apart, and compare every output with dvc.lock: bytes, else metrics.
 
-    `unroll verify` · `unroll verify evaluate@waves` · `unroll verify --quick`
+    `unroll verify` · `unroll verify evaluate@waves` · `unroll verify --quick` · `unroll verify --conditions` ·
+    `unroll verify --measure evaluate@waves --under all_avx`
     """
+    if quick + conditions + measure > 1:
+        raise UsageError("--quick, --conditions and --measure do different things; give one of them")
+    if (quick or conditions) and targets:
+        option = "--quick" if quick else "--conditions"
+        raise UsageError(f"{option} builds the whole miniature; leave out {', '.join(targets)}, or {option}")
+    if under and not measure:
+        raise UsageError("--under names a condition for --measure; give both")
+    if conditions:
+        from stages.matrix import lines, matrix
+
+        result = matrix(context.obj, jobs)
+        _print_json(result) if as_json else print("\n".join(lines(result)))
+        return
+    if measure:
+        from stages.measure import measure as measure_tolerances
+
+        raise typer.Exit(0 if measure_tolerances(context.obj, targets or [], under or [], jobs) else 1)
     from stages import verdict
 
     if quick:
         from stages.quick import quick as build_twice
 
-        if targets:
-            raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
         found = build_twice(context.obj, jobs, keep=keep, quiet=as_json)
     else:
         from stages.verify import verify

@@ -85,16 +85,21 @@ def _announce(
     say(f"{what}: {len(asked.needs)} stages, in {made.workspace.root}")
     if changed := rebuild.uncommitted(workspace.root):
         say(f"not in it, since not committed: {some(changed)}")
-    kept, own = workspace.scratch / SECONDS, made.workspace.scratch / SECONDS
-    if kept.exists() and not own.exists():
-        own.parent.mkdir(exist_ok=True)
-        shutil.copyfile(kept, own)
-    estimates, due = Estimates(own, work(params.load(made.workspace.params))), asked.due()
+    lend_times(workspace, made.workspace)
+    estimates, due = Estimates(made.workspace.scratch / SECONDS, work(params.load(made.workspace.params))), asked.due()
     room = f", and up to {ROOM / 1e9:.1f} GB of disk while it lasts" if whole else ""
     time = "how long that takes is known after a first build here (docs/performance.md has an estimate)"
     if estimates.sure(due):
         time = f"about {duration(estimates.left(due, {}, jobs))} with --jobs {jobs}, going by builds of this workspace"
     say(f"{time}{room}")
+
+
+def lend_times(workspace: Workspace, made: Workspace) -> None:
+    """Let a new workspace know what stages took in the user's, for the time left."""
+    kept, own = workspace.scratch / SECONDS, made.scratch / SECONDS
+    if kept.exists() and not own.exists():
+        own.parent.mkdir(exist_ok=True)
+        shutil.copyfile(kept, own)
 
 
 def cache(root: Path) -> Path:
