@@ -30,7 +30,7 @@ class Baseline:
     majority: bool = False
 
 
-def constant(_problem: Problem, *, value: float = 0.0) -> Baseline:
+def constant(_problem: Problem, *, value: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0) -> Baseline:
     """Always `value`, in model units."""
     return Baseline(lambda inputs: np.full(len(inputs), value))
 
@@ -41,7 +41,13 @@ def majority(_problem: Problem) -> Baseline:
 
 
 def last_value(problem: Problem) -> Baseline:
-    """The target's column at the last timestep of the input: "persistence"."""
+    """The target's column at the last timestep of the input: "persistence".
+
+    Raises:
+        ValueError: inputs are not series.
+    """
+    if len(problem.input_shape) != 2:
+        raise ValueError(f"last_value needs inputs (timesteps, features). Received: {problem.input_shape}")
     return Baseline(lambda inputs: inputs[:, -1, problem.target])
 
 

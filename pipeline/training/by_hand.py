@@ -128,7 +128,7 @@ def rules(experiment: str, model: "keras.Model") -> tuple[Step, Forward]:
     """
     trained = [layer for layer in model.layers if layer.weights]
     kinds = {type(layer).__name__ for layer in trained}
-    tanh = all(layer.activation.__name__ == "tanh" for layer in trained)
+    tanh = all(layer.activation.__name__ == "tanh" for layer in trained if hasattr(layer, "activation"))
     if kinds == {"Dense"} and tanh:
         return perceptron_epoch, perceptron
     if kinds == {"SimpleRNN"} and tanh and model.count_params() == 3:

@@ -23,6 +23,9 @@ from pipeline.windows import Array
 TRAINS = ("network",)
 """The kinds of model that this method takes; see `models.baselines.KINDS`. All that have layers are networks."""
 
+MOST_DRAWS = 100_000_000
+"""Examples that an epoch may draw."""
+
 Order = Literal["permutation", "batches", "draws"]
 
 
@@ -53,13 +56,23 @@ def train(
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
-        UnrollError: `steps_per_epoch` with another order than `draws`.
+        UnrollError: `steps_per_epoch` with another order than `draws`, more draws an epoch than fit in memory, or a
+            model with more than one output.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
-    model = networks.seeded(job.build, job.seeds[0])
-    program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
     examples = len(job.dataset.splits["train"])
+    if order != "draws":
+        batch_size = min(batch_size, examples)  # a larger one would be filled up, to no effect but on memory
+    elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
+        raise UnrollError(f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}")
+    model = networks.seeded(job.build, job.seeds[0])
+    if set(model.output_shape[1:]) != {1}:
+        raise UnrollError(
+            f"{job.experiment}: a model that is trained must have one output, so head: true or units: 1, and "
+            f"sequences: false. Received: outputs of the shape {model.output_shape}"
+        )
+    program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
     learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
     return Trained(
         replicates.train(job, epochs, learner),

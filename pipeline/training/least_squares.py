@@ -15,7 +15,7 @@ TRAINS = ("features",)
 """The kinds of model that this method takes; see `models.baselines.KINDS`. All that have layers are networks."""
 
 
-def train(job: Job, *, ridge: Annotated[float, Field(ge=0)] = 0.0) -> Trained:
+def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> Trained:
     """Fit the baseline's features to the train targets.
 
     Args:

@@ -14,7 +14,7 @@ TRAINS = ("features",)
 """The kinds of model that this method takes; see `models.baselines.KINDS`. All that have layers are networks."""
 
 
-def train(job: Job, *, c: Annotated[float, Field(gt=0)] = 1.0) -> Trained:
+def train(job: Job, *, c: Annotated[float, Field(ge=1e-9, le=1e9)] = 1.0) -> Trained:
     """Fit the baseline's features to the train classes.
 
     Args:
