@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots", "numerics.lock", "pipeline", "stages")
 
 # Python runs this file when it starts: every stage leaves behind which modules of ours it imported.
 WITNESS = """
@@ -26,75 +25,6 @@ def leave():
 if "DVC_STAGE" in os.environ and "UNROLL_TEST_MODULES" in os.environ:
     atexit.register(leave)
 """
-
-SERIES = {
-    "name": "series",
-    "file": "jena_climate_2009_2016.csv",
-    "stamp": "Date Time",
-    "stamp_format": "%d.%m.%Y %H:%M:%S",
-    "protocol": "as_published",
-    "target": "T (degC)",
-    "unit": "°C",
-    "quantity": "temperature",
-    "train": 200,
-    "validation": 100,
-    "lookback": 24,
-    "step": 6,
-    "delay": 12,
-    "batch_size": 16,
-}
-COMPILED = {"method": "compiled", "optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 16}
-EXPERIMENTS = {
-    "sine_dense": ("sine", {"family": "dense", "name": "mlp", "hidden": [4], "activation": "relu"}, COMPILED),
-    "waves_linear": ("waves", {"family": "baselines", "name": "linear"}, {"method": "least_squares"}),
-    "waves_node": (
-        "waves",
-        {"family": "recurrent", "name": "simple_rnn", "units": 1, "head": False},
-        {"method": "by_hand", "learning_rate": 0.01, "epochs": 2},
-    ),
-    "jena_last_value": ("jena", {"family": "baselines", "name": "last_value"}, {"method": "none"}),
-    "jena_gru": ("jena", {"family": "recurrent", "name": "gru", "units": 2}, COMPILED | {"loss": "mae"}),
-    "imdb_bag_of_words": (
-        "imdb",
-        {"family": "baselines", "name": "bag_of_words"},
-        {"method": "logistic_regression"},
-    ),
-    "imdb_rnn": (
-        "imdb",
-        {"family": "recurrent", "name": "simple_rnn", "units": 2, "embedding": 2},
-        COMPILED | {"loss": "binary_crossentropy"},
-    ),
-}
-PARAMS = {
-    "sources": {
-        "sine": {"kind": "sine", "points": 60, "test_points": 20},
-        "waves": {"kind": "waves", "train": 60, "validation": 30, "test": 30},
-        "jena": {"kind": "stand_in", "of": "jena", "rows": 500},
-        "imdb": {"kind": "stand_in", "of": "imdb", "rows": 100},
-    },
-    "datasets": {
-        "sine": {"source": "sine", "preparation": {"name": "sine_points", "part": "interpolation"}},
-        "waves": {"source": "waves", "preparation": {"name": "waves"}},
-        "jena": {"source": "jena", "preparation": SERIES},
-        "imdb": {
-            "source": "imdb",
-            "preparation": {"name": "imdb", "words": 200, "length": 20, "validation": 0.2},
-        },
-    },
-    "experiments": {
-        name: {"dataset": dataset, "seeds": [0], "model": model, "training": training}
-        for name, (dataset, model, training) in EXPERIMENTS.items()
-    },
-}
-CLAIMS = [
-    {
-        "document": "003",
-        "words": "close to 0.02",
-        "experiment": "waves_linear",
-        "metric": "final.test.mse",
-        "value": 0.02,
-    }
-]
 
 
 @dataclass(frozen=True)
@@ -146,22 +76,12 @@ class Miniature:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Miniature:
     """The miniature, built with a plain `dvc repro`. Do not change it: `miniature` is a copy to work on."""
-    from pipeline import params
-    from stages.demo import CONFIG
+    from stages.miniature import make_workspace
 
     root = tmp_path_factory.mktemp("miniature") / "built"
-    (root / ".dvc").mkdir(parents=True)
-    (root / ".dvc" / "config").write_text(CONFIG)
+    make_workspace(ROOT, root)
     (root / "imported").mkdir()
     (root / "sitecustomize.py").write_text(WITNESS)
-    for name in COPIED:
-        if (ROOT / name).is_dir():
-            shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(ROOT / name, root / name)
-    params.dump(PARAMS, root / "params.yaml")
-    # YAML holds JSON: claims.yaml is a list, and `params.dump` writes mappings.
-    (root / "claims.yaml").write_text(json.dumps(CLAIMS, ensure_ascii=False), encoding="utf-8")
     miniature = Miniature(root)
     miniature.dvc("repro")
     return miniature
