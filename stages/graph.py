@@ -1,6 +1,7 @@
 """DVC's graph: which stages there are, what each needs, which are not up to date, and their order in dvc.lock."""
 
 import contextlib
+import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,11 @@ from pipeline.registry import one_of
 from stages import lock
 
 LOCK = "dvc.lock"
+
+DAMAGED = (
+    f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
+    "what lies in DVC's cache is not trained anew"
+)
 
 
 @dataclass(frozen=True)
@@ -49,20 +55,24 @@ class Graph:
 
 @contextlib.contextmanager
 def _repo(root: Path) -> Iterator[Any]:
+    from dvc.dirs import site_cache_dir
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
     from dvc.utils.serialize import ParseError
+    from dvc.utils.strictyaml import YAMLValidationError
 
     try:
         # DVC names stages as seen from the current folder.
         with contextlib.chdir(root), Repo(str(root)) as repo:
             yield repo
-    except ParseError as error:
-        if Path(error.path).name != LOCK:
-            raise UnrollError(f"DVC: {error}") from None
+    except (ParseError, YAMLValidationError) as error:
+        raise UnrollError(DAMAGED if Path(error.path).name == LOCK else f"DVC: {error}") from None
+    except NotImplementedError:  # it names a kind of hash that does not exist
+        raise UnrollError(DAMAGED) from None
+    except sqlite3.Error as error:
         raise UnrollError(
-            f"{LOCK} is damaged: DVC was killed while it wrote it; restore it (`git checkout {LOCK}`) or delete it, "
-            "then run this again: what lies in DVC's cache is not trained anew"
+            f"DVC's notes on the files that it has seen cannot be used ({error}); make room on the disk, or delete "
+            f"{site_cache_dir()}/repo, which DVC fills anew, then run this again"
         ) from None
     except DvcException as error:
         raise UnrollError(f"DVC: {' '.join(str(error).split())}") from None
