@@ -1,5 +1,7 @@
 """Errors that a user can act on. The command line prints their text as one line, without a traceback."""
 
+import re
+
 
 class UnrollError(Exception):
     """Something outside the code is wrong: a file, the network, a value. Exit code 1.
@@ -28,3 +30,16 @@ class DivergedError(UnrollError):
             f"{experiment}: the loss is not a finite number in epoch {epoch}, step {step} (seed {seed}); "
             f"lower experiments.{experiment}.training.learning_rate or check the data set"
         )
+
+
+def without_password(text: str) -> str:
+    """The text with every address in it as it is without a user's name and password."""
+    return re.sub(r"//\S*@", "//", text)
+
+
+def printable(text: str) -> str:
+    """The text with control characters, and others that move what stands beside them, as escapes: what is in a file
+    or its name must not steer the terminal that it is shown on.
+    """
+    space = "\t\n\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+    return "".join(c if c.isprintable() or c in space else ascii(c)[1:-1] for c in text)

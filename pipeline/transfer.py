@@ -100,6 +100,7 @@ def permitted(url: str, before: str) -> bool:
     """Whether `url` may be fetched when `before` sent us there: https, or http if both lie on this machine."""
     try:
         parts = urlsplit(url)
+        _ = parts.port  # raises where it is none
         if parts.scheme == "http" and before.startswith("http:"):
             return parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
     except ValueError:  # no address at all

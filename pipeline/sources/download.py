@@ -1,7 +1,6 @@
 """Files of the web: from a mirror first, else from their official address, verified before use."""
 
 import hashlib
-import re
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from urllib.parse import quote
 
 import pydantic
 
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, without_password
 from pipeline.sources import Context
 from pipeline.storage import sha256 as hash_of
 from pipeline.transfer import AbsentError, Transfer, WrongError, complete, permitted
@@ -23,6 +22,8 @@ class UnavailableError(UnrollError):
 def _official(url: str) -> str:
     if not permitted(url, url):
         raise ValueError("must be an https address (http on this machine only)")
+    if without_password(url) != url:
+        raise ValueError("must not hold a user's name or password: what params.yaml says is shown and recorded")
     return url
 
 
@@ -83,7 +84,7 @@ def fetch(
     place = f"{folder or context.name}/{name}"
     tried: list[str] = []
     for address, advice in _addresses(context.mirror, place, url):
-        shown = _shown(address)
+        shown = without_password(str(address))
         try:
             if isinstance(address, Path):
                 _copy(address, destination)
@@ -92,7 +93,7 @@ def fetch(
             else:
                 _download(name, address, destination, context, size, sha256)
         except AbsentError as absent:
-            tried.append(f"{shown} ({absent})")
+            tried.append(without_password(f"{address} ({absent})"))
         except WrongError as wrong:
             destination.unlink(missing_ok=True)
             raise UnrollError(f"{name} from {shown} is not the file that was asked for: {wrong}; {advice}") from None
@@ -113,7 +114,8 @@ def _addresses(mirror: str | None, place: str, url: str | None) -> Iterator[tupl
         if "://" in mirror:
             address = f"{mirror.rstrip('/')}/{quote(place)}"
             if not permitted(address, address):
-                raise UnrollError(f"UNROLL_MIRROR must be a folder or an https address. Received: {_shown(mirror)}")
+                shown = without_password(mirror)
+                raise UnrollError(f"UNROLL_MIRROR must be a folder or an https address. Received: {shown}")
             yield address, advice
         elif Path(mirror).is_dir():
             yield Path(mirror) / place, advice
@@ -121,11 +123,6 @@ def _addresses(mirror: str | None, place: str, url: str | None) -> Iterator[tupl
             raise UnrollError(f"UNROLL_MIRROR must be a folder that exists, or unset. Received: {mirror}")
     if url is not None:
         yield url, f"try again later, or set UNROLL_MIRROR to a folder that holds {place}"
-
-
-def _shown(address: Path | str) -> str:
-    """For an error text: without the password that an address may hold."""
-    return re.sub(r"//[^/@]*@", "//", str(address))
 
 
 def _copy(source: Path, destination: Path) -> None:
