@@ -105,7 +105,7 @@ def permitted(url: str, before: str) -> bool:
             return parts.hostname == "localhost" or ipaddress.ip_address(parts.hostname or "").is_loopback
     except ValueError:  # no address at all
         return False
-    return parts.scheme == "https" and bool(parts.hostname)
+    return parts.scheme == "https" and bool(parts.hostname) and url.isprintable()
 
 
 def complete(transfer: Transfer) -> bool:

@@ -110,17 +110,17 @@ def fetch(
 def _addresses(mirror: str | None, place: str, url: str | None) -> Iterator[tuple[Path | str, str]]:
     """Where to look, in order, each with what to do if it holds something else."""
     if mirror:
+        shown = without_password(mirror)
         advice = "replace it there, or unset UNROLL_MIRROR"
         if "://" in mirror:
             address = f"{mirror.rstrip('/')}/{quote(place)}"
             if not permitted(address, address):
-                shown = without_password(mirror)
                 raise UnrollError(f"UNROLL_MIRROR must be a folder or an https address. Received: {shown}")
             yield address, advice
         elif Path(mirror).is_dir():
             yield Path(mirror) / place, advice
         else:
-            raise UnrollError(f"UNROLL_MIRROR must be a folder that exists, or unset. Received: {mirror}")
+            raise UnrollError(f"UNROLL_MIRROR must be a folder that exists, or unset. Received: {shown}")
     if url is not None:
         yield url, f"try again later, or set UNROLL_MIRROR to a folder that holds {place}"
 
