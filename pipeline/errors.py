@@ -34,7 +34,7 @@ class DivergedError(UnrollError):
 
 def without_password(text: str) -> str:
     """The text with every address in it as it is without a user's name and password."""
-    return re.sub(r"(//|:/)\S*@", r"\1", text)
+    return re.sub(r"(://?|//)\S*@", r"\1", text)
 
 
 def printable(text: str) -> str:
