@@ -62,6 +62,9 @@ def lines(verdict: Verdict) -> Iterator[str]:
             yield f"{output.stage}  {output.path}  {output.level}: {'; '.join(_what(output))}"
     for file in verdict.others:
         yield f"{file}  differs"
+    inputs = list(dict.fromkeys(name for output in compared for name in output.inputs))
+    if inputs:
+        yield f"since dvc.lock was committed, these have changed: {some(inputs)}; `unroll repro`, then commit dvc.lock"
     left = [output.stage for output in verdict.outputs if output.level == NOT_COMPARED]
     if left:
         yield f"not compared, since the committed dvc.lock does not have them: {some(left)}"
@@ -116,8 +119,6 @@ def _what(output: Output) -> Iterator[str]:
         yield "in which files is not known, since DVC's cache does not have the committed ones"
     elif output.files:
         yield f"in {some(output.files)}"
-    if output.inputs:
-        yield f"made from other {some(output.inputs)}"
 
 
 def _deviation(one: Deviation) -> str:
