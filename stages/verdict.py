@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.deviations import Deviation
-from pipeline.report.numbers import number
 from pipeline.verification import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Needs, Output, datasets
 
 LEVELS = (SAME, WITHIN, DIFFERS, NOT_BUILT)
@@ -125,8 +124,8 @@ def _deviation(one: Deviation) -> str:
     name = f"{one.experiment} {one.metric}"
     if one.difference is None:
         return f"{name} only in the {'rebuilt' if one.committed is None else 'committed'} metrics"
-    text = f"{name} {one.rebuilt:.8g}, not {one.committed:.8g}: off by {number(one.difference, 3)}"
+    text = f"{name} {one.rebuilt:.8g}, not {one.committed:.8g}: off by {one.difference:.3g}"
     if one.tolerance is None:
         return f"{text}, no tolerance measured"
     multiple = f"{one.multiple:.3g} times its tolerance of " if one.multiple else "its tolerance is "
-    return f"{text}, {multiple}{number(one.tolerance, 3)}"
+    return f"{text}, {multiple}{one.tolerance:.3g}"
