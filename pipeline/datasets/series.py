@@ -87,6 +87,8 @@ def prepare(
     """
     where = f"datasets.{name}.preparation"
     _check(protocol, batch_size=batch_size, corrections={"spacing": spacing, "sentinel": sentinel}, where=where)
+    if lookback % step:  # before a step of any size makes room for rows that no window can have
+        raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
     table = series_csv.read(
         raw / file,
         stamp=stamp,
