@@ -67,6 +67,8 @@ def explain(error: BaseException) -> tuple[str, int] | None:
             said = f"the disk is full ({error.filename or 'while writing'}); free some room, then run it again", 1
         case OSError() if error.filename:
             said = f"{error.filename}: {error.strerror}; check that it is there and who may read and write it", 1
+        case OSError(errno=errno.EIO | errno.EFBIG):
+            said = f"a file cannot be read or written ({error.strerror}); check the disk and its limits, then go on", 1
         case MemoryError():
             said = "memory ran out; close other programs or make the data set smaller in params.yaml", 1
     return said

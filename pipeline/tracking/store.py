@@ -128,13 +128,23 @@ def guard(uri: str) -> Iterator[None]:
     except UnrollError:
         raise
     except Exception as error:
-        lines = str(error).strip().splitlines() or [type(error).__name__]
+        remote = uri.startswith(("http://", "https://"))
+        # Of a server's failure MLflow says all that the libraries in between had to say.
+        first = _first(error) if remote else error
+        lines = (getattr(first, "strerror", None) or str(first)).strip().splitlines() or [type(first).__name__]
         text = f"MLflow's store {uri} failed ({lines[0]:.300})"
         if "malformed" in text or "not a database" in text or "out-of-date database schema" in text:
             text += "; move it away and run `unroll track`, which records every run on disk anew"
-        elif uri.startswith(("http://", "https://")):
+        elif remote:
             text += "; check that the server of MLFLOW_TRACKING_URI runs"
         raise UnrollError(re.sub(r"(?<=://)[^/\s@]+@", "", text)) from error
+
+
+def _first(error: BaseException) -> BaseException:
+    """What an error comes from."""
+    while cause := error.__cause__ or error.__context__:
+        error = cause
+    return error
 
 
 @contextlib.contextmanager
