@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.storage import atomic_file
 from pipeline.windows import Array
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None
     # Not to the disk at once: where that is full, HDF5 prints pages that nothing can hold back.
     file = _InMemory()
     model.save_weights(file)
-    path.with_name(path.name + SUFFIX).write_bytes(file.getvalue())
+    with atomic_file(path.with_name(path.name + SUFFIX)) as temporary:
+        temporary.write_bytes(file.getvalue())
 
 
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
