@@ -1,0 +1,60 @@
+"""`unroll verify --quick`, once as a user calls it."""
+
+import os
+
+import pytest
+
+from pipeline.errors import UnrollError
+from pipeline.storage import Workspace
+from pipeline.verification import different_files
+from stages import quick, rebuild
+
+OUTPUTS = ("dvc.lock", "data", "runs", "evaluations", "metrics", "report")
+
+
+def test_two_builds_in_other_circumstances_have_the_same_bytes_and_a_change_is_told(built, miniature):
+    output = miniature.unroll("verify", "--quick", "--keep")
+    assert output.count("Built 20 of 20 stages") == 2
+    assert "All 36 outputs have the same bytes." in output
+    first, second = (miniature.root / rebuild.FOLDER / "quick" / name for name in (quick.FIRST, quick.SECOND))
+    assert different_files(first, built.root, OUTPUTS) == [], "`dvc repro` builds the same as `unroll repro`"
+    assert (second / "runs").stat().st_mode & 0o077 == 0, "it had another umask"
+
+    weights = "runs/jena/jena_gru/weights/seed_0_final.weights.h5"
+    (second / weights).chmod(0o600)
+    with (second / weights).open("ab") as file:
+        file.write(b"1")
+    lock = second / "dvc.lock"
+    lock.write_text(lock.read_text(encoding="utf-8").replace("nfiles: 2", "nfiles: 3", 1), encoding="utf-8")
+    verdict = quick._compare(Workspace(first), Workspace(second))
+    assert (verdict.holds, verdict.others) == (False, ["dvc.lock", weights])
+
+
+def test_the_circumstances_are_others(monkeypatch):
+    monkeypatch.setenv("PYTHONHASHSEED", "1")
+    changed = quick.circumstances()
+    assert all(os.environ.get(name) != value for name, value in changed.items())
+    assert changed.keys() == {"PYTHONHASHSEED", "TZ", "LC_ALL"}
+
+
+def test_a_language_with_a_decimal_comma_is_preferred(monkeypatch):
+    def locale(argument, *, language):
+        return "C\nen_US.utf8\nde_DE\nde_DE.utf8\n" if argument == "-a" else ",."["de_DE" not in language]
+
+    monkeypatch.setattr(quick, "_locale", locale)
+    assert quick._language() == "de_DE.utf8"
+
+
+def test_without_a_command_that_lists_languages_it_is_c(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert quick._language() == "C"
+
+
+@pytest.mark.parametrize(("recorded", "said"), [("no room", "train@x: no room"), ("", "exit status 1")])
+def test_a_miniature_that_cannot_be_built_says_why(tmp_path, recorded, said):
+    workspace = Workspace(tmp_path)
+    if recorded:
+        (workspace.scratch / "failures").mkdir(parents=True)
+        (workspace.scratch / "failures/train@x.txt").write_text(recorded)
+    with pytest.raises(UnrollError, match=f"cannot be built: {said}"):
+        quick._stop_unless_built(workspace, 1)
