@@ -11,10 +11,12 @@ from pipeline.deviations import numbers
 from pipeline.errors import UnrollError, UsageError
 from pipeline.registry import one_of
 from pipeline.storage import Workspace, read_json, sha256, write_json
+from pipeline.verification import Build, compare
 from stages import graph, rebuild
 from stages.conditions import MEASURED, Condition, clear, possible
 from stages.ending import STOPPED
-from stages.verify import lend_times, only
+from stages.verdict import some
+from stages.verify import cache, lend_times, only
 
 FILE = "tolerances.json"
 COMMITTED = "committed"
@@ -43,8 +45,8 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
 
     Raises:
         UsageError: a target is no stage, or scores nothing; or there is no such condition.
-        UnrollError: another `unroll verify` is at work here, nothing is committed to compare with, or the processor
-            cannot be brought into a condition.
+        UnrollError: another `unroll verify` is at work here, nothing is committed to compare with or it was built from
+            other code or params, or the processor cannot be brought into a condition.
         typer.Exit: a build was stopped; the same command goes on from there.
     """
     clear()
@@ -52,22 +54,24 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
     complete = True
     with only(workspace):
         for place, (name, condition) in enumerate(chosen.items(), 1):
-            folder = workspace.root / rebuild.FOLDER / "measure" / name
+            folder = workspace.root / rebuild.FOLDER / f"measure-{name}"
             made = rebuild.make(workspace.root, folder)
             lend_times(workspace, made.workspace)
-            datasets = _datasets(made.workspace, targets)
+            asked = _asked(made.workspace, targets)
+            datasets = [stage.partition("@")[2] for stage in asked.needs if stage.startswith("evaluate@")]
+            committed = _read(made.committed, datasets)
             # dvc.lock has the hashes of code, params and data: what was measured for another is of no use.
             kept = workspace.scratch / "measured" / sha256(made.committed.root / graph.LOCK)[:16]
             what = f"{name}, {condition.why}; {len(datasets)} data sets, in {folder}"
             print(f"{place} of {len(chosen)}: {what}", flush=True)
-            built = _measured(made.workspace, datasets, kept / f"{name}.json", condition, jobs)
+            built = _measured(made, asked, datasets, kept / f"{name}.json", condition, jobs)
             rebuild.finish(folder)
             rebuild.clear(folder)
             if missing := [dataset for dataset in datasets if dataset not in built]:
                 complete = False
                 print(f"not measured, since not built: {', '.join(missing)}", flush=True)
             builds = {file.stem: read_json(file) for file in sorted(kept.glob("*.json"))}
-            _write(workspace, {COMMITTED: _read(made.committed, datasets), **builds}, datasets)
+            _write(workspace, {COMMITTED: committed, **builds}, datasets)
     return complete
 
 
@@ -92,28 +96,42 @@ def _chosen(names: Sequence[str], features: Sequence[str]) -> dict[str, Conditio
     return {name: conditions[one_of(name, conditions, "the condition")] for name in names}
 
 
-def _datasets(workspace: Workspace, targets: Sequence[str]) -> list[str]:
-    """The data sets that the targets score."""
+def _asked(workspace: Workspace, targets: Sequence[str]) -> graph.Graph:
     whole = graph.read(workspace.root)
     asked = whole.within(targets) if targets else whole
-    found = [stage.partition("@")[2] for stage in asked.needs if stage.startswith("evaluate@")]
-    if not found:
+    if not any(stage.startswith("evaluate@") for stage in asked.needs):
         raise UsageError(f"{', '.join(targets)}: no metric comes of that; name a stage such as evaluate@waves")
-    return found
+    return asked
 
 
-def _measured(workspace: Workspace, datasets: Sequence[str], kept: Path, condition: Condition, jobs: int) -> Metrics:
+def _measured(
+    made: rebuild.Rebuild, asked: graph.Graph, datasets: Sequence[str], kept: Path, condition: Condition, jobs: int
+) -> Metrics:
     """The metrics in a condition: those that are kept, and of a build of the others, which are then kept too."""
     known: Metrics = read_json(kept) if kept.exists() else {}
     left = [dataset for dataset in datasets if dataset not in known]
     if left:
         targets = [f"evaluate@{dataset}" for dataset in left]
-        if rebuild.build(workspace, targets, jobs, condition.variables, quiet=False) == STOPPED:
+        if rebuild.build(made.workspace, targets, jobs, condition.variables, quiet=False) == STOPPED:
             raise typer.Exit(STOPPED)
-        known |= _read(workspace, left)
+        _require_same_inputs(made, asked)
+        known |= _read(made.workspace, left)
         kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, known)
     return known
+
+
+def _require_same_inputs(made: rebuild.Rebuild, asked: graph.Graph) -> None:
+    """Raise UnrollError if results moved because code or params are others than those of the committed dvc.lock."""
+    contents = cache(made.workspace.root)
+    committed, rebuilt = Build(made.committed, contents), Build(made.workspace, contents)
+    needs = {stage: needed for stage, needed in asked.needs.items() if stage != "report"}
+    changed = {name for output in compare(committed, rebuilt, needs, {}, {}) for name in output.inputs}
+    if changed:
+        raise UnrollError(
+            f"the committed results are of other {some(sorted(changed))}; `unroll repro`, commit what it wrote, "
+            "and measure then"
+        )
 
 
 def _read(workspace: Workspace, datasets: Sequence[str]) -> Metrics:
