@@ -2,6 +2,7 @@
 
 import math
 import re
+import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -9,6 +10,7 @@ from typing import Annotated, Any, Literal, TypeVar
 import pydantic
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent, ScalarEvent
 
 from pipeline import registry
 from pipeline.errors import UnrollError, UsageError
@@ -23,8 +25,11 @@ def _name(text: str) -> str:
 Name = Annotated[str, pydantic.AfterValidator(_name)]
 Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
 
-MOST_VALUES, DEEPEST = 100_000, 30
-"""How many values a file may hold, and how deep. Anchors can make billions of a few lines."""
+LARGEST, MOST_VALUES, DEEPEST = 8 * 1024**2, 100_000, 30
+"""The bytes of a file, how many values it may hold, and how deep. Anchors can make billions of a few lines."""
+
+_HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Characters that steer a terminal or reverse what stands beside them. YAML has escapes for all of them."""
 
 
 class _Frozen(pydantic.BaseModel):
@@ -200,7 +205,10 @@ def read_plain(path: Path) -> Any:
 
 def _read(path: Path) -> Any:
     try:
-        data = YAML(typ="safe").load(path.read_text(encoding="utf-8-sig"))
+        text = _text(path)
+        for place, problem in _bombs(text):
+            raise UsageError(f"{path.name}, line {place} is not plain YAML: {problem}")
+        data = YAML(typ="safe").load(text)
     except FileNotFoundError:
         raise UnrollError(
             f"{path} is missing; run this in the folder that holds it, or name that folder: unroll --root DIR ..."
@@ -220,6 +228,34 @@ def _read(path: Path) -> Any:
     return data
 
 
+def _text(path: Path) -> str:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # to open a pipe would wait for ever
+        raise UnrollError(f"{path} cannot be read: it is not a file")
+    if status.st_size > LARGEST:
+        raise UsageError(f"{path.name} must have at most {LARGEST:,} bytes. Received: {status.st_size:,}")
+    return path.read_text(encoding="utf-8-sig")
+
+
+def _bombs(text: str) -> Iterator[tuple[int, str]]:
+    """Line and name of what would cost the parser its stack, or all memory and hours, once it makes values of it.
+
+    The events of a text are read one by one; only to make values of them does the parser call itself.
+    """
+    depth = 0
+    for count, event in enumerate(YAML(typ="safe").parse(text)):
+        line = event.start_mark.line + 1
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST + 1:
+            yield line, f"it is nested more than {DEEPEST} deep"
+        elif count > 2 * MOST_VALUES:
+            yield line, f"it holds more than {MOST_VALUES:,} values"
+        elif getattr(event, "tag", None):
+            yield line, f"the tag {event.tag:.80} is not for values; put text in quotes"
+        elif isinstance(event, ScalarEvent) and event.value == "<<" and event.implicit[0]:
+            yield line, "it merges mappings (<<); write out what is merged"
+
+
 def _not_plain(data: Any, place: list[Any], budget: Iterator[int]) -> Iterator[str]:
     """What JSON cannot hold, or what anchors blow up: where it is and what to do."""
     where = ".".join(map(str, place)) or "the whole"
@@ -229,6 +265,8 @@ def _not_plain(data: Any, place: list[Any], budget: Iterator[int]) -> Iterator[s
         for key, value in data.items():
             if not isinstance(key, str):
                 yield f"{where}: the key {key!r:.80} must be text; put it in quotes"
+            elif _HIDDEN.search(key):
+                yield f"{where}: the key {key!a:.80} must not hold control characters"
             yield from _not_plain(value, [*place, key], budget)
     elif isinstance(data, list):
         for index, value in enumerate(data):
@@ -237,6 +275,8 @@ def _not_plain(data: Any, place: list[Any], budget: Iterator[int]) -> Iterator[s
         yield f"{where} must be a finite number. Received: {data}"
     elif isinstance(data, int) and abs(data) >= 2**63:
         yield f"{where} must be below 2**63"
+    elif isinstance(data, str) and _HIDDEN.search(data):
+        yield f"{where} must not hold control characters. Received: {data!a:.80}"
     elif data is not None and not isinstance(data, str | int | float):
         yield f"{where} must be text or a number, but YAML reads {type(data).__name__}; put it in quotes"
 

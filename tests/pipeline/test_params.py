@@ -107,8 +107,8 @@ def test_an_unknown_name_lists_the_valid_ones(file, kind):
         ("guess:", "[a]:", "experiments: the key ('a',) must be text; put it in quotes"),
         ("kind: waves", "kind: 2020-01-01", "sources.waves.kind must be text or a number, but YAML reads date; put"),
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
-        ("{kind: waves}", "!!binary aGk=", "sources.waves must be text or a number, but YAML reads bytes;"),
-        ("{kind: waves}", "!!set {a}", "sources.waves must be text or a number, but YAML reads set;"),
+        ("kind: waves", 'kind: "\\e[2J"', r"sources.waves.kind must not hold control characters. Received: '\x1b[2J'"),
+        ("waves: {kind", '"\\u202e": {kind', r"sources: the key '\u202e' must not hold control characters"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, said):
@@ -124,14 +124,19 @@ def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, 
         ("sources: [1, 2\n", "params.yaml, line 2 is not plain YAML"),
         ("sources:\n\twaves: 1\n", "params.yaml, line 2 is not plain YAML"),
         ("sources: {waves: *none}", "line 1 is not plain YAML: found undefined alias"),
-        ("sources: !!python/object/apply:os.mkdir [hacked]\n", "line 1 is not plain YAML: could not determine a con"),
-        ("sources: !waves {}\n", "line 1 is not plain YAML: could not determine a constructor for the tag '!waves'"),
+        ("sources: !!python/object/apply:os.mkdir [hacked]\n", "line 1 is not plain YAML: the tag tag:yaml"),
+        ("a: !!binary aGk=", "line 1 is not plain YAML: the tag tag:yaml.org,2002:binary is not for values; put text"),
+        ("a: !!set {a}", "line 1 is not plain YAML: the tag tag:yaml.org,2002:set is not for values"),
+        ("a: !!bool maybe", "line 1 is not plain YAML: the tag tag:yaml.org,2002:bool is not for values"),
+        ('a: !!int ""', "line 1 is not plain YAML: the tag tag:yaml.org,2002:int is not for values"),
+        ("a: &a {b: 1}\nc: {<<: *a}", "line 2 is not plain YAML: it merges mappings (<<); write out what is merged"),
+        ("sources: !waves {}\n", "line 1 is not plain YAML: the tag !waves is not"),
         (GOOD + "---\n" + GOOD, "line 8 is not plain YAML: but found another document"),
         ("? {a: b}\n: c\n", "line 1 is not plain YAML: found unhashable key"),
         ("a: \0", "params.yaml is not plain YAML: unacceptable character"),
         ("a: 2020-13-45", "params.yaml is not plain YAML: month must be in 1..12"),
         ("a: " + "9" * 5000, "params.yaml is not plain YAML: Exceeds the limit"),
-        ("[" * 200 + "]" * 200, "is too large; write out what its anchors (& and *) repeat"),
+        ("[" * 200 + "]" * 200, "line 1 is not plain YAML: it is nested more than 30 deep"),
         ("- 1\n- 2\n", "params.yaml: the whole must be a mapping. Received: [1, 2]"),
         ("hello", "params.yaml: the whole must be a mapping. Received: 'hello'"),
         ("# nothing", "params.yaml: the whole must be a mapping. Received: None"),
@@ -162,7 +167,7 @@ def test_a_file_that_cannot_be_read(file, tmp_path):
     with pytest.raises(UnrollError, match=r"params\.yaml is missing; run this in the folder that holds it") as missing:
         params.load(file)
     assert not isinstance(missing.value, UsageError)
-    with pytest.raises(UnrollError, match="cannot be read: Is a directory"):
+    with pytest.raises(UnrollError, match="cannot be read: it is not a file"):
         params.load(tmp_path)
     file.write_bytes(b"sources: \xff")
     with pytest.raises(UsageError, match=r"params\.yaml must be UTF-8; byte 9 is not"):
@@ -174,7 +179,7 @@ def test_a_byte_order_mark_is_harmless(file):
     assert list(params.load(file).experiments) == ["guess"]
 
 
-words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=8)
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs"]), max_size=8)
 known = st.sampled_from(["waves", "guess", "kind", "name", "source", "dataset", "seeds", "model", "family", "method"])
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | words | known,
