@@ -248,7 +248,7 @@ def diff(
 ) -> None:
     """Say why two runs differ: params, code, data or environment; and by how much. Exit code 1 if they do.
 
-    `unroll diff waves_rnn waves_rnn6` · `unroll diff waves_rnn .verify/workspace/runs/waves/waves_rnn`
+    `unroll diff waves_rnn waves_rnn6` · `unroll diff waves_rnn .verify/rebuild/workspace/runs/waves/waves_rnn`
     """
     from stages.diff import diff, lines
 
