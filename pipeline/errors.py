@@ -38,8 +38,8 @@ def without_password(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """The text with control characters, and others that move what stands beside them, as escapes: what is in a file
-    or its name must not steer the terminal that it is shown on.
+    """The text with control characters, line ends and others that nobody sees as escapes: what is in a file or its name
+    must not steer the terminal that it is shown on.
     """
-    space = "\t\n\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+    space = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
     return "".join(c if c.isprintable() or c in space else ascii(c)[1:-1] for c in text)

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, without_password
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -104,16 +104,24 @@ def explain(error: pydantic.ValidationError, model: type[pydantic.BaseModel], da
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     location = _present(first["loc"], data)
-    place = ".".join(map(str, [where, *location] if where else location)) or "the whole"
+    place = ".".join(f"{key!s:.80}" for key in ([where, *location] if where else location)) or "the whole"
     if first["type"] == "missing":
-        return f"{place + '.' if location or where else ''}{first['loc'][-1]} is missing"
+        return f"{place + '.' if location or where else ''}{first['loc'][-1]!s:.80} is missing"
     if first["type"] == "extra_forbidden":
         known = _keys(model, location[:-1])
         return one_line(f"{place} is not known here. Valid: {', '.join(known)}.{_hint(location[-1], known)}")
     if "[key]" in first["loc"]:
         place += " (the name)"
     alternatives = (_must(problem) for problem in problems if _present(problem["loc"], data) == location)
-    return one_line(f"{place} {' or '.join(dict.fromkeys(alternatives))}. Received: {reprlib.repr(first['input'])}")
+    received = _Received().repr(first["input"])
+    return one_line(f"{place} {' or '.join(dict.fromkeys(alternatives))}. Received: {received}")
+
+
+class _Received(reprlib.Repr):
+    """Shortens what was received; a text that loses its middle no longer shows which part is a password."""
+
+    def repr_str(self, x: str, level: int) -> str:
+        return super().repr_str(without_password(x), level)
 
 
 def one_line(text: str) -> str:

@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline import params, registry
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, printable, without_password
 from pipeline.storage import Workspace
 from pipeline.transfer import permitted
 from stages.show import sections
@@ -50,11 +50,12 @@ def doctor(workspace: Workspace) -> list[Finding]:
 
 def _look(check: str, function: Callable[[Workspace], str], workspace: Workspace) -> Finding:
     try:
-        return Finding(check, ok=True, text=function(workspace))
+        ok, text = True, function(workspace)
     except UnrollError as error:
-        return Finding(check, ok=False, text=str(error))
+        ok, text = False, str(error)
     except OSError as error:
-        return Finding(check, ok=False, text=f"{error.filename} cannot be read: {error.strerror}")
+        ok, text = False, f"{error.filename} cannot be read: {error.strerror}"
+    return Finding(check, ok, printable(registry.one_line(text)))
 
 
 def _python(_workspace: Workspace) -> str:
@@ -126,10 +127,10 @@ def _mirror(_workspace: Workspace) -> str:
     mirror = os.environ.get("UNROLL_MIRROR")
     if not mirror:
         return "UNROLL_MIRROR is not set; the official addresses are used"
-    address = re.sub("//[^/@]*@", "//", mirror)  # without a password
+    address = without_password(mirror)
     if "://" in mirror:
         if not permitted(mirror, mirror):
             raise UnrollError(f"UNROLL_MIRROR must be a folder or an https address. Received: {address}")
     elif not Path(mirror).is_dir():
-        raise UnrollError(f"UNROLL_MIRROR must be a folder that exists, or unset. Received: {mirror}")
+        raise UnrollError(f"UNROLL_MIRROR must be a folder that exists, or unset. Received: {address}")
     return f"UNROLL_MIRROR is {address}"

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, printable, without_password
 from pipeline.storage import Workspace
 
 STOPPED = 130
@@ -34,10 +34,10 @@ def run(command: Callable[[], object]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         said = explain(error)
         if said is None:
-            _record(f"a mistake in the code, {type(error).__name__}: {error}")
+            _record(printable(f"a mistake in the code, {type(error).__name__}: {error}"))
             raise
         text, code = said
-        line = " ".join(text.split())
+        line = printable(without_password(" ".join(text.split())))
         # On a terminal a bar may stand in this line.
         print(f"{CLEAR if sys.stderr.isatty() else ''}unroll: {line}", file=sys.stderr)
         if code != STOPPED:

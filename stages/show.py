@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import to_jsonable_python
 
 from pipeline import fingerprint, params, provenance, registry
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, printable
 from pipeline.params import Params
 from pipeline.recipe import recipe
 from pipeline.storage import Workspace, read_json
@@ -89,14 +89,15 @@ def _built(path: Path) -> dict[str, Any]:
 
 def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
     """The facts as indented text, values as params.yaml has them."""
-    for key, value in facts.items():
+    for name, value in facts.items():
+        key = printable(str(name))
         if isinstance(value, Mapping) and value:
             yield " " * indent + f"{key}:"
             yield from lines(value, indent + 2)
         elif isinstance(value, list) and value and isinstance(value[0], Mapping):
             yield " " * indent + f"{key}:"
             for item in value:
-                yield " " * (indent + 2) + ", ".join(f"{k} {text(v)}" for k, v in item.items())
+                yield " " * (indent + 2) + ", ".join(f"{printable(k)} {text(v)}" for k, v in item.items())
         else:
             yield " " * indent + f"{key}: {'not built' if key == 'built' and value is None else text(value)}"
 
@@ -107,5 +108,5 @@ def text(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return f"[{', '.join(map(text, value))}]"
-    said = str(value)
+    said = printable(str(value))
     return f"{said[:12]}..." if HASH.fullmatch(said) else said
