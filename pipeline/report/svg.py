@@ -2,6 +2,7 @@
 
 import io
 import re
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ SETTINGS: dict[str, Any] = {
     "grid.linewidth": 0.6,
     "lines.linewidth": 1.3,
     "text.color": INK,
+    "text.parse_math": False,  # a unit with $ in it is no formula
     "xtick.color": MUTED,
     "ytick.color": MUTED,
     "xtick.major.width": 0.6,
@@ -56,7 +58,9 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
     # From matplotlib's own defaults, not from a user's matplotlibrc, which would change the page.
     settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
     settings |= SETTINGS | {"svg.hashsalt": salt}
-    with mpl.rc_context(settings):
+    with mpl.rc_context(settings), warnings.catch_warnings():
+        # Text stays text, and a reader's browser has the letters that the font here lacks.
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=inches, layout="constrained")
         axes = figure.add_subplot()
         figure.patch.set_visible(False)
