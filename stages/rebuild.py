@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
@@ -24,8 +23,8 @@ FOLDER = ".verify"
 RESULTS = (graph.LOCK, "metrics", "report")
 """What a build leaves that git keeps."""
 
-INPUTS = ("pipeline", "stages", "params.yaml", "claims.yaml", "dvc.yaml", "numerics.lock")
-"""What a build is made from, data and packages apart."""
+WATCHED = ("pipeline", "stages", "params.yaml", "claims.yaml", "dvc.yaml", "numerics.lock", "tolerances.json", *RESULTS)
+"""What a verification reads of a commit."""
 
 CONFIG = f"{demo.CONFIG}[cache]\n    dir = cache\n"
 """A cache of its own, whatever the user's settings say: a shared one would answer in place of the build."""
@@ -145,8 +144,8 @@ def build(
 
 
 def uncommitted(root: Path) -> list[str]:
-    """The files under `INPUTS` that differ from the last commit; none where there is no git."""
-    lines = _git(root, "status", "--porcelain", "--", *INPUTS) if _head(root) else ""
+    """The files under `WATCHED` that differ from the last commit; none where there is no git."""
+    lines = _git(root, "--no-optional-locks", "status", "--porcelain", "--", *WATCHED) if _head(root) else ""
     return [line[3:] for line in lines.splitlines()]
 
 
@@ -185,18 +184,21 @@ def _unfinished(folder: Path) -> str:
     return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
-def _git(root: Path, *arguments: str) -> str:
+def _git(root: Path, *arguments: str, index: Path | None = None) -> str:
+    environment = os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {})
     command = ["git", "-C", str(root), *arguments]
-    return subprocess.run(command, check=True, capture_output=True, encoding="utf-8").stdout
+    return subprocess.run(command, env=environment, check=True, capture_output=True, encoding="utf-8").stdout
 
 
 def _unpack(root: Path, commit: str, folder: Path) -> None:
-    command = ["git", "-C", str(root), "archive", "--format=tar", commit]
-    with (
-        subprocess.Popen(command, stdout=subprocess.PIPE) as process,
-        tarfile.open(fileobj=process.stdout, mode="r|") as archive,
-    ):
-        archive.extractall(folder, filter="data")
+    """Write the files of a commit into a folder, by an index of its own: the user's stays as it is."""
+    index = folder.with_name("index")
+    try:
+        _git(root, "read-tree", commit, index=index)
+        _git(root, "checkout-index", "--all", f"--prefix={folder}/", index=index)
+    except subprocess.CalledProcessError as error:
+        raise UnrollError(f"git cannot write {commit[:10]} to {folder}: {' '.join(error.stderr.split())}") from None
+    index.unlink()
 
 
 def _copy(root: Path, folder: Path) -> None:

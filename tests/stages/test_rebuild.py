@@ -55,7 +55,7 @@ def contents(folder):
 def test_it_has_what_is_committed_and_the_results_lie_apart(repository):
     (repository / "params.yaml").write_text("edited: 1\n")
     (repository / "pipeline/new.py").touch()
-    before = contents(repository)
+    before, index = contents(repository), (repository / ".git/index").read_bytes()
     made = rebuild.make(repository, repository / ".verify/rebuild")
     results = {name: FILES[name] for name in ("dvc.lock", "metrics/waves.json", "report/index.html")}
     assert contents(made.committed.root) == results
@@ -65,6 +65,7 @@ def test_it_has_what_is_committed_and_the_results_lie_apart(repository):
     after = {name: text for name, text in contents(repository).items() if not name.startswith(".verify/")}
     assert after == before
     assert rebuild.uncommitted(repository) == ["params.yaml", "pipeline/new.py"]
+    assert (repository / ".git/index").read_bytes() == index
 
 
 @pytest.mark.parametrize("outer", [True, False], ids=["in a repository that starts elsewhere", "without git"])
@@ -96,6 +97,11 @@ def test_without_a_committed_lock_there_is_nothing_to_compare(repository):
     git(repository, "commit", "-q", "-m", "no lock")
     with pytest.raises(UnrollError, match=r"no dvc\.lock is committed"):
         rebuild.make(repository, repository / ".verify/rebuild")
+
+
+def test_a_commit_that_git_cannot_read_is_one_line(repository, tmp_path):
+    with pytest.raises(UnrollError, match="git cannot write 0000000000 to .*fresh: "):
+        rebuild._unpack(repository, "0" * 40, tmp_path / "fresh")
 
 
 def test_an_unfinished_workspace_of_the_same_commit_is_kept(repository):
