@@ -10,7 +10,7 @@ import pkgutil
 import reprlib
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import ModuleType
+from types import ModuleType, UnionType
 from typing import Any, TypeVar
 
 import pydantic
@@ -147,6 +147,8 @@ def _keys(model: Any, location: Sequence[int | str]) -> list[str]:
             model = model.model_fields[str(key)].annotation
         else:  # dict[str, Model] or list[Model]
             model = typing.get_args(model)[-1]
+        if isinstance(model, UnionType):  # Model | None
+            model = typing.get_args(model)[0]
     return sorted(model.model_fields)
 
 

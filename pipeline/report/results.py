@@ -8,10 +8,9 @@ from typing import Any
 from pipeline import params
 from pipeline.claims import Verdict, verdicts
 from pipeline.errors import UnrollError
-from pipeline.storage import Workspace, read_csv, read_json
-
-Columns = dict[str, list[float]]
-"""A table of numbers, by column."""
+from pipeline.report import form
+from pipeline.report.form import Columns
+from pipeline.storage import Workspace
 
 
 @dataclass(frozen=True)
@@ -120,32 +119,24 @@ def load(workspace: Workspace) -> Results:
 
 def _evaluated(workspace: Workspace, wanted: params.Params, name: str) -> Evaluated:
     folder = workspace.evaluation(name)
-    evaluation = read_json(folder / "evaluation.json")
     experiments = wanted.experiments_of(name)
     try:
-        entries = evaluation["experiments"]
-        history: dict[str, Columns] = {}
-        for row in read_csv(folder / "history.csv"):
-            columns = history.setdefault(row.pop("experiment"), {})
-            for column, value in row.items():
-                if value:
-                    columns.setdefault(column, []).append(float(value))
+        evaluation = form.evaluation(folder / "evaluation.json")
+        about, entries = evaluation["dataset"], evaluation["experiments"]
+        predicted = [key for key, entry in entries.items() if entry["final"]]
+        rolled = [key for key, entry in entries.items() if entry["rollout"]]
+        x = ["x"] if about["layout"] == "points" else []
         return Evaluated(
             name=name,
-            about=evaluation["dataset"],
+            about=about,
             experiments={key: entries[key] for key in experiments if key in entries},
             models={key: experiment.model.name for key, experiment in experiments.items()},
-            history=history,
-            excerpt=_columns(folder / "predictions.csv"),
-            rollout=_columns(folder / "rollout.csv") if (folder / "rollout.csv").is_file() else {},
+            history=form.history(folder / "history.csv", entries),
+            excerpt=form.table(folder / "predictions.csv", ["index", "truth", *x, *predicted]),
+            rollout=form.table(folder / "rollout.csv", ["step", "truth", *rolled]),
         )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except ValueError as error:
         raise UnrollError(f"the evaluation of {name} is damaged ({error}); run `unroll evaluate {name}`") from None
-
-
-def _columns(path: Path) -> Columns:
-    rows = read_csv(path)
-    return {column: [float(row[column]) for row in rows] for column in (rows[0] if rows else {})}
 
 
 def _missing(
