@@ -51,11 +51,19 @@ def make_current(opened: Store, found: list["Run"], run_id: str) -> bool:
     return changed
 
 
-def end_abandoned(opened: Store, group: str, name: str, but: str = "") -> None:
+def running(opened: Store) -> set[tuple[str, str]]:
+    """MLflow experiment (its id) and experiment of every run that is not said to have ended."""
+    groups = [group.experiment_id for group in opened.client.search_experiments()]
+    found = opened.client.search_runs(groups, "attributes.status = 'RUNNING'")
+    names = {(run.info.experiment_id, run.data.tags.get("unroll.experiment", "")) for run in found}
+    return {(group, name) for group, name in names if name}
+
+
+def end_abandoned(opened: Store, group: str, name: str) -> None:
     """End what a killed process left running. The caller holds the experiment's lock, so nobody is at work on it."""
     if opened.own:  # in a shared store, the process may live on another machine
         for run in search(opened, group, experiment=name):
-            if run.info.status == "RUNNING" and run.info.run_id != but:
+            if run.info.status == "RUNNING":
                 opened.client.set_terminated(run.info.run_id, "KILLED")
 
 

@@ -21,6 +21,8 @@ Progress = Callable[[str, int, int], None]
 def replay(workspace: Workspace, progress: Progress | None = None) -> list[tuple[str, str]]:
     """Record every run on disk in MLflow, once: what is there with its fingerprint is left as it is.
 
+    Runs of trainings that were killed are ended.
+
     Args:
         workspace: experiments that its params.yaml does not name are ignored.
         progress: told before each experiment.
@@ -34,7 +36,9 @@ def replay(workspace: Workspace, progress: Progress | None = None) -> list[tuple
     """
     params = parameters.load(workspace.params)
     built = {name for name, e in params.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
-    opened = store.connect(workspace) if built else None
+    opened = store.connect(workspace) if built or store.database(workspace).exists() else None
+    if opened is not None and opened.own:
+        _end_abandoned(opened, workspace)
     evaluated: dict[str, Mapping[str, Any]] = {}
     actions = []
     for place, (name, experiment) in enumerate(params.experiments.items()):
@@ -47,6 +51,14 @@ def replay(workspace: Workspace, progress: Progress | None = None) -> list[tuple
             evaluated[experiment.dataset] = _evaluation(workspace, experiment.dataset)
         actions.append((name, _action(opened, workspace, params, name, evaluated[experiment.dataset])))
     return actions
+
+
+def _end_abandoned(opened: Store, workspace: Workspace) -> None:
+    """A training that is at work holds its experiment's lock."""
+    with store.guard(opened.uri):
+        for group, name in archive.running(opened):
+            with contextlib.suppress(UnrollError), store.locked(store.experiment_lock(workspace, name), 0):
+                archive.end_abandoned(opened, group, name)
 
 
 def _evaluation(workspace: Workspace, dataset: str) -> Mapping[str, Any]:
@@ -89,7 +101,6 @@ def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, str]:
 
 def _record(opened: Store, subject: Subject, outcome: Outcome, folder: Path) -> str:
     recording = runs.start(opened, subject, outcome.run["fingerprint"]["data"], "replay")
-    archive.end_abandoned(opened, recording.experiment, subject.name, but=recording.parent)
     for seed, points in outcome.lines.items():
         runs.log(opened, runs.child(recording, seed), points)
     runs.complete(recording, outcome, folder)

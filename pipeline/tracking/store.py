@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UnrollError
-from pipeline.storage import Workspace
+from pipeline.storage import Workspace, scratch_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -83,6 +83,8 @@ def connect(workspace: Workspace) -> Store:
         with locked(lock, PATIENCE):
             if file and file.exists():
                 _check(file)
+            elif own:
+                _set_up(database(workspace), workspace.scratch)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         return Store(client, uri, own, file.with_name("mlartifacts") if file else None, lock)
 
@@ -170,6 +172,15 @@ def _check(file: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("SELECT count(*) FROM sqlite_master")
         connection.execute("ROLLBACK")
+
+
+def _set_up(file: Path, scratch: Path) -> None:
+    """Make a new database apart and put it in place whole: MLflow cannot go on with tables that it made in part."""
+    from mlflow import MlflowClient
+
+    with scratch_folder(scratch, file.name) as folder:
+        MlflowClient(tracking_uri=f"sqlite:///{(folder / file.name).as_posix()}")
+        (folder / file.name).replace(file)
 
 
 @contextlib.contextmanager

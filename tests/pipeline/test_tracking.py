@@ -287,6 +287,16 @@ class TestLive:
             assert opened.client.get_run(abandoned.parent).info.status == "KILLED"
             record.finish(_run(workspace))
 
+    def test_what_a_killed_process_left_running_is_ended_by_a_replay_whether_or_not_it_is_on_disk(self, workspace):
+        opened = store.connect(workspace)
+        subject = content.subject(workspace, params.load(workspace.params), "air_gru")
+        abandoned = tracking.runs.start(opened, subject, "d", "live")
+        with store.locked(store.experiment_lock(workspace, "air_gru"), 0):  # it is at work yet
+            tracking.replay(workspace)
+        assert opened.client.get_run(abandoned.parent).info.status == "RUNNING"
+        assert tracking.replay(workspace) == [("air_gru", "not built"), ("air_last_value", "not built")]
+        assert opened.client.get_run(abandoned.parent).info.status == "KILLED"
+
     def test_a_stand_in_is_called_one_and_kept_apart(self, tmp_path, empty_store):
         workspace = _workspace(tmp_path / "demo", empty_store, stand_in=True)
         _train(workspace)
@@ -320,6 +330,15 @@ class TestTrouble:
         assert "\n" not in line
         assert "`unroll track` records it later" in line
         return line
+
+    def test_a_new_store_is_there_whole_or_not_at_all(self, tmp_path, monkeypatch):
+        def killed(_engine):
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("mlflow.store.db.utils._upgrade_db", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.connect(Workspace(tmp_path))
+        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mlflow.lock"]
 
     def test_a_server_that_is_away(self, workspace, monkeypatch):
         monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
