@@ -1,9 +1,10 @@
-"""`unroll verify --quick`, once as a user calls it."""
+"""`unroll verify` of the miniature, as a user calls it: `--quick` once, and a part of the real graph once."""
 
 import os
 
 import pytest
 
+from pipeline import params
 from pipeline.errors import UnrollError
 from pipeline.storage import Workspace
 from pipeline.verification import different_files
@@ -28,6 +29,21 @@ def test_two_builds_in_other_circumstances_have_the_same_bytes_and_a_change_is_t
     lock.write_text(lock.read_text(encoding="utf-8").replace("nfiles: 2", "nfiles: 3", 1), encoding="utf-8")
     verdict = quick._compare(Workspace(first), Workspace(second))
     assert (verdict.holds, verdict.others) == (False, ["dvc.lock", weights])
+
+
+def test_another_seed_and_a_changed_sum_are_told_of_the_real_graph_without_git(miniature):
+    miniature.change(lambda data: data["sources"]["waves"].update(seed=1))
+    lock = miniature.root / "dvc.lock"
+    kept = params.read_plain(lock)
+    kept["stages"]["source@sine"]["outs"][0]["md5"] = "0" * 32 + ".dir"
+    params.dump(kept, lock)
+    output = miniature.unroll("verify", "prepare@waves", "source@sine", status=1)
+    assert "the files as they are (no git repository starts here): 3 stages" in output
+    told = {line.split("  ")[1]: line for line in output.splitlines() if "  differs: " in line}
+    assert told.keys() == {"data/raw/waves", "data/prepared/waves", "data/raw/sine"}
+    assert "in source.json, waves.npz" in told["data/raw/waves"]
+    assert "in which files is not known" in told["data/raw/sine"]
+    assert "these have changed: params.yaml: sources.waves;" in output
 
 
 def test_the_circumstances_are_others(monkeypatch):
