@@ -66,7 +66,9 @@ def train(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="An experiment of params.yaml.")],
     epochs: Annotated[int | None, typer.Option(min=1, help="Another number of epochs: a trial, not recorded.")] = None,
-    seed: Annotated[list[int] | None, typer.Option(min=0, help="Another seed (repeatable): a trial too.")] = None,
+    seed: Annotated[
+        list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a trial too.")
+    ] = None,
 ) -> None:
     """Train every replicate of an experiment.
 
@@ -282,7 +284,7 @@ def lab(
     part: Annotated[str, typer.Argument(help="N: naive guess; D: dense, a perceptron; R: one recurrent node.")],
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the 7,000 series.")] = 10,
     rate: Annotated[float | None, typer.Option(help="Learning rate; as in params.yaml if not given.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Of the first weights.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the first weights.")] = 0,
 ) -> None:
     """Document 003's assignment: generate the waves, train, print the test error after every epoch.
 

@@ -1,7 +1,9 @@
 """How a command ends: an exit code, and one line on what went wrong and what to do."""
 
+import codecs
 import contextlib
 import errno
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -26,6 +28,10 @@ def run(command: Callable[[], object]) -> int:
     Under DVC the line is also kept for the page and for `unroll repro`. A mistake in the code keeps its traceback.
     """
     code = 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A path is printed as it is, and what the terminal's alphabet lacks as an escape.
+        utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
+        sys.stdout.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
     try:
         code = _exit_code(command)
         sys.stdout.flush()
