@@ -144,7 +144,9 @@ def test_a_disk_that_is_nearly_full(workspace, monkeypatch):
     assert failures(workspace) == {"folder": "1.2 GB free, a full build takes up to 3.2 GB; free some room"}
 
 
-@pytest.mark.parametrize("mirror", ["/nowhere/at/all", "http://example.org/data", "ftp://example.org", "https://", "https://["])
+@pytest.mark.parametrize(
+    "mirror", ["/nowhere/at/all", "http://example.org/data", "ftp://example.org", "https://", "https://["]
+)
 def test_a_mirror_that_cannot_be(workspace, monkeypatch, mirror):
     monkeypatch.setenv("UNROLL_MIRROR", mirror)
     assert set(failures(workspace)) == {"mirror"}
