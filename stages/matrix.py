@@ -173,7 +173,8 @@ def lines(result: Mapping[str, Any]) -> Iterator[str]:
     widths = [max(map(len, each)) for each in zip(*rows, strict=True)]
     for row in rows:
         yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-    yield "= same bytes; else how far the metrics move, relative; (in brackets) where inputs were other ones already"
+    yield "=: same bytes; a number: how far metrics move, relative; bytes: other bytes, and no metric moves"
+    yield "in brackets: no stage of the kind had the inputs of the plain build"
 
 
 def _cell(entry: Mapping[str, Any]) -> str:

@@ -79,10 +79,10 @@ def test_each_kind_of_stage_is_told_apart(workspace, capsys):
 
 
 def test_the_table_is_aligned(workspace):
-    head, *rows, legend = matrix.lines(matrix.matrix(workspace, jobs=1))
+    head, *rows, legend, _ = matrix.lines(matrix.matrix(workspace, jobs=1))
     place = head.index("page")
     assert [row[place:] for row in rows] == ["=", "(bytes)", "(bytes)"]
-    assert legend.startswith("= same bytes")
+    assert legend.startswith("=: same bytes")
 
 
 def test_a_build_that_fails_or_is_stopped_ends_it(workspace, monkeypatch):
