@@ -1,23 +1,29 @@
 """One process at a time."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 from pipeline.errors import UnrollError
 from pipeline.storage import Workspace
+from stages import leftovers
 
 
-def at(workspace: Workspace, stage: str, name: str) -> AbstractContextManager[None]:
+@contextmanager
+def at(workspace: Workspace, stage: str, name: str) -> Iterator[None]:
     """Let no other process into a stage: two that write the same folder would mix what they write.
+
+    What a killed one has left half-written is removed first.
 
     Raises:
         UnrollError: another process is in it.
     """
     busy = f"another process is at {stage} {name} in {workspace.root}; wait until it has ended"
-    return alone(workspace.scratch / f"{stage}-{name}.lock", busy)
+    with alone(workspace.scratch / f"{stage}-{name}.lock", busy):
+        leftovers.unfinished(workspace)
+        yield
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """What processes that were killed have left behind, and what of it is safe to remove or to mend."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline.storage import UNFINISHED, Workspace, remove
 from stages import lock
+
+CLOCK = 5.0
+"""Seconds by which a process may seem younger than it is: systems count from their own start, in whole seconds."""
 
 
 def sweep(workspace: Workspace) -> None:
@@ -12,7 +16,7 @@ def sweep(workspace: Workspace) -> None:
 
     What belongs to a living process stays.
     """
-    _unfinished(workspace)
+    unfinished(workspace)
     rwlock = workspace.root / ".dvc" / "tmp" / "rwlock"
     if rwlock.exists() and not _held(rwlock):
         rwlock.unlink(missing_ok=True)
@@ -20,27 +24,21 @@ def sweep(workspace: Workspace) -> None:
         print("dvc.lock was cut off, since DVC was killed while it wrote it: what it still holds is kept", flush=True)
 
 
-def _unfinished(workspace: Workspace) -> None:
-    """Look wherever `storage.atomic_file` and `scratch_folder` write."""
-    import psutil
-
+def unfinished(workspace: Workspace) -> None:
+    """Remove half-written files: look wherever `storage.atomic_file` and `scratch_folder` write."""
     scratch = workspace.scratch
     folders = [workspace.root, workspace.root / "metrics", workspace.report.parent, scratch, *scratch.glob("*/")]
     folders += (workspace.root / "records").glob("*/")
     for folder in folders:
         for path in folder.glob(".*.tmp"):
             match = UNFINISHED.fullmatch(path.name)
-            if match and not psutil.pid_exists(int(match[1])):
-                remove(path)
+            with suppress(FileNotFoundError):  # whoever writes it may be done
+                if match and not _alive(int(match[1]), path.stat().st_mtime):
+                    remove(path)
 
 
 def _held(rwlock: Path) -> bool:
-    """Whether a living process stands in DVC's list of who reads and writes what.
-
-    A process that started after the list was written is another one that got the number of a dead one.
-    """
-    import psutil
-
+    """Whether a living process stands in DVC's list of who reads and writes what."""
     try:
         written = rwlock.stat().st_mtime
         entries = json.loads(rwlock.read_bytes())
@@ -48,10 +46,18 @@ def _held(rwlock: Path) -> bool:
         numbers = {int(holder["pid"]) for holder in (*readers, *entries.get("write", {}).values())}
     except (ValueError, KeyError, TypeError, AttributeError, OSError):
         return False  # cut off, too: DVC would only say that it cannot read it
-    for number in numbers:
-        try:
-            if psutil.Process(number).create_time() <= written:
-                return True
-        except psutil.NoSuchProcess:
-            continue
-    return False
+    return any(_alive(number, written) for number in numbers)
+
+
+def _alive(number: int, written: float) -> bool:
+    """Whether the process that had this number when it wrote something still runs.
+
+    One that started later is another process. In a container a dead one may keep its number, as a zombie, for good.
+    """
+    import psutil
+
+    try:
+        process = psutil.Process(number)
+        return bool(process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= written + CLOCK)
+    except psutil.NoSuchProcess:
+        return False

@@ -130,6 +130,8 @@ def prune(workspace: Workspace, wanted: Params) -> None:
     runs, evaluations, metrics = (workspace.root / name for name in ("runs", "evaluations", "metrics"))
     stale = [folder for folder in evaluations.glob("*") if folder.name not in used]
     stale += [file for file in metrics.glob("*.json") if file.stem not in used]
+    checkpoints = workspace.scratch / "checkpoints"
+    stale += [file for file in checkpoints.glob("*.npz") if file.stem not in wanted.experiments]
     for folder in runs.glob("*"):
         stale += [run for run in folder.glob("*") if run.name not in used.get(folder.name, ())]
         stale += [folder] * (folder.name not in used)

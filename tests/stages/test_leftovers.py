@@ -1,3 +1,4 @@
+import json
 import os
 import subprocess
 import sys
@@ -22,6 +23,23 @@ writing.append(atomic_folder(workspace.run("waves", "gru"), workspace.scratch))
 (writing[-1].__enter__() / "weights").mkdir()
 os._exit(9)
 """
+
+
+def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_one_left(tmp_path):
+    rwlock = tmp_path / ".dvc" / "tmp" / "rwlock"
+    rwlock.parent.mkdir(parents=True)
+    mine, old, zombie = (storage.unfinished(tmp_path, name) for name in ("mine", "old", "zombie"))
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    child.stdout.read()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+    zombie = zombie.with_name(zombie.name.replace(f".{os.getpid()}.", f".{child.pid}."))
+    for path in (mine, old, zombie):
+        path.mkdir()
+    os.utime(old, (0, 0))  # before this process started
+    rwlock.write_text(json.dumps({"write": {"/out": {"pid": child.pid, "cmd": "dvc repro"}}, "read": {}}))
+    leftovers.sweep(Workspace(tmp_path))
+    assert [path for path in (mine, old, zombie, rwlock) if path.exists()] == [mine]
+    child.communicate()
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):

@@ -226,8 +226,12 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
     for path in ("runs/waves/kept/run.json", "runs/waves/gone/run.json", "metrics/waves.json", "metrics/old.json"):
         (tmp_path / path).touch()
     (tmp_path / "runs/waves/linked").symlink_to(outside)
+    workspace.checkpoint("kept").parent.mkdir(parents=True)
+    for name in ("kept", "gone"):
+        workspace.checkpoint(name).touch()
     prune(workspace, params.load(workspace.params))
     left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    assert left.pop(0) == ".unroll/checkpoints/kept.npz"
     assert left == ["metrics/waves.json", "outside/file", "params.yaml", "runs/waves/kept/run.json"]
     assert sorted(folder.name for folder in (tmp_path / "runs").iterdir()) == ["waves"]
     assert sorted(folder.name for folder in (tmp_path / "runs/waves").iterdir()) == ["kept"]
