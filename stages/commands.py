@@ -161,6 +161,8 @@ def verify(
         raise UsageError(f"{option} builds the whole miniature; leave out {', '.join(targets)}, or {option}")
     if under and not measure:
         raise UsageError("--under names a condition for --measure; give both")
+    if (keep and (conditions or measure)) or (as_json and measure):
+        raise UsageError("--conditions and --measure keep no build, and --measure writes its data to tolerances.json")
     if conditions:
         from stages.matrix import lines, matrix
 

@@ -4,7 +4,9 @@ import pytest
 
 from pipeline.provenance import FEATURES, VARIABLES
 from stages import conditions
+from stages.commands import invoke
 from stages.conditions import CONDITIONS, MEASURED
+from stages.ending import run
 
 
 def test_what_a_condition_needs_and_sets_is_known_by_records():
@@ -35,3 +37,18 @@ def test_a_plain_build_has_no_condition_of_the_users(monkeypatch):
     conditions.clear()
     assert "XLA_FLAGS" not in os.environ
     assert os.environ["PATH_TO_NOTHING"] == "stays"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--quick", "--conditions"], "--quick, --conditions and --measure do different things"),
+        (["--conditions", "evaluate@waves"], "--conditions builds the whole miniature; leave out evaluate@waves"),
+        (["--under", "all_avx"], "--under names a condition for --measure"),
+        (["--conditions", "--keep"], "--conditions and --measure keep no build"),
+        (["--measure", "--json"], "--measure writes its data to tolerances.json"),
+    ],
+)
+def test_options_that_contradict_each_other_are_refused(options, said, capsys):
+    assert run(lambda: invoke(["verify", *options])) == 2
+    assert said in capsys.readouterr().err
