@@ -32,7 +32,6 @@ CONFIG = f"{demo.CONFIG}[cache]\n    dir = cache\n"
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SERVER")
 """Variables of the caller's own workspace: the start of their names."""
 
-
 UNFINISHED = "unfinished"
 """The file that says of which commit a workspace is whose build has not ended."""
 

@@ -46,6 +46,7 @@ def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: boo
         made = rebuild.make(workspace.root, folder)
         whole = graph.read(made.workspace.root)
         asked = whole.within(targets) if targets else whole
+        allowed = tolerances(made.workspace.root / "tolerances.json")
         _announce(workspace, made, asked, jobs, say, whole=not targets)
         if rebuild.build(made.workspace, targets, jobs, quiet=quiet) == STOPPED:
             raise typer.Exit(STOPPED)
@@ -54,7 +55,7 @@ def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: boo
             Build(made.workspace, cache(made.workspace.root)),
             asked.needs,
             failures.read(made.workspace),
-            tolerances(made.workspace.root / "tolerances.json"),
+            allowed,
         )
         rebuild.finish(folder)
         keep = keep or not all(output.holds for output in outputs)
@@ -82,11 +83,13 @@ def _announce(
 ) -> None:
     """Say what is rebuilt, what is left out of it, and what that takes."""
     what = f"commit {made.commit[:10]}" if made.commit else "the files as they are (no git repository starts here)"
-    say(f"{what}: {len(asked.needs)} stages, in {made.workspace.root}")
+    due = asked.due()
+    done = f", {len(asked.needs) - len(due)} of them built before it was stopped" if len(due) < len(asked.needs) else ""
+    say(f"{what}: {len(asked.needs)} stages{done}, in {made.workspace.root}")
     if changed := rebuild.uncommitted(workspace.root):
         say(f"not in it, since not committed: {some(changed)}")
     lend_times(workspace, made.workspace)
-    estimates, due = Estimates(made.workspace.scratch / SECONDS, work(params.load(made.workspace.params))), asked.due()
+    estimates = Estimates(made.workspace.scratch / SECONDS, work(params.load(made.workspace.params)))
     room = f", and up to {ROOM / 1e9:.1f} GB of disk while it lasts" if whole else ""
     time = "how long that takes is known after a first build here (docs/performance.md has an estimate)"
     if estimates.sure(due):
@@ -103,8 +106,12 @@ def lend_times(workspace: Workspace, made: Workspace) -> None:
 
 
 def cache(root: Path) -> Path:
-    """Where DVC keeps contents in a workspace."""
+    """Where DVC keeps contents in a workspace; its own choice where the folder is none."""
+    from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
-    with Repo(str(root)) as repo:
-        return Path(repo.cache.local.path)
+    try:
+        with Repo(str(root)) as repo:
+            return Path(repo.cache.local.path)
+    except DvcException:
+        return root / ".dvc" / "cache" / "files" / "md5"

@@ -21,7 +21,7 @@ from stages.commands import invoke
 from stages.demo import CONFIG
 from stages.ending import run
 from stages.repro import repro
-from stages.verify import verify
+from stages.verify import cache, verify
 from tests.stages.test_rebuild import git
 
 ROOT = Path(__file__).parents[2]
@@ -189,6 +189,12 @@ def test_a_target_that_is_no_stage_is_refused_before_anything_is_built(workspace
     assert (code, "--quick builds the whole miniature" in err) == (2, True)
 
 
+def test_where_contents_lie_in_a_folder_that_is_no_workspace(workspace, tmp_path):
+    assert cache(workspace.root) == workspace.root / ".dvc/cache/files/md5"
+    (tmp_path / "bare").mkdir()
+    assert cache(tmp_path / "bare") == tmp_path / "bare/.dvc/cache/files/md5"
+
+
 def test_one_verification_at_a_time(workspace):
     with (
         alone(workspace.scratch / "verify.lock", ""),
@@ -225,5 +231,6 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_the_next_time(work
     finally:
         del os.environ["NAP"]
     assert code == 0, out
-    assert "source@waves" not in out, "it was built already"
+    assert "4 stages, 1 of them built before it was stopped" in out
+    assert "source@waves" not in out
     assert "train@node" in out
