@@ -1,6 +1,7 @@
 """Small pictures for MLflow's artifact pane. The page has its own, better ones."""
 
 import logging
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -81,9 +82,13 @@ def _figure(title: str) -> tuple["Figure", "Axes"]:
     axes.set_title(title, loc="left", fontsize=10, pad=20)  # room for the legend below it
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
+    for label in (axes.xaxis.label, axes.yaxis.label):
+        label.set_parse_math(False)  # a unit with $ in it is no formula
     return figure, axes
 
 
 def _save(figure: "Figure", axes: "Axes", path: Path) -> None:
     axes.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderpad=0, fontsize=9)
-    figure.savefig(path)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        figure.savefig(path)
