@@ -1,14 +1,22 @@
 """What processes that were killed have left behind, and what of it is safe to remove or to mend."""
 
 import json
+import re
 from contextlib import suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from pipeline.storage import UNFINISHED, Workspace, remove
 from stages import lock
 
 CLOCK = 5.0
 """Seconds by which a process may seem younger than it is: systems count from their own start, in whole seconds."""
+
+OUTPUTS = ("data", "evaluations", "metrics", "report", "runs")
+
+OF_DVC = re.compile(r"\.[\w-]{22}\.tmp")
+"""The names that DVC gives to what it puts beside an output."""
 
 
 def sweep(workspace: Workspace) -> None:
@@ -17,6 +25,7 @@ def sweep(workspace: Workspace) -> None:
     What belongs to a living process stays.
     """
     unfinished(workspace)
+    _of_dvc(workspace.root)
     rwlock = workspace.root / ".dvc" / "tmp" / "rwlock"
     if rwlock.exists() and not _held(rwlock):
         rwlock.unlink(missing_ok=True)
@@ -35,6 +44,15 @@ def unfinished(workspace: Workspace) -> None:
             with suppress(FileNotFoundError):  # whoever writes it may be done
                 if match and not _alive(int(match[1]), path.stat().st_mtime):
                     remove(path)
+
+
+def _of_dvc(root: Path) -> None:
+    """Remove what DVC has left beside outputs, where it writes only while it has its lock."""
+    found = [path for name in OUTPUTS for path in (root / name).rglob(".*.tmp") if OF_DVC.fullmatch(path.name)]
+    if found:
+        with suppress(Timeout), FileLock(root / ".dvc" / "tmp" / "lock", timeout=0):
+            for path in found:
+                remove(path)
 
 
 def _held(rwlock: Path) -> bool:

@@ -128,7 +128,9 @@ def test_dvc_shows_metrics_and_plots(miniature):
     assert "evaluations/jena/history.csv" in shown.replace("\\", "/")
 
 
-def test_a_second_repro_runs_nothing(miniature):
+def test_a_second_repro_runs_nothing_whatever_killed_processes_left_beside_outputs(miniature):
+    for folder in ("data/prepared/waves", "runs/waves", "runs/waves/waves_linear", "evaluations/waves", "metrics"):
+        (miniature.root / folder / ".EaZqxlTMTQZ5b8J-qDRc_A.tmp").touch()
     assert miniature.repro() == set()
 
 

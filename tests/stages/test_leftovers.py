@@ -1,8 +1,11 @@
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+
+from zc.lockfile import LockFile
 
 from pipeline import storage
 from pipeline.storage import Workspace
@@ -40,6 +43,19 @@ def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_
     leftovers.sweep(Workspace(tmp_path))
     assert [path for path in (mine, old, zombie, rwlock) if path.exists()] == [mine]
     child.communicate()
+
+
+def test_what_dvc_left_beside_outputs_is_removed_unless_it_is_at_work(tmp_path):
+    left = tmp_path / "runs" / "waves" / ".EaZqxlTMTQZ5b8J-qDRc_A.tmp"
+    left.parent.mkdir(parents=True)
+    left.touch()
+    lock = tmp_path / ".dvc" / "tmp" / "lock"
+    lock.parent.mkdir(parents=True)
+    with contextlib.closing(LockFile(lock)):
+        leftovers.sweep(Workspace(tmp_path))
+        assert left.exists()
+    leftovers.sweep(Workspace(tmp_path))
+    assert not left.exists()
 
 
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
