@@ -13,7 +13,7 @@ import typer
 from typer.exceptions import TyperException
 
 from pipeline.errors import UnrollError, UsageError, printable, without_password
-from pipeline.storage import Workspace
+from pipeline.storage import UNFINISHED, Workspace
 
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
@@ -72,12 +72,20 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
             said = f"the disk is full ({error.filename or 'while writing'}); free some room, then run it again", 1
         case OSError() if error.filename:
-            said = f"{error.filename}: {error.strerror}; check that it is there and who may read and write it", 1
+            where = _meant(Path(error.filename))
+            said = f"{where}: {error.strerror}; check that it is there and who may read and write it", 1
         case OSError(errno=errno.EIO | errno.EFBIG):
             said = f"a file cannot be read or written ({error.strerror}); check the disk and its limits, then go on", 1
         case MemoryError():
             said = "memory ran out; close other programs or make the data set smaller in params.yaml", 1
     return said
+
+
+def _meant(path: Path) -> Path:
+    """The file that was to be written, where the path is that of its unfinished text."""
+    if not UNFINISHED.fullmatch(path.name):
+        return path
+    return path.with_name(path.name.removeprefix(".").rsplit(".", 3)[0])
 
 
 def _misuse(error: TyperException) -> str:
