@@ -62,8 +62,7 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
             committed = _read(made.committed, datasets)
             # dvc.lock has the hashes of code, params and data: what was measured for another is of no use.
             kept = workspace.scratch / "measured" / sha256(made.committed.root / graph.LOCK)[:16]
-            what = f"{name}, {condition.why}; {len(datasets)} data sets, in {folder}"
-            print(f"{place} of {len(chosen)}: {what}", flush=True)
+            print(f"{place} of {len(chosen)}: {name}, {condition.why}: {some(datasets)}, in {folder}", flush=True)
             built = _measured(made, asked, datasets, kept / f"{name}.json", condition, jobs)
             rebuild.finish(folder)
             rebuild.clear(folder)
