@@ -114,7 +114,7 @@ def main(built: Path, root: Path, *, mounts: bool) -> None:
     found = {command: {"full": full(lab, command, output, mounts=mounts)} for command, output in STAGES.items()}
     for command in STAGES:
         found[command]["read-only"] = read_only(lab, command, mounts=mounts)
-    print(json.dumps(found))
+    sys.stdout.write(json.dumps(found))
 
 
 def no_store(_: object) -> store.Store:

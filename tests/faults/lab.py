@@ -36,7 +36,9 @@ PARAMS = {
         },
     },
 }
-CLAIM = '[{"document": "003", "words": "close to 0.02", "experiment": "waves_linear", "metric": "final.test.mse", "value": 0.02}]'
+CLAIM = """
+- {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: 0.02}
+"""
 STAGES = ["source waves", "source sine", "prepare waves", "prepare sine", "train waves_linear", "train sine_last_value"]
 STAGES += ["evaluate waves", "evaluate sine", "report"]
 OUTPUTS = ("data", "runs", "evaluations", "metrics", "report")

@@ -28,7 +28,7 @@ CASES = [(how, fault, command) for how, fault in FAULTS for command in STAGES]
 def namespaces() -> bool:
     """Whether this user may mount something where only the user's own processes see it."""
     try:
-        test = [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", "/tmp"]
+        test = [*NAMESPACE, "mount", "-t", "tmpfs", "tmpfs", tempfile.gettempdir()]
         return subprocess.run(test, check=False, capture_output=True).returncode == 0
     except FileNotFoundError:
         return False
