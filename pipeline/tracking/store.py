@@ -137,6 +137,8 @@ def guard(uri: str) -> Iterator[None]:
         text = f"MLflow's store {uri} failed ({lines[0]:.300})"
         if "malformed" in text or "not a database" in text or "out-of-date database schema" in text:
             text += "; move it away and run `unroll track`, which records every run on disk anew"
+        elif "locked" in text:
+            text += "; wait until the process that holds it has ended"
         elif remote:
             text += "; check that the server of MLFLOW_TRACKING_URI runs"
         raise UnrollError(re.sub(r"(?<=://)[^/\s@]+@", "", text)) from error
