@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -30,7 +31,7 @@ def sweep(workspace: Workspace) -> None:
     if rwlock.exists() and not _held(rwlock):
         rwlock.unlink(missing_ok=True)
     if lock.mend(workspace.root / "dvc.lock"):
-        print("dvc.lock was cut off, since DVC was killed while it wrote it: what it still holds is kept", flush=True)
+        sys.stderr.write("dvc.lock was cut off, since DVC was killed while it wrote it: what it still holds is kept\n")
 
 
 def unfinished(workspace: Workspace) -> None:
