@@ -18,6 +18,9 @@ from pipeline.storage import UNFINISHED, Workspace
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
+LONGEST = 4000
+"""Characters of a line: what a file holds may be longer than any reader's patience."""
+
 CLEAR = "\r\x1b[2K"
 """What removes a terminal's line."""
 
@@ -43,7 +46,7 @@ def run(command: Callable[[], object]) -> int:
             _record(printable(f"a mistake in the code, {type(error).__name__}: {error}"))
             raise
         text, code = said
-        line = printable(without_password(" ".join(text.split())))
+        line = printable(without_password(" ".join(text.split())))[:LONGEST]
         # On a terminal a bar may stand in this line.
         print(f"{CLEAR if sys.stderr.isatty() else ''}unroll: {line}", file=sys.stderr)
         if code != STOPPED:

@@ -13,7 +13,6 @@ def result_or_line(function, *arguments, **options):
             raise
         text, code = said
         assert code in {1, 2}
-        assert len(text) < 3000
         return text
 
 
