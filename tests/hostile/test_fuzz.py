@@ -50,7 +50,7 @@ def read(workspace, content):
 scraps = st.one_of(
     st.sampled_from([b":", b"- ", b"\n", b"  ", b"\t", b"{", b"}", b"[", b"]", b"&a ", b"*a", b"!!", b"'", b'"', b"#"]),
     st.sampled_from([b"|\n", b">", b"%", b"@", b"---\n", b"...", b"? ", b"<<: ", b"~", b"null", b"true", b".nan"]),
-    st.sampled_from([b"1e9", b"0x1", b"0o7", b"1_0", b"9" * 30, b"2020-01-01", b"\xff", b"\0", b"\xc2\x85", b"\xe2\x80\xa8"]),
+    st.sampled_from([b"1e9", b"0x1", b"0o7", b"1_0", b"9" * 30, b"2020-01-01", b"\xff", b"\0", b"\xc2\x85"]),
     st.binary(max_size=4),
 )
 edits = st.lists(
@@ -130,7 +130,8 @@ cells = st.one_of(
     st.text(max_size=8),
     st.sampled_from(["", "nan", "NaN", "inf", "-inf", "NA", "None", "1e400", "1e308", "5e-324", "1,5", "1;5", "0x10"]),
     st.sampled_from(['"', '""', '"a', 'a"b', "'1'", "=1+1", "+1", "-1", "@x", "\t1", " 1 ", "1 2", "\x1b[31m", "\0"]),
-    st.sampled_from(["1_0", "\N{ARABIC-INDIC DIGIT THREE}", "\N{FULLWIDTH DIGIT ONE}", "\ufeff1", "\u202e1", "9" * 400, "-9999.0", "True", "\\", "\r", "1e", ".", "-"]),
+    st.sampled_from(["1_0", "9" * 400, "-9999.0", "True", "\\", "\r", "1e", ".", "-"]),
+    st.sampled_from(["\N{ARABIC-INDIC DIGIT THREE}", "\N{FULLWIDTH DIGIT ONE}", "\ufeff1", "\u202e1"]),
 )
 stamps = st.one_of(
     st.integers(0, 400).map(lambda hour: f"2020-01-{1 + hour // 24:02d} {hour % 24:02d}:00:00"),
@@ -145,9 +146,9 @@ good = st.floats(-1e6, 1e6).map(repr)
 @st.composite
 def tables(draw):
     """A CSV file: mostly a good one, in which some things are wrong."""
-    header = draw(st.sampled_from([["t", "v", "w"]] * 8 + [["t", "v"], ["t", "v", "v"], ["v", "t", "w"], ["t"], [""]]))
-    wrong = draw(st.sampled_from([0, 0, 1, 2, 50]))
-    rows = [[f"2020-01-{1 + hour // 24:02d} {hour % 24:02d}:00:00"] for hour in range(draw(st.integers(0, 60)))]
+    header = draw(st.sampled_from([["t", "v", "w"]] * 20 + [["t", "v"], ["t", "v", "v"], ["v", "t", "w"], ["t"], [""]]))
+    wrong = draw(st.sampled_from([0] * 5 + [1, 2, 50]))
+    rows = [[f"2020-01-{1 + hour // 24:02d} {hour % 24:02d}:00:00"] for hour in range(draw(st.sampled_from(range(61))))]
     random = np.random.default_rng(draw(st.integers(0, 2**16)))
     for row in rows:
         row += [repr(value) for value in random.normal(size=len(header) - 1).round(3).tolist()]
@@ -155,12 +156,12 @@ def tables(draw):
         row = rows[draw(st.integers(0, len(rows) - 1))]
         place = draw(st.integers(0, len(row)))
         row[place : place + draw(st.integers(0, 2))] = [draw(stamps if place == 0 else cells)]
-    separator = draw(st.sampled_from([","] * 8 + [";", "\t", "|"]))
-    ends = draw(st.sampled_from([["\n"]] * 6 + [["\r\n"], ["\r"], ["\n", "\r\n"], ["\n", "\n\n"], ["\r", "\n"]]))
+    separator = draw(st.sampled_from([","] * 30 + [";", "\t", "|"]))
+    ends = draw(st.sampled_from([["\n"]] * 12 + [["\r\n"], ["\r"], ["\n", "\r\n"], ["\n", "\n\n"], ["\r", "\n"]]))
     lines = [separator.join(row) for row in [header, *rows]]
     text = "".join(line + ends[number % len(ends)] for number, line in enumerate(lines))
-    encoding = draw(st.sampled_from(["utf-8"] * 8 + ["utf-8-sig", "utf-16", "latin-1"]))
-    return text[: -draw(st.sampled_from([0] * 6 + [1, 9])) or None].encode(encoding, "replace")
+    encoding = draw(st.sampled_from(["utf-8"] * 20 + ["utf-8-sig", "utf-16", "latin-1"]))
+    return text[: -draw(st.sampled_from([0] * 12 + [1, 9])) or None].encode(encoding, "replace")
 
 
 some_bytes = st.binary(max_size=200) | tables() | st.builds(edited, tables(), edits)
@@ -240,7 +241,7 @@ def test_the_official_file_with_a_few_bytes_changed(workspace, changes):
 
 
 @drawn(200)
-@given(path=st.text(max_size=20) | st.sampled_from(["", ".", "..", "/", "a.csv", "x" * 300, "x/" * 3000, "a\0b", "-rf"]))
+@given(path=st.text(max_size=20) | st.sampled_from(["", ".", "..", "/", "a.csv", "x" * 300, "x/" * 3000, "a\0b"]))
 def test_a_path_of_any_text(workspace, path):
     folder, scratch = workspace.root / "copied", io.StringIO()
     folder.mkdir(exist_ok=True)
