@@ -74,11 +74,12 @@ class Lab:
         """A line as it is on any machine."""
         line = line.replace(f"{self.root}/", "").replace(str(self.root), ".")
         line = re.sub(r"line \d+ column \d+ \(char \d+\)", "line N", line)  # it depends on the code's hashes
+        line = re.sub(r"\(PID \d+\)", "(PID N)", line)
         return re.sub(r"(127\.0\.0\.1):\d+", r"\1:PORT", line)
 
     def outputs(self) -> dict[str, str]:
         """File -> hash, of every output of a stage."""
-        files = [path for name in OUTPUTS for path in sorted((self.root / name).rglob("*")) if path.is_file()]
+        files = [path for name in OUTPUTS for path in sorted((self.root / name).rglob("[!.]*")) if path.is_file()]
         return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
     def unfinished(self) -> list[Path]:
