@@ -1,5 +1,6 @@
 """The networks are those of the documents: parameter counts and output shapes as published."""
 
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -133,3 +134,20 @@ def test_one_seed_gives_one_set_of_weights():
     again, other = first(7), first(8)
     assert all((a == b).all() for a, b in zip(first(7), again, strict=True))
     assert not (again[0] == other[0]).all()
+
+
+def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path, capfd):
+    networks.start()
+    import keras
+
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            networks.save_weights(model, networks.values(model), tmp_path / "seed_0_final")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert capfd.readouterr().err == ""
+    networks.save_weights(model, networks.values(model), tmp_path / "seed_0_final")
+    model.load_weights(tmp_path / "seed_0_final.weights.h5")
