@@ -57,6 +57,7 @@ class Graph:
 def _repo(root: Path) -> Iterator[Any]:
     from dvc.dirs import site_cache_dir
     from dvc.exceptions import DvcException
+    from dvc.lock import LockError
     from dvc.repo import Repo
     from dvc.utils.serialize import ParseError
     from dvc.utils.strictyaml import YAMLValidationError
@@ -74,6 +75,12 @@ def _repo(root: Path) -> Iterator[Any]:
             f"DVC's notes on the files that it has seen cannot be used ({error}); make room on the disk, or delete "
             f"{site_cache_dir()}/repo, which DVC fills anew, then run this again"
         ) from None
+    except LockError as error:
+        # With a stage that runs DVC names its process; else it guesses, in colours.
+        said = " ".join(str(error).split())
+        if "blocked by" in said:
+            raise UnrollError(f"DVC: {said}") from None
+        raise UnrollError(f"another `dvc` is at work in {root}; wait until it has ended") from None
     except DvcException as error:
         raise UnrollError(f"DVC: {' '.join(str(error).split())}") from None
 

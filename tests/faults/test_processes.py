@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from zc.lockfile import LockFile
 
 from pipeline.storage import unfinished
 from stages import demo
@@ -94,6 +95,17 @@ def free_list(lab: Lab) -> None:
     (lab.root / ".dvc" / "tmp" / "rwlock").unlink()
 
 
+HELD: dict[str, LockFile] = {}
+
+
+def at_work(lab: Lab) -> None:
+    HELD["DVC"] = LockFile(str(lab.root / ".dvc" / "tmp" / "lock"))
+
+
+def at_rest(_: Lab) -> None:
+    HELD.pop("DVC").close()
+
+
 def cut_lock(lab: Lab) -> None:
     path = lab.root / "dvc.lock"
     path.write_bytes(path.read_bytes()[:-40])
@@ -166,6 +178,14 @@ CASES = [
         "is busy, it is being blocked by",
         1,
         free_list,
+        ("nothing is written; when it has ended, all goes on",),
+    ),
+    Case(
+        "another `dvc` reads or writes its files",
+        at_work,
+        "another `dvc` is at work",
+        1,
+        at_rest,
         ("nothing is written; when it has ended, all goes on",),
     ),
     Case("DVC was killed while it wrote dvc.lock", cut_lock, "dvc.lock was cut off"),
