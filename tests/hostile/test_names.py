@@ -21,7 +21,7 @@ from pipeline.report.results import load
 from pipeline.sources import Context, download
 from pipeline.storage import Workspace
 from pipeline.tracking import figures
-from stages import doctor, ending, evaluate, prepare, report, source, train
+from stages import doctor, ending, evaluate, graph, prepare, report, source, train
 from stages.show import lines, show
 from tests.hostile.one_line import line
 
@@ -262,3 +262,7 @@ def test_a_mirror_in_an_odd_folder(tmp_path):
         context = Context("x", tmp_path, tmp_path, str(tmp_path / name), lambda *_: None)
         download.fetch("a", None, tmp_path / "got", context, size=1)
         assert (tmp_path / "got").read_bytes() == b"1"
+
+
+def test_a_folder_that_dvc_has_no_name_for(tmp_path):
+    assert "whose name is not UTF-8; rename" in line(graph.read, tmp_path / "\udcff")
