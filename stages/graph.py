@@ -1,6 +1,7 @@
 """DVC's graph: which stages there are, what each needs, which are not up to date, and their order in dvc.lock."""
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -62,6 +63,8 @@ def _repo(root: Path) -> Iterator[Any]:
     from dvc.utils.serialize import ParseError
     from dvc.utils.strictyaml import YAMLValidationError
 
+    if os.fsencode(root) != str(root).encode(errors="replace"):
+        raise UnrollError(f"DVC cannot work in a folder whose name is not UTF-8; rename {root}")
     try:
         # DVC names stages as seen from the current folder.
         with contextlib.chdir(root), Repo(str(root)) as repo:
