@@ -95,7 +95,9 @@ def _create(opened: Store, subject: Subject, experiment: str, label: str, tags: 
         source=json.dumps({"uri": f"data/prepared/{subject.dataset}"}),
         profile=json.dumps({"num_rows": sum(examples.values()), "examples": examples}),
     )
-    opened.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+    # MLflow looks for the data set before it adds it: two trainings that start at once would both add it.
+    with store.locked(opened.lock, store.PATIENCE):
+        opened.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
     return run_id
 
 

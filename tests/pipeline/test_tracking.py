@@ -536,6 +536,21 @@ class TestStore:
         assert sorted(run.info.run_name for run in runs) == ["one"] * 5 + ["two"] * 5
         assert sorted(path.name for path in tmp_path.iterdir()) == [".unroll", "mlflow.db"]
 
+    def test_one_training_at_a_time_adds_a_data_set(self, workspace, monkeypatch):
+        """MLflow itself looks for it, and then adds it."""
+        opened = store.connect(workspace)
+        subject = content.subject(workspace, params.load(workspace.params), "air_gru")
+        added = []
+
+        def add(*_):
+            with pytest.raises(UnrollError, match="another process"), store.locked(opened.lock, 0):
+                pass
+            added.append(True)
+
+        monkeypatch.setattr(opened.client, "log_inputs", add)
+        tracking.runs.start(opened, subject, "d", "live")
+        assert added
+
     def test_lies_where_the_user_wants_it(self, workspace, tmp_path, empty_store, monkeypatch):
         shutil.copy(empty_store, tmp_path / "shared.db")
         monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(tmp_path / 'shared.db').as_posix()}")
