@@ -32,6 +32,12 @@ def test_daily_cycle_at_a_horizon_of_one_day_is_the_last_value():
     assert (MODELS["daily_cycle"](problem).features(inputs) == MODELS["last_value"](problem).features(inputs)).all()
 
 
+@pytest.mark.parametrize("shape", [(1,), (500,)])
+def test_last_value_needs_a_series(shape):
+    with pytest.raises(ValueError, match=r"last_value needs inputs \(timesteps, features\)"):
+        MODELS["last_value"](Problem(shape))
+
+
 def test_daily_cycle_needs_a_cycle_and_enough_timesteps():
     with pytest.raises(ValueError, match="needs a data set with a period"):
         MODELS["daily_cycle"](Problem((48, 2)))

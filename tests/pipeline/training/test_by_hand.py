@@ -71,9 +71,18 @@ def test_replicates_do_not_depend_on_each_other(waves):
     assert (of((1, 2)) == of((2,))).all()
 
 
-def test_another_model_is_refused(waves):
-    job = Job("x", waves, lambda: recurrent.build("GRU", problem(waves), units=2), (0,))
-    with pytest.raises(UnrollError, match="by_hand knows Dense layers with tanh.*Received: Dense, GRU"):
+@pytest.mark.parametrize(
+    ("form", "options", "kinds"),
+    [
+        ("waves", {}, "Dense, GRU"),
+        ("waves", {"layers": 2}, "Dense, RNN"),
+        ("reviews", {"embedding": 2}, "Dense, Embedding, GRU"),
+    ],
+)
+def test_another_model_is_refused(form, options, kinds, request):
+    dataset = request.getfixturevalue(form)
+    job = Job("x", dataset, lambda: recurrent.build("GRU", problem(dataset), units=2, **options), (0,))
+    with pytest.raises(UnrollError, match=f"by_hand knows Dense layers with tanh.*Received: {kinds}"):
         by_hand.train(job, learning_rate=0.1, epochs=1)
 
 

@@ -179,6 +179,24 @@ def test_steps_per_epoch_needs_draws(waves):
         compiled.train(job(waves, GRU), **QUICK, steps_per_epoch=3)
 
 
+@pytest.mark.parametrize("change", [{"head": False}, {"sequences": True}, {"sequences": True, "head": False}])
+def test_a_model_with_several_outputs_is_refused(waves, reviews, change):
+    for dataset, build in ((waves, GRU), (reviews, WORDS)):
+        with pytest.raises(UnrollError, match=r"x: a model that is trained must have one output, .* Received: outputs"):
+            compiled.train(job(dataset, partial(build, **change)), **QUICK)
+
+
+def test_a_batch_is_no_larger_than_what_there_is(waves):
+    """And so takes no more memory, whatever its size in params.yaml."""
+    whole, larger = (compiled.train(job(waves, GRU), **QUICK | {"batch_size": size}) for size in (45, 1_000_000))
+    assert whole.replicates[0].history == larger.replicates[0].history
+
+
+def test_draws_that_no_memory_holds_are_refused(waves):
+    with pytest.raises(UnrollError, match="x: batch_size times steps_per_epoch must be at most 100,000,000"):
+        compiled.train(job(waves, GRU), **QUICK | {"batch_size": 1_000_000}, order="draws", steps_per_epoch=101)
+
+
 def test_a_loss_that_is_not_finite_stops_and_names_epoch_and_step(waves):
     """A target too large for float32's square is met in the step whose batch holds it."""
     waves.splits["train"].targets[9] = 1e30
