@@ -13,7 +13,8 @@ from pipeline import params
 from pipeline.errors import UnrollError
 from pipeline.storage import Workspace
 from stages import evaluate, failures, listing, prepare
-from stages.commands import app, invoke
+from stages.app import app
+from stages.commands import invoke
 from stages.ending import run
 from tests import fake_runs
 
