@@ -12,6 +12,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 
+OF_MINIATURE = {"tests/stages/test_quick.py", "tests/test_bytes.py", "tests/test_dvc.py"}
+"""Files that share one built miniature."""
+
 # Python runs this file when it starts: every stage leaves behind which modules of ours it imported.
 WITNESS = """
 import atexit, json, os, sys
@@ -94,8 +97,17 @@ def miniature(built, tmp_path) -> Miniature:
     return Miniature(tmp_path / "copy")
 
 
-def pytest_collection_modifyitems(items) -> None:
-    """On several cores (`pytest -n 2`) a file stays with one process, and so do all tests of the built miniature."""
-    for item in items:
-        group = "miniature" if {"built", "miniature"} & {*item.fixturenames} else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """On several cores (`pytest -n 2`) a file stays with one process, and so do all tests of the built miniature.
+
+    Not by groups of pytest-xdist: 3.8.0 writes them where pytest 9.2 does not read them.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Scheduling(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = nodeid.partition("::")[0]
+            return "miniature" if file in OF_MINIATURE else file
+
+    return Scheduling(config, log)
