@@ -248,7 +248,9 @@ def test_no_password_is_shown(address, tmp_path, monkeypatch):
     assert "secret" not in doctor._look("mirror", doctor._mirror, Workspace(tmp_path)).text
 
 
-@pytest.mark.parametrize("mirror", ["\n", "a\nb", "-rf", "~", "x" * 300, "\x1b[31m", "file:///etc", "\udcff", "http://host/"])
+@pytest.mark.parametrize(
+    "mirror", ["\n", "a\nb", "-rf", "~", "x" * 300, "\x1b[31m", "file:///etc", "\udcff", "http://host/"]
+)
 def test_a_mirror_that_is_no_folder_is_one_line(mirror, tmp_path):
     context = Context("x", tmp_path, tmp_path, mirror, lambda *_: None)
     assert line(download.fetch, "a", None, tmp_path / "a", context)
