@@ -38,6 +38,8 @@ def run(command: Callable[[], object]) -> int:
     try:
         code = _exit_code(command)
         sys.stdout.flush()
+        if code == 0:
+            _record("")
     except BrokenPipeError:  # nobody reads on, as in `unroll list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Exception, KeyboardInterrupt) as error:
@@ -107,7 +109,10 @@ def _misuse(error: TyperException) -> str:
 
 
 def _record(line: str) -> None:
-    """Keep why a stage of DVC failed. No path of this machine: the page, which shows it, is committed."""
+    """Keep why a stage of DVC failed; empty: forget it.
+
+    No path of this machine is kept: the page, which shows the line, is committed.
+    """
     stage = os.environ.get("DVC_STAGE")
     if stage:
         from stages import failures
@@ -116,4 +121,7 @@ def _record(line: str) -> None:
         mirror = os.environ.get("UNROLL_MIRROR")
         line = line.replace(mirror, "$UNROLL_MIRROR") if mirror else line
         with contextlib.suppress(OSError):  # the disk may be what failed
-            failures.record(Workspace(Path.cwd()), stage, line)
+            if line:
+                failures.record(Workspace(Path.cwd()), stage, line)
+            else:
+                failures.clear(Workspace(Path.cwd()), stage)
