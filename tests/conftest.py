@@ -76,6 +76,14 @@ class Miniature:
         return json.loads((self.root / path).read_text(encoding="utf-8"))
 
 
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> None:
+    """TensorFlow takes its number of threads before its first use only, and any test may be the first to use it."""
+    from pipeline import networks
+
+    networks.start()
+
+
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Miniature:
     """The miniature, built with a plain `dvc repro`. Do not change it: `miniature` is a copy to work on."""

@@ -133,7 +133,7 @@ def test_a_command_is_measured_in_a_process_of_its_own(tmp_path):
 
 
 def test_what_a_command_says_when_it_fails_is_told(tmp_path):
-    code = "import sys; print('all is well'); sys.exit('it is not')"
+    code = "import sys; print('all is well', flush=True); sys.exit('it is not')"
     with pytest.raises(metering.CommandFailedError, match=r"ended with status 1: it is not$"):
         metering.run([sys.executable, "-c", code], tmp_path)
 

@@ -3,14 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline import networks
 from pipeline.dataset import Dataset
 from pipeline.windows import Arrays, Windows
-
-
-@pytest.fixture(scope="session", autouse=True)
-def one_thread():
-    networks.start()
 
 
 @pytest.fixture
