@@ -9,10 +9,11 @@ import typer
 
 from bench import results
 from bench.prepare import REPOSITORY
-from pipeline import registry
+from pipeline.config import registry
+from pipeline import validation
 from pipeline.errors import UnrollError
-from stages.ending import run
-from stages.progress import duration
+from stages.console.exits import run
+from stages.console.progress import duration
 
 DOCUMENT = "document"
 
@@ -33,7 +34,7 @@ def bench(
     from bench import document
 
     for part in parts or ():
-        registry.one_of(part, (*results.PARTS, DOCUMENT), "the part")
+        validation.one_of(part, (*results.PARTS, DOCUMENT), "the part")
     scratch = REPOSITORY / ".unroll" / "bench"
     data, page = (scratch, scratch) if quick else (results.COMMITTED, REPOSITORY / "docs")
     path = data / "results.json"

@@ -16,10 +16,13 @@ from typing import Any
 from bench import accounts, full_build, metering, prepare
 from bench.accounts import Cost
 from bench.costs_page import plot, section
-from pipeline import params, scaling
-from pipeline.storage import Workspace, sha256, write_text
-from stages.demo import LINKED
-from stages.demo import make_workspace as demo_workspace
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from stages.workspaces import scaling
+from pipeline.files import sha256, write_text
+from pipeline.workspace import Workspace
+from stages.workspaces.demo import LINKED
+from stages.workspaces.demo import make_workspace as demo_workspace
 
 __all__ = ["measure", "plot", "section"]
 
@@ -55,7 +58,7 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
         CommandFailedError: a build or a stage failed; says the last line that it printed.
     """
     real = Workspace(ROOT)
-    plain = params.read_plain(real.params)
+    plain = plain_yaml.read(real.params)
     small = one_of_each(scaling.scale(plain)) if quick else scaling.scale(plain)
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
         workspaces = {command: make_workspace(Path(folder) / str(n), small) for n, command in enumerate(BUILDS)}
@@ -119,7 +122,7 @@ def make_workspace(folder: Path, plain: Mapping[str, Any]) -> Workspace:
     for name in LINKED:
         (folder / name).unlink()
         shutil.copytree(ROOT / name, folder / name)
-    params.dump(plain, workspace.params)
+    plain_yaml.write(plain, workspace.params)
     # The page of a scaled workspace gives no verdict on a published figure; it needs none then.
     write_text(workspace.claims, "[]\n")
     (workspace.scratch / ACCOUNTS).mkdir()
@@ -159,7 +162,7 @@ def official(quick: bool, on_step: OnStep) -> dict[str, dict[str, Any]]:
     on_step(f"prepare {rows:,} rows")
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
         workspace = Workspace(Path(folder))
-        params.dump(prepare.stand_in(params.read_plain(ROOT / "params.yaml"), rows), workspace.params)
+        plain_yaml.write(prepare.stand_in(plain_yaml.read(ROOT / "params.yaml"), rows), workspace.params)
         prepare.measure(workspace.root, "source", "jena")
         peaks = {name: prepare.measure(workspace.root, "prepare", name)["peak"] for name in prepare.DATASETS}
     name = max(peaks, key=lambda name: peaks[name])

@@ -8,7 +8,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from bench.works import SIDES
-from pipeline.storage import write_text
+from pipeline.files import write_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

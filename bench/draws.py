@@ -15,8 +15,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from pipeline.metrics import mse  # noqa: E402 - found only now, where the project is not installed
-from pipeline.sources.waves import generate  # noqa: E402
-from pipeline.training.by_hand import node, perceptron  # noqa: E402
+from pipeline.data.sources.waves import generate  # noqa: E402
+from pipeline.training.methods.by_hand import node, perceptron  # noqa: E402
 
 SERIES = 2000
 FORWARD = {"waves_perceptron": perceptron, "waves_hidden10": perceptron, "waves_node": node, "waves_node_slow": node}

@@ -10,8 +10,9 @@ from math import ceil
 from typing import Any
 
 from bench.accounts import Cost
-from pipeline.storage import Workspace, read_json
-from pipeline.tracking.recorder import INTERVAL
+from pipeline.files import read_json
+from pipeline.workspace import Workspace
+from pipeline.tracking.live import INTERVAL
 
 
 def estimate(

@@ -15,7 +15,7 @@ from typing import Any
 from bench import limit, works
 from bench.prepare import REPOSITORY
 from bench.sides import SUMMED
-from bench.works import WORKS, Task
+from bench.works import Task, WORKS
 from pipeline.errors import UnrollError
 
 ROUNDS, QUICK_ROUNDS = 5, 2

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.windows import Array
+from pipeline.data.examples import Array
 
 
 def summary(measured: Mapping[int, Sequence[float]]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY))
 
 from bench import metering  # noqa: E402 - found only now, as the project is where it is not installed
-from pipeline import params  # noqa: E402
+from pipeline.config import params  # noqa: E402
+from pipeline.config import plain_yaml
 
 LIMIT = 1024.0
 OFFICIAL_ROWS = 420_551
@@ -31,7 +32,7 @@ def main() -> int:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
         workspace = Path(folder)
-        params.dump(stand_in(params.read_plain(REPOSITORY / "params.yaml"), arguments.rows), workspace / "params.yaml")
+        plain_yaml.write(stand_in(plain_yaml.read(REPOSITORY / "params.yaml"), arguments.rows), workspace / "params.yaml")
         found = {"source": measure(workspace, "source", "jena")}
         found |= {name: measure(workspace, "prepare", name) for name in DATASETS}
         size = (workspace / "data/raw/jena/jena_climate_2009_2016.csv").stat().st_size

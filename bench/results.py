@@ -14,7 +14,7 @@ import psutil
 from bench import limit
 from bench.prepare import REPOSITORY
 from pipeline.errors import UnrollError
-from pipeline.storage import read_json, write_json
+from pipeline.files import read_json, write_json
 
 COMMITTED = REPOSITORY / "bench"
 """The folder of results.json; a quick run writes to a scratch folder in its place."""

@@ -17,12 +17,12 @@ import numpy as np
 from bench import prepare
 from bench.power_law import summary
 from bench.scaling_page import plot, section
-from pipeline.dataset import Dataset
-from pipeline.run import Job
-from pipeline.windows import Windows
+from pipeline.data.dataset import Dataset
+from pipeline.training.job import Job
+from pipeline.data.examples import Windows
 
 if TYPE_CHECKING:
-    from pipeline.program import Program
+    from pipeline.training.program import Program
 
 __all__ = ["measure", "plot", "section"]
 
@@ -86,9 +86,9 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
     """
     import tensorflow as tf
 
-    from pipeline import networks
+    from pipeline.training import keras_models
 
-    networks.start()
+    keras_models.start()
     tf.get_logger().setLevel("ERROR")  # it warns where many programs are traced; here each has a shape of its own
     sizes = QUICK if quick else Sizes()
     return {
@@ -128,7 +128,7 @@ def replicates(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
     dataset = Dataset("generated", "forecast", "mae", splits)  # type: ignore[arg-type]
 
     def training(count: int) -> None:
-        from pipeline.training.compiled import train
+        from pipeline.training.methods.gradient_descent import train
 
         build = partial(network, examples, sizes.width)
         train(Job("generated", dataset, build, tuple(range(count))), epochs=sizes.epochs, batch_size=BATCH, **OPTIONS)
@@ -143,15 +143,16 @@ def replicates(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
 
 def preparation(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
     """Seconds and peak memory of `unroll prepare jena` against the rows of the generated file, a process each time."""
-    from pipeline import params
+    from pipeline.config import params
+    from pipeline.config import plain_yaml
 
-    plain = params.read_plain(prepare.REPOSITORY / "params.yaml")
+    plain = plain_yaml.read(prepare.REPOSITORY / "params.yaml")
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
         workspaces = {value: Path(folder) / str(value) for value in sizes.preparation}
         for value, workspace in workspaces.items():
             on_step(f"preparation: generate {value:,} rows")
             workspace.mkdir()
-            params.dump(prepare.stand_in(plain, value), workspace / "params.yaml")
+            plain_yaml.write(prepare.stand_in(plain, value), workspace / "params.yaml")
             prepare.measure(workspace, "source", "jena")
         peaks: dict[int, list[float]] = {value: [] for value in workspaces}
         seconds: dict[int, list[float]] = {value: [] for value in workspaces}
@@ -175,7 +176,7 @@ def epoch(examples: int, timesteps: int, width: int) -> Callable[[], None]:
 
     def run() -> None:
         if not program:
-            from pipeline.program import Program
+            from pipeline.training.program import Program
 
             data = windows(examples, timesteps)
             program.append(Program(seeded(partial(network, data, width)), data, **OPTIONS))
@@ -186,7 +187,7 @@ def epoch(examples: int, timesteps: int, width: int) -> Callable[[], None]:
 
 def windows(examples: int, timesteps: int) -> Windows:
     """So many windows over a generated series in the columns of the Jena station, normalised."""
-    from pipeline.sources.stand_in import station
+    from pipeline.data.sources.stand_in import station
 
     length = examples + timesteps + DELAY
     readings = station(np.random.default_rng(0), "2009-01-01T00:10:00", length, (length, 0)).readings
@@ -198,16 +199,16 @@ def windows(examples: int, timesteps: int) -> Windows:
 def network(examples: Windows, width: int) -> Any:
     """The network that every measurement of a training is made with."""
     from pipeline.models.recurrent import MODELS
-    from pipeline.problem import Problem
+    from pipeline.data.problem import Problem
 
     return MODELS[CELL](Problem(examples.input_shape), units=width)
 
 
 def seeded(build: Callable[[], Any]) -> Any:
     """The network with the weights of seed 0."""
-    from pipeline import networks
+    from pipeline.training import keras_models
 
-    return networks.seeded(build, 0)
+    return keras_models.seeded(build, 0)
 
 
 def _timed(

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 
 from bench.prepare import OFFICIAL_ROWS
-from pipeline import dataset, params
-from pipeline.dataset import Dataset
-from pipeline.params import Experiment
-from pipeline.storage import Workspace, read_npz, write_npz
-from pipeline.windows import Array, Arrays, Examples
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
+from pipeline.config.params import Experiment
+from pipeline.files import read_npz, write_npz
+from pipeline.workspace import Workspace
+from pipeline.data.examples import Array, Arrays, Examples
 
 SIDES = ("unroll", "documents", "keras", "keras_jit", "pytorch", "pytorch_compiled", "jax")
 BY_HAND = ("unroll", "documents")
@@ -151,7 +154,7 @@ def prepare(root: Path, repository: Path, names: list[str], *, mirror: bool) -> 
     from stages.prepare import prepare
     from stages.source import source
 
-    plain = params.read_plain(repository / "params.yaml")
+    plain = plain_yaml.read(repository / "params.yaml")
     experiments = {name: plain["experiments"][name] for name in (WORKS[name].experiment for name in names)}
     datasets = {e["dataset"]: plain["datasets"][e["dataset"]] for e in experiments.values()}
     sources = {d["source"]: plain["sources"][d["source"]] for d in datasets.values()}
@@ -159,7 +162,7 @@ def prepare(root: Path, repository: Path, names: list[str], *, mirror: bool) -> 
         if official in sources and not (mirror and official == "imdb"):
             sources[official] = {"kind": "stand_in", "of": official, "rows": rows}
     workspace, built = Workspace(root), Workspace(repository)
-    params.dump({"sources": sources, "datasets": datasets, "experiments": experiments}, workspace.params)
+    plain_yaml.write({"sources": sources, "datasets": datasets, "experiments": experiments}, workspace.params)
     for name, section in datasets.items():
         if (built.prepared(name) / "dataset.json").is_file() and not dataset.load(built.prepared(name)).stand_in:
             workspace.prepared(name).parent.mkdir(parents=True, exist_ok=True)

@@ -32,6 +32,10 @@ class DivergedError(UnrollError):
         )
 
 
+class StoppedError(Exception):
+    """What this command had started was stopped by Ctrl-C or a request to end, and has told the user. Exit code 130."""
+
+
 def without_password(text: str) -> str:
     """The text with every address in it as it is without a user's name and password."""
     return re.sub(r"(://?|//)\S*@", r"\1", text)
@@ -43,3 +47,8 @@ def printable(text: str) -> str:
     """
     space = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
     return "".join(c if c.isprintable() or c in space else ascii(c)[1:-1] for c in text)
+
+
+def one_line(text: str) -> str:
+    """The text with every run of white space as one space."""
+    return " ".join(text.split())

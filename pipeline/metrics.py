@@ -1,74 +1,127 @@
-"""Measures of a prediction against its targets, in float64. A shape slip is an error, not a broadcast."""
+"""Every measure of predictions against targets, as a metric and as a loss: one entry of `MEASURES` each.
+
+A formula is written once and serves NumPy (`score`, float64) and TensorFlow (`pipeline.training.program`, float32
+under XLA). What the two do differently comes in as `ops`.
+"""
 
 import math
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
 
 import numpy as np
-
-from pipeline.windows import Array
+import numpy.typing as npt
+import pydantic
 
 EPSILON = 1e-7
 """How far a probability is kept from 0 and 1 before its logarithm: Keras' default."""
 
 
-def _pair(predictions: Array, targets: Array) -> tuple[Array, Array]:
+class Ops(Protocol):
+    """What a formula may use besides arithmetic and comparisons."""
+
+    def mean(self, values: Any) -> Any:
+        """The mean over examples (n,), or over pairs of them (n, n)."""
+
+    def log(self, values: Any) -> Any:
+        """The natural logarithm of each value."""
+
+    def clip(self, values: Any, low: float, high: float) -> Any:
+        """Each value, but none below `low` or above `high`."""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A measure of predictions (n,) against targets (n,).
+
+    Attributes:
+        title: its name on the page.
+        formula: predictions, targets, ops -> one number.
+        kinds: the kinds of data sets that it is reported for.
+        unit: its unit, where `{}` stands for the target's.
+        higher: whether more is better.
+        trains: whether a network can be trained on it.
+    """
+
+    title: str
+    formula: Callable[[Any, Any, Ops], Any]
+    kinds: AbstractSet[str] = frozenset()
+    unit: str = "{}"
+    higher: bool = False
+    trains: bool = True
+
+    def better(self, new: float, old: float) -> bool:
+        """Whether the first value is better than the second."""
+        return new > old if self.higher else new < old
+
+
+def _crossentropy(predictions: Any, targets: Any, ops: Ops) -> Any:
+    """-log of the probability that the true class was given."""
+    p = ops.clip(predictions, EPSILON, 1 - EPSILON)
+    return ops.mean(-(targets * ops.log(p) + (1 - targets) * ops.log(1 - p)))
+
+
+VALUES, CLASSES = frozenset({"forecast", "regress"}), frozenset({"classify"})
+
+MEASURES = {
+    "mse": Measure("MSE", lambda p, t, ops: ops.mean((p - t) ** 2), VALUES, "({})²"),
+    "mae": Measure("MAE", lambda p, t, ops: ops.mean(abs(p - t)), VALUES),
+    "accuracy": Measure(
+        "accuracy",
+        lambda p, t, ops: ops.mean((p > 0.5) == (t > 0.5)),
+        CLASSES,
+        "share of examples",
+        higher=True,
+        trains=False,
+    ),
+    "binary_crossentropy": Measure("cross-entropy", _crossentropy, CLASSES, "nats"),
+    # Over all pairs of a prediction and a target: what Keras makes of outputs (n, 1, 1) and targets (n,).
+    "pairwise_mse": Measure("pairwise MSE", lambda p, t, ops: ops.mean((p[:, None] - t[None, :]) ** 2), unit="({})²"),
+}
+
+
+def _known(name: str) -> str:
+    if name not in MEASURES:
+        raise ValueError(f"must be one of: {', '.join(MEASURES)}")
+    return name
+
+
+def _trains(name: str) -> str:
+    losses = [name for name, measure in MEASURES.items() if measure.trains]
+    if name not in losses:
+        raise ValueError(f"must be one of: {', '.join(losses)}")
+    return name
+
+
+Metric = Annotated[str, pydantic.AfterValidator(_known)]
+Loss = Annotated[str, pydantic.AfterValidator(_trains)]
+
+
+class _NumPy:
+    """`Ops` on arrays."""
+
+    def mean(self, values: npt.NDArray[Any]) -> float:
+        return float(np.mean(values))
+
+    def log(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        # One by one: NumPy's logarithms have other last bits on processors with AVX-512 (docs/decisions/bits.md).
+        return np.array([math.log(value) for value in values.tolist()])
+
+    def clip(self, values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[Any]:
+        clipped: npt.NDArray[Any] = np.clip(values, low, high)
+        return clipped
+
+
+def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
+    """A measure of predictions (n,) against targets (n,), computed in float64.
+
+    Raises:
+        ValueError: the shapes differ. NumPy would broadcast them, and the number would mean something else.
+    """
     if predictions.ndim != 1 or predictions.shape != targets.shape or not len(targets):
         raise ValueError(
             "`predictions` and `targets` must both have shape (n,), n at least 1. "
             f"Received: {predictions.shape} and {targets.shape}"
         )
-    return predictions.astype(np.float64), targets.astype(np.float64)
-
-
-def mse(predictions: Array, targets: Array) -> float:
-    """Mean squared error of (n,) against (n,), in the targets' unit squared."""
-    predicted, true = _pair(predictions, targets)
-    return float(np.mean((predicted - true) ** 2))
-
-
-def mae(predictions: Array, targets: Array) -> float:
-    """Mean absolute error of (n,) against (n,), in the targets' unit."""
-    predicted, true = _pair(predictions, targets)
-    return float(np.mean(np.abs(predicted - true)))
-
-
-def accuracy(predictions: Array, targets: Array) -> float:
-    """Share of right classes: probabilities (n,) above 0.5 mean class 1, targets (n,) are 0 or 1."""
-    predicted, true = _pair(predictions, targets)
-    return float(np.mean((predicted > 0.5) == (true > 0.5)))
-
-
-def binary_crossentropy(predictions: Array, targets: Array) -> float:
-    """Mean of -log(the probability given to the true class), in nats; (n,) against (n,)."""
-    predicted, true = _pair(predictions, targets)
-    predicted = np.clip(predicted, EPSILON, 1 - EPSILON)
-    # One by one: NumPy's logarithms have other last bits on processors with AVX-512 (docs/decisions/bits.md).
-    of_one = np.array([math.log(value) for value in predicted.tolist()])
-    of_zero = np.array([math.log1p(-value) for value in predicted.tolist()])
-    return float(-np.mean(true * of_one + (1 - true) * of_zero))
-
-
-def pairwise_mse(predictions: Array, targets: Array) -> float:
-    """Mean squared difference over all pairs of a prediction (n,) and a target (n,).
-
-    It is what Keras computes of outputs (n, 1, 1) and targets (n,), which broadcast to (n, 1, n): the two
-    variances plus the squared difference of the means, which needs no (n, n) array.
-    """
-    predicted, true = _pair(predictions, targets)
-    return float(np.var(predicted) + np.var(true) + (np.mean(predicted) - np.mean(true)) ** 2)
-
-
-METRICS: dict[str, Callable[[Array, Array], float]] = {
-    "mse": mse,
-    "mae": mae,
-    "accuracy": accuracy,
-    "binary_crossentropy": binary_crossentropy,
-    "pairwise_mse": pairwise_mse,
-}
-
-BETTER: dict[str, Callable[[float, float], bool]] = {
-    "mse": lambda new, old: new < old,
-    "mae": lambda new, old: new < old,
-    "accuracy": lambda new, old: new > old,
-}
-"""Whether the first value of a metric is better than the second."""
+    return float(MEASURES[name].formula(predictions.astype(np.float64), targets.astype(np.float64), _NumPy()))

@@ -1,1 +1,1 @@
-"""The verbs of Unroll: one thin module per command and DVC stage."""
+"""The verbs of Unroll: the five stages that DVC runs, one module each, and in the folders all other commands."""

@@ -1,17 +1,17 @@
 """The stage `evaluate`: every experiment of a data set, scored side by side."""
 
-from typing import Any
+from pipeline import locks, tables
+from pipeline.config import params
+from pipeline.data import dataset
+from pipeline.evaluation import plot_data, scores
+from pipeline.evaluation.scores import Evaluation
+from pipeline.files import atomic_folder, write_json
+from pipeline.tracking import live
+from pipeline.training import run_folder
+from pipeline.workspace import Workspace
 
-from pipeline import dataset as datasets
-from pipeline import excerpts, params, tracking
-from pipeline.evaluation import evaluate as score
-from pipeline.evaluation import load_run
-from pipeline.params import Params
-from pipeline.storage import Workspace, atomic_folder, write_csv, write_json
-from stages import alone
 
-
-def evaluate(workspace: Workspace, name: str) -> dict[str, Any]:
+def evaluate(workspace: Workspace, name: str) -> Evaluation:
     """Score the runs of data set `name`; write metrics/NAME.json and evaluations/NAME/.
 
     Which experiments there are comes from params.yaml, never from the folder: one that was removed
@@ -19,10 +19,10 @@ def evaluate(workspace: Workspace, name: str) -> dict[str, Any]:
 
     Args:
         workspace: where params.yaml, the prepared data and the runs are.
-        name: a data set of params.yaml.
+        name: a key of `datasets` in params.yaml.
 
     Returns:
-        What evaluation.json holds (see `pipeline.evaluation.evaluate`).
+        What evaluation.json holds.
 
     Raises:
         UsageError: there is no such data set.
@@ -30,25 +30,18 @@ def evaluate(workspace: Workspace, name: str) -> dict[str, Any]:
     """
     wanted = params.load(workspace.params)
     wanted.dataset(name)
-    with alone.at(workspace, "evaluate", name):
-        return _evaluate(workspace, wanted, name)
-
-
-def _evaluate(workspace: Workspace, wanted: Params, name: str) -> dict[str, Any]:
-    dataset = datasets.load(workspace.prepared(name))
-    runs = [
-        load_run(workspace.run(name, key), name, key, experiment.seeds, baseline=experiment.model.family == "baselines")
-        for key, experiment in wanted.experiments_of(name).items()
-    ]
-    evaluation = score(dataset, runs)
-    with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
-        write_json(folder / "evaluation.json", evaluation)
-        write_csv(folder / "history.csv", *excerpts.history(runs))
-        write_csv(folder / "predictions.csv", *excerpts.predictions(dataset, runs))
-        # Always there, since dvc.yaml names each file: of a data set without rollout it has no lines.
-        rollout = excerpts.rollouts(dataset, runs) if dataset.rollout else ([], ["step", "truth"])
-        write_csv(folder / "rollout.csv", *rollout)
-        # Before the folder takes its place: on a full disk both stay what they were.
-        write_json(workspace.metrics(name), excerpts.compact(evaluation))
-    tracking.evaluation(workspace, name, evaluation)
+    with locks.stage(workspace, "evaluate", name):
+        data = dataset.load(workspace.prepared(name))
+        experiments = wanted.experiments_of(name)
+        runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
+        baselines = [key for key, experiment in experiments.items() if experiment.model.family == "baselines"]
+        evaluation = scores.evaluate(data, runs, baselines)
+        with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
+            write_json(folder / "evaluation.json", evaluation.model_dump())
+            tables.write(folder / "history.csv", plot_data.history(runs))
+            tables.write(folder / "predictions.csv", plot_data.predictions(data, runs))
+            tables.write(folder / "rollout.csv", plot_data.rollouts(data, runs))
+            # Before the folder takes its place: on a full disk both stay what they were.
+            write_json(workspace.metrics(name), scores.compact(evaluation))
+        live.scored(workspace, name, evaluation)
     return evaluation

@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+from pipeline.config import params
+from pipeline.files import write_text
 from pipeline.report.page import page
 from pipeline.report.results import load
-from pipeline.storage import Workspace, write_text
+from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
@@ -20,5 +22,5 @@ def report(workspace: Workspace) -> Path:
         UsageError: params.yaml or claims.yaml is wrong.
         UnrollError: an evaluation is damaged.
     """
-    write_text(workspace.report, page(load(workspace)))
+    write_text(workspace.report, page(load(workspace, params.load(workspace.params))))
     return workspace.report

@@ -66,11 +66,12 @@ class Miniature:
 
     def change(self, change) -> None:
         """Edit params.yaml: `change` gets its data."""
-        from pipeline import params
+        from pipeline.config import params
+        from pipeline.config import plain_yaml
 
-        data = params.read_plain(self.root / "params.yaml")
+        data = plain_yaml.read(self.root / "params.yaml")
         change(data)
-        params.dump(data, self.root / "params.yaml")
+        plain_yaml.write(data, self.root / "params.yaml")
 
     def json(self, path: str):
         return json.loads((self.root / path).read_text(encoding="utf-8"))
@@ -79,15 +80,15 @@ class Miniature:
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """TensorFlow takes its number of threads before its first use only, and any test may be the first to use it."""
-    from pipeline import networks
+    from pipeline.training import keras_models
 
-    networks.start()
+    keras_models.start()
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory) -> Miniature:
     """The miniature, built with a plain `dvc repro`. Do not change it: `miniature` is a copy to work on."""
-    from stages.miniature import make_workspace
+    from stages.workspaces.miniature import make_workspace
 
     root = tmp_path_factory.mktemp("miniature") / "built"
     make_workspace(ROOT, root)

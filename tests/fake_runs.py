@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline import dataset as datasets
-from pipeline import params
-from pipeline.dataset import Dataset, Scale
-from pipeline.storage import Workspace, write_csv, write_json, write_npz
-from pipeline.windows import Arrays, Windows
+from pipeline.data import dataset as datasets
+from pipeline.config import params
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.files import write_csv, write_json, write_npz
+from pipeline.workspace import Workspace
+from pipeline.data.examples import Arrays, Windows
 
 PARAMS = """
 sources:

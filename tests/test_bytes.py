@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from pipeline.storage import EPOCH
+from pipeline.files import EPOCH
 
 OUTPUTS = ("data", "runs", "evaluations", "metrics", "report")
 

@@ -2,9 +2,10 @@
 
 import pytest
 
-from pipeline import params, provenance
-from pipeline.storage import Workspace
-from stages import graph
+from pipeline.config import params
+from pipeline.provenance import record
+from pipeline.workspace import Workspace
+from stages.build import dvc_graph
 
 EXPERIMENTS = {
     "sine_dense",
@@ -18,9 +19,9 @@ EXPERIMENTS = {
 
 EXEMPT = {
     "pipeline/errors.py": "the words of an error change no result",
-    "pipeline/params.py": "reads and checks; the values themselves are DVC's params",
-    "pipeline/provenance.py": "records where a run was made, in no output",
-    "pipeline/registry.py": "looks names up",
+    "pipeline/config/params.py": "reads and checks; the values themselves are DVC's params",
+    "pipeline/provenance/record.py": "records where a run was made, in no output",
+    "pipeline/config/registry.py": "looks names up",
     "pipeline/tracking": "MLflow is a view of what was built",
     "__init__.py": "a package's own file; what `sources` has in it is handed over, not computed",
 }
@@ -28,13 +29,13 @@ EXEMPT = {
 
 EXEMPT_IN = {
     "source": {
-        "pipeline/transfer.py": "what it brings is checked by hash or structure",
-        "pipeline/sources/download.py": "fetches for other kinds; what they make of it is in their own module",
-        "pipeline/sources/jena.py": "fetches and unpacks for other kinds, and changes no byte",
-        "pipeline/sources/jena_hourly.py": "its rule is used by a stand-in, which no result comes from",
-        "pipeline/windows.py": "only the type of an array",
+        "pipeline/data/transfer.py": "what it brings is checked by hash or structure",
+        "pipeline/data/sources/download.py": "fetches for other kinds; what they make of it is in their own module",
+        "pipeline/data/sources/jena.py": "fetches and unpacks for other kinds, and changes no byte",
+        "pipeline/data/sources/jena_hourly.py": "its rule is used by a stand-in, which no result comes from",
+        "pipeline/data/examples.py": "only the type of an array",
     },
-    "evaluate": {"pipeline/fingerprint.py": "only for MLflow's tags"},
+    "evaluate": {"pipeline/provenance/fingerprint.py": "only for MLflow's tags"},
     "train": {
         "pipeline/models/baselines.py": "a training method tells baselines from networks by it",
     },
@@ -105,7 +106,7 @@ def test_every_stage_depends_on_its_own_script(declared):
 def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
     workspace = Workspace(built.root)
     for name, experiment in params.load(workspace.params).experiments.items():
-        record = provenance.read(workspace, experiment.dataset, name)
+        record = record.read(workspace, experiment.dataset, name)
         assert record.params == experiment.model_dump()
         assert f"pipeline.models.{experiment.model.family}" in record.modules
         assert "arrays.npz" in record.files
@@ -141,7 +142,7 @@ def test_more_epochs_of_one_experiment_rerun_its_train_its_evaluate_and_the_repo
 
 def test_other_seeds_of_one_experiment_rerun_the_same_of_its_own(miniature):
     miniature.change(lambda data: data["experiments"]["jena_gru"].update(seeds=[0, 1]))
-    assert set(graph.read(miniature.root).due()) == {"train@jena_gru", "evaluate@jena", "report"}
+    assert set(dvc_graph.read(miniature.root).due()) == {"train@jena_gru", "evaluate@jena", "report"}
 
 
 def test_another_published_figure_reruns_only_the_report(miniature):
@@ -153,7 +154,7 @@ def test_another_published_figure_reruns_only_the_report(miniature):
 def test_an_edit_of_the_recurrent_models_retrains_only_recurrent_experiments(miniature):
     with (miniature.root / "pipeline/models/recurrent.py").open("a", encoding="utf-8") as file:
         file.write("\n# an edit\n")
-    due = graph.read(miniature.root).due()
+    due = dvc_graph.read(miniature.root).due()
     trains = {stage for stage in due if stage.startswith("train@")}
     assert trains == {"train@waves_node", "train@jena_gru", "train@imdb_rnn"}
     assert not {stage for stage in due if stage.startswith(("source@", "prepare@"))}

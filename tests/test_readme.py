@@ -7,7 +7,7 @@ import json
 import sys
 from pathlib import Path
 
-from pipeline import params
+from pipeline.config import params
 
 ROOT = Path(__file__).resolve().parents[1]
 BEGIN = "<!-- results: tests/test_readme.py compares every figure here with metrics/ -->\n"

@@ -6,7 +6,7 @@
 import json
 from pathlib import Path
 
-from stages import matrix
+from bench.reproducibility import capped_builds
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reproducibility.md"
@@ -28,7 +28,7 @@ def machine(facts):
 
 def conditions():
     found = read("conditions")
-    head, *rows = matrix.table(found)
+    head, *rows = capped_builds.table(found)
     yield f"Seen on {machine(found)}."
     yield ""
     yield f"| {' | '.join(head)} |"

@@ -29,13 +29,13 @@ COUNTED = ("epoch", "predict", "record")
 WRAPPED = {
     **{f"stages.{verb}": {verb: "stage"} for verb in ("source", "prepare", "train", "evaluate", "report")},
     **{
-        f"pipeline.training.{method}": {"train": "train"}
+        f"pipeline.training.methods.{method}": {"train": "train"}
         for method in ("by_hand", "least_squares", "logistic_regression", "none")
     },
-    "pipeline.training.compiled": {"train": "compile"},
-    "pipeline.program": {"Program.epoch": "epoch", "Program.predict": "predict", "Program.predict_one": "evaluate"},
-    "pipeline.evaluation": {"evaluate": "evaluate"},
-    "pipeline.tracking.recorder": {
+    "pipeline.training.methods.gradient_descent": {"train": "compile"},
+    "pipeline.training.program": {"Program.epoch": "epoch", "Program.predict": "predict", "Program.predict_one": "evaluate"},
+    "pipeline.evaluation.scores": {"evaluate": "evaluate"},
+    "pipeline.tracking.live": {
         **{f"Record.{name}": "MLflow" for name in ("__init__", "finish", "close")},
         "Record.epoch": "record",
         "evaluation": "MLflow",

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from bench.works import Task
-from pipeline.windows import Array
+from pipeline.data.examples import Array
 
 
 class Documents:

@@ -12,7 +12,7 @@ import numpy as np
 
 from bench.sides import SUMMED
 from bench.works import Task
-from pipeline.windows import Array, Windows
+from pipeline.data.examples import Array, Windows
 
 JIT: dict[str, bool | str] = {"documents": "auto", "keras": False, "keras_jit": True, "jax": "auto", SUMMED: False}
 """Side -> `jit_compile`; "auto" is what `compile` does when it is not told."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bench.works import Task
-from pipeline.windows import Array
+from pipeline.data.examples import Array
 
 BLOCK = 12
 """Timesteps that are compiled as one: all 240 compile for longer than five minutes, fewer than these run slower."""

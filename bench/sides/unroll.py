@@ -7,15 +7,15 @@ import numpy as np
 
 from bench.sides import Side
 from bench.works import Task
-from pipeline import networks
+from pipeline.training import keras_models
 from pipeline.metrics import METRICS
-from pipeline.problem import problem
-from pipeline.program import Program
-from pipeline.recipe import recipe
-from pipeline.training import by_hand
-from pipeline.windows import Array
+from pipeline.data.problem import problem
+from pipeline.training.program import Program
+from pipeline.training.recipe import recipe
+from pipeline.training.methods import by_hand
+from pipeline.data.examples import Array
 
-networks.start()
+keras_models.start()
 
 
 def make(task: Task) -> Side:
@@ -30,9 +30,9 @@ class Compiled:
         found = recipe(task.name, task.experiment)
         self.task, self.loss = task, found.training["loss"]
         self.build = partial(found.build, problem(task.data), **found.model)
-        self.model = networks.seeded(self.build, 0)
+        self.model = keras_models.seeded(self.build, 0)
         task.write_weights(self.model.get_weights())
-        self.numbers: dict[int, list[Array]] = {0: networks.values(self.model)}
+        self.numbers: dict[int, list[Array]] = {0: keras_models.values(self.model)}
         self.program = Program(
             self.model,
             task.data.splits["train"],
@@ -44,7 +44,7 @@ class Compiled:
     def reset(self, seed: int) -> None:
         """See `Side`."""
         if seed not in self.numbers:
-            self.numbers[seed] = networks.values(networks.seeded(self.build, seed))
+            self.numbers[seed] = keras_models.values(keras_models.seeded(self.build, seed))
         self.program.reset(self.numbers[seed])
         self.model.set_weights(self.task.read_weights())
 
@@ -67,7 +67,7 @@ class ByHand:
 
     def __init__(self, task: Task) -> None:
         found = recipe(task.name, task.experiment)
-        model = networks.seeded(partial(found.build, problem(task.data), **found.model), 0)
+        model = keras_models.seeded(partial(found.build, problem(task.data), **found.model), 0)
         task.write_weights(model.get_weights())
         self.task, self.rate = task, found.training["learning_rate"]
         self.one_epoch, self.forward = by_hand.rules(task.name, model)

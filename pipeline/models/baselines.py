@@ -11,8 +11,8 @@ from typing import Annotated, Any
 import numpy as np
 from pydantic import Field
 
-from pipeline.problem import Problem
-from pipeline.windows import Array
+from pipeline.data.examples import Array
+from pipeline.data.problem import Problem
 
 
 @dataclass(frozen=True)
@@ -65,9 +65,7 @@ def daily_cycle(problem: Problem) -> Baseline:
     return Baseline(lambda inputs: inputs[:, -1 - back, problem.target])
 
 
-def linear(
-    problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None, intercept: bool = True
-) -> Baseline:
+def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None, intercept: bool = True) -> Baseline:
     """A weighted sum of all features of the `last` timesteps (None: of all), for `least_squares`.
 
     Raises:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from pipeline.problem import Problem
+from pipeline.data.problem import Problem
 
 if TYPE_CHECKING:
     import keras

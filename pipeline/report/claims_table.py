@@ -1,20 +1,10 @@
 """The table of published figures: what a document says, what the rebuild says, and the verdict."""
 
-from pipeline.claims import Verdict
-from pipeline.report.numbers import DASH, measured, published, spread
+from pipeline.evaluation.claims import Verdict
+from pipeline.evaluation.scores import statistics
+from pipeline.report.formatting import DASH, measured, published, spread, title
 from pipeline.report.results import Results
 from pipeline.report.table import Cell, Column, Mark, Table
-
-METRICS = {
-    "mse": "MSE",
-    "mae": "MAE",
-    "accuracy": "accuracy",
-    "loss": "cross-entropy",
-    "mae_unit": "MAE",
-    "rmse_unit": "RMSE",
-    "horizon": "steps in phase",
-}
-"""A metric's name in evaluation.json -> its name on the page."""
 
 DOCUMENTS = {
     "000": "Butler: recurrent neural networks, week 12 slides",
@@ -39,7 +29,7 @@ def claims_table(results: Results) -> Table:
         "that the document's words imply, or the published value between the least and the greatest seed."
     )
     rows = tuple(_claim_row(verdict) for verdict in results.verdicts)
-    kinds = tuple("stand-in" if v.dataset and v.dataset["stand_in"] else "" for v in results.verdicts)
+    kinds = tuple("stand-in" if v.dataset and v.dataset.stand_in else "" for v in results.verdicts)
     documents = [verdict.claim.document for verdict in results.verdicts]
     groups = tuple(f"{document} {DOCUMENTS.get(document, '')}".strip() for document in documents)
     return Table("claims", "Figures and verdicts", caption, columns, rows, kinds=kinds, groups=groups)
@@ -48,11 +38,11 @@ def claims_table(results: Results) -> Table:
 def _claim_row(verdict: Verdict) -> dict[str, Cell]:
     claim, rebuilt = verdict.claim, Cell(DASH)
     metric = claim.metric.rsplit(".", maxsplit=1)[-1]
-    unit = verdict.dataset["unit"] if verdict.dataset else ""
+    unit = verdict.dataset.scale.unit if verdict.dataset else ""
     if verdict.rebuilt is not None:
-        seeds = len(verdict.rebuilt["values"])
+        seeds = len(verdict.rebuilt.values)
         small = f"{spread(verdict.rebuilt, metric)}, {seeds} seeds" if seeds > 1 else ""
-        rebuilt = Cell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt)
+        rebuilt = Cell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt.model_dump())
     elif verdict.shape is not None:
         rebuilt = Cell(_shape(verdict.shape), value=verdict.shape)
     return {
@@ -83,7 +73,7 @@ def published_cell(verdict: Verdict, metric: str, unit: str) -> Cell:
 
 def one_value(value: float, metric: str, unit: str) -> str:
     """One value of a metric as text, in the form of its means over seeds."""
-    return measured({"mean": value, "std": None}, metric, unit)
+    return measured(statistics([value]), metric, unit)
 
 
 def _shape(shape: list[int | None]) -> str:
@@ -96,11 +86,11 @@ def describe(path: str) -> str:
         case [("final" | "best") as point, split, metric]:
             when = "at the best epoch" if point == "best" else "at the end"
             unit = ", in its unit" if metric.endswith("_unit") else ""
-            return f"{METRICS.get(metric, metric)} on {split} {when}{unit}"
+            return f"{title(metric)} on {split} {when}{unit}"
         case ["groups", group, metric]:
-            return f"{METRICS.get(metric, metric)} on test, {group}"
+            return f"{title(metric)} on test, {group}"
         case ["rollout", metric]:
-            return f"{METRICS.get(metric, metric)} of the free run"
+            return f"{title(metric)} of the free run"
         case ["layers", layer, what]:
             return f"{layer}, {what}" if what == "parameters" else f"{layer}, {what} shape"
         case ["dataset", *rest]:

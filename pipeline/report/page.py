@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.claims import FAILS, HOLDS, NOT_BUILT, SCALED, STAND_IN
+from pipeline.evaluation.claims import FAILS, HOLDS, NOT_BUILT, SCALED, STAND_IN
 from pipeline.report import plots
-from pipeline.report.claims_table import METRICS, claims_table
-from pipeline.report.numbers import number, short
+from pipeline.report.claims_table import claims_table
+from pipeline.report.dataset_tables import dataset_tables, reference
+from pipeline.report.formatting import number, short, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import SIGNS, Table
-from pipeline.report.tables import dataset_tables, reference
 
 FOLDER = Path(__file__).parent
 
@@ -83,19 +83,19 @@ def _section(results: Results, one: Evaluated) -> Section:
 
 def _facts(one: Evaluated) -> list[tuple[str, str]]:
     about = one.about
-    unit = f", {about['quantity']} in {about['unit']}" if about["unit"] else ""
-    examples = ", ".join(f"{count:,} {split}" for split, count in about["examples"].items())
-    shape = " x ".join(map(str, about["input_shape"]))
+    unit = f", {about.scale.quantity} in {about.scale.unit}" if about.scale.unit else ""
+    examples = ", ".join(f"{count:,} {split}" for split, count in about.examples.items())
+    shape = " x ".join(map(str, about.input_shape))
     facts = [
-        ("question", f"{KINDS[about['kind']]}{unit}"),
+        ("question", f"{KINDS[about.kind]}{unit}"),
         ("examples", examples),
         ("input", shape),
-        ("compared by", METRICS[about["metric"]]),
+        ("compared by", title(about.metric)),
     ]
-    if about["unit"]:
-        mean, std = (f"{number(about['scale'][key])} {about['unit']}" for key in ("mean", "std"))
+    if about.scale.unit:
+        mean, std = (f"{number(value)} {about.scale.unit}" for value in (about.scale.mean, about.scale.std))
         facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
-    return facts + [(str(words), _fact(value)) for words, value in about["facts"].items()]
+    return facts + [(str(words), _fact(value)) for words, value in about.facts.items()]
 
 
 def _fact(value: Any) -> str:
@@ -110,18 +110,18 @@ def _fact(value: Any) -> str:
 
 def _plots(one: Evaluated) -> list[Plots]:
     base = reference(one)
-    dotted = f" Dotted: {base} on validation." if base and "validation" in one.about["examples"] else ""
-    solid = " Solid: validation." if "validation" in one.about["examples"] else ""
+    dotted = f" Dotted: {base} on validation." if base and "validation" in one.about.examples else ""
+    solid = " Solid: validation." if "validation" in one.about.examples else ""
     curves = Plots(
         "Loss by epoch",
         f"Dashed: train.{solid}{dotted} The same axes in every panel; means over seeds.",
         plots.loss_curves(one, base),
     )
-    if one.about["kind"] == "classify":
+    if one.about.kind == "classify":
         caption = f"Validation, mean over seeds.{dotted} The same axes in every panel."
         return [curves, Plots("Accuracy by epoch", caption, plots.accuracy_curves(one, base))]
-    weights = "weights of the best epoch" if "validation" in one.about["examples"] else "final weights"
-    scatter = one.about["layout"] == "examples"
+    weights = "weights of the best epoch" if "validation" in one.about.examples else "final weights"
+    scatter = one.about.layout == "examples"
     caption = "Each dot is a test example; on the dotted line it would be exact." if scatter else "Broad: the truth."
     thin = "" if scatter else " Thin: predicted; what leaves the panel is off by more than a third of the range."
     shown = Plots(

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.report.results import Evaluated
+from pipeline.evaluation.scores import About
+from pipeline.report.results import Columns, Evaluated
 from pipeline.report.svg import MAIN, MUTED, OTHER, svg
 
 if TYPE_CHECKING:
@@ -23,13 +24,15 @@ def loss_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
         for name, columns in one.history.items()
         if name in one.experiments
     }
-    limits = _limits([value for curve in curves.values() for key in ("train", "validation") for value in curve[key]])
+    limits = axis_limits(
+        [value for curve in curves.values() for key in ("train", "validation") for value in curve[key]]
+    )
     svgs = {}
     for name, curve in curves.items():
-        level = _level(one, baseline) if one.experiments[name]["loss"] == one.about["metric"] else None
+        level = _level(one, baseline) if one.experiments[name].loss == one.about.metric else None
         parts = [f"{key} {curve[key][-1]:.4g}" for key in ("train", "validation") if curve[key]]
         title = f"Loss of {name} over {len(curve['epoch'])} epochs, at the end: {', '.join(parts)}"
-        svgs[name] = _epochs(curve, limits, level, title, f"{one.name}/{name}/loss")
+        svgs[name] = epoch_curves(curve, limits, level, title, f"{one.name}/{name}/loss")
     return svgs
 
 
@@ -42,9 +45,9 @@ def accuracy_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
     }
     level = _level(one, baseline)
     values = [value for curve in curves.values() for value in curve["validation"]]
-    limits = _limits([*values, *([level] if level is not None else [])], log=False)
+    limits = axis_limits([*values, *([level] if level is not None else [])], log=False)
     return {
-        name: _epochs(
+        name: epoch_curves(
             curve,
             limits,
             level,
@@ -57,17 +60,22 @@ def accuracy_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
 
 def predictions(one: Evaluated) -> dict[str, str]:
     """Experiment -> SVG of a stretch of its test set: the truth and what it predicted."""
-    truth = one.excerpt.get("truth", [])
-    shown = [name for name in one.experiments if name in one.excerpt]
-    svgs = {}
-    for name in shown:
-        title = f"Test set of {one.name}: the truth and the predictions of {name}"
-        salt = f"{one.name}/{name}/predictions"
-        if one.about["layout"] == "examples":
-            svgs[name] = _scatter(truth, one.excerpt[name], title, salt, one.about["unit"])
-        else:
-            svgs[name] = _lines(_axis(one), truth, one.excerpt[name], title, salt, _value_label(one))
-    return svgs
+    return {name: stretch(one.about, one.excerpt, name) for name in one.experiments if name in one.excerpt}
+
+
+def stretch(about: About, excerpt: Columns, name: str) -> str:
+    """SVG of a stretch of a test set: the truth and what an experiment predicted.
+
+    Args:
+        about: the data set.
+        excerpt: predictions.csv.
+        name: the experiment, a column of it.
+    """
+    title = f"Test set of {about.name}: the truth and the predictions of {name}"
+    salt = f"{about.name}/{name}/predictions"
+    if about.layout == "examples":
+        return _scatter(excerpt["truth"], excerpt[name], title, salt, about.scale.unit)
+    return _lines(_axis(about, excerpt), excerpt["truth"], excerpt[name], title, salt, _value_label(about))
 
 
 def rollouts(one: Evaluated) -> dict[str, str]:
@@ -80,35 +88,34 @@ def rollouts(one: Evaluated) -> dict[str, str]:
             one.rollout[name],
             f"Free run of {name}: the truth and its own predictions, fed back",
             f"{one.name}/{name}/rollout",
-            _value_label(one),
+            _value_label(one.about),
         )
         for name in one.experiments
         if name in one.rollout
     }
 
 
-def _value_label(one: Evaluated) -> str:
-    return f"{one.about['quantity']}, {one.about['unit']}" if one.about["unit"] else ""
+def _value_label(about: About) -> str:
+    return f"{about.scale.quantity}, {about.scale.unit}" if about.scale.unit else ""
 
 
-def _axis(one: Evaluated) -> tuple[str, list[float]]:
-    if "x" in one.excerpt:
-        return "x", one.excerpt["x"]
-    cycle = one.about["cycle"]
-    if cycle:
-        return "days of the test set", [row / cycle for row in one.excerpt["index"]]
-    return "step of the test set", one.excerpt["index"]
+def _axis(about: About, excerpt: Columns) -> tuple[str, list[float]]:
+    if "x" in excerpt:
+        return "x", excerpt["x"]
+    if about.cycle:
+        return "days of the test set", [row / about.cycle for row in excerpt["index"]]
+    return "step of the test set", excerpt["index"]
 
 
 def _level(one: Evaluated, baseline: str | None) -> float | None:
     """The baseline's score on validation, in the data set's metric."""
     if baseline is None:
         return None
-    scores = one.experiments[baseline]["final"].get("validation")
-    return float(scores[one.about["metric"]]["mean"]) if scores else None
+    scores = one.experiments[baseline].final.get("validation")
+    return float(scores[one.about.metric].mean) if scores else None
 
 
-def _limits(values: Sequence[float], *, log: bool = True) -> tuple[float, float, bool]:
+def axis_limits(values: Sequence[float], *, log: bool = True) -> tuple[float, float, bool]:
     """Least, greatest, and whether the axis is logarithmic."""
     if not values:
         return 0.0, 1.0, False
@@ -119,9 +126,19 @@ def _limits(values: Sequence[float], *, log: bool = True) -> tuple[float, float,
     return low - margin, high + margin, False
 
 
-def _epochs(
+def epoch_curves(
     curve: Mapping[str, list[float]], limits: tuple[float, float, bool], level: float | None, title: str, salt: str
 ) -> str:
+    """SVG of curves by epoch: `train` dashed, `validation` solid, a level dotted.
+
+    Args:
+        curve: `epoch`, and a list of as many values for each line.
+        limits: as `axis_limits` gives them.
+        level: of a baseline, None for none.
+        title: what a reader who can't see the plot is told.
+        salt: distinct for every plot on a page.
+    """
+
     def draw(axes: "Axes") -> None:
         import numpy as np
 

@@ -3,14 +3,18 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from pipeline import params
-from pipeline.claims import Verdict, verdicts
-from pipeline.errors import UnrollError
-from pipeline.report import form
-from pipeline.report.form import Columns
-from pipeline.storage import Workspace
+from pipeline import failures, tables
+from pipeline.config.params import Params
+from pipeline.errors import one_line
+from pipeline.evaluation import claims, scores
+from pipeline.evaluation.claims import Verdict, verdicts
+from pipeline.evaluation.scores import About, Entry, Evaluation
+from pipeline.files import damaged
+from pipeline.workspace import Workspace
+
+Columns = dict[str, list[float]]
+"""A table of numbers, by column."""
 
 
 @dataclass(frozen=True)
@@ -19,8 +23,8 @@ class Evaluated:
 
     Attributes:
         name: its key in params.yaml.
-        about: the part "dataset" of evaluation.json.
-        experiments: name -> its entry there, in the order of params.yaml.
+        about: the data set, as evaluation.json describes it.
+        experiments: name -> its scores, in the order of params.yaml.
         models: experiment -> the name of its model.
         history: experiment -> epoch and what was recorded of it, means over the seeds.
         excerpt: index, truth and one column per experiment; also x where inputs are points.
@@ -29,8 +33,8 @@ class Evaluated:
     """
 
     name: str
-    about: Mapping[str, Any]
-    experiments: dict[str, Mapping[str, Any]]
+    about: About
+    experiments: dict[str, Entry]
     models: dict[str, str]
     history: dict[str, Columns]
     excerpt: Columns
@@ -40,7 +44,7 @@ class Evaluated:
     @property
     def stand_in(self) -> bool:
         """Whether the raw data were generated in place of the real ones."""
-        return bool(self.about["stand_in"])
+        return self.about.stand_in
 
 
 @dataclass(frozen=True)
@@ -84,75 +88,87 @@ class Results:
         return [one.name for one in self.built if one.stand_in]
 
 
-def load(workspace: Workspace) -> Results:
+def load(workspace: Workspace, wanted: Params) -> Results:
     """Read every evaluation that params.yaml asks for and that is there.
 
+    Args:
+        workspace: holds claims.yaml and evaluations/.
+        wanted: params.yaml.
+
     Raises:
-        UsageError: params.yaml or claims.yaml is wrong.
+        UsageError: claims.yaml is wrong.
         UnrollError: a file is damaged.
     """
-    wanted = params.load(workspace.params)
-    claims = params.load_claims(workspace.claims)
+    published = claims.load(workspace.claims)
+    failed = {stage: _anywhere(workspace, line) for stage, line in failures.read(workspace).items()}
     built: list[Evaluated] = []
     missing: list[Missing] = []
+    evaluations: dict[str, Evaluation] = {}
     for name in wanted.datasets:
         experiments = list(wanted.experiments_of(name))
+        failure = _missing(failed, wanted, name, name, experiments)
         if not (workspace.evaluation(name) / "evaluation.json").is_file():
-            missing.append(_missing(workspace, wanted, name, name, experiments))
+            missing.append(failure)
             continue
-        one = _evaluated(workspace, wanted, name)
-        failure = _missing(workspace, wanted, name, name, experiments)
-        if failure.stage:
-            one = replace(one, stale=f"{failure.stage} failed: {failure.reason}")
-        built.append(one)
+        evaluation, one = _evaluated(workspace, wanted, name)
+        evaluations |= dict.fromkeys(one.experiments, evaluation)
+        built.append(replace(one, stale=f"{failure.stage} failed: {failure.reason}") if failure.stage else one)
         absent = [experiment for experiment in experiments if experiment not in one.experiments]
-        missing += [_missing(workspace, wanted, experiment, name, [experiment]) for experiment in absent]
-    known = [c for c in claims if {c.experiment, c.against or c.experiment} <= set(wanted.experiments)]
+        missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
+    known = [c for c in published if {c.experiment, c.against or c.experiment} <= set(wanted.experiments)]
     scaled = workspace.scratch / "scaled.txt"
-    evaluations = {
-        key: {"dataset": one.about, "experiments": one.experiments} for one in built for key in one.experiments
-    }
-    note = _line(workspace, scaled) if scaled.is_file() else ""
+    note = one_line(scaled.read_text(encoding="utf-8")) if scaled.is_file() else ""
     judged = verdicts(known, evaluations, scaled=bool(note))
-    return Results(built, missing, judged, len(claims) - len(known), note)
+    return Results(built, missing, judged, len(published) - len(known), note)
 
 
-def _evaluated(workspace: Workspace, wanted: params.Params, name: str) -> Evaluated:
+def _evaluated(workspace: Workspace, wanted: Params, name: str) -> tuple[Evaluation, Evaluated]:
     folder = workspace.evaluation(name)
+    evaluation = scores.load(folder)
+    about, entries = evaluation.dataset, evaluation.experiments
+    predicted = [key for key, entry in entries.items() if entry.final]
+    rolled = [key for key, entry in entries.items() if entry.rollout]
+    x = ["x"] if about.layout == "points" else []
     experiments = wanted.experiments_of(name)
-    try:
-        evaluation = form.evaluation(folder / "evaluation.json")
-        about, entries = evaluation["dataset"], evaluation["experiments"]
-        predicted = [key for key, entry in entries.items() if entry["final"]]
-        rolled = [key for key, entry in entries.items() if entry["rollout"]]
-        x = ["x"] if about["layout"] == "points" else []
-        return Evaluated(
-            name=name,
-            about=about,
-            experiments={key: entries[key] for key in experiments if key in entries},
-            models={key: experiment.model.name for key, experiment in experiments.items()},
-            history=form.history(folder / "history.csv", entries),
-            excerpt=form.table(folder / "predictions.csv", ["index", "truth", *x, *predicted]),
-            rollout=form.table(folder / "rollout.csv", ["step", "truth", *rolled]),
-        )
-    except ValueError as error:
-        raise UnrollError(f"the evaluation of {name} is damaged ({error}); run `unroll evaluate {name}`") from None
+    return evaluation, Evaluated(
+        name=name,
+        about=about,
+        experiments={key: entries[key] for key in experiments if key in entries},
+        models={key: experiment.model.name for key, experiment in experiments.items()},
+        history=_history(folder / "history.csv", entries),
+        excerpt=_columns(folder / "predictions.csv", ["index", "truth", *x, *predicted]),
+        rollout=_columns(folder / "rollout.csv", ["step", "truth", *rolled]),
+    )
 
 
-def _missing(
-    workspace: Workspace, wanted: params.Params, name: str, dataset: str, experiments: list[str]
-) -> Missing:
+def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, Columns]:
+    """Experiment -> its curves of history.csv, `epoch` among them."""
+    table = tables.read(path, experiment=str, epoch=int)
+    found = {
+        str(name): curves.drop(columns="experiment").dropna(axis=1, how="all").to_dict("list")
+        for name, curves in table.groupby("experiment", sort=False)
+    }
+    epochs = {name: [*range(1, entry.epochs + 1)] for name, entry in entries.items() if entry.epochs}
+    if {name: columns["epoch"] for name, columns in found.items()} != epochs:
+        raise damaged(path, ValueError("it does not hold the epochs that evaluation.json counts"))
+    return found
+
+
+def _columns(path: Path, names: list[str]) -> Columns:
+    table: Columns = tables.read(path, **dict.fromkeys(names, float)).to_dict("list")
+    return table
+
+
+def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
     """Why something is missing: the failure that lies first in the graph, if one was recorded."""
     stages = [f"source@{wanted.datasets[dataset].source}", f"prepare@{dataset}"]
     stages += [*(f"train@{experiment}" for experiment in experiments), f"evaluate@{dataset}"]
     for stage in stages:
-        path = workspace.scratch / "failures" / f"{stage}.txt"
-        if path.is_file():
-            return Missing(name, experiments, stage, _line(workspace, path))
+        if stage in failed:
+            return Missing(name, experiments, stage, failed[stage])
     return Missing(name, experiments, "", "no failure is recorded; `unroll repro` builds it")
 
 
-def _line(workspace: Workspace, path: Path) -> str:
-    """A short text file as one line, without the place of this workspace: the page must be the same anywhere."""
-    text = path.read_text(encoding="utf-8", errors="replace").replace(f"{workspace.root.resolve()}/", "")
-    return " ".join(text.replace(f"{workspace.root}/", "").split())[:400]
+def _anywhere(workspace: Workspace, line: str) -> str:
+    """A line without the place of this workspace: the page must be the same anywhere."""
+    return line.replace(f"{workspace.root.resolve()}/", "").replace(f"{workspace.root}/", "")[:400]

@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -98,3 +99,19 @@ def _clean(text: str, title: str) -> str:
     head = re.search(r'viewBox="[^"]*"', text)
     box = head.group() if head else ""
     return f'<svg {box} role="img"><title>{escape(title)}</title>{text[text.index(">") + 1 :]}'
+
+
+ZOOM = 2.0
+"""How much larger a file of its own is shown than a panel of the page."""
+
+
+def standalone(inline: str) -> str:
+    """A file of its own from an SVG that is meant to stand in the page: with the page's colours, light and dark."""
+    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
+    style = " ".join(style[: style.index("* {")].split())
+    style += " svg { background: var(--card); font-family: system-ui, sans-serif; }"
+    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', inline)
+    size = f'width="{float(box[1]) * ZOOM:.0f}" height="{float(box[2]) * ZOOM:.0f}"' if box else ""
+    text = inline.replace("<svg ", f"<svg {spaces} {size} ", 1)
+    return text.replace("</title>", f"</title><style>{style}</style>", 1)

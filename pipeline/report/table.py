@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.claims import FAILS, HOLDS
+from pipeline.evaluation.claims import FAILS, HOLDS
 
 SIGNS = {HOLDS: "✓", FAILS: "✗"}
 

@@ -2,8 +2,3 @@
 
 Nothing here shapes a result, and no failure of MLflow stops a training. Only this package imports mlflow.
 """
-
-from pipeline.tracking.recorder import Record, evaluation, live
-from pipeline.tracking.replaying import replay
-
-__all__ = ["Record", "evaluation", "live", "replay"]

@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pipeline.fingerprint import brief
-from pipeline.tracking import content, figures, store
-from pipeline.tracking.content import Outcome, Subject
+from pipeline.data.dataset import Description
+from pipeline.evaluation.scores import About
+from pipeline.provenance.fingerprint import brief
+from pipeline.tracking import figures, payload, store
+from pipeline.tracking.payload import Subject
 from pipeline.tracking.store import Store
+from pipeline.training.run_folder import Run
 
 How = Literal["live", "replay"]
 
@@ -50,21 +53,21 @@ class Runs:
 
 def start(opened: Store, subject: Subject, data: str, how: How) -> Runs:
     """Start the parent run of a training; arguments as in `Runs`."""
-    experiment = data_set(opened, subject.title, subject.facts)
+    experiment = data_set(opened, subject.title, subject.data)
     tags = {"unroll.level": "experiment", "unroll.dataset_hash": data, "unroll.recorded": how}
     parent = _create(opened, subject, experiment, subject.label, tags)
     return Runs(opened, subject, experiment, data, how, parent)
 
 
-def data_set(opened: Store, title: str, facts: Mapping[str, Any]) -> str:
+def data_set(opened: Store, title: str, data: Description | About) -> str:
     """The id of a data set's MLflow experiment, made if need be.
 
     Args:
         opened: the store.
         title: of the MLflow experiment.
-        facts: at least kind, metric and stand_in, as in dataset.json.
+        data: the data set.
     """
-    note = content.STAND_IN if facts["stand_in"] else f"{facts['kind']}, compared by {facts['metric']}"
+    note = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}"
     # The kind tells MLflow's page that these are models in training, not language model applications.
     tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}
     return store.experiment(opened, title, tags)
@@ -87,16 +90,16 @@ def _create(opened: Store, subject: Subject, experiment: str, label: str, tags: 
     run_id = str(run.info.run_id)
     params = subject.params | ({"seed": tags["unroll.seed"]} if "unroll.seed" in tags else {})
     opened.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
-    examples = subject.facts["examples"]
+    examples = subject.data.examples
     dataset = Dataset(
         name=subject.title,
         digest=tags["unroll.dataset_hash"][:DIGEST],
         source_type="local",
-        source=json.dumps({"uri": f"data/prepared/{subject.dataset}"}),
+        source=json.dumps({"uri": f"data/prepared/{subject.data.name}"}),
         profile=json.dumps({"num_rows": sum(examples.values()), "examples": examples}),
     )
     # MLflow looks for the data set before it adds it: two trainings that start at once would both add it.
-    with store.locked(opened.lock, store.PATIENCE):
+    with store.hold(opened.lock, store.PATIENCE):
         opened.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
     return run_id
 
@@ -111,32 +114,32 @@ def log(opened: Store, run_id: str, points: Points) -> None:
         opened.client.log_batch(run_id, metrics=metrics[first : first + LIMIT])
 
 
-def complete(runs: Runs, outcome: Outcome, folder: Path) -> None:
+def complete(runs: Runs, run: Run, mark: str, folder: Path) -> None:
     """Add what a training left on disk, then end its runs: FINISHED with a fingerprint says that all is there.
 
     Args:
         runs: their metrics by epoch are logged already.
-        outcome: what is in the folder.
+        run: what is in the folder.
+        mark: its fingerprint.
         folder: run.json, history.csv, predictions.npz and weights.
     """
-    client, lines = runs.store.client, outcome.lines
-    summaries = content.summary(outcome.run, lines)
-    parts = outcome.run["fingerprint"]
-    tags = {
-        f"unroll.{part}_hash": value for part, value in parts.items() if part != "data"
-    }  # it is a tag from the start
-    tags |= {"unroll.fingerprint": outcome.fingerprint, "unroll.brief": brief(parts)}
+    client = runs.store.client
+    summaries, parts = payload.summary(run), run.summary.fingerprint
+    # The data set's hash is a tag from the start.
+    tags = {f"unroll.{part}_hash": value for part, value in parts.items() if part != "data"}
+    tags |= {"unroll.fingerprint": mark, "unroll.brief": brief(parts)}
     for seed, values in summaries.items():
         run_id = child(runs, seed)
         log(runs.store, run_id, [(0, values)])
         for path in sorted((folder / "weights").glob(f"seed_{seed}_*")):
             client.log_artifact(run_id, str(path), "weights")
         _tag(runs.store, run_id, tags)
-    log(runs.store, runs.parent, [*content.mean_history(lines), (0, content.means(list(summaries.values())))])
+    overall = payload.means(list(summaries.values()))
+    log(runs.store, runs.parent, [*payload.mean_points(run.history), (0, overall)])
     for name in ("run.json", "history.csv"):
         client.log_artifact(runs.parent, str(folder / name))
     with tempfile.TemporaryDirectory() as plots:
-        figures.curves(lines, runs.subject.label, Path(plots) / "loss.png")
+        figures.curves(run.history, f"Loss of {runs.subject.label}", Path(plots) / "loss.svg")
         client.log_artifacts(runs.parent, plots, "plots")
     _tag(runs.store, runs.parent, tags)
     end(runs, "FINISHED")

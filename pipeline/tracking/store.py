@@ -7,12 +7,15 @@ import re
 import sqlite3
 import warnings
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import UnrollError
-from pipeline.storage import Workspace, scratch_folder
+from pipeline.files import scratch_folder
+from pipeline.locks import alone
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -80,7 +83,7 @@ def connect(workspace: Workspace) -> Store:
 
         for name in ("mlflow", "alembic", "urllib3"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
-        with locked(lock, PATIENCE):
+        with hold(lock, PATIENCE):
             if file and file.exists():
                 _check(file)
             elif own:
@@ -95,7 +98,7 @@ def experiment(store: Store, title: str, tags: dict[str, str]) -> str:
     Raises:
         UnrollError: its artifacts belong to another folder, since the workspace was copied or moved.
     """
-    with guard(store.uri), locked(store.lock, PATIENCE):
+    with guard(store.uri), hold(store.lock, PATIENCE):
         location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
         found = store.client.get_experiment_by_name(title)
         if found is None:
@@ -151,21 +154,9 @@ def _first(error: BaseException) -> BaseException:
     return error
 
 
-@contextlib.contextmanager
-def locked(path: Path, timeout: float) -> Iterator[None]:
-    """Hold a lock between processes.
-
-    Raises:
-        UnrollError: another process holds it for longer than `timeout` seconds.
-    """
-    import filelock
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with filelock.FileLock(path, timeout=timeout):
-            yield
-    except filelock.Timeout:
-        raise UnrollError(f"another process holds {path.name}") from None
+def hold(path: Path, patience: float) -> AbstractContextManager[None]:
+    """Hold one of the store's locks; raises UnrollError if another process does for longer than `patience` seconds."""
+    return alone(path, f"another process holds {path.name}", patience=patience)
 
 
 def _check(file: Path) -> None:

@@ -1,1 +1,1 @@
-"""Ways to fit a model. One module per method; each has `train(...)`."""
+"""From examples to predictions: a job, the methods that do it, and what they leave on disk."""

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from bench.works import BY_HAND, SIDES, Task, Work
-from pipeline.dataset import Dataset
-from pipeline.params import Experiment
-from pipeline.windows import Arrays, Windows
+from pipeline.data.dataset import Dataset
+from pipeline.config.params import Experiment
+from pipeline.data.examples import Arrays, Windows
 
 collect_ignore = [] if find_spec("torch") else ["test_pytorch.py"]
 

@@ -8,9 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench import accounts, costs, full_build, metering
-from bench.accounts import PHASES, Cost
-from pipeline import params, scaling
-from pipeline.storage import Workspace, write_json
+from bench.accounts import Cost, PHASES
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from stages.workspaces import scaling
+from pipeline.files import write_json
+from pipeline.workspace import Workspace
 
 ROOT = Path(__file__).parents[2]
 
@@ -108,7 +111,7 @@ def test_nothing_is_estimated_where_nothing_is_prepared(tmp_path):
 
 
 def test_the_miniature_has_each_method_once_and_all_that_it_needs(tmp_path):
-    small = costs.one_of_each(scaling.scale(params.read_plain(ROOT / "params.yaml")))
+    small = costs.one_of_each(scaling.scale(plain_yaml.read(ROOT / "params.yaml")))
     workspace = costs.make_workspace(tmp_path / "made", small)
     loaded = params.load(workspace.params)
     methods = [one.training.method for one in loaded.experiments.values()]

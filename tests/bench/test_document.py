@@ -9,7 +9,7 @@ from bench import __main__ as command
 from bench import document, results
 from bench.works import SIDES
 from pipeline.errors import UnrollError
-from pipeline.storage import read_json, write_json
+from pipeline.files import read_json, write_json
 
 MACHINE = {
     "kind": "Some CPU",

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bench import metering, prepare, scaling
 from bench.power_law import exponent, summary
-from pipeline import params
+from pipeline.config import params
+from pipeline.config import plain_yaml
 
 POWERS = st.floats(-2, 4)
 CONSTANTS = st.floats(1e-6, 1e6)
@@ -112,9 +113,9 @@ def test_the_plot_is_a_file_in_light_and_dark_with_the_exponents(result):
 
 
 def test_a_tiny_case_is_measured():
-    from pipeline import networks
+    from pipeline.training import keras_models
 
-    networks.start()
+    keras_models.start()
     said = []
     sizes = scaling.Sizes(units=(1, 2, 3), examples=128, timesteps=2, rounds=2)
     found = scaling.units(sizes, said.append)
@@ -146,7 +147,7 @@ def test_an_interpreter_without_unroll_is_no_use(monkeypatch, tmp_path):
 
 
 def test_a_stand_in_keeps_each_splits_share_of_the_rows_however_often_it_is_made():
-    plain = params.read_plain(prepare.REPOSITORY / "params.yaml")
+    plain = plain_yaml.read(prepare.REPOSITORY / "params.yaml")
     for rows in (prepare.OFFICIAL_ROWS // 4, prepare.OFFICIAL_ROWS):
         small = prepare.stand_in(plain, rows)
         assert small["sources"]["jena"]["rows"] == rows

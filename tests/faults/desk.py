@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
-from pipeline.storage import Workspace
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.workspace import Workspace
 from pipeline.tracking import store
-from stages import client, server, side_by_side
-from stages.miniature import make_workspace
+from stages.build import client, scheduler, server
+from stages.workspaces.miniature import make_workspace
 from tests.faults.killing import ended
 from tests.web_server import reply, serving
 
@@ -96,7 +97,7 @@ def open_desk(folder):
             patch.delenv(name)
         for name, value in ({"NO_PROXY": "*"} | store.SETTINGS).items():
             patch.setenv(name, value)
-        environment = side_by_side.environment()
+        environment = scheduler.environment()
         web.files["far.bin"], web.serve = FAR, slowly
         make(folder, web.url("far.bin"))
         name = server.address()
@@ -114,7 +115,7 @@ def make(folder, address):
         "experiments": described("waves", EXPERIMENTS),
     }
     base = make_workspace(ROOT, folder / "base")
-    params.dump(sections, base.params)
+    plain_yaml.write(sections, base.params)
     (base.root / "claims.yaml").write_text("[]")
     # Setting it up takes seconds, and is tested apart.
     store.connect(base)
@@ -124,7 +125,7 @@ def make(folder, address):
     sections["sources"]["far"] = {"kind": "download", "files": {"far.bin": file}}
     sections["datasets"]["trained"] = sections["datasets"]["waves"]
     sections["experiments"] |= described("trained", TRAINED)
-    params.dump(sections, fresh.params)
+    plain_yaml.write(sections, fresh.params)
 
 
 def described(dataset, experiments):

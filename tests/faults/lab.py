@@ -8,9 +8,11 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import params
-from pipeline.storage import Workspace
-from stages import commands, ending
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.workspace import Workspace
+from stages.commands import main
+from stages.console import exits
 
 PARAMS = {
     "sources": {
@@ -66,7 +68,7 @@ class Lab:
         """One `unroll` command line; a traceback would be raised here."""
         said = io.StringIO()
         with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-            code = ending.run(lambda: commands.invoke(["--root", str(self.root), *command.split()]))
+            code = exits.run(lambda: main.invoke(["--root", str(self.root), *command.split()]))
         lines = said.getvalue().strip().splitlines()
         return Ended(code, self.relative(lines[-1]) if lines else "")
 
@@ -93,7 +95,7 @@ class Lab:
 def build(root: Path) -> Lab:
     """Every stage, in the order of the graph."""
     root.mkdir(parents=True)
-    params.dump(PARAMS, root / "params.yaml")
+    plain_yaml.write(PARAMS, root / "params.yaml")
     (root / "claims.yaml").write_text(CLAIM)
     lab = Lab(root)
     for stage in STAGES:

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import dataset as datasets
-from pipeline import excerpts, params
+from pipeline.data import dataset as datasets
+from pipeline.config import params
+from pipeline.evaluation import plot_data
 from pipeline.errors import UnrollError
-from pipeline.evaluation import evaluate, load_run
+from pipeline.evaluation.scores import evaluate, load_run
 from pipeline.report import results
-from pipeline.storage import Workspace
+from pipeline.workspace import Workspace
 from stages.evaluate import evaluate as evaluate_stage
 from stages.prepare import prepare
 from tests import fake_runs
@@ -40,8 +41,8 @@ def score(workspace, name, wanted) -> str:
     experiments = wanted.experiments_of(name).items()
     runs = [load_run(workspace.run(name, key), name, key, one.seeds, baseline=False) for key, one in experiments]
     evaluation = evaluate(dataset, runs)
-    found = [evaluation, excerpts.compact(evaluation), excerpts.history(runs), excerpts.predictions(dataset, runs)]
-    return json.dumps([*found, excerpts.rollouts(dataset, runs) if dataset.rollout else []])
+    found = [evaluation, plot_data.compact(evaluation), plot_data.history(runs), plot_data.predictions(dataset, runs)]
+    return json.dumps([*found, plot_data.rollouts(dataset, runs) if dataset.rollout else []])
 
 
 def show(workspace, name, wanted) -> str:

@@ -12,8 +12,8 @@ import pytest
 from filelock import FileLock
 from zc.lockfile import LockFile
 
-from pipeline.storage import unfinished
-from stages import demo
+from pipeline.files import unfinished
+from stages.workspaces import demo
 from tests.faults.lab import Lab
 from tests.faults.table import Row
 

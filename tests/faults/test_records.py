@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pytest
 
 from pipeline.tracking import store
-from stages.track import track
+from stages.results.track import track
 from tests.faults.lab import Lab
 from tests.faults.table import Row
 from tests.web_server import serving

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 import pytest
 
-from pipeline import params
-from pipeline.sources import Context
-from pipeline.transfer import Patience
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.data.sources import Context
+from pipeline.data.transfer import Patience
 from tests.faults.table import Row
 from tests.web_server import Web, reply, serving
 
@@ -162,7 +163,7 @@ def test_the_page_has_these_rows_and_no_others(listed):
 
 def ask(lab, url: str) -> None:
     """Add the source `far` to params.yaml."""
-    plain = params.read_plain(lab.root / "params.yaml")
+    plain = plain_yaml.read(lab.root / "params.yaml")
     known = {"url": url, "bytes": len(BODY), "sha256": hashlib.sha256(BODY).hexdigest()}
     plain["sources"]["far"] = {"kind": "download", "files": {"far.csv": known}}
-    params.dump(plain, lab.root / "params.yaml")
+    plain_yaml.write(plain, lab.root / "params.yaml")

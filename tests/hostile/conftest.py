@@ -4,9 +4,10 @@ from copy import deepcopy
 
 import pytest
 
-from pipeline import params
-from pipeline.storage import Workspace
-from stages.miniature import PARAMS
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.workspace import Workspace
+from stages.workspaces.miniature import PARAMS
 
 
 @pytest.fixture
@@ -18,6 +19,6 @@ def sections():
 @pytest.fixture
 def workspace(tmp_path, sections):
     workspace = Workspace(tmp_path)
-    params.dump(sections, workspace.params)
+    plain_yaml.write(sections, workspace.params)
     workspace.claims.write_text("[]", encoding="utf-8")
     return workspace

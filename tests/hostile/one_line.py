@@ -1,6 +1,6 @@
 """What an attack may come to: a result, or one line that steers no terminal."""
 
-from stages.ending import explain
+from stages.console.exits import explain
 
 
 def result_or_line(function, *arguments, **options):

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import storage
-from pipeline.datasets import imdb
-from pipeline.sources import jena
-from pipeline.storage import sha256, write_json
+from pipeline import files
+from pipeline.data.preparations import imdb
+from pipeline.data.sources import jena
+from pipeline.files import sha256, write_json
 from tests.hostile.one_line import line, result_or_line
 
 ROW = "01.01.2009 00:10:00," + ",".join("1.0" for _ in jena.COLUMNS[1:]) + "\n"
@@ -188,7 +188,7 @@ def test_whatever_the_damage_arrays_are_read_or_one_line(tmp_path_factory, chang
     archive, whole = tmp_path_factory.getbasetemp() / "damaged.npz", io.BytesIO()
     np.savez(whole, a=np.arange(float(size)), b=np.array(["x", "yz"]))
     archive.write_bytes(damaged(whole.getvalue(), changes))
-    result_or_line(storage.read_npz, archive)
+    result_or_line(files.read_npz, archive)
 
 
 def npy(shape, dtype="<f8", body=b"", order=False):
@@ -217,7 +217,7 @@ def test_an_array_of_terabytes_takes_none(tmp_path, array, method):
     path = tmp_path / "a.npz"
     path.write_bytes(zipped((member("a.npy", method), array)))
     with memory_below(8 * MIB):
-        assert "a.npz is damaged" in line(storage.read_npz, path)
+        assert "a.npz is damaged" in line(files.read_npz, path)
 
 
 @pytest.mark.parametrize(
@@ -228,14 +228,14 @@ def test_a_header_that_says_much_of_nothing_costs_nothing(tmp_path, array):
     path = tmp_path / "a.npz"
     path.write_bytes(zipped((member("a.npy", zipfile.ZIP_STORED), array)))
     with memory_below(8 * MIB):
-        result_or_line(storage.read_npz, path)
+        result_or_line(files.read_npz, path)
 
 
 def test_arrays_that_unpack_to_more_than_the_file_are_not_unpacked(tmp_path):
     path, size = tmp_path / "a.npz", 16 * MIB
     path.write_bytes(zipped((member("a.npy"), npy((size,), "|u1", bytes(size)))))
     with memory_below(8 * MIB):
-        assert "a.npz is damaged (it unpacks to more than it holds)" in line(storage.read_npz, path)
+        assert "a.npz is damaged (it unpacks to more than it holds)" in line(files.read_npz, path)
 
 
 class Trap:
@@ -256,7 +256,7 @@ def trapped(path):
 
 def test_a_pickle_among_our_own_arrays_is_not_loaded(tmp_path):
     np.savez(tmp_path / "a.npz", a=trapped(tmp_path / "sprung"))
-    assert "a.npz is damaged (Object arrays cannot be loaded" in line(storage.read_npz, tmp_path / "a.npz")
+    assert "a.npz is damaged (Object arrays cannot be loaded" in line(files.read_npz, tmp_path / "a.npz")
     assert not (tmp_path / "sprung").exists()
 
 

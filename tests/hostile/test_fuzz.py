@@ -10,13 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import params, point_csv, series_csv
-from pipeline.datasets import series
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.data import point_csv, stamped_csv
+from pipeline.data.preparations import series
 from pipeline.errors import UsageError
-from pipeline.sources import jena, jena_hourly, local
-from pipeline.storage import Workspace
-from stages import doctor
-from stages.miniature import PARAMS
+from pipeline.data.sources import jena, jena_hourly, local
+from pipeline.workspace import Workspace
+from stages.results import doctor
+from stages.workspaces.miniature import PARAMS
 from tests.hostile.one_line import result_or_line
 
 KEPT = ("sine_dense", "waves_node", "jena_gru")
@@ -35,7 +37,7 @@ def workspace(tmp_path_factory):
 @pytest.fixture(scope="module")
 def text(workspace):
     """The small params.yaml as text, in block style as the real one."""
-    params.dump(WHOLE, workspace.params)
+    plain_yaml.write(WHOLE, workspace.params)
     return workspace.params.read_bytes()
 
 
@@ -176,7 +178,7 @@ def test_a_series_of_any_bytes(workspace, content, encoding, stamp_format, drop)
     file = workspace.root / "a.csv"
     file.write_bytes(content)
     options = {"encoding": encoding, "stamp_format": stamp_format, "drop": drop}
-    table = result_or_line(series_csv.read, file, stamp="t", target="v", where="here", **options)
+    table = result_or_line(stamped_csv.read, file, stamp="t", target="v", where="here", **options)
     if not isinstance(table, str):
         assert table.values.shape == (len(table.stamps), len(table.columns))
         assert np.isfinite(table.values).all()

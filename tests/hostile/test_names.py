@@ -13,16 +13,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import params, registry
+from pipeline.config import params, registry
+from pipeline.config import plain_yaml
 from pipeline.errors import printable, without_password
 from pipeline.report import plots
 from pipeline.report.page import page
 from pipeline.report.results import load
-from pipeline.sources import Context, download
-from pipeline.storage import Workspace
+from pipeline.data.sources import Context, download
+from pipeline.workspace import Workspace
 from pipeline.tracking import figures
-from stages import doctor, ending, evaluate, graph, prepare, report, source, train
-from stages.show import lines, show
+from stages import evaluate, prepare, report, source, train
+from stages.build import dvc_graph
+from stages.console import exits
+from stages.results import doctor
+from stages.results.show import lines, show
 from tests.hostile.one_line import line
 
 ROOT = Path(__file__).parents[2]
@@ -98,7 +102,7 @@ def own(workspace, unit, quantity):
             }
         },
     }
-    params.dump(whole, workspace.params)
+    plain_yaml.write(whole, workspace.params)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +168,7 @@ def test_what_steers_a_terminal_is_printed_as_an_escape(text, capsys, monkeypatc
     def command():
         (tmp_path / text.replace("\0", "")).joinpath("nothing").read_bytes()
 
-    assert ending.run(command) == 1
+    assert exits.run(command) == 1
     said = capsys.readouterr().err
     assert said.endswith("\n")
     assert said[:-1].isprintable()
@@ -178,7 +182,7 @@ def test_what_everybody_sees_stays_as_it_is():
 
 
 def test_a_line_is_never_endless(capsys):
-    assert ending.run(lambda: Path("x" * 100_000).read_bytes()) == 1
+    assert exits.run(lambda: Path("x" * 100_000).read_bytes()) == 1
     assert len(capsys.readouterr().err) < 5000
 
 
@@ -189,7 +193,7 @@ def test_workspaces_in_odd_folders(tmp_path, sections):
     for name in [*FOLDERS, "\udcff"]:
         workspace = Workspace(tmp_path / name)
         workspace.root.mkdir()
-        params.dump(sections, workspace.params)
+        plain_yaml.write(sections, workspace.params)
         workspace.claims.write_text("[]", encoding="utf-8")
         source.source(workspace, "sine")
         prepare.prepare(workspace, "sine")
@@ -204,7 +208,7 @@ def test_a_path_is_printed_whatever_the_terminal_has_letters_for(tmp_path, secti
     folder = tmp_path / "\u00e9\n\udcff\x1b[31m"
     folder.mkdir()
     sections["sources"] = {"sine": {"kind": "sine", "points": 5, "test_points": 5}}
-    params.dump({"sources": sections["sources"], "datasets": {}, "experiments": {}}, folder / "params.yaml")
+    plain_yaml.write({"sources": sections["sources"], "datasets": {}, "experiments": {}}, folder / "params.yaml")
     command = [sys.executable, "-m", "stages", "--root", str(folder), "source", "sine"]
     environment = os.environ | {"PYTHONPATH": str(ROOT)} | locale
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False)
@@ -267,4 +271,4 @@ def test_a_mirror_in_an_odd_folder(tmp_path):
 
 
 def test_a_folder_that_dvc_has_no_name_for(tmp_path):
-    assert "whose name is not UTF-8; rename" in line(graph.read, tmp_path / "\udcff")
+    assert "whose name is not UTF-8; rename" in line(dvc_graph.read, tmp_path / "\udcff")

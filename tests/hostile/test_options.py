@@ -13,13 +13,15 @@ import numpy as np
 import pydantic
 import pytest
 
-from pipeline import params, registry
-from pipeline.datasets import series
+from pipeline.config import params, registry
+from pipeline.config import plain_yaml
+from pipeline.data.preparations import series
 from pipeline.errors import UsageError
-from pipeline.sources import Context, download, stand_in
-from stages import doctor, prepare, source, train
-from stages.listing import listing
-from stages.miniature import PARAMS
+from pipeline.data.sources import Context, download, stand_in
+from stages import prepare, source, train
+from stages.results import doctor
+from stages.results.listing import listing
+from stages.workspaces.miniature import PARAMS
 from tests.hostile.one_line import line, result_or_line
 
 BUILDERS = {"sources": "produce", "datasets": "prepare", "training": "train"}
@@ -250,7 +252,7 @@ def test_no_source_may_write_over_what_is_known_of_it(workspace, tmp_path, monke
     (mirror / "source.json").write_text("{}", encoding="utf-8")
     monkeypatch.setenv("UNROLL_MIRROR", str(mirror.parent))
     section = {"kind": "download", "files": {"source.json": {"url": None, "bytes": 2}}}
-    params.dump({"sources": {"evil": section}, "datasets": {}, "experiments": {}}, workspace.params)
+    plain_yaml.write({"sources": {"evil": section}, "datasets": {}, "experiments": {}}, workspace.params)
     assert "source.json is a name that Unroll uses itself" in line(source.source, workspace, "evil")
     assert not workspace.raw("evil").exists()
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
+from pipeline.config import params
+from pipeline.config import plain_yaml
 from pipeline.errors import UsageError
-from stages.doctor import doctor
+from stages.results.doctor import doctor
 from tests.hostile.one_line import line, result_or_line
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,7 @@ def test_what_holds_itself(refused, text):
 
 def test_what_merges_is_text_in_quotes(tmp_path):
     (tmp_path / "params.yaml").write_text("'<<': 1", encoding="utf-8")
-    assert params.read_plain(tmp_path / "params.yaml") == {"<<": 1}
+    assert plain_yaml.read(tmp_path / "params.yaml") == {"<<": 1}
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.errors import UnrollError, UsageError
-from pipeline.storage import read_csv, read_json, read_npz, write_json, write_npz
+from pipeline.files import read_csv, read_json, read_npz, write_json, write_npz
 from stages.evaluate import evaluate
 from tests import fake_runs
 
@@ -162,7 +162,7 @@ def test_nothing_heavy_is_imported(workspace):
     import sys
 
     code = (
-        "import sys; from pathlib import Path; from pipeline.storage import Workspace; from stages.evaluate import *;"
+        "import sys; from pathlib import Path; from pipeline.files import Workspace; from stages.evaluate import *;"
         f"evaluate(Workspace(Path({str(workspace.root)!r})), 'waves');"
         "print([name for name in ('tensorflow', 'keras', 'pandas', 'mlflow', 'matplotlib') if name in sys.modules])"
     )

@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 import typer
 
-from pipeline import params
+from pipeline.config import params
 from pipeline.errors import UnrollError
-from pipeline.storage import Workspace
-from stages import evaluate, failures, listing, prepare
-from stages.app import app
-from stages.commands import invoke
-from stages.ending import run
+from pipeline.workspace import Workspace
+from pipeline import failures
+from stages import evaluate, prepare
+from stages.results import listing
+from stages.console.app import app
+from stages.commands.main import invoke
+from stages.console.exits import run
 from tests import fake_runs
 
 REPOSITORY = Path(__file__).parents[2]
@@ -59,8 +61,8 @@ def failing(monkeypatch, error):
 def test_help_and_list_start_without_heavy_imports():
     code = f"""
 import sys
-from stages.commands import invoke
-from stages.ending import run
+from stages.commands.main import invoke
+from stages.console.exits import run
 for arguments in (["--help"], ["train", "--help"], ["list"], ["list", "--json"]):
     assert run(lambda: invoke(arguments)) == 0, arguments
 assert not {HEAVY!r} & set(sys.modules), {HEAVY!r} & set(sys.modules)

@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import params, registry
-from pipeline.dataset import load
+from pipeline.config import params, registry
+from pipeline.config import plain_yaml
+from pipeline.data.dataset import load
 from pipeline.errors import UnrollError, UsageError
-from pipeline.storage import Workspace, sha256, write_json
+from pipeline.files import sha256, write_json
+from pipeline.workspace import Workspace
 from stages.prepare import prepare
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -46,7 +48,7 @@ def describe(workspace, preparation):
         "datasets": {"mine": {"source": "meter", "preparation": preparation}},
         "experiments": {},
     }
-    params.dump(plain, workspace.params)
+    plain_yaml.write(plain, workspace.params)
 
 
 def test_a_users_own_file_becomes_a_data_set(workspace):
@@ -162,8 +164,8 @@ def bench():
 
 def test_a_full_size_file_takes_less_than_one_gibibyte(tmp_path):
     """420,551 rows of 15 columns in the official format; a thousand readings again and again, for speed."""
-    plain = bench().stand_in(params.read_plain(REPOSITORY / "params.yaml"), 420_551)
-    params.dump(plain, tmp_path / "params.yaml")
+    plain = bench().stand_in(plain_yaml.read(REPOSITORY / "params.yaml"), 420_551)
+    plain_yaml.write(plain, tmp_path / "params.yaml")
     raw = Workspace(tmp_path).raw("jena")
     raw.mkdir(parents=True)
     stamps = np.datetime_as_string(np.datetime64("2009-01-01T00:10:00") + 600 * np.arange(420_551))

@@ -7,9 +7,10 @@ import types
 import pytest
 from filelock import FileLock
 
-from pipeline import params, registry
+from pipeline.config import params, registry
+from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
-from pipeline.storage import Workspace
+from pipeline.workspace import Workspace
 from stages import source as stage
 from stages.source import source
 
@@ -30,7 +31,7 @@ def workspace(tmp_path, monkeypatch):
     monkeypatch.delenv("UNROLL_MIRROR", raising=False)
     workspace = Workspace(tmp_path / "workspace")
     workspace.root.mkdir()
-    params.dump({"sources": SOURCES, "datasets": {}, "experiments": {}}, workspace.params)
+    plain_yaml.write({"sources": SOURCES, "datasets": {}, "experiments": {}}, workspace.params)
     return workspace
 
 

@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import params
+from pipeline.config import params
+from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
-from pipeline.storage import Workspace, read_csv, read_npz
+from pipeline.files import read_csv, read_npz
+from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
 from stages.train import train
@@ -41,7 +43,7 @@ def prepared(tmp_path_factory):
         "datasets": {"windows": {"source": "sine", "preparation": {"name": "sine_windows", "lookback": 5}}},
         "experiments": EXPERIMENTS,
     }
-    params.dump(sections, workspace.params)
+    plain_yaml.write(sections, workspace.params)
     source(workspace, "sine")
     prepare(workspace, "windows")
     return workspace

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.models.baselines import MODELS
-from pipeline.problem import Problem
+from pipeline.data.problem import Problem
 
 
 def test_last_value_is_the_target_column_of_the_last_timestep():

@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import networks, params
+from pipeline.config import params
+from pipeline.training import keras_models
 from pipeline.models import recurrent
-from pipeline.problem import Problem
-from pipeline.recipe import recipe
+from pipeline.data.problem import Problem
+from pipeline.training.recipe import recipe
 
 PARAMS = params.load(Path(__file__).parents[3] / "params.yaml")
 POINT = Problem((1,))
@@ -44,7 +45,7 @@ COUNTS = [
 
 
 def build(name, problem):
-    networks.start()
+    keras_models.start()
     found = recipe(name, PARAMS.experiment(name))
     return found.build(problem, **found.model)
 
@@ -58,7 +59,7 @@ def test_parameters_are_the_published_ones(name, problem, parameters):
     ("name", "output"), [("imdb_summary_last_state", (None, 32)), ("imdb_summary_all_states", (None, None, 32))]
 )
 def test_a_summary_shows_the_last_state_or_all_states(name, output):
-    layers = networks.layers(build(name, WORDS))
+    layers = keras_models.layers(build(name, WORDS))
     assert [layer["parameters"] for layer in layers] == [320_000, 2_080]
     assert tuple(layers[-1]["output"]) == output
 
@@ -66,11 +67,11 @@ def test_a_summary_shows_the_last_state_or_all_states(name, output):
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_stacked_cells_are_stacked_layers(cell):
     """The same weights give the same outputs and slopes as the documents' way to write it."""
-    networks.start()
+    keras_models.start()
     import keras
     import tensorflow as tf
 
-    ours = networks.seeded(lambda: recurrent.build(cell, WAVES, units=3, layers=3), 0)
+    ours = keras_models.seeded(lambda: recurrent.build(cell, WAVES, units=3, layers=3), 0)
     layer = getattr(keras.layers, cell)
     theirs = keras.Sequential([
         keras.Input((50, 1)),
@@ -96,7 +97,7 @@ def outputs_and_slopes(model, inputs):
 
 
 def test_four_stacked_layers_are_summarised_one_by_one():
-    layers = networks.layers(build("imdb_rnn4", WORDS))
+    layers = keras_models.layers(build("imdb_rnn4", WORDS))
     assert [(layer["type"], layer["output"], layer["parameters"]) for layer in layers] == [
         ("Embedding", [None, None, 32], 320_000),
         *[("SimpleRNN", [None, None, 32], 2_080)] * 3,
@@ -129,7 +130,7 @@ def test_a_perceptron_refuses_words_and_a_class_without_sigmoid():
 
 def test_one_seed_gives_one_set_of_weights():
     def first(seed):
-        return networks.values(networks.seeded(lambda: build("waves_gru", WAVES), seed))
+        return keras_models.values(keras_models.seeded(lambda: build("waves_gru", WAVES), seed))
 
     again, other = first(7), first(8)
     assert all((a == b).all() for a, b in zip(first(7), again, strict=True))
@@ -137,7 +138,7 @@ def test_one_seed_gives_one_set_of_weights():
 
 
 def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path, capfd):
-    networks.start()
+    keras_models.start()
     import keras
 
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
@@ -145,9 +146,9 @@ def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path,
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))
     try:
         with pytest.raises(OSError, match="File too large"):
-            networks.save_weights(model, networks.values(model), tmp_path / "seed_0_final")
+            keras_models.save_weights(model, keras_models.values(model), tmp_path / "seed_0_final")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert capfd.readouterr().err == ""
-    networks.save_weights(model, networks.values(model), tmp_path / "seed_0_final")
+    keras_models.save_weights(model, keras_models.values(model), tmp_path / "seed_0_final")
     model.load_weights(tmp_path / "seed_0_final.weights.h5")

@@ -4,14 +4,14 @@ import re
 
 import pytest
 
-from pipeline import params
-from pipeline.params import load_claims
-from pipeline.report.numbers import DASH
+from pipeline.config import params
+from pipeline.config.params import load_claims
+from pipeline.report.formatting import DASH
 from pipeline.report.page import page
 from pipeline.report.plots import loss_curves, predictions
 from pipeline.report.results import load
 from pipeline.report.svg import svg
-from pipeline.report.tables import dataset_tables, reference
+from pipeline.report.dataset_tables import dataset_tables, reference
 from stages.evaluate import evaluate
 from tests import fake_runs
 

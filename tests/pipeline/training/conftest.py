@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.dataset import Dataset
-from pipeline.windows import Arrays, Windows
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays, Windows
 
 
 @pytest.fixture

@@ -1,0 +1,189 @@
+"""`unroll verify --conditions`: one small graph in every condition; which bytes are the same, how far metrics move."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.provenance import record
+from stages.verify.tolerances import deviations
+from pipeline.errors import UnrollError
+from pipeline.config.params import Params
+from pipeline.report.formatting import exponent
+from pipeline.files import write_json
+from pipeline.workspace import Workspace
+from stages.verify.compare_builds import Build
+from pipeline import failures
+from stages.workspaces import checkout, miniature
+from bench.reproducibility.cpu_caps import Condition, clear, possible
+from stages.console.exits import STOPPED
+from stages.verify.committed import cache, only
+
+FILE = "conditions.json"
+
+SAME, DIFFER, FOLLOW = "same", "differ", "follow"
+"""What the bytes of a kind of stage do: `follow` where they differ, and no stage of the kind had the same inputs."""
+
+GROUPS = {"source": "sources", "prepare": "data sets", "evaluate": "evaluations", "report": "page"}
+"""Verb -> the column of its stages; trainings have theirs by method, or by model where that is a network's."""
+
+DRAWN = {"optimizer": "rmsprop", "loss": "mae", "order": "draws", "steps_per_epoch": 20, "batch_size": 64}
+SOURCES = {
+    "sine": {"kind": "sine"},
+    "waves": {"kind": "waves", "train": 1000},
+    "jena": {"kind": "stand_in", "of": "jena", "rows": 4000},
+    "imdb": {"kind": "stand_in", "of": "imdb", "rows": 500},
+}
+EXPERIMENTS = {
+    "sine_dense64": ("sine", {"family": "dense", "name": "mlp", "hidden": [64]}, miniature.COMPILED),
+    "waves_perceptron": (
+        "waves",
+        {"family": "dense", "name": "mlp", "hidden": [10], "activation": "tanh", "output": "tanh"},
+        {"method": "by_hand", "learning_rate": 0.1, "epochs": 2},
+    ),
+    "waves_rnn20x2": (
+        "waves",
+        {"family": "recurrent", "name": "simple_rnn", "units": 20, "layers": 2},
+        miniature.COMPILED,
+    ),
+    "jena_ridge": ("jena", {"family": "baselines", "name": "linear"}, {"method": "least_squares", "ridge": 1.0}),
+    "jena_gru32": ("jena", {"family": "recurrent", "name": "gru", "units": 32}, miniature.COMPILED | DRAWN),
+    "jena_lstm_dropout": (
+        "jena",
+        {"family": "recurrent", "name": "lstm", "units": 32, "dropout": 0.2, "recurrent_dropout": 0.2},
+        miniature.COMPILED | DRAWN,
+    ),
+}
+"""Instead of the miniature's sources, and besides its experiments: sizes for which libraries have special code."""
+
+
+def matrix(workspace: Workspace, jobs: int) -> dict[str, Any]:
+    """Build the graph plainly and in every condition, and compare each kind of stage; conditions.json holds the result.
+
+    Args:
+        workspace: whose code is tried; what is built lies in its folder `.verify` until it is compared.
+        jobs: how many stages run side by side.
+
+    Returns:
+        What conditions.json holds: where this was seen (cpu, features, platform, python, packages), the columns, and
+        for each condition why, variables and, for each column, what its bytes do (`SAME`, `DIFFER` or `FOLLOW`) and the
+        largest relative distance that a metric has moved by.
+
+    Raises:
+        UnrollError: another `unroll verify` is at work here, the processor is not known, or a build fails.
+        typer.Exit: a build was stopped.
+    """
+    clear()
+    say = partial(print, file=sys.stderr, flush=True)
+    origin = record.origin(workspace)
+    chosen = possible(origin.features)
+    if not chosen:
+        raise UnrollError("what this processor can do is not known (only Linux tells), so it cannot be capped")
+    folder = workspace.root / checkout.FOLDER / "conditions"
+    with only(workspace):
+        checkout.clear(folder)
+        say(f"1 of {len(chosen) + 1}: plain")
+        plain = build(workspace, folder / "plain", jobs)
+        wanted = params.load(plain.workspace.params)
+        columns = list(dict.fromkeys(column(stage, wanted) for stage in plain.stages))
+        found = {}
+        for place, (name, condition) in enumerate(chosen.items(), 2):
+            say(f"{place} of {len(chosen) + 1}: {name}, {condition.why}")
+            other = build(workspace, folder / name, jobs, condition)
+            found[name] = {
+                "why": condition.why,
+                "variables": dict(condition.variables),
+                "results": {key: {"bytes": SAME} for key in columns} | compare(plain, other, wanted),
+            }
+            checkout.clear(folder / name)
+        checkout.clear(folder)
+    facts = {name: getattr(origin, name) for name in ("cpu", "features", "platform", "python")}
+    result = {**facts, "packages": record.packages(), "columns": columns, "conditions": found}
+    write_json(workspace.root / FILE, result)
+    return result
+
+
+def build(workspace: Workspace, folder: Path, jobs: int, condition: Condition | None = None) -> Build:
+    """Build the graph in a new folder. Errors as in `matrix`."""
+    small = miniature.make_workspace(workspace.root, folder)
+    experiments = {
+        name: {"dataset": dataset, "seeds": [0], "model": model, "training": training}
+        for name, (dataset, model, training) in (miniature.EXPERIMENTS | EXPERIMENTS).items()
+    }
+    plain_yaml.write(miniature.PARAMS | {"sources": SOURCES, "experiments": experiments}, small.params)
+    status = checkout.build(small, [], jobs, condition.variables if condition else {}, quiet=True)
+    if status == STOPPED:
+        raise typer.Exit(STOPPED)
+    if status:
+        why = "; ".join(f"{stage}: {reason}" for stage, reason in failures.read(small).items())
+        raise UnrollError(f"the graph in {folder} cannot be built: {why or f'exit status {status}'}")
+    return Build(small, cache(folder))
+
+
+def column(stage: str, wanted: Params) -> str:
+    """The kind of a stage, which the table has a column for."""
+    verb, _, name = stage.partition("@")
+    if verb in GROUPS:
+        return GROUPS[verb]
+    experiment = wanted.experiments[name]
+    method = experiment.training.method
+    return (experiment.model.name if method == "compiled" else method).replace("_", " ")
+
+
+def compare(plain: Build, other: Build, wanted: Params) -> dict[str, dict[str, Any]]:
+    """Column -> what its bytes do and, for trainings, by how much metrics move; of columns that are not the same."""
+    found: dict[str, dict[str, Any]] = {}
+    for stage in plain.stages:
+        if plain.outputs(stage) == other.outputs(stage):
+            continue
+        entry = found.setdefault(column(stage, wanted), {"bytes": FOLLOW})
+        if _inputs(plain, stage) == _inputs(other, stage):
+            entry["bytes"] = DIFFER
+        verb, _, name = stage.partition("@")
+        if verb == "train":
+            entry["moved"] = max(entry.get("moved", 0.0), moved(plain, other, wanted.experiments[name].dataset, name))
+    return found
+
+
+def moved(plain: Build, other: Build, dataset: str, experiment: str) -> float:
+    """The largest relative distance between metrics of an experiment in two builds."""
+    files = plain.workspace.metrics(dataset), other.workspace.metrics(dataset)
+    pairs = [(one.committed, one.rebuilt) for one in deviations(dataset, *files, {}) if one.experiment == experiment]
+    return max((abs(a - b) / max(abs(a), abs(b)) for a, b in pairs if a is not None and b is not None), default=0.0)
+
+
+def _inputs(build: Build, stage: str) -> list[dict[str, Any]]:
+    inputs: list[dict[str, Any]] = build.stages[stage].get("deps", [])
+    return inputs
+
+
+def table(result: Mapping[str, Any]) -> list[list[str]]:
+    """The head, then a line for each condition."""
+    columns = result["columns"]
+    found = [["condition", *columns]]
+    for name, condition in result["conditions"].items():
+        found.append([name, *(_cell(condition["results"][kind]) for kind in columns)])
+    return found
+
+
+def lines(result: Mapping[str, Any]) -> Iterator[str]:
+    """The table as text."""
+    rows = table(result)
+    widths = [max(map(len, each)) for each in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+    yield "=: same bytes; a number: how far metrics move, relative; bytes: other bytes, and no metric moves"
+    yield "in brackets: no stage of the kind had the inputs of the plain build"
+
+
+def _cell(entry: Mapping[str, Any]) -> str:
+    """What a kind of stage does in a condition: `=`, or how far it moves; in brackets where its inputs did."""
+    if entry["bytes"] == SAME:
+        return "="
+    text = exponent(entry["moved"], 0) if entry.get("moved") else "bytes"
+    return f"({text})" if entry["bytes"] == FOLLOW else text

@@ -1,0 +1,77 @@
+"""Conditions under which bytes are compared: environments in which libraries compute by other means."""
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Condition:
+    """An environment to build in.
+
+    Attributes:
+        why: what it stands for, in a few words.
+        variables: of the environment.
+        needs: what the processor must have, by the names of `pipeline.provenance.record.FEATURES`; a cap needs what it
+            leaves, and something above it to have an effect.
+    """
+
+    why: str
+    variables: Mapping[str, str]
+    needs: Sequence[str] = field(default=("avx2", "fma"))
+
+
+AVX512 = ("avx512f", "avx512vl")
+NO_AVX512 = {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"}
+NO_AVX2 = {"NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"}
+NO_FMA = {"GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4"}
+
+CONDITIONS = {
+    "xla_avx2": Condition("XLA without AVX-512", {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}, AVX512),
+    "xla_avx": Condition("XLA without AVX2 and FMA", {"XLA_FLAGS": "--xla_cpu_max_isa=AVX"}),
+    "xla_sse4_2": Condition("XLA without AVX", {"XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2"}),
+    "onednn": Condition("oneDNN on", {"TF_ENABLE_ONEDNN_OPTS": "1"}),
+    "onednn_avx2": Condition(
+        "oneDNN on, without AVX-512", {"TF_ENABLE_ONEDNN_OPTS": "1", "ONEDNN_MAX_CPU_ISA": "AVX2"}, AVX512
+    ),
+    "numpy_avx2": Condition("NumPy without AVX-512", NO_AVX512, AVX512),
+    "numpy_sse4_2": Condition("NumPy without AVX", NO_AVX2),
+    "openblas_zen": Condition("OpenBLAS as on an AMD Zen", {"OPENBLAS_CORETYPE": "Zen"}),
+    "openblas_skylakex": Condition("OpenBLAS as it chooses with AVX-512", {"OPENBLAS_CORETYPE": "SkylakeX"}, AVX512),
+    "openblas_nehalem": Condition("OpenBLAS without AVX", {"OPENBLAS_CORETYPE": "Nehalem"}),
+    "libc_without_fma": Condition("the C library without FMA", NO_FMA),
+    "one_thread": Condition(
+        "one thread asked for", {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1"}
+    ),
+    "two_threads": Condition(
+        "two threads asked for", {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "TF_NUM_INTRAOP_THREADS": "2"}
+    ),
+    "all_avx2": Condition(
+        "a processor with AVX2 and FMA, without AVX-512",
+        {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2", "ONEDNN_MAX_CPU_ISA": "AVX2", "OPENBLAS_CORETYPE": "Zen"} | NO_AVX512,
+        AVX512,
+    ),
+    "all_avx": Condition(
+        "a processor with AVX, without AVX2 and FMA",
+        {"XLA_FLAGS": "--xla_cpu_max_isa=AVX", "OPENBLAS_CORETYPE": "Sandybridge"} | NO_AVX2 | NO_FMA,
+    ),
+    "all_sse4_2": Condition(
+        "a processor without AVX",
+        {"XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2", "OPENBLAS_CORETYPE": "Nehalem"} | NO_AVX2 | NO_FMA,
+    ),
+}
+
+MEASURED = ("all_avx", "all_sse4_2")
+"""Under which tolerances are measured: they change all that any condition changes, each in a way of its own."""
+
+
+def possible(features: Collection[str]) -> dict[str, Condition]:
+    """The conditions that a processor with `features` can be brought into."""
+    return {name: condition for name, condition in CONDITIONS.items() if set(features).issuperset(condition.needs)}
+
+
+def clear() -> None:
+    """Take out of this process's environment what conditions set, so that a build without one is plain."""
+    for condition in CONDITIONS.values():
+        for name in condition.variables:
+            os.environ.pop(name, None)

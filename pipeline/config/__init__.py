@@ -1,0 +1,1 @@
+"""What params.yaml says: read, validated, and its names looked up."""

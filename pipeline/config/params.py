@@ -1,0 +1,161 @@
+"""params.yaml as frozen, validated values. Nothing else reads that file."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any
+
+import pydantic
+
+from pipeline.config import plain_yaml
+from pipeline.errors import UsageError
+from pipeline.validation import Strict, one_of, validated
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,59}", text):
+        raise ValueError("must be small letters, digits and _, a letter first, at most 60 in all")
+    return text
+
+
+def _seeds(value: Any) -> Any:
+    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) and value > 0 else value
+
+
+def _distinct(seeds: list[int]) -> list[int]:
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("must hold every seed once")
+    return seeds
+
+
+Name = Annotated[str, pydantic.AfterValidator(_name)]
+Seed = Annotated[int, pydantic.Field(ge=0, lt=2**32)]
+Seeds = Annotated[
+    list[Seed],
+    pydantic.Field(min_length=1, max_length=10_000),
+    pydantic.BeforeValidator(_seeds),
+    pydantic.AfterValidator(_distinct),
+]
+"""Written as how many there are, which are then 0, 1, 2, ..., or as a list."""
+
+
+class _Open(Strict):
+    """A section whose further keys are the options of the function that it names."""
+
+    model_config = pydantic.ConfigDict(extra="allow")
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The keys that belong to the named function, not yet validated (see `registry.options`)."""
+        return dict(self.model_extra or {})
+
+
+class Source(_Open):
+    """Where raw data comes from; `kind` is a module of `pipeline.data.sources`."""
+
+    kind: Name
+
+
+class Preparation(_Open):
+    """How raw data becomes a supervised problem; `name` is a module of `pipeline.data.preparations`."""
+
+    name: Name
+
+
+class Model(_Open):
+    """A model; `family` is a module of `pipeline.models`, `name` an entry of its `MODELS`."""
+
+    family: Name
+    name: Name
+
+
+class Training(_Open):
+    """How the model is fitted; `method` is a module of `pipeline.training.methods`."""
+
+    method: Name
+
+
+class DatasetParams(Strict):
+    """A source and its preparation, and how experiments on it are trained if they don't say.
+
+    Attributes:
+        source: a key of `sources`.
+        preparation: makes the problem.
+        seeds, training: for the experiments with the same training method; each may say otherwise, option by option.
+    """
+
+    source: Name
+    preparation: Preparation
+    seeds: Seeds = pydantic.Field(default=[0])
+    training: Training | None = None
+
+
+class Experiment(Strict):
+    """A data set, a model, a training method and the seeds that it is repeated with."""
+
+    dataset: Name
+    seeds: Seeds = pydantic.Field(default=[0])
+    model: Model
+    training: Training
+
+    def trial(self, epochs: int | None, seeds: list[int] | None) -> "Experiment":
+        """The experiment with another number of epochs, other seeds, or both.
+
+        Raises:
+            UsageError: its training method has no epochs.
+        """
+        training = self.training
+        if epochs is not None:
+            if "epochs" not in training.options:
+                raise UsageError(f"the training method {training.method} has no epochs; leave out --epochs")
+            training = Training.model_validate(training.model_dump() | {"epochs": epochs})
+        return self.model_copy(update={"training": training, "seeds": seeds or self.seeds})
+
+
+class Params(Strict):
+    """The whole of params.yaml. Names are checked against each other; options when they are used."""
+
+    sources: dict[Name, Source]
+    datasets: dict[Name, DatasetParams]
+    experiments: dict[Name, Experiment]
+
+    @pydantic.model_validator(mode="after")
+    def _complete(self) -> "Params":
+        """Check the names, and give experiments what their data set says of their training."""
+        for name, dataset in self.datasets.items():
+            one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
+        for name, experiment in self.experiments.items():
+            one_of(experiment.dataset, self.datasets, f"params.yaml: experiments.{name}.dataset")
+            usual = self.datasets[experiment.dataset]
+            if usual.training is None or usual.training.method != experiment.training.method:
+                continue
+            training = Training.model_validate(usual.training.model_dump() | experiment.training.model_dump())
+            seeds = experiment.seeds if "seeds" in experiment.model_fields_set else usual.seeds
+            self.experiments[name] = experiment.model_copy(update={"training": training, "seeds": seeds})
+        return self
+
+    def source(self, name: str) -> Source:
+        """Raises UsageError with the valid names if there is no such source."""
+        return self.sources[one_of(name, self.sources, "the source")]
+
+    def dataset(self, name: str) -> DatasetParams:
+        """Raises UsageError with the valid names if there is no such data set."""
+        return self.datasets[one_of(name, self.datasets, "the data set")]
+
+    def experiment(self, name: str) -> Experiment:
+        """Raises UsageError with the valid names if there is no such experiment."""
+        return self.experiments[one_of(name, self.experiments, "the experiment")]
+
+    def experiments_of(self, dataset: str) -> dict[str, Experiment]:
+        """The experiments of one data set, in the order of params.yaml."""
+        return {name: e for name, e in self.experiments.items() if e.dataset == dataset}
+
+
+def load(path: Path) -> Params:
+    """Read and validate params.yaml.
+
+    Raises:
+        UsageError: the file is no plain YAML, or a value, a name or a key is wrong; the text names its place
+            and what is valid.
+        UnrollError: the file is missing or cannot be read.
+    """
+    return validated(Params, plain_yaml.read(path), path.name)

@@ -1,0 +1,103 @@
+"""Names in params.yaml -> functions, and a function's signature -> the schema of its section.
+
+Each of the packages below is a registry: a module in it is a name that params.yaml may use. Only the module that is
+asked for is imported, so a DVC stage depends on that one and not on its neighbours.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import pydantic
+
+from pipeline.config.params import Params
+from pipeline.errors import UsageError
+from pipeline.validation import explain, one_of
+
+SOURCES = "pipeline.data.sources"
+PREPARATIONS = "pipeline.data.preparations"
+MODELS = "pipeline.models"
+METHODS = "pipeline.training.methods"
+
+
+def modules(package: str) -> list[str]:
+    """The names that a registry package holds, such as `modules(METHODS)`."""
+    path = importlib.import_module(package).__path__
+    return sorted(module.name for module in pkgutil.iter_modules(path))
+
+
+def module(package: str, name: str, where: str) -> ModuleType:
+    """Import one module of a registry package.
+
+    Raises:
+        UsageError: there is no such module; the text names `where` it was asked for and the valid names.
+    """
+    one_of(name, modules(package), where)
+    return importlib.import_module(f"{package}.{name}")
+
+
+def options(function: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Validate a section of params.yaml against the keyword-only parameters of `function`.
+
+    Args:
+        function: a builder; its keyword-only parameters, their types and defaults are the schema.
+        section: the options as read.
+        where: the section's place in params.yaml, for the error text.
+
+    Returns:
+        Every keyword of the function with its validated value, defaults included.
+
+    Raises:
+        UsageError: an option is unknown, missing, of the wrong type or out of range.
+    """
+    fields: dict[str, Any] = {
+        name: (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is parameter.KEYWORD_ONLY
+    }
+    config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
+    model = pydantic.create_model("Options", __config__=config, **fields)
+    data = dict(section)
+    try:
+        valid = model.model_validate(data)
+    except pydantic.ValidationError as error:
+        raise UsageError(f"params.yaml: {explain(error, model, data, where)}") from None
+    return {name: getattr(valid, name) for name in fields}
+
+
+@dataclass(frozen=True)
+class Call:
+    """A function that a section of params.yaml names, with the section's validated options."""
+
+    function: Callable[..., Any]
+    options: dict[str, Any]
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Call the function with these arguments and the options."""
+        return self.function(*arguments, **self.options)
+
+
+def source(params: Params, name: str) -> Call:
+    """What produces a source: call it with an empty folder and a `Context`.
+
+    Raises:
+        UsageError: there is no such source, or its kind or an option of it is wrong.
+    """
+    section, where = params.source(name), f"sources.{name}"
+    produce = module(SOURCES, section.kind, f"params.yaml: {where}.kind").produce
+    return Call(produce, options(produce, section.options, where))
+
+
+def preparation(params: Params, name: str) -> Call:
+    """What prepares a data set: call it with its name and the folder of its source; it gives a `Dataset`.
+
+    Raises:
+        UsageError: there is no such data set, or its preparation or an option of it is wrong.
+    """
+    section, where = params.dataset(name).preparation, f"datasets.{name}.preparation"
+    prepare = module(PREPARATIONS, section.name, f"params.yaml: {where}.name").prepare
+    return Call(prepare, options(prepare, section.options, where))

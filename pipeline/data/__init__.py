@@ -1,0 +1,1 @@
+"""From a file on the web, or a formula, to numbered examples: sources, preparations, and the data sets they make."""

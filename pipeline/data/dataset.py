@@ -1,0 +1,184 @@
+"""A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+import pydantic
+
+from pipeline.data.examples import Array, Arrays, Examples, Windows
+from pipeline.errors import UnrollError
+from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
+from pipeline.metrics import Metric
+from pipeline.validation import Strict, checked
+
+Kind = Literal["forecast", "regress", "classify"]
+SPLITS = ("train", "validation", "test")
+
+
+class Scale(Strict):
+    """How a target in model units becomes a value in the data's unit: value = target * std + mean.
+
+    Attributes:
+        mean, std: in `unit`, over the train rows only.
+        unit: such as "°C"; empty where the data have none.
+        quantity: what is predicted, such as "temperature".
+    """
+
+    mean: float = 0.0
+    std: Annotated[float, pydantic.Field(gt=0)] = 1.0
+    unit: str = ""
+    quantity: str = "value"
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A supervised problem.
+
+    Attributes:
+        name: the key in params.yaml.
+        kind: what is asked: `forecast` a later value, `regress` a value, `classify` into 0 or 1.
+        metric: the measure that this data set is compared by, in model units.
+        splits: "train", "validation" (not for every data set) and "test" examples.
+        scale: of the targets.
+        vocabulary: the number of words where inputs are word numbers, else 0.
+        groups: parts of the test set that are scored apart: name -> (n,) indices into it.
+        scored: the splits that are scored after every epoch.
+        period: timesteps of one natural cycle of the inputs (a day, say), 0 where there is none.
+        rollout: whether one-step predictions are also fed back, over the length of the test series.
+        floors: best scores that are possible or known in closed form: words -> value of `metric`.
+        stand_in: whether the raw data were generated in place of the real ones.
+        facts: what a reader wants to know of the preparation: words -> value, plain data.
+    """
+
+    name: str
+    kind: Kind
+    metric: Metric
+    splits: dict[str, Examples]
+    scale: Scale = field(default_factory=Scale)
+    vocabulary: int = 0
+    groups: dict[str, Array] = field(default_factory=dict)
+    scored: tuple[str, ...] = ("validation",)
+    period: int = 0
+    rollout: bool = False
+    floors: dict[str, float] = field(default_factory=dict)
+    stand_in: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """The shape of one example's input."""
+        return self.splits["train"].input_shape
+
+
+class _Cut(Strict):
+    """A split of windows; see `Windows`."""
+
+    series: str
+    lookback: int
+    step: int
+    delay: int
+    target: int
+
+
+class Description(Strict):
+    """What dataset.json holds: a data set without its arrays."""
+
+    name: str
+    kind: Kind
+    metric: Metric
+    splits: dict[str, dict[str, Any]]
+    scale: Scale
+    vocabulary: Annotated[int, pydantic.Field(ge=0)]
+    groups: list[str]
+    scored: list[str]
+    period: Annotated[int, pydantic.Field(ge=0)]
+    rollout: bool
+    floors: dict[str, float]
+    stand_in: bool
+    facts: dict[str, Any]
+    examples: dict[str, int]
+
+
+def save(dataset: Dataset, folder: Path) -> None:
+    """Write `arrays.npz` and `dataset.json` into `folder`; the same data set gives the same bytes.
+
+    Raises:
+        UnrollError: a split is empty, or a value of an array is not finite.
+    """
+    arrays: dict[str, Array] = {}
+    layout: dict[str, Any] = {}
+    stored: dict[int, str] = {}
+    for split, examples in dataset.splits.items():
+        if not len(examples):
+            raise UnrollError(
+                f"{dataset.name}: the {split} split is empty; check datasets.{dataset.name} in params.yaml"
+            )
+        if isinstance(examples, Windows):
+            key = stored.setdefault(id(examples.series), f"{split}_series")
+            arrays.setdefault(key, examples.series)
+            arrays[f"{split}_rows"] = examples.rows
+            layout[split] = {
+                "series": key,
+                "lookback": examples.lookback,
+                "step": examples.step,
+                "delay": examples.delay,
+                "target": examples.target,
+            }
+        else:
+            arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = examples.inputs, examples.targets
+            layout[split] = {}
+    for group, indices in dataset.groups.items():
+        arrays[f"group_{group}"] = indices
+    for key, array in arrays.items():
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise UnrollError(f"{dataset.name}: {key} holds values that are not finite; check its source")
+    facts = {field.name: getattr(dataset, field.name) for field in fields(dataset)}
+    facts |= {"scale": dataset.scale.model_dump(), "splits": layout, "groups": list(dataset.groups)}
+    facts["examples"] = {split: len(examples) for split, examples in dataset.splits.items()}
+    folder.mkdir(parents=True, exist_ok=True)
+    write_npz(folder / "arrays.npz", arrays)
+    write_json(folder / "dataset.json", facts)
+
+
+def describe(folder: Path) -> Description:
+    """A data set without its arrays. Raises UnrollError if it is not there or damaged."""
+    return read_checked(folder / "dataset.json", Description)
+
+
+def load(folder: Path) -> Dataset:
+    """Read what `save` wrote.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
+    described, arrays = describe(folder), read_npz(folder / "arrays.npz")
+    try:
+        splits = {split: _examples(split, layout, arrays) for split, layout in described.splits.items()}
+        groups = {group: arrays[f"group_{group}"] for group in described.groups}
+        _agree(described, splits, groups)
+    except (KeyError, ValueError) as error:
+        raise damaged(folder, error) from None
+    rest = described.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
+    scored = tuple(described.scored)
+    return Dataset(splits=splits, groups=groups, scored=scored, scale=described.scale, **rest)
+
+
+def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]) -> Examples:
+    if not layout:
+        return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
+    cut = checked(_Cut, layout, f"splits.{split}")
+    return Windows(arrays[cut.series], arrays[f"{split}_rows"], cut.lookback, cut.step, cut.delay, cut.target)
+
+
+def _agree(described: Description, splits: dict[str, Examples], groups: dict[str, Array]) -> None:
+    """Raise ValueError where dataset.json and arrays.npz are not of one data set."""
+    if {split: len(examples) for split, examples in splits.items()} != described.examples:
+        raise ValueError(f"its arrays do not hold the examples that it counts, {described.examples}")
+    if not {"train", "test", *described.scored} <= splits.keys() <= {*SPLITS}:
+        raise ValueError(f"its splits are {', '.join(splits)}")
+    for group, indices in groups.items():
+        if indices.dtype.kind not in "iu" or not np.isin(indices, np.arange(described.examples["test"])).all():
+            raise ValueError(f"group {group} holds more than numbers of test examples")

@@ -1,0 +1,40 @@
+"""Document 000: y = sin x, point by point."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays
+
+
+def prepare(name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]) -> Dataset:
+    """One x in, its y out, no validation: the document has none, and nothing may be chosen on test.
+
+    Args:
+        name: of the data set.
+        raw: the folder of the source `sine`.
+        part: `interpolation` (test x in the range of the train x) or `extrapolation` (mostly beyond it).
+
+    Returns:
+        A regression, scored by MSE: inputs (n, 1) and targets (n,) float64. Where some test x are train x and
+        some are not, the groups `inside` and `outside` hold them apart.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
+    points = {split: tables.read(raw / f"{part}_{split}.csv", x=float, y=float) for split in ("train", "test")}
+    x = {split: table["x"].to_numpy() for split, table in points.items()}
+    seen = np.isin(x["test"], x["train"])
+    mixed = seen.any() and not seen.all()
+    return Dataset(
+        name=name,
+        kind="regress",
+        metric="mse",
+        splits={split: Arrays(x[split][:, None], table["y"].to_numpy()) for split, table in points.items()},
+        groups={"inside": np.flatnonzero(seen), "outside": np.flatnonzero(~seen)} if mixed else {},
+        scored=(),
+        facts={f"{split} range": [float(values.min()), float(values.max())] for split, values in x.items()},
+    )

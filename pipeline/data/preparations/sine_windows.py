@@ -1,0 +1,56 @@
+"""Document 000: the next value of y = sin x from the values before it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pydantic
+
+from pipeline import tables
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
+
+
+def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)]) -> Dataset:
+    """Windows over the two extrapolation series, one for train and one for test; no validation.
+
+    sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly: the floor is 0.
+
+    Args:
+        name: of the data set.
+        raw: the folder of the source `sine`.
+        lookback: values in.
+
+    Returns:
+        A forecast one value ahead, scored by MSE, rolled out over the test series: inputs (n, lookback, 1)
+        float64. Where the x of some test targets lies in the range of the train x, the groups `inside` and
+        `outside` hold them apart (with 20 values in, all targets lie outside).
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+        ValueError: a series is not longer than `lookback`.
+    """
+    points = {split: tables.read(raw / f"extrapolation_{split}.csv", x=float, y=float) for split in ("train", "test")}
+    for split, table in points.items():
+        if len(table) <= lookback:
+            raise ValueError(f"`lookback` must be below the {len(table)} values of {split}. Received: {lookback}")
+    x = {split: table["x"].to_numpy() for split, table in points.items()}
+    y = {split: table["y"].to_numpy() for split, table in points.items()}
+    inside = x["test"][lookback:] <= x["train"].max()
+    mixed = inside.any() and not inside.all()
+    return Dataset(
+        name=name,
+        kind="forecast",
+        metric="mse",
+        splits={
+            split: Windows(
+                values[:, None], np.arange(lookback, len(values)), lookback=lookback, step=1, delay=0, target=0
+            )
+            for split, values in y.items()
+        },
+        groups={"inside": np.flatnonzero(inside), "outside": np.flatnonzero(~inside)} if mixed else {},
+        scored=(),
+        rollout=True,
+        floors={"exact recurrence": 0.0},
+        facts={f"{split} range": [float(values.min()), float(values.max())] for split, values in x.items()},
+    )

@@ -1,0 +1,35 @@
+"""Where raw data come from. A module here is a `kind` of params.yaml, with one function `produce`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.data import download
+from pipeline.data.download import Progress
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a source may use besides its own options.
+
+    Attributes:
+        name: the source's name in params.yaml.
+        root: the workspace's folder.
+        scratch: a folder for half-made files.
+        mirror: a folder or base address that is asked first, or None.
+        progress: told of every file that grows.
+    """
+
+    name: str
+    root: Path
+    scratch: Path
+    mirror: str | None
+    progress: Progress
+
+    def fetch(
+        self, name: str, url: str | None, destination: Path, *, folder: str = "", sha256: str | None = None
+    ) -> str:
+        """As `download.fetch`, from this mirror; `folder` is the file's there, the source's name if empty."""
+        place = f"{folder or self.name}/{name}"
+        return download.fetch(
+            name, url, destination, place=place, mirror=self.mirror, progress=self.progress, sha256=sha256
+        )

@@ -1,0 +1,42 @@
+"""Files of the web, by the address of their folder and their hashes."""
+
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+
+from pipeline.data.download import is_address
+from pipeline.data.sources import Context
+from pipeline.errors import without_password
+
+
+def _official(url: str) -> str:
+    if not is_address(url):
+        raise ValueError("must be an https address (http on this machine only)")
+    if without_password(url) != url:
+        raise ValueError("must not hold a user's name or password: what params.yaml says is shown and recorded")
+    return url
+
+
+Url = Annotated[str, pydantic.AfterValidator(_official)]
+Sha256 = Annotated[str, pydantic.StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Name = Annotated[str, pydantic.StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$", max_length=100)]
+
+
+def produce(
+    folder: Path,
+    context: Context,
+    *,
+    files: Annotated[dict[Name, Sha256 | None], pydantic.Field(min_length=1)],
+    url: Url | None = None,
+) -> None:
+    """Fetch every file into `folder`. Errors as in `pipeline.data.download.fetch`.
+
+    Args:
+        folder: an empty folder.
+        context: its mirror is asked first.
+        files: name -> SHA-256; None where it is not known.
+        url: the address of the folder that holds them; None where only mirrors have them.
+    """
+    for name, sha256 in files.items():
+        context.fetch(name, f"{url.rstrip('/')}/{name}" if url else None, folder / name, sha256=sha256)

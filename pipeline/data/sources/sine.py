@@ -1,0 +1,44 @@
+"""The sine sets of document 000: four small tables of x and sin(x)."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from pipeline import tables
+from pipeline.data.sources import Context
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def produce(
+    folder: Path,
+    context: Context,  # noqa: ARG001 - every source is called alike
+    *,
+    seed: Seed = 0,
+    points: Count = 1000,
+    test_points: Count = 100,
+) -> None:
+    """Write `{interpolation,extrapolation}_{train,test}.csv` with the columns x (radians) and y = sin(x).
+
+    Args:
+        folder: an empty folder.
+        context: not used.
+        seed: of the interpolation set's x, uniform on (-3 pi, 3 pi). Train and test are streams of their own.
+        points: how many x to draw for its train part.
+        test_points: how many for its test part. The extrapolation set is a fixed grid of step 0.5: train from 0
+            to 99.5, test from 90 to 199.5.
+    """
+    import pandas as pd
+
+    train, test = (np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2))
+    parts = {
+        "interpolation_train": train.uniform(-3 * np.pi, 3 * np.pi, points),
+        "interpolation_test": test.uniform(-3 * np.pi, 3 * np.pi, test_points),
+        "extrapolation_train": np.arange(0, 100, 0.5),
+        "extrapolation_test": np.arange(90, 200, 0.5),
+    }
+    for name, x in parts.items():
+        tables.write(folder / f"{name}.csv", pd.DataFrame({"x": x, "y": np.sin(x)}))

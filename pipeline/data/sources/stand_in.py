@@ -1,0 +1,226 @@
+"""Seeded stand-ins in the official format of each download, for machines without it. No figure from one is a result."""
+
+import io
+import zipfile
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from pipeline import tables
+from pipeline.data.examples import Array
+from pipeline.data.sources import Context, jena, jena_hourly
+from pipeline.errors import UsageError
+from pipeline.files import EPOCH, write_json, write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WEATHER_COLUMNS = (
+    "date",
+    *jena.COLUMNS[1:],
+    "rain (mm)",
+    "raining (s)",
+    "SWDR (W/m\ufffd)",
+    "PAR (\ufffdmol/m\ufffd/s)",
+    "max. PAR (\ufffdmol/m\ufffd/s)",
+    "Tlog (degC)",
+    "OT",
+)
+OFFICIAL = {"imdb": 25_000, "jena": jena.OFFICIAL.rows, "jena_hourly": 70_038, "weather": 52_696}
+"""The rows of the official files."""
+SENTINEL = -9999.0
+GAP = 544 * 600
+"""Seconds that Jena's clock jumps: all gaps of the official file in one, so that a full-size file ends when it does."""
+VOCABULARY = 20_000
+TELLING = 50
+
+
+def produce(
+    folder: Path,
+    context: Context,
+    *,
+    of: Literal["imdb", "jena", "jena_hourly", "weather"],
+    rows: Annotated[int, Field(ge=100, le=4 * OFFICIAL["jena"])],
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
+) -> None:
+    """Write the files that the source `of` would hold: the same names, columns and number formats.
+
+    Args:
+        folder: an empty folder.
+        context: names the source.
+        of: the source to stand in for.
+        rows: below the header; of `imdb`, the reviews in each half. At most four times those of the official file.
+        seed: the same seed and rows give the same bytes.
+
+    Raises:
+        UsageError: `rows` are too many; all of them are held in memory.
+    """
+    if rows > (most := 4 * OFFICIAL[of]):
+        where = f"params.yaml: sources.{context.name}.rows"
+        raise UsageError(f"{where} must be at most {most:,} in a stand-in of {of}. Received: {rows:,}")
+    random = np.random.default_rng(seed)
+    if of == "imdb":
+        _imdb(folder, random, rows)
+    elif of == "weather":
+        _weather(folder / "weather.csv", random, rows)
+    elif of == "jena":
+        table = _jena(random, rows, _repeats(rows))
+        _write(folder / jena.FILE, table, "\n")
+        ends = table[jena.STAMP].iloc[0], table[jena.STAMP].iloc[-1]
+        structure = jena.Structure(
+            rows=rows, first=ends[0], last=ends[1], csv_bytes=(folder / jena.FILE).stat().st_size
+        )
+        jena.check(folder / jena.FILE, jena.read(folder / jena.FILE, "the stand-in"), structure, "the stand-in")
+    else:
+        repeated = _repeats(jena_hourly.STEP * rows)
+        table = _jena(random, jena_hourly.STEP * (rows - 1) + 1 + repeated, repeated)
+        tables.write(folder / jena_hourly.FILE, jena_hourly.thin(table))
+
+
+@dataclass(frozen=True)
+class Station:
+    """What a weather station reads every ten minutes. Each array is (rows,).
+
+    Attributes:
+        stamps: datetime64[s].
+        readings: column -> values, in the order of the official file.
+    """
+
+    stamps: Array
+    readings: dict[str, Array]
+
+
+def station(random: np.random.Generator, start: str, rows: int, gap: tuple[int, int]) -> Station:
+    """Draw readings with a yearly and a daily cycle and weather that lasts some days.
+
+    Vapour pressure is Magnus's formula; the other moist columns follow from temperature, pressure and humidity.
+
+    Args:
+        random: where every draw is from.
+        start: the first stamp.
+        rows: how many.
+        gap: the row before which the clock jumps, and by how many seconds.
+    """
+    seconds = 600 * np.arange(rows) + np.where(np.arange(rows) >= gap[0], gap[1], 0)
+    stamps = np.datetime64(start, "s") + seconds
+    days = (stamps - stamps[0].astype("datetime64[Y]")) / np.timedelta64(1, "D")
+    year, day = np.cos(2 * np.pi * (days - 200) / 365.25), np.cos(2 * np.pi * (days - 0.62))
+    front = drift(random, rows, 60)
+    p = 989 + 7 * drift(random, rows, 70) - 4 * front
+    t = 9.5 + 9.5 * year + (2.7 + 1.3 * year) * day + 3.5 * front + 0.8 * drift(random, rows, 4)
+    rh = np.clip(76 - 5 * year - 13 * day + 9 * drift(random, rows, 12), 14, 100)
+    wind = np.abs(1.8 + 0.5 * day + 1.6 * drift(random, rows, 8))
+    top = 6.1094 * np.exp(17.625 * t / (t + 243.04))
+    vapour = rh / 100 * top
+    log = np.log(vapour / 6.1094)
+    sh = 622 * vapour / (p - 0.378 * vapour)
+    values = (
+        p,
+        t,
+        (t + 273.15) * (1000 / p) ** 0.286,
+        243.04 * log / (17.625 - log),
+        rh,
+        top,
+        vapour,
+        top - vapour,
+        sh,
+        1000 * vapour / p,
+        1e5 * p / (287.05 * (t + 273.15) * (1 + 0.00061 * sh)),
+        wind,
+        wind * 1.5 + np.abs(drift(random, rows, 1)),
+        (170 + 80 * drift(random, rows, 24)) % 360,
+    )
+    return Station(stamps, dict(zip(jena.COLUMNS[1:], values, strict=True)))
+
+
+def drift(random: np.random.Generator, rows: int, hours: float) -> Array:
+    """(rows,) of mean 0 and variance 1, of which 1/e is left after `hours`: a first-order autoregression."""
+    keep = float(np.exp(-1 / (6 * hours)))
+    shocks = random.standard_normal(rows)
+    shocks[1:] *= np.sqrt(1 - keep**2)
+    return np.fromiter(accumulate(shocks.tolist(), lambda value, shock: keep * value + shock), np.float64, rows)
+
+
+def _repeats(rows: int) -> int:
+    """How many rows are there twice: 327 of the official file's 420,551, here in proportion."""
+    return max(3, 327 * rows // 420_551)
+
+
+def _jena(random: np.random.Generator, rows: int, repeated: int) -> "pd.DataFrame":
+    """A table in the official format: a gap, a block of rows that is there twice, wind sentinels."""
+    import pandas as pd
+
+    unique = rows - repeated
+    data = station(random, "2009-01-01T00:10:00", unique, (11 * unique // 20, GAP))
+    lost = slice(4 * unique // 5, 4 * unique // 5 + max(3, unique // 20_000))
+    data.readings["wv (m/s)"][lost] = data.readings["max. wv (m/s)"][lost] = SENTINEL
+    end = 3 * unique // 10
+    order = np.concatenate([np.arange(end), np.arange(end - repeated, unique)])
+    stamps = pd.Series(data.stamps[order]).dt.strftime(jena.STAMP_FORMAT)
+    columns = {name: np.round(column[order], 2) + 0.0 for name, column in data.readings.items()}
+    return pd.DataFrame({jena.STAMP: stamps, **columns})
+
+
+def _weather(path: Path, random: np.random.Generator, rows: int) -> None:
+    """A file in the format of LTSF's Weather: one stamp twice, a gap of 100 minutes, sentinels in three columns."""
+    import pandas as pd
+
+    data = station(random, "2020-01-01T00:10:00", rows, (rows // 2, 5400))
+    data.stamps[rows // 4] = data.stamps[rows // 4 - 1]
+    days = (data.stamps - data.stamps[0].astype("datetime64[Y]")) / np.timedelta64(1, "D")
+    height = np.cos(2 * np.pi * (days - 0.5)) + 0.4 * np.cos(2 * np.pi * (days - 172) / 366) - 0.1
+    sun = np.maximum(0, height) * np.clip(400 + 150 * drift(random, rows, 3), 20, 800)
+    wet = np.maximum(0, drift(random, rows, 2) - 2)
+    best = 2.3 * sun
+    co2 = 420 + 15 * drift(random, rows, 12)
+    data.readings["wv (m/s)"][2 * rows // 3] = SENTINEL
+    best[rows // 3 : rows // 3 + max(1, rows // 1750)] = SENTINEL
+    co2[3 * rows // 5 : 3 * rows // 5 + max(1, rows // 1050)] = SENTINEL
+    t = data.readings["T (degC)"]
+    columns = [*data.readings.values(), wet, np.where(wet > 0, 600.0, 0.0), sun, 2 * sun, best, t + 9 + sun / 80, co2]
+    rounded = {name: np.round(column, 2) + 0.0 for name, column in zip(WEATHER_COLUMNS[1:], columns, strict=True)}
+    stamps = pd.Series(data.stamps).dt.strftime("%Y-%m-%d %H:%M:%S")
+    _write(path, pd.DataFrame({WEATHER_COLUMNS[0]: stamps, **rounded}), "\r\n")
+
+
+def _write(path: Path, table: "pd.DataFrame", end: str) -> None:
+    write_text(path, table.to_csv(index=False, lineterminator=end))
+
+
+def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
+    """`imdb.npz` and `imdb_word_index.json` as Keras has them: word numbers from 1, the positive reviews first."""
+    telling = 20 + random.choice(400, (2, TELLING), replace=False)  # rows: negative, positive; frequent words
+    arrays = {}
+    for half in ("test", "train"):
+        labels = np.repeat([1, 0], [reviews // 2, reviews - reviews // 2])
+        arrays[f"x_{half}"] = _reviews(random, labels, telling)
+        arrays[f"y_{half}"] = labels.astype(np.int64)
+    with zipfile.ZipFile(folder / "imdb.npz", "w") as archive:
+        for name in ("x_test", "x_train", "y_train", "y_test"):
+            buffer = io.BytesIO()
+            np.lib.format.write_array(buffer, arrays[name], allow_pickle=True)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), buffer.getvalue())
+    words = {number: f"word{number}" for number in range(1, VOCABULARY + 1)}
+    for numbers, name in zip(telling.tolist(), ("bad", "good"), strict=True):
+        words.update({number: f"{name}{number}" for number in numbers})
+    write_json(folder / "imdb_word_index.json", {word: number for number, word in words.items()})
+
+
+def _reviews(random: np.random.Generator, labels: Array, telling: Array) -> Array:
+    """(reviews,) lists of word numbers: Zipf's law, and one word in twelve tells the label, four times in five."""
+    lengths = np.clip(np.exp(random.normal(5.2, 0.7, len(labels))), 10, 2494).astype(int)
+    total = int(lengths.sum())
+    shares = np.cumsum(1 / np.arange(1, VOCABULARY + 1))
+    words = 1 + np.searchsorted(shares, random.random(total) * shares[-1], side="right")
+    side = np.repeat(labels, lengths) ^ (random.random(total) < 0.2)
+    words = np.where(random.random(total) < 1 / 12, telling[side, random.integers(TELLING, size=total)], words).tolist()
+    found = np.empty(len(labels), object)
+    end = 0
+    for place, length in enumerate(lengths.tolist()):
+        found[place] = words[end : end + length]
+        end += length
+    return found

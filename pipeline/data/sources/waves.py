@@ -1,0 +1,57 @@
+"""The noisy waves of document 003: sums of two sines, 51 values each."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.data.examples import Array
+from pipeline.data.sources import Context
+from pipeline.files import write_npz
+
+VALUES = 51
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def produce(
+    folder: Path,
+    context: Context,  # noqa: ARG001 - every source is called alike
+    *,
+    seed: Seed = 0,
+    train: Count = 7000,
+    validation: Count = 2000,
+    test: Count = 2000,
+) -> None:
+    """Write `waves.npz` with the arrays `train`, `validation`, `test`, each (series, 51) float64.
+
+    Args:
+        folder: an empty folder.
+        context: not used.
+        seed: of all three; each is a stream of its own, so the size of one leaves the others as they are.
+        train: how many series to fit on.
+        validation: how many to choose the epoch on.
+        test: how many to score.
+    """
+    sizes = {"train": train, "validation": validation, "test": test}
+    streams = np.random.SeedSequence(seed).spawn(len(sizes))
+    waves = {
+        split: generate(np.random.default_rng(stream), size)
+        for (split, size), stream in zip(sizes.items(), streams, strict=True)
+    }
+    write_npz(folder / "waves.npz", waves)
+
+
+def generate(random: np.random.Generator, series: int) -> Array:
+    """Draw (series, 51) float64 values, by the formula of document 003.
+
+    Over 51 times t from 0 to 1: 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20 g)) + noise, with a, b, f,
+    g uniform on (0, 1) for each series and noise uniform on (-0.05, 0.05) for each value.
+    """
+    time = np.linspace(0, 1, VALUES)
+    slow, fast, first, second = random.random((4, series, 1))
+    values: Array = 0.5 * np.sin((time - first) * (10 + 10 * slow))
+    values += 0.2 * np.sin((time - second) * (20 + 20 * fast))
+    values += 0.1 * (random.random((series, VALUES)) - 0.5)
+    return values

@@ -1,0 +1,1 @@
+"""Runs -> scores, curves for plots, and verdicts on published figures. No TensorFlow."""

@@ -1,0 +1,187 @@
+"""Files that are written whole or not at all, and with the same bytes each time."""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import shutil
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+
+from pipeline.errors import UnrollError, one_line
+from pipeline.validation import checked
+
+Model = TypeVar("Model", bound=pydantic.BaseModel)
+
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The one date that every zip member carries: the earliest that the format can hold."""
+
+UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
+"""The names that `unfinished` gives. The number is that of the process that writes there."""
+
+
+def unfinished(folder: Path, name: str) -> Path:
+    """A new path in `folder` for what is being written; `stages.build.cleanup` finds it if this process is killed."""
+    return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+
+
+def remove(path: Path) -> None:
+    """Remove a file, a link or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """A temporary path that takes the place of `path` when the block ends well, and is removed otherwise."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = unfinished(path.parent, path.name)
+    temporary.touch(exist_ok=False)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
+    """A new folder in `scratch` that is removed when the block ends."""
+    folder = unfinished(scratch, name)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+
+
+@contextlib.contextmanager
+def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
+    """A temporary folder that takes the place of `path` when the block ends well, and is removed otherwise.
+
+    Args:
+        path: the folder to replace, whole.
+        scratch: a folder on the same file system (`Workspace.scratch`).
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    old = unfinished(scratch, f"{path.name}.old")
+    with scratch_folder(scratch, path.name) as temporary:
+        try:
+            yield temporary
+            if os.path.lexists(path):
+                path.replace(old)
+            temporary.replace(path)
+        finally:
+            if os.path.lexists(old) and not os.path.lexists(path):
+                old.replace(path)
+            remove(old)
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Keys in the order given, floats as `repr`, one newline at the end. NaN is refused."""
+    text = json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n")
+
+
+def read_json(path: Path) -> Any:
+    """Raises UnrollError if the file is missing or damaged."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (ValueError, RecursionError) as error:
+        raise damaged(path, error) from None
+
+
+def read_checked(path: Path, model: type[Model]) -> Model:
+    """A JSON file as `model` describes it.
+
+    Raises:
+        UnrollError: the file is missing or damaged.
+    """
+    try:
+        return checked(model, read_json(path))
+    except ValueError as error:
+        raise damaged(path, error) from None
+
+
+def _refuse(constant: str) -> float:
+    raise ValueError(f"it holds {constant}")
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8, line feeds only, atomic."""
+    with atomic_file(path) as temporary:
+        temporary.write_bytes(text.encode("utf-8"))
+
+
+def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Like `numpy.savez`, but the same arrays give the same bytes: fixed dates, order as given."""
+    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
+        for name, array in arrays.items():
+            member = zipfile.ZipInfo(f"{name}.npy", EPOCH)
+            with archive.open(member, "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
+
+
+def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+    """Every array of a file that `write_npz` wrote; never unpickles.
+
+    Raises:
+        UnrollError: the file is missing or damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # `write_npz` compresses nothing; a bomb unpacks to more than it is.
+            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
+                raise ValueError("it unpacks to more than it holds")
+            return {name.removesuffix(".npy"): _read_npy(archive, name) for name in archive.namelist()}
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (PermissionError, IsADirectoryError, MemoryError):
+        raise
+    except Exception as error:  # noqa: BLE001 - of damaged bytes zipfile and NumPy raise a dozen kinds
+        raise damaged(path, error) from None
+
+
+def _read_npy(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+    with archive.open(name) as file:
+        np.lib.format.read_magic(file)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
+        # Before NumPy makes room for what the header says.
+        if not dtype.hasobject and math.prod(shape) * dtype.itemsize != archive.getinfo(name).file_size - file.tell():
+            raise ValueError(f"{name} is longer or shorter than its header says")
+    with archive.open(name) as file:
+        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
+        file.read(1)  # zipfile compares the checksum at a member's end
+    return array
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def missing(path: Path) -> UnrollError:
+    """What to say of a file that a build makes and that is not there."""
+    return UnrollError(f"{path} is missing; `unroll repro` builds it")
+
+
+def damaged(path: Path, error: Exception) -> UnrollError:
+    """What to say of a file that a build makes and that is not as it was written."""
+    what = one_line(str(error)) or type(error).__name__
+    return UnrollError(f"{path} is damaged ({what:.200}); delete it and run `unroll repro`")

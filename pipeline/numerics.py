@@ -1,0 +1,27 @@
+"""Settings of a process that last bits depend on, or that keep libraries quiet. Light: no NumPy, no TensorFlow."""
+
+import os
+
+from pipeline.provenance import machine
+
+SETTINGS = {
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "KERAS_BACKEND": "tensorflow",
+    # Every heavy step is an XLA program, which does not use oneDNN; without it TensorFlow starts without a notice.
+    "TF_ENABLE_ONEDNN_OPTS": "0",
+}
+
+KERNELS = "Haswell"
+"""OpenBLAS's kernels with AVX2 and FMA, which each x86 processor since about 2015 has."""
+
+
+def settle() -> None:
+    """Make the settings, where the user has not; they count for what is imported after this.
+
+    By itself OpenBLAS takes the kernels made for the processor, and each kind has last bits of its own
+    (docs/decisions/bits.md). It does not ask whether a processor can run what is named here, so that is asked first.
+    """
+    for name, value in SETTINGS.items():
+        os.environ.setdefault(name, value)
+    if {"avx2", "fma"} <= set(machine.flags()):
+        os.environ.setdefault("OPENBLAS_CORETYPE", KERNELS)

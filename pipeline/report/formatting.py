@@ -1,0 +1,79 @@
+"""Numbers as text: enough digits to compare, the same everywhere."""
+
+import math
+
+from pipeline.evaluation.scores import Stat
+from pipeline.metrics import MEASURES
+
+DASH = "\N{EN DASH}"
+"""What stands where there is no value."""
+
+SMALL = 1e-3
+"""Below this a number is written with an exponent."""
+
+
+def number(value: float, digits: int = 4) -> str:
+    """`value` with `digits` significant digits: 0.2890, 12.34, 322,113, 4.40e-4."""
+    if value == 0:
+        return "0"
+    if abs(value) < SMALL:
+        return exponent(value, digits - 2)
+    if abs(value) >= 10 ** (digits - 1):
+        return f"{value:,.0f}"
+    return f"{value:.{_decimals(value, digits)}f}"
+
+
+def exponent(value: float, decimals: int) -> str:
+    """Such as 4.40e-4, without the zero that Python puts before the 4."""
+    mantissa, _, power = f"{value:.{decimals}e}".partition("e")
+    return f"{mantissa}e{int(power)}"
+
+
+def short(value: float) -> str:
+    """A published value as it was written: no digits added, 322113 as 322,113."""
+    if value == int(value):
+        return f"{int(value):,}"
+    if abs(value) < SMALL:
+        mantissa, _, power = f"{value:.6e}".partition("e")
+        return f"{float(mantissa):g}e{int(power)}"
+    return f"{value:.6g}"
+
+
+def spread(stat: Stat, metric: str, digits: int = 4) -> str:
+    """± the sample standard deviation over seeds, with the decimals of the mean; empty with one seed."""
+    mean, std = stat.mean, stat.std
+    if std is None:
+        return ""
+    if metric == "accuracy":
+        return f"± {100 * std:.2f} %"
+    if mean == 0 or abs(mean) < SMALL:
+        return f"± {exponent(std, 1) if std else 0}"
+    decimals = 0 if abs(mean) >= 10 ** (digits - 1) else _decimals(mean, digits)
+    return f"± {std:,.{decimals}f}"
+
+
+def measured(stat: Stat, metric: str, unit: str = "") -> str:
+    """The mean over seeds as text: accuracy in per cent, counts whole, the rest with four digits and its unit."""
+    mean = stat.mean
+    if metric == "accuracy":
+        return f"{100 * mean:.2f} %"
+    if metric.endswith("_unit"):
+        return f"{number(mean)} {unit}".rstrip()
+    return short(mean) if stat.std is None and mean == int(mean) else number(mean)
+
+
+def published(value: float, metric: str, unit: str = "") -> str:
+    """A published value as text, in the form of `measured`."""
+    if metric == "accuracy":
+        return f"{short(round(100 * value, 6))} %"
+    return f"{short(value)} {unit}".rstrip() if metric.endswith("_unit") else short(value)
+
+
+def title(metric: str) -> str:
+    """What a metric of evaluation.json is called on the page."""
+    derived = {"mae_unit": "MAE", "rmse_unit": "RMSE", "horizon": "steps in phase"}
+    return MEASURES[metric].title if metric in MEASURES else derived.get(metric, metric)
+
+
+def _decimals(value: float, digits: int) -> int:
+    return max(0, digits - 1 - math.floor(math.log10(abs(value))))

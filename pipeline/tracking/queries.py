@@ -1,0 +1,101 @@
+"""Runs that MLflow has already: found, marked as current, ended if abandoned, given their scores."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline import tables
+from pipeline.evaluation.scores import Evaluation
+from pipeline.tracking import figures, payload
+from pipeline.tracking.runs import log
+from pipeline.tracking.store import Store
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run
+
+
+def search(opened: Store, group: str, **tags: str) -> list["Run"]:
+    """The runs of the MLflow experiment with this id that have these `unroll` tags, newest first."""
+    query = " and ".join(f"tags.`unroll.{name}` = '{value}'" for name, value in tags.items())
+    found: list[Run] = []
+    token: str | None = None
+    while True:
+        page = opened.client.search_runs([group], query, page_token=token)
+        found += page
+        token = page.token
+        if not token:
+            return found
+
+
+def parents(opened: Store, group: str, name: str) -> list["Run"]:
+    """The parent runs of an experiment's trainings, newest first."""
+    return search(opened, group, level="experiment", experiment=name)
+
+
+def recorded(found: list["Run"], fingerprint: str) -> "Run | None":
+    """The parent that holds all of the run with this fingerprint."""
+    for run in found:
+        if run.info.status == "FINISHED" and run.data.tags.get("unroll.fingerprint") == fingerprint:
+            return run
+    return None
+
+
+def make_current(opened: Store, found: list["Run"], run_id: str) -> bool:
+    """Tag one parent as the run that is on disk, and no other; says whether anything changed."""
+    changed = False
+    for run in found:
+        current = str(run.info.run_id == run_id).lower()
+        if run.data.tags.get("unroll.current", "false") != current:
+            opened.client.set_tag(run.info.run_id, "unroll.current", current)
+            changed = True
+    return changed
+
+
+def running(opened: Store) -> set[tuple[str, str]]:
+    """MLflow experiment (its id) and experiment of every run that is not said to have ended."""
+    groups = [group.experiment_id for group in opened.client.search_experiments()]
+    found = opened.client.search_runs(groups, "attributes.status = 'RUNNING'")
+    names = {(run.info.experiment_id, run.data.tags.get("unroll.experiment", "")) for run in found}
+    return {(group, name) for group, name in names if name}
+
+
+def end_abandoned(opened: Store, group: str, name: str) -> None:
+    """End what a killed process left running. The caller holds the experiment's lock, so nobody is at work on it."""
+    if opened.own:  # in a shared store, the process may live on another machine
+        for run in search(opened, group, experiment=name):
+            if run.info.status == "RUNNING":
+                opened.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluation) -> bool:
+    """Bring the metrics of a parent and its children to an evaluation; says whether anything changed.
+
+    Args:
+        opened: the store.
+        workspace: holds the evaluation's predictions.csv.
+        parent: the run that is on disk.
+        evaluated: the evaluation of its data set.
+    """
+    name, run_id = parent.data.tags["unroll.experiment"], parent.info.run_id
+    entry = evaluated.experiments.get(name)
+    if entry is None or entry.fingerprint != parent.data.tags["unroll.brief"]:  # not evaluated since it was trained
+        return False
+    overall, each = payload.scores(entry)
+    if not _update(opened, parent, overall):
+        return False
+    for child in search(opened, parent.info.experiment_id, level="replicate", experiment=name):
+        if child.data.tags["mlflow.parentRunId"] == run_id:
+            _update(opened, child, each.get(int(child.data.tags["unroll.seed"]), {}))
+    table = tables.read(workspace.evaluation(evaluated.dataset.name) / "predictions.csv")
+    with tempfile.TemporaryDirectory() as plots:
+        figures.predictions(table, evaluated.dataset, name, Path(plots) / "predictions.svg")
+        opened.client.log_artifacts(run_id, plots, "plots")
+    return True
+
+
+def _update(opened: Store, run: "Run", values: Mapping[str, float]) -> bool:
+    new = {name: value for name, value in values.items() if run.data.metrics.get(name) != value}
+    log(opened, run.info.run_id, [(0, new)])
+    return bool(new)

@@ -1,0 +1,82 @@
+"""What every training method that has a Keras model needs: start-up, seeds, weights, summaries."""
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline import numerics
+from pipeline.data.examples import Array
+from pipeline.files import atomic_file
+
+if TYPE_CHECKING:
+    import keras
+
+SUFFIX = ".weights.h5"
+
+
+def start() -> None:
+    """Import TensorFlow quietly, with one thread: parallelism is across processes, and bits do not depend on it."""
+    numerics.settle()
+    import tensorflow as tf
+
+    if tf.config.threading.get_intra_op_parallelism_threads() != 1:
+        tf.config.threading.set_intra_op_parallelism_threads(1)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+
+def seeded(build: Any, seed: int) -> "keras.Model":
+    """A new model whose weights and dropout come from `seed` alone."""
+    import keras
+
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(seed)
+    return build()
+
+
+def values(model: "keras.Model") -> list[Array]:
+    """Every number that training changes, the state of dropout's generators included."""
+    return [np.asarray(variable.numpy()) for variable in model.variables]
+
+
+def assign(model: "keras.Model", numbers: list[Array]) -> None:
+    """Set what `values` read, on this model or one that was built alike."""
+    for variable, number in zip(model.variables, numbers, strict=True):
+        variable.assign(number)
+
+
+class _InMemory(io.BytesIO):
+    """A file with the ending that Keras asks for."""
+
+    def __str__(self) -> str:
+        return SUFFIX
+
+
+def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None:
+    """Write `PATH.weights.h5`, which `keras.Model.load_weights` reads."""
+    assign(model, numbers)
+    # Not to the disk at once: where that is full, HDF5 prints pages that nothing can hold back.
+    file = _InMemory()
+    model.save_weights(file)
+    with atomic_file(path.with_name(path.name + SUFFIX)) as temporary:
+        temporary.write_bytes(file.getvalue())
+
+
+def layers(model: "keras.Model") -> list[dict[str, Any]]:
+    """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
+    found: list[tuple[str, list[int | None], int]] = []
+    for layer in model.layers:
+        output = list(layer.output.shape)
+        cells = getattr(getattr(layer, "cell", None), "cells", None)
+        if cells is None:
+            found.append((type(layer).__name__, output, layer.count_params()))
+            continue
+        between: list[int | None] = [None, layer.input.shape[1], output[-1]]
+        for cell in cells:
+            shape = output if cell is cells[-1] else between
+            found.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
+    return [
+        {"name": f"{kind.lower()}_{place}", "type": kind, "output": output, "parameters": parameters}
+        for place, (kind, output, parameters) in enumerate(found, 1)
+    ]

@@ -1,0 +1,148 @@
+"""Gradient descent with a whole epoch as one XLA program.
+
+The data lie on the device once; examples are gathered, batches looped over, and weights updated inside
+the program. The order of the examples comes from NumPy with the replicate's seed, so it is known and
+the same everywhere. Epochs are those of Keras' `fit`: the last, partial batch is trained on too.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.data.examples import Array
+from pipeline.errors import DivergedError, UnrollError
+from pipeline.metrics import Loss, score
+from pipeline.training import keras_models, prediction, trainer
+from pipeline.training.job import Job, Trained
+from pipeline.training.program import Program
+
+TRAINS = ("network",)
+
+MOST_DRAWS = 100_000_000
+"""Examples that an epoch may draw."""
+
+Order = Literal["permutation", "batches", "draws"]
+
+
+def train(
+    job: Job,
+    *,
+    optimizer: Literal["adam", "rmsprop", "sgd"],
+    loss: Loss,
+    epochs: Annotated[int, Field(ge=1, le=100_000)],
+    batch_size: Annotated[int, Field(ge=1, le=1_000_000)],
+    learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
+    order: Order = "permutation",
+    steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
+) -> Trained:
+    """Train every replicate of a job; the program is compiled once for all of them.
+
+    Args:
+        job: its `build` makes a `keras.Model`.
+        optimizer: with Keras' defaults but for the learning rate.
+        loss: `pairwise_mse` is what Keras makes of outputs (batch, 1, 1) and targets (batch,): the mean over
+            all pairs of an output and a target of the batch.
+        epochs: how many.
+        batch_size: examples per step.
+        learning_rate: of the optimizer.
+        order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches` in shuffled order (`fit` on
+            a sequence), or `draws` with replacement (the generator of documents 001 and 002).
+        steps_per_epoch: for `draws`; None for as many as cover the examples once.
+
+    Raises:
+        DivergedError: the loss is not finite; names epoch and step.
+        UnrollError: `steps_per_epoch` with another order than `draws`, more draws an epoch than fit in memory, or a
+            model with more than one output.
+    """
+    if steps_per_epoch is not None and order != "draws":
+        raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
+    examples = len(job.dataset.splits["train"])
+    if order != "draws":
+        batch_size = min(batch_size, examples)  # a larger one would be filled up, to no effect but on memory
+    elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
+        raise UnrollError(f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}")
+    model = keras_models.seeded(job.build, job.seeds[0])
+    if set(model.output_shape[1:]) != {1}:
+        raise UnrollError(
+            f"{job.experiment}: a model that is trained must have one output, so head: true or units: 1, and "
+            f"sequences: false. Received: outputs of the shape {model.output_shape}"
+        )
+    program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
+    learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
+    return Trained(
+        trainer.train(job, epochs, learner),
+        model.count_params(),
+        lambda numbers, path: keras_models.save_weights(model, numbers, path),
+        keras_models.layers(model),
+        loss,
+    )
+
+
+class Learner:
+    """Trains one replicate after the other with one program (`pipeline.training.trainer.Learner`).
+
+    Args:
+        job: what is trained.
+        program: of its model.
+        loss: the name of the program's.
+        orders: seed -> the example numbers (steps, batch) of every epoch.
+    """
+
+    def __init__(self, job: Job, program: Program, loss: str, orders: Callable[[int], Iterator[Array]]) -> None:
+        self._job, self._program, self._loss, self._orders = job, program, loss, orders
+        self._seed = 0
+        self._batches: Iterator[Array] = iter(())
+
+    def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
+        self._program.reset(keras_models.values(keras_models.seeded(self._job.build, seed)))
+        self._seed, self._batches = seed, islice(self._orders(seed), done, None)
+        if state is not None:
+            self._program.restore(state)
+
+    def epoch(self, number: int) -> dict[str, float]:
+        dataset, metric = self._job.dataset, self._job.dataset.metric
+        rows = next(self._batches)
+        losses = self._program.epoch(rows)
+        if not np.isfinite(losses).all():
+            raise DivergedError(self._job.experiment, self._seed, number, int(np.argmin(np.isfinite(losses))) + 1)
+        counts = (rows >= 0).sum(axis=1)
+        line = {"train_loss": float(np.average(losses.astype(np.float64), weights=counts))}
+        for split in dataset.scored:
+            if split in dataset.splits:
+                predictions = self._program.predict(dataset.splits[split])
+                targets = dataset.splits[split].targets
+                line[f"{split}_loss"] = score(self._loss, predictions, targets)
+                line[f"{split}_{metric}"] = score(metric, predictions, targets)
+        return line
+
+    def state(self) -> list[Array]:
+        return self._program.state()
+
+    def weights(self) -> list[Array]:
+        return keras_models.values(self._program.model)
+
+    def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
+        keras_models.assign(self._program.model, weights)
+        splits = self._job.dataset.splits
+        found = {f"{point}_{split}": self._program.predict(examples) for split, examples in splits.items()}
+        if point == "final" and self._job.dataset.rollout:
+            found["rollout"] = prediction.rollout(self._program.predict_one, splits["test"])
+        return found
+
+
+def epoch_orders(examples: int, batch_size: int, order: Order, steps: int | None, seed: int) -> Iterator[Array]:
+    """For every epoch the example numbers (steps, batch_size); -1 fills up the last, partial batch."""
+    random = np.random.default_rng(seed)
+    full = -(-examples // batch_size)
+    while True:
+        if order == "draws":
+            yield random.integers(0, examples, (steps or full, batch_size), dtype=np.int32)
+            continue
+        rows = np.full(full * batch_size, -1, np.int32)
+        rows[:examples] = random.permutation(examples) if order == "permutation" else np.arange(examples)
+        batches = rows.reshape(full, batch_size)
+        yield random.permutation(batches) if order == "batches" else batches

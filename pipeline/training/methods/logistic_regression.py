@@ -1,0 +1,34 @@
+"""Logistic regression by scikit-learn."""
+
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+from threadpoolctl import threadpool_limits
+
+from pipeline.models.baselines import Baseline
+from pipeline.training import prediction
+from pipeline.training.job import Job, Trained
+
+TRAINS = ("features",)
+
+
+def train(job: Job, *, c: Annotated[float, Field(ge=1e-9, le=1e9)] = 1.0) -> Trained:
+    """Fit the baseline's features to the train classes.
+
+    Args:
+        job: its `build` makes a `Baseline` with a feature matrix.
+        c: inverse weight of the squared coefficients, as scikit-learn's `C`.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    baseline: Baseline = job.build()
+    inputs, targets = job.dataset.splits["train"].take(np.arange(len(job.dataset.splits["train"])))
+    with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
+        model = LogisticRegression(C=c, max_iter=1000).fit(baseline.features(inputs), targets)
+        return prediction.fitted(
+            job,
+            lambda inputs: model.predict_proba(baseline.features(inputs))[:, 1],
+            np.append(model.coef_[0], model.intercept_),
+            loss="binary_crossentropy",
+        )

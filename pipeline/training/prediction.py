@@ -1,0 +1,60 @@
+"""Predictions from a function of arrays: of whole splits, fed back as inputs, and of models that need no seed."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.data.examples import Array, Examples
+from pipeline.files import write_npz
+from pipeline.training.job import Job, Replicate, Trained
+
+CHUNK = 2048
+"""Examples at a time outside XLA; bounds memory, changes no value."""
+
+
+def chunks(examples: Examples) -> Iterator[tuple[Array, Array]]:
+    """All inputs and targets in order, `CHUNK` examples at a time."""
+    for start in range(0, len(examples), CHUNK):
+        yield examples.take(np.arange(start, min(start + CHUNK, len(examples))))
+
+
+def predict_split(predict: Callable[[Array], Array], examples: Examples) -> Array:
+    """Predictions (n,) for a split, from a function of inputs (chunk, ...) -> (chunk,)."""
+    return np.concatenate([predict(inputs) for inputs, _ in chunks(examples)])
+
+
+def rollout(predict: Callable[[Array], Array], examples: Examples) -> Array:
+    """Free-running predictions (n,): the first true window, then every prediction is fed back as an input.
+
+    Args:
+        predict: inputs (1, timesteps, 1) -> (1,), one step ahead.
+        examples: consecutive windows over a series with one column.
+    """
+    window = examples.take(np.array([0]))[0].astype(np.float64)
+    values = np.empty(len(examples))
+    for step in range(len(examples)):
+        values[step] = predict(window)[0]
+        window = np.concatenate([window[:, 1:], values[step].reshape(1, 1, 1)], axis=1)
+    return values
+
+
+def fitted(job: Job, predict: Callable[[Array], Array], weights: Array, loss: str | None = None) -> Trained:
+    """What a method gives back whose weights do not depend on the seed.
+
+    Args:
+        job: what the method was given.
+        predict: inputs (chunk, ...) -> (chunk,) with these weights.
+        weights: (parameters,).
+        loss: what they minimise; None where they minimise nothing.
+    """
+    dataset = job.dataset
+    predictions = {f"final_{split}": predict_split(predict, examples) for split, examples in dataset.splits.items()}
+    if dataset.rollout:
+        predictions["rollout"] = rollout(predict, dataset.splits["test"])
+    replicates = [Replicate(seed, [], None, predictions, {"final": weights}) for seed in job.seeds]
+
+    def save_weights(numbers: Array, path: Path) -> None:
+        write_npz(path.with_name(f"{path.name}.npz"), {"weights": numbers})
+
+    return Trained(replicates, len(weights), save_weights, loss=loss)

@@ -1,0 +1,56 @@
+"""A Keras model, its recurrent layer looped over here."""
+
+from typing import TYPE_CHECKING
+
+from pipeline.training.recurrence.loop import Loop, known
+from pipeline.training.recurrence.rules import Tensor
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Network:
+    """A model as a function that XLA compiles well; the model keeps the weights.
+
+    A recurrent layer that stands first, or behind an `Embedding`, is looped over by this module where it knows its
+    cells and only its last state is asked for. All other layers are called as they are.
+    """
+
+    def __init__(self, model: "keras.Model") -> None:
+        self.model = model
+        self.layers = list(model.layers)
+        self.loop: Loop | None = None
+        place = next((place for place, layer in enumerate(self.layers) if hasattr(layer, "cell")), None)
+        if place is None or any(layer.weights for layer in self.layers[: max(0, place - 1)]):
+            return
+        before = self.layers[place - 1] if place else None
+        words = before is not None and type(before).__name__ == "Embedding" and not before.mask_zero
+        if (words or before is None or not before.weights) and known(self.layers[place]):
+            self.loop = Loop(self.layers[place], before if words else None)
+            self.first, self.rest = self.layers[: place - words], self.layers[place + 1 :]
+
+    def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
+        """What the loop keeps for the way back. Its memory is used again for every batch, since filling it is slow."""
+        return self.loop.buffers(batch, timesteps) if self.loop else ()
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """The outputs of `model(inputs, training=False)`."""
+        if self.loop is None:
+            return self.model(inputs, training=False)
+        for layer in self.first:
+            inputs = layer(inputs)
+        outputs = self.loop.predict(inputs)
+        for layer in self.rest:
+            outputs = layer(outputs)
+        return outputs
+
+    def train(self, inputs: Tensor, buffers: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """The outputs of `model(inputs, training=True)`, with gradients; and the buffers, for the next batch."""
+        if self.loop is None:
+            return self.model(inputs, training=True), buffers
+        for layer in self.first:
+            inputs = layer(inputs, training=True)
+        outputs, buffers = self.loop.train(inputs, buffers)
+        for layer in self.rest:
+            outputs = layer(outputs, training=True)
+        return outputs, buffers

@@ -1,0 +1,99 @@
+"""The loop over seeds and epochs: histories, the best epoch, checkpoints. What an epoch does is up to the method."""
+
+from dataclasses import asdict
+from typing import Any, Protocol
+
+from pipeline.data.examples import Array
+from pipeline.metrics import MEASURES
+from pipeline.training.job import Job, Replicate
+
+
+class Learner(Protocol):
+    """A training method's own part: one replicate after the other."""
+
+    def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:
+        """Start the replicate of `seed`, or go on with it after `done` epochs from what `state()` said then."""
+
+    def epoch(self, number: int) -> dict[str, float]:
+        """Train for one epoch, counted from 1; its line of the history. Raises DivergedError."""
+
+    def state(self) -> list[Array]:
+        """All that the following epochs depend on, but for what comes from the seed."""
+
+    def weights(self) -> Any:
+        """A copy of what predictions are made with; arrays, or lists and dicts of them."""
+
+    def predictions(self, point: str, weights: Any) -> dict[str, Array]:
+        """Predictions with `weights`, "POINT_SPLIT" -> (n,)."""
+
+
+def train(job: Job, epochs: int, learner: Learner) -> list[Replicate]:
+    """Train every replicate; after a crash from the job's checkpoint on, with the same results.
+
+    Args:
+        job: its seeds, and who is told of what.
+        epochs: of each replicate.
+        learner: trains.
+
+    Raises:
+        DivergedError: a loss is not finite.
+    """
+    found = job.checkpoint.read() if job.checkpoint else None
+    trained = [Replicate(**replicate) for replicate in found["trained"]] if found else []
+    if found:
+        for watcher in job.watchers:
+            watcher.resumed({r.seed: r.history for r in trained} | {found["seed"]: found["history"]})
+    for seed in job.seeds[len(trained) :]:
+        history: list[dict[str, float]] = []
+        best, kept = None, {}
+        if found:
+            history, best, kept = found["history"], found["best"], found["kept"]
+            learner.begin(seed, len(history), found["state"])
+            found = None
+        else:
+            learner.begin(seed)
+        for epoch in range(len(history) + 1, epochs + 1):
+            line = learner.epoch(epoch)
+            history.append(line)
+            best = best_epoch(history, job.dataset.metric, best)
+            if best == epoch:
+                kept = {"best": learner.weights()}
+            for watcher in job.watchers:
+                watcher.epoch(seed, epoch, line)
+            if job.checkpoint:
+                job.checkpoint.write(
+                    lambda: {
+                        "trained": [asdict(replicate) for replicate in trained],
+                        "seed": seed,  # noqa: B023 - called at once
+                        "history": history,  # noqa: B023
+                        "best": best,  # noqa: B023
+                        "kept": kept,  # noqa: B023
+                        "state": learner.state(),
+                    }
+                )
+        weights = {"final": learner.weights()} | kept
+        predictions = {
+            name: values
+            for point, numbers in weights.items()
+            for name, values in learner.predictions(point, numbers).items()
+        }
+        trained.append(Replicate(seed, history, best, predictions, weights))
+    return trained
+
+
+def best_epoch(history: list[dict[str, float]], metric: str, before: int | None = None) -> int | None:
+    """The epoch (from 1) with the best `validation_METRIC`, the first of equals; None without validation.
+
+    Args:
+        history: one line per epoch.
+        metric: of the data set.
+        before: what this function said one epoch ago, so that only the last line is looked at; None: all are.
+    """
+    key = f"validation_{metric}"
+    if not history or key not in history[-1]:
+        return None
+    chosen = before or 1
+    for epoch in range(len(history) if before else 2, len(history) + 1):
+        if MEASURES[metric].better(history[epoch - 1][key], history[chosen - 1][key]):
+            chosen = epoch
+    return chosen

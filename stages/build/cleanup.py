@@ -1,0 +1,54 @@
+"""What killed processes and removed experiments have left behind, and what of it is safe to remove or to mend."""
+
+import json
+import sys
+from pathlib import Path
+
+from pipeline import locks
+from pipeline.config.params import Params
+from pipeline.files import remove
+from pipeline.locks import alive
+from pipeline.workspace import Workspace
+from stages.build import dvc_lock
+
+
+def sweep(workspace: Workspace) -> None:
+    """Remove half-written files and DVC's locks of processes that are no more, and mend a dvc.lock that was cut off.
+
+    What belongs to a living process stays.
+    """
+    locks.sweep(workspace)
+    rwlock = workspace.root / ".dvc" / "tmp" / "rwlock"
+    if rwlock.exists() and not _held(rwlock):
+        rwlock.unlink(missing_ok=True)
+    if dvc_lock.mend(workspace.root / dvc_lock.LOCK):
+        sys.stderr.write("dvc.lock was cut off, since DVC was killed while it wrote it: what it still holds is kept\n")
+
+
+def _held(rwlock: Path) -> bool:
+    """Whether a living process stands in DVC's list of who reads and writes what."""
+    try:
+        written = rwlock.stat().st_mtime
+        entries = json.loads(rwlock.read_bytes())
+        readers = [reader for readers in entries.get("read", {}).values() for reader in readers]
+        numbers = {int(holder["pid"]) for holder in (*readers, *entries.get("write", {}).values())}
+    except (ValueError, KeyError, TypeError, AttributeError, OSError):
+        return False  # cut off, too: DVC would only say that it cannot read it
+    return any(alive(number, written) for number in numbers)
+
+
+def prune(workspace: Workspace, wanted: Params) -> None:
+    """Remove the runs, evaluations and metrics of what `wanted` does not have; make the folders that DVC hashes."""
+    used = {name: {*wanted.experiments_of(name)} for name in wanted.datasets}
+    runs, evaluations, metrics = (workspace.root / name for name in ("runs", "evaluations", "metrics"))
+    stale = [folder for folder in evaluations.glob("*") if folder.name not in used]
+    stale += [file for file in metrics.glob("*.json") if file.stem not in used]
+    checkpoints = workspace.scratch / "checkpoints"
+    stale += [file for file in checkpoints.glob("*.npz") if file.stem not in wanted.experiments]
+    for folder in runs.glob("*"):
+        stale += [run for run in folder.glob("*") if run.name not in used.get(folder.name, ())]
+        stale += [folder] * (folder.name not in used)
+    for path in stale:
+        remove(path)
+    for folder in (evaluations, metrics, *(workspace.runs(name) for name in used)):
+        folder.mkdir(parents=True, exist_ok=True)

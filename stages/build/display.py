@@ -1,0 +1,74 @@
+"""What a build shows: a line per finished stage, on a terminal also what runs, and the sum at the end."""
+
+import sys
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+from stages.build.eta import Estimates
+from stages.build.scheduler import Outcome
+from stages.console.progress import duration
+
+
+class Display:
+    """Prints a build as it goes.
+
+    Args:
+        due: the stages that the build will run.
+        jobs: how many run at once.
+        estimates: learns from it.
+        reason: stage -> why it failed, one line.
+    """
+
+    def __init__(self, due: Sequence[str], jobs: int, estimates: Estimates, reason: Callable[[str], str]) -> None:
+        self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
+        self._estimates = estimates
+        self._running: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._drawn = self._started
+        self._live = sys.stdout.isatty()
+
+    def show(self, outcome: Outcome, running: Sequence[str], ended: str | None) -> None:
+        """See `stages.build.scheduler.OnEvent`."""
+        now = time.monotonic()
+        self._running = {stage: self._running.get(stage, now) for stage in running}
+        for stage in (*outcome.built, *outcome.failed, *outcome.skipped):
+            self._left.pop(stage, None)
+        if ended is not None:
+            if ended in outcome.built:
+                self._estimates.learn(ended, outcome.built[ended])
+                self._print(ended, duration(outcome.built[ended]))
+            else:
+                self._print(ended, f"FAILED: {self._reason(ended)}")
+        if self._live and (ended is not None or now - self._drawn >= 1):
+            self._drawn = now
+            what = ", ".join(f"{stage} {duration(now - since)}" for stage, since in self._running.items())
+            print(f"\r\x1b[2K{what:.100}", end="", flush=True)
+
+    def _print(self, stage: str, text: str) -> None:
+        count = f"{self._total - len(self._left)}/{self._total}"
+        about = "about" if self._estimates.sure(self._left) else "at least"
+        left = f"  ({about} {duration(self._seconds_left())} left)" if self._left else ""
+        clear = "\r\x1b[2K" if self._live else ""
+        print(f"{clear}{count:>9}  {stage}  {text}{left}", flush=True)
+
+    def _seconds_left(self) -> float:
+        now = time.monotonic()
+        running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
+        return self._estimates.left([stage for stage in self._left if stage not in running], running, self._jobs)
+
+    def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
+        """Print how a build of a graph of `stages` stages ended."""
+        if self._live:
+            print("\r\x1b[2K", end="")
+        built = sum(len(outcome.built) for outcome in outcomes)
+        failed = [stage for outcome in outcomes for stage in outcome.failed]
+        skipped = [stage for outcome in outcomes for stage in outcome.skipped]
+        if not self._total and not built and not failed:
+            print(f"Everything is up to date: {stages} stages.", flush=True)
+            return
+        line = f"Built {built} of {stages} stages in {duration(time.monotonic() - self._started)}"
+        if failed:
+            line += f"; {len(failed)} failed: {', '.join(failed)}"
+        if skipped:
+            line += f"; {len(skipped)} that need what failed were left out"
+        print(line + ".", flush=True)

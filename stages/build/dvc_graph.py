@@ -1,0 +1,226 @@
+"""DVC's part of a build: which stages are due, what DVC's cache has of them, and what it is told when they end.
+
+DVC runs one stage after the other. Here it says what to run and keeps the results, in one process for the whole build;
+the commands run side by side (`scheduler`, `processes`).
+"""
+
+import contextlib
+import logging
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UnrollError, one_line
+from pipeline.validation import one_of
+from stages.build.dvc_lock import LOCK
+
+DAMAGED = (
+    f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
+    "what lies in DVC's cache is not trained anew"
+)
+
+SHARE = 20.0
+"""Between two writes of dvc.lock lies this many times what the last one took: DVC parses and writes all of it."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What DVC knows before a build.
+
+    Attributes:
+        needs: every stage -> the stages whose outputs it reads. In the order of a sequential build, so what
+            a stage needs comes before it.
+        changed: the stages that are not up to date, whatever becomes of those that they need.
+    """
+
+    needs: dict[str, Sequence[str]]
+    changed: frozenset[str]
+
+    def within(self, targets: Sequence[str]) -> "Graph":
+        """The targets and all that they need, directly or not.
+
+        Raises:
+            UsageError: a target is no stage; the text lists the stages.
+        """
+        wanted: set[str] = {one_of(target, self.needs, "the target") for target in targets}
+        for stage, needs in reversed(self.needs.items()):
+            if stage in wanted:
+                wanted.update(needs)
+        return Graph({stage: needs for stage, needs in self.needs.items() if stage in wanted}, self.changed)
+
+    def due(self) -> list[str]:
+        """The changed stages and those that need one of them, directly or not, in the order of the graph."""
+        due: dict[str, None] = {}
+        for stage, needs in self.needs.items():
+            if stage in self.changed or any(need in due for need in needs):
+                due[stage] = None
+        return list(due)
+
+
+class Dvc:
+    """A DVC workspace, while it is open (`opened`).
+
+    Attributes:
+        graph: what was up to date when it was opened.
+    """
+
+    def __init__(self, repo: Any) -> None:
+        from dvc.repo.reproduce import get_active_graph, plan_repro
+
+        self._repo = repo
+        graph = get_active_graph(repo.index.graph)
+        self._stages = {stage.addressing: stage for stage in plan_repro(graph)}
+        needs: dict[str, Sequence[str]] = {
+            name: [need.addressing for need in graph.successors(stage)] for name, stage in self._stages.items()
+        }
+        self.graph = Graph(needs, frozenset(repo.status()))
+        self._built: list[Any] = []
+        self._due = time.monotonic()
+
+    def begin(self, name: str, *, force: bool = False) -> str:
+        """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
+
+        Raises:
+            UnrollError: DVC refuses.
+        """
+        from dvc.stage.cache import RunCacheNotFoundError
+
+        stage = self._stages[name]
+        with _explained(), self._locked():
+            stage.remove_outs()
+            if not force:
+                try:
+                    self._repo.stage_cache.restore(stage)
+                except RunCacheNotFoundError:
+                    pass
+                else:
+                    self._keep(stage)
+                    return ""
+        return str(stage.cmd)
+
+    def finish(self, name: str) -> None:
+        """Take a stage's outputs into DVC's cache.
+
+        Raises:
+            UnrollError: an output is missing, or DVC refuses.
+        """
+        with _explained(), self._locked():
+            self._keep(self._stages[name])
+            if time.monotonic() >= self._due:
+                self._write()
+
+    def close(self) -> None:
+        """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""
+        from dvc.utils.serialize import load_yaml, modify_yaml
+
+        path = Path(self._repo.root_dir) / LOCK
+        with _explained(), self._locked():
+            self._write()
+            if not path.exists():
+                return
+            found = list(load_yaml(str(path)).get("stages", {}))
+            wanted = [name for name in self.graph.needs if name in set(found)]
+            if found != wanted:
+                with modify_yaml(str(path)) as text:
+                    text["stages"] = {name: text["stages"][name] for name in wanted}
+
+    def _keep(self, stage: Any) -> None:
+        # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.
+        in_git = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+        stage.save(run_cache=not in_git)
+        stage.commit()
+        self._built.append(stage)
+
+    def _write(self) -> None:
+        """Write down what was built since the last time; a build that is killed before finds it in DVC's cache of runs."""
+        started = time.monotonic()
+        if self._built:
+            self._built[0].dvcfile.dump_stages(self._built, update_pipeline=False)
+            self._built = []
+        ended = time.monotonic()
+        self._due = ended + SHARE * (ended - started)
+
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Hold DVC's lock; another DVC in the workspace, such as `dvc push`, is waited for."""
+        from dvc.lock import LockError
+
+        while True:
+            with contextlib.suppress(LockError):
+                self._repo.lock.lock()
+                break
+        try:
+            yield
+        finally:
+            self._repo.lock.unlock()
+
+
+@contextlib.contextmanager
+def opened(root: Path) -> Iterator[Dvc]:
+    """Open the DVC workspace at `root`; nothing is run.
+
+    Raises:
+        UnrollError: there is none, dvc.yaml does not parse, or another DVC is at work in it.
+    """
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    if os.fsencode(root) != str(root).encode(errors="replace"):
+        raise UnrollError(f"DVC cannot work in a folder whose name is not UTF-8; rename {root}")
+    # DVC names stages as seen from the current folder.
+    with contextlib.chdir(root), contextlib.ExitStack() as stack:
+        with _explained():
+            dvc = Dvc(stack.enter_context(Repo(str(root))))
+        yield dvc
+
+
+def read(root: Path) -> Graph:
+    """The graph of the workspace at `root`. Errors as in `opened`."""
+    with opened(root) as dvc:
+        return dvc.graph
+
+
+def cache(root: Path) -> Path:
+    """Where DVC keeps contents in a workspace; its own choice where the folder is none."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            return Path(repo.cache.local.path)
+    except DvcException:
+        return root / ".dvc" / "cache" / "files" / "md5"
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """DVC's errors as one line each."""
+    from dvc.dirs import site_cache_dir
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.utils.serialize import ParseError
+    from dvc.utils.strictyaml import YAMLValidationError
+
+    try:
+        yield
+    except (ParseError, YAMLValidationError) as error:
+        raise UnrollError(DAMAGED if Path(error.path).name == LOCK else f"DVC: {error}") from None
+    except NotImplementedError:  # dvc.lock names a kind of hash that does not exist
+        raise UnrollError(DAMAGED) from None
+    except sqlite3.Error as error:
+        raise UnrollError(
+            f"DVC's notes on the files that it has seen cannot be used ({error}); make room on the disk, or delete "
+            f"{site_cache_dir()}/repo, which DVC fills anew, then run this again"
+        ) from None
+    except LockError as error:
+        # With a stage that runs DVC names its process; else it guesses, in colours.
+        said = one_line(str(error))
+        if "blocked by" in said:
+            raise UnrollError(f"DVC: {said}") from None
+        raise UnrollError("another `dvc` is at work here; wait until it has ended") from None
+    except DvcException as error:
+        raise UnrollError(f"DVC: {one_line(str(error))}") from None

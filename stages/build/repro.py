@@ -1,0 +1,172 @@
+"""Build what is out of date, several stages at a time, then always the page."""
+
+import os
+import sys
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+from pipeline import failures
+from pipeline.config import params, registry
+from pipeline.config.params import Params
+from pipeline.errors import UnrollError
+from pipeline.locks import alone
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from stages.build import cleanup, dvc_graph, processes, scheduler
+from stages.build.display import Display
+from stages.build.dvc_graph import Dvc, Graph
+from stages.build.eta import Estimates, work
+from stages.build.processes import Process
+from stages.build.signals import terminable
+
+REPORT = "report"
+"""The stage that is built whatever failed: it says what is missing, and why."""
+
+
+def repro(workspace: Workspace, targets: Sequence[str], jobs: int) -> int:
+    """Build the targets, or everything, and the page; print a line per stage.
+
+    A stage that fails stops those that need it and nothing else. Folders of experiments and data sets that
+    params.yaml no longer has are removed first, and so is what killed processes left half-written. dvc.lock ends as a
+    sequential `dvc repro` would write it.
+
+    Args:
+        workspace: where params.yaml and dvc.yaml are.
+        targets: stages such as `evaluate@waves`; none means all.
+        jobs: how many stages run side by side, each on one core.
+
+    Returns:
+        The exit status: 0, or that of the first stage that failed.
+
+    Raises:
+        UsageError: params.yaml names what does not exist, or a target does not.
+        UnrollError: another build is running here, or DVC cannot read the workspace.
+        KeyboardInterrupt: the build was stopped; every stage it had started is stopped too.
+    """
+    wanted = params.load(workspace.params)
+    _check_modules(wanted)
+    busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
+    with alone(workspace.scratch / "repro.lock", busy), terminable():
+        cleanup.sweep(workspace)
+        cleanup.prune(workspace, wanted)
+        with dvc_graph.opened(workspace.root) as dvc:
+            return _build(workspace, wanted, dvc, targets, jobs)
+
+
+def _build(workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str], jobs: int) -> int:
+    before = failures.read(workspace)
+    whole = dvc.graph
+    asked = whole.within(targets) if targets else whole
+    due = [stage for stage in asked.due() if stage != REPORT]
+    page = REPORT in whole.due()
+    if sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1:  # else the fork server does not pay
+        networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
+        processes.prepare(workspace.scratch, environment(), networks=any(stage in networks for stage in due))
+    estimates = Estimates(workspace.scratch / "seconds.json", work(wanted))
+    display = Display([*due, *[REPORT] * page], jobs, estimates, partial(_reason, workspace))
+    start = partial(Stage, workspace, dvc)
+    outcomes = []
+    try:
+        outcomes.append(scheduler.build(due, asked.needs, jobs, start, display.show))
+        _forget(workspace, whole, asked, outcomes[0])
+        # The page shows why a stage failed, and no file that DVC watches says that.
+        news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
+        if page or news:
+            forced = partial(start, force=news)
+            outcomes.append(scheduler.build([REPORT], {REPORT: []}, 1, forced, display.show))
+    finally:
+        dvc.close()
+    display.close(outcomes, len({*asked.needs, REPORT}))
+    return next((status for outcome in outcomes for status in outcome.failed.values()), 0)
+
+
+class Stage:
+    """A stage at work (`scheduler.Running`): taken from DVC's cache, or run by a process and then taken into it.
+
+    Args:
+        workspace: where it is built.
+        dvc: the workspace as DVC sees it.
+        name: such as `train@jena_gru`.
+        force: whether to run it even if DVC's cache has its outputs.
+    """
+
+    def __init__(self, workspace: Workspace, dvc: Dvc, name: str, *, force: bool = False) -> None:
+        self._workspace, self._dvc, self._name = workspace, dvc, name
+        self._process: Process | None = None
+        self._failed = False
+        failures.clear(workspace, name)
+        try:
+            command = dvc.begin(name, force=force)
+        except UnrollError as error:
+            self._fail(error)
+        else:
+            if command:
+                variables = {**os.environ, **environment(), "DVC_ROOT": str(workspace.root), "DVC_STAGE": name}
+                self._process = Process(command, workspace.root, workspace.log(name), variables)
+
+    def poll(self) -> int | None:
+        """See `scheduler.Running`."""
+        if self._process is None:
+            return 1 if self._failed else 0
+        status = self._process.poll()
+        if status == 0:
+            try:
+                self._dvc.finish(self._name)
+            except UnrollError as error:
+                self._fail(error)
+                return 1
+        return status
+
+    def interrupt(self) -> None:
+        """See `scheduler.Running`."""
+        if self._process:
+            self._process.interrupt()
+
+    def kill(self) -> None:
+        """See `scheduler.Running`."""
+        if self._process:
+            self._process.kill()
+
+    def _fail(self, error: UnrollError) -> None:
+        failures.record(self._workspace, self._name, str(error))
+        self._failed = True
+
+
+def environment() -> dict[str, str]:
+    """The environment of stages: one thread each, since parallelism is across stages, and `unroll` on PATH."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    threads |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return threads | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+
+
+def _reason(workspace: Workspace, stage: str) -> str:
+    """Why a stage failed: what its command recorded; if it did not, where its output is, which is then recorded."""
+    recorded = failures.read(workspace).get(stage)
+    if recorded:
+        return recorded
+    log = workspace.log(stage)
+    text = f"it ended without a word; its output is in {log.relative_to(workspace.root)}"
+    failures.record(workspace, stage, text)
+    return text
+
+
+def _forget(workspace: Workspace, whole: Graph, asked: Graph, outcome: scheduler.Outcome) -> None:
+    """Drop the reasons of stages that are up to date again, wait for another one, or are gone."""
+    for stage in failures.read(workspace):
+        if stage not in whole.needs or (stage in asked.needs and stage not in outcome.failed):
+            failures.clear(workspace, stage)
+
+
+def _check_modules(wanted: Params) -> None:
+    """Say which name of params.yaml has no module, before DVC says that a file is missing."""
+    for name, source in wanted.sources.items():
+        one_of(source.kind, registry.modules(registry.SOURCES), f"params.yaml: sources.{name}.kind")
+    for name, dataset in wanted.datasets.items():
+        where = f"params.yaml: datasets.{name}.preparation.name"
+        one_of(dataset.preparation.name, registry.modules(registry.PREPARATIONS), where)
+    for name, experiment in wanted.experiments.items():
+        where = f"params.yaml: experiments.{name}"
+        one_of(experiment.model.family, registry.modules(registry.MODELS), f"{where}.model.family")
+        one_of(experiment.training.method, registry.modules(registry.METHODS), f"{where}.training.method")

@@ -1,0 +1,114 @@
+"""The order of a build: each stage as soon as what it needs is built, several at a time."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from stages.build.signals import deaf
+
+POLL = 0.03
+"""Seconds between two looks at the running stages."""
+
+GRACE = 10.0
+"""Seconds that an interrupted stage gets to end by itself."""
+
+
+class Running(Protocol):
+    """A stage that has been started, out of reach of the terminal's Ctrl-C."""
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+
+    def interrupt(self) -> None:
+        """End it as Ctrl-C would."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the stages that were asked for.
+
+    Attributes:
+        built: stage -> seconds.
+        failed: stage -> exit status, never 0.
+        skipped: stages that need one that failed, directly or not.
+    """
+
+    built: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+
+Start = Callable[[str], Running]
+"""Starts a stage."""
+
+OnEvent = Callable[[Outcome, Sequence[str], str | None], None]
+"""Called with what has become of the stages, those that run, and the one that just ended (or None)."""
+
+
+def build(
+    due: Sequence[str], needs: Mapping[str, Sequence[str]], jobs: int, start: Start, on_event: OnEvent
+) -> Outcome:
+    """Run each of `due` as soon as all that it needs is built; one that fails stops only those that need it.
+
+    Args:
+        due: the stages to run, in the order in which they start where the graph leaves a choice.
+        needs: stage -> the stages that it needs; those that are not due are up to date.
+        jobs: how many run at once.
+        start: starts a stage.
+        on_event: called when a stage has started or ended, and while nothing happens.
+
+    Returns:
+        What became of every stage of `due`.
+
+    Raises:
+        KeyboardInterrupt: after every running stage was stopped.
+    """
+    outcome = Outcome()
+    waiting = list(due)
+    running: dict[str, tuple[Running, float]] = {}
+    try:
+        while waiting or running:
+            lost = {*outcome.failed, *outcome.skipped}
+            pending = {*waiting, *running}
+            for stage in list(waiting):
+                if any(need in lost for need in needs[stage]):
+                    waiting.remove(stage)
+                    outcome.skipped.append(stage)
+                    lost.add(stage)
+                elif len(running) < jobs and not any(need in pending for need in needs[stage]):
+                    waiting.remove(stage)
+                    running[stage] = (start(stage), time.monotonic())
+            on_event(outcome, list(running), None)
+            if not running:
+                continue
+            time.sleep(POLL)
+            for stage, (process, started) in list(running.items()):
+                status = process.poll()
+                if status is None:
+                    continue
+                del running[stage]
+                if status:
+                    outcome.failed[stage] = status
+                else:
+                    outcome.built[stage] = time.monotonic() - started
+                on_event(outcome, list(running), stage)
+    finally:
+        stop([process for process, _ in running.values()])
+    return outcome
+
+
+def stop(processes: Sequence[Running]) -> None:
+    """Interrupt stages, and kill those that are still there after `GRACE` seconds; a second Ctrl-C has no effect."""
+    started = time.monotonic()
+    with deaf():
+        for process in processes:
+            process.interrupt()
+        while waiting := [process for process in processes if process.poll() is None]:
+            if time.monotonic() - started > GRACE:
+                for process in waiting:
+                    process.kill()
+            time.sleep(POLL)

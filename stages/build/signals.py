@@ -1,0 +1,38 @@
+"""Ctrl-C and requests to end, while stages run."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+
+@contextlib.contextmanager
+def terminable() -> Iterator[None]:
+    """Treat a request to end like Ctrl-C, so that no stage is left running."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    with _handled({signal.SIGTERM: interrupt}):
+        yield
+
+
+@contextlib.contextmanager
+def deaf() -> Iterator[None]:
+    """Do not listen to Ctrl-C and requests to end."""
+    with _handled(dict.fromkeys((signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)):
+        yield
+
+
+@contextlib.contextmanager
+def _handled(handlers: dict) -> Iterator[None]:  # type: ignore[type-arg]  # signal's own types are private
+    if threading.current_thread() is not threading.main_thread():  # only the main thread may
+        yield
+        return
+    old = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,67 @@
+"""Commands that build everything: for real, small, or once more to compare."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import UsageError
+from stages.console.app import Json, app, print_json
+
+Targets = Annotated[list[str] | None, typer.Argument(help="Stages, such as evaluate@waves; none: all.")]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side.")]
+
+CORES = os.cpu_count() or 1
+
+
+@app.command(rich_help_panel="All at once")
+def repro(context: typer.Context, targets: Targets = None, jobs: Jobs = CORES) -> None:
+    """Build everything that is out of date, then the page; what fails blocks only what needs it.
+
+    `unroll repro` · `unroll repro --jobs 1 evaluate@waves`
+    """
+    from stages.build.repro import repro
+
+    raise typer.Exit(repro(context.obj, targets or [], jobs))
+
+
+@app.command(rich_help_panel="All at once")
+def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
+    """Run the whole graph, small, on generated data, offline, in a workspace of its own (.demo).
+
+    `unroll demo` · `unroll demo --jobs 1`
+    """
+    from stages.commands.demo import demo
+
+    raise typer.Exit(demo(context.obj, jobs))
+
+
+@app.command(rich_help_panel="All at once")
+def verify(
+    context: typer.Context,
+    targets: Targets = None,
+    jobs: Jobs = CORES,
+    as_json: Json = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Build a small graph twice, in other circumstances: a minute.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave what was built in .verify even if all holds.")] = False,
+) -> None:
+    """Build what is committed anew, apart, and compare every output with dvc.lock: bytes, else metrics.
+
+    `unroll verify` · `unroll verify evaluate@waves` · `unroll verify --quick`
+    """
+    from stages.verify import committed, verdict
+    from stages.verify import quick as small
+
+    if quick and targets:
+        raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
+    if quick:
+        found = small.quick(context.obj, jobs, keep=keep, quiet=as_json)
+    else:
+        found = committed.verify(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
+    if as_json:
+        print_json(verdict.as_data(found))
+    else:
+        verdict.show(found)
+    raise typer.Exit(0 if found.holds else 1)

@@ -1,0 +1,41 @@
+"""The command `demo`: the whole graph, small, on generated data, offline, in a workspace of its own."""
+
+import os
+
+from pipeline.config import params
+from pipeline.workspace import Workspace
+from stages.build.repro import repro
+from stages.results import compare
+from stages.workspaces import scaled
+
+FOLDER = ".demo"
+
+CAUTION = """These figures show that everything works; they are no results. Data and training are scaled down, and where
+a table says stand-in, its data were generated in place of a download. The results: `make repro`."""
+
+
+def demo(workspace: Workspace, jobs: int) -> int:
+    """Build the demo and print its tables and where its page is; what is up to date is not built again.
+
+    Args:
+        workspace: the real one; the demo's is its folder `.demo`, which git ignores.
+        jobs: how many stages run side by side.
+
+    Returns:
+        The exit status of the build.
+
+    Raises:
+        UsageError, UnrollError: as `stages.build.repro.repro`.
+    """
+    whole = params.load(workspace.params).experiments
+    small = scaled.make_workspace(workspace.root, workspace.root / FOLDER)
+    kept = params.load(small.params).experiments
+    print(f"{len(kept)} experiments, scaled down, on generated data, in {FOLDER}/", flush=True)
+    if left_out := [name for name in whole if name not in kept]:
+        print(f"left out, since their download has no stand-in: {', '.join(left_out)}", flush=True)
+    # A stand-in does not belong in the user's records: MLflow writes to the demo's own folder.
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    status = repro(small, [], jobs)
+    compare.show(compare.compare(small, []))
+    print(f"\n{CAUTION}\nThe page: {small.report}", flush=True)
+    return status

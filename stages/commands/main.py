@@ -1,0 +1,25 @@
+"""The command line: runs one command of `unroll`."""
+
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from stages.commands import building, dvc_stages, results
+from stages.console.app import app
+from stages.console.exits import run
+
+PANELS = (dvc_stages, building, results)
+"""Modules whose commands register with the app when they are imported; `--help` has them in this order."""
+
+
+def invoke(arguments: Sequence[str]) -> None:
+    """Run one command line, such as `["train", "waves_node"]`. Errors are raised, not printed."""
+    command = typer.main.get_command(app)
+    with command.make_context("unroll", list(arguments)) as context:
+        command.invoke(context)
+
+
+def status() -> int:
+    """Run the command line of this process, `sys.argv`; the exit status."""
+    return run(lambda: invoke(sys.argv[1:] or ["--help"]))

@@ -1,0 +1,119 @@
+"""Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
+
+from typing import Annotated
+
+import typer
+
+from stages.console.app import Json, app, print_json
+
+
+@app.command(rich_help_panel="Results")
+def compare(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(help="Experiments or data sets; none: all.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print experiments side by side, as on the page.
+
+    `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare --json`
+    """
+    from stages.results import compare
+
+    tables = compare.compare(context.obj, names or [])
+    print_json(tables) if as_json else compare.show(tables)
+
+
+@app.command("list", rich_help_panel="Results")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """Print every experiment of params.yaml, and whether it is built.
+
+    `unroll list` · `unroll list --json`
+    """
+    from stages.results import listing
+
+    rows = listing.listing(context.obj)
+    print_json(rows) if as_json else listing.show(rows)
+
+
+@app.command(rich_help_panel="Results")
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A source, data set or experiment of params.yaml.")],
+    as_json: Json = False,
+) -> None:
+    """Print all there is to know of a name: its options with their defaults, what was built, where, the figures.
+
+    `unroll show jena_gru_dropout` · `unroll show waves --json`
+    """
+    from stages.results import show
+
+    facts = show.show(context.obj, name)
+    print_json(facts) if as_json else print("\n".join(show.lines(facts)))
+
+
+@app.command(rich_help_panel="Results")
+def diff(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(help="An experiment, or the folder of a run.", metavar="A")],
+    second: Annotated[str, typer.Argument(help="Another, or the same of another workspace.", metavar="B")],
+    as_json: Json = False,
+) -> None:
+    """Say why two runs differ: params, code, data or environment; and by how much. Exit code 1 if they do.
+
+    `unroll diff waves_rnn waves_rnn6` · `unroll diff waves_rnn .verify/rebuild/workspace/runs/waves/waves_rnn`
+    """
+    from stages.results import diff
+
+    found = diff.diff(context.obj, first, second)
+    print_json(found) if as_json else print("\n".join(diff.lines(found)))
+    raise typer.Exit(0 if found["same"] else 1)
+
+
+@app.command(rich_help_panel="Results")
+def track(context: typer.Context, as_json: Json = False) -> None:
+    """Replay every run on disk into MLflow; what is there already stays as it is.
+
+    `unroll track && make ui`
+    """
+    from stages.results.track import track
+
+    replayed = track(context.obj)
+    if as_json:
+        print_json([{"experiment": name, "action": action} for name, action in replayed])
+    else:
+        for name, action in replayed:
+            print(f"{name}: {action}")
+
+
+@app.command(rich_help_panel="Learning")
+def lab(
+    context: typer.Context,
+    part: Annotated[str, typer.Argument(help="N: naive guess; D: dense, a perceptron; R: one recurrent node.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the 7,000 series.")] = 10,
+    rate: Annotated[float | None, typer.Option(help="Learning rate; as in params.yaml if not given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the first weights.")] = 0,
+) -> None:
+    """Document 003's assignment: generate the waves, train, print the test error after every epoch.
+
+    `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001`
+    """
+    from stages.results.assignment import lab
+
+    lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
+
+
+@app.command(rich_help_panel="Learning")
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Check this machine and every value of params.yaml and claims.yaml; say what to do about what is wrong.
+
+    `unroll doctor` · `unroll --root .demo doctor`
+    """
+    from stages.results.doctor import doctor
+
+    findings = doctor(context.obj)
+    if as_json:
+        print_json([{"check": f.check, "ok": f.ok, "text": f.text} for f in findings])
+    else:
+        for finding in findings:
+            print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.check}: {finding.text}")
+    raise typer.Exit(0 if all(f.ok for f in findings) else 1)

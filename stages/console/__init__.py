@@ -1,0 +1,1 @@
+"""How commands talk: the Typer app, progress, tables, and how a command ends."""

@@ -1,0 +1,109 @@
+"""Progress on the terminal: a bar with time left, or plain lines where output is not a terminal."""
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.data.download import Progress
+
+QUIET = 2.0
+"""Seconds between two plain lines, so that a log stays readable."""
+
+MEGA = 1e6
+
+
+class Epochs:
+    """Shows every epoch of an experiment: epoch, loss, validation, time left (a `pipeline.training.job.Watcher`).
+
+    Args:
+        name: the experiment.
+        training: its options; `epochs` may be missing, then nothing is shown.
+        seeds: its replicates, in the order in which they are trained.
+    """
+
+    def __init__(self, name: str, training: Mapping[str, Any], seeds: Sequence[int]) -> None:
+        self._name, self._seeds = name, list(seeds)
+        self._epochs = int(training.get("epochs", 0))
+        self._before = 0
+        self._started = self._shown = time.monotonic()
+
+    def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
+        """Say that the training goes on from a checkpoint."""
+        self._before = sum(map(len, histories.values()))
+        self._started = time.monotonic()
+        seed, history = list(histories.items())[-1]
+        _line(f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted", last=True)
+
+    def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Show one line of the history of `seed`; epochs count from 1."""
+        done, total = self._seeds.index(seed) * self._epochs + epoch, self._epochs * len(self._seeds)
+        now = time.monotonic()
+        if now - self._shown < (0.1 if sys.stderr.isatty() else QUIET) and done < total:
+            return
+        self._shown = now
+        left = duration((now - self._started) / (done - self._before) * (total - done))
+        figures = "  ".join(f"{key} {value:.4g}" for key, value in values.items())
+        _line(f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}  {figures}  {left} left", last=done == total)
+
+
+def _line(text: str, *, last: bool) -> None:
+    """Print a line, on a terminal over the one before, which stays if it is the last."""
+    if sys.stderr.isatty():
+        text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps cannot be drawn over
+        print(f"\r\x1b[2K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+    else:
+        print(text, file=sys.stderr, flush=True)
+
+
+def duration(seconds: float) -> str:
+    """Such as "7 s", "3 min 20 s" or "1 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextlib.contextmanager
+def files() -> Iterator[Progress]:
+    """A bar per file with bytes, speed and time left; plain lines where the output is not a terminal."""
+    if not sys.stderr.isatty():
+        yield _plain()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+    from rich.progress import Progress as Bars
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+        tasks: dict[str, TaskID] = {}
+
+        def progress(file: str, done: int, total: int | None) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=total)
+            bars.update(tasks[file], completed=done, total=total)
+
+        yield progress
+
+
+def _plain() -> Progress:
+    started: dict[str, tuple[float, int]] = {}
+    shown: dict[str, float] = {}
+
+    def progress(file: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        since, before = started.setdefault(file, (now, done))
+        if now - shown.setdefault(file, now) < QUIET and done != total:
+            return
+        shown[file] = now
+        line = f"{file}  {done / MEGA:.1f} MB"
+        if total and before < done < total:
+            left = duration((now - since) / (done - before) * (total - done))
+            line = f"{file}  {done / MEGA:.1f} of {total / MEGA:.1f} MB  {left} left"
+        print(line, file=sys.stderr, flush=True)
+
+    return progress

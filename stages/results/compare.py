@@ -1,0 +1,71 @@
+"""The command `compare`: the page's tables on screen."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pipeline.config import params
+from pipeline.errors import UnrollError
+from pipeline.evaluation.claims import FAILS, HOLDS
+from pipeline.report.claims_table import claims_table
+from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.results import Results, load
+from pipeline.report.table import as_data
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from stages.console import tables
+from stages.console.tables import Column
+
+STYLES = {HOLDS: "green", FAILS: "red"}
+
+
+def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The tables of the page, as plain data.
+
+    Args:
+        workspace: where params.yaml, claims.yaml and the evaluations are.
+        names: data sets, or experiments to show side by side; none: every data set, then the published figures.
+
+    Returns:
+        One mapping per table: name, title, caption, stand_in, columns (key, title, numeric) and rows, where
+        a row has for each column's key a `text` and the `value` behind it.
+
+    Raises:
+        UsageError: a name is neither a data set nor an experiment.
+        UnrollError: something that was asked for by name has no evaluation, or nothing has one.
+    """
+    wanted = params.load(workspace.params)
+    chosen: dict[str, set[str]] = {}
+    for name in names:
+        one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
+        of_dataset = name in wanted.datasets
+        dataset = name if of_dataset else wanted.experiments[name].dataset
+        chosen.setdefault(dataset, set()).update(wanted.experiments_of(name) if of_dataset else {name})
+    results = load(workspace, wanted)
+    _must_be_built(results, chosen, names)
+    shown = [one for one in results.built if not names or one.name in chosen]
+    tables = [table for one in shown for table in dataset_tables(results, one, chosen.get(one.name, ()))]
+    if not names and results.verdicts:
+        tables.append(claims_table(results))
+    return [as_data(table) for table in tables]
+
+
+def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names: Sequence[str]) -> None:
+    missing = {experiment: one for one in results.missing for experiment in [one.name, *one.experiments]}
+    for name in [*names, *(experiment for experiments in chosen.values() for experiment in sorted(experiments))]:
+        if name in missing:
+            one = missing[name]
+            reason = f"{one.stage} failed: {one.reason}" if one.stage else one.reason
+            raise UnrollError(f"{name} is not built: {reason}")
+    if not results.built:
+        raise UnrollError("nothing is built yet; `unroll repro` builds everything")
+
+
+def show(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print what `compare` gave."""
+    for place, table in enumerate(found):
+        if place:
+            print()
+        columns = [Column(column["title"], column["numeric"]) for column in table["columns"]]
+        rows = [[row[column["key"]]["text"] for column in table["columns"]] for row in table["rows"]]
+        title = f"{table['title']}  [STAND-IN: no result]" if table["stand_in"] else str(table["title"])
+        tables.show(columns, rows, title=title, caption=table["caption"], styles=STYLES)

@@ -1,0 +1,243 @@
+"""The command `diff`: which of params, code, data and environment made two runs differ, and by how much they do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.config import params
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import read_checked, read_npz, sha256
+from pipeline.provenance import fingerprint, record
+from pipeline.provenance.machine import FEATURES
+from pipeline.provenance.record import Record
+from pipeline.training.run_folder import Summary
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from stages.results.show import HASH, text
+
+Difference = dict[str, Any]
+"""`what` differs, and its values `a` and `b`; a side that has none lacks the key."""
+
+NOT_COMPARED = ("experiment", "fingerprint")
+"""Entries of run.json that are no result: what it is called, and what it was made of, which is compared apart."""
+
+CAUSES = ("params", "code", "data", "environment")
+
+SAID = {True: "same", False: "different", None: "not known"}
+
+BUG = "Nothing that shapes a result differs, yet the outputs do. That should not be: see docs/reproducibility.md."
+NO_RECORD = "Without a record of both, only the kind of a difference is known, and nothing of the machines."
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs.
+
+    Attributes:
+        name: as it was asked for.
+        folder: run.json, history.csv, predictions.npz and weights/.
+        run: run.json.
+        record: where it was made; None if that is not known.
+        no_record: why not.
+    """
+
+    name: str
+    folder: Path
+    run: Summary
+    record: Record | None
+    no_record: str
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The hashes of what it was made of; empty for a trial."""
+        return self.run.fingerprint
+
+
+def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
+    """Compare two runs, and what they were made of.
+
+    Args:
+        workspace: where experiments are looked up.
+        first: an experiment of its params.yaml, or the folder of a run, of any workspace.
+        second: likewise.
+
+    Returns:
+        Plain data. `same` says whether anything differs. `a` and `b` say which runs these are. Each of `params`,
+        `code`, `data`, `environment` and `outputs` has `same` (None: not known) and its `differences`, a list of
+        what, a and b. Of outputs that differ there are `metrics` too, the means over seeds in the last epoch that
+        differ, and `predictions`, name -> how far apart they are at most.
+
+    Raises:
+        UsageError: there is no such run, or it is damaged: as with diff(1), 1 would say that the two differ.
+    """
+    try:
+        a, b = _side(workspace, first), _side(workspace, second)
+        causes = {"params": _params(a, b), "code": _code(a, b), "data": _data(a, b), "environment": _environment(a, b)}
+        found = causes | {"outputs": _outputs(a, b, comparable=causes["data"]["same"] is not False)}
+    except UnrollError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
+    same = all(part["same"] is not False for part in found.values())
+    return {"same": same, "a": _about(a), "b": _about(b), **found}
+
+
+def _side(workspace: Workspace, name: str) -> Side:
+    folder = Path(name).resolve()
+    if not (folder / "run.json").is_file():
+        experiments = params.load(workspace.params).experiments
+        one_of(name, experiments, "a run (an experiment, or a folder that holds a run.json)")
+        folder = workspace.run(experiments[name].dataset, name).resolve()
+    run = read_checked(folder / "run.json", Summary)
+    if folder.parents[1].name != "runs":
+        return Side(name, folder, run, None, "no record: it lies outside of a workspace's runs, as a trial does")
+    try:
+        found = record.read(Workspace(folder.parents[2]), folder.parent.name, folder.name)
+    except UnrollError as error:
+        return Side(name, folder, run, None, str(error))
+    return Side(name, folder, run, found, "")
+
+
+def _about(side: Side) -> dict[str, Any]:
+    about = {"name": side.name, "fingerprint": fingerprint.brief(side.parts) if side.parts else None}
+    if side.record is None:
+        return about | {"no_record": side.no_record}
+    return about | {key: getattr(side.record, key) for key in ("commit", "dirty", "started", "ended")}
+
+
+def _params(a: Side, b: Side) -> dict[str, Any]:
+    return _part("params", a, b, *(_flat(side.record.params or {}) if side.record else {} for side in (a, b)))
+
+
+def _code(a: Side, b: Side) -> dict[str, Any]:
+    return _part("code", a, b, *(side.record.modules or {} if side.record else {} for side in (a, b)))
+
+
+def _data(a: Side, b: Side) -> dict[str, Any]:
+    return _part("data", a, b, *(side.record.files or {} if side.record else {} for side in (a, b)))
+
+
+def _part(part: str, a: Side, b: Side, of_a: Mapping[str, Any], of_b: Mapping[str, Any]) -> dict[str, Any]:
+    """What the fingerprints say of one part, and the details if both sides have them."""
+    if part not in a.parts or part not in b.parts:
+        return {"same": None, "differences": []}
+    same = a.parts[part] == b.parts[part]
+    return {"same": same, "differences": _differences(of_a, of_b) if not same and of_a and of_b else []}
+
+
+def _environment(a: Side, b: Side) -> dict[str, Any]:
+    locks = [{"numerics.lock": side.parts["lock"]} if "lock" in side.parts else {} for side in (a, b)]
+    found = _differences(*locks) if all(locks) else []
+    if a.record and b.record:
+        found += _differences(_machine(a.record), _machine(b.record))
+        return {"same": not found and all(locks), "differences": found}
+    return {"same": False if found else None, "differences": found}
+
+
+def _machine(record: Record) -> dict[str, Any]:
+    facts = {name: getattr(record, name) for name in ("python", "platform", "cpu", "cores")}
+    facts |= {f"cpu {feature}": "yes" if feature in record.features else "no" for feature in FEATURES}
+    return facts | record.packages | record.variables
+
+
+def _outputs(a: Side, b: Side, *, comparable: bool) -> dict[str, Any]:
+    found = _differences(_contents(a), _contents(b))
+    if not found:
+        return {"same": True, "differences": []}
+    try:
+        metrics = [one for one in _differences(_final(a.folder), _final(b.folder)) if "a" in one and "b" in one]
+        predictions = _apart(a.folder, b.folder) if comparable else {}
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnrollError(f"{a.folder} or {b.folder} is damaged ({error!r:.80})") from None
+    return {"same": False, "differences": found, "metrics": metrics, "predictions": predictions}
+
+
+def _contents(side: Side) -> dict[str, Any]:
+    """Every entry of run.json that is a result, and the SHA-256 of every other file."""
+    facts = {f"run.json: {key}": value for key, value in side.run.model_dump().items() if key not in NOT_COMPARED}
+    paths = sorted(path for path in side.folder.rglob("*") if path.is_file() and path.name != "run.json")
+    return facts | {path.relative_to(side.folder).as_posix(): sha256(path) for path in paths}
+
+
+def _final(folder: Path) -> dict[str, float]:
+    """The mean over seeds of every value in the last epoch."""
+    history = tables.read(folder / "history.csv", seed=int, epoch=int)
+    last = history.groupby("seed").last().drop(columns="epoch")
+    return {str(column): float(value) for column, value in last.mean().items()}
+
+
+def _apart(first: Path, second: Path) -> dict[str, float]:
+    """How far predictions are apart at most, of those that both have for as many examples and seeds."""
+    a, b = read_npz(first / "predictions.npz"), read_npz(second / "predictions.npz")
+    alike = [name for name in a if name in b and name != "seeds" and a[name].shape == b[name].shape]
+    return {name: float(np.max(np.abs(a[name].astype(float) - b[name]), initial=0)) for name in alike}
+
+
+def _flat(section: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
+def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
+    sides = {"a": a, "b": b}
+    return [
+        {"what": key, **{side: values[key] for side, values in sides.items() if key in values}}
+        for key in dict.fromkeys([*a, *b])
+        if key not in a or key not in b or a[key] != b[key]
+    ]
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """What `diff` gave, as text."""
+    for side in ("a", "b"):
+        yield f"{side.upper()}  {found[side]['name']}"
+        yield f"   {_made(found[side])}"
+    for name in (*CAUSES, "outputs"):
+        part = found[name]
+        yield f"{name:<12} {SAID[part['same']]}"
+        yield from _rows({one["what"]: _change(one) for one in part["differences"]})
+    outputs, known = found["outputs"], [found[cause]["same"] for cause in CAUSES]
+    if outputs.get("metrics"):
+        yield "in the last epoch, mean over seeds"
+        yield from _rows({one["what"]: _change(one) for one in outputs["metrics"]})
+    if outputs.get("predictions"):
+        yield "how far predictions are apart at most"
+        yield from _rows({name: f"{far:.3g}" for name, far in outputs["predictions"].items()})
+    if not outputs["same"] and all(known):
+        yield BUG
+    if "no_record" in found["a"] or "no_record" in found["b"]:
+        yield NO_RECORD
+
+
+def _made(about: Mapping[str, Any]) -> str:
+    known = [f"fingerprint {about['fingerprint'] or 'not known'}"]
+    if "no_record" in about:
+        return ", ".join([*known, about["no_record"]])
+    if about["commit"]:
+        known.append(f"commit {about['commit'][:12]}{' with edits' if about['dirty'] else ''}")
+    return ", ".join([*known, f"made at {about['ended']}"])
+
+
+def _rows(values: Mapping[str, str]) -> Iterator[str]:
+    width = max(map(len, values), default=0)
+    yield from (f"  {name:<{width}}  {value}" for name, value in values.items())
+
+
+def _change(difference: Difference) -> str:
+    a, b = (difference.get(side) for side in ("a", "b"))
+    if any(HASH.fullmatch(str(value)) for value in (a, b)):
+        return "changed" if a and b else f"only in {'A' if a else 'B'}"
+    if isinstance(a, float) and isinstance(b, float) and a:
+        return f"{a:.6g} -> {b:.6g}  ({100 * (b - a) / abs(a):+.3g} %)"
+    return " -> ".join(_brief(difference[side]) if side in difference else "(none)" for side in ("a", "b"))
+
+
+def _brief(value: Any) -> str:
+    return shorten(text(value), 60, placeholder="...")

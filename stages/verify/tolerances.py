@@ -1,0 +1,100 @@
+"""How far the metrics of two builds lie apart, against the tolerances that were measured."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UnrollError
+from pipeline.files import read_json
+
+Tolerances = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Data set -> experiment -> metric, as a dotted path in metrics/DATASET.json -> how far it may lie off."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """A metric that two builds do not give the same value.
+
+    Attributes:
+        dataset: its data set.
+        experiment: its experiment.
+        metric: the dotted path, such as `test` or `final.test.mae`.
+        committed: the value in the first build, in the metric's unit; None where it has none.
+        rebuilt: that in the second.
+        tolerance: how far they may lie apart; None where that was not measured.
+    """
+
+    dataset: str
+    experiment: str
+    metric: str
+    committed: float | None
+    rebuilt: float | None
+    tolerance: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """How far apart, in the metric's unit; None where one of them is missing."""
+        if self.committed is None or self.rebuilt is None:
+            return None
+        return abs(self.rebuilt - self.committed)
+
+    @property
+    def multiple(self) -> float | None:
+        """The difference as a multiple of the tolerance; None where either is missing or the tolerance is zero."""
+        return self.difference / self.tolerance if self.difference is not None and self.tolerance else None
+
+    @property
+    def within(self) -> bool:
+        """Whether it is within tolerance. Without one, only the same value is, which is no deviation."""
+        return self.difference is not None and self.tolerance is not None and self.difference <= self.tolerance
+
+
+def tolerances(path: Path) -> Tolerances:
+    """What tolerances.json allows; nothing where there is no such file.
+
+    Raises:
+        UnrollError: the file is damaged.
+    """
+    if not path.exists():
+        return {}
+    data = read_json(path)
+    if not isinstance(data, dict) or not isinstance(data.get("tolerances"), dict):
+        raise UnrollError(f"{path} is damaged; `unroll verify --measure` writes it anew")
+    found: Tolerances = data["tolerances"]
+    return found
+
+
+def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances) -> list[Deviation]:
+    """Every metric of a data set that two builds do not give the same value, in the order of the files.
+
+    Args:
+        dataset: its name.
+        committed: the first build's metrics/DATASET.json.
+        rebuilt: the second's.
+        allowed: the tolerances.
+
+    Raises:
+        UnrollError: a file is missing or damaged.
+    """
+    before, after = (dict(numbers(read_json(path))) for path in (committed, rebuilt))
+    return [
+        Deviation(dataset, *key, before.get(key), after.get(key), allowed.get(dataset, {}).get(key[0], {}).get(key[1]))
+        for key in {**before, **after}
+        if before.get(key) != after.get(key)
+    ]
+
+
+def numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], float]]:
+    """The experiment, the dotted path and the value of each number in a file of metrics."""
+    for experiment, section in metrics.items():
+        for path, number in _leaves(section):
+            yield (experiment, path), number
+
+
+def _leaves(section: Any, path: str = "") -> Iterator[tuple[str, float]]:
+    if isinstance(section, Mapping):
+        for key, value in section.items():
+            yield from _leaves(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(section, int | float):
+        yield path, float(section)

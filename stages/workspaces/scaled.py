@@ -1,0 +1,130 @@
+"""A workspace with the whole graph made small: every experiment, on little generated data, for a few epochs."""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pipeline.config import plain_yaml
+from pipeline.files import write_text
+from pipeline.workspace import Workspace
+
+LINKED = ("pipeline", "stages")
+"""The code, which the workspace's stages depend on."""
+
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", "numerics.lock")
+
+CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+"""DVC without git, for a folder that git ignores."""
+
+EPOCHS, FEWEST_EPOCHS = 10, 3
+"""Epochs are divided by the one and are at least the other (or what they were, if that is less)."""
+
+STEPS, FEWEST_STEPS = 25, 10
+"""The same for the steps of an epoch that draws its examples."""
+
+ROWS = {"imdb": (1000, 25_000), "jena": (12_000, 420_551), "jena_hourly": (4000, 70_038), "weather": (6000, 52_696)}
+"""What can be stood in for -> the rows of the stand-in and of the official file (reviews in each half, for imdb).
+
+Enough for every window that params.yaml asks for, with windows to spare on both sides of the clock's gap.
+"""
+
+OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
+"""A file that a download brings -> its stand-in."""
+
+GENERATED = {
+    "sine": {"points": 300, "test_points": 100},
+    "waves": {"train": 700, "validation": 200, "test": 200},
+}
+"""Generators -> how much they generate. What they generate is the real thing: only downloads get a stand-in."""
+
+
+def make_workspace(root: Path, folder: Path) -> Workspace:
+    """Make `folder` a DVC workspace with the graph and the code of `root` and its params.yaml scaled down.
+
+    Files that are as they should be stay untouched, so that DVC finds them unchanged.
+    """
+    (folder / ".dvc" / "plots").mkdir(parents=True, exist_ok=True)
+    write_text(folder / ".dvc" / "config", CONFIG)
+    for name in LINKED:
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(root / name, target_is_directory=True)
+    for name in COPIED:
+        shutil.copyfile(root / name, folder / name)
+    plain_yaml.write(scale(plain_yaml.read(root / "params.yaml")), folder / "params.yaml")
+    # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
+    write_text(Workspace(folder).scratch / "scaled.txt", "Fewer rows, fewer epochs and one seed.\n")
+    return Workspace(folder)
+
+
+def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of params.yaml, made small.
+
+    Downloads become stand-ins in the official format, and a split that is given in rows keeps its share of them.
+    Windows, models and optimizers stay as they are. Every experiment stays, with its first seed and fewer epochs,
+    but for those on a download that has no stand-in (`without_stand_in`).
+
+    Args:
+        whole: params.yaml as plain data, valid. It is not changed.
+
+    Returns:
+        Plain data. Relative paths of a user's own files are meant from a folder one further down.
+    """
+    gone = set(without_stand_in(whole))
+    sources = {name: _source(section) for name, section in whole["sources"].items() if name not in gone}
+    datasets = {
+        name: _dataset(section, sources[section["source"]])
+        for name, section in whole["datasets"].items()
+        if section["source"] in sources
+    }
+    experiments = {
+        name: _trained_briefly(section)
+        for name, section in whole["experiments"].items()
+        if section["dataset"] in datasets
+    }
+    return {"sources": sources, "datasets": datasets, "experiments": experiments}
+
+
+def without_stand_in(whole: Mapping[str, Any]) -> list[str]:
+    """The sources that need the network and for which there is no stand-in."""
+    return [name for name, s in whole["sources"].items() if s["kind"] == "download" and _stands_in(s) is None]
+
+
+def _stands_in(section: Mapping[str, Any]) -> str | None:
+    if section["kind"] == "download":
+        return next((OFFICIAL[file] for file in section.get("files", ()) if file in OFFICIAL), None)
+    return section["kind"] if section["kind"] in ROWS else None
+
+
+def _source(section: Mapping[str, Any]) -> dict[str, Any]:
+    official = _stands_in(section)
+    if official:
+        return {"kind": "stand_in", "of": official, "rows": ROWS[official][0]}
+    scaled = dict(section) | GENERATED.get(section["kind"], {})
+    if section["kind"] == "local" and not PurePosixPath(section["path"]).is_absolute():
+        scaled["path"] = f"../{section['path']}"
+    return scaled
+
+
+def _dataset(section: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    preparation = dict(section["preparation"])
+    if source["kind"] == "stand_in":
+        rows, official = ROWS[source["of"]]
+        for split in ("train", "validation"):
+            if isinstance(preparation.get(split), int):
+                preparation[split] = preparation[split] * rows // official
+    return _trained_briefly(section) | {"preparation": preparation}
+
+
+def _trained_briefly(section: Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment, or a data set that says how its experiments are trained, with one seed and fewer epochs."""
+    scaled = dict(section)
+    if "seeds" in scaled:
+        scaled["seeds"] = 1
+    if "training" in scaled:
+        scaled["training"] = training = dict(scaled["training"])
+        for option, divisor, fewest in (("epochs", EPOCHS, FEWEST_EPOCHS), ("steps_per_epoch", STEPS, FEWEST_STEPS)):
+            if option in training:
+                training[option] = min(training[option], max(fewest, training[option] // divisor))
+    return scaled

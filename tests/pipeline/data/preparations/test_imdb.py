@@ -1,0 +1,154 @@
+import contextlib
+import json
+import os
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.data.preparations.imdb import prepare
+from pipeline.errors import UnrollError
+from pipeline.files import sha256
+
+OPTIONS = {"words": 40, "length": 12, "validation": 0.2}
+
+
+def objects(lists):
+    array = np.empty(len(lists), object)
+    array[:] = lists
+    return array
+
+
+def describe(folder: Path) -> Path:
+    facts = {"files": {"imdb.npz": {"sha256": sha256(folder / "imdb.npz")}}}
+    (folder / "source.json").write_text(json.dumps(facts), encoding="utf-8")
+    return folder
+
+
+def write(folder: Path, **change) -> Path:
+    """A file as Keras's: lists of word numbers, of lengths around the cut and with rare words."""
+    random = np.random.default_rng(0)
+    halves = {}
+    for half, size in (("train", 60), ("test", 31)):
+        lengths = random.integers(1, 30, size)
+        lengths[:6] = [1, 11, 12, 13, 10, 29]
+        halves[f"x_{half}"] = objects([random.integers(1, 60, length).tolist() for length in lengths])
+        halves[f"y_{half}"] = random.integers(0, 2, size)
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "imdb.npz", **halves | change)
+    return describe(folder)
+
+
+def test_reviews_equal_those_of_keras(tmp_path, monkeypatch):
+    import keras
+    from keras.src.datasets import imdb
+
+    raw = write(tmp_path / "imdb")
+    monkeypatch.setattr(imdb, "get_file", lambda *_args, **_options: str(raw / "imdb.npz"))
+    (x_train, y_train), (x_test, y_test) = keras.datasets.imdb.load_data(num_words=OPTIONS["words"])
+    pad = keras.utils.pad_sequences
+
+    dataset = prepare("imdb", raw, **OPTIONS)
+
+    train, validation, test = (dataset.splits[split] for split in ("train", "validation", "test"))
+    assert (len(train), len(validation), len(test)) == (48, 12, 31)
+    np.testing.assert_array_equal(np.concatenate([train.inputs, validation.inputs]), pad(x_train, maxlen=12))
+    np.testing.assert_array_equal(np.concatenate([train.targets, validation.targets]), y_train)
+    np.testing.assert_array_equal(test.inputs, pad(x_test, maxlen=12))
+    np.testing.assert_array_equal(test.targets, y_test)
+    assert train.inputs.dtype == np.int16
+    assert train.targets.dtype == np.float32
+    assert dataset.vocabulary == 40
+    assert (dataset.kind, dataset.metric, dataset.scored) == ("classify", "accuracy", ("validation",))
+
+
+@pytest.mark.parametrize(("words", "dtype"), [(32_767, np.int16), (32_768, np.int32)])
+def test_a_larger_vocabulary_needs_wider_numbers(words, dtype, tmp_path):
+    reviews = objects([[words - 4], [words - 3]])  # shifted by 3: the last word that is kept, and one too rare
+    raw = write(tmp_path / "imdb", x_train=reviews, y_train=np.array([0, 1]), x_test=reviews, y_test=np.array([1, 0]))
+    dataset = prepare("imdb", raw, words=words, length=2, validation=0.5)
+    assert dataset.splits["test"].inputs.dtype == dtype
+    assert sorted(dataset.splits["test"].inputs.tolist()) == [[1, 2], [1, words - 1]]
+
+
+class Trap:
+    """Unpickling it writes a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_another_file_than_the_fetched_one_is_not_unpickled(tmp_path):
+    raw, trap = write(tmp_path / "imdb"), tmp_path / "sprung"
+    np.savez(raw / "imdb.npz", x_train=objects([Trap(trap)]))
+    with pytest.raises(UnrollError, match=r"is not the file that was fetched .*; delete .* `unroll source imdb` again"):
+        prepare("imdb", raw, **OPTIONS)
+    assert not trap.exists()
+
+    describe(raw)  # nor does it spring where the hash is that of the file
+    with pytest.raises(UnrollError, match=r"is not Keras's file of reviews \(it asks for posix\.mkdir\)"):
+        prepare("imdb", raw, **OPTIONS)
+    assert not trap.exists()
+
+    with np.load(raw / "imdb.npz", allow_pickle=True) as file, contextlib.suppress(ValueError):
+        file["x_train"]
+    assert trap.exists()  # the trap works
+
+
+@pytest.mark.parametrize("facts", ["{}", "[]", '{"files": {}}', '{"files": {"imdb.npz": {}}}', '{"files": 1}', "{"])
+def test_without_a_hash_nothing_is_unpickled(facts, tmp_path):
+    raw, trap = write(tmp_path / "imdb"), tmp_path / "sprung"
+    np.savez(raw / "imdb.npz", x_train=objects([Trap(trap)]))
+    (raw / "source.json").write_text(facts, encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"source.json (has no sha256 of imdb.npz|is damaged)"):
+        prepare("imdb", raw, **OPTIONS)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"x_train": objects([[1, 2.5]] * 60)},
+        {"x_train": objects([[1, True]] * 60)},
+        {"x_train": objects([[1, None]] * 60)},
+        {"x_train": objects([[1, -1]] * 60)},
+        {"x_train": objects([[1, 2**40]] * 60)},
+        {"x_train": objects([(1, 2)] * 60)},
+        {"x_train": objects(["text"] * 60)},
+        {"x_train": np.ones((60, 3), int)},
+        {"x_train": objects([])},
+        {"x_train": objects([[1]] * 59)},
+        {"y_test": np.full(31, 2)},
+        {"y_test": np.zeros((31, 1))},
+        {"y_test": objects(["good"] * 31)},
+    ],
+)
+def test_what_is_no_list_of_word_numbers_is_refused(change, tmp_path):
+    with pytest.raises(UnrollError, match=r"half holds more than lists of word numbers, labelled 0 or 1; ") as caught:
+        prepare("imdb", write(tmp_path / "imdb", **change), **OPTIONS)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_empty_review_is_its_start_alone(tmp_path):
+    raw = write(tmp_path / "imdb", x_test=objects([[]] * 31))
+    assert prepare("imdb", raw, **OPTIONS).splits["test"].inputs[0].tolist() == [0] * 11 + [1]
+
+
+def test_a_missing_or_damaged_file_gives_one_line(tmp_path):
+    raw = write(tmp_path / "imdb")
+    with zipfile.ZipFile(raw / "imdb.npz", "w") as archive:
+        archive.writestr("x_train.npy", b"nothing")
+    with pytest.raises(UnrollError, match="is not Keras's file of reviews"):
+        prepare("imdb", describe(raw), **OPTIONS)
+    for content in (b"", b"PK", pickle.dumps([1])):
+        (raw / "imdb.npz").write_bytes(content)
+        with pytest.raises(UnrollError, match="is not Keras's file of reviews"):
+            prepare("imdb", describe(raw), **OPTIONS)
+    (raw / "imdb.npz").unlink()
+    with pytest.raises(UnrollError, match=r"imdb.npz is missing; run `unroll source imdb`"):
+        prepare("imdb", raw, **OPTIONS)

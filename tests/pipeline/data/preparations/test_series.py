@@ -1,0 +1,364 @@
+import datetime as dt
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import assume, event, given, settings
+from hypothesis import strategies as st
+
+from pipeline.data.dataset import save
+from pipeline.data.preparations.series import prepare
+from pipeline.errors import UnrollError, UsageError
+
+START = dt.datetime(2020, 3, 1, tzinfo=dt.UTC)
+COLUMNS = {"file": "series.csv", "stamp": "when", "target": "T"}
+PUBLISHED = {"protocol": "as_published", **COLUMNS}
+
+
+def write(folder: Path, seconds, columns) -> Path:
+    """A file with a row for each of `seconds` after the start, and the columns as given."""
+    lines = [",".join(["when", *columns])]
+    for row, second in enumerate(seconds):
+        stamp = START + dt.timedelta(seconds=int(second))
+        lines.append(",".join([f"{stamp:%Y-%m-%d %H:%M:%S}", *(repr(float(c[row])) for c in columns.values())]))
+    (folder / "series.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return folder
+
+
+def numbers(dataset, split):
+    """The row numbers behind a split's inputs and targets, where every value of T is its row's number.
+
+    Returns (windows, timesteps) and (windows,), read from the values that a model would see.
+    """
+    windows = dataset.splits[split]
+    inputs, targets = windows.take(np.arange(len(windows)))
+
+    def rows(values):
+        return np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean).astype(int)
+
+    return rows(inputs[:, :, windows.target]), rows(targets)
+
+
+def generator(data, target, *, lookback, step, delay, low, high, batch):
+    """One ordered cycle of the documents' generator, in words: a loop that starts again near its end."""
+    if high is None:
+        high = len(data) - delay - 1
+    inputs, targets = [], []
+    at = low + lookback
+    while True:
+        if at + batch >= high:
+            if targets:
+                break
+            at = low + lookback
+        end = min(at + batch, high)
+        for row in range(at, end):
+            inputs.append([data[past] for past in range(row - lookback, row, step)])
+            targets.append(data[row + delay][target])
+        at = end
+    return np.array(inputs), np.array(targets)
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [
+        ({"lookback": 1440, "step": 6, "delay": 144, "batch_size": 128}, (2000, 1800, 2100)),
+        ({"lookback": 720, "step": 6, "delay": 144, "batch_size": 128}, (900, 1106, 1800)),
+        ({"lookback": 24, "step": 1, "delay": 24, "batch_size": 16}, (100, 41, 120)),
+        ({"lookback": 6, "step": 3, "delay": 5, "batch_size": 10}, (30, 28, 43)),
+    ],
+)
+def test_as_published_is_the_generator_slips_included(shape, sizes, tmp_path):
+    train, validation, test = sizes
+    length = train + validation + test
+    data = np.column_stack([np.random.default_rng(0).normal(size=length), np.arange(length)])
+    data[7, 0] = -9999.0  # nothing is handled
+    seconds = 600 * np.arange(length)
+    seconds[20:] += 40_000
+    seconds[31] = seconds[30]
+    write(tmp_path, seconds, {"p": data[:, 0], "T": data[:, 1]})
+
+    dataset = prepare("jena", tmp_path, train=train, validation=validation, **PUBLISHED, **shape)
+
+    mean, std = data[:train].mean(axis=0), data[:train].std(axis=0)
+    normal = (data - mean) / std
+    lookback, step, delay, batch = shape.values()
+    reach = {"lookback": lookback, "step": step, "delay": delay, "batch": batch}
+    low = train + 1, train + validation + 1
+    expected = {
+        "validation": generator(normal, 1, **reach, low=low[0], high=train + validation),
+        "test": generator(normal, 1, **reach, low=low[1], high=None),
+        # What it draws from: every row once, in batches of one (the last row, too, that an ordered cycle drops).
+        "train": generator(normal, 1, **reach | {"batch": 1}, low=0, high=train + 1),
+    }
+    for split, (inputs, targets) in expected.items():
+        windows = dataset.splits[split]
+        got_inputs, got_targets = windows.take(np.arange(len(windows)))
+        np.testing.assert_allclose(got_inputs, inputs, rtol=1e-6, atol=1e-6)
+        np.testing.assert_allclose(got_targets, targets, rtol=1e-6, atol=1e-6)
+        rows, wanted = numbers(dataset, split)
+        assert set(wanted - rows[:, -1]) == {delay + step} == {windows.horizon}
+    assert dataset.facts["repeated stamps"] == 1
+    assert dataset.facts["horizon in hours"] == (delay + step) / 6
+
+
+def test_the_documents_horizon_is_25_hours(tmp_path):
+    length = 1200
+    write(tmp_path, 600 * np.arange(length), {"T": np.arange(length)})
+    options = {"train": 500, "validation": 300, "lookback": 60, "step": 6, "delay": 144}
+    dataset = prepare("jena", tmp_path, batch_size=128, **options, **PUBLISHED)
+    rows, targets = numbers(dataset, "test")
+    assert set(targets - rows[:, -1]) == {150}
+    assert dataset.facts["horizon in hours"] == 25.0
+    assert dataset.period == 24
+
+    rows, targets = numbers(prepare("jena", tmp_path, **options, **COLUMNS), "test")
+    assert set(targets - rows[:, -1]) == {144}
+
+
+@st.composite
+def problems(draw):
+    """A series with gaps, repeated stamps and sentinels, and how to cut it."""
+    length = draw(st.integers(40, 160))
+    spaces = np.full(length, 600)
+    spaces[draw(st.lists(st.integers(1, length - 1), max_size=4))] += draw(st.sampled_from([-1, 1, 600, 90_000]))
+    step = draw(st.integers(1, 4))
+    return {
+        "seconds": np.cumsum(spaces),
+        "again": draw(st.lists(st.integers(0, length - 1), max_size=4)),
+        "bad": sorted(set(draw(st.lists(st.integers(0, length - 1), max_size=8)))),
+        "bad_targets": sorted(set(draw(st.lists(st.integers(0, length - 1), max_size=4)))),
+        "train": draw(st.one_of(st.integers(12, length // 2), st.integers(30, 60).map(lambda percent: percent / 100))),
+        "validation": draw(
+            st.one_of(st.integers(8, length // 4 + 8), st.integers(15, 30).map(lambda percent: percent / 100))
+        ),
+        "step": step,
+        "lookback": step * draw(st.integers(1, 3)),
+        "delay": draw(st.integers(1, 8)),
+    }
+
+
+def naive(problem):
+    """What `corrected` promises, one window at a time: split -> (the row numbers seen as inputs, the target's)."""
+    seconds, bad = problem["seconds"], set(problem["bad_targets"])
+    length, step = len(seconds), problem["step"]
+    parts = problem["train"], problem["validation"]
+    first, second = (p if p >= 1 else round(100 * p) * length // 100 for p in parts)
+    second += first
+    # The first row from which every column has had a good value.
+    start = max(min(set(range(length)) - set(column)) for column in (problem["bad"], bad))
+
+    def seen(place):
+        return place if place not in bad else seen(place - 1)
+
+    def windows(low, high):
+        for begin in range(low, high):
+            inputs = range(begin, begin + problem["lookback"], step)
+            wanted = inputs[-1] + problem["delay"]
+            if wanted >= high or wanted in bad:
+                continue
+            if all(seconds[i + 1] - seconds[i] == 600 for i in range(begin, wanted)):
+                yield [seen(i) for i in inputs], wanted
+
+    blocks = {"train": (start, first), "validation": (first, second), "test": (second, length)}
+    return {split: list(windows(*block)) for split, block in blocks.items()}
+
+
+@settings(max_examples=120, deadline=None)
+@given(problem=problems())
+def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem, tmp_path_factory):
+    seconds, length = problem["seconds"], len(problem["seconds"])
+    good = np.arange(length, dtype=float)
+    p, target = good.copy(), good.copy()
+    p[problem["bad"]] = target[problem["bad_targets"]] = -9999.0
+    # A repeated stamp stands one row after its first; its values are others, and must not be seen.
+    order = np.sort(np.concatenate([np.arange(length), problem["again"]]).astype(int), kind="stable")
+    repeated = np.concatenate([[False], np.diff(order) == 0])
+    folder = write(
+        tmp_path_factory.mktemp("series"),
+        seconds[order],
+        {"p": np.where(repeated, 5e6, p[order]), "T": np.where(repeated, 5e6, target[order])},
+    )
+    options = {key: problem[key] for key in ("train", "validation", "lookback", "step", "delay")}
+    expected = naive(problem)
+    try:
+        dataset = prepare("mine", folder, spacing=600, sentinel=-9999.0, **options, **COLUMNS)
+    except UnrollError:
+        event("no room")
+        assert not all(expected.values())
+        return
+
+    assert dataset.facts["repeated stamps"] == len(problem["again"])
+    for split, windows in expected.items():
+        rows, targets = numbers(dataset, split)
+        assert rows.tolist() == [inputs for inputs, _ in windows]
+        assert targets.tolist() == [wanted for _, wanted in windows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(problem=problems(), row=st.integers(0, 159), value=st.floats(-1e6, 1e6))
+def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(problem, row, value, tmp_path_factory):
+    seconds, length = problem["seconds"], len(problem["seconds"])
+    options = {key: problem[key] for key in ("train", "validation", "lookback", "step", "delay")}
+    p = np.sin(np.arange(length, dtype=float))
+    p[problem["bad"]] = -9999.0
+    columns = {"p": p, "T": np.cos(np.arange(length, dtype=float))}
+    folder = tmp_path_factory.mktemp("series")
+    try:
+        before = prepare("mine", write(folder, seconds, columns), spacing=600, sentinel=-9999.0, **options, **COLUMNS)
+    except UnrollError:
+        assume(False)
+    test = before.splits["test"].rows.min() - options["lookback"]
+    row = test + row % (length - test)
+    columns["p"][row] = columns["T"][row] = value
+    after = prepare("mine", write(folder, seconds, columns), spacing=600, sentinel=-9999.0, **options, **COLUMNS)
+
+    assert after.scale == before.scale
+    for split in ("train", "validation"):
+        everything = np.arange(len(before.splits[split]))
+        for old, new in zip(before.splits[split].take(everything), after.splits[split].take(everything), strict=True):
+            np.testing.assert_array_equal(old, new)
+
+
+def test_the_scale_is_that_of_the_train_rows(tmp_path):
+    values = np.random.default_rng(1).normal(8, 3, size=100)
+    write(tmp_path, 3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)})
+    dataset = prepare("mine", tmp_path, train=60, validation=20, lookback=4, delay=2, **COLUMNS)
+    series = dataset.splits["train"].series
+    assert dataset.scale.mean == pytest.approx(values[:60].mean(), rel=1e-14)
+    assert dataset.scale.std == pytest.approx(values[:60].std(), rel=1e-14)
+    assert series.dtype == np.float32
+    np.testing.assert_allclose(series[:60, 0].astype(float).std(), 1, rtol=1e-6)
+    np.testing.assert_allclose(series[:, 1], 0, atol=1e-15)  # a column that never changes is centred, no more
+
+
+def test_rows_are_put_in_the_order_of_time(tmp_path):
+    seconds, values = 600 * np.arange(80), np.arange(80.0)
+    options = {"train": 0.6, "validation": 0.2, "lookback": 4, "delay": 2, **COLUMNS}
+    save(prepare("mine", write(tmp_path, seconds, {"T": values}), **options), tmp_path / "a")
+    shuffled = np.random.default_rng(0).permutation(80)
+    save(prepare("mine", write(tmp_path, seconds[shuffled], {"T": values[shuffled]}), **options), tmp_path / "b")
+    assert (tmp_path / "a" / "arrays.npz").read_bytes() == (tmp_path / "b" / "arrays.npz").read_bytes()
+
+
+def test_facts_say_what_was_done(tmp_path):
+    values = np.arange(100.0)
+    values[[0, 50, 97]] = -1
+    seconds = 3600 * np.arange(100)
+    seconds[30:] += 7200
+    write(tmp_path, seconds, {"T": values})
+    dataset = prepare("mine", tmp_path, train=60, validation=20, lookback=4, delay=2, sentinel=-1.0, **COLUMNS)
+    assert dataset.facts == {
+        "protocol": "corrected",
+        "rows": 100,
+        "columns": ["T"],
+        "horizon in hours": 2.0,
+        "train from": "2020-03-01 01:00:00",
+        "validation from": "2020-03-03 14:00:00",
+        "test from": "2020-03-04 10:00:00",
+        "test to": "2020-03-05 05:00:00",
+        "seconds between rows": 3600,
+        "repeated stamps": 0,
+        "gaps": 1,
+        "sentinels": 3,
+        "windows lost to gaps": 5,
+        "windows lost to unknown targets": 2,
+    }
+    assert dataset.period == 24
+    assert len(dataset.splits["test"]) == 20 - 5 - 1
+
+
+@pytest.mark.parametrize(("seconds", "step", "period"), [(600, 6, 24), (600, 1, 144), (86_400, 1, 0), (3600, 5, 0)])
+def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, tmp_path):
+    write(tmp_path, seconds * np.arange(100), {"T": np.arange(100)})
+    options = {"train": 0.6, "validation": 0.2, "lookback": step, "delay": 1, "step": step}
+    assert prepare("mine", tmp_path, **options, **COLUMNS).period == period
+    published = prepare("mine", tmp_path, batch_size=2, **options, **PUBLISHED)
+    assert published.period == period
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            {"train": 90, "validation": 10},
+            "100 rows are too few for a test block after 90 to train on and 10 to validate",
+        ),
+        ({"train": 0.8, "validation": 0.2}, "100 rows are too few for a test block after 80"),
+        (
+            {"lookback": 19},
+            "the validation block has no room for a window of 19 rows and a target 2 rows on, with 0 gaps",
+        ),
+        ({"delay": 60}, "the train block has no room for a window of 4 rows and a target 60 rows on"),
+        ({"batch_size": 8}, r"datasets.mine.preparation.batch_size has no effect under protocol corrected"),
+        ({"protocol": "as_published"}, r"datasets.mine.preparation.batch_size is missing"),
+        (
+            {"protocol": "as_published", "batch_size": 8, "sentinel": -1.0},
+            "sentinel has no effect under protocol as_pub",
+        ),
+        ({"protocol": "as_published", "batch_size": 8, "lookback": 40}, "the validation block has no room"),
+        ({"target": "flat"}, "the target 'flat' is 0.1 in each of the 60 train rows, so there is nothing to learn"),
+        ({"sentinel": 0.1}, "column 'flat' holds nothing but the sentinel in the 60 train rows; drop it"),
+        (
+            {"target": "Temp"},
+            r"datasets.mine.preparation.target: series.csv has no column 'Temp'. It has: when, T, flat",
+        ),
+    ],
+)
+def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
+    write(tmp_path, 3600 * np.arange(100), {"T": np.arange(100), "flat": np.full(100, 0.1)})
+    options = {"train": 60, "validation": 20, "lookback": 4, "delay": 2, **COLUMNS}
+    with pytest.raises(UnrollError, match=message) as caught:
+        prepare("mine", tmp_path, **options | change)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, UsageError) == ("params.yaml" in str(caught.value))
+
+
+@pytest.mark.parametrize("change", [{"train": 60.5}, {"lookback": 5, "step": 2}])
+def test_numbers_that_do_not_fit_are_value_errors(change, tmp_path):
+    write(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)})
+    with pytest.raises(ValueError, match=r"must be .* Received: "):
+        prepare("mine", tmp_path, **{"train": 60, "validation": 20, "lookback": 4, "delay": 2, **COLUMNS, **change})
+
+
+def hourly(folder: Path) -> tuple[Path, bool]:
+    """The real hourly extract of a mirror (UNROLL_MIRROR, a folder), else generated rows of its form."""
+    name = "jena_hourly_2009_2016.csv"
+    real = Path(os.environ.get("UNROLL_MIRROR", "")) / "jena" / name
+    if real.is_file():
+        return real, True
+    temperature = 9 + 8 * np.random.default_rng(0).normal(size=70_038)
+    stamps = np.datetime64("2009-01-01T00:10") + np.arange(70_038) * np.timedelta64(1, "h")
+    stamps[50_000:] += np.timedelta64(10, "m")
+    lines = [f"{s.item():%d.%m.%Y %H:%M:%S},{t:.2f}" for s, t in zip(stamps, temperature, strict=True)]
+    (folder / name).write_text("Date Time,T (degC)\n" + "\n".join(lines) + "\n", encoding="utf-8")
+    return folder / name, False
+
+
+def test_last_value_on_the_hourly_extract(tmp_path):
+    path, real = hourly(tmp_path)
+    form = {"file": path.name, "stamp": "Date Time", "stamp_format": "%d.%m.%Y %H:%M:%S", "target": "T (degC)"}
+    options = {**form, "train": 33_333, "validation": 16_667, "lookback": 240, "delay": 24}
+    published = prepare("a", path.parent, protocol="as_published", batch_size=128, **options)
+    corrected = prepare("b", path.parent, protocol="corrected", spacing=3600, **options)
+
+    column = 2 if real else 1
+    celsius = np.loadtxt(path, delimiter=",", skiprows=1, usecols=column)
+    std = celsius[:33_333].std()
+
+    def last_value(dataset):
+        windows = dataset.splits["validation"]
+        return float(np.abs(windows.series[windows.rows - 1, windows.target] - windows.targets).mean())
+
+    def direct(rows, horizon):
+        return np.abs(celsius[rows + horizon - 1] - celsius[rows - 1]).mean() / std
+
+    whole_batches = np.arange(33_334 + 240, 33_334 + 240 + 128 * 128)
+    assert last_value(published) == pytest.approx(direct(whole_batches, 25), rel=1e-6)
+    assert len(corrected.splits["validation"]) <= 16_667 - 240 - 23
+    if real:  # experiments.md: 0.2890 and 0.2772, over every row; whole batches and gaps make these of them
+        assert last_value(published) == pytest.approx(0.2893, abs=5e-5)
+        assert last_value(corrected) == pytest.approx(0.2774, abs=5e-5)
+        assert direct(np.arange(33_334 + 240, 50_000), 25) == pytest.approx(0.2890, abs=5e-5)
+        assert direct(np.arange(33_333 + 240, 50_000 - 23), 24) == pytest.approx(0.2772, abs=5e-5)
+        assert corrected.facts["gaps"] == published.facts["gaps"] == 5

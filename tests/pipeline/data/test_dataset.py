@@ -1,0 +1,159 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.data.dataset import Dataset, Scale, load, save
+from pipeline.errors import UnrollError
+from pipeline.data.examples import Arrays, Windows
+
+
+def windowed() -> Dataset:
+    series = np.random.default_rng(0).normal(size=(60, 2)).astype(np.float32)
+    blocks = {"train": np.arange(4, 30), "validation": np.arange(34, 44), "test": np.arange(48, 57)}
+    return Dataset(
+        name="station",
+        kind="forecast",
+        metric="mae",
+        splits={s: Windows(series, rows, lookback=4, step=2, delay=3, target=1) for s, rows in blocks.items()},
+        scale=Scale(9.25, 8.5, "°C", "temperature"),
+        period=24,
+        stand_in=True,
+        facts={"protocol": "corrected", "columns": ["p", "T"]},
+    )
+
+
+def listed() -> Dataset:
+    return Dataset(
+        name="points",
+        kind="classify",
+        metric="accuracy",
+        splits={
+            s: Arrays(np.arange(6, dtype=np.int16).reshape(3, 2), np.array([0, 1, 0.5])) for s in ("train", "test")
+        },
+        vocabulary=7,
+        groups={"inside": np.array([0, 2]), "outside": np.array([1])},
+        scored=("test",),
+        rollout=True,
+        floors={"noise": 1 / 3},
+    )
+
+
+@pytest.mark.parametrize("make", [windowed, listed])
+def test_what_is_saved_is_loaded_and_saved_again_to_the_same_bytes(make, tmp_path):
+    first = make()
+    save(first, tmp_path / "a")
+    loaded = load(tmp_path / "a")
+    save(loaded, tmp_path / "b")
+    save(make(), tmp_path / "c")
+
+    for field in dataclasses.fields(Dataset):
+        if field.name not in {"splits", "groups"}:
+            assert getattr(loaded, field.name) == getattr(first, field.name)
+    assert list(loaded.splits) == list(first.splits)
+    for split, examples in first.splits.items():
+        everything = np.arange(len(examples))
+        for before, after in zip(examples.take(everything), loaded.splits[split].take(everything), strict=True):
+            np.testing.assert_array_equal(before, after)
+            assert before.dtype == after.dtype
+    for group, indices in first.groups.items():
+        np.testing.assert_array_equal(loaded.groups[group], indices)
+    for name in ("arrays.npz", "dataset.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "c" / name).read_bytes()
+
+
+def test_a_series_that_splits_share_is_stored_and_loaded_once(tmp_path):
+    save(windowed(), tmp_path)
+    with np.load(tmp_path / "arrays.npz") as arrays:
+        assert sorted(arrays.files) == ["test_rows", "train_rows", "train_series", "validation_rows"]
+    loaded = load(tmp_path)
+    assert loaded.splits["train"].series is loaded.splits["test"].series
+    assert json.loads((tmp_path / "dataset.json").read_text(encoding="utf-8"))["examples"] == {
+        "train": 26,
+        "validation": 10,
+        "test": 9,
+    }
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    dataset = listed()
+    dataset.splits["test"].targets[1] = np.nan
+    with pytest.raises(UnrollError, match="points: test_targets holds values that are not finite"):
+        save(dataset, tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_empty_split_is_refused(tmp_path):
+    empty = {"train": Arrays(np.zeros((0, 2)), np.zeros(0))}
+    with pytest.raises(UnrollError, match=r"points: the train split is empty; check datasets.points in params.yaml"):
+        save(dataclasses.replace(listed(), splits=empty), tmp_path)
+
+
+@pytest.mark.parametrize("name", ["arrays.npz", "dataset.json"])
+def test_a_missing_file_gives_one_line(name, tmp_path):
+    save(windowed(), tmp_path)
+    (tmp_path / name).unlink()
+    with pytest.raises(UnrollError, match=rf"{name} is missing; `unroll repro` builds it"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda facts: facts["splits"]["test"].update(lookback=60),
+        lambda facts: facts["splits"]["test"].update(lookback=3),
+        lambda facts: facts["splits"]["test"].update(series="none"),
+        lambda facts: facts["splits"]["test"].pop("delay"),
+        lambda facts: facts.pop("name"),
+        lambda facts: facts.pop("scale"),
+        lambda facts: facts.update(groups=["none"]),
+        lambda facts: facts.update(surprise=1),
+    ],
+)
+def test_facts_that_do_not_fit_the_arrays_give_one_line(damage, tmp_path):
+    save(windowed(), tmp_path)
+    path = tmp_path / "dataset.json"
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    damage(facts)
+    path.write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"is damaged \(.*\); delete it and run `unroll repro`"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "[1, 2]", '"text"', "{}"])
+def test_facts_that_are_no_data_set_give_one_line(text, tmp_path):
+    save(windowed(), tmp_path)
+    (tmp_path / "dataset.json").write_text(text, encoding="utf-8")
+    with pytest.raises(UnrollError, match="is damaged"):
+        load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory) -> tuple[Path, bytes]:
+    folder = tmp_path_factory.mktemp("saved")
+    save(windowed(), folder)
+    return folder, (folder / "arrays.npz").read_bytes()
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_flipped_or_missing_byte_is_noticed_or_harmless(saved, data):
+    folder, whole = saved
+    place = data.draw(st.integers(0, len(whole) - 1))
+    if data.draw(st.booleans()):
+        damaged = whole[:place]
+    else:
+        damaged = whole[:place] + bytes([whole[place] ^ data.draw(st.integers(1, 255))]) + whole[place + 1 :]
+    (folder / "arrays.npz").write_bytes(damaged)
+    try:
+        loaded = load(folder)
+    except UnrollError:
+        return
+    for split, examples in windowed().splits.items():
+        np.testing.assert_array_equal(loaded.splits[split].series, examples.series)
+        np.testing.assert_array_equal(loaded.splits[split].rows, examples.rows)

@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.data.examples import Arrays, Windows
+
+
+@given(
+    steps=st.integers(1, 6),
+    step=st.integers(1, 4),
+    delay=st.integers(-3, 12),
+    spare=st.integers(1, 20),
+    features=st.integers(1, 3),
+    data=st.data(),
+)
+def test_take_equals_a_naive_loop(steps, step, delay, spare, features, data):
+    delay = max(delay, 1 - step)
+    lookback = steps * step
+    length = lookback + max(delay, 0) + spare
+    series = np.arange(length * features, dtype=np.float32).reshape(length, features)
+    target = data.draw(st.integers(0, features - 1))
+    rows = np.array(data.draw(st.lists(st.integers(lookback, length - 1 - max(delay, 0)), min_size=1, max_size=9)))
+    windows = Windows(series, rows, lookback=lookback, step=step, delay=delay, target=target)
+    chosen = np.array(data.draw(st.lists(st.integers(0, len(rows) - 1), max_size=9)), dtype=int)
+
+    inputs, targets = windows.take(chosen)
+
+    assert inputs.shape == (len(chosen), *windows.input_shape) == (len(chosen), steps, features)
+    assert targets.shape == (len(chosen),)
+    assert inputs.dtype == targets.dtype == series.dtype
+    for example, place in enumerate(chosen):
+        row = int(rows[place])
+        for timestep in range(steps):
+            for feature in range(features):
+                assert inputs[example, timestep, feature] == series[row - lookback + timestep * step][feature]
+        assert targets[example] == series[row + delay][target] == windows.targets[place]
+        last_input = (int(inputs[example, -1, 0]) // features) if steps else 0
+        assert row + delay - last_input == windows.horizon
+
+
+def test_a_batch_is_all_that_is_copied():
+    series = np.zeros((400_000, 14), np.float32)
+    windows = Windows(series, np.arange(1440, 300_000), lookback=1440, step=6, delay=144, target=1)
+    assert windows.series is series
+    inputs, _ = windows.take(np.arange(128))
+    assert inputs.nbytes == 128 * 240 * 14 * 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lookback": 5}, r"`lookback` must be a multiple of `step`. Received: 5, 2"),
+        ({"step": 0}, "multiple of `step`"),
+        ({"lookback": 0}, "multiple of `step`"),
+        ({"target": 3}, r"`target` must be a column .* Received: \(20, 3\)"),
+        ({"series": np.zeros(20)}, r"Received: \(20,\)"),
+        ({"rows": np.array([3, 10])}, "windows that reach from -1 to 13"),
+        ({"rows": np.array([4, 17])}, "windows that reach from 0 to 20"),
+        ({"rows": np.array([4, 22]), "delay": -3}, "windows that reach from 0 to 20"),
+    ],
+)
+def test_windows_that_cannot_be_cut_are_refused(change, message):
+    valid = {"series": np.zeros((20, 3)), "rows": np.array([4]), "lookback": 4, "step": 2, "delay": 3, "target": 0}
+    Windows(**valid)
+    with pytest.raises(ValueError, match=message):
+        Windows(**valid | change)
+
+
+def test_arrays_take_and_refuse():
+    inputs, targets = np.arange(12).reshape(4, 3), np.arange(4.0)
+    examples = Arrays(inputs, targets)
+    assert len(examples) == 4
+    assert examples.input_shape == (3,)
+    some, wanted = examples.take(np.array([3, 0]))
+    np.testing.assert_array_equal(some, [[9, 10, 11], [0, 1, 2]])
+    np.testing.assert_array_equal(wanted, [3, 0])
+    with pytest.raises(ValueError, match=r"one value for each of `inputs`. Received: inputs \(4, 3\), targets \(3,\)"):
+        Arrays(inputs, targets[:3])
+    with pytest.raises(ValueError, match="one value for each"):
+        Arrays(inputs, targets[:, None])

@@ -1,0 +1,96 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.errors import UnrollError
+from pipeline.data.series_splits import Series, borders, clean, clock, corrected_rows, published_rows, scale
+
+
+def stamps(*seconds):
+    return np.array(seconds, dtype="datetime64[s]").astype("datetime64[ms]")
+
+
+def test_the_documents_numbers_on_the_official_file():
+    rows = published_rows(420_551, 200_000, 300_000, lookback=1440, delay=144, batch_size=128)
+    assert len(rows["train"]) == 198_560
+    assert (rows["train"][0], rows["train"][-1]) == (1440, 199_999)
+    assert len(rows["validation"]) == 769 * 128 == 98_432
+    assert rows["validation"][0] == 201_441  # never 200,000: the documents start one row late
+    assert len(rows["test"]) == 929 * 128
+    assert rows["test"][0] == 301_441
+    assert (420_551 - 144 - 1) - (rows["test"][-1] + 1) == 53  # rows that are dropped
+
+
+@pytest.mark.parametrize(
+    ("candidates", "scored"), [(1, 1), (7, 7), (8, 8), (9, 8), (16, 8), (17, 16), (24, 16), (25, 24)]
+)
+def test_a_batch_that_would_touch_the_end_is_not_given(candidates, scored):
+    rows = published_rows(100, 20, 20 + 1 + 5 + candidates, lookback=5, delay=3, batch_size=8)
+    assert rows["validation"].tolist() == list(range(26, 26 + scored))
+
+
+@given(rows=st.integers(3, 1000), train=st.integers(1, 998), validation=st.integers(1, 998), shares=st.booleans())
+def test_borders_take_rows_and_shares(rows, train, validation, shares):
+    parts = (train / rows, validation / rows) if shares else (train, validation)
+    if shares and (train >= rows or validation >= rows):
+        return  # a share of 1 is one row
+    if train + validation >= rows:
+        with pytest.raises(UnrollError, match=f"{rows} rows are too few"):
+            borders(rows, *parts)
+    else:
+        assert borders(rows, *parts) == (train, train + validation)
+
+
+def test_part_of_a_row_is_refused():
+    with pytest.raises(ValueError, match=r"whole rows, or shares below 1. Received: 3.5"):
+        borders(100, 3.5, 2)
+
+
+def test_clean_sorts_drops_repeated_stamps_and_looks_back_only():
+    values = np.array([[1, 10], [3, -9], [-9, 30], [99, 99], [-9, -9], [6, 60]], dtype=float)
+    before = values.copy()
+    series = clean(stamps(0, 20, 10, 20, 30, 40), values, sentinel=-9.0)
+    np.testing.assert_array_equal(series.stamps, stamps(0, 10, 20, 30, 40))
+    np.testing.assert_array_equal(series.values, [[1, 10], [1, 30], [3, 30], [3, 30], [6, 60]])
+    np.testing.assert_array_equal(
+        series.unknown, [[False, False], [True, False], [False, True], [True, True], [False, False]]
+    )
+    assert series.start == 0
+    np.testing.assert_array_equal(values, before)  # what was read is not touched
+
+
+def test_rows_before_the_first_good_value_are_not_used():
+    values = np.array([[-9, 1], [-9, -9], [5, 3], [6, 4]], dtype=float)
+    assert clean(stamps(0, 1, 2, 3), values, sentinel=-9.0).start == 2
+    assert clean(stamps(0, 1, 2, 3), np.full((4, 1), -9.0), sentinel=-9.0).start == 4
+    assert clean(stamps(0, 1, 2, 3), values, sentinel=None).start == 0
+
+
+def test_clock():
+    assert clock(stamps(0, 600, 600, 1200, 3600, 4200), None) == clock(stamps(0, 600, 600, 1200, 3600, 4200), 600)
+    measured = clock(stamps(0, 600, 600, 1200, 3600, 4200), 600)
+    assert (measured.spacing, measured.repeated, measured.gaps) == (600, 1, 1)
+    assert clock(stamps(5), None).gaps == 0
+
+
+def test_lost_windows_are_counted():
+    seconds = np.arange(30) * 60
+    seconds[15:] += 1
+    unknown = np.zeros((30, 2), bool)
+    unknown[[5, 24], 1] = True
+    unknown[7, 0] = True  # another column than the target
+    series = Series(stamps(*seconds), np.zeros((30, 2)), unknown)
+    rows, lost = corrected_rows(series, 10, 20, lookback=2, delay=1, spacing=60, target=1)
+    assert rows["train"].tolist() == [2, 3, 5, 6, 7, 8]  # 4's target is unknown
+    assert rows["validation"].tolist() == [12, 13, 17, 18]  # 14, 15, 16 reach over the gap before 15
+    assert rows["test"].tolist() == [22, 24, 25, 26, 27, 28]
+    assert lost == {"windows lost to gaps": 3, "windows lost to unknown targets": 2}
+
+
+def test_scale_is_the_population_deviation_and_spares_constants():
+    values = np.column_stack([np.array([1.0, 2.0, 4.0]), np.full(3, 0.1)])
+    mean, std = scale(values)
+    assert mean[0] == pytest.approx(7 / 3)
+    assert std[0] == pytest.approx(np.sqrt(14 / 9))
+    assert std[1] == 1

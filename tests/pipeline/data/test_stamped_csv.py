@@ -1,0 +1,127 @@
+import numpy as np
+import pytest
+
+from pipeline.errors import UnrollError, UsageError
+from pipeline.data.stamped_csv import read
+
+WHERE = "datasets.mine.preparation"
+GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"
+
+
+def reading(path, **change):
+    options = {"stamp": "when", "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T", "drop": [], "encoding": "utf-8"}
+    return read(path, **options | change, where=WHERE)
+
+
+@pytest.fixture
+def file(tmp_path):
+    folder = tmp_path / "station"
+    folder.mkdir()
+
+    def write(text, encoding="utf-8"):
+        (folder / "mine.csv").write_bytes(text.encode(encoding))
+        return folder / "mine.csv"
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "text",
+    [GOOD, "\ufeff" + GOOD, GOOD.replace("\n", "\r\n"), GOOD + "\n\n", GOOD.rstrip(), '"when","T","p"\n' + GOOD[9:]],
+)
+def test_a_good_file_is_read_exactly(file, text):
+    table = reading(file(text))
+    assert table.columns == ["T", "p"]
+    np.testing.assert_array_equal(table.values, [[1.5, 1], [-2, 0.1]])
+    assert table.values.dtype == np.float64
+    np.testing.assert_array_equal(
+        table.stamps, np.array(["2020-01-01T00:00", "2020-01-01T00:10"], dtype="datetime64[ms]")
+    )
+
+
+def test_numbers_are_the_nearest_doubles(file):
+    values = np.random.default_rng(0).normal(size=200) * 10.0 ** np.random.default_rng(1).integers(-12, 12, 200)
+    rows = [f"2020-01-01 00:00:00,{value!r}" for value in values.tolist()]
+    table = reading(file("when,T\n" + "\n".join(rows)))
+    np.testing.assert_array_equal(table.values[:, 0], values)
+
+
+def test_dropped_columns_are_not_even_looked_at(file):
+    table = reading(file("when,station,T\n2020-01-01 00:00:00,Jena,1\n"), drop=["station"])
+    assert table.columns == ["T"]
+
+
+def test_stamps_with_an_offset_are_put_in_utc(file):
+    table = reading(file("when,T\n2020-01-01T01:00:00+01:00,1\n2020-01-01T00:10:00Z,2\n"), stamp_format="ISO8601")
+    np.testing.assert_array_equal(
+        table.stamps, np.array(["2020-01-01T00:00", "2020-01-01T00:10"], dtype="datetime64[ms]")
+    )
+
+
+def test_latin_1(file):
+    path = file("when,T,W/m²\n2020-01-01 00:00:00,1,2\n", "latin-1")
+    assert reading(path, encoding="latin-1").columns == ["T", "W/m²"]
+    with pytest.raises(UnrollError, match=rf"is not utf-8 text \(.*\); set {WHERE}.encoding, such as latin-1"):
+        reading(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "mine.csv is empty; run `unroll source station` again"),
+        (
+            GOOD + "2020-01-01 00:20:00,warm,1\n",
+            "line 4: column 'T' holds 'warm', not a finite number; correct the file, or",
+        ),
+        (GOOD + "2020-01-01 00:20:00,1,1,1\n", r"not a regular CSV file \(Expected 3 fields in line 4, saw 4\)"),
+        (GOOD + "2020-01-01 00:20:00,1\n", "line 4: column 'p' holds no value"),
+        (GOOD + "2020-01-01 00:20:00,,1\n", "line 4: column 'T' holds no value"),
+        (GOOD + "\n\n2020-01-01 00:20:00,1,NaN\n", "line 6: column 'p' holds 'NaN', not a finite number"),
+        (GOOD + "2020-01-01 00:20:00,inf,1\n", "line 4: column 'T' holds 'inf', not a finite number"),
+        (GOOD + "2020-01-01 00:20:00,1,1e999\n", "line 4: column 'p' holds '1e999', not a finite number"),
+        (
+            GOOD + "01.01.2020 00:20:00,1,1\n",
+            "line 4: column 'when' holds '01.01.2020 00:20:00', not a stamp of the form",
+        ),
+        (GOOD + "2020-02-30 00:20:00,1,1\n", "line 4: column 'when' holds '2020-02-30 00:20:00', not a stamp"),
+        (GOOD + ",1,1\n", "line 4: column 'when' holds nothing, not a stamp"),
+        (GOOD + "a,b,c\nd,e,f\n", "line 4: column 'T' holds 'b'"),
+        ("when,T,p\n2020-01-01 00:00:00,1,1,1\n", "not a regular CSV file"),
+        ("when,T,p\n", "mine.csv holds a header and no rows"),
+        ('when,T,p\n2020-01-01 00:00:00,"1,1\n', "not a regular CSV file"),
+    ],
+)
+def test_a_damaged_file_gives_one_line(file, text, message):
+    with pytest.raises(UnrollError, match=message) as caught:
+        reading(file(text))
+    assert "\n" not in str(caught.value)
+    assert not isinstance(caught.value, UsageError)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"target": "t"}, f"params.yaml: {WHERE}.target: mine.csv has no column 't'. It has: when, T, p"),
+        ({"stamp": "Date"}, f"params.yaml: {WHERE}.stamp: mine.csv has no column 'Date'. It has: when, T, p"),
+        ({"drop": ["q"]}, f"params.yaml: {WHERE}.drop: mine.csv has no column 'q'. It has: when, T, p"),
+        ({"drop": ["T"]}, r"target, stamp and drop must name different columns. Received: 'T', 'when', \['T'\]"),
+        ({"target": "when"}, "target, stamp and drop must name different columns"),
+        ({"drop": ["when"]}, "target, stamp and drop must name different columns"),
+        ({"encoding": "latin-77"}, f"params.yaml: {WHERE}.encoding is unknown. Received: 'latin-77'"),
+        ({"stamp_format": "%Q"}, f"params.yaml: {WHERE}.stamp_format: .* Received: '%Q'"),
+    ],
+)
+def test_an_option_that_does_not_fit_the_file_names_what_does(file, change, message):
+    with pytest.raises(UsageError, match=message) as caught:
+        reading(file(GOOD), **change)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_file(file):
+    path = file(GOOD)
+    (path.parent / "source.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"{WHERE}.file: .*station has no 'other.csv'. It has: mine.csv$"):
+        reading(path.parent / "other.csv")
+    path.unlink()
+    with pytest.raises(UnrollError, match=r"mine.csv is missing; run `unroll source station`"):
+        reading(path)

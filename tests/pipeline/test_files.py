@@ -1,0 +1,352 @@
+import json
+import os
+import string
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from pipeline import files
+from pipeline.errors import UnrollError
+from pipeline.workspace import Workspace
+
+ARRAYS = {"series": np.arange(6.0).reshape(2, 3), "rows": np.arange(3, dtype=np.int32)}
+
+
+class StopError(Exception):
+    pass
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "new" / "file.txt"
+    for text in ("one", "two"):
+        with files.atomic_file(path) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+            assert temporary.parent == path.parent  # the same file system
+        assert path.read_text(encoding="utf-8") == text
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_file_that_fails_leaves_what_was_there(tmp_path, there):
+    path = tmp_path / "file.txt"
+    if there:
+        path.write_text("old", encoding="utf-8")
+
+    def write():
+        with files.atomic_file(path) as temporary:
+            temporary.write_text("half", encoding="utf-8")
+            raise StopError
+
+    with pytest.raises(StopError):
+        write()
+    assert [p.read_text(encoding="utf-8") for p in tmp_path.iterdir()] == ["old"] * there
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_is_replaced_whole(tmp_path, there):
+    path, scratch = tmp_path / "runs" / "waves", tmp_path / ".unroll"
+    if there:
+        path.mkdir(parents=True)
+        (path / "stale.txt").touch()
+    with files.atomic_folder(path, scratch) as temporary:
+        (temporary / "inner").mkdir()
+        (temporary / "inner" / "file.txt").write_text("new", encoding="utf-8")
+        assert [p.name for p in path.glob("*")] == ["stale.txt"] * there
+    assert [p.relative_to(path).as_posix() for p in sorted(path.rglob("*"))] == ["inner", "inner/file.txt"]
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_that_fails_leaves_what_was_there(tmp_path, there):
+    path, scratch = tmp_path / "waves", tmp_path / ".unroll"
+    if there:
+        path.mkdir()
+        (path / "old.txt").touch()
+
+    def write():
+        with files.atomic_folder(path, scratch) as temporary:
+            (temporary / "half.txt").touch()
+            raise StopError
+
+    with pytest.raises(StopError):
+        write()
+    assert path.exists() == there
+    assert [p.name for p in path.glob("*")] == ["old.txt"] * there
+    assert list(scratch.iterdir()) == []
+
+
+def test_the_old_folder_comes_back_if_the_new_one_cannot_take_its_place(tmp_path):
+    path, scratch = tmp_path / "waves", tmp_path / ".unroll"
+    path.mkdir()
+    (path / "old.txt").touch()
+    with pytest.raises(FileNotFoundError), files.atomic_folder(path, scratch) as temporary:
+        temporary.rmdir()
+    assert [p.name for p in path.iterdir()] == ["old.txt"]
+    assert list(scratch.iterdir()) == []
+
+
+@pytest.mark.parametrize("moves", [1, 2])
+def test_the_old_folder_or_the_new_one_is_there_after_an_interruption_between_the_moves(tmp_path, monkeypatch, moves):
+    path, scratch = tmp_path / "waves", tmp_path / ".unroll"
+    path.mkdir()
+    (path / "old.txt").touch()
+    replace, moved = Path.replace, []
+
+    def interrupted(self, target):
+        replace(self, target)
+        moved.append(target)
+        if len(moved) == moves:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt), files.atomic_folder(path, scratch) as temporary:
+        (temporary / "new.txt").touch()
+    assert [p.name for p in path.iterdir()] == [["old.txt", "new.txt"][moves - 1]]
+    assert list(scratch.iterdir()) == []
+
+
+def test_links_are_replaced_and_what_they_lead_to_stays(tmp_path):
+    elsewhere = tmp_path / "cache"
+    elsewhere.mkdir()
+    (elsewhere / "kept.txt").touch()
+    for path in (tmp_path / "link", tmp_path / "broken"):
+        path.symlink_to(elsewhere if path.name == "link" else tmp_path / "nothing")
+        with files.atomic_folder(path, tmp_path / ".unroll") as temporary:
+            (temporary / "new.txt").touch()
+        assert not path.is_symlink()
+        assert [p.name for p in path.iterdir()] == ["new.txt"]
+    assert (elsewhere / "kept.txt").exists()
+    assert list((tmp_path / ".unroll").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o002, 0o664, 0o775)]
+)
+def test_the_umask_is_respected(tmp_path, mask, file, folder):
+    before = os.umask(mask)
+    try:
+        files.write_text(tmp_path / "file", "text")
+        with files.atomic_folder(tmp_path / "folder", tmp_path / ".unroll") as temporary:
+            (temporary / "file").touch()
+    finally:
+        os.umask(before)
+    assert (tmp_path / "file").stat().st_mode & 0o777 == file
+    assert (tmp_path / "folder").stat().st_mode & 0o777 == folder
+
+
+def test_the_same_data_give_the_same_bytes_at_any_time(tmp_path, monkeypatch):
+    def write(folder):
+        files.write_npz(folder / "a.npz", ARRAYS)
+        files.write_json(folder / "a.json", {"b": 0.1, "a": [1, None]})
+        files.write_csv(folder / "a.csv", [{"b": 0.1, "a": 1}], ["b", "a"])
+        return [path.read_bytes() for path in sorted(folder.iterdir())]
+
+    first = write(tmp_path / "now")
+    monkeypatch.setattr(time, "time", lambda: 2e9)
+    monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(2e9))
+    assert write(tmp_path / "later") == first
+    # Golden bytes: another release of NumPy or Python that writes others would change every hash in dvc.lock.
+    assert first[:2] == [b"b,a\n0.1,1\n", b'{\n "b": 0.1,\n "a": [\n  1,\n  null\n ]\n}\n']
+    golden = "0af1d6d42678603a0a44d132e85d8b1bfd4d2021d381b213952a647b68a922ac"
+    assert files.sha256(tmp_path / "now" / "a.npz") == golden
+
+
+def test_arrays_keep_their_order_and_zip_has_no_date(tmp_path):
+    path = tmp_path / "a.npz"
+    files.write_npz(path, {"b": np.zeros(2), "a": np.ones(1)})
+    assert list(files.read_npz(path)) == ["b", "a"]
+    with zipfile.ZipFile(path) as archive:
+        assert {member.date_time for member in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+dtypes = npst.floating_dtypes(sizes=(32, 64)) | npst.integer_dtypes() | npst.boolean_dtypes()
+arrays = npst.arrays(dtypes, npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.dictionaries(st.text(string.ascii_lowercase + "_0", min_size=1, max_size=5), arrays, max_size=3), st.booleans()
+)
+def test_arrays_come_back_as_they_were(tmp_path_factory, given_arrays, fortran):
+    path = tmp_path_factory.getbasetemp() / "arrays.npz"
+    if fortran:
+        given_arrays = {name: np.asfortranarray(array) for name, array in given_arrays.items()}
+    files.write_npz(path, given_arrays)
+    found = files.read_npz(path)
+    assert list(found) == list(given_arrays)
+    for name, array in given_arrays.items():
+        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
+        assert found[name].tobytes() == array.tobytes()
+
+
+def test_objects_are_neither_written_nor_read(tmp_path):
+    path = tmp_path / "a.npz"
+    with pytest.raises(ValueError, match="Object arrays"):
+        files.write_npz(path, {"a": np.array([{}], dtype=object)})
+    assert list(tmp_path.iterdir()) == []
+    np.savez(path, a=np.array([{}], dtype=object))
+    with pytest.raises(UnrollError, match=r"a\.npz is damaged \(Object arrays .*delete it and run `unroll repro`"):
+        files.read_npz(path)
+
+
+def damaged(path, data):
+    """What reading gives: the arrays, or None for an UnrollError."""
+    path.write_bytes(data)
+    try:
+        return files.read_npz(path)
+    except UnrollError as error:
+        return None if "\n" not in str(error) and str(error).startswith(f"{path} is damaged (") else error
+
+
+def test_every_truncation_is_noticed(tmp_path):
+    files.write_npz(tmp_path / "a.npz", ARRAYS)
+    whole = (tmp_path / "a.npz").read_bytes()
+    assert {damaged(tmp_path / "b.npz", whole[:size]) is None for size in range(len(whole))} == {True}
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    files.write_npz(tmp_path_factory.getbasetemp() / "small.npz", ARRAYS)
+    return (tmp_path_factory.getbasetemp() / "small.npz").read_bytes()
+
+
+@settings(deadline=None, max_examples=300)
+@given(data=st.data())
+def test_flipped_bits_never_change_a_value_in_silence(tmp_path_factory, small, data):
+    bytes_ = bytearray(small)
+    for _ in range(data.draw(st.integers(1, 3))):
+        bytes_[data.draw(st.integers(0, len(small) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    found = damaged(tmp_path_factory.getbasetemp() / "flipped.npz", bytes(bytes_))
+    for name in (found or {}).keys() & ARRAYS:  # a date may be flipped, a member lost or renamed: no value is wrong
+        np.testing.assert_array_equal(found[name], ARRAYS[name])
+
+
+@pytest.mark.parametrize("flip", [*(1 << bit for bit in range(8)), 0xFF])
+def test_a_large_array_with_a_damaged_header_is_noticed(tmp_path, flip):
+    """Large: more than zipfile reads ahead. NumPy then sees the header before the checksum, and may stop too soon."""
+    files.write_npz(tmp_path / "a.npz", {"a": np.arange(2000.0)})
+    whole = (tmp_path / "a.npz").read_bytes()
+    header = whole.index(b"\x93NUMPY")
+    for place in range(128):
+        flipped = bytearray(whole)
+        flipped[header + place] ^= flip
+        assert damaged(tmp_path / "b.npz", bytes(flipped)) is None, place
+
+
+def test_a_member_that_is_longer_than_its_array_is_damaged(tmp_path):
+    path = tmp_path / "a.npz"
+    np.save(tmp_path / "a.npy", np.arange(2000.0))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.npy", (tmp_path / "a.npy").read_bytes() + b"\0")
+    with pytest.raises(UnrollError, match=r"a\.npz is damaged \(a\.npy is longer or shorter than its header says\)"):
+        files.read_npz(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK", b"no archive", b"\x80\x04N.", b"\x93NUMPY\x01\x00"])
+def test_what_is_no_npz_is_damaged(tmp_path, content):
+    assert damaged(tmp_path / "a.npz", content) is None
+
+
+def test_an_npy_is_no_npz(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros(2))
+    assert damaged(tmp_path / "a.npz", (tmp_path / "a.npy").read_bytes()) is None
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float64("nan")])
+def test_json_refuses_what_is_no_number(tmp_path, value):
+    path = tmp_path / "a.json"
+    files.write_json(path, {"a": 1})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, {"a": value})
+    assert files.read_json(path) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [path]
+
+
+numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+plain = st.recursive(
+    st.none() | st.booleans() | numbers | st.text(st.characters(codec="utf-8"), max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(plain)
+def test_json_comes_back_as_it_was_keys_in_order(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "data.json"
+    files.write_json(path, data)
+    assert json.dumps(files.read_json(path)) == json.dumps(data)
+    assert path.read_bytes().endswith(b"\n")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b'{"a": 1', b"\xff", b"[" * 100_000])
+def test_damaged_json(tmp_path, content):
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(UnrollError, match=r"a\.json is damaged \(.*\); delete it and run `unroll repro`"):
+        files.read_json(path)
+
+
+cells = st.text(string.printable.replace("\r", "") + "é°²", max_size=6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.fixed_dictionaries({"b": cells, "a": cells}), max_size=4))
+def test_csv_comes_back_as_it_was(tmp_path_factory, rows):
+    path = tmp_path_factory.getbasetemp() / "rows.csv"
+    files.write_csv(path, rows, ["b", "a"])
+    assert files.read_csv(path) == rows
+    assert path.read_bytes().startswith(b"b,a\n")
+
+
+def test_csv_numbers_are_exact_and_missing_values_empty(tmp_path):
+    path = tmp_path / "a.csv"
+    files.write_csv(path, [{"x": 0.1 + 0.2, "y": None}, {"x": np.float64(1e-300)}, {"y": 3}], ["x", "y"])
+    assert path.read_text(encoding="utf-8") == "x,y\n0.30000000000000004,\n1e-300,\n,3\n"
+    with pytest.raises(ValueError, match="fields not in fieldnames"):
+        files.write_csv(path, [{"z": 1}], ["x"])
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2", b"a,b\n1\n", b"a,b\n1,2,3\n", b'a,b\n"1,2\n', b"a,b\n\xff,1\n"])
+def test_damaged_csv(tmp_path, content):
+    path = tmp_path / "a.csv"
+    path.write_bytes(content)
+    with pytest.raises(UnrollError, match=r"a\.csv is damaged \("):
+        files.read_csv(path)
+
+
+@pytest.mark.parametrize("read", [files.read_json, files.read_csv, files.read_npz])
+def test_a_missing_file_says_what_builds_it(tmp_path, read):
+    with pytest.raises(UnrollError, match="a is missing; `unroll repro` builds it"):
+        read(tmp_path / "a")
+
+
+@pytest.mark.parametrize("read", [files.read_json, files.read_csv, files.read_npz])
+def test_a_folder_in_place_of_a_file_is_not_called_damaged(tmp_path, read):
+    with pytest.raises(IsADirectoryError):
+        read(tmp_path)
+
+
+def test_sha256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert files.sha256(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_text_has_line_feeds_only(tmp_path):
+    files.write_text(tmp_path / "a", "é\n")
+    assert (tmp_path / "a").read_bytes() == b"\xc3\xa9\n"
+
+
+def test_every_place_lies_in_the_workspace(tmp_path):
+    workspace = Workspace(tmp_path)
+    places = [workspace.params, workspace.claims, workspace.scratch, workspace.report, workspace.raw("a")]
+    places += [workspace.prepared("a"), workspace.run("a", "b"), workspace.metrics("a"), workspace.evaluation("a")]
+    assert len(set(places)) == len(places)
+    assert all(place.is_relative_to(tmp_path) for place in places)
+    assert not any(place.is_relative_to(workspace.scratch) for place in places if place != workspace.scratch)

@@ -1,0 +1,215 @@
+"""The compiled epoch is Keras' `fit`, in an order that is known."""
+
+from functools import partial
+from itertools import islice
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.training import keras_models
+from pipeline.errors import DivergedError, UnrollError
+from pipeline.metrics import METRICS
+from pipeline.models import dense, recurrent
+from pipeline.data.problem import problem
+from pipeline.training.program import Program
+from pipeline.training.job import Job
+from pipeline.training.methods import gradient_descent
+
+GRU = partial(recurrent.build, "GRU", units=4)
+DROPOUT = partial(recurrent.build, "LSTM", units=4, dropout=0.2, recurrent_dropout=0.2)
+WORDS = partial(recurrent.build, "SimpleRNN", units=4, embedding=3)
+MLP = partial(dense.build, hidden=[8])
+STACKED = partial(recurrent.build, "SimpleRNN", units=4, layers=2, activation="relu", sequences=True)
+QUICK = {"optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 16}
+
+
+def job(dataset, build, seeds=(0,), **options):
+    return Job("x", dataset, lambda: build(problem(dataset)), seeds, **options)
+
+
+def in_order(examples, batch):
+    rows = np.full(-(-examples // batch) * batch, -1, np.int32)
+    rows[:examples] = np.arange(examples)
+    return rows.reshape(-1, batch)
+
+
+@pytest.mark.parametrize(
+    ("form", "build", "optimizer", "loss"),
+    [
+        ("waves", GRU, "adam", "mse"),
+        ("station", GRU, "rmsprop", "mae"),
+        ("reviews", WORDS, "rmsprop", "binary_crossentropy"),
+        ("points", MLP, "adam", "mse"),
+        ("points", STACKED, "sgd", "mse"),
+        ("points", STACKED, "adam", "pairwise_mse"),
+    ],
+)
+def test_an_epoch_equals_keras_fit(form, build, optimizer, loss, request):
+    """Two passes in the order of the data, the last batch partial: same losses, same weights as Keras.
+
+    For stacked models the target has the output's shape, or as published one axis less: then Keras broadcasts
+    the difference to all pairs of the batch, which is what `pairwise_mse` writes out. For words Keras is given the
+    same network with one-hot vectors: of an `Embedding` its optimizers get parts of a repeated word's gradient.
+    """
+    dataset = request.getfixturevalue(form)
+    train = dataset.splits["train"]
+    model = keras_models.seeded(lambda: build(problem(dataset)), 3)
+    start = keras_models.values(model)
+    program = Program(model, train, optimizer, 0.01, loss)
+    losses = [program.epoch(in_order(len(train), 16)) for _ in range(2)]
+    ours = keras_models.values(model)
+
+    inputs, targets = train.take(np.arange(len(train)))
+    if form == "reviews":
+        vocabulary = model.layers[0].input_dim
+        inputs = keras.utils.to_categorical(inputs, vocabulary)
+        vectors = keras.layers.Dense(3, use_bias=False)
+        model = keras.Sequential([keras.Input(inputs.shape[1:]), vectors, *model.layers[1:]])
+    keras_models.assign(model, start)
+    shape = (-1,) if loss == "pairwise_mse" else (-1, *model.output_shape[1:])
+    model.compile(
+        optimizer={"class_name": optimizer, "config": {"learning_rate": 0.01}}, loss=loss.removeprefix("pairwise_")
+    )
+    history = model.fit(inputs, targets.reshape(shape), batch_size=16, epochs=2, shuffle=False, verbose=0).history
+    for one, other in zip(ours, keras_models.values(model), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-6)
+    counts = (in_order(len(train), 16) >= 0).sum(axis=1)
+    np.testing.assert_allclose([np.average(epoch, weights=counts) for epoch in losses], history["loss"], rtol=1e-4)
+
+
+def test_predictions_are_those_of_the_model_in_order(station):
+    model = keras_models.seeded(lambda: GRU(problem(station)), 0)
+    program = Program(model, station.splits["train"], "adam", 0.01, "mse")
+    for examples in station.splits.values():
+        inputs, _ = examples.take(np.arange(len(examples)))
+        expected = model.predict(inputs, verbose=0)[:, 0]
+        np.testing.assert_allclose(program.predict(examples), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_history_predictions_and_weights_belong_together(station):
+    told = []
+    trained = gradient_descent.train(
+        job(station, GRU, (1, 2), on_epoch=lambda *line: told.append(line)),
+        optimizer="rmsprop", loss="mae", epochs=4, batch_size=32, learning_rate=0.02,
+    )  # fmt: skip
+    assert [(seed, epoch) for seed, epoch, _ in told] == [(s, e) for s in (1, 2) for e in (1, 2, 3, 4)]
+    for replicate in trained.replicates:
+        scores = [line["validation_mae"] for line in replicate.history]
+        assert replicate.best_epoch == 1 + int(np.argmin(scores))
+        for point, epoch in (("final", 4), ("best", replicate.best_epoch)):
+            error = METRICS["mae"](replicate.predictions[f"{point}_validation"], station.splits["validation"].targets)
+            assert error == scores[epoch - 1]
+        model = GRU(problem(station))
+        keras_models.assign(model, replicate.weights["best"])
+        inputs, _ = station.splits["test"].take(np.arange(5))
+        np.testing.assert_allclose(
+            model.predict(inputs, verbose=0)[:, 0], replicate.predictions["best_test"][:5], rtol=1e-5, atol=1e-6
+        )
+    assert trained.parameters == 3 * 4 * (3 + 4 + 2) + 5
+
+
+@pytest.mark.parametrize("build", [GRU, DROPOUT])
+def test_a_replicate_depends_on_its_seed_alone(waves, build):
+    """Trained after another or by itself, in this program or a new one: the same bits. Another seed: others."""
+    together = gradient_descent.train(job(waves, build, (1, 2)), **QUICK).replicates
+    alone = gradient_descent.train(job(waves, build, (2,)), **QUICK).replicates[0]
+    assert together[1].history == alone.history
+    assert (together[1].predictions["final_test"] == alone.predictions["final_test"]).all()
+    assert all((a == b).all() for a, b in zip(together[1].weights["best"], alone.weights["best"], strict=True))
+    assert together[0].history != alone.history
+
+
+def test_dropout_is_drawn_anew_for_every_batch(waves):
+    """The same batch twice, without learning: two losses, as the masks differ; without dropout one."""
+    twice = np.tile(np.arange(16, dtype=np.int32), (2, 1))
+    for build, equal in ((DROPOUT, False), (partial(recurrent.build, "LSTM", units=4), True)):
+        program = Program(keras_models.seeded(lambda: build(problem(waves)), 0), waves.splits["train"], "sgd", 0.0, "mse")  # noqa: B023
+        first, second = program.epoch(twice)
+        assert (first == second) is np.bool_(equal)
+
+
+def test_no_validation_means_no_best_epoch(points):
+    replicate = gradient_descent.train(job(points, MLP), **QUICK).replicates[0]
+    assert replicate.best_epoch is None
+    assert list(replicate.weights) == ["final"]
+    assert list(replicate.history[0]) == ["train_loss"]
+
+
+def test_a_rollout_feeds_predictions_back(sine_windows):
+    build = partial(recurrent.build, "LSTM", units=3)
+    replicate = gradient_descent.train(job(sine_windows, build), **QUICK).replicates[0]
+    model = build(problem(sine_windows))
+    keras_models.assign(model, replicate.weights["final"])
+    values = [float(v) for v in sine_windows.splits["test"].series[:5, 0]]
+    for _ in range(len(sine_windows.splits["test"])):
+        values.append(float(model.predict(np.array(values[-5:])[None, :, None], verbose=0)[0, 0]))
+    np.testing.assert_allclose(replicate.predictions["rollout"], values[5:], rtol=1e-4, atol=1e-5)
+
+
+def test_a_permutation_shows_every_example_once():
+    for rows in islice(gradient_descent.epoch_orders(23, 5, "permutation", None, 0), 3):
+        assert rows.shape == (5, 5)
+        assert sorted(rows[rows >= 0]) == list(range(23))
+        assert (rows.ravel()[-2:] == -1).all()
+
+
+def test_batches_stay_whole_and_change_places():
+    epochs = [rows.tolist() for rows in islice(gradient_descent.epoch_orders(20, 5, "batches", None, 0), 4)]
+    whole = np.arange(20).reshape(4, 5).tolist()
+    assert all(sorted(rows) == whole for rows in epochs)
+    assert any(rows != whole for rows in epochs)
+
+
+def test_draws_are_with_replacement_and_as_many_steps_as_asked():
+    rows = next(gradient_descent.epoch_orders(50, 40, "draws", 30, 0))
+    assert rows.shape == (30, 40)
+    assert set(rows.ravel()) == set(range(50))
+    assert next(gradient_descent.epoch_orders(50, 40, "draws", None, 0)).shape == (2, 40)
+
+
+def test_orders_come_from_the_seed():
+    first, again, other = (next(gradient_descent.epoch_orders(50, 10, "permutation", None, s)) for s in (1, 1, 2))
+    assert (first == again).all()
+    assert not (first == other).all()
+
+
+def test_steps_per_epoch_needs_draws(waves):
+    with pytest.raises(UnrollError, match="x: steps_per_epoch needs order: draws. Received: permutation"):
+        gradient_descent.train(job(waves, GRU), **QUICK, steps_per_epoch=3)
+
+
+@pytest.mark.parametrize("change", [{"head": False}, {"sequences": True}, {"sequences": True, "head": False}])
+def test_a_model_with_several_outputs_is_refused(waves, reviews, change):
+    for dataset, build in ((waves, GRU), (reviews, WORDS)):
+        with pytest.raises(UnrollError, match=r"x: a model that is trained must have one output, .* Received: outputs"):
+            gradient_descent.train(job(dataset, partial(build, **change)), **QUICK)
+
+
+def test_a_batch_is_no_larger_than_what_there_is(waves):
+    """And so takes no more memory, whatever its size in params.yaml."""
+    whole, larger = (gradient_descent.train(job(waves, GRU), **QUICK | {"batch_size": size}) for size in (45, 1_000_000))
+    assert whole.replicates[0].history == larger.replicates[0].history
+
+
+def test_draws_that_no_memory_holds_are_refused(waves):
+    with pytest.raises(UnrollError, match="x: batch_size times steps_per_epoch must be at most 100,000,000"):
+        gradient_descent.train(job(waves, GRU), **QUICK | {"batch_size": 1_000_000}, order="draws", steps_per_epoch=101)
+
+
+def test_a_loss_that_is_not_finite_stops_and_names_epoch_and_step(waves):
+    """A target too large for float32's square is met in the step whose batch holds it."""
+    waves.splits["train"].targets[9] = 1e30
+    rows = next(gradient_descent.epoch_orders(45, 16, "permutation", None, 5))
+    step = 1 + int(np.argmax((rows == 9).any(axis=1)))
+    with pytest.raises(DivergedError, match=rf"x: the loss is not a finite number in epoch 1, step {step} \(seed 5\)"):
+        gradient_descent.train(job(waves, GRU, (5,)), **QUICK)
+
+
+def test_golden_first_loss(waves):
+    """The first loss of a seeded GRU. It may change when Keras' initialisers or the fixture do, and not otherwise."""
+    program = Program(keras_models.seeded(lambda: GRU(problem(waves)), 0), waves.splits["train"], "adam", 0.01, "mse")
+    assert float(program.epoch(in_order(45, 45))[0]) == pytest.approx(GOLDEN, rel=1e-6)
+
+
+GOLDEN = 0.15809356

@@ -1,0 +1,99 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from pipeline.training import checkpoint
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.files import write_npz
+
+STATE = {"seed": 3, "history": [{"train_loss": 0.1}], "best": None, "state": [np.arange(3.0)]}
+
+plain = st.recursive(
+    st.none() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+numbers = arrays.arrays(st.sampled_from([np.float32, np.float64, np.int64]), arrays.array_shapes(min_dims=0))
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch):
+    monkeypatch.setattr(checkpoint, "FIRST", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0.0)
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "checkpoints" / "rnn.npz"
+
+
+@given(st.dictionaries(st.text(), plain | numbers | st.lists(numbers, max_size=2), max_size=4))
+def test_what_was_written_is_read(tmp_path_factory, state):
+    path = tmp_path_factory.mktemp("checkpoint") / "a.npz"
+    Checkpoint(path, "a").write(lambda: state)
+    read = Checkpoint(path, "a").read()
+    assert repr(read) == repr(state)
+
+
+def test_nothing_is_read_where_nothing_was_written(path):
+    assert Checkpoint(path, "a").read() is None
+
+
+def test_the_checkpoint_of_another_training_is_none(path):
+    Checkpoint(path, "a").write(lambda: {"seed": 0})
+    assert Checkpoint(path, "b").read() is None
+    assert Checkpoint(path, "a").read() == {"seed": 0}
+
+
+def test_a_damaged_checkpoint_is_none_wherever_it_is_damaged(path):
+    Checkpoint(path, "a").write(lambda: {"seed": 1, "state": [np.arange(4.0)]})
+    whole = path.read_bytes()
+    for place in range(0, len(whole), 7):
+        path.write_bytes(whole[:place])
+        assert Checkpoint(path, "a").read() is None
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 4]) + whole[place + 1 :])
+        read = Checkpoint(path, "a").read()
+        assert read is None or repr(read) == repr({"seed": 1, "state": [np.arange(4.0)]}), place
+
+
+def test_a_file_of_something_else_is_none(path):
+    write_npz(path, {"weights": np.arange(3)})
+    assert Checkpoint(path, "a").read() is None
+
+
+def test_it_is_not_due_before_the_first_second_nor_sooner_than_its_share(path, monkeypatch):
+    now = 100.0
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now)
+    monkeypatch.setattr(checkpoint, "FIRST", 1.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 20.0)
+    written = []
+
+    def state():
+        nonlocal now
+        written.append(now)
+        now += 0.5  # what it costs
+        return {}
+
+    kept = Checkpoint(path, "a")
+    for now in (100.5, 101.0, 101.6, 111.4, 111.6):  # noqa: B007 - the clock
+        kept.write(state)
+    assert written == [101.0, 111.6]
+
+
+def test_a_full_disk_costs_the_checkpoint_only(path, monkeypatch):
+    def full(_path, _arrays):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(checkpoint, "write_npz", full)
+    Checkpoint(path, "a").write(lambda: STATE)
+    assert not path.exists()
+
+
+def test_a_removed_checkpoint_is_gone_and_may_be_removed_again(path):
+    kept = Checkpoint(path, "a")
+    kept.write(lambda: STATE)
+    kept.remove()
+    kept.remove()
+    assert kept.read() is None

@@ -1,0 +1,59 @@
+import pytest
+
+from stages.build.eta import Estimates
+
+WORK = {"train@a": ("waves", 10.0), "train@b": ("waves", 40.0), "train@c": ("jena", 5.0)}
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "seconds.json"
+
+
+def test_what_is_not_known_at_all_takes_a_second(file):
+    assert Estimates(file, WORK).seconds("train@a") == 1.0
+
+
+def test_a_stage_takes_what_it_took_the_last_time(file):
+    Estimates(file, WORK).learn("train@a", 12.0)
+    assert Estimates(file, WORK).seconds("train@a") == 12.0
+
+
+def test_with_more_to_do_it_takes_longer(file):
+    Estimates(file, WORK).learn("train@a", 12.0)
+    assert Estimates(file, WORK | {"train@a": ("waves", 20.0)}).seconds("train@a") == 24.0
+
+
+def test_stages_of_one_kind_tell_of_each_other_by_what_they_have_to_do(file):
+    estimates = Estimates(file, WORK)
+    estimates.learn("train@a", 10.0)
+    estimates.learn("evaluate@waves", 3.0)
+    assert estimates.seconds("train@b") == 40.0
+    assert estimates.seconds("evaluate@jena") == 3.0
+    assert estimates.seconds("train@c") == 10.0, "of another kind, but a training too"
+    assert estimates.seconds("report") == 6.5, "nothing is like it: the mean"
+
+
+def test_it_is_sure_once_it_has_seen_one_of_each_kind(file):
+    estimates = Estimates(file, WORK)
+    assert not estimates.sure(["train@a"])
+    estimates.learn("train@b", 10.0)
+    assert estimates.sure(["train@a", "train@b"])
+    assert not estimates.sure(["train@a", "train@c"])
+    assert estimates.sure([])
+
+
+def test_what_is_left_is_shared_by_jobs_but_no_less_than_the_longest(file):
+    estimates = Estimates(file, WORK)
+    for stage, seconds in (("train@a", 10.0), ("train@b", 40.0), ("train@c", 2.0)):
+        estimates.learn(stage, seconds)
+    assert estimates.left(["train@c"], {"train@a": 4.0}, 2) == 6.0
+    assert estimates.left(["train@a", "train@b"], {"train@c": 100.0}, 2) == 40.0
+    assert estimates.left(["train@a", "train@c"], {"train@b": 10.0}, 1) == 42.0
+    assert estimates.left([], {}, 2) == 0.0
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"train@a": 3}', '{"train@a": ["x", 1]}'])
+def test_a_damaged_file_is_as_none(file, text):
+    file.write_text(text)
+    assert Estimates(file, WORK).seconds("train@a") == 1.0

@@ -1,0 +1,86 @@
+import json
+
+import pytest
+
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.errors import UnrollError
+from pipeline.files import write_json
+from pipeline.workspace import Workspace
+from stages.results.listing import columns, listing, print_table
+
+PARAMS = {
+    "sources": {"waves": {"kind": "waves"}},
+    "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+    "experiments": {
+        "waves_rnn": {
+            "dataset": "waves",
+            "seeds": [0, 12],
+            "model": {"family": "recurrent", "name": "simple_rnn", "units": 2},
+            "training": {"method": "compiled", "epochs": 30},
+        },
+        "guess": {
+            "dataset": "waves",
+            "seeds": [0],
+            "model": {"family": "baselines", "name": "last_value"},
+            "training": {"method": "none"},
+        },
+    },
+}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    plain_yaml.write(PARAMS, tmp_path / "params.yaml")
+    return Workspace(tmp_path)
+
+
+def test_every_experiment_in_the_order_of_params(workspace):
+    write_json(workspace.run("waves", "guess") / "run.json", {})
+    rows = listing(workspace)
+    assert rows == [
+        {
+            "experiment": "waves_rnn",
+            "dataset": "waves",
+            "model": "recurrent.simple_rnn",
+            "method": "compiled",
+            "epochs": 30,
+            "seeds": [0, 12],
+            "built": False,
+        },
+        {
+            "experiment": "guess",
+            "dataset": "waves",
+            "model": "baselines.last_value",
+            "method": "none",
+            "epochs": None,
+            "seeds": [0],
+            "built": True,
+        },
+    ]
+    assert json.loads(json.dumps(rows)) == rows
+
+
+def test_a_run_of_a_removed_experiment_is_not_listed(workspace):
+    write_json(workspace.run("waves", "removed") / "run.json", {})
+    assert [row["experiment"] for row in listing(workspace)] == ["waves_rnn", "guess"]
+
+
+def test_the_table_lines_up(workspace, capsys):
+    print_table(columns(listing(workspace)))
+    assert capsys.readouterr().out == (
+        "experiment  data set  model                 method    epochs  seeds  built\n"
+        "waves_rnn   waves     recurrent.simple_rnn  compiled  30      0 12   no\n"
+        "guess       waves     baselines.last_value  none              0      no\n"
+    )
+
+
+def test_no_experiments_is_a_table_of_headings(tmp_path, capsys):
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, tmp_path / "params.yaml")
+    print_table(columns(listing(Workspace(tmp_path))))
+    assert capsys.readouterr().out == "experiment  data set  model  method  epochs  seeds  built\n"
+
+
+def test_without_params_there_is_nothing_to_list(tmp_path):
+    with pytest.raises(UnrollError, match=r"params\.yaml is missing"):
+        listing(Workspace(tmp_path))

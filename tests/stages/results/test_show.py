@@ -1,0 +1,167 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import params
+from pipeline.config import plain_yaml
+from pipeline.provenance import fingerprint
+from pipeline.provenance import record
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_json
+from pipeline.workspace import Workspace
+from stages.prepare import prepare
+from stages.results.show import lines, sections, show
+from stages.source import source
+
+REPOSITORY = Workspace(Path(__file__).parents[2])
+
+PARAMS = {
+    "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}, "made": {"kind": "waves"}},
+    "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+    "experiments": {
+        "linear": {
+            "dataset": "waves",
+            "seeds": [3, 1],
+            "model": {"family": "baselines", "name": "linear"},
+            "training": {"method": "least_squares"},
+        }
+    },
+}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    plain_yaml.write(PARAMS, tmp_path / "params.yaml")
+    return Workspace(tmp_path)
+
+
+def change(workspace, *path, value):
+    data = inner = plain_yaml.read(workspace.params)
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    plain_yaml.write(data, workspace.params)
+
+
+def test_a_source_with_every_option(workspace):
+    assert show(workspace, "made") == {
+        "source": {
+            "name": "made",
+            "kind": "waves",
+            "options": {"seed": 0, "train": 7000, "validation": 2000, "test": 2000},
+            "built": None,
+        }
+    }
+
+
+def test_a_name_of_a_source_and_a_data_set_shows_both(workspace):
+    facts = show(workspace, "waves")
+    assert list(facts) == ["source", "dataset"]
+    assert facts["source"]["options"] == {"seed": 0, "train": 20, "validation": 2000, "test": 10}
+    assert facts["dataset"] == {
+        "name": "waves",
+        "source": "waves",
+        "preparation": {"name": "waves"},
+        "experiments": ["linear"],
+        "built": None,
+    }
+
+
+def test_an_experiment_with_every_option(workspace):
+    found = show(workspace, "linear")["experiment"]
+    assert (found["dataset"], found["seeds"], found["built"]) == ("waves", [3, 1], None)
+    assert found["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}
+    assert found["training"]["method"] == "least_squares"
+    assert "metrics" not in found
+
+
+def test_what_was_built(workspace):
+    source(workspace, "waves")
+    prepare(workspace, "waves")
+    write_json(workspace.run("waves", "linear") / "run.json", {"parameters": 51})
+    write_json(workspace.metrics("waves"), {"linear": {"test": 0.003}, "other": {}})
+    facts = show(workspace, "waves")
+    assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
+    assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}
+    found = show(workspace, "linear")["experiment"]
+    assert found["built"] == {"parameters": 51}
+    assert found["metrics"] == {"test": 0.003}
+
+
+def test_a_run_is_shown_with_what_it_was_made_of(workspace):
+    source(workspace, "waves")
+    prepare(workspace, "waves")
+    made_of = {"params": "1" * 64, "data": "2" * 64, "code": "3" * 64, "lock": "4" * 64}
+    folder = workspace.run("waves", "linear")
+    write_json(folder / "run.json", {"fingerprint": made_of})
+    for name in ("history.csv", "predictions.npz"):
+        (folder / name).touch()
+    found = show(workspace, "linear")
+    assert found["experiment"]["fingerprint"] == fingerprint.brief(made_of)
+    assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(found))
+    record.write(workspace, "waves", "linear")
+    found = show(workspace, "linear")
+    assert "no_record" not in found["experiment"]
+    assert found["experiment"]["record"]["run"] == fingerprint.run(folder)
+    said = list(lines(found))
+    assert f"    run: {fingerprint.run(folder)[:12]}..." in said
+    assert f"  fingerprint: {fingerprint.brief(made_of)}" in said
+
+
+def test_damage_is_said(workspace):
+    path = workspace.run("waves", "linear") / "run.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"run\.json is damaged"):
+        show(workspace, "linear")
+
+
+def test_a_misspelt_name_lists_all_that_there_are(workspace):
+    with pytest.raises(
+        UsageError, match=r"the name must be one of: linear, made, waves\. Received: 'linaer'\. Did you mean li"
+    ):
+        show(workspace, "linaer")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "said"),
+    [
+        (("sources", "waves", "trian"), "waves", "sources.waves.trian is not known here. Valid: seed, test, train,"),
+        (("sources", "waves", "train"), "waves", "sources.waves.train must be a valid integer"),
+        (("sources", "waves", "kind"), "waves", "sources.waves.kind must be one of: "),
+        (("datasets", "waves", "preparation", "lookback"), "waves", "datasets.waves.preparation.lookback is not known"),
+        (("datasets", "waves", "preparation", "name"), "waves", "datasets.waves.preparation.name must be one of"),
+        (("experiments", "linear", "model", "name"), "linear", "experiments.linear.model.name must be one of"),
+        (("experiments", "linear", "training", "epochs"), "linear", "experiments.linear.training.epochs is not known"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_params_is_named_with_its_place(workspace, path, name, said):
+    change(workspace, *path, value="wrong")
+    with pytest.raises(UsageError, match=r"params\.yaml: ") as caught:
+        show(workspace, name)
+    assert said in str(caught.value)
+
+
+def test_lines_read_like_params():
+    facts = {
+        "experiment": {
+            "name": "rnn",
+            "seeds": [0, 1],
+            "options": {"head": False, "last": None, "share": 0.1, "of": {}},
+            "layers": [{"name": "dense", "output": [None, 1]}, {"name": "out", "output": []}],
+            "built": None,
+        }
+    }
+    assert "\n".join(lines(facts)) == (
+        "experiment:\n  name: rnn\n  seeds: [0, 1]\n  options:\n    head: false\n    last: null\n    share: 0.1\n"
+        "    of: {}\n  layers:\n    name dense, output [null, 1]\n    name out, output []\n  built: not built"
+    )
+
+
+def test_every_name_of_the_four_documents_can_be_shown():
+    whole = params.load(REPOSITORY.params)
+    for name in {*whole.sources, *whole.datasets, *whole.experiments}:
+        facts = sections(whole, name)
+        assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+        assert list(lines(facts))

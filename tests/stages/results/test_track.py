@@ -1,0 +1,44 @@
+import pytest
+
+from pipeline.errors import UnrollError
+from pipeline.files import write_text
+from pipeline.workspace import Workspace
+from stages.results import track as stage
+
+PARAMS = """
+sources: {sine: {kind: sine}}
+datasets: {sine: {source: sine, preparation: {name: sine_points}}}
+experiments:
+  zero: {dataset: sine, seeds: [0], model: {family: baselines, name: constant}, training: {method: none}}
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    write_text(tmp_path / "params.yaml", PARAMS)
+    return Workspace(tmp_path)
+
+
+def test_says_what_was_done_for_each_experiment(workspace, monkeypatch, capsys):
+    def replay(given, progress):
+        assert given == workspace
+        progress("zero", 0, 1)
+        return [("zero", "recorded")]
+
+    monkeypatch.setattr(stage, "replay", replay)
+    assert stage.track(workspace) == [("zero", "recorded")]
+    assert capsys.readouterr() == ("", "")  # no bar where there is no terminal
+
+
+def test_nothing_built_makes_no_store(workspace):
+    assert stage.track(workspace) == [("zero", "not built")]
+    assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
+
+
+def test_a_damaged_store_is_one_line(workspace, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_text(workspace.run("sine", "zero") / "run.json", "{}")
+    (workspace.root / "mlflow.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(UnrollError, match="move it away and run `unroll track`") as error:
+        stage.track(workspace)
+    assert "\n" not in str(error.value)
