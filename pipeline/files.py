@@ -30,7 +30,7 @@ UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
 
 
 def unfinished(folder: Path, name: str) -> Path:
-    """A new path in `folder` for what is being written; `stages.build.cleanup` finds it if this process is killed."""
+    """A new path in `folder` for what is being written; `stages.repro.cleanup` finds it if this process is killed."""
     return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 

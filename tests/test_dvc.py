@@ -5,7 +5,7 @@ import pytest
 from pipeline.config import params
 from pipeline.provenance import record
 from pipeline.workspace import Workspace
-from stages.build import dvc_graph
+from stages.repro import dvc_graph
 
 EXPERIMENTS = {
     "sine_dense",

@@ -13,7 +13,7 @@ from pipeline.validation import one_of
 from pipeline.files import read_json, sha256, write_json
 from pipeline.workspace import Workspace
 from stages.verify.compare_builds import Build, compare
-from stages.build import dvc_graph
+from stages.repro import dvc_graph
 from stages.workspaces import checkout
 from bench.reproducibility.cpu_caps import Condition, MEASURED, clear, possible
 from stages.console.exits import STOPPED

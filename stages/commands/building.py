@@ -20,7 +20,7 @@ def repro(context: typer.Context, targets: Targets = None, jobs: Jobs = CORES) -
 
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves`
     """
-    from stages.build.repro import repro
+    from stages.repro.build import repro
 
     raise typer.Exit(repro(context.obj, targets or [], jobs))
 

@@ -4,7 +4,7 @@ import os
 
 from pipeline.config import params
 from pipeline.workspace import Workspace
-from stages.build.repro import repro
+from stages.repro.build import repro
 from stages.results import compare
 from stages.workspaces import scaled
 
@@ -25,7 +25,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
         The exit status of the build.
 
     Raises:
-        UsageError, UnrollError: as `stages.build.repro.repro`.
+        UsageError, UnrollError: as `stages.repro.build.repro`.
     """
     whole = params.load(workspace.params).experiments
     small = scaled.make_workspace(workspace.root, workspace.root / FOLDER)

@@ -15,7 +15,7 @@ from pipeline.errors import UnrollError, one_line, printable, without_password
 from pipeline.evaluation import claims
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages.build.eta import ROOM
+from stages.repro.eta import ROOM
 from stages.results.show import sections
 
 

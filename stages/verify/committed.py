@@ -7,10 +7,10 @@ from functools import partial
 from pipeline import failures
 from pipeline.config import params
 from pipeline.workspace import Workspace
-from stages.build import dvc_graph
-from stages.build.dvc_graph import Graph
-from stages.build.eta import ROOM, Estimates, work
 from stages.console.progress import duration
+from stages.repro import dvc_graph
+from stages.repro.dvc_graph import Graph
+from stages.repro.eta import ROOM, Estimates, work
 from stages.verify.compare_builds import Build, compare
 from stages.verify.isolated_build import SECONDS, build, lend_times, only
 from stages.verify.tolerances import tolerances

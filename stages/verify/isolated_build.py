@@ -12,8 +12,8 @@ from pipeline import failures
 from pipeline.errors import StoppedError, UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from stages.build.signals import deaf, terminable
 from stages.console.exits import STOPPED
+from stages.repro.signals import deaf, terminable
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
 """Variables of the caller's own workspace: the start of their names."""

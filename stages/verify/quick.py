@@ -6,8 +6,8 @@ import sys
 from functools import partial
 
 from pipeline.workspace import Workspace
-from stages.build import dvc_graph
-from stages.build.dvc_lock import LOCK
+from stages.repro import dvc_graph
+from stages.repro.dvc_lock import LOCK
 from stages.verify.compare_builds import Build, compare, different_files
 from stages.verify.isolated_build import build_all, only
 from stages.verify.verdict import Verdict

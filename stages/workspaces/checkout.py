@@ -12,7 +12,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from stages.build.dvc_lock import LOCK
+from stages.repro.dvc_lock import LOCK
 from stages.workspaces import scaled
 
 FOLDER = ".verify"

@@ -17,7 +17,7 @@ from pipeline.config import params
 from pipeline.config import plain_yaml
 from pipeline.workspace import Workspace
 from pipeline.tracking import store
-from stages.build import client, scheduler, server
+from stages.repro import client, scheduler, server
 from stages.workspaces.miniature import make_workspace
 from tests.faults.killing import ended
 from tests.web_server import reply, serving

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.build import server
+from stages.repro import server
 from tests.faults.desk import open_desk, outputs, scratch, statuses
 from tests.faults.killing import DEADLINE, at_work, ended, kill, until
 from tests.faults.table import Row

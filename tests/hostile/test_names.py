@@ -23,7 +23,7 @@ from pipeline.data.sources import Context, download
 from pipeline.workspace import Workspace
 from pipeline.tracking import figures
 from stages import evaluate, prepare, report, source, train
-from stages.build import dvc_graph
+from stages.repro import dvc_graph
 from stages.console import exits
 from stages.results import doctor
 from stages.results.show import lines, show

@@ -13,7 +13,7 @@ from bench.reproducibility import cpu_caps, measure_tolerances
 from stages.workspaces import checkout
 from bench.reproducibility.cpu_caps import Condition
 from stages.console.exits import STOPPED
-from stages.build.dvc_graph import Graph
+from stages.repro.dvc_graph import Graph
 
 NEEDS = {
     "prepare@sine": [],

@@ -21,7 +21,7 @@ from pipeline.locks import alone
 from stages.commands.main import invoke
 from stages.workspaces.demo import CONFIG
 from stages.console.exits import run
-from stages.build.repro import repro
+from stages.repro.build import repro
 from stages.verify.committed import cache, verify
 from tests.stages.test_rebuild import git
 

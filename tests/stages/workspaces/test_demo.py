@@ -6,7 +6,7 @@ import pytest
 from pipeline.config import params
 from pipeline.config import plain_yaml
 from pipeline.workspace import Workspace
-from stages.build import dvc_graph
+from stages.repro import dvc_graph
 from stages.workspaces.demo import COPIED, demo, make_workspace
 
 ROOT = Path(__file__).parents[2]

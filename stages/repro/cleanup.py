@@ -9,7 +9,7 @@ from pipeline.config.params import Params
 from pipeline.files import remove
 from pipeline.locks import alive
 from pipeline.workspace import Workspace
-from stages.build import dvc_lock
+from stages.repro import dvc_lock
 
 
 def sweep(workspace: Workspace) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from stages.build.signals import deaf
+from stages.repro.signals import deaf
 
 POLL = 0.03
 """Seconds between two looks at the running stages."""

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from stages.build import scheduler
-from stages.build.scheduler import build
+from stages.repro import scheduler
+from stages.repro.scheduler import build
 
 NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.validation import one_of
-from stages.build.dvc_lock import LOCK
+from stages.repro.dvc_lock import LOCK
 
 DAMAGED = (
     f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
@@ -136,7 +136,7 @@ class Dvc:
         self._built.append(stage)
 
     def _write(self) -> None:
-        """Write down what was built since the last time; a build that is killed before finds it in DVC's cache of runs."""
+        """Write down what was built since the last time; after a kill, DVC's cache of runs has what was not."""
         started = time.monotonic()
         if self._built:
             self._built[0].dvcfile.dump_stages(self._built, update_pipeline=False)

@@ -9,7 +9,7 @@ from zc.lockfile import LockFile
 
 from pipeline import files
 from pipeline.workspace import Workspace
-from stages.build import cleanup
+from stages.repro import cleanup
 
 WRITE = """
 import os, sys

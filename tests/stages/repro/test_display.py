@@ -2,10 +2,10 @@ import sys
 
 import pytest
 
-from stages.build import display
-from stages.build.display import Display
-from stages.build.eta import Estimates
-from stages.build.scheduler import Outcome
+from stages.repro import display
+from stages.repro.display import Display
+from stages.repro.eta import Estimates
+from stages.repro.scheduler import Outcome
 
 pytestmark = pytest.mark.usefixtures("clock")
 

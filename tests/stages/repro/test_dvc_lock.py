@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from dvc.utils.serialize import dump_yaml, load_yaml
 
-from stages.build import dvc_lock
+from stages.repro import dvc_lock
 
 ROOT = Path(__file__).parents[2]
 ENTRY = {

@@ -1,6 +1,6 @@
 import pytest
 
-from stages.build.eta import Estimates
+from stages.repro.eta import Estimates
 
 WORK = {"train@a": ("waves", 10.0), "train@b": ("waves", 40.0), "train@c": ("jena", 5.0)}
 

@@ -13,12 +13,12 @@ from pipeline.errors import UnrollError
 from pipeline.locks import alone
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages.build import cleanup, dvc_graph, processes, scheduler
-from stages.build.display import Display
-from stages.build.dvc_graph import Dvc, Graph
-from stages.build.eta import Estimates, work
-from stages.build.processes import Process
-from stages.build.signals import terminable
+from stages.repro import cleanup, dvc_graph, processes, scheduler
+from stages.repro.display import Display
+from stages.repro.dvc_graph import Dvc, Graph
+from stages.repro.eta import Estimates, work
+from stages.repro.processes import Process
+from stages.repro.signals import terminable
 
 REPORT = "report"
 """The stage that is built whatever failed: it says what is missing, and why."""

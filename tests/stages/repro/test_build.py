@@ -15,9 +15,9 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from pipeline import failures
-from stages.build import dvc_graph, server
+from stages.repro import dvc_graph, server
 from stages.workspaces.demo import CONFIG
-from stages.build.repro import prune, repro
+from stages.repro.build import prune, repro
 
 ROOT = Path(__file__).parents[2]
 

@@ -51,7 +51,7 @@ def prepare(scratch: Path, variables: Mapping[str, str], *, networks: bool) -> N
     _ready = scratch / f"ready-{os.getpid()}"
     _ready.unlink(missing_ok=True)
     atexit.register(_ready.unlink, missing_ok=True)
-    modules = ["tensorflow", "keras", "stages.build.preload"] if networks else ["stages.build.preload"]
+    modules = ["tensorflow", "keras", "stages.repro.preload"] if networks else ["stages.repro.preload"]
     before = dict(os.environ)
     os.environ.update({**variables, READY: str(_ready)})
     try:

@@ -1,4 +1,4 @@
-"""What the fork server imports before it forks (`stages.build.processes`), and what libraries do once after that."""
+"""What the fork server imports before it forks (`stages.repro.processes`), and what libraries do once after that."""
 
 import gc
 import importlib

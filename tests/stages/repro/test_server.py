@@ -17,7 +17,7 @@ import pytest
 from pipeline.config import params
 from pipeline.config import plain_yaml
 from pipeline.workspace import Workspace
-from stages.build import client, preload, scheduler, server
+from stages.repro import client, preload, scheduler, server
 from stages.__main__ import SERVER
 from stages.workspaces.demo import CONFIG
 from stages.prepare import prepare

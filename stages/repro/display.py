@@ -4,9 +4,9 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-from stages.build.eta import Estimates
-from stages.build.scheduler import Outcome
 from stages.console.progress import duration
+from stages.repro.eta import Estimates
+from stages.repro.scheduler import Outcome
 
 
 class Display:
@@ -28,7 +28,7 @@ class Display:
         self._live = sys.stdout.isatty()
 
     def show(self, outcome: Outcome, running: Sequence[str], ended: str | None) -> None:
-        """See `stages.build.scheduler.OnEvent`."""
+        """See `stages.repro.scheduler.OnEvent`."""
         now = time.monotonic()
         self._running = {stage: self._running.get(stage, now) for stage in running}
         for stage in (*outcome.built, *outcome.failed, *outcome.skipped):
