@@ -1,33 +1,33 @@
-"""One small workspace with an experiment of each kind, built once by DVC itself, and how tests share cores."""
+"""What all tests share: a small built workspace, options, and TensorFlow with one thread."""
 
 import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
+
+from pipeline.config import plain_yaml
+from pipeline.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 
-OF_MINIATURE = {"tests/stages/test_quick.py", "tests/test_bytes.py", "tests/test_dvc.py"}
-"""Files that share one built miniature."""
+hypothesis.settings.register_profile("brief", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("long", max_examples=2000, deadline=None)
 
-# Python runs this file when it starts: every stage leaves behind which modules of ours it imported.
-WITNESS = """
-import atexit, json, os, sys
-from pathlib import Path
 
-def leave():
-    folder = Path(os.environ["UNROLL_TEST_MODULES"])
-    names = sorted(name for name in sys.modules if name.split(".")[0] in ("pipeline", "stages"))
-    (folder / (os.environ["DVC_STAGE"] + ".json")).write_text(json.dumps(names))
+def pytest_addoption(parser):
+    parser.addoption("--long", action="store_true", help="Random trials (kills, damaged bytes) in full, not in brief.")
 
-if "DVC_STAGE" in os.environ and "UNROLL_TEST_MODULES" in os.environ:
-    atexit.register(leave)
-"""
+
+def pytest_configure(config):
+    hypothesis.settings.load_profile("long" if config.getoption("--long") else "brief")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class Miniature:
     """A DVC workspace with its own copy of the code, and the commands that run in it."""
 
     root: Path
+
+    @property
+    def workspace(self) -> Workspace:
+        return Workspace(self.root)
 
     def run(self, *command: str, status: int = 0) -> str:
         """The output, both streams, of a command that has to end with `status`."""
@@ -45,7 +49,6 @@ class Miniature:
             "PYTHONPATH": str(self.root),
             "DVC_NO_ANALYTICS": "1",
             "DVC_SITE_CACHE_DIR": str(self.root.parent / "site-cache"),
-            "UNROLL_TEST_MODULES": str(self.root / "imported"),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
@@ -59,21 +62,13 @@ class Miniature:
     def unroll(self, *arguments: str, status: int = 0) -> str:
         return self.run(sys.executable, "-m", "stages", *arguments, status=status)
 
-    def repro(self) -> set[str]:
-        """The stages that a `dvc repro` ran."""
-        lines = self.dvc("repro").splitlines()
-        return {line.split("'")[1] for line in lines if line.startswith("Running stage")}
-
-    def change(self, change) -> None:
+    def change(self, change: Callable[[Any], object]) -> None:
         """Edit params.yaml: `change` gets its data."""
-        from pipeline.config import params
-        from pipeline.config import plain_yaml
-
-        data = plain_yaml.read(self.root / "params.yaml")
+        data = plain_yaml.read(self.workspace.params)
         change(data)
-        plain_yaml.write(data, self.root / "params.yaml")
+        plain_yaml.write(data, self.workspace.params)
 
-    def json(self, path: str):
+    def json(self, path: str) -> Any:
         return json.loads((self.root / path).read_text(encoding="utf-8"))
 
 
@@ -86,16 +81,22 @@ def one_thread() -> None:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory) -> Miniature:
-    """The miniature, built with a plain `dvc repro`. Do not change it: `miniature` is a copy to work on."""
+def built(tmp_path_factory, worker_id) -> Miniature:
+    """The miniature, built by `unroll repro`, once for all processes. Do not change it: `miniature` is a copy."""
+    from filelock import FileLock
+
     from stages.workspaces.miniature import make_workspace
 
-    root = tmp_path_factory.mktemp("miniature") / "built"
-    make_workspace(ROOT, root)
-    (root / "imported").mkdir()
-    (root / "sitecustomize.py").write_text(WITNESS)
-    miniature = Miniature(root)
-    miniature.dvc("repro")
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "shared"
+    folder.mkdir(exist_ok=True)
+    miniature = Miniature(folder / "built")
+    with FileLock(folder / "built.lock"):
+        if not (folder / "done").exists():
+            shutil.rmtree(miniature.root, ignore_errors=True)
+            make_workspace(ROOT, miniature.root)
+            miniature.unroll("repro", "--jobs", "2")
+            (folder / "done").touch()
     return miniature
 
 
@@ -104,19 +105,3 @@ def miniature(built, tmp_path) -> Miniature:
     """A copy of the built miniature that a test may change."""
     shutil.copytree(built.root, tmp_path / "copy", symlinks=True)
     return Miniature(tmp_path / "copy")
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config, log):
-    """On several cores (`pytest -n 2`) a file stays with one process, and so do all tests of the built miniature.
-
-    Not by groups of pytest-xdist: 3.8.0 writes them where pytest 9.2 does not read them.
-    """
-    from xdist.scheduler import LoadScopeScheduling
-
-    class Scheduling(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = nodeid.partition("::")[0]
-            return "miniature" if file in OF_MINIATURE else file
-
-    return Scheduling(config, log)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.data import download
-from pipeline.data.download import Progress
+from pipeline.data.download import Progress, fetch
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,6 @@ class Context:
     def fetch(
         self, name: str, url: str | None, destination: Path, *, folder: str = "", sha256: str | None = None
     ) -> str:
-        """As `download.fetch`, from this mirror; `folder` is the file's there, the source's name if empty."""
+        """As `pipeline.data.download.fetch`, from this mirror, where the file lies in `folder`, by default the source's."""
         place = f"{folder or self.name}/{name}"
-        return download.fetch(
-            name, url, destination, place=place, mirror=self.mirror, progress=self.progress, sha256=sha256
-        )
+        return fetch(name, url, destination, place=place, mirror=self.mirror, progress=self.progress, sha256=sha256)
