@@ -20,7 +20,7 @@ from pipeline.tracking import store
 from stages.repro import client, scheduler, server
 from stages.workspaces.miniature import make_workspace
 from tests.faults.killing import ended
-from tests.web_server import reply, serving
+from tests.support.web_server import reply, serving
 
 ROOT = Path(__file__).parents[2]
 OUTPUTS = ("data", "runs", "evaluations", "metrics", "report")

@@ -16,7 +16,7 @@ from pipeline.report import results
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate as evaluate_stage
 from stages.prepare import prepare
-from tests import fake_runs
+from tests.support import fake_runs
 
 NAMES = ("sine_extrapolation", "sine_windows", "imdb")
 OTHERS = ("waves", "jena_hourly", "jena")

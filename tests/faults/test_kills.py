@@ -16,7 +16,7 @@ from stages.repro import server
 from tests.faults.desk import open_desk, outputs, scratch, statuses
 from tests.faults.killing import DEADLINE, at_work, ended, kill, until
 from tests.faults.table import Row
-from tests.web_server import Web
+from tests.support.web_server import Web
 
 pytestmark = pytest.mark.skipif(not server.possible(), reason="processes are found by their folder in /proc")
 

@@ -13,7 +13,7 @@ from pipeline.tracking import store
 from stages.results.track import track
 from tests.faults.lab import Lab
 from tests.faults.table import Row
-from tests.web_server import serving
+from tests.support.web_server import serving
 
 PLACE = "records"
 CONNECT = store.connect

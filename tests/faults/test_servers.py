@@ -14,7 +14,7 @@ from pipeline.config import plain_yaml
 from pipeline.data.sources import Context
 from pipeline.data.transfer import Patience
 from tests.faults.table import Row
-from tests.web_server import Web, reply, serving
+from tests.support.web_server import Web, reply, serving
 
 PLACE = "servers"
 BODY = bytes(range(256)) * 400

@@ -8,7 +8,7 @@ import pytest
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_csv, read_json, read_npz, write_json, write_npz
 from stages.evaluate import evaluate
-from tests import fake_runs
+from tests.support import fake_runs
 
 
 @pytest.fixture(scope="module")

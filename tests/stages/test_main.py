@@ -18,7 +18,7 @@ from stages.results import listing
 from stages.console.app import app
 from stages.commands.main import invoke
 from stages.console.exits import run
-from tests import fake_runs
+from tests.support import fake_runs
 
 REPOSITORY = Path(__file__).parents[2]
 COMMANDS = typer.main.get_command(app).commands

@@ -3,7 +3,7 @@ import pytest
 from pipeline.errors import UnrollError, UsageError
 from stages.evaluate import evaluate
 from stages.report import report
-from tests import fake_runs
+from tests.support import fake_runs
 
 
 def test_it_writes_one_page_with_what_is_there(tmp_path):

@@ -8,7 +8,7 @@ from pipeline.errors import UsageError
 from pipeline.evaluation.scores import evaluate, load_run, statistics
 from pipeline.config.params import Claim
 from pipeline.workspace import Workspace
-from tests import fake_runs
+from tests.support import fake_runs
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,7 +12,7 @@ from pipeline.provenance import record
 from pipeline.errors import UnrollError
 from pipeline.files import read_json, write_json, write_text
 from pipeline.workspace import Workspace
-from tests import fake_runs
+from tests.support import fake_runs
 
 NAME = ("waves", "waves_node")
 

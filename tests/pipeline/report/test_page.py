@@ -13,7 +13,7 @@ from pipeline.report.results import load
 from pipeline.report.svg import svg
 from pipeline.report.dataset_tables import dataset_tables, reference
 from stages.evaluate import evaluate
-from tests import fake_runs
+from tests.support import fake_runs
 
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
 

@@ -588,7 +588,7 @@ class TestContent:
     def test_scores_are_what_a_real_evaluation_holds(self, tmp_path):
         """The names that `evaluate` gives its numbers, and its fingerprint, are the ones looked for here."""
         from stages.evaluate import evaluate
-        from tests import fake_runs
+        from tests.support import fake_runs
 
         workspace = fake_runs.build(tmp_path)
         entry = evaluate(workspace, "jena_hourly")["experiments"]["jena_hourly_gru"]

@@ -7,7 +7,7 @@ from rich.console import Console
 from pipeline.errors import UnrollError, UsageError
 from stages.results.compare import compare, print_tables
 from stages.evaluate import evaluate
-from tests import fake_runs
+from tests.support import fake_runs
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from pipeline.files import read_csv, read_json, read_npz, write_csv, write_json,
 from pipeline.workspace import Workspace
 from stages.commands import main
 from stages.results import diff
-from tests import fake_runs
+from tests.support import fake_runs
 
 NAME = ("waves", "waves_node")
 OTHERS = ("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena")

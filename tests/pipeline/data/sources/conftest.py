@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.data.sources import Context
 from pipeline.data.transfer import Patience
-from tests.web_server import serving
+from tests.support.web_server import serving
 
 
 @pytest.fixture

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import dataset as datasets
 from pipeline.config import params
+from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset, Scale
-from pipeline.files import write_csv, write_json, write_npz
-from pipeline.workspace import Workspace
 from pipeline.data.examples import Arrays, Windows
+from pipeline.training import run_folder
+from pipeline.training.job import Job, Replicate, Trained
+from pipeline.workspace import Workspace
 
 PARAMS = """
 sources:
@@ -28,31 +29,31 @@ datasets:
   jena: {source: jena, preparation: {name: series}}
 experiments:
   sine_extrapolation_zero:
-    {dataset: sine_extrapolation, seeds: [0], model: {family: baselines, name: constant}, training: {method: none}}
+    {dataset: sine_extrapolation, model: {family: baselines, name: constant}, training: {method: none}}
   sine_extrapolation_dense:
-    {dataset: sine_extrapolation, seeds: [0, 1, 2], model: {family: dense, name: mlp}, training: {method: compiled}}
+    {dataset: sine_extrapolation, seeds: 3, model: {family: dense, name: mlp}, training: {method: gradient_descent}}
   sine_windows_last_value:
-    {dataset: sine_windows, seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
+    {dataset: sine_windows, model: {family: baselines, name: last_value}, training: {method: none}}
   sine_windows_lstm:
-    {dataset: sine_windows, seeds: [0, 1], model: {family: recurrent, name: lstm}, training: {method: compiled}}
+    {dataset: sine_windows, seeds: 2, model: {family: recurrent, name: lstm}, training: {method: gradient_descent}}
   waves_last_value:
-    {dataset: waves, seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
+    {dataset: waves, model: {family: baselines, name: last_value}, training: {method: none}}
   waves_perceptron:
-    {dataset: waves, seeds: [0, 1, 2], model: {family: dense, name: mlp}, training: {method: by_hand}}
+    {dataset: waves, seeds: 3, model: {family: dense, name: mlp}, training: {method: by_hand}}
   waves_node:
-    {dataset: waves, seeds: [0], model: {family: recurrent, name: simple_rnn}, training: {method: by_hand}}
+    {dataset: waves, model: {family: recurrent, name: simple_rnn}, training: {method: by_hand}}
   imdb_majority:
-    {dataset: imdb, seeds: [0], model: {family: baselines, name: majority}, training: {method: none}}
+    {dataset: imdb, model: {family: baselines, name: majority}, training: {method: none}}
   imdb_rnn:
-    {dataset: imdb, seeds: [0, 1], model: {family: recurrent, name: simple_rnn}, training: {method: compiled}}
+    {dataset: imdb, seeds: 2, model: {family: recurrent, name: simple_rnn}, training: {method: gradient_descent}}
   imdb_summary:
-    {dataset: imdb, seeds: [0], model: {family: recurrent, name: simple_rnn, head: false}, training: {method: none}}
+    {dataset: imdb, model: {family: recurrent, name: simple_rnn, head: false}, training: {method: none}}
   jena_hourly_last_value:
-    {dataset: jena_hourly, seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}}
+    {dataset: jena_hourly, model: {family: baselines, name: last_value}, training: {method: none}}
   jena_hourly_gru:
-    {dataset: jena_hourly, seeds: [0, 1], model: {family: recurrent, name: gru}, training: {method: compiled}}
+    {dataset: jena_hourly, seeds: 2, model: {family: recurrent, name: gru}, training: {method: gradient_descent}}
   jena_gru:
-    {dataset: jena, seeds: [0], model: {family: recurrent, name: gru}, training: {method: compiled}}
+    {dataset: jena, model: {family: recurrent, name: gru}, training: {method: gradient_descent}}
 """
 
 CLAIMS = """
@@ -133,46 +134,33 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
     """Write what training would leave: predictions that are the truth with noise on it."""
     folder = workspace.run(dataset.name, name)
     model, seeds = experiment.model, experiment.seeds
-    learns = experiment.training.method in {"compiled", "by_hand"}
+    learns = experiment.training.method in {"gradient_descent", "by_hand"}
     summary = model.family == "recurrent" and experiment.training.method == "none"
     validated = learns and "validation" in dataset.splits
     rng = np.random.default_rng([*name.encode(), 1])
     error = ERRORS.get(model.name, 0.05 + 0.1 * rng.random())
-    arrays = {"seeds": np.array(seeds)}
-    if not summary:
-        for point in ["final", "best"] if validated else ["final"]:
-            for split, examples in dataset.splits.items():
-                arrays[f"{point}_{split}"] = _predictions(rng, dataset, examples.targets, error, len(seeds))
-        if dataset.rollout:
-            drift = np.linspace(0, 12 * error, len(dataset.splits["test"]))
-            truth = dataset.splits["test"].targets
-            arrays["rollout"] = np.stack([truth * np.cos(drift * (1 + 0.1 * s)) for s in range(len(seeds))])
-    epochs = 20 if learns else 0
-    write_npz(folder / "predictions.npz", arrays)
-    columns = ["seed", "epoch", "train_loss"]
-    columns += [f"{split}_{what}" for split in dataset.scored for what in ("loss", dataset.metric)] if learns else []
-    rows = [
-        {"seed": seed, "epoch": epoch, **_losses(rng, dict.fromkeys(columns[2:]), epoch, error)}
-        for seed in seeds
-        for epoch in range(1, epochs + 1)
+    replicates = [
+        Replicate(
+            seed,
+            [_losses(rng, dataset, epoch, error) for epoch in range(1, 21)] if learns else [],
+            int(rng.integers(5, 15)) if validated else None,
+            {} if summary else _predictions(rng, dataset, ["final", "best"] if validated else ["final"], error, place),
+            {},
+        )
+        for place, seed in enumerate(seeds)
     ]
-    write_csv(folder / "history.csv", rows, list(dict.fromkeys(columns)))
     layer = {"name": "simplernn_1", "type": "SimpleRNN", "output": [None, 32], "parameters": 2080}
-    write_json(
-        folder / "run.json",
-        {
-            "experiment": name,
-            "dataset": dataset.name,
-            "parameters": _parameters(rng, name, model.family),
-            "layers": [] if model.family == "baselines" else [layer],
-            "trained": learns,
-            "seeds": list(seeds),
-            "epochs": epochs,
-            "best_epochs": [int(rng.integers(5, 15)) for _ in seeds] if validated else None,
-            "loss": dataset.metric if learns else None,
-            "fingerprint": {"params": name, "data": dataset.name, "code": "c"},
-        },
+    loss = "binary_crossentropy" if dataset.kind == "classify" else dataset.metric
+    trained = Trained(
+        replicates,
+        _parameters(rng, name, model.family),
+        save=lambda *_: None,
+        layers=[] if model.family == "baselines" else [layer],
+        loss=loss if learns else None,
     )
+    folder.mkdir(parents=True)
+    job = Job(name, dataset, build=lambda: None, seeds=tuple(seeds))
+    run_folder.save(trained, job, folder, {"params": name, "data": dataset.name, "code": "c"})
 
 
 def _parameters(rng, name, family):
@@ -181,15 +169,28 @@ def _parameters(rng, name, family):
     return 3 if name == "waves_node" else int(rng.integers(10, 400_000))
 
 
-def _predictions(rng, dataset, targets, error, count):
+def _predictions(rng, dataset, points, error, place):
+    found = {
+        f"{point}_{split}": _noisy(rng, dataset, examples.targets, error)
+        for point in points
+        for split, examples in dataset.splits.items()
+    }
+    if dataset.rollout:
+        drift = np.linspace(0, 12 * error, len(dataset.splits["test"]))
+        found["rollout"] = dataset.splits["test"].targets * np.cos(drift * (1 + 0.1 * place))
+    return found
+
+
+def _noisy(rng, dataset, targets, error):
     if dataset.kind == "classify":
-        hit = rng.random((count, len(targets))) > error
+        hit = rng.random(len(targets)) > error
         return np.where(hit, targets, 1 - targets).astype(np.float32) * 0.8 + 0.1
-    return (targets + error * rng.normal(size=(count, len(targets)))).astype(np.float32)
+    return (targets + error * rng.normal(size=len(targets))).astype(np.float32)
 
 
-def _losses(rng, columns, epoch, error):
+def _losses(rng, dataset, epoch, error):
     fall = np.exp(-epoch / 4) + error
+    columns = ["train_loss", *(f"{split}_{what}" for split in dataset.scored for what in ("loss", dataset.metric))]
     return {
         column: 1 - 0.5 * fall if column.endswith("accuracy") else fall * (1 + 0.05 * rng.random())
         for column in columns

@@ -1,7 +1,6 @@
 """A web server on this machine whose answers a test scripts."""
 
 import contextlib
-import email.utils
 import functools
 import http.server
 import threading
@@ -10,20 +9,16 @@ from collections import defaultdict
 
 
 class Web:
-    """Serves `files` by path, with ranges; `script[path]` holds functions that answer instead, one per request."""
+    """Serves `files` by path; `script[path]` holds functions of the handler that answer instead, one per request."""
 
     def __init__(self, address):
         self.address = address
         self.files = {}
-        self.etag = '"one"'
         self.script = defaultdict(list)
         self.seen = []
 
     def url(self, path):
         return f"{self.address}/{path}"
-
-    def ranges(self):
-        return [headers.get("Range") for _, headers in self.seen]
 
     def answer(self, handler):
         path = handler.path.lstrip("/")
@@ -31,52 +26,35 @@ class Web:
         if self.script[path]:
             self.script[path].pop(0)(handler)
         elif path in self.files:
-            self.serve(handler, self.files[path])
+            reply(handler, 200, self.files[path])
         else:
             reply(handler, 404)
 
-    def serve(self, handler, body):
-        asked = handler.headers.get("Range")
-        if asked and handler.headers.get("If-Range", self.etag) == self.etag:
-            start = int(asked.removeprefix("bytes=").removesuffix("-"))
-            content_range = f"bytes {start}-{len(body) - 1}/{len(body)}"
-            reply(handler, 206, body[start:], {"Content-Range": content_range, "ETag": self.etag})
-        else:
-            reply(handler, 200, body, {"ETag": self.etag})
-
-    # Scripted answers: each gives a function of the handler.
+    # Scripted answers.
 
     def status(self, code, **headers):
-        return lambda handler: reply(handler, code, b"", {key.replace("_", "-"): text for key, text in headers.items()})
+        return self.says(code, b"", **headers)
 
     def says(self, code, body, **headers):
-        return lambda handler: reply(
-            handler, code, body, {key.replace("_", "-"): text for key, text in headers.items()}
-        )
+        headers = {key.replace("_", "-"): text for key, text in headers.items()}
+        return lambda handler: reply(handler, code, body, headers)
 
-    def cuts(self, sent, *, stall=0.0, drip=0):
-        """The file's first `sent` bytes, `drip` at a time; after `stall` seconds the connection closes."""
+    def cuts(self, sent, *, stall=0.0):
+        """The file's first `sent` bytes; after `stall` seconds the connection closes."""
 
         def act(handler):
             body = self.files[handler.path.lstrip("/")]
-            reply(handler, 200, b"", {"Content-Length": str(len(body)), "ETag": self.etag})
-            for start in range(0, sent, drip or sent):
-                handler.wfile.write(body[start : min(start + (drip or sent), sent)])
-                handler.wfile.flush()
-                time.sleep(0.02 if drip else 0)
+            reply(handler, 200, body[:sent], {"Content-Length": str(len(body))})
+            handler.wfile.flush()
             time.sleep(stall)
             handler.close_connection = True
 
         return act
 
-    def later(self):
-        return email.utils.formatdate(time.time() + 1, usegmt=True)
-
 
 def reply(handler, code, body=b"", headers=()):
-    headers = dict(headers)
+    headers = {"Content-Length": str(len(body))} | dict(headers)
     handler.send_response(code)
-    headers.setdefault("Content-Length", str(len(body)))
     for key, text in headers.items():
         handler.send_header(key, text)
     handler.end_headers()
