@@ -32,7 +32,7 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
     try:
         if not path.read_bytes().endswith(b"\n"):  # a number that lost its last digits is still a number
             raise ValueError("its last line has no end")
-        table = pd.read_csv(path, dtype=columns, float_precision="round_trip", na_values=[""], keep_default_na=False)
+        table = pd.read_csv(path, dtype=columns, na_values=[""], keep_default_na=False)
         if lacking := [column for column in columns if column not in table.columns]:
             raise ValueError(f"it has no column {lacking[0]}")
         if empty := [column for column in columns if table[column].isna().any()]:
