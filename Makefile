@@ -22,8 +22,8 @@ endif
 demo: venv ## train and compare everything, small, on generated data, offline (the default)
 	@.venv/bin/unroll demo
 
-test: lint ## check style, types, imports, and run the tests
-	@.venv/bin/python -m pytest --numprocesses logical --dist loadgroup
+test: lint ## check style, types, imports, and run the tests (PYTEST=--long: random trials in full)
+	@.venv/bin/python -m pytest --numprocesses logical --dist loadfile $(PYTEST)
 
 lint: venv ## check style, types and imports
 	@.venv/bin/ruff check
@@ -41,7 +41,6 @@ ui: venv ## show the records in the browser (MLflow)
 
 bench: ## time Unroll and its peers on the same work, write docs/performance.md (BENCH="peers --quick": a part, a trial)
 	@.ci/venv bench
-	@.venv-bench/bin/python -m pytest -q tests/bench/test_pytorch.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
 venv:
