@@ -41,6 +41,7 @@ ui: venv ## show the records in the browser (MLflow)
 
 bench: ## time Unroll and its peers on the same work, write docs/performance.md (BENCH="peers --quick": a part, a trial)
 	@.ci/venv bench
+	@.venv-bench/bin/python -m pytest -q tests/bench/test_pytorch.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
 venv:

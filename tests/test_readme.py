@@ -1,19 +1,17 @@
-"""Every figure of the README's results comes from metrics/, and of its speed from bench/results.json.
+"""The figures of README.md and docs/results.md come from metrics/, those of speed from bench/results.json.
 
-`python tests/test_readme.py` prints the tables that belong between the README's marks.
+`python -m tests.test_readme` writes them between the pages' marks.
 """
 
 import json
-import sys
+import tomllib
 from pathlib import Path
 
 from pipeline.config import params
+from pipeline.evaluation import claims
+from stages.results.show import sections
 
 ROOT = Path(__file__).resolve().parents[1]
-BEGIN = "<!-- results: tests/test_readme.py compares every figure here with metrics/ -->\n"
-END = "<!-- end of results -->\n"
-SPEED_BEGIN = "<!-- speed: tests/test_readme.py compares every figure here with bench/results.json -->\n"
-SPEED_END = "<!-- end of speed -->\n"
 
 PLACES = {
     "best.validation": "validation",
@@ -43,10 +41,11 @@ def metrics(dataset):
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 
-def claims_table(every, claims):
+def published():
+    every = params.load(ROOT / "params.yaml")
     yield "| document | experiment | what | published | rebuilt | command |"
     yield "| --- | --- | --- | --- | --- | --- |"
-    for claim in claims:
+    for claim in claims.load(ROOT / "claims.yaml"):
         place, _, metric = claim.metric.rpartition(".")
         if claim.experiment not in every.experiments or place not in PLACES or not isinstance(claim.value, float):
             continue
@@ -63,7 +62,8 @@ def claims_table(every, claims):
         )
 
 
-def baselines_table(every):
+def baselines():
+    every = params.load(ROOT / "params.yaml")
     yield "| question | measure on test | best baseline | best recurrent network | command |"
     yield "| --- | --- | --- | --- | --- |"
     for dataset, (question, measure, less) in SUBJECTS.items():
@@ -84,15 +84,6 @@ def baselines_table(every):
         yield f"| {question} | {measure} | {cells[0]} | {cells[1]} | `unroll compare {dataset}` |"
 
 
-def block():
-    every = params.load(ROOT / "params.yaml")
-    claims = params.load_claims(ROOT / "claims.yaml")
-    first = "\n".join(claims_table(every, claims))
-    second = "\n".join(baselines_table(every))
-    question = "Does a recurrent network beat a plain baseline? Each is chosen on validation where there is one:"
-    return f"{first}\n\n{question}\n\n{second}\n"
-
-
 def speed():
     """How many times Unroll's time others take, median over the rounds."""
     rows = {}
@@ -109,15 +100,51 @@ def speed():
         yield f"| {work} | {' | '.join(cells)} |"
 
 
-def test_the_speed_is_that_of_the_last_bench():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text.partition(SPEED_BEGIN)[2].partition(SPEED_END)[0].strip() == "\n".join(speed())
+TABLES = {
+    ("README.md", "results", "metrics/"): baselines,
+    ("docs/results.md", "results", "metrics/"): published,
+    ("README.md", "speed", "bench/results.json"): speed,
+}
+"""Page, name of the table, and where its figures come from -> what makes it."""
 
 
-def test_the_results_are_those_of_the_last_build():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert text.partition(BEGIN)[2].partition(END)[0].strip() == block().strip()
+def parts(page, name, origin):
+    """What is before the mark, between the marks and after."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    begin, end = (
+        f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n",
+        f"<!-- end of {name} -->",
+    )
+    before, _, rest = text.partition(begin)
+    inside, _, after = rest.partition(end)
+    return before + begin, inside, end + after
+
+
+def test_every_figure_is_that_of_the_last_build_and_the_last_bench():
+    for (page, name, origin), table in TABLES.items():
+        assert parts(page, name, origin)[1].strip() == "\n".join(table()), (page, name)
+
+
+def test_the_readme_is_read_in_one_sitting():
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_the_example_of_an_own_series_is_valid(tmp_path):
+    example = (ROOT / "README.md").read_text(encoding="utf-8").split("```yaml\n")[1].split("```")[0]
+    (tmp_path / "params.yaml").write_text(example, encoding="utf-8")
+    wanted = params.load(tmp_path / "params.yaml")
+    for name in (*wanted.sources, *wanted.datasets, *wanted.experiments):
+        assert sections(wanted, name)
+
+
+def test_version_changelog_and_citation_agree():
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    headings = [line for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines() if line[:3] == "## "]
+    assert headings[0].split()[1] == version
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{block()}\n{chr(10).join(speed())}\n")
+    for key, make in TABLES.items():
+        before, _, after = parts(*key)
+        (ROOT / key[0]).write_text(before + "\n".join(make()) + "\n" + after, encoding="utf-8")
