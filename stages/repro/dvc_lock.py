@@ -17,13 +17,14 @@ NAME = re.compile(r"(?m)^  ([\w@.-]+):\n")
 def mend(path: Path) -> bool:
     """Take the entry off in which the file breaks off, if it does; says so.
 
-    DVC writes from front to back, so what stands before is whole: every line of it has an end.
+    DVC writes from front to back, so what stands before is whole: every line of it has an end, and none that ends with
+    a colon is the last one.
     """
     try:
         text = path.read_bytes().decode("utf-8", errors="ignore")
     except FileNotFoundError:
         return False
-    if text.endswith("\n"):
+    if text.endswith("\n") and not text.endswith(":\n"):
         return False
     names = list(NAME.finditer(text))
     if names and text.startswith(HEAD):
