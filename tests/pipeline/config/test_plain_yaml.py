@@ -1,0 +1,125 @@
+import difflib
+import json
+import shutil
+
+import pytest
+from dvc.utils.hydra import apply_overrides
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import plain_yaml
+from pipeline.errors import UnrollError, UsageError
+from tests.support import REPOSITORY
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / "params.yaml"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: 2\na: {}\n", r'params\.yaml, line 3 is not plain YAML: found duplicate key "a"$'),
+        ("a: {b: 1, b: 2}", r'line 1 is not plain YAML: found duplicate key "b"'),
+        ("a: [1, 2\n", r"params\.yaml, line 2 is not plain YAML"),
+        ("a:\n\tb: 1\n", r"params\.yaml, line 2 is not plain YAML"),
+        ("a: {b: *none}", r"line 1 is not plain YAML: found undefined alias"),
+        ("a: !!python/object/apply:os.mkdir [hacked]\n", r"line 1 is not plain YAML"),
+        ("a: !waves {}\n", r"line 1 is not plain YAML"),
+        ("a: 1\n---\nb: 2", r"line 2 is not plain YAML: but found another document"),
+        ("a: \0", r"params\.yaml is not plain YAML"),
+        ("a: 2020-13-45", r"params\.yaml is not plain YAML: month must be in 1\.\.12"),
+        ("a: 2020-01-01", r"a must be text or a number, but YAML reads date; put it in quotes"),
+        ("a: [{b: .nan}]", r"a\.item 1\.b must be a finite number\. Received: nan"),
+        ("a: {7: b}", r"a: the key 7 must be text; put it in quotes"),
+        ("a: {[b]: c}", r"a: the key \('b',\) must be text; put it in quotes"),
+    ],
+)
+def test_what_is_no_plain_yaml_is_one_line_with_its_place(file, monkeypatch, text, said):
+    monkeypatch.chdir(file.parent)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=said) as caught:
+        plain_yaml.read(file)
+    assert "\n" not in str(caught.value)
+    assert list(file.parent.iterdir()) == [file]  # no tag was carried out
+
+
+def test_a_file_that_cannot_be_read(file, tmp_path):
+    with pytest.raises(UnrollError, match=r"params\.yaml is missing; run this in the folder that holds it") as missing:
+        plain_yaml.read(file)
+    assert not isinstance(missing.value, UsageError)
+    with pytest.raises(UnrollError, match="cannot be read: Is a directory"):
+        plain_yaml.read(tmp_path)
+    file.write_bytes(b"sources: \xff")
+    with pytest.raises(UsageError, match=r"params\.yaml must be UTF-8; byte 9 is not"):
+        plain_yaml.read(file)
+
+
+def test_a_byte_order_mark_is_harmless(file):
+    file.write_bytes(b"\xef\xbb\xbfa: 1")
+    assert plain_yaml.read(file) == {"a": 1}
+
+
+@given(text=st.text(st.sampled_from(list("ab:- \n\t[]{}&*!#|>'\"%@`?,.0~")), max_size=40))
+def test_whatever_the_text_it_is_plain_data_or_one_line(tmp_path_factory, text):
+    file = tmp_path_factory.getbasetemp() / "scribbled.yaml"
+    file.write_text(text, encoding="utf-8")
+    said = ""
+    try:
+        json.dumps(plain_yaml.read(file), allow_nan=False)
+    except UsageError as error:
+        said = str(error)
+    assert "\n" not in said
+    assert len(said) < 1000
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs"]), max_size=8)
+finite = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | words,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(words, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(data=st.dictionaries(words, finite, max_size=4))
+def test_what_is_written_comes_back_in_order(tmp_path_factory, data):
+    file = tmp_path_factory.getbasetemp() / "written.yaml"
+    plain_yaml.write(data, file)
+    assert json.dumps(plain_yaml.read(file)) == json.dumps(data)  # 1 is not 1.0, and the order is kept
+
+
+def test_blocks_are_written_and_no_anchors(file):
+    model = {"family": "recurrent", "units": [1, 2]}
+    plain_yaml.write({"b": {"model": model}, "a": {"model": model}, "text": "003"}, file)
+    model = "  model:\n    family: recurrent\n    units:\n    - 1\n    - 2\n"
+    assert file.read_text(encoding="utf-8") == f"b:\n{model}a:\n{model}text: '003'\n"
+
+
+def test_what_cannot_be_written_leaves_the_old_file(file):
+    file.write_text("old", encoding="utf-8")
+    with pytest.raises(Exception, match="cannot represent"):
+        plain_yaml.write({"a": object()}, file)
+    assert file.read_text(encoding="utf-8") == "old"
+    assert list(file.parent.iterdir()) == [file]
+
+
+def changed_lines(file, override):
+    """The lines that `dvc exp run -S` takes out and puts in."""
+    before = file.read_text(encoding="utf-8").splitlines()
+    apply_overrides(file, [override])
+    return [line for line in difflib.ndiff(before, file.read_text(encoding="utf-8").splitlines()) if line[0] in "-+"]
+
+
+def test_dvc_changes_one_line_of_the_repositorys_file_comments_and_all(file):
+    shutil.copy(REPOSITORY / "params.yaml", file)
+    old, new = changed_lines(file, "experiments.waves_lstm.model.units=16")
+    assert (old, new) == (
+        "-     model: {family: recurrent, name: lstm, units: 20}",
+        "+     model: {family: recurrent, name: lstm, units: 16}",
+    )
+
+
+def test_dvc_changes_one_line_of_a_file_that_is_written_here(file):
+    plain_yaml.write(plain_yaml.read(REPOSITORY / "params.yaml"), file)
+    assert changed_lines(file, "experiments.waves_lstm.model.units=16") == ["-       units: 20", "+       units: 16"]
