@@ -27,7 +27,7 @@ def mend(path: Path) -> bool:
     if text.endswith("\n") and not text.endswith(":\n"):
         return False
     names = list(NAME.finditer(text))
-    if names and text.startswith(HEAD):
+    if text.startswith(HEAD):
         write_text(path, text[: names[-1].start()] if len(names) > 1 else HEAD.rstrip("\n") + " {}\n")
     elif HEAD.startswith(text):
         path.unlink()

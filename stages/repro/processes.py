@@ -17,9 +17,13 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from multiprocessing import forkserver
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from pipeline.files import unfinished
+from stages.repro.signals import deaf
 
 LINUX = sys.platform == "linux"
 
@@ -46,17 +50,15 @@ def prepare(scratch: Path, variables: Mapping[str, str], *, networks: bool) -> N
     global _ready  # noqa: PLW0603 - there is one fork server for each process
     if not LINUX or _ready is not None:
         return
-    from multiprocessing import forkserver
-
-    _ready = scratch / f"ready-{os.getpid()}"
-    _ready.unlink(missing_ok=True)
+    _ready = unfinished(scratch, "ready")  # a name that is swept away if this process is killed
     atexit.register(_ready.unlink, missing_ok=True)
     modules = ["tensorflow", "keras", "stages.repro.preload"] if networks else ["stages.repro.preload"]
     before = dict(os.environ)
     os.environ.update({**variables, READY: str(_ready)})
     try:
         multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
-        forkserver.ensure_running()
+        with deaf(signal.SIGINT):  # Ctrl-C on a terminal reaches it too, and would break its imports off
+            forkserver.ensure_running()
     finally:
         os.environ.clear()
         os.environ.update(before)
@@ -115,8 +117,13 @@ def _no_main_module() -> Iterator[None]:
 def _run(command: str, root: str, log: str, variables: dict[str, str]) -> None:
     """What a process does: be as one of its own, then run the command and end with its status."""
     if LINUX:
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the fork server, which dies with us
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the fork server
+        # That one ends once nobody holds its pipe; only the build may, so that all end with it.
+        server: Any = forkserver._forkserver  # noqa: SLF001 - no public name leads to the pipe
+        if pipe := server._forkserver_alive_fd:  # noqa: SLF001
+            os.close(pipe)
     os.setsid()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # where the build was started, it may be ignored
     streams = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     for target, source in enumerate((streams[0], streams[1], streams[1])):
         os.dup2(source, target)

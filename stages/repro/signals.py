@@ -19,9 +19,9 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deaf() -> Iterator[None]:
-    """Do not listen to Ctrl-C and requests to end."""
-    with _handled(dict.fromkeys((signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)):
+def deaf(*numbers: int) -> Iterator[None]:
+    """Do not listen to these signals; if none is named, neither to Ctrl-C nor to requests to end."""
+    with _handled(dict.fromkeys(numbers or (signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)):
         yield
 
 

@@ -4,38 +4,56 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
+import threading
 from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
+from zc.lockfile import LockFile
 
-from pipeline.config import params
+from pipeline import failures
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from pipeline import failures
-from stages.repro import dvc_graph, server
-from stages.workspaces.demo import CONFIG
-from stages.repro.build import prune, repro
+from stages.repro import dvc_graph
+from stages.repro.build import repro
+from stages.workspaces.scaled import CONFIG
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 STAGES = {
-    "a": ("sleep 0.3; cat in > a", ["in"], ["a"]),
-    "b": ("cp in b", ["in"], ["b"]),
+    "a": ("sleep 0.2; cat in > a", ["in"], ["a"]),
+    "b": ("echo b >> ran; cp in b", ["in"], ["b"]),
     "a2": ("cp a a2", ["a"], ["a2"]),
-    "both": ("cat a2 b > metrics/both", ["a2", "b"], ["metrics/both"]),
+    "b2": ("echo b2 >> ran; cp b b2", ["b"], ["b2"]),
+    "both": ("cat a2 b2 > metrics/both", ["a2", "b2"], ["metrics/both"]),
     "report": ("mkdir -p report; cat .unroll/failures/* > report/page; true", ["metrics"], []),
 }
 
+WAIT = """
+import time
+from pathlib import Path
 
-def graph_of(stages):
+Path("waiting").touch()
+try:
+    time.sleep(600)
+except KeyboardInterrupt:
+    Path("interrupted").touch()
+    raise
+"""
+
+
+STOPPED = "unroll: stopped; what was finished is kept, the same command goes on from there"
+
+
+def define(workspace, **stages):
+    """Write dvc.yaml: `STAGES`, some of them otherwise."""
     lines = ["stages:"]
-    for name, (command, deps, outs) in stages.items():
+    for name, (command, deps, outs) in (STAGES | stages).items():
         lines += [f"  {name}:", f"    cmd: {command}", "    deps:", *[f"      - {dep}" for dep in deps]]
         lines += ["    outs:", *[f"      - {out}" for out in outs]] if outs else []
-    return "\n".join(lines) + "\n"
+    (workspace.root / "dvc.yaml").write_text("\n".join(lines) + "\n")
 
 
 @pytest.fixture
@@ -46,24 +64,33 @@ def workspace(tmp_path, monkeypatch):
     (root / ".dvc/config").write_text(CONFIG)
     (root / ".dvcignore").write_text("/.unroll\n")
     (root / "in").write_text("1\n")
-    (root / "dvc.yaml").write_text(graph_of(STAGES))
+    define(workspace := Workspace(root))
     plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, root / "params.yaml")
-    return Workspace(root)
+    return workspace
 
 
-def page(workspace):
-    return (workspace.root / "report/page").read_text()
+def ran(workspace):
+    return (workspace.root / "ran").read_text().split()
 
 
-def test_everything_is_built_and_a_second_time_nothing(workspace, capsys):
-    assert repro(workspace, [], 2) == 0
-    assert (workspace.root / "metrics/both").read_text() == "1\n1\n"
-    assert "Built 5 of 5 stages" in capsys.readouterr().out
-    assert repro(workspace, [], 2) == 0
-    assert capsys.readouterr().out == "Everything is up to date: 5 stages.\n"
+def test_what_is_out_of_date_is_built_and_what_was_built_before_is_taken_from_the_cache(workspace, capsys):
+    assert repro(workspace, [], 1) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [[f"{n + 1}/6", stage] for n, stage in enumerate(STAGES)]
+    assert last.startswith("Built 6 of 6 stages")
+    assert repro(workspace, [], 1) == 0
+    assert capsys.readouterr().out == "Everything is up to date: 6 stages.\n"
+    for text in ("2\n", "1\n"):
+        (workspace.root / "in").write_text(text)
+        assert repro(workspace, [], 2) == 0
+        assert (workspace.root / "metrics/both").read_text() == 2 * text
+    assert ran(workspace) == ["b", "b2"] * 2, "the third time nothing ran"
 
 
 def test_dvc_lock_is_that_of_a_plain_dvc_repro(workspace):
+    define(workspace, gone=("cp in gone", ["in"], ["gone"]))
+    repro(workspace, [], 2)
+    define(workspace)
     repro(workspace, [], 2)
     lock = workspace.root / "dvc.lock"
     side_by_side = lock.read_bytes()
@@ -72,49 +99,37 @@ def test_dvc_lock_is_that_of_a_plain_dvc_repro(workspace):
     assert side_by_side == lock.read_bytes()
 
 
-def test_a_line_per_stage_counts_them(workspace, capsys):
-    repro(workspace, [], 1)
-    lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[:2] for line in lines[:5]] == [[f"{n + 1}/5", stage] for n, stage in enumerate(STAGES)]
-
-
-def test_a_failure_stops_what_needs_it_and_the_page_says_so(workspace, capsys):
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES | {"a": ("echo nowhere; exit 3", ["in"], ["a"])}))
-    assert repro(workspace, [], 2) == 255
-    assert (workspace.root / "b").exists()
-    assert not (workspace.root / "metrics/both").exists()
+@pytest.mark.parametrize(
+    ("command", "status", "reason"),
+    [
+        ("echo nowhere; exit 3", 3, "it ended without a word; its output is in .unroll/logs/a.txt"),
+        ("echo nowhere; mkdir -p .unroll/failures; echo far >.unroll/failures/$DVC_STAGE.txt; exit 1", 1, "far"),
+        ("echo nowhere", 1, "DVC: output 'a' does not exist"),
+    ],
+)
+def test_a_failure_stops_what_needs_it_and_the_page_says_why_until_it_is_mended(
+    workspace, capsys, command, status, reason
+):
+    define(workspace, a=(command, ["in"], ["a"]))
+    assert repro(workspace, [], 2) == status
     output = capsys.readouterr().out
+    assert f"a  FAILED: {reason}" in output
     assert "1 failed: a; 2 that need what failed were left out" in output
-    assert list(failures.read(workspace)) == ["a"]
-    assert "exited with 3; its output is in .unroll/logs/a.txt" in page(workspace)
-    assert "nowhere" in (workspace.scratch / "logs/a.txt").read_text()
-
-
-def test_what_the_command_recorded_is_the_reason(workspace, capsys):
-    said = "mkdir -p .unroll/failures; echo no network >.unroll/failures/$DVC_STAGE.txt; exit 1"
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES | {"a": (said, ["in"], ["a"])}))
-    repro(workspace, [], 2)
-    assert "a  FAILED: no network" in capsys.readouterr().out
-    assert failures.read(workspace) == {"a": "no network"}
-
-
-def test_a_failure_that_is_gone_leaves_no_trace(workspace):
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES | {"a": ("exit 3", ["in"], ["a"])}))
-    repro(workspace, [], 2)
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES))
+    assert failures.read(workspace) == {"a": reason}
+    assert workspace.log("a").read_text() == "nowhere\n"
+    assert (workspace.root / "b2").exists()
+    assert (workspace.root / "report/page").read_text() == f"{reason}\n"
+    define(workspace)
     assert repro(workspace, [], 2) == 0
     assert failures.read(workspace) == {}
-    assert "exited" not in page(workspace)
+    assert (workspace.root / "report/page").read_text() == ""
 
 
-def test_a_target_builds_what_it_needs(workspace):
+def test_a_target_is_built_with_what_it_needs(workspace):
     repro(workspace, ["a2"], 2)
     assert (workspace.root / "a2").exists()
     assert not (workspace.root / "b").exists()
-
-
-def test_an_unknown_target_lists_the_stages(workspace):
-    with pytest.raises(UsageError, match=r"the target must be one of: a, a2, b, both, report\. Received: 'a3'"):
+    with pytest.raises(UsageError, match=r"the target must be one of: a, a2, b, b2, both, report\. Received: 'a3'"):
         repro(workspace, ["a3"], 2)
 
 
@@ -126,13 +141,8 @@ def test_a_name_without_a_module_is_said_before_dvc_starts(workspace):
 
 
 def test_a_second_build_at_the_same_time_is_refused(workspace):
-    from filelock import FileLock
-
     workspace.scratch.mkdir()
-    with (
-        FileLock(workspace.scratch / "repro.lock"),
-        pytest.raises(UnrollError, match="another `unroll repro` is building"),
-    ):
+    with FileLock(workspace.scratch / "repro.lock"), pytest.raises(UnrollError, match="another `unroll repro` is buil"):
         repro(workspace, [], 1)
 
 
@@ -147,94 +157,67 @@ def test_a_folder_that_is_no_dvc_workspace(tmp_path):
         dvc_graph.read(tmp_path)
 
 
-def start(workspace):
-    """A build in a process of its own."""
-    # In the background of a shell without job control (CI, say) SIGINT is ignored, and children inherit that.
-    heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    heeding += "runpy.run_module('stages', run_name='__main__', alter_sys=True)"
-    command = [sys.executable, "-c", heeding, "--root", str(workspace.root), "repro", "--jobs", "2"]
+def test_another_dvc_that_is_at_work_when_a_stage_starts_or_ends_is_waited_for(workspace, monkeypatch):
+    monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0.1)
+    with dvc_graph.opened(workspace.root) as dvc:
+        for work in (dvc.begin, lambda name: (shutil.copy("in", name), dvc.finish(name))):
+            other = LockFile(workspace.root / ".dvc/tmp/lock")
+            timer = threading.Timer(0.4, other.close)
+            timer.start()
+            work("b")
+            assert timer.finished.is_set()
+        dvc.close()
+    assert "b" not in dvc_graph.read(workspace.root).changed
+
+
+def start(workspace, *, heeds=True):
+    """A build in a process of its own; one that does not heed Ctrl-C was started in the background of a script."""
+    handler = "default_int_handler" if heeds else "SIG_IGN"
+    code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
+    code += "runpy.run_module('stages', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", code, "--root", str(workspace.root), "repro", "--jobs", "2"]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_stopped_build_leaves_no_process_and_goes_on_the_next_time(workspace, number):
-    long = "echo $$ > pid; sleep 60; touch a"
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES | {"a": (long, ["in"], ["a"])}))
-    build = start(workspace)
-    pid = workspace.root / "pid"
-    lock = workspace.root / "dvc.lock"
-    while not (pid.exists() and pid.read_text().strip() and lock.exists() and "cp in b" in lock.read_text()):
-        assert build.poll() is None, build.communicate()[0]
-        time.sleep(0.05)
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        signal.SIGTERM,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux ends orphans")),
+    ],
+)
+def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(workspace, number):
+    (workspace.root / "wait.py").write_text(WAIT)
+    define(workspace, a=("exec python wait.py", ["in"], ["a"]))
+    build = start(workspace, heeds=number == signal.SIGINT)
+    while "b2" not in (line := build.stdout.readline()):
+        assert line
+    while not (workspace.root / "waiting").exists():
+        assert build.poll() is None
+    there = psutil.Process(build.pid).children(recursive=True)
+    assert any("wait.py" in " ".join(process.cmdline()) for process in there)
     build.send_signal(number)
     output, _ = build.communicate()
-    assert build.returncode == 130, output
-    assert "stopped" in output
-    assert not psutil.pid_exists(int(pid.read_text()))
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES))
-    assert dvc_graph.read(workspace.root).due() == ["a", "a2", "both", "report"]
+    if number != signal.SIGKILL:
+        assert build.returncode == 130
+        assert output.splitlines() == [
+            "unroll: stopped; what was finished is kept, the same command goes on from there"
+        ]
+        assert (workspace.root / "interrupted").exists()
+    assert psutil.wait_procs(there, timeout=60)[1] == []
+    define(workspace)
     assert repro(workspace, [], 2) == 0
+    assert ran(workspace) == ["b", "b2"], "DVC's cache had them, whatever dvc.lock said"
 
 
-@pytest.mark.skipif(not server.possible(), reason="a DVC of its own builds its stage to the end")
-def test_a_killed_build_leaves_no_process_and_goes_on_the_next_time(workspace):
-    long = "echo $$ > pid; sleep 60; touch a"
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES | {"a": (long, ["in"], ["a"])}))
-    build = start(workspace)
-    pid, lock = workspace.root / "pid", workspace.root / "dvc.lock"
-    while not (pid.exists() and pid.read_text().strip() and lock.exists() and "cp in b" in lock.read_text()):
-        assert build.poll() is None, build.communicate()[0]
-        time.sleep(0.05)
-    there = psutil.Process(build.pid).children(recursive=True)
-    build.kill()
-    build.communicate()
-    psutil.wait_procs(there)
-    assert not psutil.pid_exists(int(pid.read_text()))
-    (workspace.root / "dvc.yaml").write_text(graph_of(STAGES))
-    assert dvc_graph.read(workspace.root).due() == ["a", "a2", "both", "report"]
-    assert repro(workspace, [], 2) == 0
-
-
-def test_two_workspaces_are_built_at_once(workspace, tmp_path):
-    other = Workspace(tmp_path / "other")
-    shutil.copytree(workspace.root, other.root)
-    builds = [start(one) for one in (workspace, other)]
-    for build in builds:
-        output = build.communicate()[0]
-        assert build.returncode == 0, output
-        assert "Built 5 of 5 stages" in output
-
-
-def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
-    workspace = Workspace(tmp_path)
-    experiment = {
-        "dataset": "waves",
-        "seeds": [0],
-        "model": {"family": "baselines", "name": "last_value"},
-        "training": {"method": "none"},
-    }
-    data = {
-        "sources": {"waves": {"kind": "waves"}},
-        "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-        "experiments": {"kept": experiment},
-    }
-    plain_yaml.write(data, workspace.params)
-    outside = tmp_path / "outside"
-    outside.mkdir()
-    (outside / "file").touch()
-    folders = ("runs/waves/kept", "runs/waves/gone", "runs/old/kept", "evaluations/old", "evaluations/waves", "metrics")
-    for path in folders:
-        (tmp_path / path).mkdir(parents=True)
-    for path in ("runs/waves/kept/run.json", "runs/waves/gone/run.json", "metrics/waves.json", "metrics/old.json"):
-        (tmp_path / path).touch()
-    (tmp_path / "runs/waves/linked").symlink_to(outside)
-    workspace.checkpoint("kept").parent.mkdir(parents=True)
-    for name in ("kept", "gone"):
-        workspace.checkpoint(name).touch()
-    prune(workspace, params.load(workspace.params))
-    left = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
-    assert left.pop(0) == ".unroll/checkpoints/kept.npz"
-    assert left == ["metrics/waves.json", "outside/file", "params.yaml", "runs/waves/kept/run.json"]
-    assert sorted(folder.name for folder in (tmp_path / "runs").iterdir()) == ["waves"]
-    assert sorted(folder.name for folder in (tmp_path / "runs/waves").iterdir()) == ["kept"]
-    assert [folder.name for folder in (tmp_path / "evaluations").iterdir()] == ["waves"]
+def test_an_edit_of_the_code_during_a_build_counts_for_the_next_stage(workspace):
+    for name in ("pipeline", "stages"):
+        shutil.copytree(ROOT / name, workspace.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # Two trainings are worth a fork server, which has imported this file by then.
+    edit = "echo 'print(\"edited\")' | tee -a stages/__init__.py > edited"
+    after = "train: {foreach: [x, y], do: {cmd: unroll list, deps: [edited]}}"
+    graph = f"stages:\n  edit:\n    cmd: {edit}\n    outs: [edited]\n  {after}\n  report: {{cmd: unroll list}}\n"
+    (workspace.root / "dvc.yaml").write_text(graph)
+    subprocess.run([sys.executable, "-B", "-m", "stages", "repro"], cwd=workspace.root, check=True)
+    assert workspace.log("train@x").read_text().startswith("edited\n")

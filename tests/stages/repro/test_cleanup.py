@@ -1,20 +1,19 @@
-import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from zc.lockfile import LockFile
-
 from pipeline import files
+from pipeline.config import params, plain_yaml
 from pipeline.workspace import Workspace
 from stages.repro import cleanup
 
 WRITE = """
 import os, sys
 from pathlib import Path
-from pipeline.files import Workspace, atomic_file, atomic_folder
+from pipeline.files import atomic_file, atomic_folder
+from pipeline.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))
 files = [workspace.metrics("waves"), workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
@@ -45,19 +44,6 @@ def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_
     child.communicate()
 
 
-def test_what_dvc_left_beside_outputs_is_removed_unless_it_is_at_work(tmp_path):
-    left = tmp_path / "runs" / "waves" / ".EaZqxlTMTQZ5b8J-qDRc_A.tmp"
-    left.parent.mkdir(parents=True)
-    left.touch()
-    lock = tmp_path / ".dvc" / "tmp" / "lock"
-    lock.parent.mkdir(parents=True)
-    with contextlib.closing(LockFile(lock)):
-        cleanup.sweep(Workspace(tmp_path))
-        assert left.exists()
-    cleanup.sweep(Workspace(tmp_path))
-    assert not left.exists()
-
-
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     workspace = Workspace(tmp_path)
     kept = [tmp_path / ".mine.tmp", tmp_path / ".dvc.lock.old.1.tmp", workspace.scratch / "downloads" / "x.part"]
@@ -65,7 +51,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     for path in kept:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
-    done = subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], cwd=Path(__file__).parents[2], check=False)
+    done = subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], cwd=Path(__file__).parents[3], check=False)
     assert done.returncode == 9
     left = [path for path in tmp_path.rglob("*.tmp") if path not in kept]
     assert len(left) == 7
@@ -73,3 +59,28 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     assert [path for path in tmp_path.rglob("*.tmp") if path not in kept] == []
     assert all(path.exists() for path in kept)
     assert str(os.getpid()) in kept[-1].name
+
+
+def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
+    workspace = Workspace(tmp_path)
+    last_value = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
+    data = {
+        "sources": {"waves": {"kind": "waves"}},
+        "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+        "experiments": {"kept": {"dataset": "waves", **last_value}},
+    }
+    plain_yaml.write(data, workspace.params)
+    kept = ["runs/waves/kept/run.json", "evaluations/waves/evaluation.json", "metrics/waves.json"]
+    kept += [".unroll/checkpoints/kept.npz", "outside/file"]
+    gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "evaluations/old/evaluation.json"]
+    gone += ["metrics/old.json", ".unroll/checkpoints/gone.npz"]
+    for name in (*kept, *gone):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "runs/waves/linked").symlink_to(tmp_path / "outside")
+    cleanup.prune(workspace, params.load(workspace.params))
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*kept, "params.yaml"}
+    assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["waves"]
+    assert [folder.name for folder in (tmp_path / "runs/waves").iterdir()] == ["kept"]
+    assert [folder.name for folder in (tmp_path / "evaluations").iterdir()] == ["waves"]

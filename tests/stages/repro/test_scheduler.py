@@ -1,109 +1,95 @@
 import signal
-import subprocess
-import time
 
 import pytest
 
 from stages.repro import scheduler
-from stages.repro.scheduler import build
+from stages.repro.scheduler import build, stop
 
 NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
 
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch):
-    monkeypatch.setattr(scheduler, "GRACE", 0.5)
+    monkeypatch.setattr(scheduler, "POLL", 0.001)
+    monkeypatch.setattr(scheduler, "GRACE", 0.05)
 
 
-def start_shell(commands, folder):
-    def start(stage):
-        return subprocess.Popen(["/bin/sh", "-c", commands.get(stage, ":")], cwd=folder, start_new_session=True)
+class Stage:
+    """A stage that ends with a status after some polls, or when it is told to."""
 
-    return start
+    def __init__(self, polls=1, status=0, heeds=True):
+        self._left, self._heeds, self.status, self._end = polls, heeds, None, status
 
+    def poll(self):
+        self._left -= 1
+        if self._left <= 0 and self.status is None:
+            self.status = self._end
+        return self.status
 
-def nothing(*_):
-    pass
+    def interrupt(self):
+        if self._heeds:
+            self.status = 130
 
-
-def test_a_stage_starts_after_all_that_it_needs(tmp_path):
-    commands = {
-        stage: f"[ -n '{needs}' ] && for n in {needs}; do [ -e $n ] || exit 3; done; sleep 0.1; touch {stage}"
-        for stage, needs in ((stage, " ".join(needs)) for stage, needs in NEEDS.items())
-    }
-    commands |= {"a": "sleep 0.1; touch a", "b": "sleep 0.1; touch b"}
-    outcome = build(list(NEEDS), NEEDS, 2, start_shell(commands, tmp_path), nothing)
-    assert outcome.failed == {}
-    assert outcome.skipped == []
-    assert set(outcome.built) == set(NEEDS)
+    def kill(self):
+        self.status = -signal.SIGKILL
 
 
-def test_no_more_than_jobs_run_at_once(tmp_path):
-    most = 0
+class Events:
+    """What a build shows, in order."""
 
-    def on_event(_outcome, running, _ended):
-        nonlocal most
-        most = max(most, len(running))
+    def __init__(self):
+        self.ended, self.ran = [], []
 
-    stages = {str(number): [] for number in range(6)}
-    build(list(stages), stages, 3, start_shell(dict.fromkeys(stages, "sleep 0.1"), tmp_path), on_event)
-    assert most == 3
-
-
-def test_one_job_runs_stages_in_the_order_given(tmp_path):
-    ended = []
-    commands = {"a": "sleep 0.2"}
-    start = start_shell(commands, tmp_path)
-    build(list(NEEDS), NEEDS, 1, start, lambda _outcome, _running, stage: ended.append(stage) if stage else None)
-    assert ended == list(NEEDS)
+    def __call__(self, _outcome, running, ended):
+        self.ended += [ended] * (ended is not None)
+        self.ran.append(list(running))
 
 
-def test_a_failure_stops_only_what_needs_it(tmp_path):
-    outcome = build(list(NEEDS), NEEDS, 2, start_shell({"a": "exit 7"}, tmp_path), nothing)
-    assert outcome.failed == {"a": 7}
-    assert outcome.skipped == ["a2", "both"]
-    assert set(outcome.built) == {"b", "b2"}
+def run(jobs, due=tuple(NEEDS), **stages):
+    events = Events()
+    outcome = build(due, NEEDS, jobs, lambda name: stages.get(name, Stage()), events)
+    return outcome, events
 
 
-def test_what_is_not_due_counts_as_built(tmp_path):
-    assert set(build(["both"], NEEDS, 1, start_shell({}, tmp_path), nothing).built) == {"both"}
+def test_a_stage_starts_as_soon_as_all_that_it_needs_is_built():
+    outcome, events = run(2, a=Stage(polls=5), b=Stage(polls=2))
+    assert events.ended == ["b", "b2", "a", "a2", "both"]
+    assert (set(outcome.built), outcome.failed, outcome.skipped) == (set(NEEDS), {}, [])
+    assert max(map(len, events.ran)) == 2, "no more than the jobs at once"
 
 
-def wait_for(path):
-    while not path.exists() or not path.read_text().strip():
-        time.sleep(0.01)
+def test_one_job_runs_stages_in_the_order_given():
+    assert run(1, a=Stage(polls=9))[1].ended == list(NEEDS)
 
 
-def test_stopping_ends_what_a_stage_runs_and_lets_the_stage_itself_finish(tmp_path):
-    # The command itself tells its number: only then does it surely ignore Ctrl-C, as a shell's background processes do.
-    command = "trap 'exit 9' INT; sh -c 'echo $$ > pid; exec sleep 60' & wait $!; echo $? > seen"
-    process = start_shell({"a": command}, tmp_path)("a")
-    wait_for(tmp_path / "pid")
-    scheduler.stop([process])
-    assert process.returncode == 0
-    # So this one ends when it is killed.
-    assert (tmp_path / "seen").read_text().strip() == str(128 + signal.SIGKILL)
+def test_a_failure_stops_only_what_needs_it():
+    outcome, _ = run(2, a=Stage(status=7))
+    assert (set(outcome.built), outcome.failed, outcome.skipped) == ({"b", "b2"}, {"a": 7}, ["a2", "both"])
 
 
-def test_a_stage_that_does_not_end_is_killed(tmp_path):
-    process = start_shell({"a": "trap '' INT; echo 1 > pid; while :; do sleep 0.05; done"}, tmp_path)("a")
-    wait_for(tmp_path / "pid")
-    scheduler.stop([process])
-    assert process.returncode == -signal.SIGKILL
+def test_what_is_not_due_counts_as_built():
+    assert set(run(1, due=["both"])[0].built) == {"both"}
 
 
-def test_an_interrupt_stops_every_running_stage(tmp_path):
-    processes = []
-    start = start_shell(dict.fromkeys(NEEDS, "sleep 60; exit 4"), tmp_path)
-
-    def remember(stage):
-        processes.append(start(stage))
-        return processes[-1]
+def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_it():
+    stages = {"a": Stage(polls=10**9), "b": Stage(polls=10**9, heeds=False)}
 
     def interrupt(_outcome, running, _ended):
         if len(running) == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(list(NEEDS), NEEDS, 2, remember, interrupt)
-    assert [process.returncode for process in processes] == [4, 4]
+        build(list(NEEDS), NEEDS, 2, stages.__getitem__, interrupt)
+    assert [stage.status for stage in stages.values()] == [130, -signal.SIGKILL]
+
+
+def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
+    class Slow(Stage):
+        def poll(self):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            return super().poll()
+
+    stop([slow := Slow(polls=3, heeds=False)])
+    assert slow.status == 0
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
