@@ -30,7 +30,7 @@ UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
 
 
 def unfinished(folder: Path, name: str) -> Path:
-    """A new path in `folder` for what is being written; `stages.repro.cleanup` finds it if this process is killed."""
+    """A new path in `folder` for what is being written; `locks.sweep` finds it if this process is killed."""
     return folder / f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
 
 
@@ -44,7 +44,7 @@ def remove(path: Path) -> None:
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """A temporary path that takes the place of `path` when the block ends well, and is removed otherwise."""
+    """A temporary path: it replaces `path` when the block ends well, and is removed if not."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = unfinished(path.parent, path.name)
     temporary.touch(exist_ok=False)
@@ -70,7 +70,7 @@ def scratch_folder(scratch: Path, name: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path, scratch: Path) -> Iterator[Path]:
-    """A temporary folder that takes the place of `path` when the block ends well, and is removed otherwise.
+    """A temporary folder: it replaces `path` when the block ends well, and is removed if not.
 
     Args:
         path: the folder to replace, whole.

@@ -11,7 +11,7 @@ SIGNS = {HOLDS: "✓", FAILS: "✗"}
 
 @dataclass(frozen=True)
 class Mark:
-    """A short text with a tone: a verdict. `tone` is the outcome, `text` what is shown before it."""
+    """A verdict: `text` is shown, then the outcome, whose colour is that of `tone`."""
 
     text: str
     tone: str

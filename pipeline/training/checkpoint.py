@@ -1,4 +1,4 @@
-"""How far a training has come, on disk, so that after a crash the same command goes on to the same bytes."""
+"""The state of a training on disk: after a crash the same command goes on from there, to the same bytes."""
 
 import json
 import time
@@ -14,12 +14,12 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz
 
 FIRST = 1.0
-"""Seconds of training before the first checkpoint: what is over sooner is done again sooner than read."""
+"""Seconds of training before the first checkpoint: shorter trainings are cheaper to repeat than to restore."""
 
 SHARE = 20.0
-"""Between two checkpoints lies this many times what the last one took, so they cost a training at most 5 %."""
+"""The pause between two checkpoints, as a multiple of what the last one took: they cost a training at most 5 %."""
 
-FACTS = "facts"
+REST = "rest"
 """The member that holds all but the arrays, as JSON."""
 
 
@@ -37,35 +37,35 @@ class Checkpoint:
         self._due = time.monotonic() + FIRST
 
     def read(self) -> Any:
-        """What was last written; None if nothing was, or it is damaged or of another training."""
+        """The last checkpoint; None if there is none, or it is damaged or belongs to another training."""
         try:
             arrays = read_npz(self._path)
-            facts = json.loads(arrays[FACTS].tobytes())
-            return _filled(facts["state"], arrays) if facts["made_of"] == self._made_of else None
+            rest = json.loads(arrays[REST].tobytes())
+            return _filled(rest["state"], arrays) if rest["made_of"] == self._made_of else None
         except (UnrollError, OSError, KeyError, TypeError, ValueError):
             return None
 
     def write(self, state: Callable[[], Any]) -> None:
-        """Replace the file by what `state` returns, if it is time to; a disk that is full costs the checkpoint only."""
+        """Write what `state` returns, if it is time for it. A full disk costs the checkpoint, not the training."""
         started = time.monotonic()
         if started < self._due:
             return
         arrays: dict[str, Array] = {}
-        facts = {"made_of": self._made_of, "state": _emptied(state(), arrays)}
-        text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
+        rest = {"made_of": self._made_of, "state": _emptied(state(), arrays)}
+        text = np.frombuffer(json.dumps(rest).encode(), np.uint8)
         with suppress(OSError):
-            write_npz(self._path, {FACTS: text, **arrays})
+            write_npz(self._path, {REST: text, **arrays})
         ended = time.monotonic()
         self._due = ended + SHARE * (ended - started)
 
     def remove(self) -> None:
-        """Forget it: the training is done."""
+        """Delete the checkpoint: the training is done."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def _emptied(data: Any, arrays: dict[str, Array]) -> Any:
-    """The data with the name of its place in `arrays` for each array."""
+    """The data, with each array moved to `arrays` and replaced by its name there."""
     if isinstance(data, np.ndarray):
         name = f"array_{len(arrays)}"
         arrays[name] = data

@@ -21,7 +21,7 @@ STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
 LONGEST = 4000
-"""Characters of a line: what a file holds may be longer than any reader's patience."""
+"""Characters of an error line, at most."""
 
 CLEAR = "\r\x1b[2K"
 """What removes a terminal's line."""
@@ -34,7 +34,7 @@ def run(command: Callable[[], object]) -> int:
     """
     code = 0
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # A path is printed as it is, and what the terminal's alphabet lacks as an escape.
+        # Paths are printed as they are; characters that the terminal lacks, as escapes.
         utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
     try:
@@ -69,7 +69,7 @@ def _exit_code(command: Callable[[], object]) -> int:
 
 
 def explain(error: BaseException) -> tuple[str, int] | None:
-    """What to tell the user, and the exit code; None if it is not the user who can do something about it."""
+    """What to tell the user, and the exit code; None for a mistake in the code, which keeps its traceback."""
     said: tuple[str, int] | None = None
     match error:
         case UnrollError():
@@ -91,7 +91,7 @@ def explain(error: BaseException) -> tuple[str, int] | None:
 
 
 def _meant(path: Path) -> Path:
-    """The file that was to be written, where the path is that of its unfinished text."""
+    """The file that was being written, if the path is that of its unfinished form."""
     if not UNFINISHED.fullmatch(path.name):
         return path
     return path.with_name(path.name.removeprefix(".").rsplit(".", 3)[0])

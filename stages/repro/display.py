@@ -1,4 +1,4 @@
-"""What a build shows: a line per finished stage, on a terminal also what runs, and the sum at the end."""
+"""What a build prints: a line per finished stage, what is running (on a terminal), and a summary at the end."""
 
 import sys
 import time

@@ -1,4 +1,4 @@
-"""How long stages take: from their last build, else from stages of the same kind and how much they have to do."""
+"""How long stages take: as in their last build, else as stages of the same kind with as much work."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +11,11 @@ ROOM = 3 * 1024**3
 """Bytes that a full build takes at most, its DVC cache included."""
 
 Work = Mapping[str, tuple[str, float]]
-"""Stage -> its kind, and how much of it there is to do; what stages of one kind take goes with that."""
+"""Stage -> its kind and its amount of work. Within a kind, time is proportional to work."""
 
 
 def work(wanted: Params) -> dict[str, tuple[str, float]]:
-    """Train stages by data set and method, their epochs times seeds; everything else is left to its verb."""
+    """The work of train stages: epochs times seeds, by data set and method. Other stages are of the kind of their verb."""
     found = {}
     for name, experiment in wanted.experiments.items():
         training = experiment.training
@@ -29,7 +29,7 @@ class Estimates:
 
     Args:
         file: where they are kept from one build to the next, outside of DVC's outputs. Damaged, it is as if empty.
-        work: stages that it does not name are of the kind of their verb, and do as much as each other.
+        work: of stages; those that it does not name are of the kind of their verb, all with the same work.
     """
 
     def __init__(self, file: Path, work: Work) -> None:
@@ -42,31 +42,31 @@ class Estimates:
             pass
 
     def learn(self, stage: str, seconds: float) -> None:
-        """Take in what a stage took, and keep it."""
+        """Remember what a stage took."""
         self._known[stage] = self._of(stage)[1], seconds
         write_text(self._file, json.dumps(self._known, indent=1, sort_keys=True) + "\n")
 
     def seconds(self, stage: str) -> float:
-        """What a stage will take: as the last time if it has as much to do, else as those most alike; at first 1 s."""
+        """What a stage will take: as last time if its work is the same, else as its kind, else as its verb; at first 1 s."""
         kind, amount = self._of(stage)
         if stage in self._known and self._known[stage][0] == amount:
             return self._known[stage][1]
         alike = [known for other, known in self._known.items() if self._of(other)[0] == kind]
         if alike:
             return amount * sum(seconds for _, seconds in alike) / sum(done for done, _ in alike)
-        # How much there is to do compares within a kind only: one step of a baseline may outlast a thousand epochs.
+        # Work compares within a kind only: fitting a baseline may take longer than a thousand epochs of a small network.
         verb = stage.partition("@")[0]
         seconds = [seconds for other, (_, seconds) in self._known.items() if other.partition("@")[0] == verb]
         seconds = seconds or [seconds for _, seconds in self._known.values()]
         return sum(seconds) / len(seconds) if seconds else 1.0
 
     def sure(self, stages: Iterable[str]) -> bool:
-        """Whether of each stage's kind one was built before. Else most likely the long ones are still to come."""
+        """Whether a stage of each kind was built before. If not, the unknown ones are most likely the long ones."""
         kinds = {self._of(stage)[0] for stage in self._known}
         return all(self._of(stage)[0] in kinds for stage in stages)
 
     def left(self, waiting: Sequence[str], running: Mapping[str, float], jobs: int) -> float:
-        """Seconds until all stages are built, if they find something to do on every core.
+        """Seconds until all stages are built, if every core stays busy.
 
         Args:
             waiting: stages that have not started.

@@ -172,7 +172,7 @@ def _final(folder: Path) -> dict[str, float]:
 
 
 def _apart(first: Path, second: Path) -> dict[str, float]:
-    """How far predictions are apart at most, of those that both have for as many examples and seeds."""
+    """The largest distance between predictions that both runs have, for as many examples and seeds."""
     a, b = read_npz(first / "predictions.npz"), read_npz(second / "predictions.npz")
     alike = [name for name in a if name in b and name != "seeds" and a[name].shape == b[name].shape]
     return {name: float(np.max(np.abs(a[name].astype(float) - b[name]), initial=0)) for name in alike}

@@ -83,14 +83,14 @@ class Output:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing speaks against it."""
+        """Whether it is the same, within tolerance, or not compared."""
         return self.level in {SAME, WITHIN, NOT_COMPARED}
 
 
 def compare(
     committed: Build, rebuilt: Build, needs: Needs, failures: Mapping[str, str], allowed: Tolerances
 ) -> list[Output]:
-    """Every output of the stages of `needs`, in that order.
+    """Compare every output of the stages of `needs`, in that order.
 
     An output is the same if its bytes are. Else it is within tolerance if every metric that depends on its stage
     is: of a training those of its experiment, of another stage all of the data sets that depend on it, of the page
@@ -127,7 +127,7 @@ def different_files(first: Path, second: Path, paths: Sequence[str]) -> list[str
 
 
 def datasets(stage: str, needs: Needs) -> list[str]:
-    """The data sets whose metrics depend on a stage; of one that nothing is scored after, those it depends on."""
+    """The data sets whose metrics depend on a stage. If none do (the page), those that the stage depends on."""
     after = {stage}
     for other, others in needs.items():
         if after.intersection(others):
@@ -213,7 +213,7 @@ def _deviations(
 
 
 def _why(stage: str, needs: Needs, failures: Mapping[str, str]) -> str:
-    """Why a stage was not built: it failed, or the first of those that it needs did."""
+    """Why a stage was not built: it failed itself, or a stage that it needs did."""
     if stage in failures:
         return failures[stage]
     needed = _needed(stage, needs)

@@ -28,7 +28,7 @@ CONFIG = f"{scaled.CONFIG}[cache]\n    dir = cache\n"
 """A cache of its own, whatever the user's settings say: a shared one would answer in place of the build."""
 
 UNFINISHED = "unfinished"
-"""The file that says of which commit a workspace is whose build has not ended."""
+"""The file that holds the commit of a workspace whose build has not ended."""
 
 
 @dataclass(frozen=True)

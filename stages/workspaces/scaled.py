@@ -18,7 +18,7 @@ CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = f
 """DVC without git, for a folder that git ignores."""
 
 EPOCHS, FEWEST_EPOCHS = 10, 3
-"""Epochs are divided by the one and are at least the other (or what they were, if that is less)."""
+"""Epochs are divided by the first and never below the second, unless they were."""
 
 STEPS, FEWEST_STEPS = 25, 10
 """The same for the steps of an epoch that draws its examples."""

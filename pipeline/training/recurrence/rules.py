@@ -1,4 +1,4 @@
-"""What each kind of recurrent cell does in one timestep, and the way back of it."""
+"""One timestep of each kind of recurrent cell, forward, and its gradient."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ def _pack(cell: Any) -> Tensor:
 
 
 def _pack_gru(cell: Any) -> Tensor:
-    """Blocks: update, reset, candidate's product with the state, and with the input: the reset lies between them."""
+    """Four blocks: update, reset, and for the candidate two, of state and input, since the reset lies between them."""
     import tensorflow as tf
 
     kernel, recurrent = (tf.split(w.value, 3, axis=1) for w in (cell.kernel, cell.recurrent_kernel))

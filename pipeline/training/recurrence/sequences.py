@@ -1,4 +1,4 @@
-"""What a loop reads at each timestep, for which rows of the batch, and in which order of the rows."""
+"""What the loop reads at each timestep: which examples of the batch, and in which order."""
 
 from typing import Any
 
@@ -104,7 +104,7 @@ class Words:
 
 
 def joined(states: Any, width: int) -> Any:
-    """States (units, n) with the first row's for those that join: they have seen the same padding."""
+    """Widen states (units, n) to `width` columns; the new ones copy the first, which has read the same padding."""
     import tensorflow as tf
 
     def join(state: Tensor) -> Tensor:
@@ -115,7 +115,7 @@ def joined(states: Any, width: int) -> Any:
 
 
 def parted(gradients: Any, width: int) -> Any:
-    """The way back of `joined`."""
+    """The gradient of `joined`."""
     import tensorflow as tf
 
     def part(gradient: Tensor) -> Tensor:
