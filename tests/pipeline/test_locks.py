@@ -2,7 +2,8 @@ import pytest
 from filelock import FileLock, Timeout
 
 from pipeline.errors import UnrollError
-from pipeline.locks import alone
+from pipeline.locks import alone, stage
+from pipeline.workspace import Workspace
 
 
 def test_a_second_one_is_told_so_at_once_until_the_first_has_left(tmp_path):
@@ -20,3 +21,16 @@ def test_what_goes_wrong_inside_is_passed_on_and_the_lock_released(tmp_path, err
         raise error(str(lock))
     with FileLock(lock, timeout=0):
         pass
+
+
+def test_a_stage_is_for_one_process_and_starts_without_what_a_dead_one_left(tmp_path):
+    left = tmp_path / ".dvc.lock.4194999.ab.tmp"  # above any process number
+    left.touch()
+    workspace = Workspace(tmp_path)
+    with stage(workspace, "train", "gru"):
+        assert not left.exists()
+        busy = rf"^another process is at train gru in {tmp_path}; wait until it has ended$"
+        with pytest.raises(UnrollError, match=busy), stage(workspace, "train", "gru"):
+            pass
+        with stage(workspace, "train", "lstm"):
+            pass

@@ -1,109 +1,139 @@
 import math
 
+import keras
 import numpy as np
+import pydantic
 import pytest
+import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import metrics
-from pipeline.metrics import BETTER, METRICS
+from pipeline.config import registry
+from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays
+from pipeline.metrics import MEASURES, Measure, score
+from pipeline.training.methods import gradient_descent
+from pipeline.training.program import _Tensors
+
+CLASSES = {"accuracy", "binary_crossentropy"}
+
+
+def over(pairs, each):
+    return math.fsum(each(p, t) for p, t in pairs) / len(pairs)
+
+
+def surprise(probability, label):
+    kept = min(max(probability, 1e-7), 1 - 1e-7)
+    return -math.log(kept if label else 1 - kept)
+
+
+NAIVE = {
+    "mse": lambda pairs: over(pairs, lambda p, t: (p - t) ** 2),
+    "mae": lambda pairs: over(pairs, lambda p, t: abs(p - t)),
+    "accuracy": lambda pairs: over(pairs, lambda p, t: (p > 0.5) == bool(t)),
+    "binary_crossentropy": lambda pairs: over(pairs, surprise),
+    "pairwise_mse": lambda pairs: over([(p, t) for p, _ in pairs for _, t in pairs], lambda p, t: (p - t) ** 2),
+}
 
 numbers = st.floats(-1e3, 1e3, width=32)
-pairs = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=20)
+values = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=20)
 judged = st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0])), min_size=1, max_size=20)
+judged_in_float32 = st.lists(st.tuples(st.floats(2**-4, 1 - 2**-4, width=32), st.sampled_from([0.0, 1.0])), min_size=1)
 
 
-def split(examples, dtype=np.float32):
-    predictions, targets = zip(*examples, strict=True)
-    return np.array(predictions, dtype), np.array(targets, dtype)
+def test_every_measure_has_its_loop_here():
+    assert NAIVE.keys() == MEASURES.keys()
 
 
-@given(pairs, st.sampled_from([np.float32, np.float64]))
-def test_mse_and_mae_equal_a_loop(examples, dtype):
-    count = len(examples)
-    assert metrics.mse(*split(examples, dtype)) == pytest.approx(sum((p - t) ** 2 for p, t in examples) / count)
-    assert metrics.mae(*split(examples, dtype)) == pytest.approx(sum(abs(p - t) for p, t in examples) / count)
+@pytest.mark.parametrize("name", MEASURES)
+@given(data=st.data(), dtype=st.sampled_from([np.float32, np.float64]))
+def test_a_measure_equals_a_loop_over_the_examples(name, data, dtype):
+    pairs = data.draw(judged if name in CLASSES else values)
+    predictions, targets = np.array(pairs, dtype).T
+    assert score(name, predictions, targets) == pytest.approx(NAIVE[name](pairs))
 
 
-@given(judged)
-def test_accuracy_equals_a_loop(examples):
-    right = sum((probability > 0.5) == bool(label) for probability, label in examples)
-    assert metrics.accuracy(*split(examples)) == pytest.approx(right / len(examples))
+@pytest.mark.parametrize("name", [name for name, measure in MEASURES.items() if measure.trains])
+@given(data=st.data())
+def test_tensorflow_makes_the_same_number_of_the_examples_that_are_present(name, data):
+    pairs = data.draw(judged_in_float32 if name in CLASSES else values)
+    absent = data.draw(st.integers(0, 3))
+    predictions, targets = np.array(pairs + [(0.25, 1.0)] * absent, np.float32).T
+    present = np.arange(len(predictions)) < len(pairs)
+    found = in_tensorflow(name, predictions, targets, present)
+    assert found == pytest.approx(score(name, predictions[present], targets[present]), rel=1e-5)
 
 
-@given(judged)
-def test_binary_crossentropy_equals_a_loop(examples):
-    total = 0.0
-    for probability, label in examples:
-        kept = min(max(probability, 1e-7), 1 - 1e-7)
-        total -= math.log(kept if label else 1 - kept)
-    assert metrics.binary_crossentropy(*split(examples)) == pytest.approx(total / len(examples))
+def in_tensorflow(name, predictions, targets, present):
+    ops = _Tensors(tf.constant(present, tf.float32))
+    return float(MEASURES[name].formula(tf.constant(predictions), tf.constant(targets), ops))
 
 
-@given(pairs)
-def test_pairwise_mse_equals_two_loops(examples):
-    predictions, targets = split(examples)
-    differences = [(float(p) - float(t)) ** 2 for p in predictions for t in targets]
-    found = metrics.pairwise_mse(predictions, targets)
-    assert found == pytest.approx(sum(differences) / len(differences))
-    assert found >= 0
+@pytest.mark.parametrize(("probability", "label"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0)])
+def test_a_probability_of_zero_or_one_has_a_finite_loss_in_both(probability, label):
+    arrays = np.full(1, probability, np.float32), np.full(1, label, np.float32)
+    found = in_tensorflow("binary_crossentropy", *arrays, np.ones(1))
+    assert found == pytest.approx(score("binary_crossentropy", *arrays), rel=0.2)  # float32 has no 1 - 1e-7
 
 
-def test_pairwise_mse_keeps_its_digits_far_from_zero():
-    near = np.array([1.0, 2.0, 4.0])
-    assert metrics.pairwise_mse(near + 1e8, near + 1e8) == pytest.approx(metrics.pairwise_mse(near, near))
+def test_a_new_entry_is_at_once_a_metric_and_a_loss(monkeypatch, tmp_path):
+    schema = pydantic.TypeAdapter(metrics.Metric)
+    with pytest.raises(pydantic.ValidationError, match="must be one of: mse, mae, accuracy, binary_crossentropy, pair"):
+        schema.validate_python("cubed")
+    monkeypatch.setitem(MEASURES, "cubed", Measure("cubed", lambda p, t, ops: ops.mean(abs(p - t) ** 3)))
+    assert schema.validate_python("cubed") == "cubed"
+    splits = dict.fromkeys(("train", "test"), Arrays(np.zeros((1, 1)), np.zeros(1)))
+    dataset.save(Dataset("new", "regress", "cubed", splits, scored=()), tmp_path)
+    assert dataset.describe(tmp_path).metric == "cubed"
+    training = {"optimizer": "adam", "loss": "cubed", "epochs": 1, "batch_size": 1}
+    assert registry.options(gradient_descent.train, training, "training")["loss"] == "cubed"
+    assert score("cubed", np.array([1.0, 3.0]), np.array([0.0, 1.0])) == 4.5
 
 
-def test_values_worked_out_by_hand():
-    predictions, targets = np.array([1.0, 3.0]), np.array([0.0, 1.0])
-    assert metrics.mse(predictions, targets) == 2.5
-    assert metrics.mae(predictions, targets) == 1.5
-    assert metrics.pairwise_mse(predictions, targets) == (1 + 0 + 9 + 4) / 4
-    assert metrics.accuracy(np.array([0.5, 0.6, 0.4, 0.9]), np.array([0.0, 1.0, 1.0, 0.0])) == 0.5
-    assert metrics.binary_crossentropy(np.array([0.0]), np.array([1.0])) == pytest.approx(-math.log(1e-7))
+def test_accuracy_is_no_loss():
+    with pytest.raises(pydantic.ValidationError, match="must be one of: mse, mae, binary_crossentropy, pairwise_mse"):
+        pydantic.TypeAdapter(metrics.Loss).validate_python("accuracy")
 
 
 def test_sums_are_in_float64():
-    predictions = np.full(3, 1e4 + 1, np.float32)
-    assert (
-        metrics.mse(predictions * np.float32(1e4), np.zeros(3, np.float32))
-        == float(predictions[0] * np.float32(1e4)) ** 2
-    )
+    far = np.array([1e8, 1e8 + 8], np.float32)
+    assert score("mse", far, np.zeros(2, np.float32)) == (1e16 + (1e8 + 8) ** 2) / 2
+    near = np.array([1.0, 2.0, 4.0])
+    assert score("pairwise_mse", near + 1e8, near + 1e8) == pytest.approx(score("pairwise_mse", near, near))
 
 
-@pytest.mark.parametrize("metric", METRICS)
 @pytest.mark.parametrize(
-    ("predictions", "targets"),
-    [((3,), (4,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 1), (3, 1)), ((3,), (1,)), ((0,), (0,)), ((), ())],
+    ("predictions", "targets"), [((3,), (4,)), ((3, 1), (3,)), ((3,), (3, 1)), ((3, 1), (3, 1)), ((0,), (0,)), ((), ())]
 )
-def test_a_shape_slip_is_an_error_that_names_both_shapes(metric, predictions, targets):
+def test_a_shape_slip_is_an_error_that_names_both_shapes(predictions, targets):
     with pytest.raises(ValueError, match="must both have shape") as caught:
-        METRICS[metric](np.zeros(predictions), np.zeros(targets))
+        score("mse", np.zeros(predictions), np.zeros(targets))
     assert f"Received: {predictions} and {targets}" in str(caught.value)
 
 
 def test_better():
-    assert BETTER["mse"](1, 2)
-    assert BETTER["mae"](1, 2)
-    assert BETTER["accuracy"](2, 1)
-    assert not any(better(1, 1) for better in BETTER.values())  # the first of equals is kept
-    assert not any(better(math.nan, 1) for better in BETTER.values())
+    assert MEASURES["mse"].better(1, 2)
+    assert MEASURES["accuracy"].better(2, 1)
+    assert not any(measure.better(1, 1) for measure in MEASURES.values())  # the first of equals is kept
+    assert not any(measure.better(math.nan, 1) for measure in MEASURES.values())
 
 
 def test_keras_makes_the_same_of_them():
-    keras = pytest.importorskip("keras")
     random = np.random.default_rng(0)
     predictions, targets = random.random((2, 50), np.float32)
     labels = np.round(targets)
-    flat = {"mse": keras.losses.MeanSquaredError(), "mae": keras.losses.MeanAbsoluteError()}
-    for name, loss in flat.items():
-        assert METRICS[name](predictions, targets) == pytest.approx(float(loss(targets, predictions)), rel=1e-5)
-    crossentropy = float(keras.losses.BinaryCrossentropy()(labels[:, None], predictions[:, None]))
-    assert metrics.binary_crossentropy(predictions, labels) == pytest.approx(crossentropy, rel=1e-5)
     accuracy = keras.metrics.BinaryAccuracy()
     accuracy.update_state(labels[:, None], predictions[:, None])
-    assert metrics.accuracy(predictions, labels) == pytest.approx(float(accuracy.result()), rel=1e-5)
-    # The slip of document 000: outputs (n, 1, 1) against targets (n,), which Keras lets through.
-    broadcast = float(flat["mse"](targets, predictions[:, None, None]))
-    assert metrics.pairwise_mse(predictions, targets) == pytest.approx(broadcast, rel=1e-5)
-    assert abs(broadcast - metrics.mse(predictions, targets)) > 1e-3
+    same = {
+        "mse": keras.losses.MeanSquaredError()(targets, predictions),
+        "mae": keras.losses.MeanAbsoluteError()(targets, predictions),
+        # The slip of document 000: outputs (n, 1, 1) against targets (n,), which Keras lets through.
+        "pairwise_mse": keras.losses.MeanSquaredError()(targets, predictions[:, None, None]),
+        "binary_crossentropy": keras.losses.BinaryCrossentropy()(labels[:, None], predictions[:, None]),
+        "accuracy": accuracy.result(),
+    }
+    for name, value in same.items():
+        assert score(name, predictions, labels if name in CLASSES else targets) == pytest.approx(float(value), rel=1e-5)
+    assert abs(same["pairwise_mse"] - same["mse"]) > 1e-3

@@ -1,0 +1,74 @@
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline import tables
+from pipeline.errors import UnrollError
+
+
+def test_the_bytes_are_these_numbers_in_full_and_no_value_as_nothing(tmp_path):
+    path = tmp_path / "new" / "a.csv"
+    tables.write(path, pd.DataFrame({"name": ["a", "b, c"], "n": [1, 2], "x": [0.1 + 0.2, None], "y": [1e-300, 1e22]}))
+    assert path.read_bytes() == b'name,n,x,y\na,1,0.30000000000000004,1e-300\n"b, c",2,,1e+22\n'
+    assert [file.name for file in path.parent.iterdir()] == ["a.csv"]
+
+
+words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=6)
+rows = st.tuples(st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False, allow_infinity=False), words)
+
+
+@given(st.lists(rows, min_size=1, max_size=5))
+def test_a_table_comes_back_as_it_was_to_the_last_bit(tmp_path_factory, rows):
+    path = tmp_path_factory.getbasetemp() / "table.csv"
+    table = pd.DataFrame(rows, columns=["epoch", "loss", "experiment"])
+    tables.write(path, table)
+    found = tables.read(path, epoch=int, loss=float, experiment=str)
+    assert found.to_numpy().tolist() == table.to_numpy().tolist()
+    pd.testing.assert_frame_equal(tables.read(path, experiment=str), found, check_dtype=False)
+
+
+def test_names_that_look_like_no_value_are_names_and_no_value_is_nan(tmp_path):
+    tables.write(tmp_path / "a.csv", pd.DataFrame({"name": ["NA", "null", "nan"], "x": [1.0, None, 3.0]}))
+    found = tables.read(tmp_path / "a.csv", name=str)
+    assert found["name"].tolist() == ["NA", "null", "nan"]
+    assert found["x"].isna().tolist() == [False, True, False]
+
+
+def test_a_table_without_rows_keeps_its_columns(tmp_path):
+    tables.write(tmp_path / "a.csv", pd.DataFrame(columns=["seed", "epoch"]))
+    assert list(tables.read(tmp_path / "a.csv", seed=int, epoch=int).columns) == ["seed", "epoch"]
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "its last line has no end"),
+        (b"a,b\n1,2", "its last line has no end"),
+        (b"b\n1\n", "it has no column a"),
+        (b"a,b\n,2\n", "Integer column has NA values|column a has no value"),
+        (b"a,b\n1.5,2\n", ""),
+        (b"a,b\none,2\n", "invalid literal|could not convert"),
+        (b"a,b\n1,two\n", "could not convert"),
+        (b"a,b\n1,inf\n", "not finite"),
+        (b"a,b\n1,2\n1,2,3\n", "Expected 2 fields in line 3, saw 3"),
+        (b'a,b\n1,"2\n', "EOF inside string"),
+        (b"a,b\n1,\xff\n", "can't decode"),
+    ],
+)
+def test_damage_is_one_line(tmp_path, content, why):
+    (tmp_path / "a.csv").write_bytes(content)
+    said = rf"^\S+a\.csv is damaged \([^\n]*({why})[^\n]*\); delete it and run `unroll repro`$"
+    with pytest.raises(UnrollError, match=said):
+        tables.read(tmp_path / "a.csv", a=int)
+
+
+def test_a_column_of_names_without_one_is_damage(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"name,x\n,1\n")
+    with pytest.raises(UnrollError, match=r"is damaged \(column name has no value in some row\)"):
+        tables.read(tmp_path / "a.csv", name=str)
+
+
+def test_a_missing_table_says_what_builds_it(tmp_path):
+    with pytest.raises(UnrollError, match=r"a\.csv is missing; `unroll repro` builds it"):
+        tables.read(tmp_path / "a.csv")
