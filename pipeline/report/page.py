@@ -122,11 +122,12 @@ def _plots(one: Evaluated) -> list[Plots]:
         return [curves, Plots("Accuracy by epoch", caption, plots.accuracy_curves(one, base))]
     weights = "weights of the best epoch" if "validation" in one.about.examples else "final weights"
     scatter = one.about.layout == "examples"
-    caption = "Each dot is a test example; on the dotted line the prediction is exact." if scatter else "Thick line: true values."
+    dots = "Each dot is a test example; on the dotted line the prediction is exact."
+    caption = dots if scatter else "Thick line: true values."
     thin = "" if scatter else " Thin line: predictions; what leaves the panel is off by more than a third of the range."
     shown = Plots(
         "Predictions on test", f"{caption}{thin} First seed, {weights}.", plots.predictions(one), wide=not scatter
     )
-    caption = "Thick line: true values. Thin line: one true window, then its own predictions. First seed, final weights."
+    caption = "Thick line: true values. Thin line: one true window, then its own predictions. First seed, last epoch."
     free = Plots("Free run", caption, plots.rollouts(one), wide=True)
     return [curves, shown, free]

@@ -15,7 +15,7 @@ Work = Mapping[str, tuple[str, float]]
 
 
 def work(wanted: Params) -> dict[str, tuple[str, float]]:
-    """The work of train stages: epochs times seeds, by data set and method. Other stages are of the kind of their verb."""
+    """The work of train stages: epochs times seeds, by data set and method."""
     found = {}
     for name, experiment in wanted.experiments.items():
         training = experiment.training
@@ -47,14 +47,14 @@ class Estimates:
         write_text(self._file, json.dumps(self._known, indent=1, sort_keys=True) + "\n")
 
     def seconds(self, stage: str) -> float:
-        """What a stage will take: as last time if its work is the same, else as its kind, else as its verb; at first 1 s."""
+        """An estimate: its last time if its work is the same, else by its kind, else by its verb; at first 1 s."""
         kind, amount = self._of(stage)
         if stage in self._known and self._known[stage][0] == amount:
             return self._known[stage][1]
         alike = [known for other, known in self._known.items() if self._of(other)[0] == kind]
         if alike:
             return amount * sum(seconds for _, seconds in alike) / sum(done for done, _ in alike)
-        # Work compares within a kind only: fitting a baseline may take longer than a thousand epochs of a small network.
+        # Work compares within a kind only: fitting a baseline may outlast a thousand epochs of a small network.
         verb = stage.partition("@")[0]
         seconds = [seconds for other, (_, seconds) in self._known.items() if other.partition("@")[0] == verb]
         seconds = seconds or [seconds for _, seconds in self._known.values()]

@@ -4,7 +4,7 @@ On Linux Python's own fork server does it (`multiprocessing`, start method "fork
 anew ("spawn"), since one that has imported TensorFlow does not survive a fork there. Either way a command runs as in a
 process of its own: own session, own streams, and the project's code read anew, so that an edit during a build counts
 from the next stage on. Nothing is computed before the fork, so results have the same bytes
-(docs/decisions/fork-server.md).
+(docs/decisions/side-by-side.md).
 """
 
 import atexit

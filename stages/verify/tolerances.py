@@ -60,7 +60,7 @@ def tolerances(path: Path) -> Tolerances:
         return {}
     data = read_json(path)
     if not isinstance(data, dict) or not isinstance(data.get("tolerances"), dict):
-        raise UnrollError(f"{path} is damaged; `unroll verify --measure` writes it anew")
+        raise UnrollError(f"{path} is damaged; `make bench BENCH=tolerances` writes it anew")
     found: Tolerances = data["tolerances"]
     return found
 

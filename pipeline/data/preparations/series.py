@@ -46,7 +46,7 @@ def prepare(
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
 
     `as_published` does what the generator of documents 001 and 002 does, its slips included (see
-    `protocols.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
+    `series_splits.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
     last input, in the next block too; validation and test give whole batches only.
 
     `corrected` asks the same question without the slips. Rows are put in the order of their stamps, and of a
@@ -81,7 +81,7 @@ def prepare(
         A forecast, scored by MAE; its series (rows, columns) float32 is shared by the three splits.
 
     Raises:
-        UnrollError: the file cannot be used (`series_csv.read`) or is too short for the split and the window.
+        UnrollError: the file cannot be used (`stamped_csv.read`) or is too short for the split and the window.
         UsageError: an option contradicts another or names a column that is not there.
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """

@@ -27,6 +27,6 @@ class Context:
     def fetch(
         self, name: str, url: str | None, destination: Path, *, folder: str = "", sha256: str | None = None
     ) -> str:
-        """As `pipeline.data.download.fetch`, from this mirror, where the file lies in `folder`, by default the source's."""
+        """As `pipeline.data.download.fetch`; in the mirror the file lies in `folder`, by default the source's."""
         place = f"{folder or self.name}/{name}"
         return fetch(name, url, destination, place=place, mirror=self.mirror, progress=self.progress, sha256=sha256)
