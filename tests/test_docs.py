@@ -1,0 +1,47 @@
+"""Links and paths in pages and comments lead to files that exist."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+INDEX = ROOT / "docs" / "decisions" / "README.md"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+SOURCES = [
+    *(path for room in ("pipeline", "stages", "bench") for path in sorted((ROOT / room).rglob("*.[pj]*[y2]"))),
+    *sorted((ROOT / ".ci").iterdir()),
+    *sorted((ROOT / ".github").rglob("*.[my]*")),
+    *(ROOT / name for name in ("Makefile", "dvc.yaml", "params.yaml", "claims.yaml", "pyproject.toml")),
+]
+
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+PATH = re.compile(r"(?<![\w/.-])(?:docs/[\w/-]+\.\w+|(?:pipeline|stages|tests|bench)/[\w/-]+\.py)\b")
+
+
+def links(page):
+    """The files of this repository that a page links to."""
+    targets = LINK.findall(page.read_text(encoding="utf-8"))
+    return [(page.parent / target.partition("#")[0]).resolve() for target in targets if not re.match(r"\w+:|#", target)]
+
+
+def named(file):
+    """The files of this repository that a text names."""
+    return [ROOT / path for path in PATH.findall(file.read_text(encoding="utf-8"))]
+
+
+def lost(files, find):
+    """Which file leads to what is not there."""
+    pairs = [(file, target) for file in files for target in find(file) if not target.exists()]
+    return [f"{file.relative_to(ROOT)}: {target}" for file, target in pairs]
+
+
+def test_every_link_of_a_page_leads_to_a_file():
+    assert lost(PAGES, links) == []
+
+
+def test_every_path_that_a_page_or_a_source_names_exists():
+    assert lost([*PAGES, *SOURCES], named) == []
+
+
+def test_every_decision_is_linked_from_another_page():
+    linked = {link for page in PAGES for link in links(page) if link != page}
+    assert {*INDEX.parent.glob("*.md")} - linked == {INDEX}
