@@ -22,7 +22,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pipeline.files import unfinished
 from stages.repro.signals import deaf
 
 LINUX = sys.platform == "linux"
@@ -50,6 +49,8 @@ def prepare(scratch: Path, variables: Mapping[str, str], *, networks: bool) -> N
     global _ready  # noqa: PLW0603 - there is one fork server for each process
     if not LINUX or _ready is not None:
         return
+    from pipeline.files import unfinished  # not for each process, which needs none of it
+
     _ready = unfinished(scratch, "ready")  # a name that is swept away if this process is killed
     atexit.register(_ready.unlink, missing_ok=True)
     modules = ["tensorflow", "keras", "stages.repro.preload"] if networks else ["stages.repro.preload"]

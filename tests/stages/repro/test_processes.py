@@ -11,6 +11,7 @@ import pytest
 
 from stages.repro.build import environment
 from stages.repro.processes import Process
+from tests.stages.ending import still_there
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,7 +54,7 @@ def test_what_ends_a_command_ends_all_that_it_has_started(tmp_path, how):
         time.sleep(0.01)
     getattr(process, how)()
     assert ended(process) != 0
-    assert psutil.wait_procs(started, timeout=60)[1] == []
+    assert still_there(started) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")

@@ -1,51 +1,41 @@
-"""`unroll verify` of the miniature, as a user calls it: `--quick` once, and a part of the real graph once."""
-
 import os
+from pathlib import Path
 
 import pytest
 
-from pipeline.config import params
-from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
-from stages.verify.compare_builds import different_files
-from stages.verify import quick
-from stages.workspaces import checkout
+from stages.commands.main import invoke
+from stages.console.exits import run
+from stages.verify import isolated_build, quick
+from stages.workspaces import miniature
+from stages.workspaces.checkout import FOLDER
 
-OUTPUTS = ("dvc.lock", "data", "runs", "evaluations", "metrics", "report")
+ROOT = Path(__file__).parents[3]
 
 
-def test_two_builds_in_other_circumstances_have_the_same_bytes_and_a_change_is_told(built, miniature):
-    output = miniature.unroll("verify", "--quick", "--keep")
-    assert output.count("Built 20 of 20 stages") == 2
-    assert "All 36 outputs have the same bytes." in output
-    first, second = (miniature.root / checkout.FOLDER / "quick" / name for name in (quick.FIRST, quick.SECOND))
-    assert different_files(first, built.root, OUTPUTS) == [], "`dvc repro` builds the same as `unroll repro`"
-    assert (second / "runs").stat().st_mode & 0o077 == 0, "it had another umask"
+def test_the_miniature_is_built_twice_in_other_circumstances_and_every_other_file_is_told(tmp_path, monkeypatch, capfd):
+    # Less than the miniature, whose networks are built in other circumstances by tests/stages/repro/test_same_bytes.py.
+    data = {"sources": {"sine": {"kind": "sine", "points": 60}}, "datasets": {}, "experiments": {}}
+    monkeypatch.setattr(miniature, "PARAMS", data)
+    monkeypatch.setattr(miniature, "CLAIMS", [])
+    root = miniature.make_workspace(ROOT, tmp_path / "root").root
+    code = run(lambda: invoke(["--root", str(root), "verify", "--quick", "--keep", "--jobs", "1"]))
+    output = capfd.readouterr().out
+    assert code == 0, output
+    assert output.count("Built 2 of 2 stages") == 2
+    assert "again with --jobs 2, PYTHONHASHSEED=" in output
+    assert "All 2 outputs have the same bytes." in output
+    first, second = (root / FOLDER / "quick" / name for name in (quick.FIRST, quick.SECOND))
+    assert (second / "data").stat().st_mode & 0o077 == 0, "it had another umask"
 
-    weights = "runs/jena/jena_gru/weights/seed_0_final.weights.h5"
-    (second / weights).chmod(0o600)
-    with (second / weights).open("ab") as file:
-        file.write(b"1")
-    lock = second / "dvc.lock"
-    lock.write_text(lock.read_text(encoding="utf-8").replace("nfiles: 2", "nfiles: 3", 1), encoding="utf-8")
+    raw = "data/raw/sine/source.json"
+    (second / raw).chmod(0o600)
+    (second / raw).write_text("{}")
+    with (second / "dvc.lock").open("a") as file:
+        file.write("\n")
     verdict = quick._compare(Workspace(first), Workspace(second))
-    assert (verdict.holds, verdict.others) == (False, ["dvc.lock", weights])
-
-
-def test_another_seed_and_a_changed_sum_are_told_of_the_real_graph_without_git(miniature):
-    miniature.change(lambda data: data["sources"]["waves"].update(seed=1))
-    lock = miniature.root / "dvc.lock"
-    kept = plain_yaml.read(lock)
-    kept["stages"]["source@sine"]["outs"][0]["md5"] = "0" * 32 + ".dir"
-    plain_yaml.write(kept, lock)
-    output = miniature.unroll("verify", "prepare@waves", "source@sine", status=1)
-    assert "the files as they are (no git repository starts here): 3 stages" in output
-    told = {line.split("  ")[1]: line for line in output.splitlines() if "  differs: " in line}
-    assert told.keys() == {"data/raw/waves", "data/prepared/waves", "data/raw/sine"}
-    assert "in source.json, waves.npz" in told["data/raw/waves"]
-    assert "in which files is not known" in told["data/raw/sine"]
-    assert "these have changed: params.yaml: sources.waves;" in output
+    assert (verdict.holds, verdict.others) == (False, [raw, "dvc.lock"])
 
 
 def test_the_circumstances_are_others(monkeypatch):
@@ -69,10 +59,11 @@ def test_without_a_command_that_lists_languages_it_is_c(monkeypatch):
 
 
 @pytest.mark.parametrize(("recorded", "said"), [("no room", "train@x: no room"), ("", "exit status 1")])
-def test_a_miniature_that_cannot_be_built_says_why(tmp_path, recorded, said):
+def test_a_miniature_that_cannot_be_built_says_why(tmp_path, monkeypatch, recorded, said):
     workspace = Workspace(tmp_path)
     if recorded:
         (workspace.scratch / "failures").mkdir(parents=True)
         (workspace.scratch / "failures/train@x.txt").write_text(recorded)
+    monkeypatch.setattr(isolated_build, "build", lambda *_, **__: 1)
     with pytest.raises(UnrollError, match=f"cannot be built: {said}"):
-        quick._stop_unless_built(workspace, 1)
+        isolated_build.build_all(workspace, 1, quiet=True)

@@ -1,12 +1,13 @@
-"""A fresh workspace of a small repository; no stage runs here (tests/stages/test_verify.py builds)."""
+"""A fresh workspace of a small repository; no stage runs here (tests/stages/verify/test_committed.py builds)."""
 
 import subprocess
 
 import pytest
 
 from pipeline.errors import UnrollError
-from stages.workspaces import checkout
 from pipeline.locks import alone
+from stages.verify import isolated_build
+from stages.workspaces import checkout
 
 FILES = {
     ".dvc/config": "[cache]\n    dir = /shared\n['remote \"team\"']\n    url = s3://team\n",
@@ -132,14 +133,14 @@ def test_a_workspace_in_which_a_build_runs_is_left_alone(repository):
 
 
 def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):
-    for name in ("DVC_STAGE", "DVC_ROOT", "MLFLOW_TRACKING_URI", "UNROLL_SERVER"):
+    for name in ("DVC_STAGE", "DVC_ROOT", "MLFLOW_TRACKING_URI"):
         monkeypatch.setenv(name, "the user's")
     monkeypatch.setenv("PYTHONPATH", "/theirs")
     monkeypatch.setenv("UNROLL_MIRROR", "data")
     monkeypatch.chdir(tmp_path)
-    found = checkout._environment(tmp_path / "fresh")
+    found = isolated_build._environment(tmp_path / "fresh")
     assert "the user's" not in found.values()
     assert found["PYTHONPATH"] == f"{tmp_path}/fresh:/theirs"
     assert found["UNROLL_MIRROR"] == str(tmp_path / "data"), "it is meant from here"
     monkeypatch.setenv("UNROLL_MIRROR", "https://example.org/data")
-    assert checkout._environment(tmp_path)["UNROLL_MIRROR"] == "https://example.org/data"
+    assert isolated_build._environment(tmp_path)["UNROLL_MIRROR"] == "https://example.org/data"
