@@ -26,13 +26,14 @@ def read(path: Path) -> Any:
     """
     try:
         data = YAML(typ="safe").load(_text(path))
+        problem = next(_not_plain(data, []), None)
     except MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         problem = re.sub(" with value .*", "", one_line(str(error.problem)))
         raise UsageError(f"{path.name}{line} is not plain YAML: {problem:.200}") from None
     except (YAMLError, ValueError, RecursionError) as error:
         raise UsageError(f"{path.name} is not plain YAML: {one_line(str(error)):.200}") from None
-    for problem in _not_plain(data, []):
+    if problem:
         raise UsageError(f"{path.name}: {problem}")
     return data
 
