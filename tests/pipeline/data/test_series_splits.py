@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UnrollError
 from pipeline.data.series_splits import Series, borders, clean, clock, corrected_rows, published_rows, scale
+from pipeline.errors import UnrollError
 
 
 def stamps(*seconds):

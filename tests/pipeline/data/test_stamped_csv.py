@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.errors import UnrollError, UsageError
 from pipeline.data.stamped_csv import read
+from pipeline.errors import UnrollError, UsageError
 
 WHERE = "datasets.mine.preparation"
 GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"

@@ -1,7 +1,7 @@
 import pytest
 
-from pipeline.errors import UnrollError
 from pipeline.data.sources import local
+from pipeline.errors import UnrollError
 
 
 def test_a_file_is_copied_under_its_name(folder, context):

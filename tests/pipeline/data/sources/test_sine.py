@@ -4,8 +4,8 @@ import math
 import pytest
 
 from pipeline.config import registry
-from pipeline.errors import UsageError
 from pipeline.data.sources import sine
+from pipeline.errors import UsageError
 
 
 def columns(path):
