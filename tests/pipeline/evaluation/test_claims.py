@@ -1,34 +1,27 @@
-from pathlib import Path
-
 import pytest
 
 from pipeline.config import params
-from pipeline.evaluation.claims import FAILS, HOLDS, NOT_BUILT, SCALED, STAND_IN, judge, look_up
 from pipeline.errors import UsageError
-from pipeline.evaluation.scores import evaluate, load_run, statistics
-from pipeline.config.params import Claim
+from pipeline.evaluation.claims import FAILS, HOLDS, NOT_BUILT, SCALED, STAND_IN, Claim, judge, load, look_up
+from pipeline.evaluation.scores import evaluate, statistics
+from pipeline.training import run_folder
+from pipeline.training.run_folder import Layer
 from pipeline.workspace import Workspace
-from tests.support import fake_runs
+from tests.pipeline.evaluation.scored import of, small
+from tests.support import REPOSITORY, fake_runs
 
-ROOT = Path(__file__).parents[2]
+LAYERS = [Layer(name=f"rnn{i}", type="SimpleRNN", output=[None, n], parameters=2080 * i) for i, n in ((1, 32), (2, 7))]
 
 
-def evaluation(values, other=(5.0,), **about):
-    entry = {
-        "parameters": 51,
-        "layers": [
-            {"type": "SimpleRNN", "output": [None, 32], "parameters": 2080},
-            {"type": "SimpleRNN", "output": [None, 7], "parameters": 1},
-        ],
-        "final": {"test": {"mse": statistics(values)}},
-        "best": None,
+def evaluation(values, other=(5.0,), *, stand_in=False):
+    """Two experiments, e and o, with these values of final.test.mse, as judge takes them."""
+    bare = evaluate(small(stand_in=stand_in), dict.fromkeys("eo", of({})), ())
+    known = {"e": statistics(values), "o": statistics(other)}
+    entries = {
+        name: entry.model_copy(update={"layers": LAYERS, "final": {"test": {"mse": known[name]}}})
+        for name, entry in bare.experiments.items()
     }
-    also = {**entry, "final": {"test": {"mse": statistics(other)}}}
-    found = {
-        "dataset": {"stand_in": False, "unit": "", "examples": {"test": 9}, **about},
-        "experiments": {"e": entry, "o": also},
-    }
-    return {"e": found, "o": found}
+    return dict.fromkeys("eo", bare.model_copy(update={"experiments": entries}))
 
 
 def claim(**fields):
@@ -105,14 +98,14 @@ def test_a_scaled_workspace_never_gives_a_verdict():
 
 
 def test_best_means_final_where_no_epoch_was_chosen():
-    assert look_up(evaluation([3.0])["e"], "e", "best.test.mse")["mean"] == 3.0
+    assert look_up(evaluation([3.0])["e"], "e", "best.test.mse").mean == 3.0
 
 
 @pytest.mark.parametrize(
-    ("path", "value"), [("parameters", 51), ("layers.SimpleRNN.parameters", 2080), ("dataset.examples.test", 9)]
+    ("path", "value"), [("parameters", 3), ("layers.SimpleRNN.parameters", 2080), ("dataset.examples.test", 4)]
 )
 def test_paths_to_plain_numbers(path, value):
-    assert look_up(evaluation([3.0])["e"], "e", path)["values"] == [value]
+    assert look_up(evaluation([3.0])["e"], "e", path).values == [value]
 
 
 @pytest.mark.parametrize(
@@ -141,22 +134,19 @@ def test_a_number_is_not_compared_with_a_shape():
 def everything(tmp_path_factory):
     """Every experiment of the repository's params.yaml, evaluated from fake runs."""
     root = tmp_path_factory.mktemp("everything")
-    (root / "params.yaml").write_bytes((ROOT / "params.yaml").read_bytes())
+    (root / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
     workspace = fake_runs.fill(Workspace(root))
     wanted = params.load(workspace.params)
     found = {}
     for name, entry in wanted.datasets.items():
         dataset = fake_runs.dataset(name, entry.preparation.name)
-        runs = [
-            load_run(workspace.run(name, key), name, key, experiment.seeds, baseline=False)
-            for key, experiment in wanted.experiments_of(name).items()
-        ]
-        scores = evaluate(dataset, runs)
-        found |= dict.fromkeys(scores["experiments"], scores)
+        runs = {key: run_folder.load(workspace.run(name, key)) for key in wanted.experiments_of(name)}
+        scores = evaluate(dataset, runs, baselines=())
+        found |= dict.fromkeys(scores.experiments, scores)
     return found
 
 
-CLAIMS = params.load_claims(ROOT / "claims.yaml")
+CLAIMS = load(REPOSITORY / "claims.yaml")
 
 
 @pytest.mark.parametrize("one", CLAIMS, ids=[f"{c.experiment}-{c.metric}" for c in CLAIMS])
@@ -168,3 +158,43 @@ def test_the_claims_come_from_the_four_documents_and_lie_document_by_document():
     documents = [c.document for c in CLAIMS]
     assert sorted(documents) == documents
     assert set(documents) == {"000", "001", "002", "003"}
+
+
+TEXT = '{document: "003", words: about 0.02, experiment: guess, metric: final.test.mse, value: 0.02}'
+
+
+def test_a_file_of_claims_is_read(tmp_path):
+    others = (TEXT.replace("value: 0.02", new) for new in ("against: o, relation: below", "value: [null, 32]"))
+    (tmp_path / "claims.yaml").write_text("".join(f"- {text}\n" for text in (TEXT, *others)), encoding="utf-8")
+    figure, comparison, shape = load(tmp_path / "claims.yaml")
+    assert (figure.value, figure.relation, figure.tolerance, figure.note) == (0.02, "about", 0, "")
+    assert (comparison.value, comparison.against, comparison.relation) == (None, "o", "below")
+    assert shape.value == [None, 32]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("value:", "valeu:", "claim 2: valeu is not known here. Valid: against, document, experiment, metric"),
+        (", value: 0.02", "", "claim 2: the whole must have either value or against, and not both."),
+        ("value: 0.02", "value: 1, against: b", "the whole must have either value or against, and not both."),
+        ("value: 0.02", "value: many", "2: value must be a valid number or must be a valid list. Received: 'many'"),
+        ("value: 0.02", "value: .nan", "claims.yaml: item 2.value must be a finite number. Received: nan"),
+        ("value: 0.02", "value: 1, tolerance: -1", "claim 2: tolerance must be greater than or equal to 0."),
+        ("value: 0.02", "value: 1, relation: over", "relation must be 'about', 'below' or 'above'. Received: 'over'"),
+        ('"003"', "3", "claim 2: document must be a valid string. Received: 3"),
+        (TEXT, "hello", "claim 2: the whole must be a mapping. Received: 'hello'"),
+        (f"- {TEXT}\n", "a: 1\n", "claims.yaml: the whole must be a list of claims. Received: dict"),
+    ],
+)
+def test_a_mistake_in_a_claim_is_one_line_with_its_place(tmp_path, old, new, said):
+    text = f"- {TEXT}\n".replace(old, new)
+    assert new in text
+    first = "" if old.startswith("-") else f"- {TEXT}\n"
+    (tmp_path / "claims.yaml").write_text(first + text, encoding="utf-8")
+    with pytest.raises(UsageError) as caught:
+        load(tmp_path / "claims.yaml")
+    line = str(caught.value)
+    assert line.startswith("claims.yaml: ")
+    assert said in line
+    assert "\n" not in line

@@ -1,141 +1,152 @@
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
-from pipeline.provenance import fingerprint
+import pipeline
+from pipeline.config.params import Experiment
 from pipeline.errors import UnrollError
-from pipeline.files import write_npz, write_text
+from pipeline.files import write_text
+from pipeline.provenance import fingerprint
+from pipeline.provenance.fingerprint import EXEMPT, ingredients
+
+TOYS = {
+    "__init__": "VERSION = 1",
+    "model": "import os\nfrom pipeline import errors\ndef f():\n    from pipeline.toys.inner import g\n    return g",
+    "method": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.toys.typed import T\n",
+    "inner": "import pipeline.toys.deep\nfrom pipeline import config, tracking\ng = 1",
+    "deep": "",
+    "typed": "T = int",
+}
+
+
+def experiment(**changes):
+    section = {"dataset": "d", "model": {"family": "model", "name": "a"}, "training": {"method": "method"}}
+    return Experiment.model_validate(section | changes)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch):
+    """A package `pipeline.toys` with a model and a method, a lock, and a prepared data set."""
+    for name, text in TOYS.items():
+        write_text(tmp_path / "toys" / f"{name}.py", text)
+    write_text(tmp_path / "numerics.lock", "numpy==2\n")
+    write_text(tmp_path / "prepared" / "arrays.npz", "1")
+    monkeypatch.setattr(pipeline, "__path__", [*pipeline.__path__, str(tmp_path)])
+    monkeypatch.setattr(fingerprint, "CODE", tmp_path)
+    monkeypatch.setattr(fingerprint, "MODELS", "pipeline.toys")
+    monkeypatch.setattr(fingerprint, "METHODS", "pipeline.toys")
+    yield tmp_path
+    for name in [name for name in sys.modules if name.startswith("pipeline.toys")]:
+        del sys.modules[name]
+
+
+def made_of(place, **changes):
+    return ingredients(place / "prepared", experiment(**changes))
+
+
+def test_a_run_is_made_of_its_section_files_modules_and_lock(place):
+    found = made_of(place)
+    assert found.params == experiment().model_dump()
+    assert list(found.files) == ["arrays.npz"]
+    assert list(found.modules) == [f"pipeline.toys.{name}" for name in ("deep", "inner", "method", "model")]
+    assert found.fingerprint.keys() == {"params", "data", "code", "lock"}
+
+
+@pytest.mark.parametrize(
+    ("file", "part"),
+    [
+        ("prepared/arrays.npz", "data"),
+        ("prepared/new.json", "data"),
+        ("toys/deep.py", "code"),
+        ("toys/method.py", "code"),
+        ("numerics.lock", "lock"),
+        ("toys/typed.py", None),  # imported for types alone
+        ("toys/__init__.py", None),
+        ("toys/new.py", None),
+    ],
+)
+def test_an_edited_file_changes_its_own_hash_and_no_other(place, file, part):
+    before = made_of(place).fingerprint
+    write_text(place / file, "edited = 1")
+    after = made_of(place).fingerprint
+    assert {name for name in before if before[name] != after[name]} == ({part} if part else set())
+
+
+def test_another_value_changes_the_hash_of_params_alone(place):
+    before, after = made_of(place).fingerprint, made_of(place, seeds=[1]).fingerprint
+    assert {name for name in before if before[name] != after[name]} == {"params"}
+
+
+def test_line_ends_do_not_count(place):
+    before = made_of(place)
+    for path in (place / "toys" / "model.py", place / "numerics.lock"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert made_of(place) == before
+
+
+def test_what_is_missing_is_named(place):
+    shutil.rmtree(place / "prepared")
+    with pytest.raises(UnrollError, match="prepared is missing; `unroll repro` builds it"):
+        made_of(place)
+    (place / "numerics.lock").unlink()
+    with pytest.raises(UnrollError, match=r"numerics\.lock is missing; take it from the repository"):
+        made_of(place)
+    with pytest.raises(ModuleNotFoundError):
+        fingerprint.sources(["pipeline.nothing"])
+
+
+def test_the_order_of_keys_does_not_count_and_the_hash_stays_the_same_over_versions():
+    # It is in every run.json: changing it makes every run on disk look out of date.
+    known = "526786e5c38aa594fd6a6d0ec19b25cbff545d0186a85f0c78f1c156d87d3eb0"
+    assert fingerprint._of({"seeds": [0], "unit": "°C"}) == fingerprint._of({"unit": "°C", "seeds": [0]}) == known
+    assert fingerprint._of({"seeds": [0.0], "unit": "°C"}) != known
+
+
+def test_twelve_characters_stand_for_all_parts(place):
+    found = made_of(place)
+    assert len(fingerprint.brief(found.fingerprint)) == 12
+    for change in ({"lock": "x"}, {"files": {}}, {"modules": {}}, {"params": {}}):
+        assert fingerprint.brief(replace(found, **change).fingerprint) != fingerprint.brief(found.fingerprint)
+
+
+def test_what_the_import_statements_say_is_what_python_loads():
+    code = (
+        "import sys, pipeline.training.methods.none\n"
+        "print(*(name for name, module in sys.modules.items() if not hasattr(module, '__path__')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    exempt = re.compile(f"({'|'.join(map(re.escape, EXEMPT))})(\\..*)?")
+    loaded = {name for name in done.stdout.split() if name.startswith("pipeline.") and not exempt.fullmatch(name)}
+    assert set(fingerprint.sources(["pipeline.training.methods.none"])) == loaded
 
 
 @pytest.fixture
 def folder(tmp_path):
-    folder = tmp_path / "run"
-    for name in ("run.json", "history.csv", "predictions.npz", "weights/seed_0_final.npz", "weights/seed_1_final.npz"):
-        write_text(folder / name, name)
-    return folder
+    for name in ("run.json", "history.csv", "weights/seed_0_final.npz", "weights/seed_1_final.npz"):
+        write_text(tmp_path / "run" / name, name)
+    return tmp_path / "run"
 
 
-class TestRun:
-    def test_does_not_depend_on_the_place_or_the_time(self, folder, tmp_path):
-        before = fingerprint.run(folder)
-        elsewhere = tmp_path / "elsewhere" / "other"
-        shutil.copytree(folder, elsewhere, copy_function=shutil.copyfile)
-        (elsewhere / "run.json").touch()
-        assert fingerprint.run(elsewhere) == before
-
-    @pytest.mark.parametrize("name", ["run.json", "history.csv", "predictions.npz", "weights/seed_1_final.npz"])
-    def test_changes_with_every_file(self, folder, name):
-        before = fingerprint.run(folder)
-        write_text(folder / name, "other")
-        assert fingerprint.run(folder) != before
-
-    def test_changes_when_weights_change_places_or_go(self, folder):
-        before = fingerprint.run(folder)
-        first, second = folder / "weights/seed_0_final.npz", folder / "weights/seed_1_final.npz"
-        first.rename(folder / "weights/x")
-        second.rename(first)
-        (folder / "weights/x").rename(second)
-        assert fingerprint.run(folder) != before
-        second.unlink()
-        assert fingerprint.run(folder) != before
-
-    def test_says_which_file_is_missing(self, folder):
-        (folder / "history.csv").unlink()
-        with pytest.raises(UnrollError, match=r"history\.csv is missing"):
-            fingerprint.run(folder)
+def test_a_runs_fingerprint_does_not_depend_on_place_or_time(folder, tmp_path):
+    elsewhere = tmp_path / "elsewhere" / "other"
+    shutil.copytree(folder, elsewhere, copy_function=shutil.copyfile)
+    (elsewhere / "run.json").touch()
+    assert fingerprint.run(elsewhere) == fingerprint.run(folder)
 
 
-class TestData:
-    def test_counts_names_and_bytes(self, tmp_path):
-        write_text(tmp_path / "a" / "arrays.npz", "1")
-        write_text(tmp_path / "b" / "arrays.npz", "1")
-        assert fingerprint.data(tmp_path / "a") == fingerprint.data(tmp_path / "b")
-        write_text(tmp_path / "b" / "dataset.json", "")
-        assert fingerprint.data(tmp_path / "a") != fingerprint.data(tmp_path / "b")
-
-    def test_a_folder_without_files_is_no_data_set(self, tmp_path):
-        with pytest.raises(UnrollError, match="nowhere is missing"):
-            fingerprint.data(tmp_path / "nowhere")
-
-    def test_the_same_arrays_give_the_same_hash(self, tmp_path):
-        import numpy as np
-
-        for place in ("a", "b"):
-            write_npz(tmp_path / place / "arrays.npz", {"x": np.arange(3)})
-        assert fingerprint.data(tmp_path / "a") == fingerprint.data(tmp_path / "b")
-
-
-class TestParams:
-    def test_ignores_the_order_of_keys_only(self):
-        assert fingerprint.params({"a": 1, "b": [1, 2]}) == fingerprint.params({"b": [1, 2], "a": 1})
-        assert fingerprint.params({"b": [1, 2]}) != fingerprint.params({"b": [2, 1]})
-        assert fingerprint.params({"b": 1}) != fingerprint.params({"b": 1.0})
-
-    def test_stays_the_same_over_versions(self):
-        # It is in every run.json: changing it makes every run on disk look out of date.
-        known = "526786e5c38aa594fd6a6d0ec19b25cbff545d0186a85f0c78f1c156d87d3eb0"
-        assert fingerprint.params({"seeds": [0], "unit": "°C"}) == known
-
-
-@pytest.fixture
-def package(tmp_path, monkeypatch):
-    """A package `pipeline` of its own: a -> b (in a function) -> storage; c by itself; tracking exempt."""
-    files = {
-        "__init__": "VERSION = 1",
-        "a": "import os\nfrom pipeline import errors, tracking\ndef f():\n    from pipeline.b import g\n    return g",
-        "b": "import pipeline.storage\ng = 1",
-        "c": "",
-        "errors": "",
-        "storage": "",
-        "tracking/__init__": "",
-        "tracking/store": "",
-    }
-    for name, text in files.items():
-        write_text(tmp_path / "pipeline" / f"{name}.py", text)
-    for name in [name for name in sys.modules if name == "pipeline" or name.startswith("pipeline.")]:
-        monkeypatch.delitem(sys.modules, name)
-    monkeypatch.syspath_prepend(tmp_path)
-    yield tmp_path / "pipeline"
-    for name in [name for name in sys.modules if name == "pipeline" or name.startswith("pipeline.")]:
-        del sys.modules[name]
-
-
-class TestCode:
-    @pytest.mark.usefixtures("package")
-    def test_follows_imports_wherever_they_stand_but_for_exempt_modules(self):
-        assert list(fingerprint.sources(["pipeline.a"])) == ["pipeline.a", "pipeline.b", "pipeline.files"]
-        assert list(fingerprint.sources(["pipeline.c", "pipeline.tracking.store"])) == ["pipeline.c"]
-
-    def test_changes_with_what_it_follows_only(self, package):
-        before = fingerprint.code(["pipeline.a"])
-        for name in ("c", "errors", "__init__"):
-            write_text(package / f"{name}.py", "changed = 1")
-        assert fingerprint.code(["pipeline.a"]) == before
-        write_text(package / "storage.py", "changed = 1")
-        assert fingerprint.code(["pipeline.a"]) != before
-
-    def test_line_ends_do_not_count(self, package):
-        before = fingerprint.code(["pipeline.b"])
-        path = package / "b.py"
-        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-        assert fingerprint.code(["pipeline.b"]) == before
-
-    def test_an_unknown_module_is_an_error(self):
-        with pytest.raises(ModuleNotFoundError):
-            fingerprint.code(["pipeline.nothing"])
-
-    def test_follows_the_real_imports_of_a_module(self):
-        """What is read from the text is what Python loads."""
-        loaded = subprocess.run(
-            [
-                sys.executable,
-                "-c",
-                "import sys, pipeline.dataset; print(*(m for m in sys.modules if m.startswith('pipeline.')))",
-            ],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.split()
-        assert set(fingerprint.sources(["pipeline.data.dataset"])) == set(loaded) - set(fingerprint.EXEMPT)
+def test_a_runs_fingerprint_changes_with_every_byte_and_every_name(folder):
+    seen = {fingerprint.run(folder)}
+    write_text(folder / "history.csv", "other")
+    seen.add(fingerprint.run(folder))
+    first, second = folder / "weights/seed_0_final.npz", folder / "weights/seed_1_final.npz"
+    first.rename(folder / "weights/x")
+    second.rename(first)
+    (folder / "weights/x").rename(second)
+    seen.add(fingerprint.run(folder))
+    second.unlink()
+    assert fingerprint.run(folder) not in seen
+    assert len(seen) == 3

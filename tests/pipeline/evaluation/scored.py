@@ -1,0 +1,34 @@
+"""Small data sets and runs to score."""
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.examples import Arrays
+from pipeline.training.run_folder import Run, Summary
+
+
+def small(kind="forecast", targets=(0.0, 1.0, 2.0, 3.0), unit="", **options):
+    targets = np.array(targets)
+    examples = Arrays(np.zeros((len(targets), 2, 1)), targets)
+    metric = "accuracy" if kind == "classify" else "mse"
+    scale = Scale(mean=5.0, std=2.0, unit=unit)
+    return Dataset("d", kind, metric, {"train": examples, "test": examples}, **{"scale": scale} | options)
+
+
+def of(predictions, best_epochs=None, history=()):
+    """A run with these predictions, one row per seed."""
+    seeds = list(range(len(next(iter(predictions.values()))))) if predictions else [0]
+    summary = Summary(
+        experiment="e",
+        dataset="d",
+        parameters=3,
+        layers=[],
+        seeds=seeds,
+        epochs=4,
+        best_epochs=best_epochs,
+        loss="mse",
+        fingerprint={"params": "a"},
+    )
+    history = pd.DataFrame(history, columns=None if history else ["seed", "epoch"])
+    return Run(summary, history, {key: np.array(each) for key, each in predictions.items()})

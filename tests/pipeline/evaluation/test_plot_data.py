@@ -1,0 +1,53 @@
+import numpy as np
+
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.examples import Arrays, Windows
+from pipeline.evaluation import plot_data
+from tests.pipeline.evaluation.scored import of, small
+
+
+def test_history_is_the_mean_over_seeds():
+    lines = [(0, 1, 1.0, 5.0), (0, 2, 2.0, 6.0), (1, 1, 3.0, 7.0), (1, 2, 4.0, 9.0)]
+    history = [dict(zip(("seed", "epoch", "train_loss", "test_loss"), line, strict=True)) for line in lines]
+    table = plot_data.history({"a": of({}, history=history), "none": of({}), "b": of({}, history=history[:1])})
+    assert list(table.columns) == ["experiment", "epoch", "train_loss", "test_loss"]
+    assert table.to_numpy().tolist() == [["a", 1, 2.0, 6.0], ["a", 2, 3.0, 7.5], ["b", 1, 1.0, 5.0]]
+    assert list(plot_data.history({"none": of({})}).columns) == ["experiment", "epoch"]
+
+
+def test_an_excerpt_is_in_the_unit_of_the_data_and_of_the_best_epoch():
+    run = of({"final_test": [np.zeros(4)], "best_test": [np.arange(4.0)]}, best_epochs=[2])
+    table = plot_data.predictions(small(unit="°C"), {"e": run, "summary": of({})})
+    assert table.to_dict("list") == {"index": [0, 1, 2, 3], "truth": [5, 7, 9, 11], "e": [5, 7, 9, 11]}
+
+
+def test_an_excerpt_of_points_is_in_the_order_of_x():
+    examples = Arrays(np.array([[3.0], [1.0], [2.0]]), np.array([30.0, 10.0, 20.0]))
+    dataset = Dataset("d", "regress", "mse", {"train": examples, "test": examples})
+    table = plot_data.predictions(dataset, {"e": of({"final_test": [[3.0, 1.0, 2.0]]})})
+    assert table[["x", "truth", "e"]].to_numpy().tolist() == [[1.0, 10.0, 1.0], [2.0, 20.0, 2.0], [3.0, 30.0, 3.0]]
+
+
+def test_an_excerpt_of_a_series_spans_ten_days_and_keeps_the_place_of_gaps():
+    rows = np.concatenate([np.arange(144, 200), np.arange(800, 1700)])
+    windows = Windows(np.arange(2000.0)[:, None], rows, 144, 6, 0, 0)
+    dataset = Dataset("d", "forecast", "mae", {"train": windows, "test": windows}, period=24)
+    table = plot_data.predictions(dataset, {})
+    index = table["index"].tolist()
+    assert index[:3] == [0, 6, 12]
+    assert 1300 < index[-1] < 10 * 144
+    assert [i for i in index if 54 < i < 656] == []
+    assert (table["truth"] == 144 + table["index"]).all()
+
+
+def test_classes_are_not_rescaled_and_digits_are_six():
+    run = of({"final_test": [[0.25, 2 / 3, 0.5, 0.0]]})
+    table = plot_data.predictions(small("classify", scale=Scale(mean=9.0, std=9.0)), {"e": run})
+    assert table["e"].tolist() == [0.25, 0.666667, 0.5, 0.0]
+
+
+def test_free_runs_lie_beside_the_truth_and_are_none_where_nothing_runs_free():
+    run = of({"rollout": [[9.0, 8.0, 7.0, 6.0], [0.0, 0.0, 0.0, 0.0]]})
+    table = plot_data.rollouts(small(rollout=True), {"e": run, "other": of({})})
+    assert table.to_dict("list") == {"step": [1, 2, 3, 4], "truth": [0, 1, 2, 3], "e": [9, 8, 7, 6]}
+    assert plot_data.rollouts(small(), {"e": of({})}).to_dict("list") == {"step": [], "truth": []}
