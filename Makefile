@@ -39,9 +39,9 @@ ui: venv ## show the records in the browser (MLflow)
 	@MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
 		.venv/bin/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
-bench: ## time Unroll and its peers on the same work, write docs/performance.md (BENCH="peers --quick": a part, a trial)
+bench: ## measure speed and costs, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
 	@.ci/venv bench
-	@.venv-bench/bin/python -m pytest -q tests/bench/test_pytorch.py
+	@.venv-bench/bin/python -m pytest -q tests/bench/peers/frameworks/test_pytorch.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
 venv:

@@ -1,1 +1,1 @@
-"""Measurements of Unroll's speed, and of its peers on the same work: `make bench`."""
+"""Measurements of Unroll: speed beside other frameworks, growth with size, costs of a build, reproducibility."""

@@ -1,67 +1,147 @@
-"""`python -m bench [PART ...] [--quick]`: measure, and write bench/results.json and docs/performance.md."""
+"""`python -m bench [PART] [--quick]`: measure, and write what was found."""
 
+import os
 import sys
 import time
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from bench import page as performance
 from bench import results
-from bench.prepare import REPOSITORY
-from pipeline.config import registry
-from pipeline import validation
-from pipeline.errors import UnrollError
+from bench.costs.measure import measure as measure_costs
+from bench.peers.compare import measure as measure_peers
+from bench.peers.roofline import measure as measure_roofline
+from bench.repository import REPOSITORY
+from bench.scaling.measure import measure as measure_scaling
+from pipeline.errors import UnrollError, UsageError
+from pipeline.workspace import Workspace
 from stages.console.exits import run
 from stages.console.progress import duration
 
-DOCUMENT = "document"
+MEASURES = {
+    "peers": measure_peers,
+    "roofline": measure_roofline,
+    "scaling": measure_scaling,
+    "costs": measure_costs,
+}
+"""Part of results.json -> what measures it."""
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+Quick = Annotated[
+    bool, typer.Option("--quick", help="A trial of some minutes, into .unroll/bench: what is committed stays.")
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side.")]
+
+CORES = os.cpu_count() or 1
+
+app = typer.Typer(
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 
 
-@app.command(context_settings={"help_option_names": ["-h", "--help"]})
-def bench(
-    parts: Annotated[list[str] | None, typer.Argument(help=f"Of {', '.join(results.PARTS)}; none: all.")] = None,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="A trial of some minutes, into .unroll/bench: what is committed stays.")
-    ] = False,
+@app.callback(invoke_without_command=True)
+def everything(context: typer.Context, quick: Quick = False) -> None:
+    """Measure Unroll; write bench/results.json, docs/performance.md and its plots. Without a part: all four of them."""
+    if context.invoked_subcommand is None:
+        update(results.PARTS, quick=quick)
+    elif quick:
+        raise UsageError("--quick stands behind the part, as in `python -m bench peers --quick`")
+
+
+@app.command()
+def peers(quick: Quick = False) -> None:
+    """Time Unroll and other frameworks on the same work."""
+    update(["peers"], quick=quick)
+
+
+@app.command()
+def roofline(quick: Quick = False) -> None:
+    """Measure how fast one core can multiply matrices and copy memory at most."""
+    update(["roofline"], quick=quick)
+
+
+@app.command()
+def scaling(quick: Quick = False) -> None:
+    """Measure how costs grow with rows, timesteps, units and seeds."""
+    update(["scaling"], quick=quick)
+
+
+@app.command()
+def costs(quick: Quick = False) -> None:
+    """Measure where a build's time and memory go."""
+    update(["costs"], quick=quick)
+
+
+@app.command()
+def page(quick: Quick = False) -> None:
+    """Write docs/performance.md again, from bench/results.json alone."""
+    update([], quick=quick)
+
+
+@app.command()
+def conditions(jobs: Jobs = CORES) -> None:
+    """Build a small graph as on other processors, and compare bytes; writes conditions.json."""
+    from bench.reproducibility import capped_builds
+
+    capped_builds.show(capped_builds.measure(Workspace(REPOSITORY), jobs))
+
+
+@app.command()
+def tolerances(
+    targets: Annotated[list[str] | None, typer.Argument(help="Stages, such as evaluate@waves; none: all.")] = None,
+    under: Annotated[list[str] | None, typer.Option(help="A condition (repeatable); none: the usual two.")] = None,
+    jobs: Jobs = CORES,
 ) -> None:
-    """Measure Unroll and its peers on the same work; write bench/results.json, docs/performance.md and its plots.
+    """Rebuild what is committed as on other processors; how far metrics move goes to tolerances.json.
 
-    `python -m bench` · `python -m bench peers limit` · `python -m bench document` (from results.json alone)
+    `python -m bench tolerances evaluate@waves --under all_avx`
     """
-    from bench import document
+    from bench.reproducibility import measure_tolerances
 
-    for part in parts or ():
-        validation.one_of(part, (*results.PARTS, DOCUMENT), "the part")
+    measure_tolerances.measure(Workspace(REPOSITORY), targets or [], under or [], jobs)
+
+
+@app.command()
+def sampling_error(
+    draws: Annotated[int, typer.Option(min=2, help="How many test sets to draw.")] = 200,
+) -> None:
+    """Score document 003's trained models on many test sets: how much of an error is the luck of the draw."""
+    from bench.reproducibility import sampling_error
+
+    sampling_error.show(sampling_error.measure(Workspace(REPOSITORY), draws))
+
+
+def update(parts: Sequence[str], *, quick: bool) -> None:
+    """Measure parts into results.json, then write the page from all that it holds.
+
+    Raises:
+        UnrollError: nothing was measured yet, or other parts are of another machine; or a measurement fails.
+    """
     scratch = REPOSITORY / ".unroll" / "bench"
-    data, page = (scratch, scratch) if quick else (results.COMMITTED, REPOSITORY / "docs")
-    path = data / "results.json"
-    for part in parts or results.PARTS:
-        if part != DOCUMENT:
-            # All anew: what an earlier run on another machine left does not stay beside it.
-            fresh = not parts and part == results.PARTS[0]
-            measure(part, path, quick=quick, fresh=fresh)
-    if not path.is_file():
+    path = (scratch if quick else REPOSITORY / "bench") / "results.json"
+    before = results.read(path)
+    # All parts: nothing stays of an earlier run, which may be of another machine.
+    found = {} if set(parts) == set(results.PARTS) else before
+    for part in parts:
+        found = _measured(part, found, before.get("parts", {}).get(part, {}), quick=quick)
+        results.write(path, found)
+    if not found:
         raise UnrollError(f"{path.relative_to(REPOSITORY)} is missing; run `make bench`")
-    for written in document.write(results.read(path), page):
+    for written in performance.write(found, scratch if quick else REPOSITORY / "docs"):
         print(written.relative_to(REPOSITORY))
 
 
-def measure(part: str, path: Path, *, quick: bool, fresh: bool) -> None:
-    """Measure a part and write it to results.json."""
-    from bench import costs, limit, peers, scaling
-
-    module = {"peers": peers, "limit": limit, "scaling": scaling, "costs": costs}[part]
-    before = results.read(path)
-    old = {} if fresh else before
+def _measured(part: str, found: results.Results, last: dict[str, float], *, quick: bool) -> results.Results:
+    """The results with one part measured anew; `last` as in `Steps`."""
     machine = results.machine()
-    results.require_same_machine(old, part, machine)
-    steps = Steps(part, before.get("parts", {}).get(part, {}))
-    found = module.measure(quick, steps)
+    results.require_same_machine(found, part, machine)
+    steps = Steps(part, last)
+    measured = MEASURES[part](quick, steps)
     about = {"machine": machine, "date": results.today(), "seconds": round(steps.seconds()), "steps": steps.done}
-    results.write(path, results.merge(old, part, found, about))
+    return results.merge(found, part, measured, about)
 
 
 class Steps:

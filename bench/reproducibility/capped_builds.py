@@ -1,28 +1,25 @@
-"""`unroll verify --conditions`: one small graph in every condition; which bytes are the same, how far metrics move."""
+"""One small graph in every condition: which bytes stay the same, and how far metrics move (conditions.json)."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from pipeline.config import params
-from pipeline.config import plain_yaml
-from pipeline.provenance import record
-from stages.verify.tolerances import deviations
-from pipeline.errors import UnrollError
-from pipeline.config.params import Params
-from pipeline.report.formatting import exponent
-from pipeline.files import write_json
-from pipeline.workspace import Workspace
-from stages.verify.compare_builds import Build
-from pipeline import failures
-from stages.workspaces import checkout, miniature
 from bench.reproducibility.cpu_caps import Condition, clear, possible
-from stages.console.exits import STOPPED
-from stages.verify.committed import cache, only
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import Params
+from pipeline.files import write_json
+from pipeline.provenance import machine
+from pipeline.report.formatting import exponent
+from pipeline.workspace import Workspace
+from stages.console import tables
+from stages.console.tables import Column
+from stages.repro import dvc_graph
+from stages.verify.compare_builds import Build
+from stages.verify.isolated_build import build_all, only
+from stages.verify.tolerances import deviations
+from stages.workspaces import checkout, miniature
 
 FILE = "conditions.json"
 
@@ -62,7 +59,7 @@ EXPERIMENTS = {
 """Instead of the miniature's sources, and besides its experiments: sizes for which libraries have special code."""
 
 
-def matrix(workspace: Workspace, jobs: int) -> dict[str, Any]:
+def measure(workspace: Workspace, jobs: int) -> dict[str, Any]:
     """Build the graph plainly and in every condition, and compare each kind of stage; conditions.json holds the result.
 
     Args:
@@ -76,14 +73,12 @@ def matrix(workspace: Workspace, jobs: int) -> dict[str, Any]:
 
     Raises:
         UnrollError: another `unroll verify` is at work here, the processor is not known, or a build fails.
-        typer.Exit: a build was stopped.
+        StoppedError: a build was stopped.
     """
     clear()
     say = partial(print, file=sys.stderr, flush=True)
-    origin = record.origin(workspace)
-    chosen = possible(origin.features)
-    if not chosen:
-        raise UnrollError("what this processor can do is not known (only Linux tells), so it cannot be capped")
+    here = machine.here(workspace)
+    chosen = possible(here.features)
     folder = workspace.root / checkout.FOLDER / "conditions"
     with only(workspace):
         checkout.clear(folder)
@@ -102,27 +97,22 @@ def matrix(workspace: Workspace, jobs: int) -> dict[str, Any]:
             }
             checkout.clear(folder / name)
         checkout.clear(folder)
-    facts = {name: getattr(origin, name) for name in ("cpu", "features", "platform", "python")}
-    result = {**facts, "packages": record.packages(), "columns": columns, "conditions": found}
+    facts = here.model_dump(include={"cpu", "features", "platform", "python", "packages"})
+    result = {**facts, "columns": columns, "conditions": found}
     write_json(workspace.root / FILE, result)
     return result
 
 
 def build(workspace: Workspace, folder: Path, jobs: int, condition: Condition | None = None) -> Build:
-    """Build the graph in a new folder. Errors as in `matrix`."""
+    """Build the graph in a new folder. Errors as in `measure`."""
     small = miniature.make_workspace(workspace.root, folder)
     experiments = {
-        name: {"dataset": dataset, "seeds": [0], "model": model, "training": training}
+        name: {"dataset": dataset, "model": model, "training": training}
         for name, (dataset, model, training) in (miniature.EXPERIMENTS | EXPERIMENTS).items()
     }
     plain_yaml.write(miniature.PARAMS | {"sources": SOURCES, "experiments": experiments}, small.params)
-    status = checkout.build(small, [], jobs, condition.variables if condition else {}, quiet=True)
-    if status == STOPPED:
-        raise typer.Exit(STOPPED)
-    if status:
-        why = "; ".join(f"{stage}: {reason}" for stage, reason in failures.read(small).items())
-        raise UnrollError(f"the graph in {folder} cannot be built: {why or f'exit status {status}'}")
-    return Build(small, cache(folder))
+    build_all(small, jobs, condition.variables if condition else None, quiet=True)
+    return Build(small, dvc_graph.cache(folder))
 
 
 def column(stage: str, wanted: Params) -> str:
@@ -132,7 +122,7 @@ def column(stage: str, wanted: Params) -> str:
         return GROUPS[verb]
     experiment = wanted.experiments[name]
     method = experiment.training.method
-    return (experiment.model.name if method == "compiled" else method).replace("_", " ")
+    return (experiment.model.name if method == "gradient_descent" else method).replace("_", " ")
 
 
 def compare(plain: Build, other: Build, wanted: Params) -> dict[str, dict[str, Any]]:
@@ -142,7 +132,7 @@ def compare(plain: Build, other: Build, wanted: Params) -> dict[str, dict[str, A
         if plain.outputs(stage) == other.outputs(stage):
             continue
         entry = found.setdefault(column(stage, wanted), {"bytes": FOLLOW})
-        if _inputs(plain, stage) == _inputs(other, stage):
+        if plain.stages[stage].get("deps") == other.stages[stage].get("deps"):
             entry["bytes"] = DIFFER
         verb, _, name = stage.partition("@")
         if verb == "train":
@@ -157,28 +147,22 @@ def moved(plain: Build, other: Build, dataset: str, experiment: str) -> float:
     return max((abs(a - b) / max(abs(a), abs(b)) for a, b in pairs if a is not None and b is not None), default=0.0)
 
 
-def _inputs(build: Build, stage: str) -> list[dict[str, Any]]:
-    inputs: list[dict[str, Any]] = build.stages[stage].get("deps", [])
-    return inputs
-
-
 def table(result: Mapping[str, Any]) -> list[list[str]]:
     """The head, then a line for each condition."""
     columns = result["columns"]
-    found = [["condition", *columns]]
-    for name, condition in result["conditions"].items():
-        found.append([name, *(_cell(condition["results"][kind]) for kind in columns)])
-    return found
+    conditions = result["conditions"].items()
+    return [
+        ["condition", *columns],
+        *([name, *(_cell(one["results"][key]) for key in columns)] for name, one in conditions),
+    ]
 
 
-def lines(result: Mapping[str, Any]) -> Iterator[str]:
-    """The table as text."""
-    rows = table(result)
-    widths = [max(map(len, each)) for each in zip(*rows, strict=True)]
-    for row in rows:
-        yield "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
-    yield "=: same bytes; a number: how far metrics move, relative; bytes: other bytes, and no metric moves"
-    yield "in brackets: no stage of the kind had the inputs of the plain build"
+def show(result: Mapping[str, Any]) -> None:
+    """Print the table, and what its cells mean."""
+    head, *rows = table(result)
+    tables.show([Column(text) for text in head], rows)
+    print("=: same bytes; a number: how far metrics move, relative; bytes: other bytes, and no metric moves")
+    print("in brackets: no stage of the kind had the inputs of the plain build")
 
 
 def _cell(entry: Mapping[str, Any]) -> str:

@@ -1,8 +1,10 @@
-"""Conditions under which bytes are compared: environments in which libraries compute by other means."""
+"""Environments in which libraries compute as they would on another processor."""
 
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+
+from pipeline.errors import UnrollError
 
 
 @dataclass(frozen=True)
@@ -12,8 +14,8 @@ class Condition:
     Attributes:
         why: what it stands for, in a few words.
         variables: of the environment.
-        needs: what the processor must have, by the names of `pipeline.provenance.record.FEATURES`; a cap needs what it
-            leaves, and something above it to have an effect.
+        needs: what the processor must have, by the names of `pipeline.provenance.machine.FEATURES`; a cap needs what
+            it leaves, and something above it to have an effect.
     """
 
     why: str
@@ -66,8 +68,15 @@ MEASURED = ("all_avx", "all_sse4_2")
 
 
 def possible(features: Collection[str]) -> dict[str, Condition]:
-    """The conditions that a processor with `features` can be brought into."""
-    return {name: condition for name, condition in CONDITIONS.items() if set(features).issuperset(condition.needs)}
+    """The conditions that a processor with `features` can be brought into.
+
+    Raises:
+        UnrollError: there is none.
+    """
+    found = {name: condition for name, condition in CONDITIONS.items() if set(features).issuperset(condition.needs)}
+    if not found:
+        raise UnrollError("what this processor can do is not known (only Linux tells), so it cannot be capped")
+    return found
 
 
 def clear() -> None:

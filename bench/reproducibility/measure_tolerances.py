@@ -1,24 +1,24 @@
-"""`unroll verify --measure`: rebuild in other conditions; how far each metric moves is its tolerance."""
+"""What is committed, rebuilt in other conditions: how far each metric moves is its tolerance (tolerances.json)."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import typer
-
-from pipeline.provenance import record
-from stages.verify.tolerances import numbers
+from bench.reproducibility.cpu_caps import MEASURED, Condition, clear, possible
 from pipeline.errors import UnrollError, UsageError
-from pipeline.validation import one_of
 from pipeline.files import read_json, sha256, write_json
+from pipeline.provenance import machine
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from stages.verify.compare_builds import Build, compare
 from stages.repro import dvc_graph
-from stages.workspaces import checkout
-from bench.reproducibility.cpu_caps import Condition, MEASURED, clear, possible
-from stages.console.exits import STOPPED
+from stages.repro.dvc_graph import Graph
+from stages.repro.dvc_lock import LOCK
+from stages.verify.compare_builds import Build, compare
+from stages.verify.isolated_build import build, lend_times, only
+from stages.verify.tolerances import numbers
 from stages.verify.verdict import some
-from stages.verify.committed import cache, lend_times, only
+from stages.workspaces import checkout
+from stages.workspaces.checkout import Checkout
 
 FILE = "tolerances.json"
 COMMITTED = "committed"
@@ -28,7 +28,7 @@ Metrics = dict[str, dict[str, dict[str, float]]]
 """Data set -> experiment -> metric, as a dotted path in metrics/DATASET.json -> value."""
 
 
-def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], jobs: int) -> bool:
+def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], jobs: int) -> None:
     """Rebuild what is committed in each condition, and write tolerances.json after each.
 
     The tolerance of a metric is the largest distance between any two of the builds, the committed one included. Data
@@ -42,18 +42,17 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
         names: of conditions; none means `MEASURED`.
         jobs: how many stages run side by side.
 
-    Returns:
-        Whether every data set could be built in every condition.
-
     Raises:
         UsageError: a target is no stage, or scores nothing; or there is no such condition.
         UnrollError: another `unroll verify` is at work here, nothing is committed to compare with or it was built from
-            other code or params, or the processor cannot be brought into a condition.
-        typer.Exit: a build was stopped; the same command goes on from there.
+            other code or params, or the processor cannot be brought into a condition; or at the end, if some data set
+            could not be built.
+        StoppedError: a build was stopped; the same command goes on from there.
     """
     clear()
-    chosen = _chosen(names or MEASURED, record.origin(workspace).features)
-    complete = True
+    conditions = possible(machine.here(workspace).features)
+    chosen = {name: conditions[one_of(name, conditions, "the condition")] for name in names or MEASURED}
+    missing: set[str] = set()
     with only(workspace):
         for place, (name, condition) in enumerate(chosen.items(), 1):
             folder = workspace.root / checkout.FOLDER / f"measure-{name}"
@@ -63,17 +62,16 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
             datasets = [stage.partition("@")[2] for stage in asked.needs if stage.startswith("evaluate@")]
             committed = _read(made.committed, datasets)
             # dvc.lock has the hashes of code, params and data: what was measured for another is of no use.
-            kept = workspace.scratch / "measured" / sha256(made.committed.root / dvc_graph.LOCK)[:16]
+            kept = workspace.scratch / "measured" / sha256(made.committed.root / LOCK)[:16]
             print(f"{place} of {len(chosen)}: {name}, {condition.why}: {some(datasets)}, in {folder}", flush=True)
             built = _measured(made, asked, datasets, kept / f"{name}.json", condition, jobs)
             checkout.finish(folder)
             checkout.clear(folder)
-            if missing := [dataset for dataset in datasets if dataset not in built]:
-                complete = False
-                print(f"not measured, since not built: {', '.join(missing)}", flush=True)
+            missing.update(set(datasets).difference(built))
             builds = {file.stem: read_json(file) for file in sorted(kept.glob("*.json"))}
             _write(workspace, {COMMITTED: committed, **builds}, datasets)
-    return complete
+    if missing:
+        raise UnrollError(f"not measured, since not built: {', '.join(sorted(missing))}; all others are in {FILE}")
 
 
 def spread(builds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
@@ -90,14 +88,7 @@ def spread(builds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dic
     return found
 
 
-def _chosen(names: Sequence[str], features: Sequence[str]) -> dict[str, Condition]:
-    conditions = possible(features)
-    if not conditions:
-        raise UnrollError("what this processor can do is not known (only Linux tells), so it cannot be capped")
-    return {name: conditions[one_of(name, conditions, "the condition")] for name in names}
-
-
-def _asked(workspace: Workspace, targets: Sequence[str]) -> dvc_graph.Graph:
+def _asked(workspace: Workspace, targets: Sequence[str]) -> Graph:
     whole = dvc_graph.read(workspace.root)
     asked = whole.within(targets) if targets else whole
     if not any(stage.startswith("evaluate@") for stage in asked.needs):
@@ -106,25 +97,22 @@ def _asked(workspace: Workspace, targets: Sequence[str]) -> dvc_graph.Graph:
 
 
 def _measured(
-    made: checkout.Rebuild, asked: dvc_graph.Graph, datasets: Sequence[str], kept: Path, condition: Condition, jobs: int
+    made: Checkout, asked: Graph, datasets: Sequence[str], kept: Path, condition: Condition, jobs: int
 ) -> Metrics:
     """The metrics in a condition: those that are kept, and of a build of the others, which are then kept too."""
     known: Metrics = read_json(kept) if kept.exists() else {}
     left = [dataset for dataset in datasets if dataset not in known]
     if left:
-        targets = [f"evaluate@{dataset}" for dataset in left]
-        if checkout.build(made.workspace, targets, jobs, condition.variables, quiet=False) == STOPPED:
-            raise typer.Exit(STOPPED)
+        build(made.workspace, [f"evaluate@{dataset}" for dataset in left], jobs, condition.variables, quiet=False)
         _require_same_inputs(made, asked)
         known |= _read(made.workspace, left)
-        kept.parent.mkdir(parents=True, exist_ok=True)
         write_json(kept, known)
     return known
 
 
-def _require_same_inputs(made: checkout.Rebuild, asked: dvc_graph.Graph) -> None:
+def _require_same_inputs(made: Checkout, asked: Graph) -> None:
     """Raise UnrollError if results moved because code or params are others than those of the committed dvc.lock."""
-    contents = cache(made.workspace.root)
+    contents = dvc_graph.cache(made.workspace.root)
     committed, rebuilt = Build(made.committed, contents), Build(made.workspace, contents)
     needs = {stage: needed for stage, needed in asked.needs.items() if stage != "report"}
     changed = {name for output in compare(committed, rebuilt, needs, {}, {}) for name in output.inputs}
@@ -149,12 +137,10 @@ def _write(workspace: Workspace, builds: Mapping[str, Metrics], datasets: Sequen
     """Put what the builds say of data sets into tolerances.json, in place of what it says of them."""
     path = workspace.root / FILE
     data: dict[str, Any] = read_json(path) if path.exists() else {"conditions": {}, "tolerances": {}}
-    origin = record.origin(workspace)
-    where = {name: getattr(origin, name) for name in ("cpu", "platform", "python")}
+    where = machine.here(workspace).model_dump(include={"cpu", "platform", "python", "packages"})
     for dataset in datasets:
         among = {name: metrics[dataset] for name, metrics in builds.items() if dataset in metrics}
         if COMMITTED in among and len(among) > 1:
-            names = [name for name in among if name != COMMITTED]
-            data["conditions"][dataset] = {"names": names, **where, "packages": record.packages()}
+            data["conditions"][dataset] = {"names": [name for name in among if name != COMMITTED], **where}
             data["tolerances"][dataset] = spread(list(among.values()))
     write_json(path, {part: dict(sorted(data[part].items())) for part in ("conditions", "tolerances")})

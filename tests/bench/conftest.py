@@ -1,72 +1,55 @@
-"""Works that are small enough to train in a test."""
+"""Results that are made up, and the machine that they are from."""
 
-from importlib.util import find_spec
-
-import numpy as np
 import pytest
 
-from bench.works import BY_HAND, SIDES, Task, Work
-from pipeline.data.dataset import Dataset
-from pipeline.config.params import Experiment
-from pipeline.data.examples import Arrays, Windows
+from bench import results
+from bench.peers.workloads import FRAMEWORKS
 
-collect_ignore = [] if find_spec("torch") else ["test_pytorch.py"]
+ABOUT = {
+    "machine": {
+        "kind": "Some CPU",
+        "cores": 2,
+        "memory_gib": 23.4,
+        "system": "Linux x86_64",
+        "instructions": "AVX2",
+        "python": "3.11.7",
+        "versions": {"keras": "3.15.1"},
+    },
+    "date": "2026-11-20",
+    "seconds": 61,
+    "steps": 7,
+}
 
-TRAINING = {"method": "compiled", "optimizer": "rmsprop", "epochs": 1, "batch_size": 8}
+
+def spread(middle):
+    return {"min": round(0.9 * middle, 4), "median": middle, "max": round(1.1 * middle, 4)}
 
 
-def task(folder, data, model, training, *, steps=3, sides=SIDES):
-    experiment = Experiment.model_validate({"dataset": "tiny", "seeds": [0], "model": model, "training": training})
-    batch = training.get("batch_size", 1)
-    rows = np.random.default_rng(0).permutation(steps * batch).astype(np.int32).reshape(steps, batch)
-    work = Work("tiny", steps, evaluated=2, sides=sides)
-    held_out = data.splits["test"]
-    return Task("tiny", work, experiment, data, batch, rows, held_out, folder / "tiny.npz")
-
-
-@pytest.fixture
-def tiny(tmp_path):
-    """Windows (6, 3) over a series, as Jena's are."""
-
-    def make(name, **options):
-        series = np.random.default_rng(1).standard_normal((120, 3)).astype(np.float32)
-        window = {"lookback": 12, "step": 2, "delay": 4, "target": 1}
-        splits = {"train": Windows(series, np.arange(12, 60), **window)}
-        splits["test"] = Windows(series, np.arange(70, 86), **window)
-        data = Dataset("tiny", "forecast", "mae", splits)
-        model = {"family": "recurrent", "name": name, **options}
-        return task(tmp_path, data, model, TRAINING | {"loss": "mae"})
-
-    return make
+def row(workload, phase, framework, ms):
+    found = {"work": workload, "phase": phase, "side": framework, "ms_per_step": spread(ms)}
+    found |= {"ratio": spread(round(ms / 12.5, 4)), "threads": 1, "warm_up_seconds": 3.2, "loss": {}}
+    return found | {"flops": 4_520_000_000 if framework == "unroll" else None, "traffic": None}
 
 
 @pytest.fixture
-def tiny_words(tmp_path):
-    """Reviews of nine places, padded in front, as IMDB's are; words occur more than once."""
-
-    def make(name, **options):
-        random = np.random.default_rng(2)
-        words = random.integers(1, 12, (40, 9), dtype=np.int16)
-        words[np.arange(9) < random.integers(0, 7, (40, 1))] = 0
-        labels = random.integers(0, 2, 40).astype(np.float32)
-        splits = {"train": Arrays(words[:24], labels[:24]), "test": Arrays(words[24:], labels[24:])}
-        data = Dataset("tiny", "classify", "accuracy", splits, vocabulary=12)
-        model = {"family": "recurrent", "name": name, **options}
-        return task(tmp_path, data, model, TRAINING | {"loss": "binary_crossentropy"})
-
-    return make
-
-
-@pytest.fixture
-def tiny_by_hand(tmp_path):
-    """Waves of ten values."""
-
-    def make(model):
-        waves = 0.5 * np.random.default_rng(3).standard_normal((30, 11)).astype(np.float32)
-        examples = Arrays(waves[:, :10, None], waves[:, 10])
-        splits = {"train": examples, "test": Arrays(examples.inputs[:2], examples.targets[:2])}
-        data = Dataset("tiny", "forecast", "mse", splits)
-        training = {"method": "by_hand", "learning_rate": 0.1, "epochs": 1}
-        return task(tmp_path, data, model, training, steps=20, sides=BY_HAND)
-
-    return make
+def found():
+    rows = [
+        row(workload, phase, framework, 12.5 + 17.0 * place)
+        for workload in ("jena_lstm", "sine_dense")
+        for phase in ("train", "evaluate")
+        for place, framework in enumerate(FRAMEWORKS)
+    ]
+    check = {when: {"difference": 1.2e-8, "tolerance": 5e-05} for when in ("before", "train", "after")}
+    facts = {
+        "experiment": "jena_lstm",
+        "stand_in": True,
+        "batch": 128,
+        "steps": 10,
+        "evaluated": 1536,
+        "rounds": 5,
+        "checks": {"unroll": check, "jax": check},
+    }
+    absent = [{"work": "sine_dense", "side": "jax", "reason": "no such thing"}]
+    merged = results.merge({}, "peers", {"rows": rows, "absent": absent, "works": {"jena_lstm": facts}}, ABOUT)
+    peaks = {"sgemm_peak_gflops": 120.0, "copy_gbytes": 20.5, "library": "openblas", "sizes": {"512": 120.0}}
+    return results.merge(merged, "roofline", peaks, ABOUT)

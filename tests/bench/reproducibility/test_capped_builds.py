@@ -1,17 +1,15 @@
-"""`unroll verify --conditions`, with builds that are made up."""
+"""`python -m bench conditions`, with builds that are made up."""
 
 import json
 
 import pytest
-import typer
 
+from bench.reproducibility import capped_builds, cpu_caps
+from bench.reproducibility.cpu_caps import Condition
 from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
-from bench.reproducibility import capped_builds, cpu_caps
-from stages.workspaces import checkout, miniature
-from bench.reproducibility.cpu_caps import Condition
-from stages.console.exits import STOPPED
+from stages.workspaces import miniature
 
 CONDITIONS = {
     "again": Condition("nothing else", {}, ()),
@@ -29,12 +27,13 @@ STAGES = {
 }
 
 
-def build(workspace, targets, _jobs, variables, *, quiet):
+def build_all(workspace, _jobs, variables, *, quiet):
     """Leave a dvc.lock and metrics; what depends on the stage that the condition names is moved by a millionth."""
-    assert (targets, quiet) == ([], True)
+    assert quiet
+    moving = (variables or {}).get("PART")
     sums, stages = {}, {}
     for stage, needs in STAGES.items():
-        moved = stage == variables.get("PART") or any("moved" in sums[need] for need in needs)
+        moved = stage == moving or any("moved" in sums[need] for need in needs)
         sums[stage] = f"{stage} moved" if moved else stage
         dependencies = [{"path": f"{need}.out", "md5": sums[need]} for need in needs]
         stages[stage] = {"deps": dependencies, "outs": [{"path": f"{stage}.out", "md5": sums[stage]}]}
@@ -46,7 +45,6 @@ def build(workspace, targets, _jobs, variables, *, quiet):
         if stage.startswith("train@")
     }
     workspace.metrics("jena").write_text(json.dumps(metrics))
-    return 0
 
 
 @pytest.fixture
@@ -59,14 +57,14 @@ def workspace(tmp_path, monkeypatch):
         return Workspace(folder)
 
     monkeypatch.setattr(miniature, "make_workspace", make_workspace)
-    monkeypatch.setattr(checkout, "build", build)
-    monkeypatch.setattr(capped_builds, "cache", lambda root: root)
+    monkeypatch.setattr(capped_builds, "build_all", build_all)
+    monkeypatch.setattr(capped_builds.dvc_graph, "cache", lambda root: root)
     monkeypatch.setattr(cpu_caps, "CONDITIONS", CONDITIONS)
     return workspace
 
 
 def test_each_kind_of_stage_is_told_apart(workspace, capsys):
-    result = capped_builds.matrix(workspace, jobs=1)
+    result = capped_builds.measure(workspace, jobs=1)
     assert capped_builds.table(result) == [
         ["condition", "sources", "data sets", "least squares", "gru", "evaluations", "page"],
         ["again", "=", "=", "=", "=", "=", "="],
@@ -77,30 +75,21 @@ def test_each_kind_of_stage_is_told_apart(workspace, capsys):
     assert result["conditions"]["other_network"]["variables"] == {"PART": "train@jena_gru32"}
     assert "3 of 4: other_network, other last bits in a network" in capsys.readouterr().err
     assert not (workspace.root / ".verify").exists()
-
-
-def test_the_table_is_aligned(workspace):
-    head, *rows, legend, _ = capped_builds.lines(capped_builds.matrix(workspace, jobs=1))
+    capped_builds.show(result)
+    head, *rows, legend, _ = capsys.readouterr().out.splitlines()
     place = head.index("page")
     assert [row[place:] for row in rows] == ["=", "(bytes)", "(bytes)"]
     assert legend.startswith("=: same bytes")
 
 
-def test_a_build_that_fails_or_is_stopped_ends_it(workspace, monkeypatch):
-    monkeypatch.setattr(checkout, "build", lambda *_arguments, **_options: STOPPED)
-    with pytest.raises(typer.Exit) as stopped:
-        capped_builds.matrix(workspace, jobs=1)
-    assert stopped.value.exit_code == STOPPED
-    monkeypatch.setattr(checkout, "build", lambda *_arguments, **_options: 1)
-    with pytest.raises(UnrollError, match="cannot be built: exit status 1"):
-        capped_builds.matrix(workspace, jobs=1)
+def test_a_build_that_fails_ends_it(workspace, monkeypatch):
+    def fail(*_arguments, **_options):
+        raise UnrollError("cannot be built")
+
+    monkeypatch.setattr(capped_builds, "build_all", fail)
+    with pytest.raises(UnrollError, match="cannot be built"):
+        capped_builds.measure(workspace, jobs=1)
     assert not (workspace.root / "conditions.json").exists()
-
-
-def test_an_unknown_processor_is_refused(workspace, monkeypatch):
-    monkeypatch.setattr(cpu_caps, "CONDITIONS", {"more": Condition("more", {}, ["quantum"])})
-    with pytest.raises(UnrollError, match="only Linux tells"):
-        capped_builds.matrix(workspace, jobs=1)
 
 
 def test_the_graph_has_every_training_method_and_cell(workspace, monkeypatch):

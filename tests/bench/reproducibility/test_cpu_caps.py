@@ -2,11 +2,10 @@ import os
 
 import pytest
 
-from pipeline.provenance.record import FEATURES, VARIABLES
 from bench.reproducibility import cpu_caps
-from stages.commands.main import invoke
 from bench.reproducibility.cpu_caps import CONDITIONS, MEASURED
-from stages.console.exits import run
+from pipeline.errors import UnrollError
+from pipeline.provenance.machine import FEATURES, VARIABLES
 
 
 def test_what_a_condition_needs_and_sets_is_known_by_records():
@@ -20,11 +19,15 @@ def test_what_a_condition_needs_and_sets_is_known_by_records():
     [
         ([*FEATURES], set()),
         (["avx", "avx2", "fma"], {"xla_avx2", "onednn_avx2", "numpy_avx2", "openblas_skylakex", "all_avx2"}),
-        (["avx"], {*CONDITIONS}),
     ],
 )
 def test_a_processor_is_only_capped_below_what_it_has(features, left_out):
     assert cpu_caps.possible(features).keys() == CONDITIONS.keys() - left_out
+
+
+def test_an_unknown_processor_is_refused():
+    with pytest.raises(UnrollError, match="only Linux tells"):
+        cpu_caps.possible(["avx"])
 
 
 def test_tolerances_are_measured_wherever_there_is_something_to_cap():
@@ -37,18 +40,3 @@ def test_a_plain_build_has_no_condition_of_the_users(monkeypatch):
     cpu_caps.clear()
     assert "XLA_FLAGS" not in os.environ
     assert os.environ["PATH_TO_NOTHING"] == "stays"
-
-
-@pytest.mark.parametrize(
-    ("options", "said"),
-    [
-        (["--quick", "--conditions"], "--quick, --conditions and --measure do different things"),
-        (["--conditions", "evaluate@waves"], "--conditions builds the whole miniature; leave out evaluate@waves"),
-        (["--under", "all_avx"], "--under names a condition for --measure"),
-        (["--conditions", "--keep"], "--conditions and --measure keep no build"),
-        (["--measure", "--json"], "--measure writes its data to tolerances.json"),
-    ],
-)
-def test_options_that_contradict_each_other_are_refused(options, said, capsys):
-    assert run(lambda: invoke(["verify", *options])) == 2
-    assert said in capsys.readouterr().err

@@ -1,19 +1,17 @@
-"""`unroll verify --measure`, with builds that are made up: a condition's variable is what its metrics move by."""
+"""`python -m bench tolerances`, with builds that are made up: a condition's variable is what its metrics move by."""
 
 import json
 import os
 from dataclasses import dataclass, field
 
 import pytest
-import typer
 
-from pipeline.errors import UnrollError, UsageError
-from pipeline.workspace import Workspace
 from bench.reproducibility import cpu_caps, measure_tolerances
-from stages.workspaces import checkout
 from bench.reproducibility.cpu_caps import Condition
-from stages.console.exits import STOPPED
+from pipeline.errors import StoppedError, UnrollError, UsageError
+from pipeline.workspace import Workspace
 from stages.repro.dvc_graph import Graph
+from stages.workspaces import checkout
 
 NEEDS = {
     "prepare@sine": [],
@@ -30,12 +28,12 @@ class Builds:
     """What builds do, and which there were: condition's variable and targets."""
 
     done: list = field(default_factory=list)
-    status: int = 0
+    stopped: bool = False
     code: str = "first"
     failing: tuple[str, ...] = ()
 
     def make(self, _root, folder):
-        made = checkout.Rebuild(Workspace(folder / "workspace"), Workspace(folder / "committed"), "commit")
+        made = checkout.Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), "commit")
         leave(made.committed, ["sine", "waves"], 0.0, "first")
         made.workspace.root.mkdir()
         return made
@@ -44,10 +42,10 @@ class Builds:
         assert not quiet
         assert "ADDED" not in os.environ
         self.done.append((variables["ADDED"], targets))
-        if not self.status:
-            datasets = {target.partition("@")[2] for target in targets}
-            leave(workspace, sorted(datasets.difference(self.failing)), float(variables["ADDED"]), self.code)
-        return self.status
+        if self.stopped:
+            raise StoppedError
+        datasets = {target.partition("@")[2] for target in targets}
+        leave(workspace, sorted(datasets.difference(self.failing)), float(variables["ADDED"]), self.code)
 
 
 def leave(workspace, datasets, added, code):
@@ -74,9 +72,9 @@ def builds(monkeypatch):
     builds = Builds()
     monkeypatch.setenv("ADDED", "7")  # of the user's environment, which a reference must not have
     monkeypatch.setattr(checkout, "make", builds.make)
-    monkeypatch.setattr(checkout, "build", builds.build)
-    monkeypatch.setattr(measure_tolerances.graph, "read", lambda _root: Graph(NEEDS, frozenset()))
-    monkeypatch.setattr(measure_tolerances, "cache", lambda root: root)
+    monkeypatch.setattr(measure_tolerances, "build", builds.build)
+    monkeypatch.setattr(measure_tolerances.dvc_graph, "read", lambda _root: Graph(NEEDS, frozenset()))
+    monkeypatch.setattr(measure_tolerances.dvc_graph, "cache", lambda root: root)
     monkeypatch.setattr(measure_tolerances, "MEASURED", tuple(CONDITIONS))
     monkeypatch.setattr(cpu_caps, "CONDITIONS", CONDITIONS)
     return builds
@@ -87,7 +85,7 @@ def tolerances(workspace):
 
 
 def test_a_tolerance_is_the_largest_distance_of_two_builds(workspace, builds):
-    assert measure_tolerances.measure(workspace, [], [], jobs=1)
+    measure_tolerances.measure(workspace, [], [], jobs=1)
     every = ["evaluate@sine", "evaluate@waves"]
     assert builds.done == [("2", every), ("-1", every)]
     found = tolerances(workspace)
@@ -101,7 +99,7 @@ def test_a_tolerance_is_the_largest_distance_of_two_builds(workspace, builds):
 def test_what_is_not_measured_keeps_its_tolerances(workspace, builds):
     before = {"conditions": {"imdb": {}, "sine": {}}, "tolerances": {"imdb": {"rnn": {}}, "sine": {"gone": {}}}}
     (workspace.root / "tolerances.json").write_text(json.dumps(before))
-    assert measure_tolerances.measure(workspace, ["evaluate@sine"], ["up"], jobs=1)
+    measure_tolerances.measure(workspace, ["evaluate@sine"], ["up"], jobs=1)
     assert builds.done == [("2", ["evaluate@sine"])]
     found = tolerances(workspace)
     assert found["tolerances"] == {
@@ -112,19 +110,18 @@ def test_what_is_not_measured_keeps_its_tolerances(workspace, builds):
 
 def test_a_measurement_that_was_stopped_keeps_what_it_has(workspace, builds):
     measure_tolerances.measure(workspace, [], ["up"], jobs=1)
-    builds.status = STOPPED
-    with pytest.raises(typer.Exit) as stopped:
+    builds.stopped = True
+    with pytest.raises(StoppedError):
         measure_tolerances.measure(workspace, [], [], jobs=1)
-    assert stopped.value.exit_code == STOPPED
     assert tolerances(workspace)["tolerances"]["sine"]["dense"]["test"] == 2.0
     assert (workspace.root / ".verify/measure-down").exists()
     assert [added for added, _ in builds.done] == ["2", "-1"]
 
 
-def test_a_data_set_that_cannot_be_built_is_named_and_left_out(workspace, builds, capsys):
+def test_a_data_set_that_cannot_be_built_is_named_and_left_out(workspace, builds):
     builds.failing = ("waves",)
-    assert not measure_tolerances.measure(workspace, [], ["up"], jobs=1)
-    assert "not measured, since not built: waves" in capsys.readouterr().out
+    with pytest.raises(UnrollError, match="not measured, since not built: waves"):
+        measure_tolerances.measure(workspace, [], ["up"], jobs=1)
     assert tolerances(workspace)["tolerances"].keys() == {"sine"}
 
 

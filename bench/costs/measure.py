@@ -1,0 +1,188 @@
+"""Where a build's time and memory go, and what stages side by side gain.
+
+The demo's graph is built three times, each in a workspace of its own: by a plain `dvc repro`, and by `unroll repro`
+with one job and with two. `bench/costs/probe` keeps the accounts of every process.
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bench import process_cost
+from bench.costs import cpu_accounts, extrapolate
+from bench.costs.cpu_accounts import Cost
+from bench.repository import OFFICIAL_ROWS, REPOSITORY
+from bench.scaling import prepare
+from pipeline.config import params, plain_yaml
+from pipeline.files import sha256, write_text
+from pipeline.workspace import Workspace
+from stages.workspaces import scaled
+
+OnStep = Callable[[str], None]
+
+PROBE = REPOSITORY / "bench" / "costs" / "probe"
+ACCOUNTS = "accounts"
+
+BUILDS = {
+    "dvc repro": ("-m", "dvc", "repro"),
+    "unroll repro --jobs 1": ("-m", "stages", "repro", "--jobs", "1"),
+    "unroll repro --jobs 2": ("-m", "stages", "repro", "--jobs", "2"),
+}
+
+CHECKED = ("jena_hourly_gru", "imdb_lstm")
+"""Experiments that are also trained on the real data, for two epochs, since the first compiles: is a step the same?"""
+
+
+def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
+    """Measure everything; JSON-able.
+
+    Args:
+        quick: one experiment of each method in place of the whole demo, and fewer rows to prepare.
+        on_step: told in words what is done next.
+
+    Returns:
+        stages (how many), builds (command -> seconds, cpu, phases), same_lock (whether dvc.lock is the same bytes after
+        all of them), no_op (command -> seconds, cpu), memory (kind of stage -> stage, peak in MiB), full (see
+        `extrapolate.estimate`) and checked (experiment -> seconds per step, demo and real).
+
+    Raises:
+        CommandFailedError: a build or a stage failed; says the last line that it printed.
+    """
+    real = Workspace(REPOSITORY)
+    plain = plain_yaml.read(real.params)
+    small = one_of_each(scaled.scale(plain)) if quick else scaled.scale(plain)
+    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
+        workspaces = {command: make_workspace(Path(folder) / str(n), small) for n, command in enumerate(BUILDS)}
+        builds, costs = {}, {}
+        for command, workspace in workspaces.items():
+            on_step(f"{command}: the demo's graph")
+            found = run(workspace, *BUILDS[command])
+            costs[command] = cpu_accounts.read(workspace.scratch / ACCOUNTS)
+            cpu_accounts.close(costs[command], found["cpu"])
+            phases = cpu_accounts.total(costs[command])
+            builds[command] = {"seconds": found["seconds"], "cpu": found["cpu"], "phases": phases}
+        locks = {sha256(workspace.root / "dvc.lock") for workspace in workspaces.values()}
+        no_op = {}
+        for command, workspace in workspaces.items():
+            on_step(f"{command}: nothing to do")
+            found = run(workspace, *BUILDS[command])
+            no_op[command] = {"seconds": found["seconds"], "cpu": found["cpu"]}
+        alone, demo = costs["dvc repro"], workspaces["dvc repro"]
+        trained = {} if quick else check(real, Path(folder) / "real", plain, alone, on_step)
+        full = extrapolate.estimate(real, demo, costs["unroll repro --jobs 1"])
+        result = {
+            "stages": sum(1 for stage in alone if stage),
+            "builds": builds,
+            "same_lock": len(locks) == 1,
+            "no_op": no_op,
+            "memory": memory(alone, demo) | official(quick, on_step),
+            "full": full,
+            "checked": {
+                name: {"demo": alone[f"train {name}"].rates["train"], "real": cost.rates["train"]}
+                for name, cost in trained.items()
+            },
+        }
+    rounded: dict[str, Any] = json.loads(json.dumps(result), parse_float=lambda text: float(f"{float(text):.5g}"))
+    return rounded
+
+
+def one_of_each(plain: Mapping[str, Any]) -> dict[str, Any]:
+    """The first experiment of each training method, with what it needs, of the sections of a params.yaml."""
+    chosen: dict[str, str] = {}
+    for name, one in plain["experiments"].items():
+        chosen.setdefault(one["training"]["method"], name)
+    experiments = {name: plain["experiments"][name] for name in chosen.values()}
+    datasets = {name: plain["datasets"][name] for name in dict.fromkeys(e["dataset"] for e in experiments.values())}
+    sources = {name: plain["sources"][name] for name in dict.fromkeys(d["source"] for d in datasets.values())}
+    return {"sources": sources, "datasets": datasets, "experiments": experiments}
+
+
+def make_workspace(folder: Path, plain: Mapping[str, Any]) -> Workspace:
+    """A fresh DVC workspace with the code and the graph of this repository, for `plain` as its params.yaml."""
+    workspace = scaled.make_workspace(REPOSITORY, folder)
+    # Copied, compiled files too, so that an edit during a build does not change what is measured.
+    for name in scaled.LINKED:
+        (folder / name).unlink()
+        shutil.copytree(REPOSITORY / name, folder / name)
+    plain_yaml.write(plain, workspace.params)
+    # The page of a scaled workspace gives no verdict on a published figure; it needs none then.
+    write_text(workspace.claims, "[]\n")
+    (workspace.scratch / ACCOUNTS).mkdir()
+    return workspace
+
+
+def run(workspace: Workspace, *arguments: str) -> dict[str, float]:
+    """Run Python in a workspace, every process of it with an account; see `process_cost.run`."""
+    python = process_cost.interpreter()
+    own = ("DVC_", "MLFLOW_", "UNROLL_", "PYTHON")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    environment |= {
+        "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
+        "PYTHONPATH": os.pathsep.join([str(PROBE), str(workspace.root)]),
+        "DVC_NO_ANALYTICS": "1",
+        "DVC_SITE_CACHE_DIR": str(workspace.scratch / "site-cache"),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "UNROLL_BENCH_ACCOUNTS": str(workspace.scratch / ACCOUNTS),
+    }
+    return process_cost.run([str(python), *arguments], workspace.root, environment)
+
+
+def memory(costs: Mapping[str, Cost], workspace: Workspace) -> dict[str, dict[str, Any]]:
+    """Kind of stage -> the stage with the highest peak, and that peak in MiB.
+
+    The kind of a training is its method; networks by gradient descent are told apart by the kind of their layers.
+    """
+    experiments = params.load(workspace.params).experiments
+    found: dict[str, dict[str, Any]] = {}
+    for stage, cost in costs.items():
+        kind, _, name = stage.partition(" ")
+        if kind == "train":
+            method = experiments[name].training.method
+            kind = f"train, {experiments[name].model.name if method == 'gradient_descent' else method}"
+        if stage and cost.peak > found.get(kind, {"peak": 0.0})["peak"]:
+            found[kind] = {"stage": stage, "peak": cost.peak}
+    return found
+
+
+def official(quick: bool, on_step: OnStep) -> dict[str, dict[str, Any]]:
+    """The peak of preparing a generated file of the size of the official one, as `memory` gives it."""
+    rows = OFFICIAL_ROWS // 10 if quick else OFFICIAL_ROWS
+    on_step(f"prepare {rows:,} rows")
+    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
+        workspace = Workspace(Path(folder))
+        plain_yaml.write(prepare.stand_in(plain_yaml.read(REPOSITORY / "params.yaml"), rows), workspace.params)
+        prepare.measure(workspace.root, "source", "jena")
+        peaks = {name: prepare.measure(workspace.root, "prepare", name)["peak"] for name in prepare.DATASETS}
+    name = max(peaks, key=lambda name: peaks[name])
+    return {f"prepare, {rows:,} rows": {"stage": f"prepare {name}", "peak": peaks[name]}}
+
+
+def check(
+    real: Workspace, folder: Path, plain: Mapping[str, Any], demo: Mapping[str, Cost], on_step: OnStep
+) -> dict[str, Cost]:
+    """Train some experiments on the real data for two epochs; what each cost.
+
+    Args:
+        real: its prepared data are read through a link; nothing is written there.
+        folder: becomes a workspace.
+        plain: the real params.yaml.
+        demo: stage -> its cost in the demo; what is not in it is not trained.
+        on_step: told what is trained.
+    """
+    experiments = {
+        name: plain["experiments"][name] | {"training": plain["experiments"][name]["training"] | {"epochs": 2}}
+        for name in CHECKED
+        if f"train {name}" in demo and real.prepared(plain["experiments"][name]["dataset"]).is_dir()
+    }
+    workspace = make_workspace(folder, {**plain, "experiments": experiments})
+    (workspace.root / "data").mkdir()
+    (workspace.root / "data" / "prepared").symlink_to(real.prepared("-").parent, target_is_directory=True)
+    for name in experiments:
+        on_step(f"train {name} on the real data")
+        run(workspace, "-m", "stages", "train", name)
+    found = cpu_accounts.read(workspace.scratch / ACCOUNTS)
+    return {name: found[f"train {name}"] for name in experiments}

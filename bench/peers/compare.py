@@ -1,0 +1,287 @@
+"""Unroll and other frameworks in turn on the same work, and whether they came to the same losses."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean, median, stdev
+from typing import Any
+
+from bench.peers import roofline, workloads
+from bench.peers.frameworks import SUMMED
+from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
+from bench.repository import REPOSITORY
+from pipeline.errors import UnrollError
+
+ROUNDS, QUICK_ROUNDS = 5, 2
+
+QUICK = ("jena_lstm", "imdb_simple_rnn", "sine_dense", "waves_by_hand")
+"""The workloads of a quick run."""
+
+TOLERANCE = 1e-4
+"""How far a loss may lie from its reference, as a share of it. Other orders of the same sums were seen to move it by
+less than 1e-6; gates in another order, or epsilon outside of the root, by more than 1e-3 (tests/bench)."""
+
+SEEDS, DEVIATIONS = 10, 6.0
+"""With dropout the masks differ. The reference is then the mean of Unroll's losses over this many seeds, and the
+tolerance so many of their standard deviations; of a framework that does the same, 1 loss in 5,000 lies outside
+(Student's t with 9 degrees of freedom)."""
+
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "PYTHONWARNINGS": "ignore",
+}
+"""One thread for every library; each worker stays on one core besides."""
+
+Losses = dict[str, float]
+"""`before` and `after` training, of the held-out examples, and the mean of the steps of the `train`ing between."""
+
+
+class Worker:
+    """A framework's process.
+
+    Args:
+        framework: its name.
+        log: where its libraries may write.
+    """
+
+    def __init__(self, framework: str, log: Path) -> None:
+        self.framework, self.log = framework, log
+        backend = "jax" if framework == "jax" else "tensorflow"
+        with log.open("w", encoding="utf-8") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "bench.peers.worker"],
+                cwd=REPOSITORY,
+                env=os.environ | ENVIRONMENT | {"KERAS_BACKEND": backend},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=file,
+                text=True,
+                encoding="utf-8",
+            )
+
+    def load_libraries(self) -> None:
+        """Import its libraries, so that no workload's warm-up counts that. A missing one shows when it is used."""
+        with contextlib.suppress(FrameworkError):
+            self.ask(do="import", framework=self.framework)
+
+    def ask(self, **request: Any) -> dict[str, Any]:
+        """One request and its answer.
+
+        Raises:
+            FrameworkError: it could not, or its process ended.
+        """
+        assert self.process.stdin  # noqa: S101 - a pipe, as is the next
+        assert self.process.stdout  # noqa: S101
+        try:
+            print(json.dumps(request), file=self.process.stdin, flush=True)
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        if not line:
+            said = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+            raise FrameworkError(f"its process ended: {said[-1] if said else 'without a word'}")
+        answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise FrameworkError(answer["error"])
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.communicate()
+
+
+class FrameworkError(Exception):
+    """A framework could not do a workload; the text says why."""
+
+
+def measure(quick: bool, on_step: Callable[[str], None]) -> dict[str, Any]:
+    """Every workload by every framework, round by round.
+
+    Args:
+        quick: fewer workloads and rounds.
+        on_step: told in words what is done next.
+
+    Returns:
+        rows: one for each workload (`work`), phase and framework (`side`); absent: work, side and reason; works: what
+        each is, and its losses.
+
+    Raises:
+        UnrollError: Unroll failed, or a framework came to other losses; names both.
+    """
+    names = QUICK if quick else tuple(WORKLOADS)
+    found: dict[str, Any] = {"rows": [], "absent": [], "works": {}}
+    with tempfile.TemporaryDirectory(prefix="unroll-peers-") as folder:
+        root = Path(folder)
+        on_step("making the data")
+        workloads.prepare(root, REPOSITORY, list(names), mirror=bool(os.environ.get("UNROLL_MIRROR")))
+        workers = {name: Worker(name, root / f"{name}.log") for name in FRAMEWORKS}
+        try:
+            for name, worker in workers.items():
+                on_step(f"{name}: start")
+                worker.load_libraries()
+            for name in names:
+                compare(workloads.load(root, name), root, workers, QUICK_ROUNDS if quick else ROUNDS, on_step, found)
+        finally:
+            for worker in workers.values():
+                worker.close()
+    return found
+
+
+def compare(
+    task: Task,
+    root: Path,
+    workers: Mapping[str, Worker],
+    rounds: int,
+    on_step: Callable[[str], None],
+    found: dict[str, Any],
+) -> None:
+    """Add one workload's rows to what was found; arguments as in `measure`."""
+    losses: dict[str, Losses] = {}
+    warm: dict[str, float] = {}
+    for name in (name for name in workers if name in task.workload.frameworks):
+        on_step(f"{task.name}: {name} builds and compiles")
+        try:
+            losses[name], warm[name] = start(workers[name], name, task, root)
+        except FrameworkError as error:
+            if name == "unroll":
+                raise UnrollError(f"bench: unroll failed at {task.name}: {error}") from None
+            reason = " ".join(str(error).replace(f"{REPOSITORY}/", "").split())
+            found["absent"].append({"work": task.name, "side": name, "reason": f"{reason:.200}"})
+    references = {"unroll": reference(task, workers["unroll"], losses["unroll"])}
+    checked = dict(losses)
+    if task.data.vocabulary and "keras" in losses:
+        on_step(f"{task.name}: Keras with summed gradients")
+        references["keras"] = exact(losses["keras"])
+        checked[SUMMED] = start(workers["unroll"], SUMMED, task, root)[0]
+        start(workers["unroll"], "unroll", task, root)
+    checks = {name: check(task, name, its_losses, references) for name, its_losses in checked.items()}
+    times: dict[str, dict[str, list[float]]] = {name: {"train": [], "evaluate": []} for name in losses}
+    for done in range(rounds):
+        on_step(f"{task.name}: round {done + 1} of {rounds}")
+        turn = done % len(times)
+        for name in [*times][turn:] + [*times][:turn]:
+            for phase, milliseconds in once(workers[name], task).items():
+                times[name][phase].append(milliseconds)
+    found["rows"] += [
+        row(task, phase, name, times, warm[name], losses[name]) for phase in ("train", "evaluate") for name in times
+    ]
+    found["works"][task.name] = {
+        "experiment": task.workload.experiment,
+        "stand_in": task.data.stand_in,
+        "batch": task.batch,
+        "steps": task.steps,
+        "evaluated": task.workload.evaluated * task.batch,
+        "rounds": rounds,
+        "checks": checks,
+    }
+
+
+def once(worker: Worker, task: Task) -> dict[str, float]:
+    """Milliseconds per batch of one round's training and of its evaluation.
+
+    Raises:
+        UnrollError: a framework that could before cannot now.
+    """
+    try:
+        train, evaluate = worker.ask(do="train", seed=0)["seconds"], worker.ask(do="evaluate")["seconds"]
+    except FrameworkError as error:
+        raise UnrollError(f"bench: {worker.framework} failed at {task.name}: {error}") from None
+    evaluated = task.workload.evaluated * task.workload.evaluations
+    return {"train": 1e3 * train / task.steps, "evaluate": 1e3 * evaluate / evaluated}
+
+
+def start(worker: Worker, framework: str, task: Task, root: Path) -> tuple[Losses, float]:
+    """Build and compile: the losses of the first round, and the seconds until then."""
+    begin = time.perf_counter()
+    worker.ask(do="load", framework=framework, root=str(root), workload=task.name)
+    before = worker.ask(do="evaluate")["loss"]
+    train = worker.ask(do="train", seed=0)["loss"]
+    seconds = time.perf_counter() - begin
+    return {"before": before, "train": train, "after": worker.ask(do="evaluate")["loss"]}, seconds
+
+
+Reference = dict[str, tuple[float, float]]
+"""As `Losses`, each with how far a framework may lie from it."""
+
+
+def exact(losses: Losses) -> Reference:
+    """Losses that a framework has to come to but for rounding."""
+    return {when: (loss, TOLERANCE * abs(loss)) for when, loss in losses.items()}
+
+
+def reference(task: Task, unroll: Worker, losses: Losses) -> Reference:
+    """What Unroll's losses ask of the others: with dropout, of their spread over seeds."""
+    found = exact(losses)
+    if task.random:
+        drawn: dict[str, list[float]] = {"train": [losses["train"]], "after": [losses["after"]]}
+        for seed in range(1, SEEDS):
+            drawn["train"].append(unroll.ask(do="train", seed=seed)["loss"])
+            drawn["after"].append(unroll.ask(do="evaluate")["loss"])
+        for when, values in drawn.items():
+            found[when] = fmean(values), DEVIATIONS * stdev(values) * (1 + 1 / SEEDS) ** 0.5
+    return found
+
+
+def check(task: Task, framework: str, losses: Losses, references: Mapping[str, Reference]) -> dict[str, Any]:
+    """How far a framework's losses lie from those that it has to come to.
+
+    Raises:
+        UnrollError: too far, or no number.
+    """
+    # Of words, Keras on TensorFlow comes to other numbers than the rest; `frameworks.SUMMED` ties the two together.
+    of = "keras" if "keras" in references and framework in {"documents", "keras", "keras_jit"} else "unroll"
+    found: dict[str, Any] = {"reference": of}
+    for when, loss in losses.items():
+        expected, tolerance = references[of][when]
+        if not abs(loss - expected) <= tolerance:
+            raise UnrollError(
+                f"bench: {framework} does not agree on {task.name}: the loss {WHEN[when]} is {loss:.6g}, that of {of} "
+                f"{expected:.6g}, and they may differ by {tolerance:.2g}; so their times are no comparison"
+            )
+        found[when] = {"difference": abs(loss - expected), "tolerance": tolerance}
+    return found
+
+
+WHEN = {"before": "before training", "train": "of the training steps", "after": "after training"}
+
+
+def row(
+    task: Task,
+    phase: str,
+    framework: str,
+    times: Mapping[str, Mapping[str, Sequence[float]]],
+    warm: float,
+    losses: Losses,
+) -> dict[str, Any]:
+    """One measurement, as results.json has it. `ratio` is this framework's time over Unroll's, round by round."""
+    mine, unroll = times[framework][phase], times["unroll"][phase]
+    return {
+        "work": task.name,
+        "phase": phase,
+        "side": framework,
+        "threads": 1,
+        "ms_per_step": spread(mine),
+        "ratio": spread([one / other for one, other in zip(mine, unroll, strict=True)]),
+        "warm_up_seconds": round(warm, 2),
+        "loss": losses,
+        "flops": roofline.flops(task, phase) if framework == "unroll" else None,
+        "traffic": roofline.traffic(task, phase) if framework == "unroll" else None,
+    }
+
+
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """min, median and max, to four figures."""
+    return {name: float(f"{of(values):.4g}") for name, of in (("min", min), ("median", median), ("max", max))}

@@ -1,0 +1,131 @@
+"""Keras' own `fit` and `evaluate`: on a Python generator as in the documents, or on arrays; on TensorFlow or JAX.
+
+The networks are plain Keras layers, so that nothing of Unroll's is timed here.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import keras
+import numpy as np
+
+from bench.peers.frameworks import SUMMED
+from bench.peers.workloads import Task
+from pipeline.data.examples import Array, Windows
+
+JIT: dict[str, bool | str] = {"documents": "auto", "keras": False, "keras_jit": True, "jax": "auto", SUMMED: False}
+"""Framework -> `jit_compile`; "auto" is what `compile` does when it is not told."""
+
+
+class Keras:
+    """A plain Keras model under `fit`."""
+
+    def __init__(self, task: Task, name: str) -> None:
+        keras.backend.clear_session()
+        keras.utils.set_random_seed(0)
+        self.task, self.model = task, network(task)
+        optimizer, rate = task.training["optimizer"], task.training.get("learning_rate", 0.001)
+        self.optimizer = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": rate}})
+        if name == SUMMED:
+            summed(self.optimizer)
+        self.model.compile(self.optimizer, task.training["loss"], jit_compile=JIT[name])
+        self.optimizer.build(self.model.trainable_variables)
+        self.fresh = [keras.ops.convert_to_numpy(variable) for variable in self.optimizer.variables]
+        train, held_out = task.data.splits["train"], task.held_out
+        self.generated = name == "documents" and isinstance(train, Windows)
+        self.windows = [examples for examples in (train, held_out) if isinstance(examples, Windows)]
+        if not self.generated:
+            self.inputs, self.targets = train.take(task.rows.reshape(-1))
+            self.held_out = held_out.take(np.arange(len(held_out)))
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """See `Framework`; dropout goes on from where it is."""
+        del seed
+        self.model.set_weights(self.task.read_weights())
+        for variable, value in zip(self.optimizer.variables, self.fresh, strict=True):
+            variable.assign(value)
+
+    def train(self) -> tuple[float, float]:
+        """See `Framework`; timed from the first epoch's begin to the last one's end, so without `fit`'s own start."""
+        workload, clock = self.task.workload, Clock()
+        if self.generated:
+            data = {"x": batches(self.windows[0], self.task.rows), "steps_per_epoch": workload.steps}
+        else:
+            data = {"x": self.inputs, "y": self.targets, "batch_size": self.task.batch}
+        told = self.model.fit(**data, epochs=workload.epochs, shuffle=False, verbose=0, callbacks=[clock])
+        return clock.seconds, float(np.mean(told.history["loss"]))
+
+    def evaluate(self) -> tuple[float, float]:
+        """See `Framework`; timed as `train`."""
+        workload, seconds = self.task.workload, 0.0
+        for _ in range(workload.evaluations):
+            clock = Clock()
+            if self.generated:
+                rows = np.arange(len(self.task.held_out)).reshape(workload.evaluated, -1)
+                data = {"x": batches(self.windows[1], rows), "steps": workload.evaluated}
+            else:
+                data = {"x": self.held_out[0], "y": self.held_out[1], "batch_size": self.task.batch}
+            loss = self.model.evaluate(**data, verbose=0, callbacks=[clock])
+            seconds += clock.seconds
+        return seconds, float(loss)
+
+
+class Clock(keras.callbacks.Callback):
+    """Seconds that the loop over batches takes."""
+
+    start, seconds = 0.0, 0.0
+
+    def on_epoch_begin(self, _epoch: int, _logs: Any = None) -> None:
+        """Start at the first."""
+        self.start = self.start or time.perf_counter()
+
+    def on_epoch_end(self, _epoch: int, _logs: Any = None) -> None:
+        """The last one counts."""
+        self.seconds = time.perf_counter() - self.start
+
+    def on_test_begin(self, _logs: Any = None) -> None:
+        """Start."""
+        self.start = time.perf_counter()
+
+    def on_test_end(self, _logs: Any = None) -> None:
+        """Stop."""
+        self.seconds = time.perf_counter() - self.start
+
+
+def network(task: Task) -> keras.Model:
+    """The experiment's network of plain layers."""
+    options, layers = task.experiment.model.options, keras.layers
+    output = options.get("output", "sigmoid" if task.data.kind == "classify" else "linear")
+    if task.experiment.model.family == "dense":
+        hidden = [layers.Dense(width, options.get("activation", "relu")) for width in options["hidden"]]
+        return keras.Sequential([keras.Input(task.data.input_shape), *hidden, layers.Dense(1, output)])
+    kind = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}[task.experiment.model.name]
+    rates = {key: options.get(key, 0.0) for key in ("dropout", "recurrent_dropout")}
+    words = task.data.vocabulary
+    front = [keras.Input((None,)), layers.Embedding(words, options["embedding"])] if words else []
+    front = front or [keras.Input(task.data.input_shape)]
+    return keras.Sequential([*front, kind(options.get("units", 32), **rates), layers.Dense(1, output)])
+
+
+def summed(optimizer: Any) -> None:
+    """Let an optimizer add up the gradient of every word before it uses it (see `frameworks.SUMMED`)."""
+    import tensorflow as tf
+
+    apply = optimizer.apply
+    optimizer.apply = lambda gradients, variables=None: apply(
+        [tf.convert_to_tensor(gradient) for gradient in gradients], variables
+    )
+
+
+def batches(examples: Windows, rows: Array) -> Iterator[tuple[Array, Array]]:
+    """Without end the batches of example numbers `rows` (steps, batch), cut window by window in Python."""
+    steps, columns = examples.input_shape
+    while True:
+        for numbers in rows:
+            inputs, targets = np.zeros((len(numbers), steps, columns)), np.zeros(len(numbers))
+            for place, row in enumerate(examples.rows[numbers]):
+                inputs[place] = examples.series[range(row - examples.lookback, row, examples.step)]
+                targets[place] = examples.series[row + examples.delay][examples.target]
+            yield inputs, targets

@@ -1,0 +1,1 @@
+"""How costs grow: seconds and memory against rows, timesteps, units and seeds."""

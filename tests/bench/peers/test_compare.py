@@ -1,0 +1,71 @@
+"""Processes of frameworks, what losses are compared with, and the rows of results."""
+
+import pytest
+
+from bench.peers import compare
+from bench.peers.compare import FrameworkError, Worker
+from pipeline.errors import UnrollError
+
+
+@pytest.fixture
+def worker(tmp_path):
+    worker = Worker("keras", tmp_path / "log")
+    yield worker
+    worker.close()
+
+
+def test_a_framework_that_cannot_says_why_and_one_whose_process_ended_is_not_waited_for(worker, tmp_path):
+    with pytest.raises(FrameworkError, match="ValueError: nothing is loaded"):
+        worker.ask(do="evaluate")
+    with pytest.raises(FrameworkError, match=r"params\.yaml is missing"):
+        worker.ask(do="load", framework="documents", root=str(tmp_path), workload="jena_lstm")
+    worker.process.kill()
+    with pytest.raises(FrameworkError, match="its process ended"):
+        worker.ask(do="evaluate")
+
+
+class Drawn:
+    """Answers as a worker does: losses that go with the seed, and round after round the seconds that it is given."""
+
+    def __init__(self, *seconds):
+        self.seconds, self.seed = [*seconds], 0
+
+    def ask(self, do, seed=0, **_request):
+        if do == "load" and not self.seconds:
+            raise FrameworkError("no such library")
+        if do == "train":
+            self.seed = seed
+        return {"loss": 0.4 + 0.001 * self.seed, "seconds": self.seconds.pop(0) if do == "train" else 1.0}
+
+
+def test_with_dropout_the_reference_is_the_spread_over_seeds(tiny):
+    losses = {"before": 0.5, "train": 0.4, "after": 0.4}
+    task = tiny("lstm", units=4, dropout=0.2, recurrent_dropout=0.2)
+    found = compare.reference(task, Drawn(*[1.0] * 9), losses)
+    assert found["before"] == (0.5, 0.5 * compare.TOLERANCE)
+    assert found["train"] == pytest.approx((0.4045, 6 * 0.00302765 * 1.1**0.5), rel=1e-4)
+    assert compare.reference(tiny("lstm", units=4), Drawn(), losses)["train"] == (0.4, 0.4 * compare.TOLERANCE)
+
+
+def test_rows_have_times_and_their_ratios_round_by_round_and_who_is_absent_is_named(tiny, tmp_path):
+    workers = {"unroll": Drawn(0.1, 3.0, 6.0, 12.0), "jax": Drawn(0.1, 9.0, 12.0, 60.0), "keras": Drawn()}
+    found = {"rows": [], "absent": [], "works": {}}
+    compare.compare(tiny("gru", units=4), tmp_path, workers, 3, lambda _text: None, found)
+    assert found["absent"] == [{"work": "tiny", "side": "keras", "reason": "no such library"}]
+    rows = {(row["side"], row["phase"]): row for row in found["rows"]}
+    assert rows.keys() == {(name, phase) for name in ("unroll", "jax") for phase in ("train", "evaluate")}
+    row = rows["jax", "train"]
+    assert row["ms_per_step"] == {"min": 3000.0, "median": 4000.0, "max": 20000.0}
+    assert row["ratio"] == {"min": 2.0, "median": 3.0, "max": 5.0}
+    assert row["flops"] is None
+    assert rows["unroll", "train"]["flops"] > 0
+    assert found["works"]["tiny"]["checks"]["jax"]["train"]["difference"] == 0
+
+
+@pytest.mark.parametrize(("loss", "said"), [(0.41, "of the training steps is 0.41"), (float("nan"), "steps is nan")])
+def test_a_framework_that_comes_to_other_losses_is_an_error(tiny, loss, said):
+    reference = {"unroll": compare.exact({"before": 0.5, "train": 0.4, "after": 0.3})}
+    task = tiny("lstm", units=4)
+    assert compare.check(task, "jax", {"train": 0.40001}, reference)["train"]["tolerance"] == 0.4 * compare.TOLERANCE
+    with pytest.raises(UnrollError, match=f"jax does not agree on tiny: the loss .*{said}"):
+        compare.check(task, "jax", {"before": 0.5, "train": loss, "after": 0.3}, reference)
