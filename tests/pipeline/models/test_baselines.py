@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.baselines import MODELS
 from pipeline.data.problem import Problem
+from pipeline.models.baselines import MODELS
 
 
 def test_last_value_is_the_target_column_of_the_last_timestep():

@@ -1,18 +1,20 @@
 """The networks are those of the documents: parameter counts and output shapes as published."""
 
 import resource
-from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from pipeline.config import params
-from pipeline.training import keras_models
-from pipeline.models import recurrent
 from pipeline.data.problem import Problem
+from pipeline.models import recurrent
+from pipeline.training import keras_models
 from pipeline.training.recipe import recipe
+from tests.support import REPOSITORY
 
-PARAMS = params.load(Path(__file__).parents[3] / "params.yaml")
+PARAMS = params.load(REPOSITORY / "params.yaml")
 POINT = Problem((1,))
 WAVES = Problem((50, 1))
 WORDS = Problem((500,), classify=True, vocabulary=10_000)
@@ -44,10 +46,9 @@ COUNTS = [
 ]
 
 
-def build(name, problem):
-    keras_models.start()
-    found = recipe(name, PARAMS.experiment(name))
-    return found.build(problem, **found.model)
+def build(name, problem, **changes):
+    call = recipe(name, PARAMS.experiment(name)).build
+    return call.function(problem, **call.options | changes)
 
 
 @pytest.mark.parametrize(("name", "problem", "parameters"), COUNTS)
@@ -67,19 +68,17 @@ def test_a_summary_shows_the_last_state_or_all_states(name, output):
 @pytest.mark.parametrize("cell", ["SimpleRNN", "LSTM", "GRU"])
 def test_stacked_cells_are_stacked_layers(cell):
     """The same weights give the same outputs and slopes as the documents' way to write it."""
-    keras_models.start()
-    import keras
-    import tensorflow as tf
-
     ours = keras_models.seeded(lambda: recurrent.build(cell, WAVES, units=3, layers=3), 0)
     layer = getattr(keras.layers, cell)
-    theirs = keras.Sequential([
-        keras.Input((50, 1)),
-        layer(3, return_sequences=True),
-        layer(3, return_sequences=True),
-        layer(3),
-        keras.layers.Dense(1),
-    ])
+    theirs = keras.Sequential(
+        [
+            keras.Input((50, 1)),
+            layer(3, return_sequences=True),
+            layer(3, return_sequences=True),
+            layer(3),
+            keras.layers.Dense(1),
+        ]
+    )
     theirs.set_weights(ours.get_weights())
     inputs = tf.constant(np.random.default_rng(0).random((4, 50, 1)), tf.float32)
     outputs, slopes = zip(*(outputs_and_slopes(model, inputs) for model in (ours, theirs)), strict=True)
@@ -89,8 +88,6 @@ def test_stacked_cells_are_stacked_layers(cell):
 
 
 def outputs_and_slopes(model, inputs):
-    import tensorflow as tf
-
     with tf.GradientTape() as tape:
         outputs = model(inputs)
     return outputs, tape.gradient(outputs, [variable.value for variable in model.trainable_variables])
@@ -113,19 +110,16 @@ def test_the_stacked_sine_models_return_one_value_too_many_axes():
 
 
 def test_words_need_an_embedding_and_values_none():
-    found = recipe("imdb_rnn", PARAMS.experiment("imdb_rnn"))
-    with pytest.raises(ValueError, match="`embedding` must be set where inputs are words"):
-        found.build(POINT, **found.model)
-    with pytest.raises(ValueError, match="`embedding` must be set where inputs are words"):
-        found.build(WORDS, **found.model | {"embedding": 0})
+    for problem, changes in ((POINT, {}), (WORDS, {"embedding": 0})):
+        with pytest.raises(ValueError, match="`embedding` must be set where inputs are words"):
+            build("imdb_rnn", problem, **changes)
 
 
 def test_a_perceptron_refuses_words_and_a_class_without_sigmoid():
-    found = recipe("waves_perceptron", PARAMS.experiment("waves_perceptron"))
     with pytest.raises(ValueError, match="a perceptron takes values"):
-        found.build(WORDS, **found.model)
+        build("waves_perceptron", WORDS)
     with pytest.raises(ValueError, match='`output` must be "sigmoid"'):
-        found.build(Problem((3,), classify=True), **found.model)
+        build("waves_perceptron", Problem((3,), classify=True))
 
 
 def test_one_seed_gives_one_set_of_weights():
@@ -138,9 +132,6 @@ def test_one_seed_gives_one_set_of_weights():
 
 
 def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path, capfd):
-    keras_models.start()
-    import keras
-
     model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (64, limits[1]))

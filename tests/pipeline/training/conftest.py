@@ -72,3 +72,14 @@ def sine_windows():
     return Dataset(
         "sine_windows", "forecast", "mse", {"train": split(0, 40), "test": split(30, 60)}, scored=(), rollout=True
     )
+
+
+@pytest.fixture
+def squares():
+    """Windows of three over 0, 1, 4, ..., with a free run and no validation."""
+
+    def split(start, stop):
+        return Windows(np.arange(start, stop)[:, None] ** 2.0, np.arange(3, stop - start), 3, 1, 0, 0)
+
+    splits = {"train": split(0, 20), "test": split(20, 30)}
+    return Dataset("squares", "forecast", "mse", splits, scored=(), rollout=True)

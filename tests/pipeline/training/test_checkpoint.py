@@ -4,9 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from pipeline.files import write_npz
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import Checkpoint
-from pipeline.files import write_npz
 
 STATE = {"seed": 3, "history": [{"train_loss": 0.1}], "best": None, "state": [np.arange(3.0)]}
 

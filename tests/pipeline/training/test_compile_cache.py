@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import params
 from pipeline.config import plain_yaml
-from pipeline.workspace import Workspace
-from pipeline.training import compile_cache
 from pipeline.locks import alone
+from pipeline.training import compile_cache
+from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
 

@@ -7,9 +7,9 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.data.examples import Arrays
 from pipeline.training.recurrence.network import Network
 from pipeline.training.recurrence.sequences import by_padding
-from pipeline.data.examples import Arrays
 
 CELLS = ["SimpleRNN", "LSTM", "GRU"]
 BOTH = {"dropout": 0.3, "recurrent_dropout": 0.3}

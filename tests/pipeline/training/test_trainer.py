@@ -1,89 +1,112 @@
-"""A training that is interrupted after any epoch and started again gives the numbers of one that was not."""
+"""The loop over seeds and epochs, with a method that is a few lines of NumPy."""
 
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from pipeline.metrics import MEASURES
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import Checkpoint
-from pipeline.models import dense, recurrent
-from pipeline.data.problem import problem
 from pipeline.training.job import Job
-from pipeline.training.methods import by_hand, gradient_descent
+from pipeline.training.trainer import best_epoch, train
 
-DROPOUT = partial(recurrent.build, "GRU", units=3, dropout=0.2, recurrent_dropout=0.3)
-NODE = partial(recurrent.build, "SimpleRNN", units=1, head=False)
-COMPILED = partial(gradient_descent.train, optimizer="rmsprop", loss="mae", epochs=3, batch_size=16, order="batches")
-DRAWS = partial(gradient_descent.train, optimizer="adam", loss="mse", epochs=3, batch_size=16, order="draws")
-BY_HAND = partial(by_hand.train, learning_rate=0.05, epochs=3)
+EPOCHS = 3
 
 
 class KilledError(Exception):
     pass
 
 
-@pytest.fixture(autouse=True)
-def after_every_epoch(monkeypatch):
+class Walk:
+    """Weights that walk at random; the score of an epoch is where they are."""
+
+    def begin(self, seed, done=0, state=None):
+        self.random = np.random.default_rng(seed)
+        self.random.normal(size=done)
+        self.place = np.zeros(1) if state is None else state[0]
+
+    def epoch(self, number):
+        self.place = self.place + self.random.normal()
+        return {"train_loss": float(number), "validation_mse": float(self.place[0])}
+
+    def state(self):
+        return [self.place]
+
+    def weights(self):
+        return [self.place.copy()]
+
+    def predictions(self, point, weights):
+        return {f"{point}_test": weights[0] * 2}
+
+
+class Watch:
+    """Keeps what it is told and, if it `dies`, does so the first time that it is told of an epoch."""
+
+    def __init__(self, *, dies=False):
+        self.dies, self.told, self.found = dies, [], []
+
+    def resumed(self, histories):
+        self.found.append({seed: len(history) for seed, history in histories.items()})
+
+    def epoch(self, seed, epoch, values):
+        self.told.append((seed, epoch))
+        if self.dies and self.told.count((seed, epoch)) == 1:
+            raise KilledError
+        assert values["train_loss"] == epoch
+
+
+@pytest.fixture
+def job(squares):
+    return Job("x", squares, lambda: None, (4, 9))
+
+
+def test_every_seed_has_its_history_its_best_epoch_and_the_weights_of_both(job):
+    watch = Watch()
+    for replicate in train(replace(job, watchers=(watch,)), EPOCHS, Walk()):
+        scores = [line["validation_mse"] for line in replicate.history]
+        assert len(scores) == EPOCHS
+        assert replicate.best_epoch == 1 + int(np.argmin(scores))
+        assert [replicate.weights[point][0] for point in ("final", "best")] == [scores[-1], min(scores)]
+        assert list(replicate.predictions) == ["final_test", "best_test"]
+        assert replicate.predictions["best_test"] == 2 * min(scores)
+    assert watch.told == [(seed, epoch) for seed in (4, 9) for epoch in (1, 2, 3)]
+    assert watch.found == []
+
+
+def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(job, tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FIRST", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 0.0)
+    expected = train(job, EPOCHS, Walk())
+    watch = Watch(dies=True)
 
+    def again(learner):
+        return train(replace(job, watchers=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x")), EPOCHS, learner)
 
-def numbers(trained, folder):
-    folder.mkdir()
-    for replicate in trained.replicates:
-        for point, weights in replicate.weights.items():
-            trained.save(weights, folder / f"{replicate.seed}_{point}")
-    return (
-        [(r.seed, r.history, r.best_epoch) for r in trained.replicates],
-        {f"{r.seed}_{name}": values.tobytes() for r in trained.replicates for name, values in r.predictions.items()},
-        {path.name: path.read_bytes() for path in folder.iterdir()},
-    )
-
-
-@pytest.mark.parametrize(
-    ("form", "build", "train"),
-    [
-        ("station", DROPOUT, COMPILED),
-        ("station", DROPOUT, DRAWS),
-        ("waves", NODE, BY_HAND),
-        ("waves", partial(dense.build, hidden=[3], activation="tanh", output="tanh"), BY_HAND),
-    ],
-)
-def test_it_goes_on_after_every_epoch_to_the_same_numbers(form, build, train, request, tmp_path):
-    dataset = request.getfixturevalue(form)
-    whole = Job("x", dataset, lambda: build(problem(dataset)), (4, 9))
-    expected = numbers(train(whole), tmp_path / "whole")
-    seen = []
-    resumed = []
-
-    def tell(histories):
-        resumed.append({seed: len(history) for seed, history in histories.items()})
-
-    def die(seed, epoch, _values):
-        if (seed, epoch) not in seen:
-            seen.append((seed, epoch))
-            raise KilledError
-
-    path = tmp_path / "checkpoint.npz"
-    while True:
-        kept = Checkpoint(path, "x")
-        try:
-            trained = train(replace(whole, on_epoch=die, on_resume=tell, checkpoint=kept))
-            break
-        except KilledError:
-            continue
-    assert seen == [(seed, epoch) for seed in (4, 9) for epoch in (1, 2, 3)]
-    assert numbers(trained, tmp_path / "resumed") == expected
+    for _ in range(2 * EPOCHS):
+        with pytest.raises(KilledError):
+            again(Walk())
+    assert repr(again(Walk())) == repr(expected)
     # A checkpoint follows the epoch's line, so each try but the first goes on from the epoch before.
-    assert resumed == [{4: 1}, {4: 2}, {4: 3}, {4: 3, 9: 1}, {4: 3, 9: 2}]
+    assert watch.found == [{4: 1}, {4: 2}, {4: 3}, {4: 3, 9: 1}, {4: 3, 9: 2}]
+    done = Walk()
+    done.epoch = None
+    assert repr(again(done)) == repr(expected), "from the checkpoint of the last epoch"
 
 
-def test_a_checkpoint_of_the_last_epoch_gives_the_same_numbers_without_training(waves, tmp_path, monkeypatch):
-    job = Job("x", waves, lambda: NODE(problem(waves)), (1,))
-    expected = numbers(BY_HAND(replace(job, checkpoint=Checkpoint(tmp_path / "c.npz", "x"))), tmp_path / "whole")
-    monkeypatch.setattr(by_hand.Learner, "epoch", None)
-    again = BY_HAND(replace(job, checkpoint=Checkpoint(tmp_path / "c.npz", "x")))
-    assert numbers(again, tmp_path / "again") == expected
-    assert np.isfinite(again.replicates[0].predictions["final_test"]).all()
+@given(st.sampled_from(sorted(MEASURES)), st.lists(st.floats(0, 1) | st.sampled_from([0.25, 0.5]), min_size=1))
+def test_the_best_epoch_is_the_first_of_the_best_whether_asked_after_each_epoch_or_at_the_end(metric, scores):
+    history, epoch = [], None
+    for score in scores:
+        history.append({"train_loss": 0.0, f"validation_{metric}": score})
+        epoch = best_epoch(history, metric, epoch)
+        assert epoch == best_epoch(history, metric)
+    wanted = max(scores) if metric == "accuracy" else min(scores)
+    assert epoch == 1 + scores.index(wanted)
+
+
+@pytest.mark.parametrize("history", [[], [{"train_loss": 0.0}], [{"train_loss": 0.0, "test_mae": 0.0}] * 2])
+def test_without_validation_no_epoch_is_the_best(history):
+    assert best_epoch(history, "mae") is None

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
+from pipeline.data.problem import problem
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.models import dense, recurrent
-from pipeline.data.problem import problem
 from pipeline.training.job import Job
 from pipeline.training.methods import by_hand
 

@@ -7,14 +7,14 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.training import keras_models
+from pipeline.data.problem import problem
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import METRICS
 from pipeline.models import dense, recurrent
-from pipeline.data.problem import problem
-from pipeline.training.program import Program
+from pipeline.training import keras_models
 from pipeline.training.job import Job
 from pipeline.training.methods import gradient_descent
+from pipeline.training.program import Program
 
 GRU = partial(recurrent.build, "GRU", units=4)
 DROPOUT = partial(recurrent.build, "LSTM", units=4, dropout=0.2, recurrent_dropout=0.2)
@@ -124,7 +124,9 @@ def test_dropout_is_drawn_anew_for_every_batch(waves):
     """The same batch twice, without learning: two losses, as the masks differ; without dropout one."""
     twice = np.tile(np.arange(16, dtype=np.int32), (2, 1))
     for build, equal in ((DROPOUT, False), (partial(recurrent.build, "LSTM", units=4), True)):
-        program = Program(keras_models.seeded(lambda: build(problem(waves)), 0), waves.splits["train"], "sgd", 0.0, "mse")  # noqa: B023
+        program = Program(
+            keras_models.seeded(lambda: build(problem(waves)), 0), waves.splits["train"], "sgd", 0.0, "mse"
+        )  # noqa: B023
         first, second = program.epoch(twice)
         assert (first == second) is np.bool_(equal)
 
@@ -188,7 +190,9 @@ def test_a_model_with_several_outputs_is_refused(waves, reviews, change):
 
 def test_a_batch_is_no_larger_than_what_there_is(waves):
     """And so takes no more memory, whatever its size in params.yaml."""
-    whole, larger = (gradient_descent.train(job(waves, GRU), **QUICK | {"batch_size": size}) for size in (45, 1_000_000))
+    whole, larger = (
+        gradient_descent.train(job(waves, GRU), **QUICK | {"batch_size": size}) for size in (45, 1_000_000)
+    )
     assert whole.replicates[0].history == larger.replicates[0].history
 
 

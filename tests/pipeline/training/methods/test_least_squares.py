@@ -5,14 +5,14 @@ import pytest
 from sklearn.linear_model import LinearRegression, Ridge
 from threadpoolctl import threadpool_limits
 
-from pipeline.training import job
 from pipeline.data.dataset import Dataset
-from pipeline.models import baselines
-from pipeline.data.problem import problem
-from pipeline.training.job import Job
-from pipeline.files import read_npz
-from pipeline.training.methods import least_squares, logistic_regression
 from pipeline.data.examples import Arrays
+from pipeline.data.problem import problem
+from pipeline.files import read_npz
+from pipeline.models import baselines
+from pipeline.training import job
+from pipeline.training.job import Job
+from pipeline.training.methods import least_squares, logistic_regression
 
 
 def trained(dataset, ridge=0.0, **options):

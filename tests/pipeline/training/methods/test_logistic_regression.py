@@ -2,9 +2,9 @@ from functools import partial
 
 import numpy as np
 
+from pipeline.data.problem import problem
 from pipeline.metrics import accuracy
 from pipeline.models import baselines
-from pipeline.data.problem import problem
 from pipeline.training.job import Job
 from pipeline.training.methods import logistic_regression
 

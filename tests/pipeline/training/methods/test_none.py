@@ -2,8 +2,8 @@ from functools import partial
 
 import numpy as np
 
-from pipeline.models import baselines, recurrent
 from pipeline.data.problem import problem
+from pipeline.models import baselines, recurrent
 from pipeline.training.job import Job
 from pipeline.training.methods import none
 

@@ -1,0 +1,40 @@
+import numpy as np
+import pytest
+
+from pipeline.files import read_npz
+from pipeline.training import prediction
+from pipeline.training.job import Job
+
+
+@pytest.mark.parametrize("chunk", [1, 7, 2048])
+def test_a_split_is_predicted_in_order_whatever_the_chunks(squares, chunk, monkeypatch):
+    monkeypatch.setattr(prediction, "CHUNK", chunk)
+    examples = squares.splits["train"]
+    inputs, targets = (np.concatenate(arrays) for arrays in zip(*prediction.chunks(examples), strict=True))
+    expected = examples.take(np.arange(len(examples)))
+    assert (inputs == expected[0]).all()
+    assert (targets == expected[1]).all()
+    assert (prediction.predict_split(lambda some: some[:, 0, 0], examples) == expected[0][:, 0, 0]).all()
+
+
+def test_a_free_run_starts_from_the_first_window_and_feeds_every_prediction_back(squares):
+    test = squares.splits["test"]
+    values = list(test.take(np.array([0]))[0][0, :, 0])
+    for _ in range(len(test)):
+        values.append(values[-1] - values[-3] / 2)
+    found = prediction.rollout(lambda window: window[:, -1, 0] - window[:, -3, 0] / 2, test)
+    assert found.tolist() == values[-len(test) :]
+
+
+def test_what_was_fitted_once_is_the_same_for_every_seed(squares, tmp_path):
+    job = Job("x", squares, lambda: None, (3, 5))
+    trained = prediction.fitted(job, lambda inputs: inputs[:, -1, 0] * 2, np.array([2.0]), loss="mse")
+    assert [replicate.seed for replicate in trained.replicates] == [3, 5]
+    for replicate in trained.replicates:
+        assert list(replicate.predictions) == ["final_train", "final_test", "rollout"]
+        for split, examples in squares.splits.items():
+            twice = examples.take(np.arange(len(examples)))[0][:, -1, 0] * 2
+            assert (replicate.predictions[f"final_{split}"] == twice).all()
+    assert (trained.parameters, trained.loss) == (1, "mse")
+    trained.save(replicate.weights["final"], tmp_path / "seed_5_final")
+    assert read_npz(tmp_path / "seed_5_final.npz")["weights"].tolist() == [2.0]

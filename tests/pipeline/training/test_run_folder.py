@@ -1,0 +1,125 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.errors import UnrollError
+from pipeline.files import read_json, read_npz, write_json, write_npz
+from pipeline.training import run_folder
+from pipeline.training.job import Job, Replicate, Trained
+
+
+@pytest.fixture
+def job(squares):
+    return Job("gru", squares, lambda: None, (3, 5))
+
+
+@pytest.fixture
+def folder(job, tmp_path):
+    """A run of two seeds with two epochs each."""
+    lines = [{"train_loss": 0.1 + 0.2}, {"train_loss": 1e-300}]
+    replicates = [
+        Replicate(seed, lines, None, {"final_test": np.full(7, seed, np.float32)}, {"final": seed}) for seed in (3, 5)
+    ]
+
+    def save(weights, path):
+        path.write_text(str(weights))
+
+    layers = [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}]
+    folder = tmp_path / "gru"
+    folder.mkdir()
+    run_folder.save(Trained(replicates, 30, save, layers, "mse"), job, folder, {"params": "f"})
+    return folder
+
+
+def test_a_run_is_written_whole(folder):
+    assert read_json(folder / "run.json") == {
+        "experiment": "gru",
+        "dataset": "squares",
+        "parameters": 30,
+        "layers": [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}],
+        "seeds": [3, 5],
+        "epochs": 2,
+        "best_epochs": None,
+        "loss": "mse",
+        "fingerprint": {"params": "f"},
+    }
+    lines = "{0},1,0.30000000000000004\n{0},2,1e-300\n"
+    assert (folder / "history.csv").read_text() == f"seed,epoch,train_loss\n{lines.format(3)}{lines.format(5)}"
+    assert {path.name: path.read_text() for path in (folder / "weights").iterdir()} == {
+        "seed_3_final": "3",
+        "seed_5_final": "5",
+    }
+    assert list(read_npz(folder / "predictions.npz")) == ["seeds", "final_test"]
+
+
+def test_a_run_is_read_as_it_was_written(folder):
+    run = run_folder.load_for(folder, "squares", [3, 5])
+    assert run.summary.layers[0].output == [None, 2]
+    assert run.history["train_loss"].tolist() == [0.1 + 0.2, 1e-300] * 2
+    assert run.predictions.keys() == {"final_test"}
+    assert run.predictions["final_test"].tolist() == [[3] * 7, [5] * 7]
+    assert run.points == ["final"]
+
+
+def test_the_best_epoch_of_each_seed_is_kept_where_there_is_validation(squares, tmp_path):
+    dataset = replace(squares, splits=squares.splits | {"validation": squares.splits["test"]}, scored=("validation",))
+    line = {"train_loss": 1.0, "validation_loss": 2.0, "validation_mse": 2.0}
+    trained = Trained([Replicate(seed, [line] * 3, best, {}, {}) for seed, best in ((0, 2), (1, 3))], 1, None)
+    run_folder.save(trained, Job("gru", dataset, lambda: None, (0, 1)), tmp_path, {})
+    run = run_folder.load(tmp_path)
+    assert run.summary.best_epochs == [2, 3]
+    assert run.points == ["final", "best"]
+    assert list(run.history.columns) == ["seed", "epoch", "train_loss", "validation_loss", "validation_mse"]
+
+
+def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp_path):
+    run_folder.save(Trained([], 30, None), job, tmp_path, {})
+    run = run_folder.load(tmp_path)
+    assert (len(run.history), run.predictions, run.summary.epochs, run.summary.seeds) == (0, {}, 0, [3, 5])
+
+
+def edit(name, **values):
+    return lambda folder: write_json(folder / name, read_json(folder / name) | values)
+
+
+def rewrite(old, new):
+    def damage(folder):
+        text = (folder / "history.csv").read_text()
+        assert old in text
+        (folder / "history.csv").write_text(text.replace(old, new, 1))
+
+    return damage
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda folder: (folder / "history.csv").unlink(), r"history\.csv is missing"),
+        (lambda folder: (folder / "predictions.npz").write_bytes(b"PK"), r"predictions\.npz is damaged"),
+        (lambda folder: (folder / "run.json").write_text("{}"), r"run\.json is damaged \(experiment is missing\)"),
+        (edit("run.json", seeds=[]), "seeds must hold at least 1"),
+        (edit("run.json", best_epochs=[3]), "best_epochs must be one epoch for each seed"),
+        (edit("run.json", best_epochs=[0, 1]), "best_epochs must be one epoch for each seed"),
+        (edit("run.json", epochs=3), r"history\.csv must hold 3 epochs of each seed"),
+        (edit("run.json", seeds=[3, 6]), r"history\.csv must hold 2 epochs of each seed"),
+        (rewrite("3,2,1e-300\n", ""), r"history\.csv must hold 2 epochs of each seed"),
+        (rewrite("3,2,1e-300\n", "3,2,\n"), r"history\.csv must hold 2 epochs of each seed"),
+        (rewrite("1e-300", "inf"), "not finite"),
+        (lambda folder: write_npz(folder / "predictions.npz", {"seeds": np.array([3])}), r"npz is of other seeds"),
+    ],
+)
+def test_damage_is_one_line_with_the_command_that_helps(folder, damage, why):
+    damage(folder)
+    with pytest.raises(UnrollError, match=rf"^the run of gru is damaged: [^\n]*{why}[^\n]*; run `unroll train gru`$"):
+        run_folder.load(folder)
+
+
+def test_what_is_not_trained_or_of_another_section_says_so(folder, tmp_path):
+    with pytest.raises(UnrollError, match=r"lstm is not trained \(there is no .*run\.json\); run `unroll train lstm`"):
+        run_folder.load(tmp_path / "lstm")
+    for dataset, seeds in (("waves", [3, 5]), ("squares", [3])):
+        with pytest.raises(
+            UnrollError, match=r"gru is of squares with seeds \[3, 5\], but params\.yaml says " + dataset
+        ):
+            run_folder.load_for(folder, dataset, seeds)
