@@ -6,11 +6,11 @@ all of them alike. The exponent is the slope of a straight line through the medi
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -19,10 +19,11 @@ from bench.scaling import prepare
 from bench.scaling.power_law import summary
 from pipeline.config import plain_yaml
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Windows
+from pipeline.data.examples import Examples, Windows
 from pipeline.training.job import Job
 
 OnStep = Callable[[str], None]
+Found = TypeVar("Found")
 
 CELL, BATCH, DELAY = "lstm", 128, 24
 OPTIONS: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": 0.001, "loss": "mae"}
@@ -87,78 +88,65 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
     keras_models.start()
     tf.get_logger().setLevel("ERROR")  # it warns where many programs are traced; here each has a shape of its own
     sizes = QUICK if quick else Sizes()
+    steps, width, examples = sizes.timesteps, sizes.width, sizes.examples
+    layer, some = f"{CELL.upper()}({width})", f"{examples:,} windows"
+    rows = {value: epoch(value, steps, width) for value in sizes.rows}
+    lookback = {value: epoch(examples, value, width) for value in sizes.lookback}
+    units = {value: epoch(examples, steps, value) for value in sizes.units}
+    trainings = {value: partial(training, sizes, value) for value in sizes.replicates}
+    few = min(3, sizes.rounds)
     return {
-        "rows": rows(sizes, on_step),
-        "lookback": lookback(sizes, on_step),
-        "units": units(sizes, on_step),
-        "replicates": replicates(sizes, on_step),
-        "preparation": preparation(sizes, on_step),
+        "rows": {
+            "work": f"one epoch of {layer} on that many windows of {steps} timesteps",
+            **timed("rows", rows, sizes.rounds, on_step),
+        },
+        "lookback": {
+            "work": f"one epoch of {layer} on {some} of that many timesteps",
+            **timed("lookback", lookback, sizes.rounds, on_step),
+        },
+        "units": {
+            "work": f"one epoch of that many {CELL.upper()} units on {some} of {steps} timesteps",
+            **timed("units", units, sizes.rounds, on_step),
+        },
+        "replicates": {
+            "work": f"one training with that many seeds, from building to predicting: {sizes.epochs} epochs of {layer} "
+            f"on {some} of {steps} timesteps",
+            **timed("replicates", trainings, few, on_step, first=False),
+        },
+        "preparation": {
+            "work": "`unroll prepare jena`, interpreter included, on a generated file of that many rows of 15 columns",
+            **preparation(sizes.preparation, few, on_step),
+        },
     }
 
 
-def rows(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
-    """Seconds of an epoch against its examples, one window that starts at each row."""
-    epochs = {value: epoch(value, sizes.timesteps, sizes.width) for value in sizes.rows}
-    work = f"one epoch of {CELL.upper()}({sizes.width}) on that many windows of {sizes.timesteps} timesteps"
-    return {"work": work, **_timed("rows", epochs, sizes.rounds, on_step)}
+def training(sizes: Sizes, seeds: int) -> None:
+    """A whole training with so many seeds, compiling included."""
+    from pipeline.training.methods.gradient_descent import train
 
-
-def lookback(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
-    """Seconds of an epoch against the timesteps of a window."""
-    epochs = {value: epoch(sizes.examples, value, sizes.width) for value in sizes.lookback}
-    work = f"one epoch of {CELL.upper()}({sizes.width}) on {sizes.examples:,} windows of that many timesteps"
-    return {"work": work, **_timed("lookback", epochs, sizes.rounds, on_step)}
-
-
-def units(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
-    """Seconds of an epoch against the width of the layer."""
-    epochs = {value: epoch(sizes.examples, sizes.timesteps, value) for value in sizes.units}
-    work = f"one epoch of that many {CELL.upper()} units on {sizes.examples:,} windows of {sizes.timesteps} timesteps"
-    return {"work": work, **_timed("units", epochs, sizes.rounds, on_step)}
-
-
-def replicates(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
-    """Seconds of a whole training, compiling included, against how many seeds it is repeated with."""
     examples = windows(sizes.examples, sizes.timesteps)
-    splits = {"train": examples, "validation": examples}
-    dataset = Dataset("generated", "forecast", "mae", splits)  # type: ignore[arg-type]
-
-    def training(count: int) -> None:
-        from pipeline.training.methods.gradient_descent import train
-
-        build = partial(network, examples, sizes.width)
-        train(Job("generated", dataset, build, tuple(range(count))), epochs=sizes.epochs, batch_size=BATCH, **OPTIONS)
-
-    trainings = {value: partial(training, value) for value in sizes.replicates}
-    work = (
-        f"one training with that many seeds, from building to predicting: {sizes.epochs} epochs of {CELL.upper()}"
-        f"({sizes.width}) on {sizes.examples:,} windows of {sizes.timesteps} timesteps"
-    )
-    return {"work": work, **_timed("replicates", trainings, min(3, sizes.rounds), on_step, first=False)}
+    splits: dict[str, Examples] = {"train": examples, "validation": examples}
+    build = partial(network, examples, sizes.width)
+    job = Job("generated", Dataset("generated", "forecast", "mae", splits), build, tuple(range(seeds)))
+    train(job, epochs=sizes.epochs, batch_size=BATCH, **OPTIONS)
 
 
-def preparation(sizes: Sizes, on_step: OnStep) -> dict[str, Any]:
+def preparation(sizes: Sequence[int], rounds: int, on_step: OnStep) -> dict[str, Any]:
     """Seconds and peak memory of `unroll prepare jena` against the rows of the generated file, a process each time."""
     plain = plain_yaml.read(REPOSITORY / "params.yaml")
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
-        workspaces = {value: Path(folder) / str(value) for value in sizes.preparation}
-        for value, workspace in workspaces.items():
+        commands = {}
+        for value in sizes:
             on_step(f"preparation: generate {value:,} rows")
-            workspace.mkdir()
+            workspace = Path(folder) / str(value)
             plain_yaml.write(prepare.stand_in(plain, value), workspace / "params.yaml")
             prepare.measure(workspace, "source", "jena")
-        peaks: dict[int, list[float]] = {value: [] for value in workspaces}
-        seconds: dict[int, list[float]] = {value: [] for value in workspaces}
-        rounds = min(3, sizes.rounds)
-        for number in range(rounds):
-            for value, workspace in workspaces.items():
-                on_step(f"preparation: {value:,}, round {number + 1} of {rounds}")
-                found = prepare.measure(workspace, "prepare", "jena")
-                seconds[value].append(found["seconds"])
-                peaks[value].append(found["peak"])
-    timed, memory = summary(seconds), summary(peaks)
-    work = "`unroll prepare jena`, interpreter included, on a generated file of that many rows of 15 columns"
-    return {"work": work, **timed, "peak": memory["seconds"], "peak_exponent": memory["exponent"]}
+            commands[value] = partial(prepare.measure, workspace, "prepare", "jena")
+        found = in_rounds("preparation", commands, rounds, on_step)
+    timed, memory = (
+        summary({value: [one[cost] for one in each] for value, each in found.items()}) for cost in ("seconds", "peak")
+    )
+    return {**timed, "peak": memory["seconds"], "peak_exponent": memory["exponent"]}
 
 
 def epoch(examples: int, timesteps: int, width: int) -> Callable[[], object]:
@@ -192,18 +180,30 @@ def network(examples: Windows, width: int) -> Any:
     return MODELS[CELL](Problem(examples.input_shape), units=width)
 
 
-def _timed(
+def timed(
     what: str, works: Mapping[int, Callable[[], object]], rounds: int, on_step: OnStep, *, first: bool = True
 ) -> dict[str, Any]:
     """Time each work once per round; with `first` after a run that is not counted, since it compiles."""
     for value, work in works.items() if first else ():
         on_step(f"{what}: compile {value:,}")
         work()
-    seconds: dict[int, list[float]] = {value: [] for value in works}
+    return summary(in_rounds(what, {value: partial(seconds, work) for value, work in works.items()}, rounds, on_step))
+
+
+def in_rounds(
+    what: str, works: Mapping[int, Callable[[], Found]], rounds: int, on_step: OnStep
+) -> dict[int, list[Found]]:
+    """What each work gives, called once per round."""
+    found: dict[int, list[Found]] = {value: [] for value in works}
     for number in range(rounds):
         for value, work in works.items():
             on_step(f"{what}: {value:,}, round {number + 1} of {rounds}")
-            start = time.perf_counter()
-            work()
-            seconds[value].append(time.perf_counter() - start)
-    return summary(seconds)
+            found[value].append(work())
+    return found
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """How long a call takes."""
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
