@@ -13,8 +13,12 @@ from typing import Any
 import hypothesis
 import pytest
 
-from pipeline.config import plain_yaml
-from pipeline.workspace import Workspace
+from pipeline import numerics
+
+numerics.settle()  # before NumPy is imported: what is computed in this process has the bytes of `unroll`
+
+from pipeline.config import plain_yaml  # noqa: E402
+from pipeline.workspace import Workspace  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
