@@ -1,5 +1,6 @@
 """The rules of document 003 are gradient descent: they are compared with Keras' gradients, in float64."""
 
+import types
 from functools import partial
 
 import keras
@@ -48,7 +49,8 @@ def test_a_pass_equals_keras_with_batches_of_one(kind, waves):
 @pytest.mark.parametrize("kind", ["perceptron", "node"])
 def test_training_scores_every_epoch_and_keeps_the_best_by_validation(kind, waves):
     told = []
-    job = Job("x", waves, lambda: MODELS[kind](problem(waves)), (3, 4), lambda *line: told.append(line))
+    watcher = types.SimpleNamespace(epoch=lambda *line: told.append(line))
+    job = Job("x", waves, lambda: MODELS[kind](problem(waves)), (3, 4), (watcher,))
     trained = by_hand.train(job, learning_rate=0.1, epochs=4)
     assert [(seed, epoch) for seed, epoch, _ in told] == [(s, e) for s in (3, 4) for e in (1, 2, 3, 4)]
     for replicate in trained.replicates:
@@ -63,12 +65,23 @@ def test_training_scores_every_epoch_and_keeps_the_best_by_validation(kind, wave
     assert replicate.history[-1]["train_loss"] < replicate.history[0]["train_loss"]
 
 
-def test_replicates_do_not_depend_on_each_other(waves):
-    def of(seeds):
-        job = Job("x", waves, lambda: MODELS["hidden"](problem(waves)), seeds)
-        return by_hand.train(job, learning_rate=0.1, epochs=2).replicates[-1].predictions["final_test"]
+@pytest.mark.parametrize("kind", ["hidden", "node"])
+def test_a_replicate_goes_on_from_any_epoch_and_depends_on_its_seed_alone(kind, waves):
+    job = Job("x", waves, lambda: MODELS[kind](problem(waves)), (1, 2))
 
-    assert (of((1, 2)) == of((2,))).all()
+    def learner():
+        return by_hand.Learner(job, 0.1, *by_hand.rules("x", MODELS[kind](problem(waves))))
+
+    one, again = learner(), learner()
+    one.begin(1)
+    other = one.epoch(1)
+    one.begin(2)
+    lines, state = [one.epoch(1)], [weights.copy() for weights in one.state()]
+    lines.append(one.epoch(2))
+    again.begin(2, 1, state)
+    assert again.epoch(2) == lines[1]
+    assert all((a == b).all() for a, b in zip(again.weights(), one.weights(), strict=True))
+    assert other != lines[0] != lines[1]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,8 @@ from threadpoolctl import threadpool_limits
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
-from pipeline.files import read_npz
 from pipeline.models import baselines
-from pipeline.training import job
+from pipeline.training import prediction
 from pipeline.training.job import Job
 from pipeline.training.methods import least_squares, logistic_regression
 
@@ -23,7 +22,7 @@ def trained(dataset, ridge=0.0, **options):
 @pytest.mark.parametrize("ridge", [0.0, 2.5])
 @pytest.mark.parametrize("chunk", [7, 2048])
 def test_coefficients_are_those_of_a_library_whatever_the_chunks(station, ridge, chunk, monkeypatch):
-    monkeypatch.setattr(job, "CHUNK", chunk)
+    monkeypatch.setattr(prediction, "CHUNK", chunk)
     ours = trained(station, ridge, last=3)
     inputs, targets = station.splits["train"].take(np.arange(len(station.splits["train"])))
     features = inputs[:, -3:].reshape(len(inputs), -1).astype(np.float64)
@@ -44,12 +43,6 @@ def test_two_numbers_continue_a_sine_exactly(sine_windows):
     targets = sine_windows.splits["test"].targets
     assert np.mean((ours.predictions["final_test"] - targets) ** 2) < 1e-28
     assert np.mean((ours.predictions["rollout"] - targets) ** 2) < 1e-24
-
-
-def test_weights_are_saved(sine_windows, tmp_path):
-    ours = trained(sine_windows, last=2)
-    ours.save(ours.replicates[0].weights["final"], tmp_path / "seed_0_final")
-    assert (read_npz(tmp_path / "seed_0_final.npz")["weights"] == ours.replicates[0].weights["final"]).all()
 
 
 @pytest.mark.parametrize("method", [least_squares.train, logistic_regression.train])
