@@ -121,7 +121,7 @@ def _trained_briefly(section: Mapping[str, Any]) -> dict[str, Any]:
     """An experiment, or a data set that says how its experiments are trained, with one seed and fewer epochs."""
     scaled = dict(section)
     if "seeds" in scaled:
-        scaled["seeds"] = 1
+        scaled["seeds"] = scaled["seeds"][:1] if isinstance(scaled["seeds"], list) else 1
     if "training" in scaled:
         scaled["training"] = training = dict(scaled["training"])
         for option, divisor, fewest in (("epochs", EPOCHS, FEWEST_EPOCHS), ("steps_per_epoch", STEPS, FEWEST_STEPS)):

@@ -1,11 +1,11 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.support import REPOSITORY
+
 PRINTS = """
 import sys, typer
 from stages.console.exits import run

@@ -1,5 +1,7 @@
 import io
+import os
 import sys
+import types
 
 import pytest
 
@@ -7,17 +9,12 @@ from stages.console import progress
 from stages.console.progress import duration
 
 
-class Clock:
-    """A clock that only the test moves, and how wide the terminal is."""
-
-    def __init__(self, monkeypatch):
-        self.now = 100.0
-        monkeypatch.setattr(progress.time, "monotonic", lambda: self.now)
-
-
 @pytest.fixture
 def clock(monkeypatch):
-    return Clock(monkeypatch)
+    """A clock that only the test moves."""
+    clock = types.SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
+    return clock
 
 
 class Terminal(io.StringIO):
@@ -43,11 +40,11 @@ def test_duration(seconds, text):
 
 
 def test_a_line_has_seed_epoch_figures_and_time_left_over_all_seeds(clock, capsys):
-    on_epoch = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
+    shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
     clock.now += 10
-    on_epoch(7, 1, {"train_loss": 0.123456, "validation_mse": 1e-5})
+    shown.epoch(7, 1, {"train_loss": 0.123456, "validation_mse": 1e-5})
     clock.now += 50
-    on_epoch(9, 2, {"train_loss": 2.0})
+    shown.epoch(9, 2, {"train_loss": 2.0})
     assert capsys.readouterr().err == (
         "rnn  seed 7  epoch 1/4  train_loss 0.1235  validation_mse 1e-05  1 min 10 s left\n"
         "rnn  seed 9  epoch 2/4  train_loss 2  20 s left\n"
@@ -55,21 +52,21 @@ def test_a_line_has_seed_epoch_figures_and_time_left_over_all_seeds(clock, capsy
 
 
 def test_a_log_gets_a_line_every_two_seconds_and_the_last_epoch(clock, capsys):
-    on_epoch = progress.Epochs("rnn", {"epochs": 10}, (0,))
+    shown = progress.Epochs("rnn", {"epochs": 10}, (0,))
     for epoch in range(1, 11):
         clock.now += 0.5
-        on_epoch(0, epoch, {})
-    shown = [line.split()[4] for line in capsys.readouterr().err.splitlines()]
-    assert shown == ["4/10", "8/10", "10/10"]
+        shown.epoch(0, epoch, {})
+    epochs = [line.split()[4] for line in capsys.readouterr().err.splitlines()]
+    assert epochs == ["4/10", "8/10", "10/10"]
 
 
 def test_a_terminal_gets_one_line_that_fits(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
     monkeypatch.setenv("COLUMNS", "40")
-    on_epoch = progress.Epochs("a_long_name", {"epochs": 3}, (0,))
+    shown = progress.Epochs("a_long_name", {"epochs": 3}, (0,))
     for epoch in (1, 2, 3):
         clock.now += 1
-        on_epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
+        shown.epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
     drawn = sys.stderr.getvalue()
     assert drawn.count("\n") == 1
     assert drawn.endswith("\n")
@@ -80,13 +77,51 @@ def test_a_terminal_gets_one_line_that_fits(clock, monkeypatch):
 
 def test_a_terminal_is_not_drawn_on_for_every_fast_epoch(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    on_epoch = progress.Epochs("rnn", {"epochs": 1000}, (0,))
+    shown = progress.Epochs("rnn", {"epochs": 1000}, (0,))
     for epoch in range(1, 1001):
         clock.now += 0.001
-        on_epoch(0, epoch, {})
+        shown.epoch(0, epoch, {})
     assert sys.stderr.getvalue().count("\r") < 12
 
 
 def test_a_method_without_epochs_shows_nothing(capsys):
     progress.Epochs("guess", {}, (0,))
     assert capsys.readouterr().err == ""
+
+
+def test_a_training_that_goes_on_says_from_where_and_counts_only_what_is_left(clock, capsys):
+    shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
+    shown.resumed({7: [{}] * 4, 9: [{}] * 2})
+    clock.now += 10
+    shown.epoch(9, 3, {})
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "rnn goes on after epoch 2 of seed 9, where it was interrupted",
+        "rnn  seed 9  epoch 3/4    10 s left",
+    ]
+
+
+def test_a_download_is_plain_lines_where_the_output_is_no_terminal(clock, capsys):
+    with progress.files() as shown:
+        for seconds, done in ((0, 0), (1, 1_000_000), (3, 4_000_000), (1, 10_000_000)):
+            clock.now += seconds
+            shown("a.npz", done, 10_000_000)
+    assert capsys.readouterr().err.splitlines() == ["a.npz  4.0 of 10.0 MB  6 s left", "a.npz  10.0 MB"]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="a terminal is needed")
+def test_a_download_is_a_bar_where_it_is_a_terminal(monkeypatch):
+    main, side = os.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    with os.fdopen(side, "w") as terminal:
+        monkeypatch.setattr(sys, "stderr", terminal)
+        with progress.files() as shown:
+            shown("a.npz", 4_000_000, 10_000_000)
+            shown("b.csv", 1_000_000, None)
+        terminal.flush()
+        seen = os.read(main, 100_000).decode()
+    os.close(main)
+    assert "a.npz" in seen
+    assert "4.0/10.0 MB" in seen
+    assert "b.csv" in seen

@@ -1,47 +1,57 @@
-from pathlib import Path
-
 import pytest
+from dvc.repo import Repo
 
-from pipeline.config import params, registry
-from pipeline.config import plain_yaml
-from stages.workspaces.scaling import ROWS, scale, without_stand_in
+from pipeline.config import params, plain_yaml, registry
 from pipeline.data.sources import Context
+from stages.workspaces.scaled import ROWS, make_workspace, scale, without_stand_in
+from tests.support import REPOSITORY
 
-ROOT = Path(__file__).parents[2]
 NEEDS_NETWORK = {"download", "jena", "jena_hourly"}
 
 
 @pytest.fixture
 def whole():
-    return plain_yaml.read(ROOT / "params.yaml")
+    return plain_yaml.read(REPOSITORY / "params.yaml")
+
+
+def load(sections, folder):
+    plain_yaml.write(sections, folder / "params.yaml")
+    return params.load(folder / "params.yaml")
 
 
 def test_every_experiment_of_params_yaml_is_kept_on_a_source_that_needs_no_network(whole, tmp_path):
-    path = tmp_path / "params.yaml"
-    plain_yaml.write(scale(whole), path)
-    small = params.load(path)
+    small = load(scale(whole), tmp_path)
     assert list(small.experiments) == list(whole["experiments"])
     assert without_stand_in(whole) == []
     assert not {source.kind for source in small.sources.values()} & NEEDS_NETWORK
 
 
-def test_models_stay_and_training_shrinks(whole):
-    small = scale(whole)
-    for name, experiment in whole["experiments"].items():
-        scaled = small["experiments"][name]
-        assert scaled["model"] == experiment["model"]
-        assert scaled["seeds"] == experiment["seeds"][:1]
-        for option, value in experiment["training"].items():
+def test_dvc_sees_the_whole_graph(tmp_path):
+    made = make_workspace(REPOSITORY, tmp_path)
+    wanted = params.load(made.params)
+    expected = {f"source@{name}" for name in wanted.sources} | {f"train@{name}" for name in wanted.experiments}
+    expected |= {f"{verb}@{name}" for verb in ("prepare", "evaluate") for name in wanted.datasets} | {"report"}
+    with Repo(str(tmp_path)) as repo:
+        assert {stage.name for stage in repo.index.stages} == expected
+
+
+def test_models_stay_and_training_shrinks(whole, tmp_path):
+    real, small = params.load(REPOSITORY / "params.yaml"), load(scale(whole), tmp_path)
+    for name, experiment in real.experiments.items():
+        scaled = small.experiments[name]
+        assert scaled.model == experiment.model
+        assert scaled.seeds == experiment.seeds[:1]
+        assert scaled.training.method == experiment.training.method
+        for option, value in experiment.training.options.items():
             if option in {"epochs", "steps_per_epoch"}:
-                assert 1 <= scaled["training"][option] <= value
+                assert 1 <= scaled.training.options[option] <= value
             else:
-                assert scaled["training"][option] == value
+                assert scaled.training.options[option] == value
 
 
 def test_what_is_read_is_not_changed(whole):
-    again = plain_yaml.read(ROOT / "params.yaml")
     scale(whole)
-    assert whole == again
+    assert whole == plain_yaml.read(REPOSITORY / "params.yaml")
 
 
 def test_blocks_given_in_rows_keep_their_share_of_the_rows(whole):
@@ -53,23 +63,18 @@ def test_blocks_given_in_rows_keep_their_share_of_the_rows(whole):
 
 
 def test_scaled_series_have_windows_in_every_block_as_the_full_ones_do(whole, tmp_path):
-    small = scale(whole)
-    contexts = {}
-    for name, section in small["datasets"].items():
-        source = small["sources"][section["source"]]
-        if source["kind"] != "stand_in" or source["of"] == "imdb":
+    small = load(scale(whole), tmp_path)
+    for name, dataset in small.datasets.items():
+        if dataset.preparation.name != "series":
             continue
-        raw = contexts.setdefault(section["source"], tmp_path / section["source"])
+        raw = tmp_path / dataset.source
         if not raw.exists():
             raw.mkdir()
-            context = Context(section["source"], tmp_path, tmp_path, None, lambda *_: None)
-            options = {key: value for key, value in source.items() if key != "kind"}
-            registry.module("sources", "stand_in", "test").produce(raw, context, **options)
-        options = {key: value for key, value in section["preparation"].items() if key != "name"}
-        prepared = registry.module("datasets", "series", "test").prepare(name, raw, **options)
-        assert {split: len(examples) >= 128 for split, examples in prepared.splits.items()} == dict.fromkeys(
-            ("train", "validation", "test"), True
-        ), name
+            registry.source(small, dataset.source)(
+                raw, Context(dataset.source, tmp_path, tmp_path, None, lambda *_: None)
+            )
+        prepared = registry.preparation(small, name)(name, raw)
+        assert all(len(prepared.splits[split]) >= 128 for split in ("train", "validation", "test")), name
 
 
 def test_a_users_own_file_is_found_from_one_folder_further_down():
@@ -83,7 +88,7 @@ def test_a_download_without_a_stand_in_is_left_out_with_all_that_needs_it():
     model = {"family": "baselines", "name": "last_value"}
     experiment = {"seeds": [3, 4], "model": model, "training": {"method": "none"}}
     whole = {
-        "sources": {"far": {"kind": "download", "files": {"far.csv": {}}}, "near": {"kind": "sine"}},
+        "sources": {"far": {"kind": "download", "files": {"far.csv": "0" * 64}}, "near": {"kind": "sine"}},
         "datasets": {
             "far": {"source": "far", "preparation": {"name": "series", "train": 50}},
             "near": {"source": "near", "preparation": {"name": "sine_points"}},

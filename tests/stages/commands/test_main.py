@@ -4,23 +4,21 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import typer
 
+from pipeline import failures
 from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
-from pipeline import failures
 from stages import evaluate, prepare
-from stages.results import listing
-from stages.console.app import app
 from stages.commands.main import invoke
+from stages.console.app import app
 from stages.console.exits import run
-from tests.support import fake_runs
+from stages.results import listing
+from tests.support import REPOSITORY, fake_runs
 
-REPOSITORY = Path(__file__).parents[2]
 COMMANDS = typer.main.get_command(app).commands
 HEAVY = {"tensorflow", "keras", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
 
@@ -91,21 +89,27 @@ def test_one_who_stops_reading_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.fixture(scope="module")
+def named():
+    """Command -> the names of params.yaml that it takes."""
+    whole = params.load(REPOSITORY / "params.yaml")
+    names = {"source": whole.sources, "prepare": whole.datasets, "evaluate": whole.datasets, "train": whole.experiments}
+    return names | {"show": {**whole.sources, **whole.datasets, **whole.experiments}}
+
+
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_teaches_by_examples_that_work(unroll, name):
+def test_every_command_teaches_by_examples_that_parse(unroll, named, name):
     code, out, err = unroll(name, "--help")
     assert (code, err) == (0, "")
     assert f"Usage: unroll {name}" in out
-    whole = params.load(REPOSITORY / "params.yaml")
-    names = {"source": whole.sources, "prepare": whole.datasets, "evaluate": whole.datasets, "train": whole.experiments}
     examples = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", COMMANDS[name].help)
     assert any(example.startswith(name) or f" {name}" in example for example in examples)
     for example in examples:
         arguments = shlex.split(example)
         arguments = arguments[2:] if arguments[0] == "--root" else arguments
         with COMMANDS[arguments[0]].make_context(arguments[0], arguments[1:]) as context:
-            if arguments[0] in names:
-                assert context.params["name"] in names[arguments[0]]
+            if arguments[0] in named:
+                assert context.params["name"] in named[arguments[0]]
 
 
 def test_a_misspelt_command_lists_the_valid_ones(unroll):
@@ -123,6 +127,8 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
     ("arguments", "said"),
     [
         (["list", "--jsn"], "No such option: --jsn (Possible options: --json). Valid: --help, --json. `unroll"),
+        (["verify", "--measure"], "No such option: --measure"),
+        (["verify", "--quick", "report"], "--quick builds the whole miniature; leave out report, or --quick"),
         (["--rot", "x", "list"], "No such option: --rot"),
         (["train"], "Missing argument 'name'. `unroll train --help` says more"),
         (["train", "a", "b"], "Got unexpected extra argument(s) (b)."),

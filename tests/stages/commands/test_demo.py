@@ -1,0 +1,61 @@
+import shutil
+
+import pytest
+
+from pipeline.config import plain_yaml
+from pipeline.workspace import Workspace
+from stages.commands import demo
+from stages.evaluate import evaluate
+from stages.prepare import prepare
+from stages.report import report
+from stages.source import source
+from stages.train import train
+from stages.workspaces import scaled
+from tests.support import REPOSITORY
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    """A repository with a download that has a stand-in, and one that has none."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
+    monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path / "nothing-here"))
+    root = tmp_path / "repository"
+    (root / ".dvc/plots").mkdir(parents=True)
+    for name in scaled.COPIED:
+        shutil.copyfile(REPOSITORY / name, root / name)
+    for name in scaled.LINKED:
+        (root / name).symlink_to(REPOSITORY / name)
+    real = plain_yaml.read(REPOSITORY / "params.yaml")
+    model = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
+    data = {
+        "sources": {"weather": real["sources"]["weather"], "far": {"kind": "download", "files": {"far.csv": "0" * 64}}},
+        "datasets": {name: real["datasets"]["weather"] | {"source": name} for name in ("weather", "far")},
+        "experiments": {f"{name}_last_value": {"dataset": name, **model} for name in ("weather", "far")},
+    }
+    plain_yaml.write(data, root / "params.yaml")
+    (root / "claims.yaml").write_text("[]\n")
+    return root
+
+
+def test_a_download_is_stood_in_for_and_everything_is_shown(root, capsys, monkeypatch):
+    def repro(workspace, _targets, _jobs):
+        """The same stages, without the build, which has tests of its own and takes longer."""
+        for stage, name in ((source, "weather"), (prepare, "weather"), (train, "weather_last_value")):
+            stage(workspace, name)
+        evaluate(workspace, "weather")
+        report(workspace)
+        return 0
+
+    monkeypatch.setattr(demo, "repro", repro)
+    before = sorted(path.name for path in root.iterdir())
+    assert demo.demo(Workspace(root), 2) == 0
+    output = capsys.readouterr().out
+    page = root / ".demo/report/index.html"
+    assert str(page) in output
+    assert "left out, since their download has no stand-in: far_last_value\n" in output
+    assert "weather_last_value" in output
+    assert "they are no results" in output
+    assert "stand-in" in page.read_text(encoding="utf-8")
+    assert sorted(path.name for path in root.iterdir()) == [".demo", *before], "all is in the demo's workspace"
+    assert not (root.parent / "records.db").exists()
+    assert (root / ".demo/mlflow.db").exists()
