@@ -1,11 +1,8 @@
 import dataclasses
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.data.dataset import Dataset, Scale, describe, load, save
 from pipeline.data.examples import Arrays, Windows
@@ -131,28 +128,3 @@ def test_facts_that_do_not_fit_the_arrays_give_one_line(damage, tmp_path):
     path.write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(UnrollError, match=r"is damaged \(.*\); delete it and run `unroll repro`"):
         load(tmp_path)
-
-
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory) -> tuple[Path, bytes]:
-    folder = tmp_path_factory.mktemp("saved")
-    save(windowed(), folder)
-    return folder, (folder / "arrays.npz").read_bytes()
-
-
-@given(data=st.data())
-def test_a_flipped_or_missing_byte_is_noticed_or_harmless(saved, data):
-    folder, whole = saved
-    place = data.draw(st.integers(0, len(whole) - 1))
-    if data.draw(st.booleans()):
-        damaged = whole[:place]
-    else:
-        damaged = whole[:place] + bytes([whole[place] ^ data.draw(st.integers(1, 255))]) + whole[place + 1 :]
-    (folder / "arrays.npz").write_bytes(damaged)
-    try:
-        loaded = load(folder)
-    except UnrollError:
-        return
-    for split, examples in windowed().splits.items():
-        np.testing.assert_array_equal(loaded.splits[split].series, examples.series)
-        np.testing.assert_array_equal(loaded.splits[split].rows, examples.rows)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.series_splits import Series, borders, clean, clock, corrected_rows, published_rows, scale
+from pipeline.data.series_splits import Series, borders, clean, corrected_rows, published_rows
 from pipeline.errors import UnrollError
 
 
@@ -42,11 +42,6 @@ def test_borders_take_rows_and_shares(rows, train, validation, shares):
         assert borders(rows, *parts) == (train, train + validation)
 
 
-def test_part_of_a_row_is_refused():
-    with pytest.raises(ValueError, match=r"whole rows, or shares below 1. Received: 3.5"):
-        borders(100, 3.5, 2)
-
-
 def test_clean_sorts_drops_repeated_stamps_and_looks_back_only():
     values = np.array([[1, 10], [3, -9], [-9, 30], [99, 99], [-9, -9], [6, 60]], dtype=float)
     before = values.copy()
@@ -67,13 +62,6 @@ def test_rows_before_the_first_good_value_are_not_used():
     assert clean(stamps(0, 1, 2, 3), values, sentinel=None).start == 0
 
 
-def test_clock():
-    assert clock(stamps(0, 600, 600, 1200, 3600, 4200), None) == clock(stamps(0, 600, 600, 1200, 3600, 4200), 600)
-    measured = clock(stamps(0, 600, 600, 1200, 3600, 4200), 600)
-    assert (measured.spacing, measured.repeated, measured.gaps) == (600, 1, 1)
-    assert clock(stamps(5), None).gaps == 0
-
-
 def test_lost_windows_are_counted():
     seconds = np.arange(30) * 60
     seconds[15:] += 1
@@ -86,11 +74,3 @@ def test_lost_windows_are_counted():
     assert rows["validation"].tolist() == [12, 13, 17, 18]  # 14, 15, 16 reach over the gap before 15
     assert rows["test"].tolist() == [22, 24, 25, 26, 27, 28]
     assert lost == {"windows lost to gaps": 3, "windows lost to unknown targets": 2}
-
-
-def test_scale_is_the_population_deviation_and_spares_constants():
-    values = np.column_stack([np.array([1.0, 2.0, 4.0]), np.full(3, 0.1)])
-    mean, std = scale(values)
-    assert mean[0] == pytest.approx(7 / 3)
-    assert std[0] == pytest.approx(np.sqrt(14 / 9))
-    assert std[1] == 1
