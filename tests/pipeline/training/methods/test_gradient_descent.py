@@ -134,6 +134,8 @@ def test_a_replicate_goes_on_from_any_epoch_and_depends_on_its_seed_alone(sine_w
     lines, state = [one.epoch(1)], one.state()
     lines.append(one.epoch(2))
     again = learner()
+    again.begin(2)
+    assert again.epoch(1) == lines[0]
     again.begin(2, 1, state)
     assert again.epoch(2) == lines[1]
     assert bits(again) == bits(one)
