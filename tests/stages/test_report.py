@@ -18,20 +18,14 @@ def test_it_writes_one_page_with_what_is_there(tmp_path):
     assert "<b>imdb</b>" in text
 
 
-def test_a_wrong_claim_is_named(tmp_path):
+def test_a_wrong_claim_and_a_damaged_evaluation_are_named(tmp_path):
     workspace = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
     evaluate(workspace, "waves")
-    workspace.claims.write_text(
-        '- {document: "003", words: w, experiment: waves_node, metric: best.test.mze, value: 1}\n', encoding="utf-8"
-    )
+    claim = '- {document: "003", words: w, experiment: waves_node, metric: best.test.mze, value: 1}\n'
+    workspace.claims.write_text(claim, encoding="utf-8")
     with pytest.raises(UsageError, match=r"waves_node has no metric best\.test\.mze: 'mze' is not one of mse, mae"):
         report(workspace)
-    assert not workspace.report.exists()
-
-
-def test_a_damaged_evaluation_says_how_to_make_it_again(tmp_path):
-    workspace = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
-    evaluate(workspace, "waves")
     (workspace.evaluation("waves") / "evaluation.json").write_text("{}", encoding="utf-8")
-    with pytest.raises(UnrollError, match=r"the evaluation of waves is damaged.*unroll evaluate waves"):
+    with pytest.raises(UnrollError, match=r"waves/evaluation\.json is damaged \(dataset is missing\)"):
         report(workspace)
+    assert not workspace.report.exists()

@@ -1,0 +1,44 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pipeline import numerics
+from pipeline.provenance import machine
+from tests.support import REPOSITORY
+
+VARIABLE = "OPENBLAS_CORETYPE"
+
+
+@pytest.mark.parametrize(
+    ("flags", "users", "kernels"),
+    [
+        ("fpu avx avx2 fma", None, "Haswell"),
+        ("fpu avx", None, None),
+        ("avx2 avx512f", None, None),
+        ("", None, None),
+        ("avx2 fma", "Nehalem", "Nehalem"),
+    ],
+)
+def test_kernels_are_pinned_where_the_processor_can_run_them_and_the_user_has_not(monkeypatch, flags, users, kernels):
+    # Set and deleted, so that what is set here is undone, too.
+    monkeypatch.setenv(VARIABLE, users or "")
+    if users is None:
+        monkeypatch.delenv(VARIABLE)
+    monkeypatch.setattr(machine, "flags", flags.split)
+    numerics.settle()
+    assert os.environ.get(VARIABLE) == kernels
+
+
+def test_the_command_line_settles_before_numpy_is_imported():
+    code = """
+import sys
+from pipeline import numerics
+numerics.settle = lambda: print("numpy" in sys.modules)
+sys.argv = ["unroll", "--help"]
+from stages.__main__ import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    assert done.stdout.startswith("False\n")
