@@ -1,22 +1,18 @@
-from pathlib import Path
-
 import numpy as np
 import pytest
 
-from pipeline.config import params
 from pipeline.config import plain_yaml
-from pipeline.errors import UsageError
 from pipeline.data.sources.waves import generate
+from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
 from stages.results.assignment import lab
-
-REPOSITORY = Workspace(Path(__file__).parents[2])
+from tests.support import REPOSITORY
 
 
 @pytest.fixture
 def workspace(tmp_path):
     """The repository's own experiments on a few waves."""
-    data = plain_yaml.read(REPOSITORY.params)
+    data = plain_yaml.read(REPOSITORY / "params.yaml")
     data["sources"]["waves"] |= {"train": 400, "validation": 10, "test": 200}
     plain_yaml.write(data, tmp_path / "params.yaml")
     return Workspace(tmp_path)
@@ -44,7 +40,7 @@ def test_n_is_the_error_of_the_last_value(workspace, letter):
 
 
 def test_n_of_all_the_waves_is_what_document_003_says():
-    value = float(said(REPOSITORY, "N")[1].rpartition(" ")[2])
+    value = float(said(Workspace(REPOSITORY), "N")[1].rpartition(" ")[2])
     assert value == pytest.approx(0.0206, abs=3 * 0.00055)  # mean and deviation over 200 other seeds
 
 

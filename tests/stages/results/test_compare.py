@@ -1,12 +1,10 @@
-import io
 import json
 
 import pytest
-from rich.console import Console
 
 from pipeline.errors import UnrollError, UsageError
-from stages.results.compare import compare, print_tables
 from stages.evaluate import evaluate
+from stages.results.compare import compare, show
 from tests.support import fake_runs
 
 
@@ -18,10 +16,18 @@ def workspace(tmp_path_factory):
     return made
 
 
-def printed(tables, **options):
-    console = Console(file=io.StringIO(), width=200, **options)
-    print_tables(tables, console)
-    return console.file.getvalue()
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """What a table looks like on a terminal, or elsewhere."""
+
+    def call(tables, *, terminal):
+        monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+        monkeypatch.setenv("TERM", "xterm" if terminal else "dumb")
+        monkeypatch.setenv("COLUMNS", "200")
+        show(tables)
+        return capsys.readouterr().out
+
+    return call
 
 
 def experiments(table):
@@ -74,8 +80,8 @@ def test_nothing_at_all_is_an_error(tmp_path):
         compare(bare, [])
 
 
-def test_plain_output_is_aligned_and_free_of_control_characters(workspace):
-    text = printed(compare(workspace, ["waves"]), force_terminal=False)
+def test_plain_output_is_aligned_and_free_of_control_characters(workspace, printed):
+    text = printed(compare(workspace, ["waves"]), terminal=False)
     lines = text.splitlines()
     assert "\x1b" not in text
     assert lines[0] == "waves: experiments"
@@ -84,25 +90,25 @@ def test_plain_output_is_aligned_and_free_of_control_characters(workspace):
     assert row[place:] == "1,000 ✗ does not hold"
 
 
-def test_a_terminal_gets_the_same_figures(workspace):
+def test_a_terminal_gets_the_same_figures(workspace, printed):
     tables = compare(workspace, ["waves_node"])
-    text = printed(tables, force_terminal=True)
+    text = printed(tables, terminal=True)
     assert "\x1b" in text
     assert tables[0]["rows"][0]["test"]["text"] in text
 
 
-def test_names_are_not_read_as_markup(workspace):
+def test_names_are_not_read_as_markup(workspace, printed):
     tables = compare(workspace, ["waves_node"])
     tables[0]["title"] = "[red]name[/nothing]"
     tables[0]["rows"][0]["experiment"]["text"] = "[bold]e[/x]"
     for terminal in (True, False):
-        text = printed(tables, force_terminal=terminal)
+        text = printed(tables, terminal=terminal)
         assert "[red]name[/nothing]" in text
         assert "[bold]e[/x]" in text
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_stand_ins_are_labelled(workspace, terminal):
-    text = printed(compare(workspace, ["imdb"]), force_terminal=terminal)
+def test_stand_ins_are_labelled(workspace, printed, terminal):
+    text = printed(compare(workspace, ["imdb"]), terminal=terminal)
     assert "STAND-IN" in text
     assert text.count("stand-in") >= 3

@@ -6,11 +6,12 @@ import shutil
 import numpy as np
 import pytest
 
+from pipeline import tables
 from pipeline.config import params
-from pipeline.provenance import fingerprint
-from pipeline.provenance import record
 from pipeline.errors import UsageError
-from pipeline.files import read_csv, read_json, read_npz, write_csv, write_json, write_npz, write_text
+from pipeline.files import read_json, read_npz, write_json, write_npz, write_text
+from pipeline.provenance import fingerprint, record
+from pipeline.provenance.machine import FEATURES
 from pipeline.workspace import Workspace
 from stages.commands import main
 from stages.results import diff
@@ -20,40 +21,28 @@ NAME = ("waves", "waves_node")
 OTHERS = ("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena")
 
 
-def record(workspace, **changed):
-    """Write the record of waves_node, then change entries of it."""
-    record.write(workspace, *NAME)
-    path = workspace.record(*NAME)
-    write_json(path, read_json(path) | changed)
-
-
-def train(workspace, **parts):
-    """Give waves_node the fingerprint that its training would, and its record."""
-    section = params.load(workspace.params).experiment("waves_node")
-    made_of = {
-        "params": fingerprint.params(section.model_dump()),
-        "data": fingerprint.data(workspace.prepared("waves")),
-        "code": fingerprint.code(["pipeline.models.recurrent", "pipeline.training.methods.by_hand"]),
-        "lock": "1" * 64,
-    }
-    path = workspace.run(*NAME) / "run.json"
-    write_json(path, read_json(path) | {"fingerprint": made_of | parts})
-    record(workspace)
+def train(workspace, parts=None, **recorded):
+    """Give waves_node the fingerprint that its training would, and its record; then change entries of them."""
+    experiment = params.load(workspace.params).experiment("waves_node")
+    made_of = fingerprint.ingredients(workspace.prepared("waves"), experiment)
+    folder, path = workspace.run(*NAME), workspace.record(*NAME)
+    write_json(
+        folder / "run.json", read_json(folder / "run.json") | {"fingerprint": made_of.fingerprint | (parts or {})}
+    )
+    record.write(workspace, folder, made_of)
+    write_json(path, read_json(path) | recorded)
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(provenance, "revision", lambda _: ("c0ffee" * 6, False))
-        workspace = fake_runs.build(tmp_path_factory.mktemp("diff") / "a folder, ä", without=OTHERS)
-        train(workspace)
+    workspace = fake_runs.build(tmp_path_factory.mktemp("diff") / "a folder, ä", without=OTHERS)
+    train(workspace)
     return workspace
 
 
 @pytest.fixture
-def pair(trained, tmp_path, monkeypatch):
+def pair(trained, tmp_path):
     """A workspace with a trained run, another that was built alike, and the other's run."""
-    monkeypatch.setattr(record, "revision", lambda _: ("c0ffee" * 6, False))
     other = Workspace(shutil.copytree(trained.root, tmp_path / "other"))
     return trained, other, str(other.run(*NAME))
 
@@ -75,9 +64,9 @@ def test_the_same_run_of_two_workspaces(pair):
 def test_params_are_named_by_their_path(pair):
     workspace, other, folder = pair
     text = other.params.read_text(encoding="utf-8")
-    write_text(other.params, text.replace("model: {family: recurrent, name: simple_rnn}, training: {method: by_hand}",
-                                          "model: {family: recurrent, name: simple_rnn, units: 3}, "
-                                          "training: {method: by_hand}"))  # fmt: skip
+    node = "{dataset: waves, model: {family: recurrent, name: simple_rnn"
+    assert node in text
+    write_text(other.params, text.replace(node, f"{node}, units: 3"))
     train(other)
     found = diff.diff(workspace, "waves_node", folder)
     assert different(found) == ["params"]
@@ -88,9 +77,8 @@ def test_params_are_named_by_their_path(pair):
 def test_modules_and_files_are_named(pair):
     workspace, other, folder = pair
     write_text(other.prepared("waves") / "more.csv", "")
-    train(other, code="2" * 64)
     modules = record.read(workspace, *NAME).modules
-    record(other, modules=modules | {"pipeline.training.job": "3" * 64})
+    train(other, {"code": "2" * 64}, modules=modules | {"pipeline.training.job": "3" * 64})
     found = diff.diff(workspace, "waves_node", folder)
     assert different(found) == ["code", "data"]
     assert [one["what"] for one in found["code"]["differences"]] == ["pipeline.training.job"]
@@ -100,19 +88,19 @@ def test_modules_and_files_are_named(pair):
 
 def test_what_was_edited_while_one_trained_is_known_by_kind_only(pair):
     workspace, other, folder = pair
-    train(other, code="2" * 64)
+    train(other, {"code": "2" * 64})
     found = diff.diff(workspace, "waves_node", folder)
     assert found["code"] == {"same": False, "differences": []}
 
 
 def test_the_environment_is_lock_machine_packages_and_variables(pair):
     workspace, other, folder = pair
-    train(other, lock="2" * 64)
     made = record.read(workspace, *NAME)
-    record(
+    train(
         other,
+        {"lock": "2" * 64},
         cpu="another",
-        features=[feature for feature in record.FEATURES if feature not in made.features],
+        features=[feature for feature in FEATURES if feature not in made.features],
         packages=made.packages | {"numpy": "2.0.0"},
         variables=made.variables | {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"},
     )
@@ -121,7 +109,7 @@ def test_the_environment_is_lock_machine_packages_and_variables(pair):
     changed = {one["what"]: one.get("b") for one in found["environment"]["differences"]}
     assert changed.keys() == {
         *("numerics.lock", "cpu", "numpy", "XLA_FLAGS"),
-        *(f"cpu {feature}" for feature in record.FEATURES),
+        *(f"cpu {feature}" for feature in FEATURES),
     }
     assert (changed["cpu"], changed["numpy"]) == ("another", "2.0.0")
     assert not found["same"]
@@ -132,10 +120,10 @@ def test_outputs_that_differ_without_a_cause_are_called_a_mistake(pair):
     path = other.run(*NAME) / "predictions.npz"
     arrays = read_npz(path)
     write_npz(path, arrays | {"final_test": arrays["final_test"] + np.float32(0.5)})
-    history = other.run(*NAME) / "history.csv"
-    rows = read_csv(history)
-    write_csv(history, [*rows[:-1], rows[-1] | {"train_loss": 2 * float(rows[-1]["train_loss"])}], list(rows[0]))
-    record(other)
+    history = tables.read(other.run(*NAME) / "history.csv")
+    history.loc[history.index[-1], "train_loss"] *= 2
+    tables.write(other.run(*NAME) / "history.csv", history)
+    train(other)
     found = diff.diff(workspace, "waves_node", folder)
     assert different(found) == ["outputs"]
     outputs = found["outputs"]
@@ -150,7 +138,7 @@ def test_outputs_that_differ_without_a_cause_are_called_a_mistake(pair):
 
 def test_without_a_record_only_the_kind_is_known(pair):
     workspace, other, folder = pair
-    train(other, params="2" * 64)
+    train(other, {"params": "2" * 64})
     other.record(*NAME).unlink()
     found = diff.diff(workspace, "waves_node", folder)
     assert different(found) == ["params"]
@@ -165,7 +153,7 @@ def test_a_trial_has_outputs_only(pair):
     trial = other.scratch / "trials" / "waves_node"
     shutil.copytree(other.run(*NAME), trial)
     run = read_json(trial / "run.json")
-    write_json(trial / "run.json", {key: run[key] for key in run if key != "fingerprint"})
+    write_json(trial / "run.json", run | {"fingerprint": {}})
     found = diff.diff(workspace, str(trial), "waves_node")
     assert found["same"]
     assert [found[cause]["same"] for cause in diff.CAUSES] == [None] * 4

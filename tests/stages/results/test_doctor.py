@@ -1,14 +1,14 @@
 import shutil
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from pipeline.config import params
+from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.results import doctor
+from tests.support import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[2]
 CHECKS = ["Python", "packages", "commands", "params.yaml", "claims.yaml", "folder", "mirror"]
 
 
@@ -47,12 +47,11 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
 
 
 @pytest.mark.parametrize("version", [(3, 10, 9), (3, 14, 0)])
-def test_python(workspace, monkeypatch, version):
+def test_python(monkeypatch, version):
     monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=version))
     text = ".".join(map(str, version))
-    assert failures(workspace) == {
-        "Python": f"{text} is not supported; install Python 3.11, 3.12 or 3.13 and run `make` again"
-    }
+    with pytest.raises(UnrollError, match=f"{text} is not supported; install Python 3.11, 3.12 or 3.13 and run `make`"):
+        doctor._python(None)
 
 
 @pytest.fixture
@@ -103,23 +102,26 @@ def test_commands(workspace, monkeypatch):
 
 def test_params_with_a_wrong_option(workspace):
     edit(workspace.params, "part: interpolation", "part: interpolatoin")
-    assert set(failures(workspace)) == {"params.yaml"}
+    found = failures(workspace)
+    assert set(found) == {"params.yaml"}
     said = "params.yaml: datasets.sine_interpolation.preparation.part must be 'interpolation' or 'extrapolation'."
-    assert said in failures(workspace)["params.yaml"]
+    assert said in found["params.yaml"]
 
 
-def test_claims_about_what_is_not_there(workspace):
-    edit(workspace.claims, "experiment: waves_last_value", "experiment: waves_last_valeu")
-    assert set(failures(workspace)) == {"claims.yaml"}
-    assert "experiment must be one of: " in failures(workspace)["claims.yaml"]
-    assert failures(workspace)["claims.yaml"].endswith("Received: 'waves_last_valeu'. Did you mean waves_last_value?")
-
-
-def test_claims_against_what_is_not_there(workspace):
-    edit(workspace.claims, "against: imdb_lstm", "against: imdb_ltsm")
-    said = failures(workspace)["claims.yaml"]
-    assert ": against must be one of: " in said
-    assert said.endswith("Received: 'imdb_ltsm'. Did you mean imdb_lstm?")
+@pytest.mark.parametrize(
+    ("right", "wrong", "said"),
+    [
+        ("experiment: waves_last_value", "experiment: waves_last_valeu", ": experiment must be one of: "),
+        ("against: imdb_lstm", "against: imdb_ltsm", ": against must be one of: "),
+    ],
+)
+def test_claims_about_what_is_not_there(workspace, right, wrong, said):
+    edit(workspace.claims, right, wrong)
+    found = failures(workspace)
+    assert set(found) == {"claims.yaml"}
+    assert said in found["claims.yaml"]
+    name, meant = wrong.split(": ")[1], right.split(": ")[1]
+    assert found["claims.yaml"].endswith(f"Received: '{name}'. Did you mean {meant}?")
 
 
 def test_no_check_stops_the_others(workspace):
@@ -144,17 +146,15 @@ def test_a_disk_that_is_nearly_full(workspace, monkeypatch):
     assert failures(workspace) == {"folder": "1.2 GB free, a full build takes up to 3.2 GB; free some room"}
 
 
-@pytest.mark.parametrize(
-    "mirror", ["/nowhere/at/all", "http://example.org/data", "ftp://example.org", "https://", "https://["]
-)
+@pytest.mark.parametrize("mirror", ["/nowhere/at/all", "http://example.org/data"])
 def test_a_mirror_that_cannot_be(workspace, monkeypatch, mirror):
     monkeypatch.setenv("UNROLL_MIRROR", mirror)
-    assert set(failures(workspace)) == {"mirror"}
-    assert failures(workspace)["mirror"].endswith(f"Received: {mirror}")
+    found = failures(workspace)
+    assert set(found) == {"mirror"}
+    assert found["mirror"].endswith(f"Received: {mirror}")
 
 
-def test_a_mirror(workspace, monkeypatch):
+def test_a_mirror_without_its_password(workspace, monkeypatch):
     for mirror, shown in [(str(workspace.root), str(workspace.root)), ("https://me:word@a.org/b", "https://a.org/b")]:
         monkeypatch.setenv("UNROLL_MIRROR", mirror)
-        assert failures(workspace) == {}
-        assert doctor.doctor(workspace)[-1].text == f"UNROLL_MIRROR is {shown}"
+        assert doctor._mirror(workspace) == f"UNROLL_MIRROR is {shown}"

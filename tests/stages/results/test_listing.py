@@ -2,12 +2,11 @@ import json
 
 import pytest
 
-from pipeline.config import params
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
-from stages.results.listing import columns, listing, print_table
+from stages.results.listing import listing, show
 
 PARAMS = {
     "sources": {"waves": {"kind": "waves"}},
@@ -17,7 +16,7 @@ PARAMS = {
             "dataset": "waves",
             "seeds": [0, 12],
             "model": {"family": "recurrent", "name": "simple_rnn", "units": 2},
-            "training": {"method": "compiled", "epochs": 30},
+            "training": {"method": "gradient_descent", "epochs": 30},
         },
         "guess": {
             "dataset": "waves",
@@ -43,7 +42,7 @@ def test_every_experiment_in_the_order_of_params(workspace):
             "experiment": "waves_rnn",
             "dataset": "waves",
             "model": "recurrent.simple_rnn",
-            "method": "compiled",
+            "method": "gradient_descent",
             "epochs": 30,
             "seeds": [0, 12],
             "built": False,
@@ -67,17 +66,17 @@ def test_a_run_of_a_removed_experiment_is_not_listed(workspace):
 
 
 def test_the_table_lines_up(workspace, capsys):
-    print_table(columns(listing(workspace)))
+    show(listing(workspace))
     assert capsys.readouterr().out == (
-        "experiment  data set  model                 method    epochs  seeds  built\n"
-        "waves_rnn   waves     recurrent.simple_rnn  compiled  30      0 12   no\n"
-        "guess       waves     baselines.last_value  none              0      no\n"
+        "experiment  data set  model                 method            epochs  seeds  built\n"
+        "waves_rnn   waves     recurrent.simple_rnn  gradient_descent      30      2  no\n"
+        "guess       waves     baselines.last_value  none                          1  no\n"
     )
 
 
 def test_no_experiments_is_a_table_of_headings(tmp_path, capsys):
     plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, tmp_path / "params.yaml")
-    print_table(columns(listing(Workspace(tmp_path))))
+    show(listing(Workspace(tmp_path)))
     assert capsys.readouterr().out == "experiment  data set  model  method  epochs  seeds  built\n"
 
 

@@ -1,20 +1,16 @@
 import json
-from pathlib import Path
 
 import pytest
 
-from pipeline.config import params
-from pipeline.config import plain_yaml
-from pipeline.provenance import fingerprint
-from pipeline.provenance import record
+from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_json
+from pipeline.provenance import fingerprint, record
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.results.show import lines, sections, show
 from stages.source import source
-
-REPOSITORY = Workspace(Path(__file__).parents[2])
+from tests.support import REPOSITORY
 
 PARAMS = {
     "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}, "made": {"kind": "waves"}},
@@ -100,7 +96,8 @@ def test_a_run_is_shown_with_what_it_was_made_of(workspace):
     found = show(workspace, "linear")
     assert found["experiment"]["fingerprint"] == fingerprint.brief(made_of)
     assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(found))
-    record.write(workspace, "waves", "linear")
+    experiment = params.load(workspace.params).experiment("linear")
+    record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), experiment))
     found = show(workspace, "linear")
     assert "no_record" not in found["experiment"]
     assert found["experiment"]["record"]["run"] == fingerprint.run(folder)
@@ -160,7 +157,7 @@ def test_lines_read_like_params():
 
 
 def test_every_name_of_the_four_documents_can_be_shown():
-    whole = params.load(REPOSITORY.params)
+    whole = params.load(REPOSITORY / "params.yaml")
     for name in {*whole.sources, *whole.datasets, *whole.experiments}:
         facts = sections(whole, name)
         assert json.loads(json.dumps(facts, allow_nan=False)) == facts

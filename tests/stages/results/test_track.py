@@ -20,8 +20,8 @@ def workspace(tmp_path):
 
 
 def test_says_what_was_done_for_each_experiment(workspace, monkeypatch, capsys):
-    def replay(given, progress):
-        assert given == workspace
+    def replay(given, wanted, progress):
+        assert (given, list(wanted.experiments)) == (workspace, ["zero"])
         progress("zero", 0, 1)
         return [("zero", "recorded")]
 
