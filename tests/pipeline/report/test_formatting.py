@@ -1,5 +1,6 @@
 import pytest
 
+from pipeline.evaluation.scores import Stat
 from pipeline.report.formatting import measured, number, published, short, spread
 
 
@@ -41,7 +42,7 @@ def test_published_values_keep_their_digits(value, text):
     ],
 )
 def test_a_mean_and_its_spread_have_the_same_decimals(mean, std, metric, texts):
-    stat = {"mean": mean, "std": std}
+    stat = Stat(mean=mean, std=std, min=mean, max=mean, values=[mean])
     assert (measured(stat, metric, "°C"), spread(stat, metric)) == texts
 
 
