@@ -53,9 +53,7 @@ def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
 
 
 def test_the_rate_and_the_seed_count_and_the_data_do_not_change(workspace):
-    first = said(workspace, "D", epochs=1)
-    assert said(workspace, "D", epochs=1) == first
-    others = [said(workspace, "D", epochs=1, rate=0.01), said(workspace, "D", epochs=1, seed=1)]
+    first, *others = (said(workspace, "D", epochs=1, **changed) for changed in ({}, {"rate": 0.01}, {"seed": 1}))
     assert all(other != first for other in others)
     assert all(other[0] == first[0] for other in others)
 
