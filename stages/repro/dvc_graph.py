@@ -5,8 +5,10 @@ the commands run side by side (`scheduler`, `processes`).
 """
 
 import contextlib
+import errno
 import logging
 import os
+import shutil
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -22,6 +24,9 @@ DAMAGED = (
     f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
     "what lies in DVC's cache is not trained anew"
 )
+
+ROOM = 16 * 1024**2
+"""Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
 
 SHARE = 20.0
 """Between two writes of dvc.lock lies this many times what the last one took: DVC parses and writes all of it."""
@@ -72,6 +77,7 @@ class Dvc:
         from dvc.repo.reproduce import get_active_graph, plan_repro
 
         self._repo = repo
+        self._require_room()
         graph = get_active_graph(repo.index.graph)
         self._stages = {stage.addressing: stage for stage in plan_repro(graph)}
         needs: dict[str, Sequence[str]] = {
@@ -128,6 +134,11 @@ class Dvc:
                 with modify_yaml(str(path)) as text:
                     text["stages"] = {name: text["stages"][name] for name in wanted}
 
+    def _require_room(self) -> None:
+        for folder in (self._repo.root_dir, self._repo.site_cache_dir):
+            if shutil.disk_usage(folder).free < ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+
     def _keep(self, stage: Any) -> None:
         # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.
         in_git = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
@@ -149,6 +160,7 @@ class Dvc:
         """Hold DVC's lock; another DVC in the workspace, such as `dvc push`, is waited for."""
         from dvc.lock import LockError
 
+        self._require_room()
         while True:
             with contextlib.suppress(LockError):
                 self._repo.lock.lock()
