@@ -199,17 +199,22 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(worksp
     there = psutil.Process(build.pid).children(recursive=True)
     assert any("wait.py" in " ".join(process.cmdline()) for process in there)
     build.send_signal(number)
+    build.wait()
+    for process in (left := still_there(there)):
+        process.kill()  # they hold the pipe that is read next
     output, _ = build.communicate()
+    assert left == []
     if number != signal.SIGKILL:
         assert build.returncode == 130
         assert output.splitlines() == [
             "unroll: stopped; what was finished is kept, the same command goes on from there"
         ]
         assert (workspace.root / "interrupted").exists()
-    assert still_there(there) == []
+    else:
+        (workspace.root / "dvc.lock").unlink(missing_ok=True)  # the kill may have come before it was written
     define(workspace)
     assert repro(workspace, [], 2) == 0
-    assert ran(workspace) == ["b", "b2"], "DVC's cache had them, whatever dvc.lock said"
+    assert ran(workspace) == ["b", "b2"], "DVC's cache had them"
 
 
 def test_an_edit_of_the_code_during_a_build_counts_for_the_next_stage(workspace):
