@@ -1,59 +1,76 @@
-"""Faults, and the page that says what comes of them: docs/reliability.md is checked, or written, by these tests."""
+"""Faults are caused for real: damaged files, full disks, dead servers, killed processes (docs/reliability.md)."""
 
+import os
 import shutil
+import time
 
 import pytest
 
-from pipeline.errors import UnrollError
 from pipeline.tracking import store
-from tests.faults import table
-from tests.faults.lab import Lab, build
+from pipeline.workspace import Workspace
+from stages.repro import processes
+from stages.repro.build import environment
+from stages.workspaces.miniature import make_workspace
+from tests.faults.lab import NOWHERE, PARAMS, ROOT, Lab, build
 
 
-def pytest_addoption(parser) -> None:
-    parser.addoption("--write-reliability", action="store_true", help="write the tables of docs/reliability.md anew")
-
-
-def pytest_configure(config) -> None:
-    config.stash[table.MADE] = {}
-
-
-def pytest_sessionfinish(session, exitstatus) -> None:
-    if exitstatus == pytest.ExitCode.OK and table.writing(session.config):
-        table.write(session.config.stash[table.MADE])
-
-
-@pytest.fixture
-def report(request):
-    """What a test calls with a place and a row: the page has to say it."""
-    return lambda place, row: table.report(request.config, place, row)
-
-
-@pytest.fixture
-def listed(request):
-    """Place -> what is wrong and the command, of every row that the page has (or will have)."""
-    return lambda place: table.listed(request.config, place)
+@pytest.fixture(autouse=True, scope="session")
+def unaffected(tmp_path_factory):
+    """No variable of the user's own workspace counts, and no test waits for MLflow."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_", "UNROLL_"))]:
+            patch.delenv(name)
+        patch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+        patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+        patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("notes")))
+        patch.setenv("NO_PROXY", "*")
+        yield
 
 
 @pytest.fixture(scope="session")
-def baselines(tmp_path_factory) -> Lab:
-    """A workspace of baselines, every stage of it built. Do not change it: `lab` is a copy to work on."""
-    with pytest.MonkeyPatch.context() as patch:
-        _untracked(patch)
-        return build(tmp_path_factory.mktemp("faults") / "built")
+def finished(tmp_path_factory) -> Lab:
+    """A workspace whose every stage is built, without DVC. Do not change it: `lab` is a copy to work on."""
+    return build(tmp_path_factory.mktemp("faults") / "finished")
 
 
 @pytest.fixture
-def lab(baselines, tmp_path, monkeypatch) -> Lab:
-    """A copy of the built workspace that a test may change; without MLflow, which takes seconds."""
-    _untracked(monkeypatch)
-    shutil.copytree(baselines.root, tmp_path / "lab")
-    return Lab(tmp_path / "lab")
+def lab(finished, tmp_path) -> Lab:
+    """A copy of the built workspace that a test may change."""
+    return Lab(shutil.copytree(finished.root, tmp_path / "lab"))
 
 
-def _untracked(patch) -> None:
-    def connect(_):
-        raise UnrollError("this test is not about it")
+@pytest.fixture(scope="session")
+def database(tmp_path_factory):
+    """An MLflow store with nothing in it: to set one up takes seconds."""
+    root = tmp_path_factory.mktemp("database")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI")
+        store.connect(Workspace(root))
+    return root / "mlflow.db"
 
-    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    patch.setattr(store, "connect", connect)
+
+@pytest.fixture(scope="session")
+def fork_server(tmp_path_factory, request) -> None:
+    """What stages are forked from has imported what they need; TensorFlow too, where that pays."""
+    processes.prepare(tmp_path_factory.mktemp("ready"), environment(), networks=request.config.getoption("--long"))
+    while processes._ready and not processes._ready.exists():
+        time.sleep(0.1)
+
+
+@pytest.fixture(scope="session")
+def unbuilt(tmp_path_factory, database) -> Lab:
+    """A DVC workspace of six stages, none of them built."""
+    lab = Lab(make_workspace(ROOT, tmp_path_factory.mktemp("unbuilt") / "lab").root)
+    for section in PARAMS:
+        lab.change(section, {name: entry for name, entry in PARAMS[section].items() if name.startswith("waves")})
+    lab.change("experiments.waves_node", PARAMS["experiments"]["waves_linear"])  # no network, no TensorFlow
+    shutil.copyfile(database, lab.root / "mlflow.db")
+    return lab
+
+
+@pytest.fixture(scope="session")
+def built_by_dvc(unbuilt, fork_server, tmp_path_factory) -> Lab:  # noqa: ARG001 - it has to run
+    """The same, built by `unroll repro`."""
+    lab = Lab(shutil.copytree(unbuilt.root, tmp_path_factory.mktemp("built") / "lab"))
+    lab.succeeds("repro --jobs 2")
+    return lab

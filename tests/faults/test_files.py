@@ -1,0 +1,96 @@
+"""Files that are missing, damaged, or not what params.yaml says: one line, nothing is written, and a way out."""
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+MAKERS = {
+    "data/raw/waves": "source waves",
+    "data/prepared/waves": "prepare waves",
+    "runs/waves/waves_linear": "train waves_linear",
+    "evaluations/sine": "evaluate sine",
+    "metrics/waves": "evaluate waves",
+}
+RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_linear"
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "command", "says"),
+    [
+        (f"{RAW}/waves.npz", "gone", "prepare waves", "waves.npz is missing; run `unroll source waves` again"),
+        (f"{RAW}/waves.npz", b"\0", "prepare waves", "has another sha256 than source.json says, so it is damaged"),
+        (f"{RAW}/source.json", "cut", "prepare waves", "source.json is damaged"),
+        (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro` builds it"),
+        (f"{PREPARED}/arrays.npz", "cut", "train waves_linear", "arrays.npz is damaged"),
+        (f"{PREPARED}/dataset.json", b"mse", "evaluate waves", "dataset.json is damaged"),
+        (f"{RUN}/run.json", "gone", "evaluate waves", "waves_linear is not trained"),
+        (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
+        (f"{RUN}/history.csv", b"epoch", "evaluate waves", "it has no column epoch"),
+        (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),
+        ("evaluations/sine/evaluation.json", "cut", "report", "evaluation.json is damaged"),
+        ("evaluations/sine/rollout.csv", "cut", "compare", "rollout.csv is damaged"),
+        ("evaluations/sine/predictions.csv", b"truth", "report", "it has no column truth"),
+        ("metrics/waves.json", "cut", "show waves_linear", "waves.json is damaged"),
+    ],
+)
+def test_a_damaged_file_is_named_and_can_be_made_anew(lab, file, damage, command, says):
+    whole, path = lab.outputs(), lab.root / file
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    elif damage == "cut":
+        path.write_bytes(data[: 2 * len(data) // 3 - 1])
+    else:
+        place = data.index(damage, len(data) // 2 if damage == b"\0" else 0)
+        path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
+    lab.refuses(command, says)
+    lab.succeeds(next(maker for folder, maker in MAKERS.items() if file.startswith(folder)), command)
+    assert lab.outputs() == whole
+
+
+LINE = "2020-01-01 05:00,-0.9589"
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("2020-01-01 05:00,nan", "own.csv, line 7: column 'value' holds 'nan', not a finite number"),
+        ("2020-01-01 05:00,", "own.csv, line 7: column 'value' holds no value"),
+        ("2020-01-01 05:00,1;5", "own.csv, line 7: column 'value' holds '1;5', not a finite number"),
+        ("2020-02-30 05:00,1", "own.csv, line 7: column 'time' holds '2020-02-30 05:00', not a stamp"),
+        ("2020-01-01 05:00,1,2", "own.csv is not a regular CSV file"),
+        ("2020-01-01 05:00,\udcff", "own.csv is not utf-8 text"),
+    ],
+)
+def test_a_wrong_cell_of_a_users_own_file_is_named(lab, line, says):
+    text = (lab.root / "own.csv").read_text()
+    (lab.root / "own.csv").write_text(text.replace(LINE, line), encoding="utf-8", errors="surrogateescape")
+    lab.succeeds("source own")
+    lab.refuses("prepare own", says)
+    (lab.root / "own.csv").unlink()
+    lab.refuses("source own", "own.csv is not there; put the file there or name another")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+def test_whatever_the_damage_it_is_one_line_or_harmless(lab, data):
+    """Cuts and flipped bits anywhere. What has a checksum is read as it was written, or not at all."""
+    whole = lab.outputs()
+    name = data.draw(st.sampled_from([name for name in whole if name.endswith((".json", ".npz", ".csv"))]))
+    folder, _, rest = name.partition("/")
+    dataset = rest.split("/")[folder == "data"].removesuffix(".json")
+    reader = f"prepare {dataset}" if name.startswith("data/raw") else f"evaluate {dataset}"
+    kept = {path: (lab.root / path).read_bytes() for path in whole}
+    text = kept[name]
+    place = data.draw(st.integers(0, max(len(text) - 1, 0)))
+    flipped = text[:place] + bytes([text[place] ^ 1 << data.draw(st.integers(0, 7))]) + text[place + 1 :]
+    (lab.root / name).write_bytes(data.draw(st.sampled_from([flipped, text[:place]])))
+    ended = lab.run("report" if folder in {"evaluations", "metrics"} else reader)  # a traceback would be raised
+    assert (ended.code, ended.line.startswith("unroll: ")) in {(0, False), (1, True)}, ended.line
+    now = lab.outputs()
+    changed = {path for path in {**whole, **now} if whole.get(path) != now.get(path)}
+    for path in changed:
+        (lab.root / path).write_bytes(kept[path])
+    if ended.code or name.endswith(".npz") or name.startswith("data/raw"):
+        assert changed == {name}
+    assert lab.unfinished() == []
