@@ -181,7 +181,8 @@ def _lines(
         low, high = min(truth), max(truth)
         reach = 0.35 * (high - low) or 1.0
         axes.set_ylim(low - reach, high + reach)
-        axes.set_xlim(x[0], x[-1])
+        if x[0] < x[-1]:
+            axes.set_xlim(x[0], x[-1])
         axes.set_xlabel(words)
         axes.set_ylabel(label)
 

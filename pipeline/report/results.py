@@ -155,7 +155,10 @@ def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, Columns]:
 
 
 def _columns(path: Path, names: list[str]) -> Columns:
+    """A table whose first two columns are there anyway, all others of experiments."""
     table: Columns = tables.read(path, **dict.fromkeys(names, float)).to_dict("list")
+    if names[2:] and not table["truth"]:
+        raise damaged(path, ValueError("it holds no rows"))
     return table
 
 

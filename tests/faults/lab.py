@@ -24,7 +24,7 @@ OWN = {"file": "own.csv", "stamp": "time", "target": "value", "train": 60, "vali
 NODE = {"family": "recurrent", "name": "simple_rnn", "units": 1, "head": False}
 EXPERIMENTS = {
     "waves_linear": ("waves", {"family": "baselines", "name": "linear"}, {"method": "least_squares"}),
-    "waves_node": ("waves", NODE, {"method": "by_hand", "learning_rate": 0.01, "epochs": 300}),
+    "waves_node": ("waves", NODE, {"method": "by_hand", "learning_rate": 0.01, "epochs": 200}),
     "sine_last_value": ("sine", {"family": "baselines", "name": "last_value"}, {"method": "none"}),
     "own_last_value": ("own", {"family": "baselines", "name": "last_value"}, {"method": "none"}),
 }

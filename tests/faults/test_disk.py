@@ -68,7 +68,7 @@ def main(built: Path, root: Path, way: str) -> None:
     commands = [*STAGES, REPRO] if way == "mounts" else STAGES
     whole, said = lab.outputs(), {command: set() for command in commands}
     for command, lines in said.items():
-        for pages in PAGES:
+        for pages in PAGES if command != REPRO else PAGES[:1]:  # a build needs more than all of them
             with room(lab, pages * resource.getpagesize(), way):
                 ended = lab.run(command)
             assert lab.outputs() == whole

@@ -30,6 +30,7 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
         ("evaluations/sine/evaluation.json", "cut", "report", "evaluation.json is damaged"),
         ("evaluations/sine/rollout.csv", "cut", "compare", "rollout.csv is damaged"),
         ("evaluations/sine/predictions.csv", b"truth", "report", "it has no column truth"),
+        ("evaluations/sine/predictions.csv", "emptied", "report", "it holds no rows"),
         ("metrics/waves.json", "cut", "show waves_linear", "waves.json is damaged"),
     ],
 )
@@ -38,8 +39,8 @@ def test_a_damaged_file_is_named_and_can_be_made_anew(lab, file, damage, command
     data = path.read_bytes()
     if damage == "gone":
         path.unlink()
-    elif damage == "cut":
-        path.write_bytes(data[: 2 * len(data) // 3 - 1])
+    elif damage in {"cut", "emptied"}:
+        path.write_bytes(data[: 2 * len(data) // 3 - 1] if damage == "cut" else data[: data.index(b"\n") + 1])
     else:
         place = data.index(damage, len(data) // 2 if damage == b"\0" else 0)
         path.write_bytes(data[:place] + bytes([data[place] ^ 1]) + data[place + 1 :])
@@ -84,13 +85,16 @@ def test_whatever_the_damage_it_is_one_line_or_harmless(lab, data):
     text = kept[name]
     place = data.draw(st.integers(0, max(len(text) - 1, 0)))
     flipped = text[:place] + bytes([text[place] ^ 1 << data.draw(st.integers(0, 7))]) + text[place + 1 :]
-    (lab.root / name).write_bytes(data.draw(st.sampled_from([flipped, text[:place]])))
-    ended = lab.run("report" if folder in {"evaluations", "metrics"} else reader)  # a traceback would be raised
+    whole_lines = text[: text.rfind(b"\n", 0, place) + 1]
+    (lab.root / name).write_bytes(data.draw(st.sampled_from([flipped, text[:place], whole_lines])))
+    try:
+        ended = lab.run("report" if folder in {"evaluations", "metrics"} else reader)  # a traceback would be raised
+    finally:
+        now = lab.outputs()
+        changed = {path for path in {**whole, **now} if whole.get(path) != now.get(path)}
+        for path in changed:
+            (lab.root / path).write_bytes(kept[path])
     assert (ended.code, ended.line.startswith("unroll: ")) in {(0, False), (1, True)}, ended.line
-    now = lab.outputs()
-    changed = {path for path in {**whole, **now} if whole.get(path) != now.get(path)}
-    for path in changed:
-        (lab.root / path).write_bytes(kept[path])
     if ended.code or name.endswith(".npz") or name.startswith("data/raw"):
         assert changed == {name}
     assert lab.unfinished() == []
