@@ -105,8 +105,8 @@ CHECKPOINT, GOES_ON = ".unroll/checkpoints/*.npz", r"goes on after epoch \d+ of 
 def test_it_goes_on_to_the_same_bytes(command, output, seconds, kept, goes_on, tmp_path, monkeypatch, request):
     """`kept`: files that say that there is something to go on from; `seconds`: what is then still to do, about."""
     long = request.config.getoption("--long")
-    if command == "train sine_gru" and not long:
-        pytest.skip("takes 20 s: with --long only")
+    if command in {"prepare waves", "train sine_gru"} and not long:
+        pytest.skip("with --long only: much as another, or 20 s")
     if output:
         base = whole = request.getfixturevalue("stages")
     else:

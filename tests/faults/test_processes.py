@@ -44,11 +44,7 @@ def lock_cut_off(dvc: Lab) -> None:
     path.write_bytes(path.read_bytes()[: random.randrange(path.stat().st_size)])  # noqa: S311
 
 
-def no_lock(dvc: Lab) -> None:
-    (dvc.root / "dvc.lock").unlink()
-
-
-@pytest.mark.parametrize("fault", [damaged_outputs, lock_cut_off, no_lock])
+@pytest.mark.parametrize("fault", [damaged_outputs, lock_cut_off])
 def test_a_build_mends_it_and_trains_nothing_anew(fault, dvc):
     whole, lock = dvc.outputs(), (dvc.root / "dvc.lock").read_bytes()
     fault(dvc)
