@@ -6,10 +6,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache, partial
 from importlib import metadata
 from pathlib import Path
 
 from pipeline.config import params
+from pipeline.config.params import Params
 from pipeline.data.download import is_address
 from pipeline.errors import UnrollError, one_line, printable, without_password
 from pipeline.evaluation import claims
@@ -36,21 +38,22 @@ class Finding:
 
 def doctor(workspace: Workspace) -> list[Finding]:
     """Every check, in order. No check stops the others."""
-    checks: dict[str, Callable[[Workspace], str]] = {
+    wanted = cache(lambda: params.load(workspace.params))
+    checks: dict[str, Callable[[], str]] = {
         "Python": _python,
-        "packages": _packages,
+        "packages": partial(_packages, workspace),
         "commands": _commands,
-        "params.yaml": _params,
-        "claims.yaml": _claims,
-        "folder": _folder,
+        "params.yaml": lambda: _params(wanted()),
+        "claims.yaml": lambda: _claims(wanted(), workspace),
+        "folder": partial(_folder, workspace),
         "mirror": _mirror,
     }
-    return [_look(check, function, workspace) for check, function in checks.items()]
+    return [_look(check, function) for check, function in checks.items()]
 
 
-def _look(check: str, function: Callable[[Workspace], str], workspace: Workspace) -> Finding:
+def _look(check: str, function: Callable[[], str]) -> Finding:
     try:
-        ok, text = True, function(workspace)
+        ok, text = True, function()
     except UnrollError as error:
         ok, text = False, str(error)
     except OSError as error:
@@ -58,7 +61,7 @@ def _look(check: str, function: Callable[[Workspace], str], workspace: Workspace
     return Finding(check, ok, printable(one_line(text)))
 
 
-def _python(_workspace: Workspace) -> str:
+def _python() -> str:
     version = ".".join(map(str, sys.version_info[:3]))
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         raise UnrollError(f"{version} is not supported; install Python 3.11, 3.12 or 3.13 and run `make` again")
@@ -90,23 +93,22 @@ def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def _commands(_workspace: Workspace) -> str:
+def _commands() -> str:
     missing = [command for command in ("unroll", "dvc", "git") if shutil.which(command) is None]
     if missing:
         raise UnrollError(f"{', '.join(missing)} not on PATH; use `make`, or put .venv/bin first on PATH")
     return "unroll, dvc and git are on PATH"
 
 
-def _params(workspace: Workspace) -> str:
-    every = params.load(workspace.params)
+def _params(every: Params) -> str:
     for name in dict.fromkeys([*every.sources, *every.datasets, *every.experiments]):
         sections(every, name)
     counts = f"{len(every.sources)} sources, {len(every.datasets)} data sets, {len(every.experiments)} experiments"
     return f"{counts}, all valid"
 
 
-def _claims(workspace: Workspace) -> str:
-    every, published = params.load(workspace.params), claims.load(workspace.claims)
+def _claims(every: Params, workspace: Workspace) -> str:
+    published = claims.load(workspace.claims)
     for place, claim in enumerate(published, 1):
         one_of(claim.experiment, every.experiments, f"claims.yaml: claim {place}: experiment")
         if claim.against is not None:
@@ -123,7 +125,7 @@ def _folder(workspace: Workspace) -> str:
     return f"writable, {free / 1e9:.0f} GB free"
 
 
-def _mirror(_workspace: Workspace) -> str:
+def _mirror() -> str:
     mirror = os.environ.get("UNROLL_MIRROR")
     if not mirror:
         return "UNROLL_MIRROR is not set; the official addresses are used"
