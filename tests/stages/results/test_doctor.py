@@ -51,7 +51,7 @@ def test_python(monkeypatch, version):
     monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=version))
     text = ".".join(map(str, version))
     with pytest.raises(UnrollError, match=f"{text} is not supported; install Python 3.11, 3.12 or 3.13 and run `make`"):
-        doctor._python(None)
+        doctor._python()
 
 
 @pytest.fixture
@@ -157,4 +157,4 @@ def test_a_mirror_that_cannot_be(workspace, monkeypatch, mirror):
 def test_a_mirror_without_its_password(workspace, monkeypatch):
     for mirror, shown in [(str(workspace.root), str(workspace.root)), ("https://me:word@a.org/b", "https://a.org/b")]:
         monkeypatch.setenv("UNROLL_MIRROR", mirror)
-        assert doctor._mirror(workspace) == f"UNROLL_MIRROR is {shown}"
+        assert doctor._mirror() == f"UNROLL_MIRROR is {shown}"
