@@ -47,7 +47,7 @@ def prepare(scratch: Path, variables: Mapping[str, str], *, networks: bool) -> N
         networks: whether TensorFlow will be needed.
     """
     global _ready  # noqa: PLW0603 - there is one fork server for each process
-    if not LINUX or _ready is not None:
+    if not LINUX or _ready is not None or _server()._forkserver_pid:  # noqa: SLF001 - one runs that knows of no file
         return
     from pipeline.files import unfinished  # not for each process, which needs none of it
 
@@ -115,13 +115,16 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
+def _server() -> Any:
+    return forkserver._forkserver  # noqa: SLF001 - no public name leads to its state
+
+
 def _run(command: str, root: str, log: str, variables: dict[str, str]) -> None:
     """What a process does: be as one of its own, then run the command and end with its status."""
     if LINUX:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the fork server
         # That one ends once nobody holds its pipe; only the build may, so that all end with it.
-        server: Any = forkserver._forkserver  # noqa: SLF001 - no public name leads to the pipe
-        if pipe := server._forkserver_alive_fd:  # noqa: SLF001
+        if pipe := _server()._forkserver_alive_fd:  # noqa: SLF001
             os.close(pipe)
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where the build was started, it may be ignored
