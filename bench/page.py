@@ -8,6 +8,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from bench.costs import page as costs
+from bench.peers.compare import CHECKED
 from bench.peers.workloads import FRAMEWORKS
 from bench.scaling import page as scaling
 from pipeline.files import write_text
@@ -41,7 +42,9 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701 - Markdown
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     empty: dict[str, Any] = {"rows": [], "absent": [], "roofline": None}
-    text = template.render({**empty, **found, **tables(found), "sections": sections, "frameworks": FRAMEWORKS})
+    text = template.render(
+        {**empty, **found, **tables(found), "sections": sections, "frameworks": FRAMEWORKS, "checked": CHECKED}
+    )
     files = {"performance.md": text, **plots}
     for name, content in files.items():
         write_text(folder / name, content)
@@ -112,7 +115,7 @@ def share_line(row: Row) -> list[str]:
 def check_line(workload: str, facts: Mapping[str, Any]) -> list[str]:
     """For each loss of a workload the greatest difference of any peer, and what is allowed."""
     cells = []
-    for when in ("before", "train", "after"):
+    for when in ("before", "train"):
         peers = [one[when] for name, one in facts["checks"].items() if name != "unroll"]
         worst = max(peers, key=lambda one: float(one["difference"] / one["tolerance"]), default=None)
         cells.append(f"{worst['difference']:.1e} of {worst['tolerance']:.1e}" if worst else "")

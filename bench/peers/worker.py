@@ -1,8 +1,9 @@
 """One framework in a process of its own: `python -m bench.peers.worker`, driven by one line of JSON after the other.
 
 `{"do": "import", "framework": NAME}`, `{"do": "load", "framework": NAME, "root": DIR, "workload": NAME}`, then
-`{"do": "evaluate"}` or `{"do": "train", "seed": 0}`, which starts again from the first weights. The answer is one line
-too: what was measured, or `{"error": ...}`.
+`{"do": "evaluate"}` or `{"do": "train", "seed": 0}`, which starts again from the first weights; so does
+`{"do": "learn", "seed": 0, "steps": 3}`, whose loss is that of the first steps. The answer is one line too: what was
+measured, or `{"error": ...}`.
 """
 
 import gc
@@ -45,12 +46,11 @@ def measure(framework: Framework | None, request: dict[str, Any]) -> dict[str, A
     """One round."""
     if framework is None:
         raise ValueError("nothing is loaded")
-    if request["do"] == "train":
-        framework.reset(request["seed"])
-        seconds, loss = framework.train()
-    else:
+    if request["do"] == "evaluate":
         seconds, loss = framework.evaluate()
-    return {"seconds": seconds, "loss": loss}
+        return {"seconds": seconds, "loss": loss}
+    framework.reset(request["seed"])
+    return {"seconds": framework.train()} if request["do"] == "train" else {"loss": framework.learn(request["steps"])}
 
 
 def one_core() -> None:

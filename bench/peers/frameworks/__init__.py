@@ -1,7 +1,8 @@
-"""The frameworks that are compared, each behind the same three methods.
+"""The frameworks that are compared, each behind the same four methods.
 
 A framework is made from a `Task`, and builds its model with the task's first weights. `reset` takes those weights
-again, with a fresh optimizer. `train` and `evaluate` give seconds and the mean loss of one round.
+again, with a fresh optimizer. `train` and `evaluate` give the seconds of one round; `learn` and `evaluate` give losses,
+by which is told whether two frameworks do the same.
 """
 
 from collections.abc import Callable
@@ -13,7 +14,7 @@ SUMMED = "keras_summed"
 """Keras on TensorFlow with each word's gradient summed before it is squared, as do Unroll, Keras on JAX, and PyTorch.
 
 Keras 3 on TensorFlow gives an embedding's gradient to the optimizer word by word as they occur, and the optimizer adds
-up the squares of those: another number, for RMSprop as for Adam.
+up the squares of those: another number, for RMSprop as for Adam, compiled by XLA or not.
 """
 
 
@@ -23,8 +24,11 @@ class Framework(Protocol):
     def reset(self, seed: int) -> None:
         """Start again from the first weights; `seed` is that of dropout."""
 
-    def train(self) -> tuple[float, float]:
-        """Train one round: seconds, and the mean loss of its steps."""
+    def train(self) -> float:
+        """Train one round: seconds."""
+
+    def learn(self, steps: int) -> float:
+        """Train, for no more than one epoch: the mean loss of the first `steps` steps; by hand the loss after all."""
 
     def evaluate(self) -> tuple[float, float]:
         """Evaluate one round: seconds, and the mean loss of the held-out examples."""

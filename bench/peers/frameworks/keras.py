@@ -47,15 +47,24 @@ class Keras:
         for variable, value in zip(self.optimizer.variables, self.fresh, strict=True):
             variable.assign(value)
 
-    def train(self) -> tuple[float, float]:
+    def train(self) -> float:
         """See `Framework`; timed from the first epoch's begin to the last one's end, so without `fit`'s own start."""
-        workload, clock = self.task.workload, Clock()
+        clock = Clock()
+        self.fit(self.task.workload.steps, self.task.workload.epochs, [clock])
+        return clock.seconds
+
+    def learn(self, steps: int) -> float:
+        """See `Framework`."""
+        return float(self.fit(steps, 1, []).history["loss"][0])
+
+    def fit(self, steps: int, epochs: int, callbacks: list[keras.callbacks.Callback]) -> keras.callbacks.History:
+        """Keras' own, on the first `steps` batches."""
         if self.generated:
-            data = {"x": batches(self.windows[0], self.task.rows), "steps_per_epoch": workload.steps}
+            data = {"x": batches(self.windows[0], self.task.rows), "steps_per_epoch": steps}
         else:
-            data = {"x": self.inputs, "y": self.targets, "batch_size": self.task.batch}
-        told = self.model.fit(**data, epochs=workload.epochs, shuffle=False, verbose=0, callbacks=[clock])
-        return clock.seconds, float(np.mean(told.history["loss"]))
+            batch = self.task.batch
+            data = {"x": self.inputs[: steps * batch], "y": self.targets[: steps * batch], "batch_size": batch}
+        return self.model.fit(**data, epochs=epochs, shuffle=False, verbose=0, callbacks=callbacks)
 
     def evaluate(self) -> tuple[float, float]:
         """See `Framework`; timed as `train`."""

@@ -45,18 +45,23 @@ class PyTorch:
             parameters, self.task.training.get("learning_rate", 0.001)
         )
 
-    def train(self) -> tuple[float, float]:
+    def train(self) -> float:
+        """See `Framework`."""
+        start = time.perf_counter()
+        for _ in range(self.task.workload.epochs):
+            self.learn(len(self.batches))
+        return time.perf_counter() - start
+
+    def learn(self, steps: int) -> float:
         """See `Framework`."""
         self.network.train()
         total = torch.zeros(())
-        start = time.perf_counter()
-        for _ in range(self.task.workload.epochs):
-            for inputs, targets in self.batches:
-                loss = self.loss(self.forward(inputs), targets)
-                loss.backward()
-                self.optimizer.step()
-                total += loss.detach()
-        return time.perf_counter() - start, float(total) / self.task.steps
+        for inputs, targets in self.batches[:steps]:
+            loss = self.loss(self.forward(inputs), targets)
+            loss.backward()
+            self.optimizer.step()
+            total += loss.detach()
+        return float(total) / steps
 
     def evaluate(self) -> tuple[float, float]:
         """See `Framework`."""

@@ -44,11 +44,16 @@ class Compiled:
         self.program.reset(self.numbers[seed])
         self.model.set_weights(self.task.read_weights())
 
-    def train(self) -> tuple[float, float]:
+    def train(self) -> float:
         """See `Framework`."""
         start = time.perf_counter()
-        losses = [self.program.epoch(self.task.rows).mean() for _ in range(self.task.workload.epochs)]
-        return time.perf_counter() - start, float(sum(losses) / len(losses))
+        for _ in range(self.task.workload.epochs):
+            self.program.epoch(self.task.rows)
+        return time.perf_counter() - start
+
+    def learn(self, steps: int) -> float:
+        """See `Framework`."""
+        return float(self.program.epoch(self.task.rows)[:steps].mean())
 
     def evaluate(self) -> tuple[float, float]:
         """See `Framework`."""
@@ -75,12 +80,17 @@ class ByHand:
         del seed
         self.weights = [weight.astype("float64") for weight in self.task.read_weights()]
 
-    def train(self) -> tuple[float, float]:
-        """See `Framework`; the loss is that of the train examples after the round, as in the method's history."""
+    def train(self) -> float:
+        """See `Framework`."""
         start = time.perf_counter()
         self.one_epoch(self.weights, self.inputs, self.targets, self.rate)
-        seconds = time.perf_counter() - start
-        return seconds, score("mse", self.forward(self.weights, self.inputs), self.targets)
+        return time.perf_counter() - start
+
+    def learn(self, steps: int) -> float:
+        """See `Framework`."""
+        del steps
+        self.train()
+        return score("mse", self.forward(self.weights, self.inputs), self.targets)
 
     def evaluate(self) -> tuple[float, float]:
         """See `Framework`."""

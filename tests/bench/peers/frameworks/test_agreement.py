@@ -15,8 +15,12 @@ def test_keras_does_what_unroll_does_on_windows_and_gates_in_another_order_are_s
     assert abs(losses("keras", task)["train"] - unroll["train"]) > 10 * compare.TOLERANCE * unroll["train"]
 
 
-def test_keras_does_what_unroll_does_on_words_once_it_sums_their_gradients(tiny_words):
-    agree(tiny_words("simple_rnn", units=4, embedding=3), (frameworks.SUMMED,))
+def test_keras_does_what_unroll_does_on_words_once_it_sums_their_gradients_compiled_or_not(tiny_words):
+    task = tiny_words("simple_rnn", units=4, embedding=3)
+    summed = agree(task, (frameworks.SUMMED,))["train"]
+    keras, compiled = (losses(name, task)["train"] for name in ("keras", "keras_jit"))
+    assert compiled == pytest.approx(keras, rel=compare.TOLERANCE)
+    assert abs(compiled - summed) > 2 * compare.TOLERANCE * summed
 
 
 @pytest.mark.parametrize(
