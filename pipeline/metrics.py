@@ -22,7 +22,7 @@ class Ops(Protocol):
     """What a formula may use besides arithmetic and comparisons."""
 
     def mean(self, values: Any) -> Any:
-        """The mean over examples (n,), or over pairs of them (n, n)."""
+        """The mean over examples (n,)."""
 
     def log(self, values: Any) -> Any:
         """The natural logarithm of each value."""
@@ -62,6 +62,12 @@ def _crossentropy(predictions: Any, targets: Any, ops: Ops) -> Any:
     return ops.mean(-(targets * ops.log(p) + (1 - targets) * ops.log(1 - p)))
 
 
+def _pairwise_mse(predictions: Any, targets: Any, ops: Ops) -> Any:
+    """The mean square over all pairs of a prediction and a target: Keras' of outputs (n, 1, 1) and targets (n,)."""
+    one, other = ops.mean(predictions), ops.mean(targets)
+    return ops.mean((predictions - one) ** 2) + ops.mean((targets - other) ** 2) + (one - other) ** 2
+
+
 VALUES, CLASSES = frozenset({"forecast", "regress"}), frozenset({"classify"})
 
 MEASURES = {
@@ -76,8 +82,7 @@ MEASURES = {
         trains=False,
     ),
     "binary_crossentropy": Measure("cross-entropy", _crossentropy, CLASSES, "nats"),
-    # Over all pairs of a prediction and a target: what Keras makes of outputs (n, 1, 1) and targets (n,).
-    "pairwise_mse": Measure("pairwise MSE", lambda p, t, ops: ops.mean((p[:, None] - t[None, :]) ** 2), unit="({})²"),
+    "pairwise_mse": Measure("pairwise MSE", _pairwise_mse, unit="({})²"),
 }
 
 

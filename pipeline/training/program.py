@@ -1,6 +1,7 @@
 """A network with its two XLA programs: one epoch of training, and prediction."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,8 +37,8 @@ class Program:
         self.optimizer = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}})
         self.optimizer.build(model.trainable_variables)
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
-        self.data, gather = on_device(examples)
-        self.on_devices: dict[int, tuple[Any, Callable[..., Any]]] = {}
+        self.examples, self._splits = examples, dict[int, _Split]()
+        self._data, gather = _on_device(examples)
         formula = MEASURES[loss].formula
         network = Network(model)
         train = tf.autograph.experimental.do_not_convert(network.train)
@@ -60,8 +61,12 @@ class Program:
 
         self._epoch = tf.function(epoch, jit_compile=True, reduce_retracing=False)
         self._forward = tf.function(
-            lambda inputs: tf.reshape(predict(inputs), [-1]), jit_compile=True, reduce_retracing=False
+            lambda series, batch: tf.reshape(predict(_inputs(examples, series, batch)), [-1]),
+            jit_compile=True,
+            autograph=False,
+            reduce_retracing=False,
         )
+        self._outputs = tf.function(lambda inputs: tf.reshape(predict(inputs), [-1]), jit_compile=True, autograph=False)
 
     def reset(self, numbers: list[Array]) -> None:
         """Start a replicate: its own weights, a fresh optimizer."""
@@ -82,48 +87,88 @@ class Program:
         """Train on batches of example numbers (steps, batch), -1 for none; the loss (steps,) of each."""
         import tensorflow as tf
 
-        return np.asarray(self._epoch(self.data, tf.constant(rows)))
+        return np.asarray(self._epoch(self._data, tf.constant(rows)))
 
     def predict(self, examples: Examples) -> Array:
         """Outputs (n,) for a split, in its order."""
+        # A call costs more than a small network's work, so there is one for a batch, and all about it is found before.
+        split = self._splits.get(id(examples)) or self._splits.setdefault(id(examples), self._split(examples))
+        outputs = [split.call(split.series, batch) for batch in split.batches]
+        in_order = np.empty(len(examples), np.float32)
+        in_order[split.order] = np.concatenate([np.asarray(output) for output in outputs])[: len(examples)]
+        return in_order
+
+    def _split(self, examples: Examples) -> "_Split":
         import tensorflow as tf
 
-        size = min(EVALUATION_BATCH, len(examples))
-        key = id(examples)
-        if key not in self.on_devices:
-            data, gather = on_device(examples)
-            self.on_devices[key] = data, tf.function(lambda data, rows: gather(data, rows)[0], reduce_retracing=False)
-        data, gather_inputs = self.on_devices[key]
+        # Splits smaller than a batch have that of the train split, if it is larger: one program is compiled for them.
+        size = min(EVALUATION_BATCH, max(len(examples), len(self.examples)))
         order = by_padding(examples)
-        batches = np.pad(order, (0, -len(order) % size), mode="edge").reshape(-1, size)
-        outputs = [self._forward(gather_inputs(data, tf.constant(batch))) for batch in batches]
-        in_order = np.empty(len(order), np.float32)
-        in_order[order] = np.concatenate([np.asarray(output) for output in outputs])[: len(order)]
-        return in_order
+        padded = np.pad(order, (0, -len(order) % size), mode="edge")
+        if isinstance(examples, Windows):
+            same = isinstance(self.examples, Windows) and examples.series is self.examples.series
+            series = self._data[0] if same else tf.constant(examples.series, tf.float32)
+            found = examples.rows[padded].astype(np.int32)
+        else:
+            series, found = self._data[0], _numbers(examples.inputs[padded])
+        batches = [tf.constant(batch) for batch in found.reshape(-1, size, *found.shape[1:])]
+        return _Split(order, series, batches, self._forward.get_concrete_function(series, batches[0]), examples)
 
     def predict_one(self, inputs: Array) -> Array:
         """Outputs (1,) for inputs (1, ...), for a rollout."""
         import tensorflow as tf
 
-        return np.asarray(self._forward(tf.constant(inputs, tf.float32)))
+        return np.asarray(self._outputs(tf.constant(inputs, tf.float32)))
 
 
-def on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
+@dataclass(frozen=True)
+class _Split:
+    """A split as `Program.predict` wants it.
+
+    Attributes:
+        order: of the examples (n,).
+        series: that windows are cut from.
+        batches: in that order, the last one filled up; see `_inputs`.
+        call: what is compiled for them.
+        examples: the split, held so that its id stays its own.
+    """
+
+    order: Array
+    series: Any
+    batches: list[Any]
+    call: Callable[[Any, Any], Any]
+    examples: Examples
+
+
+def _inputs(examples: Examples, series: Any, batch: Any) -> Any:
+    """Inputs (n, ...) for a batch: of windows (n,) row numbers, else the inputs themselves."""
+    import tensorflow as tf
+
+    if not isinstance(examples, Windows):
+        return batch
+    return tf.gather(series, batch[:, None] + tf.constant(examples.offsets, tf.int32))
+
+
+def _numbers(inputs: Array) -> Array:
+    """Inputs as programs take them."""
+    return inputs.astype(np.int32 if inputs.dtype.kind in "iu" else np.float32)
+
+
+def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     """The split as tensors, and a function (tensors, example numbers (n,)) -> inputs (n, ...), targets (n,)."""
     import tensorflow as tf
 
     targets = tf.constant(examples.targets, tf.float32)
     if isinstance(examples, Windows):
-        offsets = tf.constant(examples.offsets, tf.int32)
         series, rows = tf.constant(examples.series, tf.float32), tf.constant(examples.rows, tf.int32)
+    else:
+        series, rows = tf.zeros(()), tf.constant(_numbers(examples.inputs))
 
-        def cut(data: Any, numbers: Any) -> Any:
-            inputs = tf.gather(data[0], tf.gather(data[1], numbers)[:, None] + offsets)
-            return inputs, tf.gather(data[2], numbers)
+    def gather(data: Any, numbers: Any) -> Any:
+        series, rows, targets = data
+        return _inputs(examples, series, tf.gather(rows, numbers)), tf.gather(targets, numbers)
 
-        return (series, rows, targets), cut
-    inputs = tf.constant(examples.inputs, tf.int32 if examples.inputs.dtype.kind in "iu" else tf.float32)
-    return (inputs, targets), lambda data, numbers: (tf.gather(data[0], numbers), tf.gather(data[1], numbers))
+    return (series, rows, targets), gather
 
 
 class _Tensors:
@@ -135,10 +180,7 @@ class _Tensors:
     def mean(self, values: Any) -> Any:
         import tensorflow as tf
 
-        weights = self._present
-        if len(values.shape) > 1:  # pairs of examples
-            weights = weights[:, None] * weights[None, :]
-        return tf.reduce_sum(values * weights) / tf.reduce_sum(weights)
+        return tf.reduce_sum(values * self._present) / tf.reduce_sum(self._present)
 
     def log(self, values: Any) -> Any:
         import tensorflow as tf

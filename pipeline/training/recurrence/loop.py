@@ -1,9 +1,11 @@
 """The loop over time, forward and back."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import cycle
 from typing import Any
 
-from pipeline.training.recurrence.rules import RULES, Parts, Rule, Tensor
+from pipeline.training.recurrence.rules import RULES, Keep, Product, Read, Rule, Tensor, barrier
 from pipeline.training.recurrence.sequences import Values, Words, joined, parted
 
 ALIGNED = 24
@@ -11,6 +13,9 @@ ALIGNED = 24
 
 FIRST = 8
 """How many rows of a sorted batch are looped over while all the others still wait for their words, in prediction."""
+
+COUNTERS = 2
+"""Of the timestep, read in turn: one fused operation reads a kept number twice at most (`Tape`)."""
 
 
 def known(layer: Any) -> bool:
@@ -32,95 +37,105 @@ def cells(layer: Any) -> list[Any]:
 
 
 @dataclass(frozen=True)
-class Stack:
-    """The cells of a layer on one batch, the lowest first.
+class Cell:
+    """One cell of a layer, on one batch.
 
     Attributes:
-        rules: of each cell.
-        units: of each cell.
-        inputs: how many values each cell takes per timestep.
-        masks: of each cell None, or one dropout mask (rows, batch) for all its gates, or one for each.
-        trained_inputs: whether the gradient of the lowest cell's inputs is asked for.
+        rule: of its kind.
+        units: of its state.
+        inputs: how many values it takes per timestep.
+        products: of the rule; under dropout with a mask for each gate, one for each gate.
+        masks: for each product None, or a dropout mask (rows of its operand, batch).
     """
 
-    rules: list[Rule]
-    units: list[int]
-    inputs: list[int]
-    masks: list[list[Tensor] | None]
-    trained_inputs: bool
+    rule: Rule
+    units: int
+    inputs: int
+    products: list[Product]
+    masks: list[Tensor | None]
 
-    def forward(self, weights: Parts, values: Tensor, states: Any, width: int) -> tuple[Any, list[Any]]:
-        """One timestep.
+    @property
+    def rows(self) -> int:
+        """Of the operand."""
+        return -(-(self.units + self.inputs + 1) // ALIGNED) * ALIGNED
 
-        Args:
-            weights: of each cell (gates * units, rows).
-            values: (inputs, width).
-            states: of each cell, (units, width) each.
-            width: how many rows of the batch take part.
+    def first(self, product: Product) -> int:
+        """Of the operand's rows, which the product needs."""
+        return 0 if product.state else self.units
 
-        Returns:
-            The new states; and for each cell what `back` needs: operand, slopes and, where its rule says so, others.
-        """
+    def weights(self, cell: Any) -> list[Tensor]:
+        """Of each product: (gates * units, rows of its operand)."""
         import tensorflow as tf
 
-        kept, new = [], []
-        for place, rule in enumerate(self.rules):
-            units = self.units[place]
-            rows = weights[place].shape[1] - values.shape[0] - units
-            ones = tf.concat([tf.ones((1, width)), tf.zeros((rows - 1, width))], 0)
-            operand = tf.concat([values, states[place][0], ones], 0)
-            masks = self.masks[place] or [None]
-            blocks = zip(tf.split(weights[place], len(masks)), masks, strict=True)
-            products = [block @ (operand if mask is None else operand * mask[:, :width]) for block, mask in blocks]
-            if len(masks) < rule.gates:
-                products = tf.split(products[0], rule.gates)
-            states_, slopes, others = rule.forward(products, states[place])
-            kept.append([operand, tf.stack(slopes), *([tf.stack(others)] if others else [])])
-            new.append(states_)
-            values = states_[0]
-        return new, kept
+        gates = [tf.transpose(w) * scale for w, scale in zip(self.rule.pack(cell), self.rule.scales, strict=True)]
+        found = []
+        for product in self.products:
+            found.append(tf.concat(gates[: product.gates], 0))
+            gates = gates[product.gates :]
+        sizes = [self.rows - self.first(product) for product in self.products]
+        return [tf.pad(w, [[0, 0], [0, size - w.shape[1]]]) for w, size in zip(found, sizes, strict=True)]
 
-    def turned(self, weights: Parts) -> list[Tensor]:
+    def turned(self, weights: Sequence[Tensor], *, inputs: bool) -> list[Tensor]:
         """The weights as `back` wants them: (rows, gates * units), for the rows whose gradient is asked for."""
         import tensorflow as tf
 
-        sizes = zip(weights, self._first, self.inputs, self.units, strict=True)
-        return [tf.transpose(w[:, first : inputs + units]) for w, first, inputs, units in sizes]
+        last = self.units + (self.inputs if inputs else 0)
+        return [tf.transpose(w[:, : last - self.first(p)]) for w, p in zip(weights, self.products, strict=True)]
 
-    @property
-    def _first(self) -> list[int]:
-        return [0 if place or self.trained_inputs else size for place, size in enumerate(self.inputs)]
-
-    def back(
-        self, turned: Parts, kept: list[Any], gradients: Any, changes: Parts, width: int
-    ) -> tuple[Tensor, Any, list[Tensor]]:
-        """The way back of `forward`: gradients of the inputs, of the old states, and of the weights, added up."""
+    def forward(
+        self, weights: Sequence[Tensor], values: Tensor, states: Sequence[Tensor], keep: Keep
+    ) -> Sequence[Tensor]:
+        """One timestep: values (inputs, width) and states (units, width) -> new states."""
         import tensorflow as tf
 
-        old: list[Any] = [None] * len(self.rules)
-        new = list(changes)
-        from_above: Tensor = 0.0
-        for place in reversed(range(len(self.rules))):
-            rule, units = self.rules[place], self.units[place]
-            operand, slopes, *others = kept[place]
-            of_states = (gradients[place][0] + from_above, *gradients[place][1:])
-            of_products, through = rule.back(slopes, others[0] if others else None, of_states)
-            masks = self.masks[place] or [None]
-            of_products = tf.reshape(of_products, (len(masks), -1, width))
-            blocks = list(zip(tf.split(turned[place], len(masks), 1), tf.unstack(of_products), masks, strict=True))
-            of_operand: Tensor = 0.0
-            changed = []
-            for block, of_block, mask in blocks:
-                masked, rows = operand, block @ of_block
-                if mask is not None:
-                    masked = operand * mask[:, :width]
-                    rows *= mask[self._first[place] : self.inputs[place] + units, :width]
-                changed.append(tf.matmul(of_block, masked, transpose_b=True))
-                of_operand += rows
-            new[place] += tf.concat(changed, 0)
-            from_above, of_state = of_operand[:-units], of_operand[-units:]
-            old[place] = (through[0] + of_state, *through[1:])
-        return from_above, old, new
+        width, inputs = values.shape[1], self.inputs
+        zeros = tf.zeros((self.rows - self.units - inputs - 1, width))
+        operand = tf.concat([states[0], values, tf.ones((1, width)), zeros], 0)
+        keep(operand)
+        gates: list[Tensor] = []
+        for w, product, mask in zip(weights, self.products, self.masks, strict=True):
+            factor = operand if product.state else values
+            if mask is not None:
+                factor *= mask[: factor.shape[0], :width]
+            # Values are there already; cutting them out of the operand, with the one and the zeros, is a copy.
+            found = w @ factor if product.state else w[:, :inputs] @ factor + w[:, inputs : inputs + 1]
+            gates += tf.split(found, product.gates)
+        return self.rule.forward(gates, states, keep)
+
+    def back(
+        self, turned: Sequence[Tensor], kept: Sequence[Read], gradients: Sequence[Tensor], room: Sequence[Tensor]
+    ) -> tuple[Tensor, Sequence[Tensor], list[Tensor], list[Tensor]]:
+        """The way back of `forward`.
+
+        Args:
+            turned: weights.
+            kept: what `forward` kept, in its order.
+            gradients: of the new states.
+            room: for each product (gates * units, width), to be written over.
+
+        Returns:
+            Gradients of the values (none of them if not asked for), of the old states, of the weights; and the room.
+        """
+        import tensorflow as tf
+
+        operand, *others = kept
+        of_gates, of_states = self.rule.back(others, lambda: operand(0, self.units), gradients)
+        gates, of_products, of_weights = list(of_gates), [], []
+        of_state, of_values = of_states[0], 0.0
+        for t, product, mask, place in zip(turned, self.products, self.masks, room, strict=True):
+            of_product = _stacked(place, gates[: product.gates])
+            gates = gates[product.gates :]
+            rows, factor = t @ of_product, operand(self.first(product), self.rows)
+            if mask is not None:
+                rows *= mask[: rows.shape[0], : rows.shape[1]]
+                factor *= mask[:, : rows.shape[1]]
+            if product.state:
+                of_state += rows[: self.units]
+                rows = rows[self.units :]
+            of_values += rows
+            of_weights.append(tf.matmul(of_product, factor, transpose_b=True))
+            of_products.append(of_product)
+        return of_values, (of_state, *of_states[1:]), of_weights, of_products
 
 
 class Loop:
@@ -133,20 +148,19 @@ class Loop:
     """
 
     def __init__(self, layer: Any, embedding: Any) -> None:
-        self.cells, self.embedding = cells(layer), embedding
-        self.rules = [RULES[type(cell).__name__] for cell in self.cells]
-        self.units = [cell.units for cell in self.cells]
-        self.inputs = [cell.kernel.shape[0] for cell in self.cells]
-        self.rows = [-(-(i + u + 1) // ALIGNED) * ALIGNED for i, u in zip(self.inputs, self.units, strict=True)]
+        self.layers, self.embedding = cells(layer), embedding
+        self.cells = []
+        for cell in self.layers:
+            rule = RULES[type(cell).__name__]
+            products = list(rule.products)
+            self.cells.append(Cell(rule, cell.units, cell.kernel.shape[0], products, [None] * len(products)))
 
     def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
-        """For each cell (timesteps, ..., batch): operands, slopes and, where its rule keeps them, others."""
+        """For each cell (timesteps, ..., batch): operands, and each number that its rule keeps."""
         import tensorflow as tf
 
-        shapes = []
-        for rule, units, rows in zip(self.rules, self.units, self.rows, strict=True):
-            shapes += [(rows,), (rule.gates, units), *([(rule.kept, units)] if rule.kept else [])]
-        return tuple(tf.zeros((timesteps, *shape, batch)) for shape in shapes)
+        rows = [rows for cell in self.cells for rows in (cell.rows, *[cell.units] * cell.rule.kept)]
+        return tuple(tf.zeros((timesteps, count, batch)) for count in rows)
 
     def predict(self, inputs: Tensor) -> Tensor:
         """Last states (batch, units) of the top cell, without dropout."""
@@ -154,11 +168,14 @@ class Loop:
 
         batch = inputs.shape[0]
         sequence = self._sequence(inputs, [FIRST, batch] if batch > FIRST else [batch])
-        stack = Stack(self.rules, self.units, self.inputs, [None] * len(self.cells), self.embedding is not None)
-        weights = self._weights()
+        weights = self._weights(self.cells)
 
         def step(time: Tensor, states: Any, width: int) -> Any:
-            return stack.forward(weights, sequence.at(self._source(), time, width), states, width)[0]
+            values, new = sequence.at(self._source(), time, width), []
+            for cell, w, old in zip(self.cells, weights, states, strict=True):
+                new.append(cell.forward(w, values, old, lambda number: lambda: number))
+                values = new[-1][0]
+            return new
 
         states = self._start(sequence.widths[0])
         for width, begin, end in sequence.stages():
@@ -176,53 +193,72 @@ class Loop:
 
         batch = inputs.shape[0]
         # Under dropout rows differ in their padding, too.
-        dropout = any(cell.dropout or cell.recurrent_dropout for cell in self.cells)
+        dropout = any(cell.dropout or cell.recurrent_dropout for cell in self.layers)
         widths = [batch] if dropout else sorted({max(1, batch * part // 4) for part in (1, 2, 3, 4)})
         sequence = self._sequence(inputs, widths)
-        stack = Stack(self.rules, self.units, self.inputs, self._masks(batch, sequence), self.embedding is not None)
-        count = len(self.cells)
+        layer = [self._masked(place, batch, sequence) for place in range(len(self.cells))]
+        words = self.embedding is not None
+        packed = self._weights(layer)
+        count = len(tf.nest.flatten(packed))
 
         @tf.custom_gradient  # type: ignore[untyped-decorator]
         def run(source: Tensor, *numbers: Tensor) -> Any:
-            weights = numbers[:count]
+            weights = tf.nest.pack_sequence_as(packed, numbers[:count])
 
-            def step(time: Tensor, states: Any, buffers: Any, width: int) -> Any:
-                states, kept = stack.forward(weights, sequence.at(source, time, width), states, width)
-                flat = [array for cell in kept for array in cell]
-                return time + 1, states, tuple(_put(b, a, time) for b, a in zip(buffers, flat, strict=True))
+            def step(width: int, times: Any, states: Any, buffers: Any) -> Any:
+                tape = Tape(times, buffers, width)
+                values, new = sequence.at(source, times[0], width), []
+                for cell, w, old in zip(layer, weights, states, strict=True):
+                    new.append(cell.forward(w, values, old, tape.keep))
+                    values = new[-1][0]
+                return [time + 1 for time in times], new, tuple(tape.buffers)
 
             states, buffers = self._start(sequence.widths[0]), tuple(numbers[count:])
             for width, begin, end in sequence.stages():
                 states = joined(states, width)
                 _, states, buffers = tf.while_loop(
-                    lambda time, *_, end=end: time < end,
-                    lambda time, states, buffers, width=width: step(time, states, buffers, width),
-                    (begin, states, buffers),
+                    lambda times, *_, end=end: times[0] < end,
+                    lambda *loop, width=width: step(width, *loop),
+                    (_twins(begin), states, buffers),
                 )
 
             def gradient(of_last: Tensor, *_: Tensor) -> Any:
-                def back(width: int, time: Tensor, gradients: Any, changes: Any, of_source: Tensor) -> Any:
-                    kept = iter([buffer[time][..., :width] for buffer in buffers])
-                    of_cells = [[next(kept) for _ in range(3 if rule.kept else 2)] for rule in self.rules]
-                    of_values, old, new = stack.back(turned, of_cells, gradients, changes, width)
-                    return time - 1, old, new, sequence.back(of_source, of_values, time, width)
+                def back(width: int, times: Any, gradients: Any, changes: Any, room: Any, of_source: Tensor) -> Any:
+                    reads = Tape(times, buffers, width).reads()
+                    of_states, written, new_changes = list(gradients), list(room), list(changes)
+                    of_values: Any = 0.0
+                    for place in reversed(range(len(layer))):
+                        cell = layer[place]
+                        start = sum(1 + below.rule.kept for below in layer[:place])
+                        of_new = (gradients[place][0] + of_values, *gradients[place][1:])
+                        of_values, of_states[place], changed, written[place] = cell.back(
+                            turned[place], reads[start : start + 1 + cell.rule.kept], of_new, room[place]
+                        )
+                        new_changes[place] = [old + new for old, new in zip(changes[place], changed, strict=True)]
+                    of_source = sequence.back(of_source, of_values, times[0], width)
+                    return [time - 1 for time in times], of_states, new_changes, written, of_source
 
                 gradients = [tuple(tf.zeros_like(state) for state in states_) for states_ in states]
                 gradients[-1] = (of_last, *gradients[-1][1:])
-                changes, turned = [tf.zeros_like(w) for w in weights], stack.turned(weights)
-                of_source = tf.zeros_like(source) if self.embedding is not None else tf.constant(0.0)
+                turned = [
+                    cell.turned(w, inputs=bool(place) or words)
+                    for place, (cell, w) in enumerate(zip(layer, weights, strict=True))
+                ]
+                changes = tf.nest.map_structure(tf.zeros_like, weights)
+                of_source = tf.zeros_like(source) if words else tf.constant(0.0)
                 for width, begin, end in reversed(sequence.stages()):
                     gradients = parted(gradients, width)
-                    _, gradients, changes, of_source = tf.while_loop(
-                        lambda time, *_, begin=begin: time >= begin,
+                    room = [[tf.zeros((p.gates * cell.units, width)) for p in cell.products] for cell in layer]
+                    _, gradients, changes, _, of_source = tf.while_loop(
+                        lambda times, *_, begin=begin: times[0] >= begin,
                         lambda *loop, width=width: back(width, *loop),
-                        (end - 1, gradients, changes, of_source),
+                        (_twins(end - 1), gradients, changes, room, of_source),
                     )
-                return (of_source if self.embedding is not None else None, *changes, *[None] * len(buffers))
+                return (of_source if words else None, *tf.nest.flatten(changes), *[None] * len(buffers))
 
             return (states[-1][0], *buffers), gradient
 
-        last, *buffers_ = run(self._source(), *self._weights(), *buffers)
+        last, *buffers_ = run(self._source(), *tf.nest.flatten(packed), *buffers)
         return sequence.in_order(tf.transpose(last)), tuple(buffers_)
 
     def _source(self) -> Tensor:
@@ -230,52 +266,102 @@ class Loop:
 
         return tf.zeros(()) if self.embedding is None else self.embedding.embeddings.value
 
-    def _weights(self) -> list[Tensor]:
-        import tensorflow as tf
-
-        packed = [rule.pack(cell) for rule, cell in zip(self.rules, self.cells, strict=True)]
-        return [tf.pad(w, [[0, 0], [0, rows - w.shape[1]]]) for w, rows in zip(packed, self.rows, strict=True)]
+    def _weights(self, layer: Sequence[Cell]) -> list[list[Tensor]]:
+        return [cell.weights(keras) for cell, keras in zip(layer, self.layers, strict=True)]
 
     def _start(self, width: int) -> list[tuple[Tensor, ...]]:
         import tensorflow as tf
 
-        states = [2 if type(cell).__name__ == "LSTMCell" else 1 for cell in self.cells]
-        return [tuple(tf.zeros((u, width)) for _ in range(n)) for u, n in zip(self.units, states, strict=True)]
+        return [tuple(tf.zeros((cell.units, width)) for _ in range(cell.rule.states)) for cell in self.cells]
 
     def _sequence(self, inputs: Tensor, widths: list[int]) -> "Values | Words":
         return Values(inputs) if self.embedding is None else Words(inputs, widths)
 
-    def _masks(self, batch: int, sequence: "Values | Words") -> list[list[Tensor] | None]:
-        """Keras' masks, drawn in its order, as factors of the products' operands."""
+    def _masked(self, place: int, batch: int, sequence: "Values | Words") -> Cell:
+        """A cell with Keras' masks, drawn in its order, as factors of the products' operands."""
         import tensorflow as tf
 
-        found: list[list[Tensor] | None] = []
-        for rule, cell, inputs, rows in zip(self.rules, self.cells, self.inputs, self.rows, strict=True):
-            drawn = (
-                cell.get_dropout_mask(tf.ones((batch, inputs))),
-                cell.get_recurrent_dropout_mask(tf.ones((batch, cell.units))),
-            )
-            cell.reset_dropout_mask()
-            cell.reset_recurrent_dropout_mask()
-            if drawn == (None, None):
-                found.append(None)
-                continue
-            blocks = rule.gates if any(isinstance(masks, list) for masks in drawn) else 1
-            factors = []
-            for block in range(blocks):
-                parts = [
-                    tf.ones((batch, size)) if masks is None else masks[places[block]] if blocks > 1 else masks
-                    for masks, places, size in zip(drawn, rule.masks, (inputs, cell.units), strict=True)
-                ]
-                parts.append(tf.ones((batch, rows - inputs - cell.units)))
-                factors.append(tf.transpose(sequence.sorted(tf.concat(parts, 1))))
-            found.append(factors)
-        return found
+        cell, keras = self.cells[place], self.layers[place]
+        of_inputs = keras.get_dropout_mask(tf.ones((batch, cell.inputs)))
+        of_states = keras.get_recurrent_dropout_mask(tf.ones((batch, cell.units)))
+        keras.reset_dropout_mask()
+        keras.reset_recurrent_dropout_mask()
+        if of_inputs is None and of_states is None:
+            return cell
+
+        def mask(number: int) -> Tensor:
+            parts = [
+                tf.ones((batch, size)) if drawn is None else drawn[number] if isinstance(drawn, list) else drawn
+                for drawn, size in ((of_states, cell.units), (of_inputs, cell.inputs))
+            ]
+            rest = tf.ones((batch, cell.rows - cell.units - cell.inputs))
+            return tf.transpose(sequence.sorted(tf.concat([*parts, rest], 1)))
+
+        if not any(isinstance(drawn, list) for drawn in (of_inputs, of_states)):
+            return replace(cell, masks=[mask(0)[cell.first(product) :] for product in cell.products])
+        apart = [replace(product, gates=1) for product in cell.products for _ in range(product.gates)]
+        masks = [mask(number)[cell.first(product) :] for number, product in zip(cell.rule.masks, apart, strict=True)]
+        return replace(cell, products=apart, masks=masks)
 
 
-def _put(buffer: Tensor, array: Tensor, time: Tensor) -> Tensor:
-    """The buffer with `array` at a timestep, in place under XLA; an array of fewer rows leaves those of the others."""
+class Tape:
+    """What one timestep writes for the way back, or reads from it.
+
+    A timestep reads a number by another counter for each use of it. They all count the same, but XLA does not know: it
+    would load a slice that one fused operation uses twice element by element (docs/decisions/recurrence.md).
+
+    Args:
+        times: the counters, each the timestep.
+        buffers: (timesteps, rows, batch).
+        width: how many columns of the batch take part.
+    """
+
+    def __init__(self, times: Sequence[Tensor], buffers: Sequence[Tensor], width: int) -> None:
+        self.times, self.buffers, self.width = times, list(buffers), width
+        self._next = 0
+
+    def keep(self, number: Tensor) -> Read:
+        """Write the next buffer (rows, width) at this timestep, in place under XLA."""
+        import tensorflow as tf
+        from tensorflow.compiler.tf2xla.python import xla
+
+        place, self._next = self._next, self._next + 1
+        start = tf.stack([self.times[0], 0, 0])
+        self.buffers[place] = barrier(xla.dynamic_update_slice(self.buffers[place], number[None], start))
+        return self._read(self.buffers[place])
+
+    def reads(self) -> list[Read]:
+        """Of all buffers."""
+        return [self._read(buffer) for buffer in self.buffers]
+
+    def _read(self, buffer: Tensor) -> Read:
+        import tensorflow as tf
+        from tensorflow.compiler.tf2xla.python import xla
+
+        times = cycle(self.times)
+
+        def read(first: int = 0, last: int = buffer.shape[1]) -> Tensor:
+            start = tf.stack([next(times), first, 0])
+            return xla.dynamic_slice(buffer, start, [1, last - first, self.width])[0]
+
+        return read
+
+
+def _twins(time: Tensor) -> list[Tensor]:
+    """Counters that XLA takes for different ones."""
+    found = [time]
+    while len(found) < COUNTERS:
+        found.append(barrier(found[-1]))
+    return found
+
+
+def _stacked(room: Tensor, blocks: Sequence[Tensor]) -> Tensor:
+    """Blocks (units, width), one below the other, each written by itself: XLA does not vectorise a concatenation."""
     import tensorflow as tf
     from tensorflow.compiler.tf2xla.python import xla
 
-    return xla.dynamic_update_slice(buffer, array[None], tf.stack([time, *[0] * len(array.shape)]))
+    if len(blocks) == 1:
+        return blocks[0]
+    for place, block in enumerate(blocks):
+        room = barrier(xla.dynamic_update_slice(room, block, tf.constant([place * block.shape[0], 0])))
+    return room

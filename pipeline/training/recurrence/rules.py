@@ -1,4 +1,7 @@
-"""One timestep of each kind of recurrent cell, forward, and its gradient."""
+"""One timestep of each kind of recurrent cell, forward, and its gradient.
+
+Every gate is a tanh: the logistic function is (1 + tanh(x / 2)) / 2, and the half is in the weights.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,107 +10,147 @@ from typing import Any
 Tensor = Any
 Parts = Sequence[Tensor]
 
+Read = Callable[..., Tensor]
+"""A number (units, batch) that the loop forward keeps for the way back. It is called anew for each use of it."""
+
+Keep = Callable[[Tensor], Read]
+"""Keeps a number for the way back."""
+
+
+@dataclass(frozen=True)
+class Product:
+    """Weights times operand, for one gate or several.
+
+    Attributes:
+        gates: how many; each is a block of `units` rows.
+        state: whether the operand has the rows state, inputs, a one for the bias, and zeros, or all but the state.
+    """
+
+    gates: int
+    state: bool = True
+
 
 @dataclass(frozen=True)
 class Rule:
     """How a kind of cell steps forward, and what flows back.
 
     Attributes:
-        gates: how many blocks of `units` rows the product has.
-        kept: how many blocks of `units` rows are kept beside the slopes.
-        pack: the cell -> its weights as one matrix (gates * units, inputs + units + 1).
-        masks: the blocks' numbers in Keras' lists of dropout masks, of inputs and of states.
-        forward: products of the gates, each (units, batch), and states -> new states, slopes (one per gate), kept.
-        back: slopes (gates, units, batch), kept (kept, units, batch), gradients of the new states -> gradient of
-            the products (gates, units, batch), gradients of the old states but for what flows through the products.
+        states: how many the cell has; the first is its output.
+        products: of one timestep, the gates in their order.
+        masks: Keras' number of the dropout mask of each gate.
+        scales: of the gates; .5 makes a tanh the logistic function.
+        kept: how many times `forward` keeps something.
+        pack: the cell -> weights of each gate, (rows of its product's operand but for the zeros, units).
+        forward: gates (units, batch) before their activation, old states, keep -> new states.
+        back: what was kept, the old state, gradients of the new states -> gradients of the gates, and of the old
+            states but for what flows through the gates.
     """
 
-    gates: int
+    states: int
+    products: tuple[Product, ...]
+    masks: tuple[int, ...]
+    scales: tuple[float, ...]
     kept: int
-    pack: Callable[[Any], Tensor]
-    masks: tuple[tuple[int, ...], tuple[int, ...]]
-    forward: Callable[[Parts, Parts], tuple[Parts, Parts, Parts]]
-    back: Callable[[Tensor, Tensor, Parts], tuple[Tensor, Parts]]
+    pack: Callable[[Any], list[Tensor]]
+    forward: Callable[[Parts, Parts, Keep], Parts]
+    back: Callable[[Sequence[Read], Read, Parts], tuple[Parts, Parts]]
 
 
-def _pack(cell: Any) -> Tensor:
+def barrier(value: Tensor) -> Tensor:
+    """The value; XLA computes it before, and apart from, what uses it."""
+    import tensorflow as tf
+    from tensorflow.compiler.tf2xla.python import xla
+
+    return value if tf.executing_eagerly() else xla.optimization_barrier(value)[0]
+
+
+def _share(tanh: Tensor) -> Tensor:
+    """The logistic function, from the tanh of half its argument."""
+    return 0.5 + 0.5 * tanh
+
+
+def _slope(tanh: Read) -> Tensor:
+    """The derivative of a tanh."""
+    return 1 - tanh() * tanh()
+
+
+def _pack(cell: Any) -> list[Tensor]:
     import tensorflow as tf
 
-    return tf.transpose(tf.concat([cell.kernel.value, cell.recurrent_kernel.value, cell.bias.value[None]], 0))
+    weights = tf.concat([cell.recurrent_kernel.value, cell.kernel.value, cell.bias.value[None]], 0)
+    return list(tf.split(weights, weights.shape[1] // cell.units, 1))
 
 
-def _pack_gru(cell: Any) -> Tensor:
-    """Four blocks: update, reset, and for the candidate two, of state and input, since the reset lies between them."""
+def _pack_gru(cell: Any) -> list[Tensor]:
+    """Update, reset, and for the candidate two, of state and of input, since the reset lies between them."""
     import tensorflow as tf
 
     kernel, recurrent = (tf.split(w.value, 3, axis=1) for w in (cell.kernel, cell.recurrent_kernel))
     of_input, of_state = (tf.split(b[None], 3, axis=1) for b in tf.unstack(cell.bias.value))
-    blocks = [tf.concat([kernel[g], recurrent[g], of_input[g] + of_state[g]], 0) for g in (0, 1)]
-    blocks.append(tf.concat([tf.zeros_like(kernel[2]), recurrent[2], of_state[2]], 0))
-    blocks.append(tf.concat([kernel[2], tf.zeros_like(recurrent[2]), of_input[2]], 0))
-    return tf.transpose(tf.concat(blocks, 1))
+    gates = [tf.concat([recurrent[g], kernel[g], of_input[g] + of_state[g]], 0) for g in (0, 1)]
+    gates.append(tf.concat([recurrent[2], tf.zeros_like(kernel[2]), of_state[2]], 0))
+    return [*gates, tf.concat([kernel[2], of_input[2]], 0)]
 
 
-def _simple_rnn(products: Parts, _states: Parts) -> tuple[Parts, Parts, Parts]:
+def _simple_rnn(gates: Parts, _states: Parts, keep: Keep) -> Parts:
     import tensorflow as tf
 
-    state = tf.tanh(products[0])
-    return (state,), (1 - state * state,), ()
+    return (keep(tf.tanh(gates[0]))(),)
 
 
-def _simple_rnn_back(slopes: Tensor, _kept: Tensor, gradients: Parts) -> tuple[Tensor, Parts]:
-    return slopes * gradients[0], (0.0,)
+def _simple_rnn_back(kept: Sequence[Read], _old: Read, gradients: Parts) -> tuple[Parts, Parts]:
+    return (gradients[0] * _slope(kept[0]),), (0.0,)
 
 
-def _lstm(products: Parts, states: Parts) -> tuple[Parts, Parts, Parts]:
+def _lstm(gates: Parts, states: Parts, keep: Keep) -> Parts:
     import tensorflow as tf
 
-    entry, forget, exit_ = (tf.sigmoid(products[gate]) for gate in (0, 1, 3))
-    candidate, old = tf.tanh(products[2]), states[1]
-    carry = forget * old + entry * candidate
-    squashed = tf.tanh(carry)
-    slopes = (
-        candidate * entry * (1 - entry),
-        old * forget * (1 - forget),
-        entry * (1 - candidate * candidate),
-        squashed * exit_ * (1 - exit_),
-    )
-    return (exit_ * squashed, carry), slopes, (forget, exit_ * (1 - squashed * squashed))
+    keep(states[1])
+    entry, forget, candidate, exit_ = (keep(tf.tanh(gate)) for gate in gates)
+    carry = _share(forget()) * states[1] + _share(entry()) * candidate()
+    squashed = keep(tf.tanh(carry))
+    return _share(exit_()) * squashed(), carry
 
 
-def _lstm_back(slopes: Tensor, kept: Tensor, gradients: Parts) -> tuple[Tensor, Parts]:
-    import tensorflow as tf
-
+def _lstm_back(kept: Sequence[Read], _old: Read, gradients: Parts) -> tuple[Parts, Parts]:
+    carry, entry, forget, candidate, exit_, squashed = kept
     of_state, of_carry = gradients
-    of_carry += of_state * kept[1]
-    # The last gate is behind the carry. A selection, since XLA does not vectorise a concatenation.
-    last = tf.constant([False, False, False, True])[:, None, None]
-    return slopes * tf.where(last, of_state[None], of_carry[None]), (0.0, of_carry * kept[0])
+    of_carry = barrier(of_carry + of_state * _share(exit_()) * _slope(squashed))
+    of_gates = (
+        0.5 * of_carry * candidate() * _slope(entry),
+        0.5 * of_carry * carry() * _slope(forget),
+        of_carry * _share(entry()) * _slope(candidate),
+        0.5 * of_state * squashed() * _slope(exit_),
+    )
+    return of_gates, (0.0, of_carry * _share(forget()))
 
 
-def _gru(products: Parts, states: Parts) -> tuple[Parts, Parts, Parts]:
+def _gru(gates: Parts, states: Parts, keep: Keep) -> Parts:
     import tensorflow as tf
 
-    update, reset = tf.sigmoid(products[0]), tf.sigmoid(products[1])
-    candidate, old = tf.tanh(products[3] + reset * products[2]), states[0]
-    slope = (1 - update) * (1 - candidate * candidate)
-    slopes = (
-        (old - candidate) * update * (1 - update),
-        slope * products[2] * reset * (1 - reset),
-        slope * reset,
-        slope,
+    update, reset = (keep(tf.tanh(gate)) for gate in gates[:2])
+    recurrent = keep(gates[2])
+    candidate = keep(tf.tanh(gates[3] + _share(reset()) * recurrent()))
+    return (candidate() + _share(update()) * (states[0] - candidate()),)
+
+
+def _gru_back(kept: Sequence[Read], old: Read, gradients: Parts) -> tuple[Parts, Parts]:
+    update, reset, recurrent, candidate = kept
+    of_candidate = barrier(gradients[0] * (1 - _share(update())) * _slope(candidate))
+    of_gates = (
+        0.5 * gradients[0] * (old() - candidate()) * _slope(update),
+        0.5 * of_candidate * recurrent() * _slope(reset),
+        of_candidate * _share(reset()),
+        of_candidate,
     )
-    return (update * old + (1 - update) * candidate,), slopes, (update,)
-
-
-def _gru_back(slopes: Tensor, kept: Tensor, gradients: Parts) -> tuple[Tensor, Parts]:
-    return slopes * gradients[0][None], (gradients[0] * kept[0],)
+    return of_gates, (gradients[0] * _share(update()),)
 
 
 RULES = {
-    "SimpleRNNCell": Rule(1, 0, _pack, ((0,), (0,)), _simple_rnn, _simple_rnn_back),
-    "LSTMCell": Rule(4, 2, _pack, ((0, 1, 2, 3), (0, 1, 2, 3)), _lstm, _lstm_back),
-    # Where a block does not use the state or the input, its weights are zero: any mask will do.
-    "GRUCell": Rule(4, 1, _pack_gru, ((0, 1, 2, 2), (0, 1, 2, 2)), _gru, _gru_back),
+    "SimpleRNNCell": Rule(1, (Product(1),), (0,), (1.0,), 1, _pack, _simple_rnn, _simple_rnn_back),
+    "LSTMCell": Rule(2, (Product(4),), (0, 1, 2, 3), (0.5, 0.5, 1.0, 0.5), 6, _pack, _lstm, _lstm_back),
+    "GRUCell": Rule(
+        1, (Product(3), Product(1, state=False)), (0, 1, 2, 2), (0.5, 0.5, 1.0, 1.0), 4, _pack_gru, _gru, _gru_back
+    ),
 }
 """Name of Keras' cell -> its rule. GRU with `reset_after`, as is Keras' default."""
