@@ -1,6 +1,6 @@
 """docs/performance.md and its plots, from results.json alone."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,8 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from bench.costs import page as costs
-from bench.peers.compare import CHECKED
+from bench.peers import goals
+from bench.peers.compare import CHECKED, FROM_START
 from bench.peers.workloads import FRAMEWORKS
 from bench.scaling import page as scaling
 from pipeline.files import write_text
@@ -18,17 +19,14 @@ if TYPE_CHECKING:
 
 PEERS = FRAMEWORKS[1:]
 
-FASTEST, OF_PEAK = 2.0, 0.7
-"""The goals on Jena and IMDB: so many times as fast as the fastest peer, or this share of the peak of products."""
-
-OF_DOCUMENTS = {"jena": 4.0, "imdb": 3.0, "sine": 20.0}
-"""The goals by data: so many times as fast as the documents' own way, or OF_PEAK."""
-
 TEMPLATE = Path(__file__).with_name("performance.md.j2")
 
 Row = dict[str, Any]
 Rows = Mapping[str, Row]
 """Framework -> its row, of one workload and phase."""
+
+Groups = Mapping[tuple[str, str], Rows]
+"""(workload, phase) -> its rows."""
 
 
 def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
@@ -42,20 +40,30 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701 - Markdown
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     empty: dict[str, Any] = {"rows": [], "absent": [], "roofline": None}
-    text = template.render(
-        {**empty, **found, **tables(found), "sections": sections, "frameworks": FRAMEWORKS, "checked": CHECKED}
-    )
+    known = {"sections": sections, "frameworks": FRAMEWORKS, "checked": CHECKED, "settings": settings()}
+    text = template.render({**empty, **found, **tables(found), **known})
     files = {"performance.md": text, **plots}
     for name, content in files.items():
         write_text(folder / name, content)
     return [folder / name for name in files]
 
 
-def tables(found: Mapping[str, Any]) -> dict[str, list[list[str]]]:
-    """The cells of every table of the comparison."""
-    groups = grouped(found.get("rows", []))
+def settings() -> str:
+    """What Unroll sets before its processes start, as a shell has it."""
+    return " ".join(f"{name}={value}" for name, value in FROM_START.items())
+
+
+def tables(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The cells of every table of the comparison, and the sentences that are made of its figures."""
+    groups, own = grouped(found.get("rows", [])), grouped(found.get("rows", []), own_settings=True)
+    peaks, bests = found.get("roofline"), {key: fastest(rows) for key, rows in groups.items()}
+    pairs = {key: (groups[key]["unroll"], groups[key][best]) for key, best in bests.items() if best}
     return {
+        "goals": [goal_line(key, rows, own.get(key, {})) for key, rows in groups.items()],
+        "missed": [goals.consists(key, *pair, peaks) for key, pair in pairs.items() if missed(key, pair[1])],
+        "budget": goals.budget(pairs, peaks) if peaks else {},
         "ratios": [ratio_line(*key, rows) for key, rows in groups.items()],
+        "own_ratios": [ratio_line(*key, rows) for key, rows in own.items() if fastest(rows)],
         "times": [[*key, *(spread(rows, name, "ms_per_step") for name in FRAMEWORKS)] for key, rows in groups.items()],
         "shares": [share_line(rows["unroll"]) for rows in groups.values() if rows["unroll"]["flops"]],
         "starts": [
@@ -67,11 +75,12 @@ def tables(found: Mapping[str, Any]) -> dict[str, list[list[str]]]:
     }
 
 
-def grouped(rows: Sequence[Row]) -> dict[tuple[str, str], Rows]:
-    """(workload, phase) -> its rows."""
+def grouped(rows: Sequence[Row], *, own_settings: bool = False) -> Groups:
+    """(workload, phase) -> Unroll's row, and those of its peers with Unroll's settings, or as they come."""
     found: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
-        found.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
+        if row["side"] == "unroll" or row.get("own_settings", False) == own_settings:
+            found.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
     return {**found}
 
 
@@ -81,27 +90,26 @@ def fastest(rows: Rows) -> str | None:
     return min(peers, key=lambda name: float(rows[name]["ms_per_step"]["median"]), default=None)
 
 
+def missed(key: tuple[str, str], best: Row) -> bool:
+    """Whether the fastest peer is nearer than the goal says."""
+    return float(best["ratio"]["median"]) < goals.GOALS.get(key, 0.0)
+
+
+def goal_line(key: tuple[str, str], rows: Rows, own: Rows) -> list[str]:
+    """The fastest peer as it comes and with Unroll's settings, the goal, and whether it is reached."""
+    both = [(some, fastest(some)) for some in (own, rows)]
+    cells = [f"{figure(some[best]['ratio']['median'])} ({best})" if best else "" for some, best in both]
+    goal, best = goals.GOALS.get(key), fastest(rows)
+    if goal is None or best is None:
+        return [*key, *cells, "", "no goal" if goal is None else "no peer"]
+    return [*key, *cells, figure(goal), "**under it**" if missed(key, rows[best]) else "reached"]
+
+
 def ratio_line(workload: str, phase: str, rows: Rows) -> list[str]:
-    """How many times Unroll's time each peer takes, and which goals are met."""
+    """How many times Unroll's time each peer takes."""
     best = fastest(rows)
     cells = [f"**{spread(rows, name, 'ratio')}**" if name == best else spread(rows, name, "ratio") for name in PEERS]
-    return [workload, phase, *cells, "; ".join(goals(workload, rows)) or "no goal"]
-
-
-def goals(workload: str, rows: Rows) -> Iterator[str]:
-    """What each goal of a workload asks for, and whether it is met."""
-    data, best = workload.partition("_")[0], fastest(rows)
-    share = rows["unroll"].get("share_of_peak", 0.0)
-    asked = [(best, FASTEST, "fastest")] if data in {"jena", "imdb"} and best else []
-    asked += [("documents", OF_DOCUMENTS[data], "documents")] if data in OF_DOCUMENTS and "documents" in rows else []
-    for name, factor, title in asked:
-        ratio = rows[name]["ratio"]["median"]
-        if ratio >= factor:
-            yield f"{factor:g}x {title}: met"
-        elif share >= OF_PEAK:
-            yield f"{factor:g}x {title}: {figure(ratio)}x, met by {share:.0%} of peak"
-        else:
-            yield f"{factor:g}x {title}: **not met**, {figure(ratio)}x"
+    return [workload, phase, *cells]
 
 
 def share_line(row: Row) -> list[str]:
@@ -141,7 +149,7 @@ HOLLOW = {"keras", "pytorch_compiled", "jax"}
 """Frameworks whose marks are not filled, so that no two are alike in print."""
 
 
-def plot(groups: Mapping[tuple[str, str], Rows]) -> str:
+def plot(groups: Groups) -> str:
     """An SVG file: for every workload and phase the time of each peer over Unroll's, on a logarithmic axis."""
     from matplotlib.ticker import FuncFormatter
 

@@ -16,9 +16,14 @@ from bench.peers import roofline, workloads
 from bench.peers.frameworks import SUMMED
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from bench.repository import REPOSITORY
+from pipeline import numerics
 from pipeline.errors import UnrollError
 
-ROUNDS, QUICK_ROUNDS = 5, 2
+ROUNDS, MOST_ROUNDS, QUICK_ROUNDS = 3, 5, 2
+
+NARROW = 0.1
+"""After `ROUNDS` there is another round while a ratio's greatest and least lie further apart than this share of its
+median, up to `MOST_ROUNDS`."""
 
 QUICK = ("jena_lstm", "imdb_simple_rnn", "sine_dense", "waves_by_hand")
 """The workloads of a quick run."""
@@ -35,6 +40,8 @@ SEEDS, DEVIATIONS = 10, 6.0
 """With dropout the masks differ. The reference is then the mean of Unroll's losses over this many seeds, and the
 tolerance so many of their standard deviations; of a framework that does the same, 1 loss in 5,000 lies outside
 (Student's t with 9 degrees of freedom)."""
+
+FROM_START: dict[str, str] = getattr(numerics, "FROM_START", {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"})
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -57,23 +64,29 @@ class Worker:
 
     Args:
         framework: its name.
-        log: where its libraries may write.
+        folder: where its libraries may write, to a file.
+        own_settings: whether it runs as it comes; else with what Unroll sets before its processes start.
     """
 
-    def __init__(self, framework: str, log: Path) -> None:
-        self.framework, self.log = framework, log
+    def __init__(self, framework: str, folder: Path, *, own_settings: bool = False) -> None:
+        self.framework, self.own_settings = framework, own_settings
+        self.log = folder / f"{self}.log"
         backend = "jax" if framework == "jax" else "tensorflow"
-        with log.open("w", encoding="utf-8") as file:
+        outside = {name: value for name, value in os.environ.items() if name not in FROM_START}
+        with self.log.open("w", encoding="utf-8") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bench.peers.worker"],
                 cwd=REPOSITORY,
-                env=os.environ | ENVIRONMENT | {"KERAS_BACKEND": backend},
+                env=outside | ENVIRONMENT | {"KERAS_BACKEND": backend} | ({} if own_settings else FROM_START),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,
                 text=True,
                 encoding="utf-8",
             )
+
+    def __str__(self) -> str:
+        return f"{self.framework}{' as it comes' * self.own_settings}"
 
     def load_libraries(self) -> None:
         """Import its libraries, so that no workload's warm-up counts that. A missing one shows when it is used."""
@@ -119,8 +132,8 @@ def measure(quick: bool, on_step: Callable[[str], None]) -> dict[str, Any]:
         on_step: told in words what is done next.
 
     Returns:
-        rows: one for each workload (`work`), phase and framework (`side`); absent: work, side and reason; works: what
-        each is, and its losses.
+        rows: one for each workload (`work`), phase, framework (`side`) and whether with `own_settings`; absent: work,
+        side and reason; works: what each is, and its losses.
 
     Raises:
         UnrollError: Unroll failed, or a framework came to other losses; names both.
@@ -131,15 +144,16 @@ def measure(quick: bool, on_step: Callable[[str], None]) -> dict[str, Any]:
         root = Path(folder)
         on_step("making the data")
         workloads.prepare(root, REPOSITORY, list(names), mirror=bool(os.environ.get("UNROLL_MIRROR")))
-        workers = {name: Worker(name, root / f"{name}.log") for name in FRAMEWORKS}
+        sides = [(name, own) for name in FRAMEWORKS for own in (True, False) if name != "unroll" or not own]
+        workers = [Worker(name, root, own_settings=own) for name, own in sides]
         try:
-            for name, worker in workers.items():
-                on_step(f"{name}: start")
+            for worker in workers:
+                on_step(f"{worker}: start")
                 worker.load_libraries()
             for name in names:
-                compare(workloads.load(root, name), root, workers, QUICK_ROUNDS if quick else ROUNDS, on_step, found)
+                compare(workloads.load(root, name), root, workers, quick, on_step, found)
         finally:
-            for worker in workers.values():
+            for worker in workers:
                 worker.close()
     return found
 
@@ -147,40 +161,42 @@ def measure(quick: bool, on_step: Callable[[str], None]) -> dict[str, Any]:
 def compare(
     task: Task,
     root: Path,
-    workers: Mapping[str, Worker],
-    rounds: int,
+    workers: Sequence[Worker],
+    quick: bool,
     on_step: Callable[[str], None],
     found: dict[str, Any],
 ) -> None:
-    """Add one workload's rows to what was found; arguments as in `measure`."""
-    losses: dict[str, Losses] = {}
-    warm: dict[str, float] = {}
-    for name in (name for name in workers if name in task.workload.frameworks):
-        on_step(f"{task.name}: {name} builds and compiles")
+    """Add one workload's rows to what was found; arguments as in `measure`, and Unroll is the first of the workers."""
+    unroll, losses, warm, summed = workers[0], dict[Worker, Losses](), dict[Worker, float](), dict[str, Losses]()
+    for worker in (worker for worker in workers if worker.framework in task.workload.frameworks):
+        on_step(f"{task.name}: {worker} builds and compiles")
         try:
-            losses[name], warm[name] = start(workers[name], name, task, root)
+            if task.data.vocabulary and worker.framework == "keras" and not summed:
+                summed[SUMMED] = start(worker, SUMMED, task, root)[0]
+            losses[worker], warm[worker] = start(worker, worker.framework, task, root)
         except FrameworkError as error:
-            if name == "unroll":
+            if worker is unroll:
                 raise UnrollError(f"bench: unroll failed at {task.name}: {error}") from None
             reason = " ".join(str(error).replace(f"{REPOSITORY}/", "").split())
-            found["absent"].append({"work": task.name, "side": name, "reason": f"{reason:.200}"})
-    references = {"unroll": reference(task, workers["unroll"], losses["unroll"])}
-    checked = dict(losses)
-    if task.data.vocabulary and "keras" in losses:
-        on_step(f"{task.name}: Keras with summed gradients")
-        references["keras"] = exact(losses["keras"])
-        checked[SUMMED] = start(workers["unroll"], SUMMED, task, root)[0]
-        start(workers["unroll"], "unroll", task, root)
-    checks = {name: check(task, name, its_losses, references) for name, its_losses in checked.items()}
-    times: dict[str, dict[str, list[float]]] = {name: {"train": [], "evaluate": []} for name in losses}
-    for done in range(rounds):
-        on_step(f"{task.name}: round {done + 1} of {rounds}")
+            found["absent"].append({"work": task.name, "side": str(worker), "reason": f"{reason:.200}"})
+    references = {"unroll": reference(task, unroll, losses[unroll])}
+    if keras := [losses[worker] for worker in losses if summed and worker.framework == "keras"]:
+        references["keras"] = exact(keras[0])
+    checks = {name: check(task, name, its_losses, references) for name, its_losses in summed.items()}
+    checks |= {worker.framework: check(task, worker.framework, losses[worker], references) for worker in losses}
+    times: dict[Worker, dict[str, list[float]]] = {worker: {"train": [], "evaluate": []} for worker in losses}
+    done = 0
+    while done < QUICK_ROUNDS if quick else done < ROUNDS or (done < MOST_ROUNDS and widest(times, unroll) > NARROW):
+        on_step(f"{task.name}: round {done + 1}")
         turn = done % len(times)
-        for name in [*times][turn:] + [*times][:turn]:
-            for phase, milliseconds in once(workers[name], task).items():
-                times[name][phase].append(milliseconds)
+        for worker in [*times][turn:] + [*times][:turn]:
+            for phase, milliseconds in once(worker, task).items():
+                times[worker][phase].append(milliseconds)
+        done += 1
     found["rows"] += [
-        row(task, phase, name, times, warm[name], losses[name]) for phase in ("train", "evaluate") for name in times
+        row(task, phase, worker, times, unroll, warm[worker], losses[worker])
+        for phase in ("train", "evaluate")
+        for worker in times
     ]
     found["works"][task.name] = {
         "experiment": task.workload.experiment,
@@ -188,9 +204,24 @@ def compare(
         "batch": task.batch,
         "steps": task.steps,
         "evaluated": task.workload.evaluated * task.batch,
-        "rounds": rounds,
+        "rounds": done,
         "checks": checks,
     }
+
+
+Times = Mapping[Worker, Mapping[str, Sequence[float]]]
+"""Worker -> phase -> milliseconds per batch, round by round."""
+
+
+def widest(times: Times, unroll: Worker) -> float:
+    """Between the least and the greatest ratio of a worker, as a share of its median: of all workers the most."""
+    spreads = [spread(ratios(times, worker, unroll, phase)) for worker in times for phase in ("train", "evaluate")]
+    return max((one["max"] - one["min"]) / one["median"] for one in spreads)
+
+
+def ratios(times: Times, worker: Worker, unroll: Worker, phase: str) -> list[float]:
+    """A worker's time over Unroll's, round by round."""
+    return [one / other for one, other in zip(times[worker][phase], times[unroll][phase], strict=True)]
 
 
 def once(worker: Worker, task: Task) -> dict[str, float]:
@@ -202,7 +233,7 @@ def once(worker: Worker, task: Task) -> dict[str, float]:
     try:
         train, evaluate = worker.ask(do="train", seed=0)["seconds"], worker.ask(do="evaluate")["seconds"]
     except FrameworkError as error:
-        raise UnrollError(f"bench: {worker.framework} failed at {task.name}: {error}") from None
+        raise UnrollError(f"bench: {worker} failed at {task.name}: {error}") from None
     evaluated = task.workload.evaluated * task.workload.evaluations
     return {"train": 1e3 * train / task.steps, "evaluate": 1e3 * evaluate / evaluated}
 
@@ -265,26 +296,22 @@ WHEN = {"before": "before training", "train": "of the first training steps"}
 
 
 def row(
-    task: Task,
-    phase: str,
-    framework: str,
-    times: Mapping[str, Mapping[str, Sequence[float]]],
-    warm: float,
-    losses: Losses,
+    task: Task, phase: str, worker: Worker, times: Times, unroll: Worker, warm: float, losses: Losses
 ) -> dict[str, Any]:
-    """One measurement, as results.json has it. `ratio` is this framework's time over Unroll's, round by round."""
-    mine, unroll = times[framework][phase], times["unroll"][phase]
+    """One measurement, as results.json has it. `ratio` is this worker's time over Unroll's, round by round."""
     return {
         "work": task.name,
         "phase": phase,
-        "side": framework,
+        "side": worker.framework,
+        "own_settings": worker.own_settings,
         "threads": 1,
-        "ms_per_step": spread(mine),
-        "ratio": spread([one / other for one, other in zip(mine, unroll, strict=True)]),
+        "ms_per_step": spread(times[worker][phase]),
+        "ratio": spread(ratios(times, worker, unroll, phase)),
         "warm_up_seconds": round(warm, 2),
         "loss": losses,
-        "flops": roofline.flops(task, phase) if framework == "unroll" else None,
-        "traffic": roofline.traffic(task, phase) if framework == "unroll" else None,
+        "flops": roofline.flops(task, phase) if worker is unroll else None,
+        "traffic": roofline.traffic(task, phase) if worker is unroll else None,
+        "filled": roofline.filled(task, phase) if worker is unroll else None,
     }
 
 

@@ -105,6 +105,17 @@ def traffic(task: Task, phase: str) -> dict[str, int] | None:
     return {"vectors": 2 * vectors, "table": 2 * 3 * FLOAT * task.data.vocabulary * width}
 
 
+def filled(task: Task, phase: str) -> float:
+    """The share of a step's timesteps that are not padding in front of a text; 1 where there are no words."""
+    if not task.data.vocabulary:
+        return 1.0
+    examples, rows = task.held_out, np.arange(len(task.held_out))
+    if phase == "train":
+        examples, rows = task.data.splits["train"], task.rows.reshape(-1)
+    words = examples.take(rows)[0] != 0
+    return round(float(np.maximum.accumulate(words, axis=1).mean()), 4)
+
+
 def with_shares(rows: Sequence[dict[str, Any]], peaks: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rows, those of Unroll with `share_of_peak` of the products and `share_of_copy` of the embedding's traffic.
 

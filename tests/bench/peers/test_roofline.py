@@ -46,6 +46,14 @@ def test_words_cost_traffic_and_no_operations_of_their_own(tiny_words):
     assert roofline.traffic(task, "train") == {"vectors": 4 * vectors, "table": 6 * table}
 
 
+def test_a_text_is_filled_from_its_first_word_on(tiny, tiny_words):
+    task = tiny_words("lstm", units=4, embedding=2)
+    first = [next((place for place, word in enumerate(text) if word), 9) for text in task.held_out.inputs]
+    assert roofline.filled(task, "evaluate") == pytest.approx(1 - np.mean(first) / 9, abs=1e-4)
+    assert 0 < roofline.filled(task, "train") < 1
+    assert roofline.filled(tiny("lstm", units=4), "train") == 1
+
+
 def test_shares_are_of_unroll_alone_and_of_the_median():
     ms = {"min": 1.0, "median": 2.0, "max": 4.0}
     mine = {"side": "unroll", "ms_per_step": ms, "flops": 10**8, "traffic": {"vectors": 10**6}, "share_of_peak": 9.0}
