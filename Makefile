@@ -6,6 +6,8 @@ SHELL := /bin/sh
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONPATH PYTHONHOME
+# Packages come uncompiled: unless what the first import compiles is kept, every start pays for it.
+unexport PYTHONDONTWRITEBYTECODE
 TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_CPP_MIN_LOG_LEVEL
 export DVC_NO_ANALYTICS := 1
@@ -47,7 +49,8 @@ bench: ## measure speed and costs, write docs/performance.md (BENCH="peers --qui
 venv:
 	@.ci/venv
 
-lock: venv ## make both requirements.lock again (UPGRADE=--upgrade: the newest of everything)
+lock: venv ## make every requirements.lock again (UPGRADE=--upgrade: the newest of everything)
+	@.ci/lock uv
 	@.ci/lock
 	@.ci/lock bench
 

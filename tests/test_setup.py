@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-TOOLS = ("sh", "cat", "cmp", "cp", "dirname", "mkdir", "rm", "pwd", "ls")
+TOOLS = ("sh", "cat", "chmod", "cmp", "cp", "date", "dirname", "mkdir", "rm", "pwd", "ls", "sed", "tr")
 
 # What .ci/venv asks of a Python, answered as the test says.
 PYTHON = """#!/bin/sh
@@ -19,8 +19,19 @@ case "$*" in
     *"import venv"*) exit {without_venv} ;;
     --version) echo "Python 3.12.9 of $0" ;;
     "-m venv"*) rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
-    "-m pip"*) echo "$*" >>pip.log; exit {pip_fails} ;;
+    "-m pip"*"config list") cat pip.conf ;;
+    "-m pip"*".ci/requirements.lock") cat ./fetched >.venv/bin/uv && chmod +x .venv/bin/uv ;;
+    "-m pip"*) echo "pip $*" >>log; exit {pip_fails} ;;
 esac
+"""
+
+# A uv that says what it was asked, and where it looks for packages.
+UV = """#!/bin/sh
+[ "$*" = --version ] && exit
+echo "uv $*" >>log
+echo "uv found no network" >&2
+printf '%s\\n' "$UV_DEFAULT_INDEX" "$UV_INDEX" "$UV_FIND_LINKS" "$SSL_CERT_FILE" >>where
+exit {fails}
 """
 
 
@@ -28,8 +39,10 @@ esac
 def clone(tmp_path):
     root = tmp_path / "a clone"
     (root / ".ci").mkdir(parents=True)
-    for name in (".ci/venv", "requirements.lock", "pyproject.toml"):
+    for name in (".ci/venv", ".ci/requirements.lock", "requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
+    (root / "pip.conf").touch()
+    (root / "fetched").write_text(UV.format(fails=0))
     (tmp_path / "bin").mkdir()
     for tool in TOOLS:
         found = shutil.which(tool)
@@ -44,6 +57,11 @@ def add_python(clone, name, *, unsupported=0, without_venv=0, pip_fails=0):
     path.chmod(0o755)
 
 
+def add_uv(path, fails=0):
+    path.write_text(UV.format(fails=fails))
+    path.chmod(0o755)
+
+
 def set_up(clone, status=0, **environment):
     environment = {"PATH": str(clone.parent / "bin"), **environment}
     done = subprocess.run(
@@ -54,17 +72,58 @@ def set_up(clone, status=0, **environment):
 
 
 def installs(clone):
-    log = clone / "pip.log"
+    log = clone / "log"
     return log.read_text().splitlines() if log.exists() else []
 
 
-def test_the_lock_is_installed_with_its_hashes_and_then_the_project_offline(clone):
-    add_python(clone, "python3")
-    assert "a few minutes" in set_up(clone)
-    locked, project = installs(clone)
+OFFLINE = {"uv": "--offline", "pip": "--no-index"}
+
+
+def assert_installed_by(tool, clone):
+    locked, project = (line for line in installs(clone) if line.startswith(f"{tool} "))
     assert "--require-hashes -r requirements.lock" in locked
-    for option in ("--no-index", "--no-deps", "--no-build-isolation"):
+    for option in (OFFLINE[tool], "--no-deps", "--no-build-isolation"):
         assert option in project
+
+
+def test_uv_is_fetched_and_installs_the_lock_with_its_hashes_and_then_the_project_offline(clone):
+    add_python(clone, "python3")
+    assert re.search("Making .venv .*\nMade .venv in [0-9]+ s", set_up(clone))
+    assert_installed_by("uv", clone)
+
+
+def test_the_uv_on_path_serves(clone):
+    add_python(clone, "python3")
+    (clone / "fetched").unlink()
+    add_uv(clone.parent / "bin/uv")
+    set_up(clone)
+    assert_installed_by("uv", clone)
+
+
+def test_where_there_is_no_uv_pip_installs(clone):
+    add_python(clone, "python3")
+    (clone / "fetched").unlink()
+    assert "pip does it in a few minutes" in set_up(clone)
+    assert_installed_by("pip", clone)
+
+
+def test_where_uv_fails_pip_installs_and_what_uv_said_is_kept(clone):
+    add_python(clone, "python3")
+    add_uv(clone / "fetched", fails=2)
+    assert "uv found no network" not in set_up(clone)
+    assert "uv found no network" in (clone / ".venv/uv.log").read_text()
+    assert_installed_by("pip", clone)
+
+
+def test_uv_looks_for_packages_where_pip_would(clone):
+    add_python(clone, "python3")
+    (clone / "pip.conf").write_text(
+        ":env:.find-links='/wheels /more'\nglobal.extra-index-url='\\nfile:///one\\nfile:///two'\n"
+        "global.find-links='/other'\nglobal.index-url='file:///first'\ninstall.cert='/ca.pem'\n"
+    )
+    set_up(clone)
+    asked = [line.strip() for line in (clone / "where").read_text().splitlines()[:4]]
+    assert asked == ["file:///first", "file:///one file:///two", "/wheels,/more", "/ca.pem"]
 
 
 def test_an_environment_from_the_same_lock_is_used_again(clone):
@@ -102,6 +161,7 @@ def test_a_folder_that_was_moved_gets_a_new_environment(clone):
 
 def test_an_install_that_failed_is_done_again(clone):
     add_python(clone, "python3", pip_fails=1)
+    (clone / "fetched").unlink()
     assert "pip could not install requirements.lock" in set_up(clone, status=1)
     add_python(clone, "python3")
     assert "Making .venv" in set_up(clone)
@@ -147,8 +207,9 @@ def test_a_missing_venv_module_is_one_line(clone):
     assert "python3-venv" in output
 
 
-def test_the_lock_names_no_host_and_no_path_and_hashes_everything():
-    lock = (ROOT / "requirements.lock").read_text()
+@pytest.mark.parametrize("name", ["requirements.lock", ".ci/requirements.lock"])
+def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
+    lock = (ROOT / name).read_text()
     assert not re.search(r"://|^-|@ ", lock, re.MULTILINE)
     pins = re.split(r"\n(?=\S)", lock.strip())
     assert all(re.match(r"[a-z0-9-]+==[^\s;]+", pin) for pin in pins)
