@@ -4,24 +4,60 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from pipeline.config.params import Params
+from pipeline.config.params import Experiment, Params
 from pipeline.files import write_text
 
 ROOM = 3 * 1024**3
 """Bytes that a full build takes at most, its DVC cache included."""
 
 Work = Mapping[str, tuple[str, float]]
-"""Stage -> its kind and its amount of work. Within a kind, time is proportional to work."""
+"""Stage -> its kind and its amount of work: seconds, where nothing is known. Within a kind, time is proportional."""
+
+ROWS = {"sine_points": 1_000, "sine_windows": 1_000, "waves": 7_000}
+"""Preparation -> its training examples, where params.yaml does not say."""
+
+MANY = 20_000
+"""Training examples of any other, about."""
+
+GATES = {"lstm": 4, "gru": 3}
+
+CALL, PRODUCTS = 2e-6, 5e10
+"""Of one core, about: seconds that a timestep takes at least, and operations a second in matrix products."""
 
 
 def work(wanted: Params) -> dict[str, tuple[str, float]]:
-    """The work of train stages: epochs times seeds, by data set and method."""
+    """The work of train stages, by data set and method: seconds on one core, from what params.yaml says, roughly.
+
+    It ranks the stages of a first build; from then on their last time counts.
+    """
     found = {}
     for name, experiment in wanted.experiments.items():
-        training = experiment.training
-        epochs = float(training.options.get("epochs", 1))
-        found[f"train@{name}"] = (f"{experiment.dataset} {training.method}", epochs * len(experiment.seeds))
+        kind = f"{experiment.dataset} {experiment.training.method}"
+        found[f"train@{name}"] = kind, 1.0 + len(experiment.seeds) * _replicate(wanted, experiment)
     return found
+
+
+def _replicate(wanted: Params, experiment: Experiment) -> float:
+    """Seconds for one seed: steps, timesteps, and the products of one."""
+    training, model = experiment.training.options, experiment.model.options
+    if "epochs" not in training:
+        return 0.0 if experiment.training.method == "none" else 5.0
+    preparation = wanted.datasets[experiment.dataset].preparation
+    prepared = preparation.options
+    batch, rows = _number(training, "batch_size", 1), _number(prepared, "train", 0)
+    rows = rows if rows > 1 else ROWS.get(preparation.name, MANY)
+    steps = _number(training, "epochs", 1) * _number(training, "steps_per_epoch", rows / batch)
+    places = _number(prepared, "length", _number(prepared, "lookback", 1))
+    timesteps = places / _number(prepared, "step", 1) if experiment.model.family == "recurrent" else 1
+    # Forward and twice as much back; inputs are thought to be as many as units.
+    products = 3 * 2 * batch * 2 * _number(model, "units", 32) ** 2 * GATES.get(experiment.model.name, 1)
+    return steps * timesteps * _number(model, "layers", 1) * (CALL + products / PRODUCTS)
+
+
+def _number(options: Mapping[str, object], name: str, default: float) -> float:
+    """An option that nobody has checked yet: what is no number above 0 counts as left out."""
+    value = options.get(name)
+    return float(value) if isinstance(value, int | float) and value > 0 else default
 
 
 class Estimates:
@@ -37,28 +73,25 @@ class Estimates:
         self._known: dict[str, tuple[float, float]] = {}
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
-            self._known = {stage: (float(amount), float(seconds)) for stage, (amount, seconds) in kept.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
+            self._known = {stage: (float(one["work"]), float(one["seconds"])) for stage, one in kept.items()}
+        except (OSError, ValueError, TypeError, AttributeError, KeyError):
             pass
 
     def learn(self, stage: str, seconds: float) -> None:
         """Remember what a stage took."""
         self._known[stage] = self._of(stage)[1], seconds
-        write_text(self._file, json.dumps(self._known, indent=1, sort_keys=True) + "\n")
+        kept = {name: {"work": amount, "seconds": took} for name, (amount, took) in self._known.items()}
+        write_text(self._file, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
     def seconds(self, stage: str) -> float:
-        """An estimate: its last time if its work is the same, else by its kind, else by its verb; at first 1 s."""
+        """An estimate: its last time if its work is the same, else its work, at the pace of its kind or its verb."""
         kind, amount = self._of(stage)
         if stage in self._known and self._known[stage][0] == amount:
             return self._known[stage][1]
-        alike = [known for other, known in self._known.items() if self._of(other)[0] == kind]
-        if alike:
-            return amount * sum(seconds for _, seconds in alike) / sum(done for done, _ in alike)
-        # Work compares within a kind only: fitting a baseline may outlast a thousand epochs of a small network.
         verb = stage.partition("@")[0]
-        seconds = [seconds for other, (_, seconds) in self._known.items() if other.partition("@")[0] == verb]
-        seconds = seconds or [seconds for _, seconds in self._known.values()]
-        return sum(seconds) / len(seconds) if seconds else 1.0
+        alike = [known for other, known in self._known.items() if self._of(other)[0] == kind]
+        alike = alike or [known for other, known in self._known.items() if other.partition("@")[0] == verb]
+        return amount * (sum(seconds for _, seconds in alike) / sum(done for done, _ in alike) if alike else 1.0)
 
     def sure(self, stages: Iterable[str]) -> bool:
         """Whether a stage of each kind was built before. If not, the unknown ones are most likely the long ones."""

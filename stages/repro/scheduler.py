@@ -1,4 +1,4 @@
-"""The order of a build: each stage as soon as what it needs is built, several at a time."""
+"""The order of a build: each stage as soon as what it needs is built, several at a time, the longest way first."""
 
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -49,17 +49,35 @@ OnEvent = Callable[[Outcome, Sequence[str], str | None], None]
 """Called with what has become of the stages, those that run, and the one that just ended (or None)."""
 
 
+Seconds = Callable[[str], float]
+"""What a stage is thought to take; it may learn while the build goes."""
+
+
+def alike(_stage: str) -> float:
+    """All stages take the same."""
+    return 1.0
+
+
 def build(
-    due: Sequence[str], needs: Mapping[str, Sequence[str]], jobs: int, start: Start, on_event: OnEvent
+    due: Sequence[str],
+    needs: Mapping[str, Sequence[str]],
+    jobs: int,
+    start: Start,
+    on_event: OnEvent,
+    seconds: Seconds = alike,
 ) -> Outcome:
     """Run each of `due` as soon as all that it needs is built; one that fails stops only those that need it.
 
+    Of those that can start, the one with the longest way to the end of the build starts first. So no long training is
+    left for the end, where it would run alone.
+
     Args:
-        due: the stages to run, in the order in which they start where the graph leaves a choice.
+        due: the stages to run, each behind those that it needs; in this order where their ways are equally long.
         needs: stage -> the stages that it needs; those that are not due are up to date.
         jobs: how many run at once.
         start: starts a stage.
         on_event: called when a stage has started or ended, and while nothing happens.
+        seconds: estimates.
 
     Returns:
         What became of every stage of `due`.
@@ -68,7 +86,7 @@ def build(
         KeyboardInterrupt: after every running stage was stopped.
     """
     outcome = Outcome()
-    waiting = list(due)
+    waiting = by_way(due, needs, seconds)
     running: dict[str, tuple[Running, float]] = {}
     try:
         while waiting or running:
@@ -86,6 +104,7 @@ def build(
             if not running:
                 continue
             time.sleep(POLL)
+            before = len(running)
             for stage, (process, started) in list(running.items()):
                 status = process.poll()
                 if status is None:
@@ -96,9 +115,22 @@ def build(
                 else:
                     outcome.built[stage] = time.monotonic() - started
                 on_event(outcome, list(running), stage)
+            if len(running) < before:  # what ended may have taught something
+                waiting = by_way([stage for stage in due if stage in waiting], needs, seconds)
     finally:
         stop([process for process, _ in running.values()])
     return outcome
+
+
+def by_way(due: Sequence[str], needs: Mapping[str, Sequence[str]], seconds: Seconds) -> list[str]:
+    """The stages, those with the longest way first: its own seconds and those of the longest chain that needs it."""
+    after, ways = dict.fromkeys(due, 0.0), dict[str, float]()
+    for stage in reversed(due):
+        ways[stage] = seconds(stage) + after[stage]
+        for need in needs[stage]:
+            if need in after:
+                after[need] = max(after[need], ways[stage])
+    return sorted(due, key=lambda stage: -ways[stage])
 
 
 def stop(processes: Sequence[Running]) -> None:

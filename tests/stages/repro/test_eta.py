@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from stages.repro.eta import Estimates
+from pipeline.config import params
+from stages.repro.eta import Estimates, work
 
 WORK = {"train@a": ("waves", 10.0), "train@b": ("waves", 40.0), "train@c": ("jena", 5.0)}
 
@@ -10,8 +13,9 @@ def file(tmp_path):
     return tmp_path / "seconds.json"
 
 
-def test_what_is_not_known_at_all_takes_a_second(file):
-    assert Estimates(file, WORK).seconds("train@a") == 1.0
+def test_what_is_not_known_at_all_takes_what_its_work_says(file):
+    assert Estimates(file, WORK).seconds("train@b") == 40.0
+    assert Estimates(file, WORK).seconds("report") == 1.0
 
 
 def test_a_stage_takes_what_it_took_the_last_time(file):
@@ -26,12 +30,30 @@ def test_with_more_to_do_it_takes_longer(file):
 
 def test_stages_of_one_kind_tell_of_each_other_by_what_they_have_to_do(file):
     estimates = Estimates(file, WORK)
-    estimates.learn("train@a", 10.0)
+    estimates.learn("train@a", 30.0)
     estimates.learn("evaluate@waves", 3.0)
-    assert estimates.seconds("train@b") == 40.0
+    assert estimates.seconds("train@b") == 120.0
     assert estimates.seconds("evaluate@jena") == 3.0
-    assert estimates.seconds("train@c") == 10.0, "of another kind, but a training too"
-    assert estimates.seconds("report") == 6.5, "nothing is like it: the mean"
+    assert estimates.seconds("train@c") == 15.0, "of another kind, but a training too"
+
+
+def test_the_first_build_knows_which_trainings_are_long():
+    wanted = params.load(Path(__file__).parents[3] / "params.yaml")
+    amounts = {stage.removeprefix("train@"): amount for stage, (_, amount) in work(wanted).items()}
+    ranked = ["jena_gru_dropout", "jena_gru", "imdb_lstm", "imdb_rnn", "waves_gru", "waves_last_value"]
+    assert sorted(ranked, key=amounts.get, reverse=True) == ranked
+    longest = sorted(amounts, key=amounts.get, reverse=True)[:5]
+    assert all(name.endswith("dropout") for name in longest), longest
+    more = wanted.experiments["imdb_lstm"].trial(None, [0, 1, 2])
+    wanted.experiments["imdb_lstm"] = more
+    assert work(wanted)["train@imdb_lstm"][1] == pytest.approx(3 * amounts["imdb_lstm"], rel=0.05)
+
+
+@pytest.mark.parametrize("epochs", ["many", -3, None, True])
+def test_an_option_that_is_wrong_is_left_to_those_who_check_it(epochs):
+    wanted = params.load(Path(__file__).parents[3] / "params.yaml")
+    wanted.experiments["imdb_lstm"].training.model_extra["epochs"] = epochs
+    assert 0 < work(wanted)["train@imdb_lstm"][1] < 1000
 
 
 def test_it_is_sure_once_it_has_seen_one_of_each_kind(file):
@@ -53,7 +75,7 @@ def test_what_is_left_is_shared_by_jobs_but_no_less_than_the_longest(file):
     assert estimates.left([], {}, 2) == 0.0
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"train@a": 3}', '{"train@a": ["x", 1]}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"train@a": 3}', '{"train@a": [2, 1]}', '{"train@a": {"work": "x"}}'])
 def test_a_damaged_file_is_as_none(file, text):
     file.write_text(text)
-    assert Estimates(file, WORK).seconds("train@a") == 1.0
+    assert Estimates(file, WORK).seconds("train@a") == 10.0

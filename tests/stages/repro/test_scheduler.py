@@ -1,6 +1,9 @@
+import itertools
 import signal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from stages.repro import scheduler
 from stages.repro.scheduler import build, stop
@@ -93,3 +96,88 @@ def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
     stop([slow := Slow(polls=3, heeds=False)])
     assert slow.status == 0
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+class Clock:
+    """Time that passes while the build waits."""
+
+    def __init__(self):
+        self.now = 0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, _seconds):
+        self.now += 1
+
+    def stage(self, ticks):
+        end = self.now + ticks
+        return type("Timed", (), {"poll": lambda _self: 0 if self.now >= end else None})()
+
+
+def simulated(durations, needs, jobs, estimates=None):
+    """When a build of stages that take so many ticks has ended, and the order in which they started."""
+    clock, started = Clock(), []
+
+    def start(name):
+        started.append(name)
+        return clock.stage(durations[name])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "time", clock)
+        build(list(durations), needs, jobs, start, lambda *_: None, (estimates or durations).__getitem__)
+    return clock.now, started
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=7), st.integers(2, 3))
+def test_a_build_takes_no_longer_than_the_longest_first_can(ticks, jobs):
+    durations = {str(place): ticks for place, ticks in enumerate(ticks)}
+    splits = itertools.product(range(jobs), repeat=len(ticks))
+    best = min(max(sum(itertools.compress(ticks, map(job.__eq__, split))) for job in range(jobs)) for split in splits)
+    assert simulated(durations, dict.fromkeys(durations, ()), jobs)[0] <= (4 / 3 - 1 / (3 * jobs)) * best
+
+
+@given(st.data())
+def test_with_needs_a_build_takes_no_longer_than_full_cores_and_the_longest_chain(data):
+    count = data.draw(st.integers(1, 12))
+    durations = {str(place): data.draw(st.integers(1, 30)) for place in range(count)}
+    needs = {
+        str(place): data.draw(st.lists(st.sampled_from([str(one) for one in range(place)]), unique=True))
+        if place
+        else []
+        for place in range(count)
+    }
+    chains = {}
+    for stage, ticks in durations.items():
+        chains[stage] = ticks + max((chains[need] for need in needs[stage]), default=0)
+    longest = max(chains.values())
+    assert longest <= simulated(durations, needs, 2)[0] <= sum(durations.values()) / 2 + longest / 2
+
+
+def test_a_long_training_is_not_left_for_the_end_and_what_the_longest_chain_needs_starts_first():
+    short = {f"short{n}": 10 for n in range(6)}
+    durations = {**short, "raw": 1, "data": 1, "long": 25, "long2": 40}
+    needs = dict.fromkeys(short, ()) | {"raw": (), "data": ["raw"], "long": ["data"], "long2": ()}
+    ended, started = simulated(durations, needs, 2)
+    assert started[:2] == ["long2", "raw"]
+    assert ended == 67, "in the order of the graph it takes 70"
+
+
+def test_stages_that_are_thought_to_take_the_same_start_in_the_order_given():
+    durations = dict.fromkeys("cab", 3)
+    assert simulated(durations, dict.fromkeys("cab", ()), 1)[1] == [*"cab"]
+
+
+def test_estimates_that_a_build_learns_count_from_then_on():
+    durations, estimates = {"a": 2, "b": 2, "c": 2}, {"a": 9, "b": 5, "c": 1}
+    clock, started = Clock(), []
+
+    def start(name):
+        started.append(name)
+        estimates["c"] = 7
+        return clock.stage(durations[name])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "time", clock)
+        build([*"abc"], dict.fromkeys("abc", ()), 1, start, lambda *_: None, estimates.__getitem__)
+    assert started == ["a", "c", "b"]
