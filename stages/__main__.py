@@ -7,6 +7,8 @@ from pipeline import numerics
 
 def main() -> None:
     """Run the command line of this process and end with its exit status."""
+    if "train" in sys.argv:
+        numerics.start_with()
     numerics.settle()  # before NumPy is imported
     from stages.commands import main as commands
 

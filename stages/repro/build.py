@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from pipeline import failures
+from pipeline import failures, numerics
 from pipeline.config import params, registry
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
@@ -138,7 +138,7 @@ def environment() -> dict[str, str]:
     threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     threads |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    return threads | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+    return threads | numerics.from_start() | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
 
 
 def _reason(workspace: Workspace, stage: str) -> str:

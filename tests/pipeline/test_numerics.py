@@ -42,3 +42,14 @@ main()
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
     assert done.stdout.startswith("False\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have another C library")
+@pytest.mark.parametrize("users", [None, "glibc.malloc.check=0"])
+def test_a_process_starts_anew_with_huge_pages_unless_the_user_has_settings_of_their_own(monkeypatch, users):
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    if users:
+        monkeypatch.setenv("GLIBC_TUNABLES", users)
+    code = "import os; from pipeline import numerics; numerics.start_with(); print(os.environ['GLIBC_TUNABLES'])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    assert done.stdout.split() == [users or "glibc.malloc.hugetlb=1"]

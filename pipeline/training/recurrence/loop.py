@@ -1,21 +1,16 @@
 """The loop over time, forward and back."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import cycle
+from dataclasses import replace
 from typing import Any
 
-from pipeline.training.recurrence.rules import RULES, Keep, Product, Read, Rule, Tensor, barrier
+from pipeline.training.recurrence.cell import Cell
+from pipeline.training.recurrence.rules import RULES
 from pipeline.training.recurrence.sequences import Values, Words, joined, parted
-
-ALIGNED = 24
-"""Rows of an operand are filled up with zeros to a multiple of this: matrix products run in blocks of 8 to 48 rows."""
+from pipeline.training.recurrence.tape import Keep, Tape, Tensor, twins
 
 FIRST = 8
 """How many rows of a sorted batch are looped over while all the others still wait for their words, in prediction."""
-
-COUNTERS = 2
-"""Of the timestep, read in turn: one fused operation reads a kept number twice at most (`Tape`)."""
 
 
 def known(layer: Any) -> bool:
@@ -34,108 +29,6 @@ def known(layer: Any) -> bool:
 def cells(layer: Any) -> list[Any]:
     """The cells of a recurrent layer, the lowest first."""
     return list(getattr(layer.cell, "cells", [layer.cell]))
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One cell of a layer, on one batch.
-
-    Attributes:
-        rule: of its kind.
-        units: of its state.
-        inputs: how many values it takes per timestep.
-        products: of the rule; under dropout with a mask for each gate, one for each gate.
-        masks: for each product None, or a dropout mask (rows of its operand, batch).
-    """
-
-    rule: Rule
-    units: int
-    inputs: int
-    products: list[Product]
-    masks: list[Tensor | None]
-
-    @property
-    def rows(self) -> int:
-        """Of the operand."""
-        return -(-(self.units + self.inputs + 1) // ALIGNED) * ALIGNED
-
-    def first(self, product: Product) -> int:
-        """Of the operand's rows, which the product needs."""
-        return 0 if product.state else self.units
-
-    def weights(self, cell: Any) -> list[Tensor]:
-        """Of each product: (gates * units, rows of its operand)."""
-        import tensorflow as tf
-
-        gates = [tf.transpose(w) * scale for w, scale in zip(self.rule.pack(cell), self.rule.scales, strict=True)]
-        found = []
-        for product in self.products:
-            found.append(tf.concat(gates[: product.gates], 0))
-            gates = gates[product.gates :]
-        sizes = [self.rows - self.first(product) for product in self.products]
-        return [tf.pad(w, [[0, 0], [0, size - w.shape[1]]]) for w, size in zip(found, sizes, strict=True)]
-
-    def turned(self, weights: Sequence[Tensor], *, inputs: bool) -> list[Tensor]:
-        """The weights as `back` wants them: (rows, gates * units), for the rows whose gradient is asked for."""
-        import tensorflow as tf
-
-        last = self.units + (self.inputs if inputs else 0)
-        return [tf.transpose(w[:, : last - self.first(p)]) for w, p in zip(weights, self.products, strict=True)]
-
-    def forward(
-        self, weights: Sequence[Tensor], values: Tensor, states: Sequence[Tensor], keep: Keep
-    ) -> Sequence[Tensor]:
-        """One timestep: values (inputs, width) and states (units, width) -> new states."""
-        import tensorflow as tf
-
-        width, inputs = values.shape[1], self.inputs
-        zeros = tf.zeros((self.rows - self.units - inputs - 1, width))
-        operand = tf.concat([states[0], values, tf.ones((1, width)), zeros], 0)
-        keep(operand)
-        gates: list[Tensor] = []
-        for w, product, mask in zip(weights, self.products, self.masks, strict=True):
-            factor = operand if product.state else values
-            if mask is not None:
-                factor *= mask[: factor.shape[0], :width]
-            # Values are there already; cutting them out of the operand, with the one and the zeros, is a copy.
-            found = w @ factor if product.state else w[:, :inputs] @ factor + w[:, inputs : inputs + 1]
-            gates += tf.split(found, product.gates)
-        return self.rule.forward(gates, states, keep)
-
-    def back(
-        self, turned: Sequence[Tensor], kept: Sequence[Read], gradients: Sequence[Tensor], room: Sequence[Tensor]
-    ) -> tuple[Tensor, Sequence[Tensor], list[Tensor], list[Tensor]]:
-        """The way back of `forward`.
-
-        Args:
-            turned: weights.
-            kept: what `forward` kept, in its order.
-            gradients: of the new states.
-            room: for each product (gates * units, width), to be written over.
-
-        Returns:
-            Gradients of the values (none of them if not asked for), of the old states, of the weights; and the room.
-        """
-        import tensorflow as tf
-
-        operand, *others = kept
-        of_gates, of_states = self.rule.back(others, lambda: operand(0, self.units), gradients)
-        gates, of_products, of_weights = list(of_gates), [], []
-        of_state, of_values = of_states[0], 0.0
-        for t, product, mask, place in zip(turned, self.products, self.masks, room, strict=True):
-            of_product = _stacked(place, gates[: product.gates])
-            gates = gates[product.gates :]
-            rows, factor = t @ of_product, operand(self.first(product), self.rows)
-            if mask is not None:
-                rows *= mask[: rows.shape[0], : rows.shape[1]]
-                factor *= mask[:, : rows.shape[1]]
-            if product.state:
-                of_state += rows[: self.units]
-                rows = rows[self.units :]
-            of_values += rows
-            of_weights.append(tf.matmul(of_product, factor, transpose_b=True))
-            of_products.append(of_product)
-        return of_values, (of_state, *of_states[1:]), of_weights, of_products
 
 
 class Loop:
@@ -170,19 +63,16 @@ class Loop:
         sequence = self._sequence(inputs, [FIRST, batch] if batch > FIRST else [batch])
         weights = self._weights(self.cells)
 
-        def step(time: Tensor, states: Any, width: int) -> Any:
-            values, new = sequence.at(self._source(), time, width), []
-            for cell, w, old in zip(self.cells, weights, states, strict=True):
-                new.append(cell.forward(w, values, old, lambda number: lambda: number))
-                values = new[-1][0]
-            return new
+        def step(width: int, time: Tensor, states: Any) -> Any:
+            values = sequence.at(self._source(), time, width)
+            return time + 1, _forward(self.cells, weights, values, states, lambda number: lambda: number)
 
         states = self._start(sequence.widths[0])
         for width, begin, end in sequence.stages():
             states = joined(states, width)
             _, states = tf.while_loop(
                 lambda time, _states, end=end: time < end,
-                lambda time, states, width=width: (time + 1, step(time, states, width)),
+                lambda *loop, width=width: step(width, *loop),
                 (begin, states),
             )
         return sequence.in_order(tf.transpose(states[-1][0]))
@@ -207,11 +97,8 @@ class Loop:
 
             def step(width: int, times: Any, states: Any, buffers: Any) -> Any:
                 tape = Tape(times, buffers, width)
-                values, new = sequence.at(source, times[0], width), []
-                for cell, w, old in zip(layer, weights, states, strict=True):
-                    new.append(cell.forward(w, values, old, tape.keep))
-                    values = new[-1][0]
-                return [time + 1 for time in times], new, tuple(tape.buffers)
+                states = _forward(layer, weights, sequence.at(source, times[0], width), states, tape.keep)
+                return [time + 1 for time in times], states, tuple(tape.buffers)
 
             states, buffers = self._start(sequence.widths[0]), tuple(numbers[count:])
             for width, begin, end in sequence.stages():
@@ -219,24 +106,23 @@ class Loop:
                 _, states, buffers = tf.while_loop(
                     lambda times, *_, end=end: times[0] < end,
                     lambda *loop, width=width: step(width, *loop),
-                    (_twins(begin), states, buffers),
+                    (twins(begin), states, buffers),
                 )
 
             def gradient(of_last: Tensor, *_: Tensor) -> Any:
                 def back(width: int, times: Any, gradients: Any, changes: Any, room: Any, of_source: Tensor) -> Any:
                     reads = Tape(times, buffers, width).reads()
-                    of_states, written, new_changes = list(gradients), list(room), list(changes)
+                    cells = list(zip(layer, turned, gradients, room, strict=True))
+                    of_cells: list[Any] = []
                     of_values: Any = 0.0
-                    for place in reversed(range(len(layer))):
-                        cell = layer[place]
-                        start = sum(1 + below.rule.kept for below in layer[:place])
-                        of_new = (gradients[place][0] + of_values, *gradients[place][1:])
-                        of_values, of_states[place], changed, written[place] = cell.back(
-                            turned[place], reads[start : start + 1 + cell.rule.kept], of_new, room[place]
-                        )
-                        new_changes[place] = [old + new for old, new in zip(changes[place], changed, strict=True)]
+                    for cell, t, (of_state, *others), place in reversed(cells):
+                        kept = [reads.pop() for _ in range(1 + cell.rule.kept)][::-1]
+                        of_values, *found = cell.back(t, kept, (of_state + of_values, *others), place)
+                        of_cells.insert(0, found)
+                    gradients, new, room = zip(*of_cells, strict=True)
+                    changes = tf.nest.map_structure(tf.add, changes, list(new))
                     of_source = sequence.back(of_source, of_values, times[0], width)
-                    return [time - 1 for time in times], of_states, new_changes, written, of_source
+                    return [time - 1 for time in times], list(gradients), changes, list(room), of_source
 
                 gradients = [tuple(tf.zeros_like(state) for state in states_) for states_ in states]
                 gradients[-1] = (of_last, *gradients[-1][1:])
@@ -252,7 +138,7 @@ class Loop:
                     _, gradients, changes, _, of_source = tf.while_loop(
                         lambda times, *_, begin=begin: times[0] >= begin,
                         lambda *loop, width=width: back(width, *loop),
-                        (_twins(end - 1), gradients, changes, room, of_source),
+                        (twins(end - 1), gradients, changes, room, of_source),
                     )
                 return (of_source if words else None, *tf.nest.flatten(changes), *[None] * len(buffers))
 
@@ -304,64 +190,10 @@ class Loop:
         return replace(cell, products=apart, masks=masks)
 
 
-class Tape:
-    """What one timestep writes for the way back, or reads from it.
-
-    A timestep reads a number by another counter for each use of it. They all count the same, but XLA does not know: it
-    would load a slice that one fused operation uses twice element by element (docs/decisions/recurrence.md).
-
-    Args:
-        times: the counters, each the timestep.
-        buffers: (timesteps, rows, batch).
-        width: how many columns of the batch take part.
-    """
-
-    def __init__(self, times: Sequence[Tensor], buffers: Sequence[Tensor], width: int) -> None:
-        self.times, self.buffers, self.width = times, list(buffers), width
-        self._next = 0
-
-    def keep(self, number: Tensor) -> Read:
-        """Write the next buffer (rows, width) at this timestep, in place under XLA."""
-        import tensorflow as tf
-        from tensorflow.compiler.tf2xla.python import xla
-
-        place, self._next = self._next, self._next + 1
-        start = tf.stack([self.times[0], 0, 0])
-        self.buffers[place] = barrier(xla.dynamic_update_slice(self.buffers[place], number[None], start))
-        return self._read(self.buffers[place])
-
-    def reads(self) -> list[Read]:
-        """Of all buffers."""
-        return [self._read(buffer) for buffer in self.buffers]
-
-    def _read(self, buffer: Tensor) -> Read:
-        import tensorflow as tf
-        from tensorflow.compiler.tf2xla.python import xla
-
-        times = cycle(self.times)
-
-        def read(first: int = 0, last: int = buffer.shape[1]) -> Tensor:
-            start = tf.stack([next(times), first, 0])
-            return xla.dynamic_slice(buffer, start, [1, last - first, self.width])[0]
-
-        return read
-
-
-def _twins(time: Tensor) -> list[Tensor]:
-    """Counters that XLA takes for different ones."""
-    found = [time]
-    while len(found) < COUNTERS:
-        found.append(barrier(found[-1]))
-    return found
-
-
-def _stacked(room: Tensor, blocks: Sequence[Tensor]) -> Tensor:
-    """Blocks (units, width), one below the other, each written by itself: XLA does not vectorise a concatenation."""
-    import tensorflow as tf
-    from tensorflow.compiler.tf2xla.python import xla
-
-    if len(blocks) == 1:
-        return blocks[0]
-    for place, block in enumerate(blocks):
-        room = barrier(xla.dynamic_update_slice(room, block, tf.constant([place * block.shape[0], 0])))
-    return room
+def _forward(layer: Sequence[Cell], weights: Any, values: Tensor, states: Any, keep: Keep) -> list[Sequence[Tensor]]:
+    """One timestep of all cells, the lowest first: new states of each."""
+    new: list[Sequence[Tensor]] = []
+    for cell, w, old in zip(layer, weights, states, strict=True):
+        new.append(cell.forward(w, values, old, keep))
+        values = new[-1][0]
+    return new

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from pipeline.training.recurrence.loop import Loop, known
-from pipeline.training.recurrence.rules import Tensor
+from pipeline.training.recurrence.tape import Tensor
 
 if TYPE_CHECKING:
     import keras

@@ -7,14 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Tensor = Any
+from pipeline.training.recurrence.tape import Keep, Read, Tensor, barrier
+
 Parts = Sequence[Tensor]
-
-Read = Callable[..., Tensor]
-"""A number (units, batch) that the loop forward keeps for the way back. It is called anew for each use of it."""
-
-Keep = Callable[[Tensor], Read]
-"""Keeps a number for the way back."""
 
 
 @dataclass(frozen=True)
@@ -54,14 +49,6 @@ class Rule:
     pack: Callable[[Any], list[Tensor]]
     forward: Callable[[Parts, Parts, Keep], Parts]
     back: Callable[[Sequence[Read], Read, Parts], tuple[Parts, Parts]]
-
-
-def barrier(value: Tensor) -> Tensor:
-    """The value; XLA computes it before, and apart from, what uses it."""
-    import tensorflow as tf
-    from tensorflow.compiler.tf2xla.python import xla
-
-    return value if tf.executing_eagerly() else xla.optimization_barrier(value)[0]
 
 
 def _share(tanh: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.data.examples import Array, Arrays, Examples
-from pipeline.training.recurrence.rules import Tensor
+from pipeline.training.recurrence.tape import Tensor
 
 
 def by_padding(examples: Examples) -> Array:
