@@ -11,14 +11,15 @@ import shutil
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-import numpy.typing as npt
 import pydantic
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.validation import checked
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -128,8 +129,10 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_bytes(text.encode("utf-8"))
 
 
-def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
     """Like `numpy.savez`, but the same arrays give the same bytes: fixed dates, order as given."""
+    import numpy as np
+
     with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             member = zipfile.ZipInfo(f"{name}.npy", EPOCH)
@@ -137,7 +140,7 @@ def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
                 np.lib.format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
 
 
-def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
+def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
     """Every array of a file that `write_npz` wrote; never unpickles.
 
     Raises:
@@ -157,7 +160,9 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[Any]]:
         raise damaged(path, error) from None
 
 
-def _read_npy(archive: zipfile.ZipFile, name: str) -> npt.NDArray[Any]:
+def _read_npy(archive: zipfile.ZipFile, name: str) -> "npt.NDArray[Any]":
+    import numpy as np
+
     with archive.open(name) as file:
         np.lib.format.read_magic(file)
         shape, _, dtype = np.lib.format.read_array_header_1_0(file)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 from pipeline import failures, tables
@@ -21,30 +22,51 @@ Columns = dict[str, list[float]]
 class Evaluated:
     """One data set that has an evaluation.
 
+    Its curves are read when they are asked for: the page shows them, `compare` does not.
+
     Attributes:
         name: its key in params.yaml.
-        about: the data set, as evaluation.json describes it.
+        evaluation: what evaluation.json holds.
         experiments: name -> its scores, in the order of params.yaml.
         models: experiment -> the name of its model.
-        history: experiment -> epoch and what was recorded of it, means over the seeds.
-        excerpt: index, truth and one column per experiment; also x where inputs are points.
-        rollout: step, truth and one column per experiment; empty where there is none.
+        folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
     """
 
     name: str
-    about: About
+    evaluation: Evaluation
     experiments: dict[str, Entry]
     models: dict[str, str]
-    history: dict[str, Columns]
-    excerpt: Columns
-    rollout: Columns
+    folder: Path
     stale: str = ""
+
+    @property
+    def about(self) -> About:
+        """The data set, as evaluation.json describes it."""
+        return self.evaluation.dataset
 
     @property
     def stand_in(self) -> bool:
         """Whether the raw data were generated in place of the real ones."""
         return self.about.stand_in
+
+    @cached_property
+    def history(self) -> dict[str, Columns]:
+        """Experiment -> epoch and what was recorded of it, means over the seeds. Raises UnrollError if damaged."""
+        return _history(self.folder / "history.csv", self.evaluation.experiments)
+
+    @cached_property
+    def excerpt(self) -> Columns:
+        """Index, truth and one column per experiment; also x where inputs are points. Raises UnrollError if damaged."""
+        predicted = [name for name, entry in self.evaluation.experiments.items() if entry.final]
+        x = ["x"] if self.about.layout == "points" else []
+        return _columns(self.folder / "predictions.csv", ["index", "truth", *x, *predicted])
+
+    @cached_property
+    def rollout(self) -> Columns:
+        """Step, truth and one column per experiment; empty where there is none. Raises UnrollError if damaged."""
+        rolled = [name for name, entry in self.evaluation.experiments.items() if entry.rollout]
+        return _columns(self.folder / "rollout.csv", ["step", "truth", *rolled])
 
 
 @dataclass(frozen=True)
@@ -110,8 +132,8 @@ def load(workspace: Workspace, wanted: Params) -> Results:
         if not (workspace.evaluation(name) / "evaluation.json").is_file():
             missing.append(failure)
             continue
-        evaluation, one = _evaluated(workspace, wanted, name)
-        evaluations |= dict.fromkeys(one.experiments, evaluation)
+        one = _evaluated(workspace, wanted, name)
+        evaluations |= dict.fromkeys(one.experiments, one.evaluation)
         built.append(replace(one, stale=f"{failure.stage} failed: {failure.reason}") if failure.stage else one)
         absent = [experiment for experiment in experiments if experiment not in one.experiments]
         missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
@@ -122,23 +144,12 @@ def load(workspace: Workspace, wanted: Params) -> Results:
     return Results(built, missing, judged, len(published) - len(known), note)
 
 
-def _evaluated(workspace: Workspace, wanted: Params, name: str) -> tuple[Evaluation, Evaluated]:
+def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
     folder = workspace.evaluation(name)
-    evaluation = scores.load(folder)
-    about, entries = evaluation.dataset, evaluation.experiments
-    predicted = [key for key, entry in entries.items() if entry.final]
-    rolled = [key for key, entry in entries.items() if entry.rollout]
-    x = ["x"] if about.layout == "points" else []
-    experiments = wanted.experiments_of(name)
-    return evaluation, Evaluated(
-        name=name,
-        about=about,
-        experiments={key: entries[key] for key in experiments if key in entries},
-        models={key: experiment.model.name for key, experiment in experiments.items()},
-        history=_history(folder / "history.csv", entries),
-        excerpt=_columns(folder / "predictions.csv", ["index", "truth", *x, *predicted]),
-        rollout=_columns(folder / "rollout.csv", ["step", "truth", *rolled]),
-    )
+    evaluation, experiments = scores.load(folder), wanted.experiments_of(name)
+    entries = {key: evaluation.experiments[key] for key in experiments if key in evaluation.experiments}
+    models = {key: experiment.model.name for key, experiment in experiments.items()}
+    return Evaluated(name, evaluation, entries, models, folder)
 
 
 def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, Columns]:

@@ -1,10 +1,9 @@
 """Tables on the terminal."""
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-
-WIDE = 10_000
-"""Columns of an output that is no terminal: whoever reads it has no right-hand edge."""
 
 
 @dataclass(frozen=True)
@@ -32,20 +31,21 @@ def show(
         caption: below it.
         styles: words -> the rich style that they are shown in.
     """
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
+        print("\n".join(_plain(columns, rows, title, caption)))
+        return
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console()
-    if not console.is_terminal:
-        console.width = WIDE
     table = Table(
         title=Text(title, style="bold") if title else None,
         caption=Text(caption, style="dim") if caption else None,
         title_justify="left",
         caption_justify="left",
-        box=box.SIMPLE_HEAD if console.is_terminal else None,
+        box=box.SIMPLE_HEAD,
         pad_edge=False,
         show_edge=False,
     )
@@ -61,3 +61,16 @@ def show(
     with console.capture() as text:
         console.print(table)
     print("\n".join(line.rstrip() for line in text.get().splitlines()))
+
+
+def _plain(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str, caption: str) -> Iterator[str]:
+    """The lines for an output that is no terminal: whoever reads it has no right-hand edge."""
+    table = [[column.heading for column in columns], *rows]
+    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
+    if title:
+        yield title
+    for cells in table:
+        fitted = zip(columns, cells, widths, strict=True)
+        yield "  ".join(f"{text:{'>' if column.number else '<'}{width}}" for column, text, width in fitted).rstrip()
+    if caption:
+        yield caption

@@ -124,9 +124,10 @@ def test_hostile_texts_are_shown_not_run(workspace):
     results = read(workspace)
     one = results.built[2]
     about = {"facts": {evil: [evil, {evil: evil}]}, "floors": {evil: 1.0}, "scale": Scale(unit=evil, quantity=evil)}
-    about = one.about.model_copy(update=about)
+    evaluation = one.evaluation.model_copy(update={"dataset": one.about.model_copy(update=about)})
     verdicts = [dataclasses.replace(v, claim=c) for v, c in zip(results.verdicts, hostile, strict=True)]
-    broken = dataclasses.replace(results, built=[dataclasses.replace(one, about=about)], verdicts=verdicts, scaled=evil)
+    built = [dataclasses.replace(one, evaluation=evaluation)]
+    broken = dataclasses.replace(results, built=built, verdicts=verdicts, scaled=evil)
     text = page(broken)
     found = Checker(text)
     assert not {"script", "img"} & set(found.tags)

@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -56,18 +57,28 @@ def failing(monkeypatch, error):
     monkeypatch.setattr(listing, "listing", raise_it)
 
 
-def test_help_and_list_start_without_heavy_imports():
+@pytest.mark.parametrize(
+    ("lines", "heavy", "shown"),
+    [
+        (["--help", "train --help", "list", "list --json"], HEAVY | {"numpy"}, "jena_gru_dropout"),
+        (["show waves", "show waves_last_value", "compare", "compare --json"], HEAVY, "mean over seeds"),
+    ],
+)
+def test_commands_that_only_look_start_without_heavy_imports(built, lines, heavy, shown):
     code = f"""
-import sys
+import shlex, sys
 from stages.commands.main import invoke
 from stages.console.exits import run
-for arguments in (["--help"], ["train", "--help"], ["list"], ["list", "--json"]):
-    assert run(lambda: invoke(arguments)) == 0, arguments
-assert not {HEAVY!r} & set(sys.modules), {HEAVY!r} & set(sys.modules)
+for line in {lines!r}:
+    assert run(lambda: invoke(shlex.split(line))) == 0, line
+assert not {heavy!r} & set(sys.modules), {heavy!r} & set(sys.modules)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", code]
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    folder = built.root if "compare" in lines else REPOSITORY
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    assert "jena_gru_dropout" in done.stdout
+    assert shown in done.stdout
 
 
 def test_the_module_is_the_command(tmp_path):
