@@ -11,6 +11,7 @@ import typer
 from bench import page as performance
 from bench import results
 from bench.costs.measure import measure as measure_costs
+from bench.newcomer.measure import measure as measure_newcomer
 from bench.peers.compare import measure as measure_peers
 from bench.peers.roofline import measure as measure_roofline
 from bench.repository import REPOSITORY
@@ -25,6 +26,7 @@ MEASURES = {
     "roofline": measure_roofline,
     "scaling": measure_scaling,
     "costs": measure_costs,
+    "newcomer": measure_newcomer,
 }
 """Part of results.json -> what measures it."""
 
@@ -44,7 +46,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def everything(context: typer.Context, quick: Quick = False) -> None:
-    """Measure Unroll; write bench/results.json, docs/performance.md and its plots. Without a part: all four of them."""
+    """Measure Unroll; write bench/results.json, docs/performance.md and its plots. Without a part: all of them."""
     if context.invoked_subcommand is None:
         update(results.PARTS, quick=quick)
     elif quick:
@@ -73,6 +75,12 @@ def scaling(quick: Quick = False) -> None:
 def costs(quick: Quick = False) -> None:
     """Measure where a build's time and memory go."""
     update(["costs"], quick=quick)
+
+
+@app.command()
+def newcomer(quick: Quick = False) -> None:
+    """Measure set-up, demo, tests and the commands that only look, in a fresh clone."""
+    update(["newcomer"], quick=quick)
 
 
 @app.command()

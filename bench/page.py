@@ -8,6 +8,7 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 
 from bench.costs import page as costs
+from bench.newcomer import page as newcomer
 from bench.peers import goals
 from bench.peers.compare import CHECKED, FROM_START
 from bench.peers.workloads import FRAMEWORKS
@@ -37,10 +38,11 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
         if name in found:
             plots[f"performance-{name}.svg"] = module.plot(found[name])
             sections.append((module.section(found[name]), f"performance-{name}.svg"))
+    waits = newcomer.section(found["newcomer"]) if "newcomer" in found else ""
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701 - Markdown
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     empty: dict[str, Any] = {"rows": [], "absent": [], "roofline": None}
-    known = {"sections": sections, "frameworks": FRAMEWORKS, "checked": CHECKED, "settings": settings()}
+    known = {"sections": sections, "waits": waits, "frameworks": FRAMEWORKS, "checked": CHECKED, "settings": settings()}
     text = template.render({**empty, **found, **tables(found), **known})
     files = {"performance.md": text, **plots}
     for name, content in files.items():
