@@ -16,6 +16,7 @@ from bench.peers.compare import measure as measure_peers
 from bench.peers.roofline import measure as measure_roofline
 from bench.repository import REPOSITORY
 from bench.scaling.measure import measure as measure_scaling
+from pipeline import numerics
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from stages.console.exits import run
@@ -189,4 +190,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    numerics.start_with()  # some parts train in this process
     sys.exit(main())

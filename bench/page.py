@@ -10,10 +10,11 @@ from jinja2 import Environment, StrictUndefined
 from bench.costs import page as costs
 from bench.newcomer import page as newcomer
 from bench.peers import goals
-from bench.peers.compare import CHECKED, FROM_START
+from bench.peers.compare import CHECKED
 from bench.peers.workloads import FRAMEWORKS
 from bench.scaling import page as scaling
 from pipeline.files import write_text
+from pipeline.numerics import FROM_START
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

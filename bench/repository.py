@@ -8,6 +8,3 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 OFFICIAL_ROWS = scaled.ROWS["jena"][1]
 """Of Jena's file: eight years of 10-minute readings."""
-
-OFFICIAL_REVIEWS = scaled.ROWS["imdb"][1]
-"""In each half of IMDB's file."""

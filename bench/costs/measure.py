@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from bench import process_cost
-from bench.costs import cpu_accounts, extrapolate
+from bench.costs import cpu_accounts, extrapolate, seeds
 from bench.costs.cpu_accounts import Cost
+from bench.peers import workloads
 from bench.repository import OFFICIAL_ROWS, REPOSITORY
 from bench.scaling import prepare
 from pipeline.config import params, plain_yaml
+from pipeline.evaluation import claims
 from pipeline.files import sha256, write_text
 from pipeline.workspace import Workspace
 from stages.workspaces import scaled
@@ -34,7 +36,8 @@ BUILDS = {
 }
 
 CHECKED = ("jena_hourly_gru", "imdb_lstm")
-"""Experiments that are also trained on the real data, for two epochs, since the first compiles: is a step the same?"""
+"""Experiments that are also trained on data of the official size: is a step the same? For two epochs, since the first
+compiles."""
 
 
 def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
@@ -47,13 +50,13 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
     Returns:
         stages (how many), builds (command -> seconds, cpu, phases), same_lock (whether dvc.lock is the same bytes after
         all of them), no_op (command -> seconds, cpu), memory (kind of stage -> stage, peak in MiB), full (see
-        `extrapolate.estimate`) and checked (experiment -> seconds per step, demo and real).
+        `extrapolate.estimate`), seeds (see `seeds.measure`) and checked (experiment -> seconds per step, demo and
+        real).
 
     Raises:
         CommandFailedError: a build or a stage failed; says the last line that it printed.
     """
-    real = Workspace(REPOSITORY)
-    plain = plain_yaml.read(real.params)
+    plain = plain_yaml.read(REPOSITORY / "params.yaml")
     small = one_of_each(scaled.scale(plain)) if quick else scaled.scale(plain)
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
         workspaces = {command: make_workspace(Path(folder) / str(n), small) for n, command in enumerate(BUILDS)}
@@ -72,8 +75,12 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
             found = run(workspace, *BUILDS[command])
             no_op[command] = {"seconds": found["seconds"], "cpu": found["cpu"]}
         alone, demo = costs["dvc repro"], workspaces["dvc repro"]
+        on_step("making data of the official size")
+        real = Workspace(Path(folder) / "official")
+        workloads.prepare(real.root, REPOSITORY, small["experiments"], mirror=bool(os.environ.get("UNROLL_MIRROR")))
         trained = {} if quick else check(real, Path(folder) / "real", plain, alone, on_step)
-        full = extrapolate.estimate(real, demo, costs["unroll repro --jobs 1"])
+        named = {claim.experiment for claim in claims.load(REPOSITORY / "claims.yaml")}
+        full = extrapolate.estimate(real, demo, costs["unroll repro --jobs 1"], named)
         result = {
             "stages": sum(1 for stage in alone if stage),
             "builds": builds,
@@ -81,6 +88,7 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
             "no_op": no_op,
             "memory": memory(alone, demo) | official(quick, on_step),
             "full": full,
+            "seeds": seeds.measure(quick, on_step),
             "checked": {
                 name: {"demo": alone[f"train {name}"].rates["train"], "real": cost.rates["train"]}
                 for name, cost in trained.items()
@@ -164,10 +172,10 @@ def official(quick: bool, on_step: OnStep) -> dict[str, dict[str, Any]]:
 def check(
     real: Workspace, folder: Path, plain: Mapping[str, Any], demo: Mapping[str, Cost], on_step: OnStep
 ) -> dict[str, Cost]:
-    """Train some experiments on the real data for two epochs; what each cost.
+    """Train some experiments on data of the official size for two epochs; what each cost.
 
     Args:
-        real: its prepared data are read through a link; nothing is written there.
+        real: has that data, which is read through a link.
         folder: becomes a workspace.
         plain: the real params.yaml.
         demo: stage -> its cost in the demo; what is not in it is not trained.
@@ -176,13 +184,13 @@ def check(
     experiments = {
         name: plain["experiments"][name] | {"training": plain["experiments"][name]["training"] | {"epochs": 2}}
         for name in CHECKED
-        if f"train {name}" in demo and real.prepared(plain["experiments"][name]["dataset"]).is_dir()
+        if f"train {name}" in demo
     }
     workspace = make_workspace(folder, {**plain, "experiments": experiments})
     (workspace.root / "data").mkdir()
     (workspace.root / "data" / "prepared").symlink_to(real.prepared("-").parent, target_is_directory=True)
     for name in experiments:
-        on_step(f"train {name} on the real data")
+        on_step(f"train {name} on data of the official size")
         run(workspace, "-m", "stages", "train", name)
     found = cpu_accounts.read(workspace.scratch / ACCOUNTS)
     return {name: found[f"train {name}"] for name in experiments}

@@ -9,17 +9,18 @@ from bench.costs.cpu_accounts import PHASES, WORK
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FULL = "the real data, estimated"
+FULL = "the official size, estimated"
 ALL_ELSE = "everything but train and evaluate"
 
 
 def section(result: Mapping[str, Any]) -> str:
     """The Markdown of what `measure` found."""
     lines = ["## Where a build's time and memory go", "", *_builds(result), "", *_phases(result), ""]
-    if result["full"]:
-        lines += [_about_full(result["full"]), ""]
+    lines += [_about_full(result["full"]), ""]
     if result["checked"]:
         lines += [_checked(result["checked"]), ""]
+    if "seeds" in result:
+        lines += [*_evidence(result["full"]["evidence"]), "", *_seeds(result["seeds"]), ""]
     return "\n".join([*lines, *_memory(result["memory"]), ""])
 
 
@@ -63,7 +64,7 @@ def _phases(result: Mapping[str, Any]) -> list[str]:
 def columns_of(result: Mapping[str, Any]) -> dict[str, Mapping[str, float]]:
     """Build -> its phases, the estimate last."""
     columns = {command: cost["phases"] for command, cost in result["builds"].items()}
-    return columns | ({FULL: result["full"]["phases"]} if result["full"] else {})
+    return columns | {FULL: result["full"]["phases"]}
 
 
 def _share(phases: Mapping[str, float], chosen: Sequence[str]) -> str:
@@ -72,13 +73,53 @@ def _share(phases: Mapping[str, float], chosen: Sequence[str]) -> str:
 
 
 def _about_full(full: Mapping[str, Any]) -> str:
-    left_out = f" Left out, since not prepared here: {', '.join(full['left_out'])}." if full["left_out"] else ""
     return _paragraph(
         f"The last column is a full build of {', '.join(full['datasets'])}: {full['experiments']} experiments in "
         f"{full['stages']} stages. Training and evaluating are what a step and an example cost in the demo, which has "
-        "the same networks, windows and batches, times the steps and examples that params.yaml asks for; all else is "
-        f"as in the demo with one job.{left_out}"
+        "the same networks, windows and batches, times the steps and examples of data of the official size, with the "
+        "epochs and seeds of params.yaml; all else is as in the demo with one job."
     )
+
+
+def _evidence(evidence: Mapping[str, Any]) -> list[str]:
+    """What a rebuild with more seeds takes."""
+    counts = ", ".join(f"{seeds} seeds of {count} networks" for seeds, count in evidence["seeds"].items())
+    stage, seconds = evidence["longest"]
+    minutes = evidence["minutes"]
+    lines = [
+        _paragraph(
+            f"A full build with the seeds that the evidence needs ({counts}) takes {evidence['cpu'] / 60:.0f} minutes "
+            f"of CPU: **{minutes[1]:.0f} minutes on two idle cores**, {minutes[0]:.0f} on one, {minutes[2]:.0f} on "
+            f"four, the longest stages first. The longest of them is `{stage}`, {seconds / 60:.0f} minutes. The goal "
+            "is 150 minutes on two cores. What a seed costs, in seconds:"
+        ),
+        "",
+        "| network | the first seed | each further one |",
+        "| --- | ---: | ---: |",
+    ]
+    slowest = sorted(evidence["networks"].items(), key=lambda item: -item[1][1])
+    return lines + [f"| `{name}` | {first:.1f} | {more:.1f} |" for name, (first, more) in slowest]
+
+
+def _seeds(measured: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Seeds in one process, and each in its own."""
+    one = next(iter(measured.values()))
+    seeds, cores = one["seeds"], one["cores"]
+    lines = [
+        _paragraph(
+            f"Measured with the demo's data and epochs: {seeds} seeds in one process on one core, which starts, reads "
+            f"its data and compiles once, and in a process each, {cores} at once."
+        ),
+        "",
+        "| network | one seed: s | each further one | one process: s | CPU s | a process each: s | CPU s |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, found in measured.items():
+        alone, together, apart = (found[way] for way in ("one", "together", "apart"))
+        more = (together["seconds"] - alone["seconds"]) / (seeds - 1)
+        cells = [alone["seconds"], more, *(way[key] for way in (together, apart) for key in ("seconds", "cpu"))]
+        lines.append(f"| `{name}` | " + " | ".join(f"{cell:.1f}" for cell in cells) + " |")
+    return lines
 
 
 def _checked(checked: Mapping[str, Mapping[str, float]]) -> str:
@@ -86,7 +127,7 @@ def _checked(checked: Mapping[str, Mapping[str, float]]) -> str:
         f"`{name}` {1000 * one['real']:.2f} ms of CPU, {1000 * one['demo']:.2f} in the demo"
         for name, one in checked.items()
     ]
-    return _paragraph(f"A step on the real data, to check that: {'; '.join(steps)}.")
+    return _paragraph(f"A step on data of that size, to check that: {'; '.join(steps)}.")
 
 
 def _paragraph(text: str) -> str:

@@ -16,8 +16,8 @@ from bench.peers import roofline, workloads
 from bench.peers.frameworks import SUMMED
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from bench.repository import REPOSITORY
-from pipeline import numerics
 from pipeline.errors import UnrollError
+from pipeline.numerics import FROM_START
 
 ROUNDS, MOST_ROUNDS, QUICK_ROUNDS = 3, 5, 2
 
@@ -40,8 +40,6 @@ SEEDS, DEVIATIONS = 10, 6.0
 """With dropout the masks differ. The reference is then the mean of Unroll's losses over this many seeds, and the
 tolerance so many of their standard deviations; of a framework that does the same, 1 loss in 5,000 lies outside
 (Student's t with 9 degrees of freedom)."""
-
-FROM_START: dict[str, str] = getattr(numerics, "FROM_START", {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"})
 
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
@@ -143,7 +141,8 @@ def measure(quick: bool, on_step: Callable[[str], None]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="unroll-peers-") as folder:
         root = Path(folder)
         on_step("making the data")
-        workloads.prepare(root, REPOSITORY, list(names), mirror=bool(os.environ.get("UNROLL_MIRROR")))
+        experiments = [WORKLOADS[name].experiment for name in names]
+        workloads.prepare(root, REPOSITORY, experiments, mirror=bool(os.environ.get("UNROLL_MIRROR")))
         sides = [(name, own) for name in FRAMEWORKS for own in (True, False) if name != "unroll" or not own]
         workers = [Worker(name, root, own_settings=own) for name, own in sides]
         try:

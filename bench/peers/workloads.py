@@ -1,12 +1,12 @@
 """What every framework is given: the same rows, the same batches in the same order, the same first weights."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from bench.repository import OFFICIAL_REVIEWS, OFFICIAL_ROWS
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
@@ -14,6 +14,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Examples
 from pipeline.files import read_npz, write_npz
 from pipeline.workspace import Workspace
+from stages.workspaces import scaled
 
 FRAMEWORKS = ("unroll", "documents", "keras", "keras_jit", "pytorch", "pytorch_compiled", "jax")
 BY_HAND = ("unroll", "documents")
@@ -135,26 +136,26 @@ def first(examples: Examples, count: int) -> Examples:
     return replace(examples, rows=examples.rows[:count])
 
 
-def prepare(root: Path, repository: Path, names: list[str], *, mirror: bool) -> None:
-    """Make a workspace with the data of some workloads.
+def prepare(root: Path, repository: Path, names: Collection[str], *, mirror: bool) -> None:
+    """Make a workspace with the data of some experiments, in the official size.
 
-    What the repository has prepared is taken as it is. The rest is made: Jena's file, and without a mirror IMDB's,
-    are stand-ins of the official size, since only the shapes and lengths count here.
+    What the repository has prepared is taken as it is. The rest is made: without a mirror every download is stood in
+    for, since only the shapes and lengths count here.
 
     Args:
         root: an empty folder.
         repository: the folder of params.yaml.
-        names: of the workloads.
-        mirror: whether downloads may be asked for (UNROLL_MIRROR).
+        names: of the experiments.
+        mirror: whether IMDB may be asked for (UNROLL_MIRROR).
     """
     from stages.prepare import prepare
     from stages.source import source
 
     plain = plain_yaml.read(repository / "params.yaml")
-    experiments = {name: plain["experiments"][name] for name in (WORKLOADS[name].experiment for name in names)}
-    datasets = {e["dataset"]: plain["datasets"][e["dataset"]] for e in experiments.values()}
-    sources = {d["source"]: plain["sources"][d["source"]] for d in datasets.values()}
-    for official, rows in (("jena", OFFICIAL_ROWS), ("imdb", OFFICIAL_REVIEWS)):
+    experiments = {name: one for name, one in plain["experiments"].items() if name in names}
+    datasets = {name: plain["datasets"][name] for name in dict.fromkeys(e["dataset"] for e in experiments.values())}
+    sources = {name: plain["sources"][name] for name in dict.fromkeys(d["source"] for d in datasets.values())}
+    for official, (_, rows) in scaled.ROWS.items():
         if official in sources and not (mirror and official == "imdb"):
             sources[official] = {"kind": "stand_in", "of": official, "rows": rows}
     workspace, built = Workspace(root), Workspace(repository)
