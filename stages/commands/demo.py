@@ -1,9 +1,11 @@
 """The command `demo`: the whole graph, small, on generated data, offline, in a workspace of its own."""
 
 import os
+import time
 
 from pipeline.config import params
 from pipeline.workspace import Workspace
+from stages.console.progress import duration
 from stages.repro.build import repro
 from stages.results import compare
 from stages.workspaces import scaled
@@ -30,12 +32,18 @@ def demo(workspace: Workspace, jobs: int) -> int:
     whole = params.load(workspace.params).experiments
     small = scaled.make_workspace(workspace.root, workspace.root / FOLDER)
     kept = params.load(small.params).experiments
-    print(f"{len(kept)} experiments, scaled down, on generated data, in {FOLDER}/", flush=True)
+    print(
+        f"The whole pipeline, small: {len(kept)} experiments on generated data, offline, {jobs} stages at a time.\n"
+        f"Data are generated and prepared, networks trained, results compared, a page is written, all in {FOLDER}/.",
+        flush=True,
+    )
     if left_out := [name for name in whole if name not in kept]:
         print(f"left out, since their download has no stand-in: {', '.join(left_out)}", flush=True)
     # A stand-in does not belong in the user's records: MLflow writes to the demo's own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    started = time.monotonic()
     status = repro(small, [], jobs)
     compare.show(compare.compare(small, []))
-    print(f"\n{CAUTION}\nThe page: {small.report}", flush=True)
+    took = duration(time.monotonic() - started)
+    print(f"\n{CAUTION}\nThe demo took {took}. The page: {small.report}", flush=True)
     return status

@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 
 import pytest
@@ -47,7 +48,8 @@ def test_a_download_is_stood_in_for_and_everything_is_shown(root, capsys, monkey
     assert demo.demo(Workspace(root), 2) == 0
     output = capsys.readouterr().out
     page = root / ".demo/report/index.html"
-    assert str(page) in output
+    assert output.startswith("The whole pipeline, small: 1 experiments on generated data, offline, 2 stages at a time.")
+    assert re.search(rf"\nThe demo took [0-9]+ s\. The page: {re.escape(str(page))}\n$", output)
     assert "left out, since their download has no stand-in: far_last_value\n" in output
     assert "weather_last_value" in output
     assert "they are no results" in output

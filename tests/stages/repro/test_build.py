@@ -88,6 +88,16 @@ def test_what_is_out_of_date_is_built_and_what_was_built_before_is_taken_from_th
     assert ran(workspace) == ["b", "b2"] * 2, "the third time nothing ran"
 
 
+def test_what_was_pulled_without_runs_is_taken_from_the_cache(workspace):
+    assert repro(workspace, [], 2) == 0
+    shutil.rmtree(workspace.root / ".dvc/cache/runs")
+    for name in ("b", "b2"):
+        (workspace.root / name).unlink()
+    assert repro(workspace, [], 2) == 0
+    assert (workspace.root / "b2").exists()
+    assert ran(workspace) == ["b", "b2"]
+
+
 def test_dvc_lock_is_that_of_a_plain_dvc_repro(workspace):
     define(workspace, gone=("cp in gone", ["in"], ["gone"]))
     repro(workspace, [], 2)

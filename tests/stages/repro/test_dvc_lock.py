@@ -37,3 +37,14 @@ def test_a_whole_file_and_one_that_dvc_did_not_write_are_left_alone(path):
         path.write_text(text, encoding="utf-8")
         assert not dvc_lock.mend(path)
         assert path.read_text(encoding="utf-8") == text
+
+
+def test_entries_are_put_in_order_and_those_of_stages_that_are_gone_taken_out_as_dvc_would_write_it(path):
+    dump_yaml(str(path), {"schema": "2.0", "stages": {**ENTRIES, "gone": entry("gone"), "source@x": entry("x")}})
+    dvc_lock.order(path, ["source@x", "prepare@x", "report", "train@a"])
+    ordered = path.read_bytes()
+    dump_yaml(str(path), {"schema": "2.0", "stages": {"source@x": entry("x"), **dict(reversed(ENTRIES.items()))}})
+    assert ordered == path.read_bytes()
+    path.unlink()
+    dvc_lock.order(path, ["report"])
+    assert not path.exists()
