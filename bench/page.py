@@ -14,7 +14,7 @@ from bench.peers.compare import CHECKED
 from bench.peers.workloads import FRAMEWORKS
 from bench.scaling import page as scaling
 from pipeline.files import write_text
-from pipeline.numerics import FROM_START
+from pipeline.numerics import FROM_START, XLA_FLAGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,8 +52,8 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
 
 
 def settings() -> str:
-    """What Unroll sets before its processes start, as a shell has it."""
-    return " ".join(f"{name}={value}" for name, value in FROM_START.items())
+    """What Unroll sets for its processes, as a shell has it."""
+    return " ".join(f"{name}={value}" for name, value in {**FROM_START, "XLA_FLAGS": XLA_FLAGS}.items())
 
 
 def tables(found: Mapping[str, Any]) -> dict[str, Any]:

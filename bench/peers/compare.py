@@ -16,8 +16,8 @@ from bench.peers import roofline, workloads
 from bench.peers.frameworks import SUMMED
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from bench.repository import REPOSITORY
+from pipeline import numerics
 from pipeline.errors import UnrollError
-from pipeline.numerics import FROM_START
 
 ROUNDS, MOST_ROUNDS, QUICK_ROUNDS = 3, 5, 2
 
@@ -53,6 +53,9 @@ ENVIRONMENT = {
 }
 """One thread for every library; each worker stays on one core besides."""
 
+SETTINGS = numerics.FROM_START | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {numerics.XLA_FLAGS}"}
+"""What Unroll sets for its processes, as far as it can change how fast other frameworks are."""
+
 Losses = dict[str, float]
 """`before` training, of the held-out examples, and the mean of the first steps of the `train`ing."""
 
@@ -70,12 +73,12 @@ class Worker:
         self.framework, self.own_settings = framework, own_settings
         self.log = folder / f"{self}.log"
         backend = "jax" if framework == "jax" else "tensorflow"
-        outside = {name: value for name, value in os.environ.items() if name not in FROM_START}
+        outside = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         with self.log.open("w", encoding="utf-8") as file:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "bench.peers.worker"],
                 cwd=REPOSITORY,
-                env=outside | ENVIRONMENT | {"KERAS_BACKEND": backend} | ({} if own_settings else FROM_START),
+                env=outside | ENVIRONMENT | {"KERAS_BACKEND": backend} | ({} if own_settings else SETTINGS),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=file,

@@ -92,7 +92,7 @@ def test_there_are_more_rounds_where_ratios_spread(tiny, tmp_path):
 def test_a_peer_as_it_comes_has_none_of_unrolls_settings(tmp_path, monkeypatch):
     found = []
     monkeypatch.setenv("GIVEN", "outside")
-    monkeypatch.setattr(compare, "FROM_START", {"GIVEN": "unroll"})
+    monkeypatch.setattr(compare, "SETTINGS", {"GIVEN": "unroll"})
     monkeypatch.setattr(compare.subprocess, "Popen", lambda _command, env, **_options: found.append(env.get("GIVEN")))
     for own in (True, False):
         Worker("keras", tmp_path, own_settings=own)
