@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from scipy import stats
+
+from pipeline.evaluation import intervals
+
+
+def share(holds, trials):
+    """How often, over generators with seeds of their own."""
+    return np.mean([holds(np.random.default_rng(seed)) for seed in range(trials)])
+
+
+@pytest.mark.parametrize(("seeds", "rows"), [(3, 0.0), (5, 0.0), (20, 0.0), (5, 0.5)])
+def test_the_next_run_lies_in_its_interval_in_19_of_20_cases(seeds, rows):
+    def holds(random):
+        values = random.normal(2, 1, seeds + 1)
+        low, high = intervals.next_run(values[:-1], rows).interval()
+        return low < values[-1] + random.normal(0, np.sqrt(rows)) < high
+
+    assert share(holds, 4000) == pytest.approx(0.95, abs=0.015)
+
+
+@pytest.mark.parametrize(("seeds", "weeks", "between_seeds"), [(3, 50, 0.3), (5, 20, 0.1), (3, 50, 0.0), (1, 50, 0.0)])
+def test_a_true_difference_lies_in_its_interval_in_19_of_20_cases(seeds, weeks, between_seeds):
+    blocks = np.repeat(np.arange(weeks), 5)
+
+    def losses(random, shared, mean):
+        of_seed = random.normal(0, between_seeds, (seeds, 1)) if seeds > 1 else 0.0
+        return mean + of_seed + shared + random.normal(0, 0.2, (1, weeks)).repeat(5, axis=1)
+
+    def holds(random):
+        shared = random.normal(0, 1, weeks).repeat(5)  # hard weeks are hard for both
+        one, other = losses(random, shared, 1.3), losses(random, shared, 1.0)
+        low, high = intervals.difference(one, other, blocks).interval()
+        return low < 0.3 < high
+
+    assert 0.935 < share(holds, 2000) < 0.985
+
+
+def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs():
+    one, other = np.random.default_rng(0).normal(size=(2, 1, 40))
+    found = intervals.difference(one, other, np.arange(40))
+    expected = stats.ttest_rel(one[0], other[0])
+    assert found.chance() == pytest.approx(expected.pvalue)
+    assert found.interval() == pytest.approx(tuple(expected.confidence_interval()))
+
+
+def test_a_loop_over_blocks_gives_the_same_error():
+    random = np.random.default_rng(1)
+    losses, blocks = random.normal(size=30), np.sort(random.integers(3, 9, 30))
+    sums = [sum(losses[i] - losses.mean() for i in range(30) if blocks[i] == block) for block in set(blocks)]
+    count = len(sums)
+    expected = (count / (count - 1) * sum(value**2 for value in sums)) ** 0.5 / 30
+    assert intervals.of_rows(losses, blocks) == pytest.approx(expected)
+
+
+def test_one_block_and_no_seeds_leave_nothing_to_chance():
+    found = intervals.difference(np.ones((1, 4)), np.zeros((1, 4)), np.zeros(4, int))
+    assert found.interval() == (1, 1)
+    assert found.chance() == 0
+
+
+def test_holm_keeps_false_finds_of_a_table_below_one_in_twenty():
+    assert intervals.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
+    found = share(lambda random: min(intervals.holm(random.uniform(size=6))) < 0.05, 4000)
+    assert found == pytest.approx(0.05, abs=0.015)
