@@ -1,19 +1,8 @@
-"""Published figures against rebuilt ones.
-
-The rule, for the mean m over the seeds and the reference r (the published value, or the same metric of the
-experiment that a claim is `against`):
-
-- `about`: holds if |m - r| <= tolerance, or if a published value lies between the least and the greatest seed.
-- `below`, `above`: holds if m <= r - tolerance, or m >= r + tolerance.
-- a shape: holds if the lengths agree; null in the published shape stands for any length.
-
-Anything else does not hold. Where either experiment has no evaluation the claim is `not built`; where either was
-made from stand-in data it is `stand-in`, and in a workspace that was scaled down (the demo) it is `scaled down`: such
-a build can neither support nor refute a figure.
-"""
+"""Published figures and what a rebuild says of them, by the rule of docs/decisions/verdicts.md."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,46 +11,84 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
-from pipeline.evaluation.scores import About, Evaluation, Stat, statistics
+from pipeline.evaluation.scores import About, Difference, Evaluation, Interval, Stat, statistics
 from pipeline.validation import Strict, validated
 
-HOLDS, FAILS, NOT_BUILT, STAND_IN, SCALED = "holds", "does not hold", "not built", "stand-in", "scaled down"
+HOLDS, FAILS, UNSURE, LITTLE = "holds", "does not hold", "cannot tell", "says little"
+NOT_BUILT, STAND_IN, SCALED = "not built", "stand-in", "scaled down"
 
 ROUNDING = 1e-9
-"""Relative slack, so that a figure that lies on the edge of its tolerance holds whatever its last bit."""
+"""Relative slack, so that a figure that lies on the edge of an interval holds whatever its last bit."""
 
 
 class Claim(Strict):
-    """A figure that a document publishes.
+    """What a document says: a figure, a comparison of two experiments, or a count.
 
     Attributes:
         document: the number of the document, such as "003".
-        words: how the document puts the figure, in a few words.
+        words: how the document puts it, in a few words.
         experiment: the experiment that rebuilds it.
         metric: a path into the experiment's metrics, such as `final.test.mse` or `parameters`.
-        value: the published figure, or a shape (null: any length); absent where the document only compares.
-        tolerance: how far a rebuilt figure may lie from `value` and still hold, in the metric's unit; the
-            precision that the document's words imply.
-        against: another experiment whose same metric this one is compared with instead of a value.
-        relation: how it compares: `about` (within tolerance), `below` or `above` (by at least tolerance).
-        note: what is behind the figure, shown beside the verdict.
+        value: a figure as text, with the digits that were printed ("0.9014"); a count, or a shape (null: any length).
+        about: whether the document gives the figure as an approximate one, which doubles what its digits imply.
+        rows: what the document scored: the "same" rows, others that it drew its "own", or "other" rows of the series.
+        width: how many times its low end the high end of an interval may be; a wider one tells nothing.
+        of: an experiment whose metric this one's is divided by.
+        beside: baselines; a figure that one of them could have says little.
+        against: another experiment of the data set, in place of a value.
+        relation: how its metric compares with that one's: `below`, `above` or on `par`.
+        within: on par: how far the two may lie apart, in the metric's unit.
+        note: what is behind it, shown beside the verdict.
     """
 
     document: str
     words: str
     experiment: Name
     metric: str
-    value: float | list[int | None] | None = None
-    tolerance: float = pydantic.Field(default=0.0, ge=0)
+    value: str | int | list[int | None] | None = None
+    about: bool = False
+    rows: Literal["same", "own", "other"] = "same"
+    width: float | None = pydantic.Field(default=None, gt=1)
+    of: Name | None = None
+    beside: list[Name] = pydantic.Field(default_factory=list)
     against: Name | None = None
-    relation: Literal["about", "below", "above"] = "about"
+    relation: Literal["below", "above", "par"] | None = None
+    within: float | None = pydantic.Field(default=None, gt=0)
     note: str = ""
 
     @pydantic.model_validator(mode="after")
-    def _one_reference(self) -> "Claim":
-        if (self.value is None) == (self.against is None):
-            raise ValueError("must have either value or against, and not both")
+    def _one_kind(self) -> "Claim":
+        if (self.value is None) == (self.against is None) or (self.against is None) != (self.relation is None):
+            raise ValueError("must have either value, or against and relation")
+        if (self.relation == "par") != (self.within is not None):
+            raise ValueError("must have `within` where the relation is par, and only there")
+        if isinstance(self.value, str):
+            self.printed()
+            if self.width is None:
+                raise ValueError("must say the `width` beyond which an interval tells nothing")
         return self
+
+    @property
+    def kind(self) -> Literal["figure", "comparison", "count"]:
+        """What is judged: counts are no measured figures."""
+        if self.against:
+            return "comparison"
+        return "figure" if isinstance(self.value, str) else "count"
+
+    @property
+    def experiments(self) -> list[Name]:
+        """All that it names."""
+        return [self.experiment, *(name for name in (self.against, self.of) if name), *self.beside]
+
+    def printed(self) -> Interval:
+        """What the digits of a figure imply."""
+        try:
+            value = Decimal(str(self.value))
+            exponent = int(value.as_tuple().exponent)
+        except (ArithmeticError, TypeError, ValueError):
+            raise ValueError(f"`value` must be a number. Received: {self.value}") from None
+        reach = float(Decimal(1).scaleb(exponent)) * (1.0 if self.about else 0.5)
+        return float(value) - reach, float(value) + reach
 
 
 def load(path: Path) -> list[Claim]:
@@ -83,19 +110,21 @@ class Verdict:
 
     Attributes:
         claim: the claim.
-        outcome: HOLDS, FAILS, NOT_BUILT, STAND_IN or SCALED.
+        outcome: HOLDS, FAILS, UNSURE, LITTLE, NOT_BUILT, STAND_IN or SCALED.
         dataset: the data set of the claim's experiment, as its evaluation describes it; None if not built.
         rebuilt: the metric over the seeds; None if not built or a shape.
+        interval: where one more run would lie; of a comparison, where the difference lies; None if that is not known.
         shape: the rebuilt shape, where the claim is about one.
-        reference: the published value, or the mean of the experiment that the claim is against.
+        other: the metric of the experiment that the claim is against.
     """
 
     claim: Claim
     outcome: str
     dataset: About | None = None
     rebuilt: Stat | None = None
+    interval: Interval | None = None
     shape: list[int | None] | None = None
-    reference: float | None = None
+    other: Stat | None = None
 
 
 def verdicts(claims: Sequence[Claim], evaluations: Mapping[str, Evaluation], *, scaled: bool = False) -> list[Verdict]:
@@ -114,41 +143,86 @@ def verdicts(claims: Sequence[Claim], evaluations: Mapping[str, Evaluation], *, 
 
 def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool = False) -> Verdict:
     """One claim's verdict; see `verdicts`."""
-    names = [claim.experiment, *([claim.against] if claim.against else [])]
-    if not all(name in evaluations for name in names):
+    if not all(name in evaluations for name in claim.experiments):
         return Verdict(claim, NOT_BUILT)
-    about = evaluations[claim.experiment].dataset
-    no_verdict = SCALED if scaled else None
-    if any(evaluations[name].dataset.stand_in for name in names):
-        no_verdict = STAND_IN
-    found = look_up(evaluations[claim.experiment], claim.experiment, claim.metric)
+    evaluation = evaluations[claim.experiment]
+    if any(evaluations[name].dataset.name != evaluation.dataset.name for name in claim.experiments):
+        raise UsageError(f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared")
+    verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[claim.kind](claim, evaluation)
+    outcome = SCALED if scaled else STAND_IN if evaluation.dataset.stand_in else verdict.outcome
+    return Verdict(**{**vars(verdict), "outcome": outcome})
+
+
+def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
+    found, about = look_up(evaluation, claim.experiment, claim.metric), evaluation.dataset
     if isinstance(found, list) and isinstance(claim.value, list):
-        outcome = HOLDS if _same_shape(found, claim.value) else FAILS
-        return Verdict(claim, no_verdict or outcome, about, shape=found)
-    other = look_up(evaluations[claim.against], claim.against, claim.metric) if claim.against else None
-    reference = claim.value if other is None else other.mean
-    if isinstance(found, list) or not isinstance(reference, float | int):
+        pairs = zip(found, claim.value, strict=False)
+        same = len(found) == len(claim.value) and all(want is None or have == want for have, want in pairs)
+        return Verdict(claim, HOLDS if same else FAILS, about, shape=found)
+    if isinstance(found, list) or isinstance(claim.value, list):
         raise UsageError(f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another kind of value")
-    outcome = HOLDS if _agrees(claim, found, reference) else FAILS
-    return Verdict(claim, no_verdict or outcome, about, rebuilt=found, reference=reference)
+    return Verdict(claim, HOLDS if found.mean == claim.value else FAILS, about, rebuilt=found)
 
 
-def _same_shape(found: Sequence[int | None], published: Sequence[int | None]) -> bool:
-    pairs = zip(found, published, strict=False)
-    return len(found) == len(published) and all(want is None or have == want for have, want in pairs)
+def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
+    found = _stat(evaluation, claim.experiment, claim.metric)
+    interval = found.next if claim.rows == "same" else found.anew
+    if claim.of and interval:
+        unit = _stat(evaluation, claim.of, claim.metric).mean
+        found, interval = statistics([value / unit for value in found.values]), (interval[0] / unit, interval[1] / unit)
+    outcome = UNSURE
+    if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
+        outcome = HOLDS if _meet(interval, claim.printed()) else FAILS
+        others = [_stat(evaluation, name, claim.metric).mean for name in claim.beside]
+        if outcome == HOLDS and any(_meet(interval, (other, other)) for other in others):
+            outcome = LITTLE
+    return Verdict(claim, outcome, evaluation.dataset, found, interval)
 
 
-def _agrees(claim: Claim, found: Stat, reference: float) -> bool:
-    slack = ROUNDING * max(abs(reference), claim.tolerance)
-    if claim.relation == "below":
-        return bool(found.mean <= reference - claim.tolerance + slack)
+def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
+    one, other = claim.experiment, claim.experiments[1]
+    chosen = "best" if evaluation.experiments[one].best else "final"
+    known = [f"{chosen}.{split}.{evaluation.dataset.metric}" for split in evaluation.differences]
+    if claim.metric not in known:
+        raise UsageError(
+            f"claims.yaml: {one} and {other} can be compared by {' or '.join(known)}. Received: {claim.metric}"
+        )
+    difference = evaluation.difference(claim.metric.split(".")[1], one, other)
+    stats = [_stat(evaluation, name, claim.metric) for name in (one, other)]
+    if difference is None:
+        return Verdict(claim, UNSURE, evaluation.dataset, stats[0], other=stats[1])
+    return Verdict(claim, _compared(claim, difference), evaluation.dataset, stats[0], difference.sure, other=stats[1])
+
+
+def _compared(claim: Claim, difference: Difference) -> str:
+    low, high = difference.sure
+    if claim.within is not None:
+        inside = -claim.within < difference.within[0] and difference.within[1] < claim.within
+        return HOLDS if inside else FAILS if low > claim.within or high < -claim.within else UNSURE
     if claim.relation == "above":
-        return bool(found.mean >= reference + claim.tolerance - slack)
-    inside = claim.against is None and found.min <= reference <= found.max
-    return bool(inside or abs(found.mean - reference) <= claim.tolerance + slack)
+        low, high = -high, -low
+    return HOLDS if high < 0 else FAILS if low > 0 else UNSURE
 
 
-def look_up(evaluation: Evaluation, experiment: str, path: str) -> Any:
+def _meet(one: Interval, other: Interval) -> bool:
+    slack = ROUNDING * max(map(abs, (*one, *other)))
+    return one[0] <= other[1] + slack and other[0] <= one[1] + slack
+
+
+def _span(interval: Interval, metric: str) -> float:
+    """How many times its low end the high end of an interval is; of an accuracy, its odds."""
+    low, high = (end / (1 - end) for end in interval) if metric.endswith("accuracy") else interval
+    return high / low
+
+
+def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
+    found = look_up(evaluation, experiment, path)
+    if isinstance(found, list):
+        raise UsageError(f"claims.yaml: {path} of {experiment} is a shape, and is compared with a figure")
+    return found
+
+
+def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[int | None]:
     """What a metric's path leads to: the statistics of a number, or a shape.
 
     Paths start in the experiment's entry of evaluation.json: `parameters`, `final.test.mse`, `rollout.horizon`,

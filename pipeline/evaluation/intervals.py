@@ -1,12 +1,14 @@
 """Intervals: of what another run would give, and of the difference between two models (docs/decisions/verdicts.md)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from pipeline.data.examples import Array
+from pipeline.metrics import MEASURES
 
 LEVEL = 0.95
 """Of every interval that is shown."""
@@ -42,6 +44,71 @@ class Estimate:
         return float(2 * stats.t.sf(abs(self.value) / self.error, self.freedom))
 
 
+@dataclass(frozen=True)
+class Scale:
+    """On which a measure is near normal.
+
+    Attributes:
+        forth, backward: to it and from it.
+        slope: of `forth`.
+        knows: whether a value has a place on it.
+    """
+
+    forth: Callable[[float], float]
+    backward: Callable[[float], float]
+    slope: Callable[[float], float]
+    knows: Callable[[float], bool]
+
+    def there(self, values: Sequence[float]) -> list[float]:
+        """Values on this scale."""
+        return [self.forth(value) for value in values]
+
+    def back(self, found: Estimate) -> tuple[float, float]:
+        """An interval in the measure's own unit."""
+        low, high = found.interval()
+        return self.backward(low), self.backward(high)
+
+
+LOGARITHM = Scale(math.log, math.exp, lambda x: 1 / x, lambda x: x > 0)
+LOGIT = Scale(
+    lambda x: math.log(x / (1 - x)), lambda x: 1 / (1 + math.exp(-x)), lambda x: 1 / x / (1 - x), lambda x: 0 < x < 1
+)
+PLAIN = Scale(float, float, lambda _: 1.0, lambda _: True)
+
+
+def scale(measure: str) -> Scale:
+    """Errors vary in proportion to their size; an accuracy lies between 0 and 1."""
+    if measure == "accuracy":
+        return LOGIT
+    return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else PLAIN
+
+
+class _Each:
+    """What a formula of a measure may use (`pipeline.metrics.Ops`), example by example."""
+
+    def mean(self, values: Any) -> Any:
+        return values
+
+    def log(self, values: Any) -> Any:
+        return np.log(values)
+
+    def clip(self, values: Any, low: float, high: float) -> Any:
+        return np.clip(values, low, high)
+
+
+def losses(measure: str, predictions: Array, targets: Array) -> Array:
+    """What each example (seeds, n) adds to a measure that is a mean over examples."""
+    return np.asarray(MEASURES[measure].formula(predictions.astype(np.float64), targets, _Each()), np.float64)
+
+
+def mean(values: Sequence[float]) -> Estimate:
+    """The mean over ever more seeds, from some; sure where there is one value, which then depends on no seed."""
+    count = len(values)
+    if count == 1:
+        return Estimate(float(values[0]), 0.0, math.inf)
+    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(count), count - 1)
+
+
 def next_run(values: Sequence[float], rows: float = 0.0) -> Estimate:
     """What one more run would give.
 
@@ -60,7 +127,8 @@ def difference(one: Array, other: Array, blocks: Array) -> Estimate:
     """How much larger the mean of `one` is than that of `other`, over seeds and rows.
 
     Args:
-        one, other: losses (seeds, n) of two models on the same examples.
+        one: losses (seeds, n) of a model.
+        other: of another one, on the same examples.
         blocks: the number of the block (n,) that each example belongs to; those of one block are not independent.
     """
     parts = [(of_rows(one.mean(axis=0) - other.mean(axis=0), blocks) ** 2, len(np.unique(blocks)) - 1)]
@@ -81,12 +149,3 @@ def of_rows(losses: Array, blocks: Array) -> float:
         return 0.0
     sums = np.bincount(numbers, weights=losses - losses.mean())
     return math.sqrt(len(counts) / (len(counts) - 1) * float(np.square(sums).sum())) / len(losses)
-
-
-def holm(chances: Sequence[float]) -> list[float]:
-    """P-values of one table, corrected by Holm's method: of all that are below 0.05, one in twenty tables has one wrong."""
-    order = np.argsort(chances)
-    corrected = np.asarray(chances)[order] * np.arange(len(order), 0, -1)
-    found = np.empty(len(order))
-    found[order] = np.minimum(np.maximum.accumulate(corrected), 1)
-    return found.tolist()

@@ -11,6 +11,7 @@ import pydantic
 from pipeline.data.dataset import Dataset, Kind, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
+from pipeline.evaluation import intervals
 from pipeline.files import read_checked
 from pipeline.metrics import MEASURES, Metric, score
 from pipeline.provenance.fingerprint import brief
@@ -20,18 +21,53 @@ from pipeline.validation import Strict
 CYCLE = 13
 """Steps over which a rollout's error is averaged: one period of the documents' sine, 2 pi / 0.5 = 12.6."""
 
+LEAST = 3
+"""Seeds, below which nothing is said of a model that depends on them."""
+
 LOST = 0.5
 """The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""
 
 
+Interval = tuple[float, float]
+"""Low and high, for 95 %."""
+
+
 class Stat(Strict):
-    """One figure over the seeds: mean, sample standard deviation (None with one seed), extremes, and all values."""
+    """One figure over the seeds.
+
+    Attributes:
+        mean, min, max: over the seeds.
+        std: sample standard deviation; None with one seed.
+        values: of each seed.
+        sure: where the mean of ever more seeds would lie; None with one seed of a model that depends on it.
+        next: where one more run would lie, on the same rows; None with fewer than three such seeds.
+        anew: the same on other rows of the same kind; None where that is not known, too.
+    """
 
     mean: float
     std: float | None
     min: float
     max: float
     values: Annotated[list[float], pydantic.Field(min_length=1)]
+    sure: Interval | None = None
+    next: Interval | None = None
+    anew: Interval | None = None
+
+
+class Difference(Strict):
+    """How much more the data set's measure is for one model than for another, on the same rows, each over its seeds.
+
+    Attributes:
+        mean: the difference.
+        sure: its 95 % interval.
+        within: its 90 % interval, for two one-sided tests.
+        chance: the two-sided p-value of no difference.
+    """
+
+    mean: float
+    sure: Interval
+    within: Interval
+    chance: float
 
 
 Scores = dict[str, Stat]
@@ -46,6 +82,7 @@ class Entry(Strict):
     Attributes:
         parameters, layers, epochs, loss, seeds: as in run.json.
         baseline: whether its model belongs to the baselines.
+        varies: whether its results depend on the seed.
         fingerprint: twelve characters for what it was made of.
         best_epoch: None where no epoch was chosen.
         final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
@@ -56,6 +93,7 @@ class Entry(Strict):
     parameters: int
     layers: list[Layer]
     baseline: bool
+    varies: bool
     epochs: int
     loss: str | None
     seeds: list[int]
@@ -89,18 +127,52 @@ class About(Strict):
 
 
 class Evaluation(Strict):
-    """What evaluation.json holds."""
+    """What evaluation.json holds.
+
+    Attributes:
+        dataset: what is asked.
+        experiments: scores of each.
+        differences: split -> experiment -> each later one -> the difference between them, by the weights that are
+            chosen on validation, else the final ones. Only between experiments that have three seeds or need none.
+    """
 
     dataset: About
     experiments: dict[str, Entry]
+    differences: dict[str, dict[str, dict[str, Difference]]]
+
+    def difference(self, split: str, one: str, other: str) -> Difference | None:
+        """How much more the measure is for `one` than for `other`; None where that is not known."""
+        found = self.differences.get(split, {})
+        if other in found.get(one, {}):
+            return found[one][other]
+        if one not in found.get(other, {}):
+            return None
+        turned = found[other][one]
+        sides = {name: (-high, -low) for name, (low, high) in {"sure": turned.sure, "within": turned.within}.items()}
+        return Difference(mean=-turned.mean, chance=turned.chance, **sides)
 
 
-def statistics(values: Sequence[float]) -> Stat:
-    """Mean, sample standard deviation (None for one value), least and greatest of one value per seed."""
-    count = len(values)
-    mean = math.fsum(values) / count
+def statistics(values: Sequence[float], measure: str = "", *, varies: bool = True, error: float | None = None) -> Stat:
+    """One value per seed, and where others would lie (docs/decisions/verdicts.md).
+
+    Args:
+        values: of each seed.
+        measure: errors vary in proportion and are compared as logarithms, accuracies as logits, others as they are.
+        varies: whether they depend on the seed.
+        error: the standard error of their mean by the rows; None where that is not known.
+    """
+    count, mean = len(values), math.fsum(values) / len(values)
     spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1)) if count > 1 else None
-    return Stat(mean=mean, std=spread, min=min(values), max=max(values), values=list(values))
+    stat = Stat(mean=mean, std=spread, min=min(values), max=max(values), values=list(values))
+    if varies and count == 1:
+        return stat
+    found: dict[str, Any] = {"sure": intervals.mean(values).interval()}
+    scale = intervals.scale(measure)
+    if (count >= LEAST or not varies) and all(map(scale.knows, values)):
+        found["next"] = scale.back(intervals.next_run(scale.there(values)))
+        if error is not None:
+            found["anew"] = scale.back(intervals.next_run(scale.there(values), 2 * (error * scale.slope(mean)) ** 2))
+    return stat.model_copy(update=found)
 
 
 def measures(dataset: Dataset, predictions: Array, targets: Array) -> dict[str, float]:
@@ -172,7 +244,51 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
     )
     targets = {split: examples.targets for split, examples in dataset.splits.items()}
     entries = {name: _entry(dataset, targets, run, baseline=name in baselines) for name, run in runs.items()}
-    return Evaluation(dataset=about, experiments=entries)
+    return Evaluation(dataset=about, experiments=entries, differences=_differences(dataset, targets, runs))
+
+
+def blocks(dataset: Dataset, split: str) -> Array:
+    """The number of the block (n,) that each example belongs to: those of one week of a series are not independent.
+
+    The sine's points and windows are a grid that is the same in each build: one block, nothing is left to chance.
+    """
+    examples = dataset.splits[split]
+    if isinstance(examples, Windows) and dataset.period:
+        return examples.rows // (7 * dataset.period * examples.step)
+    grid = isinstance(examples, Windows) or layout(dataset) == "points"
+    return np.zeros(len(examples), int) if grid else np.arange(len(examples))
+
+
+def _differences(
+    dataset: Dataset, targets: Mapping[str, Array], runs: Mapping[str, Run]
+) -> dict[str, dict[str, dict[str, Difference]]]:
+    found: dict[str, dict[str, dict[str, Difference]]] = {}
+    sure = {
+        name: run
+        for name, run in runs.items()
+        if run.predictions and (not run.varies or len(run.summary.seeds) >= LEAST)
+    }
+    for split in ("validation", "test"):
+        if split not in targets:
+            continue
+        groups = np.unique(blocks(dataset, split), return_inverse=True)[1]
+        losses = {
+            name: intervals.losses(
+                dataset.metric, _checked(run, f"{run.points[-1]}_{split}", targets[split]), targets[split]
+            )
+            for name, run in sure.items()
+        }
+        names = list(losses)
+        found[split] = {
+            one: {other: _difference(losses[one], losses[other], groups) for other in names[place + 1 :]}
+            for place, one in enumerate(names[:-1])
+        }
+    return found
+
+
+def _difference(one: Array, other: Array, groups: Array) -> Difference:
+    found = intervals.difference(one, other, groups)
+    return Difference(mean=found.value, sure=found.interval(), within=found.interval(0.9), chance=found.chance())
 
 
 def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline: bool) -> Entry:
@@ -189,13 +305,14 @@ def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline
             true = targets["test"]
             each = _checked(run, "rollout", true)
             rollout = {
-                "mse": statistics([score("mse", values, true) for values in each]),
-                "horizon": statistics([float(horizon(values, true)) for values in each]),
+                "mse": statistics([score("mse", values, true) for values in each], "mse", varies=run.varies),
+                "horizon": statistics([float(horizon(values, true)) for values in each], varies=run.varies),
             }
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
         baseline=baseline,
+        varies=run.varies,
         epochs=summary.epochs,
         loss=summary.loss,
         seeds=summary.seeds,
@@ -209,11 +326,21 @@ def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline
 
 
 def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: Array | None = None) -> Scores:
-    each = _checked(run, name, targets)
+    each, of_block = _checked(run, name, targets), blocks(dataset, name.partition("_")[2])
     if indices is not None:
-        each, targets = each[:, indices], targets[indices]
+        each, targets, of_block = each[:, indices], targets[indices], of_block[indices]
     found = [measures(dataset, values, targets) for values in each]
-    return {measure: statistics([one[measure] for one in found]) for measure in found[0]}
+    errors = {
+        measure: intervals.of_rows(intervals.losses(measure, each, targets).mean(axis=0), of_block)
+        for measure in found[0]
+        if measure in MEASURES and len(set(of_block)) > 1
+    }
+    if "mae" in errors:
+        errors["mae_unit"] = errors["mae"] * dataset.scale.std
+    return {
+        measure: statistics([one[measure] for one in found], measure, varies=run.varies, error=errors.get(measure))
+        for measure in found[0]
+    }
 
 
 def _checked(run: Run, name: str, targets: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.scores import statistics
-from pipeline.report.formatting import DASH, measured, published, spread, title
+from pipeline.report.formatting import DASH, between, measured, published, title
 from pipeline.report.results import Results
 from pipeline.report.table import Cell, Column, Mark, Table
 
@@ -25,8 +25,9 @@ def claims_table(results: Results) -> Table:
         Column("note", "What is behind it", numeric=False),
     )
     caption = (
-        "Means over seeds ± sample standard deviation. A figure holds if the rebuilt mean lies within the precision "
-        "that the document's words imply, or the published value between the least and the greatest seed."
+        "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure holds if what its digits "
+        "imply meets that; it says little if a baseline could have it too. A comparison holds if the 95 % interval of the "
+        "difference lies on that side of zero. Counts and shapes are equal or not."
     )
     rows = tuple(_claim_row(verdict) for verdict in results.verdicts)
     kinds = tuple("stand-in" if v.dataset and v.dataset.stand_in else "" for v in results.verdicts)
@@ -37,38 +38,43 @@ def claims_table(results: Results) -> Table:
 
 def _claim_row(verdict: Verdict) -> dict[str, Cell]:
     claim, rebuilt = verdict.claim, Cell(DASH)
-    metric = claim.metric.rsplit(".", maxsplit=1)[-1]
-    unit = verdict.dataset.scale.unit if verdict.dataset else ""
+    metric, unit = _metric(verdict)
     if verdict.rebuilt is not None:
-        seeds = len(verdict.rebuilt.values)
-        small = f"{spread(verdict.rebuilt, metric)}, {seeds} seeds" if seeds > 1 else ""
+        small = f"{between(verdict.interval, metric, unit)}" if verdict.interval and claim.kind == "figure" else ""
         rebuilt = Cell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt.model_dump())
     elif verdict.shape is not None:
         rebuilt = Cell(_shape(verdict.shape), value=verdict.shape)
+    if verdict.interval and claim.kind == "comparison":
+        rebuilt = Cell(rebuilt.text, f"difference {between(verdict.interval, metric, unit)}", value=rebuilt.value)
     return {
         "claim": Cell(claim.words, f"{claim.experiment}, {describe(claim.metric)}", value=claim.words),
-        "published": published_cell(verdict, metric, unit),
+        "published": published_cell(verdict),
         "rebuilt": rebuilt,
         "verdict": Cell(marks=(Mark("", verdict.outcome),), value=verdict.outcome),
         "note": Cell(claim.note),
     }
 
 
-def published_cell(verdict: Verdict, metric: str, unit: str) -> Cell:
-    """What is published: the value or what it is compared with, and the tolerance in the second line."""
+def published_cell(verdict: Verdict) -> Cell:
+    """What is published: the value, or what it is compared with."""
     claim = verdict.claim
+    metric, unit = _metric(verdict)
     if isinstance(claim.value, list):
         return Cell(_shape(claim.value), value=claim.value)
-    within = published(claim.tolerance, metric, unit) if claim.tolerance else ""
     if claim.value is not None:
-        words = "" if claim.relation == "about" else f"{claim.relation} "
-        return Cell(f"{words}{published(claim.value, metric, unit)}", within and f"within {within}", value=claim.value)
-    words = "as" if claim.relation == "about" else claim.relation
-    small = "" if verdict.reference is None else one_value(verdict.reference, metric, unit)
-    if within:
-        joined = f"within {within}" if claim.relation == "about" else f"by {within} at least"
-        small = f"{small}, {joined}" if small else joined
-    return Cell(f"{words} {claim.against}", small, value=verdict.reference)
+        words = f"{'about ' if claim.about else ''}{published(float(claim.value), metric, unit)}"
+        return Cell(words, f"of {claim.of}" if claim.of else "", value=float(claim.value))
+    words = f"as {claim.against}" if claim.relation == "par" else f"{claim.relation} {claim.against}"
+    small = measured(verdict.other, metric, unit) if verdict.other else ""
+    if claim.within:
+        small = f"{small}, within {published(claim.within, metric, unit)}".removeprefix(", ")
+    return Cell(words, small, value=verdict.other.mean if verdict.other else None)
+
+
+def _metric(verdict: Verdict) -> tuple[str, str]:
+    """The last word of the metric's path, and the unit of the data; a ratio has neither."""
+    unit = verdict.dataset.scale.unit if verdict.dataset else ""
+    return ("ratio", "") if verdict.claim.of else (verdict.claim.metric.rsplit(".", maxsplit=1)[-1], unit)
 
 
 def one_value(value: float, metric: str, unit: str) -> str:

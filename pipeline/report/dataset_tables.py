@@ -2,15 +2,13 @@
 
 from collections.abc import Collection, Mapping
 
-from pipeline.evaluation.scores import Entry, Scores, Splits
+from pipeline.evaluation.scores import Difference, Entry, Scores
 from pipeline.metrics import MEASURES
+from pipeline.report import answers
 from pipeline.report.claims_table import one_value, published_cell
-from pipeline.report.formatting import DASH, measured, number, short, spread, title
+from pipeline.report.formatting import DASH, between, measured, short, spread, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import Cell, Column, Mark, Table
-
-REFERENCES = {"forecast": ("last_value", "constant"), "classify": ("majority",), "regress": ("constant",)}
-"""Kind of data set -> the models that others are measured against, the first that is there."""
 
 
 def dataset_tables(results: Results, one: Evaluated, only: Collection[str] = ()) -> list[Table]:
@@ -25,18 +23,11 @@ def dataset_tables(results: Results, one: Evaluated, only: Collection[str] = ())
     return [table for table in (_scores(results, one, shown), _parts(one, shown)) if table.rows]
 
 
-def reference(one: Evaluated) -> str | None:
-    """The baseline that the others are measured against: last value, majority class or a constant."""
-    for model in REFERENCES[one.about.kind]:
-        for name, entry in one.experiments.items():
-            if one.models[name] == model and entry.baseline and entry.final:
-                return name
-    return None
-
-
 def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Table:
     about, metric = one.about, one.about.metric
-    label, unit, base = title(metric), about.scale.unit, reference(one)
+    label, unit = title(metric), about.scale.unit
+    base = answers.strongest(one, [name for name, family in one.families.items() if family != "recurrent"])
+    compared = answers.against(one, base, list(one.experiments)) if base else {}
     columns = [Column("experiment", "Experiment", numeric=False), Column("parameters", "Parameters")]
     columns.append(Column("epochs", "Best epoch" if "validation" in about.examples else "Epochs"))
     if "validation" in about.examples:
@@ -47,11 +38,12 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
     if unit:
         columns.append(Column("unit", f"Test MAE in {unit}"))
     if base:
-        words = one.models[base].replace("_", " ")
-        how = "points above" if metric == "accuracy" else "error against"
-        columns.append(Column("against", f"{how} {words}".capitalize()))
+        columns.append(Column("against", f"Test {label} against {base}"))
     columns.append(Column("published", "Published", numeric=False))
-    rows = [_row(results, one, name, entry, base) for name, entry in shown.items()]
+    rows = [
+        _row(results, one, name, entry) | {"against": _against(one, compared.get(name))}
+        for name, entry in shown.items()
+    ]
     kinds = ["baseline" if entry.baseline else "" for entry in shown.values()]
     for words, value in about.floors.items():
         floor = {"experiment": Cell(words, "floor"), "test": Cell(one_value(value, metric, ""), value=value)}
@@ -64,12 +56,12 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
     if "validation" in about.examples:
         caption += " The best epoch is chosen on validation, never on test."
     if base:
-        epoch = ", best epoch" if "validation" in about.examples else ""
-        caption += f" The comparison with {base} is on test{epoch}."
+        caption += f" {base} is the strongest that has no recurrence; the difference to it has a 95 % interval, and is"
+        caption += " called better or worse where that excludes zero after Holm's correction."
     return Table(one.name, f"{one.name}: experiments", caption, tuple(columns), tuple(rows), one.stand_in, tuple(kinds))
 
 
-def _row(results: Results, one: Evaluated, name: str, entry: Entry, base: str | None) -> dict[str, Cell]:
+def _row(results: Results, one: Evaluated, name: str, entry: Entry) -> dict[str, Cell]:
     metric, unit = one.about.metric, one.about.scale.unit
     final, best = entry.final, entry.best or entry.final
     seeds = len(entry.seeds)
@@ -83,7 +75,6 @@ def _row(results: Results, one: Evaluated, name: str, entry: Entry, base: str | 
         "test_best": _stat(entry.best["test"] if entry.best else None, metric),
         "test": _stat(final.get("test"), metric),
         "unit": _stat(best.get("test"), "mae_unit", unit),
-        "against": _against(one, best, base),
         "published": _figures(results, name),
     }
 
@@ -103,17 +94,13 @@ def _epochs(entry: Entry) -> Cell:
     return Cell("-".join(map(str, ends)), f"of {epochs}", value=stat.model_dump())
 
 
-def _against(one: Evaluated, best: Splits, base: str | None) -> Cell:
+def _against(one: Evaluated, compared: tuple[Difference, str] | None) -> Cell:
+    if compared is None:
+        return Cell(DASH)
+    difference, outcome = compared
     metric = one.about.metric
-    if base is None or not best:
-        return Cell(DASH)
-    baseline = one.experiments[base].best or one.experiments[base].final
-    ours, theirs = best["test"][metric].mean, baseline["test"][metric].mean
-    if metric == "accuracy":
-        return Cell(f"{100 * (ours - theirs):+.2f}", value=100 * (ours - theirs))
-    if theirs == 0:
-        return Cell(DASH)
-    return Cell(f"{number(100 * ours / theirs, 3)} %", value=100 * ours / theirs)
+    signed = f"{100 * difference.mean:+.2f}" if metric == "accuracy" else f"{difference.mean:+.4g}"
+    return Cell(signed, f"{between(difference.sure, metric)}, {outcome}", value=difference.model_dump())
 
 
 def _figures(results: Results, name: str) -> Cell:
@@ -121,11 +108,8 @@ def _figures(results: Results, name: str) -> Cell:
     marks = []
     for verdict in results.verdicts:
         claim = verdict.claim
-        point, _, metric = claim.metric.partition(".")
-        if claim.experiment == name and point in {"final", "best", "groups", "rollout"}:
-            unit = verdict.dataset.scale.unit if verdict.dataset else ""
-            cell = published_cell(verdict, metric.rsplit(".", maxsplit=1)[-1], unit)
-            marks.append(Mark(cell.text, verdict.outcome))
+        if claim.experiment == name and claim.metric.split(".")[0] in {"final", "best", "groups", "rollout"}:
+            marks.append(Mark(published_cell(verdict).text, verdict.outcome))
     return Cell(marks=tuple(marks), value=[{"published": mark.text, "verdict": mark.tone} for mark in marks])
 
 

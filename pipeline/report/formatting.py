@@ -62,6 +62,14 @@ def measured(stat: Stat, metric: str, unit: str = "") -> str:
     return short(mean) if stat.std is None and mean == int(mean) else number(mean)
 
 
+def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
+    """An interval as text: 0.2601 to 0.2688."""
+    if metric == "accuracy":
+        return " to ".join(f"{100 * end:.2f}" for end in interval) + " %"
+    unit = unit if metric.endswith("_unit") else ""
+    return f"{' to '.join(number(end) for end in interval)} {unit}".rstrip()
+
+
 def published(value: float, metric: str, unit: str = "") -> str:
     """A published value as text, in the form of `measured`."""
     if metric == "accuracy":

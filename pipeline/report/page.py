@@ -4,17 +4,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.evaluation.claims import FAILS, HOLDS, NOT_BUILT, SCALED, STAND_IN
-from pipeline.report import plots
+from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
+from pipeline.report import answers, plots
 from pipeline.report.claims_table import claims_table
-from pipeline.report.dataset_tables import dataset_tables, reference
-from pipeline.report.formatting import number, short, title
+from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.formatting import between, number, short, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import SIGNS, Table
 
 FOLDER = Path(__file__).parent
 
-OUTCOMES = {HOLDS: "hold", FAILS: "do not hold", STAND_IN: STAND_IN, SCALED: SCALED, NOT_BUILT: NOT_BUILT}
+OUTCOMES = {
+    HOLDS: "hold",
+    LITTLE: "say little",
+    FAILS: "do not hold",
+    UNSURE: UNSURE,
+    STAND_IN: STAND_IN,
+    SCALED: SCALED,
+    NOT_BUILT: NOT_BUILT,
+}
 """In the order in which the page counts them, in the plural."""
 
 KINDS = {
@@ -64,16 +72,39 @@ def page(results: Results) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["breakable"] = breakable
-    outcomes = [verdict.outcome for verdict in results.verdicts]
     return environment.get_template("page.html.j2").render(
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own file
         trusted=Markup,
         signs=SIGNS,
         results=results,
-        counts=[(outcome, outcomes.count(outcome), many) for outcome, many in OUTCOMES.items() if outcome in outcomes],
+        counts={
+            "Figures and comparisons": _counts([v.outcome for v in results.verdicts if v.claim.kind != "count"]),
+            "Counts and shapes": _counts([v.outcome for v in results.verdicts if v.claim.kind == "count"]),
+        },
+        answers=[(one.name, one.stand_in, *_answer(one, scaled=bool(results.scaled))) for one in results.built],
         claims=claims_table(results),
         sections=[_section(results, one) for one in results.built],
     )
+
+
+def _counts(outcomes: list[str]) -> list[tuple[str, int, str]]:
+    """Outcome, how often, and its plural."""
+    return [(outcome, outcomes.count(outcome), many) for outcome, many in OUTCOMES.items() if outcome in outcomes]
+
+
+def _answer(one: Evaluated, *, scaled: bool) -> tuple[str, str]:
+    """Does this data set need a recurrent network: a word, and what is behind it."""
+    found = answers.answer(one)
+    if found.network is None or found.opponent is None:
+        return "", "no recurrent network, or nothing to compare it with"
+    pair = f"{found.network} against {found.opponent}"
+    if found.difference is None:
+        return answers.UNSURE, f"{pair}: too few seeds"
+    metric = one.about.metric
+    words = f"{pair}: {title(metric)} differs by {between(found.difference.sure, metric)} on test"
+    if scaled or one.stand_in:
+        return SCALED if scaled else STAND_IN, words
+    return {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome), words
 
 
 def _section(results: Results, one: Evaluated) -> Section:
@@ -109,7 +140,7 @@ def _fact(value: Any) -> str:
 
 
 def _plots(one: Evaluated) -> list[Plots]:
-    base = reference(one)
+    base = answers.strongest(one, [name for name, family in one.families.items() if family != "recurrent"])
     dotted = f" Dotted: {base} on validation." if base and "validation" in one.about.examples else ""
     solid = " Solid: validation." if "validation" in one.about.examples else ""
     curves = Plots(

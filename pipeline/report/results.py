@@ -29,6 +29,7 @@ class Evaluated:
         evaluation: what evaluation.json holds.
         experiments: name -> its scores, in the order of params.yaml.
         models: experiment -> the name of its model.
+        families: experiment -> the family of its model.
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
     """
@@ -37,6 +38,7 @@ class Evaluated:
     evaluation: Evaluation
     experiments: dict[str, Entry]
     models: dict[str, str]
+    families: dict[str, str]
     folder: Path
     stale: str = ""
 
@@ -137,7 +139,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
         built.append(replace(one, stale=f"{failure.stage} failed: {failure.reason}") if failure.stage else one)
         absent = [experiment for experiment in experiments if experiment not in one.experiments]
         missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
-    known = [c for c in published if {c.experiment, c.against or c.experiment} <= set(wanted.experiments)]
+    known = [claim for claim in published if set(claim.experiments) <= set(wanted.experiments)]
     scaled = workspace.scratch / "scaled.txt"
     note = one_line(scaled.read_text(encoding="utf-8")) if scaled.is_file() else ""
     judged = verdicts(known, evaluations, scaled=bool(note))
@@ -149,7 +151,8 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
     evaluation, experiments = scores.load(folder), wanted.experiments_of(name)
     entries = {key: evaluation.experiments[key] for key in experiments if key in evaluation.experiments}
     models = {key: experiment.model.name for key, experiment in experiments.items()}
-    return Evaluated(name, evaluation, entries, models, folder)
+    families = {key: experiment.model.family for key, experiment in experiments.items()}
+    return Evaluated(name, evaluation, entries, models, families, folder)
 
 
 def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, Columns]:

@@ -81,6 +81,11 @@ class Run:
         """The weights that predictions come from: "final", and "best" where an epoch was chosen on validation."""
         return ["final", "best"] if self.summary.best_epochs is not None else ["final"]
 
+    @property
+    def varies(self) -> bool:
+        """Whether results depend on the seed: only methods with epochs draw."""
+        return self.summary.epochs > 0
+
 
 def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str, str]) -> None:
     """Write run.json, history.csv, predictions.npz and weights/ into an empty folder.

@@ -23,6 +23,18 @@ def compare(
     print_json(tables) if as_json else compare.show(tables)
 
 
+@app.command(rich_help_panel="Results")
+def claims(context: typer.Context, as_json: Json = False) -> None:
+    """Print every claim of the documents: what is published, what is rebuilt, the verdict and what is behind it.
+
+    `unroll claims` · `unroll claims --json`
+    """
+    from stages.results import compare
+
+    table = compare.claims(context.obj)
+    print_json(table) if as_json else compare.show([table])
+
+
 @app.command("list", rich_help_panel="Results")
 def list_(context: typer.Context, as_json: Json = False) -> None:
     """Print every experiment of params.yaml, and whether it is built.

@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.config import params
 from pipeline.errors import UnrollError
-from pipeline.evaluation.claims import FAILS, HOLDS
+from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, UNSURE
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.results import Results, load
@@ -15,7 +15,7 @@ from pipeline.workspace import Workspace
 from stages.console import tables
 from stages.console.tables import Column
 
-STYLES = {HOLDS: "green", FAILS: "red"}
+STYLES = {HOLDS: "green", FAILS: "red", UNSURE: "yellow", LITTLE: "yellow"}
 
 
 def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -47,6 +47,22 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     if not names and results.verdicts:
         tables.append(claims_table(results))
     return [as_data(table) for table in tables]
+
+
+def claims(workspace: Workspace) -> dict[str, Any]:
+    """The table of claims, as `compare` gives it, each row with its document.
+
+    Raises:
+        UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
+    """
+    table = claims_table(load(workspace, params.load(workspace.params)))
+    data = as_data(table)
+    rows = [
+        {"document": {"text": group.partition(" ")[0], "value": group.partition(" ")[0]}, **row}
+        for group, row in zip(table.groups, data["rows"], strict=True)
+    ]
+    columns = [{"key": "document", "title": "Document", "numeric": False}, *data["columns"]]
+    return data | {"columns": columns, "rows": rows}
 
 
 def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names: Sequence[str]) -> None:

@@ -58,9 +58,3 @@ def test_one_block_and_no_seeds_leave_nothing_to_chance():
     found = intervals.difference(np.ones((1, 4)), np.zeros((1, 4)), np.zeros(4, int))
     assert found.interval() == (1, 1)
     assert found.chance() == 0
-
-
-def test_holm_keeps_false_finds_of_a_table_below_one_in_twenty():
-    assert intervals.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    found = share(lambda random: min(intervals.holm(random.uniform(size=6))) < 0.05, 4000)
-    assert found == pytest.approx(0.05, abs=0.015)
