@@ -47,7 +47,7 @@ def published():
     yield "| --- | --- | --- | --- | --- | --- |"
     for claim in claims.load(ROOT / "claims.yaml"):
         place, _, metric = claim.metric.rpartition(".")
-        if claim.experiment not in every.experiments or place not in PLACES or not isinstance(claim.value, float):
+        if claim.experiment not in every.experiments or place not in PLACES or claim.kind != "figure":
             continue
         dataset = every.experiments[claim.experiment].dataset
         found = metrics(dataset).get(claim.experiment, {})
@@ -57,7 +57,7 @@ def published():
         what = f"{metric.removesuffix('_unit')} on {place.split('.')[1]}, {place.split('.')[0]} epoch"
         rebuilt = figure(found[key], found.get(f"{key}_spread"))
         yield (
-            f"| {claim.document} | `{claim.experiment}` | {what} | {claim.value:g} | {rebuilt} "
+            f"| {claim.document} | `{claim.experiment}` | {what} | {claim.value} | {rebuilt} "
             f"| `unroll repro evaluate@{dataset}` |"
         )
 

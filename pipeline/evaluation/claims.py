@@ -149,7 +149,7 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool =
     if any(evaluations[name].dataset.name != evaluation.dataset.name for name in claim.experiments):
         raise UsageError(f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared")
     verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[claim.kind](claim, evaluation)
-    outcome = SCALED if scaled else STAND_IN if evaluation.dataset.stand_in else verdict.outcome
+    outcome = STAND_IN if evaluation.dataset.stand_in else SCALED if scaled else verdict.outcome
     return Verdict(**{**vars(verdict), "outcome": outcome})
 
 

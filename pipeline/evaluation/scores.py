@@ -28,7 +28,7 @@ LOST = 0.5
 """The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""
 
 
-Interval = tuple[float, float]
+Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]  # in JSON it is a list
 """Low and high, for 95 %."""
 
 

@@ -26,8 +26,8 @@ def claims_table(results: Results) -> Table:
     )
     caption = (
         "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure holds if what its digits "
-        "imply meets that; it says little if a baseline could have it too. A comparison holds if the 95 % interval of the "
-        "difference lies on that side of zero. Counts and shapes are equal or not."
+        "imply meets that; it says little if a baseline could have it too. A comparison holds if the 95 % interval of "
+        "the difference lies on that side of zero. Counts and shapes are equal or not."
     )
     rows = tuple(_claim_row(verdict) for verdict in results.verdicts)
     kinds = tuple("stand-in" if v.dataset and v.dataset.stand_in else "" for v in results.verdicts)
@@ -41,7 +41,7 @@ def _claim_row(verdict: Verdict) -> dict[str, Cell]:
     metric, unit = _metric(verdict)
     if verdict.rebuilt is not None:
         small = f"{between(verdict.interval, metric, unit)}" if verdict.interval and claim.kind == "figure" else ""
-        rebuilt = Cell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt.model_dump())
+        rebuilt = Cell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt.model_dump(mode="json"))
     elif verdict.shape is not None:
         rebuilt = Cell(_shape(verdict.shape), value=verdict.shape)
     if verdict.interval and claim.kind == "comparison":

@@ -83,7 +83,7 @@ def _stat(scores: Scores | None, metric: str, unit: str = "") -> Cell:
     if not scores or metric not in scores:
         return Cell(DASH)
     stat = scores[metric]
-    return Cell(measured(stat, metric, unit), spread(stat, metric), value=stat.model_dump())
+    return Cell(measured(stat, metric, unit), spread(stat, metric), value=stat.model_dump(mode="json"))
 
 
 def _epochs(entry: Entry) -> Cell:
@@ -91,7 +91,7 @@ def _epochs(entry: Entry) -> Cell:
     if stat is None:
         return Cell(short(epochs) if epochs else DASH, value=epochs)
     ends = sorted({int(stat.min), int(stat.max)})
-    return Cell("-".join(map(str, ends)), f"of {epochs}", value=stat.model_dump())
+    return Cell("-".join(map(str, ends)), f"of {epochs}", value=stat.model_dump(mode="json"))
 
 
 def _against(one: Evaluated, compared: tuple[Difference, str] | None) -> Cell:
@@ -100,7 +100,7 @@ def _against(one: Evaluated, compared: tuple[Difference, str] | None) -> Cell:
     difference, outcome = compared
     metric = one.about.metric
     signed = f"{100 * difference.mean:+.2f}" if metric == "accuracy" else f"{difference.mean:+.4g}"
-    return Cell(signed, f"{between(difference.sure, metric)}, {outcome}", value=difference.model_dump())
+    return Cell(signed, f"{between(difference.sure, metric)}, {outcome}", value=difference.model_dump(mode="json"))
 
 
 def _figures(results: Results, name: str) -> Cell:

@@ -103,7 +103,7 @@ def _answer(one: Evaluated, *, scaled: bool) -> tuple[str, str]:
     metric = one.about.metric
     words = f"{pair}: {title(metric)} differs by {between(found.difference.sure, metric)} on test"
     if scaled or one.stand_in:
-        return SCALED if scaled else STAND_IN, words
+        return STAND_IN if one.stand_in else SCALED, words
     return {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome), words
 
 

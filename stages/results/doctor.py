@@ -110,9 +110,8 @@ def _params(every: Params) -> str:
 def _claims(every: Params, workspace: Workspace) -> str:
     published = claims.load(workspace.claims)
     for place, claim in enumerate(published, 1):
-        one_of(claim.experiment, every.experiments, f"claims.yaml: claim {place}: experiment")
-        if claim.against is not None:
-            one_of(claim.against, every.experiments, f"claims.yaml: claim {place}: against")
+        for name in claim.experiments:
+            one_of(name, every.experiments, f"claims.yaml: claim {place}: experiment")
     return f"{len(published)} claims, all about experiments that exist"
 
 

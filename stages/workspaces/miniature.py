@@ -77,7 +77,8 @@ CLAIMS = [
         "words": "close to 0.02",
         "experiment": "waves_linear",
         "metric": "final.test.mse",
-        "value": 0.02,
+        "value": "0.02",
+        "width": 2.0,
     }
 ]
 

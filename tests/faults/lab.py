@@ -45,7 +45,8 @@ PARAMS = {
     },
 }
 HOURS = [f"2020-01-{1 + hour // 24:02d} {hour % 24:02d}:00,{math.sin(hour):.4f}" for hour in range(120)]
-CLAIM = {"document": "003", "words": "0.02", "experiment": "waves_linear", "metric": "final.test.mse", "value": 0.02}
+CLAIM = {"document": "003", "words": "0.02", "experiment": "waves_linear", "metric": "final.test.mse", "value": "0.02"}
+CLAIM["width"] = 2.0
 STAGES = [f"{stage} {name}" for stage in ("source", "prepare") for name in PARAMS["datasets"]]
 STAGES += [f"train {name}" for name in EXPERIMENTS] + [f"evaluate {name}" for name in PARAMS["datasets"]] + ["report"]
 

@@ -84,7 +84,7 @@ def test_the_page_shows_evil_texts_and_runs_none(lab):
     for option, evil in {"target": EVIL[0], "unit": EVIL[1], "quantity": EVIL[2]}.items():
         lab.change(f"datasets.own.preparation.{option}", evil)
     claim = {"document": EVIL[0], "words": EVIL[3], "note": EVIL[4], "experiment": "own_last_value"}
-    lab.workspace.claims.write_text(json.dumps([claim | {"metric": "final.test.mae", "value": 1.0}]))
+    lab.workspace.claims.write_text(json.dumps([claim | {"metric": "final.test.mae", "value": "1.0", "width": 2.0}]))
     lab.succeeds("source own", "prepare own", "train own_last_value", "evaluate own", "report")
     page = Page(lab.workspace.report.read_text(encoding="utf-8"))
     assert not {"script", "img", "iframe", "object", "link"} & page.tags

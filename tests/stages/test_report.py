@@ -21,7 +21,7 @@ def test_it_writes_one_page_with_what_is_there(tmp_path):
 def test_a_wrong_claim_and_a_damaged_evaluation_are_named(tmp_path):
     workspace = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
     evaluate(workspace, "waves")
-    claim = '- {document: "003", words: w, experiment: waves_node, metric: best.test.mze, value: 1}\n'
+    claim = '- {document: "003", words: w, experiment: waves_node, metric: best.test.mze, value: "1", width: 2}\n'
     workspace.claims.write_text(claim, encoding="utf-8")
     with pytest.raises(UsageError, match=r"waves_node has no metric best\.test\.mze: 'mze' is not one of mse, mae"):
         report(workspace)

@@ -79,6 +79,7 @@ def prepare(
         facts={
             "words": words,
             "length": length,
+            "reviews to train on": len(train),
             "share of train reviews cut": float(np.mean([len(review) >= length for review in halves["train"][0]])),
             "share of good test reviews": float(splits["test"].targets.mean()),
         },

@@ -1,10 +1,13 @@
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.evaluation.scores import compact, evaluate, horizon, load, measures, statistics
+from pipeline.evaluation.scores import blocks, compact, evaluate, horizon, load, measures, statistics
 from pipeline.files import write_json
 from tests.pipeline.evaluation.scored import of, small
 
@@ -26,8 +29,21 @@ def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit():
 
 def test_statistics_over_seeds():
     stat = statistics([1.0, 2.0, 6.0])
-    assert stat.model_dump() == {"mean": 3.0, "std": math.sqrt(7.0), "min": 1.0, "max": 6.0, "values": [1.0, 2.0, 6.0]}
-    assert statistics([2.5]).std is None
+    assert (stat.mean, stat.std, stat.min, stat.max, stat.values) == (3.0, math.sqrt(7.0), 1.0, 6.0, [1.0, 2.0, 6.0])
+    assert stat.sure == pytest.approx((3 - 4.3027 * math.sqrt(7 / 3), 3 + 4.3027 * math.sqrt(7 / 3)), abs=1e-3)
+    reach = 4.3027 * math.sqrt(7 * 4 / 3)
+    assert stat.next == pytest.approx((3 - reach, 3 + reach), abs=1e-3)
+    one = statistics([2.5])
+    assert (one.std, one.sure, one.next, one.anew) == (None, None, None, None)
+    assert statistics([2.5], varies=False).next == (2.5, 2.5)
+
+
+def test_an_error_varies_in_proportion_and_an_accuracy_stays_below_one():
+    low, high = statistics([0.1, 0.2, 0.4], "mse").next
+    assert low * high == pytest.approx(0.2**2)
+    assert 0 < statistics([0.9, 0.95, 0.99], "accuracy").next[0] < statistics([0.9, 0.95, 0.99], "accuracy").next[1] < 1
+    low, high = statistics([0.5], "accuracy", varies=False, error=0.01).anew
+    assert high - low == pytest.approx(2 * 1.96 * 0.01 * math.sqrt(2), rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -115,3 +131,10 @@ def test_the_few_numbers_for_dvc_hold_no_nulls_and_a_spread_only_over_seeds():
         "one": {"parameters": 3, "test": 1.0},
         "summary": {"parameters": 3},
     }
+
+
+def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():
+    series = Windows(np.zeros((900, 1)), np.arange(20, 880), lookback=4, step=2, delay=1, target=0)
+    data = Dataset("d", "forecast", "mae", {"train": series, "test": series}, period=12)
+    assert np.unique(blocks(data, "test"), return_counts=True)[1].tolist() == [148, 168, 168, 168, 168, 40]
+    assert set(blocks(dataclasses.replace(data, period=0), "test")) == {0}

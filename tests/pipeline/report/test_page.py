@@ -8,7 +8,8 @@ import pytest
 from pipeline.config import params
 from pipeline.data.dataset import Scale
 from pipeline.evaluation import claims
-from pipeline.report.dataset_tables import dataset_tables, reference
+from pipeline.report import answers
+from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page
 from pipeline.report.plots import loss_curves, predictions
@@ -236,23 +237,18 @@ def table_of(results, name, place=0):
     return {row["experiment"].text: row for row in table.rows}, table
 
 
-def test_the_baseline_of_a_data_set_is_what_others_are_compared_with(results):
-    assert [reference(one) for one in results.built] == [
-        "sine_extrapolation_zero",
-        "sine_windows_last_value",
-        "waves_last_value",
-        "imdb_majority",
-        "jena_hourly_last_value",
-    ]
-    rows, _ = table_of(results, "waves")
-    scores = results.built[2].experiments
-    ours = scores["waves_perceptron"].best["test"]["mse"].mean
-    theirs = scores["waves_last_value"].final["test"]["mse"].mean
-    assert rows["waves_perceptron"]["against"].value == pytest.approx(100 * ours / theirs)
-    assert rows["waves_last_value"]["against"].text == "100 %"
-    rows, _ = table_of(results, "imdb")
-    assert rows["imdb_majority"]["against"].text == "+0.00"
-    assert rows["imdb_rnn"]["against"].text.startswith("+")
+def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
+    rows, table = table_of(results, "waves")
+    one = next(one for one in results.built if one.name == "waves")
+    scores = {name: answers.chosen(one, one.experiments[name]).mean for name in one.experiments}
+    plain = {name: score for name, score in scores.items() if one.families[name] != "recurrent"}
+    strongest = min(plain, key=plain.get)
+    assert f"Test MSE against {strongest}" in [column.title for column in table.columns]
+    assert rows[strongest]["against"].text == DASH
+    found = rows["waves_last_value"]["against"]
+    assert found.value["mean"] == one.evaluation.difference("test", "waves_last_value", strongest).mean
+    assert found.small.endswith(("better", "worse", "cannot tell"))
+    assert answers.answer(one).opponent == strongest
 
 
 def test_the_unit_of_the_data_is_a_column_of_its_own(results):
