@@ -3,7 +3,7 @@
 from pipeline import locks, tables
 from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.evaluation import plot_data, scores
+from pipeline.evaluation import answers, plot_data, scores
 from pipeline.evaluation.scores import Evaluation
 from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
@@ -42,6 +42,6 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             tables.write(folder / "predictions.csv", plot_data.predictions(data, runs))
             tables.write(folder / "rollout.csv", plot_data.rollouts(data, runs))
             # Before the folder takes its place: on a full disk both stay what they were.
-            write_json(workspace.metrics(name), scores.compact(evaluation))
+            write_json(workspace.metrics(name), answers.compact(evaluation))
         live.scored(workspace, name, evaluation)
     return evaluation

@@ -24,6 +24,9 @@ CYCLE = 13
 LEAST = 3
 """Seeds, below which nothing is said of a model that depends on them."""
 
+RECURRENT = {"SimpleRNN", "LSTM", "GRU", "RNN"}
+"""Keras' recurrent layers; the last is of stacked cells."""
+
 LOST = 0.5
 """The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""
 
@@ -103,6 +106,11 @@ class Entry(Strict):
     best: Splits | None
     groups: dict[str, Scores]
     rollout: Scores | None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether its model has a recurrent layer."""
+        return any(layer.type in RECURRENT for layer in self.layers)
 
 
 class About(Strict):
@@ -358,34 +366,6 @@ def _checked(run: Run, name: str, targets: Array) -> Array:
     if values.dtype.kind != "f" or not np.isfinite(values).all():
         raise UnrollError(f"{experiment}: the predictions {name} hold values that are not finite; {again}")
     return values
-
-
-def compact(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """The few numbers of each experiment that `dvc metrics` shows: means over the seeds, and their spread."""
-    metric = evaluation.dataset.metric
-    return {name: _few(entry, metric) for name, entry in evaluation.experiments.items()}
-
-
-def _few(entry: Entry, metric: str) -> dict[str, float]:
-    final, chosen = entry.final, entry.best or entry.final
-    stats: dict[str, Stat | None] = {
-        "validation": chosen.get("validation", {}).get(metric),
-        "validation_in_unit": chosen.get("validation", {}).get("mae_unit"),
-        "validation_at_end": final.get("validation", {}).get(metric) if entry.best else None,
-        "best_epoch": entry.best_epoch,
-        "test": final.get("test", {}).get(metric),
-        "test_at_best": entry.best["test"][metric] if entry.best else None,
-        "test_in_unit": chosen.get("test", {}).get("mae_unit"),
-        **{f"test_{group}": scores[metric] for group, scores in entry.groups.items()},
-        **{f"rollout_{name}": stat for name, stat in (entry.rollout or {}).items()},
-    }
-    few: dict[str, float] = {"parameters": entry.parameters}
-    for name, stat in stats.items():
-        if stat is not None:
-            few[name] = stat.mean
-            if stat.std is not None:
-                few[f"{name}_spread"] = stat.std
-    return few
 
 
 def load(folder: Path) -> Evaluation:

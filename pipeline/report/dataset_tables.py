@@ -2,9 +2,9 @@
 
 from collections.abc import Collection, Mapping
 
+from pipeline.evaluation import answers
 from pipeline.evaluation.scores import Difference, Entry, Scores
 from pipeline.metrics import MEASURES
-from pipeline.report import answers
 from pipeline.report.claims_table import one_value, published_cell
 from pipeline.report.formatting import DASH, between, measured, short, spread, title
 from pipeline.report.results import Evaluated, Results
@@ -26,8 +26,8 @@ def dataset_tables(results: Results, one: Evaluated, only: Collection[str] = ())
 def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Table:
     about, metric = one.about, one.about.metric
     label, unit = title(metric), about.scale.unit
-    base = answers.strongest(one, [name for name, family in one.families.items() if family != "recurrent"])
-    compared = answers.against(one, base, list(one.experiments)) if base else {}
+    base = answers.strongest_opponent(one.evaluation)
+    compared = answers.against(one.evaluation, base)
     columns = [Column("experiment", "Experiment", numeric=False), Column("parameters", "Parameters")]
     columns.append(Column("epochs", "Best epoch" if "validation" in about.examples else "Epochs"))
     if "validation" in about.examples:

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.evaluation import answers
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
-from pipeline.report import answers, plots
+from pipeline.report import plots
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import between, number, short, title
@@ -94,7 +95,7 @@ def _counts(outcomes: list[str]) -> list[tuple[str, int, str]]:
 
 def _answer(one: Evaluated, *, scaled: bool) -> tuple[str, str]:
     """Does this data set need a recurrent network: a word, and what is behind it."""
-    found = answers.answer(one)
+    found = answers.answer(one.evaluation)
     if found.network is None or found.opponent is None:
         return "", "no recurrent network, or nothing to compare it with"
     pair = f"{found.network} against {found.opponent}"
@@ -140,7 +141,7 @@ def _fact(value: Any) -> str:
 
 
 def _plots(one: Evaluated) -> list[Plots]:
-    base = answers.strongest(one, [name for name, family in one.families.items() if family != "recurrent"])
+    base = answers.strongest_opponent(one.evaluation)
     dotted = f" Dotted: {base} on validation." if base and "validation" in one.about.examples else ""
     solid = " Solid: validation." if "validation" in one.about.examples else ""
     curves = Plots(

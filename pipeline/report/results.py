@@ -29,7 +29,6 @@ class Evaluated:
         evaluation: what evaluation.json holds.
         experiments: name -> its scores, in the order of params.yaml.
         models: experiment -> the name of its model.
-        families: experiment -> the family of its model.
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
     """
@@ -38,7 +37,6 @@ class Evaluated:
     evaluation: Evaluation
     experiments: dict[str, Entry]
     models: dict[str, str]
-    families: dict[str, str]
     folder: Path
     stale: str = ""
 
@@ -151,8 +149,7 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
     evaluation, experiments = scores.load(folder), wanted.experiments_of(name)
     entries = {key: evaluation.experiments[key] for key in experiments if key in evaluation.experiments}
     models = {key: experiment.model.name for key, experiment in experiments.items()}
-    families = {key: experiment.model.family for key, experiment in experiments.items()}
-    return Evaluated(name, evaluation, entries, models, families, folder)
+    return Evaluated(name, evaluation, entries, models, folder)
 
 
 def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, Columns]:

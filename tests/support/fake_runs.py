@@ -57,14 +57,14 @@ experiments:
 """
 
 CLAIMS = """
-- {document: "003", words: MSE close to 0.02, experiment: waves_last_value, metric: final.test.mse, value: "0.02", width: 2}
+- {document: "003", words: MSE 0.02, experiment: waves_last_value, metric: final.test.mse, value: "0.02", width: 2}
 - document: "003"
   words: an MSE of 1000, which is wrong
   experiment: waves_perceptron
   metric: best.test.mse
   value: "1000"
   width: 1000000.0
-- {document: "002", words: accuracy of 85 %, experiment: imdb_rnn, metric: best.validation.accuracy, value: "0.85", width: 9}
+- {document: "002", words: about 85 %, experiment: imdb_rnn, metric: best.validation.accuracy, value: "0.85", width: 9}
 - {document: "001", words: the last state, experiment: imdb_summary, metric: layers.SimpleRNN.output, value: [null, 32]}
 - {document: "002", words: MAE 0.265, experiment: jena_gru, metric: best.validation.mae, value: "0.265", width: 2}
 - {document: "002", words: three parameters, experiment: waves_node, metric: parameters, value: 3}
@@ -150,7 +150,8 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
         )
         for place, seed in enumerate(seeds)
     ]
-    layer = {"name": "simplernn_1", "type": "SimpleRNN", "output": [None, 32], "parameters": 2080}
+    kind = "SimpleRNN" if model.family == "recurrent" else "Dense"
+    layer = {"name": "layer_1", "type": kind, "output": [None, 32], "parameters": 2080}
     loss = "binary_crossentropy" if dataset.kind == "classify" else dataset.metric
     trained = Trained(
         replicates,

@@ -7,8 +7,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.data.dataset import Scale
-from pipeline.evaluation import claims
-from pipeline.report import answers
+from pipeline.evaluation import answers, claims
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page
@@ -240,15 +239,14 @@ def table_of(results, name, place=0):
 def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     rows, table = table_of(results, "waves")
     one = next(one for one in results.built if one.name == "waves")
-    scores = {name: answers.chosen(one, one.experiments[name]).mean for name in one.experiments}
-    plain = {name: score for name, score in scores.items() if one.families[name] != "recurrent"}
-    strongest = min(plain, key=plain.get)
+    scores = {name: entry.best or entry.final for name, entry in one.experiments.items() if not entry.recurrent}
+    strongest = min(scores, key=lambda name: scores[name]["validation"]["mse"].mean)
     assert f"Test MSE against {strongest}" in [column.title for column in table.columns]
     assert rows[strongest]["against"].text == DASH
     found = rows["waves_last_value"]["against"]
     assert found.value["mean"] == one.evaluation.difference("test", "waves_last_value", strongest).mean
     assert found.small.endswith(("better", "worse", "cannot tell"))
-    assert answers.answer(one).opponent == strongest
+    assert answers.answer(one.evaluation).opponent == strongest
 
 
 def test_the_unit_of_the_data_is_a_column_of_its_own(results):

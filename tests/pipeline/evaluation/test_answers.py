@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.report import answers
+from pipeline.evaluation import answers
 
 
 def test_holm_keeps_false_finds_of_a_table_below_one_in_twenty():
