@@ -26,8 +26,8 @@ def dataset_tables(results: Results, one: Evaluated, only: Collection[str] = ())
 def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Table:
     about, metric = one.about, one.about.metric
     label, unit = title(metric), about.scale.unit
-    base = answers.strongest_opponent(one.evaluation)
-    compared = answers.against(one.evaluation, base)
+    base = answers.strongest_opponent(one.wanted)
+    compared = answers.against(one.wanted, base)
     columns = [Column("experiment", "Experiment", numeric=False), Column("parameters", "Parameters")]
     columns.append(Column("epochs", "Best epoch" if "validation" in about.examples else "Epochs"))
     if "validation" in about.examples:

@@ -95,7 +95,7 @@ def _counts(outcomes: list[str]) -> list[tuple[str, int, str]]:
 
 def _answer(one: Evaluated, *, scaled: bool) -> tuple[str, str]:
     """Does this data set need a recurrent network: a word, and what is behind it."""
-    found = answers.answer(one.evaluation)
+    found = answers.answer(one.wanted)
     if found.network is None or found.opponent is None:
         return "", "no recurrent network, or nothing to compare it with"
     pair = f"{found.network} against {found.opponent}"
@@ -141,7 +141,7 @@ def _fact(value: Any) -> str:
 
 
 def _plots(one: Evaluated) -> list[Plots]:
-    base = answers.strongest_opponent(one.evaluation)
+    base = answers.strongest_opponent(one.wanted)
     dotted = f" Dotted: {base} on validation." if base and "validation" in one.about.examples else ""
     solid = " Solid: validation." if "validation" in one.about.examples else ""
     curves = Plots(

@@ -46,6 +46,11 @@ class Evaluated:
         return self.evaluation.dataset
 
     @property
+    def wanted(self) -> Evaluation:
+        """The evaluation, without experiments that params.yaml no longer has."""
+        return self.evaluation.model_copy(update={"experiments": self.experiments})
+
+    @property
     def stand_in(self) -> bool:
         """Whether the raw data were generated in place of the real ones."""
         return self.about.stand_in

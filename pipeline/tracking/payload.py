@@ -145,13 +145,15 @@ def scores(entry: Entry) -> tuple[dict[str, float], dict[int, dict[str, float]]]
     """The metrics of one experiment's evaluation.
 
     Returns:
-        Means and spreads over seeds, by names such as "final/test/mae" and "final/test/mae_std"; and
-        seed -> values.
+        Over the seeds the mean, as "final/test/mae", its spread "final/test/mae_std", and the ends of its 95 %
+        interval, "final/test/mae_low" and "final/test/mae_high"; and seed -> values.
     """
     overall: dict[str, float] = {}
     each: dict[int, dict[str, float]] = {}
     for name, stat in _stats(entry.model_dump(exclude={"best_epoch"})):
         overall |= {name: stat["mean"]} | ({} if stat["std"] is None else {f"{name}_std": stat["std"]})
+        if stat["std"] is not None and stat["sure"]:
+            overall[f"{name}_low"], overall[f"{name}_high"] = stat["sure"]
         for seed, value in zip(entry.seeds, stat["values"], strict=False):
             each.setdefault(seed, {})[name] = value
     return overall, each
