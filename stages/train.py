@@ -36,7 +36,7 @@ def train(workspace: Workspace, name: str) -> Path:
     chosen = recipe(name, experiment)
     folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
     with locks.stage(workspace, "train", name), compile_cache.kept(workspace.scratch / "programs" / name):
-        data = dataset.load(prepared)
+        data = dataset.load(prepared, calendar=experiment.calendar)
         made_of = fingerprint.ingredients(prepared, experiment)
         checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(made_of.fingerprint))
         if chosen.network:
@@ -71,7 +71,7 @@ def trial(workspace: Workspace, name: str, epochs: int | None, seeds: list[int] 
     experiment = params.load(workspace.params).experiment(name).trial(epochs, seeds)
     chosen = recipe(name, experiment)
     with locks.stage(workspace, "trial", name), compile_cache.kept(workspace.scratch / "programs" / name):
-        data = dataset.load(workspace.prepared(experiment.dataset))
+        data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
         if chosen.network:
             keras_models.start()
         watchers = (Epochs(name, chosen.method.options, experiment.seeds),)

@@ -90,9 +90,14 @@ class DatasetParams(Strict):
 
 
 class Experiment(Strict):
-    """A data set, a model, a training method and the seeds that it is repeated with."""
+    """A data set, a model, a training method and the seeds that it is repeated with.
+
+    Attributes:
+        calendar: whether the model is told the hour and the season of each row, beside what was measured.
+    """
 
     dataset: Name
+    calendar: bool = False
     seeds: Seeds = pydantic.Field(default=[0])
     model: Model
     training: Training

@@ -1,7 +1,7 @@
 """A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -9,7 +9,7 @@ import numpy as np
 import pydantic
 
 from pipeline.data.examples import Array, Arrays, Examples, Windows
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.metrics import Metric
 from pipeline.validation import Strict, checked
@@ -44,6 +44,7 @@ class Dataset:
         splits: "train", "validation" (not for every data set) and "test" examples.
         scale: of the targets.
         vocabulary: the number of words where inputs are word numbers, else 0.
+        calendar: how many of the series' columns, the last ones, tell the hour and the season (`load`).
         groups: parts of the test set that are scored apart: name -> (n,) indices into it.
         scored: the splits that are scored after every epoch.
         period: timesteps of one natural cycle of the inputs (a day, say), 0 where there is none.
@@ -59,6 +60,7 @@ class Dataset:
     splits: dict[str, Examples]
     scale: Scale = field(default_factory=Scale)
     vocabulary: int = 0
+    calendar: int = 0
     groups: dict[str, Array] = field(default_factory=dict)
     scored: tuple[str, ...] = ("validation",)
     period: int = 0
@@ -92,6 +94,7 @@ class Description(Strict):
     splits: dict[str, dict[str, Any]]
     scale: Scale
     vocabulary: Annotated[int, pydantic.Field(ge=0)]
+    calendar: Annotated[int, pydantic.Field(ge=0)]
     groups: list[str]
     scored: list[str]
     period: Annotated[int, pydantic.Field(ge=0)]
@@ -148,22 +151,41 @@ def describe(folder: Path) -> Description:
     return read_checked(folder / "dataset.json", Description)
 
 
-def load(folder: Path) -> Dataset:
+def load(folder: Path, *, calendar: bool = False) -> Dataset:
     """Read what `save` wrote.
 
+    Args:
+        folder: `data/prepared/NAME`.
+        calendar: whether the inputs keep the calendar's columns. Without them the examples are the same, so models
+            with and without compare.
+
     Raises:
+        UsageError: there is no calendar to keep.
         UnrollError: a file is missing or damaged.
     """
     described, arrays = describe(folder), read_npz(folder / "arrays.npz")
+    if calendar and not described.calendar:
+        raise UsageError(f"{described.name} has no calendar, which rows with stamps have; leave calendar: true out")
     try:
         splits = {split: _examples(split, layout, arrays) for split, layout in described.splits.items()}
         groups = {group: arrays[f"group_{group}"] for group in described.groups}
         _agree(described, splits, groups)
+        rest = described.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
+        scored = tuple(described.scored)
+        dataset = Dataset(splits=splits, groups=groups, scored=scored, scale=described.scale, **rest)
+        return dataset if calendar else _without_calendar(dataset)
     except (KeyError, ValueError) as error:
         raise damaged(folder, error) from None
-    rest = described.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
-    scored = tuple(described.scored)
-    return Dataset(splits=splits, groups=groups, scored=scored, scale=described.scale, **rest)
+
+
+def _without_calendar(dataset: Dataset) -> Dataset:
+    """The same examples of the measured columns alone: views of the series, which splits share as before."""
+    if not dataset.calendar:
+        return dataset
+    windows = {split: examples for split, examples in dataset.splits.items() if isinstance(examples, Windows)}
+    measured = {id(each.series): each.series[:, : -dataset.calendar] for each in windows.values()}
+    splits = {split: replace(each, series=measured[id(each.series)]) for split, each in windows.items()}
+    return replace(dataset, splits={**dataset.splits, **splits}, calendar=0)
 
 
 def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]) -> Examples:

@@ -17,6 +17,7 @@ class Problem:
         target: the input column that is predicted, where inputs are series.
         horizon: timesteps from the last input to the target.
         period: timesteps of one natural cycle, 0 where there is none.
+        calendar: how many input columns, the last ones, tell the hour and the season (`series.calendar`).
     """
 
     input_shape: tuple[int, ...]
@@ -25,6 +26,7 @@ class Problem:
     target: int = 0
     horizon: int = 1
     period: int = 0
+    calendar: int = 0
 
 
 def problem(dataset: Dataset) -> Problem:
@@ -34,4 +36,5 @@ def problem(dataset: Dataset) -> Problem:
     if not isinstance(train, Windows):
         return Problem(train.input_shape, classify, vocabulary)
     horizon = -(-train.horizon // train.step)
-    return Problem(train.input_shape, classify, vocabulary, train.target, horizon, dataset.period)
+    cycles = dataset.period, dataset.calendar
+    return Problem(train.input_shape, classify, vocabulary, train.target, horizon, *cycles)

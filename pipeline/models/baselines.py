@@ -1,7 +1,8 @@
 """Models that learn little or nothing. No TensorFlow.
 
 A baseline is a pair of functions. `features` turns inputs (n, ...) into what its training method fits:
-predictions (n,) for the method `none`, a matrix (n, features) for the others.
+predictions (n,) for the method `none`, a matrix (n, features) for the others. An experiment with `calendar: true`
+gives the functions of series the calendar's columns, too.
 """
 
 from collections.abc import Callable
@@ -21,11 +22,13 @@ class Baseline:
 
     Attributes:
         features: inputs (n, ...) -> (n,) predictions, or (n, features) to be weighted.
+        learn: train inputs (n, ...) -> `features`, where those are found in the train split; else None.
         intercept: whether a constant is fitted beside the weights.
         majority: whether it predicts the mean target, rounded to a class.
     """
 
     features: Callable[[Array], Any]
+    learn: Callable[[Array], Callable[[Array], Any]] | None = None
     intercept: bool = False
     majority: bool = False
 
@@ -66,16 +69,55 @@ def daily_cycle(problem: Problem) -> Baseline:
 
 
 def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None, intercept: bool = True) -> Baseline:
-    """A weighted sum of all features of the `last` timesteps (None: of all), for `least_squares`.
+    """A weighted sum of what was measured in the `last` timesteps (None: in all), for `least_squares`.
+
+    With a calendar the hour and the season of the last timestep follow, and their products: how much warmer an
+    afternoon is than a night depends on the season.
 
     Raises:
         ValueError: `last` is more than the input has.
     """
-    shape = problem.input_shape
-    used = shape[0] if last is None else last
-    if used > shape[0]:
-        raise ValueError(f"`last` must be at most {shape[0]} timesteps. Received: {used}")
-    return Baseline(lambda inputs: inputs[:, -used:].reshape(len(inputs), -1), intercept=intercept)
+    used = _timesteps(problem, last)
+
+    def features(inputs: Array) -> Array:
+        if not problem.calendar:
+            return inputs[:, -used:].reshape(len(inputs), -1)
+        measured, calendar = _parts(problem, inputs)
+        products = (calendar[:, :2, None] * calendar[:, None, 2:]).reshape(len(inputs), -1)
+        return np.concatenate([measured[:, -used:].reshape(len(inputs), -1), calendar, products], axis=1)
+
+    return Baseline(features, intercept=intercept)
+
+
+def lags(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None) -> Baseline:
+    """The target in the `last` timesteps (None: in all), and the other columns in the very last, for `boosting`.
+
+    With a calendar the hour and the season of the last timestep follow; trees find the products by themselves.
+
+    Raises:
+        ValueError: `last` is more than the input has.
+    """
+    used = _timesteps(problem, last)
+
+    def features(inputs: Array) -> Array:
+        measured, calendar = _parts(problem, inputs)
+        others = np.delete(measured[:, -1], problem.target, axis=1)
+        return np.concatenate([measured[:, -used:, problem.target], others, calendar], axis=1)
+
+    return Baseline(features)
+
+
+def _timesteps(problem: Problem, last: int | None) -> int:
+    timesteps = problem.input_shape[0]
+    if last is not None and last > timesteps:
+        raise ValueError(f"`last` must be at most {timesteps} timesteps. Received: {last}")
+    return last or timesteps
+
+
+def _parts(problem: Problem, inputs: Array) -> tuple[Array, Array]:
+    """What was measured, (n, timesteps, columns), and the calendar of the last timestep, (n, 4) or (n, 0)."""
+    columns = inputs.shape[2] - problem.calendar
+    return inputs[:, :, :columns], inputs[:, -1, columns:]
 
 
 def bag_of_words(problem: Problem) -> Baseline:
@@ -98,14 +140,66 @@ def bag_of_words(problem: Problem) -> Baseline:
     return Baseline(features, intercept=True)
 
 
+def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Baseline:
+    """How often words and pairs of neighbours occur, by tf-idf as scikit-learn has it, for `logistic_regression`.
+
+    Counts are taken as 1 + log(count), weighted by rarity in the train split, and scaled to length 1: a sparse matrix
+    (n, vocabulary + pairs).
+
+    Args:
+        problem: of words; 0 is padding.
+        reviews: of the train split that a pair must occur in; without a bound there were millions of them.
+
+    Raises:
+        ValueError: inputs are not words.
+    """
+    if not problem.vocabulary:
+        raise ValueError("tfidf needs a data set of words")
+
+    def learn(train: Array) -> Callable[[Array], Any]:
+        from sklearn.feature_extraction.text import TfidfTransformer
+
+        found, counts = np.unique(np.concatenate([np.unique(_pairs(problem, r)) for r in train]), return_counts=True)
+        kept = found[counts >= reviews]
+        weights = TfidfTransformer(sublinear_tf=True).fit(_counts(problem, train, kept))
+        return lambda inputs: weights.transform(_counts(problem, inputs, kept))
+
+    return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
+
+
+def _pairs(problem: Problem, review: Array) -> Array:
+    """One number for each two neighbouring words of a review (words,), padding left out."""
+    words = review[review > 0].astype(np.int64)
+    return words[:-1] * problem.vocabulary + words[1:]
+
+
+def _counts(problem: Problem, inputs: Array, kept: Array) -> Any:
+    """How often each word, and each pair of `kept` (sorted), occurs: a sparse matrix (n, vocabulary + pairs)."""
+    from scipy.sparse import csr_matrix
+
+    columns = []
+    for review in inputs:
+        pairs = _pairs(problem, review)
+        pairs = pairs[np.isin(pairs, kept)]
+        columns.append(np.concatenate([review[review > 0], problem.vocabulary + np.searchsorted(kept, pairs)]))
+    ends = np.cumsum([0, *map(len, columns)])
+    shape = len(inputs), problem.vocabulary + len(kept)
+    found = csr_matrix((np.ones(ends[-1]), np.concatenate(columns), ends), shape=shape)
+    found.sum_duplicates()
+    return found
+
+
 MODELS = {
     "constant": constant,
     "majority": majority,
     "last_value": last_value,
     "daily_cycle": daily_cycle,
     "linear": linear,
+    "lags": lags,
     "bag_of_words": bag_of_words,
+    "tfidf": tfidf,
 }
 
-KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(("linear", "bag_of_words"), "features")
+KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(("linear", "lags", "bag_of_words"), "features")
+KINDS["tfidf"] = "learnt features"
 """What `features` gives, and so which training methods can take a model."""

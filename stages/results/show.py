@@ -65,6 +65,7 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
         facts["experiment"] = {
             "name": name,
             "dataset": experiment.dataset,
+            "calendar": experiment.calendar,
             "seeds": experiment.seeds,
             "model": {"family": experiment.model.family, "name": experiment.model.name, **chosen.build.options},
             "training": {"method": experiment.training.method, **chosen.method.options},

@@ -23,7 +23,13 @@ EPOCHS, FEWEST_EPOCHS = 10, 3
 STEPS, FEWEST_STEPS = 25, 10
 """The same for the steps of an epoch that draws its examples."""
 
-ROWS = {"imdb": (1000, 25_000), "jena": (12_000, 420_551), "jena_hourly": (4000, 70_038), "weather": (6000, 52_696)}
+ROWS = {
+    "imdb": (1000, 25_000),
+    "jena": (12_000, 420_551),
+    "jena_2009_2010": (12_000, 106_727),
+    "jena_hourly": (4000, 70_038),
+    "weather": (6000, 52_696),
+}
 """What can be stood in for -> the rows of the stand-in and of the official file (reviews in each half, for imdb).
 
 Enough for every window that params.yaml asks for, with windows to spare on both sides of the clock's gap.

@@ -19,6 +19,11 @@ Part = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 File = Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]+$", max_length=255)]
 Protocol = Literal["as_published", "corrected"]
 DAY = 86_400
+YEAR = 365.2425 * DAY
+"""Seconds."""
+
+CALENDAR = 4
+"""Columns of `calendar`."""
 
 
 def prepare(
@@ -44,6 +49,8 @@ def prepare(
     sentinel: float | None = None,
 ) -> Dataset:
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
+
+    Behind the columns of the file each row has its `calendar`, for the models that ask for it.
 
     `as_published` does what the generator of documents 001 and 002 does, its slips included (see
     `series_splits.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
@@ -78,7 +85,7 @@ def prepare(
         sentinel: corrected only: the number that stands for a missing value.
 
     Returns:
-        A forecast, scored by MAE; its series (rows, columns) float32 is shared by the three splits.
+        A forecast, scored by MAE; its series (rows, columns + CALENDAR) float32 is shared by the three splits.
 
     Raises:
         UnrollError: the file cannot be used (`stamped_csv.read`) or is too short for the split and the window.
@@ -118,17 +125,18 @@ def prepare(
         _require_windows(rows, f"{lookback} rows and a target {delay} rows on, with {clock.gaps} gaps in the clock")
     except UnrollError as error:
         raise UnrollError(f"{raw / file}: {error}; see {where}") from None
-    normalised = ((series.values - mean) / std).astype(np.float32)
+    inputs = np.column_stack([(series.values - mean) / std, calendar(series.stamps)]).astype(np.float32)
     return Dataset(
         name=name,
         kind="forecast",
         metric="mae",
         splits={
-            split: Windows(normalised, found, lookback=lookback, step=step, delay=shift, target=column)
+            split: Windows(inputs, found, lookback=lookback, step=step, delay=shift, target=column)
             for split, found in rows.items()
         },
         scale=Scale(mean=float(mean[column]), std=float(std[column]), unit=unit, quantity=quantity),
         period=_timesteps_per_day(clock.spacing * step),
+        calendar=CALENDAR,
         facts={
             "protocol": protocol,
             "rows": len(series.values),
@@ -145,6 +153,19 @@ def prepare(
             **lost,
         },
     )
+
+
+def calendar(stamps: Array) -> Array:
+    """When a row is: sine and cosine of the time of day, then of the time of year.
+
+    Args:
+        stamps: (rows,) datetime64[ms]; a day begins at 00:00 of their clock.
+
+    Returns:
+        (rows, CALENDAR) float64.
+    """
+    seconds = stamps.astype(np.int64) / 1000
+    return np.column_stack([wave(2 * np.pi * seconds / cycle) for cycle in (DAY, YEAR) for wave in (np.sin, np.cos)])
 
 
 def _check(protocol: Protocol, *, batch_size: int | None, corrections: dict[str, Any], where: str) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import numpy as np
 import pydantic
 
+from pipeline.data.download import UnavailableError
 from pipeline.data.sources import Context
 from pipeline.data.sources.download import Url
 from pipeline.errors import UnrollError, one_line
@@ -102,6 +103,32 @@ def official(path: Path, context: Context, url: str, structure: Structure) -> "p
     table = read(path, origin)
     check(path, table, structure, origin)
     return table
+
+
+def extract(
+    path: Path, context: Context, sha256: str, url: str, structure: Structure
+) -> "tuple[Path, pd.DataFrame] | None":
+    """Put an extract of the official file at `path`, from a mirror's `jena/`, or get what it can be made from.
+
+    Returns:
+        None if the mirror had it; else the official file, in the same folder and to be removed, and its rows.
+
+    Raises:
+        UnrollError: neither can be had, or one of them is damaged.
+    """
+    try:
+        context.fetch(path.name, None, path, folder="jena", sha256=sha256)
+    except UnavailableError:
+        pass
+    else:
+        return None
+    whole = path.with_name(FILE)
+    try:
+        return whole, official(whole, context, url, structure)
+    except UnavailableError as error:
+        raise UnavailableError(
+            f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"
+        ) from None
 
 
 def unpack(archive: Path, path: Path, origin: str) -> None:

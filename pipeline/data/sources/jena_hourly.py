@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated
 import pydantic
 
 from pipeline import tables
-from pipeline.data.download import UnavailableError
 from pipeline.data.sources import Context, jena
 from pipeline.data.sources.download import Sha256, Url
 from pipeline.errors import UnrollError
@@ -43,24 +42,17 @@ def produce(
     Raises:
         UnrollError: neither the extract nor the official file can be had, or one of them is damaged.
     """
-    path, whole = folder / FILE, folder / jena.FILE
-    try:
-        context.fetch(FILE, None, path, folder="jena", sha256=sha256)
-    except UnavailableError:
-        pass
-    else:
+    found = jena.extract(folder / FILE, context, sha256, url, official)
+    if found is None:
         return
-    try:
-        table = jena.official(whole, context, url, official)
-    except UnavailableError as error:
-        raise UnavailableError(f"jena/{FILE} is in no mirror, and the file that it is thinned from: {error}") from None
+    whole, table = found
     whole.unlink()
     hours = thin(table)
     if len(hours) != rows:
         raise UnrollError(
             f"the official file gives {len(hours):,} hourly rows, not {rows:,}; is it another copy of the data?"
         )
-    tables.write(path, hours)
+    tables.write(folder / FILE, hours)
 
 
 def thin(table: "pd.DataFrame") -> "pd.DataFrame":

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from pipeline import tables
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context, jena, jena_hourly
+from pipeline.data.sources import Context, jena, jena_2009_2010, jena_hourly
 from pipeline.errors import UsageError
 from pipeline.files import EPOCH, write_json, write_text
 
@@ -30,7 +30,13 @@ WEATHER_COLUMNS = (
     "Tlog (degC)",
     "OT",
 )
-OFFICIAL = {"imdb": 25_000, "jena": jena.OFFICIAL.rows, "jena_hourly": 70_038, "weather": 52_696}
+OFFICIAL = {
+    "imdb": 25_000,
+    "jena": jena.OFFICIAL.rows,
+    "jena_2009_2010": jena_2009_2010.ROWS,
+    "jena_hourly": 70_038,
+    "weather": 52_696,
+}
 """The rows of the official files."""
 SENTINEL = -9999.0
 GAP = 544 * 600
@@ -43,7 +49,7 @@ def produce(
     folder: Path,
     context: Context,
     *,
-    of: Literal["imdb", "jena", "jena_hourly", "weather"],
+    of: Literal["imdb", "jena", "jena_2009_2010", "jena_hourly", "weather"],
     rows: Annotated[int, Field(ge=100, le=4 * OFFICIAL["jena"])],
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0,
 ) -> None:
@@ -67,6 +73,8 @@ def produce(
         _imdb(folder, random, rows)
     elif of == "weather":
         _weather(folder / "weather.csv", random, rows)
+    elif of == "jena_2009_2010":
+        _write(folder / jena_2009_2010.FILE, _jena(random, rows, _repeats(rows)), "\n")
     elif of == "jena":
         table = _jena(random, rows, _repeats(rows))
         _write(folder / jena.FILE, table, "\n")

@@ -10,7 +10,7 @@ from pipeline.models.baselines import Baseline
 from pipeline.training import prediction
 from pipeline.training.job import Job, Trained
 
-TRAINS = ("features",)
+TRAINS = ("features", "learnt features")
 
 
 def train(job: Job, *, c: Annotated[float, Field(ge=1e-9, le=1e9)] = 1.0) -> Trained:
@@ -25,10 +25,11 @@ def train(job: Job, *, c: Annotated[float, Field(ge=1e-9, le=1e9)] = 1.0) -> Tra
     baseline: Baseline = job.build()
     inputs, targets = job.dataset.splits["train"].take(np.arange(len(job.dataset.splits["train"])))
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
-        model = LogisticRegression(C=c, max_iter=1000).fit(baseline.features(inputs), targets)
+        features = baseline.learn(inputs) if baseline.learn else baseline.features
+        model = LogisticRegression(C=c, max_iter=1000).fit(features(inputs), targets)
         return prediction.fitted(
             job,
-            lambda inputs: model.predict_proba(baseline.features(inputs))[:, 1],
+            lambda inputs: model.predict_proba(features(inputs))[:, 1],
             np.append(model.coef_[0], model.intercept_),
             loss="binary_crossentropy",
         )

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.data.dataset import Dataset, Scale, describe, load, save
 from pipeline.data.examples import Arrays, Windows
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 
 
 def windowed() -> Dataset:
@@ -72,6 +72,23 @@ def test_a_series_that_splits_share_is_stored_and_loaded_once(tmp_path):
     assert loaded.splits["train"].series is loaded.splits["test"].series
 
 
+def test_a_calendar_is_loaded_only_where_it_is_asked_for(tmp_path):
+    series = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    splits = {name: dataclasses.replace(split, series=series) for name, split in windowed().splits.items()}
+    save(dataclasses.replace(windowed(), splits=splits, calendar=2), tmp_path)
+    told, without = load(tmp_path, calendar=True), load(tmp_path)
+    assert (told.calendar, told.input_shape) == (2, (2, 4))
+    assert (without.calendar, without.input_shape) == (0, (2, 2))
+    np.testing.assert_array_equal(without.splits["test"].series, series[:, :2])
+    assert without.splits["train"].series is without.splits["test"].series
+
+
+def test_a_calendar_that_is_not_there_is_refused(tmp_path):
+    save(windowed(), tmp_path)
+    with pytest.raises(UsageError, match="station has no calendar, .*; leave calendar: true out"):
+        load(tmp_path, calendar=True)
+
+
 def test_a_data_set_is_described_without_its_arrays(tmp_path):
     save(windowed(), tmp_path)
     (tmp_path / "arrays.npz").unlink()
@@ -118,6 +135,7 @@ def test_a_missing_file_gives_one_line(name, tmp_path):
         lambda facts: facts["examples"].update(test=8),
         lambda facts: facts.update(scored=["rest"]),
         lambda facts: facts["splits"].pop("train"),
+        lambda facts: facts.update(calendar=1),  # of two columns, the second is the target
     ],
 )
 def test_facts_that_do_not_fit_the_arrays_give_one_line(damage, tmp_path):

@@ -1,7 +1,10 @@
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from pipeline.data.problem import Problem
 from pipeline.models.baselines import MODELS
@@ -51,6 +54,46 @@ def test_linear_takes_the_last_timesteps_in_order():
     assert baseline.features(inputs).tolist() == [[6, 7, 8, 9, 10, 11], [18, 19, 20, 21, 22, 23]]
     with pytest.raises(ValueError, match="`last` must be at most 4 timesteps. Received: 5"):
         MODELS["linear"](Problem((4, 3)), last=5)
+
+
+def test_linear_with_a_calendar_adds_that_of_the_last_timestep_and_its_products():
+    inputs = np.random.default_rng(0).random((3, 5, 6))
+    found = MODELS["linear"](Problem((5, 6), calendar=4), last=2).features(inputs)
+    for example, row in zip(inputs, found, strict=True):
+        a, b, c, d = example[-1, 2:]
+        assert row.tolist() == [*example[-2, :2], *example[-1, :2], a, b, c, d, a * c, a * d, b * c, b * d]
+
+
+@pytest.mark.parametrize("calendar", [0, 4])
+def test_lags_are_of_the_target_alone_and_the_rest_is_of_the_last_timestep(calendar):
+    inputs = np.random.default_rng(0).random((3, 5, 3 + calendar))
+    found = MODELS["lags"](Problem((5, 3 + calendar), target=1, calendar=calendar), last=4).features(inputs)
+    for example, row in zip(inputs, found, strict=True):
+        assert row.tolist() == [*example[-4:, 1], example[-1, 0], example[-1, 2], *example[-1, 3:]]
+
+
+def words_and_pairs(review):
+    words = [int(word) for word in review if word]
+    return [(word,) for word in words] + [*itertools.pairwise(words)]
+
+
+def test_tfidf_is_that_of_a_library():
+    random = np.random.default_rng(0)
+    reviews = random.integers(1, 6, (30, 9))
+    reviews[np.arange(9) < random.integers(0, 5, (30, 1))] = 0
+    library = TfidfVectorizer(analyzer=words_and_pairs, sublinear_tf=True).fit(reviews[:20])
+    ours = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1).learn(reviews[:20])(reviews)
+    order = [library.vocabulary_[name] for name in sorted(library.vocabulary_, key=lambda name: (len(name), name))]
+    np.testing.assert_allclose(ours.toarray()[:, 1:], library.transform(reviews).toarray()[:, order], atol=1e-12)
+
+
+def test_tfidf_keeps_pairs_that_enough_train_reviews_have():
+    reviews = np.array([[0, 1, 2, 1, 2], [0, 0, 1, 2, 3], [3, 3, 1, 1, 0], [0, 0, 0, 0, 4]])
+    found = MODELS["tfidf"](Problem((5,), vocabulary=5), reviews=2).learn(reviews)(reviews).toarray()
+    assert found.shape == (4, 5 + 1)
+    assert (found[:, 5] > 0).tolist() == [True, True, False, False]  # 1 2, twice in the first, counts once each
+    with pytest.raises(ValueError, match="needs a data set of words"):
+        MODELS["tfidf"](Problem((4,)))
 
 
 def test_bag_of_words_says_which_words_occur_and_ignores_padding():

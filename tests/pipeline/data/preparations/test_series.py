@@ -1,4 +1,5 @@
 import datetime as dt
+import math
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
-from pipeline.data.dataset import save
+from pipeline.data.dataset import load, save
 from pipeline.data.preparations.series import prepare
 from pipeline.errors import UnrollError, UsageError
 
@@ -23,6 +24,17 @@ def write(folder: Path, seconds, columns) -> Path:
         lines.append(",".join([f"{stamp:%Y-%m-%d %H:%M:%S}", *(repr(float(c[row])) for c in columns.values())]))
     (folder / "series.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return folder
+
+
+def hour_and_season(seconds):
+    """(rows, 4) the calendar of rows so many seconds after the start, one by one."""
+    rows = []
+    for second in seconds:
+        stamp = START + dt.timedelta(seconds=int(second))
+        day = 2 * math.pi * (stamp.hour * 3600 + stamp.minute * 60 + stamp.second) / 86_400
+        year = 2 * math.pi * stamp.timestamp() / (365.2425 * 86_400)
+        rows.append([math.sin(day), math.cos(day), math.sin(year), math.cos(year)])
+    return np.array(rows)
 
 
 def numbers(dataset, split):
@@ -80,7 +92,7 @@ def test_as_published_is_the_generator_slips_included(shape, sizes, tmp_path):
     dataset = prepare("jena", tmp_path, train=train, validation=validation, **PUBLISHED, **shape)
 
     mean, std = data[:train].mean(axis=0), data[:train].std(axis=0)
-    normal = (data - mean) / std
+    normal = np.column_stack([(data - mean) / std, hour_and_season(seconds)])
     lookback, step, delay, batch = shape.values()
     reach = {"lookback": lookback, "step": step, "delay": delay, "batch": batch}
     low = train + 1, train + validation + 1
@@ -236,6 +248,24 @@ def test_rows_are_put_in_the_order_of_time(tmp_path):
     shuffled = np.random.default_rng(0).permutation(80)
     save(prepare("mine", write(tmp_path, seconds[shuffled], {"T": values[shuffled]}), **options), tmp_path / "b")
     assert (tmp_path / "a" / "arrays.npz").read_bytes() == (tmp_path / "b" / "arrays.npz").read_bytes()
+
+
+def test_the_calendar_goes_with_its_row_and_changes_no_example(tmp_path):
+    seconds, values = 7000 * np.arange(80), np.arange(80.0)
+    order = np.r_[np.random.default_rng(0).permutation(80), 3, 70]  # and two stamps once more
+    write(tmp_path, seconds[order], {"T": values[order]})
+    dataset = prepare("mine", tmp_path, train=0.6, validation=0.2, lookback=4, delay=2, **COLUMNS)
+    series = dataset.splits["test"].series
+    assert dataset.calendar == 4
+    np.testing.assert_allclose(series[:, 1:], hour_and_season(seconds), atol=2e-7)
+    save(dataset, tmp_path / "prepared")
+    without, told = load(tmp_path / "prepared"), load(tmp_path / "prepared", calendar=True)
+    assert (without.input_shape, told.input_shape) == ((4, 1), (4, 5))
+    for split in dataset.splits:
+        everything = np.arange(len(dataset.splits[split]))
+        (inputs, targets), (wide, same) = without.splits[split].take(everything), told.splits[split].take(everything)
+        np.testing.assert_array_equal(inputs, wide[:, :, :1])
+        np.testing.assert_array_equal(targets, same)
 
 
 def test_facts_say_what_was_done(tmp_path):

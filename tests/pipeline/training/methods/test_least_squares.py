@@ -11,7 +11,7 @@ from pipeline.data.problem import problem
 from pipeline.models import baselines
 from pipeline.training import prediction
 from pipeline.training.job import Job
-from pipeline.training.methods import least_squares, logistic_regression
+from pipeline.training.methods import boosting, least_absolute, least_squares, logistic_regression
 
 
 def trained(dataset, ridge=0.0, **options):
@@ -45,7 +45,16 @@ def test_two_numbers_continue_a_sine_exactly(sine_windows):
     assert np.mean((ours.predictions["rollout"] - targets) ** 2) < 1e-24
 
 
-@pytest.mark.parametrize("method", [least_squares.train, logistic_regression.train])
+@pytest.mark.parametrize(
+    "method",
+    [
+        least_squares.train,
+        logistic_regression.train,
+        partial(least_absolute.train, rounds=3),
+        partial(boosting.train, trees=3),
+    ],
+    ids=["least_squares", "logistic_regression", "least_absolute", "boosting"],
+)
 def test_bits_do_not_depend_on_the_number_of_threads(random, method):
     from scipy import linalg  # noqa: F401 - what is loaded later is not limited
 

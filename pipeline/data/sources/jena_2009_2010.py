@@ -1,0 +1,51 @@
+"""The first two years of the official Jena file, byte for byte: an extract from a mirror, or cut off here."""
+
+from itertools import islice
+from pathlib import Path
+from typing import Annotated
+
+import pydantic
+
+from pipeline.data.sources import Context, jena
+from pipeline.data.sources.download import Sha256, Url
+from pipeline.errors import UnrollError
+from pipeline.files import sha256 as hash_of
+
+FILE = "jena_2009_2010.csv"
+ROWS = 106_727
+
+
+def produce(
+    folder: Path,
+    context: Context,
+    *,
+    sha256: Sha256 = "634d1e92c37a0ceb9f85810fd3984343c502c4804bba779092eaaadbb3ebc023",
+    rows: Annotated[int, pydantic.Field(ge=1)] = ROWS,
+    url: Url = jena.URL,
+    official: jena.Structure = jena.OFFICIAL,
+) -> None:
+    """Write `jena_2009_2010.csv` into `folder`.
+
+    Args:
+        folder: an empty folder.
+        context: its mirror may hold `jena/jena_2009_2010.csv`.
+        sha256: of the extract, wherever it is from.
+        rows: of the extract.
+        url: the official zip's address.
+        official: the structure of the official file.
+
+    Raises:
+        UnrollError: neither the extract nor the official file can be had, or one of them is damaged.
+    """
+    path = folder / FILE
+    found = jena.extract(path, context, sha256, url, official)
+    if found is None:
+        return
+    whole, _ = found
+    with whole.open("rb") as source, path.open("wb") as target:
+        target.writelines(islice(source, 1 + rows))
+    whole.unlink()
+    if hash_of(path) != sha256:
+        raise UnrollError(
+            f"the first {rows:,} rows of the official file are others than those known; is it another copy?"
+        )
