@@ -104,7 +104,7 @@ def statistics(values: Sequence[float]) -> Stat:
 
 
 def measures(dataset: Dataset, predictions: Array, targets: Array) -> dict[str, float]:
-    """Every measure of (n,) predictions against (n,) targets that is for data sets of this kind.
+    """Every measure of predictions (n, ...) against targets of their shape that is for data sets of this kind.
 
     Returns:
         In model units and, where the data have a unit, mae_unit and rmse_unit in that unit.
@@ -217,12 +217,12 @@ def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: 
 
 
 def _checked(run: Run, name: str, targets: Array) -> Array:
-    """The predictions `name`, (seeds, n) and finite."""
+    """The predictions `name`, (seeds, n) or (seeds, n, values), and finite."""
     experiment = run.summary.experiment
     again = f"run `unroll train {experiment}`"
     if name not in run.predictions:
         raise UnrollError(f"the run of {experiment} has no predictions {name}; {again}")
-    values, expected = run.predictions[name], (len(run.summary.seeds), len(targets))
+    values, expected = run.predictions[name], (len(run.summary.seeds), *targets.shape)
     if values.shape != expected:
         raise UnrollError(
             f"{experiment}: the predictions {name} must have shape {expected}, one for each seed and example. "

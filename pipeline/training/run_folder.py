@@ -69,7 +69,7 @@ class Run:
     Attributes:
         summary: run.json.
         history: seed, epoch and every recorded column; one row per seed and epoch, none without epochs.
-        predictions: "final_test", "best_train", "rollout", ... -> (seeds, n), in model units.
+        predictions: "final_test", "best_train", "rollout", ... -> (seeds, n) or (seeds, n, values), in model units.
     """
 
     summary: Summary

@@ -24,7 +24,7 @@ class Learner(Protocol):
         """A copy of what predictions are made with; arrays, or lists and dicts of them."""
 
     def predictions(self, point: str, weights: Any) -> dict[str, Array]:
-        """Predictions with `weights`, "POINT_SPLIT" -> (n,)."""
+        """Predictions with `weights`, "POINT_SPLIT" -> (n,) or (n, values)."""
 
 
 def train(job: Job, epochs: int, learner: Learner) -> list[Replicate]:

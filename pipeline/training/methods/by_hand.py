@@ -128,13 +128,14 @@ def rules(experiment: str, model: "keras.Model") -> tuple[Step, Forward]:
     trained = [layer for layer in model.layers if layer.weights]
     kinds = {type(layer).__name__ for layer in trained}
     tanh = all(layer.activation.__name__ == "tanh" for layer in trained if hasattr(layer, "activation"))
-    if kinds == {"Dense"} and tanh:
+    one = model.output_shape[1:] == (1,)
+    if kinds == {"Dense"} and tanh and one:
         return perceptron_epoch, perceptron
     if kinds == {"SimpleRNN"} and tanh and model.count_params() == 3:
         return node_epoch, node
     raise UnrollError(
-        f"{experiment}: by_hand knows Dense layers with tanh and one SimpleRNN node without a head. "
-        f"Received: {', '.join(sorted(kinds))}"
+        f"{experiment}: by_hand knows Dense layers with tanh and one SimpleRNN node without a head, with one "
+        f"output. Received: {', '.join(sorted(kinds))}"
     )
 
 

@@ -56,7 +56,7 @@ def train(
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
         UnrollError: `steps_per_epoch` with another order than `draws`, more draws an epoch than fit in memory, or a
-            model with more than one output.
+            model whose outputs are not as many as the targets.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
@@ -66,10 +66,11 @@ def train(
     elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
         raise UnrollError(f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}")
     model = keras_models.seeded(job.build, job.seeds[0])
-    if set(model.output_shape[1:]) != {1}:
+    wanted = job.dataset.splits["train"].take(np.arange(1))[1].shape[1:]
+    if [size for size in model.output_shape[1:] if size != 1] != list(wanted):
         raise UnrollError(
-            f"{job.experiment}: a model that is trained must have one output, so head: true or units: 1, and "
-            f"sequences: false. Received: outputs of the shape {model.output_shape}"
+            f"{job.experiment}: a model that is trained must have one output for each of {wanted or 1} targets, so head: "
+            f"true or units: 1, and sequences: false. Received: outputs of the shape {model.output_shape}"
         )
     program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
     learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))

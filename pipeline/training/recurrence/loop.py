@@ -122,7 +122,7 @@ class Loop:
                 )
 
             def gradient(of_output: Tensor, *_: Tensor) -> Any:
-                of_every = tf.transpose(of_output, (1, 2, 0)) if self.every else None
+                of_every: Tensor = tf.transpose(of_output, (1, 2, 0)) if self.every else None
 
                 def back(width: int, times: Any, gradients: Any, changes: Any, room: Any, of_source: Tensor) -> Any:
                     reads = Tape(times, buffers, width).reads()

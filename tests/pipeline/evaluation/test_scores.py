@@ -60,6 +60,14 @@ def test_groups_are_parts_of_the_test_set():
     assert groups["outside"]["mse"].mean == 1
 
 
+def test_several_values_per_example_are_scored_together():
+    pairs = np.array([[0.0, 1.0], [2.0, 3.0]])
+    found = entry(of({"final_train": [pairs], "final_test": [pairs + np.array([0, 2])]}), small(targets=pairs))
+    assert found.final["test"]["mse"].mean == 2.0
+    with pytest.raises(UnrollError, match=r"must have shape \(1, 2, 2\).*\(1, 2\)"):
+        entry(of({"final_train": [pairs], "final_test": [[0.0, 1.0]]}), small(targets=pairs))
+
+
 def test_a_rollout_is_scored_against_the_test_targets():
     found = entry(of({"final_train": [TRUE], "final_test": [TRUE], "rollout": [TRUE + 2]}), small(rollout=True))
     assert found.rollout["mse"].mean == 4.0

@@ -46,6 +46,7 @@ def compare(model, inputs, *, compiled=False):
     state = [variable.numpy() for variable in model.variables]
     ours = Network(model)
     assert ours.loop is not None
+
     def differentiate(call):
         with tf.GradientTape() as tape:
             outputs = call()
@@ -101,9 +102,7 @@ def test_under_dropout_rows_do_not_share_their_padding():
     compare(network(*layers), words(np.random.default_rng(0)))
 
 
-@pytest.mark.parametrize(
-    ("cell", "dropout"), [*((cell, dropout) for cell in CELLS for dropout in ({}, BOTH))], ids=str
-)
+@pytest.mark.parametrize(("cell", "dropout"), [*((cell, dropout) for cell in CELLS for dropout in ({}, BOTH))], ids=str)
 def test_every_state_of_a_layer_is_that_of_keras_layer(cell, dropout):
     layer = getattr(keras.layers, cell)(5, return_sequences=True, **dropout)
     compare(network(layer), values(np.random.default_rng(0)))
