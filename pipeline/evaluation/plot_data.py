@@ -21,7 +21,7 @@ CYCLES = 10
 
 
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """history.csv: experiment, epoch and the mean over seeds of what was recorded."""
+    """history.csv: experiment, epoch and the mean over those seeds that reached it of what was recorded."""
     import pandas as pd
 
     means = {name: run.history.drop(columns="seed").groupby("epoch").mean() for name, run in runs.items()}

@@ -1,6 +1,7 @@
 """Runs of one data set -> their scores, side by side: evaluation.json, and its short form for `dvc metrics`."""
 
 import math
+import statistics as library
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -33,6 +34,11 @@ class Stat(Strict):
     max: float
     values: Annotated[list[float], pydantic.Field(min_length=1)]
 
+    @property
+    def median(self) -> float:
+        """For what is bounded by how long one looks, as `horizon`: a mean would mix how long with how often."""
+        return library.median(self.values)
+
 
 Scores = dict[str, Stat]
 """A measure's name -> its values over the seeds."""
@@ -50,7 +56,8 @@ class Entry(Strict):
         best_epoch: None where no epoch was chosen.
         final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
         groups: parts of the test set, by the final weights.
-        rollout: of the free run: its mse, and for how many steps it keeps the phase.
+        rollout: of the free run: its mse, and for how many steps it keeps the phase (`horizon`), but for one that is
+            constant and so has no phase.
     """
 
     parameters: int
@@ -73,6 +80,7 @@ class About(Strict):
     Attributes:
         layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
         cycle: rows of the series in a natural cycle (a day, say), 0 where there is none.
+        horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
     """
 
     name: str
@@ -85,6 +93,7 @@ class About(Strict):
     input_shape: list[int]
     layout: Literal["windows", "points", "examples"]
     cycle: int
+    horizons: list[int] | None = None
     facts: dict[str, Any]
 
 
@@ -119,7 +128,7 @@ def measures(dataset: Dataset, predictions: Array, targets: Array) -> dict[str, 
 
 
 def horizon(predictions: Array, targets: Array) -> int:
-    """How many steps a rollout keeps the phase.
+    """How many steps a rollout keeps the phase: `CYCLE` - 1 at least, since an error over a cycle is needed to say so.
 
     Args:
         predictions: (steps,), each made from the ones before it.
@@ -156,7 +165,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
-    train = dataset.splits["train"]
+    train, count = dataset.splits["train"], len(dataset.splits["test"])
     about = About(
         name=dataset.name,
         kind=dataset.kind,
@@ -168,6 +177,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
         input_shape=list(dataset.input_shape),
         layout=layout(dataset),
         cycle=dataset.period * train.step if isinstance(train, Windows) else 0,
+        horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
         facts=dataset.facts,
     )
     targets = {split: examples.targets for split, examples in dataset.splits.items()}
@@ -188,10 +198,9 @@ def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline
         if dataset.rollout:
             true = targets["test"]
             each = _checked(run, "rollout", true)
-            rollout = {
-                "mse": statistics([score("mse", values, true) for values in each]),
-                "horizon": statistics([float(horizon(values, true)) for values in each]),
-            }
+            rollout = {"mse": statistics([score("mse", values, true) for values in each])}
+            if np.ptp(each, axis=1).any():
+                rollout["horizon"] = statistics([float(horizon(values, true)) for values in each])
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
@@ -255,8 +264,8 @@ def _few(entry: Entry, metric: str) -> dict[str, float]:
     few: dict[str, float] = {"parameters": entry.parameters}
     for name, stat in stats.items():
         if stat is not None:
-            few[name] = stat.mean
-            if stat.std is not None:
+            few[name] = stat.median if name == "rollout_horizon" else stat.mean
+            if stat.std is not None and name != "rollout_horizon":
                 few[f"{name}_spread"] = stat.std
     return few
 

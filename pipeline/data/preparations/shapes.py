@@ -30,7 +30,8 @@ def prepare(
             values. `vector_to_sequence`: from what a series was made of (six numbers), all its values. `delayed`: at
             each step the value `delay` steps before, 0 while there is none.
         lookback: values of a series that are given, but for `vector_to_sequence`.
-        ahead, delay: see `shape`.
+        ahead: see `shape`.
+        delay: see `shape`.
 
     Returns:
         Scored by MSE over all values: inputs (n, lookback, 1) or (n, 6), targets (n, values), float64. The floor is the

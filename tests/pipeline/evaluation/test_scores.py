@@ -74,6 +74,25 @@ def test_a_rollout_is_scored_against_the_test_targets():
     assert found.rollout["horizon"].mean == 4.0
 
 
+def test_the_horizon_is_a_median_within_what_can_be_seen_and_a_constant_has_none():
+    true = np.sin(np.arange(60) / 2)
+    dataset = small(targets=true, rollout=True)
+
+    def run(*free):
+        return of({"final_train": [true] * len(free), "final_test": [true] * len(free), "rollout": list(free)})
+
+    flat = np.zeros(60)
+    runs = {"three": run(true, -true, np.where(np.arange(60) < 30, true, -true)), "flat": run(flat)}
+    found = evaluate(dataset, runs, ())
+    assert found.dataset.horizons == [12, 60]
+    horizon = found.experiments["three"].rollout["horizon"]
+    assert (horizon.min, horizon.max) == (12, 60)
+    assert 30 < horizon.median < 43
+    assert compact(found)["three"]["rollout_horizon"] == horizon.median
+    assert "horizon" not in found.experiments["flat"].rollout
+    assert "rollout_horizon" not in compact(found)["flat"]
+
+
 def test_a_model_that_was_built_for_its_summary_has_no_scores():
     found = entry(of({}))
     assert (found.final, found.best, found.parameters) == ({}, None, 3)
