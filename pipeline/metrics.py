@@ -22,7 +22,7 @@ class Ops(Protocol):
     """What a formula may use besides arithmetic and comparisons."""
 
     def mean(self, values: Any) -> Any:
-        """The mean over examples (n,)."""
+        """The mean over examples (n,), or over all values of examples (n, values)."""
 
     def log(self, values: Any) -> Any:
         """The natural logarithm of each value."""
@@ -33,7 +33,7 @@ class Ops(Protocol):
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure of predictions (n,) against targets (n,).
+    """A measure of predictions (n, ...) against targets of the same shape.
 
     Attributes:
         title: its name on the page.
@@ -111,7 +111,7 @@ class _NumPy:
 
     def log(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         # One by one: NumPy's logarithms have other last bits on processors with AVX-512 (docs/decisions/bits.md).
-        return np.array([math.log(value) for value in values.tolist()])
+        return np.array([math.log(value) for value in values.ravel().tolist()]).reshape(values.shape)
 
     def clip(self, values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[Any]:
         clipped: npt.NDArray[Any] = np.clip(values, low, high)
@@ -119,14 +119,15 @@ class _NumPy:
 
 
 def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
-    """A measure of predictions (n,) against targets (n,), computed in float64.
+    """A measure of predictions (n,) or (n, values) against targets of the same shape, computed in float64.
 
     Raises:
         ValueError: the shapes differ. NumPy would broadcast them, and the number would mean something else.
     """
-    if predictions.ndim != 1 or predictions.shape != targets.shape or not len(targets):
+    plain = targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] > 1)
+    if not plain or predictions.shape != targets.shape or not len(targets):
         raise ValueError(
-            "`predictions` and `targets` must both have shape (n,), n at least 1. "
+            "`predictions` and `targets` must both have shape (n,), or both (n, values) with several of each. "
             f"Received: {predictions.shape} and {targets.shape}"
         )
     return float(MEASURES[name].formula(predictions.astype(np.float64), targets.astype(np.float64), _NumPy()))

@@ -49,6 +49,8 @@ class Dataset:
         scored: the splits that are scored after every epoch.
         period: timesteps of one natural cycle of the inputs (a day, say), 0 where there is none.
         rollout: whether one-step predictions are also fed back, over the length of the test series.
+        each_step: whether an example has a target for each timestep of its input, to be answered from the input up to
+            there.
         floors: best scores that are possible or known in closed form: words -> value of `metric`.
         stand_in: whether the raw data were generated in place of the real ones.
         facts: what a reader wants to know of the preparation: words -> value, plain data.
@@ -65,6 +67,7 @@ class Dataset:
     scored: tuple[str, ...] = ("validation",)
     period: int = 0
     rollout: bool = False
+    each_step: bool = False
     floors: dict[str, float] = field(default_factory=dict)
     stand_in: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
@@ -83,6 +86,7 @@ class _Cut(Strict):
     step: int
     delay: int
     target: int
+    outputs: int
 
 
 class Description(Strict):
@@ -99,6 +103,7 @@ class Description(Strict):
     scored: list[str]
     period: Annotated[int, pydantic.Field(ge=0)]
     rollout: bool
+    each_step: bool
     floors: dict[str, float]
     stand_in: bool
     facts: dict[str, Any]
@@ -129,6 +134,7 @@ def save(dataset: Dataset, folder: Path) -> None:
                 "step": examples.step,
                 "delay": examples.delay,
                 "target": examples.target,
+                "outputs": examples.outputs,
             }
         else:
             arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = examples.inputs, examples.targets
@@ -192,7 +198,8 @@ def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]
     if not layout:
         return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
     cut = checked(_Cut, layout, f"splits.{split}")
-    return Windows(arrays[cut.series], arrays[f"{split}_rows"], cut.lookback, cut.step, cut.delay, cut.target)
+    rows = arrays[f"{split}_rows"]
+    return Windows(arrays[cut.series], rows, cut.lookback, cut.step, cut.delay, cut.target, cut.outputs)
 
 
 def _agree(described: Description, splits: dict[str, Examples], groups: dict[str, Array]) -> None:

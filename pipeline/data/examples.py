@@ -18,16 +18,17 @@ class Arrays:
 
     Attributes:
         inputs: (examples, ...), any dtype.
-        targets: (examples,), float.
+        targets: (examples,) or, of several values each, (examples, values), float. Several are two and more, so that
+            (examples, 1) is no second way to write (examples,).
     """
 
     inputs: Array
     targets: Array
 
     def __post_init__(self) -> None:
-        if len(self.inputs) != len(self.targets) or self.targets.ndim != 1:
+        if len(self.inputs) != len(self.targets) or self.targets.ndim not in (1, 2) or self.targets.shape[1:] == (1,):
             raise ValueError(
-                "`targets` must be one value for each of `inputs`. "
+                "`targets` must be one value for each of `inputs`, or several. "
                 f"Received: inputs {self.inputs.shape}, targets {self.targets.shape}"
             )
 
@@ -40,7 +41,7 @@ class Arrays:
         return tuple(self.inputs.shape[1:])
 
     def take(self, indices: Array) -> tuple[Array, Array]:
-        """Inputs (n, ...) and targets (n,) of the examples at `indices`."""
+        """Inputs (n, ...) and targets (n, ...) of the examples at `indices`."""
         return self.inputs[indices], self.targets[indices]
 
 
@@ -50,7 +51,8 @@ class Windows:
 
     The window of row r holds the series at r - lookback, r - lookback + step, ... up to r - step; its
     target is column `target` at r + delay. So the horizon, from the last input to the target, is
-    delay + step rows: the indexing of the generator in documents 001 and 002.
+    delay + step rows: the indexing of the generator in documents 001 and 002. With more than one output the
+    targets go on from there, `step` rows apart.
 
     Attributes:
         series: (rows, features), float.
@@ -59,6 +61,7 @@ class Windows:
         step: rows from one input to the next.
         delay: rows from r to the target.
         target: the column to predict.
+        outputs: how many of its values.
     """
 
     series: Array
@@ -67,14 +70,18 @@ class Windows:
     step: int
     delay: int
     target: int
+    outputs: int = 1
 
     def __post_init__(self) -> None:
         if self.step < 1 or self.lookback < self.step or self.lookback % self.step:
             raise ValueError(f"`lookback` must be a multiple of `step`. Received: {self.lookback}, {self.step}")
+        if self.outputs < 1:
+            raise ValueError(f"`outputs` must be at least 1. Received: {self.outputs}")
         if self.series.ndim != 2 or not 0 <= self.target < self.series.shape[1]:
             raise ValueError(f"`target` must be a column of (rows, features). Received: {self.series.shape}")
         if len(self.rows):
-            first, last = int(self.rows.min()) - self.lookback, int(self.rows.max()) + max(self.delay, -self.step)
+            reach = self.delay + (self.outputs - 1) * self.step
+            first, last = int(self.rows.min()) - self.lookback, int(self.rows.max()) + max(reach, -self.step)
             if first < 0 or last >= len(self.series):
                 raise ValueError(
                     f"`rows` must leave the window and its target inside the series of {len(self.series)} rows. "
@@ -86,7 +93,7 @@ class Windows:
 
     @property
     def horizon(self) -> int:
-        """Rows from a window's last input to its target."""
+        """Rows from a window's last input to its (first) target."""
         return self.delay + self.step
 
     @property
@@ -101,14 +108,20 @@ class Windows:
 
     @property
     def targets(self) -> Array:
-        """(examples,) the value to predict for every example."""
-        values: Array = self.series[self.rows + self.delay, self.target]
-        return values
+        """(examples,) the value to predict for every example; of several, (examples, outputs)."""
+        return self._after(self.rows)
 
     def take(self, indices: Array) -> tuple[Array, Array]:
-        """Inputs (n, timesteps, features) and targets (n,) of the examples at `indices`."""
+        """Inputs (n, timesteps, features) and targets (n,) or (n, outputs) of the examples at `indices`."""
         rows = self.rows[indices]
-        return self.series[rows[:, None] + self.offsets], self.series[rows + self.delay, self.target]
+        return self.series[rows[:, None] + self.offsets], self._after(rows)
+
+    def _after(self, rows: Array) -> Array:
+        ahead = rows + self.delay
+        if self.outputs > 1:
+            ahead = ahead[:, None] + np.arange(self.outputs) * self.step
+        values: Array = self.series[ahead, self.target]
+        return values
 
 
 Examples = Arrays | Windows

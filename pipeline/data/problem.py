@@ -1,6 +1,8 @@
 """What a model must know of a data set, and no more."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
@@ -18,6 +20,8 @@ class Problem:
         horizon: timesteps from the last input to the target.
         period: timesteps of one natural cycle, 0 where there is none.
         calendar: how many input columns, the last ones, tell the hour and the season (`series.calendar`).
+        outputs: how many values are asked for.
+        each_step: whether they are one for each timestep, to be answered from the input up to there.
     """
 
     input_shape: tuple[int, ...]
@@ -27,14 +31,22 @@ class Problem:
     horizon: int = 1
     period: int = 0
     calendar: int = 0
+    outputs: int = 1
+    each_step: bool = False
 
 
 def problem(dataset: Dataset) -> Problem:
     """What builders must know of `dataset`."""
     train = dataset.splits["train"]
-    classify, vocabulary = dataset.kind == "classify", dataset.vocabulary
+    _, targets = train.take(np.arange(1))
+    found = Problem(
+        train.input_shape,
+        classify=dataset.kind == "classify",
+        vocabulary=dataset.vocabulary,
+        outputs=targets.size,
+        each_step=dataset.each_step,
+    )
     if not isinstance(train, Windows):
-        return Problem(train.input_shape, classify, vocabulary)
+        return found
     horizon = -(-train.horizon // train.step)
-    cycles = dataset.period, dataset.calendar
-    return Problem(train.input_shape, classify, vocabulary, train.target, horizon, *cycles)
+    return replace(found, target=train.target, horizon=horizon, period=dataset.period, calendar=dataset.calendar)

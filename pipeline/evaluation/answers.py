@@ -108,8 +108,8 @@ def _few(entry: Entry, metric: str) -> dict[str, float]:
     few: dict[str, float] = {"parameters": entry.parameters}
     for name, stat in stats.items():
         if stat is not None:
-            few[name] = stat.mean
-            if stat.std is not None:
+            few[name] = stat.median if name == "rollout_horizon" else stat.mean
+            if stat.std is not None and name != "rollout_horizon":
                 few[f"{name}_spread"] = stat.std
                 if stat.sure and name in {"validation", "test", "test_at_best"}:
                     few[f"{name}_low"], few[f"{name}_high"] = stat.sure

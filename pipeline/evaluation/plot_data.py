@@ -21,7 +21,7 @@ CYCLES = 10
 
 
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """history.csv: experiment, epoch and the mean over seeds of what was recorded."""
+    """history.csv: experiment, epoch and the mean over those seeds that reached it of what was recorded."""
     import pandas as pd
 
     means = {name: run.history.drop(columns="seed").groupby("epoch").mean() for name, run in runs.items()}
@@ -37,17 +37,23 @@ def predictions(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
 
     The first seed's predictions, by the best epoch where one was chosen, else the final one. `index` is the row of
     the series, counted from the first test window, or the number of the example. For points (examples, 1) there is a
-    column x, ascending.
+    column x, ascending. Of several values per example, those of the first examples follow one another, but of windows
+    the last value is shown, which lies furthest ahead.
     """
     chosen, index = _stretch(dataset)
     test, scale = dataset.splits["test"], dataset.scale
+    width = 1 if test.targets.ndim == 1 or isinstance(test, Windows) else test.targets.shape[1]
+    if width > 1:
+        chosen = chosen[: max(1, LONGEST // width)]
+        index = np.arange(len(chosen) * width)
     columns: dict[str, Array] = {"index": index}
     if not isinstance(test, Windows) and layout(dataset) == "points":
         columns["x"] = test.inputs[chosen, 0]
     values = {"truth": test.targets}
     values |= {name: run.predictions[f"{run.points[-1]}_test"][0] for name, run in runs.items() if run.predictions}
     for name, each in values.items():
-        picked = each[chosen].astype(np.float64)
+        rows = each[:, -1] if each.ndim == 2 and width == 1 else each
+        picked = rows[chosen].ravel().astype(np.float64)
         columns[name] = picked if dataset.kind == "classify" else picked * scale.std + scale.mean
     return _rounded(columns)
 

@@ -1,6 +1,7 @@
 """Runs of one data set -> their scores, side by side: evaluation.json, and its short form for `dvc metrics`."""
 
 import math
+import statistics as library
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -56,6 +57,11 @@ class Stat(Strict):
     next: Interval | None = None
     anew: Interval | None = None
 
+    @property
+    def median(self) -> float:
+        """For what is bounded by how long one looks, as `horizon`: a mean would mix how long with how often."""
+        return library.median(self.values)
+
 
 class Difference(Strict):
     """How much more the data set's measure is for one model than for another, on the same rows, each over its seeds.
@@ -90,7 +96,8 @@ class Entry(Strict):
         best_epoch: None where no epoch was chosen.
         final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
         groups: parts of the test set, by the final weights.
-        rollout: of the free run: its mse, and for how many steps it keeps the phase.
+        rollout: of the free run: its mse, and for how many steps it keeps the phase (`horizon`), but for one that is
+            constant and so has no phase.
     """
 
     parameters: int
@@ -119,6 +126,7 @@ class About(Strict):
     Attributes:
         layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
         cycle: rows of the series in a natural cycle (a day, say), 0 where there is none.
+        horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
     """
 
     name: str
@@ -131,6 +139,7 @@ class About(Strict):
     input_shape: list[int]
     layout: Literal["windows", "points", "examples"]
     cycle: int
+    horizons: list[int] | None = None
     facts: dict[str, Any]
 
 
@@ -184,7 +193,7 @@ def statistics(values: Sequence[float], measure: str = "", *, varies: bool = Tru
 
 
 def measures(dataset: Dataset, predictions: Array, targets: Array) -> dict[str, float]:
-    """Every measure of (n,) predictions against (n,) targets that is for data sets of this kind.
+    """Every measure of predictions (n, ...) against targets of their shape that is for data sets of this kind.
 
     Returns:
         In model units and, where the data have a unit, mae_unit and rmse_unit in that unit.
@@ -199,7 +208,7 @@ def measures(dataset: Dataset, predictions: Array, targets: Array) -> dict[str, 
 
 
 def horizon(predictions: Array, targets: Array) -> int:
-    """How many steps a rollout keeps the phase.
+    """How many steps a rollout keeps the phase: `CYCLE` - 1 at least, since an error over a cycle is needed to say so.
 
     Args:
         predictions: (steps,), each made from the ones before it.
@@ -236,7 +245,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
-    train = dataset.splits["train"]
+    train, count = dataset.splits["train"], len(dataset.splits["test"])
     about = About(
         name=dataset.name,
         kind=dataset.kind,
@@ -248,6 +257,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
         input_shape=list(dataset.input_shape),
         layout=layout(dataset),
         cycle=dataset.period * train.step if isinstance(train, Windows) else 0,
+        horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
         facts=dataset.facts,
     )
     targets = {split: examples.targets for split, examples in dataset.splits.items()}
@@ -312,10 +322,10 @@ def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline
         if dataset.rollout:
             true = targets["test"]
             each = _checked(run, "rollout", true)
-            rollout = {
-                "mse": statistics([score("mse", values, true) for values in each], "mse", varies=run.varies),
-                "horizon": statistics([float(horizon(values, true)) for values in each], varies=run.varies),
-            }
+            rollout = {"mse": statistics([score("mse", values, true) for values in each], "mse", varies=run.varies)}
+            if np.ptp(each, axis=1).any():
+                kept = [float(horizon(values, true)) for values in each]
+                rollout["horizon"] = statistics(kept, varies=run.varies)
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
@@ -352,12 +362,12 @@ def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: 
 
 
 def _checked(run: Run, name: str, targets: Array) -> Array:
-    """The predictions `name`, (seeds, n) and finite."""
+    """The predictions `name`, (seeds, n) or (seeds, n, values), and finite."""
     experiment = run.summary.experiment
     again = f"run `unroll train {experiment}`"
     if name not in run.predictions:
         raise UnrollError(f"the run of {experiment} has no predictions {name}; {again}")
-    values, expected = run.predictions[name], (len(run.summary.seeds), len(targets))
+    values, expected = run.predictions[name], (len(run.summary.seeds), *targets.shape)
     if values.shape != expected:
         raise UnrollError(
             f"{experiment}: the predictions {name} must have shape {expected}, one for each seed and example. "

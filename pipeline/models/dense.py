@@ -25,13 +25,13 @@ def build(
         problem: inputs of any shape of values.
         hidden: width of each hidden layer; may be empty.
         activation: of the hidden layers.
-        output: activation of the one output; a class needs "sigmoid".
+        output: activation of the outputs; a class needs "sigmoid".
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, 1).
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs).
 
     Raises:
-        ValueError: inputs are words, or a class without a sigmoid.
+        ValueError: inputs are words, a class has no sigmoid, or targets are one for each timestep.
     """
     import keras
 
@@ -39,12 +39,14 @@ def build(
         raise ValueError("a perceptron takes values, not word numbers; use family recurrent with an embedding")
     if problem.classify != (output == "sigmoid"):
         raise ValueError('`output` must be "sigmoid" for a class, and only there')
+    if problem.each_step:
+        raise ValueError("a perceptron sees the whole input, and these targets are to be answered step by step")
     model = keras.Sequential([keras.Input(problem.input_shape)])
     if len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
     for width in hidden:
         model.add(keras.layers.Dense(width, activation=activation))
-    model.add(keras.layers.Dense(1, activation=output))
+    model.add(keras.layers.Dense(problem.outputs, activation=output))
     return model
 
 

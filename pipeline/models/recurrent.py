@@ -30,9 +30,13 @@ def build(
 ) -> "keras.Model":
     """A stack of one kind of recurrent layer.
 
+    Which of the four shapes of a recurrent network it has follows from the problem. Several values from a sequence are
+    one head of as many outputs on the last state. Where each timestep has its target, each state has a head of one
+    output. Several values from a vector (values,) are as many timesteps: the vector is the input of each.
+
     Args:
         cell: the Keras layer.
-        problem: an input of shape (values,) becomes a sequence of that length with one feature.
+        problem: for one output, an input of shape (values,) becomes a sequence of that length with one feature.
         units: width of each recurrent layer.
         layers: how many of them, each on every state of the one below.
         activation: of the recurrent layers.
@@ -41,11 +45,11 @@ def build(
         sequences: whether the last layer returns every state, too.
         before: width of a Dense(relu) layer in front, 0 for none.
         embedding: width of a word's vector where inputs are word numbers.
-        head: whether a Dense(1) follows, with a sigmoid for a class.
+        head: whether a Dense layer follows, with a sigmoid for a class.
 
     Returns:
-        A model from (batch, *problem.input_shape) to (batch, 1), or with `sequences` (batch, timesteps, 1);
-        without a head `units` in place of 1.
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs), or with every state (batch, timesteps,
+        1); without a head `units` in place of the last.
 
     Raises:
         ValueError: words without an embedding, or an embedding without words.
@@ -54,13 +58,17 @@ def build(
 
     if bool(embedding) != bool(problem.vocabulary):
         raise ValueError("`embedding` must be set where inputs are words, and only there")
+    vector = len(problem.input_shape) == 1 and problem.outputs > 1 and not problem.vocabulary
+    every = problem.each_step or vector
     model = keras.Sequential()
     if problem.vocabulary:
         model.add(keras.Input((None,), dtype="int32"))
         model.add(keras.layers.Embedding(problem.vocabulary, embedding))
     else:
         model.add(keras.Input(problem.input_shape))
-        if len(problem.input_shape) == 1:
+        if vector:
+            model.add(keras.layers.RepeatVector(problem.outputs))
+        elif len(problem.input_shape) == 1:
             model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
     if before:
         model.add(keras.layers.Dense(before, activation="relu"))
@@ -68,12 +76,13 @@ def build(
     # keep every state in between: many times slower under XLA (docs/attempts.md).
     options = {"activation": activation, "dropout": dropout, "recurrent_dropout": recurrent_dropout}
     if layers == 1:
-        model.add(getattr(keras.layers, cell)(units, return_sequences=sequences, **options))
+        model.add(getattr(keras.layers, cell)(units, return_sequences=sequences or every, **options))
     else:
         cells = [getattr(keras.layers, f"{cell}Cell")(units, **options) for _ in range(layers)]
-        model.add(keras.layers.RNN(cells, return_sequences=sequences))
+        model.add(keras.layers.RNN(cells, return_sequences=sequences or every))
     if head:
-        model.add(keras.layers.Dense(1, activation="sigmoid" if problem.classify else None))
+        outputs = 1 if every else problem.outputs
+        model.add(keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None))
     return model
 
 

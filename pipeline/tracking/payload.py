@@ -127,7 +127,7 @@ def summary(run: Run) -> dict[int, dict[str, float]]:
     facts, by_seed = run.summary, points(run.history)
     found = {}
     for place, seed in enumerate(facts.seeds):
-        values = {"parameters": float(facts.parameters), "epochs": float(facts.epochs)}
+        values = {"parameters": float(facts.parameters), "epochs": float(facts.last[place])}
         if facts.best_epochs:
             best = facts.best_epochs[place]
             values |= {"best_epoch": float(best)}

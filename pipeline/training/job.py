@@ -52,7 +52,7 @@ class Replicate:
         seed: of its weights, its order of examples and its dropout.
         history: one mapping per epoch: train_loss, then loss and metric of every scored split.
         best_epoch: the epoch (from 1) with the best validation metric; None without validation.
-        predictions: "final_test" and the like -> (n,) in model units.
+        predictions: "final_test" and the like -> (n,) or (n, values), in model units.
         weights: "final" and, with validation, "best" -> whatever the method's `save` writes.
     """
 

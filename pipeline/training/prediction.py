@@ -19,9 +19,23 @@ def chunks(examples: Examples) -> Iterator[tuple[Array, Array]]:
         yield examples.take(np.arange(start, min(start + CHUNK, len(examples))))
 
 
-def predict_split(predict: Callable[[Array], Array], examples: Examples) -> Array:
-    """Predictions (n,) for a split, from a function of inputs (chunk, ...) -> (chunk,)."""
-    return np.concatenate([predict(inputs) for inputs, _ in chunks(examples)])
+def predict_split(predict: Callable[[Array], Array], examples: Examples, *, each_step: bool = False) -> Array:
+    """Predictions (n,) or (n, values) for a split.
+
+    Args:
+        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). What it says as one number where several values
+            are asked for counts for each of them.
+        examples: the split.
+        each_step: whether it is asked once for each timestep, with the inputs up to there.
+    """
+    found = []
+    for inputs, targets in chunks(examples):
+        if each_step:
+            values = np.stack([predict(inputs[:, : step + 1]) for step in range(inputs.shape[1])], axis=1)
+        else:
+            values = predict(inputs)
+        found.append(np.repeat(values[:, None], targets.shape[1], axis=1) if values.ndim < targets.ndim else values)
+    return np.concatenate(found)
 
 
 def rollout(predict: Callable[[Array], Array], examples: Examples) -> Array:
@@ -45,11 +59,14 @@ def fitted(job: Job, predict: Callable[[Array], Array], weights: Array, loss: st
     Args:
         job: what the method was given.
         predict: inputs (chunk, ...) -> (chunk,) with these weights.
-        weights: (parameters,).
+        weights: (parameters, ...).
         loss: what they minimise; None where they minimise nothing.
     """
     dataset = job.dataset
-    predictions = {f"final_{split}": predict_split(predict, examples) for split, examples in dataset.splits.items()}
+    predictions = {
+        f"final_{split}": predict_split(predict, examples, each_step=dataset.each_step)
+        for split, examples in dataset.splits.items()
+    }
     if dataset.rollout:
         predictions["rollout"] = rollout(predict, dataset.splits["test"])
     replicates = [Replicate(seed, [], None, predictions, {"final": weights}) for seed in job.seeds]
@@ -57,4 +74,4 @@ def fitted(job: Job, predict: Callable[[Array], Array], weights: Array, loss: st
     def save_weights(numbers: Array, path: Path) -> None:
         write_npz(path.with_name(f"{path.name}.npz"), {"weights": numbers})
 
-    return Trained(replicates, len(weights), save_weights, loss=loss)
+    return Trained(replicates, weights.size, save_weights, loss=loss)

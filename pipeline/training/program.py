@@ -22,7 +22,7 @@ class Program:
     """A model with its compiled epoch and its compiled prediction.
 
     Args:
-        model: a network with one output per example; (batch, 1, 1) counts as such.
+        model: a network with as many outputs per example as that has targets; axes of length 1 do not count.
         examples: the train split.
         optimizer, learning_rate, loss: as for `train`.
     """
@@ -40,19 +40,20 @@ class Program:
         self.examples, self._splits = examples, dict[int, _Split]()
         self._data, gather = _on_device(examples)
         formula = MEASURES[loss].formula
+        shape = [-1, *examples.take(np.arange(1))[1].shape[1:]]
         network = Network(model)
         train = tf.autograph.experimental.do_not_convert(network.train)
         predict = tf.autograph.experimental.do_not_convert(network.predict)
 
         def epoch(data: Any, rows: Any) -> Any:
             losses = tf.TensorArray(tf.float32, tf.shape(rows)[0], element_shape=())
-            buffers = network.buffers(rows.shape[1], examples.input_shape[0])
+            buffers = network.buffers(rows.shape[1], *examples.input_shape)
             for step in tf.range(tf.shape(rows)[0]):
                 present = tf.cast(rows[step] >= 0, tf.float32)
                 inputs, targets = gather(data, tf.maximum(rows[step], 0))
                 with tf.GradientTape() as tape:
                     outputs, buffers = train(inputs, buffers)
-                    value = formula(tf.reshape(outputs, [-1]), targets, _Tensors(present))
+                    value = formula(tf.reshape(outputs, shape), targets, _Tensors(present))
                 gradients = tape.gradient(value, model.trainable_variables)
                 # Dense: Keras' optimizers square a repeated word's parts before they add them up where they are sparse.
                 self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
@@ -61,12 +62,14 @@ class Program:
 
         self._epoch = tf.function(epoch, jit_compile=True, reduce_retracing=False)
         self._forward = tf.function(
-            lambda series, batch: tf.reshape(predict(_inputs(examples, series, batch)), [-1]),
+            lambda series, batch: tf.reshape(predict(_inputs(examples, series, batch)), shape),
             jit_compile=True,
             autograph=False,
             reduce_retracing=False,
         )
-        self._outputs = tf.function(lambda inputs: tf.reshape(predict(inputs), [-1]), jit_compile=True, autograph=False)
+        self._outputs = tf.function(
+            lambda inputs: tf.reshape(predict(inputs), shape), jit_compile=True, autograph=False
+        )
 
     def reset(self, numbers: list[Array]) -> None:
         """Start a replicate: its own weights, a fresh optimizer."""
@@ -90,12 +93,12 @@ class Program:
         return np.asarray(self._epoch(self._data, tf.constant(rows)))
 
     def predict(self, examples: Examples) -> Array:
-        """Outputs (n,) for a split, in its order."""
+        """Outputs (n,) or (n, values) for a split, in its order."""
         # A call costs more than a small network's work, so there is one for a batch, and all about it is found before.
         split = self._splits.get(id(examples)) or self._splits.setdefault(id(examples), self._split(examples))
-        outputs = [split.call(split.series, batch) for batch in split.batches]
-        in_order = np.empty(len(examples), np.float32)
-        in_order[split.order] = np.concatenate([np.asarray(output) for output in outputs])[: len(examples)]
+        outputs = np.concatenate([np.asarray(split.call(split.series, batch)) for batch in split.batches])
+        in_order = np.empty((len(examples), *outputs.shape[1:]), np.float32)
+        in_order[split.order] = outputs[: len(examples)]
         return in_order
 
     def _split(self, examples: Examples) -> "_Split":
@@ -115,7 +118,7 @@ class Program:
         return _Split(order, series, batches, self._forward.get_concrete_function(series, batches[0]), examples)
 
     def predict_one(self, inputs: Array) -> Array:
-        """Outputs (1,) for inputs (1, ...), for a rollout."""
+        """Outputs (1,) or (1, values) for inputs (1, ...), for a rollout."""
         import tensorflow as tf
 
         return np.asarray(self._outputs(tf.constant(inputs, tf.float32)))
@@ -155,7 +158,7 @@ def _numbers(inputs: Array) -> Array:
 
 
 def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
-    """The split as tensors, and a function (tensors, example numbers (n,)) -> inputs (n, ...), targets (n,)."""
+    """The split as tensors, and a function (tensors, example numbers (n,)) -> inputs (n, ...), targets (n, ...)."""
     import tensorflow as tf
 
     targets = tf.constant(examples.targets, tf.float32)
@@ -180,7 +183,8 @@ class _Tensors:
     def mean(self, values: Any) -> Any:
         import tensorflow as tf
 
-        return tf.reduce_sum(values * self._present) / tf.reduce_sum(self._present)
+        of_examples = values if len(values.shape) == 1 else tf.reduce_mean(values, axis=1)
+        return tf.reduce_sum(of_examples * self._present) / tf.reduce_sum(self._present)
 
     def log(self, values: Any) -> Any:
         import tensorflow as tf

@@ -38,7 +38,8 @@ class Summary(Strict):
         parameters: how many numbers were fitted.
         layers: of the model.
         seeds: one replicate for each.
-        epochs: of each replicate; 0 where the method has none.
+        epochs: of the replicate that had most; 0 where the method has none.
+        ended: the last epoch of each seed where they differ (`trainer.Patience`), else None.
         best_epochs: for each seed the epoch (from 1) with the best validation metric; None without validation.
         loss: the name of the loss, None where there is none.
         fingerprint: the hashes of params, data, code and lock that the run was made of; empty for a trial.
@@ -50,15 +51,26 @@ class Summary(Strict):
     layers: list[Layer]
     seeds: Annotated[list[int], pydantic.Field(min_length=1)]
     epochs: int
+    ended: list[int] | None = None
     best_epochs: list[int] | None
     loss: str | None
     fingerprint: dict[str, str]
 
+    @property
+    def last(self) -> list[int]:
+        """The last epoch of each seed."""
+        return self.ended or [self.epochs] * len(self.seeds)
+
     @pydantic.model_validator(mode="after")
-    def _one_best_epoch_each(self) -> "Summary":
-        best = self.best_epochs
-        if best is not None and (len(best) != len(self.seeds) or not all(1 <= epoch <= self.epochs for epoch in best)):
-            raise ValueError(f"best_epochs must be one epoch for each seed. Received: {best}")
+    def _one_epoch_each(self) -> "Summary":
+        for name, epochs, most in (
+            ("ended", self.ended, [self.epochs] * len(self.seeds)),
+            ("best_epochs", self.best_epochs, self.last),
+        ):
+            if epochs is not None and not (
+                len(epochs) == len(most) and all(1 <= one <= limit for one, limit in zip(epochs, most, strict=True))
+            ):
+                raise ValueError(f"{name} must be one epoch for each seed. Received: {epochs}")
         return self
 
 
@@ -69,7 +81,7 @@ class Run:
     Attributes:
         summary: run.json.
         history: seed, epoch and every recorded column; one row per seed and epoch, none without epochs.
-        predictions: "final_test", "best_train", "rollout", ... -> (seeds, n), in model units.
+        predictions: "final_test", "best_train", "rollout", ... -> (seeds, n) or (seeds, n, values), in model units.
     """
 
     summary: Summary
@@ -99,6 +111,7 @@ def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str,
     import pandas as pd
 
     replicates = trained.replicates
+    lengths = [len(r.history) for r in replicates]
     best_epochs = [r.best_epoch for r in replicates if r.best_epoch is not None]
     scored = [f"{split}_{what}" for split in job.dataset.scored for what in ("loss", job.dataset.metric)]
     rows = [{"seed": r.seed, "epoch": epoch, **values} for r in replicates for epoch, values in enumerate(r.history, 1)]
@@ -118,7 +131,8 @@ def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str,
             "parameters": trained.parameters,
             "layers": trained.layers,
             "seeds": list(job.seeds),
-            "epochs": max((len(r.history) for r in replicates), default=0),
+            "epochs": max(lengths, default=0),
+            "ended": lengths if len(set(lengths)) > 1 else None,
             "best_epochs": best_epochs if replicates and len(best_epochs) == len(replicates) else None,
             "loss": trained.loss,
             "fingerprint": dict(fingerprint),
@@ -140,9 +154,11 @@ def load(folder: Path) -> Run:
         summary = read_checked(folder / "run.json", Summary)
         history = tables.read(folder / "history.csv", seed=int, epoch=int)
         predictions = read_npz(folder / "predictions.npz")
-        epochs = [(seed, epoch) for seed in summary.seeds for epoch in range(1, summary.epochs + 1)]
+        ends = zip(summary.seeds, summary.last, strict=True)
+        epochs = [(seed, epoch) for seed, last in ends for epoch in range(1, last + 1)]
         if [*zip(history["seed"], history["epoch"], strict=True)] != epochs or history.isna().any(axis=None):
-            raise damaged(folder, ValueError(f"history.csv must hold {summary.epochs} epochs of each seed"))
+            lengths = " and ".join(map(str, sorted(set(summary.last))))
+            raise damaged(folder, ValueError(f"history.csv must hold {lengths} epochs of each seed"))
         if [*predictions.pop("seeds", ())] != summary.seeds:
             raise damaged(folder, ValueError("predictions.npz is of other seeds than run.json"))
     except UnrollError as error:

@@ -1,11 +1,17 @@
 """The loop over seeds and epochs: histories, the best epoch, checkpoints. What an epoch does is up to the method."""
 
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
+
+from pydantic import Field
 
 from pipeline.data.examples import Array
+from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
 from pipeline.training.job import Job, Replicate
+
+Patience = Annotated[int | None, Field(ge=1, le=100_000)]
+"""Epochs in a row without a better validation score after which a replicate ends; None: it never ends early."""
 
 
 class Learner(Protocol):
@@ -24,20 +30,24 @@ class Learner(Protocol):
         """A copy of what predictions are made with; arrays, or lists and dicts of them."""
 
     def predictions(self, point: str, weights: Any) -> dict[str, Array]:
-        """Predictions with `weights`, "POINT_SPLIT" -> (n,)."""
+        """Predictions with `weights`, "POINT_SPLIT" -> (n,) or (n, values)."""
 
 
-def train(job: Job, epochs: int, learner: Learner) -> list[Replicate]:
+def train(job: Job, epochs: int, learner: Learner, patience: int | None = None) -> list[Replicate]:
     """Train every replicate; after a crash from the job's checkpoint on, with the same results.
 
     Args:
         job: its seeds, and who is told of what.
-        epochs: of each replicate.
+        epochs: of each replicate, at most.
         learner: trains.
+        patience: see `Patience`. How long it was is what the history says; replicates may differ in it.
 
     Raises:
         DivergedError: a loss is not finite.
+        UnrollError: `patience` without validation.
     """
+    if patience and "validation" not in job.dataset.scored:
+        raise UnrollError(f"{job.experiment}: patience needs a data set whose validation split is scored")
     found = job.checkpoint.read() if job.checkpoint else None
     trained = [Replicate(**replicate) for replicate in found["trained"]] if found else []
     if found:
@@ -53,6 +63,8 @@ def train(job: Job, epochs: int, learner: Learner) -> list[Replicate]:
         else:
             learner.begin(seed)
         for epoch in range(len(history) + 1, epochs + 1):
+            if patience and best and epoch - best > patience:
+                break
             line = learner.epoch(epoch)
             history.append(line)
             best = best_epoch(history, job.dataset.metric, best)

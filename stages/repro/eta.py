@@ -13,7 +13,7 @@ ROOM = 3 * 1024**3
 Work = Mapping[str, tuple[str, float]]
 """Stage -> its kind and its amount of work: seconds, where nothing is known. Within a kind, time is proportional."""
 
-ROWS = {"sine_points": 1_000, "sine_windows": 1_000, "waves": 7_000}
+ROWS = {"sine_points": 1_000, "sine_windows": 1_000, "waves": 7_000, "shapes": 2_000}
 """Preparation -> its training examples, where params.yaml does not say."""
 
 MANY = 20_000

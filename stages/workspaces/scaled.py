@@ -41,6 +41,7 @@ OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
 GENERATED = {
     "sine": {"points": 300, "test_points": 100},
     "waves": {"train": 700, "validation": 200, "test": 200},
+    "sines": {"train": 200, "validation": 50, "test": 100},
 }
 """Generators -> how much they generate. What they generate is the real thing: only downloads get a stand-in."""
 

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.data.dataset import SPLITS, Dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError
@@ -9,6 +11,9 @@ from pipeline.files import read_npz
 
 NOISE = 0.1
 """The width of the uniform noise on every value (document 003)."""
+
+DRAWS = 2000
+"""Series that the leverage is averaged over."""
 
 
 def prepare(name: str, raw: Path) -> Dataset:
@@ -20,8 +25,8 @@ def prepare(name: str, raw: Path) -> Dataset:
 
     Returns:
         A forecast, scored by MSE: inputs (n, values - 1, 1) and targets (n,) float64; validation and test are
-        both scored after every epoch, as the document scores its test set. The floor is the variance of the
-        target's own noise, width² / 12.
+        both scored after every epoch, as the document scores its test set. Two floors: the variance of the target's
+        own noise, width² / 12; and what can be attained, since the values in are noisy, too (`leverage`).
 
     Raises:
         UnrollError: the file is missing or damaged.
@@ -34,12 +39,42 @@ def prepare(name: str, raw: Path) -> Dataset:
         raise UnrollError(f"{path} has no array {missing[0]!r}; run `unroll source {raw.name}` again")
     if any(series[split].ndim != 2 or series[split].shape[1] < 2 for split in SPLITS):
         raise UnrollError(f"{path} must hold one series per row; run `unroll source {raw.name}` again")
+    values = series["train"].shape[1] - 1
     return Dataset(
         name=name,
         kind="forecast",
         metric="mse",
         splits={split: Arrays(series[split][:, :-1, None], series[split][:, -1]) for split in SPLITS},
         scored=("validation", "test"),
-        floors={"noise variance": NOISE**2 / 12},
-        facts={"values in": series["train"].shape[1] - 1},
+        floors={
+            "noise variance": NOISE**2 / 12,
+            "noise, and the formula fitted to the values in": float(f"{NOISE**2 / 12 * (1 + leverage(values)):.3g}"),
+        },
+        facts={"values in": values},
     )
+
+
+def leverage(values: int) -> float:
+    """How much of the noise's variance the last value's error has on top, if a series' four numbers must be fitted.
+
+    Who knows the document's formula, 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20 g)), still has to find a, b,
+    f and g from the noisy values. By least squares, to first order, the error at the next time has the variance of the
+    noise times x (J'J)⁻¹ x', with J (values, 4) the formula's slopes by the four at the times of the values and x (4,)
+    at the next time: the leverage. It is averaged over series as the document draws them.
+
+    Args:
+        values: that are given; the one after them is predicted, and the last of them all lies at t = 1.
+    """
+    time = np.linspace(0, 1, values + 1)
+    first, second, slow, fast = np.random.default_rng(0).random((4, DRAWS, 1))
+    one, other = time - first, time - second
+    slopes = [
+        -0.5 * (10 + 10 * slow) * np.cos(one * (10 + 10 * slow)),
+        -0.2 * (20 + 20 * fast) * np.cos(other * (20 + 20 * fast)),
+        0.5 * 10 * one * np.cos(one * (10 + 10 * slow)),
+        0.2 * 20 * other * np.cos(other * (20 + 20 * fast)),
+    ]
+    of_all = np.stack(slopes, axis=2)
+    of_values, of_next = of_all[:, :-1], of_all[:, -1:]
+    seen = np.linalg.pinv(of_values.swapaxes(1, 2) @ of_values)  # fewer than four values leave some of it open
+    return float((of_next @ seen @ of_next.swapaxes(1, 2)).mean())

@@ -29,13 +29,20 @@ Step = Callable[[list[Array], Array, Array, float], None]
 Forward = Callable[[list[Array], Array], Array]
 
 
-def train(job: Job, *, learning_rate: Rate, epochs: Annotated[int, Field(ge=1, le=100_000)]) -> Trained:
+def train(
+    job: Job,
+    *,
+    learning_rate: Rate,
+    epochs: Annotated[int, Field(ge=1, le=100_000)],
+    patience: trainer.Patience = None,
+) -> Trained:
     """Train every replicate, the examples in their order, as document 003 does.
 
     Args:
         job: its `build` makes a `keras.Model`: Dense layers with tanh, or one SimpleRNN node without a head.
         learning_rate: the share of the (negative) gradient that is added for each example.
-        epochs: passes over the train split.
+        epochs: passes over the train split, at most.
+        patience: as for `trainer.train`.
 
     Raises:
         DivergedError: a weight is not finite; names the epoch and the step after which it was so first.
@@ -49,7 +56,7 @@ def train(job: Job, *, learning_rate: Rate, epochs: Annotated[int, Field(ge=1, l
         keras_models.save_weights(model, keras_models.values(model), path)
 
     return Trained(
-        trainer.train(job, epochs, learner),
+        trainer.train(job, epochs, learner, patience),
         model.count_params(),
         save,
         keras_models.layers(model),
@@ -128,13 +135,14 @@ def rules(experiment: str, model: "keras.Model") -> tuple[Step, Forward]:
     trained = [layer for layer in model.layers if layer.weights]
     kinds = {type(layer).__name__ for layer in trained}
     tanh = all(layer.activation.__name__ == "tanh" for layer in trained if hasattr(layer, "activation"))
-    if kinds == {"Dense"} and tanh:
+    one = model.output_shape[1:] == (1,)
+    if kinds == {"Dense"} and tanh and one:
         return perceptron_epoch, perceptron
     if kinds == {"SimpleRNN"} and tanh and model.count_params() == 3:
         return node_epoch, node
     raise UnrollError(
-        f"{experiment}: by_hand knows Dense layers with tanh and one SimpleRNN node without a head. "
-        f"Received: {', '.join(sorted(kinds))}"
+        f"{experiment}: by_hand knows Dense layers with tanh and one SimpleRNN node without a head, with one "
+        f"output. Received: {', '.join(sorted(kinds))}"
     )
 
 

@@ -38,6 +38,7 @@ def train(
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
+    patience: trainer.Patience = None,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
 
@@ -46,17 +47,18 @@ def train(
         optimizer: with Keras' defaults but for the learning rate.
         loss: `pairwise_mse` is what Keras makes of outputs (batch, 1, 1) and targets (batch,): the mean over
             all pairs of an output and a target of the batch.
-        epochs: how many.
+        epochs: how many at most.
         batch_size: examples per step.
         learning_rate: of the optimizer.
         order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches` in shuffled order (`fit` on
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
+        patience: as for `trainer.train`.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
         UnrollError: `steps_per_epoch` with another order than `draws`, more draws an epoch than fit in memory, or a
-            model with more than one output.
+            model whose outputs are not as many as the targets.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
@@ -66,15 +68,16 @@ def train(
     elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
         raise UnrollError(f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}")
     model = keras_models.seeded(job.build, job.seeds[0])
-    if set(model.output_shape[1:]) != {1}:
+    wanted = job.dataset.splits["train"].take(np.arange(1))[1].shape[1:]
+    if [size for size in model.output_shape[1:] if size != 1] != list(wanted):
         raise UnrollError(
-            f"{job.experiment}: a model that is trained must have one output, so head: true or units: 1, and "
-            f"sequences: false. Received: outputs of the shape {model.output_shape}"
+            f"{job.experiment}: a model that is trained must have one output for each of {wanted or 1} targets, so "
+            f"head: true or units: 1, and sequences: false. Received: outputs of the shape {model.output_shape}"
         )
     program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
     learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
     return Trained(
-        trainer.train(job, epochs, learner),
+        trainer.train(job, epochs, learner, patience),
         model.count_params(),
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),

@@ -20,7 +20,12 @@ def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> T
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
         ridge: weight of the squared coefficients (the intercept's excepted), against the sum of squared errors.
+
+    Raises:
+        ValueError: targets are one for each timestep, and features of the whole input know what comes after it.
     """
+    if job.dataset.each_step:
+        raise ValueError("least_squares sees the whole input, and these targets are to be answered step by step")
     baseline: Baseline = job.build()
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         coefficients = solve(baseline, job, ridge)
@@ -34,22 +39,23 @@ def design(baseline: Baseline, inputs: Array) -> Array:
 
 
 def solve(baseline: Baseline, job: Job, ridge: float) -> Array:
-    """The coefficients (features,), by a QR factorisation that is updated with one chunk after the other.
+    """The coefficients (features, ...), by a QR factorisation that is updated with one chunk after the other.
 
     Only the triangle R of [X | y] is kept (Golub and Van Loan, Matrix Computations, 4th ed., 5.3 and 6.5), so
     precision is that of QR on the whole, and memory that of one chunk.
     """
     examples = job.dataset.splits["train"]
-    width = design(baseline, examples.take(np.array([0]))[0]).shape[1]
-    triangle = np.empty((0, width + 1))
+    first, target = examples.take(np.array([0]))
+    width = design(baseline, first).shape[1]
+    triangle = np.empty((0, width + target.size))
     for inputs, targets in prediction.chunks(examples):
         chunk = np.column_stack([design(baseline, inputs), targets.astype(np.float64)])
         triangle = _triangle(np.vstack([triangle, chunk]))
     if ridge:
-        penalty = np.sqrt(ridge) * np.eye(width - baseline.intercept, width + 1)
+        penalty = np.sqrt(ridge) * np.eye(width - baseline.intercept, width + target.size)
         triangle = _triangle(np.vstack([triangle, penalty]))
-    coefficients: Array = np.linalg.lstsq(triangle[:, :width], triangle[:, width], rcond=None)[0]
-    return coefficients
+    coefficients: Array = np.linalg.lstsq(triangle[:, :width], triangle[:, width:], rcond=None)[0]
+    return coefficients.reshape(width, *target.shape[1:])
 
 
 def _triangle(rows: Array) -> Array:

@@ -15,7 +15,7 @@ FIRST = 8
 
 def known(layer: Any) -> bool:
     """Whether a recurrent layer is one that `Loop` can take the place of."""
-    plain = not (layer.return_sequences or layer.return_state or layer.stateful or layer.go_backwards or layer.unroll)
+    plain = not (layer.return_state or layer.stateful or layer.go_backwards or layer.unroll)
     return plain and all(
         type(cell).__name__ in RULES
         and cell.activation.__name__ == "tanh"
@@ -34,6 +34,9 @@ def cells(layer: Any) -> list[Any]:
 class Loop:
     """One recurrent layer, perhaps of stacked cells, on sequences or on embedded words.
 
+    It gives the last states (batch, units) of the top cell, or all of them (batch, timesteps, units) where the layer
+    has `return_sequences`. Then rows do not share their padding: each of its states is asked for.
+
     Args:
         layer: the Keras layer.
         embedding: the Keras layer in front of it where inputs are word numbers (batch, timesteps); None where they are
@@ -42,6 +45,7 @@ class Loop:
 
     def __init__(self, layer: Any, embedding: Any) -> None:
         self.layers, self.embedding = cells(layer), embedding
+        self.every = bool(layer.return_sequences)
         self.cells = []
         for cell in self.layers:
             rule = RULES[type(cell).__name__]
@@ -49,42 +53,48 @@ class Loop:
             self.cells.append(Cell(rule, cell.units, cell.kernel.shape[0], products, [None] * len(products)))
 
     def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
-        """For each cell (timesteps, ..., batch): operands, and each number that its rule keeps."""
+        """For each cell (timesteps, ..., batch): operands, and each number that its rule keeps; then every state."""
         import tensorflow as tf
 
         rows = [rows for cell in self.cells for rows in (cell.rows, *[cell.units] * cell.rule.kept)]
+        rows += [self.cells[-1].units] * self.every
         return tuple(tf.zeros((timesteps, count, batch)) for count in rows)
 
     def predict(self, inputs: Tensor) -> Tensor:
-        """Last states (batch, units) of the top cell, without dropout."""
+        """States of the top cell, without dropout."""
         import tensorflow as tf
 
         batch = inputs.shape[0]
-        sequence = self._sequence(inputs, [FIRST, batch] if batch > FIRST else [batch])
+        sequence = self._sequence(inputs, [FIRST, batch] if batch > FIRST and not self.every else [batch])
         weights = self._weights(self.cells)
+        every = tuple(tf.zeros((sequence.timesteps, self.cells[-1].units, batch)) for _ in range(self.every))
 
-        def step(width: int, time: Tensor, states: Any) -> Any:
+        def step(width: int, time: Tensor, states: Any, every: Any) -> Any:
             values = sequence.at(self._source(), time, width)
-            return time + 1, _forward(self.cells, weights, values, states, lambda number: lambda: number)
+            states = _forward(self.cells, weights, values, states, lambda number: lambda: number)
+            tape = Tape([time], every, width)
+            if self.every:
+                tape.keep(states[-1][0])
+            return time + 1, states, tuple(tape.buffers)
 
         states = self._start(sequence.widths[0])
         for width, begin, end in sequence.stages():
             states = joined(states, width)
-            _, states = tf.while_loop(
-                lambda time, _states, end=end: time < end,
+            _, states, every = tf.while_loop(
+                lambda time, *_, end=end: time < end,
                 lambda *loop, width=width: step(width, *loop),
-                (begin, states),
+                (begin, states, every),
             )
-        return sequence.in_order(tf.transpose(states[-1][0]))
+        return sequence.in_order(_batch_first(*every) if every else tf.transpose(states[-1][0]))
 
     def train(self, inputs: Tensor, buffers: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Last states (batch, units) of the top cell with dropout and gradients, and the buffers' new contents."""
+        """States of the top cell with dropout and gradients, and the buffers' new contents."""
         import tensorflow as tf
 
         batch = inputs.shape[0]
         # Under dropout rows differ in their padding, too.
-        dropout = any(cell.dropout or cell.recurrent_dropout for cell in self.layers)
-        widths = [batch] if dropout else sorted({max(1, batch * part // 4) for part in (1, 2, 3, 4)})
+        apart = self.every or any(cell.dropout or cell.recurrent_dropout for cell in self.layers)
+        widths = [batch] if apart else sorted({max(1, batch * part // 4) for part in (1, 2, 3, 4)})
         sequence = self._sequence(inputs, widths)
         layer = [self._masked(place, batch, sequence) for place in range(len(self.cells))]
         words = self.embedding is not None
@@ -98,6 +108,8 @@ class Loop:
             def step(width: int, times: Any, states: Any, buffers: Any) -> Any:
                 tape = Tape(times, buffers, width)
                 states = _forward(layer, weights, sequence.at(source, times[0], width), states, tape.keep)
+                if self.every:
+                    tape.keep(states[-1][0])
                 return [time + 1 for time in times], states, tuple(tape.buffers)
 
             states, buffers = self._start(sequence.widths[0]), tuple(numbers[count:])
@@ -109,12 +121,17 @@ class Loop:
                     (twins(begin), states, buffers),
                 )
 
-            def gradient(of_last: Tensor, *_: Tensor) -> Any:
+            def gradient(of_output: Tensor, *_: Tensor) -> Any:
+                of_every: Tensor = tf.transpose(of_output, (1, 2, 0)) if self.every else None
+
                 def back(width: int, times: Any, gradients: Any, changes: Any, room: Any, of_source: Tensor) -> Any:
                     reads = Tape(times, buffers, width).reads()
                     cells = list(zip(layer, turned, gradients, room, strict=True))
                     of_cells: list[Any] = []
                     of_values: Any = 0.0
+                    if self.every:
+                        reads.pop()
+                        of_values = of_every[times[0]]
                     for cell, t, (of_state, *others), place in reversed(cells):
                         kept = [reads.pop() for _ in range(1 + cell.rule.kept)][::-1]
                         of_values, *found = cell.back(t, kept, (of_state + of_values, *others), place)
@@ -125,7 +142,8 @@ class Loop:
                     return [time - 1 for time in times], list(gradients), changes, list(room), of_source
 
                 gradients = [tuple(tf.zeros_like(state) for state in states_) for states_ in states]
-                gradients[-1] = (of_last, *gradients[-1][1:])
+                if not self.every:
+                    gradients[-1] = (of_output, *gradients[-1][1:])
                 turned = [
                     cell.turned(w, inputs=bool(place) or words)
                     for place, (cell, w) in enumerate(zip(layer, weights, strict=True))
@@ -142,10 +160,10 @@ class Loop:
                     )
                 return (of_source if words else None, *tf.nest.flatten(changes), *[None] * len(buffers))
 
-            return (states[-1][0], *buffers), gradient
+            return (_batch_first(buffers[-1]) if self.every else states[-1][0], *buffers), gradient
 
-        last, *buffers_ = run(self._source(), *tf.nest.flatten(packed), *buffers)
-        return sequence.in_order(tf.transpose(last)), tuple(buffers_)
+        output, *buffers_ = run(self._source(), *tf.nest.flatten(packed), *buffers)
+        return sequence.in_order(output if self.every else tf.transpose(output)), tuple(buffers_)
 
     def _source(self) -> Tensor:
         import tensorflow as tf
@@ -197,3 +215,10 @@ def _forward(layer: Sequence[Cell], weights: Any, values: Tensor, states: Any, k
         new.append(cell.forward(w, values, old, keep))
         values = new[-1][0]
     return new
+
+
+def _batch_first(states: Tensor) -> Tensor:
+    """(timesteps, units, batch) -> (batch, timesteps, units)."""
+    import tensorflow as tf
+
+    return tf.transpose(states, (2, 0, 1))

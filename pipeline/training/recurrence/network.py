@@ -13,7 +13,7 @@ class Network:
     """A model as a function that XLA compiles well; the model keeps the weights.
 
     A recurrent layer that stands first, or behind an `Embedding`, is looped over by this module where it knows its
-    cells and only its last state is asked for. All other layers are called as they are.
+    cells. All other layers are called as they are.
     """
 
     def __init__(self, model: "keras.Model") -> None:
@@ -29,9 +29,16 @@ class Network:
             self.loop = Loop(self.layers[place], before if words else None)
             self.first, self.rest = self.layers[: place - words], self.layers[place + 1 :]
 
-    def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
-        """What the loop keeps for the way back. Its memory is used again for every batch, since filling it is slow."""
-        return self.loop.buffers(batch, timesteps) if self.loop else ()
+    def buffers(self, *shape: int) -> tuple[Tensor, ...]:
+        """What the loop keeps for the way back, for inputs of a shape (batch, ...).
+
+        Its memory is used again for every batch, since filling it is slow.
+        """
+        if self.loop is None:
+            return ()
+        for layer in self.first:
+            shape = layer.compute_output_shape(shape)
+        return self.loop.buffers(*shape[:2])
 
     def predict(self, inputs: Tensor) -> Tensor:
         """The outputs of `model(inputs, training=False)`."""

@@ -75,7 +75,21 @@ def test_arrays_take_and_refuse():
     some, wanted = examples.take(np.array([3, 0]))
     np.testing.assert_array_equal(some, [[9, 10, 11], [0, 1, 2]])
     np.testing.assert_array_equal(wanted, [3, 0])
-    with pytest.raises(ValueError, match=r"one value for each of `inputs`. Received: inputs \(4, 3\), targets \(3,\)"):
+    with pytest.raises(
+        ValueError, match=r"one value for each of `inputs`, or several. Received: inputs \(4, 3\), targets \(3,\)"
+    ):
         Arrays(inputs, targets[:3])
     with pytest.raises(ValueError, match="one value for each"):
         Arrays(inputs, targets[:, None])
+    assert Arrays(inputs, inputs).take(np.array([1]))[1].tolist() == [[3, 4, 5]]
+
+
+def test_several_targets_of_a_window_follow_one_another():
+    series = np.arange(40.0).reshape(20, 2)
+    windows = Windows(series, np.array([4, 10]), lookback=4, step=2, delay=3, target=1, outputs=3)
+    assert windows.targets.tolist() == [[15, 19, 23], [27, 31, 35]]
+    assert windows.take(np.array([1]))[1].tolist() == [[27, 31, 35]]
+    with pytest.raises(ValueError, match="windows that reach from 0 to 20"):
+        Windows(series, np.array([4, 13]), lookback=4, step=2, delay=3, target=1, outputs=3)
+    with pytest.raises(ValueError, match="`outputs` must be at least 1"):
+        Windows(series, np.array([4]), lookback=4, step=2, delay=3, target=1, outputs=0)

@@ -40,6 +40,15 @@ def test_an_excerpt_of_a_series_spans_ten_days_and_keeps_the_place_of_gaps():
     assert (table["truth"] == 144 + table["index"]).all()
 
 
+def test_several_values_of_an_example_follow_one_another_and_of_a_window_the_last_is_shown():
+    pairs = np.array([[0.0, 1.0], [2.0, 3.0]])
+    table = plot_data.predictions(small(targets=pairs, scale=Scale()), {"e": of({"final_test": [pairs + 1]})})
+    assert table.to_dict("list") == {"index": [0, 1, 2, 3], "truth": [0, 1, 2, 3], "e": [1, 2, 3, 4]}
+    windows = Windows(np.arange(9.0)[:, None], np.arange(2, 7), 2, 1, 0, 0, outputs=3)
+    dataset = Dataset("d", "forecast", "mae", {"train": windows, "test": windows})
+    assert plot_data.predictions(dataset, {})["truth"].tolist() == [4, 5, 6, 7, 8]
+
+
 def test_classes_are_not_rescaled_and_digits_are_six():
     run = of({"final_test": [[0.25, 2 / 3, 0.5, 0.0]]})
     table = plot_data.predictions(small("classify", scale=Scale(mean=9.0, std=9.0)), {"e": run})

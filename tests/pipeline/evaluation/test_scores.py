@@ -77,10 +77,37 @@ def test_groups_are_parts_of_the_test_set():
     assert groups["outside"]["mse"].mean == 1
 
 
+def test_several_values_per_example_are_scored_together():
+    pairs = np.array([[0.0, 1.0], [2.0, 3.0]])
+    found = entry(of({"final_train": [pairs], "final_test": [pairs + np.array([0, 2])]}), small(targets=pairs))
+    assert found.final["test"]["mse"].mean == 2.0
+    with pytest.raises(UnrollError, match=r"must have shape \(1, 2, 2\).*\(1, 2\)"):
+        entry(of({"final_train": [pairs], "final_test": [[0.0, 1.0]]}), small(targets=pairs))
+
+
 def test_a_rollout_is_scored_against_the_test_targets():
     found = entry(of({"final_train": [TRUE], "final_test": [TRUE], "rollout": [TRUE + 2]}), small(rollout=True))
     assert found.rollout["mse"].mean == 4.0
     assert found.rollout["horizon"].mean == 4.0
+
+
+def test_the_horizon_is_a_median_within_what_can_be_seen_and_a_constant_has_none():
+    true = np.sin(np.arange(60) / 2)
+    dataset = small(targets=true, rollout=True)
+
+    def run(*free):
+        return of({"final_train": [true] * len(free), "final_test": [true] * len(free), "rollout": list(free)})
+
+    flat = np.zeros(60)
+    runs = {"three": run(true, -true, np.where(np.arange(60) < 30, true, -true)), "flat": run(flat)}
+    found = evaluate(dataset, runs, ())
+    assert found.dataset.horizons == [12, 60]
+    horizon = found.experiments["three"].rollout["horizon"]
+    assert (horizon.min, horizon.max) == (12, 60)
+    assert 30 < horizon.median < 43
+    assert compact(found)["three"]["rollout_horizon"] == horizon.median
+    assert "horizon" not in found.experiments["flat"].rollout
+    assert "rollout_horizon" not in compact(found)["flat"]
 
 
 def test_a_model_that_was_built_for_its_summary_has_no_scores():

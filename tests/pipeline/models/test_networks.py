@@ -18,6 +18,9 @@ PARAMS = params.load(REPOSITORY / "params.yaml")
 POINT = Problem((1,))
 WAVES = Problem((50, 1))
 WORDS = Problem((500,), classify=True, vocabulary=10_000)
+EACH_STEP = Problem((30, 1), outputs=30, each_step=True)
+NEXT_TEN = Problem((30, 1), outputs=10)
+VECTOR = Problem((6,), outputs=40)
 JENA = Problem((240, 14), target=1, horizon=25, period=24)
 
 # Experiment, problem, parameters. IMDB's are printed in 001 and 002, those of waves in 003; the rest follow
@@ -43,6 +46,12 @@ COUNTS = [
     ("jena_lstm_dropout", JENA, 4 * 32 * 47 + 33),
     ("jena_gru", JENA, 3 * 32 * 48 + 33),
     ("jena_dense", JENA, 240 * 14 * 32 + 32 + 33),
+    ("shapes_seq2seq_rnn", EACH_STEP, 24 * 26 + 25),
+    ("shapes_seq2seq_rnn2", EACH_STEP, 14 * 16 + 14 * 29 + 15),
+    ("shapes_seq2vec_rnn", NEXT_TEN, 19 * 21 + 10 * 20),
+    ("shapes_seq2vec_rnn2", NEXT_TEN, 12 * 14 + 12 * 25 + 10 * 13),
+    ("shapes_vec2seq_rnn", VECTOR, 23 * 30 + 24),
+    ("shapes_vec2seq_rnn2", VECTOR, 14 * 21 + 14 * 29 + 15),
 ]
 
 
@@ -54,6 +63,32 @@ def build(name, problem, **changes):
 @pytest.mark.parametrize(("name", "problem", "parameters"), COUNTS)
 def test_parameters_are_the_published_ones(name, problem, parameters):
     assert build(name, problem).count_params() == parameters
+
+
+@pytest.mark.parametrize(
+    ("family", "problem", "output"),
+    [
+        ("recurrent", EACH_STEP, (None, 30, 1)),
+        ("recurrent", NEXT_TEN, (None, 10)),
+        ("recurrent", VECTOR, (None, 40, 1)),
+        ("dense", NEXT_TEN, (None, 10)),
+        ("dense", VECTOR, (None, 40)),
+    ],
+)
+def test_a_model_has_an_output_for_each_target(family, problem, output):
+    name = {"recurrent": "waves_gru", "dense": "sine_interpolation_dense"}[family]
+    assert build(name, problem).output_shape == output
+
+
+def test_a_perceptron_that_would_see_later_steps_is_refused():
+    with pytest.raises(ValueError, match="a perceptron sees the whole input"):
+        build("sine_interpolation_dense", EACH_STEP)
+
+
+def test_deep_and_shallow_networks_have_as_many_parameters():
+    for shape, problem in (("seq2seq", EACH_STEP), ("seq2vec", NEXT_TEN), ("vec2seq", VECTOR), ("delayed", EACH_STEP)):
+        shallow, deep = (build(f"shapes_{shape}_{name}", problem).count_params() for name in ("rnn", "rnn2"))
+        assert deep == pytest.approx(shallow, rel=0.01)
 
 
 @pytest.mark.parametrize(

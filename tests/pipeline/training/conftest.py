@@ -5,6 +5,8 @@ import pytest
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
+from pipeline.data.preparations import shapes
+from pipeline.data.sources import sines
 
 
 @pytest.fixture
@@ -23,6 +25,13 @@ def waves(random):
 
     splits = {"train": split(45), "validation": split(20), "test": split(21)}
     return Dataset("waves", "forecast", "mse", splits, scored=("validation", "test"))
+
+
+@pytest.fixture
+def shape(tmp_path):
+    """Makes one of document 001's four shapes, small."""
+    sines.produce(tmp_path, None, train=45, validation=20, test=20)
+    return lambda name: shapes.prepare(name, tmp_path, shape=name)
 
 
 @pytest.fixture

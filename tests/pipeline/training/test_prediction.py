@@ -17,6 +17,16 @@ def test_a_split_is_predicted_in_order_whatever_the_chunks(squares, chunk, monke
     assert (prediction.predict_split(lambda some: some[:, 0, 0], examples) == expected[0][:, 0, 0]).all()
 
 
+def test_one_number_counts_for_each_of_several_targets_and_step_by_step_nothing_is_seen_ahead(shape):
+    """So the last value is the one that is repeated, or at each step the one that has just come."""
+    test = shape("sequence_to_vector").splits["test"]
+    last = prediction.predict_split(lambda inputs: inputs[:, -1, 0], test)
+    assert (last == np.repeat(test.inputs[:, -1], 10, axis=1)).all()
+    test = shape("sequence_to_sequence").splits["test"]
+    last = prediction.predict_split(lambda inputs: inputs[:, -1, 0], test, each_step=True)
+    assert (last == test.inputs[:, :, 0]).all()
+
+
 def test_a_free_run_starts_from_the_first_window_and_feeds_every_prediction_back(squares):
     test = squares.splits["test"]
     values = list(test.take(np.array([0]))[0][0, :, 0])

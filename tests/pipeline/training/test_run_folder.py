@@ -40,6 +40,7 @@ def test_a_run_is_written_whole(folder):
         "layers": [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}],
         "seeds": [3, 5],
         "epochs": 2,
+        "ended": None,
         "best_epochs": None,
         "loss": "mse",
         "fingerprint": {"params": "f"},
@@ -71,6 +72,17 @@ def test_the_best_epoch_of_each_seed_is_kept_where_there_is_validation(squares, 
     assert run.summary.best_epochs == [2, 3]
     assert run.points == ["final", "best"]
     assert list(run.history.columns) == ["seed", "epoch", "train_loss", "validation_loss", "validation_mse"]
+
+
+def test_replicates_may_end_in_different_epochs(job, tmp_path):
+    lines = [{"train_loss": 1.0}]
+    trained = Trained([Replicate(seed, lines * length, None, {}, {}) for seed, length in ((3, 4), (5, 2))], 1, None)
+    run_folder.save(trained, job, tmp_path, {})
+    run = run_folder.load(tmp_path)
+    assert (run.summary.epochs, run.summary.ended, run.summary.last) == (4, [4, 2], [4, 2])
+    rewrite("5,2,1.0\n", "")(tmp_path)
+    with pytest.raises(UnrollError, match=r"history\.csv must hold 2 and 4 epochs of each seed"):
+        run_folder.load(tmp_path)
 
 
 def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
 from pipeline.training import checkpoint
 from pipeline.training.checkpoint import Checkpoint
@@ -94,6 +95,37 @@ def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(j
     done = Walk()
     done.epoch = None
     assert repr(again(done)) == repr(expected), "from the checkpoint of the last epoch"
+
+
+class Valley(Walk):
+    """Falls to its best score in an epoch that the seed gives, and rises from there."""
+
+    def epoch(self, number):
+        super().epoch(number)
+        return {"train_loss": float(number), "validation_mse": float(abs(number - self.best))}
+
+    def begin(self, seed, done=0, state=None):
+        super().begin(seed, done, state)
+        self.best = seed
+
+
+def test_a_replicate_ends_when_nothing_has_improved_for_as_long_as_patience_says(job, tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "FIRST", 0.0)
+    monkeypatch.setattr(checkpoint, "SHARE", 0.0)
+    scored = replace(job, dataset=replace(job.dataset, scored=("validation",)))
+    expected = train(scored, 20, Valley(), patience=3)
+    assert [(r.best_epoch, len(r.history)) for r in expected] == [(4, 7), (9, 12)]
+    watch = Watch(dies=True)
+    learner = replace(scored, watchers=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x"))
+    for _ in range(7 + 12):
+        with pytest.raises(KilledError):
+            train(learner, 20, Valley(), patience=3)
+    assert repr(train(learner, 20, Valley(), patience=3)) == repr(expected), "killed after any epoch, the last included"
+
+
+def test_patience_needs_validation(job):
+    with pytest.raises(UnrollError, match="x: patience needs a data set whose validation split is scored"):
+        train(job, EPOCHS, Walk(), patience=2)
 
 
 @given(st.sampled_from(sorted(MEASURES)), st.lists(st.floats(0, 1) | st.sampled_from([0.25, 0.5]), min_size=1))

@@ -105,3 +105,10 @@ def test_a_weight_that_is_not_finite_stops_training(waves):
     job = Job("x", waves, lambda: MODELS["perceptron"](problem(waves)), (0,))
     with pytest.raises(DivergedError, match=r"x: the loss is not a finite number in epoch 1, step 8 \(seed 0\)"):
         by_hand.train(job, learning_rate=0.1, epochs=2)
+
+
+def test_several_outputs_are_refused(shape):
+    dataset = shape("sequence_to_vector")
+    job = Job("x", dataset, lambda: MODELS["perceptron"](problem(dataset)), (0,))
+    with pytest.raises(UnrollError, match="with one output. Received: Dense"):
+        by_hand.train(job, learning_rate=0.1, epochs=1)

@@ -83,6 +83,30 @@ def test_an_epoch_equals_keras_fit(form, build, optimizer, loss, request):
     np.testing.assert_allclose([np.average(epoch, weights=counts) for epoch in losses], history["loss"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("name", ["sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed"])
+def test_an_epoch_with_several_outputs_equals_keras_fit(name, shape):
+    """And predictions have the targets' shape, and are the model's."""
+    dataset = shape(name)
+    train = dataset.splits["train"]
+    model = keras_models.seeded(lambda: GRU(problem(dataset)), 3)
+    start = keras_models.values(model)
+    program = Program(model, train, "adam", 0.01, "mse")
+    losses = program.epoch(in_order(len(train), 16))
+    ours, predicted = keras_models.values(model), program.predict(dataset.splits["test"])
+    np.testing.assert_allclose(
+        predicted, np.reshape(model(dataset.splits["test"].inputs), predicted.shape), rtol=1e-4, atol=1e-6
+    )
+    assert predicted.shape == dataset.splits["test"].targets.shape
+
+    keras_models.assign(model, start)
+    model.compile(optimizer=keras.optimizers.Adam(0.01), loss="mse", jit_compile=False)
+    targets = train.targets.reshape(-1, *model.output_shape[1:])
+    history = model.fit(train.inputs, targets, batch_size=16, epochs=1, shuffle=False, verbose=0).history
+    for one, other in zip(ours, keras_models.values(model), strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-6)
+    np.testing.assert_allclose(np.average(losses, weights=[16, 16, 13]), history["loss"], rtol=1e-4)
+
+
 def test_predictions_are_those_of_the_model_in_order(reviews, monkeypatch):
     """In batches, the last one partial, that the lengths of the texts put together."""
     monkeypatch.setattr(programs, "EVALUATION_BATCH", 35)
@@ -201,7 +225,10 @@ def test_steps_per_epoch_needs_draws(waves):
 
 @pytest.mark.parametrize("change", [{"head": False}, {"sequences": True}, {"sequences": True, "head": False}])
 def test_a_model_with_several_outputs_is_refused(waves, change):
-    with pytest.raises(UnrollError, match=r"x: a model that is trained must have one output, .* Received: outputs"):
+    with pytest.raises(
+        UnrollError,
+        match=r"x: a model that is trained must have one output for each .* Received: outputs",
+    ):
         gradient_descent.train(job(waves, partial(GRU, **change)), **QUICK)
 
 

@@ -45,6 +45,21 @@ def test_two_numbers_continue_a_sine_exactly(sine_windows):
     assert np.mean((ours.predictions["rollout"] - targets) ** 2) < 1e-24
 
 
+def test_several_targets_are_fitted_each_by_itself(shape):
+    dataset = shape("vector_to_sequence")
+    ours = trained(dataset)
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    library = LinearRegression().fit(train.inputs, train.targets)
+    predictions = ours.replicates[0].predictions["final_test"]
+    np.testing.assert_allclose(predictions, library.predict(test.inputs), rtol=1e-6, atol=1e-9)
+    assert ours.parameters == 7 * 40
+
+
+def test_targets_that_are_answered_step_by_step_are_refused(shape):
+    with pytest.raises(ValueError, match="least_squares sees the whole input"):
+        trained(shape("delayed"))
+
+
 @pytest.mark.parametrize(
     "method",
     [

@@ -1,0 +1,55 @@
+"""Noisy sums of two sines, with what each was made of: for the four shapes of a recurrent network in document 001."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.data.examples import Array
+from pipeline.data.sources import Context
+from pipeline.files import write_npz
+
+VALUES = 40
+"""Of each series."""
+
+NOISE = 0.1
+"""The width of the uniform noise on every value."""
+
+LEAST = np.array([[0.3, 0.2, -1.0], [0.1, 0.5, -1.0]])
+GREATEST = np.array([[0.7, 0.4, 1.0], [0.3, 0.8, 1.0]])
+"""Amplitude, frequency (radians a step) and phase (radians) of both sines, each uniform between these."""
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+
+
+def produce(
+    folder: Path,
+    context: Context,  # noqa: ARG001 - every source is called alike
+    *,
+    seed: Seed = 0,
+    train: Count = 2000,
+    validation: Count = 500,
+    test: Count = 1000,
+) -> None:
+    """Write `sines.npz`: for each split `SPLIT_series` (series, 40) and `SPLIT_waves` (series, 2, 3), float64.
+
+    Args:
+        folder: an empty folder.
+        context: not used.
+        seed: of all three; each is a stream of its own, so the size of one leaves the others as they are.
+        train: how many series to fit on.
+        validation: how many to choose the epoch on.
+        test: how many to score.
+    """
+    sizes = {"train": train, "validation": validation, "test": test}
+    arrays: dict[str, Array] = {}
+    for (split, size), stream in zip(sizes.items(), np.random.SeedSequence(seed).spawn(len(sizes)), strict=True):
+        random = np.random.default_rng(stream)
+        waves = LEAST + (GREATEST - LEAST) * random.random((size, 2, 3))
+        amplitude, frequency, phase = np.moveaxis(waves, 2, 0)[..., None]
+        clean = (amplitude * np.sin(frequency * np.arange(VALUES) + phase)).sum(axis=1)
+        arrays[f"{split}_series"] = clean + NOISE * (random.random((size, VALUES)) - 0.5)
+        arrays[f"{split}_waves"] = waves
+    write_npz(folder / "sines.npz", arrays)
