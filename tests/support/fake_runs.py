@@ -121,12 +121,15 @@ def dataset(name: str, preparation: str, *, stand_in: bool = False) -> Dataset:
             split: Arrays(rng.integers(0, 99, (n, 12)), (np.arange(n) % 2).astype(np.float32))
             for split, n in sizes.items()
         }
-        return Dataset(name, "classify", "accuracy", splits, vocabulary=99, stand_in=stand_in)
+        return Dataset(
+            name, "classify", "accuracy", splits, vocabulary=99, stand_in=stand_in, facts={"reviews to train on": 100}
+        )
     hours = np.arange(2000)
     series = np.stack([np.sin(hours * 2 * np.pi / 24), np.cos(hours / 50)], axis=1).astype(np.float32)
     rows = {"train": (24, 1000), "validation": (1024, 1400), "test": (1424, 1970)}
     splits = {split: Windows(series, np.arange(*ends), 24, 1, 24, 0) for split, ends in rows.items()}
-    facts = {"rows": 2000, "protocol": "as_published", "gaps": 3}
+    facts = {"rows": 2000, "protocol": "as_published", "gaps": 3, "quantities": 14}
+    facts |= {"validation batches": 5, "horizon in hours": 25.0}
     scale = Scale(mean=8.8, std=8.85, unit="°C", quantity="temperature")
     return Dataset(name, "forecast", "mae", splits, scale=scale, period=24, stand_in=stand_in, facts=facts)
 
