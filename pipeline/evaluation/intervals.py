@@ -99,7 +99,8 @@ class _Each:
 def losses(measure: str, predictions: Array, targets: Array) -> Array:
     """What each example (seeds, n) adds to a measure that is a mean over examples; the mean of several values."""
     found = np.asarray(MEASURES[measure].formula(predictions.astype(np.float64), targets, _Each()), np.float64)
-    return found.reshape(*found.shape[:2], -1).mean(axis=2)
+    of_examples: Array = found.reshape(*found.shape[:2], -1).mean(axis=2)
+    return of_examples
 
 
 def mean(values: Sequence[float]) -> Estimate:

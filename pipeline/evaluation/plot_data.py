@@ -21,15 +21,14 @@ CYCLES = 10
 
 
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """history.csv: experiment, epoch and the mean over those seeds that reached it of what was recorded."""
+    """history.csv: experiment, seed, epoch and what was recorded of it."""
     import pandas as pd
 
-    means = {name: run.history.drop(columns="seed").groupby("epoch").mean() for name, run in runs.items()}
-    curves = [table.reset_index().assign(experiment=name) for name, table in means.items() if len(table)]
+    curves = [run.history.assign(experiment=name) for name, run in runs.items() if len(run.history)]
     if not curves:
-        return pd.DataFrame(columns=["experiment", "epoch"])
+        return pd.DataFrame(columns=["experiment", "seed", "epoch"])
     whole = pd.concat(curves, ignore_index=True)
-    return whole[["experiment", *whole.columns.drop("experiment")]]
+    return whole[["experiment", "seed", "epoch", *whole.columns.drop(["experiment", "seed", "epoch"])]]
 
 
 def predictions(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":

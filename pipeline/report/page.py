@@ -146,11 +146,11 @@ def _plots(one: Evaluated) -> list[Plots]:
     solid = " Solid: validation." if "validation" in one.about.examples else ""
     curves = Plots(
         "Loss by epoch",
-        f"Dashed: train.{solid}{dotted} The same axes in every panel; means over seeds.",
+        f"Dashed: train.{solid}{dotted} The same axes in every panel; a line for each seed.",
         plots.loss_curves(one, base),
     )
     if one.about.kind == "classify":
-        caption = f"Validation, mean over seeds.{dotted} The same axes in every panel."
+        caption = f"Validation, a line for each seed.{dotted} The same axes in every panel."
         return [curves, Plots("Accuracy by epoch", caption, plots.accuracy_curves(one, base))]
     weights = "weights of the best epoch" if "validation" in one.about.examples else "final weights"
     scatter = one.about.layout == "examples"

@@ -18,44 +18,56 @@ LOG_ABOVE = 20.0
 
 
 def loss_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
-    """Experiment -> SVG of its loss by epoch: train dashed, validation solid, the baseline dotted."""
-    curves = {
-        name: {key: columns.get(f"{key}_loss", []) for key in ("train", "validation")} | {"epoch": columns["epoch"]}
-        for name, columns in one.history.items()
-        if name in one.experiments
-    }
-    limits = axis_limits(
-        [value for curve in curves.values() for key in ("train", "validation") for value in curve[key]]
-    )
+    """Experiment -> SVG of its loss by epoch: train dashed, validation solid, each seed a line, the baseline dotted."""
+    curves = {name: _curves(seeds, "loss") for name, seeds in one.history.items() if name in one.experiments}
+    limits = axis_limits(_values(curves))
     svgs = {}
-    for name, curve in curves.items():
+    for name, seeds in curves.items():
         level = _level(one, baseline) if one.experiments[name].loss == one.about.metric else None
-        parts = [f"{key} {curve[key][-1]:.4g}" for key in ("train", "validation") if curve[key]]
-        title = f"Loss of {name} over {len(curve['epoch'])} epochs, at the end: {', '.join(parts)}"
-        svgs[name] = epoch_curves(curve, limits, level, title, f"{one.name}/{name}/loss")
+        first = seeds[0]
+        parts = [f"{key} {first[key][-1]:.4g}" for key in ("train", "validation") if first[key]]
+        title = f"Loss of {name} by epoch, {_seeds(len(seeds))}; the first ends at: {', '.join(parts)}"
+        svgs[name] = epoch_curves(seeds, limits, level, title, f"{one.name}/{name}/loss")
     return svgs
 
 
 def accuracy_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
-    """Experiment -> SVG of its validation accuracy by epoch, the baseline dotted."""
+    """Experiment -> SVG of its accuracy by epoch: train dashed, validation solid, the baseline dotted."""
     curves = {
-        name: {"validation": columns["validation_accuracy"], "epoch": columns["epoch"]}
-        for name, columns in one.history.items()
-        if name in one.experiments and "validation_accuracy" in columns
+        name: _curves(seeds, "accuracy")
+        for name, seeds in one.history.items()
+        if name in one.experiments and "validation_accuracy" in next(iter(seeds.values()))
     }
     level = _level(one, baseline)
-    values = [value for curve in curves.values() for value in curve["validation"]]
-    limits = axis_limits([*values, *([level] if level is not None else [])], log=False)
+    limits = axis_limits([*_values(curves), *([level] if level is not None else [])], log=False)
     return {
         name: epoch_curves(
-            curve,
+            seeds,
             limits,
             level,
-            f"Validation accuracy of {name} by epoch: best {max(curve['validation']):.4g}",
+            f"Accuracy of {name} by epoch, {_seeds(len(seeds))}; best on validation, first seed: "
+            f"{max(seeds[0]['validation']):.4g}",
             f"{one.name}/{name}/accuracy",
         )
-        for name, curve in curves.items()
+        for name, seeds in curves.items()
     }
+
+
+def _curves(seeds: Mapping[int, Columns], what: str) -> list[Columns]:
+    """Of each seed: epoch, and train and validation where they were recorded."""
+    return [
+        {key: columns.get(f"{key}_{what}", []) for key in ("train", "validation")} | {"epoch": columns["epoch"]}
+        for columns in seeds.values()
+    ]
+
+
+def _values(curves: Mapping[str, list[Columns]]) -> list[float]:
+    found = (one[key] for seeds in curves.values() for one in seeds for key in ("train", "validation"))
+    return [value for values in found for value in values]
+
+
+def _seeds(count: int) -> str:
+    return f"{count} seed{'s' if count > 1 else ''}"
 
 
 def predictions(one: Evaluated) -> dict[str, str]:
@@ -127,12 +139,12 @@ def axis_limits(values: Sequence[float], *, log: bool = True) -> tuple[float, fl
 
 
 def epoch_curves(
-    curve: Mapping[str, list[float]], limits: tuple[float, float, bool], level: float | None, title: str, salt: str
+    seeds: Sequence[Columns], limits: tuple[float, float, bool], level: float | None, title: str, salt: str
 ) -> str:
-    """SVG of curves by epoch: `train` dashed, `validation` solid, a level dotted.
+    """SVG of curves by epoch: of each seed `train` dashed and `validation` solid, a level dotted.
 
     Args:
-        curve: `epoch`, and a list of as many values for each line.
+        seeds: of each one `epoch`, and a list of as many values for each line.
         limits: as `axis_limits` gives them.
         level: of a baseline, None for none.
         title: what a reader who can't see the plot is told.
@@ -142,20 +154,23 @@ def epoch_curves(
     def draw(axes: "Axes") -> None:
         import numpy as np
 
-        epochs = curve["epoch"]
-        kept = np.unique(np.linspace(0, len(epochs) - 1, min(POINTS, len(epochs))).round().astype(int))
-        for key, style, colour in (("train", (0, (3, 2)), OTHER), ("validation", "-", MAIN)):
-            values = curve.get(key)
-            if values:
-                marker = "." if len(values) == 1 else ""
-                x, y = [epochs[i] for i in kept], [values[i] for i in kept]
-                axes.plot(x, y, linestyle=style, color=colour, marker=marker)
+        points = max(30, POINTS // len(seeds))
+        width, alpha = (0.7, 0.6) if len(seeds) > 1 else (None, None)
+        for curve in seeds:
+            epochs = curve["epoch"]
+            kept = np.unique(np.linspace(0, len(epochs) - 1, min(points, len(epochs))).round().astype(int))
+            for key, style, colour in (("train", (0, (3, 2)), OTHER), ("validation", "-", MAIN)):
+                values = curve.get(key)
+                if values:
+                    marker = "." if len(values) == 1 else ""
+                    x, y = [epochs[i] for i in kept], [values[i] for i in kept]
+                    axes.plot(x, y, linestyle=style, color=colour, marker=marker, linewidth=width, alpha=alpha)
         if level is not None and limits[0] <= level <= limits[1]:
             axes.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
         if limits[2]:
             _log(axes, limits[1] / limits[0])
         axes.set_ylim(limits[0], limits[1])
-        axes.set_xlim(left=min(1, epochs[0]), right=max(epochs[-1], 2))
+        axes.set_xlim(left=min(1, seeds[0]["epoch"][0]), right=max(2, *(curve["epoch"][-1] for curve in seeds)))
         axes.set_xlabel("epoch")
 
     return svg(draw, (2.0, 1.4), title, salt)

@@ -56,8 +56,8 @@ class Evaluated:
         return self.about.stand_in
 
     @cached_property
-    def history(self) -> dict[str, Columns]:
-        """Experiment -> epoch and what was recorded of it, means over the seeds. Raises UnrollError if damaged."""
+    def history(self) -> dict[str, dict[int, Columns]]:
+        """Experiment -> seed -> epoch and what was recorded of it. Raises UnrollError if damaged."""
         return _history(self.folder / "history.csv", self.evaluation.experiments)
 
     @cached_property
@@ -157,15 +157,16 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
     return Evaluated(name, evaluation, entries, models, folder)
 
 
-def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, Columns]:
-    """Experiment -> its curves of history.csv, `epoch` among them."""
-    table = tables.read(path, experiment=str, epoch=int)
-    found = {
-        str(name): curves.drop(columns="experiment").dropna(axis=1, how="all").to_dict("list")
-        for name, curves in table.groupby("experiment", sort=False)
-    }
-    epochs = {name: [*range(1, entry.epochs + 1)] for name, entry in entries.items() if entry.epochs}
-    if {name: columns["epoch"] for name, columns in found.items()} != epochs:
+def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, dict[int, Columns]]:
+    """Experiment -> seed -> its curves of history.csv, `epoch` among them."""
+    table = tables.read(path, experiment=str, seed=int, epoch=int)
+    found: dict[str, dict[int, Columns]] = {}
+    for (name, seed), rows in table.groupby(["experiment", "seed"], sort=False):
+        curves = rows.drop(columns=["experiment", "seed"]).dropna(axis=1, how="all").to_dict("list")
+        found.setdefault(str(name), {})[int(seed)] = curves
+    trained = {name: (entry.seeds, entry.epochs) for name, entry in entries.items() if entry.epochs}
+    there = {name: ([*seeds], max(len(one["epoch"]) for one in seeds.values())) for name, seeds in found.items()}
+    if there != trained:
         raise damaged(path, ValueError("it does not hold the epochs that evaluation.json counts"))
     return found
 

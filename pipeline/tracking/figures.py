@@ -27,7 +27,7 @@ def curves(history: "pd.DataFrame", title: str, path: "Path") -> None:
     curve = {"epoch": means["epoch"].tolist()}
     curve |= {split: means[f"{split}_loss"].tolist() for split in ("train", "validation") if f"{split}_loss" in means}
     limits = plots.axis_limits([value for split, values in curve.items() if split != "epoch" for value in values])
-    write_text(path, standalone(plots.epoch_curves(curve, limits, None, title, title)))
+    write_text(path, standalone(plots.epoch_curves([curve], limits, None, title, title)))
 
 
 def predictions(table: "pd.DataFrame", about: About, experiment: str, path: "Path") -> None:

@@ -6,13 +6,13 @@ from pipeline.evaluation import plot_data
 from tests.pipeline.evaluation.scored import of, small
 
 
-def test_history_is_the_mean_over_seeds():
+def test_history_has_every_seed():
     lines = [(0, 1, 1.0, 5.0), (0, 2, 2.0, 6.0), (1, 1, 3.0, 7.0), (1, 2, 4.0, 9.0)]
     history = [dict(zip(("seed", "epoch", "train_loss", "test_loss"), line, strict=True)) for line in lines]
     table = plot_data.history({"a": of({}, history=history), "none": of({}), "b": of({}, history=history[:1])})
-    assert list(table.columns) == ["experiment", "epoch", "train_loss", "test_loss"]
-    assert table.to_numpy().tolist() == [["a", 1, 2.0, 6.0], ["a", 2, 3.0, 7.5], ["b", 1, 1.0, 5.0]]
-    assert list(plot_data.history({"none": of({})}).columns) == ["experiment", "epoch"]
+    assert list(table.columns) == ["experiment", "seed", "epoch", "train_loss", "test_loss"]
+    assert table.to_numpy().tolist() == [*(["a", *line] for line in lines), ["b", *lines[0]]]
+    assert list(plot_data.history({"none": of({})}).columns) == ["experiment", "seed", "epoch"]
 
 
 def test_an_excerpt_is_in_the_unit_of_the_data_and_of_the_best_epoch():

@@ -278,7 +278,7 @@ def test_a_plot_has_no_date_and_no_colour_of_its_own(results):
     one = results.built[2]
     shown = loss_curves(one, "waves_last_value")["waves_perceptron"]
     assert shown.startswith("<svg viewBox=")
-    assert "Loss of waves_perceptron over 20 epochs, at the end: train 0." in shown
+    assert "Loss of waves_perceptron by epoch, 3 seeds; the first ends at: train 0." in shown
     assert "var(--main)" in shown
     assert not re.findall(r"#[0-9a-f]{6}\b", shown)
     assert "date" not in shown.lower()
