@@ -37,7 +37,7 @@ class Program:
         self.optimizer = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}})
         self.optimizer.build(model.trainable_variables)
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
-        self.examples, self._splits = examples, dict[int, _Split]()
+        self._examples, self._splits = examples, dict[int, _Split]()
         self._data, gather = _on_device(examples)
         formula = MEASURES[loss].formula
         shape = [-1, *examples.take(np.arange(1))[1].shape[1:]]
@@ -104,12 +104,12 @@ class Program:
     def _split(self, examples: Examples) -> "_Split":
         import tensorflow as tf
 
-        # Splits smaller than a batch have that of the train split, if it is larger: one program is compiled for them.
-        size = min(EVALUATION_BATCH, max(len(examples), len(self.examples)))
+        # A power of two: splits of like size share one program, and less than half of it is filling.
+        size = min(EVALUATION_BATCH, 1 << (len(examples) - 1).bit_length())
         order = by_padding(examples)
         padded = np.pad(order, (0, -len(order) % size), mode="edge")
         if isinstance(examples, Windows):
-            same = isinstance(self.examples, Windows) and examples.series is self.examples.series
+            same = isinstance(self._examples, Windows) and examples.series is self._examples.series
             series = self._data[0] if same else tf.constant(examples.series, tf.float32)
             found = examples.rows[padded].astype(np.int32)
         else:

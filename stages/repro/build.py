@@ -68,7 +68,7 @@ def _build(workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str
     start = partial(Stage, workspace, dvc)
     outcomes = []
     try:
-        outcomes.append(scheduler.build(due, asked.needs, jobs, start, display.show))
+        outcomes.append(scheduler.build(due, asked.needs, jobs, start, display.show, estimates.seconds))
         _forget(workspace, whole, asked, outcomes[0])
         # The page shows why a stage failed, and no file that DVC watches says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
