@@ -177,11 +177,12 @@ def _counts(problem: Problem, inputs: Array, kept: Array) -> Any:
     """How often each word, and each pair of `kept` (sorted), occurs: a sparse matrix (n, vocabulary + pairs)."""
     from scipy.sparse import csr_matrix
 
-    columns = []
+    known, columns = np.append(kept, -1), []  # what is greater than all that is kept lands on -1
     for review in inputs:
         pairs = _pairs(problem, review)
-        pairs = pairs[np.isin(pairs, kept)]
-        columns.append(np.concatenate([review[review > 0], problem.vocabulary + np.searchsorted(kept, pairs)]))
+        places = np.searchsorted(kept, pairs)
+        places = places[known[places] == pairs]
+        columns.append(np.concatenate([review[review > 0], problem.vocabulary + places]))
     ends = np.cumsum([0, *map(len, columns)])
     shape = len(inputs), problem.vocabulary + len(kept)
     found = csr_matrix((np.ones(ends[-1]), np.concatenate(columns), ends), shape=shape)

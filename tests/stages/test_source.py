@@ -76,7 +76,7 @@ def test_whatever_ends_it_early_leaves_nothing_behind(workspace, monkeypatch, er
     ("name", "text"),
     [
         ("wave", r"the source must be one of: .*waves.* Did you mean waves\?"),
-        ("odd", r"sources\.odd\.kind must be one of: download, jena, jena_hourly, local, sine, stand_in, waves\."),
+        ("odd", r"sources\.odd\.kind must be one of: download, jena, jena_2009_2010, jena_hourly, local, .*waves\."),
         ("wrong", r"sources\.wrong\.trains .*: seed, test, train, validation"),
     ],
 )

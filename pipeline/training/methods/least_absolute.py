@@ -24,7 +24,7 @@ def train(
     job: Job,
     *,
     ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0,
-    rounds: Annotated[int, Field(ge=1, le=10_000)] = 30,
+    rounds: Annotated[int, Field(ge=1, le=10_000)] = 20,
 ) -> Trained:
     """Fit the baseline's features to the train targets.
 

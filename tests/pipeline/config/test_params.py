@@ -94,7 +94,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
         ("dataset: waves", "dataset: wavs", "experiments.guess.dataset must be one of: waves. Received: 'wavs'."),
-        ("seeds:", "sedes:", "guess.sedes is not known here. Valid: dataset, model, seeds, training. Did you mean se"),
+        ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, dataset, model, seeds, training. Did"),
         ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, sources. Did you"),
         ("name: waves}}", "name: waves}, sees: 3}", "sees is not known here. Valid: preparation, seeds, source, train"),
         ("method: none", "", "experiments.guess.training.method is missing"),

@@ -67,7 +67,15 @@ def test_a_function_without_keywords_takes_none():
 
 
 def test_the_modules_of_a_package_are_the_names():
-    names = ["by_hand", "gradient_descent", "least_squares", "logistic_regression", "none"]
+    names = [
+        "boosting",
+        "by_hand",
+        "gradient_descent",
+        "least_absolute",
+        "least_squares",
+        "logistic_regression",
+        "none",
+    ]
     assert registry.modules(registry.METHODS) == names
     with pytest.raises(UsageError, match=r"^x must be one of: baselines, .*'recurent'\. Did you mean recurrent\?"):
         registry.module(registry.MODELS, "recurent", "x")

@@ -6,7 +6,7 @@ from pipeline.data.sources import Context
 from stages.workspaces.scaled import ROWS, make_workspace, scale, without_stand_in
 from tests.support import REPOSITORY
 
-NEEDS_NETWORK = {"download", "jena", "jena_hourly"}
+NEEDS_NETWORK = {"download", "jena", "jena_2009_2010", "jena_hourly"}
 
 
 @pytest.fixture

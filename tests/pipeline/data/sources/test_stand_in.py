@@ -39,7 +39,7 @@ def steps(stamps, form):
     return Counter(later - earlier for earlier, later in itertools.pairwise(times))
 
 
-@pytest.mark.parametrize("of", ["imdb", "jena", "jena_hourly", "weather"])
+@pytest.mark.parametrize("of", ["imdb", "jena", "jena_2009_2010", "jena_hourly", "weather"])
 def test_a_seed_gives_the_same_bytes_and_another_others(make, of):
     first = make(of, 150)
     assert make(of, 150) == first
