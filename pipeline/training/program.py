@@ -30,11 +30,10 @@ class Program:
     def __init__(
         self, model: "keras.Model", examples: Examples, optimizer: str, learning_rate: float, loss: str
     ) -> None:
-        import keras
         import tensorflow as tf
 
         self.model = model
-        self.optimizer = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}})
+        self.optimizer = keras_models.optimizer(optimizer, learning_rate)
         self.optimizer.build(model.trainable_variables)
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
         self.examples, self._splits = examples, dict[int, _Split]()

@@ -31,7 +31,7 @@ Order = Literal["permutation", "batches", "draws"]
 def train(
     job: Job,
     *,
-    optimizer: Literal["adam", "rmsprop", "sgd"],
+    optimizer: Literal["adam", "rmsprop", "rmsprop_keras2", "sgd"],
     loss: Loss,
     epochs: Annotated[int, Field(ge=1, le=100_000)],
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)],
@@ -44,7 +44,7 @@ def train(
 
     Args:
         job: its `build` makes a `keras.Model`.
-        optimizer: with Keras' defaults but for the learning rate.
+        optimizer: with Keras' defaults but for the learning rate; `rmsprop_keras2` has epsilon outside of the root.
         loss: `pairwise_mse` is what Keras makes of outputs (batch, 1, 1) and targets (batch,): the mean over
             all pairs of an output and a target of the batch.
         epochs: how many at most.
