@@ -52,7 +52,7 @@ class Program:
                 inputs, targets = gather(data, tf.maximum(rows[step], 0))
                 with tf.GradientTape() as tape:
                     outputs, buffers = train(inputs, buffers)
-                    value = formula(tf.reshape(outputs, shape), targets, _Tensors(present))
+                    value = formula(tf.reshape(outputs, shape), targets, Tensors(present))
                 gradients = tape.gradient(value, model.trainable_variables)
                 # Dense: Keras' optimizers square a repeated word's parts before they add them up where they are sparse.
                 self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
@@ -173,7 +173,7 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     return (series, rows, targets), gather
 
 
-class _Tensors:
+class Tensors:
     """What a loss may use (`pipeline.metrics.Ops`), over those examples of a batch that are present."""
 
     def __init__(self, present: Any) -> None:

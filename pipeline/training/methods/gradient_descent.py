@@ -19,6 +19,7 @@ from pipeline.metrics import Loss, score
 from pipeline.training import keras_models, prediction, trainer
 from pipeline.training.job import Job, Trained
 from pipeline.training.program import Program
+from pipeline.training.slopes import of_replicates
 
 TRAINS = ("network",)
 
@@ -39,6 +40,7 @@ def train(
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: trainer.Patience = None,
+    slopes: Annotated[int, Field(ge=0, le=10_000)] = 0,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
 
@@ -54,6 +56,8 @@ def train(
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
         patience: as for `trainer.train`.
+        slopes: on how many validation examples the slope of the loss by each timestep's input is taken, before training
+            and at the best epoch (`pipeline.training.slopes`); 0 for none.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
@@ -76,12 +80,14 @@ def train(
         )
     program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
     learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
+    replicates = trainer.train(job, epochs, learner, patience)
     return Trained(
-        trainer.train(job, epochs, learner, patience),
+        replicates,
         model.count_params(),
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
         loss,
+        of_replicates(job, model, replicates, loss, slopes) if slopes else [],
     )
 
 
