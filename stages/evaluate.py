@@ -41,6 +41,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             tables.write(folder / "history.csv", plot_data.history(runs))
             tables.write(folder / "predictions.csv", plot_data.predictions(data, runs))
             tables.write(folder / "rollout.csv", plot_data.rollouts(data, runs))
+            tables.write(folder / "slopes.csv", plot_data.slopes(runs))
             # Before the folder takes its place: on a full disk both stay what they were.
             write_json(workspace.metrics(name), answers.compact(evaluation))
         live.scored(workspace, name, evaluation)

@@ -68,6 +68,23 @@ def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
     return _rounded(columns)
 
 
+def slopes(runs: Mapping[str, Run]) -> "pd.DataFrame":
+    """slopes.csv: experiment, point, distance and the mean over seeds of the loss's slope by the input there.
+
+    dvc.yaml names the file, so it is always there, if without rows.
+    """
+    import pandas as pd
+
+    columns = ["experiment", "point", "distance", "slope"]
+    found = [
+        run.slopes.groupby(["point", "distance"], sort=False)["slope"].mean().reset_index().assign(experiment=name)
+        for name, run in runs.items()
+        if run.slopes is not None
+    ]
+    table = pd.concat(found, ignore_index=True)[columns] if found else pd.DataFrame(columns=columns)
+    return table.assign(slope=[float(f"{value:.6g}") for value in table["slope"]])
+
+
 def _stretch(dataset: Dataset) -> tuple[Array, Array]:
     """Which test examples (m,) to show, and the index (m,) to show them at."""
     test = dataset.splits["test"]

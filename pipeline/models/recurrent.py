@@ -1,7 +1,7 @@
 """Recurrent networks: SimpleRNN, LSTM and GRU, stacked, on values or on embedded words."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -27,6 +27,8 @@ def build(
     before: Annotated[int, Field(ge=0, le=4096)] = 0,
     embedding: Annotated[int, Field(ge=0, le=4096)] = 0,
     head: bool = True,
+    recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
+    reset_after: bool = True,
 ) -> "keras.Model":
     """A stack of one kind of recurrent layer.
 
@@ -46,18 +48,22 @@ def build(
         before: width of a Dense(relu) layer in front, 0 for none.
         embedding: width of a word's vector where inputs are word numbers.
         head: whether a Dense layer follows, with a sigmoid for a class.
+        recurrent_activation: of the gates of an LSTM or a GRU; `hard_sigmoid` is Keras 2's.
+        reset_after: whether a GRU resets after the product of state and weights, or before, as Keras 2's did.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs), or with every state (batch, timesteps,
         1); without a head `units` in place of the last.
 
     Raises:
-        ValueError: words without an embedding, or an embedding without words.
+        ValueError: words without an embedding, an embedding without words, or an option that the cell has not.
     """
     import keras
 
     if bool(embedding) != bool(problem.vocabulary):
         raise ValueError("`embedding` must be set where inputs are words, and only there")
+    if (recurrent_activation != "sigmoid" and cell == "SimpleRNN") or not (reset_after or cell == "GRU"):
+        raise ValueError(f"`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. Received: {cell}")
     vector = len(problem.input_shape) == 1 and problem.outputs > 1 and not problem.vocabulary
     every = problem.each_step or vector
     model = keras.Sequential()
@@ -74,7 +80,15 @@ def build(
         model.add(keras.layers.Dense(before, activation="relu"))
     # Stacked cells in one loop over time are the same network as stacked layers, which loop one after the other and
     # keep every state in between: many times slower under XLA (docs/attempts.md).
-    options = {"activation": activation, "dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    options: dict[str, Any] = {
+        "activation": activation,
+        "dropout": dropout,
+        "recurrent_dropout": recurrent_dropout,
+    }
+    if recurrent_activation != "sigmoid":
+        options["recurrent_activation"] = hard_sigmoid
+    if not reset_after:
+        options["reset_after"] = False
     if layers == 1:
         model.add(getattr(keras.layers, cell)(units, return_sequences=sequences or every, **options))
     else:
@@ -84,6 +98,13 @@ def build(
         outputs = 1 if every else problem.outputs
         model.add(keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None))
     return model
+
+
+def hard_sigmoid(values: Any) -> Any:
+    """Keras 2's: straight from 0 at -2.5 to 1 at 2.5. Keras 3's goes from -3 to 3."""
+    import keras
+
+    return keras.ops.clip(0.2 * values + 0.5, 0.0, 1.0)
 
 
 MODELS = {

@@ -73,6 +73,7 @@ class Trained:
         save: writes one set of weights.
         layers: name, type, output shape and parameters of each layer, in order.
         loss: the name of the loss, None where there is none.
+        slopes: as `pipeline.training.slopes` gives them; empty where they were not asked for.
     """
 
     replicates: list[Replicate]
@@ -80,3 +81,4 @@ class Trained:
     save: Save
     layers: list[dict[str, Any]] = field(default_factory=list)
     loss: str | None = None
+    slopes: list[dict[str, Any]] = field(default_factory=list)

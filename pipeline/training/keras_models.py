@@ -35,6 +35,24 @@ def seeded(build: Any, seed: int) -> "keras.Model":
     return build()
 
 
+def optimizer(name: str, learning_rate: float) -> Any:
+    """Keras' optimizer of that name, with its defaults; `rmsprop_keras2` is RMSprop as Keras 2 had it."""
+    import keras
+
+    if name != "rmsprop_keras2":
+        return keras.optimizers.get({"class_name": name, "config": {"learning_rate": learning_rate}})
+
+    class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
+        """Epsilon outside of the root: steps are shorter only where a slope is as small as epsilon, not its square."""
+
+        def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+            square = self._velocities[self._get_variable_index(variable)]
+            self.assign(square, self.rho * square + (1 - self.rho) * gradient**2)
+            self.assign_sub(variable, learning_rate * gradient / (keras.ops.sqrt(square) + self.epsilon))
+
+    return RMSprop(learning_rate)
+
+
 def values(model: "keras.Model") -> list[Array]:
     """Every number that training changes, the state of dropout's generators included."""
     return [np.asarray(variable.numpy()) for variable in model.variables]

@@ -30,11 +30,10 @@ class Program:
     def __init__(
         self, model: "keras.Model", examples: Examples, optimizer: str, learning_rate: float, loss: str
     ) -> None:
-        import keras
         import tensorflow as tf
 
         self.model = model
-        self.optimizer = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": learning_rate}})
+        self.optimizer = keras_models.optimizer(optimizer, learning_rate)
         self.optimizer.build(model.trainable_variables)
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
         self._examples, self._splits = examples, dict[int, _Split]()
@@ -53,7 +52,7 @@ class Program:
                 inputs, targets = gather(data, tf.maximum(rows[step], 0))
                 with tf.GradientTape() as tape:
                     outputs, buffers = train(inputs, buffers)
-                    value = formula(tf.reshape(outputs, shape), targets, _Tensors(present))
+                    value = formula(tf.reshape(outputs, shape), targets, Tensors(present))
                 gradients = tape.gradient(value, model.trainable_variables)
                 # Dense: Keras' optimizers square a repeated word's parts before they add them up where they are sparse.
                 self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
@@ -174,7 +173,7 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     return (series, rows, targets), gather
 
 
-class _Tensors:
+class Tensors:
     """What a loss may use (`pipeline.metrics.Ops`), over those examples of a batch that are present."""
 
     def __init__(self, present: Any) -> None:

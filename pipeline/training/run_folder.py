@@ -82,11 +82,13 @@ class Run:
         summary: run.json.
         history: seed, epoch and every recorded column; one row per seed and epoch, none without epochs.
         predictions: "final_test", "best_train", "rollout", ... -> (seeds, n) or (seeds, n, values), in model units.
+        slopes: seed, point, distance, slope (`pipeline.training.slopes`); None where they were not asked for.
     """
 
     summary: Summary
     history: "pd.DataFrame"
     predictions: dict[str, Array]
+    slopes: "pd.DataFrame | None" = None
 
     @property
     def points(self) -> list[str]:
@@ -100,7 +102,7 @@ class Run:
 
 
 def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str, str]) -> None:
-    """Write run.json, history.csv, predictions.npz and weights/ into an empty folder.
+    """Write run.json, history.csv, predictions.npz, weights/ and perhaps slopes.csv into an empty folder.
 
     Args:
         trained: what the method gave back.
@@ -117,6 +119,8 @@ def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str,
     rows = [{"seed": r.seed, "epoch": epoch, **values} for r in replicates for epoch, values in enumerate(r.history, 1)]
     columns = ["seed", "epoch", "train_loss", *dict.fromkeys(scored)]
     tables.write(folder / "history.csv", pd.DataFrame(rows, columns=[c for c in columns if not rows or c in rows[0]]))
+    if trained.slopes:
+        tables.write(folder / "slopes.csv", pd.DataFrame(trained.slopes))
     names = list(replicates[0].predictions) if replicates else []
     stacked = {name: np.stack([r.predictions[name] for r in replicates]) for name in names}
     write_npz(folder / "predictions.npz", {"seeds": np.array(job.seeds), **stacked})
@@ -154,6 +158,9 @@ def load(folder: Path) -> Run:
         summary = read_checked(folder / "run.json", Summary)
         history = tables.read(folder / "history.csv", seed=int, epoch=int)
         predictions = read_npz(folder / "predictions.npz")
+        slopes = None
+        if (folder / "slopes.csv").exists():
+            slopes = tables.read(folder / "slopes.csv", seed=int, point=str, distance=int, slope=float)
         ends = zip(summary.seeds, summary.last, strict=True)
         epochs = [(seed, epoch) for seed, last in ends for epoch in range(1, last + 1)]
         if [*zip(history["seed"], history["epoch"], strict=True)] != epochs or history.isna().any(axis=None):
@@ -164,7 +171,7 @@ def load(folder: Path) -> Run:
     except UnrollError as error:
         reason = str(error).split(";", maxsplit=1)[0]
         raise UnrollError(f"the run of {folder.name} is damaged: {reason}; {again}") from None
-    return Run(summary, history, predictions)
+    return Run(summary, history, predictions, slopes)
 
 
 def load_for(folder: Path, dataset: str, seeds: Sequence[int]) -> Run:

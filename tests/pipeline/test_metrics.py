@@ -15,7 +15,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
 from pipeline.metrics import MEASURES, Measure, score
 from pipeline.training.methods import gradient_descent
-from pipeline.training.program import _Tensors
+from pipeline.training.program import Tensors
 
 CLASSES = {"accuracy", "binary_crossentropy"}
 
@@ -67,7 +67,7 @@ def test_tensorflow_makes_the_same_number_of_the_examples_that_are_present(name,
 
 
 def in_tensorflow(name, predictions, targets, present):
-    ops = _Tensors(tf.constant(present, tf.float32))
+    ops = Tensors(tf.constant(present, tf.float32))
     return float(MEASURES[name].formula(tf.constant(predictions), tf.constant(targets), ops))
 
 

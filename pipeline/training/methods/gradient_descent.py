@@ -19,6 +19,7 @@ from pipeline.metrics import Loss, score
 from pipeline.training import keras_models, prediction, trainer
 from pipeline.training.job import Job, Trained
 from pipeline.training.program import Program
+from pipeline.training.slopes import of_replicates
 
 TRAINS = ("network",)
 
@@ -31,7 +32,7 @@ Order = Literal["permutation", "batches", "draws"]
 def train(
     job: Job,
     *,
-    optimizer: Literal["adam", "rmsprop", "sgd"],
+    optimizer: Literal["adam", "rmsprop", "rmsprop_keras2", "sgd"],
     loss: Loss,
     epochs: Annotated[int, Field(ge=1, le=100_000)],
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)],
@@ -39,12 +40,13 @@ def train(
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: trainer.Patience = None,
+    slopes: Annotated[int, Field(ge=0, le=10_000)] = 0,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
 
     Args:
         job: its `build` makes a `keras.Model`.
-        optimizer: with Keras' defaults but for the learning rate.
+        optimizer: with Keras' defaults but for the learning rate; `rmsprop_keras2` has epsilon outside of the root.
         loss: `pairwise_mse` is what Keras makes of outputs (batch, 1, 1) and targets (batch,): the mean over
             all pairs of an output and a target of the batch.
         epochs: how many at most.
@@ -54,6 +56,8 @@ def train(
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
         patience: as for `trainer.train`.
+        slopes: on how many validation examples the slope of the loss by each timestep's input is taken, before training
+            and at the best epoch (`pipeline.training.slopes`); 0 for none.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
@@ -76,12 +80,14 @@ def train(
         )
     program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
     learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
+    replicates = trainer.train(job, epochs, learner, patience)
     return Trained(
-        trainer.train(job, epochs, learner, patience),
+        replicates,
         model.count_params(),
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
         loss,
+        of_replicates(job, model, replicates, loss, slopes) if slopes else [],
     )
 
 

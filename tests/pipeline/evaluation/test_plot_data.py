@@ -1,4 +1,7 @@
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Arrays, Windows
@@ -53,6 +56,14 @@ def test_classes_are_not_rescaled_and_digits_are_six():
     run = of({"final_test": [[0.25, 2 / 3, 0.5, 0.0]]})
     table = plot_data.predictions(small("classify", scale=Scale(mean=9.0, std=9.0)), {"e": run})
     assert table["e"].tolist() == [0.25, 0.666667, 0.5, 0.0]
+
+
+def test_slopes_are_means_over_seeds():
+    lines = [(0, "start", 0, 1.0), (0, "best", 0, 3.0), (1, "start", 0, 2.0), (1, "best", 0, 5.0)]
+    slopes = pd.DataFrame(lines, columns=["seed", "point", "distance", "slope"])
+    table = plot_data.slopes({"a": replace(of({}), slopes=slopes), "none": of({})})
+    assert table.to_numpy().tolist() == [["a", "start", 0, 1.5], ["a", "best", 0, 4.0]]
+    assert list(plot_data.slopes({"none": of({})}).columns) == list(table.columns)
 
 
 def test_free_runs_lie_beside_the_truth_and_are_none_where_nothing_runs_free():

@@ -150,6 +150,34 @@ def test_words_need_an_embedding_and_values_none():
             build("imdb_rnn", problem, **changes)
 
 
+def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():
+    old = build("jena_hourly_gru_keras2", JENA)
+    assert old.count_params() == 3 * 32 * 47 + 33, "one bias of each gate"
+    values = np.array([-9, -2.5, -1, 0, 1, 2.5, 9], np.float32)
+    np.testing.assert_allclose(recurrent.hard_sigmoid(values), [0, 0, 0.3, 0.5, 0.7, 1, 1], atol=1e-6)
+    inputs = np.random.default_rng(0).normal(size=(3, 1, 14)).astype(np.float32)
+    kernel, recurrent_kernel, bias = old.layers[0].get_weights()
+    state = np.zeros((3, 32), np.float32)
+    for step in (inputs[:, 0], inputs[:, 0] * 2):
+        update, reset, candidate = np.split(step @ kernel + bias, 3, axis=1)
+        of_state = np.split(recurrent_kernel, 3, axis=1)
+        update, reset = (
+            np.clip(0.2 * (x + state @ w) + 0.5, 0, 1) for x, w in ((update, of_state[0]), (reset, of_state[1]))
+        )
+        state = update * state + (1 - update) * np.tanh(candidate + (reset * state) @ of_state[2])
+    both = np.concatenate([inputs, 2 * inputs], axis=1)
+    np.testing.assert_allclose(old.layers[0](both), state, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [("waves_rnn6", {"recurrent_activation": "hard_sigmoid"}), ("waves_lstm", {"reset_after": False})],
+)
+def test_a_cell_refuses_an_option_that_it_has_not(name, change):
+    with pytest.raises(ValueError, match="`reset_after` for GRU. Received: "):
+        build(name, WAVES, **change)
+
+
 def test_a_perceptron_refuses_words_and_a_class_without_sigmoid():
     with pytest.raises(ValueError, match="a perceptron takes values"):
         build("waves_perceptron", WORDS)

@@ -117,6 +117,18 @@ def test_predictions_are_those_of_the_model_in_order(reviews, monkeypatch):
         np.testing.assert_allclose(program.predict(examples), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root():
+    slopes = np.array([1e-6, 0.5], np.float32)
+    variable = keras.Variable(np.zeros(2, np.float32))
+    optimizer = keras_models.optimizer("rmsprop_keras2", 0.01)
+    square = expected = 0.0
+    for _ in range(3):
+        optimizer.apply([slopes], [variable])
+        square = 0.9 * square + 0.1 * slopes**2
+        expected -= 0.01 * slopes / (np.sqrt(square) + 1e-7)
+    np.testing.assert_allclose(variable, expected, rtol=1e-5)
+
+
 def test_history_predictions_and_weights_belong_together(station, monkeypatch):
     monkeypatch.setattr(programs, "EVALUATION_BATCH", 50)
     told = []
