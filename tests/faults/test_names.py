@@ -9,7 +9,7 @@ import pytest
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("tain waves_linear", "No such command 'tain'. Did you mean 'train'? Valid: compare,"),
+        ("tain waves_linear", "No such command 'tain'. Did you mean 'train'? Valid: claims,"),
         ("train waves_linear --epoch 3", "No such option: --epoch"),
         ("train waves_liner", "Did you mean waves_linear?"),
         ("source sinus", "the source must be one of: own, sine, waves. Received: 'sinus'. Did you mean sine?"),

@@ -35,7 +35,7 @@ def test_it_writes_metrics_the_evaluation_and_what_plots_need(workspace):
     assert scores.load(folder) == found
     baselines = {name: entry.baseline for name, entry in found.experiments.items()}
     assert baselines == {"waves_last_value": True, "waves_perceptron": False, "waves_node": False}
-    assert len(tables.read(folder / "history.csv", experiment=str)) == 2 * 20
+    assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     assert list(tables.read(folder / "predictions.csv")) == ["index", "truth", *baselines]
     assert len(tables.read(folder / "rollout.csv")) == 0, "it is there, since DVC asks for every output"
     predicted = read_npz(workspace.run("waves", "waves_node") / "predictions.npz")["final_test"].astype(float)

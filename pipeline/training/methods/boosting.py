@@ -1,5 +1,6 @@
 """Gradient boosting of regression trees on histograms, by scikit-learn."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import numpy as np
@@ -49,7 +50,9 @@ def train(
     )
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         model.fit(features, split.targets.astype(np.float64))
-        return prediction.fitted(job, lambda inputs: model.predict(baseline.features(inputs)), nodes(model), loss="mae")
+        found = nodes(model)
+        fitted = prediction.fitted(job, lambda inputs: model.predict(baseline.features(inputs)), found, loss="mae")
+        return replace(fitted, parameters=len(found))
 
 
 def nodes(model: Any) -> Array:

@@ -23,7 +23,16 @@ def test_a_quick_build_has_each_method_once_and_all_that_it_needs(tmp_path):
     small = measure.one_of_each(scaled.scale(plain_yaml.read(REPOSITORY / "params.yaml")))
     plain_yaml.write(small, tmp_path / "params.yaml")
     methods = [one.training.method for one in params.load(tmp_path / "params.yaml").experiments.values()]
-    assert sorted(methods) == ["by_hand", "gradient_descent", "least_squares", "logistic_regression", "none"]
+    every = [
+        "boosting",
+        "by_hand",
+        "gradient_descent",
+        "least_absolute",
+        "least_squares",
+        "logistic_regression",
+        "none",
+    ]
+    assert sorted(methods) == every
 
 
 def test_the_stages_of_a_build_its_imports_and_dvc_are_told_apart(tmp_path):

@@ -279,6 +279,7 @@ def test_facts_say_what_was_done(tmp_path):
         "protocol": "corrected",
         "rows": 100,
         "columns": ["T"],
+        "quantities": 1,
         "horizon in hours": 2.0,
         "train from": "2020-03-01 01:00:00",
         "validation from": "2020-03-03 14:00:00",
