@@ -30,7 +30,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
         UsageError, UnrollError: as `stages.repro.build.repro`.
     """
     whole = params.load(workspace.params).experiments
-    small = scaled.make_workspace(workspace.root, workspace.root / FOLDER)
+    small = scaled.make_workspace(workspace.root, workspace.root / FOLDER, scaled.TWINS)
     kept = params.load(small.params).experiments
     print(
         f"The whole pipeline, small: {len(kept)} experiments on generated data, offline, {jobs} stages at a time.\n"

@@ -1,7 +1,7 @@
 """A workspace with the whole graph made small: every experiment, on little generated data, for a few epochs."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -38,6 +38,16 @@ Enough for every window that params.yaml asks for, with windows to spare on both
 OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
 """A file that a download brings -> its stand-in."""
 
+TWINS = (
+    "jena_exact",
+    "jena_720",
+    "jena_hourly_exact",
+    "jena_2009_2010",
+    "jena_2009_2010_exact",
+    "jena_2009_2010_720",
+)
+"""Data sets that ask `jena` or `jena_hourly`'s question once more. On stand-ins that says nothing new."""
+
 GENERATED = {
     "sine": {"points": 300, "test_points": 100},
     "waves": {"train": 700, "validation": 200, "test": 200},
@@ -46,10 +56,15 @@ GENERATED = {
 """Generators -> how much they generate. What they generate is the real thing: only downloads get a stand-in."""
 
 
-def make_workspace(root: Path, folder: Path) -> Workspace:
+def make_workspace(root: Path, folder: Path, left_out: Collection[str] = ()) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and its params.yaml scaled down.
 
     Files that are as they should be stay untouched, so that DVC finds them unchanged.
+
+    Args:
+        root: the workspace to scale down.
+        folder: becomes a workspace.
+        left_out: data sets that are not built there.
     """
     (folder / ".dvc" / "plots").mkdir(parents=True, exist_ok=True)
     write_text(folder / ".dvc" / "config", CONFIG)
@@ -59,7 +74,13 @@ def make_workspace(root: Path, folder: Path) -> Workspace:
         link.symlink_to(root / name, target_is_directory=True)
     for name in COPIED:
         shutil.copyfile(root / name, folder / name)
-    plain_yaml.write(scale(plain_yaml.read(root / "params.yaml")), folder / "params.yaml")
+    small = scale(plain_yaml.read(root / "params.yaml"))
+    for name in left_out:
+        small["datasets"].pop(name, None)
+    small["experiments"] = {k: e for k, e in small["experiments"].items() if e["dataset"] in small["datasets"]}
+    used = {dataset["source"] for dataset in small["datasets"].values()}
+    small["sources"] = {name: source for name, source in small["sources"].items() if name in used}
+    plain_yaml.write(small, folder / "params.yaml")
     # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
     write_text(Workspace(folder).scratch / "scaled.txt", "Fewer rows, fewer epochs and one seed.\n")
     return Workspace(folder)

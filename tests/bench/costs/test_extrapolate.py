@@ -11,9 +11,9 @@ from pipeline.workspace import Workspace
 
 def description(train, test):
     """The facts of a data set of which nothing is scored after an epoch."""
-    nothing = {"splits": {}, "vocabulary": 0, "groups": [], "scored": [], "period": 0, "rollout": False, "floors": {}}
-    nothing |= {"calendar": 0, "each_step": False}
+    nothing = {"splits": {}, "vocabulary": 0, "calendar": 0, "groups": [], "scored": [], "period": 0, "floors": {}}
     named = {"name": "d", "kind": "forecast", "metric": "mae", "stand_in": True, "facts": {}, "scale": Scale()}
+    nothing |= {"each_step": False, "rollout": False}
     return Description(**nothing, **named, examples={"train": train, "test": test})
 
 
