@@ -98,11 +98,11 @@ def _answer(one: Evaluated, *, scaled: bool) -> tuple[str, str]:
     found = answers.answer(one.wanted)
     if found.network is None or found.opponent is None:
         return "", "no recurrent network, or nothing to compare it with"
-    pair = f"{found.network} against {found.opponent}"
-    if found.difference is None:
-        return answers.UNSURE, f"{pair}: too few seeds"
-    metric = one.about.metric
-    words = f"{pair}: {title(metric)} differs by {between(found.difference.sure, metric)} on test"
+    words = f"{found.network} against {found.opponent}: too few seeds"
+    if found.difference:
+        metric = one.about.metric
+        apart = f"{title(metric)} differs by {between(found.difference.sure, metric)} on test"
+        words = f"{found.network} against {found.opponent}: {apart}"
     if scaled or one.stand_in:
         return STAND_IN if one.stand_in else SCALED, words
     return {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome), words
