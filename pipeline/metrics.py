@@ -118,6 +118,20 @@ class _NumPy:
         return clipped
 
 
+class _Examples(_NumPy):
+    """`Ops` that leave what each example adds apart."""
+
+    def mean(self, values: npt.NDArray[Any]) -> Any:
+        return values
+
+
+def losses(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """What each example (seeds, n) adds to a measure that is a mean over examples; the mean of several values."""
+    found = MEASURES[name].formula(predictions.astype(np.float64), targets, _Examples())
+    of_examples: npt.NDArray[np.float64] = np.reshape(found, (*found.shape[:2], -1)).mean(axis=2)
+    return of_examples
+
+
 def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
     """A measure of predictions (n,) or (n, values) against targets of the same shape, computed in float64.
 

@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -83,26 +82,6 @@ def scale(measure: str) -> Scale:
     return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else PLAIN
 
 
-class _Each:
-    """What a formula of a measure may use (`pipeline.metrics.Ops`), example by example."""
-
-    def mean(self, values: Any) -> Any:
-        return values
-
-    def log(self, values: Any) -> Any:
-        return np.log(values)
-
-    def clip(self, values: Any, low: float, high: float) -> Any:
-        return np.clip(values, low, high)
-
-
-def losses(measure: str, predictions: Array, targets: Array) -> Array:
-    """What each example (seeds, n) adds to a measure that is a mean over examples; the mean of several values."""
-    found = np.asarray(MEASURES[measure].formula(predictions.astype(np.float64), targets, _Each()), np.float64)
-    of_examples: Array = found.reshape(*found.shape[:2], -1).mean(axis=2)
-    return of_examples
-
-
 def mean(values: Sequence[float]) -> Estimate:
     """The mean over ever more seeds, from some; sure where there is one value, which then depends on no seed."""
     count = len(values)
@@ -146,8 +125,8 @@ def difference(one: Array, other: Array, blocks: Array) -> Estimate:
 
 def of_rows(losses: Array, blocks: Array) -> float:
     """The standard error of the mean of losses (n,), by the scatter of its blocks; 0 where all are one block."""
-    numbers, counts = np.unique(blocks, return_inverse=True, return_counts=True)[1:]
-    if len(counts) == 1:
-        return 0.0
+    numbers = np.unique(blocks, return_inverse=True)[1]
     sums = np.bincount(numbers, weights=losses - losses.mean())
-    return math.sqrt(len(counts) / (len(counts) - 1) * float(np.square(sums).sum())) / len(losses)
+    if len(sums) == 1:
+        return 0.0
+    return math.sqrt(len(sums) / (len(sums) - 1) * float(np.square(sums).sum())) / len(losses)

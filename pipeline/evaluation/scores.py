@@ -14,7 +14,7 @@ from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
 from pipeline.files import read_checked
-from pipeline.metrics import MEASURES, Metric, score
+from pipeline.metrics import MEASURES, Metric, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Layer, Run
 from pipeline.validation import Strict
@@ -290,15 +290,15 @@ def _differences(
         if split not in targets:
             continue
         groups = np.unique(blocks(dataset, split), return_inverse=True)[1]
-        losses = {
-            name: intervals.losses(
+        each = {
+            name: losses(
                 dataset.metric, _checked(run, f"{run.points[-1]}_{split}", targets[split]), targets[split]
             )
             for name, run in sure.items()
         }
-        names = list(losses)
+        names = list(each)
         found[split] = {
-            one: {other: _difference(losses[one], losses[other], groups) for other in names[place + 1 :]}
+            one: {other: _difference(each[one], each[other], groups) for other in names[place + 1 :]}
             for place, one in enumerate(names[:-1])
         }
     return found
@@ -349,9 +349,9 @@ def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: 
         each, targets, of_block = each[:, indices], targets[indices], of_block[indices]
     found = [measures(dataset, values, targets) for values in each]
     errors = {
-        measure: intervals.of_rows(intervals.losses(measure, each, targets).mean(axis=0), of_block)
-        for measure in found[0]
-        if measure in MEASURES and len(set(of_block)) > 1
+        measure: intervals.of_rows(losses(measure, each, targets).mean(axis=0), of_block)
+        for measure in (found[0] if (of_block != of_block[0]).any() else ())
+        if measure in MEASURES
     }
     if "mae" in errors:
         errors["mae_unit"] = errors["mae"] * dataset.scale.std
