@@ -291,9 +291,7 @@ def _differences(
             continue
         groups = np.unique(blocks(dataset, split), return_inverse=True)[1]
         each = {
-            name: losses(
-                dataset.metric, _checked(run, f"{run.points[-1]}_{split}", targets[split]), targets[split]
-            )
+            name: losses(dataset.metric, _checked(run, f"{run.points[-1]}_{split}", targets[split]), targets[split])
             for name, run in sure.items()
         }
         names = list(each)

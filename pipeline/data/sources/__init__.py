@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.data.download import Progress, fetch
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -30,3 +34,10 @@ class Context:
         """As `pipeline.data.download.fetch`; in the mirror the file lies in `folder`, by default the source's."""
         place = f"{folder or self.name}/{name}"
         return fetch(name, url, destination, place=place, mirror=self.mirror, progress=self.progress, sha256=sha256)
+
+
+def streams(seed: int, count: int) -> "list[np.random.Generator]":
+    """Generators with a seed of their own each, so that how much one draws leaves the others as they are."""
+    import numpy as np
+
+    return [np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(count)]

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline import tables
-from pipeline.data.sources import Context
+from pipeline.data.sources import Context, streams
 
 Count = Annotated[int, Field(ge=1, le=1_000_000)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
@@ -33,7 +33,7 @@ def produce(
     """
     import pandas as pd
 
-    train, test = (np.random.default_rng(stream) for stream in np.random.SeedSequence(seed).spawn(2))
+    train, test = streams(seed, 2)
     parts = {
         "interpolation_train": train.uniform(-3 * np.pi, 3 * np.pi, points),
         "interpolation_test": test.uniform(-3 * np.pi, 3 * np.pi, test_points),

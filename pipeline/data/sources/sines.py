@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context
+from pipeline.data.sources import Context, streams
 from pipeline.files import write_npz
 
 VALUES = 40
@@ -45,8 +45,7 @@ def produce(
     """
     sizes = {"train": train, "validation": validation, "test": test}
     arrays: dict[str, Array] = {}
-    for (split, size), stream in zip(sizes.items(), np.random.SeedSequence(seed).spawn(len(sizes)), strict=True):
-        random = np.random.default_rng(stream)
+    for (split, size), random in zip(sizes.items(), streams(seed, len(sizes)), strict=True):
         waves = LEAST + (GREATEST - LEAST) * random.random((size, 2, 3))
         amplitude, frequency, phase = np.moveaxis(waves, 2, 0)[..., None]
         clean = (amplitude * np.sin(frequency * np.arange(VALUES) + phase)).sum(axis=1)

@@ -7,7 +7,7 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context
+from pipeline.data.sources import Context, streams
 from pipeline.files import write_npz
 
 VALUES = 51
@@ -35,11 +35,8 @@ def produce(
         test: how many to score.
     """
     sizes = {"train": train, "validation": validation, "test": test}
-    streams = np.random.SeedSequence(seed).spawn(len(sizes))
-    waves = {
-        split: generate(np.random.default_rng(stream), size)
-        for (split, size), stream in zip(sizes.items(), streams, strict=True)
-    }
+    randoms = streams(seed, len(sizes))
+    waves = {split: generate(random, size) for (split, size), random in zip(sizes.items(), randoms, strict=True)}
     write_npz(folder / "waves.npz", waves)
 
 
