@@ -81,6 +81,7 @@ MEASURES = {
         higher=True,
         trains=False,
     ),
+    "brier": Measure("Brier score", lambda p, t, ops: ops.mean((p - t) ** 2), CLASSES, "probability²", trains=False),
     "binary_crossentropy": Measure("cross-entropy", _crossentropy, CLASSES, "nats"),
     "pairwise_mse": Measure("pairwise MSE", _pairwise_mse, unit="({})²"),
 }

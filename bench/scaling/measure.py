@@ -26,7 +26,8 @@ OnStep = Callable[[str], None]
 Found = TypeVar("Found")
 
 CELL, BATCH, DELAY = "lstm", 128, 24
-OPTIONS: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": 0.001, "loss": "mae"}
+LOSS = "mae"
+OPTIONS: dict[str, Any] = {"optimizer": "rmsprop", "learning_rate": 0.001}
 
 
 @dataclass(frozen=True)
@@ -127,8 +128,8 @@ def training(sizes: Sizes, seeds: int) -> None:
     examples = windows(sizes.examples, sizes.timesteps)
     splits: dict[str, Examples] = {"train": examples, "validation": examples}
     build = partial(network, examples, sizes.width)
-    job = Job("generated", Dataset("generated", "forecast", "mae", splits), build, tuple(range(seeds)))
-    train(job, epochs=sizes.epochs, batch_size=BATCH, **OPTIONS)
+    job = Job("generated", Dataset("generated", "forecast", LOSS, splits), build, tuple(range(seeds)))
+    train(job, epochs=sizes.epochs, batch_size=BATCH, loss=LOSS, **OPTIONS)
 
 
 def preparation(sizes: Sequence[int], rounds: int, on_step: OnStep) -> dict[str, Any]:
@@ -156,7 +157,7 @@ def epoch(examples: int, timesteps: int, width: int) -> Callable[[], object]:
     from pipeline.training.program import Program
 
     data = windows(examples, timesteps)
-    program = Program(keras_models.seeded(partial(network, data, width), 0), data, **OPTIONS)
+    program = Program(keras_models.seeded(partial(network, data, width), 0), data, measures=[LOSS], **OPTIONS)
     batches = next(epoch_orders(examples, BATCH, "permutation", None, 0))
     return lambda: program.epoch(batches)
 

@@ -54,6 +54,8 @@ class Dataset:
         floors: best scores that are possible or known in closed form: words -> value of `metric`.
         stand_in: whether the raw data were generated in place of the real ones.
         facts: what a reader wants to know of the preparation: words -> value, plain data.
+        stamps: (rows,) datetime64[s], when each row of the windows' series was measured; None where that is not known.
+        words: (vocabulary,) str, the word of each word number; None where inputs are none.
     """
 
     name: str
@@ -71,6 +73,8 @@ class Dataset:
     floors: dict[str, float] = field(default_factory=dict)
     stand_in: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
+    stamps: Array | None = None
+    words: Array | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -141,10 +145,14 @@ def save(dataset: Dataset, folder: Path) -> None:
             layout[split] = {}
     for group, indices in dataset.groups.items():
         arrays[f"group_{group}"] = indices
+    if dataset.stamps is not None:
+        arrays["stamps"] = dataset.stamps.astype("datetime64[s]").astype(np.int64)
+    if dataset.words is not None:
+        arrays["words"] = dataset.words
     for key, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnrollError(f"{dataset.name}: {key} holds values that are not finite; check its source")
-    facts = {field.name: getattr(dataset, field.name) for field in fields(dataset)}
+    facts = {f.name: getattr(dataset, f.name) for f in fields(dataset) if f.name not in ("stamps", "words")}
     facts |= {"scale": dataset.scale.model_dump(), "splits": layout, "groups": list(dataset.groups)}
     facts["examples"] = {split: len(examples) for split, examples in dataset.splits.items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -177,8 +185,9 @@ def load(folder: Path, *, calendar: bool = False) -> Dataset:
         groups = {group: arrays[f"group_{group}"] for group in described.groups}
         _agree(described, splits, groups)
         rest = described.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
-        scored = tuple(described.scored)
-        dataset = Dataset(splits=splits, groups=groups, scored=scored, scale=described.scale, **rest)
+        rest |= {"scored": tuple(described.scored), "scale": described.scale, "words": arrays.get("words")}
+        stamps = arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
+        dataset = Dataset(splits=splits, groups=groups, stamps=stamps, **rest)
         return dataset if calendar else _without_calendar(dataset)
     except (KeyError, ValueError) as error:
         raise damaged(folder, error) from None

@@ -50,7 +50,8 @@ class Replicate:
 
     Attributes:
         seed: of its weights, its order of examples and its dropout.
-        history: one mapping per epoch: train_loss, then loss and metric of every scored split.
+        history: one mapping per epoch: train_loss, train_METRIC where that is another measure, then loss and metric of
+            every scored split.
         best_epoch: the epoch (from 1) with the best validation metric; None without validation.
         predictions: "final_test" and the like -> (n,) or (n, values), in model units.
         weights: "final" and, with validation, "best" -> whatever the method's `save` writes.

@@ -24,11 +24,12 @@ class Program:
     Args:
         model: a network with as many outputs per example as that has targets; axes of length 1 do not count.
         examples: the train split.
-        optimizer, learning_rate, loss: as for `train`.
+        optimizer, learning_rate: as for `train`.
+        measures: what an epoch tells of its batches; the first one is the loss that is trained on.
     """
 
     def __init__(
-        self, model: "keras.Model", examples: Examples, optimizer: str, learning_rate: float, loss: str
+        self, model: "keras.Model", examples: Examples, optimizer: str, learning_rate: float, measures: list[str]
     ) -> None:
         import tensorflow as tf
 
@@ -38,26 +39,26 @@ class Program:
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
         self._examples, self._splits = examples, dict[int, _Split]()
         self._data, gather = _on_device(examples)
-        formula = MEASURES[loss].formula
+        formulas = [MEASURES[measure].formula for measure in measures]
         shape = [-1, *examples.take(np.arange(1))[1].shape[1:]]
         network = Network(model)
         train = tf.autograph.experimental.do_not_convert(network.train)
         predict = tf.autograph.experimental.do_not_convert(network.predict)
 
         def epoch(data: Any, rows: Any) -> Any:
-            losses = tf.TensorArray(tf.float32, tf.shape(rows)[0], element_shape=())
+            told = tf.TensorArray(tf.float32, tf.shape(rows)[0], element_shape=(len(formulas),))
             buffers = network.buffers(rows.shape[1], *examples.input_shape)
             for step in tf.range(tf.shape(rows)[0]):
                 present = tf.cast(rows[step] >= 0, tf.float32)
                 inputs, targets = gather(data, tf.maximum(rows[step], 0))
                 with tf.GradientTape() as tape:
                     outputs, buffers = train(inputs, buffers)
-                    value = formula(tf.reshape(outputs, shape), targets, Tensors(present))
-                gradients = tape.gradient(value, model.trainable_variables)
+                    values = [formula(tf.reshape(outputs, shape), targets, Tensors(present)) for formula in formulas]
+                gradients = tape.gradient(values[0], model.trainable_variables)
                 # Dense: Keras' optimizers square a repeated word's parts before they add them up where they are sparse.
                 self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
-                losses = losses.write(step, value)
-            return losses.stack()
+                told = told.write(step, tf.stack(values))
+            return told.stack()
 
         self._epoch = tf.function(epoch, jit_compile=True, reduce_retracing=False)
         self._forward = tf.function(
@@ -86,7 +87,7 @@ class Program:
             variable.assign(number)
 
     def epoch(self, rows: Array) -> Array:
-        """Train on batches of example numbers (steps, batch), -1 for none; the loss (steps,) of each."""
+        """Train on batches of example numbers (steps, batch), -1 for none; each one's measures (steps, measures)."""
         import tensorflow as tf
 
         return np.asarray(self._epoch(self._data, tf.constant(rows)))
@@ -182,6 +183,7 @@ class Tensors:
     def mean(self, values: Any) -> Any:
         import tensorflow as tf
 
+        values = tf.cast(values, tf.float32)  # an accuracy's are true and false
         of_examples = values if len(values.shape) == 1 else tf.reduce_mean(values, axis=1)
         return tf.reduce_sum(of_examples * self._present) / tf.reduce_sum(self._present)
 

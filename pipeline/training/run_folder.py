@@ -117,7 +117,7 @@ def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str,
     best_epochs = [r.best_epoch for r in replicates if r.best_epoch is not None]
     scored = [f"{split}_{what}" for split in job.dataset.scored for what in ("loss", job.dataset.metric)]
     rows = [{"seed": r.seed, "epoch": epoch, **values} for r in replicates for epoch, values in enumerate(r.history, 1)]
-    columns = ["seed", "epoch", "train_loss", *dict.fromkeys(scored)]
+    columns = ["seed", "epoch", "train_loss", f"train_{job.dataset.metric}", *dict.fromkeys(scored)]
     tables.write(folder / "history.csv", pd.DataFrame(rows, columns=[c for c in columns if not rows or c in rows[0]]))
     if trained.slopes:
         tables.write(folder / "slopes.csv", pd.DataFrame(trained.slopes))

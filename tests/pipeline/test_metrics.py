@@ -17,7 +17,7 @@ from pipeline.metrics import MEASURES, Measure, score
 from pipeline.training.methods import gradient_descent
 from pipeline.training.program import Tensors
 
-CLASSES = {"accuracy", "binary_crossentropy"}
+CLASSES = {"accuracy", "brier", "binary_crossentropy"}
 
 
 def over(pairs, each):
@@ -33,6 +33,7 @@ NAIVE = {
     "mse": lambda pairs: over(pairs, lambda p, t: (p - t) ** 2),
     "mae": lambda pairs: over(pairs, lambda p, t: abs(p - t)),
     "accuracy": lambda pairs: over(pairs, lambda p, t: (p > 0.5) == bool(t)),
+    "brier": lambda pairs: over(pairs, lambda p, t: (p - t) ** 2),
     "binary_crossentropy": lambda pairs: over(pairs, surprise),
     "pairwise_mse": lambda pairs: over([(p, t) for p, _ in pairs for _, t in pairs], lambda p, t: (p - t) ** 2),
 }
@@ -80,7 +81,7 @@ def test_a_probability_of_zero_or_one_has_a_finite_loss_in_both(probability, lab
 
 def test_a_new_entry_is_at_once_a_metric_and_a_loss(monkeypatch, tmp_path):
     schema = pydantic.TypeAdapter(metrics.Metric)
-    with pytest.raises(pydantic.ValidationError, match="must be one of: mse, mae, accuracy, binary_crossentropy, pair"):
+    with pytest.raises(pydantic.ValidationError, match="must be one of: mse, mae, accuracy, brier, binary_crossentropy"):
         schema.validate_python("cubed")
     monkeypatch.setitem(MEASURES, "cubed", Measure("cubed", lambda p, t, ops: ops.mean(abs(p - t) ** 3)))
     assert schema.validate_python("cubed") == "cubed"

@@ -35,7 +35,7 @@ class Compiled:
         task.write_weights(self.model.get_weights())
         self.numbers: dict[int, list[Array]] = {0: keras_models.values(self.model)}
         train = task.data.splits["train"]
-        self.program = Program(self.model, train, options["optimizer"], options["learning_rate"], options["loss"])
+        self.program = Program(self.model, train, options["optimizer"], options["learning_rate"], [self.loss])
 
     def reset(self, seed: int) -> None:
         """See `Framework`."""

@@ -12,6 +12,7 @@ import pydantic
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays
 from pipeline.errors import UnrollError
+from pipeline.files import read_checked
 
 HALVES = ("train", "test")
 
@@ -22,6 +23,10 @@ word number to make room for them, and the seed of its shuffle. 0 pads."""
 
 _HARMLESS = {("numpy", "ndarray"), ("numpy", "dtype")}
 _HARMLESS |= {(f"numpy.{core}.multiarray", "_reconstruct") for core in ("core", "_core")}  # NumPy 1 and 2
+
+
+class _Index(pydantic.RootModel[dict[str, int]]):
+    """A word -> its rank by how frequent it is, from 1."""
 
 
 class _Unpickler(pickle.Unpickler):
@@ -45,7 +50,7 @@ def prepare(
 
     Args:
         name: of the data set.
-        raw: the folder of its source, with `imdb.npz`.
+        raw: the folder of its source, with `imdb.npz` and `imdb_word_index.json`.
         words: word numbers that are kept; a rarer word becomes 2.
         length: word numbers per review: the last ones of a longer review, zeros in front of a shorter one.
         validation: the share of the train reviews, taken from the end, that validates (as Keras's `fit` takes it).
@@ -55,9 +60,9 @@ def prepare(
         targets (n,) float32, 1 for a good review.
 
     Raises:
-        UnrollError: the file is missing or holds something else than reviews.
+        UnrollError: a file is missing or holds something else than reviews, or words.
     """
-    halves = _read(raw)
+    halves, index = _read(raw), read_checked(raw / "imdb_word_index.json", _Index).root
     random = np.random.RandomState(SEED)
     splits = {}
     for half, (reviews, labels) in halves.items():
@@ -76,6 +81,7 @@ def prepare(
             "test": splits["test"],
         },
         vocabulary=words,
+        words=_words(index, words),
         facts={
             "words": words,
             "length": length,
@@ -106,6 +112,16 @@ def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
                 f"{path}: the {half} half holds more than lists of word numbers, labelled 0 or 1; {again}"
             )
     return halves
+
+
+def _words(index: dict[str, int], count: int) -> Array:
+    """The words (count,) behind the word numbers; nothing for padding and the start, an ellipsis for a rare word."""
+    found = [""] * count
+    found[UNKNOWN] = "…"
+    for word, rank in index.items():
+        if 0 < rank < count - SHIFT:
+            found[rank + SHIFT] = word
+    return np.array(found)
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> Array:

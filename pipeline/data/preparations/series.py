@@ -137,6 +137,7 @@ def prepare(
         scale=Scale(mean=float(mean[column]), std=float(std[column]), unit=unit, quantity=quantity),
         period=_timesteps_per_day(clock.spacing * step),
         calendar=CALENDAR,
+        stamps=series.stamps,
         facts={
             "protocol": protocol,
             "rows": len(series.values),

@@ -78,8 +78,9 @@ def train(
             f"{job.experiment}: a model that is trained must have one output for each of {wanted or 1} targets, so "
             f"head: true or units: 1, and sequences: false. Received: outputs of the shape {model.output_shape}"
         )
-    program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, loss)
-    learner = Learner(job, program, loss, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
+    measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
+    program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, measures)
+    learner = Learner(job, program, measures, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
     replicates = trainer.train(job, epochs, learner, patience)
     return Trained(
         replicates,
@@ -97,12 +98,14 @@ class Learner:
     Args:
         job: what is trained.
         program: of its model.
-        loss: the name of the program's.
+        measures: the program's, the loss first.
         orders: seed -> the example numbers (steps, batch) of every epoch.
     """
 
-    def __init__(self, job: Job, program: Program, loss: str, orders: Callable[[int], Iterator[Array]]) -> None:
-        self._job, self._program, self._loss, self._orders = job, program, loss, orders
+    def __init__(
+        self, job: Job, program: Program, measures: list[str], orders: Callable[[int], Iterator[Array]]
+    ) -> None:
+        self._job, self._program, self._measures, self._orders = job, program, measures, orders
         self._seed = 0
         self._batches: Iterator[Array] = iter(())
 
@@ -113,19 +116,22 @@ class Learner:
             self._program.restore(state)
 
     def epoch(self, number: int) -> dict[str, float]:
-        dataset, metric = self._job.dataset, self._job.dataset.metric
+        dataset, loss = self._job.dataset, self._measures[0]
         rows = next(self._batches)
-        losses = self._program.epoch(rows)
-        if not np.isfinite(losses).all():
-            raise DivergedError(self._job.experiment, self._seed, number, int(np.argmin(np.isfinite(losses))) + 1)
-        counts = (rows >= 0).sum(axis=1)
-        line = {"train_loss": float(np.average(losses.astype(np.float64), weights=counts))}
+        told = self._program.epoch(rows)
+        if not np.isfinite(told).all():
+            step = int(np.argmin(np.isfinite(told).all(axis=1))) + 1
+            raise DivergedError(self._job.experiment, self._seed, number, step)
+        # As Keras tells it: while the weights change, and with dropout on.
+        means = np.average(told.astype(np.float64), axis=0, weights=(rows >= 0).sum(axis=1))
+        names = ["train_loss", *(f"train_{measure}" for measure in self._measures[1:])]
+        line = {name: float(mean) for name, mean in zip(names, means, strict=True)}
         for split in dataset.scored:
             if split in dataset.splits:
                 predictions = self._program.predict(dataset.splits[split])
                 targets = dataset.splits[split].targets
-                line[f"{split}_loss"] = score(self._loss, predictions, targets)
-                line[f"{split}_{metric}"] = score(metric, predictions, targets)
+                line[f"{split}_loss"] = score(loss, predictions, targets)
+                line[f"{split}_{dataset.metric}"] = score(dataset.metric, predictions, targets)
         return line
 
     def state(self) -> list[Array]:

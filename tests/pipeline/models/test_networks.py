@@ -178,8 +178,16 @@ def test_a_cell_refuses_an_option_that_it_has_not(name, change):
         build(name, WAVES, **change)
 
 
+def test_a_dense_network_sees_the_mean_of_the_words_whatever_their_order():
+    model = build("imdb_dense", WORDS)
+    words = np.random.default_rng(0).integers(1, WORDS.vocabulary, (2, *WORDS.input_shape))
+    mean = np.asarray(model.layers[0](words)).mean(axis=1)
+    np.testing.assert_allclose(model(words), model.layers[3](model.layers[2](mean)), rtol=1e-5)
+    np.testing.assert_allclose(model(words), model(words[:, ::-1]), rtol=1e-4)
+
+
 def test_a_perceptron_refuses_words_and_a_class_without_sigmoid():
-    with pytest.raises(ValueError, match="a perceptron takes values"):
+    with pytest.raises(ValueError, match="`embedding` must be set where inputs are words"):
         build("waves_perceptron", WORDS)
     with pytest.raises(ValueError, match='`output` must be "sigmoid"'):
         build("waves_perceptron", Problem((3,), classify=True))

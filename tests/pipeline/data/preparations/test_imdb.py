@@ -1,4 +1,5 @@
 import contextlib
+import json
 import os
 import pickle
 import zipfile
@@ -30,6 +31,7 @@ def write(folder: Path, **change) -> Path:
         halves[f"y_{half}"] = random.integers(0, 2, size)
     folder.mkdir(exist_ok=True)
     np.savez(folder / "imdb.npz", **halves | change)
+    (folder / "imdb_word_index.json").write_text(json.dumps({f"word{rank}": rank for rank in range(1, 60)}))
     return folder
 
 
@@ -53,6 +55,7 @@ def test_reviews_equal_those_of_keras(tmp_path, monkeypatch):
     assert train.inputs.dtype == np.int16
     assert train.targets.dtype == np.float32
     assert dataset.vocabulary == 40
+    assert [*dataset.words[:6], *dataset.words[-1:]] == ["", "", "…", "", "word1", "word2", "word36"]
     assert (dataset.kind, dataset.metric, dataset.scored) == ("classify", "accuracy", ("validation",))
 
 

@@ -57,10 +57,11 @@ def test_an_epoch_equals_keras_fit(form, build, optimizer, loss, request):
     """
     dataset = request.getfixturevalue(form)
     train = dataset.splits["train"]
+    accuracy = ["accuracy"] if dataset.kind == "classify" else []
     model = keras_models.seeded(lambda: build(problem(dataset)), 3)
     start = keras_models.values(model)
-    program = Program(model, train, optimizer, 0.01, loss)
-    losses = [program.epoch(in_order(len(train), 16)) for _ in range(2)]
+    program = Program(model, train, optimizer, 0.01, [loss, *accuracy])
+    told = [program.epoch(in_order(len(train), 16)) for _ in range(2)]
     ours = keras_models.values(model)
 
     inputs, targets = train.take(np.arange(len(train)))
@@ -74,13 +75,16 @@ def test_an_epoch_equals_keras_fit(form, build, optimizer, loss, request):
     model.compile(
         optimizer={"class_name": optimizer, "config": {"learning_rate": 0.01}},
         loss=loss.removeprefix("pairwise_"),
+        metrics=accuracy,
         jit_compile=False,
     )
     history = model.fit(inputs, targets.reshape(shape), batch_size=16, epochs=2, shuffle=False, verbose=0).history
     for one, other in zip(ours, keras_models.values(model), strict=True):
         np.testing.assert_allclose(one, other, rtol=2e-4, atol=2e-6)
     counts = (in_order(len(train), 16) >= 0).sum(axis=1)
-    np.testing.assert_allclose([np.average(epoch, weights=counts) for epoch in losses], history["loss"], rtol=1e-4)
+    for place, measure in enumerate(["loss", *accuracy]):
+        means = [np.average(epoch[:, place], weights=counts) for epoch in told]
+        np.testing.assert_allclose(means, history[measure], rtol=1e-4)
 
 
 @pytest.mark.parametrize("name", ["sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed"])
@@ -90,8 +94,8 @@ def test_an_epoch_with_several_outputs_equals_keras_fit(name, shape):
     train = dataset.splits["train"]
     model = keras_models.seeded(lambda: GRU(problem(dataset)), 3)
     start = keras_models.values(model)
-    program = Program(model, train, "adam", 0.01, "mse")
-    losses = program.epoch(in_order(len(train), 16))
+    program = Program(model, train, "adam", 0.01, ["mse"])
+    losses = program.epoch(in_order(len(train), 16))[:, 0]
     ours, predicted = keras_models.values(model), program.predict(dataset.splits["test"])
     np.testing.assert_allclose(
         predicted, np.reshape(model(dataset.splits["test"].inputs), predicted.shape), rtol=1e-4, atol=1e-6
@@ -111,7 +115,7 @@ def test_predictions_are_those_of_the_model_in_order(reviews, monkeypatch):
     """In batches, the last one partial, that the lengths of the texts put together."""
     monkeypatch.setattr(programs, "EVALUATION_BATCH", 35)
     model = keras_models.seeded(lambda: WORDS(problem(reviews)), 0)
-    program = Program(model, reviews.splits["train"], "adam", 0.01, "mse")
+    program = Program(model, reviews.splits["train"], "adam", 0.01, ["mse"])
     for examples in reviews.splits.values():
         expected = model(examples.inputs)[:, 0]
         np.testing.assert_allclose(program.predict(examples), expected, rtol=1e-5, atol=1e-6)
@@ -156,9 +160,9 @@ def test_a_replicate_goes_on_from_any_epoch_and_depends_on_its_seed_alone(sine_w
     train = sine_windows.splits["train"]
 
     def learner():
-        program = Program(DROPOUT(problem(sine_windows)), train, "rmsprop", 0.01, "mse")
+        program = Program(DROPOUT(problem(sine_windows)), train, "rmsprop", 0.01, ["mse"])
         orders = partial(gradient_descent.epoch_orders, len(train), 16, "batches", None)
-        return gradient_descent.Learner(job(sine_windows, DROPOUT), program, "mse", orders)
+        return gradient_descent.Learner(job(sine_windows, DROPOUT), program, ["mse"], orders)
 
     def bits(learner):
         return [array.tobytes() for array in learner.state()]
@@ -182,7 +186,7 @@ def test_dropout_is_drawn_anew_for_every_batch(waves):
     """The same batch twice, without learning: two losses, as the masks differ; without dropout one."""
     twice = np.tile(np.arange(16, dtype=np.int32), (2, 1))
     for build, equal in ((DROPOUT, False), (partial(DROPOUT, dropout=0.0, recurrent_dropout=0.0), True)):
-        program = Program(build(problem(waves)), waves.splits["train"], "sgd", 0.0, "mse")
+        program = Program(build(problem(waves)), waves.splits["train"], "sgd", 0.0, ["mse"])
         first, second = program.epoch(twice)
         assert (first == second) == equal
 
@@ -247,7 +251,7 @@ def test_a_model_with_several_outputs_is_refused(waves, change):
 def test_a_batch_is_no_larger_than_what_there_is(points, monkeypatch):
     """And so takes no more memory, whatever its size in params.yaml."""
     shapes = []
-    monkeypatch.setattr(Program, "epoch", lambda _self, rows: shapes.append(rows.shape) or np.zeros(len(rows)))
+    monkeypatch.setattr(Program, "epoch", lambda _self, rows: shapes.append(rows.shape) or np.zeros((len(rows), 1)))
     gradient_descent.train(job(points, MLP), **QUICK | {"batch_size": 1_000_000})
     assert shapes == [(1, len(points.splits["train"]))] * 2
 
