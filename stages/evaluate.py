@@ -4,7 +4,7 @@ from pipeline import locks, tables
 from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.evaluation import answers, plot_data, scores
-from pipeline.evaluation.scores import Evaluation
+from pipeline.evaluation.schema import Evaluation
 from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
 from pipeline.training import run_folder
@@ -22,7 +22,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         name: a key of `datasets` in params.yaml.
 
     Returns:
-        What evaluation.json holds.
+        What evaluation.json says.
 
     Raises:
         UsageError: there is no such data set.
@@ -39,10 +39,9 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.history(runs))
-            tables.write(folder / "predictions.csv", plot_data.predictions(data, runs))
-            tables.write(folder / "rollout.csv", plot_data.rollouts(data, runs))
-            tables.write(folder / "slopes.csv", plot_data.slopes(runs))
+            for table, columns in plot_data.tables(data, runs).items():
+                tables.write(folder / "tables" / f"{table}.csv", columns)
             # Before the folder takes its place: on a full disk both stay what they were.
-            write_json(workspace.metrics(name), answers.compact(evaluation))
+            write_json(workspace.metrics(name), answers.headline(evaluation))
         live.scored(workspace, name, evaluation)
     return evaluation

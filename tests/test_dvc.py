@@ -176,6 +176,7 @@ def test_a_removed_experiment_leaves_every_table(miniature):
     assert not (miniature.root / "runs/waves/waves_linear").exists()
     assert set(miniature.json("metrics/waves.json")) == {"waves_node"}
     assert set(miniature.json("evaluations/waves/evaluation.json")["experiments"]) == {"waves_node"}
-    for path in ("evaluations/waves/history.csv", "evaluations/waves/predictions.csv", "report/index.html", "dvc.lock"):
+    evaluation = [f"evaluations/waves/{name}.csv" for name in ("history", "tables/predictions")]
+    for path in (*evaluation, "report/index.html", "dvc.lock"):
         assert "waves_linear" not in (miniature.root / path).read_text(encoding="utf-8"), path
     assert due(miniature) == set()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.evaluation.scores import Difference, Entry, Evaluation, Stat
+from pipeline.evaluation.schema import Difference, Entry, Evaluation
 from pipeline.metrics import MEASURES
 
 BETTER, WORSE, UNSURE = "better", "worse", "cannot tell"
@@ -82,35 +82,15 @@ def holm(chances: Sequence[float]) -> list[float]:
     return found
 
 
-def compact(evaluation: Evaluation) -> dict[str, dict[str, float]]:
-    """The few numbers of each experiment that `dvc metrics` shows: means over the seeds, and how sure they are."""
-    compared = against(evaluation, strongest_opponent(evaluation))
-    found = {name: _few(entry, evaluation.dataset.metric) for name, entry in evaluation.experiments.items()}
-    for name, (difference, _) in compared.items():
-        low, high = difference.sure
-        found[name] |= {"against_best": difference.mean, "against_best_low": low, "against_best_high": high}
+def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    """What `dvc metrics` shows of each experiment: the measure on test by the weights chosen on validation, mean over
+    the seeds, and the 95 % interval of that mean where it is known.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for name, entry in evaluation.experiments.items():
+        stat = (entry.best or entry.final).get("test", {}).get(evaluation.dataset.metric)
+        if stat:
+            found[name] = {"score": stat.mean}
+            if stat.sure:
+                found[name] |= dict(zip(("low", "high"), stat.sure, strict=True))
     return found
-
-
-def _few(entry: Entry, metric: str) -> dict[str, float]:
-    final, chosen = entry.final, entry.best or entry.final
-    stats: dict[str, Stat | None] = {
-        "validation": chosen.get("validation", {}).get(metric),
-        "validation_in_unit": chosen.get("validation", {}).get("mae_unit"),
-        "validation_at_end": final.get("validation", {}).get(metric) if entry.best else None,
-        "best_epoch": entry.best_epoch,
-        "test": final.get("test", {}).get(metric),
-        "test_at_best": entry.best["test"][metric] if entry.best else None,
-        "test_in_unit": chosen.get("test", {}).get("mae_unit"),
-        **{f"test_{group}": scores[metric] for group, scores in entry.groups.items()},
-        **{f"rollout_{name}": stat for name, stat in (entry.rollout or {}).items()},
-    }
-    few: dict[str, float] = {"parameters": entry.parameters}
-    for name, stat in stats.items():
-        if stat is not None:
-            few[name] = stat.median if name == "rollout_horizon" else stat.mean
-            if stat.std is not None and name != "rollout_horizon":
-                few[f"{name}_spread"] = stat.std
-                if stat.sure and name in {"validation", "test", "test_at_best"}:
-                    few[f"{name}_low"], few[f"{name}_high"] = stat.sure
-    return few

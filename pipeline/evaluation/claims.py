@@ -11,7 +11,8 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
-from pipeline.evaluation.scores import About, Difference, Evaluation, Interval, Stat, statistics
+from pipeline.evaluation.schema import About, Difference, Evaluation, Interval, Stat
+from pipeline.evaluation.scores import statistics
 from pipeline.validation import Strict, validated
 
 HOLDS, FAILS, UNSURE, LITTLE = "holds", "does not hold", "cannot tell", "says little"

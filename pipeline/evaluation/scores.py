@@ -1,23 +1,19 @@
-"""Runs of one data set -> their scores, side by side: evaluation.json, and its short form for `dvc metrics`."""
+"""Runs of one data set -> their scores, side by side."""
 
 import math
-import statistics as library
 from collections.abc import Collection, Mapping, Sequence
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-import pydantic
 
-from pipeline.data.dataset import Dataset, Kind, Scale
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.files import read_checked
-from pipeline.metrics import MEASURES, Metric, losses, score
+from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Scores, Stat
+from pipeline.metrics import MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
-from pipeline.training.run_folder import Layer, Run
-from pipeline.validation import Strict
+from pipeline.training.run_folder import Run
 
 CYCLE = 13
 """Steps over which a rollout's error is averaged: one period of the documents' sine, 2 pi / 0.5 = 12.6."""
@@ -25,148 +21,8 @@ CYCLE = 13
 LEAST = 3
 """Seeds, below which nothing is said of a model that depends on them."""
 
-RECURRENT = {"SimpleRNN", "LSTM", "GRU", "RNN"}
-"""Keras' recurrent layers; the last is of stacked cells."""
-
 LOST = 0.5
 """The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""
-
-
-Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]  # in JSON it is a list
-"""Low and high, for 95 %."""
-
-
-class Stat(Strict):
-    """One figure over the seeds.
-
-    Attributes:
-        mean, min, max: over the seeds.
-        std: sample standard deviation; None with one seed.
-        values: of each seed.
-        sure: where the mean of ever more seeds would lie; None with one seed of a model that depends on it.
-        next: where one more run would lie, on the same rows; None with fewer than three such seeds.
-        anew: the same on other rows of the same kind; None where that is not known, too.
-    """
-
-    mean: float
-    std: float | None
-    min: float
-    max: float
-    values: Annotated[list[float], pydantic.Field(min_length=1)]
-    sure: Interval | None = None
-    next: Interval | None = None
-    anew: Interval | None = None
-
-    @property
-    def median(self) -> float:
-        """For what is bounded by how long one looks, as `horizon`: a mean would mix how long with how often."""
-        return library.median(self.values)
-
-
-class Difference(Strict):
-    """How much more the data set's measure is for one model than for another, on the same rows, each over its seeds.
-
-    Attributes:
-        mean: the difference.
-        sure: its 95 % interval.
-        within: its 90 % interval, for two one-sided tests.
-        chance: the two-sided p-value of no difference.
-    """
-
-    mean: float
-    sure: Interval
-    within: Interval
-    chance: float
-
-
-Scores = dict[str, Stat]
-"""A measure's name -> its values over the seeds."""
-
-Splits = dict[Literal["train", "validation", "test"], Scores]
-
-
-class Entry(Strict):
-    """What evaluation.json says of an experiment.
-
-    Attributes:
-        parameters, layers, epochs, loss, seeds: as in run.json.
-        baseline: whether its model belongs to the baselines.
-        varies: whether its results depend on the seed.
-        fingerprint: twelve characters for what it was made of.
-        best_epoch: None where no epoch was chosen.
-        final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
-        groups: parts of the test set, by the final weights.
-        rollout: of the free run: its mse, and for how many steps it keeps the phase (`horizon`), but for one that is
-            constant and so has no phase.
-    """
-
-    parameters: int
-    layers: list[Layer]
-    baseline: bool
-    varies: bool
-    epochs: int
-    loss: str | None
-    seeds: list[int]
-    fingerprint: str
-    best_epoch: Stat | None
-    final: Splits
-    best: Splits | None
-    groups: dict[str, Scores]
-    rollout: Scores | None
-
-    @property
-    def recurrent(self) -> bool:
-        """Whether its model has a recurrent layer."""
-        return any(layer.type in RECURRENT for layer in self.layers)
-
-
-class About(Strict):
-    """What evaluation.json says of its data set; see `Dataset`.
-
-    Attributes:
-        layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
-        cycle: rows of the series in a natural cycle (a day, say), 0 where there is none.
-        horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
-    """
-
-    name: str
-    kind: Kind
-    metric: Metric
-    scale: Scale
-    stand_in: bool
-    floors: dict[str, float]
-    examples: dict[str, int]
-    input_shape: list[int]
-    layout: Literal["windows", "points", "examples"]
-    cycle: int
-    horizons: list[int] | None = None
-    facts: dict[str, Any]
-
-
-class Evaluation(Strict):
-    """What evaluation.json holds.
-
-    Attributes:
-        dataset: what is asked.
-        experiments: scores of each.
-        differences: split -> experiment -> each later one -> the difference between them, by the weights that are
-            chosen on validation, else the final ones. Only between experiments that have three seeds or need none.
-    """
-
-    dataset: About
-    experiments: dict[str, Entry]
-    differences: dict[str, dict[str, dict[str, Difference]]]
-
-    def difference(self, split: str, one: str, other: str) -> Difference | None:
-        """How much more the measure is for `one` than for `other`; None where that is not known."""
-        found = self.differences.get(split, {})
-        if other in found.get(one, {}):
-            return found[one][other]
-        if one not in found.get(other, {}):
-            return None
-        turned = found[other][one]
-        sides = {name: (-high, -low) for name, (low, high) in {"sure": turned.sure, "within": turned.within}.items()}
-        return Difference(mean=-turned.mean, chance=turned.chance, **sides)
 
 
 def statistics(values: Sequence[float], measure: str = "", *, varies: bool = True, error: float | None = None) -> Stat:
@@ -374,8 +230,3 @@ def _checked(run: Run, name: str, targets: Array) -> Array:
     if values.dtype.kind != "f" or not np.isfinite(values).all():
         raise UnrollError(f"{experiment}: the predictions {name} hold values that are not finite; {again}")
     return values
-
-
-def load(folder: Path) -> Evaluation:
-    """The evaluation.json of evaluations/DATASET. Raises UnrollError if it is missing or damaged."""
-    return read_checked(folder / "evaluation.json", Evaluation)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from pipeline.evaluation import answers
-from pipeline.evaluation.scores import Difference, Entry, Scores
+from pipeline.evaluation.schema import Difference, Entry, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.claims_table import one_value, published_cell
 from pipeline.report.formatting import DASH, between, measured, short, spread, title

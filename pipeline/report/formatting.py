@@ -2,7 +2,7 @@
 
 import math
 
-from pipeline.evaluation.scores import Stat
+from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
 
 DASH = "\N{EN DASH}"

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.evaluation.scores import About
+from pipeline.evaluation.schema import About
 from pipeline.report.results import Columns, Evaluated
 from pipeline.report.svg import MAIN, MUTED, OTHER, svg
 

@@ -4,15 +4,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
 from pipeline.config.params import Params
 from pipeline.errors import one_line
-from pipeline.evaluation import claims, scores
+from pipeline.evaluation import claims, schema
 from pipeline.evaluation.claims import Verdict, verdicts
-from pipeline.evaluation.scores import About, Entry, Evaluation
+from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
 from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Columns = dict[str, list[float]]
 """A table of numbers, by column."""
@@ -65,13 +69,33 @@ class Evaluated:
         """Index, truth and one column per experiment; also x where inputs are points. Raises UnrollError if damaged."""
         predicted = [name for name, entry in self.evaluation.experiments.items() if entry.final]
         x = ["x"] if self.about.layout == "points" else []
-        return _columns(self.folder / "predictions.csv", ["index", "truth", *x, *predicted])
+        return self._table("predictions", ["index", "truth", *x, *predicted])
 
     @cached_property
     def rollout(self) -> Columns:
         """Step, truth and one column per experiment; empty where there is none. Raises UnrollError if damaged."""
         rolled = [name for name, entry in self.evaluation.experiments.items() if entry.rollout]
-        return _columns(self.folder / "rollout.csv", ["step", "truth", *rolled])
+        return self._table("rollout", ["step", "truth", *rolled]) if rolled else {}
+
+    def table(self, name: str) -> "pd.DataFrame | None":
+        """A table of `plot_data.tables`; None where there is none. Raises UnrollError if damaged."""
+        path = self.folder / "tables" / f"{name}.csv"
+        texts = {
+            "slopes": ["experiment", "point"],
+            "series": ["part"],
+            "errors": ["by"],
+            "reliability": ["experiment"],
+            "mistakes": ["experiment", "words"],
+        }
+        return tables.read(path, **dict.fromkeys(texts[name], str)) if path.exists() else None
+
+    def _table(self, name: str, columns: list[str]) -> Columns:
+        """A table of numbers with at least these columns."""
+        path = self.folder / "tables" / f"{name}.csv"
+        found: Columns = tables.read(path, **dict.fromkeys(columns, float)).to_dict("list")
+        if columns[2:] and not found["truth"]:
+            raise damaged(path, ValueError("it holds no rows"))
+        return found
 
 
 @dataclass(frozen=True)
@@ -151,7 +175,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
 
 def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
     folder = workspace.evaluation(name)
-    evaluation, experiments = scores.load(folder), wanted.experiments_of(name)
+    evaluation, experiments = schema.load(folder), wanted.experiments_of(name)
     entries = {key: evaluation.experiments[key] for key in experiments if key in evaluation.experiments}
     models = {key: experiment.model.name for key, experiment in experiments.items()}
     return Evaluated(name, evaluation, entries, models, folder)
@@ -165,18 +189,10 @@ def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, dict[int, Co
         curves = rows.drop(columns=["experiment", "seed"]).dropna(axis=1, how="all").to_dict("list")
         found.setdefault(str(name), {})[int(seed)] = curves
     trained = {name: (entry.seeds, entry.epochs) for name, entry in entries.items() if entry.epochs}
-    there = {name: ([*seeds], max(len(one["epoch"]) for one in seeds.values())) for name, seeds in found.items()}
+    there = {name: ([*seeds], max(one["epoch"][-1] for one in seeds.values())) for name, seeds in found.items()}
     if there != trained:
         raise damaged(path, ValueError("it does not hold the epochs that evaluation.json counts"))
     return found
-
-
-def _columns(path: Path, names: list[str]) -> Columns:
-    """A table whose first two columns are there anyway, all others of experiments."""
-    table: Columns = tables.read(path, **dict.fromkeys(names, float)).to_dict("list")
-    if names[2:] and not table["truth"]:
-        raise damaged(path, ValueError("it holds no rows"))
-    return table
 
 
 def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str, experiments: list[str]) -> Missing:

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pipeline.evaluation.scores import About
+from pipeline.evaluation.schema import About
 from pipeline.files import write_text
 from pipeline.report import plots
 from pipeline.report.svg import standalone

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.config.params import Experiment
 from pipeline.errors import UnrollError
-from pipeline.evaluation.scores import Evaluation
+from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint
 from pipeline.tracking import payload, queries, runs, store
 from pipeline.tracking.payload import Subject

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.dataset import Description
-from pipeline.evaluation.scores import Entry
+from pipeline.evaluation.schema import Entry
 from pipeline.metrics import MEASURES
 from pipeline.provenance import machine
 from pipeline.provenance.machine import Machine

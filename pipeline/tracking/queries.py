@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import tables
-from pipeline.evaluation.scores import Evaluation
+from pipeline.evaluation.schema import Evaluation
 from pipeline.tracking import figures, payload
 from pipeline.tracking.runs import log
 from pipeline.tracking.store import Store
@@ -88,7 +88,7 @@ def score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluat
     for child in search(opened, parent.info.experiment_id, level="replicate", experiment=name):
         if child.data.tags["mlflow.parentRunId"] == run_id:
             _update(opened, child, each.get(int(child.data.tags["unroll.seed"]), {}))
-    table = tables.read(workspace.evaluation(evaluated.dataset.name) / "predictions.csv")
+    table = tables.read(workspace.evaluation(evaluated.dataset.name) / "tables" / "predictions.csv")
     with tempfile.TemporaryDirectory() as plots:
         figures.predictions(table, evaluated.dataset, name, Path(plots) / "predictions.svg")
         opened.client.log_artifacts(run_id, plots, "plots")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pipeline.config.params import Experiment, Params
 from pipeline.errors import UnrollError
-from pipeline.evaluation import scores
-from pipeline.evaluation.scores import Evaluation
+from pipeline.evaluation import schema
+from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import payload, queries, runs, store
 from pipeline.tracking.payload import Subject
@@ -65,7 +65,7 @@ def _end_abandoned(opened: Store, workspace: Workspace) -> None:
 
 def _evaluation(workspace: Workspace, dataset: str) -> Evaluation | None:
     folder = workspace.evaluation(dataset)
-    return scores.load(folder) if (folder / "evaluation.json").exists() else None
+    return schema.load(folder) if (folder / "evaluation.json").exists() else None
 
 
 def _action(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from pipeline.data.dataset import Description
-from pipeline.evaluation.scores import About
+from pipeline.evaluation.schema import About
 from pipeline.provenance.fingerprint import brief
 from pipeline.tracking import figures, payload, store
 from pipeline.tracking.payload import Subject

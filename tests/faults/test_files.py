@@ -28,9 +28,9 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
         (f"{RUN}/history.csv", b"epoch", "evaluate waves", "it has no column epoch"),
         (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),
         ("evaluations/sine/evaluation.json", "cut", "report", "evaluation.json is damaged"),
-        ("evaluations/sine/rollout.csv", "cut", "report", "rollout.csv is damaged"),
-        ("evaluations/sine/predictions.csv", b"truth", "report", "it has no column truth"),
-        ("evaluations/sine/predictions.csv", "emptied", "report", "it holds no rows"),
+        ("evaluations/sine/tables/rollout.csv", "cut", "report", "rollout.csv is damaged"),
+        ("evaluations/sine/tables/predictions.csv", b"truth", "report", "it has no column truth"),
+        ("evaluations/sine/tables/predictions.csv", "emptied", "report", "it holds no rows"),
         ("metrics/waves.json", "cut", "show waves_linear", "waves.json is damaged"),
     ],
 )

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline import tables
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import scores
+from pipeline.evaluation import schema
 from pipeline.files import read_json, read_npz, write_json, write_npz
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
@@ -26,22 +26,21 @@ def workspace(whole, tmp_path):
 
 def written(workspace, name):
     folder = workspace.evaluation(name)
-    return {file.name: file.read_bytes() for file in [*folder.iterdir(), workspace.metrics(name)]}
+    return {file.name: file.read_bytes() for file in [*folder.rglob("*.*"), workspace.metrics(name)]}
 
 
 def test_it_writes_metrics_the_evaluation_and_what_plots_need(workspace):
     found = evaluate(workspace, "waves")
     folder = workspace.evaluation("waves")
-    assert scores.load(folder) == found
+    assert schema.load(folder) == found
     baselines = {name: entry.baseline for name, entry in found.experiments.items()}
     assert baselines == {"waves_last_value": True, "waves_perceptron": False, "waves_node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
-    assert list(tables.read(folder / "predictions.csv")) == ["index", "truth", *baselines]
-    assert len(tables.read(folder / "rollout.csv")) == 0, "it is there, since DVC asks for every output"
-    predicted = read_npz(workspace.run("waves", "waves_node") / "predictions.npz")["final_test"].astype(float)
+    assert list(tables.read(folder / "tables" / "predictions.csv")) == ["index", "truth", *baselines]
+    predicted = read_npz(workspace.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
-    assert read_json(workspace.metrics("waves"))["waves_node"]["test"] == pytest.approx(naive)
+    assert read_json(workspace.metrics("waves"))["waves_node"]["score"] == pytest.approx(naive)
 
 
 @pytest.mark.parametrize("name", ["sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly"])

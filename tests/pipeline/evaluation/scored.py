@@ -25,7 +25,7 @@ def of(predictions, best_epochs=None, history=()):
         parameters=3,
         layers=[],
         seeds=seeds,
-        epochs=4,
+        epochs=max([4, *(line["epoch"] for line in history)]),
         best_epochs=best_epochs,
         loss="mse",
         fingerprint={"params": "a"},

@@ -15,7 +15,8 @@ from pipeline.evaluation.claims import (
     load,
     look_up,
 )
-from pipeline.evaluation.scores import Difference, evaluate, statistics
+from pipeline.evaluation.schema import Difference
+from pipeline.evaluation.scores import evaluate, statistics
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Layer
 from pipeline.workspace import Workspace

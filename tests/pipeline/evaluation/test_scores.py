@@ -7,8 +7,9 @@ import pytest
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.evaluation.answers import compact
-from pipeline.evaluation.scores import blocks, evaluate, horizon, load, measures, statistics
+from pipeline.evaluation.answers import headline
+from pipeline.evaluation.schema import load
+from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, statistics
 from pipeline.files import write_json
 from tests.pipeline.evaluation.scored import of, small
 
@@ -105,9 +106,7 @@ def test_the_horizon_is_a_median_within_what_can_be_seen_and_a_constant_has_none
     horizon = found.experiments["three"].rollout["horizon"]
     assert (horizon.min, horizon.max) == (12, 60)
     assert 30 < horizon.median < 43
-    assert compact(found)["three"]["rollout_horizon"] == horizon.median
     assert "horizon" not in found.experiments["flat"].rollout
-    assert "rollout_horizon" not in compact(found)["flat"]
 
 
 def test_a_model_that_was_built_for_its_summary_has_no_scores():
@@ -148,17 +147,17 @@ def test_an_evaluation_is_written_in_the_order_of_the_runs_and_read_again(tmp_pa
         load(tmp_path)
 
 
-def test_the_few_numbers_for_dvc_hold_no_nulls_and_a_spread_only_over_seeds():
+def test_the_headline_is_the_score_on_test_by_the_weights_that_validation_chose():
+    chosen = {f"best_{split}": [TRUE + 3] for split in ("train", "test")}
     runs = {
         "two": of({"final_train": [TRUE, TRUE], "final_test": [TRUE + 1, TRUE + 2]}),
-        "one": of({"final_train": [TRUE], "final_test": [TRUE + 1]}),
+        "one": of({"final_train": [TRUE], "final_test": [TRUE + 1]} | chosen, best_epochs=[1]),
         "summary": of({}),
     }
     low, high = (pytest.approx(2.5 + sign * 12.706 * 1.5, rel=1e-3) for sign in (-1, 1))
-    assert compact(evaluate(small(), runs, ())) == {
-        "two": {"parameters": 3, "test": 2.5, "test_spread": math.sqrt(4.5), "test_low": low, "test_high": high},
-        "one": {"parameters": 3, "test": 1.0},
-        "summary": {"parameters": 3},
+    assert headline(evaluate(small(), runs, ())) == {
+        "two": {"score": 2.5, "low": low, "high": high},
+        "one": {"score": 9.0},
     }
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.evaluation.scores import Stat
+from pipeline.evaluation.schema import Stat
 from pipeline.report.formatting import measured, number, published, short, spread
 
 

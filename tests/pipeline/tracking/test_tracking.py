@@ -140,7 +140,7 @@ def evaluate(workspace):
     found = {folder.name: run_folder.load(folder) for folder in sorted(workspace.runs("air").iterdir())}
     evaluated = scores.evaluate(data, found, ["air_last_value"])
     write_json(workspace.evaluation("air") / "evaluation.json", evaluated.model_dump())
-    tables.write(workspace.evaluation("air") / "predictions.csv", plot_data.predictions(data, found))
+    tables.write(workspace.evaluation("air") / "tables" / "predictions.csv", plot_data.predictions(data, found))
     return evaluated
 
 

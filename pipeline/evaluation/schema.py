@@ -1,0 +1,157 @@
+"""What evaluation.json says of the runs of one data set, side by side."""
+
+import statistics
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+
+from pipeline.data.dataset import Kind, Scale
+from pipeline.files import read_checked
+from pipeline.metrics import Metric
+from pipeline.training.run_folder import Layer
+from pipeline.validation import Strict
+
+RECURRENT = {"SimpleRNN", "LSTM", "GRU", "RNN"}
+"""Keras' recurrent layers; the last is of stacked cells."""
+
+Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]  # in JSON it is a list
+"""Low and high, for 95 %."""
+
+
+class Stat(Strict):
+    """One figure over the seeds.
+
+    Attributes:
+        mean, min, max: over the seeds.
+        std: sample standard deviation; None with one seed.
+        values: of each seed.
+        sure: where the mean of ever more seeds would lie; None with one seed of a model that depends on it.
+        next: where one more run would lie, on the same rows; None with fewer than three such seeds.
+        anew: the same on other rows of the same kind; None where that is not known, too.
+    """
+
+    mean: float
+    std: float | None
+    min: float
+    max: float
+    values: Annotated[list[float], pydantic.Field(min_length=1)]
+    sure: Interval | None = None
+    next: Interval | None = None
+    anew: Interval | None = None
+
+    @property
+    def median(self) -> float:
+        """For what is bounded by how long one looks, as `horizon`: a mean would mix how long with how often."""
+        return statistics.median(self.values)
+
+
+class Difference(Strict):
+    """How much more the data set's measure is for one model than for another, on the same rows, each over its seeds.
+
+    Attributes:
+        mean: the difference.
+        sure: its 95 % interval.
+        within: its 90 % interval, for two one-sided tests.
+        chance: the two-sided p-value of no difference.
+    """
+
+    mean: float
+    sure: Interval
+    within: Interval
+    chance: float
+
+
+Scores = dict[str, Stat]
+"""A measure's name -> its values over the seeds."""
+
+Splits = dict[Literal["train", "validation", "test"], Scores]
+
+
+class Entry(Strict):
+    """What evaluation.json says of an experiment.
+
+    Attributes:
+        parameters, layers, epochs, loss, seeds: as in run.json.
+        baseline: whether its model belongs to the baselines.
+        varies: whether its results depend on the seed.
+        fingerprint: twelve characters for what it was made of.
+        best_epoch: None where no epoch was chosen.
+        final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
+        groups: parts of the test set, by the final weights.
+        rollout: of the free run: its mse, and for how many steps it keeps the phase (`horizon`), but for one that is
+            constant and so has no phase.
+    """
+
+    parameters: int
+    layers: list[Layer]
+    baseline: bool
+    varies: bool
+    epochs: int
+    loss: str | None
+    seeds: list[int]
+    fingerprint: str
+    best_epoch: Stat | None
+    final: Splits
+    best: Splits | None
+    groups: dict[str, Scores]
+    rollout: Scores | None
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether its model has a recurrent layer."""
+        return any(layer.type in RECURRENT for layer in self.layers)
+
+
+class About(Strict):
+    """What evaluation.json says of its data set; see `Dataset`.
+
+    Attributes:
+        layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
+        cycle: rows of the series in a natural cycle (a day, say), 0 where there is none.
+        horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
+    """
+
+    name: str
+    kind: Kind
+    metric: Metric
+    scale: Scale
+    stand_in: bool
+    floors: dict[str, float]
+    examples: dict[str, int]
+    input_shape: list[int]
+    layout: Literal["windows", "points", "examples"]
+    cycle: int
+    horizons: list[int] | None = None
+    facts: dict[str, Any]
+
+
+class Evaluation(Strict):
+    """What evaluation.json holds.
+
+    Attributes:
+        dataset: what is asked.
+        experiments: scores of each.
+        differences: split -> experiment -> each later one -> the difference between them, by the weights that are
+            chosen on validation, else the final ones. Only between experiments that have three seeds or need none.
+    """
+
+    dataset: About
+    experiments: dict[str, Entry]
+    differences: dict[str, dict[str, dict[str, Difference]]]
+
+    def difference(self, split: str, one: str, other: str) -> Difference | None:
+        """How much more the measure is for `one` than for `other`; None where that is not known."""
+        found = self.differences.get(split, {})
+        if other in found.get(one, {}):
+            return found[one][other]
+        if one not in found.get(other, {}):
+            return None
+        turned = found[other][one]
+        sides = {name: (-high, -low) for name, (low, high) in {"sure": turned.sure, "within": turned.within}.items()}
+        return Difference(mean=-turned.mean, chance=turned.chance, **sides)
+
+
+def load(folder: Path) -> Evaluation:
+    """The evaluation.json of evaluations/DATASET. Raises UnrollError if it is missing or damaged."""
+    return read_checked(folder / "evaluation.json", Evaluation)
