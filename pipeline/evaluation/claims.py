@@ -183,7 +183,8 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     one, other = claim.experiment, claim.experiments[1]
     chosen = "best" if evaluation.experiments[one].best else "final"
-    known = [f"{chosen}.{split}.{evaluation.dataset.metric}" for split in evaluation.differences]
+    about = evaluation.dataset
+    known = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
     if claim.metric not in known:
         raise UsageError(
             f"claims.yaml: {one} and {other} can be compared by {' or '.join(known)}. Received: {claim.metric}"

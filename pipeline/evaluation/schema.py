@@ -109,6 +109,7 @@ class About(Strict):
     Attributes:
         layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
         cycle: rows of the series in a natural cycle (a day, say), 0 where there is none.
+        weeks: in how many weeks the test set lies; None where it knows no days. Below twelve nothing is compared.
         horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
     """
 
@@ -122,6 +123,7 @@ class About(Strict):
     input_shape: list[int]
     layout: Literal["windows", "points", "examples"]
     cycle: int
+    weeks: int | None = None
     horizons: list[int] | None = None
     facts: dict[str, Any]
 
@@ -133,7 +135,8 @@ class Evaluation(Strict):
         dataset: what is asked.
         experiments: scores of each.
         differences: split -> experiment -> each later one -> the difference between them, by the weights that are
-            chosen on validation, else the final ones. Only between experiments that have three seeds or need none.
+            chosen on validation, else the final ones. Only between experiments that have three seeds or need none, and
+            only on a split that spans a season.
     """
 
     dataset: About

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
+from pipeline.evaluation.scores import SEASON
 from pipeline.report import plots
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
@@ -98,7 +99,9 @@ def _answer(one: Evaluated, *, scaled: bool) -> tuple[str, str]:
     found = answers.answer(one.wanted)
     if found.network is None or found.opponent is None:
         return "", "no recurrent network, or nothing to compare it with"
-    words = f"{found.network} against {found.opponent}: too few seeds"
+    weeks = one.about.weeks
+    few = "too few seeds" if weeks is None or weeks >= SEASON else f"{weeks} weeks of test rows rank nothing"
+    words = f"{found.network} against {found.opponent}: {few}"
     if found.difference:
         metric = one.about.metric
         apart = f"{title(metric)} differs by {between(found.difference.sure, metric)} on test"

@@ -26,7 +26,7 @@ def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit():
     in_unit = {"mae_unit": 8.0, "rmse_unit": 2 * math.sqrt(17)}
     assert measures(small(unit="°C"), values, none) == {"mse": 17.0, "mae": 4.0} | in_unit
     found = measures(small("classify"), np.array([0.5, 0.5]), np.array([0.0, 1.0]))
-    assert found == {"accuracy": 0.5, "binary_crossentropy": pytest.approx(math.log(2))}
+    assert found == {"accuracy": 0.5, "brier": 0.25, "binary_crossentropy": pytest.approx(math.log(2))}
 
 
 def test_statistics_over_seeds():
@@ -166,3 +166,16 @@ def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():
     data = Dataset("d", "forecast", "mae", {"train": series, "test": series}, period=12)
     assert np.unique(blocks(data, "test"), return_counts=True)[1].tolist() == [148, 168, 168, 168, 168, 40]
     assert set(blocks(dataclasses.replace(data, period=0), "test")) == {0}
+
+
+@pytest.mark.parametrize(("weeks", "compared"), [(11, False), (12, True)])
+def test_less_than_a_season_of_a_series_with_days_ranks_nothing(weeks, compared):
+    rows = np.arange(14, 14 * (weeks + 1))
+    series = Windows(np.zeros((rows[-1] + 1, 1)), rows, lookback=2, step=1, delay=0, target=0)
+    data = Dataset("d", "forecast", "mae", {"train": series, "test": series}, period=2)
+    predicted = np.random.default_rng(0).normal(size=(2, 3, len(rows)))
+    runs = {name: of({"final_train": each, "final_test": each}) for name, each in zip("ab", predicted, strict=True)}
+    found = evaluate(data, runs, ())
+    assert found.dataset.weeks == weeks
+    assert (found.difference("test", "a", "b") is not None) == compared
+    assert (evaluate(dataclasses.replace(data, period=0), runs, ()).difference("test", "a", "b")) is not None
