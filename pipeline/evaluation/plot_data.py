@@ -214,7 +214,8 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
         off = np.abs(probability - test.targets)
         worst = [example for example in np.argsort(-off, kind="stable")[:MISTAKES] if off[example] > 0.5]
         for example in worst if probability.min() < probability.max() else ():
-            words = [str(word) for word in dataset.words[test.inputs[example]] if word][-WORDS:]
+            # "br" is what is left of a line break.
+            words = [str(word) for word in dataset.words[test.inputs[example]] if word not in ("", "br")][-WORDS:]
             rows.append([name, example, int(test.targets[example]), probability[example], " ".join(words)])
     table = pd.DataFrame(rows, columns=["experiment", "example", "truth", "probability", "words"])
     return _rounded({name: table[name].to_numpy() for name in table})

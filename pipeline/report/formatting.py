@@ -49,7 +49,8 @@ def spread(stat: Stat, metric: str, digits: int = 4) -> str:
     if mean == 0 or abs(mean) < SMALL:
         return f"± {exponent(std, 1) if std else 0}"
     decimals = 0 if abs(mean) >= 10 ** (digits - 1) else _decimals(mean, digits)
-    return f"± {std:,.{decimals}f}"
+    lost = 0 < std < 0.5 * 10**-decimals  # of it nothing but zeros would be seen
+    return f"± {exponent(std, 0) if lost else f'{std:,.{decimals}f}'}"
 
 
 def measured(stat: Stat, metric: str, unit: str = "") -> str:

@@ -1,4 +1,4 @@
-"""The page: one self-contained file, without scripts and without requests."""
+"""The page: one self-contained file without requests, which can be read without its script."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,11 +6,12 @@ from typing import Any
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
-from pipeline.evaluation.scores import SEASON
-from pipeline.report import plots
+from pipeline.report import charts, plots
+from pipeline.report.charts import Ranking
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
-from pipeline.report.formatting import between, number, short, title
+from pipeline.report.explanations import Plots, explanations
+from pipeline.report.formatting import number, short, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import SIGNS, Table
 
@@ -35,13 +36,24 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Plots:
-    """Panels that belong together: a heading, how to read them, and experiment -> SVG."""
+class Mistake:
+    """A review that an experiment is sure of and wrong about: what it is, how good it is said to be, its last words."""
 
-    title: str
-    caption: str
-    panels: dict[str, str]
-    wide: bool = False
+    experiment: str
+    truth: str
+    probability: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Whether a data set needs a recurrent network: a word, who is compared, and by how much they differ."""
+
+    name: str
+    question: str
+    word: str
+    who: str
+    words: str
 
 
 @dataclass(frozen=True)
@@ -49,8 +61,13 @@ class Section:
     """What the page shows of one data set."""
 
     name: str
+    question: str
+    own: bool
     stand_in: bool
     stale: str
+    answer: Answer
+    ranking: Ranking
+    mistakes: list[Mistake]
     facts: list[tuple[str, str]]
     tables: list[Table]
     plots: list[Plots]
@@ -75,45 +92,62 @@ def page(results: Results) -> str:
     )
     environment.filters["breakable"] = breakable
     return environment.get_template("page.html.j2").render(
-        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own file
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own files
+        script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
         trusted=Markup,
         signs=SIGNS,
         results=results,
-        counts={
-            "Figures and comparisons": _counts([v.outcome for v in results.verdicts if v.claim.kind != "count"]),
-            "Counts and shapes": _counts([v.outcome for v in results.verdicts if v.claim.kind == "count"]),
-        },
-        answers=[(one.name, one.stand_in, *_answer(one, scaled=bool(results.scaled))) for one in results.built],
+        counted=_counted(results),
+        own_only=all(one.own for one in results.built),
+        figures=charts.figures(results.verdicts),
         claims=claims_table(results),
-        sections=[_section(results, one) for one in results.built],
+        # The user's own come first.
+        sections=sorted((_section(results, one) for one in results.built), key=lambda section: not section.own),
     )
 
 
-def _counts(outcomes: list[str]) -> list[tuple[str, int, str]]:
-    """Outcome, how often, and its plural."""
-    return [(outcome, outcomes.count(outcome), many) for outcome, many in OUTCOMES.items() if outcome in outcomes]
+def _counted(results: Results) -> str:
+    """How many measured figures and comparisons have which verdict; counts and shapes apart."""
+    parts = []
+    for words, of_kind in (("Figures and comparisons", False), ("Counts and shapes", True)):
+        found = [verdict.outcome for verdict in results.verdicts if (verdict.claim.kind == "count") == of_kind]
+        each = [f"{found.count(o)} {o if found.count(o) == 1 else many}" for o, many in OUTCOMES.items() if o in found]
+        parts += [f"{words}: {', '.join(each)}."] if each else []
+    return " ".join(parts)
 
 
-def _answer(one: Evaluated, *, scaled: bool) -> tuple[str, str]:
-    """Does this data set need a recurrent network: a word, and what is behind it."""
-    found = answers.answer(one.wanted)
-    if found.network is None or found.opponent is None:
-        return "", "no recurrent network, or nothing to compare it with"
-    weeks = one.about.weeks
-    few = "too few seeds" if weeks is None or weeks >= SEASON else f"{weeks} weeks of test rows rank nothing"
-    words = f"{found.network} against {found.opponent}: {few}"
-    if found.difference:
-        metric = one.about.metric
-        apart = f"{title(metric)} differs by {between(found.difference.sure, metric)} on test"
-        words = f"{found.network} against {found.opponent}: {apart}"
-    if scaled or one.stand_in:
-        return STAND_IN if one.stand_in else SCALED, words
-    return {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome), words
+def _answer(one: Evaluated, *, scaled: bool) -> Answer:
+    word, who, words = charts.answer(one)
+    if word and (scaled or one.stand_in):
+        word = STAND_IN if one.stand_in else SCALED
+    return Answer(one.name, one.question, word, who, words)
 
 
 def _section(results: Results, one: Evaluated) -> Section:
-    shown = [group for group in _plots(one) if group.panels]
-    return Section(one.name, one.stand_in, one.stale, _facts(one), dataset_tables(results, one), shown)
+    return Section(
+        one.name,
+        one.question,
+        one.own,
+        one.stand_in,
+        one.stale,
+        _answer(one, scaled=bool(results.scaled)),
+        charts.ranking(one),
+        _mistakes(one),
+        _facts(one),
+        dataset_tables(results, one),
+        [group for group in [*explanations(one), *_plots(one)] if group.panels],
+    )
+
+
+def _mistakes(one: Evaluated) -> list[Mistake]:
+    table = one.table("mistakes")
+    if table is None:
+        return []
+    return [
+        Mistake(row.experiment, "good" if row.truth else "bad", f"{100 * row.probability:.1f} %", row.words)
+        for row in table.itertuples()
+        if row.experiment in one.experiments
+    ]
 
 
 def _facts(one: Evaluated) -> list[tuple[str, str]]:
@@ -153,7 +187,8 @@ def _plots(one: Evaluated) -> list[Plots]:
         plots.loss_curves(one, base),
     )
     if one.about.kind == "classify":
-        caption = f"Validation, a line for each seed.{dotted} The same axes in every panel."
+        lines = f"Dashed: train, while it learns. Solid: validation. A line for each seed.{dotted}"
+        caption = f"{lines} The same axes in every panel."
         return [curves, Plots("Accuracy by epoch", caption, plots.accuracy_curves(one, base))]
     weights = "weights of the best epoch" if "validation" in one.about.examples else "final weights"
     scatter = one.about.layout == "examples"

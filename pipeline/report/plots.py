@@ -9,9 +9,13 @@ from pipeline.report.svg import MAIN, MUTED, OTHER, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 POINTS = 120
-"""Epochs that a curve shows at most."""
+"""Epochs that the curves of a panel show at most, but for 15 of each seed."""
+
+SHOWN = 160
+"""Examples in a panel at most, but for a series, whose whole excerpt is shown."""
 
 LOG_ABOVE = 20.0
 """Where the greatest value is this many times the least, the axis is logarithmic."""
@@ -32,7 +36,7 @@ def loss_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
 
 
 def accuracy_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
-    """Experiment -> SVG of its accuracy by epoch: train dashed, validation solid, the baseline dotted."""
+    """Experiment -> SVG of its accuracy by epoch, drawn as the loss."""
     curves = {
         name: _curves(seeds, "accuracy")
         for name, seeds in one.history.items()
@@ -86,8 +90,8 @@ def stretch(about: About, excerpt: Columns, name: str) -> str:
     title = f"Test set of {about.name}: the truth and the predictions of {name}"
     salt = f"{about.name}/{name}/predictions"
     if about.layout == "examples":
-        return _scatter(excerpt["truth"], excerpt[name], title, salt, about.scale.unit)
-    return _lines(_axis(about, excerpt), excerpt["truth"], excerpt[name], title, salt, _value_label(about))
+        return _scatter(excerpt["truth"][:SHOWN], excerpt[name][:SHOWN], title, salt, about.scale.unit)
+    return _lines(_axis(excerpt), excerpt["truth"], excerpt[name], title, salt, _value_label(about))
 
 
 def rollouts(one: Evaluated) -> dict[str, str]:
@@ -111,11 +115,11 @@ def _value_label(about: About) -> str:
     return f"{about.scale.quantity}, {about.scale.unit}" if about.scale.unit else ""
 
 
-def _axis(about: About, excerpt: Columns) -> tuple[str, list[float]]:
+def _axis(excerpt: Columns) -> tuple[str, list[float]]:
     if "x" in excerpt:
         return "x", excerpt["x"]
-    if about.cycle:
-        return "days of the test set", [row / about.cycle for row in excerpt["index"]]
+    if "time" in excerpt:
+        return "", excerpt["time"]
     return "step of the test set", excerpt["index"]
 
 
@@ -153,8 +157,9 @@ def epoch_curves(
 
     def draw(axes: "Axes") -> None:
         import numpy as np
+        from matplotlib.ticker import MaxNLocator
 
-        points = max(30, POINTS // len(seeds))
+        points = max(15, POINTS // len(seeds))
         width, alpha = (0.7, 0.6) if len(seeds) > 1 else (None, None)
         for curve in seeds:
             epochs = curve["epoch"]
@@ -168,22 +173,33 @@ def epoch_curves(
         if level is not None and limits[0] <= level <= limits[1]:
             axes.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
         if limits[2]:
-            _log(axes, limits[1] / limits[0])
+            axes.set_yscale("log")
+            axes.minorticks_off()
+            logarithmic(axes.yaxis, limits[1] / limits[0])
         axes.set_ylim(limits[0], limits[1])
         axes.set_xlim(left=min(1, seeds[0]["epoch"][0]), right=max(2, *(curve["epoch"][-1] for curve in seeds)))
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_xlabel("epoch")
 
     return svg(draw, (2.0, 1.4), title, salt)
 
 
-def _log(axes: "Axes", ratio: float) -> None:
-    """A logarithmic axis: labels at 1, 2 and 5 where it spans less than two decades, else at powers of ten."""
+def dates(axes: "Axes", seconds: list[float]) -> list[float]:
+    """Seconds since 1970 as an axis of dates: what to draw at."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    return [second / 86_400 for second in seconds]
+
+
+def logarithmic(axis: "Axis", ratio: float) -> None:
+    """Label a logarithmic axis: at 1, 2 and 5 where it spans less than two decades, else at powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator
 
-    axes.set_yscale("log")
-    axes.minorticks_off()
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 100 else (1,), numticks=5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 100 else (1,), numticks=5))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
 def _lines(
@@ -191,6 +207,8 @@ def _lines(
 ) -> str:
     def draw(axes: "Axes") -> None:
         words, x = axis
+        if not words:
+            x = dates(axes, x)
         axes.plot(x, truth, color=OTHER, linewidth=2.2, alpha=0.5)
         axes.plot(x, predicted, color=MAIN, linewidth=1.2)
         low, high = min(truth), max(truth)

@@ -13,6 +13,7 @@ from pipeline.evaluation import claims, schema
 from pipeline.evaluation.claims import Verdict, verdicts
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
+from pipeline.report import titles
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,7 +33,9 @@ class Evaluated:
         name: its key in params.yaml.
         evaluation: what evaluation.json holds.
         experiments: name -> its scores, in the order of params.yaml.
-        models: experiment -> the name of its model.
+        question: what is asked, in words.
+        own: whether the series is the user's own file.
+        titles: experiment -> what it is, in words.
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
     """
@@ -40,7 +43,9 @@ class Evaluated:
     name: str
     evaluation: Evaluation
     experiments: dict[str, Entry]
-    models: dict[str, str]
+    question: str
+    own: bool
+    titles: dict[str, str]
     folder: Path
     stale: str = ""
 
@@ -177,8 +182,11 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
     folder = workspace.evaluation(name)
     evaluation, experiments = schema.load(folder), wanted.experiments_of(name)
     entries = {key: evaluation.experiments[key] for key in experiments if key in evaluation.experiments}
-    models = {key: experiment.model.name for key, experiment in experiments.items()}
-    return Evaluated(name, evaluation, entries, models, folder)
+    section = wanted.datasets[name]
+    words = {key: titles.experiment(experiment, section) for key, experiment in experiments.items()}
+    own = wanted.sources[section.source].kind == "local"
+    question = titles.question(section, evaluation.dataset)
+    return Evaluated(name, evaluation, entries, question, own, words, folder)
 
 
 def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, dict[int, Columns]]:

@@ -91,9 +91,10 @@ def test_the_page_is_well_formed_and_its_links_lead_somewhere(text):
         assert reference_.strip("#\"'") in ids
 
 
-def test_the_page_asks_nobody_for_anything_and_runs_nothing(text):
+def test_the_page_asks_nobody_for_anything_and_runs_its_own_script_alone(text):
     found = Checker(text)
-    assert not {"script", "link", "iframe", "object", "img", "image", "foreignobject"} & set(found.tags)
+    assert found.tags.count("script") == 1
+    assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(found.tags)
     assert not [key for _, key, _ in found.attributes if key.startswith("on") or key == "src"]
     assert "@import" not in text
     assert "http://" not in text
@@ -130,7 +131,7 @@ def test_hostile_texts_are_shown_not_run(workspace):
     broken = dataclasses.replace(results, built=built, verdicts=verdicts, scaled=evil)
     text = page(broken)
     found = Checker(text)
-    assert not {"script", "img"} & set(found.tags)
+    assert (found.tags.count("script"), found.tags.count("img")) == (1, 0)
     assert any("<script>" in each for each in found.texts)
 
 
@@ -169,11 +170,11 @@ def params_names():
 
 def test_every_table_plot_and_row_of_a_stand_in_is_labelled(text):
     section = re.search(r'<section id="imdb">.*?</section>', text, re.DOTALL).group()
-    captions = re.findall(r"<caption>.*?</caption>|<figcaption>.*?</figcaption>|<h[23]>.*?</h[23]>", section)
+    captions = re.findall(r"<caption>.*?</caption>|<figcaption>.*?</figcaption>|<h2>.*?</h2>", section)
     assert len(captions) >= 5
     assert all(">stand-in<" in caption for caption in captions)
     rows = re.findall(r'<th scope="row">.*?</th>', section, re.DOTALL)
-    assert len(rows) == 3
+    assert len(rows) == 3 + 2, "of all figures and, but for a summary, of the ranking"
     assert all("stand-in" in row for row in rows)
     assert "Stand-in data." in text
 

@@ -524,7 +524,11 @@ class TestStore:
     [
         ("forecast", "°C", {"mse": "1 = (8.851 °C)²", "mae": "1 = 8.851 °C", "mae_unit": "°C", "rmse_unit": "°C"}),
         ("regress", "", {"mse": "(unit of the data)²", "mae": "unit of the data"}),
-        ("classify", "", {"accuracy": "share of examples", "binary_crossentropy": "nats"}),
+        (
+            "classify",
+            "",
+            {"accuracy": "share of examples", "brier": "probability²", "binary_crossentropy": "nats"},
+        ),
     ],
 )
 def test_units_are_those_of_the_measures_and_the_data_set(kind, unit, expected):

@@ -1,0 +1,37 @@
+// The page is whole without this: it sorts tables by a click on a heading, and enlarges a plot.
+for (const table of document.querySelectorAll("table.ranked, table.scores")) {
+  const headings = [...table.tHead.rows[0].cells];
+  const value = (row, place) => {
+    const cell = row.cells[place];
+    const text = cell?.dataset.value ?? cell?.textContent.trim().replaceAll(",", "") ?? "";
+    const number = Number.parseFloat(text);
+    return Number.isNaN(number) ? text : number;
+  };
+  headings.forEach((heading, place) => {
+    if (heading.classList.contains("wide") || !heading.textContent.trim()) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(...heading.childNodes);
+    heading.append(button);
+    button.addEventListener("click", () => {
+      const up = heading.getAttribute("aria-sort") !== "ascending";
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      heading.setAttribute("aria-sort", up ? "ascending" : "descending");
+      const rows = [...table.tBodies[0].rows].sort((a, b) => {
+        const [one, other] = [value(a, place), value(b, place)];
+        if (typeof one !== typeof other) return typeof one === "number" ? -1 : 1;
+        return (one > other ? 1 : one < other ? -1 : 0) * (up ? 1 : -1);
+      });
+      table.tBodies[0].append(...rows);
+    });
+  });
+}
+for (const figure of document.querySelectorAll(".panels figure")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "enlarge";
+  button.textContent = "⤢";
+  button.setAttribute("aria-label", `enlarge ${figure.querySelector("figcaption").textContent}`);
+  button.addEventListener("click", () => figure.classList.toggle("large"));
+  figure.prepend(button);
+}

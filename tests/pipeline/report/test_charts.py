@@ -1,0 +1,90 @@
+import dataclasses
+
+import pytest
+
+from pipeline.config import params
+from pipeline.evaluation.scores import evaluate
+from pipeline.report import charts
+from pipeline.report.results import Evaluated, load
+from stages.evaluate import evaluate as evaluate_stage
+from tests.pipeline.evaluation.scored import of, small
+from tests.support import fake_runs
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    made = fake_runs.build(tmp_path_factory.mktemp("workspace"))
+    for name in ("sine_windows", "waves", "imdb"):
+        evaluate_stage(made, name)
+    return load(made, params.load(made.params))
+
+
+def evaluated(runs, **options):
+    found = evaluate(small(**options), runs, [name for name in runs if name.startswith("base")])
+    return Evaluated("d", found, found.experiments, "?", False, {}, None)
+
+
+def test_a_place_is_a_share_of_the_way_and_what_is_off_the_axis_stands_at_its_edge():
+    assert [charts.Axis(0.0, 2.0, log=False).place(value) for value in (0.5, -1, 9)] == [25, 0, 100]
+    assert [charts.Axis(0.01, 100.0, log=True).place(value) for value in (0.1, 1, 0)] == [25, 50, 0]
+
+
+@pytest.mark.parametrize(("low", "high", "log"), [(0.48, 0.92, False), (0.0033, 0.17, True), (1e-8, 3.0, True)])
+def test_ticks_lie_on_the_axis_at_round_numbers(low, high, log):
+    ticks = charts.Axis(low, high, log).ticks()
+    assert 2 <= len(ticks) <= 5
+    for place, words in ticks:
+        assert low <= float(words) <= high
+        assert place == charts.Axis(low, high, log).place(float(words))
+
+
+def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
+    for one in results.built:
+        found = charts.ranking(one)
+        values = [row.value for row in found.rows if row.kind != "floor"]
+        assert values == sorted(values, reverse=one.about.metric == "accuracy")
+        for row in found.rows:
+            if row.kind != "floor":
+                entry = one.experiments[row.name]
+                assert row.value == (entry.best or entry.final)["test"][one.about.metric].mean
+    kinds = {row.name: row.kind for one in results.built for row in charts.ranking(one).rows}
+    assert (kinds["waves_last_value"], kinds["waves_perceptron"], kinds["imdb_rnn"]) == (
+        "baseline",
+        "network",
+        "recurrent",
+    )
+    assert "imdb_summary" not in kinds
+
+
+def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
+    truth = [0.0, 1.0, 2.0, 3.0]
+    near = [value + 0.1 for value in truth]
+    runs = {name: of({"final_train": [each], "final_test": [each]}) for name, each in
+            {"base": [value + 1e-15 for value in truth], "net": near}.items()}  # fmt: skip
+    found = charts.ranking(evaluated(runs))
+    assert [row.mark.beyond for row in found.rows] == [True, False]
+    assert found.axis.low == pytest.approx(0.01 / 10 / 1.1)
+
+
+def test_a_recurrent_layer_on_one_value_is_no_answer(results):
+    one = results.built[0]
+    points = dataclasses.replace(
+        one, evaluation=one.evaluation.model_copy(update={"dataset": one.about.model_copy(update={"layout": "points"})})
+    )
+    assert charts.answer(one)[0] != ""
+    assert charts.answer(points)[0] == ""
+    assert "no past" in charts.answer(points)[2]
+
+
+def test_a_rebuilt_figure_is_a_share_of_the_published_one_and_of_accuracies_the_errors_are(results):
+    axis, rows = charts.figures(results.verdicts)
+    figures = {verdict.claim.words: verdict for verdict in results.verdicts if verdict.claim.kind == "figure"}
+    assert rows
+    for row in rows:
+        verdict = figures[row.words]
+        published, rebuilt = float(verdict.claim.value), verdict.rebuilt.mean
+        if verdict.claim.metric.endswith("accuracy"):
+            published, rebuilt = 1 - published, 1 - rebuilt
+        assert row.mark.dot == axis.place(rebuilt / published)
+        assert row.band.low <= row.band.dot <= row.band.high
+        assert row.band.dot == axis.place(1.0)
