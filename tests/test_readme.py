@@ -1,4 +1,4 @@
-"""The figures of README.md and docs/results.md come from metrics/, those of speed from bench/results.json.
+"""The figures of README.md and docs/results.md come from evaluations/, those of speed from bench/results.json.
 
 `python -m tests.test_readme` writes them between the pages' marks.
 """
@@ -8,80 +8,47 @@ import tomllib
 from pathlib import Path
 
 from pipeline.config import params
-from pipeline.evaluation import claims
+from pipeline.evaluation.answers import answer
+from pipeline.report import charts
+from pipeline.report.claims_table import claims_table
+from pipeline.report.results import load
+from pipeline.report.table import plain
+from pipeline.workspace import Workspace
 from stages.results.show import sections
 
 ROOT = Path(__file__).resolve().parents[1]
 
-PLACES = {
-    "best.validation": "validation",
-    "final.test": "test",
-    "best.test": "test_at_best",
-    "final.validation": "validation_at_end",
-}
-"""A claim's place -> its key in metrics/DATASET.json."""
-
-SUBJECTS = {
-    "waves": ("the next value of noisy waves", "MSE", True),
-    "sine_windows": ("the next value of a sine", "MSE", True),
-    "imdb": ("the sentiment of a review", "accuracy", False),
-    "jena_hourly": ("temperature in 25 h, hourly rows, as published", "MAE", True),
-    "jena_hourly_exact": ("temperature in 24 h, hourly rows, corrected", "MAE", True),
-    "weather": ("temperature in 24 h, ten-minute rows of 2020", "MAE", True),
-}
+REBUILD = "unroll repro evaluate@{dataset}"
 
 
-def figure(value, spread=None):
-    text = f"{value:.4f}" if 0.001 <= abs(value) < 1000 else f"{value:.2e}"
-    return text if spread is None else f"{text} ± {spread:.0e}" if spread < 0.001 else f"{text} ± {spread:.2g}"
-
-
-def metrics(dataset):
-    path = ROOT / "metrics" / f"{dataset}.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+def results():
+    return load(Workspace(ROOT), params.load(ROOT / "params.yaml"))
 
 
 def published():
-    every = params.load(ROOT / "params.yaml")
-    yield "| document | experiment | what | published | rebuilt | command |"
-    yield "| --- | --- | --- | --- | --- | --- |"
-    for claim in claims.load(ROOT / "claims.yaml"):
-        place, _, metric = claim.metric.rpartition(".")
-        if claim.experiment not in every.experiments or place not in PLACES or claim.kind != "figure":
-            continue
-        dataset = every.experiments[claim.experiment].dataset
-        found = metrics(dataset).get(claim.experiment, {})
-        key = PLACES[place] + ("_in_unit" if metric.endswith("_unit") else "")
-        if key not in found:
-            continue
-        what = f"{metric.removesuffix('_unit')} on {place.split('.')[1]}, {place.split('.')[0]} epoch"
-        rebuilt = figure(found[key], found.get(f"{key}_spread"))
-        yield (
-            f"| {claim.document} | `{claim.experiment}` | {what} | {claim.value} | {rebuilt} "
-            f"| `unroll repro evaluate@{dataset}` |"
-        )
+    """Every claim that is rebuilt, with its verdict, as the page has it."""
+    found = results()
+    yield "| document | what it says | published | rebuilt | verdict | command |"
+    yield "| --- | --- | ---: | ---: | --- | --- |"
+    for verdict, row in zip(found.verdicts, claims_table(found).rows, strict=True):
+        if verdict.dataset:
+            cells = [plain(row[key]).replace("|", "\\|") for key in ("claim", "published", "rebuilt", "verdict")]
+            command = REBUILD.format(dataset=verdict.dataset.name)
+            yield f"| {verdict.claim.document} | {' | '.join(cells)} | `{command}` |"
 
 
-def baselines():
-    every = params.load(ROOT / "params.yaml")
-    yield "| question | measure on test | best baseline | best recurrent network | command |"
-    yield "| --- | --- | --- | --- | --- |"
-    for dataset, (question, measure, less) in SUBJECTS.items():
-        scored = {name: entry for name, entry in metrics(dataset).items() if "test" in entry}
-        if not scored:
+def answers():
+    """Whether each data set needs a recurrent network, as the page has it."""
+    yield "| question | a recurrent network? | best without | best recurrent | difference on test (95 %) | command |"
+    yield "| --- | --- | ---: | ---: | ---: | --- |"
+    for one in results().built:
+        word, _, words = charts.answer(one)
+        found = answer(one.wanted)
+        if not word or one.stand_in:
             continue
-        families = {"baselines": {}, "recurrent": {}, "dense": {}}
-        for name, entry in scored.items():
-            families[every.experiments[name].model.family][name] = entry
-        cells = []
-        for family in ("baselines", "recurrent"):
-            # The one to show is chosen on validation where there is one: then never on test.
-            found = families[family]
-            by = "validation" if all("validation" in entry for entry in found.values()) else "test"
-            name, entry = (min if less else max)(found.items(), key=lambda item: item[1][by])
-            key = "test_at_best" if "test_at_best" in entry else "test"
-            cells.append(f"`{name}` {figure(entry[key], entry.get(f'{key}_spread'))}")
-        yield f"| {question} | {measure} | {cells[0]} | {cells[1]} | `unroll compare {dataset}` |"
+        scores = {row.name: f"{row.score} {row.small}".strip() for row in charts.ranking(one).rows}
+        cells = [f"`{name}` {scores[name]}" for name in (found.opponent, found.network)]
+        yield f"| {one.question} | **{word}** | {' | '.join(cells)} | {words} | `unroll compare {one.name}` |"
 
 
 def speed():
@@ -102,8 +69,8 @@ def speed():
 
 
 TABLES = {
-    ("README.md", "results", "metrics/"): baselines,
-    ("docs/results.md", "results", "metrics/"): published,
+    ("README.md", "results", "evaluations/"): answers,
+    ("docs/results.md", "results", "evaluations/"): published,
     ("README.md", "speed", "bench/results.json"): speed,
 }
 """Page, name of the table, and where its figures come from -> what makes it."""

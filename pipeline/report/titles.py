@@ -45,8 +45,8 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
     if training.get("method") == "by_hand":
         words.append(f"by hand, rate {training.get('learning_rate', '')}")
     common = dataset.training.options if dataset.training else {}
-    if training.get("steps_per_epoch", 0) != common.get("steps_per_epoch", 0):
-        words.append(f"{training['steps_per_epoch']} steps an epoch")
+    if (steps := training.get("steps_per_epoch")) and steps != common.get("steps_per_epoch"):
+        words.append(f"{steps} steps an epoch")
     if training.get("optimizer") == "rmsprop_keras2":
         words.append("as in Keras 2")
     if section.calendar:
