@@ -10,7 +10,7 @@ from pipeline.evaluation.schema import Difference, Entry, Stat
 from pipeline.evaluation.scores import SEASON
 from pipeline.metrics import MEASURES
 from pipeline.report.claims_table import one_value
-from pipeline.report.formatting import between, measured, short, spread, title
+from pipeline.report.formatting import measured, short, spread, title
 from pipeline.report.results import Evaluated
 
 REACH = 10.0
@@ -225,7 +225,7 @@ def _against(compared: tuple[Difference, str] | None, metric: str) -> dict[str, 
         return {}
     difference, outcome = compared
     signed = f"{100 * difference.mean:+.2f}" if metric == "accuracy" else f"{difference.mean:+.4g}"
-    return {"against": signed, "interval": between(difference.sure, metric), "outcome": outcome}
+    return {"against": signed, "interval": _signed(difference.sure, metric), "outcome": outcome}
 
 
 def _signed(interval: tuple[float, float], metric: str) -> str:
