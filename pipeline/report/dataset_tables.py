@@ -86,6 +86,15 @@ def _stat(scores: Scores | None, metric: str, unit: str = "") -> Cell:
     return Cell(measured(stat, metric, unit), spread(stat, metric), value=stat.model_dump(mode="json"))
 
 
+def _horizon(one: Evaluated, rollout: Scores | None) -> Cell:
+    """The median over seeds, as both ends are bounds of what can be seen, and the least and greatest."""
+    if not rollout or "horizon" not in rollout or one.about.horizons is None:
+        return Cell(DASH)
+    stat, (least, most) = rollout["horizon"], one.about.horizons
+    small = f"{stat.min:g} to {stat.max:g}; {least} to {most} can be seen"
+    return Cell(f"{stat.median:g}", small, value=stat.model_dump(mode="json"))
+
+
 def _epochs(entry: Entry) -> Cell:
     stat, epochs = entry.best_epoch, entry.epochs
     if stat is None:
@@ -120,12 +129,12 @@ def _parts(one: Evaluated, shown: Mapping[str, Entry]) -> Table:
     columns += [Column(f"group_{group}", f"Test {title(metric)}, {group}") for group in groups]
     free = any(entry.rollout for entry in shown.values())
     if free:
-        columns += [Column("rollout", "Free run, MSE"), Column("horizon", "Free run, steps in phase")]
+        columns += [Column("rollout", "Free run, MSE"), Column("horizon", "Free run, steps in phase (median)")]
     rows = []
     for name, entry in shown.items() if groups or free else ():
         row = {"experiment": Cell(name, "stand-in" if one.stand_in else "", value=name)}
         row |= {f"group_{group}": _stat(entry.groups.get(group), metric) for group in groups}
-        row |= {"rollout": _stat(entry.rollout, "mse"), "horizon": _stat(entry.rollout, "horizon")}
+        row |= {"rollout": _stat(entry.rollout, "mse"), "horizon": _horizon(one, entry.rollout)}
         rows.append(row)
     heading = f"{one.name}: {'parts of the test set' if groups else ''}{' and ' if groups and free else ''}"
     heading += "own predictions fed back" if free else ""
