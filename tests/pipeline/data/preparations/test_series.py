@@ -326,7 +326,7 @@ def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, tmp_
         ),
         ({"protocol": "as_published", "batch_size": 8, "lookback": 40}, "the validation block has no room"),
         ({"target": "flat"}, "the target 'flat' is 0.1 in each of the 60 train rows, so there is nothing to learn"),
-        ({"sentinel": 0.1}, "column 'flat' holds nothing but the sentinel in the 60 train rows; drop it"),
+        ({"sentinel": 0.1}, "column 'flat' holds no value in the 60 train rows; drop it"),
         (
             {"target": "Temp"},
             r"datasets.mine.preparation.target: series.csv has no column 'Temp'. It has: when, T, flat",

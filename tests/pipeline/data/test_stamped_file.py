@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.data.stamped_csv import read
+from pipeline.data.stamped_file import Form, read
 from pipeline.errors import UnrollError, UsageError
 
 WHERE = "datasets.mine.preparation"
@@ -9,8 +9,9 @@ GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"
 
 
 def reading(path, **change):
-    options = {"stamp": "when", "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T", "drop": [], "encoding": "utf-8"}
-    return read(path, **options | change, where=WHERE)
+    options = {"stamp": "when", "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T"} | change
+    options["stamp"] = [options["stamp"]] if isinstance(options["stamp"], str) else options["stamp"]
+    return read([path], Form(**options), WHERE)
 
 
 @pytest.fixture
@@ -71,7 +72,7 @@ def test_latin_1(file):
         ("", "mine.csv is empty; run `unroll source station` again"),
         (
             GOOD + "2020-01-01 00:20:00,warm,1\n",
-            "line 4: column 'T' holds 'warm', not a finite number; correct the file, or",
+            "line 4: column 'T' holds 'warm', not a finite number; correct the file, say",
         ),
         (GOOD + "2020-01-01 00:20:00,1,1,1\n", r"not a regular CSV file \(Expected 3 fields in line 4, saw 4\)"),
         (GOOD + "2020-01-01 00:20:00,1\n", "line 4: column 'p' holds no value"),
