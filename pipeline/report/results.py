@@ -181,7 +181,7 @@ def _columns(path: Path, names: list[str]) -> Columns:
 
 def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
     """Why something is missing: the failure that lies first in the graph, if one was recorded."""
-    stages = [f"source@{wanted.datasets[dataset].source}", f"prepare@{dataset}"]
+    stages = [wanted.source_stage(wanted.datasets[dataset].source), f"prepare@{dataset}"]
     stages += [*(f"train@{experiment}" for experiment in experiments), f"evaluate@{dataset}"]
     for stage in stages:
         if stage in failed:

@@ -36,7 +36,8 @@ def workspace(tmp_path):
 
 def describe(workspace, preparation):
     plain = {
-        "sources": {"meter": {"kind": "local", "path": "mine.csv"}},
+        "sources": {},
+        "files": {"meter": {"path": "mine.csv"}},
         "datasets": {"mine": {"source": "meter", "preparation": preparation}},
         "experiments": {},
     }
