@@ -37,7 +37,7 @@ def unseen(_file: str, _done: int, _total: int | None) -> None:
 
 @dataclass(frozen=True)
 class Form:
-    """How a file is written, and what of it is wanted; options of `preparations.series.prepare`, which describes them."""
+    """How a file is written, and what of it is wanted; `preparations.series.prepare` says what each option means."""
 
     stamp: Sequence[str]
     target: str
@@ -99,7 +99,9 @@ class File:
         for batch in table.iter_batches(batch_size=CHUNK):
             yield batch.to_pandas(ignore_metadata=True)
             done += len(batch)
-            progress(self.path.name, self.path.stat().st_size * done // table.metadata.num_rows, self.path.stat().st_size)
+            progress(
+                self.path.name, self.path.stat().st_size * done // table.metadata.num_rows, self.path.stat().st_size
+            )
 
     def _parquet(self) -> Any:
         import pyarrow as pa
@@ -205,7 +207,9 @@ def _columns(files: Sequence[File]) -> list[str]:
         )
     for other in files[1:]:
         if lacking := [column for column in header if column not in other.header() and column not in form.drop]:
-            raise UnrollError(f"{other.path} has no column {lacking[0]!r}, which {file.path.name} has; correct the files")
+            raise UnrollError(
+                f"{other.path} has no column {lacking[0]!r}, which {file.path.name} has; correct the files"
+            )
     return columns
 
 
@@ -216,13 +220,13 @@ class _Reading:
     file: File
     columns: list[str]
     stamps: list[Array] = field(default_factory=list)
-    values: list[Array] = field(default_factory=list)
+    rows: list[Array] = field(default_factory=list)
     words: list["pd.DataFrame"] = field(default_factory=list)
     utc: bool = False
 
     def run(self, progress: "Progress") -> None:
         """Read all of it."""
-        form, texts = self.file.form, dict.fromkeys(self.file.header(), str)
+        texts = dict.fromkeys(self.file.header(), str)
         before = 0
         try:
             # All columns, dropped ones as text: with `usecols` pandas takes rows of too many fields.
@@ -250,7 +254,7 @@ class _Reading:
             full = ~(frame[list(form.stamp)].isna().all(axis=1).to_numpy() & np.isnan(values).all(axis=1))
             cells, values, frame, rows = cells[full], values[full], frame[full], rows[full]
         self.stamps.append(self._stamps(cells, rows))
-        self.values.append(values)
+        self.rows.append(values)
         self.words.append(frame[list(form.categories)].astype("category"))
 
     def _stamps(self, cells: "pd.Series[Any]", rows: Array) -> Array:
@@ -289,10 +293,10 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: 
             ) from None
         if (skipped := np.isnat(stamps)).any():
             raise UnrollError(
-                f"{readings[0].file.path}: {written[skipped.argmax()]} is a reading that the clocks of {form.time_zone} "
-                f"skip, so the file keeps another time; correct {where}.time_zone or leave it out"
+                f"{readings[0].file.path}: {written[skipped.argmax()]} is a time that clocks of {form.time_zone} skip, "
+                f"so the file keeps another time; correct {where}.time_zone or leave it out"
             )
-    values, parts = np.concatenate([values for reading in readings for values in reading.values]), []
+    values, parts = np.concatenate([values for reading in readings for values in reading.rows]), []
     names = list(columns)
     for column in form.categories:
         cells = [frame[column] for reading in readings for frame in reading.words]
@@ -344,9 +348,7 @@ def _not_a_number(file: File, columns: list[str], otherwise: str) -> UnrollError
             row, column = first
             cell = frame[column].iloc[row]
             holds = f"{cell!r:.60}, not a finite number" if isinstance(cell, str) and cell.strip() else "no value"
-            return UnrollError(
-                f"{file.path}, line {file.line(before + row)}: column {column!r} holds {holds}; {todo}"
-            )
+            return UnrollError(f"{file.path}, line {file.line(before + row)}: column {column!r} holds {holds}; {todo}")
         before += len(frame)
     return unknown
 

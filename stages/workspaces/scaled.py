@@ -131,8 +131,7 @@ def _source(section: Mapping[str, Any]) -> dict[str, Any]:
     official = _stands_in(section)
     if official:
         return {"kind": "stand_in", "of": official, "rows": ROWS[official][0]}
-    scaled = dict(section) | GENERATED.get(section["kind"], {})
-    return scaled
+    return dict(section) | GENERATED.get(section["kind"], {})
 
 
 def _one_further_down(files: Mapping[str, Any]) -> dict[str, Any]:
