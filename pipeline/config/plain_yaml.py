@@ -74,7 +74,7 @@ def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mappin
     lines = [line if line.endswith("\n") else f"{line}\n" for line in text.splitlines(keepends=True)]
     root = YAML().compose(text)
     sections = {key.value: (key, value) for key, value in root.value}
-    for section, named in reversed(entries.items()):
+    for section, named in reversed(list(entries.items())):
         block = _block(section, named, comments)
         if section not in sections:
             _, value = root.value[0]

@@ -3,6 +3,7 @@
 import fnmatch
 import itertools
 import re
+import string
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,8 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     """
     before = params.load(workspace.params)
     folder, pattern, section = _place(workspace, files)
-    name = _name(wanted.name or pattern, before, given=wanted.name is not None)
+    usual = files[0].stem if len(files) == 1 else folder.name
+    name = _name(wanted.name or usual, before, given=wanted.name is not None)
     with progress.files() as shown:
         found = look([folder / file.name for file in files], known, shown)
         print(*lines(found), sep="\n", flush=True)
@@ -99,7 +101,8 @@ def _place(workspace: Workspace, files: Sequence[Path]) -> tuple[Path, str, dict
     if len(files) == 1:
         return folder, files[0].name, {"path": _relative(workspace, folder / files[0].name)}
     names = sorted({file.name for file in files})
-    pattern = f"{_same_start(names)}*{_same_start([name[::-1] for name in names])[::-1]}"
+    start, end = _same_start(names), _same_start([name[::-1] for name in names])[::-1]
+    pattern = f"{start.rstrip(string.digits)}*{end.lstrip(string.digits)}"  # next decade's files, too
     if any(file.parent.resolve() != folder for file in files) or workspace.root.is_relative_to(folder):
         raise UsageError("files of one series must lie in one folder, below the one of params.yaml or beside it")
     if others := [p.name for p in folder.iterdir() if fnmatch.fnmatchcase(p.name, pattern) and p.name not in names]:
@@ -117,7 +120,7 @@ def _relative(workspace: Workspace, path: Path) -> str:
 
 
 def _name(text: str, before: params.Params, *, given: bool) -> str:
-    name = text if given else re.sub(r"[^a-z0-9]+", "_", Path(text).stem.lower()).strip("_")[:LONGEST_NAME].strip("_")
+    name = text if given else re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:LONGEST_NAME].strip("_")
     if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
         raise UsageError(
             f"--name must be small letters, digits and _, a letter first, up to {LONGEST_NAME}. Received: {name!r:.60}"

@@ -127,7 +127,7 @@ def prepare(
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
     where = f"datasets.{name}.preparation"
-    corrections = {"spacing": spacing, "sentinel": sentinel, "missing": missing, "fill": fill}
+    corrections: dict[str, Any] = {"spacing": spacing, "sentinel": sentinel, "missing": missing, "fill": fill}
     corrections |= {"horizon": None if horizon == 1 else horizon, "target_lags": target_lags}
     _check(protocol, batch_size=batch_size, corrections=corrections, where=where)
     if lookback % step:  # before a step of any size makes room for rows that no window can have
@@ -156,7 +156,7 @@ def prepare(
     del table
     if fill is not None:
         series, lost = series_splits.fill(series, clock.spacing, fill)
-        columns, series = [*columns, FILLED], series.with_column(series.unknown.any(axis=1))
+        columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
     for lag in lags:
         columns = [*columns, f"{target} {lag} rows before"]
         series = series.with_column(np.roll(series.values[:, column], lag))  # windows do not reach what wraps around

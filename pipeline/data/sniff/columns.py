@@ -66,7 +66,7 @@ class Column:
         good = values[np.isfinite(values) & ~suspect]
         if len(good):
             self.low, self.high = min(self.low, float(good.min())), max(self.high, float(good.max()))
-        return values
+        return np.asarray(values)
 
     @property
     def numeric(self) -> bool:
