@@ -179,7 +179,8 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     form = Form(stamp=["when"], target="T", stamp_format="%Y-%m-%d %H:%M:%S")
     parts = read(paths, form, WHERE, lambda *report: told.append(report))
     assert told[-1] == ("b.csv", paths[1].stat().st_size, paths[1].stat().st_size)
-    pd.DataFrame({"when": whole.stamps, "T": whole.values[:, 0], "p": whole.values[:, 1]}).to_parquet(folder / "c")
+    columns = {"when": whole.stamps} | dict(zip(whole.columns, whole.values.T, strict=True))
+    pd.DataFrame(columns).to_parquet(folder / "c")
     for table in (parts, read([folder / "c"], form, WHERE)):
         assert table.columns == whole.columns
         np.testing.assert_array_equal(table.values, whole.values)
