@@ -179,7 +179,7 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     form = Form(stamp=["when"], target="T", stamp_format="%Y-%m-%d %H:%M:%S")
     parts = read(paths, form, WHERE, lambda *report: told.append(report))
     assert told[-1] == ("b.csv", paths[1].stat().st_size, paths[1].stat().st_size)
-    columns = {"when": whole.stamps} | dict(zip(whole.columns, whole.values.T, strict=True))
+    columns = {"when": whole.stamps} | dict(zip(whole.columns, np.transpose(whole.values), strict=True))
     pd.DataFrame(columns).to_parquet(folder / "c")
     for table in (parts, read([folder / "c"], form, WHERE)):
         assert table.columns == whole.columns
