@@ -62,13 +62,14 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     name = _name(wanted.name or usual, before, given=wanted.name is not None)
     with progress.files() as shown:
         found = look([folder / file.name for file in files], known, shown)
-        print(*lines(found), sep="\n", flush=True)
-        question = _ask(found, wanted)
-        sections, comments = entries(name, section, pattern, found, question)
-        text = plain_yaml.added(workspace.params, sections, comments)
-        with scratch_folder(workspace.scratch, "add") as scratch:
-            write_text(scratch / workspace.params.name, text)
-            after = params.load(scratch / workspace.params.name)
+    print(*lines(found), sep="\n", flush=True)
+    question = _ask(found, wanted)
+    sections, comments = entries(name, section, pattern, found, question)
+    text = plain_yaml.added(workspace.params, sections, comments)
+    with scratch_folder(workspace.scratch, "add") as scratch:
+        write_text(scratch / workspace.params.name, text)
+        after = params.load(scratch / workspace.params.name)
+    with progress.files() as shown:
         prepared = _tried(after, name, folder, shown)
     write_text(workspace.params, text)
     windows = ", ".join(f"{len(examples):,} {split}" for split, examples in prepared.splits.items())
