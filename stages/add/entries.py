@@ -116,8 +116,6 @@ def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
             "recurrent", "gru", "gradient_descent", calendar=True, units=32, dropout=0.1, recurrent_dropout=0.1
         ),
     }
-    # These two answer one value at a time.
-    unfit = [] if question.horizon == 1 else ["daily_cycle", "boosting"]
-    if not question.period or -question.horizon % question.period >= question.lookback:
-        unfit.append("daily_cycle")
-    return {model: entry for model, entry in found.items() if model not in unfit}
+    if not question.period or question.lookback < question.period:
+        del found["daily_cycle"]
+    return found
