@@ -9,6 +9,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
+from stages.console import progress
 
 
 def prepare(workspace: Workspace, name: str) -> Dataset:
@@ -31,7 +32,8 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
     with locks.stage(workspace, "prepare", name):
         source = manifest.checked(raw)
         try:
-            prepared: Dataset = make(name, raw)
+            with progress.files() as shown:
+                prepared: Dataset = make(name, raw, *([shown] if make.takes("progress") else []))
         except ValueError as error:
             raise UnrollError(f"params.yaml: datasets.{name}.preparation: {error}") from None
         prepared = dataclasses.replace(prepared, stand_in=source.stand_in)

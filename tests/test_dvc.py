@@ -180,3 +180,15 @@ def test_a_removed_experiment_leaves_every_table(miniature):
     for path in (*evaluation, "report/index.html", "dvc.lock"):
         assert "waves_linear" not in (miniature.root / path).read_text(encoding="utf-8"), path
     assert due(miniature) == set()
+
+
+def test_an_edit_of_a_file_of_ones_own_reruns_what_it_reaches(miniature):
+    file = miniature.root / "meter.csv"
+    rows = [f"2020-01-{1 + hour // 24:02d} {hour % 24:02d}:00,{hour % 24}" for hour in range(480)]
+    file.write_text("\n".join(["time,load", *rows[:-1]]) + "\n", encoding="utf-8")
+    miniature.unroll("add", "meter.csv", "--yes", "--horizon", "2", "--lookback", "4")
+    miniature.unroll("repro", "prepare@meter")
+    assert not {"file@meter", "prepare@meter"} & due(miniature)
+    with file.open("a", encoding="utf-8") as text:
+        text.write(f"{rows[-1]}\n")
+    assert {"file@meter", "prepare@meter", "train@meter_gru", "evaluate@meter"} <= due(miniature)

@@ -55,6 +55,18 @@ class Source(_Open):
     kind: Name
 
 
+class Files(Strict):
+    """A file of the user's own, which DVC watches: a source of the kind `local`.
+
+    Attributes:
+        path: of the file, from params.yaml's folder; or of a folder.
+        pattern: of the files in the folder that belong together, such as "station_*.csv".
+    """
+
+    path: str
+    pattern: str | None = None
+
+
 class Preparation(_Open):
     """How raw data becomes a supervised problem; `name` is a module of `pipeline.data.preparations`."""
 
@@ -117,15 +129,27 @@ class Experiment(Strict):
 
 
 class Params(Strict):
-    """The whole of params.yaml. Names are checked against each other; options when they are used."""
+    """The whole of params.yaml. Names are checked against each other; options when they are used.
+
+    Attributes:
+        sources: those of `files`, too.
+    """
 
     sources: dict[Name, Source]
+    files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams]
     experiments: dict[Name, Experiment]
 
     @pydantic.model_validator(mode="after")
     def _complete(self) -> "Params":
-        """Check the names, and give experiments what their data set says of their training."""
+        """Check the names, take files as sources, and give experiments what their data set says of their training."""
+        for name, source in self.sources.items():
+            if source.kind == "local":
+                raise ValueError(f"sources.{name}: a file of your own belongs to `files`, where DVC sees its edits")
+        for name, files in self.files.items():
+            if name in self.sources:
+                raise ValueError(f"files.{name} has the name of a source; rename it")
+            self.sources[name] = Source.model_validate({"kind": "local"} | files.model_dump())
         for name, dataset in self.datasets.items():
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
         for name, experiment in self.experiments.items():
@@ -141,6 +165,10 @@ class Params(Strict):
     def source(self, name: str) -> Source:
         """Raises UsageError with the valid names if there is no such source."""
         return self.sources[one_of(name, self.sources, "the source")]
+
+    def source_stage(self, name: str) -> str:
+        """What DVC calls the stage that fetches a source."""
+        return f"{'file' if name in self.files else 'source'}@{name}"
 
     def dataset(self, name: str) -> DatasetParams:
         """Raises UsageError with the valid names if there is no such data set."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from pipeline.errors import UnrollError, UsageError, one_line
@@ -51,6 +52,78 @@ def write(data: Mapping[str, Any], path: Path) -> None:
     text = io.StringIO()
     yaml.dump(dict(data), text)
     write_text(path, text.getvalue())
+
+
+Place = tuple[str, ...]
+
+
+def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mapping[Place, str]) -> str:
+    """The text of a YAML file with further entries at the end of its sections; every other byte stays.
+
+    The entries are in DVC's style, so that DVC leaves them as they are, too.
+
+    Args:
+        path: the file, valid.
+        entries: section -> name -> plain data. A section that is not there follows the first one.
+        comments: keys from the section on -> what stands above that key.
+
+    Raises:
+        UsageError: a section is written in braces.
+    """
+    text = _text(path)
+    lines = [line if line.endswith("\n") else f"{line}\n" for line in text.splitlines(keepends=True)]
+    root = YAML().compose(text)
+    sections = {key.value: (key, value) for key, value in root.value}
+    for section, named in reversed(list(entries.items())):
+        block = _block(section, named, comments)
+        if section not in sections:
+            _, value = root.value[0]
+            block, at = ["\n", *block], _last_line(value) + 1
+        else:
+            key, value = sections[section]
+            at = max(key.end_mark.line, _last_line(value)) + 1
+            if value.value and value.flow_style:
+                raise UsageError(f"{path.name}: write {section} in lines, not in braces, so that entries can be added")
+            if not value.value:
+                lines[key.start_mark.line] = f"{section}:\n"
+            block = [line for line in block if not line.startswith((f"{section}:", "#"))]
+        lines[at:at] = block
+    return "".join(lines)
+
+
+def _block(section: str, named: Mapping[str, Any], comments: Mapping[Place, str]) -> list[str]:
+    """A section as DVC writes it."""
+
+    def commented(data: Any, place: Place) -> Any:
+        if not isinstance(data, Mapping):
+            return data
+        found = CommentedMap({key: commented(value, (*place, key)) for key, value in data.items()})
+        if place[-1] in BRACES and 2 * len(place) + len(f"{place[-1]}: {dict(data)}".replace("'", "")) < WIDTH:
+            found.fa.set_flow_style()
+        for key in data:
+            if (*place, key) in comments:
+                found.yaml_set_comment_before_after_key(key, comments[*place, key], indent=2 * len(place))
+        return found
+
+    text = io.StringIO()
+    if (section,) in comments:
+        text.write(f"# {comments[section,]}\n")
+    YAML().dump({section: commented(named, (section,))}, text)
+    return text.getvalue().splitlines(keepends=True)
+
+
+BRACES = ("model", "training")
+"""Keys whose mapping stands in braces where it fits on a line of `WIDTH` columns, at which DVC breaks lines."""
+
+WIDTH = 80
+
+
+def _last_line(node: Any) -> int:
+    """The line, counted from 0, on which the last value in a node ends."""
+    if isinstance(node.value, str) or not node.value or node.flow_style:
+        return int(node.end_mark.line)
+    last = node.value[-1]
+    return _last_line(last[1] if isinstance(last, tuple) else last)
 
 
 def _text(path: Path) -> str:

@@ -76,6 +76,10 @@ class Call:
     function: Callable[..., Any]
     options: dict[str, Any]
 
+    def takes(self, name: str) -> bool:
+        """Whether the function has a parameter of that name."""
+        return name in inspect.signature(self.function).parameters
+
     def __call__(self, *arguments: Any) -> Any:
         """Call the function with these arguments and the options."""
         return self.function(*arguments, **self.options)

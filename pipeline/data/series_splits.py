@@ -1,7 +1,7 @@
 """What becomes of a series' rows under the two protocols, `as_published` and `corrected`: pure NumPy."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -19,14 +19,23 @@ class Series:
     Attributes:
         stamps: (rows,) datetime64[ms].
         values: (rows, columns) float64.
-        unknown: (rows, columns) bool, where a sentinel stood.
+        unknown: (rows, columns) bool, where nothing was measured.
         start: the first row that may be used.
+        late: (rows,) bool, rows whose last good values are too old to stand for them; None where none is.
     """
 
     stamps: Array
     values: Array
     unknown: Array
     start: int = 0
+    late: Array | None = None
+
+    def with_column(self, values: Array) -> "Series":
+        """The same series with one more column, (rows,), that is known everywhere."""
+        known = np.zeros((len(values), 1), bool)
+        return replace(
+            self, values=np.column_stack([self.values, values]), unknown=np.concatenate([self.unknown, known], axis=1)
+        )
 
 
 @dataclass(frozen=True)
@@ -54,30 +63,68 @@ def clock(stamps: Array, spacing: int | None) -> Clock:
 
 
 def clean(stamps: Array, values: Array, sentinel: float | None) -> Series:
-    """Rows in the order of their stamps, each stamp once, no sentinels.
+    """Rows in the order of their stamps, each stamp once, a value everywhere.
 
-    Of rows with one stamp the first in the file is kept. A sentinel takes the last good value of its column: a
+    Of rows with one stamp the first in the file is kept. A missing value takes the last good value of its column: a
     value from the past, so nothing of a later block reaches an earlier one. Rows before the first good value of
     every column lie before `start`; what stands in them is of no use.
 
     Args:
         stamps: (rows,) datetime64[ms].
-        values: (rows, columns) float64.
-        sentinel: the number that stands for a missing value.
+        values: (rows, columns) float64, NaN where there is no value.
+        sentinel: a number that stands for a missing value, too.
 
     Returns:
-        A new series; `start` equals its length if a column holds nothing but sentinels.
+        A new series; `start` equals its length if a column holds no value.
     """
     _, first = np.unique(stamps, return_index=True)
     stamps, values = stamps[first], values[first]
-    unknown = values == sentinel if sentinel is not None else np.zeros(values.shape, bool)
+    unknown = np.isnan(values)
+    if sentinel is not None:
+        unknown |= values == sentinel
     start = 0
     for column in np.flatnonzero(unknown.any(axis=0)):
         last_good = np.where(unknown[:, column], -1, np.arange(len(values)))
         np.maximum.accumulate(last_good, out=last_good)
         start = max(start, int((last_good < 0).sum()))
         values[:, column] = values[np.maximum(last_good, 0), column]
+    values[:start][np.isnan(values[:start])] = 0.0
     return Series(stamps, values, unknown, start)
+
+
+def fill(series: Series, spacing: int, limit: int) -> tuple[Series, dict[str, int]]:
+    """Put in the rows that a gap of up to `limit` of them lacks; they hold what was measured last.
+
+    A value that is missing for longer is not held further than that: its rows are `late`, and no window may have one.
+    A window that ends before it is too late is kept: when it ends, nobody can know how long the gap will be.
+
+    Args:
+        series: as `clean` gives it.
+        spacing: seconds from one row to the next.
+        limit: rows.
+
+    Returns:
+        A new series, and what was done: words -> count.
+    """
+    apart = np.diff(series.stamps).astype(np.int64)
+    lacking = np.where(apart % (spacing * 1000) == 0, apart // (spacing * 1000) - 1, 0)
+    lacking = np.append(np.where(lacking <= limit, lacking, 0), 0)
+    before = np.repeat(np.arange(len(series.values)), lacking + 1)  # the measured row that each row is, or follows
+    after = np.arange(len(before)) - np.searchsorted(before, before)
+    unknown = series.unknown[before] | (after > 0)[:, None]
+    late = np.zeros(len(before), bool)
+    for column in unknown.T:
+        last_good = np.where(column, -1, np.arange(len(column)))
+        np.maximum.accumulate(last_good, out=last_good)
+        late |= np.arange(len(column)) - last_good > limit
+    start = int(np.searchsorted(before, series.start))
+    stamps = series.stamps[before] + (after * spacing * 1000).astype("timedelta64[ms]")
+    counts = {
+        "rows put in": int((after > 0).sum()),
+        "values filled": int((unknown & ~late[:, None])[start:].sum()),
+        "rows missing for longer": int(late[start:].sum()),
+    }
+    return Series(stamps, series.values[before], unknown, start, late), counts
 
 
 def borders(rows: int, train: float, validation: float) -> tuple[int, int]:
@@ -134,9 +181,17 @@ def published_rows(rows: int, first: int, second: int, *, lookback: int, delay: 
 
 
 def corrected_rows(
-    series: Series, first: int, second: int, *, lookback: int, delay: int, spacing: int, target: int
+    series: Series,
+    first: int,
+    second: int,
+    *,
+    lookback: int,
+    delay: int,
+    spacing: int,
+    target: int,
+    further: Array | None = None,
 ) -> tuple[Rows, dict[str, int]]:
-    """Every row whose window and target lie in one block, with no gap of the clock between them.
+    """Every row whose window and targets lie in one block, with no gap of the clock between them.
 
     Args:
         series: as `clean` gives it.
@@ -146,7 +201,8 @@ def corrected_rows(
         delay: rows from a window's row to its target, as `Windows` takes it; negative where the target comes
             less than a step after the last input.
         spacing: seconds from one row to the next.
-        target: the column to forecast; where a sentinel stood in it, there is nothing to be right about.
+        target: the column to forecast; where nothing was measured of it, there is nothing to be right about.
+        further: (outputs - 1,) rows from the first target to each further one; None for none.
 
     Returns:
         The rows, and how many were lost: words -> count.
@@ -158,12 +214,17 @@ def corrected_rows(
         "validation": (first, second),
         "test": (second, len(series.values)),
     }
+    if series.late is not None:  # a late row is a run of its own
+        runs = runs + np.cumsum(series.late) + np.cumsum(np.roll(series.late, 1))
+    aheads = delay + np.concatenate([[0], further if further is not None else []]).astype(int)
     kept: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
     for split, (start, stop) in blocks.items():
-        rows = np.arange(start + lookback, stop - delay)
-        whole = runs[rows - lookback] == runs[rows + delay]
-        known = ~series.unknown[rows + delay, target]
+        rows = np.arange(start + lookback, stop - aheads[-1])
+        whole = runs[rows - lookback] == runs[rows + aheads[-1]]
+        known = np.ones(len(rows), bool)
+        for ahead in aheads:
+            known &= ~series.unknown[rows + ahead, target]
         kept[split] = rows[whole & known]
         lost["windows lost to gaps"] += int((~whole).sum())
         lost["windows lost to unknown targets"] += int((whole & ~known).sum())

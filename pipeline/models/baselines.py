@@ -55,17 +55,18 @@ def last_value(problem: Problem) -> Baseline:
 
 
 def daily_cycle(problem: Problem) -> Baseline:
-    """The target's column a whole number of cycles before the target, as late as the input allows.
+    """The target's column a whole number of cycles before each target, as late as the input allows.
 
     Raises:
         ValueError: the data set has no cycle, or the input does not reach back so far.
     """
     if not problem.period:
         raise ValueError("daily_cycle needs a data set with a period")
-    back = -problem.horizon % problem.period
-    if back >= problem.input_shape[0]:
-        raise ValueError(f"daily_cycle needs {back + 1} timesteps. Received: {problem.input_shape[0]}")
-    return Baseline(lambda inputs: inputs[:, -1 - back, problem.target])
+    back = -(problem.horizon + np.arange(problem.outputs)) % problem.period
+    if back.max() >= problem.input_shape[0]:
+        raise ValueError(f"daily_cycle needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}")
+    places = -1 - (back if problem.outputs > 1 else back[0])
+    return Baseline(lambda inputs: inputs[:, places, problem.target])
 
 
 def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None, intercept: bool = True) -> Baseline:

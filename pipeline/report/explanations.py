@@ -146,4 +146,3 @@ def _reliability(one: Evaluated) -> dict[str, str]:
         title = f"Reliability of {name}; Brier score {score:.4f}"
         plots[f"{name}, Brier score {score:.3f}"] = svg(draw, SMALL, title, f"{one.name}/{name}/reliability")
     return plots
-

@@ -28,6 +28,9 @@ OUTCOMES = {
 }
 """In the order in which the page counts them, in the plural."""
 
+TELLING = 4
+"""Experiments whose predictions are shown of a series."""
+
 KINDS = {
     "forecast": "forecast of a later value",
     "regress": "a value from a value",
@@ -177,6 +180,16 @@ def _fact(value: Any) -> str:
     return ", ".join(map(_fact, value)) if isinstance(value, list) else str(value)
 
 
+def _telling(one: Evaluated) -> list[str]:
+    """Of a series with many experiments those whose predictions are shown; all of them would be most of the page."""
+    ranked = [row.name for row in charts.ranking(one).rows if row.kind != "floor"]
+    if one.about.layout != "windows" or len(ranked) <= TELLING + 1:
+        return []
+    found = answers.answer(one.wanted)
+    simplest = next(iter(one.experiments))
+    return list(filter(None, [*ranked[:TELLING], found.network, found.opponent, simplest]))
+
+
 def _plots(one: Evaluated) -> list[Plots]:
     base = answers.strongest_opponent(one.wanted)
     dotted = f" Dotted: {base} on validation." if base and "validation" in one.about.examples else ""
@@ -191,13 +204,13 @@ def _plots(one: Evaluated) -> list[Plots]:
         caption = f"{lines} The same axes in every panel."
         return [curves, Plots("Accuracy by epoch", caption, plots.accuracy_curves(one, base))]
     weights = "weights of the best epoch" if "validation" in one.about.examples else "final weights"
-    scatter = one.about.layout == "examples"
+    scatter, shown = one.about.layout == "examples", _telling(one)
     dots = "Each dot is a test example; on the dotted line the prediction is exact."
     caption = dots if scatter else "Thick line: true values."
     thin = "" if scatter else " Thin line: predictions; what leaves the panel is off by more than a third of the range."
-    shown = Plots(
-        "Predictions on test", f"{caption}{thin} First seed, {weights}.", plots.predictions(one), wide=not scatter
-    )
+    some = f" The {TELLING} best, and the simplest." if shown else ""
+    panels = plots.predictions(one, shown)
+    found = Plots("Predictions on test", f"{caption}{thin} First seed, {weights}.{some}", panels, wide=not scatter)
     caption = "Thick line: true values. Thin line: one true window, then its own predictions. First seed, last epoch."
     free = Plots("Free run", caption, plots.rollouts(one), wide=True)
-    return [curves, shown, free]
+    return [curves, found, free]

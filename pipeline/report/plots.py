@@ -1,6 +1,6 @@
 """The plots of one data set: a small panel per experiment, all on the same axes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation.schema import About
@@ -17,7 +17,7 @@ POINTS = 120
 SHOWN = 160
 """Examples in a panel at most, but for a series, whose whole excerpt is shown."""
 
-LOG_ABOVE = 20.0
+LOG_ABOVE = 4.0
 """Where the greatest value is this many times the least, the axis is logarithmic."""
 
 
@@ -74,9 +74,10 @@ def _seeds(count: int) -> str:
     return f"{count} seed{'s' if count > 1 else ''}"
 
 
-def predictions(one: Evaluated) -> dict[str, str]:
-    """Experiment -> SVG of a stretch of its test set: the truth and what it predicted."""
-    return {name: stretch(one.about, one.excerpt, name) for name in one.experiments if name in one.excerpt}
+def predictions(one: Evaluated, shown: Collection[str] = ()) -> dict[str, str]:
+    """Experiment -> SVG of a stretch of its test set: the truth and what it predicted; of all, or of those shown."""
+    names = [name for name in one.experiments if name in one.excerpt and (name in shown or not shown)]
+    return {name: stretch(one.about, one.excerpt, name) for name in names}
 
 
 def stretch(about: About, excerpt: Columns, name: str) -> str:

@@ -205,7 +205,7 @@ def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, dict[int, Co
 
 def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
     """Why something is missing: the failure that lies first in the graph, if one was recorded."""
-    stages = [f"source@{wanted.datasets[dataset].source}", f"prepare@{dataset}"]
+    stages = [wanted.source_stage(wanted.datasets[dataset].source), f"prepare@{dataset}"]
     stages += [*(f"train@{experiment}" for experiment in experiments), f"evaluate@{dataset}"]
     for stage in stages:
         if stage in failed:

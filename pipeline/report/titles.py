@@ -8,6 +8,8 @@ from pipeline.evaluation.schema import About
 
 CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
 
+DAY = 86_400
+
 QUESTIONS = {
     "sine_points": "sin x from x",
     "sine_windows": "the next value of a sine",
@@ -24,9 +26,12 @@ def question(section: DatasetParams, about: About) -> str:
     if words := QUESTIONS.get(section.preparation.name):
         part = f", {options['part']}" if "part" in options else ""
         return words.format(shape=str(options.get("shape", "")).replace("_", " ")) + part
-    hours = about.facts.get("horizon in hours")
-    ahead = f"{hours:g} hours ahead" if hours else "a later value"
-    return f"{about.scale.quantity}, {ahead}"
+    hours, seconds = about.facts.get("horizon in hours"), about.facts.get("seconds between rows")
+    words = f"{about.scale.quantity} {f'{hours:g} hours ahead' if hours else 'later on'}"
+    if seconds:
+        every = {3600: "hourly", DAY: "daily"}.get(seconds, f"{seconds / 60:g}-minute")
+        words += f", {every} rows"
+    return words + (", as published" if about.facts.get("protocol") == "as_published" else "")
 
 
 def experiment(section: Experiment, dataset: DatasetParams) -> str:

@@ -99,7 +99,7 @@ def some(names: Sequence[str]) -> str:
 
 def _group(stage: str, needs: Needs) -> str:
     """The data set that a stage belongs to; sources serve several, and the page all."""
-    if stage.startswith("source@"):
+    if stage.startswith(("source@", "file@")):
         return "sources"
     if stage == "report":
         return "page"

@@ -79,7 +79,8 @@ def make_workspace(root: Path, folder: Path, left_out: Collection[str] = ()) -> 
         small["datasets"].pop(name, None)
     small["experiments"] = {k: e for k, e in small["experiments"].items() if e["dataset"] in small["datasets"]}
     used = {dataset["source"] for dataset in small["datasets"].values()}
-    small["sources"] = {name: source for name, source in small["sources"].items() if name in used}
+    for section in ("sources", "files"):
+        small[section] = {name: source for name, source in small[section].items() if name in used}
     plain_yaml.write(small, folder / "params.yaml")
     # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
     write_text(Workspace(folder).scratch / "scaled.txt", "Fewer rows, fewer epochs and one seed.\n")
@@ -101,17 +102,18 @@ def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
     """
     gone = set(without_stand_in(whole))
     sources = {name: _source(section) for name, section in whole["sources"].items() if name not in gone}
+    files = {name: _one_further_down(section) for name, section in whole.get("files", {}).items()}
     datasets = {
-        name: _dataset(section, sources[section["source"]])
+        name: _dataset(section, sources.get(section["source"], {}))
         for name, section in whole["datasets"].items()
-        if section["source"] in sources
+        if section["source"] in {*sources, *files}
     }
     experiments = {
         name: _trained_briefly(section)
         for name, section in whole["experiments"].items()
         if section["dataset"] in datasets
     }
-    return {"sources": sources, "datasets": datasets, "experiments": experiments}
+    return {"sources": sources, "files": files, "datasets": datasets, "experiments": experiments}
 
 
 def without_stand_in(whole: Mapping[str, Any]) -> list[str]:
@@ -129,15 +131,17 @@ def _source(section: Mapping[str, Any]) -> dict[str, Any]:
     official = _stands_in(section)
     if official:
         return {"kind": "stand_in", "of": official, "rows": ROWS[official][0]}
-    scaled = dict(section) | GENERATED.get(section["kind"], {})
-    if section["kind"] == "local" and not PurePosixPath(section["path"]).is_absolute():
-        scaled["path"] = f"../{section['path']}"
-    return scaled
+    return dict(section) | GENERATED.get(section["kind"], {})
+
+
+def _one_further_down(files: Mapping[str, Any]) -> dict[str, Any]:
+    path = files["path"]
+    return {**files, "path": path if PurePosixPath(path).is_absolute() else f"../{path}"}
 
 
 def _dataset(section: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
     preparation = dict(section["preparation"])
-    if source["kind"] == "stand_in":
+    if source.get("kind") == "stand_in":
         rows, official = ROWS[source["of"]]
         for split in ("train", "validation"):
             if isinstance(preparation.get(split), int):

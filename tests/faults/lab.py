@@ -32,8 +32,8 @@ PARAMS = {
     "sources": {
         "waves": {"kind": "waves", "train": 60, "validation": 30, "test": 30},
         "sine": {"kind": "sine", "points": 60, "test_points": 40},
-        "own": {"kind": "local", "path": "own.csv"},
     },
+    "files": {"own": {"path": "own.csv"}},
     "datasets": {
         "waves": {"source": "waves", "preparation": {"name": "waves"}},
         "sine": {"source": "sine", "preparation": {"name": "sine_windows", "lookback": 20}},

@@ -36,7 +36,8 @@ def workspace(tmp_path):
 
 def describe(workspace, preparation):
     plain = {
-        "sources": {"meter": {"kind": "local", "path": "mine.csv"}},
+        "sources": {},
+        "files": {"meter": {"path": "mine.csv"}},
         "datasets": {"mine": {"source": "meter", "preparation": preparation}},
         "experiments": {},
     }
@@ -77,7 +78,7 @@ def test_preparing_again_gives_the_same_bytes(workspace):
             r"^params.yaml: datasets.mine.preparation: `train` and `validation` must",
         ),
         ({"lookback": 0}, UsageError, r"datasets.mine.preparation.lookback.* greater than or equal to 1. Received: 0"),
-        ({"lokback": 4}, UsageError, r"datasets.mine.preparation.lokback is not .* batch_size, delay, "),
+        ({"lokback": 4}, UsageError, r"datasets.mine.preparation.lokback is not .* batch_size, .*delay, "),
         ({"name": "serie"}, UsageError, r"datasets.mine.preparation.name must be one of: imdb, .* Did you mean series"),
         ({"file": "other.csv"}, UsageError, r"datasets.mine.preparation.file: .* It has: mine.csv"),
     ],

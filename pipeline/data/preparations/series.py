@@ -1,22 +1,27 @@
-"""A CSV file of measurements, equally spaced in time -> forecasts of one column from windows of all.
+"""A file of measurements, equally spaced in time -> forecasts of one column from windows of all.
 
 Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and a user's own file.
 """
 
+import fnmatch
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pydantic
 
-from pipeline.data import series_splits, stamped_csv
+from pipeline.data import manifest, series_splits, stamped_file, stamps
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError, UsageError
 
+if TYPE_CHECKING:
+    from pipeline.data.download import Progress
+
 Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 Part = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 File = Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]+$", max_length=255)]
+Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
 Protocol = Literal["as_published", "corrected"]
 DAY = 86_400
 YEAR = 365.2425 * DAY
@@ -25,28 +30,43 @@ YEAR = 365.2425 * DAY
 CALENDAR = 4
 """Columns of `calendar`."""
 
+FILLED = "filled"
+"""The column that says in which rows something was not measured."""
+
 
 def prepare(
     name: str,
     raw: Path,
+    progress: "Progress" = stamped_file.unseen,
     *,
     file: File,
-    stamp: str,
+    stamp: str | Annotated[list[str], pydantic.Field(min_length=1, max_length=10)],
     target: str,
     train: Part,
     validation: Part,
     lookback: Count,
-    delay: Count,
+    delay: Count | None = None,
+    horizon: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 1,
     step: Count = 1,
     protocol: Protocol = "corrected",
     stamp_format: str = "ISO8601",
     unit: str = "",
     quantity: str = "value",
+    time_zone: str | None = None,
     drop: list[str] | None = None,
+    categories: list[str] | None = None,
     encoding: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=40)] = "utf-8",
+    delimiter: Annotated[str, pydantic.StringConstraints(min_length=1, max_length=1)] = ",",
+    decimal: Literal[".", ","] = ".",
+    thousands: Literal[",", ".", " ", "'"] | None = None,
+    names: Annotated[list[str], pydantic.Field(min_length=2)] | None = None,
+    skip: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 0,
+    missing: list[Word] | None = None,
     batch_size: Count | None = None,
     spacing: Count | None = None,
     sentinel: float | None = None,
+    fill: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] | None = None,
+    target_lags: Annotated[list[Count], pydantic.Field(min_length=1, max_length=100)] | None = None,
 ) -> Dataset:
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
 
@@ -57,81 +77,127 @@ def prepare(
     last input, in the next block too; validation and test give whole batches only.
 
     `corrected` asks the same question without the slips. Rows are put in the order of their stamps, and of a
-    repeated stamp the first row is kept. A sentinel takes the last good value of its column, so nothing from
-    later enters; rows before the first good value are left out, and so is a window whose target was a sentinel.
+    repeated stamp the first row is kept. A missing value takes the last good value of its column, so nothing from
+    later enters; rows before the first good value are left out, and so is a window with a target that is missing.
     Then the rows are cut in three blocks, and mean and deviation are taken over the first. A window counts if
     its first input and its target, and so all between, lie in one block and no gap of the clock lies between
-    them. The target lies exactly `delay` rows after the last input, and every window is scored.
+    them. The target lies exactly `delay` rows after the last input, and every window is scored. With `fill`, short gaps
+    of the clock are filled as missing values are, and the column `filled` is 1 where something was not measured.
 
     Args:
         name: of the data set.
         raw: the folder of its source.
-        file: the CSV file in it.
-        stamp: the column of times.
+        progress: told of what has been read.
+        file: the CSV or Parquet file in it, or a pattern such as "station_*.csv" for several of one form.
+        stamp: the column of times; or several, which `stamp_format` has with a space between.
         target: the column to forecast.
         train: rows, if 1 or more, else a share of the rows.
         validation: the same; the rest is the test block.
         lookback: rows that a window spans, a multiple of `step`.
-        delay: rows to forecast ahead.
+        delay: rows to forecast ahead, by default `step`: the next value.
+        horizon: how many values to forecast at once: the one `delay` rows ahead and those after it, `step` rows apart.
         step: rows from one input to the next.
         protocol: see above.
-        stamp_format: as `strptime` takes it, or "ISO8601".
+        stamp_format: as `strptime` takes it, "ISO8601", or "unix" or "unix_ms" since 1970.
         unit: of the target, for reports.
         quantity: what the target is, for reports.
+        time_zone: such as "Europe/Berlin", if stamps are read from a clock that keeps daylight saving. Rows are then in
+            the order of UTC, and the calendar's hours are that clock's.
         drop: columns to leave out.
+        categories: columns of words; each word becomes a column of 0 and 1.
         encoding: of the file.
+        delimiter: between columns; a space stands for any white space.
+        decimal: the mark before decimals.
+        thousands: the mark between thousands.
+        names: of the columns, in a file without a header.
+        skip: lines before the header.
+        missing: words and numbers that mean no value, "" an empty cell; if left out, such a cell is an error.
         batch_size: as published only: of the generator.
         spacing: corrected only: seconds from row to row; the median of the file if left out.
         sentinel: corrected only: the number that stands for a missing value.
+        fill: corrected only: rows. Gaps of up to so many are filled from the past, longer ones cut windows.
+        target_lags: corrected only: rows. The target so long before is a further input of each row.
 
     Returns:
         A forecast, scored by MAE; its series (rows, columns + CALENDAR) float32 is shared by the three splits.
 
     Raises:
-        UnrollError: the file cannot be used (`stamped_csv.read`) or is too short for the split and the window.
+        UnrollError: the file cannot be used (`stamped_file.read`) or is too short for the split and the window.
         UsageError: an option contradicts another or names a column that is not there.
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
     where = f"datasets.{name}.preparation"
-    _check(protocol, batch_size=batch_size, corrections={"spacing": spacing, "sentinel": sentinel}, where=where)
+    corrections: dict[str, Any] = {"spacing": spacing, "sentinel": sentinel, "missing": missing, "fill": fill}
+    corrections |= {"horizon": None if horizon == 1 else horizon, "target_lags": target_lags}
+    _check(protocol, batch_size=batch_size, corrections=corrections, where=where)
     if lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
-    table = stamped_csv.read(
-        raw / file,
-        stamp=stamp,
-        stamp_format=stamp_format,
+    form = stamped_file.Form(
+        stamp=[stamp] if isinstance(stamp, str) else stamp,
         target=target,
+        stamp_format=stamp_format,
+        time_zone=time_zone,
         drop=drop or [],
+        categories=categories or [],
         encoding=encoding,
-        where=where,
+        delimiter=delimiter,
+        decimal=decimal,
+        thousands=thousands,
+        missing=missing,
+        names=names,
+        skip=skip,
     )
+    table = stamped_file.read(_files(raw, file), form, where, progress)
     corrected = protocol == "corrected"
     column, clock = table.columns.index(target), series_splits.clock(table.stamps, spacing)
     series = series_splits.clean(table.stamps, table.values, sentinel) if corrected else _as_it_is(table)
+    columns, missed, lags = table.columns, int(series.unknown.sum()), target_lags or []
     lost: dict[str, int] = {}
+    del table
+    if fill is not None:
+        series, lost = series_splits.fill(series, clock.spacing, fill)
+        columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
+    for lag in lags:
+        columns = [*columns, f"{target} {lag} rows before"]
+        series = series.with_column(np.roll(series.values[:, column], lag))  # windows do not reach what wraps around
+    delay, reach = delay or step, lookback + max(lags, default=0)
     # `Windows` counts its delay from the row after the last step, so a horizon of `delay` is delay - step there.
     shift = delay - step if corrected else delay
     try:
         first, second = series_splits.borders(len(series.values), train, validation)
-        mean, std = _scale(series, first, table.columns, column)
+        mean, std = _scale(series, first, columns, column, lag=reach - lookback)
         if corrected:
-            rows, lost = series_splits.corrected_rows(
-                series, first, second, lookback=lookback, delay=shift, spacing=clock.spacing, target=column
+            rows, cut = series_splits.corrected_rows(
+                series,
+                first,
+                second,
+                lookback=reach,
+                delay=shift,
+                spacing=clock.spacing,
+                target=column,
+                further=step * np.arange(1, horizon),
             )
+            lost |= cut
         else:
             rows = series_splits.published_rows(
                 len(series.values), first, second, lookback=lookback, delay=shift, batch_size=batch_size or 1
             )
-        _require_windows(rows, f"{lookback} rows and a target {delay} rows on, with {clock.gaps} gaps in the clock")
+        furthest = delay + (horizon - 1) * step
+        _require_windows(rows, f"{reach} rows and a target {furthest} rows on, with {clock.gaps} gaps in the clock")
     except UnrollError as error:
         raise UnrollError(f"{raw / file}: {error}; see {where}") from None
-    inputs = np.column_stack([(series.values - mean) / std, calendar(series.stamps)]).astype(np.float32)
+    inputs = np.empty((len(series.values), len(columns) + CALENDAR), np.float32)
+    for place in range(len(columns)):
+        inputs[:, place] = (series.values[:, place] - mean[place]) / std[place]
+    inputs[:, len(columns) :] = calendar(
+        series.stamps if time_zone is None else stamps.to_wall_clock(series.stamps, time_zone)
+    )
     return Dataset(
         name=name,
         kind="forecast",
         metric="mae",
         splits={
-            split: Windows(inputs, found, lookback=lookback, step=step, delay=shift, target=column)
+            split: Windows(inputs, found, lookback, step, delay=shift, target=column, outputs=horizon)
             for split, found in rows.items()
         },
         scale=Scale(mean=float(mean[column]), std=float(std[column]), unit=unit, quantity=quantity),
@@ -141,9 +207,9 @@ def prepare(
         facts={
             "protocol": protocol,
             "rows": len(series.values),
-            "columns": table.columns,
-            "quantities": len(table.columns),
-            "horizon in hours": (shift + step) * clock.spacing / 3600,
+            "columns": columns,
+            "quantities": len(columns),
+            "horizon in hours": (shift + horizon * step) * clock.spacing / 3600,
             "train from": _text(series.stamps[series.start]),
             "validation from": _text(series.stamps[first]),
             "test from": _text(series.stamps[second]),
@@ -152,10 +218,21 @@ def prepare(
             "repeated stamps": clock.repeated,
             "gaps": clock.gaps,
             **({} if corrected else {"validation batches": len(rows["validation"]) // (batch_size or 1)}),
-            **({} if sentinel is None else {"sentinels": int(series.unknown.sum())}),
+            **({} if sentinel is None else {"sentinels": missed}),
+            **({} if missing is None else {"missing values": missed}),
+            **({} if time_zone is None else {"time zone": f"{time_zone}, stamps in UTC"}),
+            **({} if horizon == 1 else {"values at once": horizon}),
             **lost,
         },
     )
+
+
+def _files(raw: Path, file: str) -> list[Path]:
+    """The file of that name, or those that its pattern matches, in the order of their names."""
+    if (raw / file).is_file():
+        return [raw / file]
+    found = (path for path in raw.iterdir() if fnmatch.fnmatchcase(path.name, file)) if raw.is_dir() else ()
+    return sorted(path for path in found if path.name != manifest.NAME) or [raw / file]
 
 
 def calendar(stamps: Array) -> Array:
@@ -183,16 +260,18 @@ def _check(protocol: Protocol, *, batch_size: int | None, corrections: dict[str,
         raise UsageError(f"params.yaml: {where}.{idle[0]} has no effect under protocol {protocol}; take it out")
 
 
-def _as_it_is(table: stamped_csv.Table) -> series_splits.Series:
+def _as_it_is(table: stamped_file.Table) -> series_splits.Series:
     return series_splits.Series(table.stamps, table.values, unknown=np.zeros(table.values.shape, bool))
 
 
-def _scale(series: series_splits.Series, first: int, columns: list[str], target: int) -> tuple[Array, Array]:
+def _scale(
+    series: series_splits.Series, first: int, columns: list[str], target: int, *, lag: int
+) -> tuple[Array, Array]:
     """Mean and standard deviation (columns,) over the train rows."""
     if series.start >= first:
         empty = columns[int(series.unknown[:first].sum(axis=0).argmax())]
-        raise UnrollError(f"column {empty!r} holds nothing but the sentinel in the {first} train rows; drop it")
-    train = series.values[series.start : first]
+        raise UnrollError(f"column {empty!r} holds no value in the {first} train rows; drop it")
+    train = series.values[min(series.start + lag, first - 1) : first]
     if (train[:, target] == train[0, target]).all():
         raise UnrollError(
             f"the target {columns[target]!r} is {train[0, target]} in each of the {first} train rows, "

@@ -1,5 +1,6 @@
 """A file of the user's own, such as a series to compare models on."""
 
+import fnmatch
 import shutil
 from pathlib import Path
 
@@ -7,27 +8,39 @@ from pipeline.data.sources import Context
 from pipeline.errors import UnrollError
 
 
-def produce(folder: Path, context: Context, *, path: str) -> None:
-    """Copy one file, under its own name.
+def produce(folder: Path, context: Context, *, path: str, pattern: str | None = None) -> None:
+    """Copy a file, or those of a folder that a pattern matches, under their own names.
 
     Args:
         folder: an empty folder.
         context: its root is where a relative `path` starts.
-        path: the file.
+        path: the file or the folder.
+        pattern: such as "station_*.csv"; for a folder only.
 
     Raises:
         UnrollError: there is no such file, or it cannot be read.
     """
-    file = context.root / path
-    if not file.is_file():
-        what = "is a folder" if file.is_dir() else "is not there"
-        raise UnrollError(
-            f"params.yaml: sources.{context.name}.path: {file} {what}; put the file there or name another"
-        )
-    try:
-        shutil.copyfile(file, folder / file.name)
-    except OSError as error:
-        raise UnrollError(
-            f"{file} cannot be copied ({error.strerror}); check its permissions and the free space"
-        ) from None
-    context.progress(file.name, file.stat().st_size, file.stat().st_size)
+    where, place = f"params.yaml: files.{context.name}", context.root / path
+    if pattern is None:
+        if not place.is_file():
+            what = "is a folder" if place.is_dir() else "is not there"
+            raise UnrollError(f"{where}.path: {place} {what}; put the file there or name another")
+        found = [place]
+    else:
+        found = matching(place, pattern)
+        if not found:
+            raise UnrollError(f"{where}.pattern: {place} has no file that matches {pattern!r}; put one there")
+    for file in found:
+        try:
+            shutil.copyfile(file, folder / file.name)
+        except OSError as error:
+            raise UnrollError(
+                f"{file} cannot be copied ({error.strerror}); check its permissions and the free space"
+            ) from None
+        context.progress(file.name, file.stat().st_size, file.stat().st_size)
+
+
+def matching(folder: Path, pattern: str) -> list[Path]:
+    """The files of a folder whose names match, in their order."""
+    there = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [file for file in there if file.is_file() and fnmatch.fnmatchcase(file.name, pattern)]

@@ -23,7 +23,7 @@ def train(
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1,
     examples: Annotated[int, Field(ge=1, le=1_000_000)] = 20,
 ) -> Trained:
-    """Fit the baseline's features to the train targets by the absolute error.
+    """Fit the baseline's features to the train targets by the absolute error, to each of several by trees of its own.
 
     No tree is drawn at random and none is left out in the end, so seeds change nothing.
 
@@ -39,19 +39,29 @@ def train(
     baseline: Baseline = job.build()
     split = job.dataset.splits["train"]
     features = np.concatenate([baseline.features(inputs) for inputs, _ in prediction.chunks(split)])
-    model = HistGradientBoostingRegressor(
-        loss="absolute_error",
-        learning_rate=learning_rate,
-        max_iter=trees,
-        max_leaf_nodes=leaves,
-        min_samples_leaf=examples,
-        early_stopping=False,
-        random_state=0,
-    )
+    targets = split.targets.astype(np.float64)
+    models = [
+        HistGradientBoostingRegressor(
+            loss="absolute_error",
+            learning_rate=learning_rate,
+            max_iter=trees,
+            max_leaf_nodes=leaves,
+            min_samples_leaf=examples,
+            early_stopping=False,
+            random_state=0,
+        )
+        for _ in range(targets[0].size)
+    ]
+
+    def predict(inputs: Array) -> Array:
+        answers = np.stack([model.predict(baseline.features(inputs)) for model in models], axis=1)
+        return answers if targets.ndim > 1 else answers[:, 0]
+
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
-        model.fit(features, split.targets.astype(np.float64))
-        found = nodes(model)
-        fitted = prediction.fitted(job, lambda inputs: model.predict(baseline.features(inputs)), found, loss="mae")
+        for model, wanted in zip(models, targets.reshape(len(targets), -1).T, strict=True):
+            model.fit(features, wanted)
+        found = np.concatenate([nodes(model) for model in models])
+        fitted = prediction.fitted(job, predict, found, loss="mae")
         return replace(fitted, parameters=len(found))
 
 

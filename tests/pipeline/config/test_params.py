@@ -95,7 +95,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
         ("dataset: waves", "dataset: wavs", "experiments.guess.dataset must be one of: waves. Received: 'wavs'."),
         ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, dataset, model, seeds, training. Did"),
-        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, sources. Did you"),
+        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, sources. Did you"),
         ("name: waves}}", "name: waves}, sees: 3}", "sees is not known here. Valid: preparation, seeds, source, train"),
         ("method: none", "", "experiments.guess.training.method is missing"),
         ("seeds: [0]", "seeds: 0", "experiments.guess.seeds must be a valid list. Received: 0"),
@@ -165,3 +165,15 @@ def test_whatever_stands_where_a_section_should_be_it_is_params_or_one_line(tmp_
 def test_the_repositorys_file_stays_the_same_written_and_read_again(file):
     plain_yaml.write(plain_yaml.read(REPOSITORY / "params.yaml"), file)
     assert params.load(file) == params.load(REPOSITORY / "params.yaml")
+
+
+def test_a_file_of_ones_own_is_a_source_and_is_not_hidden_among_the_others(tmp_path):
+    path = tmp_path / "params.yaml"
+    rest = "datasets: {}\nexperiments: {}\n"
+    path.write_text(f"sources: {{}}\nfiles: {{meter: {{path: meter.csv}}}}\n{rest}", encoding="utf-8")
+    wanted = params.load(path)
+    assert wanted.source("meter").options["path"] == "meter.csv"
+    assert wanted.source_stage("meter") == "file@meter"
+    path.write_text(f"sources: {{meter: {{kind: local, path: meter.csv}}}}\n{rest}", encoding="utf-8")
+    with pytest.raises(UsageError, match=r"sources.meter: a file of your own belongs to `files`, where DVC sees"):
+        params.load(path)

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.data.series_splits import Series, borders, clean, corrected_rows, published_rows
+from pipeline.data.series_splits import Series, borders, clean, corrected_rows, fill, published_rows
 from pipeline.errors import UnrollError
 
 
@@ -74,3 +74,31 @@ def test_lost_windows_are_counted():
     assert rows["validation"].tolist() == [12, 13, 17, 18]  # 14, 15, 16 reach over the gap before 15
     assert rows["test"].tolist() == [22, 24, 25, 26, 27, 28]
     assert lost == {"windows lost to gaps": 3, "windows lost to unknown targets": 2}
+
+
+def test_short_gaps_are_filled_from_the_past_and_longer_ones_are_late():
+    seconds = 60 * np.array([0, 1, 4, 5, 9, 10, 11, 12])  # two rows lack, then three
+    values = np.array([[0.0], [1], [4], [5], [9], [10], [11], [12]])
+    unknown = np.zeros((8, 1), bool)
+    series, counts = fill(Series(stamps(*seconds), values, unknown), 60, limit=2)
+    assert series.values[:, 0].tolist() == [0, 1, 1, 1, 4, 5, 9, 10, 11, 12]
+    assert series.unknown[:, 0].tolist() == [False, False, True, True, *[False] * 6]
+    np.testing.assert_array_equal(series.stamps[:6], stamps(*(60 * np.arange(6))))
+    assert counts == {"rows put in": 2, "values filled": 2, "rows missing for longer": 0}
+    rows, _ = corrected_rows(series, 10, 10, lookback=2, delay=0, spacing=60, target=0)
+    assert rows["train"].tolist() == [4, 5, 8, 9]  # 2 and 3 were not measured; 6 and 7 reach over the long gap
+
+    unknown = np.zeros((8, 1), bool)
+    unknown[2:6] = True
+    series, _ = fill(Series(stamps(*range(8)), np.arange(8.0)[:, None], unknown), 1, limit=2)
+    assert series.late.tolist() == [False] * 4 + [True] * 2 + [False] * 2
+    rows, _ = corrected_rows(series, 8, 8, lookback=1, delay=0, spacing=1, target=0)
+    assert rows["train"].tolist() == [1, 7]
+
+
+def test_of_several_targets_each_must_be_known_and_in_the_block():
+    unknown = np.zeros((12, 1), bool)
+    unknown[5] = True
+    series = Series(stamps(*range(12)), np.zeros((12, 1)), unknown)
+    rows, _ = corrected_rows(series, 12, 12, lookback=2, delay=0, spacing=1, target=0, further=np.array([2, 4]))
+    assert rows["train"].tolist() == [2, 4, 6, 7]

@@ -102,3 +102,10 @@ def test_bag_of_words_says_which_words_occur_and_ignores_padding():
     assert bag.toarray().tolist() == [[0, 0, 0, 1, 0, 0], [0, 1, 1, 0, 0, 1]]
     with pytest.raises(ValueError, match="needs a data set of words"):
         MODELS["bag_of_words"](Problem((4,)))
+
+
+def test_daily_cycle_answers_each_of_several_values():
+    clock = np.arange(100.0)
+    problem = Problem((48, 1), horizon=1, period=24, outputs=30)
+    found = MODELS["daily_cycle"](problem).features(clock[None, :48, None])[0]
+    assert found.tolist() == [*range(24, 48), *range(24, 30)]

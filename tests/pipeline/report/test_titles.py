@@ -1,8 +1,10 @@
+import types
 from pathlib import Path
 
 import pytest
 
 from pipeline.config import params
+from pipeline.data.dataset import Scale
 from pipeline.report import titles
 
 EVERY = params.load(Path(__file__).parents[3] / "params.yaml")
@@ -29,6 +31,29 @@ EVERY = params.load(Path(__file__).parents[3] / "params.yaml")
 def test_an_experiment_in_words(name, words):
     experiment = EVERY.experiments[name]
     assert titles.experiment(experiment, EVERY.datasets[experiment.dataset]) == words
+
+
+@pytest.mark.parametrize(
+    ("dataset", "facts", "words"),
+    [
+        ("waves", {}, "the next value of noisy waves"),
+        ("sine_interpolation", {}, "sin x from x, interpolation"),
+        ("shapes_seq2vec", {}, "sines, sequence to vector"),
+        (
+            "jena_hourly",
+            {"horizon in hours": 25.0, "seconds between rows": 3600, "protocol": "as_published"},
+            "temperature 25 hours ahead, hourly rows, as published",
+        ),
+        (
+            "weather",
+            {"horizon in hours": 24.0, "seconds between rows": 600, "protocol": "corrected"},
+            "temperature 24 hours ahead, 10-minute rows",
+        ),
+    ],
+)
+def test_a_question_in_words(dataset, facts, words):
+    about = types.SimpleNamespace(facts=facts, scale=Scale(quantity="temperature"))
+    assert titles.question(EVERY.datasets[dataset], about) == words
 
 
 def test_no_two_experiments_of_a_data_set_have_the_same_words():

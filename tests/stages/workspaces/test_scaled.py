@@ -78,10 +78,10 @@ def test_scaled_series_have_windows_in_every_block_as_the_full_ones_do(whole, tm
 
 
 def test_a_users_own_file_is_found_from_one_folder_further_down():
-    whole = {"sources": {"a": {"kind": "local", "path": "mine/a.csv"}}, "datasets": {}, "experiments": {}}
-    assert scale(whole)["sources"]["a"]["path"] == "../mine/a.csv"
-    whole["sources"]["a"]["path"] = "/data/a.csv"
-    assert scale(whole)["sources"]["a"]["path"] == "/data/a.csv"
+    whole = {"sources": {}, "files": {"a": {"path": "mine/a.csv"}}, "datasets": {}, "experiments": {}}
+    assert scale(whole)["files"]["a"]["path"] == "../mine/a.csv"
+    whole["files"]["a"]["path"] = "/data/a.csv"
+    assert scale(whole)["files"]["a"]["path"] == "/data/a.csv"
 
 
 def test_a_download_without_a_stand_in_is_left_out_with_all_that_needs_it():

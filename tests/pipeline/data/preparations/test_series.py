@@ -326,7 +326,7 @@ def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, tmp_
         ),
         ({"protocol": "as_published", "batch_size": 8, "lookback": 40}, "the validation block has no room"),
         ({"target": "flat"}, "the target 'flat' is 0.1 in each of the 60 train rows, so there is nothing to learn"),
-        ({"sentinel": 0.1}, "column 'flat' holds nothing but the sentinel in the 60 train rows; drop it"),
+        ({"sentinel": 0.1}, "column 'flat' holds no value in the 60 train rows; drop it"),
         (
             {"target": "Temp"},
             r"datasets.mine.preparation.target: series.csv has no column 'Temp'. It has: when, T, flat",
@@ -347,3 +347,34 @@ def test_numbers_that_do_not_fit_are_value_errors(change, tmp_path):
     write(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)})
     with pytest.raises(ValueError, match=r"must be .* Received: "):
         prepare("mine", tmp_path, **{"train": 60, "validation": 20, "lookback": 4, "delay": 2, **COLUMNS, **change})
+
+
+def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_path):
+    hours = np.delete(np.arange(120), [30, 31])
+    write(tmp_path, 3600 * hours, {"T": hours, "p": -hours})
+    options = {"train": 60, "validation": 30, "lookback": 4, "horizon": 3, "fill": 2, "target_lags": [6], **COLUMNS}
+    dataset = prepare("mine", tmp_path, **options)
+    windows = dataset.splits["train"]
+    inputs, targets = windows.take(np.arange(len(windows)))
+
+    def true(values):
+        return np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean).astype(int)
+
+    first = windows.rows
+    np.testing.assert_array_equal(true(targets), first[:, None] + np.arange(3))
+    assert not {30, 31} & {*true(targets).ravel()}
+    assert dataset.facts["columns"] == ["T", "p", "filled", "T 6 rows before"]
+    mask = inputs[:, :, 2] > 0
+    np.testing.assert_array_equal(mask, np.isin(first[:, None] + np.arange(-4, 0), [30, 31]))
+    assert first.min() == 4 + 6, "no window sees a row from before the first"
+    facts = dataset.facts
+    assert (facts["values at once"], facts["horizon in hours"], facts["rows put in"]) == (3, 3.0, 2)
+
+
+def test_the_calendar_is_that_of_the_wall_clock(tmp_path):
+    write(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)})
+    options = {"train": 60, "validation": 20, "lookback": 4, **COLUMNS}
+    as_written = prepare("mine", tmp_path, **options)
+    berlin = prepare("mine", tmp_path, time_zone="Europe/Berlin", **options)
+    np.testing.assert_array_equal(berlin.splits["test"].series, as_written.splits["test"].series)
+    assert (as_written.stamps - berlin.stamps == np.timedelta64(1, "h")).all()

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -55,3 +56,16 @@ def test_the_same_bytes_twice(station):
     first, second = (trained(station).replicates[0] for _ in range(2))
     assert first.predictions["final_test"].tobytes() == second.predictions["final_test"].tobytes()
     assert first.weights["final"].tobytes() == second.weights["final"].tobytes()
+
+
+def test_each_of_several_values_has_the_trees_that_it_would_have_alone(station):
+    several = replace(
+        station, splits={split: replace(w, rows=w.rows[:-1], outputs=2) for split, w in station.splits.items()}
+    )
+    second = replace(
+        station,
+        splits={split: replace(w, rows=w.rows[:-1], delay=w.delay + w.step) for split, w in station.splits.items()},
+    )
+    found, alone = (trained(dataset).replicates[0].predictions["final_test"] for dataset in (several, second))
+    assert found.shape == (len(alone), 2)
+    np.testing.assert_array_equal(found[:, 1], alone)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from pipeline.data.stamped_csv import read
+from pipeline.data import stamped_file
+from pipeline.data.stamped_file import Form, read
 from pipeline.errors import UnrollError, UsageError
 
 WHERE = "datasets.mine.preparation"
@@ -9,8 +10,9 @@ GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"
 
 
 def reading(path, **change):
-    options = {"stamp": "when", "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T", "drop": [], "encoding": "utf-8"}
-    return read(path, **options | change, where=WHERE)
+    options = {"stamp": "when", "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T"} | change
+    options["stamp"] = [options["stamp"]] if isinstance(options["stamp"], str) else options["stamp"]
+    return read([path], Form(**options), WHERE)
 
 
 @pytest.fixture
@@ -71,7 +73,7 @@ def test_latin_1(file):
         ("", "mine.csv is empty; run `unroll source station` again"),
         (
             GOOD + "2020-01-01 00:20:00,warm,1\n",
-            "line 4: column 'T' holds 'warm', not a finite number; correct the file, or",
+            "line 4: column 'T' holds 'warm', not a finite number; correct the file, say",
         ),
         (GOOD + "2020-01-01 00:20:00,1,1,1\n", r"not a regular CSV file \(Expected 3 fields in line 4, saw 4\)"),
         (GOOD + "2020-01-01 00:20:00,1\n", "line 4: column 'p' holds no value"),
@@ -125,3 +127,64 @@ def test_a_missing_file(file):
     path.unlink()
     with pytest.raises(UnrollError, match=r"mine.csv is missing; run `unroll source station`"):
         reading(path)
+
+
+HOUR = ["2020-01-01T00:00", "2020-01-01T01:00", "2020-01-01T02:00"]
+
+
+def test_a_spreadsheets_numbers_words_and_empty_cells(file):
+    text = "when;T;sky;\n1.1.2020 0:00;1.234,5;fair;\n1.1.2020 1:00;n/a;dull;\n1.1.2020 2:00;-9,25;;\n;;;\n"
+    form = {"delimiter": ";", "decimal": ",", "thousands": ".", "missing": ["n/a", ""], "drop": ["Unnamed: 3"]}
+    table = reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form)
+    assert table.columns == ["T", "sky=dull", "sky=fair"]
+    nan = np.nan
+    np.testing.assert_array_equal(table.values, [[1234.5, 0, 1], [nan, 1, 0], [-9.25, nan, nan]])
+    np.testing.assert_array_equal(table.stamps, np.array(HOUR, dtype="datetime64[ms]"))
+    with pytest.raises(UnrollError, match="line 3: column 'T' holds 'n/a', not a finite number; correct the file, say"):
+        reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form | {"missing": [""]})
+
+
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        (
+            "d,t,T\n2020-01-01,0,1\n2020-01-01,1,2\n2020-01-01,2,3\n",
+            {"stamp": ["d", "t"], "stamp_format": "%Y-%m-%d %H"},
+        ),
+        (
+            "station Jena\n\n1577836800,1\n1577840400,2\n1577844000,3\n",
+            {"skip": 2, "names": ["when", "T"], "stamp_format": "unix"},
+        ),
+        ("when    T\n2020010100   1\n2020010101  2\n2020010102 3\n", {"delimiter": " ", "stamp_format": "%Y%m%d%H"}),
+        ("when,T\n2020-01-01 01:00,1\n2020-01-01 02:00,2\n2020-01-01 03:00,3\n", {"time_zone": "Europe/Berlin"}),
+    ],
+    ids=["apart", "no header", "white space", "time zone"],
+)
+def test_forms_of_a_file(file, text, form):
+    table = reading(file(text), **{"stamp_format": "ISO8601"} | form)
+    np.testing.assert_array_equal(table.values, [[1], [2], [3]])
+    np.testing.assert_array_equal(table.stamps, np.array(HOUR, dtype="datetime64[ms]"))
+
+
+def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
+    import pandas as pd
+
+    rows = [f"2020-01-01 {hour:02d}:00:00,{hour / 7!r},{hour}" for hour in range(10)]
+    whole = reading(file("\n".join(["when,T,p", *rows])))
+    monkeypatch.setattr(stamped_file, "CHUNK", 3)
+    folder, told = file("").parent, []
+    paths = [folder / "a.csv", folder / "b.csv"]
+    for path, part in zip(paths, (rows[:4], rows[4:]), strict=True):
+        path.write_text("\n".join(["when,T,p", *part]), encoding="utf-8")
+    form = Form(stamp=["when"], target="T", stamp_format="%Y-%m-%d %H:%M:%S")
+    parts = read(paths, form, WHERE, lambda *report: told.append(report))
+    assert told[-1] == ("b.csv", paths[1].stat().st_size, paths[1].stat().st_size)
+    columns = {"when": whole.stamps} | dict(zip(whole.columns, np.transpose(whole.values), strict=True))
+    pd.DataFrame(columns).to_parquet(folder / "c")
+    for table in (parts, read([folder / "c"], form, WHERE)):
+        assert table.columns == whole.columns
+        np.testing.assert_array_equal(table.values, whole.values)
+        np.testing.assert_array_equal(table.stamps, whole.stamps)
+    paths[1].write_text("when,T\n", encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"b.csv has no column 'p', which a.csv has"):
+        read(paths, form, WHERE)

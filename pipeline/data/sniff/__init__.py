@@ -1,0 +1,1 @@
+"""What a file of rows is like, found out by looking at it; whatever is not certain is asked for or said."""

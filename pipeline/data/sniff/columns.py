@@ -1,0 +1,108 @@
+"""What stands in a column: numbers, words, nothing, or numbers that mean nothing."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.data import stamped_file
+from pipeline.data.examples import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SENTINELS = (-99999.0, -9999.9, -9999.0, -999.9, -999.0, -200.0, -99.9, -99.0, 999.0, 999.9, 9999.0, 9999.9, 99999.0)
+"""Numbers that stand for no value in many files, if they lie far from all others."""
+
+MOST_WORDS = 20
+"""Words that may mean no value, and categories that are proposed."""
+
+COUNTED = 1000
+"""Different words that are counted; a column with more holds free text."""
+
+
+@dataclass
+class Column:
+    """One column, as far as it was read.
+
+    Attributes:
+        name: its heading.
+        rows, numbers, empty: cells in all, of finite numbers, of nothing.
+        words: what else there is -> how often.
+        low, high: of the numbers but `SENTINELS`.
+        suspects: the numbers of `SENTINELS` -> how often.
+    """
+
+    name: str
+    rows: int = 0
+    numbers: int = 0
+    empty: int = 0
+    words: Counter[str] = field(default_factory=Counter)
+    low: float = np.inf
+    high: float = -np.inf
+    suspects: Counter[float] = field(default_factory=Counter)
+
+    def take(self, cells: "pd.Series[Any]", form: stamped_file.Form) -> Array:
+        """Count the cells of a chunk; (rows,) float64 of them, NaN where there is no number."""
+        import pandas as pd
+
+        if pd.api.types.is_numeric_dtype(cells.dtype):
+            values = cells.to_numpy(np.float64, na_value=np.nan)
+            empty = np.isnan(values)
+        else:
+            texts = cells.astype("str").str.strip()
+            empty = (cells.isna() | (texts == "")).to_numpy()
+            values = stamped_file.numbers(texts, form)
+            values = np.where(np.isfinite(values), values, np.nan)
+            if len(self.words) < COUNTED:
+                self.words.update(texts[np.isnan(values) & ~empty].value_counts().to_dict())
+        suspect = np.isin(values, SENTINELS)
+        self.suspects.update(values[suspect].tolist())
+        self.rows += len(values)
+        self.empty += int(empty.sum())
+        self.numbers += int(np.isfinite(values).sum())
+        good = values[np.isfinite(values) & ~suspect]
+        if len(good):
+            self.low, self.high = min(self.low, float(good.min())), max(self.high, float(good.max()))
+        return np.asarray(values)
+
+    @property
+    def numeric(self) -> bool:
+        """Whether it is a column of numbers, with some words that mean no value."""
+        return self.numbers >= max(1, sum(self.words.values())) and len(self.words) <= MOST_WORDS
+
+    @property
+    def sure(self) -> set[float]:
+        """The suspects that lie further from the other numbers than those from each other."""
+        width = self.high - self.low
+        return {number for number in self.suspects if not self.low - width <= number <= self.high + width}
+
+    def missing(self, sentinels: set[float]) -> int:
+        """How many cells have no value."""
+        return self.rows - self.numbers + sum(self.suspects[number] for number in sentinels)
+
+    @property
+    def unit(self) -> str:
+        """What its heading gives as a unit: in square brackets, or in parentheses after a space."""
+        found = re.search(r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$", self.name)
+        return (found[1] or found[2]).strip() if found else ""
+
+    def left_out(self, sentinels: set[float]) -> str:
+        """Why it is of no use, "" if it is."""
+        if self.empty == self.rows:
+            return "empty"
+        if not self.numeric:
+            return "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
+        if self.missing(sentinels) == self.rows:
+            return "without a value"
+        kept = self.suspects.keys() - sentinels
+        if self.low == self.high and not kept:
+            return f"always {self.low:g}"
+        share = self.missing(sentinels) / self.rows
+        return f"{share:.0%} without a value" if share > SPARSE else ""
+
+
+SPARSE = 0.3
+"""A column that lacks more of its values would cut more windows than it is worth."""

@@ -1,0 +1,142 @@
+"""How a text file of rows is written: encoding, lines before the header, delimiter, header, marks in numbers."""
+
+import codecs
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UnrollError, UsageError
+
+HEAD = 2**18
+"""Bytes at a file's beginning that its form is read from."""
+
+MOST_COLUMNS = 1000
+DELIMITERS = "\t;|, "
+"""In the order of trust: a comma may be a decimal mark, a space may be in a stamp."""
+
+UNICODE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The beginning of a file.
+
+    Attributes:
+        delimiter: between columns; a space for any white space.
+        skip: lines before the header.
+        header: whether there is one.
+        rows: the cells of the first rows, the header left out.
+    """
+
+    delimiter: str
+    skip: int
+    header: bool
+    rows: list[list[str]]
+
+
+def encoding(path: Path) -> str:
+    """ascii, utf-8, cp1252 or latin-1, decided by every byte of the file; a mark at its beginning is no matter.
+
+    Raises:
+        UnrollError: the file is empty or no text.
+    """
+    decoder, plain, high = codecs.getincrementaldecoder("utf-8")(), True, False
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        if not head.strip():
+            raise UnrollError(f"{path} is empty; name a file with a header and rows")
+        if head.startswith(UNICODE) or (head.count(0) > len(head) // 4):
+            raise UnrollError(f"{path} is UTF-16 or UTF-32 text, or no text; save it as UTF-8 CSV")
+        if re.search(rb"[\x00-\x08\x0e-\x1f]", head):
+            raise UnrollError(f"{path} is no text, but binary; export it as CSV or Parquet")
+        unicode, block = True, head
+        while block:
+            plain = plain and block.isascii()
+            high = high or re.search(rb"[\x80-\x9f]", block) is not None
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                unicode = False
+            block = file.read(2**22)
+    return "ascii" if plain else "utf-8" if unicode else "cp1252" if high else "latin-1"
+
+
+def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
+    """Look at the first lines.
+
+    Args:
+        path: a text file.
+        encoding: of it.
+        delimiter: if it is known.
+
+    Raises:
+        UnrollError: its rows have no columns, too many or now more, now less of them, or are too few.
+    """
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+        whole = not file.read(1)
+    text = codecs.decode(head, encoding if encoding != "ascii" else "utf-8", "ignore").removeprefix("\ufeff")
+    lines = text.splitlines()
+    if not whole:
+        lines = lines[:-1]
+    if not lines or max(text.splitlines()[0].count(mark) for mark in DELIMITERS) >= MOST_COLUMNS:
+        raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
+    for mark in [delimiter] if delimiter else DELIMITERS:
+        rows = [line.split() for line in lines] if mark == " " else list(csv.reader(lines, delimiter=mark))
+        width, often = Counter(len(row) for row in rows if row).most_common(1)[0]
+        first = next(place for place, row in enumerate(rows) if len(row) == width)
+        if width > 1 and often >= 0.9 * sum(1 for row in rows[first:] if row):
+            header = not any(_like_data(cell) for cell in rows[first])
+            body = [row for row in rows[first + header :] if len(row) == width]
+            if len(body) < 2:
+                count = "no row" if not body else "one row"
+                raise UnrollError(f"{path} holds {'a header and ' if header else ''}{count}; a series has many")
+            return Layout(mark, first, header, body)
+    raise UnrollError(
+        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space divides; pass --delimiter"
+    )
+
+
+def _like_data(cell: str) -> bool:
+    """A number or a date: no heading is one."""
+    return re.fullmatch(r"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", cell.strip()) is not None
+
+
+def marks(cells: Iterable[str], path: Path) -> tuple[str, str | None]:
+    """The decimal mark and the mark between thousands that these cells have.
+
+    Raises:
+        UsageError: they can be read in two ways.
+    """
+    found = Counter(kind for cell in cells for kind, form in FORMS.items() if re.fullmatch(form, cell.strip()))
+    comma = bool(found["1,5"] or found["1 234,5"])
+    if found["1 234"]:
+        return ("," if comma else "."), " "
+    if found["1.234,5"]:
+        return ",", "."
+    if found["1,234.5"] or (found["1,234"] and not comma and found["1.5"]):
+        return ".", ","
+    if found["1,234"] and not comma and not found["1234"]:
+        raise UsageError(f"{path}: 1,234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
+    return ("," if comma or found["1,234"] else "."), None
+
+
+FORMS = {
+    "1.234,5": r"[-+]?\d{1,3}(\.\d{3})+,\d+|[-+]?\d{1,3}(\.\d{3}){2,}",
+    "1,234.5": r"[-+]?\d{1,3}(,\d{3})+\.\d+|[-+]?\d{1,3}(,\d{3}){2,}",
+    "1 234": r"[-+]?\d{1,3}( \d{3})+([.,]\d+)?",
+    "1 234,5": r"[-+]?\d{1,3}( \d{3})+,\d+",
+    "1,5": r"[-+]?(0,\d+|\d{4,},\d+|\d+,(\d{1,2}|\d{4,}))",
+    "1,234": r"[-+]?[1-9]\d{0,2},\d{3}",
+    "1.5": r"[-+]?\d+\.\d+",
+    "1234": r"[-+]?\d{4,}",
+}
+"""An example -> the numbers that are written so."""
+
+
+def like_paths(names: Sequence[str]) -> list[str]:
+    """Names that are those of files, or that steer a terminal: as a column's they are a mistake or mischief."""
+    return [name for name in names if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable()]

@@ -1,0 +1,298 @@
+"""Look at a file: how it is written, when its rows were measured, and what its columns hold."""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.data import series_splits, stamps
+from pipeline.data.examples import Array
+from pipeline.data.sniff import layout, times
+from pipeline.data.sniff.columns import Column
+from pipeline.data.stamped_file import File, Form
+from pipeline.errors import UnrollError, UsageError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.data.download import Progress
+
+HEAD = 2000
+"""Rows that the columns of the stamp are found in."""
+
+KEPT = 250_000
+"""Rows whose numbers are kept, for their autocorrelation."""
+
+
+MONTH = 28 * 86_400_000
+"""Milliseconds, at least."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What need not be found out; None or nothing: it does."""
+
+    stamp: Sequence[str] = ()
+    stamp_format: str | None = None
+    day_first: bool | None = None
+    time_zone: str | None = None
+    encoding: str | None = None
+    delimiter: str | None = None
+    decimal: str | None = None
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a file, or several of one form, is like.
+
+    Attributes:
+        form: how it is written; no target yet.
+        columns: all but those of the stamp, in their order.
+        missing: words and numbers that mean no value, "" an empty cell -> how often.
+        sentinels: those of them that are numbers.
+        clock: of the rows in the order of time.
+        rows: in all.
+        unsorted: whether rows stand in another order.
+        first, last: stamps, as in UTC if the time zone is known.
+        gaps: rows that a gap lacks -> how many such gaps.
+        head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
+        guesses: what was not certain: the option of params.yaml -> why it was decided so.
+        text: whether they are CSV.
+    """
+
+    form: Form
+    columns: dict[str, Column]
+    missing: Counter[str]
+    sentinels: set[float]
+    clock: series_splits.Clock
+    rows: int
+    unsorted: bool
+    first: np.datetime64
+    last: np.datetime64
+    gaps: Counter[int]
+    head: Array
+    guesses: dict[str, str]
+    text: bool = True
+
+    @property
+    def targets(self) -> list[str]:
+        """The columns of numbers that can be forecast."""
+        return [name for name, column in self.columns.items() if column.numeric and not self.why_not(name)]
+
+    def why_not(self, name: str) -> str:
+        """Why a column is left out, "" if it is not."""
+        if name in self.form.drop:
+            return "another stamp"
+        return self.columns[name].left_out(self.sentinels)
+
+
+def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
+    """Read files of one form from beginning to end, in chunks.
+
+    Raises:
+        UnrollError: they are no series; one line says why.
+        UsageError: something can be read in two ways; the line says which option decides.
+    """
+    guesses: dict[str, str] = {}
+    form = _form(paths, known, guesses)
+    files = [File(path, form, "add") for path in paths]
+    head = next(_text(files[0], progress, nrows=HEAD), None)
+    if head is None or not len(head):
+        raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
+    if odd := layout.like_paths(list(head.columns)):
+        raise UnrollError(f"{paths[0]}: column {odd[0]!r:.80} is named like a path; rename it in the file")
+    stamp, options = times.find(head, known.stamp)
+    options = [known.stamp_format] if known.stamp_format else options
+    if lacking := [column for column in stamp if column not in head.columns]:
+        raise UsageError(f"--stamp: {paths[0]} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
+    if not options:
+        raise UsageError(
+            f"{paths[0]}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
+            f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
+        )
+    form = replace(form, stamp=stamp)
+    columns = {name: Column(name) for name in head.columns if name not in stamp}
+    readings, heads, blank = _pass(files, form, options, columns, progress)
+    written, chosen, utc = _decided(readings, known, paths[0], guesses)
+    form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
+    found = _found(form, written, utc, columns, heads, guesses)
+    return replace(found, text=not files[0].parquet, missing=found.missing + Counter({"": blank}))
+
+
+def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
+    """How the files are written, as far as the first lines say."""
+    for path in paths:
+        if not path.is_file():
+            raise UnrollError(f"{path} {'is a folder; name its files' if path.is_dir() else 'is not there'}")
+    form = Form(stamp=[], target="")
+    if File(paths[0], form, "").parquet:
+        return form
+    encodings = [known.encoding or layout.encoding(path) for path in paths]
+    encoding = next((one for one in encodings if one != "ascii"), "utf-8")
+    if any(one not in {"ascii", encoding} for one in encodings):
+        raise UnrollError(f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; pass --encoding")
+    if encoding in {"latin-1", "cp1252"} and not known.encoding:
+        guesses["encoding"] = "not UTF-8; of the encodings of one byte this is the usual one"
+    try:
+        found = layout.layout(paths[0], encoding, known.delimiter)
+    except LookupError:
+        raise UsageError(f"--encoding: there is no encoding {encoding!r}") from None
+    cells = [cell for row in found.rows for cell in row]
+    decimal, thousands = (known.decimal, None) if known.decimal else layout.marks(cells, paths[0])
+    names = None if found.header else [f"column{place}" for place in range(1, len(found.rows[0]) + 1)]
+    if names:
+        guesses["names"] = "the file has no header"
+    return replace(
+        form,
+        encoding=encoding,
+        delimiter=found.delimiter,
+        skip=found.skip,
+        decimal=decimal or ".",
+        thousands=thousands,
+        names=names,
+    )
+
+
+def _text(file: File, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
+    """The rows of a file as text; those of a Parquet file as they are, but for the first (`nrows`)."""
+    for chunk in file.chunks(progress, dtype=str, keep_default_na=False, **options):
+        if not file.parquet:
+            yield chunk.fillna("")  # of a short row
+        elif "nrows" in options:
+            yield chunk.head(options["nrows"]).astype("str").where(chunk.notna(), "")
+        else:
+            yield chunk
+
+
+@dataclass
+class _Stamps:
+    """The stamps of all files, by one format."""
+
+    stamp_format: str
+    read: list[Array]
+    bad: str | None = None
+    utc: bool = False
+
+    def take(self, cells: "pd.Series[Any]") -> None:
+        if self.bad is None:
+            found, self.utc = stamps.parse(cells, self.stamp_format)
+            wrong = np.isnat(found)
+            self.bad = str(cells.iloc[int(wrong.argmax())]) if wrong.any() else None
+            self.read.append(found)
+
+
+def _pass(
+    files: Sequence[File], form: Form, options: Sequence[str], columns: dict[str, Column], progress: "Progress"
+) -> tuple[list[_Stamps], list[Array], int]:
+    """Count what stands in each column, and read the stamps by every format that may be theirs."""
+    readings, heads, rows, blanks = [_Stamps(option, []) for option in options], [], 0, 0
+    for file in files:
+        if lacking := [name for name in [*form.stamp, *columns] if name not in file.header()]:
+            raise UnrollError(f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has; leave it out")
+        for chunk in _text(file, progress):
+            texts = chunk[list(form.stamp)]
+            blank = (texts.isna() | (texts == "")).all(axis=1) & chunk.isin(["", None]).all(axis=1)
+            frame = chunk[~blank]
+            cells = stamps.joined(frame, form.stamp)
+            for reading in readings:
+                reading.take(cells.str.strip() if cells.dtype == "str" else cells)
+            values = [column.take(frame[name], form) for name, column in columns.items()]
+            if rows < KEPT and values:
+                heads.append(np.column_stack(values))
+            rows, blanks = rows + len(frame), blanks + int(blank.sum())
+    return readings, heads, blanks
+
+
+def _decided(readings: Sequence[_Stamps], known: Known, path: Path, guesses: dict[str, str]) -> tuple[Array, str, bool]:
+    """The stamps by the one format that all rows have; of two, the one by which rows are evenly spaced."""
+    good = [reading for reading in readings if reading.bad is None]
+    if not good:
+        raise UnrollError(
+            f"{path}: {readings[0].bad!r:.60} is no stamp of the form {readings[0].stamp_format}, as others are"
+        )
+    if known.day_first is not None and len(good) > 1:
+        order = ("%d", "%m") if known.day_first else ("%m", "%d")
+        good = [one for one in good if one.stamp_format.find(order[0]) < one.stamp_format.find(order[1])] or good
+    uneven = {}
+    for reading in good:
+        clock = series_splits.clock(np.concatenate(reading.read), None)
+        uneven[reading.stamp_format] = clock.gaps + clock.repeated
+    good.sort(key=lambda one: uneven[one.stamp_format])
+    if len(good) > 1:
+        first, second = (one.stamp_format for one in good[:2])
+        if uneven[second] <= 2 * uneven[first] + 2:
+            raise UsageError(
+                f"{path}: its stamps may have the day or the month first ({first} or {second}); "
+                "pass --day-first or --month-first"
+            )
+        guesses["stamp_format"] = f"by {second} the rows would not be evenly spaced"
+    return np.concatenate(good[0].read), good[0].stamp_format, good[0].utc
+
+
+def _found(
+    form: Form, written: Array, utc: bool, columns: dict[str, Column], heads: list[Array], guesses: dict[str, str]
+) -> Found:
+    """Put together what was seen."""
+    unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
+    clock = series_splits.clock(written, None)
+    if not utc and form.time_zone is None and (zone := times.zone(written, clock.spacing)):
+        form = replace(form, time_zone=zone)
+        guesses["time_zone"] = "hours are missing in spring and doubled in autumn; zones of the same rule do as well"
+    if not utc and form.time_zone:
+        try:
+            moved = stamps.to_utc(written, form.time_zone)
+        except KeyError:
+            raise UsageError(
+                f"--time-zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
+            ) from None
+        if np.isnat(moved).any():
+            raise UsageError(f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped")
+        written, clock = moved, series_splits.clock(moved, clock.spacing)
+    _require_even(written, clock)
+    later = np.unique(written)
+    apart = np.diff(later).astype(np.int64) // (clock.spacing * 1000)
+    sentinels: set[float] = set().union(*(column.sure for column in columns.values() if column.numeric))
+    missing: Counter[str] = Counter()
+    for column in columns.values():
+        if not column.left_out(sentinels):
+            missing.update({"": column.empty})
+        if column.numeric:
+            missing.update(column.words)
+            missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
+    others = [name for name, c in columns.items() if not c.numeric and c.words and _is_stamp(c)]
+    return Found(
+        form=replace(form, drop=others),
+        columns=columns,
+        missing=+missing,
+        sentinels=sentinels,
+        clock=clock,
+        rows=len(written),
+        unsorted=unsorted,
+        first=later[0],
+        last=later[-1],
+        gaps=Counter((apart[apart > 1] - 1).tolist()),
+        head=np.concatenate(heads) if heads else np.empty((0, 0)),
+        guesses=guesses,
+    )
+
+
+def _is_stamp(column: Column) -> bool:
+    word = next(iter(column.words))
+    return bool(times.formats(word, digits=False) or times.times(word))
+
+
+def _require_even(written: Array, clock: series_splits.Clock) -> None:
+    apart = np.diff(np.unique(written)).astype(np.int64)
+    if len(apart) < 2:
+        raise UnrollError(f"the file has {len(apart) + 1} different stamps; a series has many")
+    if np.median(apart) < 1000:
+        raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
+    even = (apart == clock.spacing * 1000).mean()
+    if even < 0.5 or (even < 1 and apart.min() >= MONTH):
+        raise UnrollError(
+            f"rows are not evenly spaced: from {apart.min() / 1000:g} to {apart.max() / 1000:g} seconds apart, "
+            f"{clock.spacing:,} in the middle; make rows of equal distance first (months and years have none)"
+        )

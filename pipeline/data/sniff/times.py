@@ -1,0 +1,153 @@
+"""Which columns say when a row was measured, and in what form."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.data import series_splits, stamps
+from pipeline.data.examples import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ZONES = (
+    *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York", "America/Sao_Paulo"),
+    *("Australia/Sydney", "Pacific/Auckland"),
+)
+"""One for each rule of daylight saving that many live by; others of the same rule give the same rows."""
+
+PARTS = {
+    "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
+    "%m": r"(month|mon|mo|mm|mnth|monat|mes|mois)",
+    "%d": r"(day|dy|dd|day.?of.?month|mday|tag|d[ií]a|jour)",
+    "%H": r"(hour|hr|hrs|hh|stunde|hora|heure)",
+    "%M": r"(minute|min|mi|mins)",
+}
+"""What a column of a part of the time is called."""
+
+TIME = r"(\d{1,2})([:.h])(\d{2})(?:\2(\d{2})([.,]\d+)?)?( ?[AaPp][Mm])?( ?(?:Z|[+-]\d\d:?\d\d))?"
+DATE = r"(\d{1,4})([./-])(\d{1,2}|[A-Za-z]{3})\2(\d{1,4})"
+NAMED = re.compile(r"time|date|dat[ue]m|stamp|zeit|fecha|epoch|unix|^ts$", re.IGNORECASE)
+
+
+def dates(cell: str) -> list[str]:
+    """The formats that a date may have, of which days and months may be interchanged."""
+    if not (found := re.fullmatch(DATE, cell)):
+        return []
+    first, mark, second, third = found.groups()
+    year = "%Y" if len(third) == 4 else "%y"
+    if len(first) == 4:
+        return [f"%Y{mark}%m{mark}%d"]
+    if second.isalpha():
+        return [f"%d{mark}%b{mark}{year}"]
+    return [f"%d{mark}%m{mark}{year}", f"%m{mark}%d{mark}{year}"] + [f"%y{mark}%m{mark}%d"] * (len(third) == 2)
+
+
+def times(cell: str) -> list[str]:
+    """The format of a time of day."""
+    if not (found := re.fullmatch(TIME, cell)):
+        return []
+    _, mark, _, second, fraction, half, zone = found.groups()
+    text = f"{'%I' if half else '%H'}{mark}%M" + (f"{mark}%S" if second else "")
+    text += f"{fraction[0]}%f" if fraction else ""
+    text += f"{' ' * half.startswith(' ')}%p" if half else ""
+    return [text + (f"{' ' * zone.startswith(' ')}%z" if zone else "")]
+
+
+def formats(cell: str, *, digits: bool) -> list[str]:
+    """The formats that a whole stamp may have; numbers without marks are one only where `digits` says so."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?", cell):
+        return ["ISO8601"]
+    if re.fullmatch(r"\d{4}-\d{2}", cell):
+        return ["%Y-%m"]
+    if re.fullmatch(r"\d+", cell):
+        compact = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(cell))
+        unix = {10: "unix", 13: "unix_ms"}.get(len(cell))
+        return [kind for kind in (compact if cell[:2] in {"19", "20"} else None, unix) if kind] if digits else []
+    for gap in ("T", ", ", " "):
+        date, found, time = cell.partition(gap)
+        if found and dates(date) and times(time.strip()):
+            return [f"{one}{gap}{other}" for one in dates(date) for other in times(time.strip())]
+    return dates(cell)
+
+
+def parses(cells: "pd.Series[str]", stamp_format: str) -> bool:
+    """Whether every cell is a stamp of this form."""
+    return len(cells) > 0 and not np.isnat(stamps.parse(cells, stamp_format)[0]).any()
+
+
+def find(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The columns of the stamp, and the formats that all first rows have; none where there is no such column.
+
+    Args:
+        head: the first rows as text.
+        chosen: the columns, if they are known.
+    """
+    import pandas as pd
+
+    cells = {column: head[column].str.strip() for column in head.columns}
+    cells = {column: cell[cell != ""] for column, cell in cells.items()}
+    whole: dict[str, list[str]] = {}
+    hours: dict[str, list[str]] = {}
+    for place, (column, texts) in enumerate(cells.items()):
+        if not len(texts):
+            continue
+        digits = place == 0 or NAMED.search(column) is not None or column in chosen
+        whole[column] = [f for f in formats(texts.iloc[0], digits=digits) if parses(texts, f)]
+        hours[column] = [f for f in times(texts.iloc[0]) if parses(texts, f)]
+    parts = {
+        code: column
+        for code, name in PARTS.items()
+        for column in cells
+        if re.fullmatch(name, column.strip(), re.IGNORECASE)
+        and pd.to_numeric(cells[column], errors="coerce").notna().all()
+    }
+    options = _options(whole, hours, parts)
+    if chosen:
+        options = [option for option in options if option[0] == list(chosen)] or [(list(chosen), [])]
+    return next((option for option in options), ([], []))
+
+
+def _options(
+    whole: dict[str, list[str]], hours: dict[str, list[str]], parts: dict[str, str]
+) -> list[tuple[list[str], list[str]]]:
+    """Columns and formats that would do, the best first."""
+    found = [([column], forms) for column, forms in whole.items() if forms and re.search("H|8601|%I|unix", forms[0])]
+    days = {column: forms for column, forms in whole.items() if forms and not re.search("H|%I|unix", forms[0])}
+    clocks = {column: forms for column, forms in hours.items() if forms}
+    if "%H" in parts and parts["%H"] not in clocks:
+        clocks[parts["%H"]] = ["%H"]
+    apart = []
+    for (day, first), (clock, second) in itertools.product(days.items(), clocks.items()):
+        plain = ["%Y-%m-%d"] if first == ["ISO8601"] else first
+        apart.append(([day, clock], [f"{one} {other}" for one, other in itertools.product(plain, second)]))
+    if apart and all(forms == ["ISO8601"] for _, forms in found):  # of ISO's, a bare date is one too
+        found = apart + found
+    else:
+        found += apart
+    if not found and {"%Y", "%m", "%d"} <= parts.keys():
+        found = [(list(parts.values()), [" ".join(parts)])]
+    return found + [([column], forms) for column, forms in days.items()]
+
+
+def zone(written: Array, spacing: int) -> str | None:
+    """The time zone by whose clock the stamps are more regular than as written, None where none is.
+
+    Args:
+        written: (rows,) datetime64[ms].
+        spacing: seconds from one row to the next.
+    """
+    found, least = None, series_splits.clock(written, spacing)
+    if not least.repeated or spacing > 3600:
+        return None
+    for name in ZONES:
+        moved = stamps.to_utc(written, name)
+        if np.isnat(moved).any():
+            continue
+        clock = series_splits.clock(moved, spacing)
+        if clock.repeated + clock.gaps < least.repeated + least.gaps:
+            found, least = name, clock
+    return found

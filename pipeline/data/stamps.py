@@ -1,0 +1,94 @@
+"""Cells that say when a row was measured -> instants, whatever clock they were read from."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.data.examples import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNIX = {"unix": "s", "unix_ms": "ms"}
+"""Formats that count from 1970 in UTC -> what they count."""
+
+OFFSET = re.compile(r"\d[:T]\d\S*\s?(Z|[+-]\d\d(:?\d\d)?)$")
+"""A time of day, and after it the distance from UTC."""
+
+
+def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
+    """The stamp of each row as one text, its columns with a space between; missing where one of them is.
+
+    A single column that is no text (of a Parquet file) stays as it is.
+    """
+    import pandas as pd
+
+    first, *rest = (frame[column] for column in columns)
+    if not rest:
+        return first
+    text = first.astype("str").str.cat([column.astype("str") for column in rest], sep=" ")
+    return text.mask(pd.concat([first, *rest], axis=1).isna().any(axis=1))
+
+
+def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
+    """Stamps as they are written, or in UTC where they say their distance from it.
+
+    Args:
+        cells: text, or datetimes.
+        stamp_format: as `strptime` takes it, "ISO8601", or a key of `UNIX`.
+
+    Returns:
+        (rows,) datetime64[ms], NaT where a cell is of another form, and whether they are in UTC.
+
+    Raises:
+        ValueError, re.error: there is no such format.
+    """
+    import pandas as pd
+
+    if stamp_format in UNIX:
+        numbers = pd.to_numeric(cells, errors="coerce")
+        found, known = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
+    else:
+        found = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True)
+        aware = getattr(cells.dtype, "tz", None) is not None
+        known = aware or (len(cells) > 0 and OFFSET.search(str(cells.iloc[0]).strip()) is not None)
+    return np.asarray(found.dt.tz_localize(None), dtype="datetime64[ms]"), known
+
+
+def to_utc(stamps: Array, zone: str) -> Array:
+    """Readings of a wall clock that keeps daylight saving -> UTC; NaT where the clock skipped that reading.
+
+    Of a reading that comes twice, in the night when clocks are put back, the earlier is summer time.
+
+    Args:
+        stamps: (rows,) datetime64[ms], as written.
+        zone: such as "Europe/Berlin".
+
+    Raises:
+        KeyError: there is no such zone.
+    """
+    import pandas as pd
+
+    order = "last" if len(stamps) and stamps[0] > stamps[-1] else "first"  # a file may begin with the newest row
+    summer = ~pd.Series(stamps).duplicated(keep=order).to_numpy()
+    index = pd.DatetimeIndex(stamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
+    return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
+
+
+def to_wall_clock(stamps: Array, zone: str) -> Array:
+    """The inverse of `to_utc`."""
+    import pandas as pd
+
+    index = pd.DatetimeIndex(stamps).tz_localize("UTC").tz_convert(_zone(zone))
+    return np.asarray(index.tz_localize(None), dtype="datetime64[ms]")
+
+
+def _zone(name: str) -> Any:
+    import zoneinfo
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise KeyError(name) from None

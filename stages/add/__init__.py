@@ -1,0 +1,1 @@
+"""`unroll add`: from a file to entries of params.yaml."""
