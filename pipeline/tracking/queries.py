@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import tables
 from pipeline.evaluation.scores import Evaluation
-from pipeline.tracking import figures, payload
+from pipeline.tracking import figures, payload, views
 from pipeline.tracking.runs import log
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
@@ -67,6 +67,12 @@ def running(opened: Store) -> set[tuple[str, str, str]]:
     found = opened.client.search_runs(groups, "attributes.status = 'RUNNING'")
     names = {(run.info.experiment_id, run.data.tags.get("unroll.experiment", ""), _variant(run)) for run in found}
     return {(group, name, variant) for group, name, variant in names if name}
+
+
+def addresses(opened: Store) -> dict[str, str]:
+    """What each data set's MLflow experiment is called -> where MLflow's page shows its experiments by score."""
+    found = sorted(opened.client.search_experiments(), key=lambda group: int(group.experiment_id))
+    return {group.name: views.address(group.experiment_id) for group in found if views.TAG in group.tags}
 
 
 def end_abandoned(opened: Store, group: str, name: str, variant: str) -> None:

@@ -71,11 +71,11 @@ def data_set(opened: Store, title: str, data: Description | About) -> str:
         title: of the MLflow experiment.
         data: the data set.
     """
-    note = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}"
     # The kind tells MLflow's page that these are models in training, not language model applications.
-    tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}
-    shown = views.tags(data.metric, validation="validation" in data.examples)
-    return store.experiment(opened, title, tags, shown)
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    tags |= views.tags(data.metric, validation="validation" in data.examples)
+    note = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
+    return store.experiment(opened, title, tags, lambda place: f"{views.links(place)}. {note}")
 
 
 def child(runs: Runs, seed: int) -> str:

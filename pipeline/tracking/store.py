@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,14 +93,14 @@ def connect(workspace: Workspace) -> Store:
         return Store(client, uri, own, file.with_name("mlartifacts") if file else None, lock)
 
 
-def experiment(store: Store, title: str, tags: Mapping[str, str], views: Mapping[str, str]) -> str:
+def experiment(store: Store, title: str, tags: Mapping[str, str], note: Callable[[str], str]) -> str:
     """The id of the MLflow experiment with this title; made, or brought back from the bin, if need be.
 
     Args:
         store: open.
         title: of the MLflow experiment.
-        tags: given to a new one; its user may change them.
-        views: tags that are brought up to date, too.
+        tags: of it, brought up to date.
+        note: gives the description of a new one from its id; the user may write another.
 
     Raises:
         UnrollError: its artifacts belong to another folder, since the workspace was copied or moved.
@@ -109,7 +109,9 @@ def experiment(store: Store, title: str, tags: Mapping[str, str], views: Mapping
         location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
         found = store.client.get_experiment_by_name(title)
         if found is None:
-            return _create(store, title, location, {**tags, **views})
+            place = _create(store, title, location, dict(tags))
+            store.client.set_experiment_tag(place, "mlflow.note.content", note(place))
+            return place
         if location and store.own and found.artifact_location != location:
             raise UnrollError(
                 f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
@@ -117,7 +119,7 @@ def experiment(store: Store, title: str, tags: Mapping[str, str], views: Mapping
             )
         if found.lifecycle_stage == "deleted":
             store.client.restore_experiment(found.experiment_id)
-        for key, value in views.items():
+        for key, value in tags.items():
             if found.tags.get(key) != value:
                 store.client.set_experiment_tag(found.experiment_id, key, value)
         return str(found.experiment_id)
