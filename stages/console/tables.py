@@ -5,11 +5,10 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-
 WRAPS = 30
 """Characters from which on a cell may take several lines."""
 
-GAP = 2
+GAP = 3
 """Between two columns."""
 
 

@@ -78,7 +78,9 @@ def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names:
             dataset = next(of for of, experiments in chosen.items() if name in {of, *experiments})
             raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
     if not results.built:
-        raise UnrollError("nothing is built yet; `unroll repro evaluate@waves` takes a minute or two, `unroll repro` builds everything")
+        raise UnrollError(
+            "nothing is built yet; `unroll repro` builds everything, `unroll repro evaluate@waves` one data set"
+        )
 
 
 def show(found: Sequence[Mapping[str, Any]]) -> None:

@@ -16,9 +16,9 @@ COLUMNS = (
     Column("data set"),
     Column("measure on test", rank=3),
     Column("best without", rank=4),
-    Column("score", number=True, rank=1),
+    Column("score without", number=True, rank=1),
     Column("best recurrent", rank=5),
-    Column("score", number=True, rank=0),
+    Column("score recurrent", number=True, rank=0),
     Column("recurrent is", rank=2),
 )
 

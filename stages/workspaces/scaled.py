@@ -12,9 +12,17 @@ from pipeline.workspace import Workspace
 LINKED = ("pipeline", "stages")
 """The code, which the workspace's stages depend on."""
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", "numerics.lock")
+PLOTS = (".dvc/plots/curves.json", ".dvc/plots/scores.json", ".dvc/plots/page.html")
 
-CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+COPIED = ("dvc.yaml", ".dvcignore", *PLOTS, "claims.yaml", "numerics.lock")
+
+CONFIG = """[core]
+    no_scm = true
+    analytics = false
+    check_update = false
+[plots]
+    html_template = plots/page.html
+"""
 """DVC without git, for a folder that git ignores."""
 
 EPOCHS, FEWEST_EPOCHS = 10, 3
