@@ -18,7 +18,7 @@ def compare(
 ) -> None:
     """Print experiments side by side, as on the page.
 
-    `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare --json`
+    `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare waves --json`
     """
     from stages.results import compare
 

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 
 from pipeline.config import params
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, without_password
 from pipeline.tracking import queries, store
 from pipeline.tracking.replay import replay
 from pipeline.workspace import Workspace
@@ -59,10 +59,15 @@ def ui(workspace: Workspace, port: int) -> None:
     opened = store.connect(workspace)
     with store.guard(opened.uri):
         places = queries.addresses(opened)
-    server = f"http://127.0.0.1:{port}/"
+    shared = opened.uri.startswith(("http://", "https://"))
+    server = f"{without_password(opened.uri).rstrip('/')}/" if shared else f"http://127.0.0.1:{port}/"
     width = max(map(len, places), default=0)
-    print("Scores by data set, best first; the button beside the list's shows charts (Ctrl-C ends the server):")
+    print("Scores by data set, best first; the button beside the list's shows charts:")
     print("\n".join(f"  {name:<{width}}  {server}{place}" for name, place in places.items()))
     print(f"All: {server}#/experiments?workflowType=machine_learning", flush=True)
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", opened.uri, "--port", str(port)]
-    os.execve(sys.executable, command, SETTINGS | os.environ)  # noqa: S606 - no shell is wanted
+    if shared:
+        return
+    print("Ctrl-C ends the server.", flush=True)
+    # Of several workers MLflow ends those that take more than 5 s to start, again and again.
+    options = ["--backend-store-uri", opened.uri, "--port", str(port), "--workers", "1"]
+    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], SETTINGS | os.environ)  # noqa: S606

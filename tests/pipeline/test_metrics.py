@@ -81,7 +81,9 @@ def test_a_probability_of_zero_or_one_has_a_finite_loss_in_both(probability, lab
 
 def test_a_new_entry_is_at_once_a_metric_and_a_loss(monkeypatch, tmp_path):
     schema = pydantic.TypeAdapter(metrics.Metric)
-    with pytest.raises(pydantic.ValidationError, match="must be one of: mse, mae, accuracy, brier, binary_crossentropy"):
+    with pytest.raises(
+        pydantic.ValidationError, match="must be one of: mse, mae, accuracy, brier, binary_crossentropy"
+    ):
         schema.validate_python("cubed")
     monkeypatch.setitem(MEASURES, "cubed", Measure("cubed", lambda p, t, ops: ops.mean(abs(p - t) ** 3)))
     assert schema.validate_python("cubed") == "cubed"
