@@ -75,7 +75,7 @@ def data_set(opened: Store, title: str, data: Description | About) -> str:
     tags = {"mlflow.experimentKind": "custom_model_development"}
     tags |= views.tags(data.metric, validation="validation" in data.examples)
     note = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
-    return store.experiment(opened, title, tags, lambda place: f"{views.links(place)}. {note}")
+    return store.experiment(opened, title, tags, lambda place: f"{note} {views.links(place)}")
 
 
 def child(runs: Runs, seed: int) -> str:

@@ -62,7 +62,7 @@ def test_a_log_gets_a_line_every_two_seconds_and_the_last_epoch(clock, capsys):
 
 def test_a_terminal_gets_one_line_that_fits(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("COLUMNS", "41")
     shown = progress.Epochs("a_long_name", {"epochs": 3}, (0,))
     for epoch in (1, 2, 3):
         clock.now += 1
@@ -94,7 +94,7 @@ def test_the_line_of_a_replicate_that_ended_early_stays(clock, monkeypatch):
             shown.epoch(seed, epoch, {})
     progress.finish()
     progress.finish()
-    stayed = [line.split("\x1b[2K")[-1] for line in sys.stderr.getvalue().splitlines()]
+    stayed = [line.split("\x1b[2K")[-1] for line in sys.stderr.getvalue().rstrip("\n").split("\n")]
     assert [line.split("  ")[1:3] for line in stayed] == [["seed 7", "epoch 2/5"], ["seed 9", "epoch 3/5"]]
 
 
