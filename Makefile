@@ -35,11 +35,8 @@ lint: venv ## check style, types and imports
 repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked first for data)
 	@.venv/bin/unroll repro
 
-ui: venv ## show the records in the browser (MLflow)
-	@.venv/bin/unroll track
-	@echo 'http://127.0.0.1:5000/#/experiments?workflowType=machine_learning (Ctrl-C ends it)'
-	@MLFLOW_DISABLE_TELEMETRY=true DO_NOT_TRACK=true MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
-		.venv/bin/mlflow ui --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo)
+	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui
 
 bench: ## measure speed and costs, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
 	@.ci/venv bench

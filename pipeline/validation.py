@@ -10,6 +10,9 @@ import pydantic
 
 from pipeline.errors import UsageError, one_line, without_password
 
+LISTED, NEAREST = 8, 3
+"""As many names are listed; of more, so many that are spelt alike."""
+
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
 
@@ -23,13 +26,20 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
     """Return `name` if it is one of `valid`.
 
     Raises:
-        UsageError: it is not; the text lists the valid names.
+        UsageError: it is not; the text lists the valid names, of many the nearest.
     """
     valid = sorted(set(valid))
     if name in valid:
         return name
+    names = f": {', '.join(valid) or '(none)'}"
+    if len(valid) > LISTED:
+        import difflib
+
+        names = (
+            f" {len(valid)} names. Nearest: {', '.join(difflib.get_close_matches(name, valid, n=NEAREST, cutoff=0))}"
+        )
     received = f"Received: {reprlib.repr(name)}.{_hint(name, valid)}"
-    raise UsageError(one_line(f"{what} must be one of: {', '.join(valid) or '(none)'}. {received}"))
+    raise UsageError(one_line(f"{what} must be one of{names}. {received}"))
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:

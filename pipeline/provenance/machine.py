@@ -86,6 +86,11 @@ def flags() -> list[str]:
     return cpuinfo().get("flags", cpuinfo().get("Features", "")).split()
 
 
+def at_commit(workspace: Workspace, commit: str, name: str) -> str | None:
+    """The text of a file of the workspace at a commit; None where git does not know it."""
+    return _git(workspace.root, "show", f"{commit}:./{name}") if commit else None
+
+
 def _packages() -> dict[str, str]:
     versions = {}
     for name in re.findall(r"^([\w.-]+)==", (CODE / "numerics.lock").read_text(encoding="utf-8"), re.MULTILINE):

@@ -11,7 +11,7 @@ from pipeline.config.params import Experiment
 from pipeline.errors import UnrollError
 from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint
-from pipeline.tracking import payload, queries, runs, store
+from pipeline.tracking import payload, queries, replay, runs, store
 from pipeline.tracking.payload import Subject
 from pipeline.tracking.runs import Runs
 from pipeline.training import run_folder
@@ -35,7 +35,7 @@ class Record:
     """The MLflow runs of one training, written as it goes. Made by `recording`."""
 
     def __init__(self, workspace: Workspace, subject: Subject, warn: Warn) -> None:
-        self._warn = warn
+        self._workspace, self._warn = workspace, warn
         self._runs: Runs | None = None
         self._finished = False
         self._waiting: dict[int, list[tuple[int, Mapping[str, float]]]] = {}
@@ -44,7 +44,8 @@ class Record:
             opened = store.connect(workspace)
             with store.guard(opened.uri):
                 data = fingerprint.data(workspace.prepared(subject.data.name))
-                queries.end_abandoned(opened, runs.data_set(opened, subject.title, subject.data), subject.name)
+                group = runs.data_set(opened, subject.title, subject.data)
+                queries.end_abandoned(opened, group, subject.name, subject.variant)
                 self._runs = runs.start(opened, subject, data, "live")
 
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
@@ -76,7 +77,8 @@ class Record:
         if self._runs is not None:
             with self._unharmed(), store.guard(self._runs.store.uri):
                 self._write(self._runs)
-                runs.complete(self._runs, run_folder.load(folder), fingerprint.run(folder), folder)
+                made = replay.made(self._workspace, self._runs.subject.data.name, self._runs.subject.name)
+                runs.complete(self._runs, run_folder.load(folder), fingerprint.run(folder), folder, made)
                 found = queries.parents(self._runs.store, self._runs.experiment, self._runs.subject.name)
                 queries.make_current(self._runs.store, found, self._runs.parent)
         self._finished = True
@@ -123,7 +125,7 @@ def recording(workspace: Workspace, name: str, experiment: Experiment, *, warn: 
     subject = payload.subject(workspace, name, experiment)
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(UnrollError):  # a replay of it that hangs is no reason not to train
-            stack.enter_context(store.hold(store.experiment_lock(workspace, name), ALONE))
+            stack.enter_context(store.hold(store.experiment_lock(workspace, name, subject.variant), ALONE))
         record = Record(workspace, subject, warn)
         try:
             yield record

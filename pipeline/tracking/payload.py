@@ -2,18 +2,23 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.dataset import Description
-from pipeline.evaluation.schema import Entry
+from pipeline.evaluation import answers
+from pipeline.evaluation.schema import Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
 from pipeline.provenance import machine
 from pipeline.provenance.machine import Machine
+from pipeline.provenance.record import Record
+from pipeline.tracking import dvc_experiment
+from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
 
@@ -26,6 +31,9 @@ Points = list[tuple[int, dict[str, float]]]
 MARK = " (stand-in)"
 """Behind the name of whatever comes from a stand-in."""
 
+IN_UNIT = {"mae": "mae_unit", "mse": "rmse_unit"}
+"""A measure -> the one that says the same in the data's own unit, where they have one."""
+
 STAND_IN = "Stand-in data, generated in place of the real ones: no figure here is a result."
 
 
@@ -36,10 +44,11 @@ class Subject:
     Attributes:
         name: the key in params.yaml.
         title: of the MLflow experiment.
-        label: what runs are called: the name, marked for stand-ins.
-        params: flat, as in params.yaml.
+        label: what runs are called: the name, marked for stand-ins, and what an experiment of DVC changes.
+        params: flat, as in params.yaml, defaults included.
         tags: of every run of it.
         data: its data set.
+        variant: the name of DVC's experiment that it is part of; empty in an ordinary build.
     """
 
     name: str
@@ -48,6 +57,7 @@ class Subject:
     params: dict[str, str]
     tags: dict[str, str]
     data: Description
+    variant: str = ""
 
 
 def title(data_set: str, *, stand_in: bool) -> str:
@@ -65,6 +75,7 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
         made: tags for where its runs were made (`origin`); None: here and now.
 
     Raises:
+        UsageError: an option is wrong.
         UnrollError: the data set is not prepared.
     """
     data = dataset.describe(workspace.prepared(experiment.dataset))
@@ -82,11 +93,30 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
         tags["mlflow.note.content"] = STAND_IN
     tags |= {f"unroll.unit.{metric}": unit for metric, unit in units(data).items()}
     tags |= origin(machine.here(workspace)) if made is None else made
-    flat = {"dataset": experiment.dataset, "seeds": json.dumps(experiment.seeds)}
-    for part in ("model", "training"):
-        flat |= {f"{part}.{key}": _plain(value) for key, value in getattr(experiment, part).model_dump().items()}
     label = name + MARK * data.stand_in
-    return Subject(name, title(experiment.dataset, stand_in=data.stand_in), label, flat, tags, data)
+    variant = dvc_experiment.current()
+    if variant.name:
+        other = dvc_experiment.changed(workspace, variant.baseline, name)
+        said = ", ".join(f"{key}={value}" for key, value in other.items())
+        tags |= {"unroll.dvc_experiment": variant.name, "unroll.changed": said}
+        label += f" [{variant.name}{': ' * bool(said)}{said}]"
+    flat, where = options(name, experiment), title(experiment.dataset, stand_in=data.stand_in)
+    return Subject(name, where, label, flat, tags, data, variant.name)
+
+
+def options(name: str, experiment: Experiment) -> dict[str, str]:
+    """Every option of an experiment by its place in params.yaml, defaults included.
+
+    Raises:
+        UsageError: an option is wrong.
+    """
+    chosen = recipe(name, experiment)
+    flat: dict[str, Any] = {"dataset": experiment.dataset, "seeds": experiment.seeds, "calendar": experiment.calendar}
+    flat |= {"model.family": experiment.model.family, "model.name": experiment.model.name}
+    flat |= {f"model.{key}": value for key, value in chosen.build.options.items()}
+    flat |= {"training.method": experiment.training.method}
+    flat |= {f"training.{key}": value for key, value in chosen.method.options.items()}
+    return {key: _plain(value) for key, value in flat.items()}
 
 
 def units(data: Description) -> dict[str, str]:
@@ -123,17 +153,18 @@ def _points(curves: "pd.DataFrame") -> Points:
 
 
 def summary(run: Run) -> dict[int, dict[str, float]]:
-    """Seed -> what its training comes to: parameters, epochs, the best epoch and the values there."""
-    facts, by_seed = run.summary, points(run.history)
-    found = {}
+    """Seed -> what its training comes to: parameters, epochs and the best of them."""
+    facts, found = run.summary, {}
     for place, seed in enumerate(facts.seeds):
-        values = {"parameters": float(facts.parameters), "epochs": float(facts.last[place])}
+        found[seed] = {"parameters": float(facts.parameters), "epochs": float(facts.last[place])}
         if facts.best_epochs:
-            best = facts.best_epochs[place]
-            values |= {"best_epoch": float(best)}
-            values |= {f"best_{name}": value for name, value in dict(by_seed[seed])[best].items()}
-        found[seed] = values
+            found[seed]["best_epoch"] = float(facts.best_epochs[place])
     return found
+
+
+def times(made: Record) -> tuple[datetime, datetime]:
+    """When the process began that finished a run, and when the outputs were in place."""
+    return datetime.fromisoformat(made.started), datetime.fromisoformat(made.ended)
 
 
 def means(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -141,31 +172,58 @@ def means(rows: list[dict[str, float]]) -> dict[str, float]:
     return {name: fmean(row[name] for row in rows) for name in rows[0]}
 
 
-def scores(entry: Entry) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
-    """The metrics of one experiment's evaluation.
+def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
+    """The metrics of one experiment's evaluation, each number once.
 
     Returns:
-        Over the seeds the mean, as "final/test/mae", its spread "final/test/mae_std", and the ends of its 95 %
-        interval, "final/test/mae_low" and "final/test/mae_high"; and seed -> values.
+        Over the seeds: `score`, the data set's measure on test by the weights chosen on validation; `score_std`,
+        `score_low` and `score_high`, its 95 % interval; `score_in_unit`; `against_best_baseline`, how much more the
+        score is than that of the strongest experiment without recurrence. Then every other measure ("test/rmse"), the
+        score by the weights of the last epoch ("at_end/test/mae"), parts of the test set and the free run. And seed ->
+        its values.
     """
+    entry, metric = evaluation.experiments[name], evaluation.dataset.metric
+    score = _score(entry, metric)
     overall: dict[str, float] = {}
     each: dict[int, dict[str, float]] = {}
-    for name, stat in _stats(entry.model_dump(exclude={"best_epoch"})):
-        overall |= {name: stat["mean"]} | ({} if stat["std"] is None else {f"{name}_std": stat["std"]})
-        if stat["std"] is not None and stat["sure"]:
-            overall[f"{name}_low"], overall[f"{name}_high"] = stat["sure"]
-        for seed, value in zip(entry.seeds, stat["values"], strict=False):
-            each.setdefault(seed, {})[name] = value
+    for key, stat in _named(entry, metric).items():
+        overall[key] = stat.mean
+        for seed, value in zip(entry.seeds, stat.values, strict=False):
+            each.setdefault(seed, {})[key] = value
+    if score is None:
+        return overall, each
+    if score.std is not None:
+        overall["score_std"] = score.std
+    if score.sure:
+        overall["score_low"], overall["score_high"] = score.sure
+    opponent = answers.strongest_opponent(evaluation)
+    known = _score(evaluation.experiments[opponent], metric) if opponent else None
+    if known is not None:
+        overall["against_best_baseline"] = score.mean - known.mean
     return overall, each
 
 
-def _stats(entry: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for key, value in entry.items():
-        name = above + re.sub(r"[^\w.: -]", "_", key)  # what MLflow takes in a name
-        if isinstance(value, Mapping) and {"mean", "std", "values"} <= set(value):
-            yield name, value
-        elif isinstance(value, Mapping):
-            yield from _stats(value, f"{name}/")
+def _score(entry: Entry, metric: str) -> Stat | None:
+    return (entry.best or entry.final).get("test", {}).get(metric)
+
+
+def _named(entry: Entry, metric: str) -> dict[str, Stat]:
+    """What MLflow calls each figure."""
+    found = {
+        f"{split}/{measure}": stat
+        for split, measures in (entry.best or entry.final).items()
+        for measure, stat in measures.items()
+    }
+    for measure, called in ((metric, "score"), (IN_UNIT.get(metric, ""), "score_in_unit")):
+        if f"test/{measure}" in found:
+            found[called] = found.pop(f"test/{measure}")
+    if entry.best and metric in entry.final.get("test", {}):
+        found[f"at_end/test/{metric}"] = entry.final["test"][metric]
+    for group, measures in entry.groups.items():
+        found |= {f"groups/{group}/{metric}": stat for measure, stat in measures.items() if measure == metric}
+    found |= {f"rollout/{measure}": stat for measure, stat in (entry.rollout or {}).items()}
+    # What MLflow takes in a name.
+    return {re.sub(r"[^\w.: /-]", "_", key): stat for key, stat in found.items()}
 
 
 def _plain(value: Any) -> str:

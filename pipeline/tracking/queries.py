@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline import tables
 from pipeline.evaluation.schema import Evaluation
-from pipeline.tracking import figures, payload
+from pipeline.tracking import figures, payload, views
 from pipeline.tracking.runs import log
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
@@ -43,9 +43,12 @@ def recorded(found: list["Run"], fingerprint: str) -> "Run | None":
 
 
 def make_current(opened: Store, found: list["Run"], run_id: str) -> bool:
-    """Tag one parent as the run that is on disk, and no other; says whether anything changed."""
-    changed = False
-    for run in found:
+    """Tag one parent as the run that is on disk, and no other of its kind; says whether anything changed.
+
+    An experiment of DVC is a kind of its own: it stands beside the run that it started from, and replaces none.
+    """
+    changed, kinds = False, {run.info.run_id: _variant(run) for run in found}
+    for run in [run for run in found if kinds[run.info.run_id] == kinds.get(run_id)]:
         current = str(run.info.run_id == run_id).lower()
         if run.data.tags.get("unroll.current", "false") != current:
             opened.client.set_tag(run.info.run_id, "unroll.current", current)
@@ -53,19 +56,30 @@ def make_current(opened: Store, found: list["Run"], run_id: str) -> bool:
     return changed
 
 
-def running(opened: Store) -> set[tuple[str, str]]:
-    """MLflow experiment (its id) and experiment of every run that is not said to have ended."""
+def _variant(run: "Run") -> str:
+    """The experiment of DVC that a run belongs to; empty for an ordinary build."""
+    return str(run.data.tags.get("unroll.dvc_experiment", ""))
+
+
+def running(opened: Store) -> set[tuple[str, str, str]]:
+    """MLflow experiment (its id), experiment and experiment of DVC of every run that is not said to have ended."""
     groups = [group.experiment_id for group in opened.client.search_experiments()]
     found = opened.client.search_runs(groups, "attributes.status = 'RUNNING'")
-    names = {(run.info.experiment_id, run.data.tags.get("unroll.experiment", "")) for run in found}
-    return {(group, name) for group, name in names if name}
+    names = {(run.info.experiment_id, run.data.tags.get("unroll.experiment", ""), _variant(run)) for run in found}
+    return {(group, name, variant) for group, name, variant in names if name}
 
 
-def end_abandoned(opened: Store, group: str, name: str) -> None:
+def addresses(opened: Store) -> dict[str, str]:
+    """What each data set's MLflow experiment is called -> where MLflow's page shows its experiments by score."""
+    found = sorted(opened.client.search_experiments(), key=lambda group: int(group.experiment_id))
+    return {group.name: views.address(group.experiment_id) for group in found if views.TAG in group.tags}
+
+
+def end_abandoned(opened: Store, group: str, name: str, variant: str) -> None:
     """End what a killed process left running. The caller holds the experiment's lock, so nobody is at work on it."""
     if opened.own:  # in a shared store, the process may live on another machine
         for run in search(opened, group, experiment=name):
-            if run.info.status == "RUNNING":
+            if run.info.status == "RUNNING" and _variant(run) == variant:
                 opened.client.set_terminated(run.info.run_id, "KILLED")
 
 
@@ -82,7 +96,7 @@ def score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluat
     entry = evaluated.experiments.get(name)
     if entry is None or entry.fingerprint != parent.data.tags["unroll.brief"]:  # not evaluated since it was trained
         return False
-    overall, each = payload.scores(entry)
+    overall, each = payload.scores(evaluated, name)
     if not _update(opened, parent, overall):
         return False
     for child in search(opened, parent.info.experiment_id, level="replicate", experiment=name):

@@ -9,6 +9,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint, record
+from pipeline.provenance.record import Record
 from pipeline.tracking import payload, queries, runs, store
 from pipeline.tracking.payload import Subject
 from pipeline.tracking.store import Store
@@ -58,9 +59,9 @@ def replay(workspace: Workspace, params: Params, progress: Progress | None = Non
 def _end_abandoned(opened: Store, workspace: Workspace) -> None:
     """A training that is at work holds its experiment's lock."""
     with store.guard(opened.uri):
-        for group, name in queries.running(opened):
-            with contextlib.suppress(UnrollError), store.hold(store.experiment_lock(workspace, name), 0):
-                queries.end_abandoned(opened, group, name)
+        for group, name, variant in queries.running(opened):
+            with contextlib.suppress(UnrollError), store.hold(store.experiment_lock(workspace, name, variant), 0):
+                queries.end_abandoned(opened, group, name, variant)
 
 
 def _evaluation(workspace: Workspace, dataset: str) -> Evaluation | None:
@@ -74,8 +75,9 @@ def _action(
     folder = workspace.run(experiment.dataset, name)
     with contextlib.ExitStack() as stack:
         try:
-            made = _made(workspace, experiment.dataset, name)
-            subject, run = payload.subject(workspace, name, experiment, made), run_folder.load(folder)
+            found_record = made(workspace, experiment.dataset, name)
+            origin = payload.origin(found_record) if found_record else {}
+            subject, run = payload.subject(workspace, name, experiment, origin), run_folder.load(folder)
             mark = fingerprint.run(folder)
             stack.enter_context(store.hold(store.experiment_lock(workspace, name), 0))
         except UnrollError as error:
@@ -85,7 +87,7 @@ def _action(
         found = queries.recorded(queries.parents(opened, group, name), mark)
         if found is None and run.summary.fingerprint["params"] != fingerprint.params(experiment):
             return "skipped: params.yaml says otherwise by now; `unroll repro` trains it anew"
-        run_id = found.info.run_id if found else _record(opened, subject, run, mark, folder)
+        run_id = found.info.run_id if found else _record(opened, subject, run, mark, folder, found_record)
         parents = queries.parents(opened, group, name)
         changed = queries.make_current(opened, parents, run_id)
         parent = queries.recorded(parents, mark)
@@ -96,16 +98,17 @@ def _action(
         return "updated" if changed else "present"
 
 
-def _made(workspace: Workspace, dataset: str, name: str) -> dict[str, str]:
-    """Tags for where a run was made, as far as its record says; this process may run on another machine."""
+def made(workspace: Workspace, dataset: str, name: str) -> Record | None:
+    """Where and when a run was made, if its record is here; this process may run on another machine."""
     with contextlib.suppress(UnrollError):
-        return payload.origin(record.read(workspace, dataset, name))
-    return {}
+        return record.read(workspace, dataset, name)
+    return None
 
 
-def _record(opened: Store, subject: Subject, run: Run, mark: str, folder: Path) -> str:
-    recording = runs.start(opened, subject, run.summary.fingerprint["data"], "replay")
+def _record(opened: Store, subject: Subject, run: Run, mark: str, folder: Path, where: Record | None) -> str:
+    began = payload.times(where)[0] if where else None
+    recording = runs.start(opened, subject, run.summary.fingerprint["data"], "replay", began)
     for seed, points in payload.points(run.history).items():
         runs.log(opened, runs.child(recording, seed), points)
-    runs.complete(recording, run, mark, folder)
+    runs.complete(recording, run, mark, folder, where)
     return recording.parent

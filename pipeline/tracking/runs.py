@@ -5,13 +5,15 @@ import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from pipeline.data.dataset import Description
 from pipeline.evaluation.schema import About
 from pipeline.provenance.fingerprint import brief
-from pipeline.tracking import figures, payload, store
+from pipeline.provenance.record import Record
+from pipeline.tracking import figures, payload, store, views
 from pipeline.tracking.payload import Subject
 from pipeline.tracking.store import Store
 from pipeline.training.run_folder import Run
@@ -39,6 +41,7 @@ class Runs:
         data: the hash of the data set.
         how: whether the training is running or was found on disk.
         parent: a run id.
+        began: when the training did, where it was found on disk and that is known.
         children: seed -> run id, filled by `child`.
     """
 
@@ -48,15 +51,16 @@ class Runs:
     data: str
     how: How
     parent: str
+    began: datetime | None = None
     children: dict[int, str] = field(default_factory=dict)
 
 
-def start(opened: Store, subject: Subject, data: str, how: How) -> Runs:
+def start(opened: Store, subject: Subject, data: str, how: How, began: datetime | None = None) -> Runs:
     """Start the parent run of a training; arguments as in `Runs`."""
     experiment = data_set(opened, subject.title, subject.data)
     tags = {"unroll.level": "experiment", "unroll.dataset_hash": data, "unroll.recorded": how}
-    parent = _create(opened, subject, experiment, subject.label, tags)
-    return Runs(opened, subject, experiment, data, how, parent)
+    parent = _create(opened, subject, experiment, subject.label, tags, began)
+    return Runs(opened, subject, experiment, data, how, parent, began)
 
 
 def data_set(opened: Store, title: str, data: Description | About) -> str:
@@ -67,10 +71,11 @@ def data_set(opened: Store, title: str, data: Description | About) -> str:
         title: of the MLflow experiment.
         data: the data set.
     """
-    note = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}"
     # The kind tells MLflow's page that these are models in training, not language model applications.
-    tags = {"mlflow.note.content": note, "mlflow.experimentKind": "custom_model_development"}
-    return store.experiment(opened, title, tags)
+    tags = {"mlflow.experimentKind": "custom_model_development"}
+    tags |= views.tags(data.metric, validation="validation" in data.examples)
+    note = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
+    return store.experiment(opened, title, tags, lambda place: f"{note} {views.links(place)}")
 
 
 def child(runs: Runs, seed: int) -> str:
@@ -79,14 +84,17 @@ def child(runs: Runs, seed: int) -> str:
         tags = {"unroll.level": "replicate", "unroll.seed": str(seed), "mlflow.parentRunId": runs.parent}
         tags |= {"unroll.dataset_hash": runs.data, "unroll.recorded": runs.how}
         label = f"{runs.subject.label} seed {seed}"
-        runs.children[seed] = _create(runs.store, runs.subject, runs.experiment, label, tags)
+        runs.children[seed] = _create(runs.store, runs.subject, runs.experiment, label, tags, runs.began)
     return runs.children[seed]
 
 
-def _create(opened: Store, subject: Subject, experiment: str, label: str, tags: Mapping[str, str]) -> str:
+def _create(
+    opened: Store, subject: Subject, experiment: str, label: str, tags: Mapping[str, str], began: datetime | None
+) -> str:
     from mlflow.entities import Dataset, DatasetInput, InputTag, Param
 
-    run = opened.client.create_run(experiment, tags={**subject.tags, **tags}, run_name=label)
+    tags = {**subject.tags, **tags}
+    run = opened.client.create_run(experiment, start_time=_milliseconds(began), tags=tags, run_name=label)
     run_id = str(run.info.run_id)
     params = subject.params | ({"seed": tags["unroll.seed"]} if "unroll.seed" in tags else {})
     opened.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
@@ -114,7 +122,7 @@ def log(opened: Store, run_id: str, points: Points) -> None:
         opened.client.log_batch(run_id, metrics=metrics[first : first + LIMIT])
 
 
-def complete(runs: Runs, run: Run, mark: str, folder: Path) -> None:
+def complete(runs: Runs, run: Run, mark: str, folder: Path, made: Record | None) -> None:
     """Add what a training left on disk, then end its runs: FINISHED with a fingerprint says that all is there.
 
     Args:
@@ -122,6 +130,7 @@ def complete(runs: Runs, run: Run, mark: str, folder: Path) -> None:
         run: what is in the folder.
         mark: its fingerprint.
         folder: run.json, history.csv, predictions.npz and weights.
+        made: where and when it was made; None where that is not known.
     """
     client = runs.store.client
     summaries, parts = payload.summary(run), run.summary.fingerprint
@@ -131,25 +140,34 @@ def complete(runs: Runs, run: Run, mark: str, folder: Path) -> None:
     for seed, values in summaries.items():
         run_id = child(runs, seed)
         log(runs.store, run_id, [(0, values)])
-        for path in sorted((folder / "weights").glob(f"seed_{seed}_*")):
-            client.log_artifact(run_id, str(path), "weights")
         _tag(runs.store, run_id, tags)
-    overall = payload.means(list(summaries.values()))
+    overall, ended = payload.means(list(summaries.values())), None
+    if made is not None:
+        began, ended = payload.times(made)
+        overall["seconds"] = (ended - began).total_seconds()
     log(runs.store, runs.parent, [*payload.mean_points(run.history), (0, overall)])
     for name in ("run.json", "history.csv"):
         client.log_artifact(runs.parent, str(folder / name))
+    if any((folder / "weights").iterdir()):
+        client.log_artifacts(runs.parent, str(folder / "weights"), "weights")
     with tempfile.TemporaryDirectory() as plots:
         figures.curves(run.history, f"Loss of {runs.subject.label}", Path(plots) / "loss.svg")
         client.log_artifacts(runs.parent, plots, "plots")
     _tag(runs.store, runs.parent, tags)
-    end(runs, "FINISHED")
+    end(runs, "FINISHED", ended)
 
 
-def end(runs: Runs, status: str) -> None:
-    """End every run; a replayed one took no time."""
+def end(runs: Runs, status: str, ended: datetime | None = None) -> None:
+    """End every run; a replayed one took no time, unless it is known when it was made."""
     for run_id in [*runs.children.values(), runs.parent]:
-        started = runs.store.client.get_run(run_id).info.start_time if runs.how == "replay" else None
-        runs.store.client.set_terminated(run_id, status, end_time=started)
+        known = _milliseconds(ended) if runs.began else None
+        if known is None and runs.how == "replay":
+            known = runs.store.client.get_run(run_id).info.start_time
+        runs.store.client.set_terminated(run_id, status, end_time=known)
+
+
+def _milliseconds(moment: datetime | None) -> int | None:
+    return int(moment.timestamp() * 1000) if moment else None
 
 
 def _tag(opened: Store, run_id: str, tags: Mapping[str, str]) -> None:

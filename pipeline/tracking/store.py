@@ -6,7 +6,7 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UnrollError
 from pipeline.files import scratch_folder
 from pipeline.locks import alone
+from pipeline.tracking.dvc_experiment import home
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -58,12 +59,12 @@ class Store:
 
 def database(workspace: Workspace) -> Path:
     """The workspace's own store."""
-    return workspace.root.resolve() / "mlflow.db"
+    return home(workspace).root.resolve() / "mlflow.db"
 
 
-def experiment_lock(workspace: Workspace, name: str) -> Path:
+def experiment_lock(workspace: Workspace, name: str, variant: str = "") -> Path:
     """Held by whoever records an experiment, so that a replay does not record what is being trained."""
-    return workspace.scratch / "tracking" / f"{name}.lock"
+    return home(workspace).scratch / "tracking" / f"{name}{'.' * bool(variant)}{variant}.lock"
 
 
 def connect(workspace: Workspace) -> Store:
@@ -77,7 +78,7 @@ def connect(workspace: Workspace) -> Store:
     own = not os.environ.get("MLFLOW_TRACKING_URI")
     uri = f"sqlite:///{database(workspace).as_posix()}" if own else os.environ["MLFLOW_TRACKING_URI"]
     file = Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
-    lock = workspace.scratch / "mlflow.lock" if own or not file else file.with_name(f"{file.name}.lock")
+    lock = home(workspace).scratch / "mlflow.lock" if own or not file else file.with_name(f"{file.name}.lock")
     with guard(uri), _quiet():
         from mlflow import MlflowClient
 
@@ -87,13 +88,19 @@ def connect(workspace: Workspace) -> Store:
             if file and file.exists():
                 _check(file)
             elif own:
-                _set_up(database(workspace), workspace.scratch)
+                _set_up(database(workspace), home(workspace).scratch)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         return Store(client, uri, own, file.with_name("mlartifacts") if file else None, lock)
 
 
-def experiment(store: Store, title: str, tags: dict[str, str]) -> str:
+def experiment(store: Store, title: str, tags: Mapping[str, str], note: Callable[[str], str]) -> str:
     """The id of the MLflow experiment with this title; made, or brought back from the bin, if need be.
+
+    Args:
+        store: open.
+        title: of the MLflow experiment.
+        tags: of it, brought up to date.
+        note: gives the description of a new one from its id; the user may write another.
 
     Raises:
         UnrollError: its artifacts belong to another folder, since the workspace was copied or moved.
@@ -102,7 +109,9 @@ def experiment(store: Store, title: str, tags: dict[str, str]) -> str:
         location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
         found = store.client.get_experiment_by_name(title)
         if found is None:
-            return _create(store, title, location, tags)
+            place = _create(store, title, location, dict(tags))
+            store.client.set_experiment_tag(place, "mlflow.note.content", note(place))
+            return place
         if location and store.own and found.artifact_location != location:
             raise UnrollError(
                 f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
@@ -110,6 +119,9 @@ def experiment(store: Store, title: str, tags: dict[str, str]) -> str:
             )
         if found.lifecycle_stage == "deleted":
             store.client.restore_experiment(found.experiment_id)
+        for key, value in tags.items():
+            if found.tags.get(key) != value:
+                store.client.set_experiment_tag(found.experiment_id, key, value)
         return str(found.experiment_id)
 
 

@@ -6,9 +6,12 @@ from typing import Annotated
 import typer
 
 from pipeline.errors import UsageError
-from stages.console.app import Json, app, print_json
+from stages.console.app import Json, app, print_json, targets
 
-Targets = Annotated[list[str] | None, typer.Argument(help="Stages, such as evaluate@waves; none: all.")]
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(help="Stages, such as evaluate@waves; none: all.", autocompletion=targets),
+]
 Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side.")]
 
 CORES = os.cpu_count() or 1
@@ -21,19 +24,30 @@ def repro(context: typer.Context, targets: Targets = None, jobs: Jobs = CORES) -
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves`
     """
     from stages.repro.build import repro
+    from stages.results import summary
 
-    raise typer.Exit(repro(context.obj, targets or [], jobs))
+    before = summary.built(context.obj)
+    status = repro(context.obj, targets or [], jobs)
+    if new := summary.since(context.obj, before):
+        print()
+        summary.show(summary.summary(context.obj, new))
+    print(f"\nThe page: {context.obj.report}")
+    raise typer.Exit(status)
 
 
 @app.command(rich_help_panel="All at once")
-def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
+def demo(
+    context: typer.Context,
+    jobs: Jobs = CORES,
+    whole: Annotated[bool, typer.Option("--all", help="Print every stage as it ends, and every table.")] = False,
+) -> None:
     """Run the whole graph, small, on generated data, offline, in a workspace of its own (.demo).
 
-    `unroll demo` · `unroll demo --jobs 1`
+    `unroll demo` · `unroll demo --jobs 1 --all`
     """
     from stages.commands.demo import demo
 
-    raise typer.Exit(demo(context.obj, jobs))
+    raise typer.Exit(demo(context.obj, jobs, whole=whole))
 
 
 @app.command(rich_help_panel="All at once")

@@ -1,27 +1,32 @@
 """The command `demo`: the whole graph, small, on generated data, offline, in a workspace of its own."""
 
 import os
+import sys
 import time
+from pathlib import Path
 
 from pipeline.config import params
 from pipeline.workspace import Workspace
 from stages.console.progress import duration
 from stages.repro.build import repro
-from stages.results import compare
+from stages.results import compare, summary
 from stages.workspaces import scaled
 
 FOLDER = ".demo"
 
-CAUTION = """These figures show that everything works; they are no results. Data and training are scaled down, and where
-a table says stand-in, its data were generated in place of a download. The results: `make repro`."""
+CAUTION = """These figures show that everything works; they are no results: data and training are small, and a stand-in
+is generated in place of a download. Without three seeds nobody can tell whether a network is better."""
 
 
-def demo(workspace: Workspace, jobs: int) -> int:
-    """Build the demo and print its tables and where its page is; what is up to date is not built again.
+def demo(workspace: Workspace, jobs: int, *, whole: bool = False) -> int:
+    """Build the demo, then print a line for each data set, where the page is and what to do next.
+
+    What is up to date is not built again.
 
     Args:
         workspace: the real one; the demo's is its folder `.demo`, which git ignores.
         jobs: how many stages run side by side.
+        whole: whether to print a line for each stage, and every table.
 
     Returns:
         The exit status of the build.
@@ -29,7 +34,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     Raises:
         UsageError, UnrollError: as `stages.repro.build.repro`.
     """
-    whole = params.load(workspace.params).experiments
+    real = params.load(workspace.params).experiments
     small = scaled.make_workspace(workspace.root, workspace.root / FOLDER, scaled.TWINS)
     kept = params.load(small.params).experiments
     print(
@@ -37,16 +42,37 @@ def demo(workspace: Workspace, jobs: int) -> int:
         f"Data are generated and prepared, networks trained, results compared, a page is written, all in {FOLDER}/.",
         flush=True,
     )
-    twins = list(dict.fromkeys(one.dataset for one in whole.values() if one.dataset in scaled.TWINS))
+    twins = list(dict.fromkeys(one.dataset for one in real.values() if one.dataset in scaled.TWINS))
     if twins:
         print(f"left out, since they ask once more what others ask: {', '.join(twins)}", flush=True)
-    if left_out := [name for name, one in whole.items() if name not in kept and one.dataset not in twins]:
+    if left_out := [name for name, one in real.items() if name not in kept and one.dataset not in twins]:
         print(f"left out, since their download has no stand-in: {', '.join(left_out)}", flush=True)
     # A stand-in does not belong in the user's records: MLflow writes to the demo's own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     started = time.monotonic()
-    status = repro(small, [], jobs)
-    compare.show(compare.compare(small, []))
+    status = repro(small, [], jobs, brief=not whole)
     took = duration(time.monotonic() - started)
-    print(f"\n{CAUTION}\nThe demo took {took}. The page: {small.report}", flush=True)
+    print()
+    if whole:
+        compare.show(compare.compare(small, []))
+        print()
+    sets = summary.built(small)
+    summary.show(summary.summary(small, sets))
+    print(f"\n{CAUTION}\n\nThe demo took {took}: {len(kept)} experiments, {len(sets)} data sets.")
+    print("\n".join(_next(small)), flush=True)
     return status
+
+
+def _next(small: Workspace) -> list[str]:
+    """What can be done with the demo, a line each."""
+    command = os.path.relpath(Path(sys.executable).parent / "unroll")
+    here = f"{command} --root {os.path.relpath(small.root)}"
+    first = next(iter(params.load(small.params).datasets))
+    steps = {
+        "The page": str(small.report),
+        "MLflow": f"make ui ROOT={os.path.relpath(small.root)}",
+        "One data set": f"{here} compare {first}",
+        "Every table": f"{command} demo --all",
+        "The results": "make repro",
+    }
+    return [f"  {name:<13} {step}" for name, step in steps.items()]

@@ -1,5 +1,6 @@
 """The command line: runs one command of `unroll`."""
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -22,4 +23,6 @@ def invoke(arguments: Sequence[str]) -> None:
 
 def status() -> int:
     """Run the command line of this process, `sys.argv`; the exit status."""
+    if "_UNROLL_COMPLETE" in os.environ:  # a shell asks what may stand next
+        app(prog_name="unroll")
     return run(lambda: invoke(sys.argv[1:] or ["--help"]))

@@ -4,18 +4,21 @@ from typing import Annotated
 
 import typer
 
-from stages.console.app import Json, app, print_json
+from stages.console.app import Json, app, complete, print_json
 
 
 @app.command(rich_help_panel="Results")
 def compare(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Experiments or data sets; none: all.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Experiments or data sets; none: all.", autocompletion=complete("datasets", "experiments")),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Print experiments side by side, as on the page.
 
-    `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare --json`
+    `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare waves --json`
     """
     from stages.results import compare
 
@@ -50,7 +53,13 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 @app.command(rich_help_panel="Results")
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A source, data set or experiment of params.yaml.")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A source, data set or experiment of params.yaml.",
+            autocompletion=complete("sources", "datasets", "experiments"),
+        ),
+    ],
     as_json: Json = False,
 ) -> None:
     """Print all there is to know of a name: its options with their defaults, what was built, where, the figures.
@@ -85,16 +94,29 @@ def diff(
 def track(context: typer.Context, as_json: Json = False) -> None:
     """Replay every run on disk into MLflow; what is there already stays as it is.
 
-    `unroll track && make ui`
+    `unroll track` · `unroll track --json`
     """
-    from stages.results.track import track
+    from stages.results.track import lines, track
 
     replayed = track(context.obj)
     if as_json:
         print_json([{"experiment": name, "action": action} for name, action in replayed])
     else:
-        for name, action in replayed:
-            print(f"{name}: {action}")
+        print("\n".join(lines(replayed)))
+
+
+@app.command(rich_help_panel="Results")
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the server listens, on this machine.")] = 5000,
+) -> None:
+    """Show the records in the browser: MLflow's page, each data set's experiments by score.
+
+    `unroll ui` · `unroll --root .demo ui --port 5001`
+    """
+    from stages.results.track import ui
+
+    ui(context.obj, port)
 
 
 @app.command(rich_help_panel="Learning")

@@ -27,12 +27,12 @@ class Epochs:
     def __init__(self, name: str, training: Mapping[str, Any], seeds: Sequence[int]) -> None:
         self._name, self._seeds = name, list(seeds)
         self._epochs = int(training.get("epochs", 0))
-        self._before = 0
+        self._passed = 0
+        self._current: tuple[int, int] | None = None
         self._started = self._shown = time.monotonic()
 
     def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
         """Say that the training goes on from a checkpoint."""
-        self._before = sum(map(len, histories.values()))
         self._started = time.monotonic()
         seed, history = list(histories.items())[-1]
         _line(f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted", last=True)
@@ -40,22 +40,48 @@ class Epochs:
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Show one line of the history of `seed`; epochs count from 1."""
         done, total = self._seeds.index(seed) * self._epochs + epoch, self._epochs * len(self._seeds)
+        if self._current and self._current[0] != seed and self._current[1] < self._epochs:
+            finish()  # the one before ended early: its last epoch stays to be read
+        self._current = seed, epoch
+        self._passed += 1
         now = time.monotonic()
         if now - self._shown < (0.1 if sys.stderr.isatty() else QUIET) and done < total:
             return
         self._shown = now
-        left = duration((now - self._started) / (done - self._before) * (total - done))
-        figures = "  ".join(f"{key} {value:.4g}" for key, value in values.items())
-        _line(f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}  {figures}  {left} left", last=done == total)
+        left = duration((now - self._started) / self._passed * (total - done))
+        figures = [f"{key} {value:.4g}" for key, value in values.items()]
+        start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
+        _line(start, figures, f"{left} left", last=done == total)
 
 
-def _line(text: str, *, last: bool) -> None:
-    """Print a line, on a terminal over the one before, which stays if it is the last."""
-    if sys.stderr.isatty():
-        text = text[: shutil.get_terminal_size().columns - 1]  # a line that wraps cannot be drawn over
-        print(f"\r\x1b[2K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
-    else:
-        print(text, file=sys.stderr, flush=True)
+def _line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
+    """Print a line, on a terminal over the one before, which stays if it is the last.
+
+    One that wraps cannot be drawn over: of its figures as many are shown as there is room for.
+    """
+    parts = [start, "  ".join(figures), end] if end else [start]
+    if not sys.stderr.isatty():
+        print("  ".join(parts), file=sys.stderr, flush=True)
+        return
+    room, shown = shutil.get_terminal_size().columns - 1, list(figures)
+    while shown and len("  ".join([start, *shown, end])) > room:
+        shown.pop()
+    text = "  ".join(part for part in (start, *shown, end) if part)[:room]
+    print(f"\r\x1b[2K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+    _unfinished.clear()
+    if not last:
+        _unfinished.append(text)
+
+
+_unfinished: list[str] = []
+"""The line of the terminal that may still be drawn over."""
+
+
+def finish() -> None:
+    """End the line that is drawn over, so that what is printed next starts below it."""
+    if _unfinished:
+        print(file=sys.stderr, flush=True)
+        _unfinished.clear()
 
 
 def duration(seconds: float) -> str:

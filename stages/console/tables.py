@@ -5,13 +5,26 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+WRAPS = 30
+"""Characters from which on a cell may take several lines."""
+
+GAP = 3
+"""Between two columns."""
+
 
 @dataclass(frozen=True)
 class Column:
-    """A column: its heading, and whether it holds numbers."""
+    """A column.
+
+    Attributes:
+        heading: above it.
+        number: whether it holds numbers.
+        rank: on a narrow terminal columns with the lowest stay; the first one always does.
+    """
 
     heading: str
     number: bool = False
+    rank: int = 0
 
 
 def show(
@@ -22,7 +35,7 @@ def show(
     caption: str = "",
     styles: Mapping[str, str] | None = None,
 ) -> None:
-    """Print a table on standard output.
+    """Print a table on standard output; on a terminal as many columns as there is room for, and which are left out.
 
     Args:
         columns: of each row.
@@ -40,6 +53,11 @@ def show(
     from rich.text import Text
 
     console = Console()
+    kept = _fitting(columns, rows, console.width)
+    if len(kept) < len(columns):
+        left_out = ", ".join(column.heading for place, column in enumerate(columns) if place not in kept)
+        caption = f"{caption} Wider terminals show: {left_out}.".strip()
+        columns, rows = [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
     table = Table(
         title=Text(title, style="bold") if title else None,
         caption=Text(caption, style="dim") if caption else None,
@@ -49,9 +67,10 @@ def show(
         pad_edge=False,
         show_edge=False,
     )
-    for column in columns:
+    for place, column in enumerate(columns):
         justify = "right" if column.number else "left"
-        table.add_column(Text(column.heading), justify=justify, overflow="fold")  # type: ignore[arg-type]
+        least = _longest_word([column.heading, *(row[place] for row in rows)])
+        table.add_column(Text(column.heading), justify=justify, overflow="fold", min_width=least)  # type: ignore[arg-type]
     for row in rows:
         cells = [Text(text) for text in row]
         for cell in cells:
@@ -61,6 +80,24 @@ def show(
     with console.capture() as text:
         console.print(table)
     print("\n".join(line.rstrip() for line in text.get().splitlines()))
+
+
+def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """The places of the columns to show: by rank, as many as fit with no word broken."""
+    needed = []
+    for place, column in enumerate(columns):
+        cells = [column.heading, *(row[place] for row in rows)]
+        needed.append(max(_longest_word(cells), min(WRAPS, max(map(len, cells)))) + GAP)
+    kept, used = [0], needed[0]
+    for place in sorted(range(1, len(columns)), key=lambda place: columns[place].rank):
+        if used + needed[place] <= width:
+            kept.append(place)
+            used += needed[place]
+    return sorted(kept)
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    return max((len(word) for cell in cells for word in cell.split()), default=0)
 
 
 def _plain(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str, caption: str) -> Iterator[str]:

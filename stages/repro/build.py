@@ -24,7 +24,7 @@ REPORT = "report"
 """The stage that is built whatever failed: it says what is missing, and why."""
 
 
-def repro(workspace: Workspace, targets: Sequence[str], jobs: int) -> int:
+def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: bool = False) -> int:
     """Build the targets, or everything, and the page; print a line per stage.
 
     A stage that fails stops those that need it and nothing else. Folders of experiments and data sets that
@@ -35,6 +35,7 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int) -> int:
         workspace: where params.yaml and dvc.yaml are.
         targets: stages such as `evaluate@waves`; none means all.
         jobs: how many stages run side by side, each on one core.
+        brief: whether only failures and the count are printed, not a line per stage.
 
     Returns:
         The exit status: 0, or that of the first stage that failed.
@@ -51,10 +52,10 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int) -> int:
         cleanup.sweep(workspace)
         cleanup.prune(workspace, wanted)
         with dvc_graph.opened(workspace.root) as dvc:
-            return _build(workspace, wanted, dvc, targets, jobs)
+            return _build(workspace, wanted, dvc, targets, jobs, brief=brief)
 
 
-def _build(workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str], jobs: int) -> int:
+def _build(workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str], jobs: int, *, brief: bool) -> int:
     before = failures.read(workspace)
     whole = dvc.graph
     asked = whole.within(targets) if targets else whole
@@ -64,7 +65,7 @@ def _build(workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str
         networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
         processes.prepare(workspace.scratch, environment(), networks=any(stage in networks for stage in due))
     estimates = Estimates(workspace.scratch / "seconds.json", work(wanted))
-    display = Display([*due, *[REPORT] * page], jobs, estimates, partial(_reason, workspace))
+    display = Display([*due, *[REPORT] * page], jobs, estimates, partial(_reason, workspace), brief=brief)
     start = partial(Stage, workspace, dvc)
     outcomes = []
     try:

@@ -1,5 +1,6 @@
 """What a build prints: a line per finished stage, what is running (on a terminal), and a summary at the end."""
 
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -7,6 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from stages.console.progress import duration
 from stages.repro.eta import Estimates
 from stages.repro.scheduler import Outcome
+
+OFTEN = 10.0
+"""Seconds between two counts in a log that is brief."""
 
 
 class Display:
@@ -17,14 +21,24 @@ class Display:
         jobs: how many run at once.
         estimates: learns from it.
         reason: stage -> why it failed, one line.
+        brief: whether stages that end well get no line of their own, only the count a new one now and then.
     """
 
-    def __init__(self, due: Sequence[str], jobs: int, estimates: Estimates, reason: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        due: Sequence[str],
+        jobs: int,
+        estimates: Estimates,
+        reason: Callable[[str], str],
+        *,
+        brief: bool = False,
+    ) -> None:
+        self._brief = brief
         self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
         self._estimates = estimates
         self._running: dict[str, float] = {}
         self._started = time.monotonic()
-        self._drawn = self._started
+        self._drawn = self._counted = self._started
         self._live = sys.stdout.isatty()
 
     def show(self, outcome: Outcome, running: Sequence[str], ended: str | None) -> None:
@@ -36,20 +50,31 @@ class Display:
         if ended is not None:
             if ended in outcome.built:
                 self._estimates.learn(ended, outcome.built[ended])
-                self._print(ended, duration(outcome.built[ended]))
+                if not self._brief:
+                    self._print(ended, duration(outcome.built[ended]))
+                elif not self._live and now - self._counted >= OFTEN:
+                    self._counted = now
+                    self._print("stages", "done")
             else:
                 self._print(ended, f"FAILED: {self._reason(ended)}")
         if self._live and (ended is not None or now - self._drawn >= 1):
             self._drawn = now
             what = ", ".join(f"{stage} {duration(now - since)}" for stage, since in self._running.items())
-            print(f"\r\x1b[2K{what:.100}", end="", flush=True)
+            if self._brief:
+                what = f"{self._count()}{self._time_left()}  {what}"
+            # A line that wraps cannot be drawn over.
+            print(f"\r\x1b[2K{what[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+
+    def _count(self) -> str:
+        return f"{f'{self._total - len(self._left)}/{self._total}':>9}"
+
+    def _time_left(self) -> str:
+        about = "about" if self._estimates.sure(self._left) else "at least"
+        return f"  ({about} {duration(self._seconds_left())} left)" if self._left else ""
 
     def _print(self, stage: str, text: str) -> None:
-        count = f"{self._total - len(self._left)}/{self._total}"
-        about = "about" if self._estimates.sure(self._left) else "at least"
-        left = f"  ({about} {duration(self._seconds_left())} left)" if self._left else ""
         clear = "\r\x1b[2K" if self._live else ""
-        print(f"{clear}{count:>9}  {stage}  {text}{left}", flush=True)
+        print(f"{clear}{self._count()}  {stage}  {text}{self._time_left()}", flush=True)
 
     def _seconds_left(self) -> float:
         now = time.monotonic()

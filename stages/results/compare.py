@@ -15,6 +15,9 @@ from pipeline.workspace import Workspace
 from stages.console import tables
 from stages.console.tables import Column
 
+RANKS = {key: rank for rank, key in enumerate(("score", "test_best", "test", "against", "verdict", "published"))}
+"""Which columns a narrow terminal shows first."""
+
 STYLES = {HOLDS: "green", FAILS: "red", UNSURE: "yellow", LITTLE: "yellow"}
 
 
@@ -70,10 +73,14 @@ def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names:
     for name in [*names, *(experiment for experiments in chosen.values() for experiment in sorted(experiments))]:
         if name in missing:
             one = missing[name]
-            reason = f"{one.stage} failed: {one.reason}" if one.stage else one.reason
-            raise UnrollError(f"{name} is not built: {reason}")
+            if one.stage:
+                raise UnrollError(f"{name} is not built: {one.stage} failed: {one.reason}")
+            dataset = next(of for of, experiments in chosen.items() if name in {of, *experiments})
+            raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
     if not results.built:
-        raise UnrollError("nothing is built yet; `unroll repro` builds everything")
+        raise UnrollError(
+            "nothing is built yet; `unroll repro` builds everything, `unroll repro evaluate@waves` one data set"
+        )
 
 
 def show(found: Sequence[Mapping[str, Any]]) -> None:
@@ -81,7 +88,10 @@ def show(found: Sequence[Mapping[str, Any]]) -> None:
     for place, table in enumerate(found):
         if place:
             print()
-        columns = [Column(column["title"], column["numeric"]) for column in table["columns"]]
+        columns = [
+            Column(column["title"], column["numeric"], RANKS.get(column["key"], len(RANKS) + place))
+            for place, column in enumerate(table["columns"])
+        ]
         rows = [[row[column["key"]]["text"] for column in table["columns"]] for row in table["rows"]]
         title = f"{table['title']}  [STAND-IN: no result]" if table["stand_in"] else str(table["title"])
         tables.show(columns, rows, title=title, caption=table["caption"], styles=STYLES)

@@ -1,9 +1,12 @@
 """Every experiment of params.yaml, and whether it is built."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.config import params
+from pipeline.errors import UnrollError
+from pipeline.files import read_json
 from pipeline.workspace import Workspace
 from stages.console import tables
 from stages.console.tables import Column
@@ -16,6 +19,7 @@ def listing(workspace: Workspace) -> list[dict[str, Any]]:
         UnrollError: params.yaml is missing or wrong.
     """
     every = params.load(workspace.params)
+    scores = {name: _scores(workspace, name) for name in every.datasets}
     return [
         {
             "experiment": name,
@@ -24,21 +28,33 @@ def listing(workspace: Workspace) -> list[dict[str, Any]]:
             "method": experiment.training.method,
             "epochs": experiment.training.options.get("epochs"),
             "seeds": experiment.seeds,
+            "score": scores[experiment.dataset].get(name, {}).get("score"),
             "built": (workspace.run(experiment.dataset, name) / "run.json").exists(),
         }
         for name, experiment in every.experiments.items()
     ]
 
 
+def _scores(workspace: Workspace, dataset: str) -> dict[str, Any]:
+    """Experiment -> its scores: of the build here, else as committed."""
+    path = workspace.metrics(dataset)
+    with contextlib.suppress(UnrollError):  # the file is of no use, but the rest is worth listing
+        found = read_json(path) if path.exists() else {}
+        return found if isinstance(found, dict) else {}
+    return {}
+
+
 def show(found: Sequence[Mapping[str, Any]]) -> None:
     """Print what `listing` gave."""
-    columns = [Column(text) for text in ("experiment", "data set", "model", "method")]
-    columns += [Column("epochs", number=True), Column("seeds", number=True), Column("built")]
+    columns = [Column("experiment"), Column("data set", rank=2), Column("model", rank=3), Column("method", rank=4)]
+    columns += [Column("epochs", number=True, rank=6), Column("seeds", number=True, rank=5)]
+    columns += [Column("score on test", number=True, rank=1), Column("built", rank=0)]
     rows = [
         [
             *(row[key] for key in ("experiment", "dataset", "model", "method")),
             "" if row["epochs"] is None else str(row["epochs"]),
             str(len(row["seeds"])),
+            "" if row["score"] is None else f"{row['score']:.4g}",
             "yes" if row["built"] else "no",
         ]
         for row in found

@@ -23,7 +23,7 @@ from pipeline.errors import DivergedError, UnrollError
 from pipeline.evaluation import plot_data, scores
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live, payload, replay, runs, store
+from pipeline.tracking import live, payload, replay, runs, store, views
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
@@ -39,8 +39,8 @@ experiments:
   air_gru:
     dataset: air
     seeds: [0, 3]
-    model: {family: recurrent, name: gru, units: 4, hidden: [8, 8]}
-    training: {method: gradient_descent, optimizer: adam, epochs: 20}
+    model: {family: recurrent, name: gru, units: 4}
+    training: {method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}
   air_last_value:
     dataset: air
     model: {family: baselines, name: last_value}
@@ -147,7 +147,8 @@ def evaluate(workspace):
 def write(root, name):
     """Set a store up, if need be, and write five runs to it."""
     opened = store.connect(Workspace(Path(root)))
-    group = runs.data_set(opened, "contested", SimpleNamespace(stand_in=False, kind="forecast", metric="mae"))
+    data = SimpleNamespace(stand_in=False, kind="forecast", metric="mae", examples={})
+    group = runs.data_set(opened, "contested", data)
     for _ in range(5):
         run = opened.client.create_run(group, run_name=name)
         runs.log(opened, run.info.run_id, [(step, {"loss": 1.0}) for step in range(3)])
@@ -199,7 +200,7 @@ def artifacts(client, run, folder=None):
 
 
 class TestLive:
-    def test_a_child_per_seed_has_every_epoch_its_weights_and_its_scores(self, whole):
+    def test_a_child_per_seed_has_every_epoch_and_its_scores(self, whole):
         found, client = recorded_runs(whole), client_of(whole)
         assert set(found) == {("air_gru", None), ("air_gru", "0"), ("air_gru", "3")} | {
             ("air_last_value", None),
@@ -210,37 +211,54 @@ class TestLive:
         best = run_folder.load(folder).summary.best_epochs[1]
         for name in ("train_loss", "validation_loss", "validation_mae"):
             assert curve(client, child, name) == [*history[name].items()]
-            assert child.data.metrics[f"best_{name}"] == history[name][best]
-        mae = evaluate(whole).experiments["air_gru"].final["test"]["mae"]
-        _, of_seed_3 = mae.model_dump()["values"]
-        assert child.data.metrics.items() >= {"best_epoch": best, "epochs": 20, "final/test/mae": of_seed_3}.items()
+        _, of_seed_3 = evaluate(whole).experiments["air_gru"].best["test"]["mae"].model_dump()["values"]
+        assert child.data.metrics.items() >= {"best_epoch": best, "epochs": 20, "score": of_seed_3}.items()
         assert child.data.tags["mlflow.parentRunId"] == found["air_gru", None].info.run_id
         assert child.info.status == "FINISHED"
-        assert list(artifacts(client, child)) == ["weights/seed_3_final.weights.h5"]
-        assert Path(client.download_artifacts(child.info.run_id, "weights/seed_3_final.weights.h5")).read_text() == "w"
+        assert list(artifacts(client, child)) == []
 
-    def test_the_parent_has_means_params_tags_and_files(self, whole):
+    def test_the_parent_has_means_options_with_defaults_tags_and_files(self, whole):
         parent, client = recorded_runs(whole)["air_gru", None], client_of(whole)
         assert parent.info.run_name == "air_gru"
         assert parent.data.params == {
             "dataset": "air",
             "seeds": "[0, 3]",
+            "calendar": "false",
             "model.family": "recurrent",
             "model.name": "gru",
             "model.units": "4",
-            "model.hidden": "[8, 8]",
+            "model.layers": "1",
+            "model.activation": "tanh",
+            "model.dropout": "0.0",
+            "model.recurrent_dropout": "0.0",
+            "model.sequences": "false",
+            "model.before": "0",
+            "model.embedding": "0",
+            "model.head": "true",
+            "model.recurrent_activation": "sigmoid",
+            "model.reset_after": "true",
             "training.method": "gradient_descent",
             "training.optimizer": "adam",
+            "training.loss": "mae",
             "training.epochs": "20",
+            "training.batch_size": "8",
+            "training.learning_rate": "0.001",
+            "training.order": "permutation",
+            "training.steps_per_epoch": "null",
+            "training.patience": "null",
+            "training.slopes": "0",
         }
         run = run_folder.load(whole.run("air", "air_gru"))
         means = run.history.groupby("epoch")["train_loss"].mean()
         assert curve(client, parent, "train_loss") == [*means.items()]
         entry = evaluate(whole).experiments["air_gru"]
-        rmse = entry.best["test"]["rmse_unit"]
+        chosen = entry.best["test"]
         values = {"best_epoch": sum(run.summary.best_epochs) / 2, "parameters": run.summary.parameters}
-        values |= {"best/test/rmse_unit": rmse.mean, "best/test/rmse_unit_std": rmse.std}
+        values |= {"test/rmse_unit": chosen["rmse_unit"].mean, "score_in_unit": chosen["mae_unit"].mean}
+        values |= {"score": chosen["mae"].mean, "at_end/test/mae": entry.final["test"]["mae"].mean}
+        values |= dict(zip(("score_low", "score_high"), chosen["mae"].sure, strict=True))
         assert parent.data.metrics.items() >= values.items()
+        assert parent.data.metrics["seconds"] >= 0
         tags = {
             "unroll.fingerprint": fingerprint.run(whole.run("air", "air_gru")),
             "unroll.brief": entry.fingerprint,
@@ -256,7 +274,9 @@ class TestLive:
         }
         assert parent.data.tags.items() >= tags.items()
         files = ["history.csv", "plots/loss.svg", "plots/predictions.svg", "run.json"]
-        assert sorted(artifacts(client, parent)) == files
+        weights = [f"weights/seed_{seed}_final.weights.h5" for seed in (0, 3)]
+        assert sorted(artifacts(client, parent)) == files + weights
+        assert Path(client.download_artifacts(parent.info.run_id, weights[0])).read_text() == "w"
         for name in files[1:3]:
             svg = Path(client.download_artifacts(parent.info.run_id, name)).read_text(encoding="utf-8")
             assert re.match(r"(<\?xml[^>]*>\s*)?<svg[^>]* xmlns=", svg)
@@ -269,12 +289,47 @@ class TestLive:
             assert json.loads(entry.dataset.source) == {"uri": "data/prepared/air"}
             assert json.loads(entry.dataset.profile)["examples"] == {"train": 976, "validation": 376, "test": 546}
 
-    def test_a_baseline_has_no_epochs_and_no_curve(self, whole):
+    def test_a_baseline_has_the_same_headline_and_no_curve(self, whole):
         found = recorded_runs(whole)
-        metrics = found["air_last_value", "0"].data.metrics
-        assert {name for name in metrics if "/" not in name} == {"parameters", "epochs"}
-        files = sorted(artifacts(client_of(whole), found["air_last_value", None]))
-        assert files == ["history.csv", "plots/predictions.svg", "run.json"]
+        parent, network = found["air_last_value", None], found["air_gru", None].data.metrics
+        metrics = parent.data.metrics
+        headline = {"score", "score_low", "score_high", "score_in_unit", "against_best_baseline"}
+        assert {name for name in metrics if "/" not in name} == headline | {"parameters", "epochs", "seconds"}
+        assert headline <= network.keys()
+        assert metrics["against_best_baseline"] == 0
+        assert network["against_best_baseline"] == network["score"] - metrics["score"]
+        files = sorted(artifacts(client_of(whole), parent))
+        assert files[:3] == ["history.csv", "plots/predictions.svg", "run.json"]
+
+    def test_no_number_has_two_names(self, whole):
+        for (name, _), run in recorded_runs(whole).items():
+            numbers = {key: value for key, value in run.data.metrics.items() if value not in {0, 1}}
+            if name == "air_last_value":  # it has no spread: its interval is a point
+                numbers = {key: value for key, value in numbers.items() if key not in {"score_low", "score_high"}}
+            same = [sorted(key for key in numbers if numbers[key] == value) for value in set(numbers.values())]
+            curves = {"train_loss", "validation_loss", "validation_mae"}
+            if name == "air_gru":  # its loss is the measure, and the last point of a curve may be the best one
+                same = [[key for key in keys if key not in curves] for keys in same]
+            assert [keys for keys in same if len(keys) > 1] == []
+
+    def test_the_saved_view_names_what_every_run_has_and_the_description_leads_to_it(self, whole):
+        client = client_of(whole)
+        group = client.get_experiment_by_name("air")
+        view = json.loads(group.tags[views.TAG])
+        parent = recorded_runs(whole)["air_gru", None]
+        known = {"metrics": parent.data.metrics, "params": parent.data.params}
+        for column in view["selectedColumns"]:
+            kind, _, name = column.partition(".")
+            assert name.strip("`") in known[kind]
+        for card in view["compareRunCharts"]:
+            assert card["metricKey"] in parent.data.metrics
+        assert f"#/experiments/{group.experiment_id}/runs?viewStateShareKey=scores" in group.tags["mlflow.note.content"]
+        order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
+        found = client.search_runs([group.experiment_id], view["searchFilter"], order_by=[order])
+        by_score = sorted(
+            evaluate(whole).experiments.items(), key=lambda one: (one[1].best or one[1].final)["test"]["mae"].mean
+        )
+        assert [run.data.tags["unroll.experiment"] for run in found] == [name for name, _ in by_score]
 
     def test_epochs_are_there_while_the_training_runs_and_what_a_killed_one_left_is_ended(self, workspace, monkeypatch):
         monkeypatch.setattr(live, "INTERVAL", 0)
@@ -312,6 +367,32 @@ class TestLive:
         assert "unroll.fingerprint" not in found["air_gru", None].data.tags
         leave(workspace)
         assert [dict(again(workspace))["air_gru"] for _ in range(2)] == ["recorded", "present"]
+
+    def test_an_experiment_of_dvc_says_what_it_changes_and_stands_beside_its_baseline(
+        self, workspace, tmp_path, monkeypatch
+    ):
+        train(workspace)
+        for command in ("init", "add params.yaml", "-c user.name=a -c user.email=a@b.c commit --message=first"):
+            subprocess.run(["git", *command.split()], cwd=workspace.root, check=True, capture_output=True)
+        copy = Workspace(tmp_path / "copy")  # as with `dvc exp run --temp`
+        shutil.copytree(workspace.root, copy.root, ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts"))
+        write_text(copy.params, PARAMS.replace("units: 4", "units: 5"))
+        for name, value in {"NAME": "coy-auk", "BASELINE_REV": "HEAD"}.items():
+            monkeypatch.setenv(f"DVC_EXP_{name}", value)
+        monkeypatch.setenv("DVC_ROOT", str(workspace.root))
+        with live.recording(copy, "air_gru", section(copy), warn=pytest.fail) as recorded:
+            folder, _ = leave(copy, weights="others")
+            recorded.finish(folder)
+        client = client_of(workspace)
+        group = client.get_experiment_by_name("air").experiment_id
+        query = "tags.`unroll.level` = 'experiment' AND tags.`unroll.current` = 'true'"
+        newest, oldest = client.search_runs([group], query)
+        assert (oldest.info.run_name, newest.info.run_name) == ("air_gru", "air_gru [coy-auk: model.units=5]")
+        assert newest.data.params["model.units"] == "5"
+        assert (
+            newest.data.tags.items() >= {"unroll.dvc_experiment": "coy-auk", "unroll.changed": "model.units=5"}.items()
+        )
+        assert not (copy.root / "mlflow.db").exists()
 
     def test_a_stand_in_is_called_one_and_kept_apart(self, tmp_path, empty_store):
         workspace = prepared(tmp_path / "demo", empty_store, stand_in=True)
@@ -407,7 +488,7 @@ class TestScores:
         other = evaluated.experiments["air_gru"].model_copy(update={"fingerprint": "0" * 12})
         evaluated = evaluated.model_copy(update={"experiments": {"air_gru": other}})
         live.scored(workspace, "air", evaluated, warn=pytest.fail)
-        assert "final/test/mae" not in recorded_runs(workspace)["air_gru", None].data.metrics
+        assert "score" not in recorded_runs(workspace)["air_gru", None].data.metrics
 
 
 class TestReplay:
@@ -429,10 +510,10 @@ class TestReplay:
         before = everything(workspace), database.read_bytes()
         assert again(workspace) == [("air_gru", "present"), ("air_last_value", "not built")]
         assert (everything(workspace), database.read_bytes()) == before
-        evaluated["experiments"]["air_gru"]["final"]["test"]["mae"]["mean"] = 0.5
+        evaluated["experiments"]["air_gru"]["best"]["test"]["mae"]["mean"] = 0.5
         write_json(workspace.evaluation("air") / "evaluation.json", evaluated)
         assert [dict(again(workspace))["air_gru"] for _ in range(2)] == ["updated", "present"]
-        assert recorded_runs(workspace)["air_gru", None].data.metrics["final/test/mae"] == 0.5
+        assert recorded_runs(workspace)["air_gru", None].data.metrics["score"] == 0.5
 
     def test_only_the_run_on_disk_is_current(self, workspace):
         def current():

@@ -36,8 +36,9 @@ def root(tmp_path, monkeypatch):
 
 
 def test_a_download_is_stood_in_for_and_everything_is_shown(root, capsys, monkeypatch):
-    def repro(workspace, _targets, _jobs):
+    def repro(workspace, _targets, _jobs, *, brief):
         """The build has tests of its own."""
+        assert brief
         assert "MLFLOW_TRACKING_URI" not in os.environ, "a stand-in does not belong in the user's records"
         evaluate(fake_runs.fill(workspace), "weather")
         report(workspace)
@@ -49,7 +50,11 @@ def test_a_download_is_stood_in_for_and_everything_is_shown(root, capsys, monkey
     output = capsys.readouterr().out
     page = root / ".demo/report/index.html"
     assert output.startswith("The whole pipeline, small: 1 experiments on generated data, offline, 2 stages at a time.")
-    assert re.search(rf"\nThe demo took [0-9]+ s\. The page: {re.escape(str(page))}\n$", output)
+    assert re.search(r"\nThe demo took [0-9]+ s: 1 experiments, 1 data sets\.\n", output)
+    assert re.search(rf"The page +{re.escape(str(page))}\n", output)
+    assert re.search(r"MLflow +make ui ROOT=\S+\.demo\n", output)
+    (line,) = re.findall(r"^weather \(stand-in\) .*", output, re.MULTILINE)
+    assert "weather_last_value" in line
     assert "left out, since their download has no stand-in: far_last_value\n" in output
     assert "weather_last_value" in output
     assert "they are no results" in output

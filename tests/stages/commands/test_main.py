@@ -123,6 +123,38 @@ def test_every_command_teaches_by_examples_that_parse(unroll, named, name):
                 assert context.params["name"] in named[arguments[0]]
 
 
+def test_examples_that_only_look_run_as_written(unroll):
+    """Those of the miniature's names; the others' are checked above."""
+    ran = []
+    for name in ("list", "compare", "claims", "show", "track"):
+        for example in re.findall(r"`unroll ([^`&]*)", COMMANDS[name].help):
+            arguments = shlex.split(example)
+            if all(word in {"waves", "waves_node", "waves_linear"} or word.startswith("-") for word in arguments[1:]):
+                code, out, err = unroll(*arguments)
+                assert (code, err, bool(out)) == (0, "", True), example
+                ran.append(name)
+    assert set(ran) == {"list", "compare", "claims", "show", "track"}
+
+
+def test_the_version(unroll):
+    assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
+
+
+def test_a_shell_completes_names_and_targets(built):
+    def proposed(*words):
+        variables = {
+            "_UNROLL_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": str(len(words) - 1),
+        }
+        command = [sys.executable, "-m", "stages"]
+        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
+        return subprocess.run(command, cwd=built.root, env=variables, capture_output=True, text=True, check=True).stdout
+
+    assert proposed("unroll", "train", "waves_n").split() == ["waves_node"]
+    assert proposed("unroll", "repro", "evaluate@w").split() == ["evaluate@waves"]
+
+
 def test_a_misspelt_command_lists_the_valid_ones(unroll):
     code, out, err = unroll("evalute", "waves")
     assert (code, out) == (2, "")
@@ -146,12 +178,12 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
         (["train", "waves_node", "--epochs", "0"], "Invalid value for '--epochs': Input should be greater than"),
         (["train", "waves_node", "--epochs", "two"], "Invalid value for '--epochs'"),
         (["train", "waves_node", "--seed", "-1"], "Invalid value for '--seed'"),
-        (["train", "waves_nod"], "the experiment must be one of: imdb_majority, "),
+        (["train", "waves_nod"], "the experiment must be one of 13 names. Nearest: waves_node, waves_"),
         (["train", "waves_nod"], "Received: 'waves_nod'. Did you mean waves_node?"),
         (["prepare", "wavs"], "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
         (["evaluate", "wavs"], "Did you mean waves?"),
         (["source", "wavs"], "the source must be one of: imdb, jena, jena_hourly, sine, waves. Received: 'wavs'."),
-        (["show", "wavs"], "the name must be one of: "),
+        (["show", "wavs"], "the name must be one of 20 names. Nearest: waves, "),
         (["compare", "wavs"], "Did you mean waves?"),
         (["lab", "X"], "the part must be one of: D, N, R. Received: 'X'."),
     ],
@@ -167,8 +199,8 @@ def test_a_misspelling_is_one_line_and_exit_code_2(unroll, arguments, said):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["prepare", "waves"], "source.json is missing; run `unroll source waves`"),
-        (["evaluate", "jena"], "dataset.json is missing; `unroll repro` builds it"),
+        (["prepare", "waves"], "data/raw/waves/source.json is missing; `unroll repro source@waves` builds it"),
+        (["evaluate", "jena"], "dataset.json is missing; `unroll repro prepare@jena` builds it"),
         (["compare", "jena"], "jena"),
     ],
 )

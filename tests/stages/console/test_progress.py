@@ -47,7 +47,7 @@ def test_a_line_has_seed_epoch_figures_and_time_left_over_all_seeds(clock, capsy
     shown.epoch(9, 2, {"train_loss": 2.0})
     assert capsys.readouterr().err == (
         "rnn  seed 7  epoch 1/4  train_loss 0.1235  validation_mse 1e-05  1 min 10 s left\n"
-        "rnn  seed 9  epoch 2/4  train_loss 2  20 s left\n"
+        "rnn  seed 9  epoch 2/4  train_loss 2  1 min 0 s left\n"
     )
 
 
@@ -62,7 +62,7 @@ def test_a_log_gets_a_line_every_two_seconds_and_the_last_epoch(clock, capsys):
 
 def test_a_terminal_gets_one_line_that_fits(clock, monkeypatch):
     monkeypatch.setattr(sys, "stderr", Terminal())
-    monkeypatch.setenv("COLUMNS", "40")
+    monkeypatch.setenv("COLUMNS", "41")
     shown = progress.Epochs("a_long_name", {"epochs": 3}, (0,))
     for epoch in (1, 2, 3):
         clock.now += 1
@@ -71,8 +71,31 @@ def test_a_terminal_gets_one_line_that_fits(clock, monkeypatch):
     assert drawn.count("\n") == 1
     assert drawn.endswith("\n")
     lines = drawn.rstrip("\n").split("\r\x1b[2K")[1:]
-    assert len(lines) == 3
-    assert {len(line) for line in lines} == {39}
+    assert lines == [f"a_long_name  seed 0  epoch {epoch}/3  {3 - epoch} s left" for epoch in (1, 2, 3)]
+
+
+def test_80_columns_keep_the_time_left_and_what_figures_fit(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = progress.Epochs("jena_hourly_gru_updates", {"epochs": 9}, (0,))
+    clock.now += 60
+    shown.epoch(0, 1, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
+    line = sys.stderr.getvalue().removeprefix("\r\x1b[2K")
+    assert line == "jena_hourly_gru_updates  seed 0  epoch 1/9  train_loss 1  8 min 0 s left"
+    progress.finish()
+
+
+def test_the_line_of_a_replicate_that_ended_early_stays(clock, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    shown = progress.Epochs("rnn", {"epochs": 5}, (7, 9))
+    for seed, epochs in ((7, 2), (9, 3)):
+        for epoch in range(1, epochs + 1):
+            clock.now += 1
+            shown.epoch(seed, epoch, {})
+    progress.finish()
+    progress.finish()
+    stayed = [line.split("\x1b[2K")[-1] for line in sys.stderr.getvalue().rstrip("\n").split("\n")]
+    assert [line.split("  ")[1:3] for line in stayed] == [["seed 7", "epoch 2/5"], ["seed 9", "epoch 3/5"]]
 
 
 def test_a_terminal_is_not_drawn_on_for_every_fast_epoch(clock, monkeypatch):

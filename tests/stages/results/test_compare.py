@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -20,10 +21,10 @@ def workspace(tmp_path_factory):
 def printed(capsys, monkeypatch):
     """What a table looks like on a terminal, or elsewhere."""
 
-    def call(tables, *, terminal):
+    def call(tables, *, terminal, width=400):
         monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
         monkeypatch.setenv("TERM", "xterm" if terminal else "dumb")
-        monkeypatch.setenv("COLUMNS", "200")
+        monkeypatch.setenv("COLUMNS", str(width))
         show(tables)
         return capsys.readouterr().out
 
@@ -61,12 +62,12 @@ def test_it_is_plain_data_with_the_values_behind_the_texts(workspace):
 
 
 def test_a_misspelt_name_lists_the_valid_ones(workspace):
-    with pytest.raises(UsageError, match=r"must be one of: .*Did you mean waves_node"):
+    with pytest.raises(UsageError, match=r"must be one of 19 names\. Nearest: waves_node, "):
         compare(workspace, ["waves_nod"])
 
 
 def test_what_was_asked_for_and_is_not_built_is_an_error(workspace):
-    with pytest.raises(UnrollError, match="jena_gru is not built: no failure is recorded; `unroll repro` builds it"):
+    with pytest.raises(UnrollError, match="jena_gru is not built; `unroll repro evaluate@jena` builds it"):
         compare(workspace, ["jena_gru"])
     with pytest.raises(UnrollError, match="jena_hourly is not built"):
         compare(workspace, ["waves", "jena_hourly"])
@@ -95,6 +96,16 @@ def test_a_terminal_gets_the_same_figures(workspace, printed):
     text = printed(tables, terminal=True)
     assert "\x1b" in text
     assert tables[0]["rows"][0]["test"]["text"] in text
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(workspace, printed, width):
+    tables = compare(workspace, ["waves"])
+    text = printed(tables, terminal=True, width=width)
+    assert max(map(len, re.sub("\x1b\\[[0-9;]*m", "", text).splitlines())) <= width
+    for row in tables[0]["rows"]:
+        assert row["experiment"]["text"].split()[0] in text
+    assert "Wider terminals show: " in " ".join(re.sub("\x1b\\[[0-9;]*m", "", text).split())
 
 
 def test_names_are_not_read_as_markup(workspace, printed):

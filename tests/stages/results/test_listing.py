@@ -36,6 +36,7 @@ def workspace(tmp_path):
 
 def test_every_experiment_in_the_order_of_params(workspace):
     write_json(workspace.run("waves", "guess") / "run.json", {})
+    write_json(workspace.metrics("waves"), {"guess": {"score": 0.25, "low": 0.2, "high": 0.3}})
     rows = listing(workspace)
     assert rows == [
         {
@@ -45,6 +46,7 @@ def test_every_experiment_in_the_order_of_params(workspace):
             "method": "gradient_descent",
             "epochs": 30,
             "seeds": [0, 12],
+            "score": None,
             "built": False,
         },
         {
@@ -54,6 +56,7 @@ def test_every_experiment_in_the_order_of_params(workspace):
             "method": "none",
             "epochs": None,
             "seeds": [0],
+            "score": 0.25,
             "built": True,
         },
     ]
@@ -68,16 +71,16 @@ def test_a_run_of_a_removed_experiment_is_not_listed(workspace):
 def test_the_table_lines_up(workspace, capsys):
     show(listing(workspace))
     assert capsys.readouterr().out == (
-        "experiment  data set  model                 method            epochs  seeds  built\n"
-        "waves_rnn   waves     recurrent.simple_rnn  gradient_descent      30      2  no\n"
-        "guess       waves     baselines.last_value  none                          1  no\n"
+        "experiment  data set  model                 method            epochs  seeds  score on test  built\n"
+        "waves_rnn   waves     recurrent.simple_rnn  gradient_descent      30      2                 no\n"
+        "guess       waves     baselines.last_value  none                          1                 no\n"
     )
 
 
 def test_no_experiments_is_a_table_of_headings(tmp_path, capsys):
     plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, tmp_path / "params.yaml")
     show(listing(Workspace(tmp_path)))
-    assert capsys.readouterr().out == "experiment  data set  model  method  epochs  seeds  built\n"
+    assert capsys.readouterr().out == "experiment  data set  model  method  epochs  seeds  score on test  built\n"
 
 
 def test_without_params_there_is_nothing_to_list(tmp_path):

@@ -30,6 +30,26 @@ def test_says_what_was_done_for_each_experiment(workspace, monkeypatch, capsys):
     assert capsys.readouterr() == ("", "")  # no bar where there is no terminal
 
 
+def test_what_is_not_built_is_one_line_and_what_is_skipped_one_each():
+    done = [
+        ("a", "recorded"),
+        ("b", "present"),
+        ("c", "not built"),
+        ("d", "not built"),
+        ("e", "skipped: it is damaged"),
+    ]
+    assert [*stage.lines(done)] == [
+        "MLflow: of 5 experiments 1 recorded, 1 there already, 2 not built (`unroll list` names them)",
+        "e: skipped: it is damaged",
+    ]
+
+
+def test_there_must_be_something_to_show(workspace, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UnrollError, match="nothing is built here; `unroll demo`"):
+        stage.ui(workspace, 5000)
+
+
 def test_nothing_built_makes_no_store(workspace):
     assert stage.track(workspace) == [("zero", "not built")]
     assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]

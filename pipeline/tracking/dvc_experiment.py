@@ -1,0 +1,86 @@
+"""An experiment of DVC (`dvc exp run -S ...`) that this process trains a part of: its name, and what it changes."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import params
+from pipeline.config.params import Params
+from pipeline.errors import UnrollError
+from pipeline.files import write_text
+from pipeline.provenance import machine
+from pipeline.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class DvcExperiment:
+    """What DVC says of itself to the stages that it runs.
+
+    Attributes:
+        name: of DVC's experiment; empty in an ordinary build.
+        root: the workspace that it belongs to: DVC may run it in a copy that is thrown away.
+        baseline: the commit that it starts from.
+    """
+
+    name: str = ""
+    root: Path | None = None
+    baseline: str = ""
+
+
+def current() -> DvcExperiment:
+    """The one that this process is run for."""
+    name, root = os.environ.get("DVC_EXP_NAME", ""), os.environ.get("DVC_ROOT")
+    if not name or not root:
+        return DvcExperiment()
+    return DvcExperiment(name, Path(root), os.environ.get("DVC_EXP_BASELINE_REV", ""))
+
+
+def home(workspace: Workspace) -> Workspace:
+    """The workspace that keeps the records: this one, or that which DVC copied it from."""
+    found = current()
+    return Workspace(found.root) if found.root else workspace
+
+
+def changed(workspace: Workspace, baseline: str, name: str) -> dict[str, str]:
+    """The options of an experiment and its data set that differ from those of a commit.
+
+    Args:
+        workspace: its params.yaml is that of today.
+        baseline: the commit.
+        name: the experiment.
+
+    Returns:
+        Option -> its value today, such as "model.units": "16"; nothing where the commit cannot be read.
+    """
+    text = machine.at_commit(workspace, baseline, workspace.params.name)
+    if text is None:
+        return {}
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / workspace.params.name
+        write_text(path, text)
+        try:
+            before, today = _options(params.load(path), name), _options(params.load(workspace.params), name)
+        except UnrollError:
+            return {}
+    return {key: value for key, value in today.items() if before.get(key) != value}
+
+
+def _options(every: Params, name: str) -> dict[str, str]:
+    if name not in every.experiments:
+        return {}
+    one = every.experiments[name]
+    parts: Mapping[str, Mapping[str, Any]] = {
+        "": {"seeds": one.seeds, "calendar": one.calendar},
+        "model.": one.model.model_dump(),
+        "training.": one.training.model_dump(),
+        "preparation.": every.datasets[one.dataset].preparation.model_dump(),
+    }
+    return {
+        f"{part}{key}": value if isinstance(value, str) else json.dumps(value)
+        for part, options in parts.items()
+        for key, value in options.items()
+    }
