@@ -10,7 +10,7 @@ import pydantic
 
 from pipeline.errors import UsageError, one_line, without_password
 
-LISTED, NEAREST = 8, 3
+LISTED, NEAREST = 12, 3
 """As many names are listed; of more, so many that are spelt alike."""
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
@@ -31,15 +31,14 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
     valid = sorted(set(valid))
     if name in valid:
         return name
-    names = f": {', '.join(valid) or '(none)'}"
-    if len(valid) > LISTED:
-        import difflib
+    received = f"Received: {reprlib.repr(name)}."
+    if len(valid) <= LISTED:
+        names = ", ".join(valid) or "(none)"
+        raise UsageError(one_line(f"{what} must be one of: {names}. {received}{_hint(name, valid)}"))
+    import difflib
 
-        names = (
-            f" {len(valid)} names. Nearest: {', '.join(difflib.get_close_matches(name, valid, n=NEAREST, cutoff=0))}"
-        )
-    received = f"Received: {reprlib.repr(name)}.{_hint(name, valid)}"
-    raise UsageError(one_line(f"{what} must be one of{names}. {received}"))
+    nearest = ", ".join(difflib.get_close_matches(name, valid, n=NEAREST, cutoff=0))
+    raise UsageError(one_line(f"{what} must be one of {len(valid)} names. Nearest: {nearest}. {received}"))
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:

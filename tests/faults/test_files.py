@@ -23,7 +23,12 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
         (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro` builds it"),
         (f"{PREPARED}/arrays.npz", "cut", "train waves_linear", "arrays.npz is damaged"),
         (f"{PREPARED}/dataset.json", b"mse", "evaluate waves", "dataset.json is damaged"),
-        (f"{RUN}/run.json", "gone", "evaluate waves", "waves_linear is not trained"),
+        (
+            f"{RUN}/run.json",
+            "gone",
+            "evaluate waves",
+            "missing; `unroll repro train@waves_linear` builds it",
+        ),
         (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
         (f"{RUN}/history.csv", b"epoch", "evaluate waves", "it has no column epoch"),
         (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),

@@ -159,11 +159,11 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
     code, out, err = unroll("evalute", "waves")
     assert (code, out) == (2, "")
     assert err.startswith(
-        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: claims, compare, demo, diff, doctor, "
+        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, claims, compare, demo, diff, doctor, "
     )
     assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
     assert len(err.splitlines()) == 1
-    assert "Valid: claims, compare, " in unroll("xyz")[2]
+    assert "Valid: add, claims, compare, " in unroll("xyz")[2]
 
 
 @pytest.mark.parametrize(

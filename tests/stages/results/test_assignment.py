@@ -79,5 +79,5 @@ def test_an_experiment_that_was_removed(workspace):
     data = plain_yaml.read(workspace.params)
     del data["experiments"]["waves_node"]
     plain_yaml.write(data, workspace.params)
-    with pytest.raises(UsageError, match=r"the experiment must be one of: .* Received: 'waves_node'"):
+    with pytest.raises(UsageError, match=r"the experiment must be one of .* Received: 'waves_node'"):
         said(workspace, "R")

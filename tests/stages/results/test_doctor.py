@@ -111,8 +111,8 @@ def test_params_with_a_wrong_option(workspace):
 @pytest.mark.parametrize(
     ("right", "wrong", "said"),
     [
-        ("experiment: waves_last_value", "experiment: waves_last_valeu", ": experiment must be one of: "),
-        ("against: imdb_lstm", "against: imdb_ltsm", ": experiment must be one of: "),
+        ("experiment: waves_last_value", "experiment: waves_last_valeu", ": experiment must be one of "),
+        ("against: imdb_lstm", "against: imdb_ltsm", ": experiment must be one of "),
     ],
 )
 def test_claims_about_what_is_not_there(workspace, right, wrong, said):

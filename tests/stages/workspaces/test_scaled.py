@@ -99,6 +99,7 @@ def test_a_download_without_a_stand_in_is_left_out_with_all_that_needs_it():
     small = scale(whole)
     assert {section: list(found) for section, found in small.items()} == {
         "sources": ["near"],
+        "files": [],
         "datasets": ["near"],
         "experiments": ["near_a"],
     }
