@@ -10,7 +10,7 @@ import pydantic
 
 from pipeline.errors import UsageError, one_line, without_password
 
-LISTED, NEAREST = 8, 3
+LISTED, NEAREST = 12, 3
 """As many names are listed; of more, so many that are spelt alike."""
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
