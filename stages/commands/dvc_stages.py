@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.console import progress
@@ -42,6 +41,7 @@ def prepare(
 
     `unroll prepare jena_hourly`
     """
+    from pipeline.config import params
     from stages.prepare import prepare
 
     source = params.load(context.obj.params).dataset(name).source
@@ -63,6 +63,7 @@ def train(
 
     `unroll train waves_rnn6` · `unroll train jena_hourly_gru --epochs 2 --seed 7`
     """
+    from pipeline.config import params
     from stages.train import train, trial
 
     experiment = params.load(context.obj.params).experiment(name)
@@ -83,6 +84,7 @@ def evaluate(
 
     `unroll evaluate imdb`
     """
+    from pipeline.config import params
     from stages.evaluate import evaluate
 
     wanted = params.load(context.obj.params)
