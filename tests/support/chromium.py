@@ -1,6 +1,5 @@
 """The system's Chromium without a window, driven through its DevTools pipe: nothing to install, no port."""
 
-import base64
 import contextlib
 import json
 import shutil
@@ -89,10 +88,6 @@ class Tab:
         about = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2, "button": "left", "clickCount": 1}
         for kind in ("mousePressed", "mouseReleased"):
             self.ask("Input.dispatchMouseEvent", type=kind, **about)
-
-    def picture(self):
-        """What the window shows, as PNG."""
-        return base64.b64decode(self.ask("Page.captureScreenshot")["data"])
 
 
 @contextlib.contextmanager

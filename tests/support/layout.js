@@ -64,6 +64,22 @@
     return faults;
   };
 
+  // Text that another element lies on, where the window is as high as the page.
+  const covered = () => {
+    const faults = [];
+    for (const { element, boxes } of texts()) {
+      const frame = (element.closest(".scroll") ?? document.documentElement).getBoundingClientRect();
+      for (const box of element.closest("svg") ? [] : boxes) {
+        if (box.right > frame.right || box.bottom > innerHeight) continue;
+        for (const x of [box.left + 1, box.right - 1]) {
+          const top = document.elementFromPoint(x, (box.top + box.bottom) / 2);
+          if (!top?.contains(element) && !element.contains(top)) faults.push(`${name(element)} is covered`);
+        }
+      }
+    }
+    return faults;
+  };
+
   const colour = (text) => {
     const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
     return { rgb: [r, g, b], a };
@@ -122,5 +138,5 @@
     return { place: reachable().indexOf(one), faults };
   };
   const unfold = () => document.querySelectorAll("details").forEach((one) => (one.open = true));
-  window.layout = { wide, overlapping, pale, small, reachable, focus, unfold, texts };
+  window.layout = { wide, overlapping, covered, pale, small, reachable, focus, unfold, texts };
 })();

@@ -33,7 +33,7 @@ def path(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def browser(path, tmp_path_factory):
+def browser(path, tmp_path_factory):  # noqa: ARG001 -- made first: its minutes on a busy machine are not Chromium's
     with chromium.tab(tmp_path_factory.mktemp("profile")) as tab:
         yield tab
 
@@ -54,8 +54,10 @@ def test_it_asks_for_nothing_and_complains_of_nothing(tab, path):
 def test_nothing_is_wider_than_its_box_or_over_another_and_a_finger_hits_what_it_is_for(tab, width, media):
     tab.look(width=width, media=media)
     tab.run("layout.unfold()")
+    tab.look(width=width, height=tab.run("document.documentElement.scrollHeight"), media=media)
     assert tab.run("layout.wide()") == []
     assert tab.run("layout.overlapping()") == []
+    assert tab.run("layout.covered()") == []
     assert tab.run("layout.small()") == []
 
 
