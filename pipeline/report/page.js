@@ -32,6 +32,7 @@ for (const figure of document.querySelectorAll(".panels figure")) {
   button.className = "enlarge";
   button.textContent = "⤢";
   button.setAttribute("aria-label", `enlarge ${figure.querySelector("figcaption").textContent}`);
-  button.addEventListener("click", () => figure.classList.toggle("large"));
+  button.setAttribute("aria-pressed", "false");
+  button.addEventListener("click", () => button.setAttribute("aria-pressed", figure.classList.toggle("large")));
   figure.prepend(button);
 }
