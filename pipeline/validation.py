@@ -31,10 +31,10 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
     valid = sorted(set(valid))
     if name in valid:
         return name
-    received = f"Received: {reprlib.repr(name)}."
+    received = f"Received: {reprlib.repr(name)}.{_hint(name, valid)}"
     if len(valid) <= LISTED:
         names = ", ".join(valid) or "(none)"
-        raise UsageError(one_line(f"{what} must be one of: {names}. {received}{_hint(name, valid)}"))
+        raise UsageError(one_line(f"{what} must be one of: {names}. {received}"))
     import difflib
 
     nearest = ", ".join(difflib.get_close_matches(name, valid, n=NEAREST, cutoff=0))
