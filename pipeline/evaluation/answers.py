@@ -4,9 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.evaluation.schema import Difference, Entry, Evaluation
+from pipeline.evaluation.scores import SEASON
 from pipeline.metrics import MEASURES
 
 BETTER, WORSE, UNSURE = "better", "worse", "cannot tell"
+
+NOTHING = "no recurrent network, or nothing to compare it with"
+NO_PAST = "one value in, so a recurrent layer has no past to use: it is one more feed-forward network"
 
 LEVEL = 0.05
 """Of the corrected p-values of one table."""
@@ -19,20 +23,29 @@ class Answer:
     Attributes:
         network: the best recurrent network; None where there is none.
         opponent: the strongest of all that has no recurrence; None where there is none.
-        difference: of the measure on test, network against opponent; None where it is not known.
+        difference: of the measure on test, network against opponent; None where it is not known or says nothing.
         outcome: BETTER, WORSE or UNSURE.
+        reason: why there is no difference; empty where there is one.
     """
 
     network: str | None
     opponent: str | None
     difference: Difference | None
     outcome: str
+    reason: str = ""
 
 
 def answer(evaluation: Evaluation) -> Answer:
     """Both are chosen on validation (train, where there is none), and compared on test."""
     network, opponent = strongest(evaluation, lambda entry: entry.recurrent), strongest_opponent(evaluation)
-    difference = evaluation.difference("test", network, opponent) if network and opponent else None
+    if network is None or opponent is None:
+        return Answer(network, opponent, None, UNSURE, NOTHING)
+    if evaluation.dataset.layout == "points":
+        return Answer(network, opponent, None, UNSURE, NO_PAST)
+    difference, weeks = evaluation.difference("test", network, opponent), evaluation.dataset.weeks
+    if difference is None:
+        few = "too few seeds" if weeks is None or weeks >= SEASON else f"{weeks} weeks of test rows rank nothing"
+        return Answer(network, opponent, None, UNSURE, few)
     return Answer(network, opponent, difference, _outcome(evaluation, difference, 0.0))
 
 
@@ -58,17 +71,16 @@ def strongest(evaluation: Evaluation, wanted: Callable[[Entry], bool]) -> str | 
     """The best of some experiments on validation, or on train where there is none: never on test."""
     metric, found = evaluation.dataset.metric, {}
     for name, entry in evaluation.experiments.items():
-        splits = entry.best or entry.final
-        scores = splits.get("validation") or splits.get("train")
+        scores = entry.chosen.get("validation") or entry.chosen.get("train")
         if scores and wanted(entry):
             found[name] = scores[metric].mean
     pick = max if MEASURES[metric].higher else min
     return pick(found, key=lambda name: found[name]) if found else None
 
 
-def _outcome(evaluation: Evaluation, difference: Difference | None, chance: float) -> str:
+def _outcome(evaluation: Evaluation, difference: Difference, chance: float) -> str:
     """In a word: whether the first is better, by its interval and a p-value that is corrected for its table."""
-    if difference is None or chance >= LEVEL or difference.sure[0] <= 0 <= difference.sure[1]:
+    if chance >= LEVEL or difference.sure[0] <= 0 <= difference.sure[1]:
         return UNSURE
     return BETTER if (difference.mean > 0) == MEASURES[evaluation.dataset.metric].higher else WORSE
 
@@ -88,7 +100,7 @@ def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """
     found: dict[str, dict[str, float]] = {}
     for name, entry in evaluation.experiments.items():
-        stat = (entry.best or entry.final).get("test", {}).get(evaluation.dataset.metric)
+        stat = entry.score(evaluation.dataset.metric)
         if stat:
             found[name] = {"score": stat.mean}
             if stat.sure:

@@ -211,9 +211,10 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
     rows = []
     for name, predicted in _chosen(runs).items():
         probability = predicted.astype(np.float64).mean(axis=0)
+        if probability.min() == probability.max():
+            continue
         off = np.abs(probability - test.targets)
-        worst = [example for example in np.argsort(-off, kind="stable")[:MISTAKES] if off[example] > 0.5]
-        for example in worst if probability.min() < probability.max() else ():
+        for example in (worst for worst in np.argsort(-off, kind="stable")[:MISTAKES] if off[worst] > 0.5):
             # "br" is what is left of a line break.
             words = [str(word) for word in dataset.words[test.inputs[example]] if word not in ("", "br")][-WORDS:]
             rows.append([name, example, int(test.targets[example]), probability[example], " ".join(words)])

@@ -98,6 +98,15 @@ class Entry(Strict):
     rollout: Scores | None
 
     @property
+    def chosen(self) -> Splits:
+        """By the weights that validation chose where it did, else by those of the last epoch."""
+        return self.best or self.final
+
+    def score(self, metric: str) -> Stat | None:
+        """A measure on test, by the chosen weights; None without predictions."""
+        return self.chosen.get("test", {}).get(metric)
+
+    @property
     def recurrent(self) -> bool:
         """Whether its model has a recurrent layer."""
         return any(layer.type in RECURRENT for layer in self.layers)

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.schema import Difference, Entry, Stat
-from pipeline.evaluation.scores import SEASON
 from pipeline.metrics import MEASURES
 from pipeline.report.claims_table import one_value
-from pipeline.report.formatting import measured, short, spread, title
+from pipeline.report.formatting import measured, short, signed, spread, title
 from pipeline.report.results import Evaluated
 
 REACH = 10.0
@@ -103,7 +102,7 @@ def ranking(one: Evaluated) -> Ranking:
     metric, higher = one.about.metric, MEASURES[one.about.metric].higher
     base = answers.strongest_opponent(one.wanted)
     compared = answers.against(one.wanted, base)
-    scored = {name: stat for name, entry in one.experiments.items() if (stat := _selected(entry, metric))}
+    scored = {name: stat for name, entry in one.experiments.items() if (stat := entry.score(metric))}
     ends = {name: [*_ends(stat), stat.mean] for name, stat in scored.items()}
     axis = _axis(ends, [name for name in ends if not one.experiments[name].baseline], log=not higher)
     rows = [
@@ -130,20 +129,27 @@ def ranking(one: Evaluated) -> Ranking:
     return Ranking(label, base, axis, metric, rows)
 
 
-def answer(one: Evaluated) -> tuple[str, str, str]:
-    """Does this data set need a recurrent network: yes, no or cannot tell, who is compared, and the difference."""
+@dataclass(frozen=True)
+class Answer:
+    """Does a data set need a recurrent network: yes, no or cannot tell (or nothing), who is compared, and by how much
+    they differ.
+    """
+
+    word: str
+    who: str
+    words: str
+
+
+def answer(one: Evaluated) -> Answer:
+    """What the page says of `pipeline.evaluation.answers.answer`."""
     found = answers.answer(one.wanted)
-    if found.network is None or found.opponent is None:
-        return "", "", "no recurrent network, or nothing to compare it with"
-    if one.about.layout == "points":
-        return "", "", "one value in, so a recurrent layer has no past to use: it is one more feed-forward network"
+    if found.reason in (answers.NOTHING, answers.NO_PAST):
+        return Answer("", "", found.reason)
     who = f"{found.network} against {found.opponent}"
     if found.difference is None:
-        weeks = one.about.weeks
-        few = "too few seeds" if weeks is None or weeks >= SEASON else f"{weeks} weeks of test rows rank nothing"
-        return answers.UNSURE, who, few
-    words = {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome)
-    return words, who, f"{title(one.about.metric)} {_signed(found.difference.sure, one.about.metric)}"
+        return Answer(found.outcome, who, found.reason)
+    word = {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome)
+    return Answer(word, who, f"{title(one.about.metric)} {_signed(found.difference.sure, one.about.metric)}")
 
 
 @dataclass(frozen=True)
@@ -151,7 +157,6 @@ class Figure:
     """A published figure as a row: the rebuilt one and its interval as shares of it, and what its digits imply."""
 
     words: str
-    experiment: str
     outcome: str
     mark: Mark
     band: Mark
@@ -177,7 +182,6 @@ def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[Figure]]:
     rows = [
         Figure(
             verdict.claim.words,
-            verdict.claim.experiment,
             verdict.outcome,
             _mark(axis, mean, ends),
             _mark(axis, 1.0, band),
@@ -190,10 +194,6 @@ def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[Figure]]:
 
 def _error(value: float, right: bool) -> float:
     return 1 - value if right else value
-
-
-def _selected(entry: Entry, metric: str) -> Stat | None:
-    return (entry.best or entry.final).get("test", {}).get(metric)
 
 
 def _kind(entry: Entry) -> str:
@@ -224,8 +224,8 @@ def _against(compared: tuple[Difference, str] | None, metric: str) -> dict[str, 
     if compared is None:
         return {}
     difference, outcome = compared
-    signed = f"{100 * difference.mean:+.2f}" if metric == "accuracy" else f"{difference.mean:+.4g}"
-    return {"against": signed, "interval": _signed(difference.sure, metric), "outcome": outcome}
+    against, interval = signed(difference.mean, metric), _signed(difference.sure, metric)
+    return {"against": against, "interval": interval, "outcome": outcome}
 
 
 def _signed(interval: tuple[float, float], metric: str) -> str:

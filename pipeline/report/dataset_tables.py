@@ -6,7 +6,7 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.schema import Difference, Entry, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.claims_table import one_value, published_cell
-from pipeline.report.formatting import DASH, between, measured, short, spread, title
+from pipeline.report.formatting import DASH, between, measured, short, signed, spread, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import Cell, Column, Mark, Table
 
@@ -63,7 +63,7 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
 
 def _row(results: Results, one: Evaluated, name: str, entry: Entry) -> dict[str, Cell]:
     metric, unit = one.about.metric, one.about.scale.unit
-    final, best = entry.final, entry.best or entry.final
+    final, best = entry.final, entry.chosen
     seeds = len(entry.seeds)
     detail = f"{entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}"
     return {
@@ -108,8 +108,8 @@ def _against(one: Evaluated, compared: tuple[Difference, str] | None) -> Cell:
         return Cell(DASH)
     difference, outcome = compared
     metric = one.about.metric
-    signed = f"{100 * difference.mean:+.2f}" if metric == "accuracy" else f"{difference.mean:+.4g}"
-    return Cell(signed, f"{between(difference.sure, metric)}, {outcome}", value=difference.model_dump(mode="json"))
+    small = f"{between(difference.sure, metric)}, {outcome}"
+    return Cell(signed(difference.mean, metric), small, value=difference.model_dump(mode="json"))
 
 
 def _figures(results: Results, name: str) -> Cell:

@@ -141,8 +141,7 @@ def _reliability(one: Evaluated) -> dict[str, str]:
             axes.set_ylim(0, 1)
             axes.set_xlabel("probability of good")
 
-        brier = one.experiments[str(name)].best or one.experiments[str(name)].final
-        score = brier["test"]["brier"].mean
+        score = one.experiments[str(name)].chosen["test"]["brier"].mean
         title = f"Reliability of {name}; Brier score {score:.4f}"
         plots[f"{name}, Brier score {score:.3f}"] = svg(draw, SMALL, title, f"{one.name}/{name}/reliability")
     return plots

@@ -63,6 +63,11 @@ def measured(stat: Stat, metric: str, unit: str = "") -> str:
     return short(mean) if stat.std is None and mean == int(mean) else number(mean)
 
 
+def signed(value: float, metric: str) -> str:
+    """A difference as text, of accuracies in points: +0.0013, -2.70."""
+    return f"{100 * value:+.2f}" if metric == "accuracy" else f"{value:+.4g}"
+
+
 def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
     """An interval as text: 0.2601 to 0.2688."""
     if metric == "accuracy":

@@ -1,13 +1,13 @@
 """The page: one self-contained file without requests, which can be read without its script."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
 from pipeline.report import charts, plots
-from pipeline.report.charts import Ranking
+from pipeline.report.charts import Answer, Ranking
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.explanations import Plots, explanations
@@ -45,17 +45,6 @@ class Mistake:
     experiment: str
     truth: str
     probability: str
-    words: str
-
-
-@dataclass(frozen=True)
-class Answer:
-    """Whether a data set needs a recurrent network: a word, who is compared, and by how much they differ."""
-
-    name: str
-    question: str
-    word: str
-    who: str
     words: str
 
 
@@ -120,13 +109,14 @@ def _counted(results: Results) -> str:
 
 
 def _answer(one: Evaluated, *, scaled: bool) -> Answer:
-    word, who, words = charts.answer(one)
-    if word and (scaled or one.stand_in):
-        word = STAND_IN if one.stand_in else SCALED
-    return Answer(one.name, one.question, word, who, words)
+    found = charts.answer(one)
+    if found.word and (scaled or one.stand_in):
+        return replace(found, word=STAND_IN if one.stand_in else SCALED)
+    return found
 
 
 def _section(results: Results, one: Evaluated) -> Section:
+    ranking = charts.ranking(one)
     return Section(
         one.name,
         one.question,
@@ -134,11 +124,11 @@ def _section(results: Results, one: Evaluated) -> Section:
         one.stand_in,
         one.stale,
         _answer(one, scaled=bool(results.scaled)),
-        charts.ranking(one),
+        ranking,
         _mistakes(one),
         _facts(one),
         dataset_tables(results, one),
-        [group for group in [*explanations(one), *_plots(one)] if group.panels],
+        [group for group in [*explanations(one), *_plots(one, ranking)] if group.panels],
     )
 
 
@@ -180,9 +170,9 @@ def _fact(value: Any) -> str:
     return ", ".join(map(_fact, value)) if isinstance(value, list) else str(value)
 
 
-def _telling(one: Evaluated) -> list[str]:
+def _telling(one: Evaluated, ranking: Ranking) -> list[str]:
     """Of a series with many experiments those whose predictions are shown; all of them would be most of the page."""
-    ranked = [row.name for row in charts.ranking(one).rows if row.kind != "floor"]
+    ranked = [row.name for row in ranking.rows if row.kind != "floor"]
     if one.about.layout != "windows" or len(ranked) <= TELLING + 1:
         return []
     found = answers.answer(one.wanted)
@@ -190,8 +180,8 @@ def _telling(one: Evaluated) -> list[str]:
     return list(filter(None, [*ranked[:TELLING], found.network, found.opponent, simplest]))
 
 
-def _plots(one: Evaluated) -> list[Plots]:
-    base = answers.strongest_opponent(one.wanted)
+def _plots(one: Evaluated, ranking: Ranking) -> list[Plots]:
+    base = ranking.base
     dotted = f" Dotted: {base} on validation." if base and "validation" in one.about.examples else ""
     solid = " Solid: validation." if "validation" in one.about.examples else ""
     curves = Plots(
@@ -204,7 +194,7 @@ def _plots(one: Evaluated) -> list[Plots]:
         caption = f"{lines} The same axes in every panel."
         return [curves, Plots("Accuracy by epoch", caption, plots.accuracy_curves(one, base))]
     weights = "weights of the best epoch" if "validation" in one.about.examples else "final weights"
-    scatter, shown = one.about.layout == "examples", _telling(one)
+    scatter, shown = one.about.layout == "examples", _telling(one, ranking)
     dots = "Each dot is a test example; on the dotted line the prediction is exact."
     caption = dots if scatter else "Thick line: true values."
     thin = "" if scatter else " Thin line: predictions; what leaves the panel is off by more than a third of the range."

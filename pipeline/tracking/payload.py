@@ -183,7 +183,7 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
         its values.
     """
     entry, metric = evaluation.experiments[name], evaluation.dataset.metric
-    score = _score(entry, metric)
+    score = entry.score(metric)
     overall: dict[str, float] = {}
     each: dict[int, dict[str, float]] = {}
     for key, stat in _named(entry, metric).items():
@@ -197,22 +197,16 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
     if score.sure:
         overall["score_low"], overall["score_high"] = score.sure
     opponent = answers.strongest_opponent(evaluation)
-    known = _score(evaluation.experiments[opponent], metric) if opponent else None
+    known = evaluation.experiments[opponent].score(metric) if opponent else None
     if known is not None:
         overall["against_best_baseline"] = score.mean - known.mean
     return overall, each
 
 
-def _score(entry: Entry, metric: str) -> Stat | None:
-    return (entry.best or entry.final).get("test", {}).get(metric)
-
-
 def _named(entry: Entry, metric: str) -> dict[str, Stat]:
     """What MLflow calls each figure."""
     found = {
-        f"{split}/{measure}": stat
-        for split, measures in (entry.best or entry.final).items()
-        for measure, stat in measures.items()
+        f"{split}/{measure}": stat for split, measures in entry.chosen.items() for measure, stat in measures.items()
     }
     for measure, called in ((metric, "score"), (IN_UNIT.get(metric, ""), "score_in_unit")):
         if f"test/{measure}" in found:

@@ -24,9 +24,9 @@ COLUMNS = (
 
 
 def built(workspace: Workspace) -> dict[str, int]:
-    """Data set -> when its evaluation was written, for those of params.yaml that have one."""
-    paths = {name: workspace.evaluation(name) / "evaluation.json" for name in params.load(workspace.params).datasets}
-    return {name: path.stat().st_mtime_ns for name, path in paths.items() if path.is_file()}
+    """Data set -> when its evaluation was written."""
+    found = (workspace.root / "evaluations").glob("*/evaluation.json")
+    return {path.parent.name: path.stat().st_mtime_ns for path in found}
 
 
 def since(workspace: Workspace, before: Mapping[str, int]) -> list[str]:
@@ -48,8 +48,7 @@ def _row(name: str, evaluation: Evaluation) -> list[str]:
     metric, answer = evaluation.dataset.metric, answers.answer(evaluation)
     sides: list[str] = []
     for experiment in (answer.opponent, answer.network):
-        entry = evaluation.experiments[experiment] if experiment else None
-        score = (entry.best or entry.final).get("test", {}).get(metric) if entry else None
+        score = evaluation.experiments[experiment].score(metric) if experiment else None
         sides += [experiment or DASH, measured(score, metric) if score else DASH]
     mark = " (stand-in)" if evaluation.dataset.stand_in else ""
     return [name + mark, title(metric), *sides, answer.outcome]

@@ -108,7 +108,7 @@ def find(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str], list[s
     options = _options(whole, hours, parts)
     if chosen:
         options = [option for option in options if option[0] == list(chosen)] or [(list(chosen), [])]
-    return next((option for option in options), ([], []))
+    return options[0] if options else ([], [])
 
 
 def _options(

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
 
 from pipeline.data.download import Progress, fetch
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+Count = Annotated[int, Field(ge=1, le=1_000_000)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+"""Options of generators."""
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,11 @@
 """The sine sets of document 000: four small tables of x and sin(x)."""
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from pipeline import tables
-from pipeline.data.sources import Context, streams
-
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+from pipeline.data.sources import Context, Count, Seed, streams
 
 
 def produce(

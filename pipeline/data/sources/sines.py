@@ -1,13 +1,11 @@
 """Noisy sums of two sines, with what each was made of: for the four shapes of a recurrent network in document 001."""
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context, streams
+from pipeline.data.sources import Context, Count, Seed, streams
 from pipeline.files import write_npz
 
 VALUES = 40
@@ -19,9 +17,6 @@ NOISE = 0.1
 LEAST = np.array([[0.3, 0.2, -1.0], [0.1, 0.5, -1.0]])
 GREATEST = np.array([[0.7, 0.4, 1.0], [0.3, 0.8, 1.0]])
 """Amplitude, frequency (radians a step) and phase (radians) of both sines, each uniform between these."""
-
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def produce(

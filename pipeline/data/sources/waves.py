@@ -1,18 +1,14 @@
 """The noisy waves of document 003: sums of two sines, 51 values each."""
 
 from pathlib import Path
-from typing import Annotated
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.data.examples import Array
-from pipeline.data.sources import Context, streams
+from pipeline.data.sources import Context, Count, Seed, streams
 from pipeline.files import write_npz
 
 VALUES = 51
-Count = Annotated[int, Field(ge=1, le=1_000_000)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
 
 
 def produce(

@@ -71,9 +71,9 @@ def test_a_recurrent_layer_on_one_value_is_no_answer(results):
     points = dataclasses.replace(
         one, evaluation=one.evaluation.model_copy(update={"dataset": one.about.model_copy(update={"layout": "points"})})
     )
-    assert charts.answer(one)[0] != ""
-    assert charts.answer(points)[0] == ""
-    assert "no past" in charts.answer(points)[2]
+    assert charts.answer(one).word != ""
+    assert charts.answer(points).word == ""
+    assert "no past" in charts.answer(points).words
 
 
 def test_a_rebuilt_figure_is_a_share_of_the_published_one_and_of_accuracies_the_errors_are(results):
