@@ -47,8 +47,9 @@ TWINS = (
     "jena_2009_2010_exact",
     "jena_2009_2010_720",
 )
-"""Data sets that ask `jena_hourly`'s question once more: of other rows, by another lookback or protocol. On stand-ins that
-says nothing new."""
+"""Data sets that ask `jena_hourly`'s question once more: of other rows, by another lookback or protocol.
+
+On stand-ins that says nothing new."""
 
 GENERATED = {
     "sine": {"points": 300, "test_points": 100},
