@@ -3,8 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.evaluation.schema import Difference, Entry, Evaluation
-from pipeline.evaluation.scores import SEASON
+from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation
 from pipeline.metrics import MEASURES
 
 BETTER, WORSE, UNSURE = "better", "worse", "cannot tell"

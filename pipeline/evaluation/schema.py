@@ -15,6 +15,9 @@ from pipeline.validation import Strict
 RECURRENT = {"SimpleRNN", "LSTM", "GRU", "RNN"}
 """Keras' recurrent layers; the last is of stacked cells."""
 
+SEASON = 12
+"""Weeks of rows below which models are not compared on a series that has days: they are of one season."""
+
 Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]  # in JSON it is a list
 """Low and high, for 95 %."""
 

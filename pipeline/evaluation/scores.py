@@ -10,7 +10,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Scores, Stat
+from pipeline.evaluation.schema import SEASON, About, Difference, Entry, Evaluation, Scores, Stat
 from pipeline.metrics import MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
@@ -20,9 +20,6 @@ CYCLE = 13
 
 LEAST = 3
 """Seeds, below which nothing is said of a model that depends on them."""
-
-SEASON = 12
-"""Weeks of rows below which models are not compared on a series that has days: they are of one season."""
 
 LOST = 0.5
 """The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""

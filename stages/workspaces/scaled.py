@@ -39,6 +39,7 @@ OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
 """A file that a download brings -> its stand-in."""
 
 TWINS = (
+    "jena",
     "jena_exact",
     "jena_720",
     "jena_hourly_exact",
@@ -46,7 +47,9 @@ TWINS = (
     "jena_2009_2010_exact",
     "jena_2009_2010_720",
 )
-"""Data sets that ask `jena` or `jena_hourly`'s question once more. On stand-ins that says nothing new."""
+"""Data sets that ask `jena_hourly`'s question once more: of other rows, by another lookback or protocol.
+
+On stand-ins that says nothing new."""
 
 GENERATED = {
     "sine": {"points": 300, "test_points": 100},
