@@ -42,13 +42,13 @@ def answers():
     yield "| question | a recurrent network? | best without | best recurrent | difference on test (95 %) | command |"
     yield "| --- | --- | ---: | ---: | ---: | --- |"
     for one in results().built:
-        word, _, words = charts.answer(one)
+        said = charts.answer(one)
         found = answer(one.wanted)
-        if not word or one.stand_in:
+        if not said.word or one.stand_in:
             continue
         scores = {row.name: f"{row.score} {row.small}".strip() for row in charts.ranking(one).rows}
         cells = [f"`{name}` {scores[name]}" for name in (found.opponent, found.network)]
-        yield f"| {one.question} | **{word}** | {' | '.join(cells)} | {words} | `unroll compare {one.name}` |"
+        yield f"| {one.question} | **{said.word}** | {' | '.join(cells)} | {said.words} | `unroll compare {one.name}` |"
 
 
 def speed():

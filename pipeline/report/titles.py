@@ -29,6 +29,9 @@ def question(section: DatasetParams, about: About) -> str:
     hours, seconds = about.facts.get("horizon in hours"), about.facts.get("seconds between rows")
     words = f"{about.scale.quantity} {f'{hours:g} hours ahead' if hours else 'later on'}"
     if seconds:
+        back = options["lookback"] * seconds
+        unit, length = ("days", DAY) if back >= 2 * DAY else ("hours", 3600)
+        words += f" from {back / length:.3g} {unit}"
         every = {3600: "hourly", DAY: "daily"}.get(seconds, f"{seconds / 60:g}-minute")
         words += f", {every} rows"
     return words + (", as published" if about.facts.get("protocol") == "as_published" else "")

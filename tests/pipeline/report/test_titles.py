@@ -42,12 +42,12 @@ def test_an_experiment_in_words(name, words):
         (
             "jena_hourly",
             {"horizon in hours": 25.0, "seconds between rows": 3600, "protocol": "as_published"},
-            "temperature 25 hours ahead, hourly rows, as published",
+            "temperature 25 hours ahead from 10 days, hourly rows, as published",
         ),
         (
             "weather",
             {"horizon in hours": 24.0, "seconds between rows": 600, "protocol": "corrected"},
-            "temperature 24 hours ahead, 10-minute rows",
+            "temperature 24 hours ahead from 5 days, 10-minute rows",
         ),
     ],
 )
