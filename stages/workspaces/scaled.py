@@ -77,14 +77,7 @@ def make_workspace(root: Path, folder: Path, left_out: Collection[str] = ()) -> 
         link.symlink_to(root / name, target_is_directory=True)
     for name in COPIED:
         shutil.copyfile(root / name, folder / name)
-    small = scale(plain_yaml.read(root / "params.yaml"))
-    for name in left_out:
-        small["datasets"].pop(name, None)
-    small["experiments"] = {k: e for k, e in small["experiments"].items() if e["dataset"] in small["datasets"]}
-    used = {dataset["source"] for dataset in small["datasets"].values()}
-    for section in ("sources", "files"):
-        small[section] = {name: source for name, source in small[section].items() if name in used}
-    plain_yaml.write(small, folder / "params.yaml")
+    plain_yaml.write(without(scale(plain_yaml.read(root / "params.yaml")), left_out), folder / "params.yaml")
     # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
     write_text(Workspace(folder).scratch / "scaled.txt", "Fewer rows, fewer epochs and one seed.\n")
     return Workspace(folder)
@@ -117,6 +110,18 @@ def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
         if section["dataset"] in datasets
     }
     return {"sources": sources, "files": files, "datasets": datasets, "experiments": experiments}
+
+
+def without(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
+    """The sections of params.yaml without some data sets, their experiments, and what only they are made from."""
+    datasets = {name: section for name, section in whole["datasets"].items() if name not in left_out}
+    used = {section["source"] for section in datasets.values()}
+    return {
+        "sources": {name: section for name, section in whole["sources"].items() if name in used},
+        "files": {name: section for name, section in whole.get("files", {}).items() if name in used},
+        "datasets": datasets,
+        "experiments": {name: one for name, one in whole["experiments"].items() if one["dataset"] in datasets},
+    }
 
 
 def without_stand_in(whole: Mapping[str, Any]) -> list[str]:
