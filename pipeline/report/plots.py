@@ -162,12 +162,11 @@ def epoch_curves(
 
         points = max(15, POINTS // len(seeds))
         width, alpha = (0.7, 0.6) if len(seeds) > 1 else (None, None)
-        for curve in seeds:
-            epochs = curve["epoch"]
-            kept = np.unique(np.linspace(0, len(epochs) - 1, min(points, len(epochs))).round().astype(int))
-            for key, style, colour in (("train", (0, (3, 2)), OTHER), ("validation", "-", MAIN)):
-                values = curve.get(key)
+        for key, style, colour in (("train", (0, (3, 2)), OTHER), ("validation", "-", MAIN)):
+            for curve in seeds:
+                epochs, values = curve["epoch"], curve.get(key)
                 if values:
+                    kept = np.unique(np.linspace(0, len(epochs) - 1, min(points, len(epochs))).round().astype(int))
                     marker = "." if len(values) == 1 else ""
                     x, y = [epochs[i] for i in kept], [values[i] for i in kept]
                     axes.plot(x, y, linestyle=style, color=colour, marker=marker, linewidth=width, alpha=alpha)
