@@ -54,8 +54,7 @@ def _leaves(element: Element, clip: str = "", *, on_axis: bool = False) -> Itera
         if child.tag == f"{NAMES['svg']}g":
             yield from _leaves(child, inner, on_axis=on_axis or child.get("id", "").startswith("matplotlib.axis"))
         elif child.tag != f"{NAMES['svg']}defs":
-            if inner and not on_axis:
-                child.set("clip-path", inner)
+            child.set("clip-path", "" if on_axis else inner)
             yield child, on_axis
 
 

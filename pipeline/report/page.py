@@ -58,6 +58,7 @@ class Section:
     own: bool
     stand_in: bool
     stale: str
+    on_validation: bool
     answer: Answer
     ranking: Ranking
     mistakes: list[Mistake]
@@ -99,6 +100,7 @@ def page(results: Results) -> str:
         figures=charts.figures(results.verdicts),
         claims=claims_table(results),
         sections=sections,
+        curves=max((len(group.overlay.names) for one in sections for group in one.plots if group.overlay), default=0),
     )
 
 
@@ -128,6 +130,7 @@ def _section(results: Results, one: Evaluated, shared: Shared) -> Section:
         one.own,
         one.stand_in,
         one.stale,
+        "validation" in one.about.examples,
         _answer(one, scaled=bool(results.scaled)),
         ranking,
         _mistakes(one),
@@ -193,6 +196,7 @@ def _plots(one: Evaluated, ranking: Ranking) -> list[Plots]:
         "Loss by epoch",
         f"Dashed: train.{solid}{dotted} The same axes in every panel; a line for each seed.",
         plots.loss_curves(one, base),
+        overlay=plots.overlay(one, [row.name for row in ranking.rows]),
     )
     if one.about.kind == "classify":
         lines = f"Dashed: train, while it learns. Solid: validation. A line for each seed.{dotted}"

@@ -14,7 +14,11 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, MUTED, GRID, MAIN, OTHER, SHADE = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
+APART = [f"#{place:02x}{place:02x}{place:02x}" for place in range(0x11, 0x19)]
+"""Colours that can be told apart."""
+
 COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", MAIN: "main", OTHER: "other", SHADE: "shade"}
+COLOURS |= {colour: f"line-{place}" for place, colour in enumerate(APART)}
 """Colours that stand for a variable of the style sheet, so that one plot serves light and dark."""
 
 SETTINGS: dict[str, Any] = {
