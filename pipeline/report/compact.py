@@ -66,8 +66,9 @@ def _drawn(leaf: Element, known: Mapping[str, Element]) -> tuple[Look, str]:
     x, y = _tenths(leaf.get("x", "0")), _tenths(leaf.get("y", "0"))
     at = f'x="{_decimal(x)}" y="{_decimal(y)}"'
     name = leaf.get(NAMES["href"], "#")[1:]
-    if tag == "use" and "C" not in known[name].get("d", ""):  # a tick is shorter in full
-        style = "; ".join(["fill: none", *(one for one in style.split("; ") if not one.startswith("fill"))])
+    if tag == "use" and "C" not in known[name].get("d", ""):  # a tick or an area is shorter in full
+        if "z" not in known[name].get("d", ""):
+            style = "; ".join(["fill: none", *(one for one in style.split("; ") if not one.startswith("fill"))])
         return ("path", _style(style), clip), _relative(known[name].get("d", ""), x, y)
     if tag == "use":
         style = f"{style}; {known[name].get('style', '')}".strip("; ")

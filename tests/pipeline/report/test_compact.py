@@ -79,3 +79,10 @@ def test_seen_through_lines_stay_apart_and_others_become_one():
     solid, pale = (svg(lambda axes, a=a: draw(axes, a), (2, 2), "t", "salt") for a in (None, 0.5))
     assert re.search(r'stroke:var\(--main\)[^>]* d="M[^"M]*M[^"M]*"/>', solid)
     assert re.search(r'<g style="[^"]*stroke-opacity:0.5[^"]*"[^>]*>(<path d="[^"]*"/>){2}</g>', pale)
+
+
+def test_an_area_keeps_its_fill():
+    def draw(axes):
+        axes.fill_between([0, 1, 2], [0, 1, 0], [1, 3, 2], color=MAIN, alpha=0.3, linewidth=0)
+
+    assert re.search(r'<path style="[^"]*fill:var\(--main\)[^"]*"[^>]* d="M[^"]*z"', svg(draw, (2, 2), "t", "salt"))
