@@ -39,6 +39,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.history(runs))
+            tables.write(folder / "scores.csv", plot_data.scores(answers.headline(evaluation)))
             for table, columns in plot_data.tables(data, runs).items():
                 tables.write(folder / "tables" / f"{table}.csv", columns)
             # Before the folder takes its place: on a full disk both stay what they were.

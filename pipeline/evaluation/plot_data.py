@@ -47,6 +47,18 @@ def tables(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, "pd.DataFrame
     return {name: table for name, table in found.items() if table is not None}
 
 
+def scores(headline: Mapping[str, Mapping[str, float]]) -> "pd.DataFrame":
+    """scores.csv: experiment, score, low and high, for `dvc plots`; no ends where the interval is not known.
+
+    Args:
+        headline: as `pipeline.evaluation.answers.headline` gives it.
+    """
+    import pandas as pd
+
+    rows = [{"experiment": name, **values} for name, values in headline.items()]
+    return pd.DataFrame(rows, columns=["experiment", "score", "low", "high"])
+
+
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
     """history.csv: experiment, seed, epoch and what was recorded of it; of long trainings `CURVE` epochs at most."""
     import pandas as pd

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
-from pipeline.report.plots import dates, logarithmic
+from pipeline.report.plots import Overlay, dates, logarithmic
 from pipeline.report.results import Evaluated
 from pipeline.report.svg import INK, MAIN, MUTED, OTHER, svg
 
@@ -18,12 +18,13 @@ SMALL, WIDE = (2.0, 1.5), (3.3, 1.8)
 
 @dataclass(frozen=True)
 class Plots:
-    """Panels that belong together: a heading, how to read them, and what each is of -> SVG."""
+    """Panels that belong together: a heading, how to read them, what each is of -> SVG, and curves in one plot."""
 
     title: str
     caption: str
     panels: dict[str, str]
     wide: bool = False
+    overlay: Overlay | None = None
 
 
 def explanations(one: Evaluated) -> list[Plots]:

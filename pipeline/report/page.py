@@ -9,6 +9,7 @@ from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, 
 from pipeline.report import charts, plots
 from pipeline.report.charts import Answer, Ranking
 from pipeline.report.claims_table import claims_table
+from pipeline.report.compact import Shared
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.explanations import Plots, explanations
 from pipeline.report.formatting import number, short, title
@@ -57,6 +58,7 @@ class Section:
     own: bool
     stand_in: bool
     stale: str
+    on_validation: bool
     answer: Answer
     ranking: Ranking
     mistakes: list[Mistake]
@@ -83,8 +85,12 @@ def page(results: Results) -> str:
         keep_trailing_newline=True,
     )
     environment.filters["breakable"] = breakable
+    shared = Shared()
+    # The user's own come first.
+    sections = sorted((_section(results, one, shared) for one in results.built), key=lambda section: not section.own)
+    style = (FOLDER / "page.css").read_text(encoding="utf-8") + shared.style()
     return environment.get_template("page.html.j2").render(
-        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own files
+        style=Markup(style),  # noqa: S704 -- our own files
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
         trusted=Markup,
         signs=SIGNS,
@@ -93,8 +99,8 @@ def page(results: Results) -> str:
         own_only=all(one.own for one in results.built),
         figures=charts.figures(results.verdicts),
         claims=claims_table(results),
-        # The user's own come first.
-        sections=sorted((_section(results, one) for one in results.built), key=lambda section: not section.own),
+        sections=sections,
+        curves=max((len(group.overlay.names) for one in sections for group in one.plots if group.overlay), default=0),
     )
 
 
@@ -115,20 +121,22 @@ def _answer(one: Evaluated, *, scaled: bool) -> Answer:
     return found
 
 
-def _section(results: Results, one: Evaluated) -> Section:
+def _section(results: Results, one: Evaluated, shared: Shared) -> Section:
     ranking = charts.ranking(one)
+    groups = [group for group in [*explanations(one), *_plots(one, ranking)] if group.panels]
     return Section(
         one.name,
         one.question,
         one.own,
         one.stand_in,
         one.stale,
+        "validation" in one.about.examples,
         _answer(one, scaled=bool(results.scaled)),
         ranking,
         _mistakes(one),
         _facts(one),
         dataset_tables(results, one),
-        [group for group in [*explanations(one), *_plots(one, ranking)] if group.panels],
+        [replace(group, panels=shared.panels(group.panels)) for group in groups],
     )
 
 
@@ -188,6 +196,7 @@ def _plots(one: Evaluated, ranking: Ranking) -> list[Plots]:
         "Loss by epoch",
         f"Dashed: train.{solid}{dotted} The same axes in every panel; a line for each seed.",
         plots.loss_curves(one, base),
+        overlay=plots.overlay(one, [row.name for row in ranking.rows]),
     )
     if one.about.kind == "classify":
         lines = f"Dashed: train, while it learns. Solid: validation. A line for each seed.{dotted}"

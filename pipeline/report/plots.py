@@ -1,11 +1,15 @@
 """The plots of one data set: a small panel per experiment, all on the same axes."""
 
+import itertools
+import re
+import statistics
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation.schema import About
 from pipeline.report.results import Columns, Evaluated
-from pipeline.report.svg import MAIN, MUTED, OTHER, svg
+from pipeline.report.svg import APART, MAIN, MUTED, OTHER, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,6 +37,74 @@ def loss_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
         title = f"Loss of {name} by epoch, {_seeds(len(seeds))}; the first ends at: {', '.join(parts)}"
         svgs[name] = epoch_curves(seeds, limits, level, title, f"{one.name}/{name}/loss")
     return svgs
+
+
+CHOSEN = 5
+"""Experiments whose curves are in one plot before a reader chooses: the best ones."""
+
+DASHES = ("solid", "dashed", "dotted")
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """Curves of many experiments in one plot, of which a reader chooses.
+
+    Attributes:
+        chosen: how many, from the first, are shown until then.
+        svg: the curves, each with its number from 0 as `data-curve`.
+        names: of the experiments, by that number.
+        looks: how the line of each is drawn: the number of its colour, and "solid", "dashed" or "dotted".
+    """
+
+    chosen: int
+    svg: str
+    names: list[str]
+    looks: list[tuple[int, str]]
+
+
+def overlay(one: Evaluated, names: Sequence[str]) -> Overlay | None:
+    """The loss of each experiment by epoch: median over seeds, on validation where there is one, else on train.
+
+    Args:
+        one: the data set.
+        names: in which order; those without a curve are left out.
+
+    Returns:
+        None where there are no two to compare.
+    """
+    found = {name: _median(one.history[name]) for name in names if name in one.history}
+    medians = {name: curve for name, curve in found.items() if len(curve[0]) > 1}
+    if len(medians) < 2:
+        return None
+    # One that starts far off would press those that are shown into a line: of the others the second half has room.
+    rows = [
+        values if place < CHOSEN else values[len(values) // 2 :] for place, (_, values) in enumerate(medians.values())
+    ]
+    limits = axis_limits([value for values in rows for value in values])
+    looks = [(place % len(APART), DASHES[place // len(APART) % len(DASHES)]) for place in range(len(medians))]
+
+    def draw(axes: "Axes") -> None:
+        for (epochs, values), (colour, dash) in zip(medians.values(), looks, strict=True):
+            axes.plot(epochs, values, color=APART[colour], linestyle=dash)
+        _by_epoch(axes, limits, max(epochs[-1] for epochs, _ in medians.values()))
+
+    text = svg(draw, (4.6, 2.3), f"Loss by epoch of {', '.join(medians)}", f"{one.name}/overlay")
+    numbers = itertools.count()
+    text = re.sub(r"<path (?=[^>]*clip-path)", lambda _: f'<path data-curve="{next(numbers)}" ', text)
+    return Overlay(CHOSEN, text, list(medians), looks)
+
+
+def _median(seeds: Mapping[int, Columns]) -> tuple[list[float], list[float]]:
+    """The epochs that all seeds have, at most `POINTS` / 2, and the median loss there."""
+    import numpy as np
+
+    key = "validation_loss" if "validation_loss" in next(iter(seeds.values())) else "train_loss"
+    each = [dict(zip(one["epoch"], one.get(key, []), strict=False)) for one in seeds.values()]
+    epochs = sorted(set.intersection(*(set(one) for one in each)))
+    if not epochs:
+        return [], []
+    kept = np.unique(np.linspace(0, len(epochs) - 1, min(POINTS // 2, len(epochs))).round().astype(int))
+    return [epochs[i] for i in kept], [statistics.median(one[epochs[i]] for one in each) for i in kept]
 
 
 def accuracy_curves(one: Evaluated, baseline: str | None) -> dict[str, str]:
@@ -158,31 +230,35 @@ def epoch_curves(
 
     def draw(axes: "Axes") -> None:
         import numpy as np
-        from matplotlib.ticker import MaxNLocator
 
         points = max(15, POINTS // len(seeds))
         width, alpha = (0.7, 0.6) if len(seeds) > 1 else (None, None)
-        for curve in seeds:
-            epochs = curve["epoch"]
-            kept = np.unique(np.linspace(0, len(epochs) - 1, min(points, len(epochs))).round().astype(int))
-            for key, style, colour in (("train", (0, (3, 2)), OTHER), ("validation", "-", MAIN)):
-                values = curve.get(key)
+        for key, style, colour in (("train", (0, (3, 2)), OTHER), ("validation", "-", MAIN)):
+            for curve in seeds:
+                epochs, values = curve["epoch"], curve.get(key)
                 if values:
+                    kept = np.unique(np.linspace(0, len(epochs) - 1, min(points, len(epochs))).round().astype(int))
                     marker = "." if len(values) == 1 else ""
                     x, y = [epochs[i] for i in kept], [values[i] for i in kept]
                     axes.plot(x, y, linestyle=style, color=colour, marker=marker, linewidth=width, alpha=alpha)
         if level is not None and limits[0] <= level <= limits[1]:
             axes.axhline(level, color=MUTED, linewidth=0.9, linestyle=(0, (1, 2)))
-        if limits[2]:
-            axes.set_yscale("log")
-            axes.minorticks_off()
-            logarithmic(axes.yaxis, limits[1] / limits[0])
-        axes.set_ylim(limits[0], limits[1])
-        axes.set_xlim(left=min(1, seeds[0]["epoch"][0]), right=max(2, *(curve["epoch"][-1] for curve in seeds)))
-        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.set_xlabel("epoch")
+        _by_epoch(axes, limits, max(curve["epoch"][-1] for curve in seeds), seeds[0]["epoch"][0])
 
     return svg(draw, (2.0, 1.4), title, salt)
+
+
+def _by_epoch(axes: "Axes", limits: tuple[float, float, bool], last: float, first: float = 1) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    if limits[2]:
+        axes.set_yscale("log")
+        axes.minorticks_off()
+        logarithmic(axes.yaxis, limits[1] / limits[0])
+    axes.set_ylim(limits[0], limits[1])
+    axes.set_xlim(left=min(1, first), right=max(2, last))
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.set_xlabel("epoch")
 
 
 def dates(axes: "Axes", seconds: list[float]) -> list[float]:

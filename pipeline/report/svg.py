@@ -7,16 +7,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.compact import compact
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 INK, MUTED, GRID, MAIN, OTHER, SHADE = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
-COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", MAIN: "main", OTHER: "other", SHADE: "shade"}
-"""Colours that stand for a variable of the style sheet, so that one plot serves light and dark."""
+APART = [f"#{place:02x}{place:02x}{place:02x}" for place in range(0x11, 0x19)]
+"""Colours that can be told apart."""
 
-DECIMALS = re.compile(r"-?\d+\.\d{2,}")
-"""Coordinates, to be rounded; only ever within tags, so that the axes' labels stay as they are."""
+COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", MAIN: "main", OTHER: "other", SHADE: "shade"}
+COLOURS |= {colour: f"line-{place}" for place, colour in enumerate(APART)}
+"""Colours that stand for a variable of the style sheet, so that one plot serves light and dark."""
 
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -71,7 +74,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
         axes.locator_params(axis="x", nbins=4)
         axes.locator_params(axis="y", nbins=4)
         draw(axes)
-        return _clean(_write(figure), title)
+        return _inline(_write(figure), title)
 
 
 def _write(figure: "Figure") -> str:
@@ -81,24 +84,16 @@ def _write(figure: "Figure") -> str:
     return text.getvalue()
 
 
-def _clean(text: str, title: str) -> str:
-    """Inline SVG: no prologue, no unused ids, one decimal, colours from the style sheet, and a title."""
+def _inline(text: str, title: str) -> str:
+    """Inline SVG in a tenth of the bytes, with colours from the style sheet, and a title."""
     from markupsafe import escape
 
-    text = text[text.index("<svg") :].strip()
-    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    used = set(re.findall(r"#([A-Za-z0-9_]+)(?=[)\"])", text))
-    text = re.sub(r' id="([^"]*)"', lambda found: found.group(0) if found.group(1) in used else "", text)
-    text = re.sub(r"<[^>]*>", lambda tag: DECIMALS.sub(lambda found: f"{float(found.group()):.1f}", tag.group()), text)
-    text = re.sub(r"font: ([\d.]+)px [^;\"]*", r"font-size: \1px", text)
-    for colour, variable in COLOURS.items():
-        text = text.replace(colour, f"var(--{variable})")
-    text = re.sub(r">\s+<", "><", text)
-    text = re.sub(r"\s+", " ", text)
     head = re.search(r'viewBox="[^"]*"', text)
     box = head.group() if head else ""
-    return f'<svg {box} role="img"><title>{escape(title)}</title>{text[text.index(">") + 1 :]}'
+    parts = compact(text)
+    for colour, variable in COLOURS.items():
+        parts = parts.replace(colour, f"var(--{variable})")
+    return f'<svg {box} role="img" style="stroke-linejoin:round"><title>{escape(title)}</title>{parts}</svg>'
 
 
 ZOOM = 2.0

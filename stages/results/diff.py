@@ -76,7 +76,8 @@ def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
         UsageError: there is no such run, or it is damaged: as with diff(1), 1 would say that the two differ.
     """
     try:
-        a, b = _side(workspace, first), _side(workspace, second)
+        folders = [_folder(workspace, name) for name in (first, second)]
+        a, b = (_side(name, folder) for name, folder in zip((first, second), folders, strict=True))
         causes = {"params": _params(a, b), "code": _code(a, b), "data": _data(a, b), "environment": _environment(a, b)}
         found = causes | {"outputs": _outputs(a, b, comparable=causes["data"]["same"] is not False)}
     except UnrollError as error:
@@ -87,13 +88,17 @@ def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
     return {"same": same, "a": _about(a), "b": _about(b), **found}
 
 
-def _side(workspace: Workspace, name: str) -> Side:
-    folder = Path(name).resolve()
-    if not (folder / "run.json").is_file():
-        experiments = params.load(workspace.params).experiments
-        one_of(name, experiments, "a run (an experiment, or a folder that holds a run.json)")
-        folder = workspace.run(experiments[name].dataset, name).resolve()
+def _folder(workspace: Workspace, name: str) -> Path:
+    if (Path(name) / "run.json").is_file():
+        return Path(name)
+    experiments = params.load(workspace.params).experiments
+    one_of(name, experiments, "a run (an experiment, or a folder that holds a run.json)")
+    return workspace.run(experiments[name].dataset, name)
+
+
+def _side(name: str, folder: Path) -> Side:
     run = read_checked(folder / "run.json", Summary)
+    folder = folder.resolve()
     if folder.parents[1].name != "runs":
         return Side(name, folder, run, None, "no record: it lies outside of a workspace's runs, as a trial does")
     try:

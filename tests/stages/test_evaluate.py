@@ -36,6 +36,10 @@ def test_it_writes_metrics_the_evaluation_and_what_plots_need(workspace):
     baselines = {name: entry.baseline for name, entry in found.experiments.items()}
     assert baselines == {"waves_last_value": True, "waves_perceptron": False, "waves_node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
+    scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
+    assert scores.T.to_dict()["waves_node"] == pytest.approx(
+        {"low": np.nan, "high": np.nan} | read_json(workspace.metrics("waves"))["waves_node"], nan_ok=True
+    )
     assert list(tables.read(folder / "tables" / "predictions.csv")) == ["index", "truth", *baselines]
     predicted = read_npz(workspace.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets

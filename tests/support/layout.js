@@ -114,17 +114,18 @@
       const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
       judge(element, element.closest("svg") ? style.fill : style.color, large ? 3 : 4.5);
     }
-    for (const dot of document.querySelectorAll(".dot")) if (seen(dot)) judge(dot, getComputedStyle(dot).color, 3);
+    for (const dot of document.querySelectorAll(".dot, .line")) if (seen(dot)) judge(dot, getComputedStyle(dot).color, 3);
+    for (const curve of document.querySelectorAll("[data-curve]")) judge(curve, getComputedStyle(curve).stroke, 3);
     return [...faults];
   };
 
-  const REACHED = 'a[href], button, summary, [tabindex="0"]';
+  const REACHED = 'a[href], button, input, summary, [tabindex="0"]';
   const reachable = () => [...document.querySelectorAll(REACHED)].filter((one) => one.checkVisibility());
   // By WCAG 2.2 AA a finger needs 24 by 24, but for a link within a sentence.
   const small = () =>
     reachable()
       .filter((one) => !one.closest("p"))
-      .map((one) => ({ one, box: one.getBoundingClientRect() }))
+      .map((one) => ({ one, box: (one.labels?.[0] ?? one).getBoundingClientRect() }))
       .filter(({ box }) => Math.min(box.width, box.height) < 24)
       .map(({ one, box }) => `${name(one)}: ${box.width.toFixed(0)} by ${box.height.toFixed(0)}`);
   // Where the keyboard is: its place among all that it should reach, and what is wrong with how that is seen.

@@ -138,6 +138,24 @@ def test_a_click_enlarges_a_plot_and_a_second_puts_it_back(tab):
     assert tab.run(width) == before
 
 
+def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, path):
+    tab.open(path, scripts=False)
+    overlay = "document.querySelector('#waves .overlay')"
+    boxes = f"[...{overlay}.querySelectorAll('input')]"
+    shown = f"[...{overlay}.querySelectorAll('[data-curve]')].map((one) => getComputedStyle(one).display !== 'none')"
+    assert tab.run(f"{overlay}.closest('details').open = true")
+    before = tab.run(shown)
+    assert before == tab.run(f"{boxes}.map((one) => one.checked)")
+    assert len(before) > 1
+    for place in range(len(before)):
+        tab.run(f"{boxes}[{place}].focus()")
+        tab.press(" ", 32, " ")
+    assert tab.run(shown) == [not one for one in before]
+    colours = "(one) => one.map((each) => getComputedStyle(each))"
+    drawn = tab.run(f"({colours})([...{overlay}.querySelectorAll('[data-curve]')]).map((one) => one.stroke)")
+    assert drawn == tab.run(f"({colours})([...{overlay}.querySelectorAll('.line')]).map((one) => one.color)")
+
+
 def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path):
     words = "layout.unfold(), layout.texts().map((one) => one.element.closest('.enlarge') ? '' : one.text).join('')"
     for width in (390, 1280):

@@ -102,7 +102,7 @@ def test_the_page_asks_nobody_for_anything_and_runs_its_own_script_alone(text):
 
 
 def test_the_page_is_small_and_holds_no_place_of_this_machine(text, workspace):
-    assert len(text.encode()) < 500_000
+    assert len(text.encode()) < 150_000
     assert str(workspace.root) not in text
 
 

@@ -176,6 +176,11 @@ def test_what_is_no_run_is_misuse(pair, name, said):
         diff.diff(pair[0], "waves_node", name)
 
 
+def test_names_are_read_before_runs(pair):
+    with pytest.raises(UsageError, match="Did you mean waves_node"):
+        diff.diff(pair[0], "imdb_rnn", "waves_nod")
+
+
 @pytest.mark.parametrize(
     ("file", "text"),
     [("run.json", "[]"), ("run.json", "{"), ("history.csv", "seed,train_loss\n0,x\n"), ("predictions.npz", "")],
