@@ -59,7 +59,7 @@ def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
     chosen: Space = {}
     for text in over:
         option, _, limits = text.partition("=")
-        names = {place: {place, place.split(".")[1], place.rstrip(".0123456789")} for place in known}
+        names = {place: {place, place.split(".")[1], ".".join(place.split(".")[:2])} for place in known}
         one_of(option, {each for all_of in names.values() for each in all_of}, "--over")
         for place in (place for place in known if option in names[place]):
             chosen[place] = _limited(text, *known[place], limits) if limits else _asked(option, *known[place])

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from optuna import Trial
     from optuna.trial import FrozenTrial
 
-REPORTS = 50
-"""How often in a training the study is asked whether to give it up: each time takes some milliseconds."""
+REPORTS = 20
+"""How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
 
 INTERVAL = 0.5
 """Seconds between two lines that are drawn over each other; the study is read for each."""
