@@ -100,7 +100,7 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
         tuning = _Tuning(workspace, name, experiment, now, data, trials)
         tuning.go_on()
         if others := len(trials.running()):
-            print(f"Another process is at the last {others}; it writes the best, else the same command does.")
+            print(f"Another process is at the last {others}; it will write the best. If it is stopped, run this again.")
         else:
             tuning.finish(target)
 
@@ -218,8 +218,10 @@ class _Tuning:
         print(*(f"  {place:{width}}  {self._now[place]} -> {value}" for place, value in values.items()), sep="\n")
         comment = f"By `unroll tune {self._name}`, {len(done)} trials: {found}."
         with alone(self._workspace.scratch / "params.lock", "another tune writes params.yaml", patience=PATIENCE):
-            text = _with_one_more(self._workspace, self._name, target, values, comment)
-            write_text(self._workspace.params, text)
+            # It was not there at the start: of two processes that end at once the other one has written it.
+            if target not in params.load(self._workspace.params).experiments:
+                text = _with_one_more(self._workspace, self._name, target, values, comment)
+                write_text(self._workspace.params, text)
         stand_in = " These are stand-in data: no figure is a result." if self._data.stand_in else ""
         print(
             f"Written to params.yaml: {target}. Its figure on validation flatters it; test decides.{stand_in}\n"
@@ -244,7 +246,7 @@ class _Watcher:
         from optuna import TrialPruned
 
         value = values[f"validation_{self._metric}"]
-        if seed == self._seed and epoch % -(-self._epochs // REPORTS) == 0:
+        if seed == self._seed and epoch < self._epochs and epoch % -(-self._epochs // REPORTS) == 0:
             self._trial.report(value, epoch)
             if self._trial.should_prune():
                 raise TrialPruned
