@@ -1,5 +1,6 @@
 """The command `tune`: trials of an experiment with other options, compared on validation; the best one is written."""
 
+import gc
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -143,6 +144,7 @@ class _Tuning:
         from optuna import TrialPruned
         from optuna.trial import TrialState
 
+        gc.freeze()  # Keras collects garbage before each model: a third of a second, for what is imported and is none
         while (trial := self._trials.begin()) is not None:
             self._place = len(self._trials.done()) + len(self._trials.running())
             value, why = None, ""

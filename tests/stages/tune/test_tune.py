@@ -86,10 +86,10 @@ def trials(workspace, name="node"):
 
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory):
-    """A study that was stopped after three trials and went on to nine."""
+    """A study that was stopped after three trials and went on to eight."""
     workspace = make(tmp_path_factory.mktemp("tuned"))
     tune(workspace, "node", "--trials", "3", "--over", OVER, "--name", "early")
-    tune(workspace, "node", "--trials", "9", "--over", OVER)
+    tune(workspace, "node", "--trials", "8", "--over", OVER)
     return workspace
 
 
@@ -103,7 +103,7 @@ def other_test(tmp_path_factory):
     dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(stages.tune.tune, "Record", NoRecord)
-        tune(workspace, "node", "--trials", "9", "--over", OVER)
+        tune(workspace, "node", "--trials", "8", "--over", OVER)
     return workspace
 
 
@@ -157,7 +157,7 @@ def test_what_makes_no_sense_is_one_line_and_changes_nothing(tmp_path, arguments
 def test_the_winner_is_added_and_nothing_else_changes(tuned):
     lines = tuned.params.read_text(encoding="utf-8").splitlines()
     assert lines[: PARAMS.count("\n")] == PARAMS.splitlines()
-    assert any(line.startswith("  # By `unroll tune node`, 9 trials: MSE on validation 0.") for line in lines)
+    assert any(line.startswith("  # By `unroll tune node`, 8 trials: MSE on validation 0.") for line in lines)
     best = min((trial for trial in trials(tuned) if trial.value is not None), key=lambda trial: trial.value)
     experiment = params.load(tuned.params).experiment("node_tuned")
     rate = experiment.training.options["learning_rate"]
@@ -172,7 +172,7 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been(tuned, other_tes
         return [(t.params, t.value, t.state, t.intermediate_values) for t in trials(workspace)]
 
     assert told(tuned) == told(other_test)
-    assert len(told(tuned)) == 9
+    assert len(told(tuned)) == 8
 
 
 def test_no_number_of_test_changes_a_trial(tuned, other_test):
@@ -196,7 +196,7 @@ def test_mlflow_has_a_parent_with_a_run_for_each_trial(tuned):
     assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
     given_up = sum(trial.state.name == "PRUNED" for trial in trials(tuned))
     assert [child.info.status for child in children].count("KILLED") == given_up
-    assert len(children) == 9
+    assert len(children) == 8
     best = min(child.data.metrics["tuned"] for child in children if "tuned" in child.data.metrics)
     assert parent.data.metrics["tuned"] == best
 
