@@ -79,7 +79,12 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
     searched, target = space(name, experiment, wanted.over), wanted.name or f"{name}_tuned"
     now = present(name, experiment, searched)
     data = _seen(workspace, experiment)
-    print(f"{name} on {data.name}, chosen by {data.metric} on validation, over", *lines(searched, now), sep="\n")
+    print(
+        f"{name} on {data.name}, chosen by {data.metric} on validation, over",
+        *lines(searched, now),
+        sep="\n",
+        flush=True,
+    )
     if wanted.dry:
         return
     _with_one_more(workspace, name, target, {}, "")
