@@ -7,7 +7,7 @@ from pipeline import numerics
 
 def main() -> None:
     """Run the command line of this process and end with its exit status."""
-    if "train" in sys.argv:
+    if {"train", "tune"} & {*sys.argv}:
         numerics.start_with()
     numerics.settle()  # before NumPy is imported
     from stages.commands import main as commands

@@ -1,11 +1,11 @@
-"""The command that adds a series of one's own."""
+"""The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from stages.console.app import app
+from stages.console.app import app, complete
 
 
 @app.command(rich_help_panel="All at once")
@@ -42,3 +42,27 @@ def add(
             raise UsageError(f"{option} must be one character{' of . and ,' if valid else ''}. Received: {value!r}")
     known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal)
     add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes), known)
+
+
+@app.command(rich_help_panel="All at once")
+def tune(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="An experiment of params.yaml.", autocompletion=complete("experiments"))],
+    trials: Annotated[int, typer.Option(min=1, max=100_000, help="How many, those of before included.")] = 30,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these options: units,dropout or, with a range, units=8:64 (repeatable)."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Of the experiment, so many for each trial.")] = 1,
+    new_name: Annotated[str | None, typer.Option("--name", help="Of the new experiment; else NAME_tuned.")] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be searched.")] = False,
+) -> None:
+    """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
+
+    `unroll tune waves_gru` · `unroll tune jena_hourly_gru --trials 50 --over units,learning_rate=1e-4:1e-2`
+    """
+    from stages.tune.tune import Wanted
+    from stages.tune.tune import tune as tune_it
+
+    wanted = [option for text in over or () for option in text.split(",")]
+    tune_it(context.obj, name, Wanted(trials, wanted, seeds, new_name, dry))

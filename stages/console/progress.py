@@ -35,7 +35,7 @@ class Epochs:
         """Say that the training goes on from a checkpoint."""
         self._started = time.monotonic()
         seed, history = list(histories.items())[-1]
-        _line(f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted", last=True)
+        line(f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted", last=True)
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Show one line of the history of `seed`; epochs count from 1."""
@@ -51,10 +51,10 @@ class Epochs:
         left = duration((now - self._started) / self._passed * (total - done))
         figures = [f"{key} {value:.4g}" for key, value in values.items()]
         start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
-        _line(start, figures, f"{left} left", last=done == total)
+        line(start, figures, f"{left} left", last=done == total)
 
 
-def _line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
+def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
     """Print a line, on a terminal over the one before, which stays if it is the last.
 
     One that wraps cannot be drawn over: of its figures as many are shown as there is room for.

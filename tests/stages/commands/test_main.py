@@ -21,7 +21,7 @@ from stages.results import listing
 from tests.support import REPOSITORY, fake_runs
 
 COMMANDS = typer.main.get_command(app).commands
-HEAVY = {"tensorflow", "keras", "mlflow", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
+HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,197 @@
+"""What is searched: numbers of an experiment's own options, within the bounds of the signatures that they belong to."""
+
+import inspect
+from collections.abc import Iterator, Mapping, Sequence
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+
+import pydantic
+from pydantic.fields import FieldInfo
+
+from pipeline.config.params import Experiment
+from pipeline.errors import UsageError, one_line
+from pipeline.training.recipe import recipe
+from pipeline.validation import one_of
+
+if TYPE_CHECKING:
+    from optuna.distributions import BaseDistribution
+
+Space = dict[str, "BaseDistribution"]
+"""Where an option stands in its experiment, such as "model.units" or, of a list, "model.hidden.1" -> what is tried."""
+
+BUDGET = ("epochs", "batch_size", "steps_per_epoch", "patience", "rounds", "slopes")
+"""How long a training is, and what it records: searched only where asked for, so that trials cost alike."""
+
+FIXED = ("by_hand",)
+"""Training methods with rules for one model: only their own options are searched."""
+
+FACTOR, PENALTY_FACTOR, SMALLER, LARGER = 10.0, 1000.0, 4, 2
+"""How far from its value a rate, a penalty and a size are searched. Twice the units take up to four times as long."""
+
+PENALTY = 1e6
+"""A number that may be larger has no natural scale: a penalty."""
+
+SHARE = 0.5
+"""Of units that are dropped, at most, if the experiment does not drop more."""
+
+FEW = 32
+"""A count with a bound up to here, such as of layers, is searched one by one: up to one more than there are."""
+
+
+def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
+    """What is searched for an experiment.
+
+    Args:
+        name: the experiment.
+        experiment: from params.yaml. A number that is off in it (0 or nothing) stays off, but for a share.
+        over: only these: options, or "OPTION=LOW:HIGH" for a range of one's own.
+
+    Raises:
+        UsageError: there is nothing to search, or an option or a range is wrong.
+    """
+    known = dict(_options(name, experiment))
+    if not over:
+        found = {place: _proposed(*known[place]) for place in known if not _left_out(place, experiment)}
+        numbers = {place: tried for place, tried in found.items() if tried is not None}
+        if not numbers:
+            raise UsageError(f"{name} has no number that could be tuned; `unroll show {name}` prints its options")
+        return numbers
+    chosen: Space = {}
+    for text in over:
+        option, _, limits = text.partition("=")
+        names = {place: {place, place.split(".")[1], ".".join(place.split(".")[:2])} for place in known}
+        one_of(option, {each for all_of in names.values() for each in all_of}, "--over")
+        for place in (place for place in known if option in names[place]):
+            chosen[place] = _limited(text, *known[place], limits) if limits else _asked(option, *known[place])
+    return chosen
+
+
+def _options(name: str, experiment: Experiment) -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Every option that can be searched, with its annotation and its value."""
+    chosen = recipe(name, experiment)
+    for part, call in (("model", chosen.build), ("training", chosen.method)):
+        parameters = inspect.signature(call.function).parameters
+        for option, value in call.options.items():
+            annotation = parameters[option].annotation
+            if isinstance(value, list):
+                element = get_args(FieldInfo.from_annotation(annotation).annotation)[0]
+                yield from ((f"{part}.{option}.{place}", (element, each)) for place, each in enumerate(value, 1))
+            elif _choices(annotation) or {int, float} & {*_types(annotation)}:
+                yield f"{part}.{option}", (annotation, value)
+
+
+def _types(annotation: Any) -> tuple[Any, ...]:
+    bare = FieldInfo.from_annotation(annotation).annotation
+    return get_args(bare) or (bare,)
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:
+    bare = FieldInfo.from_annotation(annotation).annotation
+    return (False, True) if bare is bool else get_args(bare) if get_origin(bare) is Literal else ()
+
+
+def _left_out(place: str, experiment: Experiment) -> bool:
+    part, option = place.split(".")[:2]
+    return option in BUDGET or (part == "model" and experiment.training.method in FIXED)
+
+
+def _bounds(annotation: Any) -> dict[str, float]:
+    """Such as {"ge": 1, "le": 4096}."""
+    return {
+        bound: getattr(each, bound)
+        for each in FieldInfo.from_annotation(annotation).metadata
+        for bound in ("ge", "gt", "le", "lt")
+        if hasattr(each, bound)
+    }
+
+
+def _proposed(annotation: Any, value: Any) -> "BaseDistribution | None":
+    """What is tried for a number; None for one that is off, and for what is no number."""
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    if _choices(annotation):
+        return None
+    bounds = _bounds(annotation)
+    low, high = bounds.get("ge", 0), bounds.get("le", bounds.get("lt", float("inf")))
+    if float in _types(annotation) and bounds.get("ge") == 0 and high <= 1:
+        return FloatDistribution(0, max(SHARE, value))
+    if not value or value < 0:
+        return None
+    if float in _types(annotation):
+        factor = PENALTY_FACTOR if high > PENALTY else FACTOR
+        return FloatDistribution(max(low, rounded(value / factor)), min(high, rounded(value * factor)), log=True)
+    if high <= FEW:
+        return IntDistribution(max(1, int(low)), int(min(high, value + 1)))
+    return IntDistribution(int(max(1, low, value // SMALLER)), int(min(high, value * LARGER)), log=True)
+
+
+def _asked(option: str, annotation: Any, value: Any) -> "BaseDistribution":
+    """What is tried for an option that is named without a range."""
+    from optuna.distributions import CategoricalDistribution
+
+    choices = _choices(annotation)
+    found = CategoricalDistribution(choices) if choices else _proposed(annotation, value)
+    if found is None:
+        raise UsageError(f"--over {option}: it is off ({value}), so give a range, as in --over {option}=1:100")
+    return found
+
+
+def _limited(text: str, annotation: Any, _value: Any, limits: str) -> "BaseDistribution":
+    """What is tried for "OPTION=LOW:HIGH"."""
+    from optuna.distributions import FloatDistribution, IntDistribution
+
+    whole = float not in _types(annotation)
+    try:
+        low, high = (int(limit) if whole else float(limit) for limit in limits.split(":"))
+        for limit in (low, high):
+            pydantic.TypeAdapter(annotation).validate_python(limit)
+        if _choices(annotation) or not low < high < float("inf"):
+            raise ValueError("LOW must be less than HIGH")
+    except pydantic.ValidationError as error:
+        reason = error.errors()[0]["msg"].replace("Input should", "LOW and HIGH must")
+        raise UsageError(one_line(f"--over {text}: {reason}")) from None
+    except ValueError:
+        kind = "whole numbers" if whole else "numbers"
+        raise UsageError(f"--over {text}: a range is LOW:HIGH, two {kind}, such as 1:100") from None
+    log = low > 0 and high >= SMALLER * low
+    return IntDistribution(int(low), int(high), log=log) if whole else FloatDistribution(low, high, log=log)
+
+
+def present(name: str, experiment: Experiment, searched: Space) -> dict[str, Any]:
+    """The experiment's own values of what is searched."""
+    known = dict(_options(name, experiment))
+    return {place: known[place][1] for place in searched}
+
+
+def rounded(value: Any) -> Any:
+    """With three digits: what is tried is what can be written and read."""
+    return float(f"{value:.3g}") if isinstance(value, float) else value
+
+
+def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment's section of params.yaml with other values.
+
+    Args:
+        section: plain data.
+        values: where they stand -> they; as in `Space`.
+    """
+    found: dict[str, Any] = deepcopy(dict(section))
+    for place, value in values.items():
+        part, option, *index = place.split(".")
+        if index:
+            found[part][option][int(index[0]) - 1] = value
+        else:
+            found[part][option] = value
+    return found
+
+
+def lines(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
+    """What is searched, in words."""
+    width = max(map(len, searched))
+    for place, tried in searched.items():
+        if choices := getattr(tried, "choices", None):
+            said = ", ".join(map(str, choices))
+        else:
+            log = " on a log scale" if getattr(tried, "log", False) else ""
+            said = f"{getattr(tried, 'low', 0):g} to {getattr(tried, 'high', 0):g}{log}"
+        yield f"  {place:{width}}  {said}; now {now[place]}"
