@@ -164,6 +164,26 @@ class File:
         return skip + row + 1 - first
 
 
+@dataclass(frozen=True)
+class Rows(File):
+    """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
+
+    frame: "pd.DataFrame"
+
+    @property
+    def parquet(self) -> bool:
+        """They have types, as a Parquet file's have."""
+        return True
+
+    def header(self) -> list[str]:
+        """The names of all columns."""
+        return [str(column) for column in self.frame.columns]
+
+    def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
+        """All rows at once."""
+        yield self.frame
+
+
 def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = unseen) -> Table:
     """Read every column but the dropped ones, of one file or of several of one form.
 
@@ -181,11 +201,16 @@ def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = u
     files = [File(path, form, where) for path in paths]
     for file in files:
         _require_file(file)
+    return table(files, progress)
+
+
+def table(files: Sequence[File], progress: "Progress" = unseen) -> Table:
+    """What files of one form hold, as `read`."""
     columns = _columns(files)
     readings = [_Reading(file, columns) for file in files]
     for reading in readings:
         reading.run(progress)
-    return _table(readings, columns, form, where)
+    return _table(readings, columns, files[0].form, files[0].where)
 
 
 def _columns(files: Sequence[File]) -> list[str]:
