@@ -3,7 +3,7 @@
 from pipeline import locks, tables
 from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.evaluation import answers, plot_data, scores
+from pipeline.evaluation import answers, backtest, plot_data, scores
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
@@ -39,7 +39,10 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.history(runs))
-            for table, columns in plot_data.tables(data, runs).items():
+            champion, _ = answers.champion(evaluation)
+            for table, columns in (
+                plot_data.tables(data, runs) | backtest.tables(data, champion, runs[champion])
+            ).items():
                 tables.write(folder / "tables" / f"{table}.csv", columns)
             # Before the folder takes its place: on a full disk both stay what they were.
             write_json(workspace.metrics(name), answers.headline(evaluation))

@@ -68,9 +68,16 @@ class Question(Strict):
         words = tuple(f"{name}=" for name in self.form.categories)
         return [name for name in self.read if not (words and name.startswith(words))]
 
+    def on_clock(self, times: Array) -> Any:
+        """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
+        import pandas as pd
+
+        index, zone = pd.DatetimeIndex(times), self.preparation["time_zone"]
+        return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
+
     def when(self, stamp: Any) -> str:
-        """A stamp as the file has it, without fractions of a second."""
-        return str(on_clock(stamp.astype("datetime64[s]"), self.preparation["time_zone"])[0])
+        """A stamp on the file's clock."""
+        return str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
 
 
 @dataclass(frozen=True)
@@ -118,22 +125,14 @@ def latest(
     _require_whole(question, measured, first, name)
     inputs = series.inputs_of(rows, found["mean"], found["std"], options["time_zone"])
     ahead = question.horizon + question.step * np.arange(question.outputs)
-    kept = slice(first, last + 1)
+    times, values = rows.stamps[first:], rows.values[first:]  # noqa: PD011 - not pandas'
     return Window(
-        stamps=rows.stamps[kept],
-        target=rows.values[kept, question.columns.index(options["target"])],
+        stamps=times,
+        target=values[:, question.columns.index(options["target"])],
         inputs=inputs[last + question.step + np.arange(-question.lookback, 0, question.step)],
-        ahead=on_clock(rows.stamps[last] + (ahead * spacing * 1000).astype("timedelta64[ms]"), options["time_zone"]),
-        unusual=_unusual(question, rows.stamps[kept], rows.values[kept], found),
+        ahead=question.on_clock(rows.stamps[last] + (ahead * spacing * 1000).astype("timedelta64[ms]")),
+        unusual=_unusual(question, times, values, found),
     )
-
-
-def on_clock(times: Array, zone: str | None) -> Any:
-    """Stamps as a pandas DatetimeIndex, with the zone where there is one."""
-    import pandas as pd
-
-    index = pd.DatetimeIndex(np.atleast_1d(times))
-    return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
 
 def _only(question: Question, file: stamped_file.File) -> stamped_file.File:
