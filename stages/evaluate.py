@@ -39,10 +39,10 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.history(runs))
-            champion, _ = answers.champion(evaluation)
-            for table, columns in (
-                plot_data.tables(data, runs) | backtest.tables(data, champion, runs[champion])
-            ).items():
+            shown = plot_data.tables(data, runs)
+            if best := answers.champion(evaluation):
+                shown |= backtest.tables(data, best[0], runs[best[0]])
+            for table, columns in shown.items():
                 tables.write(folder / "tables" / f"{table}.csv", columns)
             # Before the folder takes its place: on a full disk both stay what they were.
             write_json(workspace.metrics(name), answers.headline(evaluation))

@@ -87,7 +87,10 @@ def _champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str
         raise UnrollError(f"{name} is not built; `unroll repro evaluate@{name}` builds it")
     evaluation = schema.load(folder)
     there = {key: entry for key, entry in evaluation.experiments.items() if key in wanted.experiments_of(name)}
-    return answers.champion(evaluation.model_copy(update={"experiments": there}))
+    best = answers.champion(evaluation.model_copy(update={"experiments": there}))
+    if best is None:
+        raise UnrollError(f"{name} has no experiment that predicts anything; add one to params.yaml")
+    return best
 
 
 def _own(workspace: Workspace, wanted: Params, name: str) -> list[Path]:

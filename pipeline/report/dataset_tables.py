@@ -79,7 +79,7 @@ def _row(results: Results, one: Evaluated, name: str, entry: Entry) -> dict[str,
         "test_best": _stat(entry.best["test"] if entry.best else None, metric),
         "test": _stat(final.get("test"), metric),
         "unit": _stat(best.get("test"), "mae_unit", unit),
-        "mase": _mase(one, best),
+        "mase": _mase(one, best.get("test")),
         "published": _figures(results, name),
     }
 
@@ -91,10 +91,10 @@ def _stat(scores: Scores | None, metric: str, unit: str = "") -> Cell:
     return Cell(measured(stat, metric, unit), spread(stat, metric), value=stat.model_dump(mode="json"))
 
 
-def _mase(one: Evaluated, scores: Mapping[str, Scores]) -> Cell:
-    if not one.about.naive or "mae" not in scores.get("test", {}):
+def _mase(one: Evaluated, test: Scores | None) -> Cell:
+    if not one.about.naive or not test or "mae" not in test:
         return Cell(DASH)
-    share = scores["test"]["mae"].mean / one.about.naive
+    share = test["mae"].mean / one.about.naive
     return Cell(f"{share:.3f}", value=share)
 
 

@@ -46,8 +46,8 @@ def explanations(one: Evaluated) -> list[Plots]:
         ),
         Plots(
             "Forecasts from many origins",
-            f"{_champion(one)}, whose forecasts `unroll predict` takes, on test{f', {unit}' if unit else ''}. Left what "
-            "came (thick) and what was forecast, with 90 % intervals, from origins as far apart as they look ahead; "
+            f"On test{f', {unit}' if unit else ''}, by the model that `unroll predict` takes, {_champion(one)}. Left "
+            "what came (thick) and what was forecast, with 90 % intervals, from origins that share no step; "
             "right the error by step ahead (solid) and half the interval (dashed).",
             _backtest(one),
             wide=True,

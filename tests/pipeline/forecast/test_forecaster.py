@@ -1,5 +1,6 @@
 """A forecast from raw rows is what the run said at that origin, for each kind of model and of question."""
 
+import functools
 import math
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
-from pipeline.errors import UnrollError
+from pipeline.data.problem import problem
+from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.training import run_folder
+from pipeline.training.job import Job
+from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
-from stages.train import train
 
 HOURS = 700
 GAPS = (100, 333, 334, *range(500, 520))
@@ -80,25 +83,31 @@ def workspace(tmp_path_factory):
     return workspace
 
 
-NAMES = [
-    f"{question}_{name}{end}"
-    for question, (_, models) in QUESTIONS.items()
-    for name in models
-    for end in ("", "_calendar")
-]
+def trained(workspace, name):
+    """The run of an experiment, its data set with what the model sees, and its forecaster."""
+    experiment = params.load(workspace.params).experiment(name)
+    data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
+    folder, chosen = workspace.run(experiment.dataset, name), recipe(name, experiment)
+    if not folder.exists():
+        folder.mkdir(parents=True)
+        job = Job(name, data, functools.partial(chosen.build, problem(data)), tuple(experiment.seeds))
+        run_folder.save(chosen.train(job), job, folder, {})
+    return run_folder.load(folder), data, Forecaster.of(workspace, name)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ahead_last", "ahead_daily_calendar", "ahead_ridge_calendar", "ahead_boosting", "ahead_gru_calendar"),
+        *("later_daily", "later_ridge", "later_lad_calendar", "later_boosting_calendar", "later_gru"),
+    ],
+)
 def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspace, tmp_path, name):
-    train(workspace, name)
-    wanted = params.load(workspace.params).experiment(name)
-    data = dataset.load(workspace.prepared(wanted.dataset))
-    run = run_folder.load(workspace.run(wanted.dataset, name))
-    forecaster = Forecaster.of(workspace, name)
+    run, data, forecaster = trained(workspace, name)
     forecaster.save(tmp_path / "apart")
     apart = Forecaster.load(tmp_path / "apart")
-    windows, whole, zone = data.splits["test"], rows(), QUESTIONS[wanted.dataset][0].get("time_zone")
-    stamps = pd.to_datetime(whole["day"] + " " + whole["hour"], format="%d.%m.%Y %H:%M")
+    windows, whole, zone = data.splits["test"], rows(), QUESTIONS[data.name][0].get("time_zone")
+    stamps = pd.to_datetime(whole["day"] + " " + whole["hour"], format=READ["stamp_format"])
     if zone:
         stamps = stamps.dt.tz_localize(zone).dt.tz_convert("UTC").dt.tz_localize(None)
     for place in (0, len(windows) // 2, len(windows) - 1):
@@ -113,3 +122,66 @@ def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspac
         assert [*found["stamp"]] == [*(when.tz_localize("UTC").tz_convert(zone) if zone else when)]
         np.testing.assert_allclose(found["high"] - found["low"], 2 * forecaster.half_widths())
         pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), found)
+
+
+BAD = {
+    "too few": (lambda rows: rows.tail(30), "these rows: a forecast needs the last 72 rows, and there are 30; add"),
+    "no column": (lambda rows: rows.drop(columns="wind"), "has no column 'wind', which ahead was trained on"),
+    "another name": (lambda rows: rows.rename(columns={"wind": "Wind"}), r"is it 'Wind'\? Rename it"),
+    "another step": (lambda rows: rows[::2], "rows lie 7,200 seconds apart, and ahead was trained on 3,600"),
+    "a gap": (
+        lambda rows: rows.drop(rows.index[-20:-10]),
+        "and between .* there are none, and no more than 3 in a row",
+    ),
+    "not measured": (
+        lambda rows: rows.assign(load=rows["load"].where(rows.index < rows.index[-9])),
+        "was not measured",
+    ),
+    "nothing at first": (lambda rows: rows.tail(80).assign(wind=np.nan), "'wind' holds no value until"),
+    "no number": (lambda rows: rows.assign(wind="calm"), "holds something that is not a number"),
+    "no stamp": (lambda rows: rows.assign(day="today"), "column 'day hour' holds 'today 00:00', not a stamp"),
+    "a new word": (lambda rows: rows.assign(state="ajar"), "column 'state' holds 'ajar', a word that ahead does not"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD.values(), ids=BAD)
+def test_rows_that_cannot_be_used_get_one_line(workspace, change, message):
+    _, _, forecaster = trained(workspace, "ahead_last")
+    with pytest.raises(UnrollError, match=message) as caught:
+        forecaster.forecast(change(rows()))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_columns_their_order_and_that_of_the_rows_do_not_matter(workspace):
+    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    other = rows().assign(more="x")[["more", "wind", "state", "hour", "load", "day"]].iloc[::-1]
+    pd.testing.assert_frame_equal(forecaster.forecast(other), forecaster.forecast(rows()))
+
+
+def test_a_value_far_outside_of_what_was_trained_on_is_warned_of(workspace):
+    _, _, forecaster = trained(workspace, "ahead_last")
+    far = rows()
+    far.loc[far.index[-3], "load"] = 900.0
+    with pytest.warns(OutsideRangeWarning, match="'load' is 900 at 2023-05-30 01:00:00, far outside .* 7[0-9.]+ to 12"):
+        forecaster.forecast(far)
+
+
+def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspace):
+    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    assert (forecaster.half_widths(0.95) > forecaster.half_widths(0.8)).all()
+    assert (forecaster.coverage(0.95) >= forecaster.coverage(0.8)).all()
+    for level in (0.905, 0.3, 1.0):
+        with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
+            forecaster.forecast(rows(), level)
+
+
+def test_raw_data_of_another_build_are_refused(workspace):
+    trained(workspace, "later_ridge")
+    raw = workspace.raw("meter") / "meter.csv"
+    before = raw.read_text(encoding="utf-8")
+    try:
+        raw.write_text(before.rsplit("\n", 2)[0] + "\n", encoding="utf-8")
+        with pytest.raises(UnrollError, match="different builds; run `unroll repro evaluate@later`"):
+            Forecaster.of(workspace, "later_ridge")
+    finally:
+        raw.write_text(before, encoding="utf-8")
