@@ -149,7 +149,7 @@ def show(found: Predicted) -> None:
     seeds = f", the mean of {len(spec.seeds)} seeds" if len(spec.seeds) > 1 else ""
     steps = f" ({100 * held.min():.1f} to {100 * held.max():.1f} % by step ahead)" if len(held) > 1 else ""
     print(printable(f"{spec.name}{seeds}: {found.why}"))
-    print(printable(f"After {found.origin}, the last row of {found.file.name}:\n"))
+    print(printable(f"After {found.origin}, the last row of {found.file.name}:") + "\n")
     headings = ["Stamp", f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
     caption = f"\nOn test, intervals of {percent} held {100 * held.mean():.1f} % of what came{steps}."
     if math.isinf(wide):
@@ -165,6 +165,6 @@ def draw(found: Predicted, path: Path) -> None:
         question.on_clock(found.window.stamps),
         found.window.target,
         found.table,
-        label=f"{scale.quantity}, {scale.unit}" if scale.unit else question.preparation["target"],
+        label=f"{scale.quantity}, {scale.unit}" if scale.quantity != "value" else question.preparation["target"],
         title=f"{found.forecaster.spec.name}, intervals of {100 * found.level:.0f} %",
     )

@@ -12,8 +12,8 @@ from pipeline.training.run_folder import Run
 if TYPE_CHECKING:
     import pandas as pd
 
-SHOWN = 400
-"""Values in the stretch that is shown: as many as a plot can show."""
+SHOWN = 240
+"""Values in the stretch that is shown: ten days of hours."""
 
 
 def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
@@ -64,7 +64,7 @@ def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
 
 
 def origins(windows: Windows) -> Array:
-    """The examples (m,) that follow one another without overlap, from the first on, as many as a plot can show."""
+    """The examples (m,) that follow one another without overlap, from the first on, up to `SHOWN` values."""
     chosen, free = [], int(windows.rows[0])
     for example, row in enumerate(windows.rows):
         if row >= free:

@@ -46,7 +46,7 @@ def explanations(one: Evaluated) -> list[Plots]:
         ),
         Plots(
             "Forecasts from many origins",
-            f"On test{f', {unit}' if unit else ''}, by the model that `unroll predict` takes, {_champion(one)}. Left "
+            f"On test{f', {unit}' if unit else ''}, by {_champion(one)}, which the command predict takes. Left "
             "what came (thick) and what was forecast, with 90 % intervals, from origins that share no step; "
             "right the error by step ahead (solid) and half the interval (dashed).",
             _backtest(one),

@@ -1,6 +1,5 @@
 """A forecast from raw rows is what the run said at that origin, for each kind of model and of question."""
 
-import functools
 import math
 
 import numpy as np
@@ -9,15 +8,13 @@ import pytest
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
-from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.training import run_folder
-from pipeline.training.job import Job
-from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
+from tests.support.training import train
 
 HOURS = 700
 GAPS = (100, 333, 334, *range(500, 520))
@@ -87,11 +84,9 @@ def trained(workspace, name):
     """The run of an experiment, its data set with what the model sees, and its forecaster."""
     experiment = params.load(workspace.params).experiment(name)
     data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
-    folder, chosen = workspace.run(experiment.dataset, name), recipe(name, experiment)
+    folder = workspace.run(experiment.dataset, name)
     if not folder.exists():
-        folder.mkdir(parents=True)
-        job = Job(name, data, functools.partial(chosen.build, problem(data)), tuple(experiment.seeds))
-        run_folder.save(chosen.train(job), job, folder, {})
+        train(workspace, name)
     return run_folder.load(folder), data, Forecaster.of(workspace, name)
 
 
