@@ -84,6 +84,11 @@ class File:
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
+    @property
+    def again(self) -> str:
+        """What to do about one that holds nothing."""
+        return f"run `unroll source {self.path.parent.name}` again"
+
     def header(self) -> list[str]:
         """The names of all columns."""
         if self.parquet:
@@ -142,7 +147,7 @@ class File:
         except LookupError:
             raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
         except pd.errors.EmptyDataError:
-            raise UnrollError(f"{self.path} is empty; run `unroll source {self.path.parent.name}` again") from None
+            raise UnrollError(f"{self.path} is empty; {self.again}") from None
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             text = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
             raise UnrollError(f"{self.path} is not a regular CSV file ({text:.160}); correct the file") from None
@@ -164,8 +169,17 @@ class File:
         return skip + row + 1 - first
 
 
+class Given(File):
+    """A file that no source brought."""
+
+    @property
+    def again(self) -> str:
+        """What to do about one that holds nothing."""
+        return "give one with a header and rows"
+
+
 @dataclass(frozen=True)
-class Rows(File):
+class Rows(Given):
     """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
 
     frame: "pd.DataFrame"
@@ -261,8 +275,7 @@ class _Reading:
         except ValueError as error:
             raise _not_a_number(self.file, self.columns, str(error)) from None
         if not sum(map(len, self.stamps)):
-            path = self.file.path
-            raise UnrollError(f"{path} holds a header and no rows; run `unroll source {path.parent.name}` again")
+            raise UnrollError(f"{self.file.path} holds a header and no rows; {self.file.again}")
 
     def _take(self, frame: "pd.DataFrame", before: int) -> None:
         """Keep the numbers of a chunk that begins `before` rows after the header."""

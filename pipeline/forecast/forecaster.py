@@ -22,6 +22,7 @@ from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.forecast import models
 from pipeline.forecast.rows import Question, Window, latest
+from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
@@ -95,8 +96,11 @@ class Forecaster:
             raise UsageError(f"{experiment.dataset} is no series with a time in each row, so there is no next value")
         options = registry.preparation(wanted, experiment.dataset).options
         again = f"run `unroll repro evaluate@{experiment.dataset}`"
-        data = datasets.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
+        prepared = workspace.prepared(experiment.dataset)
+        data = datasets.load(prepared, calendar=experiment.calendar)
         run = run_folder.load_for(workspace.run(experiment.dataset, name), experiment.dataset, experiment.seeds)
+        if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
+            raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")
         fitted = _fitted(workspace.raw(section.source), experiment.dataset, options, progress)
         inputs = series.inputs_of(fitted.measured.series, fitted.mean, fitted.std, options["time_zone"])
         windows = data.splits["test"]
@@ -168,7 +172,7 @@ class Forecaster:
         for path in paths:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        return self._latest([stamped_file.File(path, form, self.spec.question.where) for path in paths], progress)
+        return self._latest([stamped_file.Given(path, form, self.spec.question.where) for path in paths], progress)
 
     def window(self, rows: "pd.DataFrame") -> Window:
         """The last window of rows in memory. Raises as `forecast`."""

@@ -118,7 +118,9 @@ def latest(
     name, spacing = files[0].path.name, options["spacing"]
     own = series_splits.clock(table.stamps, None).spacing
     if len(np.unique(table.stamps)) > 1 and own != spacing:
-        raise UnrollError(f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {spacing:,}")
+        raise UnrollError(
+            f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {spacing:,}; give such rows"
+        )
     measured = series.rows_of(_aligned(question, table, name), **{key: options[key] for key in series.CLEANING})
     rows, last = measured.series, len(measured.series.values) - 1
     first = last + 1 - question.reach
@@ -178,10 +180,8 @@ def _require_whole(question: Question, measured: series.Measured, first: int, na
     filled = f", and no more than {longest} in a row are filled" if longest else ""
     broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != spacing * 1000)
     if len(broken):
-        before, after = rows.stamps[first + broken[-1] :][:2]
-        raise UnrollError(
-            f"{name}: {needed}, and between {question.when(before)} and {question.when(after)} there are none{filled}"
-        )
+        before, after = map(question.when, rows.stamps[first + broken[-1] :][:2])
+        raise UnrollError(f"{name}: {needed}, and between {before} and {after} there are none{filled}; add them")
     if rows.late is not None and rows.late[first:].any():
         late = first + int(np.flatnonzero(rows.late[first:])[-1])
         column = measured.columns[int(rows.unknown[late].argmax())]

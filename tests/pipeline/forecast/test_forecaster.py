@@ -180,3 +180,17 @@ def test_raw_data_of_another_build_are_refused(workspace):
             Forecaster.of(workspace, "later_ridge")
     finally:
         raw.write_text(before, encoding="utf-8")
+
+
+def test_a_run_on_an_earlier_build_of_the_data_is_refused(workspace):
+    trained(workspace, "later_daily")
+    run = workspace.run("later", "later_daily") / "run.json"
+    before = run.read_text(encoding="utf-8")
+    try:
+        run.write_text(before.replace('"fingerprint": {}', '"fingerprint": {"data": "0"}'), encoding="utf-8")
+        with pytest.raises(
+            UnrollError, match="later_daily was trained on an earlier build of later; run `unroll repro"
+        ):
+            Forecaster.of(workspace, "later_daily")
+    finally:
+        run.write_text(before, encoding="utf-8")
