@@ -9,6 +9,9 @@ import pytest
 from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
+from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.page import page
+from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from stages.commands.main import invoke
 from stages.evaluate import evaluate
@@ -136,6 +139,20 @@ def test_evaluate_tells_how_the_champion_would_have_done(hours):
     assert stretch.groupby("origin")["time"].diff().dropna().eq(3600).all()
     assert not stretch["time"].duplicated().any()
     assert ((stretch["truth"] >= stretch["low"]) & (stretch["truth"] <= stretch["high"])).mean() > 0.7
+
+
+def test_the_page_shows_the_backtest_and_mase(hours):
+    workspace, _ = hours
+    workspace.claims.write_text("[]", encoding="utf-8")
+    results = load(workspace, params.load(workspace.params))
+    shown = page(results)
+    assert "<title>Forecasts of meter_ridge from many origins, and what came</title>" in shown
+    held = 100 * pd.read_csv(workspace.evaluation("meter") / "tables" / "ahead.csv")["coverage"].mean()
+    assert f"90 % intervals held {held:.1f} %" in shown
+    (scores,) = dataset_tables(results, results.built[0])
+    mase = {row["experiment"].text: row["mase"].value for row in scores.rows}
+    about, ridge = results.built[0].about, results.built[0].experiments["meter_ridge"]
+    assert mase["meter_ridge"] == ridge.final["test"]["mae"].mean / about.naive < 1 < mase["meter_last_value"]
 
 
 @pytest.mark.parametrize(
