@@ -13,9 +13,9 @@ from pipeline.config.params import Params
 from pipeline.data.preparations.series import files_of
 from pipeline.errors import UnrollError, printable
 from pipeline.evaluation import answers, schema
+from pipeline.forecast import plot
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.forecast.rows import Window
-from pipeline.report import forecast_plot
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.console import progress, tables
@@ -160,7 +160,7 @@ def show(found: Predicted) -> None:
 def draw(found: Predicted, path: Path) -> None:
     """Draw what was measured last, and the forecast with its interval. Raises UsageError for another kind of file."""
     question, scale = found.forecaster.spec.question, found.forecaster.spec.scale
-    forecast_plot.write(
+    plot.write(
         path,
         question.on_clock(found.window.stamps),
         found.window.target,
