@@ -3,7 +3,7 @@
 from pipeline import locks, tables
 from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.evaluation import answers, plot_data, scores
+from pipeline.evaluation import answers, backtest, plot_data, scores
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
@@ -40,7 +40,10 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.history(runs))
             tables.write(folder / "scores.csv", plot_data.scores(answers.headline(evaluation)))
-            for table, columns in plot_data.tables(data, runs).items():
+            shown = plot_data.tables(data, runs)
+            if best := answers.champion(evaluation):
+                shown |= backtest.tables(data, best[0], runs[best[0]])
+            for table, columns in shown.items():
                 tables.write(folder / "tables" / f"{table}.csv", columns)
             # Before the folder takes its place: on a full disk both stay what they were.
             write_json(workspace.metrics(name), answers.headline(evaluation))

@@ -84,6 +84,11 @@ class File:
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
+    @property
+    def again(self) -> str:
+        """What to do about one that holds nothing."""
+        return f"run `unroll source {self.path.parent.name}` again"
+
     def header(self) -> list[str]:
         """The names of all columns."""
         if self.parquet:
@@ -142,7 +147,7 @@ class File:
         except LookupError:
             raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
         except pd.errors.EmptyDataError:
-            raise UnrollError(f"{self.path} is empty; run `unroll source {self.path.parent.name}` again") from None
+            raise UnrollError(f"{self.path} is empty; {self.again}") from None
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
             text = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
             raise UnrollError(f"{self.path} is not a regular CSV file ({text:.160}); correct the file") from None
@@ -164,6 +169,35 @@ class File:
         return skip + row + 1 - first
 
 
+class Given(File):
+    """A file that no source brought."""
+
+    @property
+    def again(self) -> str:
+        """What to do about one that holds nothing."""
+        return "give one with a header and rows"
+
+
+@dataclass(frozen=True)
+class Rows(Given):
+    """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
+
+    frame: "pd.DataFrame"
+
+    @property
+    def parquet(self) -> bool:
+        """They have types, as a Parquet file's have."""
+        return True
+
+    def header(self) -> list[str]:
+        """The names of all columns."""
+        return [str(column) for column in self.frame.columns]
+
+    def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
+        """All rows at once."""
+        yield self.frame
+
+
 def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = unseen) -> Table:
     """Read every column but the dropped ones, of one file or of several of one form.
 
@@ -181,11 +215,16 @@ def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = u
     files = [File(path, form, where) for path in paths]
     for file in files:
         _require_file(file)
+    return table(files, progress)
+
+
+def table(files: Sequence[File], progress: "Progress" = unseen) -> Table:
+    """What files of one form hold, as `read`."""
     columns = _columns(files)
     readings = [_Reading(file, columns) for file in files]
     for reading in readings:
         reading.run(progress)
-    return _table(readings, columns, form, where)
+    return _table(readings, columns, files[0].form, files[0].where)
 
 
 def _columns(files: Sequence[File]) -> list[str]:
@@ -236,8 +275,7 @@ class _Reading:
         except ValueError as error:
             raise _not_a_number(self.file, self.columns, str(error)) from None
         if not sum(map(len, self.stamps)):
-            path = self.file.path
-            raise UnrollError(f"{path} holds a header and no rows; run `unroll source {path.parent.name}` again")
+            raise UnrollError(f"{self.file.path} holds a header and no rows; {self.file.again}")
 
     def _take(self, frame: "pd.DataFrame", before: int) -> None:
         """Keep the numbers of a chunk that begins `before` rows after the header."""

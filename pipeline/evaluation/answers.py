@@ -48,6 +48,27 @@ def answer(evaluation: Evaluation) -> Answer:
     return Answer(network, opponent, difference, _outcome(evaluation, difference, 0.0))
 
 
+def champion(evaluation: Evaluation) -> tuple[str, str] | None:
+    """Whose forecasts to use, and why: a recurrent network only where it is better than the strongest without one.
+
+    None where nothing is scored.
+    """
+    found = answer(evaluation)
+    network, opponent = found.network, found.opponent
+    if network is None and opponent is None:
+        return None
+    if network and (opponent is None or found.outcome == BETTER):
+        return (
+            network,
+            f"better than {opponent}, the strongest without recurrence" if opponent else "the only kind here",
+        )
+    why = "the strongest without recurrence"
+    if network is None:
+        return str(opponent), why
+    said = f"{network} is {found.outcome}" if found.outcome != UNSURE else f"cannot tell of {network}"
+    return str(opponent), f"{why}; no network is better ({said}{f': {found.reason}' if found.reason else ''})"
+
+
 def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, str]]:
     """Experiment -> its difference to the opponent on test, and the outcome within this table."""
     found = {}

@@ -10,6 +10,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
+from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.evaluation.schema import SEASON, About, Difference, Entry, Evaluation, Scores, Stat
 from pipeline.metrics import MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
@@ -115,6 +116,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
         cycle=dataset.period * train.step if isinstance(train, Windows) else 0,
         weeks=weeks(dataset, "test"),
         horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
+        naive=seasonal_naive(dataset),
         facts=dataset.facts,
     )
     targets = {split: examples.targets for split, examples in dataset.splits.items()}

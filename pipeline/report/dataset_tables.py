@@ -37,6 +37,8 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
     columns.append(Column("test", f"Test {label}, final"))
     if unit:
         columns.append(Column("unit", f"Test MAE in {unit}"))
+    if about.naive:
+        columns.append(Column("mase", "Test MASE"))
     if base:
         columns.append(Column("against", f"Test {label} against {base}"))
     columns.append(Column("published", "Published", numeric=False))
@@ -55,6 +57,8 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
         caption = f"Of an earlier build. {caption}"
     if "validation" in about.examples:
         caption += " The best epoch is chosen on validation, never on test."
+    if about.naive:
+        caption += " MASE is the MAE as a share of the seasonal naive forecast's on train."
     if base:
         caption += f" {base} is the strongest that has no recurrence; the difference to it has a 95 % interval, and is"
         caption += " called better or worse where that excludes zero after Holm's correction."
@@ -75,6 +79,7 @@ def _row(results: Results, one: Evaluated, name: str, entry: Entry) -> dict[str,
         "test_best": _stat(entry.best["test"] if entry.best else None, metric),
         "test": _stat(final.get("test"), metric),
         "unit": _stat(best.get("test"), "mae_unit", unit),
+        "mase": _mase(one, best.get("test")),
         "published": _figures(results, name),
     }
 
@@ -84,6 +89,13 @@ def _stat(scores: Scores | None, metric: str, unit: str = "") -> Cell:
         return Cell(DASH)
     stat = scores[metric]
     return Cell(measured(stat, metric, unit), spread(stat, metric), value=stat.model_dump(mode="json"))
+
+
+def _mase(one: Evaluated, test: Scores | None) -> Cell:
+    if not one.about.naive or not test or "mae" not in test:
+        return Cell(DASH)
+    share = test["mae"].mean / one.about.naive
+    return Cell(f"{share:.3f}", value=share)
 
 
 def _horizon(one: Evaluated, rollout: Scores | None) -> Cell:

@@ -46,6 +46,14 @@ def explanations(one: Evaluated) -> list[Plots]:
             wide=True,
         ),
         Plots(
+            "Forecasts from many origins",
+            f"On test{f', {unit}' if unit else ''}, by {_champion(one)}, which the command predict takes. Left "
+            "what came (thick) and what was forecast, with 90 % intervals, from origins that share no step; "
+            "right the error by step ahead (solid) and half the interval (dashed).",
+            _backtest(one),
+            wide=True,
+        ),
+        Plots(
             "What is felt of the past",
             "How much the loss changes with the input so many steps before the last one: the mean norm of its gradient "
             "on validation, both axes logarithmic. Dotted: before training; solid: at the best epoch.",
@@ -96,6 +104,37 @@ def _errors(one: Evaluated) -> dict[str, str]:
 
         plots[f"by {by}"] = svg(draw, WIDE, f"Error of {' and '.join(lines)} by {by}", f"{one.name}/errors/{by}")
     return plots
+
+
+def _champion(one: Evaluated) -> str:
+    table = one.table("ahead")
+    return "" if table is None or table.empty else str(table["experiment"][0])
+
+
+def _backtest(one: Evaluated) -> dict[str, str]:
+    stretch, ahead = one.table("backtest"), one.table("ahead")
+    if stretch is None or ahead is None:
+        return {}
+
+    def draw(axes: "Axes") -> None:
+        for _, rows in stretch.groupby("origin"):
+            times = dates(axes, rows["time"].tolist())
+            axes.fill_between(times, rows["low"], rows["high"], color=MAIN, alpha=0.2, linewidth=0)
+            axes.plot(times, rows["truth"], color=OTHER, linewidth=2.2, alpha=0.5)
+            axes.plot(times, rows["forecast"], color=MAIN, linewidth=1)
+
+    def by_step(axes: "Axes") -> None:
+        axes.plot(ahead["step"], ahead["mae"], color=MAIN)
+        axes.plot(ahead["step"], ahead["half_width"], color=OTHER, linestyle=(0, (3, 2)))
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("steps ahead")
+
+    name, held = _champion(one), 100 * ahead["coverage"]
+    words = f"error by step; 90 % intervals held {held.mean():.1f} % ({held.min():.1f} to {held.max():.1f} %)"
+    return {
+        name: svg(draw, WIDE, f"Forecasts of {name} from many origins, and what came", f"{one.name}/backtest"),
+        words: svg(by_step, WIDE, f"{name}: {words}", f"{one.name}/ahead"),
+    }
 
 
 def _slopes(one: Evaluated) -> dict[str, str]:

@@ -89,6 +89,8 @@ class Evaluated:
             "slopes": ["experiment", "point"],
             "series": ["part"],
             "errors": ["by"],
+            "backtest": ["experiment"],
+            "ahead": ["experiment"],
             "reliability": ["experiment"],
             "mistakes": ["experiment", "words"],
         }

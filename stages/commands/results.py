@@ -1,5 +1,6 @@
 """Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,41 @@ def compare(
 
     tables = compare.compare(context.obj, names or [])
     print_json(tables) if as_json else compare.show(tables)
+
+
+@app.command(rich_help_panel="Results")
+def predict(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A data set, whose best model is taken; or an experiment.",
+            autocompletion=complete("datasets", "experiments"),
+        ),
+    ],
+    data: Annotated[Path | None, typer.Option(help="New rows of the same form; by default the data set's own.")] = None,
+    level: Annotated[float, typer.Option(help="The share of intervals that are to hold what comes.")] = 0.9,
+    plot: Annotated[Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forecast what follows the last row of a series, with intervals.
+
+    `unroll predict meter` · `unroll predict meter_gru --data new.csv --level 0.8 --csv` ·
+    `unroll predict meter --plot next.png`
+    """
+    from pipeline.errors import UsageError
+    from stages import predict
+
+    if as_csv and as_json:
+        raise UsageError("pass --csv or --json, not both")
+    found = predict.predict(context.obj, name, data, level)
+    if plot:
+        predict.draw(found, plot)
+    if as_json:
+        print_json(predict.as_data(found))
+    else:
+        print("\n".join(predict.csv(found))) if as_csv else predict.show(found)
 
 
 @app.command(rich_help_panel="Results")

@@ -4,6 +4,8 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 import fnmatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,6 +34,9 @@ CALENDAR = 4
 
 FILLED = "filled"
 """The column that says in which rows something was not measured."""
+
+CLEANING = ("target", "protocol", "spacing", "sentinel", "fill", "target_lags")
+"""The options that `rows_of` takes."""
 
 
 def prepare(
@@ -132,40 +137,41 @@ def prepare(
     _check(protocol, batch_size=batch_size, corrections=corrections, where=where)
     if lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
-    form = stamped_file.Form(
-        stamp=[stamp] if isinstance(stamp, str) else stamp,
-        target=target,
-        stamp_format=stamp_format,
-        time_zone=time_zone,
-        drop=drop or [],
-        categories=categories or [],
-        encoding=encoding,
-        delimiter=delimiter,
-        decimal=decimal,
-        thousands=thousands,
-        missing=missing,
-        names=names,
-        skip=skip,
+    form = form_of(
+        {
+            "stamp": stamp,
+            "target": target,
+            "stamp_format": stamp_format,
+            "time_zone": time_zone,
+            "drop": drop,
+            "categories": categories,
+            "encoding": encoding,
+            "delimiter": delimiter,
+            "decimal": decimal,
+            "thousands": thousands,
+            "missing": missing,
+            "names": names,
+            "skip": skip,
+        }
     )
-    table = stamped_file.read(_files(raw, file), form, where, progress)
     corrected = protocol == "corrected"
-    column, clock = table.columns.index(target), series_splits.clock(table.stamps, spacing)
-    series = series_splits.clean(table.stamps, table.values, sentinel) if corrected else _as_it_is(table)
-    columns, missed, lags = table.columns, int(series.unknown.sum()), target_lags or []
-    lost: dict[str, int] = {}
-    del table
-    if fill is not None:
-        series, lost = series_splits.fill(series, clock.spacing, fill)
-        columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
-    for lag in lags:
-        columns = [*columns, f"{target} {lag} rows before"]
-        series = series.with_column(np.roll(series.values[:, column], lag))  # windows do not reach what wraps around
-    delay, reach = delay or step, lookback + max(lags, default=0)
+    measured = rows_of(
+        stamped_file.read(files_of(raw, file), form, where, progress),
+        target=target,
+        protocol=protocol,
+        spacing=spacing,
+        sentinel=sentinel,
+        fill=fill,
+        target_lags=target_lags,
+    )
+    series, columns, clock, lost = measured.series, measured.columns, measured.clock, measured.lost
+    column, missed = columns.index(target), measured.missed
+    delay, reach = delay or step, lookback + max(target_lags or [], default=0)
     # `Windows` counts its delay from the row after the last step, so a horizon of `delay` is delay - step there.
     shift = delay - step if corrected else delay
     try:
         first, second = series_splits.borders(len(series.values), train, validation)
-        mean, std = _scale(series, first, columns, column, lag=reach - lookback)
+        mean, std = scale_of(measured, first, target, lag=reach - lookback)
         if corrected:
             rows, cut = series_splits.corrected_rows(
                 series,
@@ -186,12 +192,7 @@ def prepare(
         _require_windows(rows, f"{reach} rows and a target {furthest} rows on, with {clock.gaps} gaps in the clock")
     except UnrollError as error:
         raise UnrollError(f"{raw / file}: {error}; see {where}") from None
-    inputs = np.empty((len(series.values), len(columns) + CALENDAR), np.float32)
-    for place in range(len(columns)):
-        inputs[:, place] = (series.values[:, place] - mean[place]) / std[place]
-    inputs[:, len(columns) :] = calendar(
-        series.stamps if time_zone is None else stamps.to_wall_clock(series.stamps, time_zone)
-    )
+    inputs = inputs_of(series, mean, std, time_zone)
     return Dataset(
         name=name,
         kind="forecast",
@@ -227,7 +228,68 @@ def prepare(
     )
 
 
-def _files(raw: Path, file: str) -> list[Path]:
+def form_of(options: Mapping[str, Any]) -> stamped_file.Form:
+    """How the file is written, of the options of `prepare`; others, and those that are None, do not count."""
+    chosen = {f.name: options[f.name] for f in fields(stamped_file.Form) if options.get(f.name) is not None}
+    return stamped_file.Form(**chosen | {"stamp": [stamp] if isinstance(stamp := chosen["stamp"], str) else stamp})
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A file's rows, cleaned as the protocol says, each with all that models see of it but the calendar.
+
+    Attributes:
+        series: the rows.
+        columns: their names.
+        clock: how regular the file's stamps are.
+        missed: cells without a value.
+        lost: what was filled: words -> count.
+    """
+
+    series: series_splits.Series
+    columns: list[str]
+    clock: series_splits.Clock
+    missed: int
+    lost: dict[str, int]
+
+
+def rows_of(
+    table: stamped_file.Table,
+    *,
+    target: str,
+    protocol: Protocol,
+    spacing: int | None,
+    sentinel: float | None,
+    fill: int | None,
+    target_lags: Sequence[int] | None,
+) -> Measured:
+    """Clean and complete what was read; `prepare` says what the options mean. A row depends on no later one."""
+    clock, lost = series_splits.clock(table.stamps, spacing), dict[str, int]()
+    corrected = protocol == "corrected"
+    series = series_splits.clean(table.stamps, table.values, sentinel) if corrected else _as_it_is(table)
+    columns, column, missed = table.columns, table.columns.index(target), int(series.unknown.sum())
+    if fill is not None:
+        series, lost = series_splits.fill(series, clock.spacing, fill)
+        columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
+    for lag in target_lags or []:
+        columns = [*columns, f"{target} {lag} rows before"]
+        series = series.with_column(np.roll(series.values[:, column], lag))  # windows do not reach what wraps around
+    return Measured(series, columns, clock, missed, lost)
+
+
+def inputs_of(series: series_splits.Series, mean: Array, std: Array, time_zone: str | None) -> Array:
+    """What models see: (rows, columns + CALENDAR) float32, by the mean and deviation (columns,) of the train rows."""
+    columns = series.values.shape[1]
+    inputs = np.empty((len(series.values), columns + CALENDAR), np.float32)
+    for place in range(columns):
+        inputs[:, place] = (series.values[:, place] - mean[place]) / std[place]
+    inputs[:, columns:] = calendar(
+        series.stamps if time_zone is None else stamps.to_wall_clock(series.stamps, time_zone)
+    )
+    return inputs
+
+
+def files_of(raw: Path, file: str) -> list[Path]:
     """The file of that name, or those that its pattern matches, in the order of their names."""
     if (raw / file).is_file():
         return [raw / file]
@@ -264,18 +326,27 @@ def _as_it_is(table: stamped_file.Table) -> series_splits.Series:
     return series_splits.Series(table.stamps, table.values, unknown=np.zeros(table.values.shape, bool))
 
 
-def _scale(
-    series: series_splits.Series, first: int, columns: list[str], target: int, *, lag: int
-) -> tuple[Array, Array]:
-    """Mean and standard deviation (columns,) over the train rows."""
+def train_rows(measured: Measured, first: int, lag: int) -> Array:
+    """The rows (rows, columns) before row `first` in which every column, the lagged ones too, is known."""
+    series = measured.series
+    return series.values[min(series.start + lag, first - 1) : first]
+
+
+def scale_of(measured: Measured, first: int, target: str, *, lag: int) -> tuple[Array, Array]:
+    """Mean and standard deviation (columns,) over the train rows, those before row `first`.
+
+    Raises:
+        UnrollError: a column holds no value there, or the target never changes.
+    """
+    series, columns = measured.series, measured.columns
     if series.start >= first:
         empty = columns[int(series.unknown[:first].sum(axis=0).argmax())]
         raise UnrollError(f"column {empty!r} holds no value in the {first} train rows; drop it")
-    train = series.values[min(series.start + lag, first - 1) : first]
-    if (train[:, target] == train[0, target]).all():
+    train = train_rows(measured, first, lag)
+    values = train[:, columns.index(target)]
+    if (values == values[0]).all():
         raise UnrollError(
-            f"the target {columns[target]!r} is {train[0, target]} in each of the {first} train rows, "
-            "so there is nothing to learn"
+            f"the target {target!r} is {values[0]} in each of the {first} train rows, so there is nothing to learn"
         )
     return series_splits.scale(train)
 

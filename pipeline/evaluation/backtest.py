@@ -1,0 +1,80 @@
+"""How a data set's champion would have done: forecasts from many origins of the test set against what came."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array, Windows
+from pipeline.evaluation import conformal
+from pipeline.training.run_folder import Run
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = 240
+"""Values in the stretch that is shown: ten days of hours."""
+
+
+def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
+    """The tables `backtest` and `ahead`, where several values of a series with stamps are asked for; else none.
+
+    In the target's unit, of the mean forecast over the seeds, with intervals of `conformal.USUAL`.
+
+    Args:
+        dataset: with its splits.
+        name: of the champion.
+        run: of the champion.
+
+    Returns:
+        backtest: experiment, origin (from 1), time (of the target, seconds since 1970), truth, forecast, low and high,
+        from origins that lie as far apart as they look ahead. ahead: experiment, step (from 1), mae, half_width and
+        coverage over all of test.
+    """
+    import pandas as pd
+
+    test = dataset.splits["test"]
+    if not isinstance(test, Windows) or test.outputs == 1 or dataset.stamps is None:
+        return {}
+    scale = dataset.scale
+    wide = conformal.half_widths(conformal.errors(dataset, run, "validation"), conformal.USUAL)
+    errors = conformal.errors(dataset, run, "test")
+    ahead = {
+        "step": np.arange(1, test.outputs + 1),
+        "mae": errors.mean(axis=0) * scale.std,
+        "half_width": np.where(np.isfinite(wide), wide * scale.std, np.nan),
+        "coverage": conformal.coverage(errors, wide),
+    }
+    chosen = origins(test)
+    middle = conformal.mean_forecast(run, "test")[chosen] * scale.std + scale.mean
+    rows = test.rows[chosen][:, None] + test.delay + test.step * np.arange(test.outputs)
+    stretch = {
+        "origin": np.repeat(np.arange(1, len(chosen) + 1), test.outputs),
+        "time": dataset.stamps[rows].astype("datetime64[s]").astype(np.int64).ravel(),
+        "truth": (test.series[rows, test.target].astype(np.float64) * scale.std + scale.mean).ravel(),
+        "forecast": middle.ravel(),
+        "low": (middle - ahead["half_width"]).ravel(),
+        "high": (middle + ahead["half_width"]).ravel(),
+    }
+    found = {"backtest": stretch, "ahead": ahead}
+    return {
+        table: pd.DataFrame({"experiment": name} | {key: _rounded(values) for key, values in columns.items()})
+        for table, columns in found.items()
+    }
+
+
+def origins(windows: Windows) -> Array:
+    """The examples (m,) that follow one another without overlap, from the first on, up to `SHOWN` values."""
+    chosen, free = [], int(windows.rows[0])
+    for example, row in enumerate(windows.rows):
+        if row >= free:
+            chosen.append(example)
+            free = int(row) + windows.outputs * windows.step
+        if len(chosen) * windows.outputs >= SHOWN:
+            break
+    return np.array(chosen)
+
+
+def _rounded(values: Array) -> Array:
+    """Numbers with six digits, which is more than a plot shows."""
+    return np.array([float(f"{value:.6g}") for value in values]) if values.dtype.kind == "f" else values

@@ -1,0 +1,1 @@
+"""From a trained experiment on a series to forecasts of what nobody has measured yet."""

@@ -1,0 +1,258 @@
+"""A trained experiment that forecasts: from a workspace, or from a folder of plain files that needs nothing else."""
+
+import shutil
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.config import params, registry
+from pipeline.config.params import Experiment
+from pipeline.data import dataset as datasets
+from pipeline.data import series_splits, stamped_file
+from pipeline.data.dataset import Scale
+from pipeline.data.examples import Array, Windows
+from pipeline.data.preparations import series
+from pipeline.data.problem import Problem, problem
+from pipeline.errors import UnrollError, UsageError
+from pipeline.evaluation import conformal
+from pipeline.files import read_checked, read_npz, write_json, write_npz
+from pipeline.forecast import models
+from pipeline.forecast.rows import Question, Window, latest
+from pipeline.provenance import fingerprint
+from pipeline.training import run_folder
+from pipeline.validation import Strict
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.data.download import Progress
+
+
+class OutsideRangeWarning(UserWarning):
+    """A value that is far from all that was trained on, where a model's answer is a guess."""
+
+
+class Spec(Strict):
+    """What forecaster.json holds.
+
+    Attributes:
+        name: of the experiment.
+        experiment: its section of params.yaml.
+        problem: what its model was built for (`Problem`).
+        question: how rows become inputs.
+        scale: of the target.
+        seeds: the replicates whose mean is the forecast; one where no seed matters.
+        point: "best" or "final" weights.
+    """
+
+    name: str
+    experiment: Experiment
+    problem: dict[str, Any]
+    question: Question
+    scale: Scale
+    seeds: list[int]
+    point: str
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """A model with all that it takes to forecast from raw rows.
+
+    Attributes:
+        spec: plain data.
+        arrays: `mean`, `std`, `low` and `high` (columns,) of the train rows; `half_widths` and `coverage`
+            (levels, steps) of `conformal.LEVELS`, the first in model units, the second on test.
+        weights: the folder of the weights.
+        predict: of each seed.
+    """
+
+    spec: Spec
+    arrays: dict[str, Array]
+    weights: Path
+    predict: tuple[models.Predict, ...]
+
+    @classmethod
+    def of(cls, workspace: Workspace, name: str, progress: "Progress" = stamped_file.unseen) -> "Forecaster":
+        """The forecaster of a trained experiment.
+
+        Args:
+            workspace: with its raw data, prepared data and run.
+            name: of the experiment.
+            progress: told of what has been read.
+
+        Raises:
+            UsageError: there is no such experiment, or its data set is no series with stamps.
+            UnrollError: something is not built, or of an earlier build than something else.
+        """
+        wanted = params.load(workspace.params)
+        experiment = wanted.experiment(name)
+        section = wanted.dataset(experiment.dataset)
+        if section.preparation.name != "series":
+            raise UsageError(f"{experiment.dataset} is no series with a time in each row, so there is no next value")
+        options = registry.preparation(wanted, experiment.dataset).options
+        again = f"run `unroll repro evaluate@{experiment.dataset}`"
+        prepared = workspace.prepared(experiment.dataset)
+        data = datasets.load(prepared, calendar=experiment.calendar)
+        run = run_folder.load_for(workspace.run(experiment.dataset, name), experiment.dataset, experiment.seeds)
+        if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
+            raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")
+        fitted = _fitted(workspace.raw(section.source), experiment.dataset, options, progress)
+        inputs = series.inputs_of(fitted.measured.series, fitted.mean, fitted.std, options["time_zone"])
+        windows = data.splits["test"]
+        seen = inputs[:, : windows.input_shape[1]]
+        if not isinstance(windows, Windows) or not np.array_equal(windows.series, seen):
+            raise UnrollError(f"{name}: data/raw and data/prepared are of different builds; {again}")
+        errors = {split: conformal.errors(data, run, split) for split in ("validation", "test")}
+        wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
+        spec = Spec(
+            name=name,
+            experiment=experiment,
+            problem=asdict(problem(data)) | {"input_shape": list(windows.input_shape)},
+            question=_question(experiment.dataset, options, fitted.measured, windows),
+            scale=data.scale,
+            seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
+            point=run.points[-1],
+        )
+        arrays = {
+            "mean": fitted.mean,
+            "std": fitted.std,
+            "low": fitted.rows.min(axis=0),
+            "high": fitted.rows.max(axis=0),
+            "half_widths": wide,
+            "coverage": np.stack([conformal.coverage(errors["test"], each) for each in wide]),
+        }
+        return cls._ready(spec, arrays, workspace.run(experiment.dataset, name) / "weights")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Forecaster":
+        """What `save` wrote, wherever it lies now. Raises UnrollError if a file is missing or damaged."""
+        spec = read_checked(folder / "forecaster.json", Spec)
+        return cls._ready(spec, read_npz(folder / "forecaster.npz"), folder / "weights")
+
+    @classmethod
+    def _ready(cls, spec: Spec, arrays: dict[str, Array], weights: Path) -> "Forecaster":
+        asked = Problem(**spec.problem | {"input_shape": tuple(spec.problem["input_shape"])})
+        each = (
+            models.load(spec.name, spec.experiment, asked, weights / f"seed_{seed}_{spec.point}") for seed in spec.seeds
+        )
+        return cls(spec, arrays, weights, tuple(each))
+
+    def save(self, folder: Path) -> None:
+        """Write forecaster.json, forecaster.npz and weights/ into a folder."""
+        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        write_json(folder / "forecaster.json", self.spec.model_dump())
+        write_npz(folder / "forecaster.npz", self.arrays)
+        for seed in self.spec.seeds:
+            for file in self.weights.glob(f"seed_{seed}_{self.spec.point}.*"):
+                shutil.copyfile(file, folder / "weights" / file.name)
+
+    @property
+    def unit(self) -> str:
+        """Of the forecast."""
+        return self.spec.scale.unit
+
+    def coverage(self, level: float = conformal.USUAL) -> Array:
+        """(steps,) the share of test targets that intervals of this level held."""
+        found: Array = self.arrays["coverage"][_place(level)]
+        return found
+
+    def half_widths(self, level: float = conformal.USUAL) -> Array:
+        """(steps,) how far intervals of this level reach to each side, in the target's unit."""
+        found: Array = self.arrays["half_widths"][_place(level)] * self.spec.scale.std
+        return found
+
+    def read(self, paths: Sequence[Path], progress: "Progress" = stamped_file.unseen) -> Window:
+        """The last window of files of the form that the model was trained on. Raises as `forecast`."""
+        form = self.spec.question.form
+        for path in paths:
+            if not path.is_file():
+                raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
+        return self._latest([stamped_file.Given(path, form, self.spec.question.where) for path in paths], progress)
+
+    def window(self, rows: "pd.DataFrame") -> Window:
+        """The last window of rows in memory. Raises as `forecast`."""
+        form = self.spec.question.form
+        file = stamped_file.Rows(Path("these rows"), form, self.spec.question.where, rows)
+        return self._latest([file], stamped_file.unseen)
+
+    def _latest(self, files: Sequence[stamped_file.File], progress: "Progress") -> Window:
+        window = latest(self.spec.question, files, self.arrays, progress)
+        for text in window.unusual:
+            warnings.warn(text, OutsideRangeWarning, stacklevel=3)
+        return window
+
+    def forecast(self, rows: "pd.DataFrame", level: float = conformal.USUAL) -> "pd.DataFrame":
+        """Forecast what follows the last of some rows.
+
+        Args:
+            rows: in raw units, with the columns of the file that the model was trained on, others are ignored. At
+                least `spec.question.reach` of them in a row, in any order.
+            level: of the interval: 0.5 to 0.99, a whole number of percent.
+
+        Returns:
+            A row for each step ahead: stamp, forecast, low and high, in the target's unit; of a data set with a time
+            zone stamps are aware of it. `low` and `high` are infinite where validation has too few examples.
+
+        Raises:
+            UnrollError: the rows cannot be used; one line says which and why.
+
+        Warns:
+            OutsideRangeWarning: a value is far outside of what was trained on.
+        """
+        return self.after(self.window(rows), level)
+
+    def after(self, window: Window, level: float = conformal.USUAL) -> "pd.DataFrame":
+        """What follows a window, as `forecast`."""
+        import pandas as pd
+
+        inputs = window.inputs if self.spec.experiment.calendar else window.inputs[:, : -series.CALENDAR]
+        steps = self.spec.problem["outputs"]
+        said = [np.broadcast_to(predict(inputs[None]).reshape(-1), (steps,)) for predict in self.predict]
+        scale, wide = self.spec.scale, self.half_widths(level)
+        middle = np.mean(said, axis=0, dtype=np.float64) * scale.std + scale.mean
+        return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
+
+
+@dataclass(frozen=True)
+class _Fitted:
+    """The raw data of a data set, and what was found in its train rows."""
+
+    measured: series.Measured
+    rows: Array
+    mean: Array
+    std: Array
+
+
+def _fitted(raw: Path, name: str, options: dict[str, Any], progress: "Progress") -> _Fitted:
+    table = stamped_file.read(
+        series.files_of(raw, options["file"]), series.form_of(options), f"datasets.{name}.preparation", progress
+    )
+    measured = series.rows_of(table, **{key: options[key] for key in series.CLEANING})
+    first, _ = series_splits.borders(len(measured.series.values), options["train"], options["validation"])
+    lag = max(options["target_lags"] or [], default=0)
+    mean, std = series.scale_of(measured, first, options["target"], lag=lag)
+    return _Fitted(measured, series.train_rows(measured, first, lag), mean, std)
+
+
+def _question(name: str, options: dict[str, Any], measured: series.Measured, windows: Windows) -> Question:
+    return Question(
+        dataset=name,
+        preparation=options | {"spacing": measured.clock.spacing},
+        columns=measured.columns,
+        lookback=windows.lookback,
+        step=windows.step,
+        horizon=windows.horizon,
+        outputs=windows.outputs,
+    )
+
+
+def _place(level: float) -> int:
+    for place, known in enumerate(conformal.LEVELS):
+        if abs(known - level) < 1e-9:
+            return place
+    raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level}")

@@ -1,0 +1,92 @@
+"""The weights of a run -> a function that predicts. What each training method leaves is read back here."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.config.params import Experiment
+from pipeline.data.examples import Array
+from pipeline.data.problem import Problem
+from pipeline.errors import UnrollError
+from pipeline.files import read_npz
+from pipeline.training import keras_models
+from pipeline.training.recipe import recipe
+
+if TYPE_CHECKING:
+    from pipeline.models.baselines import Baseline
+    from pipeline.training.recipe import Recipe
+
+Predict = Callable[[Array], Array]
+"""Inputs (n, timesteps, features) float32 -> (n,) or (n, values), in model units."""
+
+
+def load(name: str, experiment: Experiment, problem: Problem, path: Path) -> Predict:
+    """A trained model.
+
+    Args:
+        name: of the experiment.
+        experiment: its section of params.yaml.
+        problem: that it was trained on.
+        path: of its weights, without the suffix.
+
+    Raises:
+        UnrollError: the weights are missing or damaged, or those of a method that forecasts nothing.
+    """
+    found = recipe(name, experiment)
+    if found.network:
+        return _network(found, problem, path)
+    weights = read_npz(path.with_name(f"{path.name}.npz"))["weights"]
+    baseline: Baseline = found.build(problem)
+    method = experiment.training.method
+    if method == "none":
+        return baseline.features
+    if method == "least_squares":
+        from pipeline.training.methods.least_squares import design
+
+        return lambda inputs: design(baseline, inputs) @ weights
+    if method == "least_absolute":
+        slopes, constant = (weights[:-1], weights[-1]) if baseline.intercept else (weights, 0.0)
+        return lambda inputs: np.asarray(baseline.features(inputs), np.float64) @ slopes + constant
+    if method == "boosting":
+        return lambda inputs: boosted(weights, np.asarray(baseline.features(inputs), np.float64))
+    raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
+
+
+def _network(found: "Recipe", problem: Problem, path: Path) -> Predict:
+    keras_models.start()
+    import tensorflow as tf
+
+    model, file = found.build(problem), path.with_name(path.name + keras_models.SUFFIX)
+    try:
+        model.load_weights(file)
+    except (OSError, ValueError, KeyError) as error:
+        raise UnrollError(f"{file} is missing or damaged ({error!s:.100}); run `unroll train {found.name}`") from None
+    # One trace for any number of examples.
+    shape = tf.TensorSpec((None, *problem.input_shape), tf.float32)
+    call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[shape])
+    return lambda inputs: np.asarray(call(inputs)).reshape(len(inputs), -1)
+
+
+def boosted(nodes: Array, features: Array) -> Array:
+    """What regression trees say: (n, values).
+
+    Args:
+        nodes: (nodes, 5) as `methods.boosting.nodes` gives them, of one model for each value.
+        features: (n, columns) float64.
+    """
+    starts = np.flatnonzero(nodes[:, 0] == -1)
+    return np.stack([_one(model, features) for model in np.split(nodes, starts[1:])], axis=1)
+
+
+def _one(nodes: Array, features: Array) -> Array:
+    values = np.full(len(features), nodes[0, 2])
+    for tree in np.split(nodes[1:], np.flatnonzero(np.diff(nodes[1:, 0])) + 1):
+        at, rows = np.zeros(len(features), int), np.arange(len(features))
+        while (inner := tree[at, 1] >= 0).any():
+            column, threshold = tree[at, 1].astype(int), tree[at, 2]
+            below = features[rows, column] <= threshold  # in a leaf the last column, to no effect
+            at = np.where(inner, np.where(below, tree[at, 3], tree[at, 4]).astype(int), at)
+        values += tree[at, 2]
+    return values

@@ -1,0 +1,64 @@
+"""A forecast as a picture in a file of its own."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.data.examples import Array
+from pipeline.errors import UsageError
+from pipeline.files import atomic_file
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MAIN, OTHER, MUTED = "#1f5fa8", "#c4702b", "#626a73"
+"""The page's colours, in daylight."""
+
+KINDS = ("png", "svg", "pdf")
+
+
+def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, label: str, title: str) -> None:
+    """Draw what was measured, what is forecast after it, and the interval.
+
+    Args:
+        path: of a .png, .svg or .pdf file.
+        times: (rows,) a DatetimeIndex, of what was measured.
+        measured: (rows,).
+        forecast: stamp, forecast, low and high of each step.
+        label: of the values.
+        title: of the picture.
+
+    Raises:
+        UsageError: the path has another suffix.
+    """
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+    from matplotlib.figure import Figure
+
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in KINDS:
+        raise UsageError(f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}")
+    figure = Figure(figsize=(8, 3.6), layout="constrained")
+    axes = figure.subplots()
+    # The clock's own hours: matplotlib would draw those of UTC.
+    past, ahead = (np.asarray(each.tz_localize(None)) for each in (times, forecast["stamp"].array))
+    axes.plot(past, measured, color=OTHER, linewidth=1.6, label="measured")
+    one = len(forecast) == 1
+    if np.isfinite(forecast["low"]).all():
+        if one:
+            axes.vlines(ahead, forecast["low"], forecast["high"], color=MAIN, alpha=0.5, linewidth=3, label="interval")
+        else:
+            axes.fill_between(
+                ahead, forecast["low"], forecast["high"], color=MAIN, alpha=0.2, linewidth=0, label="interval"
+            )
+    axes.plot(ahead, forecast["forecast"], color=MAIN, linewidth=1.6, marker="o" if one else "", label="forecast")
+    axes.axvline(past[-1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
+    locator = AutoDateLocator()  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
+    axes.set_ylabel(label)
+    axes.set_title(title, loc="left", fontsize="medium")
+    axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.5, 1.12))
+    axes.spines[["top", "right"]].set_visible(False)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format=kind, dpi=150)

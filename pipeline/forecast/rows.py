@@ -1,0 +1,206 @@
+"""New rows -> the last window of them as a model's input, by the preparation that its data set was made with."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.data import series_splits, stamped_file
+from pipeline.data.examples import Array
+from pipeline.data.preparations import series
+from pipeline.errors import UnrollError
+from pipeline.validation import Strict
+
+if TYPE_CHECKING:
+    from pipeline.data.download import Progress
+
+FAR = 0.5
+"""How far beyond the trained range a value is far: a share of that range."""
+
+
+class Question(Strict):
+    """How rows become inputs, and what is asked of them.
+
+    Attributes:
+        dataset: its name.
+        preparation: the options of `series.prepare`; `spacing` as it was found, where it was not given.
+        columns: of a row, in their order, the calendar left out.
+        lookback: rows that a window spans.
+        step: rows from one input to the next.
+        horizon: rows from the last input to the first value asked for.
+        outputs: how many values, `step` rows apart.
+    """
+
+    dataset: str
+    preparation: dict[str, Any]
+    columns: list[str]
+    lookback: int
+    step: int
+    horizon: int
+    outputs: int
+
+    @property
+    def where(self) -> str:
+        """The place of the options in params.yaml."""
+        return f"datasets.{self.dataset}.preparation"
+
+    @property
+    def reach(self) -> int:
+        """Rows in a row that a forecast needs."""
+        return self.lookback + max(self.preparation["target_lags"] or [], default=0) - self.step + 1
+
+    @property
+    def form(self) -> stamped_file.Form:
+        """How a file is written."""
+        return series.form_of(self.preparation)
+
+    @property
+    def read(self) -> list[str]:
+        """The columns that stand in a file: numbers, then a column for each word of a category."""
+        made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
+        return self.columns[: len(self.columns) - made]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The columns of numbers."""
+        words = tuple(f"{name}=" for name in self.form.categories)
+        return [name for name in self.read if not (words and name.startswith(words))]
+
+    def on_clock(self, times: Array) -> Any:
+        """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
+        import pandas as pd
+
+        index, zone = pd.DatetimeIndex(times), self.preparation["time_zone"]
+        return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
+
+    def when(self, stamp: Any) -> str:
+        """A stamp on the file's clock."""
+        return str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
+
+
+@dataclass(frozen=True)
+class Window:
+    """The last rows of a file.
+
+    Attributes:
+        stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
+        target: (rows,) what was measured of the target, gaps filled as for the model.
+        inputs: (timesteps, columns + CALENDAR) float32.
+        ahead: a pandas DatetimeIndex of the stamps that are asked for.
+        unusual: lines about values far outside of what was trained on.
+    """
+
+    stamps: Array
+    target: Array
+    inputs: Array
+    ahead: Any
+    unusual: list[str]
+
+
+def latest(
+    question: Question, files: Sequence[stamped_file.File], found: Mapping[str, Array], progress: "Progress"
+) -> Window:
+    """The last window of some rows.
+
+    Args:
+        question: what the model was trained on.
+        files: of the rows.
+        found: mean, std, low and high (columns,) of the train rows.
+        progress: told of what has been read.
+
+    Raises:
+        UnrollError: a column is missing, a cell is wrong, rows are too few or too far apart, or there is a gap.
+    """
+    options = question.preparation
+    table = stamped_file.table([_only(question, file) for file in files], progress)
+    name, spacing = files[0].path.name, options["spacing"]
+    own = series_splits.clock(table.stamps, None).spacing
+    if len(np.unique(table.stamps)) > 1 and own != spacing:
+        raise UnrollError(
+            f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {spacing:,}; give such rows"
+        )
+    measured = series.rows_of(_aligned(question, table, name), **{key: options[key] for key in series.CLEANING})
+    rows, last = measured.series, len(measured.series.values) - 1
+    first = last + 1 - question.reach
+    _require_whole(question, measured, first, name)
+    inputs = series.inputs_of(rows, found["mean"], found["std"], options["time_zone"])
+    ahead = question.horizon + question.step * np.arange(question.outputs)
+    times, values = rows.stamps[first:], rows.values[first:]  # noqa: PD011 - not pandas'
+    return Window(
+        stamps=times,
+        target=values[:, question.columns.index(options["target"])],
+        inputs=inputs[last + question.step + np.arange(-question.lookback, 0, question.step)],
+        ahead=question.on_clock(rows.stamps[last] + (ahead * spacing * 1000).astype("timedelta64[ms]")),
+        unusual=_unusual(question, times, values, found),
+    )
+
+
+def _only(question: Question, file: stamped_file.File) -> stamped_file.File:
+    """The file without the columns that the model was not trained on."""
+    form, header = question.form, file.header()
+    needed = [*form.stamp, *question.numbers, *form.categories]
+    if lacking := [name for name in needed if name not in header]:
+        close = difflib.get_close_matches(lacking[0], header, n=1)
+        hint = f"; is it {close[0]!r}? Rename it there" if close else ""
+        raise UnrollError(
+            f"{file.path.name} has no column {lacking[0]!r}, which {question.dataset} was trained on{hint}. "
+            f"It has: {', '.join(header)}"
+        )
+    return replace(file, form=replace(file.form, drop=[name for name in header if name not in needed]))
+
+
+def _aligned(question: Question, table: stamped_file.Table, name: str) -> stamped_file.Table:
+    """The columns in the order that the model knows; a word that does not occur is 0 everywhere."""
+    kept, read = question.read, table.values  # noqa: PD011 - not pandas'
+    if unknown := [column for column in table.columns if column not in kept]:
+        column, _, word = unknown[0].partition("=")
+        raise UnrollError(f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} does not have")
+    values = np.zeros((len(read), len(kept)))
+    for place, column in enumerate(kept):
+        if column in table.columns:
+            values[:, place] = read[:, table.columns.index(column)]
+    return stamped_file.Table(table.stamps, kept, values)
+
+
+def _require_whole(question: Question, measured: series.Measured, first: int, name: str) -> None:
+    """Raise UnrollError unless the rows from `first` on are without a gap and their values known."""
+    rows, spacing = measured.series, question.preparation["spacing"]
+    needed = f"a forecast needs the last {question.reach:,} rows"
+    if first < 0:
+        raise UnrollError(f"{name}: {needed}, and there are {len(rows.values):,}; add rows from before")
+    if first < rows.start:
+        column = measured.columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
+        raise UnrollError(
+            f"{name}: {needed}, and {column!r} holds no value until {question.when(rows.stamps[rows.start - 1])}; "
+            "add rows from before"
+        )
+    longest = question.preparation["fill"]
+    filled = f", and no more than {longest} in a row are filled" if longest else ""
+    broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != spacing * 1000)
+    if len(broken):
+        before, after = map(question.when, rows.stamps[first + broken[-1] :][:2])
+        raise UnrollError(f"{name}: {needed}, and between {before} and {after} there are none{filled}; add them")
+    if rows.late is not None and rows.late[first:].any():
+        late = first + int(np.flatnonzero(rows.late[first:])[-1])
+        column = measured.columns[int(rows.unknown[late].argmax())]
+        raise UnrollError(
+            f"{name}: {needed}, and {column!r} was not measured up to {question.when(rows.stamps[late])}{filled}"
+        )
+
+
+def _unusual(question: Question, times: Array, values: Array, found: Mapping[str, Array]) -> list[str]:
+    lines = []
+    for name in question.numbers:
+        place = question.columns.index(name)
+        low, high = found["low"][place], found["high"][place]
+        beyond = np.maximum(low - values[:, place], values[:, place] - high)
+        if (far := beyond > FAR * ((high - low) or 1.0)).any():
+            row = int(beyond.argmax())
+            more = f" and {far.sum() - 1} more" if far.sum() > 1 else ""
+            lines.append(
+                f"{name!r} is {values[row, place]:g} at {question.when(times[row])}{more}, far outside of what "
+                f"{question.dataset} was trained on, {low:g} to {high:g}: the forecast is a guess"
+            )
+    return lines

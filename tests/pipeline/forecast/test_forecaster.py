@@ -1,0 +1,196 @@
+"""A forecast from raw rows is what the run said at that origin, for each kind of model and of question."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import params, plain_yaml
+from pipeline.data import dataset
+from pipeline.errors import UnrollError, UsageError
+from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
+from pipeline.training import run_folder
+from pipeline.workspace import Workspace
+from stages.prepare import prepare
+from stages.source import source
+from tests.support.training import train
+
+HOURS = 700
+GAPS = (100, 333, 334, *range(500, 520))
+
+FITS = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae", "epochs": 2, "batch_size": 64}
+MODELS = {
+    "last": ({"family": "baselines", "name": "last_value"}, {"method": "none"}),
+    "daily": ({"family": "baselines", "name": "daily_cycle"}, {"method": "none"}),
+    "ridge": ({"family": "baselines", "name": "linear", "last": 6}, {"method": "least_squares", "ridge": 1.0}),
+    "boosting": (
+        {"family": "baselines", "name": "lags", "last": 6},
+        {"method": "boosting", "trees": 3, "leaves": 4, "examples": 5},
+    ),
+    "gru": ({"family": "recurrent", "name": "gru", "units": 3}, FITS),
+}
+LAD = ({"family": "baselines", "name": "linear", "last": 6}, {"method": "least_absolute", "rounds": 2})
+QUESTIONS = {
+    "ahead": ({"horizon": 3, "fill": 3, "target_lags": [48], "categories": ["state"]}, MODELS),
+    "later": ({"delay": 24, "step": 2, "drop": ["state"], "time_zone": "Europe/Berlin"}, MODELS | {"lad": LAD}),
+}
+READ = {"file": "meter.csv", "stamp": ["day", "hour"], "stamp_format": "%d.%m.%Y %H:%M", "target": "load", "unit": "kW"}
+
+
+def rows():
+    """What the file holds: a wave, another column, words, empty cells and gaps."""
+    hours = np.array([hour for hour in range(HOURS) if hour not in GAPS])
+    stamps = pd.Timestamp("2023-05-01") + pd.to_timedelta(hours, unit="h")
+    load = np.round(100 + 20 * np.sin(hours * math.pi / 12) + 5 * np.sin(hours**2), 2)
+    load[hours % 97 == 5] = np.nan
+    return pd.DataFrame(
+        {
+            "day": stamps.strftime("%d.%m.%Y"),
+            "hour": stamps.strftime("%H:%M"),
+            "load": load,
+            "wind": hours % 7 / 2,
+            "state": np.array(["open", "shut", "off"])[hours // 5 % 3],
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("series"))
+    rows().to_csv(workspace.root / "meter.csv", index=False, sep=";", decimal=",")
+    shape = {"name": "series", "missing": [""], "delimiter": ";", "decimal": ",", "train": 0.6, "validation": 0.2}
+    datasets, experiments = {}, {}
+    for question, (options, models) in QUESTIONS.items():
+        datasets[question] = {"source": "meter", "preparation": shape | READ | {"lookback": 24} | options}
+        for name, (model, training) in models.items():
+            for calendar in (False, True):
+                experiments[f"{question}_{name}{'_calendar' * calendar}"] = {
+                    "dataset": question,
+                    "calendar": calendar,
+                    "seeds": 2 if name == "gru" else 1,
+                    "model": model,
+                    "training": training,
+                }
+    entries = {"sources": {}, "files": {"meter": {"path": "meter.csv"}}}
+    plain_yaml.write({**entries, "datasets": datasets, "experiments": experiments}, workspace.params)
+    source(workspace, "meter")
+    for name in datasets:
+        prepare(workspace, name)
+    return workspace
+
+
+def trained(workspace, name):
+    """The run of an experiment, its data set with what the model sees, and its forecaster."""
+    experiment = params.load(workspace.params).experiment(name)
+    data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
+    folder = workspace.run(experiment.dataset, name)
+    if not folder.exists():
+        train(workspace, name)
+    return run_folder.load(folder), data, Forecaster.of(workspace, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("ahead_last", "ahead_daily_calendar", "ahead_ridge_calendar", "ahead_boosting", "ahead_gru_calendar"),
+        *("later_daily", "later_ridge", "later_lad_calendar", "later_boosting_calendar", "later_gru"),
+    ],
+)
+def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspace, tmp_path, name):
+    run, data, forecaster = trained(workspace, name)
+    forecaster.save(tmp_path / "apart")
+    apart = Forecaster.load(tmp_path / "apart")
+    windows, whole, zone = data.splits["test"], rows(), QUESTIONS[data.name][0].get("time_zone")
+    stamps = pd.to_datetime(whole["day"] + " " + whole["hour"], format=READ["stamp_format"])
+    if zone:
+        stamps = stamps.dt.tz_localize(zone).dt.tz_convert("UTC").dt.tz_localize(None)
+    for place in (0, len(windows) // 2, len(windows) - 1):
+        origin = data.stamps[windows.rows[place] - windows.step]
+        past = whole[(stamps <= origin).to_numpy()]
+        found = forecaster.forecast(past)
+        expected = run.predictions[f"{run.points[-1]}_test"][:, place].reshape(len(run.summary.seeds), -1).mean(axis=0)
+        expected = expected * data.scale.std + data.scale.mean
+        np.testing.assert_allclose(found["forecast"], expected, rtol=2e-6)
+        target = windows.rows[place] + windows.delay + windows.step * np.arange(windows.outputs)
+        when = pd.DatetimeIndex(data.stamps[target])
+        assert [*found["stamp"]] == [*(when.tz_localize("UTC").tz_convert(zone) if zone else when)]
+        np.testing.assert_allclose(found["high"] - found["low"], 2 * forecaster.half_widths())
+        pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), found)
+
+
+BAD = {
+    "too few": (lambda rows: rows.tail(30), "these rows: a forecast needs the last 72 rows, and there are 30; add"),
+    "no column": (lambda rows: rows.drop(columns="wind"), "has no column 'wind', which ahead was trained on"),
+    "another name": (lambda rows: rows.rename(columns={"wind": "Wind"}), r"is it 'Wind'\? Rename it"),
+    "another step": (lambda rows: rows[::2], "rows lie 7,200 seconds apart, and ahead was trained on 3,600"),
+    "a gap": (
+        lambda rows: rows.drop(rows.index[-20:-10]),
+        "and between .* there are none, and no more than 3 in a row",
+    ),
+    "not measured": (
+        lambda rows: rows.assign(load=rows["load"].where(rows.index < rows.index[-9])),
+        "was not measured",
+    ),
+    "nothing at first": (lambda rows: rows.tail(80).assign(wind=np.nan), "'wind' holds no value until"),
+    "no number": (lambda rows: rows.assign(wind="calm"), "holds something that is not a number"),
+    "no stamp": (lambda rows: rows.assign(day="today"), "column 'day hour' holds 'today 00:00', not a stamp"),
+    "a new word": (lambda rows: rows.assign(state="ajar"), "column 'state' holds 'ajar', a word that ahead does not"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), BAD.values(), ids=BAD)
+def test_rows_that_cannot_be_used_get_one_line(workspace, change, message):
+    _, _, forecaster = trained(workspace, "ahead_last")
+    with pytest.raises(UnrollError, match=message) as caught:
+        forecaster.forecast(change(rows()))
+    assert "\n" not in str(caught.value)
+
+
+def test_other_columns_their_order_and_that_of_the_rows_do_not_matter(workspace):
+    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    other = rows().assign(more="x")[["more", "wind", "state", "hour", "load", "day"]].iloc[::-1]
+    pd.testing.assert_frame_equal(forecaster.forecast(other), forecaster.forecast(rows()))
+
+
+def test_a_value_far_outside_of_what_was_trained_on_is_warned_of(workspace):
+    _, _, forecaster = trained(workspace, "ahead_last")
+    far = rows()
+    far.loc[far.index[-3], "load"] = 900.0
+    with pytest.warns(OutsideRangeWarning, match="'load' is 900 at 2023-05-30 01:00:00, far outside .* 7[0-9.]+ to 12"):
+        forecaster.forecast(far)
+
+
+def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspace):
+    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    assert (forecaster.half_widths(0.95) > forecaster.half_widths(0.8)).all()
+    assert (forecaster.coverage(0.95) >= forecaster.coverage(0.8)).all()
+    for level in (0.905, 0.3, 1.0):
+        with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
+            forecaster.forecast(rows(), level)
+
+
+def test_raw_data_of_another_build_are_refused(workspace):
+    trained(workspace, "later_ridge")
+    raw = workspace.raw("meter") / "meter.csv"
+    before = raw.read_text(encoding="utf-8")
+    try:
+        raw.write_text(before.rsplit("\n", 2)[0] + "\n", encoding="utf-8")
+        with pytest.raises(UnrollError, match="different builds; run `unroll repro evaluate@later`"):
+            Forecaster.of(workspace, "later_ridge")
+    finally:
+        raw.write_text(before, encoding="utf-8")
+
+
+def test_a_run_on_an_earlier_build_of_the_data_is_refused(workspace):
+    trained(workspace, "later_daily")
+    run = workspace.run("later", "later_daily") / "run.json"
+    before = run.read_text(encoding="utf-8")
+    try:
+        run.write_text(before.replace('"fingerprint": {}', '"fingerprint": {"data": "0"}'), encoding="utf-8")
+        with pytest.raises(
+            UnrollError, match="later_daily was trained on an earlier build of later; run `unroll repro"
+        ):
+            Forecaster.of(workspace, "later_daily")
+    finally:
+        run.write_text(before, encoding="utf-8")

@@ -1,0 +1,184 @@
+"""From a file to a forecast by the commands, and what a user is told on the way."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from pipeline.config import params, plain_yaml
+from pipeline.errors import UnrollError, UsageError
+from pipeline.evaluation import schema
+from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.page import page
+from pipeline.report.results import load
+from pipeline.workspace import Workspace
+from stages.commands.main import invoke
+from stages.evaluate import evaluate
+from stages.prepare import prepare
+from stages.source import source
+from tests.support.training import train
+
+
+def value(place, cycle):
+    return round(100 + 20 * math.sin(place * 2 * math.pi / cycle) + math.sin(place**2), 1)
+
+
+def hourly(folder):
+    stamps = pd.date_range("2023-01-01", periods=24 * 30, freq="h")
+    frame = pd.DataFrame({"time": stamps, "load (kW)": [value(place, 24) for place in range(len(stamps))]})
+    frame.to_csv(folder / "meter.csv", index=False)
+    return ["--horizon", "12", "--lookback", "24"], frame
+
+
+def daily(folder):
+    """A spreadsheet's export: semicolons, decimal commas, days first."""
+    stamps = pd.date_range("2021-01-01", periods=500, freq="D")
+    frame = pd.DataFrame({"Tag": stamps.strftime("%d.%m.%Y"), "Menge": [value(place, 7) for place in range(500)]})
+    frame.to_csv(folder / "meter.csv", index=False, sep=";", decimal=",")
+    return ["--horizon", "7", "--lookback", "14"], frame
+
+
+def build(root, form):
+    """A workspace after `unroll add`, with the quickest of the models that it wrote."""
+    workspace = Workspace(root)
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    options, frame = form(root)
+    invoke(["--root", str(root), "add", str(root / "meter.csv"), *options, "--yes"])
+    data = plain_yaml.read(workspace.params)
+    data["datasets"]["meter"]["seeds"] = 1
+    data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
+    data["experiments"] = {name: data["experiments"][name] for name in ("meter_last_value", "meter_ridge", "meter_gru")}
+    data["experiments"]["meter_gru"]["model"]["units"] = 2
+    plain_yaml.write(data, workspace.params)
+    source(workspace, "meter")
+    prepare(workspace, "meter")
+    for name in params.load(workspace.params).experiments:
+        train(workspace, name)
+    evaluate(workspace, "meter")
+    return workspace, frame
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("hours"), hourly)
+
+
+@pytest.fixture(scope="module")
+def days(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("days"), daily)
+
+
+def predict(capsys, workspace, *arguments):
+    capsys.readouterr()
+    invoke(["--root", str(workspace.root), "predict", *arguments])
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("form", "cycle", "rows"), [("hours", 24, 720), ("days", 7, 500)])
+def test_what_was_added_is_forecast(request, capsys, form, cycle, rows):
+    workspace, _ = request.getfixturevalue(form)
+    text = predict(capsys, workspace, "meter")
+    assert text.startswith(
+        "meter_ridge: the strongest without recurrence; no network is better (cannot tell of meter_gru:"
+    )
+    assert "the last row of meter.csv:\n\n" in text
+    assert "On test, intervals of 90 % held " in text
+    found = json.loads(predict(capsys, workspace, "meter", "--json"))
+    assert found["experiment"] == "meter_ridge"
+    for row in found["forecasts"]:
+        assert row["forecast"] == pytest.approx(value(rows + row["step"] - 1, cycle), abs=4)
+        assert row["low"] < row["forecast"] < row["high"]
+        assert 0.7 < row["coverage"] <= 1
+    lines = predict(capsys, workspace, "meter", "--csv", "--level", "0.8").splitlines()
+    assert lines[0] == "stamp,forecast,low,high"
+    assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
+    first = {"hours": "2023-01-31 00:00:00", "days": "2022-05-16 00:00:00"}[form]
+    assert lines[1].split(",")[0] == found["forecasts"][0]["stamp"] == first
+
+
+def test_a_network_is_taken_by_name_and_new_rows_from_a_file(hours, capsys, tmp_path):
+    workspace, frame = hours
+    frame.iloc[:100].to_csv(tmp_path / "new.csv", index=False)
+    found = json.loads(predict(capsys, workspace, "meter_gru", "--data", str(tmp_path / "new.csv"), "--json"))
+    assert (found["experiment"], found["why"], found["origin"]) == ("meter_gru", "as asked", "2023-01-05 03:00:00")
+    assert found["forecasts"][0]["stamp"] == "2023-01-05 04:00:00"
+
+
+def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, capsys):
+    workspace, frame = hours
+    more = pd.DataFrame({"time": ["2023-01-31 00:00"], "load (kW)": [900.0]})
+    file = workspace.root / "meter.csv"
+    before = file.read_bytes()
+    pd.concat([frame.astype({"time": str}), more]).to_csv(file, index=False)
+    try:
+        invoke(["--root", str(workspace.root), "predict", "meter", "--json"])
+    finally:
+        file.write_bytes(before)
+    said = capsys.readouterr()
+    assert json.loads(said.out)["origin"] == "2023-01-31 00:00:00"
+    assert "unroll: warning: 'load (kW)' is 900 at 2023-01-31 00:00:00, far outside" in said.err
+
+
+def test_a_plot_is_a_picture(days, capsys, tmp_path):
+    workspace, _ = days
+    predict(capsys, workspace, "meter", "--plot", str(tmp_path / "next.png"))
+    assert (tmp_path / "next.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(UsageError, match=r"--plot must name a .png, .svg or .pdf file"):
+        predict(capsys, workspace, "meter", "--plot", str(tmp_path / "next.docx"))
+
+
+def test_evaluate_tells_how_the_champion_would_have_done(hours):
+    workspace, _ = hours
+    tables = workspace.evaluation("meter") / "tables"
+    ahead, stretch = pd.read_csv(tables / "ahead.csv"), pd.read_csv(tables / "backtest.csv")
+    found = schema.load(workspace.evaluation("meter"))
+    scores = found.experiments["meter_ridge"].final["test"]
+    assert ahead["step"].tolist() == [*range(1, 13)]
+    assert ahead["mae"].mean() == pytest.approx(scores["mae_unit"].mean, rel=1e-5)
+    assert stretch.groupby("origin")["time"].diff().dropna().eq(3600).all()
+    assert not stretch["time"].duplicated().any()
+    assert ((stretch["truth"] >= stretch["low"]) & (stretch["truth"] <= stretch["high"])).mean() > 0.7
+
+
+def test_the_page_shows_the_backtest_and_mase(hours):
+    workspace, _ = hours
+    workspace.claims.write_text("[]", encoding="utf-8")
+    results = load(workspace, params.load(workspace.params))
+    shown = page(results)
+    assert "<title>Forecasts of meter_ridge from many origins, and what came</title>" in shown
+    held = 100 * pd.read_csv(workspace.evaluation("meter") / "tables" / "ahead.csv")["coverage"].mean()
+    assert f"90 % intervals held {held:.1f} %" in shown
+    (scores,) = dataset_tables(results, results.built[0])
+    mase = {row["experiment"].text: row["mase"].value for row in scores.rows}
+    about, ridge = results.built[0].about, results.built[0].experiments["meter_ridge"]
+    assert mase["meter_ridge"] == ridge.final["test"]["mae"].mean / about.naive < 1 < mase["meter_last_value"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["meters"], "must be one of: meter, meter_gru, meter_last_value, meter_ridge"),
+        (["meter", "--data", "none.csv"], "none.csv is not there"),
+        (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
+        (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line(days, capsys, arguments, message):
+    with pytest.raises(UnrollError, match=message):
+        predict(capsys, days[0], *arguments)
+
+
+def test_what_is_not_built_and_what_is_no_series_is_said(tmp_path, capsys):
+    model, training = {"family": "baselines", "name": "linear"}, {"method": "least_squares"}
+    entries = {
+        "sources": {"waves": {"kind": "waves", "train": 20, "validation": 5, "test": 5}},
+        "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+        "experiments": {"waves_linear": {"dataset": "waves", "model": model, "training": training}},
+    }
+    workspace = Workspace(tmp_path)
+    plain_yaml.write(entries, workspace.params)
+    with pytest.raises(UnrollError, match="waves is not built; `unroll repro evaluate@waves` builds it"):
+        predict(capsys, workspace, "waves")
+    with pytest.raises(UsageError, match="waves is no series with a time in each row"):
+        predict(capsys, workspace, "waves_linear")
