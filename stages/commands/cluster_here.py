@@ -66,7 +66,7 @@ def up(workspace: Workspace) -> None:
     _start(home, "postgres", [str(programs / "postgres"), *options], variables, known["postgres"], user=_user())
     (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True)
     serve = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", "--addr", f"{HOST}:{known['s3']}"]
-    keys = {"RCLONE_AUTH_KEY": f"unroll,{known['password']}", "RCLONE_CONFIG": ""}
+    keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
     _start(home, "s3", [*serve, str(home / "s3")], variables | keys, known["s3"])
     # The password stands in the environment, not in a command that every user of the machine can list.
     uri = f"postgresql+psycopg2://unroll:{known['password']}@{HOST}:{known['postgres']}/postgres"
@@ -134,7 +134,7 @@ def _start(
         return
     started = time.monotonic()
     with log.open("wb") as said:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
         process = subprocess.Popen(command, env=variables, cwd=home, start_new_session=True, user=user, **streams)
     write_text(file, json.dumps([process.pid, psutil.Process(process.pid).create_time()]))
     while port and not _answers(port):
@@ -180,8 +180,8 @@ def _known(home: Path) -> dict[str, Any]:
 
 
 def _variables(known: Mapping[str, Any]) -> dict[str, str]:
-    keys = {"AWS_ACCESS_KEY_ID": "unroll", "AWS_SECRET_ACCESS_KEY": known["password"], "AWS_DEFAULT_REGION": "us-east-1"}
-    return {**keys, "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}"}
+    keys = {"AWS_ACCESS_KEY_ID": "unroll", "AWS_SECRET_ACCESS_KEY": known["password"]}
+    return {**keys, "AWS_DEFAULT_REGION": "us-east-1", "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}"}
 
 
 def _address(known: Mapping[str, Any]) -> str:
@@ -211,7 +211,16 @@ def _set_up_database(home: Path, programs: Path, password: str) -> None:
     folder.mkdir(mode=0o700)
     if user := _user():
         shutil.chown(folder, user)
-    command = [str(programs / "initdb"), "-D", str(folder), "-U", "unroll", "-A", "scram-sha-256", "--pwfile=/dev/stdin"]
-    done = subprocess.run(command, input=password, capture_output=True, text=True, user=user, cwd="/", check=False)
+    secret = home / "password"
+    secret.touch(mode=0o600)
+    try:
+        secret.write_text(password)
+        if user:
+            shutil.chown(secret, user)
+        command = [str(programs / "initdb"), "-D", str(folder), "-U", "unroll", "-A", "scram-sha-256"]
+        command += [f"--pwfile={secret}"]
+        done = subprocess.run(command, capture_output=True, text=True, user=user, cwd="/", check=False)
+    finally:
+        secret.unlink()
     if done.returncode:
         raise UnrollError(f"PostgreSQL cannot set up {folder}: {' '.join(done.stderr.split())}")

@@ -15,10 +15,10 @@ from pipeline.locks import alone
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.repro import cleanup, dvc_graph, processes, scheduler
+from stages.repro.connection import Address
 from stages.repro.display import Display
 from stages.repro.dvc_graph import Dvc, Graph
 from stages.repro.eta import Estimates, work
-from stages.repro.connection import Address
 from stages.repro.processes import Process
 from stages.repro.scheduler import Executor, Running
 from stages.repro.signals import terminable
@@ -144,9 +144,7 @@ class Stage:
         force: whether to run it even if DVC's cache has its outputs.
     """
 
-    def __init__(
-        self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False
-    ) -> None:
+    def __init__(self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False) -> None:
         self._workspace, self._dvc, self._name = workspace, dvc, name
         self._process: Running | None = None
         self._failed = False

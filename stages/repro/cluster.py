@@ -18,7 +18,8 @@ from uuid import uuid4
 
 from pipeline import failures
 from pipeline.errors import UnrollError
-from pipeline.files import write_text
+from pipeline.files import write_json, write_text
+from pipeline.provenance import machine
 from pipeline.tracking import queries, store
 from pipeline.workspace import Workspace
 from stages.repro import connection, locked, worker
@@ -57,6 +58,8 @@ class Cluster:
         self._environment = locked.environment()
         self._slot = locked.label(self._environment)
         self._code = pack(workspace.root)
+        here = machine.here(workspace)
+        self._revision = {"commit": here.commit, "dirty": here.dirty}
         self._name = _name(workspace)
         self._slots, self._looked = -1, 0.0
         self._workers: set[str] = set()
@@ -140,6 +143,10 @@ class Cluster:
             return 1
         self._dvc.take(stage, made)
         self._sent[stage] = made
+        for name in made.files:
+            if name.startswith("records/"):  # the worker has the code without its history
+                record = json.loads((self._workspace.root / name).read_text(encoding="utf-8"))
+                write_json(self._workspace.root / name, record | self._revision)
         return 0
 
     def _see(self, workers: dict[str, dict[str, float]]) -> None:
@@ -243,7 +250,8 @@ def _difference(wanted: dict[str, str], resources: dict[str, float]) -> str:
     if not slots:
         return "it was not started by `unroll cluster worker`"
     own = [f"{name} {has}" for name, has in wanted.items()]
-    return f"it has {', '.join(sorted(set(slots[0]) - set(own)))}; here is {', '.join(sorted(set(own) - set(slots[0])))}"
+    theirs, ours = (", ".join(sorted(found)) for found in (set(slots[0]) - set(own), set(own) - set(slots[0])))
+    return f"it has {theirs}; here is {ours}"
 
 
 def _say(text: str) -> None:

@@ -4,7 +4,7 @@ Dask takes code from whoever connects. So beyond one machine every connection is
 certificate; there is one for the whole cluster, and who holds it may run code on each worker.
 """
 
-import datetime
+import datetime as dt
 import ipaddress
 import logging
 from dataclasses import dataclass
@@ -121,11 +121,11 @@ def make_certificates(folder: Path) -> None:
         raise UnrollError(f"{folder / KEY} exists; a cluster that runs uses it. Delete it to make another")
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unroll cluster")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))  # clocks differ
-        .not_valid_after(now + datetime.timedelta(days=DAYS))
+        .not_valid_before(now - dt.timedelta(hours=1))  # clocks differ
+        .not_valid_after(now + dt.timedelta(days=DAYS))
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())
     )

@@ -53,7 +53,7 @@ class Display:
             if ended in outcome.built:
                 self._estimates.learn(ended, outcome.built[ended])
                 if not self._brief:
-                    self._print(ended, f"{duration(outcome.built[ended])}{self._where(ended)}")
+                    self._print(ended, duration(outcome.built[ended]) + self._where(ended))
                 elif not self._live and now - self._counted >= OFTEN:
                     self._counted = now
                     self._print("stages", "done")
@@ -81,7 +81,9 @@ class Display:
     def _seconds_left(self) -> float:
         now = time.monotonic()
         running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
-        return self._estimates.left([stage for stage in self._left if stage not in running], running, max(self._jobs(), 1))
+        return self._estimates.left(
+            [stage for stage in self._left if stage not in running], running, max(self._jobs(), 1)
+        )
 
     def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
         """Print how a build of a graph of `stages` stages ended."""

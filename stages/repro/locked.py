@@ -18,7 +18,8 @@ def environment() -> dict[str, str]:
     found = machine.here(Workspace(machine.CODE))
     text = (machine.CODE / "numerics.lock").read_text(encoding="utf-8")
     locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
-    if other := [f"{name} {has} (locked {locked[name]})" for name, has in found.packages.items() if has != locked[name]]:
+    other = [f"{name} {has} (locked {locked[name]})" for name, has in found.packages.items() if has != locked[name]]
+    if other:
         raise UnrollError(f"results would have other bits here: {', '.join(other)}; install requirements.lock")
     vectors = " with AVX2 and FMA" if {"avx2", "fma"} <= set(found.features) else ""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"

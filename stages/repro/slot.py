@@ -9,11 +9,13 @@ import pickle
 import select
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 from pipeline import failures, numerics
 from pipeline.config import params
+from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.files import remove
 from pipeline.workspace import Workspace
@@ -32,7 +34,7 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
     with dvc_graph.opened(workspace.root) as dvc:
         while select.select([tasks], [], []) and tasks.peek(1):  # type: ignore[attr-defined]  # a buffered reader
             stage, needs = pickle.load(tasks)
-            made, why = _built(workspace, dvc, stage, needs, tasks)
+            made, why = _built(workspace, dvc, stage, needs, tasks, wanted)
             log = workspace.log(stage)
             said = log.read_bytes() if log.exists() else b""
             pickle.dump((made, why, said), answers)
@@ -40,7 +42,7 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _built(
-    workspace: Workspace, dvc: Dvc, name: str, needs: dict[str, Made], tasks: BinaryIO
+    workspace: Workspace, dvc: Dvc, name: str, needs: dict[str, Made], tasks: BinaryIO, wanted: Params
 ) -> tuple[Made | None, str]:
     remove(workspace.log(name))
     try:
@@ -57,9 +59,17 @@ def _built(
     if status:
         return None, failures.read(workspace).get(name) or reason(workspace, name)
     try:
-        return dvc.send(name), ""
+        return _with_record(workspace, name, wanted, dvc.send(name)), ""
     except UnrollError as error:
         return None, str(error)
+
+
+def _with_record(workspace: Workspace, name: str, wanted: Params, made: Made) -> Made:
+    """With the record of where and when a training was made, which is none of its outputs."""
+    verb, _, key = name.partition("@")
+    if verb == "train" and (path := workspace.record(wanted.experiments[key].dataset, key)).exists():
+        return replace(made, files={**made.files, path.relative_to(workspace.root).as_posix(): path.read_bytes()})
+    return made
 
 
 def main() -> None:

@@ -27,6 +27,9 @@ WORKER = "UNROLL_WORKER"
 GONE = 0.2
 """Seconds between two looks whether the head still wants a stage."""
 
+JOIN = 60
+"""Seconds to wait for the scheduler, which may start later than its workers."""
+
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
 
 
@@ -58,7 +61,8 @@ class Slot:
             self._start(code, name)
             self._code = digest
         process = self._process
-        assert process and process.stdin and process.stdout  # noqa: S101 - started with pipes
+        if process is None or process.stdin is None or process.stdout is None:
+            raise AssertionError  # it was started with pipes
         try:
             pickle.dump(task, process.stdin)
             process.stdin.flush()
@@ -88,7 +92,8 @@ class Slot:
         self._root.mkdir(parents=True)
         with tarfile.open(fileobj=io.BytesIO(code)) as tar:
             tar.extractall(self._root, filter="data")
-        (self._root / ".dvc" / "config.local").write_text(f"[core]\n    no_scm = true\n[cache]\n    dir = {self._cache}\n")
+        settings = f"[core]\n    no_scm = true\n[cache]\n    dir = {self._cache}\n"
+        (self._root / ".dvc" / "config.local").write_text(settings)
         own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(self._cache.with_name("site"))}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
@@ -144,7 +149,9 @@ def serve(
 
     async def run() -> None:
         options = {"nthreads": slots, "name": name, "resources": resources, "local_directory": str(home / "dask")}
-        async with Worker(address, **options, memory_limit=0, security=security, dashboard_address="127.0.0.1:0") as one:
+        options |= {"memory_limit": 0, "security": security, "dashboard_address": "127.0.0.1:0"}
+        options |= {"death_timeout": JOIN}
+        async with Worker(address, **options) as one:
             print(f"worker {name}: {slots} slots, for {address}", flush=True)
             await one.finished()
 
@@ -155,8 +162,9 @@ def serve(
             _free.put(slot)
         try:
             asyncio.run(run())
-        except (OSError, TimeoutError) as error:
-            raise UnrollError(f"no scheduler answers at {address} ({error}); start it first") from None
+        except (OSError, TimeoutError):
+            said = f"no scheduler answers at {address} in {JOIN} s; start it, or check address and certificates"
+            raise UnrollError(said) from None
         finally:
             for slot in every:
                 slot.close()

@@ -12,7 +12,6 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pipeline.config import plain_yaml
 from pipeline.errors import UsageError
 from stages.repro import connection, worker
 from stages.workspaces.miniature import make_workspace
@@ -151,7 +150,7 @@ def test_a_build_whose_workers_are_killed_has_the_bytes_of_a_local_one(tmp_path,
     assert (head.root / "records" / "waves" / "waves_linear.json").exists()
 
 
-def test_without_its_scheduler_a_build_ends_in_one_line_and_goes_on_later(tmp_path, head, cluster):
+def test_without_its_scheduler_a_build_ends_in_one_line_and_goes_on_later(tmp_path, cluster):
     cluster.work("a")
     cluster.build()
     cluster.until(lambda: trains(tmp_path))
