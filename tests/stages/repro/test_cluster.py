@@ -8,12 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import psutil
 import pytest
 
 from pipeline.errors import UsageError
-from stages.repro import connection, worker
+from stages.repro import connection, locked, worker
+from stages.repro.cluster import Cluster as Head
 from stages.workspaces.miniature import make_workspace
 from stages.workspaces.scaled import CONFIG
 from tests.conftest import Miniature
@@ -187,6 +189,21 @@ def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match="is no server") as refused:
         worker.check_records()
     assert "secret" not in str(refused.value)
+
+
+def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_differs(head, capsys):
+    ours = locked.environment()
+    workers = {
+        "fit": {"name": "fit", "resources": {locked.label(ours): 2.0}},
+        "old": {"name": "old", "resources": {locked.label(ours | {"numpy": "1.0"}): 4.0}},
+        "other": {"name": "other", "resources": {}},
+    }
+    client = SimpleNamespace(status="running", scheduler_info=lambda: {"workers": workers})
+    found = Head(head.workspace, None, None, connection.Address("tcp://127.0.0.1:1"), client)
+    assert found.slots() == 2
+    said = capsys.readouterr().out
+    assert f"worker old is not used: it has numpy 1.0; here is numpy {ours['numpy']}" in said
+    assert "worker other is not used: it was not started by `unroll cluster worker`" in said
 
 
 def test_a_worker_needs_the_certificate_of_the_cluster(tmp_path):
