@@ -59,7 +59,9 @@ def require() -> None:
     except ImportError:
         raise UnrollError("a cluster needs packages that are not installed; `.ci/venv cluster` installs them") from None
     dask.config.set(QUIET)
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in [*logging.root.manager.loggerDict]:  # Dask sets the level of each by itself
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
 def loopback(host: str) -> bool:
