@@ -78,8 +78,8 @@ class Cluster:
         connection.require()
         from distributed import Client
 
-        dvc.require_remote()
         security = connection.security(address.scheduler, address.certificates)
+        dvc.require_remote()
         try:
             client = Client(address.scheduler, security=security, timeout=connection.PATIENCE, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
