@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro ui bench lock clean help venv
+.PHONY: demo test lint repro ui bench cluster cluster-down lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -43,6 +43,13 @@ bench: ## measure speed and costs, write docs/performance.md (BENCH="peers --qui
 	@.venv-bench/bin/python -m pytest -q tests/bench/peers/frameworks/test_pytorch.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
+cluster: ## start a cluster on this machine (Dask, S3, PostgreSQL, MLflow) and build the demo on it
+	@.ci/venv cluster
+	@.venv/bin/unroll cluster here
+
+cluster-down: ## end the processes that `make cluster` has started
+	@.venv/bin/unroll cluster down
+
 venv:
 	@.ci/venv
 
@@ -56,4 +63,4 @@ clean: ## remove the demo, scratch files and tools' caches; data, results, recor
 	@find pipeline stages tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-6s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

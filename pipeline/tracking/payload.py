@@ -1,6 +1,7 @@
 """What MLflow is told: parameters, tags and metrics, worked out from the files on disk, without MLflow."""
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
         tags["mlflow.note.content"] = STAND_IN
     tags |= {f"unroll.unit.{metric}": unit for metric, unit in units(data).items()}
     tags |= origin(machine.here(workspace)) if made is None else made
+    if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
+        tags["unroll.worker"] = os.environ["UNROLL_WORKER"]
     label = name + MARK * data.stand_in
     variant = dvc_experiment.current()
     if variant.name:

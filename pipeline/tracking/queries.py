@@ -83,6 +83,16 @@ def end_abandoned(opened: Store, group: str, name: str, variant: str) -> None:
                 opened.client.set_terminated(run.info.run_id, "KILLED")
 
 
+def end_worker(opened: Store, worker: str) -> int:
+    """End what a worker of a cluster left running; how many runs. In `worker`, % stands for any text."""
+    groups = [group.experiment_id for group in opened.client.search_experiments()]
+    query = f"attributes.status = 'RUNNING' and tags.`unroll.worker` LIKE '{worker}'"
+    found = opened.client.search_runs(groups, query) if groups else []
+    for run in found:
+        opened.client.set_terminated(run.info.run_id, "KILLED")
+    return len(found)
+
+
 def score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluation) -> bool:
     """Bring the metrics of a parent and its children to an evaluation; says whether anything changed.
 

@@ -1,6 +1,7 @@
 """Commands that build everything: for real, small, or once more to compare."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,18 +17,35 @@ Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by s
 
 CORES = os.cpu_count() or 1
 
+On = Annotated[
+    str | None,
+    typer.Option(help="Build on the cluster of this scheduler, such as tls://HOST:8786.", envvar="UNROLL_SCHEDULER"),
+]
+Certificates = Annotated[
+    Path | None, typer.Option(help="The folder of the cluster's certificates.", envvar="UNROLL_CERTIFICATES")
+]
+
 
 @app.command(rich_help_panel="All at once")
-def repro(context: typer.Context, targets: Targets = None, jobs: Jobs = CORES) -> None:
+def repro(
+    context: typer.Context,
+    targets: Targets = None,
+    jobs: Jobs = CORES,
+    on: On = None,
+    certificates: Certificates = None,
+    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
+) -> None:
     """Build everything that is out of date, then the page; what fails blocks only what needs it.
 
-    `unroll repro` · `unroll repro --jobs 1 evaluate@waves`
+    `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tcp://127.0.0.1:8786`
     """
     from stages.repro.build import repro
+    from stages.repro.connection import Address
     from stages.results import summary
 
     before = summary.built(context.obj)
-    status = repro(context.obj, targets or [], jobs)
+    cluster = Address(on, certificates, label) if on else None
+    status = repro(context.obj, targets or [], jobs, on=cluster)
     if new := summary.since(context.obj, before):
         print()
         summary.show(summary.summary(context.obj, new))

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import typer
 
-from stages.commands import adding, building, dvc_stages, results
+from stages.commands import adding, building, clusters, dvc_stages, results
 from stages.console.app import app
 from stages.console.exits import run
 
-PANELS = (dvc_stages, building, adding, results)
+PANELS = (dvc_stages, building, adding, results, clusters)
 """Modules whose commands register with the app when they are imported; `--help` has them in this order."""
 
 

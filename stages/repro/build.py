@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -14,17 +15,21 @@ from pipeline.locks import alone
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.repro import cleanup, dvc_graph, processes, scheduler
+from stages.repro.connection import Address
 from stages.repro.display import Display
 from stages.repro.dvc_graph import Dvc, Graph
 from stages.repro.eta import Estimates, work
 from stages.repro.processes import Process
+from stages.repro.scheduler import Executor, Running
 from stages.repro.signals import terminable
 
 REPORT = "report"
 """The stage that is built whatever failed: it says what is missing, and why."""
 
 
-def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: bool = False) -> int:
+def repro(
+    workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: bool = False, on: Address | None = None
+) -> int:
     """Build the targets, or everything, and the page; print a line per stage.
 
     A stage that fails stops those that need it and nothing else. Folders of experiments and data sets that
@@ -36,6 +41,7 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: boo
         targets: stages such as `evaluate@waves`; none means all.
         jobs: how many stages run side by side, each on one core.
         brief: whether only failures and the count are printed, not a line per stage.
+        on: a cluster whose workers build in place of this machine; `jobs` does not count then.
 
     Returns:
         The exit status: 0, or that of the first stage that failed.
@@ -51,72 +57,116 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: boo
     with alone(workspace.scratch / "repro.lock", busy), terminable():
         cleanup.sweep(workspace)
         cleanup.prune(workspace, wanted)
-        with dvc_graph.opened(workspace.root) as dvc:
-            return _build(workspace, wanted, dvc, targets, jobs, brief=brief)
+        with dvc_graph.opened(workspace.root) as dvc, _executor(workspace, dvc, jobs, on) as executor:
+            return _build(workspace, wanted, dvc, targets, executor, brief=brief)
 
 
-def _build(workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str], jobs: int, *, brief: bool) -> int:
+def _executor(workspace: Workspace, dvc: Dvc, jobs: int, on: Address | None) -> AbstractContextManager[Executor]:
+    local = Local(workspace, jobs)
+    if on is None:
+        return nullcontext(local)
+    from stages.repro.cluster import Cluster
+
+    return Cluster.opened(workspace, dvc, local, on)
+
+
+def _build(
+    workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str], executor: Executor, *, brief: bool
+) -> int:
     before = failures.read(workspace)
     whole = dvc.graph
     asked = whole.within(targets) if targets else whole
     due = [stage for stage in asked.due() if stage != REPORT]
     page = REPORT in whole.due()
-    if sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1:  # else the fork server does not pay
+    many = sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1
+    if many and isinstance(executor, Local):  # else the fork server does not pay
         networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
         processes.prepare(workspace.scratch, environment(), networks=any(stage in networks for stage in due))
     estimates = Estimates(workspace.scratch / "seconds.json", work(wanted))
-    display = Display([*due, *[REPORT] * page], jobs, estimates, partial(_reason, workspace), brief=brief)
-    start = partial(Stage, workspace, dvc)
+    display = Display(
+        [*due, *[REPORT] * page],
+        executor.slots,
+        estimates,
+        partial(reason, workspace),
+        brief=brief,
+        where=executor.where,
+    )
+    start = partial(Stage, workspace, dvc, executor)
     outcomes = []
     try:
-        outcomes.append(scheduler.build(due, asked.needs, jobs, start, display.show, estimates.seconds))
+        outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, estimates.seconds))
         _forget(workspace, whole, asked, outcomes[0])
         # The page shows why a stage failed, and no file that DVC watches says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
         if page or news:
-            forced = partial(start, force=news)
-            outcomes.append(scheduler.build([REPORT], {REPORT: []}, 1, forced, display.show))
+            here = partial(Stage, workspace, dvc, Local(workspace), force=news)
+            outcomes.append(scheduler.build([REPORT], {REPORT: []}, lambda: 1, here, display.show))
     finally:
         dvc.close()
     display.close(outcomes, len({*asked.needs, REPORT}))
     return next((status for outcome in outcomes for status in outcome.failed.values()), 0)
 
 
+class Local:
+    """Runs commands on this machine (`scheduler.Executor`).
+
+    Args:
+        workspace: where they run.
+        jobs: how many at once.
+    """
+
+    def __init__(self, workspace: Workspace, jobs: int = 1) -> None:
+        self._workspace, self._jobs = workspace, jobs
+
+    def slots(self) -> int:
+        """See `scheduler.Executor`."""
+        return self._jobs
+
+    def start(self, stage: str, command: str) -> Running:
+        """See `scheduler.Executor`."""
+        root = self._workspace.root
+        variables = {**os.environ, **environment(), "DVC_ROOT": str(root), "DVC_STAGE": stage}
+        return Process(command, root, self._workspace.log(stage), variables)
+
+    def where(self, _stage: str) -> str:
+        """See `scheduler.Executor`."""
+        return ""
+
+
 class Stage:
-    """A stage at work (`scheduler.Running`): taken from DVC's cache, or run by a process and then taken into it.
+    """A stage at work (`scheduler.Running`): taken from DVC's cache, or run and then taken into it.
 
     Args:
         workspace: where it is built.
         dvc: the workspace as DVC sees it.
+        executor: runs its command.
         name: such as `train@jena_gru`.
         force: whether to run it even if DVC's cache has its outputs.
     """
 
-    def __init__(self, workspace: Workspace, dvc: Dvc, name: str, *, force: bool = False) -> None:
+    def __init__(self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False) -> None:
         self._workspace, self._dvc, self._name = workspace, dvc, name
-        self._process: Process | None = None
+        self._process: Running | None = None
         self._failed = False
         failures.clear(workspace, name)
         try:
             command = dvc.begin(name, force=force)
+            if command:
+                self._process = executor.start(name, command)
         except UnrollError as error:
             self._fail(error)
-        else:
-            if command:
-                variables = {**os.environ, **environment(), "DVC_ROOT": str(workspace.root), "DVC_STAGE": name}
-                self._process = Process(command, workspace.root, workspace.log(name), variables)
 
     def poll(self) -> int | None:
         """See `scheduler.Running`."""
         if self._process is None:
             return 1 if self._failed else 0
-        status = self._process.poll()
-        if status == 0:
-            try:
+        try:
+            status = self._process.poll()
+            if status == 0:
                 self._dvc.finish(self._name)
-            except UnrollError as error:
-                self._fail(error)
-                return 1
+        except UnrollError as error:
+            self._fail(error)
+            return 1
         return status
 
     def interrupt(self) -> None:
@@ -142,7 +192,7 @@ def environment() -> dict[str, str]:
     return threads | numerics.from_start() | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
 
 
-def _reason(workspace: Workspace, stage: str) -> str:
+def reason(workspace: Workspace, stage: str) -> str:
     """Why a stage failed: what its command recorded; if it did not, where its output is, which is then recorded."""
     recorded = failures.read(workspace).get(stage)
     if recorded:

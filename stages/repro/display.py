@@ -18,22 +18,24 @@ class Display:
 
     Args:
         due: the stages that the build will run.
-        jobs: how many run at once.
+        jobs: how many may run at once, by now.
         estimates: learns from it.
         reason: stage -> why it failed, one line.
         brief: whether stages that end well get no line of their own, only the count a new one now and then.
+        where: stage -> where it has run, "" for here.
     """
 
     def __init__(
         self,
         due: Sequence[str],
-        jobs: int,
+        jobs: Callable[[], int],
         estimates: Estimates,
         reason: Callable[[str], str],
         *,
         brief: bool = False,
+        where: Callable[[str], str] = lambda _stage: "",
     ) -> None:
-        self._brief = brief
+        self._brief, self._where = brief, where
         self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
         self._estimates = estimates
         self._running: dict[str, float] = {}
@@ -51,12 +53,12 @@ class Display:
             if ended in outcome.built:
                 self._estimates.learn(ended, outcome.built[ended])
                 if not self._brief:
-                    self._print(ended, duration(outcome.built[ended]))
+                    self._print(ended, duration(outcome.built[ended]) + self._where(ended))
                 elif not self._live and now - self._counted >= OFTEN:
                     self._counted = now
                     self._print("stages", "done")
             else:
-                self._print(ended, f"FAILED: {self._reason(ended)}")
+                self._print(ended, f"FAILED{self._where(ended)}: {self._reason(ended)}")
         if self._live and (ended is not None or now - self._drawn >= 1):
             self._drawn = now
             what = ", ".join(f"{stage} {duration(now - since)}" for stage, since in self._running.items())
@@ -79,7 +81,9 @@ class Display:
     def _seconds_left(self) -> float:
         now = time.monotonic()
         running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
-        return self._estimates.left([stage for stage in self._left if stage not in running], running, self._jobs)
+        return self._estimates.left(
+            [stage for stage in self._left if stage not in running], running, max(self._jobs(), 1)
+        )
 
     def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
         """Print how a build of a graph of `stages` stages ended."""

@@ -6,6 +6,7 @@ the commands run side by side (`scheduler`, `processes`).
 
 import contextlib
 import errno
+import json
 import logging
 import os
 import shutil
@@ -67,6 +68,19 @@ class Graph:
         return list(due)
 
 
+@dataclass(frozen=True)
+class Made:
+    """What a stage has made, on its way to another machine; what DVC's cache holds of it is in the remote.
+
+    Attributes:
+        entry: its entry of dvc.lock.
+        files: path -> content, of what git keeps in place of DVC.
+    """
+
+    entry: dict[str, Any]
+    files: dict[str, bytes]
+
+
 class Dvc:
     """A DVC workspace, while it is open (`opened`).
 
@@ -88,6 +102,7 @@ class Dvc:
         self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         self._built: list[Any] = []
         self._due = time.monotonic()
+        self._taken: dict[str, dict[str, Any]] = {}
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
@@ -98,6 +113,7 @@ class Dvc:
         from dvc.stage.cache import RunCacheNotFoundError
 
         stage = self._stages[name]
+        self._taken.pop(name, None)
         with _explained(), self._locked():
             stage.remove_outs()
             # To look for what was never kept takes DVC a tenth of a second.
@@ -122,6 +138,54 @@ class Dvc:
             if time.monotonic() >= self._due:
                 self._write()
 
+    def require_remote(self) -> None:
+        """Raises UnrollError if there is no default remote."""
+        if not self._repo.config["core"].get("remote"):
+            raise UnrollError(
+                "a build on a cluster needs a DVC remote that head and workers reach, such as S3 or a shared folder; "
+                "name it: dvc remote add --default store s3://BUCKET/PATH"
+            )
+
+    def send(self, name: str) -> Made:
+        """Copy a stage's outputs to the default remote, for a `take` elsewhere.
+
+        Raises:
+            UnrollError: there is no remote, or it does not take them.
+        """
+        stage = self._stages[name]
+        with _explained(), self._locked():
+            if not stage.outs_cached():
+                stage.commit()
+            objects = set().union(*stage.get_used_objs().values())
+            if objects and (failed := self._repo.cloud.push(objects).failed):
+                raise UnrollError(f"DVC: {len(failed)} files of {name} did not get to the remote; run this again")
+        kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
+        files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
+        root = Path(self._repo.root_dir)
+        return Made(_entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
+
+    def take(self, name: str, made: Made) -> None:
+        """Put a stage's outputs, made elsewhere, in their places.
+
+        Raises:
+            UnrollError: there is no remote, or it lacks some.
+        """
+        from dvc.stage.loader import StageLoader
+
+        if self._taken.get(name) == made.entry:
+            return
+        stage = self._stages[name]
+        with _explained(), self._locked():
+            StageLoader.fill_from_lock(stage, made.entry)
+            objects = set().union(*stage.get_used_objs().values())
+            if objects and (failed := self._repo.cloud.pull(objects).failed):
+                raise UnrollError(f"DVC: {len(failed)} files of {name} did not come from the remote; run this again")
+            stage.checkout(force=True)
+        for path, content in made.files.items():
+            (Path(self._repo.root_dir) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(self._repo.root_dir) / path).write_bytes(content)
+        self._taken[name] = made.entry
+
     def close(self) -> None:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""
         with _explained(), self._locked():
@@ -136,7 +200,11 @@ class Dvc:
     def _keep(self, stage: Any) -> None:
         # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.
         in_git = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
-        stage.save(run_cache=not in_git)
+        stage.save(run_cache=False)
+        if self._taken.get(stage.addressing, entry := _entry(stage)) != entry:
+            raise UnrollError("what it depends on was edited here while it was built elsewhere; run this again")
+        if not in_git:
+            self._repo.stage_cache.save(stage)
         stage.commit()
         self._built.append(stage)
 
@@ -163,6 +231,14 @@ class Dvc:
             yield
         finally:
             self._repo.lock.unlock()
+
+
+def _entry(stage: Any) -> dict[str, Any]:
+    from dvc.stage.serialize import to_single_stage_lockfile
+
+    # Not DVC's own classes: it is compared, and goes to other machines.
+    entry: dict[str, Any] = json.loads(json.dumps(to_single_stage_lockfile(stage)))
+    return entry
 
 
 @contextlib.contextmanager

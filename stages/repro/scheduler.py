@@ -27,6 +27,19 @@ class Running(Protocol):
         """End it at once."""
 
 
+class Executor(Protocol):
+    """Where the commands of stages run: on this machine (`build.Local`), or on many (`cluster.Cluster`)."""
+
+    def slots(self) -> int:
+        """How many stages may run at once, by now. Raises UnrollError if none ever will."""
+
+    def start(self, stage: str, command: str) -> Running:
+        """Run a stage's command. When it has ended well, the stage's outputs are in the workspace."""
+
+    def where(self, stage: str) -> str:
+        """Where a stage has run, as words for the user; "" for here."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What became of the stages that were asked for.
@@ -61,7 +74,7 @@ def alike(_stage: str) -> float:
 def build(
     due: Sequence[str],
     needs: Mapping[str, Sequence[str]],
-    jobs: int,
+    jobs: Callable[[], int],
     start: Start,
     on_event: OnEvent,
     seconds: Seconds = alike,
@@ -74,7 +87,7 @@ def build(
     Args:
         due: the stages to run, each behind those that it needs; in this order where their ways are equally long.
         needs: stage -> the stages that it needs; those that are not due are up to date.
-        jobs: how many run at once.
+        jobs: how many may run at once, by now.
         start: starts a stage.
         on_event: called when a stage has started or ended, and while nothing happens.
         seconds: estimates.
@@ -90,6 +103,7 @@ def build(
     running: dict[str, tuple[Running, float]] = {}
     try:
         while waiting or running:
+            most = jobs()
             lost = {*outcome.failed, *outcome.skipped}
             pending = {*waiting, *running}
             for stage in list(waiting):
@@ -97,13 +111,12 @@ def build(
                     waiting.remove(stage)
                     outcome.skipped.append(stage)
                     lost.add(stage)
-                elif len(running) < jobs and not any(need in pending for need in needs[stage]):
+                elif len(running) < most and not any(need in pending for need in needs[stage]):
                     waiting.remove(stage)
                     running[stage] = (start(stage), time.monotonic())
             on_event(outcome, list(running), None)
-            if not running:
-                continue
-            time.sleep(POLL)
+            if waiting or running:
+                time.sleep(POLL)
             before = len(running)
             for stage, (process, started) in list(running.items()):
                 status = process.poll()

@@ -23,7 +23,7 @@ from pipeline.errors import DivergedError, UnrollError
 from pipeline.evaluation import plot_data, scores
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live, payload, replay, runs, store, views
+from pipeline.tracking import live, payload, queries, replay, runs, store, views
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY, fake_runs
@@ -347,6 +347,20 @@ class TestLive:
             assert dict(again(workspace))["air_gru"].startswith("skipped: another process"), "it is at work"
             recorded.finish(workspace.run("air", "air_gru"))
         assert dict(again(workspace))["air_gru"] == "present"
+
+    def test_what_a_lost_worker_of_a_cluster_left_is_ended_and_no_other_workers(self, workspace, monkeypatch):
+        opened, left = store.connect(workspace), {}
+        for worker in ("build/a", "build/b", "other/a"):
+            monkeypatch.setenv("UNROLL_WORKER", worker)
+            left[worker] = runs.start(opened, payload.subject(workspace, "air_gru", section(workspace)), "d", "live")
+
+        def running():
+            return [name for name, one in left.items() if opened.client.get_run(one.parent).info.status == "RUNNING"]
+
+        queries.end_worker(opened, "build/a")
+        assert running() == ["build/b", "other/a"]
+        queries.end_worker(opened, "build/%")
+        assert running() == ["other/a"]
 
     @pytest.mark.parametrize(
         ("error", "status"), [(DivergedError("air_gru", 0, 1, 2), "FAILED"), (KeyboardInterrupt(), "KILLED")]

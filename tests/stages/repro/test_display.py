@@ -24,14 +24,14 @@ def estimates(tmp_path):
 
 def test_time_left_is_from_stages_of_the_same_kind_and_shared_by_jobs(capsys, estimates):
     due = ["train@a", "train@b", "train@c", "evaluate@d", "report"]
-    display = Display(due, 2, estimates, str)
+    display = Display(due, lambda: 2, estimates, str)
     display.show(Outcome(built={"train@a": 10.0}), ["train@b"], "train@a")
     # Two trains of 10 s, two kinds not seen yet that count as 1 s: 22 s on two jobs.
     assert capsys.readouterr().out == "      1/5  train@a  10 s  (at least 11 s left)\n"
 
 
 def test_what_a_failure_leaves_out_is_counted_and_no_longer_waited_for(capsys, clock, estimates):
-    display = Display(["source@a", "prepare@a", "train@a"], 1, estimates, lambda stage: f"{stage} is far")
+    display = Display(["source@a", "prepare@a", "train@a"], lambda: 1, estimates, lambda stage: f"{stage} is far")
     outcome = Outcome(failed={"source@a": 1}, skipped=["prepare@a", "train@a"])
     display.show(outcome, [], "source@a")
     clock[0] += 75
@@ -42,13 +42,13 @@ def test_what_a_failure_leaves_out_is_counted_and_no_longer_waited_for(capsys, c
 
 
 def test_nothing_to_do_is_said(capsys, estimates):
-    Display([], 2, estimates, str).close([Outcome()], 7)
+    Display([], lambda: 2, estimates, str).close([Outcome()], 7)
     assert capsys.readouterr().out == "Everything is up to date: 7 stages.\n"
 
 
 def test_a_terminal_shows_what_runs_and_since_when(capsys, clock, estimates, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    display = Display(["train@a", "train@b"], 2, estimates, str)
+    display = Display(["train@a", "train@b"], lambda: 2, estimates, str)
     display.show(Outcome(), ["train@a"], None)
     clock[0] += 61
     display.show(Outcome(), ["train@a", "train@b"], None)
@@ -57,7 +57,7 @@ def test_a_terminal_shows_what_runs_and_since_when(capsys, clock, estimates, mon
 
 def test_time_left_grows_less_while_stages_run(capsys, clock, estimates):
     estimates.learn("train@b", 50.0)
-    display = Display(["train@a", "train@b"], 2, estimates, str)
+    display = Display(["train@a", "train@b"], lambda: 2, estimates, str)
     display.show(Outcome(), ["train@a", "train@b"], None)
     clock[0] += 20
     display.show(Outcome(built={"train@a": 20.0}), ["train@b"], "train@a")

@@ -50,7 +50,7 @@ class Events:
 
 def run(jobs, due=tuple(NEEDS), **stages):
     events = Events()
-    outcome = build(due, NEEDS, jobs, lambda name: stages.get(name, Stage()), events)
+    outcome = build(due, NEEDS, lambda: jobs, lambda name: stages.get(name, Stage()), events)
     return outcome, events
 
 
@@ -82,7 +82,7 @@ def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        build(list(NEEDS), NEEDS, 2, stages.__getitem__, interrupt)
+        build(list(NEEDS), NEEDS, lambda: 2, stages.__getitem__, interrupt)
     assert [stage.status for stage in stages.values()] == [130, -signal.SIGKILL]
 
 
@@ -125,7 +125,7 @@ def simulated(durations, needs, jobs, estimates=None):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler, "time", clock)
-        build(list(durations), needs, jobs, start, lambda *_: None, (estimates or durations).__getitem__)
+        build(list(durations), needs, lambda: jobs, start, lambda *_: None, (estimates or durations).__getitem__)
     return clock.now, started
 
 
@@ -179,5 +179,5 @@ def test_estimates_that_a_build_learns_count_from_then_on():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler, "time", clock)
-        build([*"abc"], dict.fromkeys("abc", ()), 1, start, lambda *_: None, estimates.__getitem__)
+        build([*"abc"], dict.fromkeys("abc", ()), lambda: 1, start, lambda *_: None, estimates.__getitem__)
     assert started == ["a", "c", "b"]

@@ -1,0 +1,138 @@
+"""How head, scheduler and workers of a cluster reach each other, and trust each other (docs/many-machines.md).
+
+Dask takes code from whoever connects. So beyond one machine every connection is encrypted, and both ends show a
+certificate; there is one for the whole cluster, and who holds it may run code on each worker.
+"""
+
+import datetime as dt
+import ipaddress
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_text
+
+if TYPE_CHECKING:
+    from distributed import Security
+
+CERTIFICATE, KEY = "certificate.pem", "key.pem"
+
+PATIENCE = 10
+"""Seconds to wait for an answer of the scheduler."""
+
+DAYS = 365
+"""How long a certificate is good for."""
+
+QUIET: dict[str, Any] = {
+    # Dask's pages of state are HTTP without a password, even where all else is encrypted.
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.comm.timeouts.connect": "10s",
+    # What is big here are copies of the code, 0.2 MB for each stage.
+    "distributed.admin.large-graph-warning-threshold": "1GB",
+}
+
+
+@dataclass(frozen=True)
+class Address:
+    """A cluster to build on.
+
+    Attributes:
+        scheduler: `tcp://HOST:PORT` or `tls://HOST:PORT`.
+        certificates: the folder that `make_certificates` made; None where nothing is encrypted.
+        label: trainings go to workers with this label alone; "" for any.
+    """
+
+    scheduler: str
+    certificates: Path | None = None
+    label: str = ""
+
+
+def require() -> None:
+    """Raises UnrollError if the packages for clusters are not installed; else sets Dask up."""
+    try:
+        import dask
+        import distributed  # noqa: F401
+    except ImportError:
+        raise UnrollError("a cluster needs packages that are not installed; `.ci/venv cluster` installs them") from None
+    dask.config.set(QUIET)
+    for name in [*logging.root.manager.loggerDict]:  # Dask sets the level of each by itself
+        if name.partition(".")[0] == "distributed":
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def loopback(host: str) -> bool:
+    """Whether an address is of this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def security(address: str, certificates: Path | None) -> "Security | None":
+    """What to show and to ask for at an address; None: nothing, on this machine alone.
+
+    Args:
+        address: `tcp://HOST:PORT` or `tls://HOST:PORT`.
+        certificates: the folder that `make_certificates` made.
+
+    Raises:
+        UsageError: it is no such address, or lacks encryption where it is needed.
+    """
+    from distributed import Security
+
+    try:
+        parts = urlsplit(address)
+        valid = parts.scheme in {"tcp", "tls"} and parts.hostname and parts.port is not None
+    except ValueError:
+        valid = False
+    if not valid:
+        raise UsageError(f"the scheduler's address must be like tcp://127.0.0.1:8786 or tls://HOST:8786, not {address}")
+    if parts.scheme == "tcp":
+        if not loopback(str(parts.hostname)):
+            raise UsageError(
+                f"{address} is not on this machine alone, and who connects there may run code; use tls:// and "
+                "--certificates DIR, which `unroll cluster certificates DIR` makes"
+            )
+        return None
+    if certificates is None:
+        raise UsageError("tls:// needs --certificates DIR (or UNROLL_CERTIFICATES), the folder of the cluster's own")
+    certificate, key = str(certificates / CERTIFICATE), str(certificates / KEY)
+    for file in (certificate, key):
+        if not Path(file).is_file():
+            raise UsageError(f"{file} is missing; `unroll cluster certificates {certificates}` makes it")
+    roles = {f"tls_{role}_{kind}": file for role in ("client", "scheduler", "worker") for kind, file in
+             (("cert", certificate), ("key", key))}  # fmt: skip
+    return Security(tls_ca_file=certificate, require_encryption=True, **roles)
+
+
+def make_certificates(folder: Path) -> None:
+    """Make a key that only its owner may read, and a certificate that vouches for itself, good for `DAYS` days.
+
+    Raises:
+        UnrollError: there are some already.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    if (folder / KEY).exists():
+        raise UnrollError(f"{folder / KEY} exists; a cluster that runs uses it. Delete it to make another")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "unroll cluster")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(hours=1))  # clocks differ
+        .not_valid_after(now + dt.timedelta(days=DAYS))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / KEY).touch(mode=0o600)
+    (folder / KEY).write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
+    write_text(folder / CERTIFICATE, certificate.public_bytes(pem).decode())

@@ -1,0 +1,31 @@
+"""The environment that last bits depend on, in words: head and workers of a cluster must agree in it."""
+
+import platform
+import re
+import sys
+
+from pipeline.errors import UnrollError
+from pipeline.provenance import machine
+from pipeline.workspace import Workspace
+
+
+def environment() -> dict[str, str]:
+    """What this process runs on: Python (minor version), processor, and each package of numerics.lock -> version.
+
+    Raises:
+        UnrollError: a package has another version than numerics.lock says.
+    """
+    found = machine.here(Workspace(machine.CODE))
+    text = (machine.CODE / "numerics.lock").read_text(encoding="utf-8")
+    locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
+    other = [f"{name} {has} (locked {locked[name]})" for name, has in found.packages.items() if has != locked[name]]
+    if other:
+        raise UnrollError(f"results would have other bits here: {', '.join(other)}; install requirements.lock")
+    vectors = " with AVX2 and FMA" if {"avx2", "fma"} <= set(found.features) else ""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {"Python": python, "processor": platform.machine() + vectors, **found.packages}
+
+
+def label(found: dict[str, str]) -> str:
+    """An environment as the name of the Dask resource that its slots have: a stage goes only where its own is."""
+    return "slot: " + ", ".join(f"{name} {has}" for name, has in found.items())

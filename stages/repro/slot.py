@@ -1,0 +1,84 @@
+"""A slot of a worker: a copy of the head's code in which one stage at a time is built, as `unroll repro` builds it.
+
+Run as a process of its own in that copy, so that the code is the head's. Tasks come through standard input, answers go
+to standard output. When the input ends, as it does if the worker is killed, the slot ends, and its stage with it.
+"""
+
+import os
+import pickle
+import select
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import BinaryIO
+
+from pipeline import failures, numerics
+from pipeline.config import params
+from pipeline.config.params import Params
+from pipeline.errors import UnrollError
+from pipeline.files import remove
+from pipeline.workspace import Workspace
+from stages.repro import cleanup, dvc_graph, processes
+from stages.repro.build import Local, Stage, environment, reason
+from stages.repro.dvc_graph import Dvc, Made
+from stages.repro.scheduler import POLL
+
+
+def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
+    """Build what comes in: (stage, needs it has: stage -> what was made); answer (made or None, why not, output)."""
+    wanted = params.load(workspace.params)
+    cleanup.prune(workspace, wanted)
+    networks = any(one.model.family != "baselines" for one in wanted.experiments.values())
+    processes.prepare(workspace.scratch, environment(), networks=networks)
+    with dvc_graph.opened(workspace.root) as dvc:
+        while select.select([tasks], [], []) and tasks.peek(1):  # type: ignore[attr-defined]  # a buffered reader
+            stage, needs = pickle.load(tasks)
+            made, why = _built(workspace, dvc, stage, needs, tasks, wanted)
+            log = workspace.log(stage)
+            said = log.read_bytes() if log.exists() else b""
+            pickle.dump((made, why, said), answers)
+            answers.flush()
+
+
+def _built(
+    workspace: Workspace, dvc: Dvc, name: str, needs: dict[str, Made], tasks: BinaryIO, wanted: Params
+) -> tuple[Made | None, str]:
+    remove(workspace.log(name))
+    try:
+        for need, made in needs.items():
+            dvc.take(need, made)
+    except UnrollError as error:
+        return None, str(error)
+    stage = Stage(workspace, dvc, Local(workspace), name)
+    while (status := stage.poll()) is None:
+        if select.select([tasks], [], [], 0)[0]:  # the input has ended: nobody waits for it any more
+            stage.kill()
+            os._exit(1)
+        time.sleep(POLL)
+    if status:
+        return None, failures.read(workspace).get(name) or reason(workspace, name)
+    try:
+        return _with_record(workspace, name, wanted, dvc.send(name)), ""
+    except UnrollError as error:
+        return None, str(error)
+
+
+def _with_record(workspace: Workspace, name: str, wanted: Params, made: Made) -> Made:
+    """With the record of where and when a training was made, which is none of its outputs."""
+    verb, _, key = name.partition("@")
+    if verb == "train" and (path := workspace.record(wanted.experiments[key].dataset, key)).exists():
+        return replace(made, files={**made.files, path.relative_to(workspace.root).as_posix(): path.read_bytes()})
+    return made
+
+
+def main() -> None:
+    """Serve in the current folder until standard input ends."""
+    numerics.settle()  # as `unroll` does, before NumPy is imported: without it last bits differ
+    tasks, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # what libraries print must not get between answers
+    serve(Workspace(Path.cwd()), tasks, answers)
+
+
+if __name__ == "__main__":
+    main()
