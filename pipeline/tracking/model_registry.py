@@ -1,10 +1,11 @@
-"""MLflow's model registry: an experiment's forecaster as a version of its data set's model, under the alias `champion`."""
+"""MLflow's model registry: forecasters as versions of a model for each data set, and which of them is the champion."""
 
+import os
 import tempfile
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,11 +29,20 @@ if TYPE_CHECKING:
     import pandas as pd
     from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
+    from mlflow.models.model import ModelInfo
 
 ALIAS = "champion"
 
-NEEDS = ("h5py", "keras", "mlflow", "numpy", "pandas", "pyarrow", "pydantic", "tensorflow", "tensorflow-cpu")
-"""What inference imports, of what is installed."""
+EXPERIMENT = "MLFLOW_EXPERIMENT_ID"
+
+OWN = "unroll"
+"""This package, whose code a model holds."""
+
+NEEDS = (
+    *("keras", "mlflow", "numpy", "pandas", "pydantic", "ruamel.yaml", "tensorflow", "tensorflow-cpu", "threadpoolctl"),
+    "tzdata",
+)
+"""What this package imports to forecast; of the two TensorFlows, the one that is installed."""
 
 TRIES = 20
 """Places of the last rows where an example is looked for."""
@@ -84,7 +94,9 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
             version = known[0]
         else:
             example = _example(workspace.raw(wanted.dataset(experiment.dataset).source), forecaster)
-            version = _log(opened, forecaster, subject.title, run.info.run_id if run else None, tags, example)
+            with _at(opened, group):
+                model = _log(forecaster, run.info.run_id if run else None, example)
+                version = _register(opened, subject.title, model, tags)
         if before != str(version.version):
             opened.client.set_registered_model_alias(subject.title, ALIAS, version.version)
         return Registered(subject.title, str(version.version), before, not known, opened.uri)
@@ -100,31 +112,22 @@ def _champion(opened: Store, name: str) -> str | None:
     return str(found[0].aliases[ALIAS]) if found and ALIAS in found[0].aliases else None
 
 
-def _log(
-    opened: Store,
-    forecaster: Forecaster,
-    name: str,
-    run: str | None,
-    tags: dict[str, str],
-    example: "pd.DataFrame | None",
-) -> "ModelVersion":
+def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None") -> "ModelInfo":
     import mlflow
     from mlflow.models import Model
 
-    with tempfile.TemporaryDirectory() as folder, _at(opened):
+    with tempfile.TemporaryDirectory() as folder:
         forecaster.save(Path(folder) / "forecaster")
         pins = Path(folder) / "constraints.txt"
-        versions = {one.metadata["Name"]: one.version for one in metadata.distributions()}
+        versions = {str(one.metadata["Name"]).replace("_", "-"): one.version for one in metadata.distributions()}
         # Whatever is installed: pip installs of it what is needed, and in that version.
-        every = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != pipeline.__name__]
+        every = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != OWN]
         pins.write_text("".join(every), encoding="utf-8")
-        Model.log(
+        model: ModelInfo = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,
             name=forecaster.spec.name,
             run_id=run,
-            registered_model_name=name,
-            tags=tags,
             loader_module="pipeline.tracking.served",
             data_path=str(Path(folder) / "forecaster"),
             code_paths=[str(Path(pipeline.__file__).parent)],
@@ -132,15 +135,24 @@ def _log(
             input_example=example,
             pip_requirements=[f"-c {pins}", *(f"{key}=={versions[key]}" for key in NEEDS if key in versions)],
         )
-    return _versions(opened, name)[0]
+        return model
+
+
+def _register(opened: Store, name: str, model: "ModelInfo", tags: dict[str, str]) -> "ModelVersion":
+    if not opened.client.search_registered_models(f"name = '{name}'"):
+        opened.client.create_registered_model(name)
+    source = f"models:/{model.model_id}"
+    return opened.client.create_model_version(name, source, model.run_id, tags, model_id=model.model_id)
 
 
 @contextmanager
-def _at(opened: Store) -> Iterator[None]:
-    """MLflow's own functions work on this store, and what it warns of its own is not shown."""
+def _at(opened: Store, group: str) -> Iterator[None]:
+    """MLflow's own functions work on this store and experiment; what they warn of is not shown."""
     import mlflow
 
     before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
+    experiment = os.environ.get(EXPERIMENT)
+    os.environ[EXPERIMENT] = group
     mlflow.set_tracking_uri(opened.uri)
     mlflow.set_registry_uri(opened.uri)
     try:
@@ -150,6 +162,9 @@ def _at(opened: Store) -> Iterator[None]:
     finally:
         mlflow.set_tracking_uri(before[0])
         mlflow.set_registry_uri(before[1])
+        del os.environ[EXPERIMENT]
+        if experiment is not None:
+            os.environ[EXPERIMENT] = experiment
 
 
 def signature(forecaster: Forecaster) -> "ModelSignature":
@@ -163,12 +178,13 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
 
     question = forecaster.spec.question
     texts, numbers = [*question.form.stamp, *question.form.categories], question.numbers
-    columns = [ColSpec("string", name, required=False) for name in texts]
-    columns += [ColSpec("double", name, required=False) for name in numbers]
-    answer = [ColSpec("string", "stamp"), ColSpec("double", "forecast")]
-    answer += [ColSpec("double", name, required=False) for name in ("low", "high")]
-    level = ParamSpec("level", "double", conformal.USUAL)
-    return ModelSignature(Schema(columns), Schema(answer), ParamSchema([level]))
+    kinds = dict.fromkeys(texts, "string") | dict.fromkeys(numbers, "double")
+    ends = [ColSpec("double", name, required=False) for name in ("low", "high")]
+    return ModelSignature(
+        Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
+        Schema([ColSpec("string", "stamp"), ColSpec("double", "forecast"), *ends]),
+        ParamSchema([ParamSpec("level", "double", conformal.USUAL)]),
+    )
 
 
 def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":

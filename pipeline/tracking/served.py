@@ -56,9 +56,17 @@ class Served:
         Raises:
             RefusedError: the rows or the level cannot be used.
         """
-        reach = self.forecaster.spec.question.reach
-        if len(data) > reach + SPARE:
-            raise RefusedError(f"{len(data):,} rows are too many; a forecast needs the last {reach:,}, send those")
+        question = self.forecaster.spec.question
+        if len(data) > question.reach + SPARE:
+            raise RefusedError(
+                f"{len(data):,} rows are too many; a forecast needs the last {question.reach:,}, send those"
+            )
+        numbers = data[[name for name in question.numbers if name in data]]
+        if question.form.missing is None and (empty := ~np.isfinite(numbers.to_numpy(np.float64))).any():
+            row, column = np.argwhere(empty)[0]
+            raise RefusedError(
+                f"row {row} (from 0): {numbers.columns[column]!r} is no finite number; each row needs one"
+            )
         try:
             found = self.forecaster.forecast(data, float((params or {}).get("level", conformal.USUAL)))
         except UnrollError as error:
