@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 
-EXPERIMENT = "MLFLOW_EXPERIMENT_ID"
+PLACES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID")
+"""What MLflow's own functions work on; its functions that set it would change it for good."""
 
 OWN = "unroll"
 """This package, whose code a model holds."""
@@ -148,23 +149,18 @@ def _register(opened: Store, name: str, model: "ModelInfo", tags: dict[str, str]
 @contextmanager
 def _at(opened: Store, group: str) -> Iterator[None]:
     """MLflow's own functions work on this store and experiment; what they warn of is not shown."""
-    import mlflow
-
-    before = mlflow.get_tracking_uri(), mlflow.get_registry_uri()
-    experiment = os.environ.get(EXPERIMENT)
-    os.environ[EXPERIMENT] = group
-    mlflow.set_tracking_uri(opened.uri)
-    mlflow.set_registry_uri(opened.uri)
+    asked = dict(zip(PLACES, (opened.uri, opened.uri, group), strict=True))
+    before = {name: os.environ.get(name) for name in asked}
+    os.environ.update(asked)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        mlflow.set_tracking_uri(before[0])
-        mlflow.set_registry_uri(before[1])
-        del os.environ[EXPERIMENT]
-        if experiment is not None:
-            os.environ[EXPERIMENT] = experiment
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
 
 
 def signature(forecaster: Forecaster) -> "ModelSignature":
