@@ -68,7 +68,7 @@ def predict(workspace: Workspace, name: str, data: Path | None, level: float) ->
     one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
     experiment, why = name, "as asked"
     if name in wanted.datasets:
-        experiment, why = _champion(workspace, wanted, name)
+        experiment, why = champion(workspace, wanted, name)
     with progress.files() as shown:
         forecaster = Forecaster.of(workspace, experiment, shown)
         forecaster.half_widths(level)
@@ -81,7 +81,8 @@ def predict(workspace: Workspace, name: str, data: Path | None, level: float) ->
     return Predicted(forecaster, why, paths[-1], window, level, forecaster.after(window, level))
 
 
-def _champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str]:
+def champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str]:
+    """The experiment of a data set that answers for it, and why. Raises UnrollError if nothing is built."""
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
         raise UnrollError(f"{name} is not built; `unroll repro evaluate@{name}` builds it")

@@ -177,7 +177,7 @@ class Forecaster:
     def window(self, rows: "pd.DataFrame") -> Window:
         """The last window of rows in memory. Raises as `forecast`."""
         form = self.spec.question.form
-        file = stamped_file.Rows(Path("these rows"), form, self.spec.question.where, rows)
+        file = stamped_file.Rows(Path("the table"), form, self.spec.question.where, rows)
         return self._latest([file], stamped_file.unseen)
 
     def _latest(self, files: Sequence[stamped_file.File], progress: "Progress") -> Window:

@@ -12,7 +12,7 @@ from stages.console.app import app
 
 ADDRESS = "tcp://127.0.0.1:8786"
 
-clusters = typer.Typer(help="Many machines: `unroll repro --on ADDRESS` builds on a scheduler's workers.")
+clusters = typer.Typer(help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.")
 app.add_typer(clusters, name="cluster", rich_help_panel="Many machines")
 
 Address = Annotated[str, typer.Argument(help="tcp://127.0.0.1:PORT, or tls://HOST:PORT with --certificates.")]

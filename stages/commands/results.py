@@ -155,6 +155,33 @@ def ui(
     ui(context.obj, port)
 
 
+@app.command(rich_help_panel="Results")
+def register(
+    context: typer.Context,
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="A data set, whose best model is taken; or an experiment.",
+            autocompletion=complete("datasets", "experiments"),
+        ),
+    ],
+    as_json: Json = False,
+) -> None:
+    """Put a model that forecasts into MLflow's registry, as the champion of its data set, and say how to serve it.
+
+    `unroll register meter` · `unroll register meter_gru --json`
+    """
+    from dataclasses import asdict
+
+    from stages.results import register
+
+    found, forecaster = register.register(context.obj, name)
+    if as_json:
+        print_json(asdict(found) | {"experiment": forecaster.spec.name})
+    else:
+        print("\n".join(register.lines(found, forecaster)))
+
+
 @app.command(rich_help_panel="Learning")
 def lab(
     context: typer.Context,

@@ -120,7 +120,7 @@ def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspac
 
 
 BAD = {
-    "too few": (lambda rows: rows.tail(30), "these rows: a forecast needs the last 72 rows, and there are 30; add"),
+    "too few": (lambda rows: rows.tail(30), "the table: a forecast needs the last 72 rows, and there are 30; add"),
     "no column": (lambda rows: rows.drop(columns="wind"), "has no column 'wind', which ahead was trained on"),
     "another name": (lambda rows: rows.rename(columns={"wind": "Wind"}), r"is it 'Wind'\? Rename it"),
     "another step": (lambda rows: rows[::2], "rows lie 7,200 seconds apart, and ahead was trained on 3,600"),

@@ -159,7 +159,7 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
     code, out, err = unroll("evalute", "waves")
     assert (code, out) == (2, "")
     assert err.startswith(
-        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, claims, compare, demo, diff, doctor, "
+        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, claims, cluster, compare, demo, diff, "
     )
     assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
     assert len(err.splitlines()) == 1

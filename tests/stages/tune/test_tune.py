@@ -88,8 +88,10 @@ def trials(workspace, name="node"):
 def tuned(tmp_path_factory):
     """A study that was stopped after three trials and went on to eight."""
     workspace = make(tmp_path_factory.mktemp("tuned"))
-    tune(workspace, "node", "--trials", "3", "--over", OVER, "--name", "early")
-    tune(workspace, "node", "--trials", "8", "--over", OVER)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        tune(workspace, "node", "--trials", "3", "--over", OVER, "--name", "early")
+        tune(workspace, "node", "--trials", "8", "--over", OVER)
     return workspace
 
 
@@ -188,7 +190,8 @@ def test_the_first_trial_is_the_experiment_as_it_is_and_bad_ones_are_given_up(tu
     assert all(1 <= len(trial.intermediate_values) < 5 for trial in pruned)
 
 
-def test_mlflow_has_a_parent_with_a_run_for_each_trial(tuned):
+def test_mlflow_has_a_parent_with_a_run_for_each_trial(tuned, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     opened = store.connect(tuned)
     (group,) = [each.experiment_id for each in opened.client.search_experiments() if each.name == "waves"]
     (parent,) = queries.search(opened, group, level="tuning")

@@ -1,0 +1,210 @@
+"""MLflow's model registry: forecasters as versions of a model for each data set, and which of them is the champion."""
+
+import os
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+import pipeline
+from pipeline.config import params
+from pipeline.data import stamped_file
+from pipeline.data.preparations import series
+from pipeline.errors import UnrollError
+from pipeline.evaluation import conformal
+from pipeline.forecast.forecaster import Forecaster
+from pipeline.provenance import fingerprint
+from pipeline.tracking import payload, queries, runs, store
+from pipeline.tracking.replay import replay
+from pipeline.tracking.store import Store
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
+    from mlflow.models.model import ModelInfo
+
+ALIAS = "champion"
+
+PLACES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID")
+"""What MLflow's own functions work on; its functions that set it would change it for good."""
+
+OWN = "unroll"
+"""This package, whose code a model holds."""
+
+NEEDS = (
+    *("keras", "mlflow", "numpy", "pandas", "pydantic", "ruamel.yaml", "tensorflow", "tensorflow-cpu", "threadpoolctl"),
+    "tzdata",
+)
+"""What this package imports to forecast; of the two TensorFlows, the one that is installed."""
+
+TRIES = 20
+"""Places of the last rows where an example is looked for."""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A version of a registered model.
+
+    Attributes:
+        name: of the model.
+        version: that the alias names now.
+        before: that it named before; None where there was none.
+        new: whether it was made now.
+        uri: of the store.
+    """
+
+    name: str
+    version: str
+    before: str | None
+    new: bool
+    uri: str
+
+
+def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
+    """Register a forecaster, unless a version of the same run is there, and move the alias to it.
+
+    Args:
+        workspace: with its run; it is recorded in MLflow if it is not yet.
+        forecaster: of an experiment of the workspace.
+
+    Raises:
+        UnrollError: the store cannot be used, or the run is not that of params.yaml.
+    """
+    name, wanted = forecaster.spec.name, params.load(workspace.params)
+    experiment = wanted.experiment(name)
+    ((_, action),) = replay(workspace, wanted.model_copy(update={"experiments": {name: experiment}}))
+    if action.startswith("skipped: "):
+        raise UnrollError(f"{name}: {action.removeprefix('skipped: ')}")
+    opened, folder = store.connect(workspace), workspace.run(experiment.dataset, name)
+    subject, mark = payload.subject(workspace, name, experiment, {}), fingerprint.run(folder)
+    tags = {"unroll.fingerprint": mark, "unroll.experiment": name}
+    with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
+        group = runs.data_set(opened, subject.title, subject.data)
+        run = queries.recorded(queries.parents(opened, group, name), mark)
+        known = [one for one in _versions(opened, subject.title) if one.tags.get("unroll.fingerprint") == mark]
+        before = _champion(opened, subject.title)
+        if known:
+            version = known[0]
+        else:
+            example = _example(workspace.raw(wanted.dataset(experiment.dataset).source), forecaster)
+            with _at(opened, group):
+                model = _log(forecaster, run.info.run_id if run else None, example)
+                version = _register(opened, subject.title, model, tags)
+        if before != str(version.version):
+            opened.client.set_registered_model_alias(subject.title, ALIAS, version.version)
+        return Registered(subject.title, str(version.version), before, not known, opened.uri)
+
+
+def _versions(opened: Store, name: str) -> list["ModelVersion"]:
+    """Newest first."""
+    return list(opened.client.search_model_versions(f"name = '{name}'", order_by=["version_number DESC"]))
+
+
+def _champion(opened: Store, name: str) -> str | None:
+    found = opened.client.search_registered_models(f"name = '{name}'")
+    return str(found[0].aliases[ALIAS]) if found and ALIAS in found[0].aliases else None
+
+
+def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None") -> "ModelInfo":
+    import mlflow
+    from mlflow.models import Model
+
+    with tempfile.TemporaryDirectory() as folder:
+        forecaster.save(Path(folder) / "forecaster")
+        pins = Path(folder) / "constraints.txt"
+        versions = {str(one.metadata["Name"]).replace("_", "-"): one.version for one in metadata.distributions()}
+        # Whatever is installed: pip installs of it what is needed, and in that version.
+        every = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != OWN]
+        pins.write_text("".join(every), encoding="utf-8")
+        model: ModelInfo = Model.log(
+            artifact_path=None,
+            flavor=mlflow.pyfunc,
+            name=forecaster.spec.name,
+            run_id=run,
+            loader_module="pipeline.tracking.served",
+            data_path=str(Path(folder) / "forecaster"),
+            code_paths=[str(Path(pipeline.__file__).parent)],
+            signature=signature(forecaster),
+            input_example=example,
+            pip_requirements=[f"-c {pins}", *(f"{key}=={versions[key]}" for key in NEEDS if key in versions)],
+        )
+        return model
+
+
+def _register(opened: Store, name: str, model: "ModelInfo", tags: dict[str, str]) -> "ModelVersion":
+    if not opened.client.search_registered_models(f"name = '{name}'"):
+        opened.client.create_registered_model(name)
+    source = f"models:/{model.model_id}"
+    return opened.client.create_model_version(name, source, model.run_id, tags, model_id=model.model_id)
+
+
+@contextmanager
+def _at(opened: Store, group: str) -> Iterator[None]:
+    """MLflow's own functions work on this store and experiment; what they warn of is not shown."""
+    asked = dict(zip(PLACES, (opened.uri, opened.uri, group), strict=True))
+    before = {name: os.environ.get(name) for name in asked}
+    os.environ.update(asked)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        for name, value in before.items():
+            del os.environ[name]
+            if value is not None:
+                os.environ[name] = value
+
+
+def signature(forecaster: Forecaster) -> "ModelSignature":
+    """Columns as in the user's file -> stamp, forecast, low and high.
+
+    All columns are optional to MLflow: it would name a missing one behind all rows of the request, the model names it
+    in one line.
+    """
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
+
+    question = forecaster.spec.question
+    texts, numbers = [*question.form.stamp, *question.form.categories], question.numbers
+    kinds = dict.fromkeys(texts, "string") | dict.fromkeys(numbers, "double")
+    ends = [ColSpec("double", name, required=False) for name in ("low", "high")]
+    return ModelSignature(
+        Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
+        Schema([ColSpec("string", "stamp"), ColSpec("double", "forecast"), *ends]),
+        ParamSchema([ParamSpec("level", "double", conformal.USUAL)]),
+    )
+
+
+def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
+    """The last rows of the data set that a forecast can be made from, as a request has them; None without such."""
+    question = forecaster.spec.question
+    rows = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, TRIES * question.reach)
+    for end in range(len(rows), question.reach - 1, -question.reach):
+        example = rows.iloc[end - question.reach : end]
+        with suppress(UnrollError):
+            forecaster.window(example)
+            return example.reset_index(drop=True)
+    return None
+
+
+def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
+    """The last rows of a file, stamps and words as text, numbers as numbers."""
+    import pandas as pd
+
+    question = forecaster.spec.question
+    file = stamped_file.File(path, question.form, question.where)
+    texts: dict[str, Any] = dict.fromkeys(file.header(), str)
+    kept: pd.DataFrame | None = None
+    for chunk in file.chunks(stamped_file.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64)):
+        words = {name: chunk[name].astype(str) for name in question.form.stamp}
+        chosen = chunk[[*question.form.stamp, *question.form.categories, *question.numbers]].assign(**words)
+        kept = (chosen if kept is None else pd.concat([kept, chosen])).tail(count)
+    return pd.DataFrame() if kept is None else kept

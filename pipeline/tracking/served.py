@@ -1,0 +1,81 @@
+"""A forecaster as MLflow serves it. A registered model names this module as its loader, with a copy of this package."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+
+from pipeline import numerics
+
+numerics.settle()  # before TensorFlow is imported
+
+from pipeline.errors import UnrollError, one_line  # noqa: E402
+from pipeline.evaluation import conformal  # noqa: E402
+from pipeline.forecast.forecaster import Forecaster  # noqa: E402
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SPARE = 100_000
+"""Rows of a request beyond those that a forecast needs, at most: they are read and dropped."""
+
+
+class RefusedError(MlflowException):
+    """A request that cannot be answered: 400 with one line.
+
+    MLflow's server puts all rows of the request before `message`, which a client need not get back.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(one_line(text), error_code=INVALID_PARAMETER_VALUE)
+
+    def serialize_as_json(self) -> str:
+        """The body of the answer."""
+        return json.dumps({"error_code": self.error_code, "message": str(self)})
+
+
+class Served:
+    """The model, as `mlflow.pyfunc` calls it."""
+
+    def __init__(self, forecaster: Forecaster) -> None:
+        self.forecaster = forecaster
+
+    def predict(self, data: "pd.DataFrame", params: dict[str, Any] | None = None) -> "pd.DataFrame":
+        """What follows the last of some rows.
+
+        Args:
+            data: as `Forecaster.forecast` takes it, stamps as text.
+            params: `level` of the intervals; `conformal.USUAL` if not given.
+
+        Returns:
+            stamp (ISO 8601), forecast, low and high for each step ahead; an end that is not known is None.
+
+        Raises:
+            RefusedError: the rows or the level cannot be used.
+        """
+        question = self.forecaster.spec.question
+        if len(data) > question.reach + SPARE:
+            raise RefusedError(
+                f"{len(data):,} rows are too many; a forecast needs the last {question.reach:,}, send those"
+            )
+        numbers = data[[name for name in question.numbers if name in data]]
+        if question.form.missing is None and (empty := ~np.isfinite(numbers.to_numpy(np.float64))).any():
+            row, column = np.argwhere(empty)[0]
+            raise RefusedError(
+                f"row {row} (from 0): {numbers.columns[column]!r} is no finite number; each row needs one"
+            )
+        try:
+            found = self.forecaster.forecast(data, float((params or {}).get("level", conformal.USUAL)))
+        except UnrollError as error:
+            raise RefusedError(str(error)) from None
+        ends = found[["low", "high"]]
+        found[["low", "high"]] = ends.astype(object).where(np.isfinite(ends), None)
+        return found.assign(stamp=[stamp.isoformat() for stamp in found["stamp"]])
+
+
+def _load_pyfunc(path: str) -> Served:
+    """What MLflow calls with the folder that `Forecaster.save` wrote."""
+    return Served(Forecaster.load(Path(path)))

@@ -1,0 +1,178 @@
+"""A registered model, served by MLflow, says what its forecaster says; what it cannot use gets one line."""
+
+import json
+import logging
+import math
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import requests
+
+from pipeline.config import plain_yaml
+from pipeline.forecast.forecaster import Forecaster
+from pipeline.tracking import store
+from pipeline.workspace import Workspace
+from stages.prepare import prepare
+from stages.results import register
+from stages.source import source
+from stages.train import train
+
+READ = {"file": "meter.csv", "stamp": "time", "target": "load", "train": 0.6, "validation": 0.2}
+MODELS = {
+    "ridge": ({"family": "baselines", "name": "linear", "last": 6}, {"method": "least_squares", "ridge": 1.0}),
+    "last": ({"family": "baselines", "name": "last_value"}, {"method": "none"}),
+}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def alone():
+    """No store of the user's, loggers as they were."""
+    levels = {name: logging.getLogger(name).level for name in ("mlflow", "alembic", "urllib3")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for name, value in store.SETTINGS.items():
+            patch.setenv(name, value)
+        yield
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def rows():
+    hours = np.arange(400)
+    stamps = pd.Timestamp("2023-05-01") + pd.to_timedelta(hours, unit="h")
+    load = np.round(100 + 20 * np.sin(hours * math.pi / 12) + 5 * np.sin(hours**2), 2)
+    return pd.DataFrame({"time": stamps.strftime("%Y-%m-%d %H:%M"), "load": load, "wind": hours % 7 / 2})
+
+
+@pytest.fixture(scope="module")
+def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is out of reach by then
+    workspace = Workspace(tmp_path_factory.mktemp("series"))
+    rows().to_csv(workspace.root / "meter.csv", index=False)
+    shape = {"name": "series", "lookback": 24, "horizon": 2} | READ
+    entries = {
+        "sources": {},
+        "files": {"meter": {"path": "meter.csv"}},
+        "datasets": {"meter": {"source": "meter", "preparation": shape}},
+        "experiments": {
+            name: {"dataset": "meter", "seeds": 1, "model": model, "training": training}
+            for name, (model, training) in MODELS.items()
+        },
+    }
+    plain_yaml.write(entries, workspace.params)
+    source(workspace, "meter")
+    prepare(workspace, "meter")
+    for name in MODELS:
+        train(workspace, name)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def registered(workspace):
+    return [register.register(workspace, name)[0] for name in ("last", "ridge", "ridge")]
+
+
+@pytest.fixture(scope="module")
+def address(registered, tmp_path_factory):
+    """Where the champion is served."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    log = tmp_path_factory.mktemp("server") / "log.txt"
+    model = f"models:/{registered[-1].name}@champion"
+    options = ["-m", model, "--env-manager", "local", "--port", str(port)]
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    environment = os.environ | {"MLFLOW_TRACKING_URI": registered[-1].uri, "PATH": path}
+    with log.open("w") as output:
+        command = [sys.executable, "-m", "mlflow", "models", "serve", *options]
+        server = subprocess.Popen(command, env=environment, cwd=log.parent, stdout=output, stderr=output)
+        try:
+            yield f"http://127.0.0.1:{_up(server, port, log)}/invocations"
+        finally:
+            server.terminate()  # uvicorn is told by its parent's death
+            server.wait(30)
+
+
+def _up(server, port, log):
+    until = time.monotonic() + 120
+    while time.monotonic() < until and server.poll() is None:
+        try:
+            if requests.get(f"http://127.0.0.1:{port}/ping", timeout=5).ok:
+                return port
+        except requests.ConnectionError:
+            time.sleep(0.2)
+    raise AssertionError(log.read_text(encoding="utf-8")[-2000:])
+
+
+def post(address, body, kind="application/json"):
+    return requests.post(address, data=body, headers={"Content-Type": kind}, timeout=120)
+
+
+def test_registering_again_makes_no_new_version_and_the_alias_moves(registered):
+    assert [(one.name, one.version, one.before, one.new) for one in registered] == [
+        ("meter", "1", None, True),
+        ("meter", "2", "1", True),
+        ("meter", "2", "2", False),
+    ]
+
+
+def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(workspace, registered):
+    client = store.connect(workspace).client
+    version = client.get_model_version_by_alias(registered[-1].name, "champion")
+    run = client.get_run(version.run_id)
+    assert version.tags == {"unroll.experiment": "ridge", "unroll.fingerprint": run.data.tags["unroll.fingerprint"]}
+    assert (run.info.status, run.data.tags["unroll.current"]) == ("FINISHED", "true")
+    model = version.source.removesuffix("/artifacts").rpartition("/")[2]
+    folder = workspace.root / "mlartifacts" / "meter" / "models" / model / "artifacts"
+    pins = (folder / "requirements.txt").read_text(encoding="utf-8").split()
+    assert {"numpy", "keras", "mlflow"} <= {pin.partition("==")[0] for pin in pins if "==" in pin}
+    example = json.loads((folder / "serving_input_example.json").read_text(encoding="utf-8"))["dataframe_split"]
+    assert example["data"] == rows().tail(24).to_numpy().tolist()
+
+
+@pytest.mark.parametrize("level", [None, 0.5])
+def test_the_server_says_what_the_forecaster_says_to_the_last_digit(workspace, address, level):
+    said = Forecaster.of(workspace, "ridge").forecast(rows(), level or 0.9)
+    body = {"dataframe_records": rows().tail(24).to_dict("records")} | ({"params": {"level": level}} if level else {})
+    answer = post(address, json.dumps(body))
+    assert answer.status_code == 200
+    expected = said.assign(stamp=[stamp.isoformat() for stamp in said["stamp"]]).to_dict("records")
+    assert answer.json()["predictions"] == expected
+    if not level:
+        assert post(address, rows().to_csv(index=False), "text/csv").json() == answer.json()
+
+
+def records(change):
+    return lambda: json.dumps({"dataframe_records": change(rows().tail(24)).to_dict("records")})
+
+
+def many():
+    """50 MB."""
+    row = json.dumps(["2023-05-17 15:00", 100.25, 1.5])
+    return f'{{"dataframe_split": {{"columns": ["time", "load", "wind"], "data": [{", ".join([row] * 1_430_000)}]}}}}'
+
+
+BAD = {
+    "wrong column": (records(lambda rows: rows.rename(columns={"wind": "gale"})), "has no column 'wind'"),
+    "too few rows": (records(lambda rows: rows.tail(20)), "needs the last 24 rows, and there are 20"),
+    "NaN": (records(lambda rows: rows.assign(wind=np.nan)), "row 0 (from 0): 'wind' is no finite number"),
+    "text": (records(lambda rows: rows.assign(load="calm")), "Failed to convert column load"),
+    "another step": (records(lambda rows: rows.iloc[::2]), "rows lie 7,200 seconds apart"),
+    "no rows": (lambda: "{}", "exactly one of the input fields"),
+    "no JSON": (lambda: "hello", "valid JSON"),
+    "50 MB": (many, "1,430,000 rows are too many; a forecast needs the last 24"),
+}
+
+
+@pytest.mark.parametrize(("body", "line"), BAD.values(), ids=BAD)
+def test_what_cannot_be_used_is_refused_in_one_line(address, body, line):
+    answer = post(address, body())
+    assert answer.status_code == 400
+    assert "\n" not in answer.text
+    assert line in answer.json()["message"]
