@@ -163,7 +163,7 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
     )
     assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
     assert len(err.splitlines()) == 1
-    assert "Valid: add, claims, compare, " in unroll("xyz")[2]
+    assert "Valid: add, claims, cluster, " in unroll("xyz")[2]
 
 
 @pytest.mark.parametrize(
