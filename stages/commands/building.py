@@ -34,6 +34,7 @@ def repro(
     on: On = None,
     certificates: Certificates = None,
     label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
+    scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
 ) -> None:
     """Build everything that is out of date, then the page; what fails blocks only what needs it.
 
@@ -46,10 +47,11 @@ def repro(
     before = summary.built(context.obj)
     cluster = Address(on, certificates, label) if on else None
     status = repro(context.obj, targets or [], jobs, on=cluster)
-    if new := summary.since(context.obj, before):
-        print()
-        summary.show(summary.summary(context.obj, new))
-    print(f"\nThe page: {context.obj.report}")
+    if scores:
+        if new := summary.since(context.obj, before):
+            print()
+            summary.show(summary.summary(context.obj, new))
+        print(f"\nThe page: {context.obj.report}")
     raise typer.Exit(status)
 
 

@@ -15,7 +15,7 @@ from pipeline.workspace import Workspace
 from stages.console.exits import STOPPED
 from stages.repro.signals import deaf, terminable
 
-FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI")
+FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
 """Variables of the caller's own workspace: the start of their names."""
 
 SECONDS = "seconds.json"
@@ -47,7 +47,7 @@ def build(
     Raises:
         StoppedError: after Ctrl-C or a request to end, of which the build has told the user.
     """
-    command = [sys.executable, "-m", "stages", "repro", "--jobs", str(jobs), *targets]
+    command = [sys.executable, "-m", "stages", "repro", "--no-scores", "--jobs", str(jobs), *targets]
     environment = {**_environment(workspace.root), **(variables or {})}
     output = sys.stderr if quiet else None
     # In a session of its own, since Ctrl-C must reach it once: stopping takes a while, and a second would break it off.
