@@ -175,6 +175,8 @@ def _ask(found: Found, wanted: Wanted) -> Question:
     open_to_ask = not wanted.yes and sys.stdin.isatty()
     if target is None and open_to_ask:
         target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=targets[-1])
+    if target is None:
+        raise UsageError(one_line(f"say what is to be forecast, by --target: {', '.join(targets)}"))
     if target not in targets:
         why = f" {target!r} is {found.why_not(target) or 'no column of numbers'}." if target in found.columns else ""
         raise UsageError(one_line(f"--target must be one of: {', '.join(targets)}.{why} Received: {target!r}"))

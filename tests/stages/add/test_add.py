@@ -174,7 +174,7 @@ BAD = {
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),
     "which target": (
         "\n".join(["time,a,b", *(f"{line},{line[-1]}" for line in DAILY)]),
-        "--target must be one of: a, b",
+        "say what is to be forecast, by --target: a, b",
     ),
 }
 
