@@ -27,14 +27,16 @@ def question(section: DatasetParams, about: About) -> str:
         part = f", {options['part']}" if "part" in options else ""
         return words.format(shape=str(options.get("shape", "")).replace("_", " ")) + part
     hours, seconds = about.facts.get("horizon in hours"), about.facts.get("seconds between rows")
-    words = f"{about.scale.quantity} {f'{hours:g} hours ahead' if hours else 'later on'}"
+    words = f"{about.scale.quantity} {f'{_span(hours * 3600)} ahead' if hours else 'later on'}"
     if seconds:
-        back = options["lookback"] * seconds
-        unit, length = ("days", DAY) if back >= 2 * DAY else ("hours", 3600)
-        words += f" from {back / length:.3g} {unit}"
+        words += f" from {_span(options['lookback'] * seconds)}"
         every = {3600: "hourly", DAY: "daily"}.get(seconds, f"{seconds / 60:g}-minute")
         words += f", {every} rows"
     return words + (", as published" if about.facts.get("protocol") == "as_published" else "")
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / DAY:.3g} days" if seconds >= 2 * DAY else f"{seconds / 3600:.3g} hours"
 
 
 def experiment(section: Experiment, dataset: DatasetParams) -> str:

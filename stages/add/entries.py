@@ -39,8 +39,11 @@ def entries(
     chosen = {option: getattr(form, option) for option in options}
     preparation |= {option: value for option, value in chosen.items() if value not in (None, DEFAULTS.get(option))}
     preparation |= {"target": question.target}
+    quantity = question.target
     if unit := found.columns[question.target].unit:
         preparation["unit"] = unit
+        quantity = quantity[: max(map(quantity.rfind, "[("))].rstrip() or quantity
+    preparation["quantity"] = quantity
     left_out = {column: why for column in found.columns if (why := found.why_not(column)) and column != question.target}
     words = [column for column in found.columns if column not in left_out and not found.columns[column].numeric]
     preparation |= {"drop": list(left_out)} if left_out else {}
@@ -57,7 +60,7 @@ def entries(
     preparation |= {"horizon": question.horizon} if question.horizon > 1 else {}
     preparation["spacing"] = found.clock.spacing
     reasons |= {"spacing": "seconds from row to row", "train": "proposed: shares of the rows, in the order of time"}
-    reasons |= {"unit": "from the heading"}
+    reasons |= {"unit": "from the heading", "quantity": "what reports call it"}
     reasons |= {"drop": "; ".join(f"{column}: {why}" for column, why in left_out.items())}
     reasons |= {"categories": "columns of words: a column of 0 and 1 for each word"}
     seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in found.missing.items())

@@ -44,6 +44,7 @@ def test_an_experiment_in_words(name, words):
             {"horizon in hours": 25.0, "seconds between rows": 3600, "protocol": "as_published"},
             "temperature 25 hours ahead from 10 days, hourly rows, as published",
         ),
+        ("weather", {"horizon in hours": 168.0}, "temperature 7 days ahead"),
         (
             "weather",
             {"horizon in hours": 24.0, "seconds between rows": 600, "protocol": "corrected"},
