@@ -51,7 +51,8 @@ def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
         numbers = pd.to_numeric(cells, errors="coerce")
         found, known = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
     else:
-        found = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True)
+        written = cells.mask(cells.isin(["now", "today"]))  # words for which pandas gives the time of this build
+        found = pd.to_datetime(written, format=stamp_format, errors="coerce", utc=True)
         aware = getattr(cells.dtype, "tz", None) is not None
         known = aware or (len(cells) > 0 and OFFSET.search(str(cells.iloc[0]).strip()) is not None)
     return np.asarray(found.dt.tz_localize(None), dtype="datetime64[ms]"), known

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from pipeline.data.stamps import to_utc, to_wall_clock
+from pipeline.data.stamps import parse, to_utc, to_wall_clock
 
 
 def times(*texts):
@@ -24,3 +25,8 @@ def test_a_skipped_time_is_no_time_and_an_unknown_zone_an_error():
     assert np.isnat(to_utc(times("2023-03-26T02:30"), "Europe/Berlin")).all()
     with pytest.raises(KeyError, match="Berlin"):
         to_utc(NIGHT, "Berlin")
+
+
+def test_the_time_of_the_build_is_no_stamp():
+    found, _ = parse(pd.Series(["2024-01-01", "now", "today"]), "ISO8601")
+    assert np.isnat(found).tolist() == [False, True, True]
