@@ -7,6 +7,14 @@ import typer
 
 from stages.console.app import Json, app, complete, print_json
 
+Forecasting = Annotated[
+    str,
+    typer.Argument(
+        help="A data set, whose best model is taken; or an experiment.",
+        autocompletion=complete("datasets", "experiments"),
+    ),
+]
+
 
 @app.command(rich_help_panel="Results")
 def compare(
@@ -30,13 +38,7 @@ def compare(
 @app.command(rich_help_panel="Results")
 def predict(
     context: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="A data set, whose best model is taken; or an experiment.",
-            autocompletion=complete("datasets", "experiments"),
-        ),
-    ],
+    name: Forecasting,
     data: Annotated[Path | None, typer.Option(help="New rows of the same form; by default the data set's own.")] = None,
     level: Annotated[float, typer.Option(help="The share of intervals that are to hold what comes.")] = 0.9,
     plot: Annotated[Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")] = None,
@@ -158,13 +160,7 @@ def ui(
 @app.command(rich_help_panel="Results")
 def register(
     context: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="A data set, whose best model is taken; or an experiment.",
-            autocompletion=complete("datasets", "experiments"),
-        ),
-    ],
+    name: Forecasting,
     as_json: Json = False,
 ) -> None:
     """Put a model that forecasts into MLflow's registry, as the champion of its data set, and say how to serve it.

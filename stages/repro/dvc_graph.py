@@ -201,7 +201,8 @@ class Dvc:
         # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.
         in_git = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         stage.save(run_cache=False)
-        if self._taken.get(stage.addressing, entry := _entry(stage)) != entry:
+        taken = self._taken.get(stage.addressing)
+        if taken is not None and taken != _entry(stage):
             raise UnrollError("what it depends on was edited here while it was built elsewhere; run this again")
         if not in_git:
             self._repo.stage_cache.save(stage)

@@ -1,7 +1,6 @@
 """A registered model, served by MLflow, says what its forecaster says; what it cannot use gets one line."""
 
 import json
-import logging
 import math
 import os
 import socket
@@ -29,19 +28,6 @@ MODELS = {
     "ridge": ({"family": "baselines", "name": "linear", "last": 6}, {"method": "least_squares", "ridge": 1.0}),
     "last": ({"family": "baselines", "name": "last_value"}, {"method": "none"}),
 }
-
-
-@pytest.fixture(autouse=True, scope="module")
-def alone():
-    """No store of the user's, loggers as they were."""
-    levels = {name: logging.getLogger(name).level for name in ("mlflow", "alembic", "urllib3")}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for name, value in store.SETTINGS.items():
-            patch.setenv(name, value)
-        yield
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
 
 
 def rows():

@@ -1,7 +1,6 @@
 """The records, read back through MLflow's own client."""
 
 import json
-import logging
 import platform
 import re
 import shutil
@@ -48,20 +47,6 @@ experiments:
 """
 
 DAMAGED = b"this is no database" * 1000
-
-
-@pytest.fixture(autouse=True, scope="module")
-def alone():
-    """No store of the user's, loggers as they were."""
-    loggers = {name: logging.getLogger(name) for name in ("mlflow", "alembic", "urllib3")}
-    levels = {name: logger.level for name, logger in loggers.items()}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        for name, value in store.SETTINGS.items():
-            patch.setenv(name, value)
-        yield
-    for name, level in levels.items():
-        loggers[name].setLevel(level)
 
 
 @pytest.fixture(scope="module")
