@@ -12,6 +12,7 @@ from pipeline.report.compact import compact
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.transforms import Bbox
 
 INK, MUTED, GRID, MAIN, OTHER, SHADE = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 APART = [f"#{place:02x}{place:02x}{place:02x}" for place in range(0x11, 0x19)]
@@ -65,7 +66,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
     with mpl.rc_context(settings), warnings.catch_warnings():
         # Text stays text, and a reader's browser has the letters that the font here lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure = Figure(figsize=inches, layout="constrained")
+        figure = Figure(figsize=inches)
         axes = figure.add_subplot()
         figure.patch.set_visible(False)
         axes.patch.set_visible(False)
@@ -74,7 +75,24 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
         axes.locator_params(axis="x", nbins=4)
         axes.locator_params(axis="y", nbins=4)
         draw(axes)
+        _place(figure, axes)
         return _inline(_write(figure), title)
+
+
+_places: dict[tuple[Any, ...], "Bbox"] = {}
+"""What stands around a pair of axes -> where that leaves room for them."""
+
+
+def _place(figure: "Figure", axes: "Axes") -> None:
+    """Put the axes where their labels leave room: half of a page's time goes there, so like panels share one answer."""
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+    around = [text.get_text() for axis in (axes.xaxis, axes.yaxis) for text in (axis.label, *axis.get_ticklabels())]
+    key = (*figure.get_size_inches(), *around)
+    if key not in _places or axes.texts:
+        ConstrainedLayoutEngine().execute(figure)
+        _places[key] = axes.get_position()
+    axes.set_position(_places[key])
 
 
 def _write(figure: "Figure") -> str:

@@ -87,7 +87,7 @@ def demo(workspace: Workspace) -> int:
     home = workspace.root / FOLDER
     known = _known(home)
     os.environ.update(_variables(known))
-    small = scaled.make_workspace(workspace.root, home / "workspace", scaled.TWINS)
+    small = scaled.make_workspace(workspace.root, home / "workspace", scaled.TWINS, once=True)
     remote = f"    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}\n"
     remote += f"    endpointurl = http://{HOST}:{known['s3']}\n"
     write_text(small.root / ".dvc" / "config", scaled.CONFIG + remote)

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from pipeline.config import params
+from pipeline.config.params import Experiment
 from pipeline.workspace import Workspace
 from stages.console.progress import duration
 from stages.repro.build import repro
@@ -35,18 +36,15 @@ def demo(workspace: Workspace, jobs: int, *, whole: bool = False) -> int:
         UsageError, UnrollError: as `stages.repro.build.repro`.
     """
     real = params.load(workspace.params).experiments
-    small = scaled.make_workspace(workspace.root, workspace.root / FOLDER, scaled.TWINS)
+    small = scaled.make_workspace(workspace.root, workspace.root / FOLDER, scaled.TWINS, once=True)
     kept = params.load(small.params).experiments
     print(
         f"The whole pipeline, small: {len(kept)} experiments on generated data, offline, {jobs} stages at a time.\n"
         f"Data are generated and prepared, networks trained, results compared, a page is written, all in {FOLDER}/.",
         flush=True,
     )
-    twins = list(dict.fromkeys(one.dataset for one in real.values() if one.dataset in scaled.TWINS))
-    if twins:
-        print(f"left out, since they ask once more what others ask: {', '.join(twins)}", flush=True)
-    if left_out := [name for name, one in real.items() if name not in kept and one.dataset not in twins]:
-        print(f"left out, since their download has no stand-in: {', '.join(left_out)}", flush=True)
+    for line in _left_out(real, kept):
+        print(line, flush=True)
     # A stand-in does not belong in the user's records: MLflow writes to the demo's own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     started = time.monotonic()
@@ -61,6 +59,19 @@ def demo(workspace: Workspace, jobs: int, *, whole: bool = False) -> int:
     print(f"\n{CAUTION}\n\nThe demo took {took}: {len(kept)} experiments, {len(sets)} data sets.")
     print("\n".join(_next(small)), flush=True)
     return status
+
+
+def _left_out(real: dict[str, Experiment], kept: dict[str, Experiment]) -> list[str]:
+    """What the demo does not build, and why, a line for each reason."""
+    gone = {name: one.dataset for name, one in real.items() if name not in kept}
+    built = {one.dataset for one in kept.values()}
+    twins = dict.fromkeys(dataset for dataset in gone.values() if dataset in scaled.TWINS)
+    reasons = {
+        "they ask once more what others ask": list(twins),
+        "their network is there, trained in another way": [name for name, dataset in gone.items() if dataset in built],
+        "their download has no stand-in": [name for name, dataset in gone.items() if dataset not in {*built, *twins}],
+    }
+    return [f"left out, since {why}: {', '.join(names)}" for why, names in reasons.items() if names]
 
 
 def _next(small: Workspace) -> list[str]:

@@ -59,7 +59,7 @@ GENERATED = {
 """Generators -> how much they generate. What they generate is the real thing: only downloads get a stand-in."""
 
 
-def make_workspace(root: Path, folder: Path, left_out: Collection[str] = ()) -> Workspace:
+def make_workspace(root: Path, folder: Path, left_out: Collection[str] = (), *, once: bool = False) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and its params.yaml scaled down.
 
     Files that are as they should be stay untouched, so that DVC finds them unchanged.
@@ -68,6 +68,7 @@ def make_workspace(root: Path, folder: Path, left_out: Collection[str] = ()) -> 
         root: the workspace to scale down.
         folder: becomes a workspace.
         left_out: data sets that are not built there.
+        once: whether a network that is trained in several ways is trained in the first of them alone.
     """
     (folder / ".dvc" / "plots").mkdir(parents=True, exist_ok=True)
     write_text(folder / ".dvc" / "config", CONFIG)
@@ -77,7 +78,8 @@ def make_workspace(root: Path, folder: Path, left_out: Collection[str] = ()) -> 
         link.symlink_to(root / name, target_is_directory=True)
     for name in COPIED:
         shutil.copyfile(root / name, folder / name)
-    plain_yaml.write(without(scale(plain_yaml.read(root / "params.yaml")), left_out), folder / "params.yaml")
+    small = without(scale(plain_yaml.read(root / "params.yaml")), left_out)
+    plain_yaml.write(each_network_once(small) if once else small, folder / "params.yaml")
     # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
     write_text(Workspace(folder).scratch / "scaled.txt", "Fewer rows, fewer epochs and one seed.\n")
     return Workspace(folder)
@@ -122,6 +124,21 @@ def without(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[str, An
         "datasets": datasets,
         "experiments": {name: one for name, one in whole["experiments"].items() if one["dataset"] in datasets},
     }
+
+
+def each_network_once(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections without experiments that train by gradient descent what an earlier one of their data set trains.
+
+    With another loss or more steps the same network compiles once more, which is what a small build consists of.
+    """
+    kept: dict[str, Any] = {}
+    for name, one in whole["experiments"].items():
+        twins = [
+            other for other in kept.values() if (other["dataset"], other["model"]) == (one["dataset"], one["model"])
+        ]
+        if not twins or one["training"]["method"] != "gradient_descent":
+            kept[name] = one
+    return {**whole, "experiments": kept}
 
 
 def without_stand_in(whole: Mapping[str, Any]) -> list[str]:

@@ -3,7 +3,7 @@ from dvc.repo import Repo
 
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.sources import Context
-from stages.workspaces.scaled import ROWS, make_workspace, scale, without_stand_in
+from stages.workspaces.scaled import ROWS, each_network_once, make_workspace, scale, without_stand_in
 from tests.support import REPOSITORY
 
 NEEDS_NETWORK = {"download", "jena", "jena_2009_2010", "jena_hourly"}
@@ -47,6 +47,18 @@ def test_models_stay_and_training_shrinks(whole, tmp_path):
                 assert 1 <= scaled.training.options[option] <= value
             else:
                 assert scaled.training.options[option] == value
+
+
+def test_a_network_that_is_trained_in_several_ways_is_trained_once(whole):
+    kept = each_network_once(scale(whole))["experiments"]
+    gone = set(whole["experiments"]) - set(kept)
+    assert {"sine_interpolation_rnn2_matched", "jena_hourly_gru_updates"} <= gone
+    assert {"sine_interpolation_rnn2", "sine_extrapolation_rnn2", "jena_hourly_gru", "weather_lad"} <= set(kept)
+    networks = [(one["dataset"], one["model"]) for one in kept.values()]
+    for name in gone:
+        one = whole["experiments"][name]
+        assert one["training"]["method"] == "gradient_descent"
+        assert (one["dataset"], one["model"]) in networks
 
 
 def test_what_is_read_is_not_changed(whole):
