@@ -10,7 +10,7 @@ from bench.reproducibility.cpu_caps import Condition, clear, possible
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.files import write_json
-from pipeline.provenance import machine
+from pipeline.provenance import environment
 from pipeline.report.formatting import exponent
 from pipeline.workspace import Workspace
 from stages.console import tables
@@ -77,7 +77,7 @@ def measure(workspace: Workspace, jobs: int) -> dict[str, Any]:
     """
     clear()
     say = partial(print, file=sys.stderr, flush=True)
-    here = machine.here(workspace)
+    here = environment.here(workspace)
     chosen = possible(here.features)
     folder = workspace.root / checkout.FOLDER / "conditions"
     with only(workspace):

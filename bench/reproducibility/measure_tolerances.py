@@ -7,7 +7,7 @@ from typing import Any
 from bench.reproducibility.cpu_caps import MEASURED, Condition, clear, possible
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, sha256, write_json
-from pipeline.provenance import machine
+from pipeline.provenance import environment
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.repro import dvc_graph
@@ -50,7 +50,7 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
         StoppedError: a build was stopped; the same command goes on from there.
     """
     clear()
-    conditions = possible(machine.here(workspace).features)
+    conditions = possible(environment.here(workspace).features)
     chosen = {name: conditions[one_of(name, conditions, "the condition")] for name in names or MEASURED}
     missing: set[str] = set()
     with only(workspace):
@@ -137,7 +137,7 @@ def _write(workspace: Workspace, builds: Mapping[str, Metrics], datasets: Sequen
     """Put what the builds say of data sets into tolerances.json, in place of what it says of them."""
     path = workspace.root / FILE
     data: dict[str, Any] = read_json(path) if path.exists() else {"conditions": {}, "tolerances": {}}
-    where = machine.here(workspace).model_dump(include={"cpu", "platform", "python", "packages"})
+    where = environment.here(workspace).model_dump(include={"cpu", "platform", "python", "packages"})
     for dataset in datasets:
         among = {name: metrics[dataset] for name, metrics in builds.items() if dataset in metrics}
         if COMMITTED in among and len(among) > 1:

@@ -12,14 +12,14 @@ from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import read_checked, write_json
-from pipeline.provenance import fingerprint, machine
+from pipeline.provenance import environment, fingerprint
+from pipeline.provenance.environment import Environment
 from pipeline.provenance.fingerprint import Ingredients
-from pipeline.provenance.machine import Machine
 from pipeline.workspace import Workspace
 
 
-class Record(Machine):
-    """A machine, and what is known once the run is made.
+class Record(Environment):
+    """An environment, and what is known once the run is made.
 
     Attributes:
         run: `fingerprint.run` of the outputs, which ties the record to them.
@@ -45,7 +45,7 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
     try:
         started = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
         found = Record(
-            **machine.here(workspace).model_dump(),
+            **environment.here(workspace).model_dump(),
             **asdict(made_of),
             run=fingerprint.run(folder),
             started=started.isoformat(timespec="seconds"),

@@ -12,7 +12,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
-from pipeline.provenance import machine
+from pipeline.provenance import environment
 from pipeline.workspace import Workspace
 
 
@@ -56,7 +56,7 @@ def changed(workspace: Workspace, baseline: str, name: str) -> dict[str, str]:
     Returns:
         Option -> its value today, such as "model.units": "16"; nothing where the commit cannot be read.
     """
-    text = machine.at_commit(workspace, baseline, workspace.params.name)
+    text = environment.at_commit(workspace, baseline, workspace.params.name)
     if text is None:
         return {}
     with tempfile.TemporaryDirectory() as folder:

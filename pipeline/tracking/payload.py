@@ -15,8 +15,8 @@ from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
 from pipeline.evaluation.schema import Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
-from pipeline.provenance import machine
-from pipeline.provenance.machine import Machine
+from pipeline.provenance import environment
+from pipeline.provenance.environment import Environment
 from pipeline.provenance.record import Record
 from pipeline.tracking import dvc_experiment
 from pipeline.training.recipe import recipe
@@ -93,7 +93,7 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
     if data.stand_in:
         tags["mlflow.note.content"] = STAND_IN
     tags |= {f"unroll.unit.{metric}": unit for metric, unit in units(data).items()}
-    tags |= origin(machine.here(workspace)) if made is None else made
+    tags |= origin(environment.here(workspace)) if made is None else made
     if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
         tags["unroll.worker"] = os.environ["UNROLL_WORKER"]
     label = name + MARK * data.stand_in
@@ -132,7 +132,7 @@ def units(data: Description) -> dict[str, str]:
     return found | dict.fromkeys(("mae_unit", "rmse_unit"), data.scale.unit)
 
 
-def origin(made: Machine) -> dict[str, str]:
+def origin(made: Environment) -> dict[str, str]:
     """Tags for where a run was made."""
     tags = {"unroll.python": made.python, "unroll.cpu": made.cpu}
     if made.commit is None:

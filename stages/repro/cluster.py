@@ -19,7 +19,7 @@ from uuid import uuid4
 from pipeline import failures
 from pipeline.errors import UnrollError
 from pipeline.files import write_json, write_text
-from pipeline.provenance import machine
+from pipeline.provenance import environment
 from pipeline.tracking import queries, store
 from pipeline.workspace import Workspace
 from stages.repro import connection, locked, worker
@@ -58,7 +58,7 @@ class Cluster:
         self._environment = locked.environment()
         self._slot = locked.label(self._environment)
         self._code = pack(workspace.root)
-        here = machine.here(workspace)
+        here = environment.here(workspace)
         self._revision = {"commit": here.commit, "dirty": here.dirty}
         self._name = _name(workspace)
         self._slots, self._looked = -1, 0.0

@@ -5,7 +5,8 @@ import re
 import sys
 
 from pipeline.errors import UnrollError
-from pipeline.provenance import machine
+from pipeline.provenance.environment import here
+from pipeline.provenance.machine import CODE
 from pipeline.workspace import Workspace
 
 
@@ -15,8 +16,8 @@ def environment() -> dict[str, str]:
     Raises:
         UnrollError: a package has another version than numerics.lock says.
     """
-    found = machine.here(Workspace(machine.CODE))
-    text = (machine.CODE / "numerics.lock").read_text(encoding="utf-8")
+    found = here(Workspace(CODE))
+    text = (CODE / "numerics.lock").read_text(encoding="utf-8")
     locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
     other = [f"{name} {has} (locked {locked[name]})" for name, has in found.packages.items() if has != locked[name]]
     if other:

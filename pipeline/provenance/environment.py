@@ -1,0 +1,90 @@
+"""Where a run is made: machine, packages, and the commit of the code."""
+
+import os
+import platform
+import re
+import subprocess
+from contextlib import suppress
+from importlib import metadata
+from pathlib import Path
+
+from pipeline.provenance import machine
+from pipeline.validation import Strict
+from pipeline.workspace import Workspace
+
+
+class Environment(Strict):
+    """Where a run is made.
+
+    Attributes:
+        commit: of the code; None outside git.
+        dirty: whether what shapes results differs from that commit; None outside git.
+        python: its version.
+        platform: system, architecture and C library.
+        cpu: its model.
+        features: those of `machine.FEATURES` that it has; only Linux tells.
+        cores: as many as the system shows.
+        variables: those of `machine.VARIABLES` that are set.
+        packages: name -> version, as installed, of those in numerics.lock.
+    """
+
+    commit: str | None
+    dirty: bool | None
+    python: str
+    platform: str
+    cpu: str
+    features: list[str]
+    cores: int
+    variables: dict[str, str]
+    packages: dict[str, str]
+
+
+def here(workspace: Workspace) -> Environment:
+    """That of this process."""
+    commit, dirty = _revision(workspace)
+    return Environment(
+        commit=commit,
+        dirty=dirty,
+        python=platform.python_version(),
+        platform=" ".join((platform.system(), platform.machine(), *platform.libc_ver())).strip(),
+        cpu=machine.cpuinfo().get("model name") or platform.processor() or platform.machine(),
+        features=[feature for feature in machine.FEATURES if feature in machine.flags()],
+        cores=os.cpu_count() or 1,
+        variables={name: os.environ[name] for name in machine.VARIABLES if name in os.environ},
+        packages=_packages(),
+    )
+
+
+def at_commit(workspace: Workspace, commit: str, name: str) -> str | None:
+    """The text of a file of the workspace at a commit; None where git does not know it."""
+    return _git(workspace.root, "show", f"{commit}:./{name}") if commit else None
+
+
+def _packages() -> dict[str, str]:
+    versions = {}
+    for name in re.findall(r"^([\w.-]+)==", (machine.CODE / "numerics.lock").read_text(encoding="utf-8"), re.MULTILINE):
+        with suppress(metadata.PackageNotFoundError):  # it is for another system
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
+    """The commit of the code, and whether what shapes results differs from it; None without git.
+
+    What a build writes itself (dvc.lock, metrics) does not count as a difference.
+    """
+    commit = _git(machine.CODE, "rev-parse", "HEAD")
+    if not commit:
+        return None, None
+    changed = _git(machine.CODE, "status", "--porcelain", "--", "pipeline", "stages", "numerics.lock") != ""
+    return commit, changed or _git(workspace.root, "status", "--porcelain", "--", "params.yaml") != ""
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says, None if it fails: there is none, or the folder is in no repository."""
+    command = ["git", "--no-optional-locks", *arguments]
+    try:
+        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return said.stdout.strip()
