@@ -6,7 +6,7 @@ import re
 import string
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,7 +61,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     usual = files[0].stem if len(files) == 1 else folder.name
     name = _name(wanted.name or usual, before, given=wanted.name is not None)
     with progress.files() as shown:
-        found = look([folder / file.name for file in files], known, shown)
+        found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
     question = _ask(found, wanted)
     sections, comments = entries(name, section, pattern, found, question)

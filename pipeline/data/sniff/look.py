@@ -14,6 +14,7 @@ from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
 from pipeline.data.stamped_file import File, Form
 from pipeline.errors import UnrollError, UsageError
+from pipeline.validation import one_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,7 @@ class Known:
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,8 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
             f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
         )
     form = replace(form, stamp=stamp)
+    if known.target is not None:  # now, since the rows of a large file take minutes
+        one_of(known.target, [name for name in head.columns if name not in stamp], "--target")
     columns = {name: Column(name) for name in head.columns if name not in stamp}
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)

@@ -214,6 +214,13 @@ def test_a_name_that_is_taken_and_files_of_other_folders_are_refused(workspace):
         add(workspace, [workspace.root / "b"], "--yes")
 
 
+def test_a_misspelt_target_is_said_before_all_rows_are_read(workspace, monkeypatch):
+    monkeypatch.setattr("pipeline.data.sniff.look._pass", lambda *_: pytest.fail("read on"))
+    files, _ = comma(workspace.root)
+    with pytest.raises(UnrollError, match="--target must be one of: .*Did you mean load"):
+        add(workspace, files, "--target", "laod", "--yes")
+
+
 def test_who_cannot_be_asked_is_told_what_to_pass(workspace):
     files, _ = comma(workspace.root)
     with pytest.raises(UnrollError, match=r"pass --horizon and --lookback \(proposed: 24 and .* timesteps\), or --yes"):
