@@ -218,7 +218,7 @@ def test_a_misspelt_target_is_said_before_all_rows_are_read(workspace, monkeypat
     monkeypatch.setattr("pipeline.data.sniff.look._pass", lambda *_: pytest.fail("read on"))
     files, _ = comma(workspace.root)
     with pytest.raises(UnrollError, match="--target must be one of: .*Did you mean load"):
-        add(workspace, files, "--target", "laod", "--yes")
+        add(workspace, files, "--target", "laod (kW)", "--yes")
 
 
 def test_who_cannot_be_asked_is_told_what_to_pass(workspace):
