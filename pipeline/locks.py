@@ -53,7 +53,7 @@ def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
 def sweep(workspace: Workspace) -> None:
     """Remove the half-written files of processes that are no more, wherever `pipeline.files` writes them."""
     scratch = workspace.scratch
-    folders = [workspace.root, workspace.root / "metrics", workspace.report.parent, scratch, *scratch.glob("*/")]
+    folders = [workspace.root, workspace.report.parent, scratch, *scratch.glob("*/")]
     folders += (workspace.root / "records").glob("*/")
     for folder in folders:
         for path in folder.glob(".*.tmp"):

@@ -54,8 +54,12 @@ class Workspace:
         return self.scratch / "checkpoints" / f"{experiment}.npz"
 
     def metrics(self, dataset: str) -> Path:
-        """A data set's main scores, for `dvc metrics`."""
-        return self.root / "metrics" / f"{dataset}.json"
+        """The folder of a data set's main scores, for `dvc metrics`, which gives each file in it a line."""
+        return self.root / "metrics" / dataset
+
+    def headline(self, dataset: str, experiment: str) -> Path:
+        """An experiment's main score."""
+        return self.metrics(dataset) / f"{experiment}.json"
 
     def evaluation(self, dataset: str) -> Path:
         """A data set's scores in full, and the curves behind its plots."""

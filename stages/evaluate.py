@@ -12,7 +12,7 @@ from pipeline.workspace import Workspace
 
 
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
-    """Score the runs of data set `name`; write metrics/NAME.json and evaluations/NAME/.
+    """Score the runs of data set `name`; write metrics/NAME/ and evaluations/NAME/.
 
     Which experiments there are comes from params.yaml, never from the folder: one that was removed
     there is in no table, whatever it left behind.
@@ -46,6 +46,8 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             for table, columns in shown.items():
                 tables.write(folder / "tables" / f"{table}.csv", columns)
             # Before the folder takes its place: on a full disk both stay what they were.
-            write_json(workspace.metrics(name), answers.headline(evaluation))
+            with atomic_folder(workspace.metrics(name), workspace.scratch) as headlines:
+                for key, headline in answers.headline(evaluation).items():
+                    write_json(headlines / f"{key}.json", headline)
         live.scored(workspace, name, evaluation)
     return evaluation

@@ -69,7 +69,7 @@ def predict(workspace: Workspace, name: str, data: Path | None, level: float) ->
     experiment, why = name, "as asked"
     if name in wanted.datasets:
         experiment, why = champion(workspace, wanted, name)
-    with progress.files() as shown:
+    with progress.files(brief=True) as shown:
         forecaster = Forecaster.of(workspace, experiment, shown)
         forecaster.half_widths(level)
         paths = [data] if data else _own(workspace, wanted, wanted.experiment(experiment).dataset)

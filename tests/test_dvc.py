@@ -1,5 +1,7 @@
 """What DVC builds again after which change, on the miniature."""
 
+from pathlib import Path
+
 import pytest
 from dvc.repo import Repo
 
@@ -82,16 +84,17 @@ def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
 
 def test_every_experiment_has_figures(built):
     experiments = params.load(built.workspace.params).experiments
-    scored = {}
-    for file in (built.root / "metrics").glob("*.json"):
-        scored |= built.json(f"metrics/{file.name}")
-    assert scored.keys() == experiments.keys()
+    scored = {(file.parent.name, file.stem) for file in (built.root / "metrics").rglob("*.json")}
+    assert scored == {(experiment.dataset, name) for name, experiment in experiments.items()}
     page = built.workspace.report.read_text(encoding="utf-8")
     assert all(name in page for name in experiments)
 
 
 def test_dvc_shows_metrics_and_plots(built, tmp_path):
-    assert "jena_gru" in built.dvc("metrics", "show")
+    head, *rows = built.dvc("metrics", "show").splitlines()
+    assert head.split() == ["Path", "high", "low", "score"]
+    names = [Path(row.split()[0]).stem for row in rows]
+    assert sorted(names) == sorted(params.load(built.workspace.params).experiments), "a line for each"
     built.dvc("plots", "show", "--out", str(tmp_path))
     shown = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert "evaluations/jena/history.csv" in shown.replace("\\", "/")
@@ -158,10 +161,11 @@ def test_an_edit_of_the_recurrent_models_retrains_only_recurrent_experiments(min
 def test_an_unreachable_source_leaves_everything_else_built_the_page_included(miniature):
     far = {"kind": "download", "files": {"far.csv": "0" * 64}}
     miniature.change(lambda data: data["sources"].update(jena=far))
-    for path in ("metrics/jena.json", "metrics/waves.json", "report/index.html", "evaluations/jena/evaluation.json"):
+    for path in ("metrics/jena/jena_gru.json", "metrics/waves/waves_node.json", "report/index.html"):
         (miniature.root / path).unlink()
+    (miniature.root / "evaluations/jena/evaluation.json").unlink()
     output = miniature.unroll("repro", "--jobs", "2", status=1)
-    assert (miniature.root / "metrics/waves.json").exists()
+    assert (miniature.root / "metrics/waves/waves_node.json").exists()
     assert "source@jena  FAILED: " in output
     assert "far.csv" in output
     page = miniature.workspace.report.read_text(encoding="utf-8")
@@ -174,7 +178,7 @@ def test_a_removed_experiment_leaves_every_table(miniature):
     (miniature.root / "claims.yaml").write_text("[]")
     miniature.unroll("repro", "--jobs", "2")
     assert not (miniature.root / "runs/waves/waves_linear").exists()
-    assert set(miniature.json("metrics/waves.json")) == {"waves_node"}
+    assert [file.name for file in miniature.workspace.metrics("waves").iterdir()] == ["waves_node.json"]
     assert set(miniature.json("evaluations/waves/evaluation.json")["experiments"]) == {"waves_node"}
     evaluation = [f"evaluations/waves/{name}.csv" for name in ("history", "tables/predictions")]
     for path in (*evaluation, "report/index.html", "dvc.lock"):

@@ -25,7 +25,7 @@ COMMITTED = "committed"
 """The first of the builds that are compared: its metrics are in git."""
 
 Metrics = dict[str, dict[str, dict[str, float]]]
-"""Data set -> experiment -> metric, as a dotted path in metrics/DATASET.json -> value."""
+"""Data set -> experiment -> metric, as a dotted path in metrics/DATASET/EXPERIMENT.json -> value."""
 
 
 def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], jobs: int) -> None:
@@ -128,7 +128,7 @@ def _read(workspace: Workspace, datasets: Sequence[str]) -> Metrics:
     for dataset in datasets:
         if workspace.metrics(dataset).exists():
             found[dataset] = {}
-            for (experiment, metric), value in numbers(read_json(workspace.metrics(dataset))):
+            for (experiment, metric), value in numbers(workspace.metrics(dataset)):
                 found[dataset].setdefault(experiment, {})[metric] = value
     return found
 

@@ -1,5 +1,6 @@
 """MLflow's model registry: forecasters as versions of a model for each data set, and which of them is the champion."""
 
+import json
 import os
 import tempfile
 import warnings
@@ -18,7 +19,7 @@ from pipeline.data import stamped_file
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
 from pipeline.evaluation import conformal
-from pipeline.forecast.forecaster import Forecaster
+from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.provenance import fingerprint
 from pipeline.tracking import payload, queries, runs, store
 from pipeline.tracking.replay import replay
@@ -140,10 +141,16 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
 
 
 def _register(opened: Store, name: str, model: "ModelInfo", tags: dict[str, str]) -> "ModelVersion":
+    from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
+
     if not opened.client.search_registered_models(f"name = '{name}'"):
         opened.client.create_registered_model(name)
     source = f"models:/{model.model_id}"
-    return opened.client.create_model_version(name, source, model.run_id, tags, model_id=model.model_id)
+    version = opened.client.create_model_version(name, source, model.run_id, tags, model_id=model.model_id)
+    # As `mlflow.register_model` does, or the model's page would say that it is not registered.
+    link = json.dumps([{"name": name, "version": version.version}])
+    opened.client.set_logged_model_tags(model.model_id, {MLFLOW_MODEL_VERSIONS: link})
+    return version
 
 
 @contextmanager
@@ -189,7 +196,8 @@ def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
     rows = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, TRIES * question.reach)
     for end in range(len(rows), question.reach - 1, -question.reach):
         example = rows.iloc[end - question.reach : end]
-        with suppress(UnrollError):
+        with suppress(UnrollError), warnings.catch_warnings():
+            warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
             forecaster.window(example)
             return example.reset_index(drop=True)
     return None

@@ -95,17 +95,21 @@ def duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def files() -> Iterator[Progress]:
-    """A bar per file with bytes, speed and time left; plain lines where the output is not a terminal."""
+def files(*, brief: bool = False) -> Iterator[Progress]:
+    """A bar per file with bytes, speed and time left; plain lines where the output is not a terminal.
+
+    Args:
+        brief: whether nothing is left of it when the files are read, and a log has lines only of what takes long.
+    """
     if not sys.stderr.isatty():
-        yield _plain()
+        yield _plain(brief=brief)
         return
     from rich.console import Console
     from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
     from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True)) as bars:
+    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=brief) as bars:
         tasks: dict[str, TaskID] = {}
 
         def progress(file: str, done: int, total: int | None) -> None:
@@ -116,14 +120,17 @@ def files() -> Iterator[Progress]:
         yield progress
 
 
-def _plain() -> Progress:
+def _plain(*, brief: bool) -> Progress:
     started: dict[str, tuple[float, int]] = {}
+    latest: dict[str, int] = {}
     shown: dict[str, float] = {}
 
     def progress(file: str, done: int, total: int | None) -> None:
         now = time.monotonic()
-        since, before = started.setdefault(file, (now, done))
-        if now - shown.setdefault(file, now) < QUIET and done != total:
+        if file not in started or done < latest[file]:  # it is read once more
+            started[file] = now, done
+        (since, before), latest[file] = started[file], done
+        if now - shown.setdefault(file, now) < QUIET and (brief or done != total):
             return
         shown[file] = now
         line = f"{file}  {done / MEGA:.1f} MB"

@@ -40,14 +40,14 @@ def _held(rwlock: Path) -> bool:
 def prune(workspace: Workspace, wanted: Params) -> None:
     """Remove the runs, evaluations and metrics of what `wanted` does not have; make the folders that DVC hashes."""
     used = {name: {*wanted.experiments_of(name)} for name in wanted.datasets}
-    runs, evaluations, metrics = (workspace.root / name for name in ("runs", "evaluations", "metrics"))
-    stale = [folder for folder in evaluations.glob("*") if folder.name not in used]
-    stale += [file for file in metrics.glob("*.json") if file.stem not in used]
+    evaluations, metrics = workspace.root / "evaluations", workspace.root / "metrics"
+    every = (workspace.root / "runs", evaluations, metrics)
+    stale = [path for folder in every for path in folder.glob("*") if path.name not in used]
+    for name, experiments in used.items():
+        stale += [run for run in workspace.runs(name).glob("*") if run.name not in experiments]
+        stale += [file for file in workspace.metrics(name).glob("*.json") if file.stem not in experiments]
     checkpoints = workspace.scratch / "checkpoints"
     stale += [file for file in checkpoints.glob("*.npz") if file.stem not in wanted.experiments]
-    for folder in runs.glob("*"):
-        stale += [run for run in folder.glob("*") if run.name not in used.get(folder.name, ())]
-        stale += [folder] * (folder.name not in used)
     for path in stale:
         remove(path)
     for folder in (evaluations, metrics, *(workspace.runs(name) for name in used)):

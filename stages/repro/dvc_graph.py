@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
+from pipeline.files import remove
 from pipeline.validation import one_of
 from stages.repro import dvc_lock
 from stages.repro.dvc_lock import LOCK
@@ -181,6 +182,9 @@ class Dvc:
             if objects and (failed := self._repo.cloud.pull(objects).failed):
                 raise UnrollError(f"DVC: {len(failed)} files of {name} did not come from the remote; run this again")
             stage.checkout(force=True)
+        for out in stage.outs:
+            if not out.use_cache:  # a folder may hold what the new one does not
+                remove(Path(out.fspath))
         for path, content in made.files.items():
             (Path(self._repo.root_dir) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(self._repo.root_dir) / path).write_bytes(content)

@@ -8,6 +8,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, UNSURE
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.formatting import DASH
 from pipeline.report.results import Results, load
 from pipeline.report.table import as_data
 from pipeline.validation import one_of
@@ -84,14 +85,17 @@ def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names:
 
 
 def show(found: Sequence[Mapping[str, Any]]) -> None:
-    """Print what `compare` gave."""
+    """Print what `compare` gave, without columns that say nothing of any row."""
     for place, table in enumerate(found):
         if place:
             print()
+        shown = [
+            column for column in table["columns"] if {row[column["key"]]["text"] for row in table["rows"]} - {"", DASH}
+        ]
         columns = [
             Column(column["title"], column["numeric"], RANKS.get(column["key"], len(RANKS) + place))
-            for place, column in enumerate(table["columns"])
+            for place, column in enumerate(shown)
         ]
-        rows = [[row[column["key"]]["text"] for column in table["columns"]] for row in table["rows"]]
+        rows = [[row[column["key"]]["text"] for column in shown] for row in table["rows"]]
         title = f"{table['title']}  [STAND-IN: no result]" if table["stand_in"] else str(table["title"])
         tables.show(columns, rows, title=title, caption=table["caption"], styles=STYLES)

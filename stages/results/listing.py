@@ -19,7 +19,6 @@ def listing(workspace: Workspace) -> list[dict[str, Any]]:
         UnrollError: params.yaml is missing or wrong.
     """
     every = params.load(workspace.params)
-    scores = {name: _scores(workspace, name) for name in every.datasets}
     return [
         {
             "experiment": name,
@@ -28,20 +27,19 @@ def listing(workspace: Workspace) -> list[dict[str, Any]]:
             "method": experiment.training.method,
             "epochs": experiment.training.options.get("epochs"),
             "seeds": experiment.seeds,
-            "score": scores[experiment.dataset].get(name, {}).get("score"),
+            "score": _score(workspace, experiment.dataset, name),
             "built": (workspace.run(experiment.dataset, name) / "run.json").exists(),
         }
         for name, experiment in every.experiments.items()
     ]
 
 
-def _scores(workspace: Workspace, dataset: str) -> dict[str, Any]:
-    """Experiment -> its scores: of the build here, else as committed."""
-    path = workspace.metrics(dataset)
-    with contextlib.suppress(UnrollError):  # the file is of no use, but the rest is worth listing
-        found = read_json(path) if path.exists() else {}
-        return found if isinstance(found, dict) else {}
-    return {}
+def _score(workspace: Workspace, dataset: str, experiment: str) -> Any:
+    """Its score, of the build here, else as committed; None where there is none."""
+    with contextlib.suppress(UnrollError):  # it is not there, or of no use, but the rest is worth listing
+        found = read_json(workspace.headline(dataset, experiment))
+        return found.get("score") if isinstance(found, dict) else None
+    return None
 
 
 def show(found: Sequence[Mapping[str, Any]]) -> None:

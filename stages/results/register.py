@@ -23,7 +23,7 @@ def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
     wanted = params.load(workspace.params)
     one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
     experiment = predict.champion(workspace, wanted, name)[0] if name in wanted.datasets else name
-    with progress.files() as shown:
+    with progress.files(brief=True) as shown:
         forecaster = Forecaster.of(workspace, experiment, shown)
     return model_registry.register(workspace, forecaster), forecaster
 

@@ -38,9 +38,9 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
         facts["experiment"] |= _built(workspace.run(dataset, name) / "run.json")
         if facts["experiment"]["built"]:
             facts["experiment"] |= _made(workspace, dataset, name, facts["experiment"]["built"])
-        metrics = workspace.metrics(dataset)
-        if metrics.exists():
-            facts["experiment"]["metrics"] = read_json(metrics).get(name)
+        headline = workspace.headline(dataset, name)
+        if headline.exists():
+            facts["experiment"]["metrics"] = read_json(headline)
     return facts
 
 

@@ -1,6 +1,7 @@
 """Compares two builds, output by output: the same bytes, metrics within tolerance, or different, and in what."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -150,7 +151,7 @@ def _compare_stage(stage: str, committed: Build, rebuilt: Build, needs: Needs, a
     for path in {**before, **after}:
         sums = before.get(path), after.get(path)
         if path in altered:
-            why = "the committed file is not the one that the committed dvc.lock names"
+            why = "what is committed is not what the committed dvc.lock names"
             outputs.append(Output(stage, path, DIFFERS, *sums, [], inputs, found, why))
         elif sums[0] == sums[1]:
             outputs.append(Output(stage, path, SAME, *sums))
@@ -163,9 +164,18 @@ def _compare_stage(stage: str, committed: Build, rebuilt: Build, needs: Needs, a
     return outputs
 
 
-def _altered(file: Path, md5: str) -> bool:
-    """Whether a file, which git keeps, is another than DVC wrote down."""
-    return file.is_file() and hashlib.md5(file.read_bytes(), usedforsecurity=False).hexdigest() != md5
+def _altered(path: Path, md5: str) -> bool:
+    """Whether a file or folder that git keeps is another than DVC wrote down."""
+    return path.exists() and _md5(path) != md5
+
+
+def _md5(path: Path) -> str:
+    """As DVC has it: of a folder that of its listing."""
+    if path.is_dir():
+        files = sorted(_files(path, path))
+        listing = json.dumps([{"md5": _md5(path / file), "relpath": file} for file in files])
+        return f"{hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()}.dir"
+    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
 
 
 def _different(committed: Build, rebuilt: Build, before: str, after: str) -> list[str] | None:
@@ -206,7 +216,7 @@ def _deviations(
         if f"evaluate@{name}" not in rebuilt.stages:
             return found, f"evaluate@{name} is not built, so there are no metrics to compare"
         if not files[0].exists():
-            return found, f"metrics/{name}.json is not committed, so there is nothing to compare"
+            return found, f"metrics/{name} is not committed, so there is nothing to compare"
         found += deviations(name, *files, allowed)
     verb, _, experiment = stage.partition("@")
     return [one for one in found if verb != "train" or one.experiment == experiment], ""

@@ -9,7 +9,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 Tolerances = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""Data set -> experiment -> metric, as a dotted path in metrics/DATASET.json -> how far it may lie off."""
+"""Data set -> experiment -> metric, as a dotted path in metrics/DATASET/EXPERIMENT.json -> how far it may lie off."""
 
 
 @dataclass(frozen=True)
@@ -66,18 +66,18 @@ def tolerances(path: Path) -> Tolerances:
 
 
 def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances) -> list[Deviation]:
-    """Every metric of a data set that two builds do not give the same value, in the order of the files.
+    """Every metric of a data set that two builds do not give the same value, by experiment in alphabetical order.
 
     Args:
         dataset: its name.
-        committed: the first build's metrics/DATASET.json.
+        committed: the first build's metrics/DATASET.
         rebuilt: the second's.
         allowed: the tolerances.
 
     Raises:
-        UnrollError: a file is missing or damaged.
+        UnrollError: a file is damaged.
     """
-    before, after = (dict(numbers(read_json(path))) for path in (committed, rebuilt))
+    before, after = (dict(numbers(folder)) for folder in (committed, rebuilt))
     return [
         Deviation(dataset, *key, before.get(key), after.get(key), allowed.get(dataset, {}).get(key[0], {}).get(key[1]))
         for key in {**before, **after}
@@ -85,11 +85,15 @@ def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances
     ]
 
 
-def numbers(metrics: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], float]]:
-    """The experiment, the dotted path and the value of each number in a file of metrics."""
-    for experiment, section in metrics.items():
-        for path, number in _leaves(section):
-            yield (experiment, path), number
+def numbers(metrics: Path) -> Iterator[tuple[tuple[str, str], float]]:
+    """The experiment, the dotted path and the value of each number in a data set's folder of metrics.
+
+    Raises:
+        UnrollError: a file is damaged.
+    """
+    for file in sorted(metrics.glob("*.json")):
+        for path, number in _leaves(read_json(file)):
+            yield (file.stem, path), number
 
 
 def _leaves(section: Any, path: str = "") -> Iterator[tuple[str, float]]:

@@ -36,7 +36,7 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
         ("evaluations/sine/tables/rollout.csv", "cut", "report", "rollout.csv is damaged"),
         ("evaluations/sine/tables/predictions.csv", b"truth", "report", "it has no column truth"),
         ("evaluations/sine/tables/predictions.csv", "emptied", "report", "it holds no rows"),
-        ("metrics/waves.json", "cut", "show waves_linear", "waves.json is damaged"),
+        ("metrics/waves/waves_linear.json", "cut", "show waves_linear", "waves_linear.json is damaged"),
     ],
 )
 def test_a_damaged_file_is_named_and_can_be_made_anew(lab, file, damage, command, says):

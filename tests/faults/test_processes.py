@@ -31,7 +31,7 @@ def dvc(built_by_dvc, tmp_path, monkeypatch) -> Lab:
 
 
 def damaged_outputs(dvc: Lab) -> None:
-    for name in ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "metrics/waves.json"):
+    for name in ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "metrics/waves/waves_linear.json"):
         path = dvc.root / name
         path.write_bytes(path.read_bytes()[:-9])
     shutil.rmtree(dvc.root / "runs" / "waves" / "waves_linear")

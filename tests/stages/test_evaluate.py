@@ -25,8 +25,8 @@ def workspace(whole, tmp_path):
 
 
 def written(workspace, name):
-    folder = workspace.evaluation(name)
-    return {file.name: file.read_bytes() for file in [*folder.rglob("*.*"), workspace.metrics(name)]}
+    folders = workspace.evaluation(name), workspace.metrics(name)
+    return {file.name: file.read_bytes() for folder in folders for file in folder.rglob("*.*")}
 
 
 def test_it_writes_metrics_the_evaluation_and_what_plots_need(workspace):
@@ -38,13 +38,13 @@ def test_it_writes_metrics_the_evaluation_and_what_plots_need(workspace):
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
     assert scores.T.to_dict()["waves_node"] == pytest.approx(
-        {"low": np.nan, "high": np.nan} | read_json(workspace.metrics("waves"))["waves_node"], nan_ok=True
+        {"low": np.nan, "high": np.nan} | read_json(workspace.headline("waves", "waves_node")), nan_ok=True
     )
     assert list(tables.read(folder / "tables" / "predictions.csv")) == ["index", "truth", *baselines]
     predicted = read_npz(workspace.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
-    assert read_json(workspace.metrics("waves"))["waves_node"]["score"] == pytest.approx(naive)
+    assert read_json(workspace.headline("waves", "waves_node"))["score"] == pytest.approx(naive)
 
 
 @pytest.mark.parametrize("name", ["sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly"])
@@ -60,6 +60,7 @@ def test_a_removed_experiment_leaves_every_table_though_its_run_is_there(workspa
     workspace.params.write_text(re.sub(r"  waves_perceptron:\n.*\n", "", text))
     evaluate(workspace, "waves")
     assert workspace.run("waves", "waves_perceptron").is_dir()
+    assert all("waves_perceptron" not in name for name in written(workspace, "waves"))
     assert all(b"waves_perceptron" not in each for each in written(workspace, "waves").values())
 
 

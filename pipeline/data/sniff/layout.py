@@ -17,7 +17,8 @@ MOST_COLUMNS = 1000
 DELIMITERS = "\t;|, "
 """In the order of trust: a comma may be a decimal mark, a space may be in a stamp."""
 
-UNICODE = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
+UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Layout:
 
 
 def encoding(path: Path) -> str:
-    """ascii, utf-8, cp1252 or latin-1, decided by every byte of the file; a mark at its beginning is no matter.
+    """ascii, utf-8, cp1252 or latin-1, decided by every byte of the file; utf-16 if its mark is at the beginning.
 
     Raises:
         UnrollError: the file is empty or no text.
@@ -48,8 +49,10 @@ def encoding(path: Path) -> str:
         head = file.read(HEAD)
         if not head.strip():
             raise UnrollError(f"{path} is empty; name a file with a header and rows")
-        if head.startswith(UNICODE) or (head.count(0) > len(head) // 4):
-            raise UnrollError(f"{path} is UTF-16 or UTF-32 text, or no text; save it as UTF-8 CSV")
+        if head.startswith(UTF16) and not head.startswith(UTF32):
+            return "utf-16"
+        if head.startswith(UTF32) or head.count(0) > len(head) // 4:
+            raise UnrollError(f"{path} is UTF-32, UTF-16 without its mark, or no text; save it as UTF-8 CSV")
         if re.search(rb"[\x00-\x08\x0e-\x1f]", head):
             raise UnrollError(f"{path} is no text, but binary; export it as CSV or Parquet")
         unicode, block = True, head

@@ -9,6 +9,7 @@ import pytest
 from bench.reproducibility import cpu_caps, measure_tolerances
 from bench.reproducibility.cpu_caps import Condition
 from pipeline.errors import StoppedError, UnrollError, UsageError
+from pipeline.files import write_json
 from pipeline.workspace import Workspace
 from stages.repro.dvc_graph import Graph
 from stages.workspaces import checkout
@@ -50,12 +51,11 @@ class Builds:
 
 def leave(workspace, datasets, added, code):
     """What a build leaves: metrics, and the dvc.lock that names them."""
-    (workspace.root / "metrics").mkdir(parents=True)
     stages = {}
     for dataset in datasets:
-        metrics = {"dense": {"parameters": 4, "test": 10 + added, "final": {"mae": 1 - added / 2}}}
-        workspace.metrics(dataset).write_text(json.dumps(metrics))
-        output = {"path": f"metrics/{dataset}.json", "md5": str(added)}
+        metrics = {"parameters": 4, "test": 10 + added, "final": {"mae": 1 - added / 2}}
+        write_json(workspace.headline(dataset, "dense"), metrics)
+        output = {"path": f"metrics/{dataset}", "md5": str(added)}
         stages[f"evaluate@{dataset}"] = {"deps": [{"path": "pipeline/metrics.py", "md5": code}], "outs": [output]}
     (workspace.root / "dvc.lock").write_text(json.dumps({"stages": stages}))
 

@@ -16,6 +16,7 @@ from stages.commands.main import invoke
 from stages.prepare import prepare
 from stages.source import source
 from tests.support import REPOSITORY
+from tests.support.training import train
 
 HOURS = 24 * 40
 START = dt.datetime(2023, 1, 20, tzinfo=dt.UTC)
@@ -61,6 +62,12 @@ def split_stamps(folder):
     ], lambda hour: value(hour - 1) if hour % 100 == 7 else value(hour)
 
 
+def utf16(folder):
+    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs, units in the header."""
+    lines = [f"{stamp:%Y-%m-%d %H:%M}\t{load}\t{load / 9:.1f}".replace(".", ",") for stamp, load in rows()]
+    return [write(folder / "load.csv", ["Zeit\tLast [kW]\tWärme (°C)", *lines], "utf-16")], value
+
+
 def daylight_saving(folder):
     zone = zoneinfo.ZoneInfo("Europe/Berlin")
     lines = [f"{stamp.astimezone(zone):%m/%d/%Y %I:%M %p},{load}" for stamp, load in rows(24 * 300)]
@@ -86,7 +93,9 @@ def yearly(folder):
     return paths, lambda hour: value(99) if hour in {100, 101, 102} else value(hour)
 
 
-FORMS = [comma, semicolon, split_stamps, daylight_saving, unsorted, yearly]
+FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, unsorted, yearly]
+NEXT = {daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
+"""What comes after the last row, if not after 40 days from the start."""
 
 
 @pytest.fixture
@@ -101,10 +110,10 @@ def add(workspace, files, *options):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_file_becomes_a_data_set_with_no_edit_by_hand(workspace, form, capsys):
+def test_a_file_becomes_a_data_set_and_a_forecast_with_no_edit_by_hand(workspace, form, capsys):
     before = workspace.params.read_text(encoding="utf-8").splitlines()
     files, expected = form(workspace.root)
-    target = {split_stamps: ["--target", "load"]}.get(form, [])
+    target = {split_stamps: ["--target", "load"], utf16: ["--target", "Last [kW]"]}.get(form, [])
     add(workspace, files, *target, "--horizon", "12", "--lookback", "24", "--yes")
     assert "Next: unroll repro evaluate@load" in capsys.readouterr().out
     after = workspace.params.read_text(encoding="utf-8").splitlines()
@@ -124,6 +133,14 @@ def test_a_file_becomes_a_data_set_with_no_edit_by_hand(workspace, form, capsys)
     assert {e.model.name for e in params.load(workspace.params).experiments_of("load").values()} >= {
         *("last_value", "linear", "simple_rnn", "gru", "lstm")
     }
+
+    train(workspace, "load_last_value")
+    capsys.readouterr()
+    invoke(["--root", str(workspace.root), "predict", "load_last_value", "--csv"])
+    head, *ahead = (line.split(",") for line in capsys.readouterr().out.splitlines())
+    assert head == ["stamp", "forecast", "low", "high"]
+    assert (len(ahead), ahead[0][0]) == (12, NEXT.get(form, "2023-03-01 00:00:00"))
+    np.testing.assert_allclose([float(row[1]) for row in ahead], expected(len(measured) - 1), atol=1e-4)
 
 
 def test_what_was_guessed_stands_in_the_entry(workspace, capsys):
@@ -162,7 +179,8 @@ BAD = {
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": ("time,load\n" + "\n".join(f"2020-01-{d:02d},NaN" for d in range(1, 29)), "no column holds numbers"),
     "binary": (bytes(range(256)) * 20, "is no text, but binary; export it as CSV or Parquet"),
-    "UTF-16": ("time,load\n2020-01-01,1\n2020-01-02,1\n".encode("utf-16"), "is UTF-16 .*save it as UTF-8 CSV"),
+    "UTF-16": ("time,load\n2020-01-01,1\n2020-01-02,1\n".encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
+    "UTF-32": ("time,load\n2020-01-01,1\n2020-01-02,1\n".encode("utf-32"), "is UTF-32, .* save it as UTF-8"),
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
     "100,000 columns": (wide(), "has more than 1,000 columns"),
     "a path as a column": ("\n".join(["time,../../load", *DAILY]), "column '../../load' is named like a path"),

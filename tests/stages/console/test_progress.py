@@ -132,6 +132,16 @@ def test_a_download_is_plain_lines_where_the_output_is_no_terminal(clock, capsys
     assert capsys.readouterr().err.splitlines() == ["a.npz  4.0 of 10.0 MB  6 s left", "a.npz  10.0 MB"]
 
 
+def test_of_what_is_read_in_a_moment_a_log_says_nothing(clock, capsys):
+    with progress.files(brief=True) as shown:
+        shown("a.csv", 1_000_000, 1_000_000)
+        shown("b.csv", 9_000_000, 10_000_000)  # a look at its beginning
+        for seconds, done in ((0, 0), (1, 1_000_000), (3, 4_000_000)):
+            clock.now += seconds
+            shown("b.csv", done, 10_000_000)
+    assert capsys.readouterr().err.splitlines() == ["b.csv  4.0 of 10.0 MB  6 s left"]
+
+
 @pytest.mark.skipif(not hasattr(os, "openpty"), reason="a terminal is needed")
 def test_a_download_is_a_bar_where_it_is_a_terminal(monkeypatch):
     main, side = os.openpty()

@@ -16,7 +16,7 @@ from pipeline.files import atomic_file, atomic_folder
 from pipeline.workspace import Workspace
 
 workspace = Workspace(Path(sys.argv[1]))
-files = [workspace.metrics("waves"), workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
+files = [workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
 files += [workspace.checkpoint("gru"), workspace.scratch / "failures" / "train@gru.txt"]
 writing = [atomic_file(file) for file in files]
 for each in writing:
@@ -54,7 +54,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     done = subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], cwd=Path(__file__).parents[3], check=False)
     assert done.returncode == 9
     left = [path for path in tmp_path.rglob("*.tmp") if path not in kept]
-    assert len(left) == 7
+    assert len(left) == 6
     cleanup.sweep(workspace)
     assert [path for path in tmp_path.rglob("*.tmp") if path not in kept] == []
     assert all(path.exists() for path in kept)
@@ -70,10 +70,10 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
         "experiments": {"kept": {"dataset": "waves", **last_value}},
     }
     plain_yaml.write(data, workspace.params)
-    kept = ["runs/waves/kept/run.json", "evaluations/waves/evaluation.json", "metrics/waves.json"]
+    kept = ["runs/waves/kept/run.json", "evaluations/waves/evaluation.json", "metrics/waves/kept.json"]
     kept += [".unroll/checkpoints/kept.npz", "outside/file"]
     gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "evaluations/old/evaluation.json"]
-    gone += ["metrics/old.json", ".unroll/checkpoints/gone.npz"]
+    gone += ["metrics/waves.json", "metrics/waves/gone.json", "metrics/old/kept.json", ".unroll/checkpoints/gone.npz"]
     for name in (*kept, *gone):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

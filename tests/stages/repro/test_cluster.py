@@ -147,7 +147,7 @@ def test_a_build_whose_workers_are_killed_has_the_bytes_of_a_local_one(tmp_path,
     local.unroll("repro")
     assert (head.root / "dvc.lock").read_bytes() == (local.root / "dvc.lock").read_bytes()
     assert "up to date" in head.dvc("repro")
-    for file in ("report/index.html", "metrics/waves.json", "evaluations/waves/tables/predictions.csv"):
+    for file in ("report/index.html", "metrics/waves/waves_linear.json", "evaluations/waves/tables/predictions.csv"):
         assert (head.root / file).read_bytes() == (local.root / file).read_bytes()
     assert (head.root / "records" / "waves" / "waves_linear.json").exists()
 

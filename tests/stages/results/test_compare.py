@@ -91,6 +91,15 @@ def test_plain_output_is_aligned_and_free_of_control_characters(workspace, print
     assert row[place:] == "1,000 ✗ does not hold"
 
 
+def test_a_column_that_says_nothing_is_left_out(workspace, printed):
+    tables = compare(workspace, ["waves"])
+    for place, row in enumerate(tables[0]["rows"]):
+        row["published"]["text"] = "\N{EN DASH}" if place else ""
+    text = printed(tables, terminal=False)
+    assert "Published" not in text
+    assert "Parameters" in text
+
+
 def test_a_terminal_gets_the_same_figures(workspace, printed):
     tables = compare(workspace, ["waves_node"])
     text = printed(tables, terminal=True)

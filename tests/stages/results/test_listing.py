@@ -36,7 +36,7 @@ def workspace(tmp_path):
 
 def test_every_experiment_in_the_order_of_params(workspace):
     write_json(workspace.run("waves", "guess") / "run.json", {})
-    write_json(workspace.metrics("waves"), {"guess": {"score": 0.25, "low": 0.2, "high": 0.3}})
+    write_json(workspace.headline("waves", "guess"), {"score": 0.25, "low": 0.2, "high": 0.3})
     rows = listing(workspace)
     assert rows == [
         {

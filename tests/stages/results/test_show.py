@@ -76,7 +76,7 @@ def test_what_was_built(workspace):
     source(workspace, "waves")
     prepare(workspace, "waves")
     write_json(workspace.run("waves", "linear") / "run.json", {"parameters": 51})
-    write_json(workspace.metrics("waves"), {"linear": {"test": 0.003}, "other": {}})
+    write_json(workspace.headline("waves", "linear"), {"test": 0.003})
     facts = show(workspace, "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
     assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}

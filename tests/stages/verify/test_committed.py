@@ -38,9 +38,9 @@ STAGES = {
     ),
     "evaluate": (
         "waves",
-        """mkdir -p metrics && echo '{"node":{"test":1.'$NOISE'}}' > metrics/waves.json""",
+        """mkdir -p metrics/waves && echo '{"test":1.'$NOISE'}' > metrics/waves/node.json""",
         "runs/waves",
-        "metrics/waves.json: {cache: false}",
+        "metrics/waves: {cache: false}",
     ),
 }
 PAGE = """
@@ -143,14 +143,14 @@ def test_what_differs_is_said_with_file_and_metric_and_kept(workspace, capfd, mo
     assert {path: output["level"] for path, output in found.items()} == {
         "data/raw/waves": SAME,
         "runs/waves/node": DIFFERS,
-        "metrics/waves.json": DIFFERS,
+        "metrics/waves": DIFFERS,
         "report/index.html": SAME,
     }
     assert found["runs/waves/node"]["files"] == ["weights"]
-    (deviation,) = found["metrics/waves.json"]["deviations"]
+    (deviation,) = found["metrics/waves"]["deviations"]
     assert (deviation["experiment"], deviation["metric"], deviation["rebuilt"]) == ("node", "test", 1.05)
     assert deviation["multiple"] == pytest.approx(5)
-    assert (Path(data["kept"]) / "workspace/metrics/waves.json").exists()
+    assert (Path(data["kept"]) / "workspace/metrics/waves/node.json").exists()
 
 
 def test_what_cannot_be_built_and_what_was_never_committed(workspace):
@@ -167,11 +167,11 @@ def test_what_cannot_be_built_and_what_was_never_committed(workspace):
     assert levels(verdict) == {
         "source@waves": NOT_COMPARED,
         "runs/waves/node": NOT_BUILT,
-        "metrics/waves.json": NOT_BUILT,
+        "metrics/waves": NOT_BUILT,
         "report/index.html": SAME,
     }
     reasons = {output.path: output.reason for output in verdict.outputs if output.level == NOT_BUILT}
-    assert reasons == {"runs/waves/node": "no luck", "metrics/waves.json": "train@node failed: no luck"}
+    assert reasons == {"runs/waves/node": "no luck", "metrics/waves": "train@node failed: no luck"}
     assert verdict.kept
 
 
@@ -232,5 +232,5 @@ def test_a_stopped_verification_leaves_no_process_and_goes_on_the_next_time(work
         "All 3 outputs hold: 1 have the same bytes, the others are within tolerance.",
         f"What was built: {workspace.root / FOLDER}",
     ]
-    kept = workspace.root / FOLDER / "workspace/metrics/waves.json"
-    assert kept.read_text() == '{"node":{"test":1.005}}\n'
+    kept = workspace.root / FOLDER / "workspace/metrics/waves/node.json"
+    assert kept.read_text() == '{"test":1.005}\n'

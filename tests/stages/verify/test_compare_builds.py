@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
@@ -71,10 +72,12 @@ class Made:
         values = {"params.yaml": {f"seeds.{name}": self.seed}}
         outs = [{"path": path, "md5": md5(self.content[stage])}]
         if verb == "evaluate":
-            text = json.dumps(self.metrics[name])
-            (self.root / "metrics").mkdir(parents=True, exist_ok=True)
-            (self.root / "metrics" / f"{name}.json").write_text(text)
-            outs.append({"path": f"metrics/{name}.json", "md5": md5(text)})
+            (self.root / "metrics" / name).mkdir(parents=True, exist_ok=True)
+            texts = {f"{experiment}.json": json.dumps(found) for experiment, found in self.metrics[name].items()}
+            for file, text in texts.items():
+                (self.root / "metrics" / name / file).write_text(text)
+            listing = json.dumps([{"md5": md5(text), "relpath": file} for file, text in sorted(texts.items())])
+            outs.append({"path": f"metrics/{name}", "md5": md5(listing) + ".dir"})
         if stage == "train@node":
             listing = json.dumps([{"relpath": path, "md5": md5(text)} for path, text in self.files.items()])
             outs[0]["md5"] = md5(listing) + ".dir"
@@ -130,9 +133,9 @@ def test_a_metric_within_its_tolerance(committed, rebuilt):
     found = outcome(committed, rebuilt)
     assert [path for path, output in found.items() if output.level == WITHIN] == [
         "runs/waves/node",
-        "metrics/waves.json",
+        "metrics/waves",
     ]
-    (deviation,) = found["metrics/waves.json"].deviations
+    (deviation,) = found["metrics/waves"].deviations
     assert (deviation.experiment, deviation.metric, deviation.tolerance) == ("node", "test", 0.01)
     assert deviation.difference == pytest.approx(0.005)
     assert deviation.multiple == pytest.approx(0.5)
@@ -149,7 +152,7 @@ def test_a_metric_out_of_its_tolerance_says_by_how_much(committed, rebuilt):
         "data/raw/sine": WITHIN,
         "runs/waves/node": DIFFERS,
         "runs/waves/linear": WITHIN,
-        "metrics/waves.json": DIFFERS,
+        "metrics/waves": DIFFERS,
         "report/": DIFFERS,
     }, "a training answers for its own experiment, everything else for all that depends on it"
     assert found["report/"].deviations[0].multiple == pytest.approx(5)
@@ -158,14 +161,14 @@ def test_a_metric_out_of_its_tolerance_says_by_how_much(committed, rebuilt):
 @pytest.mark.parametrize("change", [{"test": 0.5 + 1e-12}, {"more": 1}])
 def test_a_metric_without_a_tolerance_must_be_equal(committed, rebuilt, change):
     rebuilt.metrics["waves"]["linear"] |= change
-    output = outcome(committed, rebuilt)["metrics/waves.json"]
+    output = outcome(committed, rebuilt)["metrics/waves"]
     assert output.level == DIFFERS
     assert [(one.metric, one.tolerance, one.within) for one in output.deviations] == [(*change, None, False)]
 
 
 def test_a_metric_that_is_gone_differs(committed, rebuilt):
     del rebuilt.metrics["waves"]["node"]["test"]
-    output = outcome(committed, rebuilt)["metrics/waves.json"]
+    output = outcome(committed, rebuilt)["metrics/waves"]
     assert (output.level, output.deviations[0].difference) == (DIFFERS, None)
 
 
@@ -173,7 +176,7 @@ def test_metrics_may_be_nested(committed, rebuilt):
     committed.metrics["sine"]["dense"] = {"final": {"test": {"mae": 1.0, "mse": None}}}
     rebuilt.metrics["sine"]["dense"] = {"final": {"test": {"mae": 1.5, "mse": None}}}
     found = outcome(committed, rebuilt, allowed={"sine": {"dense": {"final.test.mae": 1.0}}})
-    assert found["metrics/sine.json"].level == WITHIN
+    assert found["metrics/sine"].level == WITHIN
 
 
 def test_what_was_not_built_says_why(committed, rebuilt):
@@ -181,14 +184,14 @@ def test_what_was_not_built_says_why(committed, rebuilt):
     rebuilt.content["report"] = "other"
     found = outcome(committed, rebuilt, failures={"source@waves": "no network"})
     assert found["data/raw/waves"].reason == "no network"
-    assert found["metrics/waves.json"].reason == "source@waves failed: no network"
+    assert found["metrics/waves"].reason == "source@waves failed: no network"
     assert {path for path, output in found.items() if output.level == NOT_BUILT} == {
         "data/raw/waves",
         "data/prepared/waves",
         "runs/waves/node",
         "runs/waves/linear",
         "evaluate/waves",
-        "metrics/waves.json",
+        "metrics/waves",
     }
     assert (found["report/"].level, found["report/"].reason) == (
         DIFFERS,
@@ -222,21 +225,21 @@ def test_without_metrics_other_bytes_differ(committed, rebuilt):
 def test_metrics_that_are_not_committed_decide_nothing(committed, rebuilt):
     rebuilt.content["train@linear"] = "other"
     builds = committed.write(), rebuilt.write()
-    (committed.root / "metrics/waves.json").unlink()
+    shutil.rmtree(committed.root / "metrics/waves")
     (output,) = [one for one in compare(*builds, NEEDS, {}, {}) if one.level != SAME]
     assert (output.level, output.reason) == (
         DIFFERS,
-        "metrics/waves.json is not committed, so there is nothing to compare",
+        "metrics/waves is not committed, so there is nothing to compare",
     )
 
 
 def test_a_committed_file_that_was_changed_by_hand_is_told(committed, rebuilt):
     builds = committed.write(), rebuilt.write()
-    file = committed.root / "metrics/waves.json"
+    file = committed.root / "metrics/waves/node.json"
     file.write_text(file.read_text().replace("0.25", "0.24"))
     (output,) = [one for one in compare(*builds, NEEDS, {}, ALLOWED) if one.level != SAME]
-    assert (output.path, output.level) == ("metrics/waves.json", DIFFERS)
-    assert "not the one that the committed dvc.lock names" in output.reason
+    assert (output.path, output.level) == ("metrics/waves", DIFFERS)
+    assert "not what the committed dvc.lock names" in output.reason
 
 
 def test_an_output_of_one_build_only(committed, rebuilt):

@@ -20,7 +20,7 @@ LEVELS = [
     Output("source@waves", "data/raw/waves", SAME, "1", "1"),
     Output("prepare@waves", "data/prepared/waves", WITHIN, "1", "2", None),
     Output("train@node", "runs/waves/node", DIFFERS, "1", "2", ["a", "b", "c", "d", "e"], ["code.py"], [NEAR, FAR]),
-    Output("evaluate@waves", "metrics/waves.json", NOT_BUILT, "1", reason="no network"),
+    Output("evaluate@waves", "metrics/waves", NOT_BUILT, "1", reason="no network"),
     Output("own", "", NOT_COMPARED, reason="the committed dvc.lock does not have it"),
 ]
 
@@ -54,7 +54,7 @@ def test_a_line_for_each_output_that_does_not_have_the_same_bytes(tmp_path):
         "train@node  runs/waves/node  differs",
     ]
     assert found[2:] == [
-        "evaluate@waves  metrics/waves.json  not built: no network",
+        "evaluate@waves  metrics/waves  not built: no network",
         "since dvc.lock was committed, these have changed: code.py; `unroll repro`, then commit dvc.lock",
         "not compared, since the committed dvc.lock does not have them: own",
         "2 of 4 outputs do not hold.",
@@ -79,7 +79,7 @@ def test_a_metric_without_tolerance_and_one_of_one_build_only():
         Deviation("waves", "node", "test", 1.0, 2.0, None),
         Deviation("waves", "node", "new", None, 2.0, None),
     ]
-    found = text([Output("evaluate@waves", "metrics/waves.json", DIFFERS, "1", "2", [], [], deviations)])
+    found = text([Output("evaluate@waves", "metrics/waves", DIFFERS, "1", "2", [], [], deviations)])
     assert "node test 2, not 1: off by 1, no tolerance measured" in found
     assert "node new only in the rebuilt metrics" in found
 

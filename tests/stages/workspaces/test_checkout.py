@@ -14,7 +14,7 @@ FILES = {
     ".gitignore": "/.verify/\n/.unroll/\n",
     "dvc.lock": "schema: '2.0'\n",
     "dvc.yaml": "stages: {}\n",
-    "metrics/waves.json": "{}\n",
+    "metrics/waves/linear.json": "{}\n",
     "params.yaml": "committed: 1\n",
     "pipeline/code.py": "committed = 1\n",
     "report/index.html": "the page\n",
@@ -58,7 +58,7 @@ def test_it_has_what_is_committed_and_the_results_lie_apart(repository):
     (repository / "pipeline/new.py").touch()
     before, index = contents(repository), (repository / ".git/index").read_bytes()
     made = checkout.make(repository, repository / ".verify/rebuild")
-    results = {name: FILES[name] for name in ("dvc.lock", "metrics/waves.json", "report/index.html")}
+    results = {name: FILES[name] for name in ("dvc.lock", "metrics/waves/linear.json", "report/index.html")}
     assert contents(made.committed.root) == results
     expected = {**FILES, ".dvc/config": checkout.CONFIG}
     assert contents(made.workspace.root) == {name: text for name, text in expected.items() if name not in results}
@@ -84,7 +84,7 @@ def test_without_a_repository_of_its_own_the_files_are_taken_as_they_are(root, t
     assert (made.workspace.root / "pipeline").resolve() == root / "pipeline"
     assert (made.workspace.root / "params.yaml").read_text() == FILES["params.yaml"]
     assert (made.workspace.root / ".unroll/scaled.txt").exists(), "the page says so"
-    assert (made.committed.root / "metrics/waves.json").exists()
+    assert (made.committed.root / "metrics/waves/linear.json").exists()
     assert not (made.workspace.root / "dvc.lock").exists()
 
 
