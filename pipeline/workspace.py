@@ -53,6 +53,10 @@ class Workspace:
         """How far a training has come."""
         return self.scratch / "checkpoints" / f"{experiment}.npz"
 
+    def part(self, experiment: str, seed: int) -> Path:
+        """How far one seed has come that is trained by a process of its own."""
+        return self.checkpoint(f"{experiment}.{seed}")
+
     def metrics(self, dataset: str) -> Path:
         """A data set's main scores, for `dvc metrics`."""
         return self.root / "metrics" / f"{dataset}.json"

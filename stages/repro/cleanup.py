@@ -44,7 +44,7 @@ def prune(workspace: Workspace, wanted: Params) -> None:
     stale = [folder for folder in evaluations.glob("*") if folder.name not in used]
     stale += [file for file in metrics.glob("*.json") if file.stem not in used]
     checkpoints = workspace.scratch / "checkpoints"
-    stale += [file for file in checkpoints.glob("*.npz") if file.stem not in wanted.experiments]
+    stale += [file for file in checkpoints.glob("*.npz") if file.name.partition(".")[0] not in wanted.experiments]
     for folder in runs.glob("*"):
         stale += [run for run in folder.glob("*") if run.name not in used.get(folder.name, ())]
         stale += [folder] * (folder.name not in used)

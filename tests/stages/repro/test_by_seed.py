@@ -1,0 +1,76 @@
+"""Trainings whose seeds run side by side, against those whose seeds ran one after the other."""
+
+import contextlib
+import shutil
+import sqlite3
+
+import pytest
+
+from pipeline.config import params
+from stages.repro.by_seed import LEAST, pays
+from stages.repro.eta import Estimates, work
+from tests.conftest import Miniature
+from tests.stages.test_train import contents
+
+GRU, NODE, SEEDS = "train@jena_gru", "train@waves_node", 3
+
+
+def edit(data):
+    """Several seeds, and what could make them depend on each other."""
+    gru, node = (data["experiments"][stage.partition("@")[2]] for stage in (GRU, NODE))
+    gru["model"].update(dropout=0.2, recurrent_dropout=0.2)
+    gru["training"].update(epochs=3, patience=1, slopes=4)
+    gru["seeds"] = node["seeds"] = SEEDS
+
+
+def long(miniature, *stages):
+    """Make a build think that stages take long."""
+    estimates = Estimates(miniature.workspace.scratch / "seconds.json", work(params.load(miniature.workspace.params)))
+    for stage in stages:
+        estimates.learn(stage, 1000.0)
+
+
+def metrics(miniature):
+    """All metrics of MLflow's finished runs but for their times: run, name, step, value."""
+    query = """SELECT experiments.name, runs.name, status, key, step, value FROM metrics
+        JOIN runs USING (run_uuid) JOIN experiments USING (experiment_id) ORDER BY 1, 2, 3, 4, 5, 6"""
+    with contextlib.closing(sqlite3.connect(miniature.root / "mlflow.db")) as database:
+        return database.execute(query).fetchall()
+
+
+def copy(miniature, name):
+    return Miniature(shutil.copytree(miniature.root, miniature.root.with_name(name), symlinks=True))
+
+
+def test_seeds_side_by_side_leave_the_bytes_and_records_of_seeds_one_after_the_other(miniature):
+    miniature.change(edit)
+    other = copy(miniature, "other")
+    long(miniature, GRU, NODE)
+    said = miniature.unroll("repro", "--jobs", "2", GRU, NODE)
+    assert "jena_gru  " in said
+    assert said.count(f"{SEEDS} seeds side by side") == 2
+    assert "Built 3 of 7 stages" in said
+    assert "seeds" not in other.unroll("repro", "--jobs", "1", GRU, NODE).replace("seeds.json", "")
+    for folder in ("runs/jena/jena_gru", "runs/waves/waves_node"):
+        assert contents(miniature.root / folder) == contents(other.root / folder)
+    for file in ("dvc.lock", "report/index.html"):
+        assert (miniature.root / file).read_bytes() == (other.root / file).read_bytes()
+    assert metrics(miniature) == metrics(other)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts", "after", "left", "slots", "worth_it"),
+    [
+        (300, 5, 10, 310, 2, True),  # alone at the end of a build
+        (300, 5, 10, 310, 1, False),
+        (300, 1, 10, 310, 2, False),
+        (300, 5, 10, 2000, 2, False),  # others keep both slots busy for longer
+        (300, 5, 10, 2000, 16, True),
+        (200, 20, 10, 210, 2, False),  # to start twenty takes as long
+        (90, 5, 0, 90, 2, False),
+        (90, 5, 0, 90, 5, True),
+        (LEAST - 1, 5, 0, LEAST - 1, 64, False),
+    ],
+)
+def test_a_stage_is_split_where_the_build_can_end_sooner(seconds, parts, after, left, slots, worth_it):
+    assert pays(seconds, parts, after, left, slots) is worth_it
