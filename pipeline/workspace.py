@@ -57,6 +57,10 @@ class Workspace:
         """How far one seed has come that is trained by a process of its own."""
         return self.checkpoint(f"{experiment}.{seed}")
 
+    def parts(self, experiment: str) -> list[Path]:
+        """Every such file of an experiment that there is."""
+        return sorted((self.scratch / "checkpoints").glob(f"{experiment}.*.npz"))
+
     def metrics(self, dataset: str) -> Path:
         """A data set's main scores, for `dvc metrics`."""
         return self.root / "metrics" / f"{dataset}.json"

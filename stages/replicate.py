@@ -63,11 +63,10 @@ def gathered(workspace: Workspace, name: str) -> Iterator[None]:
     Raises:
         UsageError, UnrollError: as in `stages.train.train`.
     """
-    parts = workspace.part(name, 0).parent
-    if any(parts.glob(f"{name}.*.npz")):
+    if workspace.parts(name):
         _gather(workspace, name)
     yield
-    for part in parts.glob(f"{name}.*.npz"):
+    for part in workspace.parts(name):
         part.unlink(missing_ok=True)
 
 

@@ -45,12 +45,9 @@ class Split:
         seeds = self._seeds.get(stage, ())
         if not pays(seconds := self._estimates.seconds(stage), len(seeds), after, left, slots):
             return ()
-        try:
-            if not self._dvc.begin(stage):
-                return ()
-        except UnrollError:  # its start says so
+        if not self._dvc.must_run(stage):
             return ()
-        parts = [f"{stage}{SEED}{seed}" for seed in seeds]
+        parts = [f"{stage}{SEED}{one}" for one in seeds]
         self._estimates.fix(dict.fromkeys(parts, seconds / len(seeds) + START) | {stage: START})
         return parts
 
@@ -63,8 +60,7 @@ class Part:
     """A part at work (`scheduler.Running`). Where it cannot be built, its stage says why."""
 
     def __init__(self, executor: Executor, name: str) -> None:
-        stage, seed = stage_and_seed(name)
-        command = f"unroll replicate {stage.partition('@')[2]} {seed}"
+        command = f"unroll replicate {whole(name).partition('@')[2]} {seed(name)}"
         self._process: Running | None = None
         with suppress(UnrollError):
             self._process = executor.start(name, command)
@@ -110,7 +106,11 @@ def is_part(name: str) -> bool:
     return SEED in name
 
 
-def stage_and_seed(part: str) -> tuple[str, int]:
-    """The stage that a part is of, and its seed."""
-    stage, _, seed = part.partition(SEED)
-    return stage, int(seed)
+def whole(name: str) -> str:
+    """The stage that a part is of; a stage itself."""
+    return name.partition(SEED)[0]
+
+
+def seed(part: str) -> int:
+    """The seed of a part."""
+    return int(part.partition(SEED)[2])

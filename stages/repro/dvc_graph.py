@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
+from pipeline.files import atomic_file
 from pipeline.validation import one_of
 from stages.repro import dvc_lock
 from stages.repro.dvc_lock import LOCK
@@ -70,10 +71,10 @@ class Graph:
 
 @dataclass(frozen=True)
 class Made:
-    """What a stage has made, on its way to another machine; what DVC's cache holds of it is in the remote.
+    """What a stage has made, or a part of one, on its way to another machine; what DVC's cache holds is in the remote.
 
     Attributes:
-        entry: its entry of dvc.lock.
+        entry: its entry of dvc.lock; of a part `path` and `md5` of its file.
         files: path -> content, of what git keeps in place of DVC.
     """
 
@@ -103,6 +104,17 @@ class Dvc:
         self._built: list[Any] = []
         self._due = time.monotonic()
         self._taken: dict[str, dict[str, Any]] = {}
+        self._begun: dict[str, str | UnrollError] = {}
+
+    def must_run(self, name: str) -> bool:
+        """Begin a stage and say whether there is a command to run, which the next `begin` gives (or its error)."""
+        found: str | UnrollError
+        try:
+            found = self.begin(name)
+        except UnrollError as error:
+            found = error
+        self._begun[name] = found
+        return isinstance(found, str) and bool(found)
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
@@ -112,6 +124,11 @@ class Dvc:
         """
         from dvc.stage.cache import RunCacheNotFoundError
 
+        # Not twice: it would take the outputs that dvc.lock has for those of what the stage depends on now.
+        if name in self._begun:
+            if isinstance(begun := self._begun.pop(name), UnrollError):
+                raise begun
+            return begun
         stage = self._stages[name]
         self._taken.pop(name, None)
         with _explained(), self._locked():
@@ -164,14 +181,31 @@ class Dvc:
         root = Path(self._repo.root_dir)
         return Made(_entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
 
+    def send_part(self, path: Path) -> Made:
+        """As `send`, for a file that is no stage's output."""
+        from dvc.fs import localfs
+        from dvc_data.hashfile.build import build
+        from dvc_data.hashfile.transfer import transfer
+
+        cache = self._repo.cache.local
+        with _explained(), self._locked():
+            staged, _, part = build(cache, str(path), localfs, "md5")
+            transfer(staged, cache, {part.hash_info}, shallow=False)
+            if self._repo.cloud.push({part.hash_info}).failed:
+                raise UnrollError(f"DVC: {path.name} did not get to the remote; run this again")
+        return Made({"path": path.relative_to(self._repo.root_dir).as_posix(), "md5": part.hash_info.value}, {})
+
     def take(self, name: str, made: Made) -> None:
-        """Put a stage's outputs, made elsewhere, in their places.
+        """Put a stage's outputs, or the file of a part, made elsewhere, in their places.
 
         Raises:
             UnrollError: there is no remote, or it lacks some.
         """
         from dvc.stage.loader import StageLoader
 
+        if "md5" in made.entry:
+            self._take_part(made.entry["path"], made.entry["md5"])
+            return
         if self._taken.get(name) == made.entry:
             return
         stage = self._stages[name]
@@ -185,6 +219,15 @@ class Dvc:
             (Path(self._repo.root_dir) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(self._repo.root_dir) / path).write_bytes(content)
         self._taken[name] = made.entry
+
+    def _take_part(self, path: str, md5: str) -> None:
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        with _explained(), self._locked():
+            if self._repo.cloud.pull({HashInfo("md5", md5)}).failed:
+                raise UnrollError(f"DVC: {Path(path).name} did not come from the remote; run this again")
+            with atomic_file(Path(self._repo.root_dir) / path) as file:
+                shutil.copyfile(self._repo.cache.local.oid_to_path(md5), file)
 
     def close(self) -> None:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""

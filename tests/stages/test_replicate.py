@@ -1,7 +1,10 @@
 """Parts of a training: one seed each, trained apart."""
 
+import re
+
 import pytest
 
+from pipeline.errors import DivergedError
 from pipeline.training import checkpoint
 from pipeline.training.methods import by_hand
 from stages.replicate import gathered, replicate
@@ -21,14 +24,14 @@ def workspace(miniature):
 
 @pytest.fixture
 def trained(monkeypatch):
-    """The (seed, epoch) that were trained; `trained.until` stops a training before one of them."""
+    """The (seed, epoch) that were trained; `trained.ends` is raised in place of one of them, `trained.until`."""
 
     class Trained(list):
-        until = None
+        until, ends = None, KeyboardInterrupt()
 
     def epoch(self, number):
         if (self._seed, number) == found.until:
-            raise KeyboardInterrupt
+            raise found.ends
         found.append((self._seed, number))
         return whole(self, number)
 
@@ -93,6 +96,21 @@ def test_parts_that_know_less_than_the_checkpoint_do_not_count(workspace, traine
     trained.clear()
     run(workspace)
     assert trained == epochs(1, 5) + epochs(2) + epochs(3)
+
+
+def test_a_seed_that_diverges_is_told_as_without_parts(workspace, trained):
+    trained.until, trained.ends = (1, 3), DivergedError(NAME, 1, 3, 5)
+    with pytest.raises(DivergedError) as told:
+        train(workspace, NAME)
+    workspace.checkpoint(NAME).unlink()
+    for seed in (0, 2):
+        replicate(workspace, NAME, seed)
+    with pytest.raises(DivergedError):
+        replicate(workspace, NAME, 1)
+    trained.clear()
+    with pytest.raises(DivergedError, match=re.escape(str(told.value))):
+        run(workspace)
+    assert trained == []
 
 
 def test_parts_of_other_params_do_not_count_and_are_removed(miniature, workspace, trained):
