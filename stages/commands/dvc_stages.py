@@ -109,7 +109,10 @@ def train(
 
 @app.command(hidden=True)
 def replicate(context: typer.Context, name: str, seed: int) -> None:
-    """Train one seed of an experiment, for a `train` to come: `unroll repro` runs several at a time."""
+    """Train one seed of an experiment for a `train` to come, as `unroll repro` does side by side.
+
+    `unroll replicate waves_rnn6 0`
+    """
     from stages.replicate import replicate
 
     replicate(context.obj, name, seed)

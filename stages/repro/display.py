@@ -58,7 +58,7 @@ class Display:
                 self._estimates.learn(ended, seconds)
                 if not self._brief:
                     beside = f", {len(parts)} seeds side by side" if parts else ""
-                    self._print(ended, duration(seconds) + beside + self._where(ended))
+                    self._print(ended, duration(seconds) + self._where(ended) + beside)
                 elif not self._live and now - self._counted >= OFTEN:
                     self._counted = now
                     self._print("stages", "done")

@@ -167,7 +167,7 @@ def test_seeds_are_trained_on_several_workers_and_leave_the_bytes_of_a_local_bui
         cluster.says(name, "1 slots, for")
     cluster.build("train@waves_node")
     assert cluster.processes["head"].wait() == 0, cluster.said("head")
-    assert "3 seeds side by side on " in cluster.said("head")
+    assert ", 3 seeds side by side" in cluster.said("head")
     for name in "ab":
         assert list((tmp_path / name / "slot0" / ".unroll" / "logs").glob("train@waves_node seed *.txt")), name
     local.unroll("repro", "train@waves_node")
