@@ -45,7 +45,10 @@ class Split:
         seeds = self._seeds.get(stage, ())
         if not pays(seconds := self._estimates.seconds(stage), len(seeds), after, left, slots):
             return ()
-        if not self._dvc.must_run(stage):
+        try:
+            if not self._dvc.begin(stage):
+                return ()
+        except UnrollError:  # its start says so
             return ()
         parts = [f"{stage}{SEED}{one}" for one in seeds]
         self._estimates.fix(dict.fromkeys(parts, seconds / len(seeds) + START) | {stage: START})

@@ -104,31 +104,19 @@ class Dvc:
         self._built: list[Any] = []
         self._due = time.monotonic()
         self._taken: dict[str, dict[str, Any]] = {}
-        self._begun: dict[str, str | UnrollError] = {}
-
-    def must_run(self, name: str) -> bool:
-        """Begin a stage and say whether there is a command to run, which the next `begin` gives (or its error)."""
-        found: str | UnrollError
-        try:
-            found = self.begin(name)
-        except UnrollError as error:
-            found = error
-        self._begun[name] = found
-        return isinstance(found, str) and bool(found)
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
 
+        Called again, it says the same.
+
         Raises:
             UnrollError: DVC refuses.
         """
+        from dvc.exceptions import DvcException
         from dvc.stage.cache import RunCacheNotFoundError
+        from dvc_data.hashfile.hash_info import HashInfo
 
-        # Not twice: it would take the outputs that dvc.lock has for those of what the stage depends on now.
-        if name in self._begun:
-            if isinstance(begun := self._begun.pop(name), UnrollError):
-                raise begun
-            return begun
         stage = self._stages[name]
         self._taken.pop(name, None)
         with _explained(), self._locked():
@@ -137,8 +125,12 @@ class Dvc:
             if not force and (self._ran_before or all(out.hash_info for out in stage.outs)):
                 try:
                     self._repo.stage_cache.restore(stage)
-                except RunCacheNotFoundError:
-                    pass
+                except DvcException as error:
+                    # It has hashed the dependencies: dvc.lock's outputs would count as made of them the next time.
+                    for out in stage.outs:
+                        out.hash_info = HashInfo()
+                    if not isinstance(error, RunCacheNotFoundError):
+                        raise
                 else:
                     self._keep(stage)
                     return ""

@@ -7,8 +7,11 @@ import sqlite3
 import pytest
 
 from pipeline.config import params
-from stages.repro.by_seed import LEAST, pays
+from pipeline.errors import UnrollError
+from stages.repro import dvc_graph
+from stages.repro.by_seed import LEAST, Part, pays
 from stages.repro.eta import Estimates, work
+from stages.train import train
 from tests.conftest import Miniature
 from tests.stages.test_train import contents
 
@@ -46,15 +49,40 @@ def test_seeds_side_by_side_leave_the_bytes_and_records_of_seeds_one_after_the_o
     long(miniature)
     said = miniature.unroll("repro", "--jobs", "2", STAGE)
     assert f"1/2  {STAGE}  " in said
-    assert f"{SEEDS} seeds side by side" in said
+    assert f", {SEEDS} seeds side by side" in said
     assert "Built 2 of 4 stages" in said
-    assert "side by side" not in other.unroll("repro", "--jobs", "2", STAGE)
-    assert contents(miniature.root / "runs/jena/jena_gru") == contents(other.root / "runs/jena/jena_gru")
-    for file in ("dvc.lock", "report/index.html"):
-        assert (miniature.root / file).read_bytes() == (other.root / file).read_bytes()
+    assert "train_loss" not in (miniature.workspace.log(STAGE)).read_text(), "there was nothing left to train"
+    assert contents(miniature.root / "runs/jena/jena_gru") == contents(train(other.workspace, "jena_gru"))
+    assert set(dvc_graph.read(miniature.root).due()) == {"evaluate@jena", "report"}
     assert {run for _, run, *_ in metrics(miniature)} >= {"jena_gru (stand-in)", "jena_gru (stand-in) seed 2"}
     assert metrics(miniature) == metrics(other)
     assert not list(miniature.workspace.part("jena_gru", 0).parent.glob("*"))
+
+
+class Executor:
+    """Loses what it starts, or starts nothing."""
+
+    def __init__(self, *, starts):
+        self._starts = starts
+
+    def start(self, stage, command):
+        assert (stage, command) == (f"{STAGE} seed 2", "unroll replicate jena_gru 2")
+        if not self._starts:
+            raise UnrollError("no room")
+        return self
+
+    def poll(self):
+        raise UnrollError("workers died")
+
+    def interrupt(self):
+        pass
+
+
+@pytest.mark.parametrize("starts", [True, False])
+def test_a_part_that_cannot_be_built_says_nothing_since_its_stage_will(starts):
+    part = Part(Executor(starts=starts), f"{STAGE} seed 2")
+    assert part.poll() == 1
+    part.interrupt()
 
 
 @pytest.mark.parametrize(
