@@ -15,6 +15,7 @@ from pipeline.locks import alone
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.repro import cleanup, dvc_graph, processes, scheduler
+from stages.repro.by_seed import Part, Split, is_part
 from stages.repro.connection import Address
 from stages.repro.display import Display
 from stages.repro.dvc_graph import Dvc, Graph
@@ -78,11 +79,12 @@ def _build(
     asked = whole.within(targets) if targets else whole
     due = [stage for stage in asked.due() if stage != REPORT]
     page = REPORT in whole.due()
-    many = sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1
+    estimates = Estimates(workspace.scratch / "seconds.json", work(wanted))
+    split = Split(wanted, dvc, estimates)
+    many = sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1 or split.likely(due)
     if many and isinstance(executor, Local):  # else the fork server does not pay
         networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
         processes.prepare(workspace.scratch, environment(), networks=any(stage in networks for stage in due))
-    estimates = Estimates(workspace.scratch / "seconds.json", work(wanted))
     display = Display(
         [*due, *[REPORT] * page],
         executor.slots,
@@ -91,10 +93,15 @@ def _build(
         brief=brief,
         where=executor.where,
     )
-    start = partial(Stage, workspace, dvc, executor)
+
+    def start(name: str) -> Running:
+        return Part(executor, name) if is_part(name) else Stage(workspace, dvc, executor, name)
+
     outcomes = []
     try:
-        outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, estimates.seconds))
+        outcomes.append(
+            scheduler.build(due, asked.needs, executor.slots, start, display.show, estimates.seconds, split)
+        )
         _forget(workspace, whole, asked, outcomes[0])
         # The page shows why a stage failed, and no file that DVC watches says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
@@ -125,7 +132,9 @@ class Local:
     def start(self, stage: str, command: str) -> Running:
         """See `scheduler.Executor`."""
         root = self._workspace.root
-        variables = {**os.environ, **environment(), "DVC_ROOT": str(root), "DVC_STAGE": stage}
+        variables = {**os.environ, **environment(), "DVC_ROOT": str(root)}
+        if not is_part(stage):  # else why it fails would be kept for the page
+            variables["DVC_STAGE"] = stage
         return Process(command, root, self._workspace.log(stage), variables)
 
     def where(self, _stage: str) -> str:

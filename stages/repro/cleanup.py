@@ -47,7 +47,7 @@ def prune(workspace: Workspace, wanted: Params) -> None:
         stale += [run for run in workspace.runs(name).glob("*") if run.name not in experiments]
         stale += [file for file in workspace.metrics(name).glob("*.json") if file.stem not in experiments]
     checkpoints = workspace.scratch / "checkpoints"
-    stale += [file for file in checkpoints.glob("*.npz") if file.stem not in wanted.experiments]
+    stale += [file for file in checkpoints.glob("*.npz") if file.name.partition(".")[0] not in wanted.experiments]
     for path in stale:
         remove(path)
     for folder in (evaluations, metrics, *(workspace.runs(name) for name in used)):

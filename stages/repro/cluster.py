@@ -23,6 +23,7 @@ from pipeline.provenance import environment
 from pipeline.tracking import queries, store
 from pipeline.workspace import Workspace
 from stages.repro import connection, locked, worker
+from stages.repro.by_seed import is_part, seed, whole
 from stages.repro.connection import Address
 from stages.repro.dvc_graph import Dvc
 from stages.repro.scheduler import Executor, Running
@@ -116,11 +117,12 @@ class Cluster:
         self._sent.pop(stage, None)
         if stage.startswith(HERE):
             return self._local.start(stage, command)
-        needs = self._dvc.graph.needs[stage]
+        needs = self._dvc.graph.needs[whole(stage)]
         for need in needs:
             if need not in self._sent:  # made here, now or in an earlier build
                 self._sent[need] = self._dvc.send(need)
-        task = stage, {need: self._sent[need] for need in needs}
+        parts = {part.name: self._dvc.send_part(part) for part in self._parts(stage)}
+        task = stage, {need: self._sent[need] for need in needs} | parts
         resources = {self._slot: 1.0}
         if self._address.label and stage.startswith("train@"):
             resources[self._address.label] = 1.0
@@ -139,15 +141,26 @@ class Cluster:
         log.parent.mkdir(parents=True, exist_ok=True)
         log.write_bytes(said)
         if made is None:
-            failures.record(self._workspace, stage, why)
+            if not is_part(stage):
+                failures.record(self._workspace, stage, why)
             return 1
         self._dvc.take(stage, made)
+        if is_part(stage):
+            return 0
+        for part in self._parts(stage):
+            part.unlink()
         self._sent[stage] = made
         for name in made.files:
             if name.startswith("records/"):  # the worker has the code without its history
                 record = json.loads((self._workspace.root / name).read_text(encoding="utf-8"))
                 write_json(self._workspace.root / name, record | self._revision)
         return 0
+
+    def _parts(self, stage: str) -> list[Path]:
+        """Of a training the parts that are here, now or from an earlier build; of a part what there is of it."""
+        verb, _, name = whole(stage).partition("@")
+        parts = self._workspace.parts(name) if verb == "train" else []
+        return [part for part in parts if not is_part(stage) or part == self._workspace.part(name, seed(stage))]
 
     def _see(self, workers: dict[str, dict[str, float]]) -> None:
         """Count slots; say which workers came, went or must not build, and end the records of those that went."""

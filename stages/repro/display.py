@@ -39,6 +39,7 @@ class Display:
         self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
         self._estimates = estimates
         self._running: dict[str, float] = {}
+        self._parts: list[str] = []
         self._started = time.monotonic()
         self._drawn = self._counted = self._started
         self._live = sys.stdout.isatty()
@@ -49,11 +50,15 @@ class Display:
         self._running = {stage: self._running.get(stage, now) for stage in running}
         for stage in (*outcome.built, *outcome.failed, *outcome.skipped):
             self._left.pop(stage, None)
-        if ended is not None:
+        self._parts = [part for parts in outcome.parts.values() for part, took in parts.items() if took is None]
+        if ended in (*outcome.built, *outcome.failed):
             if ended in outcome.built:
-                self._estimates.learn(ended, outcome.built[ended])
+                parts = outcome.parts.get(ended, {})
+                seconds = outcome.built[ended] + sum(took or 0.0 for took in parts.values())
+                self._estimates.learn(ended, seconds)
                 if not self._brief:
-                    self._print(ended, duration(outcome.built[ended]) + self._where(ended))
+                    beside = f", {len(parts)} seeds side by side" if parts else ""
+                    self._print(ended, duration(seconds) + self._where(ended) + beside)
                 elif not self._live and now - self._counted >= OFTEN:
                     self._counted = now
                     self._print("stages", "done")
@@ -80,10 +85,9 @@ class Display:
 
     def _seconds_left(self) -> float:
         now = time.monotonic()
-        running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
-        return self._estimates.left(
-            [stage for stage in self._left if stage not in running], running, max(self._jobs(), 1)
-        )
+        left = {*self._left, *self._parts}
+        running = {stage: now - since for stage, since in self._running.items() if stage in left}
+        return self._estimates.left([*left - running.keys()], running, max(self._jobs(), 1))
 
     def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
         """Print how a build of a graph of `stages` stages ended."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import remove
+from pipeline.files import atomic_file, remove
 from pipeline.validation import one_of
 from stages.repro import dvc_lock
 from stages.repro.dvc_lock import LOCK
@@ -71,10 +71,10 @@ class Graph:
 
 @dataclass(frozen=True)
 class Made:
-    """What a stage has made, on its way to another machine; what DVC's cache holds of it is in the remote.
+    """What a stage has made, or a part of one, on its way to another machine; what DVC's cache holds is in the remote.
 
     Attributes:
-        entry: its entry of dvc.lock.
+        entry: its entry of dvc.lock; of a part `path` and `md5` of its file.
         files: path -> content, of what git keeps in place of DVC.
     """
 
@@ -108,10 +108,14 @@ class Dvc:
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
 
+        Called again, it says the same.
+
         Raises:
             UnrollError: DVC refuses.
         """
+        from dvc.exceptions import DvcException
         from dvc.stage.cache import RunCacheNotFoundError
+        from dvc_data.hashfile.hash_info import HashInfo
 
         stage = self._stages[name]
         self._taken.pop(name, None)
@@ -121,8 +125,12 @@ class Dvc:
             if not force and (self._ran_before or all(out.hash_info for out in stage.outs)):
                 try:
                     self._repo.stage_cache.restore(stage)
-                except RunCacheNotFoundError:
-                    pass
+                except DvcException as error:
+                    # It has hashed the dependencies: dvc.lock's outputs would count as made of them the next time.
+                    for out in stage.outs:
+                        out.hash_info = HashInfo()
+                    if not isinstance(error, RunCacheNotFoundError):
+                        raise
                 else:
                     self._keep(stage)
                     return ""
@@ -165,14 +173,31 @@ class Dvc:
         root = Path(self._repo.root_dir)
         return Made(_entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
 
+    def send_part(self, path: Path) -> Made:
+        """As `send`, for a file that is no stage's output."""
+        from dvc.fs import localfs
+        from dvc_data.hashfile.build import build
+        from dvc_data.hashfile.transfer import transfer
+
+        cache = self._repo.cache.local
+        with _explained(), self._locked():
+            staged, _, part = build(cache, str(path), localfs, "md5")
+            transfer(staged, cache, {part.hash_info}, shallow=False)
+            if self._repo.cloud.push({part.hash_info}).failed:
+                raise UnrollError(f"DVC: {path.name} did not get to the remote; run this again")
+        return Made({"path": path.relative_to(self._repo.root_dir).as_posix(), "md5": part.hash_info.value}, {})
+
     def take(self, name: str, made: Made) -> None:
-        """Put a stage's outputs, made elsewhere, in their places.
+        """Put a stage's outputs, or the file of a part, made elsewhere, in their places.
 
         Raises:
             UnrollError: there is no remote, or it lacks some.
         """
         from dvc.stage.loader import StageLoader
 
+        if "md5" in made.entry:
+            self._take_part(made.entry["path"], made.entry["md5"])
+            return
         if self._taken.get(name) == made.entry:
             return
         stage = self._stages[name]
@@ -189,6 +214,15 @@ class Dvc:
             (Path(self._repo.root_dir) / path).parent.mkdir(parents=True, exist_ok=True)
             (Path(self._repo.root_dir) / path).write_bytes(content)
         self._taken[name] = made.entry
+
+    def _take_part(self, path: str, md5: str) -> None:
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        with _explained(), self._locked():
+            if self._repo.cloud.pull({HashInfo("md5", md5)}).failed:
+                raise UnrollError(f"DVC: {Path(path).name} did not come from the remote; run this again")
+            with atomic_file(Path(self._repo.root_dir) / path) as file:
+                shutil.copyfile(self._repo.cache.local.oid_to_path(md5), file)
 
     def close(self) -> None:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""

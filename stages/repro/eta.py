@@ -71,6 +71,7 @@ class Estimates:
     def __init__(self, file: Path, work: Work) -> None:
         self._file, self._work = file, work
         self._known: dict[str, tuple[float, float]] = {}
+        self._fixed: dict[str, float] = {}
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
             self._known = {stage: (float(one["work"]), float(one["seconds"])) for stage, one in kept.items()}
@@ -79,12 +80,19 @@ class Estimates:
 
     def learn(self, stage: str, seconds: float) -> None:
         """Remember what a stage took."""
+        self._fixed.pop(stage, None)
         self._known[stage] = self._of(stage)[1], seconds
         kept = {name: {"work": amount, "seconds": took} for name, (amount, took) in self._known.items()}
         write_text(self._file, json.dumps(kept, indent=1, sort_keys=True) + "\n")
 
+    def fix(self, seconds: Mapping[str, float]) -> None:
+        """Take these as what stages, and parts of some, take in this build."""
+        self._fixed |= seconds
+
     def seconds(self, stage: str) -> float:
         """An estimate: its last time if its work is the same, else its work, at the pace of its kind or its verb."""
+        if stage in self._fixed:
+            return self._fixed[stage]
         kind, amount = self._of(stage)
         if stage in self._known and self._known[stage][0] == amount:
             return self._known[stage][1]

@@ -21,8 +21,9 @@ from pipeline.files import remove
 from pipeline.workspace import Workspace
 from stages.repro import cleanup, dvc_graph, processes
 from stages.repro.build import Local, Stage, environment, reason
+from stages.repro.by_seed import Part, is_part, seed, whole
 from stages.repro.dvc_graph import Dvc, Made
-from stages.repro.scheduler import POLL
+from stages.repro.scheduler import POLL, Running
 
 
 def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
@@ -50,7 +51,8 @@ def _built(
             dvc.take(need, made)
     except UnrollError as error:
         return None, str(error)
-    stage = Stage(workspace, dvc, Local(workspace), name)
+    here = Local(workspace)
+    stage: Running = Part(here, name) if is_part(name) else Stage(workspace, dvc, here, name)
     while (status := stage.poll()) is None:
         if select.select([tasks], [], [], 0)[0]:  # the input has ended: nobody waits for it any more
             stage.kill()
@@ -59,8 +61,13 @@ def _built(
     if status:
         return None, failures.read(workspace).get(name) or reason(workspace, name)
     try:
+        if is_part(name):
+            part = workspace.part(whole(name).partition("@")[2], seed(name))
+            made = dvc.send_part(part)
+            part.unlink()
+            return made, ""
         return _with_record(workspace, name, wanted, dvc.send(name)), ""
-    except UnrollError as error:
+    except (UnrollError, OSError) as error:
         return None, str(error)
 
 

@@ -181,6 +181,22 @@ def test_another_dvc_that_is_at_work_when_a_stage_starts_or_ends_is_waited_for(w
     assert "b" not in dvc_graph.read(workspace.root).changed
 
 
+def test_a_stage_that_begins_twice_is_told_the_same_twice(workspace):
+    repro(workspace, ["b"], 1)
+    (workspace.root / "in").write_text("2\n")
+    with dvc_graph.opened(workspace.root) as dvc:
+        assert [dvc.begin("b"), dvc.begin("b")] == [STAGES["b"][0]] * 2
+        shutil.copy("in", "b")
+        dvc.finish("b")
+        dvc.close()
+    (workspace.root / "in").write_text("1\n")
+    with dvc_graph.opened(workspace.root) as dvc:
+        assert [dvc.begin("b"), dvc.begin("b")] == ["", ""]
+        assert (workspace.root / "b").read_text() == "1\n"
+        dvc.close()
+    assert "b" not in dvc_graph.read(workspace.root).changed
+
+
 def start(workspace, *, heeds=True):
     """A build in a process of its own; one that does not heed Ctrl-C was started in the background of a script."""
     handler = "default_int_handler" if heeds else "SIG_IGN"

@@ -71,9 +71,10 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
     }
     plain_yaml.write(data, workspace.params)
     kept = ["runs/waves/kept/run.json", "evaluations/waves/evaluation.json", "metrics/waves/kept.json"]
-    kept += [".unroll/checkpoints/kept.npz", "outside/file"]
+    kept += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
     gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "evaluations/old/evaluation.json"]
-    gone += ["metrics/waves.json", "metrics/waves/gone.json", "metrics/old/kept.json", ".unroll/checkpoints/gone.npz"]
+    gone += ["metrics/waves.json", "metrics/waves/gone.json", "metrics/old/kept.json"]
+    gone += [".unroll/checkpoints/gone.npz", ".unroll/checkpoints/gone.3.npz"]
     for name in (*kept, *gone):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()

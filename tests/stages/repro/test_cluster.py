@@ -13,13 +13,16 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
+from pipeline.config import params
 from pipeline.errors import UsageError
 from stages.repro import connection, locked, worker
 from stages.repro.cluster import Cluster as Head
-from stages.workspaces.miniature import make_workspace
+from stages.repro.eta import Estimates, work
+from stages.workspaces.miniature import PARAMS, make_workspace
 from stages.workspaces.scaled import CONFIG
 from tests.conftest import Miniature
 from tests.stages.ending import still_there
+from tests.stages.test_train import contents
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
 
@@ -150,6 +153,27 @@ def test_a_build_whose_workers_are_killed_has_the_bytes_of_a_local_one(tmp_path,
     for file in ("report/index.html", "metrics/waves/waves_linear.json", "evaluations/waves/tables/predictions.csv"):
         assert (head.root / file).read_bytes() == (local.root / file).read_bytes()
     assert (head.root / "records" / "waves" / "waves_linear.json").exists()
+
+
+def test_seeds_are_trained_on_several_workers_and_leave_the_bytes_of_a_local_build(tmp_path, head, cluster):
+    (tmp_path / "go").touch()
+    node = PARAMS["experiments"]["waves_node"] | {"seeds": 3}
+    head.change(lambda data: data["experiments"].update(waves_node=node))
+    local = Miniature(shutil.copytree(head.root, tmp_path / "local"))
+    amounts = work(params.load(head.workspace.params))
+    Estimates(head.workspace.scratch / "seconds.json", amounts).learn("train@waves_node", 1000.0)
+    for name in "ab":
+        cluster.work(name)
+        cluster.says(name, "1 slots, for")
+    cluster.build("train@waves_node")
+    assert cluster.processes["head"].wait() == 0, cluster.said("head")
+    assert ", 3 seeds side by side" in cluster.said("head")
+    for name in "ab":
+        assert list((tmp_path / name / "slot0" / ".unroll" / "logs").glob("train@waves_node seed *.txt")), name
+    local.unroll("repro", "train@waves_node")
+    assert contents(head.root / "runs") == contents(local.root / "runs")
+    assert (head.root / "dvc.lock").read_bytes() == (local.root / "dvc.lock").read_bytes()
+    assert not list(tmp_path.rglob("waves_node.*.npz"))
 
 
 def test_without_its_scheduler_a_build_ends_in_one_line_and_goes_on_later(tmp_path, cluster):

@@ -41,6 +41,24 @@ def test_what_a_failure_leaves_out_is_counted_and_no_longer_waited_for(capsys, c
     assert last == "Built 0 of 7 stages in 1 min 15 s; 1 failed: source@a; 2 that need what failed were left out."
 
 
+def test_a_stage_that_was_split_is_counted_once_and_takes_what_its_parts_took(capsys, estimates):
+    display = Display(["train@a", "train@b"], lambda: 2, estimates, str)
+    outcome = Outcome(parts={"train@a": {"train@a seed 0": None, "train@a seed 1": None}})
+    estimates.fix({"train@a": 10.0, "train@a seed 0": 40.0, "train@a seed 1": 40.0})
+    display.show(outcome, ["train@a seed 0", "train@a seed 1"], None)
+    outcome.parts["train@a"]["train@a seed 0"] = 44.0
+    display.show(outcome, ["train@a seed 1"], "train@a seed 0")
+    outcome.parts["train@a"]["train@a seed 1"] = 46.0
+    outcome.built["train@b"] = 2.0
+    display.show(outcome, ["train@a"], "train@b")
+    outcome.built["train@a"] = 10.0
+    display.show(outcome, [], "train@a")
+    first, last = capsys.readouterr().out.splitlines()
+    assert first == "      1/2  train@b  2 s  (about 10 s left)"
+    assert last == "      2/2  train@a  1 min 40 s, 2 seeds side by side"
+    assert estimates.seconds("train@a") == 100.0
+
+
 def test_nothing_to_do_is_said(capsys, estimates):
     Display([], lambda: 2, estimates, str).close([Outcome()], 7)
     assert capsys.readouterr().out == "Everything is up to date: 7 stages.\n"

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.repro import scheduler
-from stages.repro.scheduler import build, stop
+from stages.repro.scheduler import build, stop, whole
 
 NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
 
@@ -116,7 +116,7 @@ class Clock:
         return type("Timed", (), {"poll": lambda _self: 0 if self.now >= end else None})()
 
 
-def simulated(durations, needs, jobs, estimates=None):
+def simulated(durations, needs, jobs, estimates=None, split=whole):
     """When a build of stages that take so many ticks has ended, and the order in which they started."""
     clock, started = Clock(), []
 
@@ -126,7 +126,8 @@ def simulated(durations, needs, jobs, estimates=None):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler, "time", clock)
-        build(list(durations), needs, lambda: jobs, start, lambda *_: None, (estimates or durations).__getitem__)
+        seconds = (estimates or durations).__getitem__
+        build(list(needs), needs, lambda: jobs, start, lambda *_: None, seconds, split)
     return clock.now, started
 
 
@@ -182,3 +183,34 @@ def test_estimates_that_a_build_learns_count_from_then_on():
         patch.setattr(scheduler, "time", clock)
         build([*"abc"], dict.fromkeys("abc", ()), lambda: 1, start, lambda *_: None, estimates.__getitem__)
     assert started == ["a", "c", "b"]
+
+
+def test_parts_run_side_by_side_after_what_their_stage_needs_and_before_it():
+    parts = {"long 0": 10, "long 1": 10, "long 2": 10}
+    durations = {"data": 1, "long": 2, "short": 9, "end": 1, **parts}
+    needs = {"data": (), "long": ["data"], "short": (), "end": ["long", "short"]}
+    told = []
+
+    def split(stage, *rest):
+        told.append((stage, *rest))
+        return list(parts) if stage == "long" else []
+
+    ended, started = simulated(durations, needs, 4, durations | {"long": 30}, split)
+    assert started == ["data", "short", *parts, "long", "end"]
+    assert ended == 15, "one after the other it takes 34"
+    assert told[2] == ("long", 1, 39, 4), "what needs it takes 1, and all that is left 39"
+
+
+def test_a_part_that_fails_is_no_failure_but_its_stage_starts_without_further_parts():
+    stages = {"a 1": Stage(status=9), "a 2": Stage(polls=5)}
+    parts = ["a 0", "a 1", "a 2", "a 3", "a 4"]
+    events = Events()
+
+    def split(stage, *_):
+        return parts if stage == "a" else []
+
+    outcome = build(list(NEEDS), NEEDS, lambda: 2, lambda name: stages.get(name, Stage()), events, lambda _: 1.0, split)
+    assert (set(outcome.built), outcome.failed, outcome.skipped) == (set(NEEDS), {}, [])
+    assert outcome.parts.keys() == {"a"}
+    assert outcome.parts["a"].keys() == {"a 0", "a 1"}
+    assert events.ended.index("a 1") < events.ended.index("a")
