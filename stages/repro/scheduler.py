@@ -129,7 +129,8 @@ def build(
                     outcome.built[stage] = time.monotonic() - started
                 on_event(outcome, list(running), stage)
             if len(running) < before:  # what ended may have taught something
-                waiting = by_way([stage for stage in due if stage in waiting], needs, seconds)
+                left = {*waiting}
+                waiting = by_way([stage for stage in due if stage in left], needs, seconds)
     finally:
         stop([process for process, _ in running.values()])
     return outcome
