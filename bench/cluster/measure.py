@@ -5,6 +5,7 @@ Workers are processes of this machine and DVC's remote is a folder, so networks 
 
 import json
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import mean, median
@@ -115,8 +116,8 @@ def simulated(
 
     Returns:
         `recorded`: of how many stages the seconds are those of their last build here; the others' are estimated from
-        params.yaml. `graphs`: for each size stages, planned (seconds for a plan), slots, bound, seconds and loop (of
-        them computed by the loop itself).
+        params.yaml. `graphs`: for each size stages, read (CPU seconds until DVC knows what is due) and planned (for
+        the order of all), slots, bound, seconds and loop (of them computed by the loop itself).
     """
     on_step("reading the real graph")
     needs = {stage: needed for stage, needed in dvc_graph.read(REPOSITORY).needs.items() if stage != REPORT}
@@ -129,7 +130,9 @@ def simulated(
     graphs = []
     for stages, many in sizes.items():
         graph, takes = simulate.replicated(needs, seconds, stages)
-        one: dict[str, Any] = {"stages": len(graph), "planned": simulate.planned(graph, takes, scratch)}
+        on_step(f"DVC reads {len(graph):,} stages")
+        one: dict[str, Any] = {"stages": len(graph), "read": read(len(graph) // len(needs), scratch / "read")}
+        one |= {"planned": simulate.planned(graph, takes, scratch)}
         one |= {"slots": list(many), "bound": [simulate.bound(graph, takes, slots) for slots in many]}
         runs = []
         for slots in many:
@@ -137,3 +140,22 @@ def simulated(
             runs.append(simulate.build(graph, takes, slots, each, scratch))
         graphs.append(one | {key: [run[key] for run in runs] for key in ("seconds", "loop")})
     return {"recorded": recorded, "graphs": graphs}
+
+
+def read(copies: int, folder: Path) -> float:
+    """CPU seconds in which DVC reads so many copies of the graph side by side, and finds out what is due."""
+    plain = plain_yaml.read(REPOSITORY / "params.yaml")
+    links = {"sources": None, "datasets": "source", "experiments": "dataset"}
+    many = {
+        section: {
+            f"{name}_{n}": {**one, link: f"{one[link]}_{n}"} if link else one
+            for n in range(copies)
+            for name, one in plain[section].items()
+        }
+        for section, link in links.items()
+    }
+    made = scaled.make_workspace(REPOSITORY, folder)
+    plain_yaml.write(many, made.params)
+    started = time.process_time()
+    dvc_graph.read(made.root)
+    return time.process_time() - started

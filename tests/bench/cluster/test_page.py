@@ -17,7 +17,7 @@ def result():
         {"stages": 200, "slots": [2, 64], "bound": [5000.0, 900.0], "seconds": [5100.0, 950.0]},
         {"stages": 1000, "slots": [64], "bound": [2000.0], "seconds": [2400.0]},
     ]
-    graphs = [one | {"planned": 0.01, "loop": [0.5] * len(one["slots"])} for one in graphs]
+    graphs = [one | {"read": 2.5, "planned": 0.01, "loop": [0.5] * len(one["slots"])} for one in graphs]
     overhead = {"median": 1.25, "mean": 1.5, "max": 3.0, "first": 9.5, "begin": 0.05, "land": 0.25}
     builds = {"1": {"local": 100.0, "cluster": 130.0, "ratio": 1.3}}
     found = {"graph": "the miniature", "stages": 20, "builds": builds, "same_lock": True, "overhead": overhead}
@@ -31,6 +31,7 @@ def test_the_section_says_what_was_measured_and_judges_it_by_the_goals(result):
     assert "takes 1.25 s longer" in text
     assert "| 200 | 64 | 900 | 950 | 1.06 | reached | 0.5 |" in text
     assert "| 1,000 | 64 | 2,000 | 2,400 | 1.20 | **not reached** | 0.5 |" in text
+    assert "in 2.5 s of CPU" in text
     assert "| 200 | 2 | 5,000 | 5,100 | 1.02 |  | 0.5 |" in text
     for above, line in itertools.pairwise(text.splitlines()):
         assert len(line) <= 120
