@@ -48,15 +48,16 @@ def _simulated(found: Mapping[str, Any]) -> list[str]:
     seconds = f"as their last build here took for {found['recorded']} stages, else as params.yaml lets one think"
     if not found["recorded"]:
         seconds = "as estimated from params.yaml, since no build of it was at hand"
-    planned = graphs[-1]["read"] + graphs[-1]["planned"]
+    last = graphs[-1]
+    reached = _reached(last["read"] + last["planned"] < PLANNED)
     lines = [
         _paragraph(
             f"How larger builds would go, in virtual time: the scheduler's own loop with the real graph ({first} "
             f"stages; seconds {seconds}) and copies of it side by side. Each stage takes the overhead above besides, "
             "and what the loop computes takes its time. No order can beat the bound: the longest chain, and all work "
             f"shared out evenly. Goal: at {SLOTS} slots within {OVER - 1:.0%} of it. Before the first stage starts "
-            f"DVC reads all {graphs[-1]['stages']:,} and says what is due in {graphs[-1]['read']:.2g} s of CPU; "
-            f"their order takes {graphs[-1]['planned']:.2g} s (goal: {PLANNED:g} together, {_reached(planned < PLANNED)})."
+            f"DVC reads all {last['stages']:,} and says what is due in {last['read']:.2g} s of CPU, and their order takes "
+            f"{last['planned']:.2g} s (goal: {PLANNED:g} together, {reached})."
         ),
         "",
         "| stages | slots | bound, s | build, s | of the bound | | computed by the loop, s |",
