@@ -56,8 +56,8 @@ def _simulated(found: Mapping[str, Any]) -> list[str]:
             f"stages; seconds {seconds}) and copies of it side by side. Each stage takes the overhead above besides, "
             "and what the loop computes takes its time. No order can beat the bound: the longest chain, and all work "
             f"shared out evenly. Goal: at {SLOTS} slots within {OVER - 1:.0%} of it. Before the first stage starts "
-            f"DVC reads all {last['stages']:,} and says what is due in {last['read']:.2g} s of CPU, and their order takes "
-            f"{last['planned']:.2g} s (goal: {PLANNED:g} together, {reached})."
+            f"DVC reads all {last['stages']:,} and knows what is due in {last['read']:.2g} s of CPU; "
+            f"the order takes {last['planned']:.2g} s (goal: {PLANNED:g} together, {reached})."
         ),
         "",
         "| stages | slots | bound, s | build, s | of the bound | | computed by the loop, s |",
