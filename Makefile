@@ -39,6 +39,7 @@ ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the de
 	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui
 
 bench: ## measure speed and costs, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
+	@.ci/venv cluster
 	@.ci/venv bench
 	@.venv-bench/bin/python -m pytest -q tests/bench/peers/frameworks/test_pytorch.py
 	@.venv-bench/bin/python -m bench $(BENCH)

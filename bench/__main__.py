@@ -10,6 +10,7 @@ import typer
 
 from bench import page as performance
 from bench import results
+from bench.cluster.measure import measure as measure_cluster
 from bench.costs.measure import measure as measure_costs
 from bench.newcomer.measure import measure as measure_newcomer
 from bench.peers.compare import measure as measure_peers
@@ -28,6 +29,7 @@ MEASURES = {
     "scaling": measure_scaling,
     "costs": measure_costs,
     "newcomer": measure_newcomer,
+    "cluster": measure_cluster,
 }
 """Part of results.json -> what measures it."""
 
@@ -82,6 +84,12 @@ def costs(quick: Quick = False) -> None:
 def newcomer(quick: Quick = False) -> None:
     """Measure set-up, demo, tests and the commands that only look, in a fresh clone."""
     update(["newcomer"], quick=quick)
+
+
+@app.command()
+def cluster(quick: Quick = False) -> None:
+    """Measure what a stage costs more on a cluster, and how builds of many stages would go on many slots."""
+    update(["cluster"], quick=quick)
 
 
 @app.command()

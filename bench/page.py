@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jinja2 import Environment, StrictUndefined
 
+from bench.cluster import page as cluster
 from bench.costs import page as costs
 from bench.newcomer import page as newcomer
 from bench.peers import goals
@@ -35,7 +36,7 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
     """Write performance.md and a plot for each part that has one; returns the paths."""
     plots = {"performance.svg": plot(grouped(found["rows"]))} if found.get("rows") else {}
     sections = []
-    for name, module in (("scaling", scaling), ("costs", costs)):
+    for name, module in (("scaling", scaling), ("costs", costs), ("cluster", cluster)):
         if name in found:
             plots[f"performance-{name}.svg"] = module.plot(found[name])
             sections.append((module.section(found[name]), f"performance-{name}.svg"))

@@ -23,6 +23,9 @@ CERTIFICATE, KEY = "certificate.pem", "key.pem"
 PATIENCE = 10
 """Seconds to wait for an answer of the scheduler."""
 
+SILENCE = 60
+"""Seconds after which a worker that says nothing counts as dead."""
+
 DAYS = 365
 """How long a certificate is good for."""
 
@@ -31,6 +34,8 @@ QUIET: dict[str, Any] = {
     "distributed.scheduler.http.routes": [],
     "distributed.worker.http.routes": [],
     "distributed.comm.timeouts.connect": "10s",
+    # A machine that hangs, or a network that is lost, closes no connection. Dask would wait for five minutes.
+    "distributed.scheduler.worker-ttl": f"{SILENCE}s",
     # What is big here are copies of the code, 0.2 MB for each stage.
     "distributed.admin.large-graph-warning-threshold": "1GB",
 }

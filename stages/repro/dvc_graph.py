@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,9 @@ DAMAGED = (
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
+
+TRIES, PAUSE = 8, 15.0
+"""How often a remote that has answered before is asked, and seconds between: what took hours to make waits minutes."""
 
 SHARE = 50.0
 """Between two writes of dvc.lock lies this many times what the last one took: DVC parses and writes all of it."""
@@ -104,6 +107,7 @@ class Dvc:
         self._built: list[Any] = []
         self._due = time.monotonic()
         self._taken: dict[str, dict[str, Any]] = {}
+        self._reached = False
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
@@ -165,9 +169,7 @@ class Dvc:
         with _explained(), self._locked():
             if not stage.outs_cached():
                 stage.commit()
-            objects = set().union(*stage.get_used_objs().values())
-            if objects and (failed := self._repo.cloud.push(objects).failed):
-                raise UnrollError(f"DVC: {len(failed)} files of {name} did not get to the remote; run this again")
+            self._transfer(self._repo.cloud.push, stage)
         kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
         files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
         root = Path(self._repo.root_dir)
@@ -203,9 +205,7 @@ class Dvc:
         stage = self._stages[name]
         with _explained(), self._locked():
             StageLoader.fill_from_lock(stage, made.entry)
-            objects = set().union(*stage.get_used_objs().values())
-            if objects and (failed := self._repo.cloud.pull(objects).failed):
-                raise UnrollError(f"DVC: {len(failed)} files of {name} did not come from the remote; run this again")
+            self._transfer(self._repo.cloud.pull, stage)
             stage.checkout(force=True)
         for out in stage.outs:
             if not out.use_cache:  # a folder may hold what the new one does not
@@ -234,6 +234,28 @@ class Dvc:
         for folder in (self._repo.root_dir, self._repo.site_cache_dir):
             if shutil.disk_usage(folder).free < ROOM:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+
+    def _transfer(self, move: Callable[[Any], Any], stage: Any) -> None:
+        """Push or pull a stage's outputs.
+
+        Raises:
+            UnrollError: the remote does not do it; if it did before, for some minutes.
+        """
+        objects = set().union(*stage.get_used_objs().values())
+        if not objects:
+            return
+        for attempt in range(TRIES if self._reached else 1):
+            if attempt:
+                time.sleep(PAUSE)
+            try:
+                failed = len(move(objects).failed)
+                why = f"{failed} files of {stage.addressing} did not get through"
+            except Exception as error:  # noqa: BLE001 - each kind of remote has its own
+                failed, why = 1, one_line(str(error)) or type(error).__name__
+            if not failed:
+                self._reached = True
+                return
+        raise UnrollError(f"DVC's remote does not work ({why}); check its address, keys and room, then run this again")
 
     def _keep(self, stage: Any) -> None:
         # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.

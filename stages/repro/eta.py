@@ -77,13 +77,19 @@ class Estimates:
             self._known = {stage: (float(one["work"]), float(one["seconds"])) for stage, one in kept.items()}
         except (OSError, ValueError, TypeError, AttributeError, KeyError):
             pass
+        self._sums: dict[tuple[str, str], tuple[float, float]] = {}
+        for stage in self._known:
+            self._add(stage, 1)
 
     def learn(self, stage: str, seconds: float) -> None:
         """Remember what a stage took."""
         self._fixed.pop(stage, None)
+        if stage in self._known:
+            self._add(stage, -1)
         self._known[stage] = self._of(stage)[1], seconds
+        self._add(stage, 1)
         kept = {name: {"work": amount, "seconds": took} for name, (amount, took) in self._known.items()}
-        write_text(self._file, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        write_text(self._file, json.dumps(kept, sort_keys=True) + "\n")
 
     def fix(self, seconds: Mapping[str, float]) -> None:
         """Take these as what stages, and parts of some, take in this build."""
@@ -96,10 +102,8 @@ class Estimates:
         kind, amount = self._of(stage)
         if stage in self._known and self._known[stage][0] == amount:
             return self._known[stage][1]
-        verb = stage.partition("@")[0]
-        alike = [known for other, known in self._known.items() if self._of(other)[0] == kind]
-        alike = alike or [known for other, known in self._known.items() if other.partition("@")[0] == verb]
-        return amount * (sum(seconds for _, seconds in alike) / sum(done for done, _ in alike) if alike else 1.0)
+        done, took = self._sums.get(("kind", kind)) or self._sums.get(("verb", _verb(stage))) or (1.0, 1.0)
+        return amount * (took / done)
 
     def sure(self, stages: Iterable[str]) -> bool:
         """Whether a stage of each kind was built before. If not, the unknown ones are most likely the long ones."""
@@ -119,4 +123,15 @@ class Estimates:
         return max([sum(rest) / jobs, *rest], default=0.0)
 
     def _of(self, stage: str) -> tuple[str, float]:
-        return self._work.get(stage, (stage.partition("@")[0], 1.0))
+        return self._work.get(stage, (_verb(stage), 1.0))
+
+    def _add(self, stage: str, sign: int) -> None:
+        """Count what is known of a stage for its kind and its verb: with thousands of stages nobody can add up anew."""
+        amount, took = self._known[stage]
+        for key in (("kind", self._of(stage)[0]), ("verb", _verb(stage))):
+            done, seconds = self._sums.get(key, (0.0, 0.0))
+            self._sums[key] = done + sign * amount, seconds + sign * took
+
+
+def _verb(stage: str) -> str:
+    return stage.partition("@")[0]

@@ -198,7 +198,8 @@ class _Build:
             del parts[other]
 
     def _sort(self, waiting: Sequence[str]) -> None:
-        self.waiting = by_way([stage for stage in self._due if stage in waiting], self._needs, self._seconds)
+        left = {*waiting}
+        self.waiting = by_way([stage for stage in self._due if stage in left], self._needs, self._seconds)
 
 
 def ways(due: Sequence[str], needs: Mapping[str, Sequence[str]], seconds: Seconds) -> dict[str, float]:

@@ -19,6 +19,7 @@ from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.files import remove
 from pipeline.workspace import Workspace
+from stages.console.exits import explain
 from stages.repro import cleanup, dvc_graph, processes
 from stages.repro.build import Local, Stage, environment, reason
 from stages.repro.by_seed import Part, is_part, seed, whole
@@ -35,7 +36,10 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
     with dvc_graph.opened(workspace.root) as dvc:
         while select.select([tasks], [], []) and tasks.peek(1):  # type: ignore[attr-defined]  # a buffered reader
             stage, needs = pickle.load(tasks)
-            made, why = _built(workspace, dvc, stage, needs, tasks, wanted)
+            try:
+                made, why = _built(workspace, dvc, stage, needs, tasks, wanted)
+            except OSError as error:  # such as a full disk: the head should know
+                made, why = None, (explain(error) or (str(error), 1))[0]
             log = workspace.log(stage)
             said = log.read_bytes() if log.exists() else b""
             pickle.dump((made, why, said), answers)

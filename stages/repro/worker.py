@@ -168,7 +168,9 @@ def serve(
         finally:
             for slot in every:
                 slot.close()
-    raise UnrollError(f"the scheduler at {address} has ended, and so does worker {name}")
+    raise UnrollError(
+        f"worker {name} ends: the scheduler at {address} has ended, or heard nothing of it for {connection.SILENCE} s"
+    )
 
 
 def schedule(address: str, certificates: Path | None = None) -> None:

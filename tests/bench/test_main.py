@@ -24,7 +24,7 @@ def bench(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["speed"], 2, "Valid: conditions, costs, newcomer, page, peers, roofline, sampling-error,"),
+        (["speed"], 2, "Valid: cluster, conditions, costs, newcomer, page, peers, roofline, sampling-error,"),
         (["--quick", "peers"], 2, "--quick stands behind the part"),
         (["page"], 1, "bench/results.json is missing; run `make bench`"),
     ],

@@ -14,9 +14,10 @@ import psutil
 import pytest
 
 from pipeline.config import params
-from pipeline.errors import UsageError
-from stages.repro import connection, locked, worker
+from pipeline.errors import UnrollError, UsageError
+from stages.repro import connection, dvc_graph, locked, worker
 from stages.repro.cluster import Cluster as Head
+from stages.repro.dvc_graph import Dvc
 from stages.repro.eta import Estimates, work
 from stages.workspaces.miniature import PARAMS, make_workspace
 from stages.workspaces.scaled import CONFIG
@@ -29,6 +30,14 @@ pytest.importorskip("distributed", reason="the extra for clusters is not install
 ROOT = Path(__file__).parents[3]
 
 TRAIN = "unroll train ${key}"
+
+IMPATIENT = """
+from stages.__main__ import main
+from stages.repro import connection
+connection.QUIET["distributed.scheduler.worker-ttl"] = "5s"
+main()
+"""
+"""`unroll`, whose scheduler does not wait for a minute until a silent worker counts as dead."""
 
 
 class Cluster:
@@ -51,7 +60,7 @@ class Cluster:
         }
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
-                [sys.executable, "-m", "stages", *command],
+                [sys.executable, "-c", IMPATIENT, *command],
                 cwd=self.root,
                 env=environment | variables,
                 stdout=log,
@@ -125,7 +134,7 @@ def trains(folder):
     return {path.name.removeprefix("trains-") for path in folder.glob("trains-*")}
 
 
-def test_a_build_whose_workers_are_killed_has_the_bytes_of_a_local_one(tmp_path, head, cluster):
+def test_a_build_whose_workers_are_killed_or_hang_has_the_bytes_of_a_local_one(tmp_path, head, cluster):
     cluster.work("a")
     cluster.work("b")
     cluster.build()
@@ -135,10 +144,13 @@ def test_a_build_whose_workers_are_killed_has_the_bytes_of_a_local_one(tmp_path,
     cluster.until(lambda: len(trains(tmp_path)) == 2)
     assert still_there(left) == []
     (second,) = trains(tmp_path) - {first}
-    cluster.kill(second)
+    cluster.processes[second].send_signal(signal.SIGSTOP)  # closes no connection
     cluster.says("head", "no worker is there; waiting")
     (tmp_path / "go").touch()
     cluster.work("late")
+    cluster.processes[second].send_signal(signal.SIGCONT)
+    assert cluster.processes[second].wait() == 1
+    assert "or heard nothing of it" in cluster.said(second)
     assert cluster.processes["head"].wait() == 0, cluster.said("head")
     said = cluster.said("head")
     assert "train@waves_linear" in said
@@ -198,6 +210,30 @@ def test_without_its_scheduler_a_build_ends_in_one_line_and_goes_on_later(tmp_pa
     cluster.build()
     assert cluster.processes["head"].wait() == 0, cluster.said("head")
     assert "prepare@waves" not in cluster.said("head")
+
+
+def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_not(monkeypatch):
+    monkeypatch.setattr(dvc_graph, "PAUSE", 0)
+    answers = []
+
+    def move(_objects):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(failed={*range(answer)})
+
+    dvc, stage = Dvc.__new__(Dvc), SimpleNamespace(addressing="train@a", get_used_objs=lambda: {None: {"file"}})
+    dvc._reached = False
+    answers[:] = [OSError("no such host"), 0]
+    with pytest.raises(UnrollError, match=r"remote does not work \(no such host\)"):
+        dvc._transfer(move, stage)
+    answers[:] = [0, OSError("away"), 2, 0]
+    dvc._transfer(move, stage)
+    dvc._transfer(move, stage)
+    assert answers == []
+    answers[:] = [2] * dvc_graph.TRIES
+    with pytest.raises(UnrollError, match=r"2 files of train@a did not get through"):
+        dvc._transfer(move, stage)
 
 
 def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):

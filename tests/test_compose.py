@@ -1,0 +1,62 @@
+"""compose.yaml: what can be known without Docker."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipeline.config import plain_yaml
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
+SERVICES = plain_yaml.read(ROOT / "compose.yaml")["services"]
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
+
+
+def test_every_image_has_a_version():
+    images = {service["image"] for service in SERVICES.values()} | {*re.findall(r"FROM (\S+)", TEXT)}
+    assert len(images) == 3
+    for image in images:
+        assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?[\w-]*", image), image
+
+
+def test_no_secret_stands_in_it_and_every_variable_is_explained():
+    for service in SERVICES.values():
+        for name, value in service.get("environment", {}).items():
+            if re.search("KEY|PASSWORD|STORE_URI", name):
+                assert re.search(r"\$\{\w+:\?", value), name
+    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    lines = dict(line.split("=") for line in example.splitlines() if not line.startswith("#"))
+    assert {*VARIABLE.findall(TEXT)} == lines.keys()
+    assert not any(value for name, value in lines.items() if re.search("KEY|PASSWORD", name))
+    assert "/.env" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+
+
+def test_what_the_image_copies_is_there():
+    for line in re.findall(r"(?m)^ +COPY (.+) \S+$", TEXT):
+        for name in line.split():
+            assert (ROOT / name).exists(), name
+
+
+@pytest.mark.parametrize("name", ["scheduler", "worker", "head"])
+def test_commands_are_unrolls(name):
+    from stages.commands import main  # noqa: F401 - registers the commands
+    from stages.console.app import app
+
+    words = shlex.split(re.sub(r"\$\{\w+:-(\w+)\}", r"\1", SERVICES[name]["command"]))
+    command, words = typer.main.get_command(app), words[1:]
+    while hasattr(command, "commands"):
+        command, words = command.commands[words[0]], words[1:]
+    command.make_context(name, words)  # raises where an option or a value is wrong
+    assert "tls://" in SERVICES[name]["command"]
+
+
+def test_services_name_each_other_and_volumes_that_are_there():
+    for service in SERVICES.values():
+        assert SERVICES.keys() >= {*service.get("depends_on", [])}
+    named = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert {name for name in named if name.isalpha()} == {"objects", "records", "artifacts"}
+    for host in re.findall(r"://(\w+):\d+", TEXT):
+        assert host in SERVICES
