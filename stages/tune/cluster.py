@@ -19,6 +19,7 @@ from stages.repro.connection import Address
 from stages.repro.dvc_graph import Made
 from stages.repro.scheduler import POLL
 from stages.repro.signals import terminable
+from stages.tune.storage import SILENCE
 from stages.tune.study import key
 from stages.tune.tuning import Tuning
 
@@ -43,7 +44,7 @@ class Trainers(Cluster):
         """Have trials trained until there are enough; those that another head has asked for are waited for."""
         trials = tuning.trials
         flying: dict[Future, Trial] = {}
-        due = 0.0
+        due, waits = 0.0, False
         try:
             while True:
                 slots, ended = self.slots(), [future for future in flying if future.done()]
@@ -57,6 +58,9 @@ class Trainers(Cluster):
                         flying[self._train(tuning, trial)] = trial
                     if not flying and len(trials.done()) >= trials.wanted:
                         return
+                    if not flying and slots and not waits:
+                        waits = True
+                        print(f"Waiting for trials of another head, or until it is silent for {SILENCE} s.", flush=True)
                 time.sleep(POLL)
         finally:
             for future, trial in flying.items():

@@ -68,7 +68,7 @@ def connect(url: "URL", stale: "Callable[[Study, FrozenTrial], None] | None" = N
         stale: what becomes of a trial of a shared database that nobody vouches for any more.
 
     Raises:
-        UnrollError: the package for this kind of database is not installed.
+        UnrollError: the package for this kind of database is not installed, or the database is something else's.
     """
     import optuna
 
@@ -89,6 +89,10 @@ def connect(url: "URL", stale: "Callable[[Study, FrozenTrial], None] | None" = N
         missing = getattr(error.__cause__, "name", None) or error
         raise UnrollError(
             f"{STUDIES}: {missing} is not installed, which {kind} needs; `.ci/venv cluster` installs PostgreSQL's"
+        ) from None
+    except RuntimeError:  # it has tables of another version of Optuna, or MLflow's, which number theirs alike
+        raise UnrollError(
+            f"{STUDIES}: the database is in use by something else, such as MLflow; make one for the trials alone"
         ) from None
 
 
