@@ -38,11 +38,15 @@ class Trials:
         self.study, self.wanted = study, wanted
         self._file, self._space, self._shared = file, searched, shared
 
+    def alone(self) -> AbstractContextManager[None]:
+        """Let no other process of this machine begin a trial, or be here."""
+        return _alone(self._file)
+
     def begin(self) -> "Trial | None":
         """The next trial; None if there are enough, those that are being trained included."""
         from optuna.samplers import TPESampler
 
-        with _alone(self._file):
+        with self.alone():
             if len(self.done()) + len(self.running()) >= self.wanted:
                 return None
             # Drawn by its number: a study that was stopped goes on with the trials that it would have had.

@@ -47,8 +47,9 @@ class Tuning:
         self._now, self._data, self.trials = now, data, trials
         self._title = MEASURES[data.metric].title
         self._started, self._before = time.monotonic(), len(trials.done())
-        self._record = Record(workspace, name, experiment, trials.study.user_attrs.get("mlflow_run"))
-        trials.study.set_user_attr("mlflow_run", self._record.parent)
+        with trials.alone():  # of two that begin at once, the second one takes the run of the first
+            self._record = Record(workspace, name, experiment, trials.study.user_attrs.get("mlflow_run"))
+            trials.study.set_user_attr("mlflow_run", self._record.parent)
 
     def go_on(self) -> None:
         """Train here until there are enough trials."""
