@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from stages.commands.building import Certificates, On
 from stages.console.app import app, complete
 
 
@@ -56,13 +57,24 @@ def tune(
     seeds: Annotated[int, typer.Option(min=1, help="Of the experiment, so many for each trial.")] = 1,
     new_name: Annotated[str | None, typer.Option("--name", help="Of the new experiment; else NAME_tuned.")] = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be searched.")] = False,
+    on: On = None,
+    certificates: Certificates = None,
+    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
 ) -> None:
     """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
 
     `unroll tune waves_gru` · `unroll tune jena_hourly_gru --trials 50 --over units,learning_rate=1e-4:1e-2`
+
+    With --on, trials are kept in the database that UNROLL_STUDIES names (docs/tune.md).
     """
+    from stages.repro.connection import Address
     from stages.tune.tune import Wanted
     from stages.tune.tune import tune as tune_it
 
-    wanted = [option for text in over or () for option in text.split(",")]
-    tune_it(context.obj, name, Wanted(trials, wanted, seeds, new_name, dry))
+    options = [option for text in over or () for option in text.split(",")]
+    cluster = Address(on, certificates, label) if on else None
+    tune_it(
+        context.obj,
+        name,
+        Wanted(trials, options, seeds, new_name, dry, cluster),
+    )

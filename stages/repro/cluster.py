@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
 from pipeline import failures
@@ -70,7 +70,7 @@ class Cluster:
 
     @classmethod
     @contextmanager
-    def opened(cls, workspace: Workspace, dvc: Dvc, local: Executor, address: Address) -> Iterator["Cluster"]:
+    def opened(cls, workspace: Workspace, dvc: Dvc, local: Executor, address: Address) -> Iterator[Self]:
         """Connect to a cluster.
 
         Raises:

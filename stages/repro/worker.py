@@ -30,11 +30,14 @@ GONE = 0.2
 JOIN = 60
 """Seconds to wait for the scheduler, which may start later than its workers."""
 
+BUILDS = "stages.repro.slot"
+"""The module that a slot runs unless a task says otherwise."""
+
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
 
 
 class Slot:
-    """Builds one stage at a time.
+    """Does one task at a time, such as to build a stage.
 
     Args:
         root: its folder; is emptied when other code comes.
@@ -46,19 +49,22 @@ class Slot:
         self._process: subprocess.Popen[bytes] | None = None
         self._code = ""
 
-    def build(self, code: bytes, name: str, task: Any, wanted: Callable[[], bool]) -> tuple[Any, str, bytes]:
-        """Have a task built; see `stages.repro.slot.serve`.
+    def build(
+        self, code: bytes, name: str, module: str, task: Any, wanted: Callable[[], bool]
+    ) -> tuple[Any, str, bytes]:
+        """Have a task done; see `stages.repro.slot.serve`.
 
         Args:
             code: the head's, as a tar file.
             name: of the worker, for its records.
-            task: for the slot.
+            module: of that code; takes tasks from standard input, and answers.
+            task: for the module.
             wanted: whether the head still waits for it; if not, it is killed.
         """
-        digest = hashlib.sha256(code + name.encode()).hexdigest()
+        digest = hashlib.sha256(code + f"{name} {module}".encode()).hexdigest()
         if self._process is None or self._process.poll() is not None or self._code != digest:
             self.close()
-            self._start(code, name)
+            self._start(code, name, module)
             self._code = digest
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
@@ -87,7 +93,7 @@ class Slot:
     def _log(self) -> Path:
         return self._root.with_name(f"{self._root.name}.log")
 
-    def _start(self, code: bytes, name: str) -> None:
+    def _start(self, code: bytes, name: str, module: str) -> None:
         shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir(parents=True)
         with tarfile.open(fileobj=io.BytesIO(code)) as tar:
@@ -97,7 +103,7 @@ class Slot:
         own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(self._cache.with_name("site"))}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "stages.repro.slot"],
+                [sys.executable, "-m", module],
                 cwd=self._root,
                 env={**os.environ, **own},
                 stdin=subprocess.PIPE,
@@ -107,7 +113,7 @@ class Slot:
             )
 
 
-def build(code: bytes, name: str, task: Any) -> tuple[Any, str, bytes, str]:
+def build(code: bytes, name: str, task: Any, module: str = BUILDS) -> tuple[Any, str, bytes, str]:
     """What Dask runs: a task in a free slot; the slot's answer, and the name of the worker. `name` is the build's."""
     from distributed import get_worker
 
@@ -119,7 +125,7 @@ def build(code: bytes, name: str, task: Any) -> tuple[Any, str, bytes, str]:
         return state is not None and state.state == "executing"
 
     try:
-        return *slot.build(code, f"{name}/{worker.name}", task, wanted), str(worker.name)
+        return *slot.build(code, f"{name}/{worker.name}", module, task, wanted), str(worker.name)
     finally:
         _free.put(slot)
 

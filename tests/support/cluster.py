@@ -1,0 +1,91 @@
+"""Scheduler, workers and head of a cluster, as processes of their own on this machine."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+from stages.workspaces.scaled import CONFIG
+
+
+IMPATIENT = """
+from stages.__main__ import main
+from stages.repro import connection
+connection.QUIET["distributed.scheduler.worker-ttl"] = "5s"
+main()
+"""
+"""`unroll`, whose scheduler does not wait for a minute until a silent worker counts as dead."""
+
+
+def set_remote(root, store):
+    """Let a workspace have a folder as DVC's remote."""
+    (root / ".dvc" / "config").write_text(f"{CONFIG}    remote = store\n['remote \"store\"']\n    url = {store}\n")
+
+
+def free_port():
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+class Cluster:
+    """Starts processes in a head's workspace, and ends them. What they say lies in `folder`, and the workers' homes."""
+
+    def __init__(self, folder, root):
+        self.address = f"tcp://127.0.0.1:{free_port()}"
+        self.folder, self.root, self.processes = folder, root, {}
+        self.start("scheduler", "cluster", "scheduler", self.address)
+        self.says("scheduler", "scheduler at")
+
+    def start(self, name, *command, **variables):
+        own = ("DVC_", "MLFLOW_", "UNROLL_")
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(own)} | {
+            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
+            "PYTHONPATH": str(self.root),
+            "DVC_SITE_CACHE_DIR": str(self.folder / "site"),
+        }
+        with (self.folder / f"{name}.log").open("wb") as log:
+            self.processes[name] = subprocess.Popen(
+                [sys.executable, "-c", IMPATIENT, *command],
+                cwd=self.root,
+                env=environment | variables,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def work(self, name, **variables):
+        own = "--name", name, "--home", str(self.folder / name)
+        self.start(name, "cluster", "worker", self.address, *own, **variables)
+
+    def build(self, *arguments):
+        self.start("head", "repro", "--on", self.address, *arguments)
+
+    def kill(self, name):
+        """As if its machine was switched off; the processes that its stage consisted of."""
+        family = psutil.Process(self.processes[name].pid).children(recursive=True)
+        self.processes[name].kill()
+        self.processes[name].wait()
+        return family
+
+    def said(self, name):
+        return (self.folder / f"{name}.log").read_text()
+
+    def says(self, name, text):
+        self.until(lambda: text in self.said(name), name)
+
+    def until(self, condition, name="head"):
+        limit = time.monotonic() + 120
+        while not condition():
+            assert self.processes[name].poll() is None, self.said(name)
+            assert time.monotonic() < limit, self.said(name)
+            time.sleep(0.02)
+
+    def close(self):
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait()
