@@ -11,7 +11,6 @@ import psutil
 
 from stages.workspaces.scaled import CONFIG
 
-
 IMPATIENT = """
 from stages.__main__ import main
 from stages.repro import connection
