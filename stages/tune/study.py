@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -53,8 +54,8 @@ class Trials:
             self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
             with storage.unproven():
                 trial = self.study.ask(self._space)
-            trial.set_user_attr("process", os.getpid())
             self.vouch([trial])
+            trial.set_user_attr("process", os.getpid())
         return trial
 
     def vouch(self, trials: Iterable["Trial"]) -> None:
@@ -71,9 +72,11 @@ class Trials:
             with storage.unproven():
                 optuna.storages.fail_stale_trials(self.study)
         found = self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
-        if self._shared:
-            return found
-        lives = [t for t in found if "process" in t.user_attrs and alive(t.user_attrs["process"], _began(t))]
+        if self._shared:  # Optuna does not miss one that was killed before its first word
+            late = time.time() - storage.SILENCE
+            lives = [t for t in found if "process" in t.user_attrs or _began(t) > late]
+        else:
+            lives = [t for t in found if "process" in t.user_attrs and alive(t.user_attrs["process"], _began(t))]
         for trial in found:
             if trial not in lives:
                 self.put_back(trial)

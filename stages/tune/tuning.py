@@ -86,7 +86,7 @@ class Tuning:
         told = self.trials.study.tell(trial, value, TrialState.PRUNED if why else None)
         best, values = self.trials.best(), self._values(told.params)
         said = why or f"{self._title} {told.value:.4g}"
-        figures = [said, *(f"{place.partition('.')[2]} {value}" for place, value in values.items())]
+        figures = [said, *(f"{option.partition('.')[2]} {chosen}" for option, chosen in values.items())]
         self._show(place, where, figures, last=True)
         score_of_best = best.value if best else None
         with_it = self.experiment(told.params)
