@@ -104,7 +104,9 @@ class Cluster:
             )
         if time.monotonic() - self._looked >= EVERY:
             try:
-                workers = self._client.scheduler_info()["workers"]
+                # Not `scheduler_info`: Dask asks for that itself now and then, without workers, and may get in between.
+                ask, patience = self._client.scheduler.identity, connection.PATIENCE
+                workers = self._client.sync(ask, n_workers=-1, callback_timeout=patience)["workers"]
             except (OSError, TimeoutError):  # the next look says that it is gone
                 return max(self._slots, 0)
             self._see({str(one["name"]): one["resources"] for one in workers.values()})

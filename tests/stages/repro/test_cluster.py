@@ -152,7 +152,8 @@ def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_d
         "old": {"name": "old", "resources": {locked.label(ours | {"numpy": "1.0"}): 4.0}},
         "other": {"name": "other", "resources": {}},
     }
-    client = SimpleNamespace(status="running", scheduler_info=lambda: {"workers": workers})
+    scheduler = SimpleNamespace(identity=lambda n_workers: {"workers": workers} if n_workers == -1 else None)
+    client = SimpleNamespace(status="running", scheduler=scheduler, sync=lambda ask, n_workers, **_: ask(n_workers))
     found = Head(head.workspace, None, None, connection.Address("tcp://127.0.0.1:1"), client)
     assert found.slots() == 2
     said = capsys.readouterr().out
