@@ -12,7 +12,7 @@ from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from stages.repro.dvc_graph import Dvc
 from stages.repro.eta import Estimates
-from stages.repro.scheduler import Executor, Running
+from stages.repro.scheduler import Executor, Rest, Running
 
 LEAST = 60.0
 """Seconds that a stage must be thought to take: first estimates are rough, and little is won with short ones."""
@@ -40,10 +40,10 @@ class Split:
             if "epochs" in experiment.training.options  # others keep no checkpoint
         }
 
-    def __call__(self, stage: str, after: float, left: float, slots: int) -> Sequence[str]:
+    def __call__(self, stage: str, slots: int, rest: Rest) -> Sequence[str]:
         """See `scheduler.Split`. What DVC's cache has is not split: it need not run."""
-        seeds = self._seeds.get(stage, ())
-        if not pays(seconds := self._estimates.seconds(stage), len(seeds), after, left, slots):
+        seeds, seconds = self._seeds.get(stage, ()), self._estimates.seconds(stage)
+        if len(seeds) < 2 or seconds < LEAST or not pays(seconds, len(seeds), *rest(), slots):
             return ()
         try:
             if not self._dvc.begin(stage):

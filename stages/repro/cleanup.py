@@ -42,7 +42,8 @@ def prune(workspace: Workspace, wanted: Params) -> None:
     used = {name: {*wanted.experiments_of(name)} for name in wanted.datasets}
     evaluations, metrics = workspace.root / "evaluations", workspace.root / "metrics"
     every = (workspace.root / "runs", evaluations, metrics)
-    stale = [path for folder in every for path in folder.glob("*") if path.name not in used]
+    stale = [path for folder in every for path in folder.glob("*/") if path.name not in used]
+    stale += metrics.glob("*.json")  # of 0.1
     for name, experiments in used.items():
         stale += [run for run in workspace.runs(name).glob("*") if run.name not in experiments]
         stale += [file for file in workspace.metrics(name).glob("*.json") if file.stem not in experiments]

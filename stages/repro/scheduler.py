@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 from stages.repro.signals import deaf
@@ -68,10 +69,13 @@ Seconds = Callable[[str], float]
 """What a stage, or a part of one, is thought to take; it may learn while the build goes."""
 
 
-Split = Callable[[str, float, float, int], Sequence[str]]
+Rest = Callable[[], tuple[float, float]]
+"""The seconds of the longest chain that needs a stage, and those that are left of the build."""
+
+Split = Callable[[str, int, Rest], Sequence[str]]
 """The parts that a stage is split into; none: it is not worth it. Parts run in any order, and before their stage.
 
-Told the stage, the seconds of the longest chain that needs it, those that are left of the build, and the slots."""
+Told the stage, the slots, and what finds out what is left, which takes a moment in a build of thousands of stages."""
 
 
 def alike(_stage: str) -> float:
@@ -79,7 +83,7 @@ def alike(_stage: str) -> float:
     return 1.0
 
 
-def whole(_stage: str, _after: float, _left: float, _slots: int) -> Sequence[str]:
+def whole(_stage: str, _slots: int, _rest: Rest) -> Sequence[str]:
     """No stage is split."""
     return ()
 
@@ -175,11 +179,7 @@ class _Build:
         """Whether a stage is split, now."""
         if stage in self._stage_of or stage in self.outcome.parts:
             return False
-        now = time.monotonic()
-        left = sum(self._seconds(one) for one in self.waiting)
-        left += sum(max(self._seconds(one) - (now - since), 0.0) for one, (_, since) in self.running.items())
-        after = ways(self._due, self._needs, self._seconds)[stage] - self._seconds(stage)
-        parts = self._split(stage, after, left, slots)
+        parts = self._split(stage, slots, partial(self._rest, stage))
         if parts:
             self.outcome.parts[stage] = dict.fromkeys(parts)
             self._stage_of |= dict.fromkeys(parts, stage)
@@ -188,6 +188,13 @@ class _Build:
             self._due[place:place] = parts
             self._sort([*self.waiting, *parts])
         return bool(parts)
+
+    def _rest(self, stage: str) -> tuple[float, float]:
+        """See `Rest`."""
+        now = time.monotonic()
+        left = sum(self._seconds(one) for one in self.waiting)
+        left += sum(max(self._seconds(one) - (now - since), 0.0) for one, (_, since) in self.running.items())
+        return ways(self._due, self._needs, self._seconds)[stage] - self._seconds(stage), left
 
     def _end_part(self, part: str, status: int, took: float) -> None:
         """A part that fails is no failure: its stage does what is left, or fails by itself, without further parts."""

@@ -71,7 +71,7 @@ def main(built: Path, root: Path, way: str) -> None:
         for pages in PAGES if command != REPRO else PAGES[:1]:  # a build needs more than all of them
             with room(lab, pages * resource.getpagesize(), way):
                 ended = lab.run(command)
-            assert lab.outputs() == whole
+            assert lab.outputs() == whole, (command, pages, ended)
             assert lab.unfinished() == []
             if ended.code == 0:
                 break
@@ -79,7 +79,7 @@ def main(built: Path, root: Path, way: str) -> None:
         with read_only(lab, way):
             lines.add(lab.run(command)[:2])
         lab.succeeds(command)
-        assert lab.outputs() == whole
+        assert lab.outputs() == whole, command
     sys.stdout.write(json.dumps({command: sorted(lines) for command, lines in said.items()}))
 
 

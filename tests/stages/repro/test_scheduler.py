@@ -191,14 +191,14 @@ def test_parts_run_side_by_side_after_what_their_stage_needs_and_before_it():
     needs = {"data": (), "long": ["data"], "short": (), "end": ["long", "short"]}
     told = []
 
-    def split(stage, *rest):
-        told.append((stage, *rest))
+    def split(stage, slots, rest):
+        told.append((stage, slots, *rest()))
         return list(parts) if stage == "long" else []
 
     ended, started = simulated(durations, needs, 4, durations | {"long": 30}, split)
     assert started == ["data", "short", *parts, "long", "end"]
     assert ended == 15, "one after the other it takes 34"
-    assert told[2] == ("long", 1, 39, 4), "what needs it takes 1, and all that is left 39"
+    assert told[2] == ("long", 4, 1, 39), "what needs it takes 1, and all that is left 39"
 
 
 def test_a_part_that_fails_is_no_failure_but_its_stage_starts_without_further_parts():
