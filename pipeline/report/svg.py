@@ -89,10 +89,13 @@ def _place(figure: "Figure", axes: "Axes") -> None:
 
     around = [text.get_text() for axis in (axes.xaxis, axes.yaxis) for text in (axis.label, *axis.get_ticklabels())]
     key = (*figure.get_size_inches(), *around)
-    if key not in _places or axes.texts:
+    place = None if axes.texts else _places.get(key)  # texts take room, too
+    if place is None:
         ConstrainedLayoutEngine().execute(figure)
-        _places[key] = axes.get_position()
-    axes.set_position(_places[key])
+        place = axes.get_position()
+        if not axes.texts:
+            _places[key] = place
+    axes.set_position(place)
 
 
 def _write(figure: "Figure") -> str:

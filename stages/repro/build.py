@@ -21,7 +21,7 @@ from stages.repro.display import Display
 from stages.repro.dvc_graph import Dvc, Graph
 from stages.repro.eta import Estimates, work
 from stages.repro.processes import Process
-from stages.repro.scheduler import Executor, Running
+from stages.repro.scheduler import Executor, Running, Wrapping
 from stages.repro.signals import terminable
 
 REPORT = "report"
@@ -142,7 +142,7 @@ class Local:
         return ""
 
 
-class Stage:
+class Stage(Wrapping):
     """A stage at work (`scheduler.Running`): taken from DVC's cache, or run and then taken into it.
 
     Args:
@@ -155,38 +155,27 @@ class Stage:
 
     def __init__(self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False) -> None:
         self._workspace, self._dvc, self._name = workspace, dvc, name
-        self._process: Running | None = None
         self._failed = False
         failures.clear(workspace, name)
         try:
             command = dvc.begin(name, force=force)
             if command:
-                self._process = executor.start(name, command)
+                self.process = executor.start(name, command)
         except UnrollError as error:
             self._fail(error)
 
     def poll(self) -> int | None:
         """See `scheduler.Running`."""
-        if self._process is None:
+        if self.process is None:
             return 1 if self._failed else 0
         try:
-            status = self._process.poll()
+            status = self.process.poll()
             if status == 0:
                 self._dvc.finish(self._name)
         except UnrollError as error:
             self._fail(error)
             return 1
         return status
-
-    def interrupt(self) -> None:
-        """See `scheduler.Running`."""
-        if self._process:
-            self._process.interrupt()
-
-    def kill(self) -> None:
-        """See `scheduler.Running`."""
-        if self._process:
-            self._process.kill()
 
     def _fail(self, error: UnrollError) -> None:
         failures.record(self._workspace, self._name, str(error))

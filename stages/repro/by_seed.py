@@ -12,7 +12,7 @@ from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from stages.repro.dvc_graph import Dvc
 from stages.repro.eta import Estimates
-from stages.repro.scheduler import Executor, Rest, Running
+from stages.repro.scheduler import Executor, Rest, Wrapping
 
 LEAST = 60.0
 """Seconds that a stage must be thought to take: first estimates are rough, and little is won with short ones."""
@@ -59,31 +59,20 @@ class Split:
         return any(len(self._seeds.get(one, ())) > 1 and self._estimates.seconds(one) >= LEAST for one in due)
 
 
-class Part:
+class Part(Wrapping):
     """A part at work (`scheduler.Running`). Where it cannot be built, its stage says why."""
 
     def __init__(self, executor: Executor, name: str) -> None:
         command = f"unroll replicate {whole(name).partition('@')[2]} {seed(name)}"
-        self._process: Running | None = None
         with suppress(UnrollError):
-            self._process = executor.start(name, command)
+            self.process = executor.start(name, command)
 
     def poll(self) -> int | None:
         """See `scheduler.Running`."""
         try:
-            return self._process.poll() if self._process else 1
+            return self.process.poll() if self.process else 1
         except UnrollError:
             return 1
-
-    def interrupt(self) -> None:
-        """See `scheduler.Running`."""
-        if self._process:
-            self._process.interrupt()
-
-    def kill(self) -> None:
-        """See `scheduler.Running`."""
-        if self._process:
-            self._process.kill()
 
 
 def pays(seconds: float, parts: int, after: float, left: float, slots: int) -> bool:

@@ -169,7 +169,7 @@ class Dvc:
         with _explained(), self._locked():
             if not stage.outs_cached():
                 stage.commit()
-            self._transfer(self._repo.cloud.push, stage)
+            self._transfer(self._repo.cloud.push, name, _objects(stage))
         kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
         files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
         root = Path(self._repo.root_dir)
@@ -185,8 +185,7 @@ class Dvc:
         with _explained(), self._locked():
             staged, _, part = build(cache, str(path), localfs, "md5")
             transfer(staged, cache, {part.hash_info}, shallow=False)
-            if self._repo.cloud.push({part.hash_info}).failed:
-                raise UnrollError(f"DVC: {path.name} did not get to the remote; run this again")
+            self._transfer(self._repo.cloud.push, path.name, {part.hash_info})
         return Made({"path": path.relative_to(self._repo.root_dir).as_posix(), "md5": part.hash_info.value}, {})
 
     def take(self, name: str, made: Made) -> None:
@@ -205,7 +204,7 @@ class Dvc:
         stage = self._stages[name]
         with _explained(), self._locked():
             StageLoader.fill_from_lock(stage, made.entry)
-            self._transfer(self._repo.cloud.pull, stage)
+            self._transfer(self._repo.cloud.pull, name, _objects(stage))
             stage.checkout(force=True)
         for out in stage.outs:
             if not out.use_cache:  # a folder may hold what the new one does not
@@ -219,8 +218,7 @@ class Dvc:
         from dvc_data.hashfile.hash_info import HashInfo
 
         with _explained(), self._locked():
-            if self._repo.cloud.pull({HashInfo("md5", md5)}).failed:
-                raise UnrollError(f"DVC: {Path(path).name} did not come from the remote; run this again")
+            self._transfer(self._repo.cloud.pull, Path(path).name, {HashInfo("md5", md5)})
             with atomic_file(Path(self._repo.root_dir) / path) as file:
                 shutil.copyfile(self._repo.cache.local.oid_to_path(md5), file)
 
@@ -235,13 +233,12 @@ class Dvc:
             if shutil.disk_usage(folder).free < ROOM:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
 
-    def _transfer(self, move: Callable[[Any], Any], stage: Any) -> None:
-        """Push or pull a stage's outputs.
+    def _transfer(self, move: Callable[[Any], Any], name: str, objects: set[Any]) -> None:
+        """Push or pull what a stage, or a part of one, has in DVC's cache.
 
         Raises:
             UnrollError: the remote does not do it; if it did before, for some minutes.
         """
-        objects = set().union(*stage.get_used_objs().values())
         if not objects:
             return
         for attempt in range(TRIES if self._reached else 1):
@@ -249,7 +246,7 @@ class Dvc:
                 time.sleep(PAUSE)
             try:
                 failed = len(move(objects).failed)
-                why = f"{failed} files of {stage.addressing} did not get through"
+                why = f"{failed} files of {name} did not get through"
             except Exception as error:  # noqa: BLE001 - each kind of remote has its own
                 failed, why = 1, one_line(str(error)) or type(error).__name__
             if not failed:
@@ -292,6 +289,11 @@ class Dvc:
             yield
         finally:
             self._repo.lock.unlock()
+
+
+def _objects(stage: Any) -> set[Any]:
+    """What DVC's cache has of a stage's outputs."""
+    return set().union(*stage.get_used_objs().values())
 
 
 def _entry(stage: Any) -> dict[str, Any]:

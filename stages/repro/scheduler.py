@@ -28,6 +28,26 @@ class Running(Protocol):
         """End it at once."""
 
 
+class Wrapping:
+    """What runs another `Running`, or nothing: where that has to be ended, it is ended.
+
+    Attributes:
+        process: the other one.
+    """
+
+    process: Running | None = None
+
+    def interrupt(self) -> None:
+        """See `Running`."""
+        if self.process:
+            self.process.interrupt()
+
+    def kill(self) -> None:
+        """See `Running`."""
+        if self.process:
+            self.process.kill()
+
+
 class Executor(Protocol):
     """Where the commands of stages run: on this machine (`build.Local`), or on many (`cluster.Cluster`)."""
 

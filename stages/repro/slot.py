@@ -71,7 +71,7 @@ def _built(
             part.unlink()
             return made, ""
         return _with_record(workspace, name, wanted, dvc.send(name)), ""
-    except (UnrollError, OSError) as error:
+    except UnrollError as error:
         return None, str(error)
 
 

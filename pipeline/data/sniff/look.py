@@ -116,9 +116,9 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
             f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
         )
     form = replace(form, stamp=stamp)
-    if known.target is not None:  # now, since the rows of a large file take minutes
-        one_of(known.target, [name for name in head.columns if name not in stamp], "--target")
     columns = {name: Column(name) for name in head.columns if name not in stamp}
+    if known.target is not None:  # now, since the rows of a large file take minutes
+        one_of(known.target, columns, "--target")
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = replace(form, stamp_format=chosen, time_zone=known.time_zone)

@@ -193,15 +193,15 @@ def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_n
             raise answer
         return SimpleNamespace(failed={*range(answer)})
 
-    dvc, stage = Dvc.__new__(Dvc), SimpleNamespace(addressing="train@a", get_used_objs=lambda: {None: {"file"}})
+    dvc, files = Dvc.__new__(Dvc), ("train@a", {"file"})
     dvc._reached = False
     answers[:] = [OSError("no such host"), 0]
     with pytest.raises(UnrollError, match=r"remote does not work \(no such host\)"):
-        dvc._transfer(move, stage)
+        dvc._transfer(move, *files)
     answers[:] = [0, OSError("away"), 2, 0]
-    dvc._transfer(move, stage)
-    dvc._transfer(move, stage)
+    dvc._transfer(move, *files)
+    dvc._transfer(move, *files)
     assert answers == []
     answers[:] = [2] * dvc_graph.TRIES
     with pytest.raises(UnrollError, match=r"2 files of train@a did not get through"):
-        dvc._transfer(move, stage)
+        dvc._transfer(move, *files)
