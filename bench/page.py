@@ -54,7 +54,8 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def settings() -> str:
     """What Unroll sets for its processes, as a shell has it."""
-    return " ".join(f"{name}={value}" for name, value in {**FROM_START, "XLA_FLAGS": XLA_FLAGS}.items())
+    flags = f'"{" ".join(XLA_FLAGS)}"'
+    return " ".join(f"{name}={value}" for name, value in {**FROM_START, "XLA_FLAGS": flags}.items())
 
 
 def tables(found: Mapping[str, Any]) -> dict[str, Any]:

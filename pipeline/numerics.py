@@ -10,13 +10,23 @@ SETTINGS = {
     "KERAS_BACKEND": "tensorflow",
     # Every heavy step is an XLA program, which does not use oneDNN; without it TensorFlow starts without a notice.
     "TF_ENABLE_ONEDNN_OPTS": "0",
+    # XLA hands some products to a kernel of oneDNN's all the same, which takes other code with AVX-512.
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
 }
 
 FROM_START = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 """What counts only if a process starts with it. Huge pages (glibc 2.35): the loops walk through tens of megabytes."""
 
-XLA_FLAGS = "--xla_backend_optimization_level=1"
-"""Of LLVM: programs run as fast as with the third level and are compiled in two thirds of the time."""
+CAP = "--xla_cpu_max_isa=AVX2"
+
+XLA_FLAGS = (
+    # Of LLVM: programs run as fast as with the third level and are compiled in two thirds of the time.
+    "--xla_backend_optimization_level=1",
+    # YNNPACK, which does other products, then adds up in one order on every x86 processor.
+    "--xla_cpu_enable_platform_dependent_math=false",
+    CAP,
+)
+"""With the last two, networks have the same bits with AVX-512 and without it (docs/decisions/bits.md)."""
 
 KERNELS = "Haswell"
 """OpenBLAS's kernels with AVX2 and FMA, which each x86 processor since about 2015 has."""
@@ -30,11 +40,12 @@ def settle() -> None:
     """
     for name, value in SETTINGS.items():
         os.environ.setdefault(name, value)
-    flags = os.environ.get("XLA_FLAGS", "")
-    if XLA_FLAGS.partition("=")[0] not in flags:
-        os.environ["XLA_FLAGS"] = f"{flags} {XLA_FLAGS}".strip()
-    if {"avx2", "fma"} <= set(machine.flags()):
+    capable = {"avx2", "fma"} <= set(machine.flags())
+    if capable:
         os.environ.setdefault("OPENBLAS_CORETYPE", KERNELS)
+    users = os.environ.get("XLA_FLAGS", "")
+    ours = [flag for flag in XLA_FLAGS if flag.partition("=")[0] not in users and (capable or flag != CAP)]
+    os.environ["XLA_FLAGS"] = " ".join([*users.split(), *ours])
 
 
 def from_start() -> dict[str, str]:

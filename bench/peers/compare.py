@@ -53,7 +53,7 @@ ENVIRONMENT = {
 }
 """One thread for every library; each worker stays on one core besides."""
 
-SETTINGS = numerics.FROM_START | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {numerics.XLA_FLAGS}"}
+SETTINGS = numerics.FROM_START | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {' '.join(numerics.XLA_FLAGS)}"}
 """What Unroll sets for its processes, as far as it can change how fast other frameworks are."""
 
 Losses = dict[str, float]

@@ -55,16 +55,29 @@ def last_value(problem: Problem) -> Baseline:
 
 
 def daily_cycle(problem: Problem) -> Baseline:
-    """The target's column a whole number of cycles before each target, as late as the input allows.
+    """`seasonal_naive` with the data set's own cycle.
 
     Raises:
-        ValueError: the data set has no cycle, or the input does not reach back so far.
+        ValueError: it has none, or the input does not reach back so far.
     """
     if not problem.period:
         raise ValueError("daily_cycle needs a data set with a period")
-    back = -(problem.horizon + np.arange(problem.outputs)) % problem.period
+    return seasonal_naive(problem, timesteps=problem.period)
+
+
+def seasonal_naive(problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]) -> Baseline:
+    """The target's column a whole number of cycles before each target, as late as the input allows.
+
+    Args:
+        problem: of series.
+        timesteps: of a cycle: 7 are a week of daily rows.
+
+    Raises:
+        ValueError: the input does not reach back so far.
+    """
+    back = -(problem.horizon + np.arange(problem.outputs)) % timesteps
     if back.max() >= problem.input_shape[0]:
-        raise ValueError(f"daily_cycle needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}")
+        raise ValueError(f"a cycle of {timesteps} needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}")
     places = -1 - (back if problem.outputs > 1 else back[0])
     return Baseline(lambda inputs: inputs[:, places, problem.target])
 
@@ -196,6 +209,7 @@ MODELS = {
     "majority": majority,
     "last_value": last_value,
     "daily_cycle": daily_cycle,
+    "seasonal_naive": seasonal_naive,
     "linear": linear,
     "lags": lags,
     "bag_of_words": bag_of_words,

@@ -86,6 +86,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"linear{last}, {fit}"
         case "lags":
             return f"boosted trees{last}"
+        case "seasonal_naive":
+            return f"the value {model['timesteps']} timesteps before"
         case name:
             return KNOWN.get(str(name), str(name).replace("_", " "))
 

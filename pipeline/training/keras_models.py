@@ -39,16 +39,22 @@ def optimizer(name: str, learning_rate: float) -> Any:
     """Keras' optimizer of that name, with its defaults; `rmsprop_keras2` is RMSprop as Keras 2 had it."""
     import keras
 
-    if name != "rmsprop_keras2":
+    if not name.startswith("rmsprop"):
         return keras.optimizers.get({"class_name": name, "config": {"learning_rate": learning_rate}})
 
     class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
-        """Epsilon outside of the root: steps are shorter only where a slope is as small as epsilon, not its square."""
+        """Keras' own step, with a root and a division that have the same bits on every processor."""
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
             square = self._velocities[self._get_variable_index(variable)]
             self.assign(square, self.rho * square + (1 - self.rho) * gradient**2)
-            self.assign_sub(variable, learning_rate * gradient / (keras.ops.sqrt(square) + self.epsilon))
+            if name == "rmsprop":
+                # Never less than that. But of a division by a bare root XLA makes a product with the processor's own
+                # guess of 1 / root.
+                root = keras.ops.maximum(keras.ops.sqrt(square + self.epsilon), self.epsilon**0.5)
+            else:  # steps are shorter only where a slope is as small as epsilon, not its square
+                root = keras.ops.sqrt(square) + self.epsilon
+            self.assign_sub(variable, learning_rate * gradient / root)
 
     return RMSprop(learning_rate)
 

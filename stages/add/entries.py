@@ -110,6 +110,7 @@ def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
     found = {
         "last_value": of("baselines", "last_value", "none"),
         "daily_cycle": of("baselines", "daily_cycle", "none"),
+        "weekly_cycle": of("baselines", "seasonal_naive", "none", timesteps=7 * question.day),
         "ridge": of("baselines", "linear", "least_squares", calendar=True, training={"ridge": 10.0}, last=last),
         "boosting": of("baselines", "lags", "boosting", calendar=True, training=boosting, last=last),
         "rnn": of("recurrent", "simple_rnn", "gradient_descent", calendar=True, units=32),
@@ -119,6 +120,8 @@ def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
             "recurrent", "gru", "gradient_descent", calendar=True, units=32, dropout=0.1, recurrent_dropout=0.1
         ),
     }
-    if not question.period or question.lookback < question.period:
+    if question.day < 2 or question.lookback < question.day:
         del found["daily_cycle"]
+    if not question.day or question.lookback < 7 * question.day:
+        del found["weekly_cycle"]
     return found

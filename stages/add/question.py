@@ -25,7 +25,7 @@ class Question:
         target: the column.
         step: rows to a timestep.
         horizon, lookback: timesteps.
-        period: timesteps of a day, 0 where those are not a whole number.
+        day: timesteps of a day, 0 where those are not a whole number.
         reasons: option of params.yaml -> why it has its value.
     """
 
@@ -33,7 +33,7 @@ class Question:
     step: int
     horizon: int
     lookback: int
-    period: int
+    day: int
     reasons: dict[str, str] = field(default_factory=dict)
 
 
@@ -65,7 +65,7 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
         if lookback > longest:
             lookback, why = longest, f"{longest} timesteps, since the file is short"
         reasons["lookback"] = f"rows; proposed: {why}"
-    return Question(target, step, horizon, lookback, day if day > 1 else 0, reasons)
+    return Question(target, step, horizon, lookback, day, reasons)
 
 
 def likeness(found: Found, target: str, lag: int) -> float:

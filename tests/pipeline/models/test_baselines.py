@@ -24,6 +24,8 @@ def test_daily_cycle_is_whole_cycles_before_the_target_and_as_late_as_can_be(per
     last = clock[60 + timesteps - 1]
     baseline = MODELS["daily_cycle"](Problem((timesteps, 1), horizon=horizon, period=period))
     predicted = baseline.features(inputs)[0]
+    same = MODELS["seasonal_naive"](Problem((timesteps, 1), horizon=horizon), timesteps=period)
+    assert same.features(inputs)[0] == predicted
     before = (last + horizon) - predicted
     assert before % period == 0
     assert predicted <= last < predicted + period
@@ -44,7 +46,7 @@ def test_last_value_needs_a_series(shape):
 def test_daily_cycle_needs_a_cycle_and_enough_timesteps():
     with pytest.raises(ValueError, match="needs a data set with a period"):
         MODELS["daily_cycle"](Problem((48, 2)))
-    with pytest.raises(ValueError, match="needs 24 timesteps. Received: 20"):
+    with pytest.raises(ValueError, match=r"a cycle of 24 needs 24 timesteps\. Received: 20"):
         MODELS["daily_cycle"](Problem((20, 2), horizon=25, period=24))
 
 
