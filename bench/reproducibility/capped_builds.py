@@ -6,10 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.reproducibility.cpu_caps import Condition, clear, possible
+from bench.reproducibility.cpu_caps import EMULATOR, Condition, clear, possible
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
-from pipeline.files import write_json
+from pipeline.files import write_json, write_text
 from pipeline.provenance import environment
 from pipeline.report.formatting import exponent
 from pipeline.workspace import Workspace
@@ -111,8 +111,17 @@ def build(workspace: Workspace, folder: Path, jobs: int, condition: Condition | 
         for name, (dataset, model, training) in (miniature.EXPERIMENTS | EXPERIMENTS).items()
     }
     plain_yaml.write(miniature.PARAMS | {"sources": SOURCES, "experiments": experiments}, small.params)
+    if condition and condition.emulated:
+        emulate(small, condition.emulated)
     build_all(small, jobs, condition.variables if condition else None, quiet=True)
     return Build(small, dvc_graph.cache(folder))
+
+
+def emulate(workspace: Workspace, processor: str) -> None:
+    """Let each stage of a workspace run on an emulated processor: `unroll repro` gives other commands to a shell."""
+    stages = workspace.root / "dvc.yaml"
+    program = f"{EMULATOR} -cpu {processor} {sys.executable} -m stages "
+    write_text(stages, stages.read_text(encoding="utf-8").replace("cmd: unroll ", f"cmd: {program}"))
 
 
 def column(stage: str, wanted: Params) -> str:

@@ -31,6 +31,22 @@ def test_kernels_are_pinned_where_the_processor_can_run_them_and_the_user_has_no
     assert os.environ.get(VARIABLE) == kernels
 
 
+@pytest.mark.parametrize(
+    ("flags", "users", "expected"),
+    [
+        ("avx2 fma", "", {"level=1", "math=false", "isa=AVX2"}),
+        ("asimd", "", {"level=1", "math=false"}),
+        ("avx2 fma", "--xla_cpu_max_isa=AVX --xla_dump_to=x", {"level=1", "math=false", "isa=AVX", "to=x"}),
+    ],
+)
+def test_xla_is_capped_where_it_can_be_and_the_users_own_flags_stay(monkeypatch, flags, users, expected):
+    monkeypatch.setenv("XLA_FLAGS", users)
+    monkeypatch.setattr(machine, "flags", flags.split)
+    numerics.settle()
+    numerics.settle()
+    assert sorted(flag.rpartition("_")[2] for flag in os.environ["XLA_FLAGS"].split()) == sorted(expected)
+
+
 def test_the_command_line_settles_before_numpy_is_imported():
     code = """
 import sys

@@ -1,6 +1,7 @@
 """`python -m bench conditions`, with builds that are made up."""
 
 import json
+import sys
 
 import pytest
 
@@ -11,6 +12,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
 from stages.workspaces import miniature
+from tests.support import REPOSITORY
 
 CONDITIONS = {
     "again": Condition("nothing else", {}, ()),
@@ -78,6 +80,14 @@ def test_each_kind_of_stage_is_told_apart(workspace, capsys):
     place = head.index("page")
     assert [row[place:] for row in rows] == ["=", "(bytes)", "(bytes)"]
     assert legend.startswith("=: same bytes")
+
+
+def test_every_stage_runs_in_the_emulator(workspace):
+    (workspace.root / "dvc.yaml").write_text((REPOSITORY / "dvc.yaml").read_text())
+    capped_builds.emulate(workspace, "Haswell")
+    text = (workspace.root / "dvc.yaml").read_text()
+    assert "cmd: unroll" not in text
+    assert f"cmd: qemu-x86_64 -cpu Haswell {sys.executable} -m stages train ${{key}}" in text
 
 
 def test_a_build_that_fails_ends_it(workspace, monkeypatch):

@@ -18,11 +18,19 @@ def test_what_a_condition_needs_and_sets_is_known_by_records():
     ("features", "left_out"),
     [
         ([*FEATURES], set()),
-        (["avx", "avx2", "fma"], {"xla_avx2", "onednn_avx2", "numpy_avx2", "openblas_skylakex", "all_avx2"}),
+        (["avx", "avx2", "fma"], {"uncapped", "numpy_avx2", "openblas_skylakex", "all_avx2"}),
     ],
 )
-def test_a_processor_is_only_capped_below_what_it_has(features, left_out):
+def test_a_processor_is_only_capped_below_what_it_has(monkeypatch, features, left_out):
+    monkeypatch.setattr(cpu_caps.shutil, "which", lambda program: f"/usr/bin/{program}")
     assert cpu_caps.possible(features).keys() == CONDITIONS.keys() - left_out
+
+
+def test_processors_are_emulated_where_there_is_an_emulator(monkeypatch):
+    monkeypatch.setattr(cpu_caps.shutil, "which", lambda _program: None)
+    emulated = {name for name, condition in CONDITIONS.items() if condition.emulated}
+    assert emulated == {"emulated_amd", "emulated_intel"}
+    assert cpu_caps.possible(FEATURES).keys() == CONDITIONS.keys() - emulated
 
 
 def test_an_unknown_processor_is_refused():
