@@ -19,21 +19,32 @@ ROWS = {"sine_points": 1_000, "sine_windows": 1_000, "waves": 7_000, "shapes": 2
 MANY = 20_000
 """Training examples of any other, about."""
 
+TIMESTEPS = {"waves": 50, "shapes": 30}
+"""Preparation -> timesteps of an example, where params.yaml does not say."""
+
 GATES = {"lstm": 4, "gru": 3}
 
-CALL, PRODUCTS = 2e-6, 5e10
-"""Of one core, about: seconds that a timestep takes at least, and operations a second in matrix products."""
+START, CALL, PRODUCTS = 6.0, 2e-6, 4e10
+"""Of one core, about: seconds until a network is compiled, seconds that a timestep takes at least, and operations a
+second in matrix products."""
+
+STEP = {"gradient_descent": 5e-5, "by_hand": 5e-6}
+"""Training method -> seconds that a step takes at least."""
+
+INPUTS = 15
+"""Of a timestep, about."""
 
 
 def work(wanted: Params) -> dict[str, tuple[str, float]]:
     """The work of train stages, by data set and method: seconds on one core, from what params.yaml says, roughly.
 
-    It ranks the stages of a first build; from then on their last time counts.
+    It is for first builds; from then on their last time counts.
     """
     found = {}
     for name, experiment in wanted.experiments.items():
         kind = f"{experiment.dataset} {experiment.training.method}"
-        found[f"train@{name}"] = kind, 1.0 + len(experiment.seeds) * _replicate(wanted, experiment)
+        start = START if experiment.training.method == "gradient_descent" else 1.0
+        found[f"train@{name}"] = kind, start + len(experiment.seeds) * _replicate(wanted, experiment)
     return found
 
 
@@ -47,11 +58,12 @@ def _replicate(wanted: Params, experiment: Experiment) -> float:
     batch, rows = _number(training, "batch_size", 1), _number(prepared, "train", 0)
     rows = rows if rows > 1 else ROWS.get(preparation.name, MANY)
     steps = _number(training, "epochs", 1) * _number(training, "steps_per_epoch", rows / batch)
-    places = _number(prepared, "length", _number(prepared, "lookback", 1))
+    places = _number(prepared, "length", _number(prepared, "lookback", TIMESTEPS.get(preparation.name, 1)))
     timesteps = places / _number(prepared, "step", 1) if experiment.model.family == "recurrent" else 1
-    # Forward and twice as much back; inputs are thought to be as many as units.
-    products = 3 * 2 * batch * 2 * _number(model, "units", 32) ** 2 * GATES.get(experiment.model.name, 1)
-    return steps * timesteps * _number(model, "layers", 1) * (CALL + products / PRODUCTS)
+    units, layers = _number(model, "units", 32), _number(model, "layers", 1)
+    products = 3 * 2 * batch * units * (units + INPUTS) * GATES.get(experiment.model.name, 1)  # back is twice forward
+    least = STEP.get(experiment.training.method, 0.0)
+    return steps * (least + timesteps * layers * (CALL + products / PRODUCTS))
 
 
 def _number(options: Mapping[str, object], name: str, default: float) -> float:
@@ -96,17 +108,21 @@ class Estimates:
         self._fixed |= seconds
 
     def seconds(self, stage: str) -> float:
-        """An estimate: its last time if its work is the same, else its work, at the pace of its kind or its verb."""
+        """An estimate: its last time if its work is the same, else its work, at the pace of its kind.
+
+        Of a kind that was never built, work in seconds counts as it is: others' pace would be that of compiling.
+        """
         if stage in self._fixed:
             return self._fixed[stage]
         kind, amount = self._of(stage)
         if stage in self._known and self._known[stage][0] == amount:
             return self._known[stage][1]
-        done, took = self._sums.get(("kind", kind)) or self._sums.get(("verb", _verb(stage))) or (1.0, 1.0)
+        verb = None if stage in self._work else self._sums.get(("verb", _verb(stage)))
+        done, took = self._sums.get(("kind", kind)) or verb or (1.0, 1.0)
         return amount * (took / done)
 
     def sure(self, stages: Iterable[str]) -> bool:
-        """Whether a stage of each kind was built before. If not, the unknown ones are most likely the long ones."""
+        """Whether a stage of each kind was built before."""
         kinds = {self._of(stage)[0] for stage in self._known}
         return all(self._of(stage)[0] in kinds for stage in stages)
 

@@ -27,7 +27,7 @@ def test_time_left_is_from_stages_of_the_same_kind_and_shared_by_jobs(capsys, es
     display = Display(due, lambda: 2, estimates, str)
     display.show(Outcome(built={"train@a": 10.0}), ["train@b"], "train@a")
     # Two trains of 10 s, two kinds not seen yet that count as 1 s: 22 s on two jobs.
-    assert capsys.readouterr().out == "      1/5  train@a  10 s  (at least 11 s left)\n"
+    assert capsys.readouterr().out == "      1/5  train@a  10 s  (roughly 11 s left)\n"
 
 
 def test_what_a_failure_leaves_out_is_counted_and_no_longer_waited_for(capsys, clock, estimates):
