@@ -397,8 +397,8 @@ def numbers(cells: "pd.Series[Any]", form: Form) -> Array:
 
     if form.thousands:
         cells = cells.str.replace(form.thousands, "", regex=False)
-    if form.decimal != ".":
-        cells = cells.str.replace(form.decimal, ".", regex=False)
+    if form.decimal != ".":  # a point is then no mark of a number, as for pandas
+        cells = cells.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
     return np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan))
 
 

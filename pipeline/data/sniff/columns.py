@@ -74,6 +74,11 @@ class Column:
         return self.numbers >= max(1, sum(self.words.values())) and len(self.words) <= MOST_WORDS
 
     @property
+    def mixed(self) -> str | None:
+        """A word that is a number by another decimal mark: a slip, and not the word for no value."""
+        return next((word for word in self.words if re.fullmatch(r"[-+]?\d+[.,]\d+", word)), None)
+
+    @property
     def sure(self) -> set[float]:
         """The suspects that lie further from the other numbers than those from each other."""
         width = self.high - self.low

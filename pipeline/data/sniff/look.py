@@ -264,6 +264,11 @@ def _found(
         if not column.left_out(sentinels):
             missing.update({"": column.empty})
         if column.numeric:
+            if column.mixed:
+                raise UsageError(
+                    f"column {column.name!r} holds {column.mixed} beside numbers with {form.decimal!r} as decimal "
+                    "mark; correct the file, or pass the other mark with --decimal"
+                )
             missing.update(column.words)
             missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
     others = [name for name, c in columns.items() if not c.numeric and c.words and _is_stamp(c)]

@@ -186,6 +186,10 @@ BAD = {
     "a path as a column": ("\n".join(["time,../../load", *DAILY]), "column '../../load' is named like a path"),
     "day or month": ("\n".join(["time,load", *HOURLY]), "pass --day-first or --month-first"),
     "thousands or decimals": ("time;load\n2020-01-01;1,234\n2020-01-02;1,235\n", "pass --decimal , or --decimal ."),
+    "both decimal marks": (
+        "\n".join(["time;load", *(f"2020-01-{day:02d};{day}{'.' if day == 20 else ','}25" for day in range(1, 29))]),
+        r"column 'load' holds 20\.25 beside numbers with ',' as decimal mark",
+    ),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
     "months": ("\n".join(["m,x", *(f"20{m // 12:02d}-{m % 12 + 1:02d},{m}" for m in range(99))]), "not evenly spaced"),
     "too few rows": ("\n".join(["time,load", *DAILY[:5]]), "no room .* pass a smaller --horizon or --lookback"),
