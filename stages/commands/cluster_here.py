@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import signal
 import socket
@@ -18,13 +19,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, one_line
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
 from stages.repro import connection
 from stages.repro.build import repro
 from stages.repro.connection import Address
 from stages.repro.dvc_lock import LOCK
+from stages.tune.storage import STUDIES
 from stages.workspaces import scaled
 
 FOLDER, DEMO = ".cluster", ".demo"
@@ -34,6 +36,9 @@ HOST = "127.0.0.1"
 WORKERS = ("a", "b")
 
 BUCKET = "unroll"
+
+TRIALS = "trials"
+"""A database beside MLflow's, which has tables of the same names as Optuna's."""
 
 PATIENCE = 90
 """Seconds to wait for a server."""
@@ -64,6 +69,7 @@ def up(workspace: Workspace) -> None:
     _set_up_database(home, programs, known["password"])
     options = ["-D", str(home / "postgres"), "-h", HOST, "-p", str(known["postgres"]), "-k", ""]
     _start(home, "postgres", [str(programs / "postgres"), *options], variables, known["postgres"], user=_user())
+    _add_database(known)
     (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True)
     serve = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", "--addr", f"{HOST}:{known['s3']}"]
     keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
@@ -79,7 +85,12 @@ def up(workspace: Workspace) -> None:
     for name in WORKERS:
         own = [*unroll, "cluster", "worker", _address(known), "--name", name, "--home", str(home / f"worker-{name}")]
         _start(home, f"worker-{name}", own, variables, None)
+    file = home / "environment"
+    file.touch(mode=0o600)
+    needed = _variables(known) | {"UNROLL_SCHEDULER": _address(known)}
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in needed.items()))
     print(f"MLflow: http://{HOST}:{known['mlflow']}   scheduler: {_address(known)}   logs: {FOLDER}/run/*.log")
+    print(f"`. {FOLDER}/environment` gives a shell what `unroll repro` and `unroll tune` need, in {FOLDER}/workspace")
 
 
 def demo(workspace: Workspace) -> int:
@@ -181,6 +192,7 @@ def _known(home: Path) -> dict[str, Any]:
 
 def _variables(known: Mapping[str, Any]) -> dict[str, str]:
     keys = {"AWS_ACCESS_KEY_ID": "unroll", "AWS_SECRET_ACCESS_KEY": known["password"]}
+    keys[STUDIES] = f"postgresql://unroll:{known['password']}@{HOST}:{known['postgres']}/{TRIALS}"
     return {**keys, "AWS_DEFAULT_REGION": "us-east-1", "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}"}
 
 
@@ -224,3 +236,24 @@ def _set_up_database(home: Path, programs: Path, password: str) -> None:
         secret.unlink()
     if done.returncode:
         raise UnrollError(f"PostgreSQL cannot set up {folder}: {' '.join(done.stderr.split())}")
+
+
+def _add_database(known: Mapping[str, Any]) -> None:
+    """Add `TRIALS` to a PostgreSQL that has just been started, or has it already."""
+    import psycopg2
+
+    address = {"host": HOST, "port": known["postgres"], "user": "unroll", "password": known["password"]}
+    started = time.monotonic()
+    while True:
+        try:
+            opened = psycopg2.connect(**address, dbname="postgres")
+            break
+        except psycopg2.OperationalError as error:  # it says that it is starting
+            if time.monotonic() - started > PATIENCE:
+                raise UnrollError(f"PostgreSQL does not answer: {one_line(str(error))}") from None
+            time.sleep(0.1)
+    with contextlib.closing(opened), opened.cursor() as cursor:
+        opened.autocommit = True  # a database cannot be made in a transaction
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TRIALS])
+        if cursor.fetchone() is None:
+            cursor.execute(f"CREATE DATABASE {TRIALS}")
