@@ -24,6 +24,7 @@ from pipeline.tracking import queries, store
 from pipeline.workspace import Workspace
 from stages.repro import connection, locked, worker
 from stages.repro.by_seed import is_part, seed, whole
+from stages.repro.carrier import Carrier
 from stages.repro.connection import Address
 from stages.repro.dvc_graph import Dvc
 from stages.repro.scheduler import Executor, Running
@@ -56,6 +57,7 @@ class Cluster:
 
     def __init__(self, workspace: Workspace, dvc: Dvc, local: Executor, address: Address, client: "Client") -> None:
         self._workspace, self._dvc, self._local, self._address, self._client = workspace, dvc, local, address, client
+        self._carrier = Carrier(dvc)
         self._environment = locked.environment()
         self._slot = locked.label(self._environment)
         self._code = pack(workspace.root)
@@ -80,7 +82,7 @@ class Cluster:
         from distributed import Client
 
         security = connection.security(address.scheduler, address.certificates)
-        dvc.require_remote()
+        Carrier(dvc).require_remote()
         try:
             client = Client(address.scheduler, security=security, timeout=connection.PATIENCE, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -122,8 +124,8 @@ class Cluster:
         needs = self._dvc.graph.needs[whole(stage)]
         for need in needs:
             if need not in self._sent:  # made here, now or in an earlier build
-                self._sent[need] = self._dvc.send(need)
-        parts = {part.name: self._dvc.send_part(part) for part in self._parts(stage)}
+                self._sent[need] = self._carrier.send(need)
+        parts = {part.name: self._carrier.send_part(part) for part in self._parts(stage)}
         task = stage, {need: self._sent[need] for need in needs} | parts
         resources = {self._slot: 1.0}
         if self._address.label and stage.startswith("train@"):
@@ -146,7 +148,7 @@ class Cluster:
             if not is_part(stage):
                 failures.record(self._workspace, stage, why)
             return 1
-        self._dvc.take(stage, made)
+        self._carrier.take(stage, made)
         if is_part(stage):
             return 0
         for part in self._parts(stage):

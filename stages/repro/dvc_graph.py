@@ -12,13 +12,12 @@ import os
 import shutil
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import atomic_file, remove
 from pipeline.validation import one_of
 from stages.repro import dvc_lock
 from stages.repro.dvc_lock import LOCK
@@ -30,9 +29,6 @@ DAMAGED = (
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
-
-TRIES, PAUSE = 8, 15.0
-"""How often a remote that has answered before is asked, and seconds between: what took hours to make waits minutes."""
 
 SHARE = 50.0
 """Between two writes of dvc.lock lies this many times what the last one took: DVC parses and writes all of it."""
@@ -72,42 +68,31 @@ class Graph:
         return list(due)
 
 
-@dataclass(frozen=True)
-class Made:
-    """What a stage has made, or a part of one, on its way to another machine; what DVC's cache holds is in the remote.
-
-    Attributes:
-        entry: its entry of dvc.lock; of a part `path` and `md5` of its file.
-        files: path -> content, of what git keeps in place of DVC.
-    """
-
-    entry: dict[str, Any]
-    files: dict[str, bytes]
-
-
 class Dvc:
     """A DVC workspace, while it is open (`opened`).
 
     Attributes:
+        repo: the workspace, as a class of DVC's own.
+        stages: name -> a stage, as a class of DVC's own.
         graph: what was up to date when it was opened.
+        brought: stage -> its entry of dvc.lock on the machine that its outputs come from.
     """
 
     def __init__(self, repo: Any) -> None:
         from dvc.repo.reproduce import get_active_graph, plan_repro
 
-        self._repo = repo
+        self.repo = repo
         self._require_room()
         graph = get_active_graph(repo.index.graph)
-        self._stages = {stage.addressing: stage for stage in plan_repro(graph)}
+        self.stages = {stage.addressing: stage for stage in plan_repro(graph)}
         needs: dict[str, Sequence[str]] = {
-            name: [need.addressing for need in graph.successors(stage)] for name, stage in self._stages.items()
+            name: [need.addressing for need in graph.successors(stage)] for name, stage in self.stages.items()
         }
         self.graph = Graph(needs, frozenset(repo.status()))
         self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         self._built: list[Any] = []
         self._due = time.monotonic()
-        self._taken: dict[str, dict[str, Any]] = {}
-        self._reached = False
+        self.brought: dict[str, dict[str, Any]] = {}
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
@@ -121,14 +106,14 @@ class Dvc:
         from dvc.stage.cache import RunCacheNotFoundError
         from dvc_data.hashfile.hash_info import HashInfo
 
-        stage = self._stages[name]
-        self._taken.pop(name, None)
-        with _explained(), self._locked():
+        stage = self.stages[name]
+        self.brought.pop(name, None)
+        with self.locked():
             stage.remove_outs()
             # To look for what was never kept takes DVC a tenth of a second.
             if not force and (self._ran_before or all(out.hash_info for out in stage.outs)):
                 try:
-                    self._repo.stage_cache.restore(stage)
+                    self.repo.stage_cache.restore(stage)
                 except DvcException as error:
                     # It has hashed the dependencies: dvc.lock's outputs would count as made of them the next time.
                     for out in stage.outs:
@@ -146,123 +131,31 @@ class Dvc:
         Raises:
             UnrollError: an output is missing, or DVC refuses.
         """
-        with _explained(), self._locked():
-            self._keep(self._stages[name])
+        with self.locked():
+            self._keep(self.stages[name])
             if time.monotonic() >= self._due:
                 self._write()
 
-    def require_remote(self) -> None:
-        """Raises UnrollError if there is no default remote."""
-        if not self._repo.config["core"].get("remote"):
-            raise UnrollError(
-                "a build on a cluster needs a DVC remote that head and workers reach, such as S3 or a shared folder; "
-                "name it: dvc remote add --default store s3://BUCKET/PATH"
-            )
-
-    def send(self, name: str) -> Made:
-        """Copy a stage's outputs to the default remote, for a `take` elsewhere.
-
-        Raises:
-            UnrollError: there is no remote, or it does not take them.
-        """
-        stage = self._stages[name]
-        with _explained(), self._locked():
-            if not stage.outs_cached():
-                stage.commit()
-            self._transfer(self._repo.cloud.push, name, _objects(stage))
-        kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
-        files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
-        root = Path(self._repo.root_dir)
-        return Made(_entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
-
-    def send_part(self, path: Path) -> Made:
-        """As `send`, for a file that is no stage's output."""
-        from dvc.fs import localfs
-        from dvc_data.hashfile.build import build
-        from dvc_data.hashfile.transfer import transfer
-
-        cache = self._repo.cache.local
-        with _explained(), self._locked():
-            staged, _, part = build(cache, str(path), localfs, "md5")
-            transfer(staged, cache, {part.hash_info}, shallow=False)
-            self._transfer(self._repo.cloud.push, path.name, {part.hash_info})
-        return Made({"path": path.relative_to(self._repo.root_dir).as_posix(), "md5": part.hash_info.value}, {})
-
-    def take(self, name: str, made: Made) -> None:
-        """Put a stage's outputs, or the file of a part, made elsewhere, in their places.
-
-        Raises:
-            UnrollError: there is no remote, or it lacks some.
-        """
-        from dvc.stage.loader import StageLoader
-
-        if "md5" in made.entry:
-            self._take_part(made.entry["path"], made.entry["md5"])
-            return
-        if self._taken.get(name) == made.entry:
-            return
-        stage = self._stages[name]
-        with _explained(), self._locked():
-            StageLoader.fill_from_lock(stage, made.entry)
-            self._transfer(self._repo.cloud.pull, name, _objects(stage))
-            stage.checkout(force=True)
-        for out in stage.outs:
-            if not out.use_cache:  # a folder may hold what the new one does not
-                remove(Path(out.fspath))
-        for path, content in made.files.items():
-            (Path(self._repo.root_dir) / path).parent.mkdir(parents=True, exist_ok=True)
-            (Path(self._repo.root_dir) / path).write_bytes(content)
-        self._taken[name] = made.entry
-
-    def _take_part(self, path: str, md5: str) -> None:
-        from dvc_data.hashfile.hash_info import HashInfo
-
-        with _explained(), self._locked():
-            self._transfer(self._repo.cloud.pull, Path(path).name, {HashInfo("md5", md5)})
-            with atomic_file(Path(self._repo.root_dir) / path) as file:
-                shutil.copyfile(self._repo.cache.local.oid_to_path(md5), file)
-
     def close(self) -> None:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""
-        with _explained(), self._locked():
+        with self.locked():
             self._write()
-            dvc_lock.order(Path(self._repo.root_dir) / LOCK, list(self.graph.needs))
+            dvc_lock.order(Path(self.repo.root_dir) / LOCK, list(self.graph.needs))
 
     def _require_room(self) -> None:
-        for folder in (self._repo.root_dir, self._repo.site_cache_dir):
+        for folder in (self.repo.root_dir, self.repo.site_cache_dir):
             if shutil.disk_usage(folder).free < ROOM:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
-
-    def _transfer(self, move: Callable[[Any], Any], name: str, objects: set[Any]) -> None:
-        """Push or pull what a stage, or a part of one, has in DVC's cache.
-
-        Raises:
-            UnrollError: the remote does not do it; if it did before, for some minutes.
-        """
-        if not objects:
-            return
-        for attempt in range(TRIES if self._reached else 1):
-            if attempt:
-                time.sleep(PAUSE)
-            try:
-                failed = len(move(objects).failed)
-                why = f"{failed} files of {name} did not get through"
-            except Exception as error:  # noqa: BLE001 - each kind of remote has its own
-                failed, why = 1, one_line(str(error)) or type(error).__name__
-            if not failed:
-                self._reached = True
-                return
-        raise UnrollError(f"DVC's remote does not work ({why}); check its address, keys and room, then run this again")
 
     def _keep(self, stage: Any) -> None:
         # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.
         in_git = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         stage.save(run_cache=False)
-        taken = self._taken.get(stage.addressing)
-        if taken is not None and taken != _entry(stage):
+        brought = self.brought.get(stage.addressing)
+        if brought is not None and brought != entry(stage):
             raise UnrollError("what it depends on was edited here while it was built elsewhere; run this again")
         if not in_git:
-            self._repo.stage_cache.save(stage)
+            self.repo.stage_cache.save(stage)
         stage.commit()
         self._built.append(stage)
 
@@ -276,32 +169,33 @@ class Dvc:
         self._due = ended + SHARE * (ended - started)
 
     @contextlib.contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Hold DVC's lock; another DVC in the workspace, such as `dvc push`, is waited for."""
+    def locked(self) -> Iterator[None]:
+        """Hold DVC's lock; another DVC in the workspace, such as `dvc push`, is waited for.
+
+        Raises:
+            UnrollError: DVC does not do what is asked in the block.
+        """
         from dvc.lock import LockError
 
-        self._require_room()
-        while True:
-            with contextlib.suppress(LockError):
-                self._repo.lock.lock()
-                break
-        try:
-            yield
-        finally:
-            self._repo.lock.unlock()
+        with _explained():
+            self._require_room()
+            while True:
+                with contextlib.suppress(LockError):
+                    self.repo.lock.lock()
+                    break
+            try:
+                yield
+            finally:
+                self.repo.lock.unlock()
 
 
-def _objects(stage: Any) -> set[Any]:
-    """What DVC's cache has of a stage's outputs."""
-    return set().union(*stage.get_used_objs().values())
-
-
-def _entry(stage: Any) -> dict[str, Any]:
+def entry(stage: Any) -> dict[str, Any]:
+    """A stage's entry of dvc.lock."""
     from dvc.stage.serialize import to_single_stage_lockfile
 
     # Not DVC's own classes: it is compared, and goes to other machines.
-    entry: dict[str, Any] = json.loads(json.dumps(to_single_stage_lockfile(stage)))
-    return entry
+    found: dict[str, Any] = json.loads(json.dumps(to_single_stage_lockfile(stage)))
+    return found
 
 
 @contextlib.contextmanager

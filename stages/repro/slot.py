@@ -23,7 +23,8 @@ from stages.console.exits import explain
 from stages.repro import cleanup, dvc_graph, processes
 from stages.repro.build import Local, Stage, environment, reason
 from stages.repro.by_seed import Part, is_part, seed, whole
-from stages.repro.dvc_graph import Dvc, Made
+from stages.repro.carrier import Carrier, Made
+from stages.repro.dvc_graph import Dvc
 from stages.repro.scheduler import POLL, Running
 
 
@@ -34,10 +35,11 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
     networks = any(one.model.family != "baselines" for one in wanted.experiments.values())
     processes.prepare(workspace.scratch, environment(), networks=networks)
     with dvc_graph.opened(workspace.root) as dvc:
+        carrier = Carrier(dvc)
         while select.select([tasks], [], []) and tasks.peek(1):  # type: ignore[attr-defined]  # a buffered reader
             stage, needs = pickle.load(tasks)
             try:
-                made, why = _built(workspace, dvc, stage, needs, tasks, wanted)
+                made, why = _built(workspace, dvc, carrier, stage, needs, tasks, wanted)
             except OSError as error:  # such as a full disk: the head should know
                 made, why = None, (explain(error) or (str(error), 1))[0]
             log = workspace.log(stage)
@@ -47,12 +49,12 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
 
 
 def _built(
-    workspace: Workspace, dvc: Dvc, name: str, needs: dict[str, Made], tasks: BinaryIO, wanted: Params
+    workspace: Workspace, dvc: Dvc, carrier: Carrier, name: str, needs: dict[str, Made], tasks: BinaryIO, wanted: Params
 ) -> tuple[Made | None, str]:
     remove(workspace.log(name))
     try:
         for need, made in needs.items():
-            dvc.take(need, made)
+            carrier.take(need, made)
     except UnrollError as error:
         return None, str(error)
     here = Local(workspace)
@@ -67,10 +69,10 @@ def _built(
     try:
         if is_part(name):
             part = workspace.part(whole(name).partition("@")[2], seed(name))
-            made = dvc.send_part(part)
+            made = carrier.send_part(part)
             part.unlink()
             return made, ""
-        return _with_record(workspace, name, wanted, dvc.send(name)), ""
+        return _with_record(workspace, name, wanted, carrier.send(name)), ""
     except UnrollError as error:
         return None, str(error)
 

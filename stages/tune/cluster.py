@@ -14,9 +14,9 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.repro import dvc_graph, worker
 from stages.repro.build import Local
+from stages.repro.carrier import Carrier, Made
 from stages.repro.cluster import DEATHS, EVERY, Cluster
 from stages.repro.connection import Address
-from stages.repro.dvc_graph import Made
 from stages.repro.scheduler import POLL
 from stages.repro.signals import terminable
 from stages.tune.storage import SILENCE
@@ -92,7 +92,7 @@ def opened(workspace: Workspace, dataset: str, on: Address) -> Iterator[Trainers
         if dvc.graph.within([stage]).due():
             raise UnrollError(f"{stage} is out of date; `unroll repro {stage}` builds it")
         with Trainers.opened(workspace, dvc, Local(workspace), on) as found:
-            found.data = stage, dvc.send(stage)
+            found.data = stage, Carrier(dvc).send(stage)
             yield found
 
 

@@ -14,7 +14,7 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.repro import dvc_graph
 from stages.repro.build import environment
-from stages.repro.dvc_graph import Dvc
+from stages.repro.carrier import Carrier
 from stages.tune import storage
 
 if TYPE_CHECKING:
@@ -34,12 +34,13 @@ def serve(workspace: Workspace, tasks: "SimpleQueue[dict[str, Any]]", answers: B
     """Train the trials that come in; answer with `Ended`, and b"" for what a stage would have printed."""
     known: Known = {}
     with dvc_graph.opened(workspace.root) as dvc:
+        carrier = Carrier(dvc)
         while True:
-            pickle.dump((*_trained(workspace, dvc, tasks.get(), known), b""), answers)
+            pickle.dump((*_trained(workspace, carrier, tasks.get(), known), b""), answers)
             answers.flush()
 
 
-def _trained(workspace: Workspace, dvc: Dvc, task: dict[str, Any], known: Known) -> Ended:
+def _trained(workspace: Workspace, carrier: Carrier, task: dict[str, Any], known: Known) -> Ended:
     from optuna import Trial
 
     from pipeline.training import keras_models
@@ -49,7 +50,7 @@ def _trained(workspace: Workspace, dvc: Dvc, task: dict[str, Any], known: Known)
     name, experiment = task["name"], Experiment.model_validate(task["section"])
     try:
         with storage.explained(url := storage.shared()):
-            dvc.take(*task["data"])
+            carrier.take(*task["data"])
             if task["study"] not in known:  # it says which data, too
                 known.clear()
                 known[task["study"]] = _study(url, task["study"], experiment), seen(workspace, experiment)

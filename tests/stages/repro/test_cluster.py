@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from stages.repro import connection, dvc_graph, locked, worker
+from stages.repro import carrier, connection, locked, worker
+from stages.repro.carrier import Carrier
 from stages.repro.cluster import Cluster as Head
-from stages.repro.dvc_graph import Dvc
 from stages.repro.eta import Estimates, work
 from stages.workspaces.miniature import PARAMS, make_workspace
 from tests.conftest import Miniature
@@ -184,7 +184,7 @@ def test_a_worker_needs_the_certificate_of_the_cluster(tmp_path):
 
 
 def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_not(monkeypatch):
-    monkeypatch.setattr(dvc_graph, "PAUSE", 0)
+    monkeypatch.setattr(carrier, "PAUSE", 0)
     answers = []
 
     def move(_objects):
@@ -193,15 +193,14 @@ def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_n
             raise answer
         return SimpleNamespace(failed={*range(answer)})
 
-    dvc, files = Dvc.__new__(Dvc), ("train@a", {"file"})
-    dvc._reached = False
+    carries, files = Carrier(None), ("train@a", {"file"})
     answers[:] = [OSError("no such host"), 0]
     with pytest.raises(UnrollError, match=r"remote does not work \(no such host\)"):
-        dvc._transfer(move, *files)
+        carries._transfer(move, *files)
     answers[:] = [0, OSError("away"), 2, 0]
-    dvc._transfer(move, *files)
-    dvc._transfer(move, *files)
+    carries._transfer(move, *files)
+    carries._transfer(move, *files)
     assert answers == []
-    answers[:] = [2] * dvc_graph.TRIES
+    answers[:] = [2] * carrier.TRIES
     with pytest.raises(UnrollError, match=r"2 files of train@a did not get through"):
-        dvc._transfer(move, *files)
+        carries._transfer(move, *files)
