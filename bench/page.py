@@ -11,11 +11,10 @@ from bench.cluster import page as cluster
 from bench.costs import page as costs
 from bench.newcomer import page as newcomer
 from bench.peers import goals
-from bench.peers.compare import CHECKED
+from bench.peers.compare import CHECKED, OWN
 from bench.peers.workloads import FRAMEWORKS
 from bench.scaling import page as scaling
 from pipeline.files import write_text
-from pipeline.numerics import FROM_START, XLA_FLAGS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -54,8 +53,7 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
 
 def settings() -> str:
     """What Unroll sets for its processes, as a shell has it."""
-    flags = f'"{" ".join(XLA_FLAGS)}"'
-    return " ".join(f"{name}={value}" for name, value in {**FROM_START, "XLA_FLAGS": flags}.items())
+    return " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in OWN.items())
 
 
 def tables(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,8 +53,14 @@ ENVIRONMENT = {
 }
 """One thread for every library; each worker stays on one core besides."""
 
-SETTINGS = numerics.FROM_START | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {' '.join(numerics.XLA_FLAGS)}"}
+OWN = numerics.FROM_START | {
+    "ONEDNN_MAX_CPU_ISA": numerics.SETTINGS["ONEDNN_MAX_CPU_ISA"],
+    "XLA_FLAGS": " ".join(numerics.XLA_FLAGS),
+}
 """What Unroll sets for its processes, as far as it can change how fast other frameworks are."""
+
+SETTINGS = OWN | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {OWN['XLA_FLAGS']}"}
+"""The same for a framework's process here."""
 
 Losses = dict[str, float]
 """`before` training, of the held-out examples, and the mean of the first steps of the `train`ing."""

@@ -61,11 +61,6 @@ CONDITIONS = {
     "two_threads": Condition(
         "two threads asked for", {"OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "2", "TF_NUM_INTRAOP_THREADS": "2"}
     ),
-    "all_avx2": Condition(
-        "NumPy without AVX-512, OpenBLAS as on an AMD Zen",
-        {"OPENBLAS_CORETYPE": "Zen"} | NO_AVX512,
-        AVX512,
-    ),
     "all_avx": Condition(
         "a processor with AVX, without AVX2 and FMA",
         {"XLA_FLAGS": "--xla_cpu_max_isa=AVX", "OPENBLAS_CORETYPE": "Sandybridge"} | NO_AVX2 | NO_FMA,

@@ -110,6 +110,7 @@ def _build(
             outcomes.append(scheduler.build([REPORT], {REPORT: []}, lambda: 1, here, display.show))
     finally:
         dvc.close()
+        estimates.keep()
     display.close(outcomes, len({*asked.needs, REPORT}))
     return next((status for outcome in outcomes for status in outcome.failed.values()), 0)
 

@@ -5,6 +5,7 @@ the commands run side by side (`scheduler`, `processes`).
 """
 
 import contextlib
+import copy
 import errno
 import json
 import logging
@@ -14,6 +15,8 @@ import sqlite3
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import getitem
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,9 @@ DAMAGED = (
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
+
+IDENTITY = ("st_mtime_ns", "st_size", "st_ino")
+"""What of a file's status changes when somebody writes it."""
 
 SHARE = 50.0
 """Between two writes of dvc.lock lies this many times what the last one took: DVC parses and writes all of it."""
@@ -88,7 +94,9 @@ class Dvc:
         needs: dict[str, Sequence[str]] = {
             name: [need.addressing for need in graph.successors(stage)] for name, stage in self.stages.items()
         }
-        self.graph = Graph(needs, frozenset(repo.status()))
+        with repo.lock:  # `repo.status` would read all files of DVC's a second time
+            changed = frozenset(name for name, stage in self.stages.items() if stage.status())
+        self.graph = Graph(needs, changed)
         self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         self._built: list[Any] = []
         self._due = time.monotonic()
@@ -211,7 +219,7 @@ def opened(root: Path) -> Iterator[Dvc]:
     if os.fsencode(root) != str(root).encode(errors="replace"):
         raise UnrollError(f"DVC cannot work in a folder whose name is not UTF-8; rename {root}")
     # DVC names stages as seen from the current folder.
-    with contextlib.chdir(root), contextlib.ExitStack() as stack:
+    with contextlib.chdir(root), _params_parsed_once(), contextlib.ExitStack() as stack:
         with _explained():
             dvc = Dvc(stack.enter_context(Repo(str(root))))
         yield dvc
@@ -233,6 +241,37 @@ def cache(root: Path) -> Path:
             return Path(repo.cache.local.path)
     except DvcException:
         return root / ".dvc" / "cache" / "files" / "md5"
+
+
+@contextlib.contextmanager
+def _params_parsed_once() -> Iterator[None]:
+    """Let DVC parse params.yaml when it has changed only.
+
+    By itself it does so up to eight times for each stage, which takes longer than all else that it does, and with more
+    stages the file is longer, too.
+    """
+    from dvc.dependency import param
+    from dvc.utils.serialize import load_path
+
+    plain, parsed = param.read_param_file, dict[str, tuple[os.stat_result, Any]]()
+
+    def read(fs: Any, path: str, names: Sequence[str] | None = None, flatten: bool = False, **options: Any) -> Any:
+        if not (names and flatten) or options:
+            return plain(fs, path, names, flatten, **options)
+        now = Path(path).stat()
+        if path not in parsed or any(getattr(parsed[path][0], part) != getattr(now, part) for part in IDENTITY):
+            parsed[path] = now, load_path(path, fs)
+        found = {}
+        for name in names:
+            with contextlib.suppress(KeyError, TypeError):
+                found[name] = copy.deepcopy(reduce(getitem, name.split("."), parsed[path][1]))
+        return found
+
+    param.read_param_file = read
+    try:
+        yield
+    finally:
+        param.read_param_file = plain
 
 
 @contextlib.contextmanager

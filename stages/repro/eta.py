@@ -1,6 +1,7 @@
 """How long stages take: as in their last build, else as stages of the same kind with as much work."""
 
 import json
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -30,6 +31,9 @@ second in matrix products."""
 
 STEP = {"gradient_descent": 5e-5, "by_hand": 5e-6}
 """Training method -> seconds that a step takes at least."""
+
+SHARE = 50.0
+"""Between two writes lies this many times what the last one took."""
 
 INPUTS = 15
 """Of a timestep, about."""
@@ -84,6 +88,7 @@ class Estimates:
         self._file, self._work = file, work
         self._known: dict[str, tuple[float, float]] = {}
         self._fixed: dict[str, float] = {}
+        self._due = 0.0
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
             self._known = {stage: (float(one["work"]), float(one["seconds"])) for stage, one in kept.items()}
@@ -94,14 +99,22 @@ class Estimates:
             self._add(stage, 1)
 
     def learn(self, stage: str, seconds: float) -> None:
-        """Remember what a stage took."""
+        """Remember what a stage took; to write that of thousands of stages down takes a moment, so not each time."""
         self._fixed.pop(stage, None)
         if stage in self._known:
             self._add(stage, -1)
         self._known[stage] = self._of(stage)[1], seconds
         self._add(stage, 1)
+        if time.monotonic() >= self._due:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write down what is known."""
+        started = time.monotonic()
         kept = {name: {"work": amount, "seconds": took} for name, (amount, took) in self._known.items()}
         write_text(self._file, json.dumps(kept, sort_keys=True) + "\n")
+        ended = time.monotonic()
+        self._due = ended + SHARE * (ended - started)
 
     def fix(self, seconds: Mapping[str, float]) -> None:
         """Take these as what stages, and parts of some, take in this build."""

@@ -18,7 +18,7 @@ def test_what_a_condition_needs_and_sets_is_known_by_records():
     ("features", "left_out"),
     [
         ([*FEATURES], set()),
-        (["avx", "avx2", "fma"], {"uncapped", "numpy_avx2", "openblas_skylakex", "all_avx2"}),
+        (["avx", "avx2", "fma"], {"uncapped", "numpy_avx2", "openblas_skylakex"}),
     ],
 )
 def test_a_processor_is_only_capped_below_what_it_has(monkeypatch, features, left_out):

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import params
+from stages.repro import eta
 from stages.repro.eta import Estimates, work
 
 WORK = {"train@a": ("waves", 10.0), "train@b": ("waves", 40.0), "train@c": ("jena", 5.0)}
@@ -21,6 +22,16 @@ def test_what_is_not_known_at_all_takes_what_its_work_says(file):
 def test_a_stage_takes_what_it_took_the_last_time(file):
     Estimates(file, WORK).learn("train@a", 12.0)
     assert Estimates(file, WORK).seconds("train@a") == 12.0
+
+
+def test_what_is_learnt_at_once_is_written_together(file, monkeypatch):
+    monkeypatch.setattr(eta, "SHARE", 1e9)
+    estimates = Estimates(file, WORK)
+    estimates.learn("train@a", 12.0)
+    estimates.learn("train@b", 50.0)
+    assert Estimates(file, WORK).seconds("train@b") == 48.0, "at the pace of what was written: it is not known yet"
+    estimates.keep()
+    assert Estimates(file, WORK).seconds("train@b") == 50.0
 
 
 def test_with_more_to_do_it_takes_longer(file):
