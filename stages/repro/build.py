@@ -92,6 +92,7 @@ def _build(
         partial(reason, workspace),
         brief=brief,
         where=executor.where,
+        restored=dvc.restored,
     )
 
     def start(name: str) -> Running:

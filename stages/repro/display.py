@@ -3,7 +3,7 @@
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 
 from stages.console.progress import duration
 from stages.repro.eta import Estimates
@@ -23,6 +23,7 @@ class Display:
         reason: stage -> why it failed, one line.
         brief: whether stages that end well get no line of their own, only the count a new one now and then.
         where: stage -> where it has run, "" for here.
+        restored: stages that did not run, since DVC's cache had what they make; estimates learn nothing from them.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Display:
         *,
         brief: bool = False,
         where: Callable[[str], str] = lambda _stage: "",
+        restored: Container[str] = (),
     ) -> None:
-        self._brief, self._where = brief, where
+        self._brief, self._where, self._restored = brief, where, restored
         self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
         self._estimates = estimates
         self._running: dict[str, float] = {}
@@ -55,10 +57,13 @@ class Display:
             if ended in outcome.built:
                 parts = outcome.parts.get(ended, {})
                 seconds = outcome.built[ended] + sum(took or 0.0 for took in parts.values())
-                self._estimates.learn(ended, seconds)
+                restored = ended in self._restored
+                if not restored:
+                    self._estimates.learn(ended, seconds)
                 if not self._brief:
                     beside = f", {len(parts)} seeds side by side" if parts else ""
-                    self._print(ended, duration(seconds) + self._where(ended) + beside)
+                    took = "from DVC's cache" if restored else duration(seconds) + self._where(ended) + beside
+                    self._print(ended, took)
                 elif not self._live and now - self._counted >= OFTEN:
                     self._counted = now
                     self._print("stages", "done")

@@ -82,6 +82,7 @@ class Dvc:
         stages: name -> a stage, as a class of DVC's own.
         graph: what was up to date when it was opened.
         brought: stage -> its entry of dvc.lock on the machine that its outputs come from.
+        restored: stages whose outputs DVC's cache had.
     """
 
     def __init__(self, repo: Any) -> None:
@@ -101,6 +102,7 @@ class Dvc:
         self._built: list[Any] = []
         self._due = time.monotonic()
         self.brought: dict[str, dict[str, Any]] = {}
+        self.restored: set[str] = set()
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
@@ -130,6 +132,7 @@ class Dvc:
                         raise
                 else:
                     self._keep(stage)
+                    self.restored.add(name)
                     return ""
         return str(stage.cmd)
 

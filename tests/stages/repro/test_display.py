@@ -41,6 +41,15 @@ def test_what_a_failure_leaves_out_is_counted_and_no_longer_waited_for(capsys, c
     assert last == "Built 0 of 7 stages in 1 min 15 s; 1 failed: source@a; 2 that need what failed were left out."
 
 
+def test_a_stage_that_comes_from_the_cache_says_so_and_teaches_nothing(capsys, estimates):
+    estimates.learn("train@a", 50.0)
+    Display(["train@a"], lambda: 2, estimates, str, restored={"train@a"}).show(
+        Outcome(built={"train@a": 0.1}), [], "train@a"
+    )
+    assert capsys.readouterr().out == "      1/1  train@a  from DVC's cache\n"
+    assert estimates.seconds("train@a") == 50.0
+
+
 def test_a_stage_that_was_split_is_counted_once_and_takes_what_its_parts_took(capsys, estimates):
     display = Display(["train@a", "train@b"], lambda: 2, estimates, str)
     outcome = Outcome(parts={"train@a": {"train@a seed 0": None, "train@a seed 1": None}})
