@@ -1,12 +1,10 @@
-"""Files of stamped rows of numbers, CSV or Parquet -> arrays, or one line that says which cell is wrong.
+"""Files of stamped rows of numbers -> arrays, or one line that says which cell is wrong.
 
-A file is read in chunks, of which only numbers are kept, so that memory is that of the result.
+Of each chunk of a file only numbers are kept, so that memory is that of the result.
 """
 
-import csv
 import re
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ import numpy as np
 
 from pipeline.data import stamps as clocks
 from pipeline.data.examples import Array
+from pipeline.data.row_files import File, Form, numbers, unseen
 from pipeline.errors import UnrollError, UsageError
 
 if TYPE_CHECKING:
@@ -22,36 +21,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.download import Progress
 
-CHUNK = 250_000
-"""Rows at a time; bounds memory, changes no value."""
-
 MOST_WORDS = 50
 """Categories of a column, at most."""
-
-PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip", ".zst": "zstd"}
-
-
-def unseen(_file: str, _done: int, _total: int | None) -> None:
-    """No progress is shown."""
-
-
-@dataclass(frozen=True)
-class Form:
-    """How a file is written, and what of it is wanted; `preparations.series.prepare` says what each option means."""
-
-    stamp: Sequence[str]
-    target: str
-    stamp_format: str = "ISO8601"
-    time_zone: str | None = None
-    drop: Sequence[str] = ()
-    categories: Sequence[str] = ()
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    decimal: str = "."
-    thousands: str | None = None
-    missing: Sequence[str] | None = None
-    names: Sequence[str] | None = None
-    skip: int = 0
 
 
 @dataclass(frozen=True)
@@ -68,134 +39,6 @@ class Table:
     stamps: Array
     columns: list[str]
     values: Array
-
-
-@dataclass(frozen=True)
-class File:
-    """A file of rows, and where params.yaml describes it."""
-
-    path: Path
-    form: Form
-    where: str
-
-    @property
-    def parquet(self) -> bool:
-        """Whether it is a Parquet file: those begin so."""
-        with self.path.open("rb") as file:
-            return file.read(4) == b"PAR1"
-
-    @property
-    def again(self) -> str:
-        """What to do about one that holds nothing."""
-        return f"run `unroll source {self.path.parent.name}` again"
-
-    def header(self) -> list[str]:
-        """The names of all columns."""
-        if self.parquet:
-            return [str(name) for name in self._parquet().schema_arrow.names]
-        return [str(column) for column in next(self._csv(unseen, nrows=0)).columns]
-
-    def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
-        """All rows, `CHUNK` at a time; `options` are of `pandas.read_csv`, and without effect on Parquet."""
-        if not self.parquet:
-            yield from self._csv(progress, chunksize=CHUNK, **options)
-            return
-        table, done = self._parquet(), 0
-        for batch in table.iter_batches(batch_size=CHUNK):
-            yield batch.to_pandas(ignore_metadata=True)
-            done += len(batch)
-            progress(
-                self.path.name, self.path.stat().st_size * done // table.metadata.num_rows, self.path.stat().st_size
-            )
-
-    def _parquet(self) -> Any:
-        import pyarrow as pa
-        from pyarrow import parquet
-
-        try:
-            return parquet.ParquetFile(self.path)
-        except pa.ArrowException as error:
-            raise UnrollError(f"{self.path} is no whole Parquet file ({' '.join(str(error).split()):.160})") from None
-
-    def _csv(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
-        """What `pandas.read_csv` gives; a file that cannot be read at all gives one line."""
-        import pandas as pd
-
-        form = self.form
-        options |= {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "skiprows": form.skip}
-        options |= {"decimal": form.decimal, "thousands": form.thousands, "encoding": form.encoding}
-        options |= {"header": None, "names": list(form.names)} if form.names else {}
-        if form.missing is not None:
-            options |= {"na_values": list(form.missing), "keep_default_na": False}
-        try:
-            with self.path.open("rb") as file:
-                found = pd.read_csv(file, index_col=False, compression=PACKED.get(self.path.suffix), **options)
-                found = found if "chunksize" in options else iter([found])
-                while True:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("error", pd.errors.ParserWarning)
-                        chunk = next(found, None)
-                    if chunk is None:
-                        return
-                    yield chunk
-                    progress(self.path.name, file.tell(), self.path.stat().st_size)
-        except UnicodeError as error:
-            text = " ".join(str(error).split())
-            raise UnrollError(
-                f"{self.path} is not {form.encoding} text ({text}); set {self.where}.encoding, such as latin-1"
-            ) from None
-        except LookupError:
-            raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
-        except pd.errors.EmptyDataError:
-            raise UnrollError(f"{self.path} is empty; {self.again}") from None
-        except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-            text = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
-            raise UnrollError(f"{self.path} is not a regular CSV file ({text:.160}); correct the file") from None
-
-    def line(self, row: int) -> int:
-        """The line, counted from 1, on which the data row `row`, counted from 0, ends."""
-        skip, first = self.form.skip, 0 if self.form.names else -1
-        with self.path.open(encoding=self.form.encoding, newline="") as text:
-            for _ in range(skip):
-                next(text, None)
-            reader = csv.reader(text, delimiter=self.form.delimiter)
-            rows = (record for record in reader if len(record) > 1 or any(map(str.strip, record)))
-            try:
-                for place, _ in enumerate(rows, start=first):
-                    if place == row:
-                        return skip + reader.line_num
-            except csv.Error:  # pandas reads fields that this module finds too long
-                pass
-        return skip + row + 1 - first
-
-
-class Given(File):
-    """A file that no source brought."""
-
-    @property
-    def again(self) -> str:
-        """What to do about one that holds nothing."""
-        return "give one with a header and rows"
-
-
-@dataclass(frozen=True)
-class Rows(Given):
-    """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
-
-    frame: "pd.DataFrame"
-
-    @property
-    def parquet(self) -> bool:
-        """They have types, as a Parquet file's have."""
-        return True
-
-    def header(self) -> list[str]:
-        """The names of all columns."""
-        return [str(column) for column in self.frame.columns]
-
-    def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
-        """All rows at once."""
-        yield self.frame
 
 
 def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = unseen) -> Table:
@@ -389,17 +232,6 @@ def _not_a_number(file: File, columns: list[str], otherwise: str) -> UnrollError
             return UnrollError(f"{file.path}, line {file.line(before + row)}: column {column!r} holds {holds}; {todo}")
         before += len(frame)
     return unknown
-
-
-def numbers(cells: "pd.Series[Any]", form: Form) -> Array:
-    """(rows,) float64 of cells of text, NaN where a cell is no number."""
-    import pandas as pd
-
-    if form.thousands:
-        cells = cells.str.replace(form.thousands, "", regex=False)
-    if form.decimal != ".":  # a point is then no mark of a number, as for pandas
-        cells = cells.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
-    return np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan))
 
 
 def _number(word: str) -> bool:

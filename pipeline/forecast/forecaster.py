@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.config import params, registry
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
-from pipeline.data import series_splits, stamped_file
+from pipeline.data import row_files, series_splits, stamped_file
 from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.preparations import series
@@ -77,7 +77,7 @@ class Forecaster:
     predict: tuple[models.Predict, ...]
 
     @classmethod
-    def of(cls, workspace: Workspace, name: str, progress: "Progress" = stamped_file.unseen) -> "Forecaster":
+    def of(cls, workspace: Workspace, name: str, progress: "Progress" = row_files.unseen) -> "Forecaster":
         """The forecaster of a trained experiment.
 
         Args:
@@ -166,21 +166,21 @@ class Forecaster:
         found: Array = self.arrays["half_widths"][_place(level)] * self.spec.scale.std
         return found
 
-    def read(self, paths: Sequence[Path], progress: "Progress" = stamped_file.unseen) -> Window:
+    def read(self, paths: Sequence[Path], progress: "Progress" = row_files.unseen) -> Window:
         """The last window of files of the form that the model was trained on. Raises as `forecast`."""
         form = self.spec.question.form
         for path in paths:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        return self._latest([stamped_file.Given(path, form, self.spec.question.where) for path in paths], progress)
+        return self._latest([row_files.Given(path, form, self.spec.question.where) for path in paths], progress)
 
     def window(self, rows: "pd.DataFrame") -> Window:
         """The last window of rows in memory. Raises as `forecast`."""
         form = self.spec.question.form
-        file = stamped_file.Rows(Path("the table"), form, self.spec.question.where, rows)
-        return self._latest([file], stamped_file.unseen)
+        file = row_files.Rows(Path("the table"), form, self.spec.question.where, rows)
+        return self._latest([file], row_files.unseen)
 
-    def _latest(self, files: Sequence[stamped_file.File], progress: "Progress") -> Window:
+    def _latest(self, files: Sequence[row_files.File], progress: "Progress") -> Window:
         window = latest(self.spec.question, files, self.arrays, progress)
         for text in window.unusual:
             warnings.warn(text, OutsideRangeWarning, stacklevel=3)

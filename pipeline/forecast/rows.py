@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import series_splits, stamped_file
+from pipeline.data import row_files, series_splits, stamped_file
 from pipeline.data.examples import Array
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
@@ -52,7 +52,7 @@ class Question(Strict):
         return self.lookback + max(self.preparation["target_lags"] or [], default=0) - self.step + 1
 
     @property
-    def form(self) -> stamped_file.Form:
+    def form(self) -> row_files.Form:
         """How a file is written."""
         return series.form_of(self.preparation)
 
@@ -100,7 +100,7 @@ class Window:
 
 
 def latest(
-    question: Question, files: Sequence[stamped_file.File], found: Mapping[str, Array], progress: "Progress"
+    question: Question, files: Sequence[row_files.File], found: Mapping[str, Array], progress: "Progress"
 ) -> Window:
     """The last window of some rows.
 
@@ -137,7 +137,7 @@ def latest(
     )
 
 
-def _only(question: Question, file: stamped_file.File) -> stamped_file.File:
+def _only(question: Question, file: row_files.File) -> row_files.File:
     """The file without the columns that the model was not trained on."""
     form, header = question.form, file.header()
     needed = [*form.stamp, *question.numbers, *form.categories]

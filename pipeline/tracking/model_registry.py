@@ -15,7 +15,7 @@ import numpy as np
 
 import pipeline
 from pipeline.config import params
-from pipeline.data import stamped_file
+from pipeline.data import row_files
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
 from pipeline.evaluation import conformal
@@ -208,10 +208,10 @@ def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
     import pandas as pd
 
     question = forecaster.spec.question
-    file = stamped_file.File(path, question.form, question.where)
+    file = row_files.File(path, question.form, question.where)
     texts: dict[str, Any] = dict.fromkeys(file.header(), str)
     kept: pd.DataFrame | None = None
-    for chunk in file.chunks(stamped_file.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64)):
+    for chunk in file.chunks(row_files.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64)):
         words = {name: chunk[name].astype(str) for name in question.form.stamp}
         chosen = chunk[[*question.form.stamp, *question.form.categories, *question.numbers]].assign(**words)
         kept = (chosen if kept is None else pd.concat([kept, chosen])).tail(count)

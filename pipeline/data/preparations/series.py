@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pydantic
 
-from pipeline.data import manifest, series_splits, stamped_file, stamps
+from pipeline.data import manifest, row_files, series_splits, stamped_file, stamps
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError, UsageError
@@ -42,7 +42,7 @@ CLEANING = ("target", "protocol", "spacing", "sentinel", "fill", "target_lags")
 def prepare(
     name: str,
     raw: Path,
-    progress: "Progress" = stamped_file.unseen,
+    progress: "Progress" = row_files.unseen,
     *,
     file: File,
     stamp: str | Annotated[list[str], pydantic.Field(min_length=1, max_length=10)],
@@ -228,10 +228,10 @@ def prepare(
     )
 
 
-def form_of(options: Mapping[str, Any]) -> stamped_file.Form:
+def form_of(options: Mapping[str, Any]) -> row_files.Form:
     """How the file is written, of the options of `prepare`; others, and those that are None, do not count."""
-    chosen = {f.name: options[f.name] for f in fields(stamped_file.Form) if options.get(f.name) is not None}
-    return stamped_file.Form(**chosen | {"stamp": [stamp] if isinstance(stamp := chosen["stamp"], str) else stamp})
+    chosen = {f.name: options[f.name] for f in fields(row_files.Form) if options.get(f.name) is not None}
+    return row_files.Form(**chosen | {"stamp": [stamp] if isinstance(stamp := chosen["stamp"], str) else stamp})
 
 
 @dataclass(frozen=True)

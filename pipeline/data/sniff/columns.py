@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import stamped_file
+from pipeline.data import row_files
 from pipeline.data.examples import Array
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Column:
     high: float = -np.inf
     suspects: Counter[float] = field(default_factory=Counter)
 
-    def take(self, cells: "pd.Series[Any]", form: stamped_file.Form) -> Array:
+    def take(self, cells: "pd.Series[Any]", form: row_files.Form) -> Array:
         """Count the cells of a chunk; (rows,) float64 of them, NaN where there is no number."""
         import pandas as pd
 
@@ -54,7 +54,7 @@ class Column:
         else:
             texts = cells.astype("str").str.strip()
             empty = (cells.isna() | (texts == "")).to_numpy()
-            values = stamped_file.numbers(texts, form)
+            values = row_files.numbers(texts, form)
             values = np.where(np.isfinite(values), values, np.nan)
             if len(self.words) < COUNTED:
                 self.words.update(texts[np.isnan(values) & ~empty].value_counts().to_dict())

@@ -10,9 +10,9 @@ import numpy as np
 
 from pipeline.data import series_splits, stamps
 from pipeline.data.examples import Array
+from pipeline.data.row_files import File, Form
 from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
-from pipeline.data.stamped_file import File, Form
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from pipeline.data import stamped_file
-from pipeline.data.stamped_file import Form, read
+from pipeline.data import row_files
+from pipeline.data.row_files import Form
+from pipeline.data.stamped_file import read
 from pipeline.errors import UnrollError, UsageError
 
 WHERE = "datasets.mine.preparation"
@@ -171,7 +172,7 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
 
     rows = [f"2020-01-01 {hour:02d}:00:00,{hour / 7!r},{hour}" for hour in range(10)]
     whole = reading(file("\n".join(["when,T,p", *rows])))
-    monkeypatch.setattr(stamped_file, "CHUNK", 3)
+    monkeypatch.setattr(row_files, "CHUNK", 3)
     folder, told = file("").parent, []
     paths = [folder / "a.csv", folder / "b.csv"]
     for path, part in zip(paths, (rows[:4], rows[4:]), strict=True):
