@@ -81,7 +81,7 @@ def _paragraph(text: str) -> str:
 
 def plot(result: Mapping[str, Any]) -> str:
     """An SVG file: simulated seconds against slots, a line for each graph, its bound dotted."""
-    from matplotlib.ticker import FuncFormatter, NullLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     from pipeline.report.svg import INK, MAIN, OTHER, standalone, svg
 
@@ -95,9 +95,11 @@ def plot(result: Mapping[str, Any]) -> str:
         axes.plot([], [], color=INK, linewidth=0.9, linestyle=(0, (1, 2)), label="no order beats")
         axes.set_xscale("log", base=2)
         axes.set_yscale("log")
-        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_xticks(max((one["slots"] for one in graphs), key=len))
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        for axis in (axes.xaxis, axes.yaxis):
+            axis.set_minor_locator(NullLocator())
+            axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
         axes.set_xlabel("slots")
         axes.set_ylabel("seconds, simulated")
         axes.legend(frameon=False)

@@ -96,7 +96,7 @@ class Dvc:
             name: [need.addressing for need in graph.successors(stage)] for name, stage in self.stages.items()
         }
         with repo.lock:  # `repo.status` would read all files of DVC's a second time
-            changed = frozenset(name for name, stage in self.stages.items() if stage.status())
+            changed = frozenset(name for name, stage in self.stages.items() if _never_built(stage) or stage.status())
         self.graph = Graph(needs, changed)
         self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         self._built: list[Any] = []
@@ -198,6 +198,11 @@ class Dvc:
                 yield
             finally:
                 self.repo.lock.unlock()
+
+
+def _never_built(stage: Any) -> bool:
+    """Whether dvc.lock has no outputs of it: DVC would look at all files that it depends on, to say the same."""
+    return any(not out.hash_info for out in stage.outs)
 
 
 def entry(stage: Any) -> dict[str, Any]:
