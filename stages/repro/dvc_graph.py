@@ -33,9 +33,6 @@ DAMAGED = (
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
 
-IDENTITY = ("st_mtime_ns", "st_size", "st_ino")
-"""What of a file's status changes when somebody writes it."""
-
 SHARE = 50.0
 """Between two writes of dvc.lock lies this many times what the last one took: DVC parses and writes all of it."""
 
@@ -118,6 +115,7 @@ class Dvc:
 
         stage = self.stages[name]
         self.brought.pop(name, None)
+        self.restored.discard(name)
         with self.locked():
             stage.remove_outs()
             # To look for what was never kept takes DVC a tenth of a second.
@@ -261,14 +259,15 @@ def _params_parsed_once() -> Iterator[None]:
     from dvc.dependency import param
     from dvc.utils.serialize import load_path
 
-    plain, parsed = param.read_param_file, dict[str, tuple[os.stat_result, Any]]()
+    plain, parsed = param.read_param_file, dict[str, tuple[Any, Any]]()
 
     def read(fs: Any, path: str, names: Sequence[str] | None = None, flatten: bool = False, **options: Any) -> Any:
         if not (names and flatten) or options:
             return plain(fs, path, names, flatten, **options)
-        now = Path(path).stat()
-        if path not in parsed or any(getattr(parsed[path][0], part) != getattr(now, part) for part in IDENTITY):
-            parsed[path] = now, load_path(path, fs)
+        status = Path(path).stat()
+        written = status.st_mtime_ns, status.st_size, status.st_ino
+        if path not in parsed or parsed[path][0] != written:
+            parsed[path] = written, load_path(path, fs)
         found = {}
         for name in names:
             with contextlib.suppress(KeyError, TypeError):
