@@ -13,6 +13,7 @@ from bench import results
 from bench.cluster.measure import measure as measure_cluster
 from bench.costs.measure import measure as measure_costs
 from bench.newcomer.measure import measure as measure_newcomer
+from bench.own_series.measure import measure as measure_series
 from bench.peers.compare import measure as measure_peers
 from bench.peers.roofline import measure as measure_roofline
 from bench.repository import REPOSITORY
@@ -29,6 +30,7 @@ MEASURES = {
     "scaling": measure_scaling,
     "costs": measure_costs,
     "newcomer": measure_newcomer,
+    "series": measure_series,
     "cluster": measure_cluster,
 }
 """Part of results.json -> what measures it."""
@@ -84,6 +86,12 @@ def costs(quick: Quick = False) -> None:
 def newcomer(quick: Quick = False) -> None:
     """Measure set-up, demo, tests and the commands that only look, in a fresh clone."""
     update(["newcomer"], quick=quick)
+
+
+@app.command()
+def series(quick: Quick = False) -> None:
+    """Measure from a file of one's own to its forecast, answers over HTTP, and a file of ten million rows."""
+    update(["series"], quick=quick)
 
 
 @app.command()

@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from bench.cluster import page as cluster
 from bench.costs import page as costs
 from bench.newcomer import page as newcomer
+from bench.own_series import page as own_series
 from bench.peers import goals
 from bench.peers.compare import CHECKED, OWN
 from bench.peers.workloads import FRAMEWORKS
@@ -39,7 +40,8 @@ def write(found: Mapping[str, Any], folder: Path) -> list[Path]:
         if name in found:
             plots[f"performance-{name}.svg"] = module.plot(found[name])
             sections.append((module.section(found[name]), f"performance-{name}.svg"))
-    waits = newcomer.section(found["newcomer"]) if "newcomer" in found else ""
+    plain = {"newcomer": newcomer, "series": own_series}
+    waits = [module.section(found[name]) for name, module in plain.items() if name in found]
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)  # noqa: S701 - Markdown
     template = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     empty: dict[str, Any] = {"rows": [], "absent": [], "roofline": None}

@@ -17,7 +17,7 @@ from pipeline.files import read_json, write_json
 from pipeline.provenance.machine import cpuinfo, flags
 
 LIBRARIES = ("tensorflow", "keras", "torch", "jax", "numpy", "dvc")
-PARTS = ("peers", "roofline", "scaling", "costs", "newcomer", "cluster")
+PARTS = ("peers", "roofline", "scaling", "costs", "newcomer", "series", "cluster")
 
 Results = dict[str, Any]
 

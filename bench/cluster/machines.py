@@ -1,16 +1,15 @@
 """A scheduler and workers as processes of this machine, with a folder in place of S3; and builds on them."""
 
 import json
-import os
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import process_cost
+from bench import process_cost, workspaces
 from bench.repository import REPOSITORY
 from pipeline.workspace import Workspace
 
@@ -43,7 +42,9 @@ def build(workspace: Workspace, *options: str) -> Built:
     """
     accounts = workspace.root.with_suffix(".json")
     command = ["-m", "bench.cluster.head", str(accounts), "repro", "--no-scores", *options]
-    cost = process_cost.run([str(process_cost.interpreter()), *command], workspace.root, _environment(workspace))
+    cost = process_cost.run(
+        [str(process_cost.interpreter()), *command], workspace.root, workspaces.environment(workspace, REPOSITORY)
+    )
     kept = json.loads((workspace.scratch / "seconds.json").read_text(encoding="utf-8"))
     stages = {stage: float(one["seconds"]) for stage, one in kept.items()}
     return Built(cost["seconds"], stages, json.loads(accounts.read_text(encoding="utf-8")))
@@ -74,7 +75,7 @@ def cluster(workspace: Workspace, workers: int) -> Iterator[str]:
                     subprocess.Popen(
                         [str(process_cost.interpreter()), "-m", "stages", "cluster", *command],
                         cwd=workspace.root,
-                        env=_environment(workspace),
+                        env=workspaces.environment(workspace, REPOSITORY),
                         stdin=subprocess.DEVNULL,
                         stdout=said,
                         stderr=subprocess.STDOUT,
@@ -95,15 +96,3 @@ def _until_it_speaks(process: "subprocess.Popen[bytes]", log: Path) -> None:
         if process.poll() is not None or time.monotonic() - started > PATIENCE:
             raise process_cost.CommandFailedError(f"{log.stem} of the cluster does not start")
         time.sleep(0.05)
-
-
-def _environment(workspace: Workspace) -> Mapping[str, str]:
-    own = ("DVC_", "MLFLOW_", "UNROLL_", "PYTHON")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return kept | {
-        "PATH": os.pathsep.join([str(process_cost.interpreter().parent), os.environ["PATH"]]),
-        "PYTHONPATH": os.pathsep.join([str(workspace.root), str(REPOSITORY)]),
-        "DVC_NO_ANALYTICS": "1",
-        "DVC_SITE_CACHE_DIR": str(workspace.scratch / "site-cache"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-    }

@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
+from bench import workspaces
 from bench.cluster import machines, simulate
 from bench.cluster.machines import Built
 from bench.cluster.simulate import Overhead
-from bench.costs import measure as costs
 from bench.repository import REPOSITORY
 from pipeline.config import params, plain_yaml
 from pipeline.files import sha256, write_text
@@ -87,7 +87,7 @@ def workspace(folder: Path, store: Path, *, quick: bool) -> Workspace:
         made = miniature.make_workspace(REPOSITORY, folder)
     else:
         small = scaled.without(scaled.scale(plain_yaml.read(REPOSITORY / "params.yaml")), scaled.TWINS)
-        made = costs.make_workspace(folder, small)
+        made = workspaces.make_workspace(folder, small)
     remote = f"    remote = store\n['remote \"store\"']\n    url = {store}\n"
     write_text(folder / ".dvc" / "config", scaled.CONFIG + remote)
     return made

@@ -6,13 +6,12 @@ with one job and with two. `bench/costs/probe` keeps the accounts of every proce
 
 import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import process_cost
+from bench import process_cost, workspaces
 from bench.costs import cpu_accounts, extrapolate, seeds
 from bench.costs.cpu_accounts import Cost
 from bench.peers import workloads
@@ -20,7 +19,7 @@ from bench.repository import OFFICIAL_ROWS, REPOSITORY
 from bench.scaling import prepare
 from pipeline.config import params, plain_yaml
 from pipeline.evaluation import claims
-from pipeline.files import sha256, write_text
+from pipeline.files import sha256
 from pipeline.workspace import Workspace
 from stages.workspaces import scaled
 
@@ -60,22 +59,22 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
     small = scaled.without(scaled.scale(plain), scaled.TWINS)
     small = one_of_each(small) if quick else small
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
-        workspaces = {command: make_workspace(Path(folder) / str(n), small) for n, command in enumerate(BUILDS)}
+        made = {command: make_workspace(Path(folder) / str(n), small) for n, command in enumerate(BUILDS)}
         builds, costs = {}, {}
-        for command, workspace in workspaces.items():
+        for command, workspace in made.items():
             on_step(f"{command}: the demo's graph")
             found = run(workspace, *BUILDS[command])
             costs[command] = cpu_accounts.read(workspace.scratch / ACCOUNTS)
             cpu_accounts.close(costs[command], found["cpu"])
             phases = cpu_accounts.total(costs[command])
             builds[command] = {"seconds": found["seconds"], "cpu": found["cpu"], "phases": phases}
-        locks = {sha256(workspace.root / "dvc.lock") for workspace in workspaces.values()}
+        locks = {sha256(workspace.root / "dvc.lock") for workspace in made.values()}
         no_op = {}
-        for command, workspace in workspaces.items():
+        for command, workspace in made.items():
             on_step(f"{command}: nothing to do")
             found = run(workspace, *BUILDS[command])
             no_op[command] = {"seconds": found["seconds"], "cpu": found["cpu"]}
-        alone, demo = costs["dvc repro"], workspaces["dvc repro"]
+        alone, demo = costs["dvc repro"], made["dvc repro"]
         on_step("making data of the official size")
         real = Workspace(Path(folder) / "official")
         workloads.prepare(real.root, REPOSITORY, small["experiments"], mirror=bool(os.environ.get("UNROLL_MIRROR")))
@@ -111,33 +110,17 @@ def one_of_each(plain: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def make_workspace(folder: Path, plain: Mapping[str, Any]) -> Workspace:
-    """A fresh DVC workspace with the code and the graph of this repository, for `plain` as its params.yaml."""
-    workspace = scaled.make_workspace(REPOSITORY, folder)
-    # Copied, compiled files too, so that an edit during a build does not change what is measured.
-    for name in scaled.LINKED:
-        (folder / name).unlink()
-        shutil.copytree(REPOSITORY / name, folder / name)
-    plain_yaml.write(plain, workspace.params)
-    # The page of a scaled workspace gives no verdict on a published figure; it needs none then.
-    write_text(workspace.claims, "[]\n")
+    """A fresh workspace that has a folder for accounts."""
+    workspace = workspaces.make_workspace(folder, plain)
     (workspace.scratch / ACCOUNTS).mkdir()
     return workspace
 
 
 def run(workspace: Workspace, *arguments: str) -> dict[str, float]:
     """Run Python in a workspace, every process of it with an account; see `process_cost.run`."""
-    python = process_cost.interpreter()
-    own = ("DVC_", "MLFLOW_", "UNROLL_", "PYTHON")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    environment |= {
-        "PATH": os.pathsep.join([str(python.parent), os.environ["PATH"]]),
-        "PYTHONPATH": os.pathsep.join([str(PROBE), str(workspace.root)]),
-        "DVC_NO_ANALYTICS": "1",
-        "DVC_SITE_CACHE_DIR": str(workspace.scratch / "site-cache"),
-        "TF_CPP_MIN_LOG_LEVEL": "3",
-        "UNROLL_BENCH_ACCOUNTS": str(workspace.scratch / ACCOUNTS),
-    }
-    return process_cost.run([str(python), *arguments], workspace.root, environment)
+    accounts = {"UNROLL_BENCH_ACCOUNTS": str(workspace.scratch / ACCOUNTS)}
+    variables = workspaces.environment(workspace, PROBE) | accounts
+    return process_cost.run([str(process_cost.interpreter()), *arguments], workspace.root, variables)
 
 
 def memory(costs: Mapping[str, Cost], workspace: Workspace) -> dict[str, dict[str, Any]]:
