@@ -12,7 +12,6 @@ import logging
 import os
 import shutil
 import sqlite3
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -24,6 +23,7 @@ from pipeline.errors import UnrollError, one_line
 from pipeline.validation import one_of
 from stages.repro import dvc_lock
 from stages.repro.dvc_lock import LOCK
+from stages.repro.spread import Spread
 
 DAMAGED = (
     f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
@@ -32,9 +32,6 @@ DAMAGED = (
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
-
-SHARE = 50.0
-"""Between two writes of dvc.lock lies this many times what the last one took: DVC parses and writes all of it."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +94,7 @@ class Dvc:
         self.graph = Graph(needs, changed)
         self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         self._built: list[Any] = []
-        self._due = time.monotonic()
+        self._written = Spread(self._write)
         self.brought: dict[str, dict[str, Any]] = {}
         self.restored: set[str] = set()
 
@@ -142,13 +139,12 @@ class Dvc:
         """
         with self.locked():
             self._keep(self.stages[name])
-            if time.monotonic() >= self._due:
-                self._write()
+            self._written.when_due()
 
     def close(self) -> None:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""
         with self.locked():
-            self._write()
+            self._written.now()
             dvc_lock.order(Path(self.repo.root_dir) / LOCK, list(self.graph.needs))
 
     def _require_room(self) -> None:
@@ -169,13 +165,10 @@ class Dvc:
         self._built.append(stage)
 
     def _write(self) -> None:
-        """Write down what was built since the last time; after a kill, DVC's cache of runs has what was not."""
-        started = time.monotonic()
+        # DVC parses and writes all of dvc.lock. After a kill, its cache of runs has what was not written.
         if self._built:
             self._built[0].dvcfile.dump_stages(self._built, update_pipeline=False)
             self._built = []
-        ended = time.monotonic()
-        self._due = ended + SHARE * (ended - started)
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

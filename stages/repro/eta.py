@@ -1,12 +1,12 @@
 """How long stages take: as in their last build, else as stages of the same kind with as much work."""
 
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pipeline.config.params import Experiment, Params
 from pipeline.files import write_text
+from stages.repro.spread import Spread
 
 ROOM = 3 * 1024**3
 """Bytes that a full build takes at most, its DVC cache included."""
@@ -31,9 +31,6 @@ second in matrix products."""
 
 STEP = {"gradient_descent": 5e-5, "by_hand": 5e-6}
 """Training method -> seconds that a step takes at least."""
-
-SHARE = 50.0
-"""Between two writes lies this many times what the last one took."""
 
 INPUTS = 15
 """Of a timestep, about."""
@@ -88,7 +85,7 @@ class Estimates:
         self._file, self._work = file, work
         self._known: dict[str, tuple[float, float]] = {}
         self._fixed: dict[str, float] = {}
-        self._due = 0.0
+        self._kept = Spread(self._write)
         try:
             kept = json.loads(file.read_text(encoding="utf-8"))
             self._known = {stage: (float(one["work"]), float(one["seconds"])) for stage, one in kept.items()}
@@ -105,16 +102,15 @@ class Estimates:
             self._add(stage, -1)
         self._known[stage] = self._of(stage)[1], seconds
         self._add(stage, 1)
-        if time.monotonic() >= self._due:
-            self.keep()
+        self._kept.when_due()
 
     def keep(self) -> None:
         """Write down what is known."""
-        started = time.monotonic()
+        self._kept.now()
+
+    def _write(self) -> None:
         kept = {name: {"work": amount, "seconds": took} for name, (amount, took) in self._known.items()}
         write_text(self._file, json.dumps(kept, sort_keys=True) + "\n")
-        ended = time.monotonic()
-        self._due = ended + SHARE * (ended - started)
 
     def fix(self, seconds: Mapping[str, float]) -> None:
         """Take these as what stages, and parts of some, take in this build."""

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import params
-from stages.repro import eta
+from stages.repro import spread
 from stages.repro.eta import Estimates, work
 
 WORK = {"train@a": ("waves", 10.0), "train@b": ("waves", 40.0), "train@c": ("jena", 5.0)}
@@ -25,7 +25,7 @@ def test_a_stage_takes_what_it_took_the_last_time(file):
 
 
 def test_what_is_learnt_at_once_is_written_together(file, monkeypatch):
-    monkeypatch.setattr(eta, "SHARE", 1e9)
+    monkeypatch.setattr(spread, "SHARE", 1e9)
     estimates = Estimates(file, WORK)
     estimates.learn("train@a", 12.0)
     estimates.learn("train@b", 50.0)
