@@ -170,7 +170,7 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     interval = found.next if claim.rows == "same" else found.anew
     if claim.of and interval:
         unit = _stat(evaluation, claim.of, claim.metric).mean
-        found, interval = statistics([value / unit for value in found.values]), (interval[0] / unit, interval[1] / unit)
+        found, interval = Stat(**_divided(found.model_dump(), unit)), _divided(interval, unit)
     outcome = UNSURE
     if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
         outcome = HOLDS if _meet(interval, claim.printed()) else FAILS
@@ -178,6 +178,15 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
         if outcome == HOLDS and any(_meet(interval, (other, other)) for other in others):
             outcome = LITTLE
     return Verdict(claim, outcome, evaluation.dataset, found, interval)
+
+
+def _divided(value: Any, unit: float) -> Any:
+    """All numbers of it; no interval is estimated anew, which would import SciPy each time that somebody looks."""
+    if isinstance(value, dict):
+        return {key: _divided(each, unit) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_divided(each, unit) for each in value)
+    return None if value is None else value / unit
 
 
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
