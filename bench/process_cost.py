@@ -15,8 +15,12 @@ from pathlib import Path
 
 from bench.repository import REPOSITORY
 from pipeline.errors import UnrollError
+from pipeline.files import write_text
 
 METER = REPOSITORY / "bench" / "costs" / "meter.py"
+
+FAILED = REPOSITORY / ".unroll" / "bench" / "failed.txt"
+"""All that the last command printed that failed."""
 
 
 class CommandFailedError(UnrollError):
@@ -43,7 +47,7 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         `seconds` until it ended, `cpu` (seconds, of all its processes) and `peak` (MiB, of the greatest of them).
 
     Raises:
-        CommandFailedError: it ended with another status than 0; says the last line that it printed.
+        CommandFailedError: it ended with another status than 0; says the last line that it printed, and where all is.
     """
     # What the command prints goes to a file, so that a pipe that nobody reads can't hold it up.
     with tempfile.TemporaryFile() as output:
@@ -51,9 +55,11 @@ def run(command: Sequence[str], folder: Path, environment: Mapping[str, str] | N
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": output}
         started = subprocess.run(starter, cwd=folder, env=environment, check=False, **streams)  # type: ignore[call-overload]
         output.seek(0)
-        lines = output.read().decode(errors="replace").strip().splitlines()
+        said = output.read().decode(errors="replace").strip()
     if started.returncode:
-        said = lines[-1] if lines else "it printed nothing"
-        raise CommandFailedError(f"`{' '.join(command)}` ended with status {started.returncode}: {said}")
+        write_text(FAILED, f"{said}\n")
+        last = said.splitlines()[-1] if said else "it printed nothing"
+        where = FAILED.relative_to(REPOSITORY)
+        raise CommandFailedError(f"`{' '.join(command)}` ended with status {started.returncode}: {last} (all: {where})")
     found: dict[str, float] = json.loads(started.stdout)
     return found

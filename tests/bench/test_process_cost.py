@@ -18,10 +18,13 @@ def test_a_process_that_outlives_the_command_counts_too(tmp_path):
     assert process_cost.run([sys.executable, "-S", "-c", code], tmp_path)["peak"] > 200
 
 
-def test_what_a_command_says_when_it_fails_is_told(tmp_path):
+def test_what_a_command_says_when_it_fails_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(process_cost, "REPOSITORY", tmp_path)
+    monkeypatch.setattr(process_cost, "FAILED", tmp_path / "failed.txt")
     code = "import sys; print('all is well', flush=True); sys.exit('it is not')"
-    with pytest.raises(process_cost.CommandFailedError, match=r"ended with status 1: it is not$"):
+    with pytest.raises(process_cost.CommandFailedError, match=r"ended with status 1: it is not \(all: failed.txt\)$"):
         process_cost.run([sys.executable, "-c", code], tmp_path)
+    assert (tmp_path / "failed.txt").read_text(encoding="utf-8") == "all is well\nit is not\n"
 
 
 def test_an_interpreter_without_unroll_is_no_use(monkeypatch, tmp_path):
