@@ -113,7 +113,7 @@ def _champion(one: Evaluated) -> str:
 
 def _backtest(one: Evaluated) -> dict[str, str]:
     stretch, ahead = one.table("backtest"), one.table("ahead")
-    if stretch is None or ahead is None:
+    if stretch is None or ahead is None or ahead.empty:
         return {}
 
     def draw(axes: "Axes") -> None:

@@ -147,7 +147,6 @@ def _mistakes(one: Evaluated) -> list[Mistake]:
     return [
         Mistake(row.experiment, "good" if row.truth else "bad", f"{100 * row.probability:.1f} %", row.words)
         for row in table.itertuples()
-        if row.experiment in one.experiments
     ]
 
 

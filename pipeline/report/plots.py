@@ -265,7 +265,8 @@ def dates(axes: "Axes", seconds: list[float]) -> list[float]:
     """Seconds since 1970 as an axis of dates: what to draw at."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    locator = AutoDateLocator(minticks=3, maxticks=6)  # type: ignore[no-untyped-call]
+    # With fewer, some ranges (60 to 72 hours, 30 to 36 months) have no interval that fits, and it warns.
+    locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     return [second / 86_400 for second in seconds]

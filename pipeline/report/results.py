@@ -22,6 +22,25 @@ if TYPE_CHECKING:
 Columns = dict[str, list[float]]
 """A table of numbers, by column."""
 
+TABLES: dict[str, dict[str, type | None]] = {
+    "slopes": {"experiment": str, "point": str, "distance": int, "slope": float},
+    "series": {"part": str, "time": int, "low": float, "mean": float, "high": float},
+    "errors": {"by": str, "at": int, "examples": int},
+    "backtest": {
+        "experiment": str,
+        "origin": int,
+        "time": int,
+        "truth": float,
+        "forecast": float,
+        "low": None,
+        "high": None,
+    },
+    "ahead": {"experiment": str, "step": int, "mae": float, "half_width": None, "coverage": float},
+    "reliability": {"experiment": str, "predictions": int, "probability": float, "share": float},
+    "mistakes": {"experiment": str, "example": int, "truth": int, "probability": float, "words": str},
+}
+"""Table of `plot_data.tables` -> columns that it has at least; None where numbers may be missing."""
+
 
 @dataclass(frozen=True)
 class Evaluated:
@@ -83,18 +102,22 @@ class Evaluated:
         return self._table("rollout", ["step", "truth", *rolled]) if rolled else {}
 
     def table(self, name: str) -> "pd.DataFrame | None":
-        """A table of `plot_data.tables`; None where there is none. Raises UnrollError if damaged."""
+        """A table of `plot_data.tables`, without experiments that params.yaml no longer has; None where there is none.
+
+        Raises:
+            UnrollError: it is damaged.
+        """
         path = self.folder / "tables" / f"{name}.csv"
-        texts = {
-            "slopes": ["experiment", "point"],
-            "series": ["part"],
-            "errors": ["by"],
-            "backtest": ["experiment"],
-            "ahead": ["experiment"],
-            "reliability": ["experiment"],
-            "mistakes": ["experiment", "words"],
-        }
-        return tables.read(path, **dict.fromkeys(texts[name], str)) if path.exists() else None
+        if not path.exists():
+            return None
+        wanted = TABLES[name]
+        found = tables.read(path, **{column: kind for column, kind in wanted.items() if kind})
+        strange = [*wanted.keys() - found, *set(found.get("experiment", ())) - self.evaluation.experiments.keys()]
+        if strange:
+            raise damaged(path, ValueError(f"it has no {strange[0]}, or nothing else has"))
+        if "experiment" in found:
+            found = found[found["experiment"].isin(list(self.experiments))].reset_index(drop=True)
+        return found.astype(dict.fromkeys(found.columns.difference([*wanted]), float))
 
     def _table(self, name: str, columns: list[str]) -> Columns:
         """A table of numbers with at least these columns."""

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.data.dataset import Scale
+from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, claims
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
@@ -203,20 +204,38 @@ def test_names_come_in_the_order_of_params_yaml(results):
     assert [one.name for one in results.built] == params_names()[:-1]
 
 
-def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace):
+@pytest.mark.parametrize(("dataset", "name"), [("waves", "waves_perceptron"), ("imdb", "imdb_rnn")])
+def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace, dataset, name):
     text = workspace.params.read_text(encoding="utf-8")
-    less = re.sub(r"  waves_perceptron:\n.*\n", "", text)
+    less = re.sub(rf"  {name}:\n.*\n", "", text)
     assert less != text
     workspace.params.write_text(less, encoding="utf-8")
     try:
         results = read(workspace)
     finally:
         workspace.params.write_text(text, encoding="utf-8")
-    shown = page(only(results, "waves"))
-    assert "waves_perceptron" not in shown
-    assert "perceptron" not in shown.replace("_<wbr>", "_")
+    shown = page(only(results, dataset)).replace("_<wbr>", "_")
+    assert name not in shown
     assert results.unused == 1
     assert "1 more in claims.yaml is of experiments" in shown
+
+
+@pytest.mark.parametrize(
+    ("table", "old", "new", "said"),
+    [
+        ("reliability", "imdb_rnn", "imdb_rnm", "it has no imdb_rnm, or nothing else has"),
+        ("reliability", "share", "shape", "it has no column share"),
+    ],
+)
+def test_a_damaged_table_is_named(workspace, table, old, new, said):
+    path = workspace.evaluation("imdb") / "tables" / f"{table}.csv"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+    try:
+        with pytest.raises(UnrollError, match=rf"{table}\.csv is damaged \(.*({said})"):
+            page(only(read(workspace), "imdb"))
+    finally:
+        path.write_text(text, encoding="utf-8")
 
 
 def test_an_experiment_that_is_not_evaluated_yet_is_listed_as_not_built(workspace):
