@@ -50,7 +50,7 @@ def tolerances():
     for dataset, experiments in found["tolerances"].items():
         names = ", ".join(f"`{name}`" for name in found["conditions"][dataset]["names"])
         equal = sum(not any(metrics.values()) for metrics in experiments.values())
-        on_test = {name: metrics["test"] for name, metrics in experiments.items() if "test" in metrics}
+        on_test = {name: metrics["score"] for name, metrics in experiments.items() if "score" in metrics}
         largest = max(on_test, key=on_test.get)
         worst = f"{on_test[largest]:.1e} (`{largest}`)" if on_test[largest] else "0"
         yield f"| {dataset} | {names} | {len(experiments)} | {equal} | {worst} |"
