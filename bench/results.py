@@ -1,6 +1,7 @@
 """bench/results.json: what was measured, where and when. A part that is measured again replaces what it found."""
 
 import importlib.metadata
+import json
 import os
 import platform
 from collections.abc import Mapping
@@ -40,6 +41,12 @@ def require_same_machine(old: Results, part: str, machine: Mapping[str, Any]) ->
             f"bench/results.json is of another machine ({old['machine']['kind']}; this is {machine['kind']}); "
             "run `make bench` without a part to measure all of it here"
         )
+
+
+def rounded(found: Mapping[str, Any], digits: int = 5) -> dict[str, Any]:
+    """What was measured as plain data, every number that is no count with so many digits."""
+    plain: dict[str, Any] = json.loads(json.dumps(found), parse_float=lambda text: float(f"{float(text):.{digits}g}"))
+    return plain
 
 
 def merge(old: Results, part: str, measured: Mapping[str, Any], about: Mapping[str, Any]) -> Results:

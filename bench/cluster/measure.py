@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-from bench import workspaces
+from bench import results, workspaces
 from bench.cluster import machines, simulate
 from bench.cluster.machines import Built
 from bench.cluster.simulate import Overhead
@@ -77,8 +77,7 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
             "overhead": overhead,
             "simulated": simulated(QUICK_SIZES if quick else SIZES, overhead, folder, on_step),
         }
-    rounded: dict[str, Any] = json.loads(json.dumps(result), parse_float=lambda text: float(f"{float(text):.5g}"))
-    return rounded
+    return results.rounded(result)
 
 
 def workspace(folder: Path, store: Path, *, quick: bool) -> Workspace:

@@ -4,14 +4,13 @@ The demo's graph is built three times, each in a workspace of its own: by a plai
 with one job and with two. `bench/costs/probe` keeps the accounts of every process.
 """
 
-import json
 import os
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench import process_cost, workspaces
+from bench import process_cost, results, workspaces
 from bench.costs import cpu_accounts, extrapolate, seeds
 from bench.costs.cpu_accounts import Cost
 from bench.peers import workloads
@@ -94,8 +93,7 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
                 for name, cost in trained.items()
             },
         }
-    rounded: dict[str, Any] = json.loads(json.dumps(result), parse_float=lambda text: float(f"{float(text):.5g}"))
-    return rounded
+    return results.rounded(result)
 
 
 def one_of_each(plain: Mapping[str, Any]) -> dict[str, Any]:

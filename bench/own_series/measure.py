@@ -18,7 +18,7 @@ from typing import Any
 
 import requests
 
-from bench import process_cost, workspaces
+from bench import process_cost, results, workspaces
 from bench.own_series import files
 from bench.process_cost import CommandFailedError
 from pipeline.config import params
@@ -71,8 +71,7 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
         requested = QUICK_REQUESTS if quick else REQUESTS
         served = [one for model in SERVED for one in answers(workspace, forms[0], model, requested, on_step)]
         result = {"forecasts": forecasts, "served": served, "large": large(folder, quick, on_step)}
-    rounded: dict[str, Any] = json.loads(json.dumps(result), parse_float=lambda text: float(f"{float(text):.3g}"))
-    return rounded
+    return results.rounded(result, digits=3)
 
 
 def unroll(workspace: Workspace, *command: str) -> dict[str, float]:

@@ -111,13 +111,13 @@ class Evaluated:
         if not path.exists():
             return None
         wanted = TABLES[name]
-        found = tables.read(path, **{column: kind for column, kind in wanted.items() if kind})
+        found = _read(path, **{column: kind for column, kind in wanted.items() if kind})
         strange = [*wanted.keys() - found, *set(found.get("experiment", ())) - self.evaluation.experiments.keys()]
         if strange:
             raise damaged(path, ValueError(f"it has no {strange[0]}, or nothing else has"))
         if "experiment" in found:
             found = found[found["experiment"].isin(list(self.experiments))].reset_index(drop=True)
-        return found.astype(dict.fromkeys(found.columns.difference([*wanted]), float))
+        return found
 
     def _table(self, name: str, columns: list[str]) -> Columns:
         """A table of numbers with at least these columns."""
@@ -214,9 +214,15 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
     return Evaluated(name, evaluation, entries, question, own, words, folder)
 
 
+def _read(path: Path, **columns: type) -> "pd.DataFrame":
+    """As `tables.read`, which lets a text stay that Python takes for a number, such as 1_0: here it becomes one."""
+    found = tables.read(path, **columns)
+    return found.astype(dict.fromkeys(found.columns.difference([*columns]), float))
+
+
 def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, dict[int, Columns]]:
     """Experiment -> seed -> its curves of history.csv, `epoch` among them."""
-    table = tables.read(path, experiment=str, seed=int, epoch=int)
+    table = _read(path, experiment=str, seed=int, epoch=int)
     found: dict[str, dict[int, Columns]] = {}
     for (name, seed), rows in table.groupby(["experiment", "seed"], sort=False):
         curves = rows.drop(columns=["experiment", "seed"]).dropna(axis=1, how="all").to_dict("list")

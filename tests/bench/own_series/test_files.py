@@ -11,7 +11,7 @@ EMPTY = {"sources": {}, "datasets": {}, "experiments": {}}
 
 
 @pytest.mark.parametrize("form", files.FORMS, ids=lambda form: form.name)
-def test_a_file_is_added_with_nothing_said_about_it_and_its_last_window_is_whole(form, tmp_path):
+def test_a_file_is_added_with_nothing_said_but_its_target_and_its_last_window_is_whole(form, tmp_path):
     workspace = Workspace(tmp_path)
     plain_yaml.write(EMPTY, workspace.params)
     form.write(tmp_path / form.file, 800)

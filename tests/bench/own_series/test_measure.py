@@ -13,7 +13,7 @@ from stages.commands.main import invoke
 
 @pytest.fixture
 def workspace(tmp_path, monkeypatch):
-    """A workspace to which the first file was added, where no command runs and a server takes a second each time."""
+    """A workspace to which the first file was added, where no command runs and no server starts."""
     workspace = Workspace(tmp_path)
     plain_yaml.write(measure.EMPTY, workspace.params)
     files.FORMS[0].write(tmp_path / "meter.csv", 800)
