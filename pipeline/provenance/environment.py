@@ -12,6 +12,9 @@ from pipeline.provenance import machine
 from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
+GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+"""git as Unroll asks it: without a lock, and without hook and monitor of a repository, which may be a stranger's."""
+
 
 class Environment(Strict):
     """Where a run is made.
@@ -82,9 +85,8 @@ def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """What git says, None if it fails: there is none, or the folder is in no repository."""
-    command = ["git", "--no-optional-locks", *arguments]
     try:
-        said = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+        said = subprocess.run([*GIT, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10)
     except (OSError, subprocess.SubprocessError):
         return None
     return said.stdout.strip()

@@ -11,6 +11,7 @@ from pathlib import Path
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
+from pipeline.provenance.environment import GIT
 from pipeline.workspace import Workspace
 from stages.repro.dvc_lock import LOCK
 from stages.workspaces import scaled
@@ -98,7 +99,7 @@ def clear(folder: Path) -> None:
 
 def uncommitted(root: Path) -> list[str]:
     """The files under `WATCHED` that differ from the last commit; none where there is no git."""
-    lines = _git(root, "--no-optional-locks", "status", "--porcelain", "--", *WATCHED) if _head(root) else ""
+    lines = _git(root, "status", "--porcelain", "--", *WATCHED) if _head(root) else ""
     return [line[3:] for line in lines.splitlines()]
 
 
@@ -128,7 +129,7 @@ def _unfinished(folder: Path) -> str:
 
 def _git(root: Path, *arguments: str, index: Path | None = None) -> str:
     environment = os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {})
-    command = ["git", "-C", str(root), *arguments]
+    command = [*GIT, "-C", str(root), *arguments]
     return subprocess.run(command, env=environment, check=True, capture_output=True, encoding="utf-8").stdout
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
+from pipeline.provenance import environment, machine
+from pipeline.workspace import Workspace
 from stages.verify import isolated_build
 from stages.workspaces import checkout
 
@@ -86,6 +88,26 @@ def test_without_a_repository_of_its_own_the_files_are_taken_as_they_are(root, t
     assert (made.workspace.root / ".unroll/scaled.txt").exists(), "the page says so"
     assert (made.committed.root / "metrics/waves/linear.json").exists()
     assert not (made.workspace.root / "dvc.lock").exists()
+
+
+def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):
+    hooks = repository / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("monitor", "post-index-change"):
+        (hooks / name).write_text('#!/bin/sh\ntouch "$0.ran"\n')
+        (hooks / name).chmod(0o755)
+    git(repository, "config", "core.fsmonitor", ".git/hooks/monitor")
+    git(repository, "read-tree", "HEAD")
+    git(repository, "status")
+    traces = sorted(hooks.glob("*.ran"))
+    assert len(traces) == 2, "git by itself runs them"
+    for trace in traces:
+        trace.unlink()
+    checkout.make(repository, repository / ".verify/rebuild")
+    checkout.uncommitted(repository)
+    monkeypatch.setattr(machine, "CODE", repository)
+    assert environment._revision(Workspace(repository))[1] is False
+    assert not sorted(hooks.glob("*.ran"))
 
 
 def test_git_that_is_not_there_is_no_repository(repository, monkeypatch):
