@@ -103,7 +103,10 @@ class Record:
         try:
             yield
         except UnrollError as error:
-            self._runs = None
+            broken, self._runs = self._runs, None
+            if broken is not None:  # if the store is away, `unroll track` ends them
+                with contextlib.suppress(UnrollError), store.guard(broken.store.uri):
+                    runs.end(broken, "FAILED")
             self._warn(_not_recorded(error))
 
 

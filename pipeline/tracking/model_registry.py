@@ -135,6 +135,8 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
             code_paths=[str(Path(pipeline.__file__).parent)],
             signature=signature(forecaster),
             input_example=example,
+            # Else MLflow takes the login's name and the command's path.
+            tags={"mlflow.user": "unknown", "mlflow.source.name": f"unroll register {forecaster.spec.name}"},
             pip_requirements=[f"-c {pins}", *(f"{key}=={versions[key]}" for key in NEEDS if key in versions)],
         )
         return model

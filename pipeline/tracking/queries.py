@@ -62,9 +62,9 @@ def _variant(run: "Run") -> str:
 
 
 def running(opened: Store) -> set[tuple[str, str, str]]:
-    """MLflow experiment (its id), experiment and experiment of DVC of every run that is not said to have ended."""
+    """MLflow experiment (its id), experiment and experiment of DVC of each run of this place that has no end yet."""
     groups = [group.experiment_id for group in opened.client.search_experiments()]
-    found = opened.client.search_runs(groups, "attributes.status = 'RUNNING'")
+    found = [run for run in opened.client.search_runs(groups, "attributes.status = 'RUNNING'") if _ours(opened, run)]
     names = {(run.info.experiment_id, run.data.tags.get("unroll.experiment", ""), _variant(run)) for run in found}
     return {(group, name, variant) for group, name, variant in names if name}
 
@@ -76,11 +76,18 @@ def addresses(opened: Store) -> dict[str, str]:
 
 
 def end_abandoned(opened: Store, group: str, name: str, variant: str) -> None:
-    """End what a killed process left running. The caller holds the experiment's lock, so nobody is at work on it."""
-    if opened.own:  # in a shared store, the process may live on another machine
-        for run in search(opened, group, experiment=name):
-            if run.info.status == "RUNNING" and _variant(run) == variant:
-                opened.client.set_terminated(run.info.run_id, "KILLED")
+    """End what a process left running that was killed, or that the store was not there for when it ended.
+
+    The caller holds the experiment's lock, so nobody is at work on it.
+    """
+    for run in search(opened, group, experiment=name):
+        if run.info.status == "RUNNING" and _variant(run) == variant and _ours(opened, run):
+            opened.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def _ours(opened: Store, run: "Run") -> bool:
+    """Whether a run was made here: in a shared store, its process may live on another machine."""
+    return opened.own or run.data.tags.get("unroll.place") == opened.place
 
 
 def end_worker(opened: Store, worker: str) -> int:

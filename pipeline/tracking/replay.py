@@ -40,7 +40,7 @@ def replay(workspace: Workspace, params: Params, progress: Progress | None = Non
     """
     built = {name for name, e in params.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
-    if opened is not None and opened.own:
+    if opened is not None:
         _end_abandoned(opened, workspace)
     evaluated: dict[str, Evaluation | None] = {}
     actions = []

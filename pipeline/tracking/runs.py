@@ -4,6 +4,7 @@ import json
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -91,25 +92,42 @@ def child(runs: Runs, seed: int) -> str:
 def _create(
     opened: Store, subject: Subject, experiment: str, label: str, tags: Mapping[str, str], began: datetime | None
 ) -> str:
-    from mlflow.entities import Dataset, DatasetInput, InputTag, Param
+    from mlflow.entities import Param
 
-    tags = {**subject.tags, **tags}
+    tags = {**subject.tags, **tags, "unroll.place": opened.place}
     run = opened.client.create_run(experiment, start_time=_milliseconds(began), tags=tags, run_name=label)
     run_id = str(run.info.run_id)
     params = subject.params | ({"seed": tags["unroll.seed"]} if "unroll.seed" in tags else {})
-    opened.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+    try:
+        opened.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
+        if tags["unroll.level"] == "experiment":
+            _input(opened, subject, run_id, tags["unroll.dataset_hash"])
+    except Exception:  # nobody knows its id yet, who could end it
+        with suppress(Exception):
+            opened.client.set_terminated(run_id, "FAILED")
+        raise
+    return run_id
+
+
+def _input(opened: Store, subject: Subject, run_id: str, data: str) -> None:
+    """Say what a run was trained on."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
+
     examples = subject.data.examples
     dataset = Dataset(
         name=subject.title,
-        digest=tags["unroll.dataset_hash"][:DIGEST],
+        digest=data[:DIGEST],
         source_type="local",
         source=json.dumps({"uri": f"data/prepared/{subject.data.name}"}),
         profile=json.dumps({"num_rows": sum(examples.values()), "examples": examples}),
     )
-    # MLflow looks for the data set before it adds it: two trainings that start at once would both add it.
-    with store.hold(opened.lock, store.PATIENCE):
-        opened.client.log_inputs(run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
-    return run_id
+    inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+    try:
+        opened.client.log_inputs(run_id, inputs)
+    except MlflowException:
+        # MLflow looks for the data set, then adds it: of two first trainings at once one fails, and now finds it.
+        opened.client.log_inputs(run_id, inputs)
 
 
 def log(opened: Store, run_id: str, points: Points) -> None:

@@ -1,8 +1,10 @@
 """The MLflow store: where it lies, how it is opened by several processes, and what its errors say."""
 
 import contextlib
+import hashlib
 import logging
 import os
+import platform
 import re
 import sqlite3
 import warnings
@@ -49,6 +51,7 @@ class Store:
         own: whether it is the workspace's own (`mlflow.db`), and not one that `MLFLOW_TRACKING_URI` names.
         artifacts: where artifacts go; None where a server decides.
         lock: a file that is locked while something is made in the store that only one process may make.
+        place: stands for this workspace on this machine: a hash, since a store that is shared shows no path or host.
     """
 
     client: "MlflowClient"
@@ -56,6 +59,7 @@ class Store:
     own: bool
     artifacts: Path | None
     lock: Path
+    place: str
 
 
 def database(workspace: Workspace) -> Path:
@@ -91,7 +95,8 @@ def connect(workspace: Workspace) -> Store:
             elif own:
                 _set_up(database(workspace), home(workspace).scratch)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        return Store(client, uri, own, file.with_name("mlartifacts") if file else None, lock)
+        place = hashlib.sha256(f"{platform.node()} {home(workspace).root.resolve()}".encode()).hexdigest()[:12]
+        return Store(client, uri, own, file.with_name("mlartifacts") if file else None, lock, place)
 
 
 def experiment(store: Store, title: str, tags: Mapping[str, str], note: Callable[[str], str]) -> str:

@@ -8,6 +8,8 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import uuid
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -164,7 +166,8 @@ def everything(workspace):
     client = client_of(workspace)
     said = {}
     for key, run in recorded_runs(workspace).items():
-        tags = {k: v for k, v in run.data.tags.items() if k not in {"mlflow.parentRunId", "unroll.recorded"}}
+        where = {"mlflow.parentRunId", "unroll.place", "unroll.recorded"}
+        tags = {k: v for k, v in run.data.tags.items() if k not in where}
         curves = {name: curve(client, run, name) for name in run.data.metrics}
         inputs = [(i.dataset.name, i.dataset.digest, i.dataset.source) for i in run.inputs.dataset_inputs]
         files = sorted(artifacts(client, run))
@@ -267,8 +270,8 @@ class TestLive:
             assert re.match(r"(<\?xml[^>]*>\s*)?<svg[^>]* xmlns=", svg)
 
     def test_the_data_set_is_an_input(self, whole):
-        for run in recorded_runs(whole).values():
-            (entry,) = run.inputs.dataset_inputs
+        for name in ("air_gru", "air_last_value"):
+            (entry,) = recorded_runs(whole)[name, None].inputs.dataset_inputs
             assert entry.dataset.name == "air"
             assert fingerprint.data(whole.prepared("air")).startswith(entry.dataset.digest)
             assert json.loads(entry.dataset.source) == {"uri": "data/prepared/air"}
@@ -463,6 +466,7 @@ class TestTrouble:
             patch.setattr(live, "INTERVAL", 0)
             patch.setattr(runs, "log", broken)
             assert "disk full" in self.train(workspace)
+        assert {run.info.status for run in recorded_runs(workspace).values()} == {"FAILED"}
         assert dict(again(workspace))["air_gru"] == "recorded"
 
     def test_a_store_that_was_copied_from_another_workspace(self, whole, tmp_path):
@@ -558,6 +562,15 @@ class TestReplay:
         again(workspace)
         assert opened.client.get_run(abandoned.parent).info.status == "KILLED"
 
+    def test_ends_in_a_shared_store_what_was_left_running_here_and_not_elsewhere(self, workspace, monkeypatch):
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(workspace.root / 'mlflow.db').as_posix()}")
+        here = store.connect(workspace)
+        subject = payload.subject(workspace, "air_gru", section(workspace))
+        left = [runs.start(one, subject, "d", "live").parent for one in (here, replace(here, place="elsewhere"))]
+        leave(workspace)
+        again(workspace)
+        assert [here.client.get_run(run).info.status for run in left] == ["KILLED", "RUNNING"]
+
 
 class TestStore:
     def test_two_processes_at_once_set_it_up_and_write_quietly(self, contested):
@@ -568,19 +581,30 @@ class TestStore:
         assert sorted(run.info.run_name for run in found) == ["one"] * 5 + ["two"] * 5
         assert sorted(path.name for path in workspace.root.iterdir()) == [".unroll", "mlflow.db"]
 
-    def test_one_training_at_a_time_adds_a_data_set(self, workspace, monkeypatch):
-        """MLflow itself looks for it, and then adds it."""
-        opened = store.connect(workspace)
-        added = []
+    def test_two_first_trainings_at_once_both_have_their_data_set(self, workspace, monkeypatch):
+        """MLflow looks for it, and then adds it: in between, another one does."""
+        from mlflow.store.tracking import sqlalchemy_store
 
-        def add(*_):
-            with pytest.raises(UnrollError, match="another process"), store.hold(opened.lock, 0):
-                pass
-            added.append(True)
+        opened, subject = store.connect(workspace), payload.subject(workspace, "air_gru", section(workspace))
+        began = []
 
-        monkeypatch.setattr(opened.client, "log_inputs", add)
-        runs.start(opened, payload.subject(workspace, "air_gru", section(workspace)), "d", "live")
-        assert added
+        def begin():
+            began.append(runs.start(opened, subject, "d", "live").parent)
+
+        def in_between():
+            with monkeypatch.context() as patch:
+                patch.setattr(sqlalchemy_store, "uuid", uuid)
+                begin()
+            return uuid.uuid4()
+
+        def ask():
+            return answers.pop(0)() if answers else uuid.uuid4()
+
+        answers = [uuid.uuid4, in_between]  # of the run's own id, then of the data set's
+        monkeypatch.setattr(sqlalchemy_store, "uuid", SimpleNamespace(uuid4=ask))
+        begin()
+        assert not answers
+        assert [len(opened.client.get_run(run).inputs.dataset_inputs) for run in began] == [1, 1]
 
     def test_lies_where_the_user_wants_it(self, workspace, tmp_path, empty_store, monkeypatch):
         shutil.copy(empty_store, tmp_path / "shared.db")
