@@ -3,8 +3,10 @@ import json
 import os
 import re
 import shlex
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import typer
@@ -14,6 +16,7 @@ from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages import evaluate, prepare
+from stages.__main__ import keep_notes_private
 from stages.commands.main import invoke
 from stages.console.app import app
 from stages.console.exits import run
@@ -319,3 +322,21 @@ class TestUnderDvc:
             "",
             "unroll: the disk is full (while writing); free some room, then run it again\n",
         )
+
+
+@pytest.mark.parametrize("given", [None, "own/notes"])
+def test_dvcs_notes_lie_where_the_user_alone_may_write(tmp_path, monkeypatch, given):
+    from dvc.dirs import site_cache_dir
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / given) if given else "")
+    keep_notes_private()
+    assert site_cache_dir() == str(tmp_path / (given or "unroll/dvc"))
+    assert stat.S_IMODE(Path(site_cache_dir()).stat().st_mode) == 0o700
+
+
+def test_without_a_home_that_can_be_written_commands_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", "")
+    (tmp_path / "file").touch()
+    keep_notes_private()
