@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
-from pipeline.report.plots import Overlay, dates, logarithmic
+from pipeline.plots.panels import dates, logarithmic
+from pipeline.plots.svg import INK, MAIN, MUTED, OTHER, svg
+from pipeline.report.plots import Overlay
 from pipeline.report.results import Evaluated
-from pipeline.report.svg import INK, MAIN, MUTED, OTHER, svg
 
 if TYPE_CHECKING:
     import pandas as pd

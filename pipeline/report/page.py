@@ -6,10 +6,11 @@ from typing import Any
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
+from pipeline.plots.compact import Shared
+from pipeline.plots.svg import colours
 from pipeline.report import charts, plots
 from pipeline.report.charts import Answer, Ranking
 from pipeline.report.claims_table import claims_table
-from pipeline.report.compact import Shared
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.explanations import Plots, explanations
 from pipeline.report.formatting import number, short, title
@@ -88,7 +89,7 @@ def page(results: Results) -> str:
     shared = Shared()
     # The user's own come first.
     sections = sorted((_section(results, one, shared) for one in results.built), key=lambda section: not section.own)
-    style = (FOLDER / "page.css").read_text(encoding="utf-8") + shared.style()
+    style = colours() + (FOLDER / "page.css").read_text(encoding="utf-8") + shared.style()
     return environment.get_template("page.html.j2").render(
         style=Markup(style),  # noqa: S704 -- our own files
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704

@@ -13,14 +13,12 @@ from pipeline.evaluation import claims, schema
 from pipeline.evaluation.claims import Verdict, verdicts
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
+from pipeline.plots.panels import Columns
 from pipeline.report import titles
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
-
-Columns = dict[str, list[float]]
-"""A table of numbers, by column."""
 
 TABLES: dict[str, dict[str, type | None]] = {
     "slopes": {"experiment": str, "point": str, "distance": int, "slope": float},

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.evaluation.schema import About
 from pipeline.files import write_text
-from pipeline.report import plots
-from pipeline.report.svg import standalone
+from pipeline.plots import panels
+from pipeline.plots.svg import standalone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,8 +26,8 @@ def curves(history: "pd.DataFrame", title: str, path: "Path") -> None:
     means = history.groupby("epoch").mean().reset_index()
     curve = {"epoch": means["epoch"].tolist()}
     curve |= {split: means[f"{split}_loss"].tolist() for split in ("train", "validation") if f"{split}_loss" in means}
-    limits = plots.axis_limits([value for split, values in curve.items() if split != "epoch" for value in values])
-    write_text(path, standalone(plots.epoch_curves([curve], limits, None, title, title)))
+    limits = panels.axis_limits([value for split, values in curve.items() if split != "epoch" for value in values])
+    write_text(path, standalone(panels.epoch_curves([curve], limits, None, title, title)))
 
 
 def predictions(table: "pd.DataFrame", about: About, experiment: str, path: "Path") -> None:
@@ -40,4 +40,4 @@ def predictions(table: "pd.DataFrame", about: About, experiment: str, path: "Pat
         path: of the file.
     """
     if about.kind != "classify" and experiment in table:
-        write_text(path, standalone(plots.stretch(about, table.to_dict("list"), experiment)))
+        write_text(path, standalone(panels.stretch(about, table.to_dict("list"), experiment)))

@@ -9,12 +9,12 @@ from pipeline.config import params
 from pipeline.data.dataset import Scale
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, claims
+from pipeline.plots.svg import standalone, svg
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page
 from pipeline.report.plots import loss_curves, predictions
 from pipeline.report.results import load
-from pipeline.report.svg import standalone, svg
 from stages.evaluate import evaluate
 from tests.support import fake_runs
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.compact import compact
+from pipeline.plots.compact import compact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,14 +117,18 @@ def _inline(text: str, title: str) -> str:
     return f'<svg {box} role="img" style="stroke-linejoin:round"><title>{escape(title)}</title>{parts}</svg>'
 
 
+def colours() -> str:
+    """The variables of the style sheet, light and dark."""
+    return (Path(__file__).parent / "colours.css").read_text(encoding="utf-8")
+
+
 ZOOM = 2.0
 """How much larger a file of its own is shown than a panel of the page."""
 
 
 def standalone(inline: str) -> str:
     """A file of its own from an SVG that is meant to stand in the page: with the page's colours, light and dark."""
-    style = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
-    style = " ".join(style[: style.index("* {")].split())
+    style = " ".join(colours().split())
     style += " svg { background: var(--card); font-family: system-ui, sans-serif; }"
     spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
     box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', inline)

@@ -2,8 +2,8 @@ import re
 
 import pytest
 
-from pipeline.report.compact import Shared
-from pipeline.report.svg import MAIN, MUTED, svg
+from pipeline.plots.compact import Shared
+from pipeline.plots.svg import MAIN, MUTED, svg
 
 NUMBER = re.compile(r"-?(?:\d+\.?\d*|\.\d+)")
 
