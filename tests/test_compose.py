@@ -1,4 +1,4 @@
-"""compose.yaml: what can be known without Docker."""
+"""compose.yaml, and what CI takes from others: what can be known without Docker and GitHub."""
 
 import re
 import shlex
@@ -15,11 +15,29 @@ SERVICES = plain_yaml.read(ROOT / "compose.yaml")["services"]
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 
 
-def test_every_image_has_a_version():
-    images = {service["image"] for service in SERVICES.values()} | {*re.findall(r"FROM (\S+)", TEXT)}
-    assert len(images) == 3
+def test_every_image_of_others_has_a_version_and_a_digest():
+    images = {service["image"] for service in SERVICES.values() if "build" not in service}
+    images |= {*re.findall(r"FROM (\S+)", TEXT)}
+    assert len(images) == 2
     for image in images:
-        assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?[\w-]*", image), image
+        assert re.fullmatch(r"[a-z]+:\d+\.\d+(\.\d+)?[\w-]*@sha256:[0-9a-f]{64}", image), image
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_is_unprivileged(name):
+    service = SERVICES[name]
+    assert re.fullmatch(r"postgres|\$\{OWNER:-1000:1000\}", service["user"])
+    assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+
+
+def test_every_action_is_pinned_by_its_commit():
+    workflows = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github/workflows").iterdir())
+    used = re.findall(r"uses: (.+)", workflows)
+    assert used
+    for action in used:
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
 
 
 def test_no_secret_stands_in_it_and_every_variable_is_explained():
@@ -58,5 +76,8 @@ def test_services_name_each_other_and_volumes_that_are_there():
         assert SERVICES.keys() >= {*service.get("depends_on", [])}
     named = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
     assert {name for name in named if name.isalpha()} == {"objects", "records", "artifacts"}
+    made = re.search(r"RUN mkdir (.+) && chown \$\$OWNER \1\n", TEXT).group(1).split()
+    for name in ("worker", "s3", "mlflow"):  # who writes, owns it
+        assert SERVICES[name]["volumes"][-1].rpartition(":")[2] in made
     for host in re.findall(r"://(\w+):\d+", TEXT):
         assert host in SERVICES
