@@ -5,9 +5,12 @@ import re
 import shutil
 import subprocess
 import tomllib
+from itertools import chain
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 TOOLS = ("sh", "cat", "chmod", "cmp", "cp", "date", "dirname", "mkdir", "rm", "pwd", "ls", "sed", "tr")
@@ -216,12 +219,13 @@ def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
     assert [pin.split("==")[0] for pin in pins if "--hash=sha256:" not in pin] == []
 
 
-def test_every_direct_dependency_is_locked_once():
-    lock = (ROOT / "requirements.lock").read_text()
+def test_every_direct_dependency_is_locked_once_within_its_bounds():
+    locks = "".join((ROOT / name).read_text() for name in ("requirements.lock", "cluster.lock"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["dev"]]:
-        name = re.match(r"[\w.-]+", requirement).group().replace(".", "-").lower()
-        assert len(re.findall(rf"^{name}==", lock, re.MULTILINE)) == 1, requirement
+    extras = project["optional-dependencies"].values()
+    for requirement in map(Requirement, [*project["dependencies"], *chain(*extras)]):
+        (version,) = re.findall(rf"^{canonicalize_name(requirement.name)}==(\S+)", locks, re.MULTILINE)
+        assert version in requirement.specifier, requirement
 
 
 def test_tensorflow_is_the_small_one_exactly_where_there_is_one():
