@@ -53,14 +53,6 @@ class Workspace:
         """How far a training has come."""
         return self.scratch / "checkpoints" / f"{experiment}.npz"
 
-    def part(self, experiment: str, seed: int) -> Path:
-        """How far one seed has come that is trained by a process of its own."""
-        return self.checkpoint(f"{experiment}.{seed}")
-
-    def parts(self, experiment: str) -> list[Path]:
-        """Every such file of an experiment that there is."""
-        return sorted((self.scratch / "checkpoints").glob(f"{experiment}.*.npz"))
-
     def metrics(self, dataset: str) -> Path:
         """The folder of a data set's main scores, for `dvc metrics`, which gives each file in it a line."""
         return self.root / "metrics" / dataset

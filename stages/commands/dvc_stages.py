@@ -88,7 +88,6 @@ def train(
 
     `unroll train waves_rnn6` · `unroll train jena_hourly_gru --epochs 2 --seed 7`
     """
-    from stages.replicate import gathered
     from stages.train import train, trial
 
     workspace: Workspace = context.obj
@@ -98,25 +97,10 @@ def train(
         yield workspace.prepared(dataset) / "dataset.json", f"prepare@{dataset}"
 
     with _naming_what_is_missing(workspace, inputs):
-        if epochs is None and not seed:
-            with gathered(workspace, name):
-                folder = train(workspace, name)
-        else:
-            folder = trial(workspace, name, epochs, seed)
+        trying = epochs is not None or seed
+        folder = trial(workspace, name, epochs, seed) if trying else train(workspace, name)
     progress.finish()  # where patience ended the last replicate, its line still stands open
     print(folder)
-
-
-@app.command(hidden=True)
-def replicate(context: typer.Context, name: str, seed: int) -> None:
-    """Train one seed of an experiment for a `train` to come, as `unroll repro` does side by side.
-
-    `unroll replicate waves_rnn6 0`
-    """
-    from stages.replicate import replicate
-
-    replicate(context.obj, name, seed)
-    progress.finish()
 
 
 @app.command(rich_help_panel="Stages")

@@ -23,6 +23,9 @@ STOPPED = 130
 LONGEST = 4000
 """Characters of an error line, at most."""
 
+MACHINE = ("the disk is full", "a file cannot be read or written", "memory ran out")
+"""How lines begin that say what this machine lacks: on another one the same may work."""
+
 CLEAR = "\r\x1b[2K"
 """What removes a terminal's line."""
 
@@ -79,14 +82,14 @@ def explain(error: BaseException) -> tuple[str, int] | None:
         case KeyboardInterrupt() | typer.Abort():
             said = "stopped; what was finished is kept, the same command goes on from there", STOPPED
         case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            said = f"the disk is full ({error.filename or 'while writing'}); free some room, then run it again", 1
+            said = f"{MACHINE[0]} ({error.filename or 'while writing'}); free some room, then run it again", 1
         case OSError() if error.filename:
             where = _meant(Path(error.filename))
             said = f"{where}: {error.strerror}; check that it is there and who may read and write it", 1
         case OSError(errno=errno.EIO | errno.EFBIG):
-            said = f"a file cannot be read or written ({error.strerror}); check the disk and its limits, then go on", 1
+            said = f"{MACHINE[1]} ({error.strerror}); check the disk and its limits, then go on", 1
         case MemoryError():
-            said = "memory ran out; close other programs or make the data set smaller in params.yaml", 1
+            said = f"{MACHINE[2]}; close other programs or make the data set smaller in params.yaml", 1
     return said
 
 

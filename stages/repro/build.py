@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -15,14 +15,16 @@ from pipeline.locks import alone
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.repro import cleanup, dvc_graph, processes, scheduler
-from stages.repro.by_seed import Part, Split, is_part
 from stages.repro.connection import Address
 from stages.repro.display import Display
 from stages.repro.dvc_graph import Dvc, Graph
-from stages.repro.eta import Estimates, work
+from stages.repro.eta import Estimates
 from stages.repro.processes import Process
-from stages.repro.scheduler import Executor, Running, Wrapping
+from stages.repro.scheduler import Executor, Running
 from stages.repro.signals import terminable
+
+NOT_RECORDED = b"not recorded in MLflow"
+"""What a training or an evaluation warns of in its log (`pipeline.tracking.live`)."""
 
 REPORT = "report"
 """The stage that is built whatever failed: it says what is missing, and why."""
@@ -79,12 +81,11 @@ def _build(
     asked = whole.within(targets) if targets else whole
     due = [stage for stage in asked.due() if stage != REPORT]
     page = REPORT in whole.due()
-    estimates = Estimates(workspace.scratch / "seconds.json", work(wanted))
-    split = Split(wanted, dvc, estimates)
-    many = sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1 or split.likely(due)
+    estimates = Estimates(workspace.scratch / "seconds.json")
+    many = sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1
     if many and isinstance(executor, Local):  # else the fork server does not pay
         networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
-        processes.prepare(workspace.scratch, environment(), networks=any(stage in networks for stage in due))
+        processes.prepare(environment(), networks=any(stage in networks for stage in due))
     display = Display(
         [*due, *[REPORT] * page],
         executor.slots,
@@ -95,14 +96,10 @@ def _build(
         restored=dvc.restored,
     )
 
-    def start(name: str) -> Running:
-        return Part(executor, name) if is_part(name) else Stage(workspace, dvc, executor, name)
-
+    start = partial(Stage, workspace, dvc, executor)
     outcomes = []
     try:
-        outcomes.append(
-            scheduler.build(due, asked.needs, executor.slots, start, display.show, estimates.seconds, split)
-        )
+        outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, estimates.seconds))
         _forget(workspace, whole, asked, outcomes[0])
         # The page shows why a stage failed, and no file that DVC watches says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
@@ -113,6 +110,8 @@ def _build(
         dvc.close()
         estimates.keep()
     display.close(outcomes, len({*asked.needs, REPORT}))
+    if unrecorded := [stage for stage in outcomes[0].built if _not_recorded(workspace, stage, dvc.restored)]:
+        print(f"What {len(unrecorded)} stages made is not recorded in MLflow; `unroll track` records it.", flush=True)
     return next((status for outcome in outcomes for status in outcome.failed.values()), 0)
 
 
@@ -134,9 +133,7 @@ class Local:
     def start(self, stage: str, command: str) -> Running:
         """See `scheduler.Executor`."""
         root = self._workspace.root
-        variables = {**os.environ, **environment(), "DVC_ROOT": str(root)}
-        if not is_part(stage):  # else why it fails would be kept for the page
-            variables["DVC_STAGE"] = stage
+        variables = {**os.environ, **environment(), "DVC_ROOT": str(root), "DVC_STAGE": stage}
         return Process(command, root, self._workspace.log(stage), variables)
 
     def where(self, _stage: str) -> str:
@@ -144,7 +141,7 @@ class Local:
         return ""
 
 
-class Stage(Wrapping):
+class Stage:
     """A stage at work (`scheduler.Running`): taken from DVC's cache, or run and then taken into it.
 
     Args:
@@ -158,26 +155,37 @@ class Stage(Wrapping):
     def __init__(self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False) -> None:
         self._workspace, self._dvc, self._name = workspace, dvc, name
         self._failed = False
+        self._process: Running | None = None
         failures.clear(workspace, name)
         try:
             command = dvc.begin(name, force=force)
             if command:
-                self.process = executor.start(name, command)
+                self._process = executor.start(name, command)
         except UnrollError as error:
             self._fail(error)
 
     def poll(self) -> int | None:
         """See `scheduler.Running`."""
-        if self.process is None:
+        if self._process is None:
             return 1 if self._failed else 0
         try:
-            status = self.process.poll()
+            status = self._process.poll()
             if status == 0:
                 self._dvc.finish(self._name)
         except UnrollError as error:
             self._fail(error)
             return 1
         return status
+
+    def interrupt(self) -> None:
+        """See `scheduler.Running`."""
+        if self._process:
+            self._process.interrupt()
+
+    def kill(self) -> None:
+        """See `scheduler.Running`."""
+        if self._process:
+            self._process.kill()
 
     def _fail(self, error: UnrollError) -> None:
         failures.record(self._workspace, self._name, str(error))
@@ -201,6 +209,12 @@ def reason(workspace: Workspace, stage: str) -> str:
     text = f"it ended without a word; its output is in {log.relative_to(workspace.root)}"
     failures.record(workspace, stage, text)
     return text
+
+
+def _not_recorded(workspace: Workspace, stage: str, restored: Container[str]) -> bool:
+    """Whether a stage has warned that MLflow did not answer (`pipeline.tracking.live`)."""
+    log = workspace.log(stage)
+    return stage not in restored and log.exists() and NOT_RECORDED in log.read_bytes()
 
 
 def _forget(workspace: Workspace, whole: Graph, asked: Graph, outcome: scheduler.Outcome) -> None:

@@ -1,6 +1,5 @@
 """Outputs of stages on their way between machines, through DVC's remote: nothing large goes through the scheduler."""
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import atomic_file, remove
+from pipeline.files import remove
+from stages.repro.display import say
 from stages.repro.dvc_graph import Dvc, entry
 
 TRIES, PAUSE = 8, 15.0
@@ -17,10 +17,10 @@ TRIES, PAUSE = 8, 15.0
 
 @dataclass(frozen=True)
 class Made:
-    """What a stage has made, or a part of one, on its way to another machine; what DVC's cache holds is in the remote.
+    """What a stage has made, on its way to another machine; what DVC's cache holds is in the remote.
 
     Attributes:
-        entry: its entry of dvc.lock; of a part `path` and `md5` of its file.
+        entry: its entry of dvc.lock.
         files: path -> content, of what git keeps in place of DVC.
     """
 
@@ -62,30 +62,14 @@ class Carrier:
         root = Path(self._dvc.repo.root_dir)
         return Made(entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
 
-    def send_part(self, path: Path) -> Made:
-        """As `send`, for a file that is no stage's output."""
-        from dvc.fs import localfs
-        from dvc_data.hashfile.build import build
-        from dvc_data.hashfile.transfer import transfer
-
-        cache = self._dvc.repo.cache.local
-        with self._dvc.locked():
-            staged, _, part = build(cache, str(path), localfs, "md5")
-            transfer(staged, cache, {part.hash_info}, shallow=False)
-            self._transfer(self._dvc.repo.cloud.push, path.name, {part.hash_info})
-        return Made({"path": path.relative_to(self._dvc.repo.root_dir).as_posix(), "md5": part.hash_info.value}, {})
-
     def take(self, name: str, made: Made) -> None:
-        """Put a stage's outputs, or the file of a part, made elsewhere, in their places.
+        """Put a stage's outputs, made elsewhere, in their places.
 
         Raises:
             UnrollError: there is no remote, or it lacks some.
         """
         from dvc.stage.loader import StageLoader
 
-        if "md5" in made.entry:
-            self._take_part(made.entry["path"], made.entry["md5"])
-            return
         if self._dvc.brought.get(name) == made.entry:
             return
         stage = self._dvc.stages[name]
@@ -101,23 +85,18 @@ class Carrier:
             (Path(self._dvc.repo.root_dir) / path).write_bytes(content)
         self._dvc.brought[name] = made.entry
 
-    def _take_part(self, path: str, md5: str) -> None:
-        from dvc_data.hashfile.hash_info import HashInfo
-
-        with self._dvc.locked():
-            self._transfer(self._dvc.repo.cloud.pull, Path(path).name, {HashInfo("md5", md5)})
-            with atomic_file(Path(self._dvc.repo.root_dir) / path) as file:
-                shutil.copyfile(self._dvc.repo.cache.local.oid_to_path(md5), file)
-
     def _transfer(self, move: Callable[[Any], Any], name: str, objects: set[Any]) -> None:
-        """Push or pull what a stage, or a part of one, has in DVC's cache.
+        """Push or pull what a stage has in DVC's cache.
 
         Raises:
             UnrollError: the remote does not do it; if it did before, for some minutes.
         """
         if not objects:
             return
+        why = ""
         for attempt in range(TRIES if self._reached else 1):
+            if attempt == 1:
+                say(f"DVC's remote is away ({why}); it is asked again for {TRIES * PAUSE / 60:.0f} minutes")
             if attempt:
                 time.sleep(PAUSE)
             try:
@@ -127,6 +106,8 @@ class Carrier:
                 failed, why = 1, one_line(str(error)) or type(error).__name__
             if not failed:
                 self._reached = True
+                if attempt:
+                    say("DVC's remote is back")
                 return
         raise UnrollError(f"DVC's remote does not work ({why}); check its address, keys and room, then run this again")
 

@@ -77,6 +77,11 @@ def loopback(host: str) -> bool:
         return host == "localhost"
 
 
+def bound(address: str) -> str | None:
+    """What to listen at to be reached from where `address` is; None: at every address, which takes certificates."""
+    return None if address.startswith("tls:") else urlsplit(address).hostname
+
+
 def security(address: str, certificates: Path | None) -> "Security | None":
     """What to show and to ask for at an address; None: nothing, on this machine alone.
 

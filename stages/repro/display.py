@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
 
+from stages.console.exits import CLEAR
 from stages.console.progress import duration
 from stages.repro.eta import Estimates
 from stages.repro.scheduler import Outcome
@@ -41,7 +42,6 @@ class Display:
         self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
         self._estimates = estimates
         self._running: dict[str, float] = {}
-        self._parts: list[str] = []
         self._started = time.monotonic()
         self._drawn = self._counted = self._started
         self._live = sys.stdout.isatty()
@@ -50,24 +50,20 @@ class Display:
         """See `stages.repro.scheduler.OnEvent`."""
         now = time.monotonic()
         self._running = {stage: self._running.get(stage, now) for stage in running}
-        for stage in (*outcome.built, *outcome.failed, *outcome.skipped):
-            self._left.pop(stage, None)
-        self._parts = [part for parts in outcome.parts.values() for part, took in parts.items() if took is None]
-        if ended in (*outcome.built, *outcome.failed):
+        if ended is not None:
+            self._left.pop(ended, None)
             if ended in outcome.built:
-                parts = outcome.parts.get(ended, {})
-                seconds = outcome.built[ended] + sum(took or 0.0 for took in parts.values())
-                restored = ended in self._restored
+                seconds, restored = outcome.built[ended], ended in self._restored
                 if not restored:
                     self._estimates.learn(ended, seconds)
                 if not self._brief:
-                    beside = f", {len(parts)} seeds side by side" if parts else ""
-                    took = "from DVC's cache" if restored else duration(seconds) + self._where(ended) + beside
-                    self._print(ended, took)
+                    self._print(ended, "from DVC's cache" if restored else duration(seconds) + self._where(ended))
                 elif not self._live and now - self._counted >= OFTEN:
                     self._counted = now
                     self._print("stages", "done")
             else:
+                for stage in outcome.skipped:
+                    self._left.pop(stage, None)
                 self._print(ended, f"FAILED{self._where(ended)}: {self._reason(ended)}")
         if self._live and (ended is not None or now - self._drawn >= 1):
             self._drawn = now
@@ -85,14 +81,13 @@ class Display:
         return f"  ({about} {duration(self._seconds_left())} left)" if self._left else ""
 
     def _print(self, stage: str, text: str) -> None:
-        clear = "\r\x1b[2K" if self._live else ""
-        print(f"{clear}{self._count()}  {stage}  {text}{self._time_left()}", flush=True)
+        say(f"{self._count()}  {stage}  {text}{self._time_left()}")
 
     def _seconds_left(self) -> float:
         now = time.monotonic()
-        left = {*self._left, *self._parts}
-        running = {stage: now - since for stage, since in self._running.items() if stage in left}
-        return self._estimates.left([*left - running.keys()], running, max(self._jobs(), 1))
+        running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
+        waiting = [stage for stage in self._left if stage not in running]
+        return self._estimates.left(waiting, running, max(self._jobs(), 1))
 
     def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
         """Print how a build of a graph of `stages` stages ended."""
@@ -110,3 +105,8 @@ class Display:
         if skipped:
             line += f"; {len(skipped)} that need what failed were left out"
         print(line + ".", flush=True)
+
+
+def say(text: str) -> None:
+    """Print a line over the one that is drawn on a terminal."""
+    print(f"{CLEAR if sys.stdout.isatty() else ''}{text}", flush=True)

@@ -3,9 +3,7 @@
 import gc
 import importlib
 import io
-import os
 import warnings
-from pathlib import Path
 
 MODULES = (
     "matplotlib.backends.backend_agg",
@@ -41,5 +39,3 @@ with warnings.catch_warnings():
 # Children neither search these objects for garbage nor, by that, copy the memory that they share.
 gc.collect()
 gc.freeze()
-if "UNROLL_READY" in os.environ:
-    Path(os.environ["UNROLL_READY"]).touch()

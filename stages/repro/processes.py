@@ -7,7 +7,6 @@ from the next stage on. Nothing is computed before the fork, so results have the
 (docs/decisions/side-by-side.md).
 """
 
-import atexit
 import ctypes
 import multiprocessing
 import os
@@ -22,43 +21,29 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from stages.repro.signals import deaf
+from stages.repro.signals import ignore_signals
 
 LINUX = sys.platform == "linux"
 
 PROJECT = ("pipeline", "stages")
 """Packages that each process imports anew."""
 
-LIGHT = ("unroll source ", "unroll prepare ")
-"""How commands begin that need no TensorFlow."""
 
-READY = "UNROLL_READY"
-"""Names the file that the fork server makes when it has imported everything."""
-
-_ready: Path | None = None
-
-
-def prepare(scratch: Path, variables: Mapping[str, str], *, networks: bool) -> None:
+def prepare(variables: Mapping[str, str], *, networks: bool) -> None:
     """Start the fork server, which imports while this process goes on; without effect where there is none.
 
     Args:
-        scratch: gets the file by which it says that it has imported everything.
         variables: of its environment, besides this process's: libraries read some when they are imported.
         networks: whether TensorFlow will be needed.
     """
-    global _ready  # noqa: PLW0603 - there is one fork server for each process
-    if not LINUX or _ready is not None or _server()._forkserver_pid:  # noqa: SLF001 - one runs that knows of no file
+    if not LINUX:
         return
-    from pipeline.files import unfinished  # not for each process, which needs none of it
-
-    _ready = unfinished(scratch, "ready")  # a name that is swept away if this process is killed
-    atexit.register(_ready.unlink, missing_ok=True)
     modules = ["tensorflow", "keras", "stages.repro.preload"] if networks else ["stages.repro.preload"]
     before = dict(os.environ)
-    os.environ.update({**variables, READY: str(_ready)})
+    os.environ.update(variables)
     try:
         multiprocessing.get_context("forkserver").set_forkserver_preload(modules)
-        with deaf(signal.SIGINT):  # Ctrl-C on a terminal reaches it too, and would break its imports off
+        with ignore_signals(signal.SIGINT):  # Ctrl-C on a terminal reaches it too, and would break its imports off
             forkserver.ensure_running()
     finally:
         os.environ.clear()
@@ -77,9 +62,7 @@ class Process:
 
     def __init__(self, command: str, root: Path, log: Path, variables: Mapping[str, str]) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
-        # What needs no TensorFlow does not wait for a fork server that is still importing it.
-        importing = _ready is not None and not _ready.exists() and command.startswith(LIGHT)
-        context: Any = multiprocessing.get_context("forkserver" if LINUX and not importing else "spawn")
+        context: Any = multiprocessing.get_context("forkserver" if LINUX else "spawn")
         self._process = context.Process(target=_run, args=(command, str(root), str(log), dict(variables)), daemon=True)
         with _no_main_module():
             self._process.start()
@@ -115,16 +98,13 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _server() -> Any:
-    return forkserver._forkserver  # noqa: SLF001 - no public name leads to its state
-
-
 def _run(command: str, root: str, log: str, variables: dict[str, str]) -> None:
     """What a process does: be as one of its own, then run the command and end with its status."""
     if LINUX:
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: die with the fork server
         # That one ends once nobody holds its pipe; only the build may, so that all end with it.
-        if pipe := _server()._forkserver_alive_fd:  # noqa: SLF001
+        server: Any = forkserver._forkserver  # noqa: SLF001 - no public name leads to its state
+        if pipe := server._forkserver_alive_fd:  # noqa: SLF001
             os.close(pipe)
     os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)  # where the build was started, it may be ignored

@@ -19,7 +19,7 @@ def terminable() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def deaf(*numbers: int) -> Iterator[None]:
+def ignore_signals(*numbers: int) -> Iterator[None]:
     """Do not listen to these signals; if none is named, neither to Ctrl-C nor to requests to end."""
     with _handled(dict.fromkeys(numbers or (signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)):
         yield

@@ -19,62 +19,56 @@ from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.files import remove
 from pipeline.workspace import Workspace
-from stages.console.exits import explain
+from stages.console.exits import MACHINE, explain
 from stages.repro import cleanup, dvc_graph, processes
 from stages.repro.build import Local, Stage, environment, reason
-from stages.repro.by_seed import Part, is_part, seed, whole
 from stages.repro.carrier import Carrier, Made
 from stages.repro.dvc_graph import Dvc
-from stages.repro.scheduler import POLL, Running
+from stages.repro.scheduler import POLL
 
 
 def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
-    """Build what comes in: (stage, needs it has: stage -> what was made); answer (made or None, why not, output)."""
+    """Build what comes in: (stage, needs it has: stage -> what was made).
+
+    Answers (made or None, why not, output, whether another machine may have more luck).
+    """
     wanted = params.load(workspace.params)
     cleanup.prune(workspace, wanted)
     networks = any(one.model.family != "baselines" for one in wanted.experiments.values())
-    processes.prepare(workspace.scratch, environment(), networks=networks)
+    processes.prepare(environment(), networks=networks)
     with dvc_graph.opened(workspace.root) as dvc:
         carrier = Carrier(dvc)
         while select.select([tasks], [], []) and tasks.peek(1):  # type: ignore[attr-defined]  # a buffered reader
             stage, needs = pickle.load(tasks)
+            elsewhere = True
             try:
-                made, why = _built(workspace, dvc, carrier, stage, needs, tasks, wanted)
+                made, why, elsewhere = _built(workspace, dvc, carrier, stage, needs, tasks, wanted)
+            except UnrollError as error:  # the remote, or DVC
+                made, why = None, str(error)
             except OSError as error:  # such as a full disk: the head should know
                 made, why = None, (explain(error) or (str(error), 1))[0]
             log = workspace.log(stage)
             said = log.read_bytes() if log.exists() else b""
-            pickle.dump((made, why, said), answers)
+            pickle.dump((made, why, said, elsewhere), answers)
             answers.flush()
 
 
 def _built(
     workspace: Workspace, dvc: Dvc, carrier: Carrier, name: str, needs: dict[str, Made], tasks: BinaryIO, wanted: Params
-) -> tuple[Made | None, str]:
+) -> tuple[Made | None, str, bool]:
     remove(workspace.log(name))
-    try:
-        for need, made in needs.items():
-            carrier.take(need, made)
-    except UnrollError as error:
-        return None, str(error)
-    here = Local(workspace)
-    stage: Running = Part(here, name) if is_part(name) else Stage(workspace, dvc, here, name)
+    for need, made in needs.items():
+        carrier.take(need, made)
+    stage = Stage(workspace, dvc, Local(workspace), name)
     while (status := stage.poll()) is None:
         if select.select([tasks], [], [], 0)[0]:  # the input has ended: nobody waits for it any more
             stage.kill()
             os._exit(1)
         time.sleep(POLL)
     if status:
-        return None, failures.read(workspace).get(name) or reason(workspace, name)
-    try:
-        if is_part(name):
-            part = workspace.part(whole(name).partition("@")[2], seed(name))
-            made = carrier.send_part(part)
-            part.unlink()
-            return made, ""
-        return _with_record(workspace, name, wanted, carrier.send(name)), ""
-    except UnrollError as error:
-        return None, str(error)
+        why = failures.read(workspace).get(name) or reason(workspace, name)
+        return None, why, status < 0 or why.startswith(MACHINE)
+    return _with_record(workspace, name, wanted, carrier.send(name)), "", False
 
 
 def _with_record(workspace: Workspace, name: str, wanted: Params, made: Made) -> Made:

@@ -33,6 +33,12 @@ JOIN = 60
 BUILDS = "stages.repro.slot"
 """The module that a slot runs unless a task says otherwise."""
 
+TAIL = 20_000
+"""Bytes of a slot's log that the head is told, at most."""
+
+Answer = tuple[Any, str, bytes, bool]
+"""What was made (None: nothing), why not, what was printed, and whether another worker may have more luck."""
+
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
 
 
@@ -49,9 +55,7 @@ class Slot:
         self._process: subprocess.Popen[bytes] | None = None
         self._code = ""
 
-    def build(
-        self, code: bytes, name: str, module: str, task: Any, wanted: Callable[[], bool]
-    ) -> tuple[Any, str, bytes]:
+    def build(self, code: bytes, name: str, module: str, task: Any, wanted: Callable[[], bool]) -> Answer:
         """Have a task done; see `stages.repro.slot.serve`.
 
         Args:
@@ -75,11 +79,12 @@ class Slot:
             while not select.select([process.stdout], [], [], GONE)[0]:
                 if not wanted():
                     self.close()
-                    return None, "the build was stopped", b""
-            answer: tuple[Any, str, bytes] = pickle.load(process.stdout)
+                    return None, "the build was stopped", b"", False
+            answer: Answer = pickle.load(process.stdout)
         except (EOFError, OSError):
             self.close()
-            return None, f"its process on the worker ended without a word; {self._log} there may say why", b""
+            said = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
+            return None, "its process on the worker ended without a word", said, True
         return answer
 
     def close(self) -> None:
@@ -113,7 +118,7 @@ class Slot:
             )
 
 
-def build(code: bytes, name: str, task: Any, module: str = BUILDS) -> tuple[Any, str, bytes, str]:
+def build(code: bytes, name: str, task: Any, module: str = BUILDS) -> tuple[Answer, str]:
     """What Dask runs: a task in a free slot; the slot's answer, and the name of the worker. `name` is the build's."""
     from distributed import get_worker
 
@@ -121,11 +126,13 @@ def build(code: bytes, name: str, task: Any, module: str = BUILDS) -> tuple[Any,
     key, slot = worker.get_current_task(), _free.get()
 
     def wanted() -> bool:
-        state = worker.state.tasks.get(key)
-        return state is not None and state.state == "executing"
+        state = worker.state.tasks.get(key)  # a worker without a scheduler closes, and waits for its tasks
+        return worker.status.name == "running" and state is not None and state.state == "executing"
 
     try:
-        return *slot.build(code, f"{name}/{worker.name}", module, task, wanted), str(worker.name)
+        return slot.build(code, f"{name}/{worker.name}", module, task, wanted), str(worker.name)
+    except OSError as error:  # the slot cannot even be set up, such as on a full disk
+        return (None, f"the worker cannot set it up ({error.strerror or error})", b"", True), str(worker.name)
     finally:
         _free.put(slot)
 
@@ -156,18 +163,23 @@ def serve(
     async def run() -> None:
         options = {"nthreads": slots, "name": name, "resources": resources, "local_directory": str(home / "dask")}
         options |= {"memory_limit": 0, "security": security, "dashboard_address": "127.0.0.1:0"}
-        options |= {"death_timeout": JOIN}
+        options |= {"death_timeout": JOIN, "host": connection.bound(address)}
         async with Worker(address, **options) as one:
             print(f"worker {name}: {slots} slots, for {address}", flush=True)
             await one.finished()
 
     home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
     with alone(home / "worker.lock", f"another worker has {home}; give each a --home of its own"), terminable():
         every = [Slot(home / f"slot{number}", home / "cache") for number in range(slots)]
         for slot in every:
             _free.put(slot)
         try:
             asyncio.run(run())
+        except RuntimeError as error:
+            if "name taken" not in str(error.__cause__):
+                raise
+            raise UsageError(f"another worker of {address} is called {name}; give each a --name of its own") from None
         except (OSError, TimeoutError):
             said = f"no scheduler answers at {address} in {JOIN} s; start it, or check address and certificates"
             raise UnrollError(said) from None

@@ -8,11 +8,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
-from stages.repro import dvc_graph, worker
+from stages.repro import dvc_graph
 from stages.repro.build import Local
 from stages.repro.carrier import Carrier, Made
 from stages.repro.cluster import DEATHS, EVERY, Cluster
@@ -49,8 +48,7 @@ class Trainers(Cluster):
             while True:
                 slots, ended = self.slots(), [future for future in flying if future.done()]
                 for future in ended:
-                    value, why, where = _answer(future, fits=trials.best() is not None)
-                    tuning.ended(flying.pop(future), value, why, len(trials.done()) + 1, where)
+                    self._take(tuning, future, flying.pop(future))
                 if ended or time.monotonic() >= due:
                     due = time.monotonic() + EVERY
                     trials.vouch(flying.values())
@@ -72,9 +70,22 @@ class Trainers(Cluster):
         section = tuning.experiment(trial.params).model_dump()
         study = tuning.trials.study.study_name
         task = {"data": self.data, "name": tuning.name, "section": section, "study": study, "trial": key(trial)}
-        resources = {name: 1.0 for name in (self._slot, self._address.label) if name}
-        arguments = self._code, self._name, task, MODULE
-        return self._client.submit(worker.build, *arguments, key=f"trial-{uuid4().hex}", resources=resources)
+        return self.submit("train@trial", task, module=MODULE)[0]
+
+    def _take(self, tuning: Tuning, future: "Future", trial: "Trial") -> None:
+        """Keep what a trial came to; one that was lost, or failed by a fault of its worker's, is put back."""
+        trials = tuning.trials
+        if future.status == "cancelled":  # the scheduler was restarted
+            trials.put_back(trial)
+            return
+        if future.status == "finished":
+            (_, why, said, elsewhere), name = future.result()
+            if elsewhere and self.failed_on(name, (), why, said):
+                trials.put_back(trial)
+                return
+            self._failures[name] *= elsewhere
+        value, why, where = _answer(future, fits=trials.best() is not None)
+        tuning.ended(trial, value, why, len(trials.done()) + 1, where)
 
     def _end(self, name: str) -> None:
         """Nothing: it is the head that records trials."""
@@ -105,7 +116,7 @@ def _answer(future: "Future", *, fits: bool) -> tuple[float | None, str, str]:
     from distributed import KilledWorker
 
     if future.status != "error":
-        ended, why, _, name = future.result()
+        (ended, why, _, _), name = future.result()
         where = f" on {name}"
     elif isinstance(error := future.exception(), KilledWorker):
         ended, why, where = None, DEATHS.format(error.allowed_failures + 1), ""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.config import params, plain_yaml
+from pipeline.config.templates import merged
 from pipeline.errors import UsageError
 from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone
@@ -34,7 +35,11 @@ def _text(workspace: Workspace, name: str, target: str, values: Mapping[str, Any
     experiment = every.experiment(name)
     if target in every.experiments:
         raise UsageError(f"params.yaml has {target} already; pass --name with another, or take its entry out")
-    entry = changed(plain_yaml.read(workspace.params)["experiments"][name], values)
+    whole = changed(experiment.model_dump(), values)
+    new: dict[str, dict[str, Any]] = {}
+    for part, option, *_ in (place.split(".") for place in values):
+        new.setdefault(part, {})[option] = whole[part][option]
+    entry = dict(merged(plain_yaml.read(workspace.params)["experiments"][name], new))
     usual = every.datasets[experiment.dataset]
     if usual.training is not None and usual.training.method == experiment.training.method:
         entry.pop("seeds", None)

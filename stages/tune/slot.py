@@ -31,12 +31,12 @@ Ended = tuple[tuple[float | None, str] | UnrollError | None, str]
 
 
 def serve(workspace: Workspace, tasks: "SimpleQueue[dict[str, Any]]", answers: BinaryIO) -> None:
-    """Train the trials that come in; answer with `Ended`, and b"" for what a stage would have printed."""
+    """Train the trials that come in; answer with `Ended`, and as `stages.repro.slot` does."""
     known: Known = {}
     with dvc_graph.opened(workspace.root) as dvc:
         carrier = Carrier(dvc)
         while True:
-            pickle.dump((*_trained(workspace, carrier, tasks.get(), known), b""), answers)
+            pickle.dump((*_trained(workspace, carrier, tasks.get(), known), b"", False), answers)
             answers.flush()
 
 

@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from pipeline import failures
-from pipeline.config import params
 from pipeline.workspace import Workspace
 from stages.console.progress import duration
 from stages.repro import dvc_graph
 from stages.repro.dvc_graph import Graph
-from stages.repro.eta import ROOM, Estimates, work
+from stages.repro.eta import ROOM, Estimates
 from stages.verify.compare_builds import Build, compare
 from stages.verify.isolated_build import SECONDS, build, lend_times, only
 from stages.verify.tolerances import tolerances
@@ -74,7 +73,7 @@ def _announce(
     if changed := checkout.uncommitted(workspace.root):
         say(f"not in it, since not committed: {some(changed)}")
     lend_times(workspace, made.workspace)
-    estimates = Estimates(made.workspace.scratch / SECONDS, work(params.load(made.workspace.params)))
+    estimates = Estimates(made.workspace.scratch / SECONDS)
     room = f", and up to {ROOM / 1e9:.1f} GB of disk while it lasts" if whole else ""
     time = "how long that takes is known after a first build here (docs/performance.md has an estimate)"
     if estimates.sure(due):

@@ -13,7 +13,7 @@ from pipeline.errors import StoppedError, UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from stages.console.exits import STOPPED
-from stages.repro.signals import deaf, terminable
+from stages.repro.signals import ignore_signals, terminable
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
 """Variables of the caller's own workspace: the start of their names."""
@@ -60,7 +60,7 @@ def build(
         try:
             status = process.wait()
         except KeyboardInterrupt:
-            with deaf():
+            with ignore_signals():
                 process.terminate()
                 status = process.wait()
     if status == STOPPED:

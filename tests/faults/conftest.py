@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from pathlib import Path
 
 import pytest
 
@@ -50,10 +51,11 @@ def database(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def fork_server(tmp_path_factory, request) -> None:
+def fork_server(request) -> None:
     """What stages are forked from has imported what they need; TensorFlow too, where that pays."""
-    processes.prepare(tmp_path_factory.mktemp("ready"), environment(), networks=request.config.getoption("--long"))
-    while processes._ready and not processes._ready.exists():
+    processes.prepare(environment(), networks=request.config.getoption("--long"))
+    one = processes.Process("true", ROOT, Path(os.devnull), {"PATH": os.defpath})
+    while one.poll() is None:  # the first one waits until all is imported
         time.sleep(0.1)
 
 

@@ -1,6 +1,7 @@
 """Scheduler, workers and head of a cluster, as processes of their own on this machine."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -86,5 +87,6 @@ class Cluster:
     def close(self):
         for process in self.processes.values():
             process.terminate()
+            process.send_signal(signal.SIGCONT)  # a stopped one does not end
         for process in self.processes.values():
             process.wait()

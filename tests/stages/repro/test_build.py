@@ -136,6 +136,16 @@ def test_a_failure_stops_what_needs_it_and_the_page_says_why_until_it_is_mended(
     assert (workspace.root / "report/page").read_text() == ""
 
 
+def test_what_mlflow_did_not_hear_of_is_counted_at_the_end(workspace, capsys):
+    define(workspace, a=("echo 'warning: not recorded in MLflow: gone'; cp in a", ["in"], ["a"]))
+    assert repro(workspace, [], 2) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "What 1 stages made is not recorded in MLflow; `unroll track` records it."
+    (workspace.root / "a").unlink()
+    assert repro(workspace, [], 2) == 0
+    assert "not recorded" not in capsys.readouterr().out, "it came from DVC's cache"
+
+
 def test_a_target_is_built_with_what_it_needs(workspace):
     repro(workspace, ["a2"], 2)
     assert (workspace.root / "a2").exists()

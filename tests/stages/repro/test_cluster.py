@@ -1,23 +1,23 @@
 """`unroll repro --on`: a scheduler and workers as processes of their own, with homes of their own, on this machine."""
 
+import re
 import shutil
 import signal
+import ssl
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
 from stages.repro import carrier, connection, locked, worker
 from stages.repro.carrier import Carrier
 from stages.repro.cluster import Cluster as Head
-from stages.repro.eta import Estimates, work
+from stages.repro.cluster import Remote
 from stages.workspaces.miniature import PARAMS, make_workspace
 from tests.conftest import Miniature
 from tests.stages.ending import still_there
-from tests.stages.test_train import contents
 from tests.support.cluster import Cluster, set_remote
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
@@ -33,7 +33,9 @@ def head(tmp_path):
     make_workspace(ROOT, tmp_path / "head")
     miniature = Miniature(tmp_path / "head")
     set_remote(tmp_path / "head", tmp_path / "store")
-    waiting = f"touch {tmp_path}/trains-$(basename $(dirname $PWD)); until test -e {tmp_path}/go; do sleep 0.05; done; "
+    name = "$(basename $(dirname $PWD))"
+    waiting = f"touch {tmp_path}/trains-{name}; until test -e {tmp_path}/go; do sleep 0.05; done; "
+    waiting += f"! test -e {tmp_path}/bad-{name} || kill -9 $$; "
     graph = (tmp_path / "head" / "dvc.yaml").read_text()
     assert TRAIN in graph
     (tmp_path / "head" / "dvc.yaml").write_text(graph.replace(TRAIN, waiting + TRAIN))
@@ -59,7 +61,7 @@ def trains(folder):
     return {path.name.removeprefix("trains-") for path in folder.glob("trains-*")}
 
 
-def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_one(tmp_path, head, cluster):
+def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_one(tmp_path, head, cluster):  # noqa: PLR0915
     local = Miniature(tmp_path / "local")
     shutil.copytree(head.root, local.root, ignore=shutil.ignore_patterns("cache", "tmp"))
     cluster.work("a")
@@ -78,6 +80,15 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     assert cluster.processes[second].wait() == 1
     assert "or heard nothing of it" in cluster.said(second)
 
+    cluster.work("late")
+    cluster.until(lambda: "late" in trains(tmp_path))
+    cluster.kill("scheduler")
+    cluster.start("scheduler", "cluster", "scheduler", cluster.address)
+    cluster.says("head", f"the scheduler at {cluster.address} is away; waiting for it")
+    cluster.says("head", f"the scheduler at {cluster.address} is back")
+    cluster.says("head", "train@waves_linear was lost with the scheduler; it is tried again")
+    assert cluster.processes["late"].wait() == 1
+    (tmp_path / "trains-late").unlink()
     cluster.work("late")
     cluster.until(lambda: "late" in trains(tmp_path))
     left = psutil.Process(cluster.processes["late"].pid).children(recursive=True)
@@ -109,25 +120,32 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     assert (head.root / "records" / "waves" / "waves_linear.json").exists()
 
 
-def test_seeds_are_trained_on_several_workers_and_leave_the_bytes_of_a_local_build(tmp_path, head, cluster):
-    (tmp_path / "go").touch()
-    node = PARAMS["experiments"]["waves_node"] | {"seeds": 3}
-    head.change(lambda data: data["experiments"].update(waves_node=node))
-    local = Miniature(shutil.copytree(head.root, tmp_path / "local"))
-    amounts = work(params.load(head.workspace.params))
-    Estimates(head.workspace.scratch / "seconds.json", amounts).learn("train@waves_node", 1000.0)
+def test_what_fails_on_a_bad_worker_is_built_on_another_one_and_the_bad_one_set_aside(tmp_path, head, cluster):
+    for file in ("go", "bad-a"):
+        (tmp_path / file).touch()
+    linear = PARAMS["experiments"]["waves_linear"]
+    head.change(lambda data: data["experiments"].update({f"linear{place}": linear for place in range(4)}))
     for name in "ab":
         cluster.work(name)
         cluster.says(name, "1 slots, for")
-    cluster.build("train@waves_node")
+    cluster.build()
     assert cluster.processes["head"].wait() == 0, cluster.said("head")
-    assert ", 3 seeds side by side" in cluster.said("head")
-    for name in "ab":
-        assert list((tmp_path / name / "slot0" / ".unroll" / "logs").glob("train@waves_node seed *.txt")), name
-    local.unroll("repro", "train@waves_node")
-    assert contents(head.root / "runs") == contents(local.root / "runs")
-    assert (head.root / "dvc.lock").read_bytes() == (local.root / "dvc.lock").read_bytes()
-    assert not list(tmp_path.rglob("waves_node.*.npz"))
+    said = cluster.said("head")
+    assert len(re.findall("train@.* failed on a: it ended without a word; .* it is tried again", said)) == 3, said
+    assert "worker a is set aside: 3 stages in a row failed on it" in said
+    assert (head.workspace.log("worker a")).exists()
+
+
+def test_what_listens_is_bound_to_this_machine_and_a_name_is_given_once(tmp_path, cluster):
+    cluster.work("a")
+    cluster.says("a", "1 slots, for")
+    for name in ("scheduler", "a"):
+        sockets = psutil.Process(cluster.processes[name].pid).net_connections()
+        bound = {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
+        assert bound == {"127.0.0.1"}, name
+    cluster.start("other", "cluster", "worker", cluster.address, "--name", "a", "--home", str(tmp_path / "other"))
+    assert cluster.processes["other"].wait() == 2
+    assert cluster.said("other").startswith(f"unroll: another worker of {cluster.address} is called a; give each")
 
 
 def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
@@ -161,26 +179,72 @@ def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_d
     assert "worker other is not used: it was not started by `unroll cluster worker`" in said
 
 
-def test_a_worker_needs_the_certificate_of_the_cluster(tmp_path):
+def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_the_cluster(tmp_path):
     import asyncio
 
-    from distributed import Client, Scheduler
+    from distributed import Scheduler, Worker, rpc
 
     connection.make_certificates(tmp_path / "ours")
     connection.make_certificates(tmp_path / "theirs")
     assert (tmp_path / "ours" / connection.KEY).stat().st_mode & 0o77 == 0
     ours, theirs = (connection.security("tls://127.0.0.1:1", tmp_path / name) for name in ("ours", "theirs"))
-    options = {"host": "127.0.0.1", "port": 0, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    nothing = ssl._create_unverified_context()  # noqa: S323 - it is what is refused
+    options = {"security": ours, "host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+
+    async def identity(address, **shown):
+        async with rpc(address, connection_args=shown, timeout=2) as far:
+            return (await far.identity())["type"]
 
     async def connect():
         connection.require()
-        async with Scheduler(protocol="tls", security=ours, **options) as scheduler:
-            async with Client(scheduler.address, security=ours, asynchronous=True) as client:
-                assert client.status == "running"
-            with pytest.raises(OSError):
-                await Client(scheduler.address, security=theirs, asynchronous=True, timeout=2)
+        async with (
+            Scheduler(protocol="tls", port=0, **options) as scheduler,
+            Worker(scheduler.address, local_directory=str(tmp_path), **options) as one,
+        ):
+            for address, kind in ((scheduler.address, "Scheduler"), (one.address, "Worker")):
+                assert await identity(address, **ours.get_connection_args("client")) == kind
+                for shown in (theirs.get_connection_args("client"), {"ssl_context": nothing}):
+                    with pytest.raises(OSError):
+                        await identity(address, **shown)
+                with pytest.raises((OSError, TypeError, RuntimeError)):
+                    await identity(address.replace("tls:", "tcp:"))
 
     asyncio.run(connect())
+
+
+def failing(elsewhere):
+    return "finished", ((None, "no room", b"its log", elsewhere), "a")
+
+
+@pytest.mark.parametrize(
+    ("answers", "tried", "status"),
+    [
+        ([failing(True), ("finished", (("made", "", b"", False), "b"))], [[], ["a"]], 0),
+        ([failing(False)], [[]], 1),
+        ([("cancelled", None), ("lost", None), failing(False)], [[], [], []], 1),
+        ([failing(True)] * 3, [[], ["a"], ["a", "a"]], 1),
+    ],
+)
+def test_what_may_be_the_workers_fault_or_is_lost_is_tried_again_elsewhere_and_all_else_fails_once(
+    answers, tried, status
+):
+    asked = []
+
+    def submit(_stage, _task, tried):
+        asked.append([*tried])
+        state, result = answers[len(asked) - 1]
+        return SimpleNamespace(status=state, result=lambda timeout: result, release=lambda: None), set()  # noqa: ARG005
+
+    cluster = SimpleNamespace(
+        submit=submit,
+        gone=lambda only: False,  # noqa: ARG005
+        failed_on=lambda _name, tried, *_: len(tried) < 3,
+        land=lambda _stage, answer, _name: int(answer[0] is None),
+    )
+    stage = Remote(cluster, "train@a", None)
+    while stage.poll() is None:
+        pass
+    assert (asked, stage.poll()) == (tried, status)
 
 
 def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_not(monkeypatch):

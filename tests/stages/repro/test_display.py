@@ -19,7 +19,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def estimates(tmp_path):
-    return Estimates(tmp_path / "seconds.json", {})
+    return Estimates(tmp_path / "seconds.json")
 
 
 def test_time_left_is_from_stages_of_the_same_kind_and_shared_by_jobs(capsys, estimates):
@@ -48,24 +48,6 @@ def test_a_stage_that_comes_from_the_cache_says_so_and_teaches_nothing(capsys, e
     )
     assert capsys.readouterr().out == "      1/1  train@a  from DVC's cache\n"
     assert estimates.seconds("train@a") == 50.0
-
-
-def test_a_stage_that_was_split_is_counted_once_and_takes_what_its_parts_took(capsys, estimates):
-    display = Display(["train@a", "train@b"], lambda: 2, estimates, str)
-    outcome = Outcome(parts={"train@a": {"train@a seed 0": None, "train@a seed 1": None}})
-    estimates.fix({"train@a": 10.0, "train@a seed 0": 40.0, "train@a seed 1": 40.0})
-    display.show(outcome, ["train@a seed 0", "train@a seed 1"], None)
-    outcome.parts["train@a"]["train@a seed 0"] = 44.0
-    display.show(outcome, ["train@a seed 1"], "train@a seed 0")
-    outcome.parts["train@a"]["train@a seed 1"] = 46.0
-    outcome.built["train@b"] = 2.0
-    display.show(outcome, ["train@a"], "train@b")
-    outcome.built["train@a"] = 10.0
-    display.show(outcome, [], "train@a")
-    first, last = capsys.readouterr().out.splitlines()
-    assert first == "      1/2  train@b  2 s  (about 10 s left)"
-    assert last == "      2/2  train@a  1 min 40 s, 2 seeds side by side"
-    assert estimates.seconds("train@a") == 100.0
 
 
 def test_nothing_to_do_is_said(capsys, estimates):

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.repro import scheduler
-from stages.repro.scheduler import build, stop, whole
+from stages.repro.scheduler import build, stop
 
 NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
 
@@ -116,7 +116,7 @@ class Clock:
         return type("Timed", (), {"poll": lambda _self: 0 if self.now >= end else None})()
 
 
-def simulated(durations, needs, jobs, estimates=None, split=whole):
+def simulated(durations, needs, jobs):
     """When a build of stages that take so many ticks has ended, and the order in which they started."""
     clock, started = Clock(), []
 
@@ -126,8 +126,7 @@ def simulated(durations, needs, jobs, estimates=None, split=whole):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(scheduler, "time", clock)
-        seconds = (estimates or durations).__getitem__
-        build(list(needs), needs, lambda: jobs, start, lambda *_: None, seconds, split)
+        build(list(needs), needs, lambda: jobs, start, lambda *_: None, durations.__getitem__)
     return clock.now, started
 
 
@@ -168,49 +167,3 @@ def test_a_long_training_is_not_left_for_the_end_and_what_the_longest_chain_need
 def test_stages_that_are_thought_to_take_the_same_start_in_the_order_given():
     durations = dict.fromkeys("cab", 3)
     assert simulated(durations, dict.fromkeys("cab", ()), 1)[1] == [*"cab"]
-
-
-def test_estimates_that_a_build_learns_count_from_then_on():
-    durations, estimates = {"a": 2, "b": 2, "c": 2}, {"a": 9, "b": 5, "c": 1}
-    clock, started = Clock(), []
-
-    def start(name):
-        started.append(name)
-        estimates["c"] = 7
-        return clock.stage(durations[name])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "time", clock)
-        build([*"abc"], dict.fromkeys("abc", ()), lambda: 1, start, lambda *_: None, estimates.__getitem__)
-    assert started == ["a", "c", "b"]
-
-
-def test_parts_run_side_by_side_after_what_their_stage_needs_and_before_it():
-    parts = {"long 0": 10, "long 1": 10, "long 2": 10}
-    durations = {"data": 1, "long": 2, "short": 9, "end": 1, **parts}
-    needs = {"data": (), "long": ["data"], "short": (), "end": ["long", "short"]}
-    told = []
-
-    def split(stage, slots, rest):
-        told.append((stage, slots, *rest()))
-        return list(parts) if stage == "long" else []
-
-    ended, started = simulated(durations, needs, 4, durations | {"long": 30}, split)
-    assert started == ["data", "short", *parts, "long", "end"]
-    assert ended == 15, "one after the other it takes 34"
-    assert told[2] == ("long", 4, 1, 39), "what needs it takes 1, and all that is left 39"
-
-
-def test_a_part_that_fails_is_no_failure_but_its_stage_starts_without_further_parts():
-    stages = {"a 1": Stage(status=9), "a 2": Stage(polls=5)}
-    parts = ["a 0", "a 1", "a 2", "a 3", "a 4"]
-    events = Events()
-
-    def split(stage, *_):
-        return parts if stage == "a" else []
-
-    outcome = build(list(NEEDS), NEEDS, lambda: 2, lambda name: stages.get(name, Stage()), events, lambda _: 1.0, split)
-    assert (set(outcome.built), outcome.failed, outcome.skipped) == (set(NEEDS), {}, [])
-    assert outcome.parts.keys() == {"a"}
-    assert outcome.parts["a"].keys() == {"a 0", "a 1"}
-    assert events.ended.index("a 1") < events.ended.index("a")
