@@ -38,10 +38,9 @@ repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked fi
 ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo)
 	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui
 
-bench: ## measure speed and costs, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
-	@.ci/venv cluster
+bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
 	@.ci/venv bench
-	@.venv-bench/bin/python -m pytest -q tests/bench/peers/frameworks/test_pytorch.py
+	@.venv-bench/bin/python -m pytest -q tests/bench/peers/test_agreement.py
 	@.venv-bench/bin/python -m bench $(BENCH)
 
 cluster: ## start a cluster on this machine (Dask, S3, PostgreSQL, MLflow) and build the demo on it

@@ -1,1 +1,6 @@
-"""Measurements of Unroll: speed beside other frameworks, growth with size, costs of a build, reproducibility."""
+"""Measurements: peers, a newcomer's wait, a series of one's own, many slots, other processors."""
+
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+"""What is measured."""

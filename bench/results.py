@@ -4,21 +4,22 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import psutil
 
-from bench.peers import roofline
 from pipeline.errors import UnrollError
-from pipeline.files import read_json, write_json
+from pipeline.files import read_json, write_text
 from pipeline.provenance.machine import cpuinfo, flags
 
 LIBRARIES = ("tensorflow", "keras", "torch", "jax", "numpy", "dvc")
-PARTS = ("peers", "roofline", "scaling", "costs", "newcomer", "series", "cluster")
+WIDTH = 300
+"""Characters of a line of results.json: room for a row of a table."""
 
 Results = dict[str, Any]
 
@@ -28,48 +29,49 @@ def read(path: Path) -> Results:
     return dict(read_json(path)) if path.is_file() else {}
 
 
-def write(path: Path, results: Results) -> None:
+def write(path: Path, found: Results) -> None:
     """Write results.json, whole or not at all."""
-    write_json(path, results)
+    write_text(path, _text(found) + "\n")
 
 
-def require_same_machine(old: Results, part: str, machine: Mapping[str, Any]) -> None:
+def _text(value: Any, indent: str = "") -> str:
+    """JSON with a line for whatever fits on one."""
+    flat = json.dumps(value, ensure_ascii=False, allow_nan=False)
+    if len(indent + flat) <= WIDTH or not isinstance(value, dict | list):
+        return flat
+    inner = f"{indent} "
+    if isinstance(value, dict):
+        lines = [f"{json.dumps(key)}: {_text(each, inner)}" for key, each in value.items()]
+    else:
+        lines = [_text(each, inner) for each in value]
+    return f",\n{inner}".join(lines).join((f"{flat[0]}\n{inner}", f"\n{indent}{flat[-1]}"))
+
+
+def require_same_machine(old: Results, part: str) -> None:
     """Raise UnrollError if parts other than this one were measured on a machine of another kind."""
-    others = set(old.get("parts", {})) - {part}
-    if others and any(old["machine"][key] != machine[key] for key in ("kind", "cores", "system")):
+    here = machine()
+    there = old.get("machine", here)
+    if old.keys() - {"machine", part} and any(there[key] != here[key] for key in ("kind", "cores", "system")):
         raise UnrollError(
-            f"bench/results.json is of another machine ({old['machine']['kind']}; this is {machine['kind']}); "
+            f"bench/results.json is of another machine ({there['kind']}; this is {here['kind']}); "
             "run `make bench` without a part to measure all of it here"
         )
 
 
-def rounded(found: Mapping[str, Any], digits: int = 5) -> dict[str, Any]:
+def merge(old: Results, part: str, measured: Mapping[str, Any], seconds: float) -> Results:
+    """The results with one part measured anew, on this machine, in so many seconds."""
+    about = {"date": datetime.now(UTC).date().isoformat(), "seconds": round(seconds)}
+    return {**old, "machine": machine(), part: about | dict(measured)}
+
+
+def rounded(found: Any, digits: int) -> Any:
     """What was measured as plain data, every number that is no count with so many digits."""
-    plain: dict[str, Any] = json.loads(json.dumps(found), parse_float=lambda text: float(f"{float(text):.{digits}g}"))
-    return plain
+    return json.loads(json.dumps(found), parse_float=lambda text: float(f"{float(text):.{digits}g}"))
 
 
-def merge(old: Results, part: str, measured: Mapping[str, Any], about: Mapping[str, Any]) -> Results:
-    """The results with one part measured anew.
-
-    Args:
-        old: the results so far.
-        part: of PARTS.
-        measured: what its `measure` gave.
-        about: of this measurement: machine, date, seconds and steps.
-    """
-    new = {key: old[key] for key in ("rows", "absent", "works", *PARTS[1:]) if key in old}
-    new |= measured if part == "peers" else {part: dict(measured)}
-    if "rows" in new and "roofline" in new:
-        new["rows"] = roofline.with_shares(new["rows"], new["roofline"])
-    parts = old.get("parts", {}) | {part: {key: about[key] for key in ("date", "seconds", "steps")}}
-    parts = {name: parts[name] for name in PARTS if name in parts}
-    return {"machine": about["machine"], "date": about["date"], "parts": parts, **new}
-
-
-def today() -> str:
-    """The date in UTC."""
-    return datetime.now(UTC).date().isoformat()
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """min, median and max."""
+    return {"min": min(values), "median": median(values), "max": max(values)}
 
 
 def machine() -> dict[str, Any]:

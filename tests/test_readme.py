@@ -54,8 +54,8 @@ def answers():
 def speed():
     """How many times Unroll's time others take with the same settings, median over the rounds."""
     rows = {}
-    for row in json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))["rows"]:
-        if not row.get("own_settings"):
+    for row in json.loads((ROOT / "bench" / "results.json").read_text(encoding="utf-8"))["peers"]["rows"]:
+        if not row["own_settings"]:
             rows.setdefault(row["work"], {}).setdefault(row["phase"], {})[row["side"]] = row
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"
     yield "| --- | ---: | ---: | ---: | ---: |"

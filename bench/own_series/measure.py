@@ -4,6 +4,7 @@ The files are generated, since their shapes and sizes are what counts. The comma
 """
 
 import json
+import os
 import socket
 import subprocess
 import tempfile
@@ -11,33 +12,29 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
 
 import requests
 
-from bench import process_cost, results, workspaces
+from bench import REPOSITORY, process_cost, results
 from bench.own_series import files
-from bench.process_cost import CommandFailedError
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
+from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
+from stages.workspaces import scaled
 
-OnStep = Callable[[str], None]
+Say = Callable[[str], None]
 
-EMPTY: dict[str, Any] = {"sources": {}, "datasets": {}, "experiments": {}}
-
-ROWS, LARGE_ROWS = 4_320, 10_000_000
-QUICK_ROWS, QUICK_LARGE_ROWS = 800, 100_000
+ROWS, LARGE_ROWS, REQUESTS = 4_320, 10_000_000, 400
+QUICK_ROWS, QUICK_LARGE_ROWS, QUICK_REQUESTS = 800, 100_000, 32
 
 SERVED = ("ridge", "gru")
 """The models that answer over HTTP: one that is a product, and a network with three seeds."""
 
 AT_ONCE = (1, 4, 16)
 """How many requests are on their way at the same time."""
-
-REQUESTS, QUICK_REQUESTS = 400, 32
 
 LARGE = ("add minutes.csv --target load --yes", "source minutes", "prepare minutes", "train minutes_last_value")
 """What is run on the large file."""
@@ -46,12 +43,12 @@ PATIENCE = 120
 """Seconds in which a server must begin to answer."""
 
 
-def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
-    """Measure everything; JSON-able.
+def measure(quick: bool, say: Say) -> dict[str, Any]:
+    """From a file of one's own to its forecast, answers over HTTP, and a file of ten million rows.
 
     Args:
         quick: the first file only, with fewer rows; fewer requests and fewer rows of the large file.
-        on_step: told in words what is done next.
+        say: told in words what is done next.
 
     Returns:
         forecasts (file -> `form`, `rows`, `experiments`, and seconds of `add`, `repro` and `predict`), served (rows of
@@ -59,28 +56,39 @@ def measure(quick: bool, on_step: OnStep) -> dict[str, Any]:
         (`rows`, `megabytes`, and of each of `commands` its seconds, CPU seconds and peak in MiB).
 
     Raises:
-        CommandFailedError: a command failed, or a server does not answer.
+        UnrollError: a command failed, or a server does not answer.
     """
+    rows, requested = (QUICK_ROWS, QUICK_REQUESTS) if quick else (ROWS, REQUESTS)
+    forms = files.FORMS[:1] if quick else files.FORMS
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
-        folder = Path(name)
-        workspace = workspaces.make_workspace(folder / "workspace", EMPTY)
-        forms = files.FORMS[:1] if quick else files.FORMS
-        forecasts = {
-            form.name: first_forecast(workspace, form, QUICK_ROWS if quick else ROWS, on_step) for form in forms
-        }
-        requested = QUICK_REQUESTS if quick else REQUESTS
-        served = [one for model in SERVED for one in answers(workspace, forms[0], model, requested, on_step)]
-        result = {"forecasts": forecasts, "served": served, "large": large(folder, quick, on_step)}
-    return results.rounded(result, digits=3)
+        workspace = empty(Path(name) / "workspace")
+        forecasts = {form.name: first_forecast(workspace, form, rows, say) for form in forms}
+        served = [one for model in SERVED for one in answers(workspace, forms[0], model, requested, say)]
+        found = {"forecasts": forecasts, "served": served, "large": large(Path(name), quick, say)}
+    return {part: results.rounded(one, 3) for part, one in found.items()}
+
+
+def empty(folder: Path) -> Workspace:
+    """A fresh workspace in which nothing is built yet."""
+    workspace = scaled.make_workspace(REPOSITORY, folder)
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    workspace.claims.write_text("[]\n", encoding="utf-8")
+    return workspace
+
+
+def environment(workspace: Workspace) -> dict[str, str]:
+    """The variables of a process in a workspace, which has nothing of the user's own."""
+    own = ("DVC_", "MLFLOW_", "PYTHON", "TF_", "UNROLL_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return kept | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(workspace.scratch / "site-cache")}
 
 
 def unroll(workspace: Workspace, *command: str) -> dict[str, float]:
     """What one command costs; see `process_cost.run`."""
-    python = str(process_cost.interpreter())
-    return process_cost.run([python, "-m", "stages", *command], workspace.root, workspaces.environment(workspace))
+    return process_cost.run(["unroll", *command], workspace.root, environment(workspace))
 
 
-def first_forecast(workspace: Workspace, form: files.Form, rows: int, on_step: OnStep) -> dict[str, Any]:
+def first_forecast(workspace: Workspace, form: files.Form, rows: int, say: Say) -> dict[str, Any]:
     """The three commands from a file to its forecast, with nothing edited between them."""
     form.write(workspace.root / form.file, rows)
     commands = {
@@ -90,28 +98,26 @@ def first_forecast(workspace: Workspace, form: files.Form, rows: int, on_step: O
     }
     found: dict[str, Any] = {"form": form.text, "rows": rows}
     for name, command in commands.items():
-        on_step(f"unroll {' '.join(command)}")
+        say(f"unroll {' '.join(command)}")
         found[name] = unroll(workspace, *command)["seconds"]
     wanted = params.load(workspace.params).experiments.values()
     return found | {"experiments": sum(one.dataset == form.name for one in wanted)}
 
 
-def answers(
-    workspace: Workspace, form: files.Form, model: str, requested: int, on_step: OnStep
-) -> Iterator[dict[str, Any]]:
+def answers(workspace: Workspace, form: files.Form, model: str, requested: int, say: Say) -> Iterator[dict[str, Any]]:
     """How long the served champion takes to answer, with one and with more requests on their way."""
     experiment, wanted = f"{form.name}_{model}", params.load(workspace.params)
-    on_step(f"unroll register {experiment}")
+    say(f"unroll register {experiment}")
     unroll(workspace, "register", experiment)
     window = form.frame(ROWS).tail(wanted.datasets[form.name].preparation.options["lookback"])
     records = json.dumps({"dataframe_records": window.to_dict("records")})
     with server(workspace, form.name) as address:
         for at_once in AT_ONCE:
-            on_step(f"{experiment}: {requested} requests, {at_once} at once")
+            say(f"{experiment}: {requested} requests, {at_once} at once")
             with ThreadPoolExecutor(at_once) as clients:
-                list(clients.map(partial(ask, address), [records] * at_once))  # the first answers import
+                list(clients.map(ask, [address] * at_once, [records] * at_once))  # the first answers import
                 began = time.perf_counter()
-                seconds = list(clients.map(partial(ask, address), [records] * requested))
+                seconds = list(clients.map(ask, [address] * requested, [records] * requested))
                 whole = time.perf_counter() - began
             yield {
                 "experiment": experiment,
@@ -126,41 +132,36 @@ def answers(
 
 
 def ask(address: str, records: str) -> float:
-    """The seconds until one answer is there."""
+    """The seconds until one answer is there. Raises UnrollError if it is an error."""
     began = time.perf_counter()
-    answer = requests.post(address, data=records, headers={"Content-Type": "application/json"}, timeout=PATIENCE)
+    answer = requests.post(
+        f"{address}/invocations", data=records, headers={"Content-Type": "application/json"}, timeout=PATIENCE
+    )
     if not answer.ok:
-        raise CommandFailedError(f"the server says {answer.status_code}: {answer.text:.200}")
+        raise UnrollError(f"the server says {answer.status_code}: {answer.text:.200}")
     return time.perf_counter() - began
 
 
 @contextmanager
 def server(workspace: Workspace, name: str) -> Iterator[str]:
-    """MLflow's server of a registered model, with one worker; where it answers.
-
-    Raises:
-        CommandFailedError: it does not start.
-    """
+    """MLflow's server of a registered model, with one worker; where it answers. Raises UnrollError if it never does."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    python = str(process_cost.interpreter())
-    options = ["-m", f"models:/{name}@champion", "--env-manager", "local", "--port", address.rpartition(":")[2]]
-    variables = workspaces.environment(workspace) | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace.root}/mlflow.db"}
+        port = str(free.getsockname()[1])
+    address, until = f"http://127.0.0.1:{port}", time.monotonic() + PATIENCE
     with subprocess.Popen(
-        [python, "-m", "mlflow", "models", "serve", *options],
+        ["mlflow", "models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local", "--port", port],
         cwd=workspace.root,
-        env=variables,
+        env=environment(workspace) | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace.root}/mlflow.db"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     ) as process:
         try:
-            until = time.monotonic() + PATIENCE
             while not answers_at(address):
                 if process.poll() is not None or time.monotonic() > until:
-                    raise CommandFailedError(f"`mlflow models serve {' '.join(options)}` does not start")
+                    raise UnrollError(f"`mlflow models serve` of {name} does not start")
                 time.sleep(0.2)
-            yield f"{address}/invocations"
+            yield address
         finally:
             process.terminate()
 
@@ -173,15 +174,14 @@ def answers_at(address: str) -> bool:
         return False
 
 
-def large(folder: Path, quick: bool, on_step: OnStep) -> dict[str, Any]:
+def large(folder: Path, quick: bool, say: Say) -> dict[str, Any]:
     """What the commands take of a file that is large."""
-    rows = QUICK_LARGE_ROWS if quick else LARGE_ROWS
-    workspace = workspaces.make_workspace(folder / "large", EMPTY)
-    on_step(f"generate {rows:,} rows")
+    workspace, rows = empty(folder / "large"), QUICK_LARGE_ROWS if quick else LARGE_ROWS
+    say(f"generate {rows:,} rows")
     path = workspace.root / "minutes.csv"
     files.write_minutes(path, rows)
     costs = {}
     for command in LARGE:
-        on_step(f"unroll {command}")
+        say(f"unroll {command}")
         costs[command] = unroll(workspace, *command.split())
     return {"rows": rows, "megabytes": path.stat().st_size / 1e6, "commands": costs}

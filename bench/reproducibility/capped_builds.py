@@ -2,7 +2,6 @@
 
 import sys
 from collections.abc import Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,6 @@ from pipeline.files import write_json, write_text
 from pipeline.provenance import environment
 from pipeline.report.formatting import exponent
 from pipeline.workspace import Workspace
-from stages.console import tables
-from stages.console.tables import Column
 from stages.repro import dvc_graph
 from stages.verify.compare_builds import Build
 from stages.verify.isolated_build import build_all, only
@@ -76,25 +73,21 @@ def measure(workspace: Workspace, jobs: int) -> dict[str, Any]:
         StoppedError: a build was stopped.
     """
     clear()
-    say = partial(print, file=sys.stderr, flush=True)
     here = environment.here(workspace)
     chosen = possible(here.features)
     folder = workspace.root / checkout.FOLDER / "conditions"
+    found: dict[str, Any] = {}
     with only(workspace):
         checkout.clear(folder)
-        say(f"1 of {len(chosen) + 1}: plain")
+        print(f"plain, then {len(chosen)} conditions", file=sys.stderr, flush=True)
         plain = build(workspace, folder / "plain", jobs)
         wanted = params.load(plain.workspace.params)
         columns = list(dict.fromkeys(column(stage, wanted) for stage in plain.stages))
-        found = {}
-        for place, (name, condition) in enumerate(chosen.items(), 2):
-            say(f"{place} of {len(chosen) + 1}: {name}, {condition.why}")
+        for place, (name, condition) in enumerate(chosen.items(), 1):
+            print(f"{place} of {len(chosen)}: {name}, {condition.why}", file=sys.stderr, flush=True)
             other = build(workspace, folder / name, jobs, condition)
-            found[name] = {
-                "why": condition.why,
-                "variables": dict(condition.variables),
-                "results": {key: {"bytes": SAME} for key in columns} | compare(plain, other, wanted),
-            }
+            results = {key: {"bytes": SAME} for key in columns} | compare(plain, other, wanted)
+            found[name] = {"why": condition.why, "variables": dict(condition.variables), "results": results}
             checkout.clear(folder / name)
         checkout.clear(folder)
     facts = here.model_dump(include={"cpu", "features", "platform", "python", "packages"})
@@ -164,14 +157,6 @@ def table(result: Mapping[str, Any]) -> list[list[str]]:
         ["condition", *columns],
         *([name, *(_cell(one["results"][key]) for key in columns)] for name, one in conditions),
     ]
-
-
-def show(result: Mapping[str, Any]) -> None:
-    """Print the table, and what its cells mean."""
-    head, *rows = table(result)
-    tables.show([Column(text) for text in head], rows)
-    print("=: same bytes; a number: how far metrics move, relative; bytes: other bytes, and no metric moves")
-    print("in brackets: no stage of the kind had the inputs of the plain build")
 
 
 def _cell(entry: Mapping[str, Any]) -> str:

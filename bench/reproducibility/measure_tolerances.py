@@ -8,7 +8,6 @@ from bench.reproducibility.cpu_caps import MEASURED, Condition, clear, possible
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, sha256, write_json
 from pipeline.provenance import environment
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.repro import dvc_graph
 from stages.repro.dvc_graph import Graph
@@ -28,8 +27,8 @@ Metrics = dict[str, dict[str, dict[str, float]]]
 """Data set -> experiment -> metric, as a dotted path in metrics/DATASET/EXPERIMENT.json -> value."""
 
 
-def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], jobs: int) -> None:
-    """Rebuild what is committed in each condition, and write tolerances.json after each.
+def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
+    """Rebuild what is committed in each condition of `MEASURED`, and write tolerances.json after each.
 
     The tolerance of a metric is the largest distance between any two of the builds, the committed one included. Data
     sets that are not measured keep the tolerances that they have. What was built before in a condition, for the same
@@ -39,11 +38,10 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
         workspace: the user's; tolerances.json is written there, and builds lie in its folder `.verify`.
         targets: the stages to rebuild, such as `evaluate@waves`; none means all. Data sets whose evaluation is among
             them, or among what they need, are measured.
-        names: of conditions; none means `MEASURED`.
         jobs: how many stages run side by side.
 
     Raises:
-        UsageError: a target is no stage, or scores nothing; or there is no such condition.
+        UsageError: a target is no stage, or scores nothing.
         UnrollError: another `unroll verify` is at work here, nothing is committed to compare with or it was built from
             other code or params, or the processor cannot be brought into a condition; or at the end, if some data set
             could not be built.
@@ -51,11 +49,10 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
     """
     clear()
     conditions = possible(environment.here(workspace).features)
-    chosen = {name: conditions[one_of(name, conditions, "the condition")] for name in names or MEASURED}
     missing: set[str] = set()
     with only(workspace):
-        for place, (name, condition) in enumerate(chosen.items(), 1):
-            folder = workspace.root / checkout.FOLDER / f"measure-{name}"
+        for place, name in enumerate(MEASURED, 1):
+            condition, folder = conditions[name], workspace.root / checkout.FOLDER / f"measure-{name}"
             made = checkout.make(workspace.root, folder)
             lend_times(workspace, made.workspace)
             asked = _asked(made.workspace, targets)
@@ -63,7 +60,7 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
             committed = _read(made.committed, datasets)
             # dvc.lock has the hashes of code, params and data: what was measured for another is of no use.
             kept = workspace.scratch / "measured" / sha256(made.committed.root / LOCK)[:16]
-            print(f"{place} of {len(chosen)}: {name}, {condition.why}: {some(datasets)}, in {folder}", flush=True)
+            print(f"{place} of {len(MEASURED)}: {name}, {condition.why}: {some(datasets)}, in {folder}", flush=True)
             built = _measured(made, asked, datasets, kept / f"{name}.json", condition, jobs)
             checkout.finish(folder)
             checkout.clear(folder)
@@ -76,15 +73,13 @@ def measure(workspace: Workspace, targets: Sequence[str], names: Sequence[str], 
 
 def spread(builds: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
     """Experiment -> metric -> the largest distance between two of the builds; of metrics that all of them have."""
-    first, *others = builds
-    found = {}
-    for experiment, metrics in first.items():
-        values = {
-            metric: [value, *(other[experiment][metric] for other in others)]
-            for metric, value in metrics.items()
-            if all(metric in other.get(experiment, {}) for other in others)
-        }
-        found[experiment] = {metric: max(each) - min(each) for metric, each in values.items()}
+    found: dict[str, dict[str, float]] = {}
+    for experiment, metrics in builds[0].items():
+        found[experiment] = {}
+        for metric in metrics:
+            values = [one[experiment][metric] for one in builds if metric in one.get(experiment, {})]
+            if len(values) == len(builds):
+                found[experiment][metric] = max(values) - min(values)
     return found
 
 

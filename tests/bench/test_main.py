@@ -1,54 +1,51 @@
-"""`python -m bench`: parts, where they write, and one clear line for a mistake."""
+"""`python -m bench`: one clear line for a mistake, and results that are not mixed."""
 
 import pytest
 
 from bench import __main__ as command
-from bench.peers import roofline
-from pipeline.files import read_json, write_json
-
-
-@pytest.fixture
-def bench(monkeypatch, tmp_path):
-    """Run it for a repository in a folder of its own."""
-    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(roofline, "SIZES", (64,))
-    monkeypatch.setattr(roofline, "COPIED", 2**20)
-
-    def run(*arguments):
-        monkeypatch.setattr("sys.argv", ["bench", *arguments])
-        return command.main()
-
-    return run
+from bench import process_cost, results
+from pipeline.errors import UnrollError
 
 
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["speed"], 2, "Valid: cluster, conditions, costs, newcomer, page, peers, roofline, sampling-error,"),
+        (["speed"], 2, "Valid: cluster, conditions, newcomer, page, peers, series, tolerances"),
         (["--quick", "peers"], 2, "--quick stands behind the part"),
         (["page"], 1, "bench/results.json is missing; run `make bench`"),
     ],
 )
-def test_a_mistake_is_one_line(bench, arguments, status, said, capsys):
-    assert bench(*arguments) == status
+def test_a_mistake_is_one_line(arguments, status, said, monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(command, "REPOSITORY", tmp_path)
+    monkeypatch.setattr("sys.argv", ["bench", *arguments])
+    assert command.main() == status
     told = capsys.readouterr().err
     assert said in told
     assert told.count("\n") == 1
 
 
-def test_the_page_is_written_again_from_the_results_alone(bench, capsys, tmp_path, found):
-    write_json(tmp_path / "bench/results.json", found)
-    assert bench("page") == 0
-    assert capsys.readouterr().out.split() == ["docs/performance.md", "docs/performance.svg"]
-    assert (tmp_path / "docs/performance.md").is_file()
+def test_a_part_takes_the_place_of_its_old_self_and_parts_of_two_machines_are_not_mixed():
+    found = results.merge(results.merge({}, "peers", {"rows": [1]}, 5.2), "newcomer", {"waits": {}}, 1.0)
+    assert found["peers"] == {"date": found["newcomer"]["date"], "seconds": 5, "rows": [1]}
+    assert results.merge(found, "peers", {"rows": [2]}, 1.0)["peers"]["rows"] == [2]
+    results.require_same_machine(found, "peers")
+    found["machine"]["kind"] = "Another CPU"
+    with pytest.raises(UnrollError, match="of another machine \\(Another CPU; this is "):
+        results.require_same_machine(found, "peers")
+    del found["newcomer"]
+    results.require_same_machine(found, "peers")
 
 
-def test_a_quick_run_leaves_what_is_committed_and_the_next_one_knows_how_long_it_takes(bench, capsys, tmp_path):
-    assert bench("roofline", "--quick") == 0
-    assert read_json(tmp_path / ".unroll/bench/results.json")["roofline"]["sgemm_peak_gflops"] > 0
-    assert not (tmp_path / "bench").exists()
-    said = capsys.readouterr()
-    assert said.out == ".unroll/bench/performance.md\n"
-    assert "left)" not in said.err
-    assert bench("roofline", "--quick") == 0
-    assert "left)" in capsys.readouterr().err
+def test_a_command_is_measured_in_a_process_of_its_own(tmp_path):
+    much = process_cost.run(["python", "-S", "-c", "print(len(bytearray(200 * 2**20)))"], tmp_path)
+    little = process_cost.run(["python", "-S", "-c", "pass"], tmp_path)
+    assert much["peak"] > 200 > little["peak"]
+    assert set(much) == {"seconds", "cpu", "peak"}
+
+
+def test_what_a_command_says_when_it_fails_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(process_cost, "FAILED", tmp_path / "failed.txt")
+    code = "import sys; print('all is well', flush=True); sys.exit('it is not')"
+    with pytest.raises(UnrollError, match="ended with status 1: it is not"):
+        process_cost.run(["python", "-c", code], tmp_path)
+    assert (tmp_path / "failed.txt").read_text(encoding="utf-8") == "all is well\nit is not\n"

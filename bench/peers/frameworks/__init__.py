@@ -6,23 +6,17 @@ by which is told whether two frameworks do the same.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from bench.peers.workloads import Task
-
-SUMMED = "keras_summed"
-"""Keras on TensorFlow with each word's gradient summed before it is squared, as do Unroll, Keras on JAX, and PyTorch.
-
-Keras 3 on TensorFlow gives an embedding's gradient to the optimizer word by word as they occur, and the optimizer adds
-up the squares of those: another number, for RMSprop as for Adam, compiled by XLA or not.
-"""
 
 
 class Framework(Protocol):
     """What the worker drives."""
 
     def reset(self, seed: int) -> None:
-        """Start again from the first weights; `seed` is that of dropout."""
+        """Start again from the first weights; `seed` is that of Unroll's dropout, the others' goes on."""
 
     def train(self) -> float:
         """Train one round: seconds."""
@@ -34,8 +28,8 @@ class Framework(Protocol):
         """Evaluate one round: seconds, and the mean loss of the held-out examples."""
 
 
-def make(name: str) -> Callable[[Task], Framework]:
-    """What makes the framework `name`, or SUMMED; its libraries are imported here.
+def make(name: str, *, by_hand: bool) -> Callable[[Task], Framework]:
+    """What makes the framework `name`, or its way by hand; its libraries are imported here.
 
     Raises:
         ImportError: its library is not installed.
@@ -43,15 +37,15 @@ def make(name: str) -> Callable[[Task], Framework]:
     if name == "unroll":
         from bench.peers.frameworks import unroll
 
-        return unroll.make
+        return unroll.ByHand if by_hand else unroll.Compiled
     if name.startswith("pytorch"):
         from bench.peers.frameworks import pytorch
 
-        return lambda task: pytorch.PyTorch(task, compiled=name == "pytorch_compiled")
-    if name == "documents":
-        from bench.peers.frameworks import documents
+        return partial(pytorch.PyTorch, compiled=name == "pytorch_compiled")
+    if by_hand:
+        from bench.peers.frameworks.by_hand import Documents
 
-        return documents.make
+        return Documents
     from bench.peers.frameworks import keras
 
-    return lambda task: keras.Keras(task, name)
+    return partial(keras.Keras, name=name)

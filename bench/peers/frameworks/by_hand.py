@@ -1,6 +1,7 @@
 """Document 003 as its text has it: one example after the other, in a loop over steps or layers in Python."""
 
 import time
+from abc import ABC, abstractmethod
 
 import numpy as np
 
@@ -8,46 +9,59 @@ from bench.peers.workloads import Task
 from pipeline.data.examples import Array
 
 
-class Documents:
-    """One recurrent node, or one perceptron, with tanh' = 1 / cosh^2."""
+class ByHand(ABC):
+    """A `Framework` without batches and without anything drawn; `task` has its first weights."""
 
     def __init__(self, task: Task) -> None:
         self.task, self.rate = task, task.training["learning_rate"]
-        self.recurrent = task.experiment.model.family == "recurrent"
         self.inputs, self.targets = task.doubles()
         held_out, self.truth = task.held_out.take(np.arange(len(task.held_out)))
         self.held_out = held_out.reshape(len(held_out), -1)
         self.reset(0)
 
     def reset(self, seed: int) -> None:
-        """See `Framework`; nothing is drawn."""
         del seed
         self.weights = [weight.astype(np.float64) for weight in self.task.read_weights()]
-        if self.recurrent:
-            self.weights = [weight.reshape(()) for weight in self.weights]
 
     def train(self) -> float:
-        """See `Framework`."""
-        learn = self.node_learns if self.recurrent else self.perceptron_learns
         start = time.perf_counter()
-        for series, target in zip(self.inputs, self.targets, strict=True):
-            learn(series, target)
+        self.epoch()
         return time.perf_counter() - start
 
     def learn(self, steps: int) -> float:
-        """See `Framework`."""
         del steps
-        self.train()
+        self.epoch()
         return self.loss(self.inputs, self.targets)
 
     def evaluate(self) -> tuple[float, float]:
-        """See `Framework`."""
         start = time.perf_counter()
         loss = self.loss(self.held_out, self.truth)
         return time.perf_counter() - start, loss
 
+    @abstractmethod
+    def epoch(self) -> None:
+        """Learn from each example once."""
+
+    @abstractmethod
     def loss(self, inputs: Array, targets: Array) -> float:
-        """The mean squared error, series by series."""
+        """The mean squared error."""
+
+
+class Documents(ByHand):
+    """One recurrent node, or one perceptron, with tanh' = 1 / cosh^2."""
+
+    def reset(self, seed: int) -> None:
+        super().reset(seed)
+        self.recurrent = self.task.experiment.model.family == "recurrent"
+        if self.recurrent:
+            self.weights = [weight.reshape(()) for weight in self.weights]
+
+    def epoch(self) -> None:
+        learn = self.node_learns if self.recurrent else self.perceptron_learns
+        for series, target in zip(self.inputs, self.targets, strict=True):
+            learn(series, target)
+
+    def loss(self, inputs: Array, targets: Array) -> float:
         error = 0.0
         for series, target in zip(inputs, targets, strict=True):
             output = self.states(series)[1][-1] if self.recurrent else np.tanh(self.dot(series)).item()

@@ -10,11 +10,10 @@ from typing import Any
 import keras
 import numpy as np
 
-from bench.peers.frameworks import SUMMED
 from bench.peers.workloads import Task
 from pipeline.data.examples import Array, Windows
 
-JIT: dict[str, bool | str] = {"documents": "auto", "keras": False, "keras_jit": True, "jax": "auto", SUMMED: False}
+JIT: dict[str, bool | str] = {"documents": "auto", "keras": False, "keras_jit": True, "jax": "auto"}
 """Framework -> `jit_compile`; "auto" is what `compile` does when it is not told."""
 
 
@@ -27,8 +26,6 @@ class Keras:
         self.task, self.model = task, network(task)
         optimizer, rate = task.training["optimizer"], task.training.get("learning_rate", 0.001)
         self.optimizer = keras.optimizers.get({"class_name": optimizer, "config": {"learning_rate": rate}})
-        if name == SUMMED:
-            summed(self.optimizer)
         self.model.compile(self.optimizer, task.training["loss"], jit_compile=JIT[name])
         self.optimizer.build(self.model.trainable_variables)
         self.fresh = [keras.ops.convert_to_numpy(variable) for variable in self.optimizer.variables]
@@ -41,7 +38,6 @@ class Keras:
         self.reset(0)
 
     def reset(self, seed: int) -> None:
-        """See `Framework`; dropout goes on from where it is."""
         del seed
         self.model.set_weights(self.task.read_weights())
         for variable, value in zip(self.optimizer.variables, self.fresh, strict=True):
@@ -54,7 +50,28 @@ class Keras:
         return clock.seconds
 
     def learn(self, steps: int) -> float:
-        """See `Framework`."""
+        """See `Framework`; with each word's gradient summed before it is used, as all others do.
+
+        Keras 3 on TensorFlow gives an embedding's gradient to the optimizer word by word as they occur, and the
+        optimizer adds up the squares of those: another number, for RMSprop as for Adam, compiled by XLA or not.
+        """
+        if not self.task.data.vocabulary or keras.backend.backend() != "tensorflow":
+            return self.loss(steps)
+        import tensorflow as tf
+
+        def summed(gradients: list[Any], variables: Any = None) -> Any:
+            return apply([tf.convert_to_tensor(gradient) for gradient in gradients], variables)
+
+        apply, self.optimizer.apply = self.optimizer.apply, summed
+        self.model.make_train_function(force=True)
+        loss = self.loss(steps)
+        self.optimizer.apply = apply
+        self.model.make_train_function(force=True)
+        self.train()  # compiles anew
+        return loss
+
+    def loss(self, steps: int) -> float:
+        """The mean loss of so many steps."""
         return float(self.fit(steps, 1, []).history["loss"][0])
 
     def fit(self, steps: int, epochs: int, callbacks: list[keras.callbacks.Callback]) -> keras.callbacks.History:
@@ -82,7 +99,7 @@ class Keras:
 
 
 class Clock(keras.callbacks.Callback):
-    """Seconds that the loop over batches takes."""
+    """Seconds that the loop over batches takes: from the first begin to the last end."""
 
     start, seconds = 0.0, 0.0
 
@@ -94,13 +111,13 @@ class Clock(keras.callbacks.Callback):
         """The last one counts."""
         self.seconds = time.perf_counter() - self.start
 
-    def on_test_begin(self, _logs: Any = None) -> None:
-        """Start."""
-        self.start = time.perf_counter()
+    def on_test_begin(self, logs: Any = None) -> None:
+        """An evaluation is one epoch."""
+        self.on_epoch_begin(0, logs)
 
-    def on_test_end(self, _logs: Any = None) -> None:
-        """Stop."""
-        self.seconds = time.perf_counter() - self.start
+    def on_test_end(self, logs: Any = None) -> None:
+        """An evaluation is one epoch."""
+        self.on_epoch_end(0, logs)
 
 
 def network(task: Task) -> keras.Model:
@@ -112,20 +129,10 @@ def network(task: Task) -> keras.Model:
         return keras.Sequential([keras.Input(task.data.input_shape), *hidden, layers.Dense(1, output)])
     kind = {"simple_rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}[task.experiment.model.name]
     rates = {key: options.get(key, 0.0) for key in ("dropout", "recurrent_dropout")}
-    words = task.data.vocabulary
-    front = [keras.Input((None,)), layers.Embedding(words, options["embedding"])] if words else []
-    front = front or [keras.Input(task.data.input_shape)]
+    front = [keras.Input(task.data.input_shape)]
+    if task.data.vocabulary:
+        front = [keras.Input((None,)), layers.Embedding(task.data.vocabulary, options["embedding"])]
     return keras.Sequential([*front, kind(options.get("units", 32), **rates), layers.Dense(1, output)])
-
-
-def summed(optimizer: Any) -> None:
-    """Let an optimizer add up the gradient of every word before it uses it (see `frameworks.SUMMED`)."""
-    import tensorflow as tf
-
-    apply = optimizer.apply
-    optimizer.apply = lambda gradients, variables=None: apply(
-        [tf.convert_to_tensor(gradient) for gradient in gradients], variables
-    )
 
 
 def batches(examples: Windows, rows: Array) -> Iterator[tuple[Array, Array]]:

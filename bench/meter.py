@@ -1,0 +1,17 @@
+"""Run a command and print what it cost, as JSON: `python -I -S bench/meter.py COMMAND`. See `process_cost`."""
+
+import json
+import resource
+import subprocess
+import sys
+import time
+
+MEBI = 2**20 if sys.platform == "darwin" else 2**10
+"""What `ru_maxrss` counts in a MiB: bytes on macOS, else KiB."""
+
+start = time.perf_counter()
+status = subprocess.run(sys.argv[1:], check=False, stdout=sys.stderr).returncode
+seconds = time.perf_counter() - start
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"seconds": seconds, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / MEBI}))
+sys.exit(abs(status))

@@ -1,1 +1,0 @@
-"""How costs grow: seconds and memory against rows, timesteps, units and seeds."""

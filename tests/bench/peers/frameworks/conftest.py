@@ -1,3 +1,0 @@
-from importlib.util import find_spec
-
-collect_ignore = [] if find_spec("torch") else ["test_pytorch.py"]
