@@ -7,6 +7,7 @@ certificate; there is one for the whole cluster, and who holds it may run code o
 import datetime as dt
 import ipaddress
 import logging
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,6 +65,8 @@ def require() -> None:
     except ImportError:
         raise UnrollError("a cluster needs packages that are not installed; `.ci/venv cluster` installs them") from None
     dask.config.set(QUIET)
+    # Dask's, of calls that were on their way when a connection broke.
+    warnings.filterwarnings("ignore", "coroutine .* was never awaited", RuntimeWarning)
     for name in [*logging.root.manager.loggerDict]:  # Dask sets the level of each by itself
         if name.partition(".")[0] == "distributed":
             logging.getLogger(name).setLevel(logging.CRITICAL)
