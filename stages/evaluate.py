@@ -49,5 +49,5 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             with atomic_folder(workspace.metrics(name), workspace.scratch) as headlines:
                 for key, headline in answers.headline(evaluation).items():
                     write_json(headlines / f"{key}.json", headline)
-        live.scored(workspace, name, evaluation)
+        live.scored(workspace, wanted, name)
     return evaluation

@@ -41,14 +41,14 @@ def train(workspace: Workspace, name: str) -> Path:
         checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(made_of.fingerprint))
         if chosen.network:
             keras_models.start()
-        with live.recording(workspace, name, experiment) as recorded:
+        with live.Recording(workspace, name, experiment) as recorded:
             build = partial(chosen.build, problem(data))
             watchers = Epochs(name, chosen.method.options, experiment.seeds), recorded
             job = Job(name, data, build, tuple(experiment.seeds), watchers, checkpoint)
             with atomic_folder(folder, workspace.scratch) as unfinished:
                 run_folder.save(chosen.train(job), job, unfinished, made_of.fingerprint)
             record.write(workspace, folder, made_of)
-            recorded.finish(folder)
+            recorded.finish()
         checkpoint.remove()
     return folder
 

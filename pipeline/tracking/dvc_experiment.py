@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,42 +44,32 @@ def home(workspace: Workspace) -> Workspace:
     return Workspace(found.root) if found.root else workspace
 
 
-def changed(workspace: Workspace, baseline: str, name: str) -> dict[str, str]:
-    """The options of an experiment and its data set that differ from those of a commit.
+def changed(workspace: Workspace, baseline: str, name: str) -> list[str]:
+    """The options of an experiment and its data set that differ from those of a commit, such as "model.units=16".
 
     Args:
         workspace: its params.yaml is that of today.
-        baseline: the commit.
+        baseline: the commit; nothing has changed where it cannot be read.
         name: the experiment.
-
-    Returns:
-        Option -> its value today, such as "model.units": "16"; nothing where the commit cannot be read.
     """
     text = environment.at_commit(workspace, baseline, workspace.params.name)
     if text is None:
-        return {}
+        return []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / workspace.params.name
         write_text(path, text)
         try:
             before, today = _options(params.load(path), name), _options(params.load(workspace.params), name)
         except UnrollError:
-            return {}
-    return {key: value for key, value in today.items() if before.get(key) != value}
+            return []
+    return [f"{key}={value}" for key, value in today.items() if before.get(key) != value]
 
 
 def _options(every: Params, name: str) -> dict[str, str]:
     if name not in every.experiments:
         return {}
-    one = every.experiments[name]
-    parts: Mapping[str, Mapping[str, Any]] = {
-        "": {"seeds": one.seeds, "calendar": one.calendar},
-        "model.": one.model.model_dump(),
-        "training.": one.training.model_dump(),
-        "preparation.": every.datasets[one.dataset].preparation.model_dump(),
-    }
-    return {
-        f"{part}{key}": value if isinstance(value, str) else json.dumps(value)
-        for part, options in parts.items()
-        for key, value in options.items()
-    }
+    one, flat = every.experiments[name], dict[str, Any]()
+    preparation = every.datasets[one.dataset].preparation.model_dump()
+    for key, value in {**one.model_dump(), "preparation": preparation}.items():
+        flat |= {f"{key}.{inner}": v for inner, v in value.items()} if isinstance(value, dict) else {key: value}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flat.items()}

@@ -15,14 +15,14 @@ import numpy as np
 
 import pipeline
 from pipeline.config import params
-from pipeline.data import row_files
+from pipeline.data import dataset, row_files
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
 from pipeline.evaluation import conformal
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.provenance import fingerprint
 from pipeline.tracking import payload, queries, runs, store
-from pipeline.tracking.replay import replay
+from pipeline.tracking.replay import evaluation, record
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
 
@@ -80,28 +80,27 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
     """
     name, wanted = forecaster.spec.name, params.load(workspace.params)
-    experiment = wanted.experiment(name)
-    ((_, action),) = replay(workspace, wanted.model_copy(update={"experiments": {name: experiment}}))
-    if action.startswith("skipped: "):
-        raise UnrollError(f"{name}: {action.removeprefix('skipped: ')}")
-    opened, folder = store.connect(workspace), workspace.run(experiment.dataset, name)
-    subject, mark = payload.subject(workspace, name, experiment, {}), fingerprint.run(folder)
-    tags = {"unroll.fingerprint": mark, "unroll.experiment": name}
+    experiment, opened = wanted.experiment(name), store.connect(workspace)
+    mark = fingerprint.run(workspace.run(experiment.dataset, name))
+    data = dataset.describe(workspace.prepared(experiment.dataset))
+    title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
-        group = runs.data_set(opened, subject.title, subject.data)
+        record(opened, workspace, name, experiment, evaluation(workspace, experiment.dataset))
+        group = runs.data_set(opened, data)
         run = queries.recorded(queries.parents(opened, group, name), mark)
-        known = [one for one in _versions(opened, subject.title) if one.tags.get("unroll.fingerprint") == mark]
-        before = _champion(opened, subject.title)
+        known = [one for one in _versions(opened, title) if one.tags.get("unroll.fingerprint") == mark]
+        before = _champion(opened, title)
         if known:
             version = known[0]
         else:
             example = _example(workspace.raw(wanted.dataset(experiment.dataset).source), forecaster)
+            tags = {"unroll.fingerprint": mark, "unroll.experiment": name}
             with _at(opened, group):
                 model = _log(forecaster, run.info.run_id if run else None, example)
-                version = _register(opened, subject.title, model, tags)
+                version = _register(opened, title, model, tags)
         if before != str(version.version):
-            opened.client.set_registered_model_alias(subject.title, ALIAS, version.version)
-        return Registered(subject.title, str(version.version), before, not known, opened.uri)
+            opened.client.set_registered_model_alias(title, ALIAS, version.version)
+        return Registered(title, str(version.version), before, not known, opened.uri)
 
 
 def _versions(opened: Store, name: str) -> list["ModelVersion"]:

@@ -5,19 +5,17 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from statistics import fmean
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlencode
 
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
-from pipeline.evaluation.schema import Entry, Evaluation, Stat
+from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
 from pipeline.provenance import environment
 from pipeline.provenance.environment import Environment
-from pipeline.provenance.record import Record
 from pipeline.tracking import dvc_experiment
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
@@ -37,33 +35,42 @@ IN_UNIT = {"mae": "mae_unit", "mse": "rmse_unit"}
 
 STAND_IN = "Stand-in data, generated in place of the real ones: no figure here is a result."
 
+CURRENT = "tags.`unroll.level` = 'experiment' AND tags.`unroll.current` = 'true'"
+"""MLflow's search for the experiments that are on disk."""
+
 
 @dataclass(frozen=True)
 class Subject:
     """What is known of an experiment before it is trained.
 
     Attributes:
-        name: the key in params.yaml.
-        title: of the MLflow experiment.
         label: what runs are called: the name, marked for stand-ins, and what an experiment of DVC changes.
         params: flat, as in params.yaml, defaults included.
         tags: of every run of it.
         data: its data set.
-        variant: the name of DVC's experiment that it is part of; empty in an ordinary build.
     """
 
-    name: str
-    title: str
     label: str
     params: dict[str, str]
     tags: dict[str, str]
     data: Description
-    variant: str = ""
 
 
-def title(data_set: str, *, stand_in: bool) -> str:
+def title(data: Description | About) -> str:
     """What the MLflow experiment of a data set is called; stand-ins have one apart, so that the two never mix."""
-    return data_set + MARK * stand_in
+    return data.name + MARK * data.stand_in
+
+
+def address(group: str, metric: str) -> str:
+    """Where MLflow's page shows a data set's experiments by score, behind the server's own address.
+
+    Args:
+        group: the id of the MLflow experiment.
+        metric: the measure of the data set.
+    """
+    order = {"orderByKey": "metrics.`score`", "orderByAsc": str(not MEASURES[metric].higher).lower()}
+    query = {"searchFilter": CURRENT, **order, "workflowType": "machine_learning"}
+    return f"#/experiments/{group}/runs?{urlencode(query, quote_via=quote)}"
 
 
 def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mapping[str, str] | None = None) -> Subject:
@@ -96,15 +103,12 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
     tags |= origin(environment.here(workspace)) if made is None else made
     if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
         tags["unroll.worker"] = os.environ["UNROLL_WORKER"]
-    label = name + MARK * data.stand_in
-    variant = dvc_experiment.current()
+    label, variant = name + MARK * data.stand_in, dvc_experiment.current()
     if variant.name:
-        other = dvc_experiment.changed(workspace, variant.baseline, name)
-        said = ", ".join(f"{key}={value}" for key, value in other.items())
+        said = ", ".join(dvc_experiment.changed(workspace, variant.baseline, name))
         tags |= {"unroll.dvc_experiment": variant.name, "unroll.changed": said}
         label += f" [{variant.name}{': ' * bool(said)}{said}]"
-    flat, where = options(name, experiment), title(experiment.dataset, stand_in=data.stand_in)
-    return Subject(name, where, label, flat, tags, data, variant.name)
+    return Subject(label, options(name, experiment), tags, data)
 
 
 def options(name: str, experiment: Experiment) -> dict[str, str]:
@@ -119,7 +123,7 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
     flat |= {f"model.{key}": value for key, value in chosen.build.options.items()}
     flat |= {"training.method": experiment.training.method}
     flat |= {f"training.{key}": value for key, value in chosen.method.options.items()}
-    return {key: _plain(value) for key, value in flat.items()}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flat.items()}
 
 
 def units(data: Description) -> dict[str, str]:
@@ -140,19 +144,10 @@ def origin(made: Environment) -> dict[str, str]:
     return tags | {"mlflow.source.git.commit": made.commit, "unroll.git_dirty": str(made.dirty).lower()}
 
 
-def points(history: "pd.DataFrame") -> dict[int, Points]:
-    """Seed -> the values of each epoch."""
-    return {int(seed): _points(curves) for seed, curves in history.drop(columns="seed").groupby(history["seed"])}
-
-
-def mean_points(history: "pd.DataFrame") -> Points:
-    """The mean over seeds of the values of each epoch."""
-    return _points(history.drop(columns="seed").groupby("epoch").mean().reset_index())
-
-
-def _points(curves: "pd.DataFrame") -> Points:
-    values = curves.drop(columns="epoch").to_dict("records")
-    return [*zip(map(int, curves["epoch"]), values, strict=True)]
+def points(curves: "pd.DataFrame") -> Points:
+    """The columns of a history by epoch, the mean where an epoch occurs more than once."""
+    means = curves.drop(columns="seed").groupby("epoch").mean()
+    return [*zip(map(int, means.index), means.to_dict("records"), strict=True)]
 
 
 def summary(run: Run) -> dict[int, dict[str, float]]:
@@ -163,16 +158,6 @@ def summary(run: Run) -> dict[int, dict[str, float]]:
         if facts.best_epochs:
             found[seed]["best_epoch"] = float(facts.best_epochs[place])
     return found
-
-
-def times(made: Record) -> tuple[datetime, datetime]:
-    """When the process began that finished a run, and when the outputs were in place."""
-    return datetime.fromisoformat(made.started), datetime.fromisoformat(made.ended)
-
-
-def means(rows: list[dict[str, float]]) -> dict[str, float]:
-    """The mean of every value over the rows, which all have the same."""
-    return {name: fmean(row[name] for row in rows) for name in rows[0]}
 
 
 def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
@@ -221,7 +206,3 @@ def _named(entry: Entry, metric: str) -> dict[str, Stat]:
     found |= {f"rollout/{measure}": stat for measure, stat in (entry.rollout or {}).items()}
     # What MLflow takes in a name.
     return {re.sub(r"[^\w.: /-]", "_", key): stat for key, stat in found.items()}
-
-
-def _plain(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)

@@ -1,27 +1,29 @@
-"""Recording what a stage left on disk while nobody recorded it: taken from DVC's cache, or MLflow was away."""
+"""Recording what is on disk: at the end of a training, or later, if nobody recorded it or DVC had it in its cache."""
 
 import contextlib
 from collections.abc import Callable
-from pathlib import Path
+from datetime import datetime
 
 from pipeline.config.params import Experiment, Params
+from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.evaluation.schema import Evaluation
-from pipeline.provenance import fingerprint, record
-from pipeline.provenance.record import Record
-from pipeline.tracking import payload, queries, runs, store
-from pipeline.tracking.payload import Subject
-from pipeline.tracking.store import Store
+from pipeline.provenance import fingerprint
+from pipeline.provenance import record as records
+from pipeline.tracking import payload, queries, store
+from pipeline.tracking.runs import Runs, data_set
+from pipeline.tracking.store import Store, StoreError
 from pipeline.training import run_folder
-from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
 
 Progress = Callable[[str, int, int], None]
 """Told of the experiment, how many came before it, and how many there are."""
 
 
-def replay(workspace: Workspace, params: Params, progress: Progress | None = None) -> list[tuple[str, str]]:
+def replay(
+    workspace: Workspace, params: Params, progress: Progress | None = None, *, new: bool = True
+) -> list[tuple[str, str]]:
     """Record every run on disk in MLflow, once: what is there with its fingerprint is left as it is.
 
     Runs of trainings that were killed are ended.
@@ -30,85 +32,106 @@ def replay(workspace: Workspace, params: Params, progress: Progress | None = Non
         workspace: where the runs are.
         params: params.yaml; experiments that it does not name are ignored.
         progress: told before each experiment.
+        new: whether to record what is not there; else what is there is brought up to date.
 
     Returns:
-        (experiment, action), in the order of params.yaml. The action is "recorded", "updated" (newly the current
-        run, or its evaluation has changed), "present", "not built", or "skipped: " and the reason.
+        (experiment, action), in the order of params.yaml. The action is that of `record`, "not built", or "skipped: "
+        and the reason.
 
     Raises:
-        UnrollError: the store cannot be used.
+        UnrollError: the store cannot be used, or an evaluation is damaged.
     """
     built = {name for name, e in params.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
     if opened is not None:
-        _end_abandoned(opened, workspace)
-    evaluated: dict[str, Evaluation | None] = {}
-    actions = []
+        with store.guard(opened.uri):
+            queries.end_abandoned(opened, workspace)
+    evaluations = {name: evaluation(workspace, name) for name in {params.experiments[name].dataset for name in built}}
+    actions = dict.fromkeys(params.experiments, "not built")
     for place, (name, experiment) in enumerate(params.experiments.items()):
         if progress is not None:
-            progress(name, place, len(params.experiments))
-        if opened is None or name not in built:
-            actions.append((name, "not built"))
-            continue
-        if experiment.dataset not in evaluated:
-            evaluated[experiment.dataset] = _evaluation(workspace, experiment.dataset)
-        actions.append((name, _action(opened, workspace, name, experiment, evaluated[experiment.dataset])))
-    return actions
+            progress(name, place, len(actions))
+        if opened is not None and name in built:
+            evaluated = evaluations[experiment.dataset]
+            try:
+                with store.hold(store.experiment_lock(workspace, name), 0):
+                    actions[name] = record(opened, workspace, name, experiment, evaluated, new=new)
+            except StoreError:
+                raise
+            except UnrollError as error:
+                actions[name] = f"skipped: {error}"
+    return [*actions.items()]
 
 
-def _end_abandoned(opened: Store, workspace: Workspace) -> None:
-    """A training that is at work holds its experiment's lock."""
-    with store.guard(opened.uri):
-        for group, name, variant in queries.running(opened):
-            with contextlib.suppress(UnrollError), store.hold(store.experiment_lock(workspace, name, variant), 0):
-                queries.end_abandoned(opened, group, name, variant)
-
-
-def _evaluation(workspace: Workspace, dataset: str) -> Evaluation | None:
-    folder = workspace.evaluation(dataset)
+def evaluation(workspace: Workspace, name: str) -> Evaluation | None:
+    """A data set's evaluation, if it is there. Raises UnrollError if it is damaged."""
+    folder = workspace.evaluation(name)
     return schema.load(folder) if (folder / "evaluation.json").exists() else None
 
 
-def _action(
-    opened: Store, workspace: Workspace, name: str, experiment: Experiment, evaluated: Evaluation | None
+def record(
+    opened: Store,
+    workspace: Workspace,
+    name: str,
+    experiment: Experiment,
+    evaluated: Evaluation | None = None,
+    *,
+    live: Runs | None = None,
+    new: bool = True,
 ) -> str:
-    folder = workspace.run(experiment.dataset, name)
-    with contextlib.ExitStack() as stack:
-        try:
-            found_record = made(workspace, experiment.dataset, name)
-            origin = payload.origin(found_record) if found_record else {}
-            subject, run = payload.subject(workspace, name, experiment, origin), run_folder.load(folder)
-            mark = fingerprint.run(folder)
-            stack.enter_context(store.hold(store.experiment_lock(workspace, name), 0))
-        except UnrollError as error:
-            return f"skipped: {error}"
-        stack.enter_context(store.guard(opened.uri))
-        group = runs.data_set(opened, subject.title, subject.data)
-        found = queries.recorded(queries.parents(opened, group, name), mark)
-        if found is None and run.summary.fingerprint["params"] != fingerprint.params(experiment):
-            return "skipped: params.yaml says otherwise by now; `unroll repro` trains it anew"
-        run_id = found.info.run_id if found else _record(opened, subject, run, mark, folder, found_record)
-        parents = queries.parents(opened, group, name)
-        changed = queries.make_current(opened, parents, run_id)
-        parent = queries.recorded(parents, mark)
-        if parent is not None and evaluated is not None:
+    """Bring MLflow to what is on disk of one experiment. The caller holds its lock.
+
+    Args:
+        opened: the store.
+        workspace: holds the run.
+        name: the experiment.
+        experiment: its section of params.yaml.
+        evaluated: the evaluation of its data set, if there is one.
+        live: the runs that were started for it, with all its epochs; None: they are made, unless they are there.
+        new: whether to make them.
+
+    Returns:
+        "recorded", "updated" (newly the current run, or its evaluation has changed), "present" or "not there".
+
+    Raises:
+        StoreError: the store cannot be used.
+        UnrollError: the run is damaged, or params.yaml describes another one by now.
+    """
+    mark = fingerprint.run(workspace.run(experiment.dataset, name))
+    with store.guard(opened.uri):
+        group = data_set(opened, dataset.describe(workspace.prepared(experiment.dataset)))
+        found = queries.parents(opened, group, name)
+        parent = None if live else queries.recorded(found, mark)
+        there = parent is not None
+        if parent is None:
+            if not new:
+                return "not there"
+            parent = opened.client.get_run(_complete(opened, workspace, name, experiment, mark, live))
+            found = queries.parents(opened, group, name)
+        changed = queries.make_current(opened, found, parent)
+        if evaluated is not None:
             changed |= queries.score(opened, workspace, parent, evaluated)
-        if found is None:
-            return "recorded"
-        return "updated" if changed else "present"
+    return ("updated" if changed else "present") if there else "recorded"
 
 
-def made(workspace: Workspace, dataset: str, name: str) -> Record | None:
-    """Where and when a run was made, if its record is here; this process may run on another machine."""
-    with contextlib.suppress(UnrollError):
-        return record.read(workspace, dataset, name)
-    return None
-
-
-def _record(opened: Store, subject: Subject, run: Run, mark: str, folder: Path, where: Record | None) -> str:
-    began = payload.times(where)[0] if where else None
-    recording = runs.start(opened, subject, run.summary.fingerprint["data"], "replay", began)
-    for seed, points in payload.points(run.history).items():
-        runs.log(opened, runs.child(recording, seed), points)
-    runs.complete(recording, run, mark, folder, where)
-    return recording.parent
+def _complete(
+    opened: Store, workspace: Workspace, name: str, experiment: Experiment, mark: str, live: Runs | None
+) -> str:
+    """The id of the parent."""
+    folder, made = workspace.run(experiment.dataset, name), None
+    run = run_folder.load(folder)
+    if run.summary.fingerprint["params"] != fingerprint.params(experiment):
+        raise UnrollError(f"params.yaml says otherwise of {name} by now; `unroll repro` trains it anew")
+    with contextlib.suppress(UnrollError):  # without a record nobody knows where and when it was made
+        made = records.read(workspace, experiment.dataset, name)
+    if live is None:
+        origin = payload.origin(made) if made else {}
+        began = datetime.fromisoformat(made.started) if made else None
+        live = Runs(opened, payload.subject(workspace, name, experiment, origin), "replay", began)
+    try:
+        live.complete(run, mark, folder, made)
+    except BaseException:
+        with contextlib.suppress(Exception):  # else it would be said to be running for good
+            live.end("FAILED")
+        raise
+    return live.run()

@@ -1,25 +1,23 @@
-"""MLflow runs of one training: a parent for the experiment, a child per seed; the same live and replayed."""
+"""MLflow runs of one training: a parent for the experiment, a child per seed."""
 
 import json
-import tempfile
 import time
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from statistics import fmean
 from typing import Literal
 
 from pipeline.data.dataset import Description
 from pipeline.evaluation.schema import About
+from pipeline.plots import panels
+from pipeline.plots.svg import standalone
 from pipeline.provenance.fingerprint import brief
 from pipeline.provenance.record import Record
-from pipeline.tracking import figures, payload, store, views
+from pipeline.tracking import payload, store
 from pipeline.tracking.payload import Subject
 from pipeline.tracking.store import Store
 from pipeline.training.run_folder import Run
-
-How = Literal["live", "replay"]
 
 LIMIT = 1000
 """Metrics in one call, at most."""
@@ -31,103 +29,12 @@ Points = Iterable[tuple[int, Mapping[str, float]]]
 """Steps and their metrics."""
 
 
-@dataclass(frozen=True)
-class Runs:
-    """The runs of one training.
-
-    Attributes:
-        store: where they are.
-        subject: what is trained.
-        experiment: the id of the MLflow experiment.
-        data: the hash of the data set.
-        how: whether the training is running or was found on disk.
-        parent: a run id.
-        began: when the training did, where it was found on disk and that is known.
-        children: seed -> run id, filled by `child`.
-    """
-
-    store: Store
-    subject: Subject
-    experiment: str
-    data: str
-    how: How
-    parent: str
-    began: datetime | None = None
-    children: dict[int, str] = field(default_factory=dict)
-
-
-def start(opened: Store, subject: Subject, data: str, how: How, began: datetime | None = None) -> Runs:
-    """Start the parent run of a training; arguments as in `Runs`."""
-    experiment = data_set(opened, subject.title, subject.data)
-    tags = {"unroll.level": "experiment", "unroll.dataset_hash": data, "unroll.recorded": how}
-    parent = _create(opened, subject, experiment, subject.label, tags, began)
-    return Runs(opened, subject, experiment, data, how, parent, began)
-
-
-def data_set(opened: Store, title: str, data: Description | About) -> str:
-    """The id of a data set's MLflow experiment, made if need be.
-
-    Args:
-        opened: the store.
-        title: of the MLflow experiment.
-        data: the data set.
-    """
-    # The kind tells MLflow's page that these are models in training, not language model applications.
-    tags = {"mlflow.experimentKind": "custom_model_development"}
-    tags |= views.tags(data.metric, validation="validation" in data.examples)
-    note = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
-    return store.experiment(opened, title, tags, lambda place: f"{note} {views.links(place)}")
-
-
-def child(runs: Runs, seed: int) -> str:
-    """The run id of a replicate, started if need be."""
-    if seed not in runs.children:
-        tags = {"unroll.level": "replicate", "unroll.seed": str(seed), "mlflow.parentRunId": runs.parent}
-        tags |= {"unroll.dataset_hash": runs.data, "unroll.recorded": runs.how}
-        label = f"{runs.subject.label} seed {seed}"
-        runs.children[seed] = _create(runs.store, runs.subject, runs.experiment, label, tags, runs.began)
-    return runs.children[seed]
-
-
-def _create(
-    opened: Store, subject: Subject, experiment: str, label: str, tags: Mapping[str, str], began: datetime | None
-) -> str:
-    from mlflow.entities import Param
-
-    tags = {**subject.tags, **tags, "unroll.place": opened.place}
-    run = opened.client.create_run(experiment, start_time=_milliseconds(began), tags=tags, run_name=label)
-    run_id = str(run.info.run_id)
-    params = subject.params | ({"seed": tags["unroll.seed"]} if "unroll.seed" in tags else {})
-    try:
-        opened.client.log_batch(run_id, params=[Param(key, value) for key, value in params.items()])
-        if tags["unroll.level"] == "experiment":
-            _input(opened, subject, run_id, tags["unroll.dataset_hash"])
-    except Exception:  # nobody knows its id yet, who could end it
-        with suppress(Exception):
-            opened.client.set_terminated(run_id, "FAILED")
-        raise
-    return run_id
-
-
-def _input(opened: Store, subject: Subject, run_id: str, data: str) -> None:
-    """Say what a run was trained on."""
-    from mlflow.entities import Dataset, DatasetInput, InputTag
-    from mlflow.exceptions import MlflowException
-
-    examples = subject.data.examples
-    dataset = Dataset(
-        name=subject.title,
-        digest=data[:DIGEST],
-        source_type="local",
-        source=json.dumps({"uri": f"data/prepared/{subject.data.name}"}),
-        profile=json.dumps({"num_rows": sum(examples.values()), "examples": examples}),
+def data_set(opened: Store, data: Description | About) -> str:
+    """The id of a data set's MLflow experiment, made if need be."""
+    what = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
+    return store.experiment(
+        opened, payload.title(data), lambda group: f"{what} [By score]({payload.address(group, data.metric)})"
     )
-    inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
-    try:
-        opened.client.log_inputs(run_id, inputs)
-    except MlflowException:
-        # MLflow looks for the data set, then adds it: of two first trainings at once one fails, and now finds it.
-        opened.client.log_inputs(run_id, inputs)
 
 
 def log(opened: Store, run_id: str, points: Points) -> None:
@@ -140,55 +47,126 @@ def log(opened: Store, run_id: str, points: Points) -> None:
         opened.client.log_batch(run_id, metrics=metrics[first : first + LIMIT])
 
 
-def complete(runs: Runs, run: Run, mark: str, folder: Path, made: Record | None) -> None:
-    """Add what a training left on disk, then end its runs: FINISHED with a fingerprint says that all is there.
+class Runs:
+    """The runs of one training, each made when it is first asked for.
 
     Args:
-        runs: their metrics by epoch are logged already.
-        run: what is in the folder.
-        mark: its fingerprint.
-        folder: run.json, history.csv, predictions.npz and weights.
-        made: where and when it was made; None where that is not known.
+        opened: where they are.
+        subject: what is trained.
+        how: whether the training is running or was found on disk.
+        began: when the training did, where it was found on disk and that is known.
     """
-    client = runs.store.client
-    summaries, parts = payload.summary(run), run.summary.fingerprint
-    # The data set's hash is a tag from the start.
-    tags = {f"unroll.{part}_hash": value for part, value in parts.items() if part != "data"}
-    tags |= {"unroll.fingerprint": mark, "unroll.brief": brief(parts)}
-    for seed, values in summaries.items():
-        run_id = child(runs, seed)
-        log(runs.store, run_id, [(0, values)])
-        _tag(runs.store, run_id, tags)
-    overall, ended = payload.means(list(summaries.values())), None
-    if made is not None:
-        began, ended = payload.times(made)
-        overall["seconds"] = (ended - began).total_seconds()
-    log(runs.store, runs.parent, [*payload.mean_points(run.history), (0, overall)])
-    for name in ("run.json", "history.csv"):
-        client.log_artifact(runs.parent, str(folder / name))
-    if any((folder / "weights").iterdir()):
-        client.log_artifacts(runs.parent, str(folder / "weights"), "weights")
-    with tempfile.TemporaryDirectory() as plots:
-        figures.curves(run.history, f"Loss of {runs.subject.label}", Path(plots) / "loss.svg")
-        client.log_artifacts(runs.parent, plots, "plots")
-    _tag(runs.store, runs.parent, tags)
-    end(runs, "FINISHED", ended)
 
+    def __init__(
+        self, opened: Store, subject: Subject, how: Literal["live", "replay"], began: datetime | None = None
+    ) -> None:
+        self.store, self.subject, self.how, self.began = opened, subject, how, began
+        self.group = data_set(opened, subject.data)
+        self._ids: dict[int | None, str] = {}
+        self._ended = False
 
-def end(runs: Runs, status: str, ended: datetime | None = None) -> None:
-    """End every run; a replayed one took no time, unless it is known when it was made."""
-    for run_id in [*runs.children.values(), runs.parent]:
-        known = _milliseconds(ended) if runs.began else None
-        if known is None and runs.how == "replay":
-            known = runs.store.client.get_run(run_id).info.start_time
-        runs.store.client.set_terminated(run_id, status, end_time=known)
+    def run(self, seed: int | None = None) -> str:
+        """The id of a replicate's run, or of the parent."""
+        from mlflow.entities import Param
+
+        if seed in self._ids:
+            return self._ids[seed]
+        tags = self.subject.tags | {"unroll.recorded": self.how, "unroll.place": self.store.place}
+        tags["unroll.level"] = "experiment" if seed is None else "replicate"
+        label, params = self.subject.label, dict(self.subject.params)
+        if seed is not None:
+            tags |= {"unroll.seed": str(seed), "mlflow.parentRunId": self.run()}
+            label, params = f"{label} seed {seed}", params | {"seed": str(seed)}
+        client, began = self.store.client, _milliseconds(self.began)
+        # Known before it is complete, so that whatever fails from here on, somebody can end it.
+        self._ids[seed] = client.create_run(self.group, start_time=began, tags=tags, run_name=label).info.run_id
+        client.log_batch(self._ids[seed], params=[Param(key, value) for key, value in params.items()])
+        return self._ids[seed]
+
+    def log(self, points: Points, seed: int | None = None) -> None:
+        """Log metrics by step, of a replicate or of the parent."""
+        log(self.store, self.run(seed), points)
+
+    def complete(self, run: Run, mark: str, folder: Path, made: Record | None) -> None:
+        """Add what a training left on disk, then end the runs: FINISHED with a fingerprint says that all is there.
+
+        Args:
+            run: what is in the folder; of a live training its epochs are logged already.
+            mark: its fingerprint.
+            folder: run.json, history.csv, predictions.npz and weights.
+            made: where and when it was made; None where that is not known.
+        """
+        if self.how == "replay":
+            for seed, curves in run.history.groupby("seed"):
+                self.log(payload.points(curves), int(seed))
+        parts, summaries = run.summary.fingerprint, payload.summary(run)
+        tags = {f"unroll.{'dataset' if part == 'data' else part}_hash": value for part, value in parts.items()}
+        tags |= {"unroll.fingerprint": mark, "unroll.brief": brief(parts)}
+        for seed, values in summaries.items():
+            self.log([(0, values)], seed)
+            self._tag(tags, seed)
+        one = next(iter(summaries.values()))
+        overall = {key: fmean(values[key] for values in summaries.values()) for key in one}
+        ended = datetime.fromisoformat(made.ended) if made else None
+        if made is not None and ended is not None:
+            overall["seconds"] = (ended - datetime.fromisoformat(made.started)).total_seconds()
+        curves = payload.points(run.history)
+        self.log([*curves, (0, overall)])
+        self._input(parts["data"])
+        self._files(curves, folder)
+        self._tag(tags)
+        self.end("FINISHED", ended)
+
+    def end(self, status: str, ended: datetime | None = None) -> None:
+        """End every run that has not ended; a replayed one took no time, unless it is known when it was made."""
+        client = self.store.client
+        for run_id in [] if self._ended else [*self._ids.values()][::-1]:
+            known = _milliseconds(ended) if self.began else None
+            if known is None and self.how == "replay":
+                known = client.get_run(run_id).info.start_time
+            client.set_terminated(run_id, status, end_time=known)
+        self._ended = True
+
+    def _tag(self, tags: Mapping[str, str], seed: int | None = None) -> None:
+        from mlflow.entities import RunTag
+
+        self.store.client.log_batch(self.run(seed), tags=[RunTag(key, value) for key, value in tags.items()])
+
+    def _input(self, digest: str) -> None:
+        """Say what was trained on, of the parent alone."""
+        from mlflow.entities import Dataset, DatasetInput, InputTag
+        from mlflow.exceptions import MlflowException
+
+        examples = self.subject.data.examples
+        data = Dataset(
+            name=payload.title(self.subject.data),
+            digest=digest[:DIGEST],
+            source_type="local",
+            source=json.dumps({"uri": f"data/prepared/{self.subject.data.name}"}),
+            profile=json.dumps({"num_rows": sum(examples.values()), "examples": examples}),
+        )
+        inputs = [DatasetInput(data, [InputTag("mlflow.data.context", "training")])]
+        try:
+            self.store.client.log_inputs(self.run(), inputs)
+        except MlflowException:
+            # MLflow looks for the data set, then adds it: of two trainings at once one fails, and now finds it.
+            self.store.client.log_inputs(self.run(), inputs)
+
+    def _files(self, curves: list[tuple[int, dict[str, float]]], folder: Path) -> None:
+        client, parent = self.store.client, self.run()
+        for name in ("run.json", "history.csv"):
+            client.log_artifact(parent, str(folder / name))
+        if any((folder / "weights").iterdir()):
+            client.log_artifacts(parent, str(folder / "weights"), "weights")
+        splits = [split for split in ("train", "validation") if curves and f"{split}_loss" in curves[0][1]]
+        if splits:
+            losses = {split: [values[f"{split}_loss"] for _, values in curves] for split in splits}
+            limits = panels.axis_limits([value for values in losses.values() for value in values])
+            title = f"Loss of {self.subject.label}"
+            epochs = {"epoch": [float(epoch) for epoch, _ in curves]}
+            plot = panels.epoch_curves([epochs | losses], limits, None, title, title)
+            client.log_text(parent, standalone(plot), "plots/loss.svg")
 
 
 def _milliseconds(moment: datetime | None) -> int | None:
     return int(moment.timestamp() * 1000) if moment else None
-
-
-def _tag(opened: Store, run_id: str, tags: Mapping[str, str]) -> None:
-    from mlflow.entities import RunTag
-
-    opened.client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])

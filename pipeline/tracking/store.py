@@ -8,7 +8,7 @@ import platform
 import re
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UnrollError
 from pipeline.files import scratch_folder
 from pipeline.locks import alone
-from pipeline.tracking.dvc_experiment import home
+from pipeline.tracking.dvc_experiment import current, home
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment
 
 PATIENCE = 60
 """Seconds to wait for another process that sets the store up; that takes it 1-5 s."""
@@ -40,6 +41,12 @@ SETTINGS = {
 }
 """Environment of MLflow, where the user has not set it."""
 
+OWN = "own"
+
+
+class StoreError(UnrollError):
+    """The store cannot be used."""
+
 
 @dataclass(frozen=True)
 class Store:
@@ -48,17 +55,14 @@ class Store:
     Attributes:
         client: several threads and processes may each have one.
         uri: its tracking URI.
-        own: whether it is the workspace's own (`mlflow.db`), and not one that `MLFLOW_TRACKING_URI` names.
         artifacts: where artifacts go; None where a server decides.
-        lock: a file that is locked while something is made in the store that only one process may make.
-        place: stands for this workspace on this machine: a hash, since a store that is shared shows no path or host.
+        place: stands in its runs for this workspace on this machine: `OWN` in the workspace's own store, else a hash,
+            since others need not know path or host.
     """
 
     client: "MlflowClient"
     uri: str
-    own: bool
     artifacts: Path | None
-    lock: Path
     place: str
 
 
@@ -67,8 +71,9 @@ def database(workspace: Workspace) -> Path:
     return home(workspace).root.resolve() / "mlflow.db"
 
 
-def experiment_lock(workspace: Workspace, name: str, variant: str = "") -> Path:
-    """Held by whoever records an experiment, so that a replay does not record what is being trained."""
+def experiment_lock(workspace: Workspace, name: str, variant: str | None = None) -> Path:
+    """Held by whoever records an experiment (of this experiment of DVC), so that none is recorded while it trains."""
+    variant = current().name if variant is None else variant
     return home(workspace).scratch / "tracking" / f"{name}{'.' * bool(variant)}{variant}.lock"
 
 
@@ -84,7 +89,8 @@ def connect(workspace: Workspace) -> Store:
     uri = f"sqlite:///{database(workspace).as_posix()}" if own else os.environ["MLFLOW_TRACKING_URI"]
     file = Path(uri.removeprefix("sqlite:///")).absolute() if uri.startswith("sqlite:///") else None
     lock = home(workspace).scratch / "mlflow.lock" if own or not file else file.with_name(f"{file.name}.lock")
-    with guard(uri), _quiet():
+    with guard(uri), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of MLflow's own dependencies
         from mlflow import MlflowClient
 
         for name in ("mlflow", "alembic", "urllib3"):
@@ -95,57 +101,51 @@ def connect(workspace: Workspace) -> Store:
             elif own:
                 _set_up(database(workspace), home(workspace).scratch)
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-        place = hashlib.sha256(f"{platform.node()} {home(workspace).root.resolve()}".encode()).hexdigest()[:12]
-        return Store(client, uri, own, file.with_name("mlartifacts") if file else None, lock, place)
+    where = f"{platform.node()} {home(workspace).root.resolve()}"
+    place = OWN if own else hashlib.sha256(where.encode()).hexdigest()[:12]
+    return Store(client, uri, file.with_name("mlartifacts") if file else None, place)
 
 
-def experiment(store: Store, title: str, tags: Mapping[str, str], note: Callable[[str], str]) -> str:
+def experiment(store: Store, title: str, note: Callable[[str], str]) -> str:
     """The id of the MLflow experiment with this title; made, or brought back from the bin, if need be.
 
     Args:
         store: open.
         title: of the MLflow experiment.
-        tags: of it, brought up to date.
         note: gives the description of a new one from its id; the user may write another.
 
     Raises:
-        UnrollError: its artifacts belong to another folder, since the workspace was copied or moved.
+        StoreError: its artifacts belong to another folder, since the workspace was copied or moved.
     """
-    with guard(store.uri), hold(store.lock, PATIENCE):
-        location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
-        found = store.client.get_experiment_by_name(title)
-        if found is None:
-            place = _create(store, title, location, dict(tags))
-            store.client.set_experiment_tag(place, "mlflow.note.content", note(place))
-            return place
-        if location and store.own and found.artifact_location != location:
-            raise UnrollError(
+    location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
+    with guard(store.uri):
+        found = store.client.get_experiment_by_name(title) or _create(store, title, location, note)
+        if location and store.place == OWN and found.artifact_location != location:
+            raise StoreError(
                 f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
                 "delete mlflow.db and mlartifacts here, then run `unroll track`"
             )
         if found.lifecycle_stage == "deleted":
             store.client.restore_experiment(found.experiment_id)
-        for key, value in tags.items():
-            if found.tags.get(key) != value:
-                store.client.set_experiment_tag(found.experiment_id, key, value)
         return str(found.experiment_id)
 
 
-def _create(store: Store, title: str, location: str | None, tags: dict[str, str]) -> str:
+def _create(store: Store, title: str, location: str | None, note: Callable[[str], str]) -> "Experiment":
     from mlflow.exceptions import MlflowException
 
     try:
-        return str(store.client.create_experiment(title, artifact_location=location, tags=tags))
-    except MlflowException:  # on a server another machine may have been first
-        found = store.client.get_experiment_by_name(title)
-        if found is None:
-            raise
-        return str(found.experiment_id)
+        made = store.client.create_experiment(title, artifact_location=location)
+    except MlflowException:  # another process may have been first
+        if found := store.client.get_experiment_by_name(title):
+            return found
+        raise
+    store.client.set_experiment_tag(made, "mlflow.note.content", note(made))
+    return store.client.get_experiment(made)
 
 
 @contextlib.contextmanager
 def guard(uri: str) -> Iterator[None]:
-    """Whatever MLflow raises becomes an UnrollError of one line, without a password that the URI may hold."""
+    """Whatever MLflow raises becomes a StoreError of one line, without a password that the URI may hold."""
     try:
         yield
     except UnrollError:
@@ -162,7 +162,7 @@ def guard(uri: str) -> Iterator[None]:
             text += "; wait until the process that holds it has ended"
         elif remote:
             text += "; check that the server of MLFLOW_TRACKING_URI runs"
-        raise UnrollError(re.sub(r"(?<=://)[^/\s@]+@", "", text)) from error
+        raise StoreError(re.sub(r"(?<=://)[^/\s@]+@", "", text)) from error
 
 
 def _first(error: BaseException) -> BaseException:
@@ -192,11 +192,3 @@ def _set_up(file: Path, scratch: Path) -> None:
     with scratch_folder(scratch, file.name) as folder:
         MlflowClient(tracking_uri=f"sqlite:///{(folder / file.name).as_posix()}")
         (folder / file.name).replace(file)
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Without the deprecation warnings of MLflow's own dependencies."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield

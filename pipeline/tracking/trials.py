@@ -1,12 +1,12 @@
 """A tuning in MLflow: a parent run, and a child for each trial, recorded once it has ended."""
 
 import contextlib
+import sys
 from collections.abc import Iterator, Mapping
 
 from pipeline.config.params import Experiment
 from pipeline.errors import UnrollError
 from pipeline.tracking import payload, runs, store
-from pipeline.tracking.live import Warn, to_stderr
 from pipeline.workspace import Workspace
 
 
@@ -18,22 +18,19 @@ class Record:
         name: the experiment.
         experiment: as in params.yaml.
         parent: the id of the run, if this tuning has one; None, or one that is gone: a new one is made.
-        warn: told once if MLflow fails; nothing else comes of it.
 
     Attributes:
         parent: the id of the run; None where MLflow failed.
     """
 
-    def __init__(
-        self, workspace: Workspace, name: str, experiment: Experiment, parent: str | None, warn: Warn = to_stderr
-    ) -> None:
-        self._name, self._warn = name, warn
+    def __init__(self, workspace: Workspace, name: str, experiment: Experiment, parent: str | None) -> None:
+        self._name = name
         self._subject = payload.subject(workspace, name, experiment)
         self.parent: str | None = None
         with self._unharmed():
             self._store = store.connect(workspace)
             with store.guard(self._store.uri):
-                self._group = runs.data_set(self._store, self._subject.title, self._subject.data)
+                self._group = runs.data_set(self._store, self._subject.data)
                 # Ended from the start: a tuning that is killed leaves no run that seems to go on.
                 self.parent = self._known(parent) or self._run("tuning", {"unroll.level": "tuning"}, {}, "FINISHED")
 
@@ -85,4 +82,4 @@ class Record:
             yield
         except UnrollError as error:
             self.parent = None
-            self._warn(f"warning: not recorded in MLflow: {error}. The trials themselves are kept")
+            sys.stderr.write(f"warning: not recorded in MLflow: {error}. The trials themselves are kept\n")

@@ -58,7 +58,7 @@ def ui(workspace: Workspace, port: int) -> None:
         raise UnrollError("there is nothing to show: nothing is built here; `unroll demo` takes some minutes")
     opened = store.connect(workspace)
     with store.guard(opened.uri):
-        places = queries.addresses(opened)
+        places = queries.addresses(opened, workspace)
     shared = opened.uri.startswith(("http://", "https://"))
     server = f"{without_password(opened.uri).rstrip('/')}/" if shared else f"http://127.0.0.1:{port}/"
     width = max(map(len, places), default=0)
