@@ -10,16 +10,16 @@ import os
 import secrets
 import shlex
 import shutil
-import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import UnrollError, one_line
+from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
 from stages.repro import connection
@@ -57,39 +57,21 @@ def up(workspace: Workspace) -> None:
         UnrollError: something is not installed, or does not start; its last line is quoted.
     """
     connection.require()
-    home = workspace.root / FOLDER
-    programs = _postgres()
+    home, programs = workspace.root / FOLDER, _postgres()
     (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
     home.chmod(0o711)  # PostgreSQL, which root has to run as someone else, must get through
     known = _known(home)
-    variables = {**os.environ, **_variables(known)}
-    variables.pop("UNROLL_SCHEDULER", None)
-    unroll = [sys.executable, "-m", "stages"]
-
+    variables = _variables(known)
     _set_up_database(home, programs, known["password"])
-    options = ["-D", str(home / "postgres"), "-h", HOST, "-p", str(known["postgres"]), "-k", ""]
-    _start(home, "postgres", [str(programs / "postgres"), *options], variables, known["postgres"], user=_user())
-    _add_database(known)
     (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True)
-    serve = [str(Path(sys.executable).parent / "rclone"), "serve", "s3", "--addr", f"{HOST}:{known['s3']}"]
-    keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
-    _start(home, "s3", [*serve, str(home / "s3")], variables | keys, known["s3"])
-    # The password stands in the environment, not in a command that every user of the machine can list.
-    uri = f"postgresql+psycopg2://unroll:{known['password']}@{HOST}:{known['postgres']}/postgres"
-    records = {"MLFLOW_BACKEND_STORE_URI": uri, "MLFLOW_DISABLE_TELEMETRY": "true"}
-    records |= {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_TRACKING_URI": ""}
-    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(known["mlflow"])]
-    mlflow += ["--workers", "1", "--serve-artifacts", "--artifacts-destination", str(home / "mlartifacts")]
-    _start(home, "mlflow", mlflow, variables | records, known["mlflow"])
-    _start(home, "scheduler", [*unroll, "cluster", "scheduler", _address(known)], variables, known["scheduler"])
-    for name in WORKERS:
-        own = [*unroll, "cluster", "worker", _address(known), "--name", name, "--home", str(home / f"worker-{name}")]
-        _start(home, f"worker-{name}", own, variables, None)
+    for name, (command, own) in _servers(home, programs, known).items():
+        _start(home, name, [str(word) for word in command], {**os.environ, **variables, **own}, known.get(name))
     file = home / "environment"
     file.touch(mode=0o600)
-    needed = _variables(known) | {"UNROLL_SCHEDULER": _address(known)}
-    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in needed.items()))
-    print(f"MLflow: http://{HOST}:{known['mlflow']}   scheduler: {_address(known)}   logs: {FOLDER}/run/*.log")
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    print(
+        f"MLflow: {variables['MLFLOW_TRACKING_URI']}   scheduler: {variables['UNROLL_SCHEDULER']}   logs: {FOLDER}/run"
+    )
     print(f"`. {FOLDER}/environment` gives a shell what `unroll repro` and `unroll tune` need, in {FOLDER}/workspace")
 
 
@@ -102,14 +84,12 @@ def demo(workspace: Workspace) -> int:
     remote = f"    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}\n"
     remote += f"    endpointurl = http://{HOST}:{known['s3']}\n"
     write_text(small.root / ".dvc" / "config", scaled.CONFIG + remote)
-    status = repro(small, [], 1, on=Address(_address(known)))
+    status = repro(small, [], 1, on=Address(os.environ["UNROLL_SCHEDULER"]))
     local = workspace.root / DEMO / LOCK
-    if not local.exists():
-        print(f"`make demo` builds the same on this machine alone, in {DEMO}; then `make cluster` compares.")
-    elif local.read_bytes() == (small.root / LOCK).read_bytes():
+    if local.exists() and local.read_bytes() == (small.root / LOCK).read_bytes():
         print(f"{FOLDER}/workspace/{LOCK} is, byte for byte, the one of {DEMO}, which this machine built alone.")
     else:
-        print(f"{FOLDER}/workspace/{LOCK} is not that of {DEMO}; `make demo` brings that up to date, if it is older.")
+        print(f"{DEMO}/{LOCK} is not there, or not the same; `make demo` builds it on this machine alone, to compare.")
     print("`make cluster-down` ends the servers.")
     return status
 
@@ -123,9 +103,8 @@ def down(workspace: Workspace) -> None:
         process = _process(file)
         if process is not None:
             family = [process, *process.children(recursive=True)]
-            process.send_signal(signal.SIGTERM)
-            _, left = psutil.wait_procs(family, GRACE)
-            for one in left:
+            process.terminate()
+            for one in psutil.wait_procs(family, GRACE)[1]:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     one.kill()
         file.unlink()
@@ -134,20 +113,43 @@ def down(workspace: Workspace) -> None:
         print("nothing runs")
 
 
-def _start(
-    home: Path, name: str, command: Sequence[str], variables: Mapping[str, str], port: int | None, *, user: Any = None
-) -> None:
+def _servers(home: Path, programs: Path, known: Mapping[str, Any]) -> dict[str, tuple[list[Any], dict[str, str]]]:
+    """Of each server the command, and its own variables: passwords, since all users of a machine see commands."""
+    records = {"MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg2://{_login(known)}/postgres", "MLFLOW_TRACKING_URI": ""}
+    records |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
+    rclone = [Path(sys.executable).parent / "rclone", "serve", "s3", "--addr", f"{HOST}:{known['s3']}", home / "s3"]
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", known["mlflow"], "--workers", 1]
+    unroll, scheduler = [sys.executable, "-m", "stages", "cluster"], _variables(known)["UNROLL_SCHEDULER"]
+    found: dict[str, tuple[list[Any], dict[str, str]]] = {
+        "postgres": (
+            [programs / "postgres", "-D", home / "postgres", "-h", HOST, "-p", known["postgres"], "-k", ""],
+            {},
+        ),
+        "s3": (rclone, keys),
+        "mlflow": ([*mlflow, "--serve-artifacts", "--artifacts-destination", home / "mlartifacts"], records),
+        "scheduler": ([*unroll, "scheduler", scheduler], {}),
+    }
+    for name in WORKERS:
+        own = ["worker", scheduler, "--name", name, "--home", home / f"worker-{name}"]
+        found[f"worker-{name}"] = [*unroll, *own], {}
+    return found
+
+
+def _start(home: Path, name: str, command: Sequence[str], variables: Mapping[str, str], port: int | None) -> None:
     """Start a process, unless it runs, and wait until its port answers."""
     import psutil
 
     file, log = home / "run" / f"{name}.pid", home / "run" / f"{name}.log"
     if _process(file) is not None:
         return
-    started = time.monotonic()
+    started, user = time.monotonic(), _user() if name == "postgres" else None
     with log.open("wb") as said:
         streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
         process = subprocess.Popen(command, env=variables, cwd=home, start_new_session=True, user=user, **streams)
     write_text(file, json.dumps([process.pid, psutil.Process(process.pid).create_time()]))
+    # Once dead it is a zombie until somebody waits for it, and PostgreSQL does not start beside its own.
+    threading.Thread(target=process.wait, daemon=True).start()
     while port and not _answers(port):
         if process.poll() is not None or time.monotonic() - started > PATIENCE:
             last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["without a word"]
@@ -169,45 +171,45 @@ def _process(file: Path) -> Any:
 
 
 def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1):
-        return True
-    return False
+    with socket.socket() as one:
+        return one.connect_ex((HOST, port)) == 0
 
 
 def _known(home: Path) -> dict[str, Any]:
-    """Ports and a password, made once, in a file that only its owner may read."""
+    """Ports and a password, made once, in a folder that only its owner may read."""
     file = home / "run" / "known.json"
     if not file.exists():
-        known: dict[str, Any] = {"password": secrets.token_hex(16)}
-        with contextlib.ExitStack() as stack:
-            for name in ("postgres", "s3", "mlflow", "scheduler"):
-                one = stack.enter_context(socket.socket())
-                one.bind((HOST, 0))
-                known[name] = one.getsockname()[1]
-        file.touch(mode=0o600)
-        file.write_text(json.dumps(known))
+        free = {name: socket.create_server((HOST, 0)) for name in ("postgres", "s3", "mlflow", "scheduler")}
+        ports = {name: one.getsockname()[1] for name, one in free.items()}
+        for one in free.values():
+            one.close()
+        write_text(file, json.dumps({"password": secrets.token_hex(16), **ports}))
     found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return found
 
 
+def _login(known: Mapping[str, Any]) -> str:
+    return f"unroll:{known['password']}@{HOST}:{known['postgres']}"
+
+
 def _variables(known: Mapping[str, Any]) -> dict[str, str]:
-    keys = {"AWS_ACCESS_KEY_ID": "unroll", "AWS_SECRET_ACCESS_KEY": known["password"]}
-    keys[STUDIES] = f"postgresql://unroll:{known['password']}@{HOST}:{known['postgres']}/{TRIALS}"
-    return {**keys, "AWS_DEFAULT_REGION": "us-east-1", "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}"}
-
-
-def _address(known: Mapping[str, Any]) -> str:
-    return f"tcp://{HOST}:{known['scheduler']}"
+    return {
+        "AWS_ACCESS_KEY_ID": "unroll",
+        "AWS_SECRET_ACCESS_KEY": known["password"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}",
+        STUDIES: f"postgresql://{_login(known)}/{TRIALS}",
+        "UNROLL_SCHEDULER": f"tcp://{HOST}:{known['scheduler']}",
+    }
 
 
 def _postgres() -> Path:
     """The folder of PostgreSQL's programs."""
-    if found := shutil.which("initdb"):
-        return Path(found).parent
-    folders = sorted(Path("/").glob(POSTGRES))
-    if not folders:
+    folders = map(str, sorted(Path("/").glob(POSTGRES), reverse=True))
+    found = shutil.which("initdb") or shutil.which("initdb", path=os.pathsep.join(folders))
+    if found is None:
         raise UnrollError("PostgreSQL is not installed; Debian, Ubuntu: apt install postgresql; macOS: brew")
-    return folders[-1]
+    return Path(found).parent
 
 
 def _user() -> str | None:
@@ -216,44 +218,21 @@ def _user() -> str | None:
 
 
 def _set_up_database(home: Path, programs: Path, password: str) -> None:
-    folder = home / "postgres"
-    if (folder / "PG_VERSION").exists():
+    new, secret, user = home / "postgres.new", home / "password", _user()
+    if (home / "postgres").exists():
         return
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    if user := _user():
-        shutil.chown(folder, user)
-    secret = home / "password"
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
     secret.touch(mode=0o600)
-    try:
-        secret.write_text(password)
-        if user:
-            shutil.chown(secret, user)
-        command = [str(programs / "initdb"), "-D", str(folder), "-U", "unroll", "-A", "scram-sha-256"]
-        command += [f"--pwfile={secret}"]
-        done = subprocess.run(command, capture_output=True, text=True, user=user, cwd="/", check=False)
-    finally:
-        secret.unlink()
-    if done.returncode:
-        raise UnrollError(f"PostgreSQL cannot set up {folder}: {' '.join(done.stderr.split())}")
-
-
-def _add_database(known: Mapping[str, Any]) -> None:
-    """Add `TRIALS` to a PostgreSQL that has just been started, or has it already."""
-    import psycopg2
-
-    address = {"host": HOST, "port": known["postgres"], "user": "unroll", "password": known["password"]}
-    started = time.monotonic()
-    while True:
-        try:
-            opened = psycopg2.connect(**address, dbname="postgres")
-            break
-        except psycopg2.OperationalError as error:  # it says that it is starting
-            if time.monotonic() - started > PATIENCE:
-                raise UnrollError(f"PostgreSQL does not answer: {one_line(str(error))}") from None
-            time.sleep(0.1)
-    with contextlib.closing(opened), opened.cursor() as cursor:
-        opened.autocommit = True  # a database cannot be made in a transaction
-        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [TRIALS])
-        if cursor.fetchone() is None:
-            cursor.execute(f"CREATE DATABASE {TRIALS}")
+    secret.write_text(password)
+    if user:
+        shutil.chown(new, user)
+        shutil.chown(secret, user)
+    initdb: list[Any] = [programs / "initdb", "-D", new, "-U", "unroll", "-A", "scram-sha-256", f"--pwfile={secret}"]
+    single: list[Any] = [programs / "postgres", "--single", "-D", new, "postgres"]
+    for command, said in ((initdb, ""), (single, f"CREATE DATABASE {TRIALS}\n")):
+        done = subprocess.run(command, input=said, capture_output=True, text=True, user=user, cwd="/", check=False)
+        if done.returncode:
+            raise UnrollError(f"PostgreSQL cannot set up {new}: {' '.join(done.stderr.split())}")
+    secret.unlink()
+    new.rename(home / "postgres")
