@@ -75,7 +75,7 @@ def _announce(
     lend_times(workspace, made.workspace)
     estimates = Estimates(made.workspace.scratch / SECONDS)
     room = f", and up to {ROOM / 1e9:.1f} GB of disk while it lasts" if whole else ""
-    time = "how long that takes is known after a first build here (docs/performance.md has an estimate)"
+    time = "how long that takes is known after a first build here"
     if estimates.sure(due):
         time = f"about {duration(estimates.left(due, {}, jobs))} with --jobs {jobs}, going by builds of this workspace"
     say(f"{time}{room}")
