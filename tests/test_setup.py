@@ -89,32 +89,28 @@ def assert_installed_by(tool, clone):
         assert option in project
 
 
-def test_uv_is_fetched_and_installs_the_lock_with_its_hashes_and_then_the_project_offline(clone):
+def test_uv_is_fetched_or_found_on_path_and_installs_the_lock_with_its_hashes_then_the_project_offline(clone):
     add_python(clone, "python3")
     assert re.search("Making .venv .*\nMade .venv in [0-9]+ s", set_up(clone))
     assert_installed_by("uv", clone)
-
-
-def test_the_uv_on_path_serves(clone):
-    add_python(clone, "python3")
+    shutil.rmtree(clone / ".venv")
     (clone / "fetched").unlink()
+    (clone / "log").unlink()
     add_uv(clone.parent / "bin/uv")
     set_up(clone)
     assert_installed_by("uv", clone)
 
 
-def test_where_there_is_no_uv_pip_installs(clone):
-    add_python(clone, "python3")
-    (clone / "fetched").unlink()
-    assert "pip does it in a few minutes" in set_up(clone)
-    assert_installed_by("pip", clone)
-
-
-def test_where_uv_fails_pip_installs_and_what_uv_said_is_kept(clone):
+@pytest.mark.parametrize("there_is_one", [True, False])
+def test_where_uv_fails_or_there_is_none_pip_installs_and_what_uv_said_is_kept(clone, there_is_one):
     add_python(clone, "python3")
     add_uv(clone / "fetched", fails=2)
-    assert "uv found no network" not in set_up(clone)
-    assert "uv found no network" in (clone / ".venv/uv.log").read_text()
+    if not there_is_one:
+        (clone / "fetched").unlink()
+    output = set_up(clone)
+    assert "pip does it in a few minutes" in output
+    assert "uv found no network" not in output
+    assert ("uv found no network" in (clone / ".venv/uv.log").read_text()) == there_is_one
     assert_installed_by("pip", clone)
 
 
@@ -129,55 +125,31 @@ def test_uv_looks_for_packages_where_pip_would(clone):
     assert asked == ["file:///first", "file:///one file:///two", "/wheels,/more", "/ca.pem"]
 
 
-def test_an_environment_from_the_same_lock_is_used_again(clone):
+def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_others(clone):
+    add_python(clone, "python3", pip_fails=1)
+    (clone / "fetched").unlink()
+    assert "pip could not install requirements.lock" in set_up(clone, status=1)
     add_python(clone, "python3")
-    set_up(clone)
+    add_uv(clone / "fetched")
+    assert "Making .venv" in set_up(clone), "an install that failed is done again"
+    (clone / "log").unlink()
     assert not set_up(clone)
-    assert len(installs(clone)) == 2
-
-
-def test_another_lock_makes_a_new_environment(clone):
-    add_python(clone, "python3")
-    set_up(clone)
+    assert installs(clone) == []
+    with (clone / "pyproject.toml").open("a") as file:
+        file.write("# newer\n")
+    assert not set_up(clone)
+    assert ["--editable" in line for line in installs(clone)] == [True]
     with (clone / "requirements.lock").open("a") as file:
         file.write("# newer\n")
     (clone / ".venv/old").touch()
     assert "Making .venv" in set_up(clone)
     assert not (clone / ".venv/old").exists()
-
-
-def test_a_changed_pyproject_installs_the_project_alone(clone):
-    add_python(clone, "python3")
-    set_up(clone)
-    with (clone / "pyproject.toml").open("a") as file:
-        file.write("# newer\n")
-    assert not set_up(clone)
-    assert ["--editable" in line for line in installs(clone)] == [False, True, True]
-
-
-def test_a_folder_that_was_moved_gets_a_new_environment(clone):
-    add_python(clone, "python3")
-    set_up(clone)
-    moved = clone.rename(clone.with_name("moved"))
-    assert "Making .venv" in set_up(moved)
-
-
-def test_an_install_that_failed_is_done_again(clone):
-    add_python(clone, "python3", pip_fails=1)
-    (clone / "fetched").unlink()
-    assert "pip could not install requirements.lock" in set_up(clone, status=1)
-    add_python(clone, "python3")
-    assert "Making .venv" in set_up(clone)
-
-
-def test_a_python_that_went_away_makes_a_new_environment(clone):
-    add_python(clone, "python3")
-    set_up(clone)
     (clone / ".venv/bin/python").unlink()
     assert "Making .venv" in set_up(clone)
+    assert "Making .venv" in set_up(clone.rename(clone.with_name("moved")))
 
 
-def test_another_python_is_found_by_name_past_those_that_do_not_fit(clone):
+def test_the_python_that_is_named_comes_first_and_one_is_found_past_those_that_do_not_fit(clone):
     add_python(clone, "python3", unsupported=1)
     broken = clone.parent / "bin/python3.13"
     broken.write_text("#!/bin/sh\necho no such version >&2\nexit 127\n")
@@ -186,28 +158,24 @@ def test_another_python_is_found_by_name_past_those_that_do_not_fit(clone):
     output = set_up(clone)
     assert "python3.12 " in output
     assert "no such version" not in output
-
-
-def test_a_named_python_comes_first(clone):
-    add_python(clone, "python3")
     add_python(clone, "mine")
+    shutil.rmtree(clone / ".venv")
     assert "bin/mine " in set_up(clone, PYTHON=str(clone.parent / "bin/mine"))
 
 
-def test_no_supported_python_is_one_line(clone):
-    add_python(clone, "python3", unsupported=1)
+@pytest.mark.parametrize(
+    ("python", "said"),
+    [
+        ({"unsupported": 1}, "Python 3.11, 3.12 or 3.13 is needed"),
+        ({"without_venv": 1}, "python3 has no venv module; install it (Debian, Ubuntu: apt install python3-venv)"),
+    ],
+)
+def test_without_a_python_that_serves_there_is_one_line(clone, python, said):
+    add_python(clone, "python3", **python)
     output = set_up(clone, status=1)
     assert output.count("\n") == 1
-    assert "Python 3.11, 3.12 or 3.13 is needed" in output
+    assert said in output
     assert not (clone / ".venv").exists()
-
-
-def test_a_missing_venv_module_is_one_line(clone):
-    add_python(clone, "python3", without_venv=1)
-    output = set_up(clone, status=1)
-    assert output.count("\n") == 1
-    assert "python3 has no venv module" in output
-    assert "python3-venv" in output
 
 
 @pytest.mark.parametrize("name", ["requirements.lock", ".ci/requirements.lock"])
