@@ -1,7 +1,12 @@
 """Files of rows, CSV or Parquet, as data frames: a chunk at a time, so that memory does not grow with the file."""
 
+import contextlib
 import csv
+import errno
+import os
+import re
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.data.examples import Array
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, one_line
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,6 +24,9 @@ if TYPE_CHECKING:
 
 CHUNK = 250_000
 """Rows at a time; bounds memory, changes no value."""
+
+PLAIN = re.compile(r"(dict\w+<values=|large_)*(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)")
+"""Arrow's types of a Parquet file's columns that hold numbers, words or times."""
 
 PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip", ".zst": "zstd"}
 
@@ -67,31 +75,49 @@ class File:
 
     def header(self) -> list[str]:
         """The names of all columns."""
-        if self.parquet:
-            return [str(name) for name in self._parquet().schema_arrow.names]
-        return [str(column) for column in next(self._csv(unseen, nrows=0)).columns]
+        with self._whole():
+            if self.parquet:
+                return list(self._parquet().schema_arrow.names)
+            return [str(column) for column in next(self._csv(unseen, nrows=0)).columns]
 
     def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
         """All rows, `CHUNK` at a time; `options` are of `pandas.read_csv`, and without effect on Parquet."""
         if not self.parquet:
-            yield from self._csv(progress, chunksize=CHUNK, **options)
+            with self._whole(ValueError):  # of a cell that is no number
+                yield from self._csv(progress, chunksize=CHUNK, **options)
             return
-        table, done = self._parquet(), 0
-        for batch in table.iter_batches(batch_size=CHUNK):
-            yield batch.to_pandas(ignore_metadata=True)
-            done += len(batch)
-            progress(
-                self.path.name, self.path.stat().st_size * done // table.metadata.num_rows, self.path.stat().st_size
-            )
+        done, size = 0, self.path.stat().st_size
+        with self._whole():
+            table = self._parquet()
+            wanted = [field for field in table.schema_arrow if field.name not in self.form.drop]
+            if odd := [field for field in wanted if not PLAIN.match(str(field.type))]:
+                what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
+                raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
+            for batch in table.iter_batches(batch_size=CHUNK, columns=[field.name for field in wanted]):
+                yield batch.to_pandas(ignore_metadata=True)
+                done += len(batch)
+                progress(self.path.name, size * done // max(done, table.metadata.num_rows), size)
+
+    @contextlib.contextmanager
+    def _whole(self, told: type[Exception] = UnrollError) -> Iterator[None]:
+        """Around all that reads: what is raised of a damaged file becomes one line, but for what others tell of."""
+        try:
+            yield
+        except (UnrollError, MemoryError, told):
+            raise
+        except Exception as error:
+            if getattr(error, "errno", None) not in {None, errno.EINVAL}:  # the disk's; a damaged zip gives EINVAL
+                raise
+            kind, text = "Parquet" if self.parquet else PACKED.get(self.path.suffix, "CSV"), one_line(str(error))
+            raise UnrollError(f"{self.path} is no whole {kind} file ({text:.160}); save it again") from None
 
     def _parquet(self) -> Any:
         import pyarrow as pa
         from pyarrow import parquet
 
-        try:
-            return parquet.ParquetFile(self.path)
-        except pa.ArrowException as error:
-            raise UnrollError(f"{self.path} is no whole Parquet file ({' '.join(str(error).split()):.160})") from None
+        table = parquet.ParquetFile(pa.OSFile(os.fsencode(self.path)))  # a path as text must be UTF-8 there
+        require_distinct(self.path, table.schema_arrow.names)
+        return table
 
     def _csv(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
         """What `pandas.read_csv` gives; a file that cannot be read at all gives one line."""
@@ -130,8 +156,12 @@ class File:
 
     def line(self, row: int) -> int:
         """The line, counted from 1, on which the data row `row`, counted from 0, ends."""
+        from pandas.io.common import get_handle  # unpacks as `read_csv` does
+
         skip, first = self.form.skip, 0 if self.form.names else -1
-        with self.path.open(encoding=self.form.encoding, newline="") as text:
+        packed = PACKED.get(self.path.suffix)
+        with get_handle(self.path, "r", encoding=self.form.encoding, compression=packed) as opened:
+            text = opened.handle
             for _ in range(skip):
                 next(text, None)
             reader = csv.reader(text, delimiter=self.form.delimiter)
@@ -167,11 +197,18 @@ class Rows(Given):
 
     def header(self) -> list[str]:
         """The names of all columns."""
-        return [str(column) for column in self.frame.columns]
+        require_distinct(self.path, names := [str(column) for column in self.frame.columns])
+        return names
 
     def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
         """All rows at once."""
         yield self.frame
+
+
+def require_distinct(path: Path, names: Sequence[str]) -> None:
+    """Raise UnrollError if two columns have one name."""
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UnrollError(f"{path} has two columns {twice[0]!r}; rename or remove one of them")
 
 
 def numbers(cells: "pd.Series[Any]", form: Form) -> Array:

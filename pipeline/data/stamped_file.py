@@ -5,7 +5,7 @@ Of each chunk of a file only numbers are kept, so that memory is that of the res
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +115,7 @@ class _Reading:
             for frame in self.file.chunks(progress, dtype=texts | dict.fromkeys(self.columns, np.float64)):
                 self._take(frame, before)
                 before += len(frame)
-        except ValueError as error:
+        except (NotImplementedError, TypeError, ValueError) as error:
             raise _not_a_number(self.file, self.columns, str(error)) from None
         if not sum(map(len, self.stamps)):
             raise UnrollError(f"{self.file.path} holds a header and no rows; {self.file.again}")
@@ -153,7 +153,7 @@ class _Reading:
             cell, row = cells.iloc[int(bad.argmax())], int(rows[bad.argmax()])
             text = "nothing" if pd.isna(cell) else f"{cell!r:.60}"
             raise UnrollError(
-                f"{file.path}, line {row if file.parquet else file.line(row)}: column {' '.join(form.stamp)!r} holds "
+                f"{file.path}, {_where(file, row)}: column {' '.join(form.stamp)!r} holds "
                 f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
             )
         return found
@@ -210,28 +210,31 @@ def _require_file(file: File) -> None:
 
 def _not_a_number(file: File, columns: list[str], otherwise: str) -> UnrollError:
     """Find the first cell that is not a finite number; read as text, so only when it is known to be there."""
+    form = replace(file.form, decimal=".", thousands=None) if file.parquet else file.form
     todo = (
         f"correct the file, say what means no value with {file.where}.missing, or leave the column out with "
         f"{file.where}.drop"
     )
     unknown = UnrollError(f"{file.path} holds something that is not a number ({otherwise:.160}); {todo}")
-    if file.parquet:
-        return unknown
     before = 0
     for frame in file.chunks(unseen, dtype=str, keep_default_na=False):
         first: tuple[int, str] | None = None
         for column in columns:
-            bad = ~np.isfinite(numbers(frame[column], file.form))
+            bad = ~np.isfinite(numbers(frame[column].astype("str"), form))
             bad &= (file.form.missing is None) | frame[column].notna().to_numpy()
             if bad.any() and (first is None or bad.argmax() < first[0]):
                 first = int(bad.argmax()), column
         if first is not None:
             row, column = first
-            cell = frame[column].iloc[row]
+            cell = frame[column].astype("str").iloc[row]
             holds = f"{cell!r:.60}, not a finite number" if isinstance(cell, str) and cell.strip() else "no value"
-            return UnrollError(f"{file.path}, line {file.line(before + row)}: column {column!r} holds {holds}; {todo}")
+            return UnrollError(f"{file.path}, {_where(file, before + row)}: column {column!r} holds {holds}; {todo}")
         before += len(frame)
     return unknown
+
+
+def _where(file: File, row: int) -> str:
+    return f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"
 
 
 def _number(word: str) -> bool:

@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pytest
 
@@ -189,3 +191,52 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     paths[1].write_text("when,T\n", encoding="utf-8")
     with pytest.raises(UnrollError, match=r"b.csv has no column 'p', which a.csv has"):
         read(paths, form, WHERE)
+
+
+STAMPS = np.array(["2020-01-01T00:00", "2020-01-01T00:10"], "datetime64[ms]")
+
+
+@pytest.mark.parametrize(
+    ("column", "message"),
+    [
+        ([b"\xff", b"a"], "mine.csv: column 'T' holds binary; save it as numbers, text or times, or leave it out"),
+        ([{"a": 1}, None], "column 'T' holds struct<a: int64>; save it as"),
+        (STAMPS, r"mine.csv, row 0 \(from 0\): column 'T' holds '2020-01-01 00:00:00', not a finite number"),
+        ([1.5, None], r"row 1 \(from 0\): column 'T' holds no value"),
+        ([1.5, np.inf], r"row 1 \(from 0\): column 'T' holds 'inf', not a finite number"),
+    ],
+)
+def test_a_column_of_a_parquet_file_that_holds_no_numbers_is_named(file, column, message):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    path, table = file(""), pa.table({"when": STAMPS, "T": column, "p": [1.0, 2.0]})
+    parquet.write_table(table, path)
+    with pytest.raises(UnrollError, match=message):
+        reading(path)
+    assert reading(path, target="p", drop=["T"]).columns == ["p"]
+    parquet.write_table(table.append_column("p", table["p"]), path)
+    with pytest.raises(UnrollError, match=r"mine.csv has two columns 'p'; rename or remove one of them"):
+        reading(path)
+
+
+BAD = GOOD + "2020-01-01 00:20:00,warm,1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "pack", "message"),
+    [
+        ("mine.gz", bytes, r"mine.gz is no whole gzip file \(Not a gzipped file .*\); save it again"),
+        ("mine.bz2", bytes, "is no whole bz2 file"),
+        ("mine.xz", bytes, "is no whole xz file"),
+        ("mine.zip", bytes, "is no whole zip file"),
+        ("mine.zst", bytes, "is no whole zstd file"),
+        ("mine.gz", lambda text: gzip.compress(text)[:-4], "is no whole gzip file"),
+        ("mine.gz", gzip.compress, "line 4: column 'T' holds 'warm', not a finite number"),
+    ],
+)
+def test_a_packed_file(file, name, pack, message):
+    path = file("").with_name(name)
+    path.write_bytes(pack(BAD.encode()))
+    with pytest.raises(UnrollError, match=message):
+        reading(path)

@@ -1,0 +1,89 @@
+"""Damaged Parquet and packed files, by each way that reads them: one line or harmless, in little memory."""
+
+import contextlib
+import resource
+import sys
+import warnings
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline.data import stamped_file
+from pipeline.data.row_files import unseen
+from pipeline.data.sniff.look import Known, look
+from pipeline.errors import UnrollError
+from pipeline.forecast.forecaster import Forecaster
+from tests.faults.lab import HOURS
+
+PARQUET = {
+    "snappy": {"row_group_size": 50},
+    "plain": {"compression": None, "use_dictionary": False},
+    "zstd": {"compression": "zstd", "data_page_version": "2.0"},
+}
+PACKED = ("gz", "bz2", "xz", "zip")
+CLAIMS = (b"", b"\0", b"\xff", b"\xff\xff\xff\xff\x0f", b"\xff" * 9 + b"\x01")
+"""Bytes that stand in others' place: in a footer a number, and those of all are large."""
+
+MEMORY = 200 * 1024
+"""KiB that a file may take."""
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Name -> the bytes of a whole file."""
+    folder = tmp_path_factory.mktemp("whole")
+    times, values = zip(*(line.split(",") for line in HOURS), strict=True)
+    frame = pd.DataFrame({"time": pd.to_datetime(list(times)), "value": [float(value) for value in values]})
+    frame["sky"] = ["fair", "dull"] * (len(frame) // 2)
+    for name, options in PARQUET.items():
+        frame.to_parquet(folder / f"{name}.parquet", **options)
+    for suffix in PACKED:
+        frame.to_csv(folder / f"own.csv.{suffix}", index=False)
+    return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
+
+
+@pytest.fixture(scope="module")
+def ways(finished):
+    """How `add`, `prepare` and `predict --data` read a file."""
+    forecaster = Forecaster.of(finished.workspace, "own_last_value")
+    form = replace(forecaster.spec.question.form, categories=["sky"])
+    return [
+        lambda path: look([path], Known(target="value"), unseen),
+        lambda path: stamped_file.read([path], form, "datasets.own.preparation"),
+        lambda path: forecaster.after(forecaster.read([path])),
+    ]
+
+
+def damaged(data, whole):
+    """One to four places changed, cut or made a claim; half of them at the end, where both forms keep their lengths."""
+    text = bytearray(whole)
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.sampled_from([0, max(0, len(text) - 600)]))
+        place = data.draw(st.integers(start, max(start, len(text) - 1)))
+        kind = data.draw(st.sampled_from(["flip", "claim", "cut"]))
+        if kind == "flip" and text:
+            text[place] ^= 1 << data.draw(st.integers(0, 7))
+        elif kind == "claim":
+            text[place : place + data.draw(st.integers(0, 8))] = data.draw(st.sampled_from(CLAIMS))
+        elif data.draw(st.integers(0, 9)) == 0:
+            del text[place:]
+    return bytes(text)
+
+
+@pytest.mark.parametrize("kinds", [[f"{name}.parquet" for name in PARQUET], [f"own.csv.{suffix}" for suffix in PACKED]])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_damaged_file_of_rows_is_one_line_or_harmless(files, ways, tmp_path, kinds, data):
+    name = data.draw(st.sampled_from(kinds))
+    path, before = tmp_path / name, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    path.write_bytes(damaged(data, files[name]))
+    for way in ways:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numbers of damaged bytes may be of any size
+            with contextlib.suppress(UnrollError):
+                way(path)
+    if sys.platform == "linux":
+        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < MEMORY
