@@ -22,6 +22,13 @@ class Strict(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+def utf_8(name: str) -> str:
+    """Return the name of a file if files of UTF-8, such as params.yaml, can hold it. Raises UsageError if not."""
+    if name.encode(errors="ignore").decode() != name:
+        raise UsageError(f"{name}: this name is not UTF-8; rename it")
+    return name
+
+
 def one_of(name: str, valid: Iterable[str], what: str) -> str:
     """Return `name` if it is one of `valid`.
 

@@ -17,6 +17,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.sniff.look import Found, Known, look
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
+from pipeline.validation import utf_8
 from pipeline.workspace import Workspace
 from stages.add.entries import entries
 from stages.add.question import Question, propose
@@ -117,7 +118,8 @@ def _same_start(names: Sequence[str]) -> str:
 
 
 def _relative(workspace: Workspace, path: Path) -> str:
-    return path.relative_to(workspace.root).as_posix() if path.is_relative_to(workspace.root) else str(path)
+    text = path.relative_to(workspace.root).as_posix() if path.is_relative_to(workspace.root) else str(path)
+    return utf_8(text)
 
 
 def _name(text: str, before: params.Params, *, given: bool) -> str:

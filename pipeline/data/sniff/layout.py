@@ -81,7 +81,7 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     with path.open("rb") as file:
         head = file.read(HEAD)
         whole = not file.read(1)
-    text = codecs.decode(head, encoding if encoding != "ascii" else "utf-8", "ignore").removeprefix("\ufeff")
+    text = head.decode(encoding if encoding != "ascii" else "utf-8", "ignore").removeprefix("\ufeff")
     lines = text.splitlines()
     if not whole:
         lines = lines[:-1]

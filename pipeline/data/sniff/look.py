@@ -142,7 +142,7 @@ def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
         guesses["encoding"] = "not UTF-8; of the encodings of one byte this is the usual one"
     try:
         found = layout.layout(paths[0], encoding, known.delimiter)
-    except LookupError:
+    except (LookupError, UnicodeError):  # a name that is no text of UTF-8
         raise UsageError(f"--encoding: there is no encoding {encoding!r}") from None
     cells = [cell for row in found.rows for cell in row]
     decimal, thousands = (known.decimal, None) if known.decimal else layout.marks(cells, paths[0])

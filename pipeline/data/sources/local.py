@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pipeline.data.sources import Context
 from pipeline.errors import UnrollError
+from pipeline.validation import utf_8
 
 
 def produce(folder: Path, context: Context, *, path: str, pattern: str | None = None) -> None:
@@ -32,7 +33,7 @@ def produce(folder: Path, context: Context, *, path: str, pattern: str | None = 
             raise UnrollError(f"{where}.pattern: {place} has no file that matches {pattern!r}; put one there")
     for file in found:
         try:
-            shutil.copyfile(file, folder / file.name)
+            shutil.copyfile(file, folder / utf_8(file.name))
         except OSError as error:
             raise UnrollError(
                 f"{file} cannot be copied ({error.strerror}); check its permissions and the free space"

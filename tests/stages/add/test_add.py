@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from stages.commands.main import invoke
 from stages.prepare import prepare
@@ -234,6 +234,15 @@ def test_a_name_that_is_taken_and_files_of_other_folders_are_refused(workspace):
         add(workspace, [*files, other], "--yes")
     with pytest.raises(UnrollError, match="is a folder; name the files in it"):
         add(workspace, [workspace.root / "b"], "--yes")
+
+
+def test_a_name_that_is_not_utf_8_is_what_the_line_blames(workspace):
+    files, _ = comma(workspace.root)
+    with pytest.raises(UsageError, match="--encoding: there is no encoding '.*'"):
+        add(workspace, files, "--yes", "--encoding", "\udcff")
+    odd = files[0].rename(workspace.root / "\udcff.csv")
+    with pytest.raises(UsageError, match="\udcff.csv: this name is not UTF-8; rename it"):
+        add(workspace, [odd], "--name", "odd", "--yes")
 
 
 def test_a_misspelt_target_is_said_before_all_rows_are_read(workspace, monkeypatch):
