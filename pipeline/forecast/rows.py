@@ -125,13 +125,17 @@ def latest(
     rows, last = measured.series, len(measured.series.values) - 1
     first = last + 1 - question.reach
     _require_whole(question, measured, first, name)
-    inputs = series.inputs_of(rows, found["mean"], found["std"], options["time_zone"])
+    with np.errstate(over="ignore"):
+        inputs = series.inputs_of(rows, found["mean"], found["std"], options["time_zone"])
+    inputs = inputs[last + question.step + np.arange(-question.lookback, 0, question.step)]
+    if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
+        raise UnrollError(f"{name}: {question.columns[beyond.argmax()]!r} holds a number too large for any model")
     ahead = question.horizon + question.step * np.arange(question.outputs)
     times, values = rows.stamps[first:], rows.values[first:]  # noqa: PD011 - not pandas'
     return Window(
         stamps=times,
         target=values[:, question.columns.index(options["target"])],
-        inputs=inputs[last + question.step + np.arange(-question.lookback, 0, question.step)],
+        inputs=inputs,
         ahead=question.on_clock(rows.stamps[last] + (ahead * spacing * 1000).astype("timedelta64[ms]")),
         unusual=_unusual(question, times, values, found),
     )

@@ -184,9 +184,10 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
     texts, numbers = [*question.form.stamp, *question.form.categories], question.numbers
     kinds = dict.fromkeys(texts, "string") | dict.fromkeys(numbers, "double")
     ends = [ColSpec("double", name, required=False) for name in ("low", "high")]
+    warning = ColSpec("string", "warning", required=False)
     return ModelSignature(
         Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
-        Schema([ColSpec("string", "stamp"), ColSpec("double", "forecast"), *ends]),
+        Schema([ColSpec("string", "stamp"), ColSpec("double", "forecast"), *ends, warning]),
         ParamSchema([ParamSpec("level", "double", conformal.USUAL)]),
     )
 

@@ -1,12 +1,14 @@
 """A forecaster as MLflow serves it. A registered model names this module as its loader, with a copy of this package."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc import scoring_server
 
 from pipeline import numerics
 
@@ -51,7 +53,8 @@ class Served:
             params: `level` of the intervals; `conformal.USUAL` if not given.
 
         Returns:
-            stamp (ISO 8601), forecast, low and high for each step ahead; an end that is not known is None.
+            stamp (ISO 8601), forecast, low and high for each step ahead; an end that is not known is None. The column
+            `warning` only where values are far outside of what was trained on.
 
         Raises:
             RefusedError: the rows or the level cannot be used.
@@ -68,14 +71,38 @@ class Served:
                 f"row {row} (from 0): {numbers.columns[column]!r} is no finite number; each row needs one"
             )
         try:
-            found = self.forecaster.forecast(data, float((params or {}).get("level", conformal.USUAL)))
+            window = self.forecaster.window(data)
+            found = self.forecaster.after(window, float((params or {}).get("level", conformal.USUAL)))
         except UnrollError as error:
             raise RefusedError(str(error)) from None
         ends = found[["low", "high"]]
         found[["low", "high"]] = ends.astype(object).where(np.isfinite(ends), None)
-        return found.assign(stamp=[stamp.isoformat() for stamp in found["stamp"]])
+        unusual = {"warning": "; ".join(window.unusual)} if window.unusual else {}
+        return found.assign(stamp=[stamp.isoformat() for stamp in found["stamp"]], **unusual)
+
+
+def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """How MLflow reads JSON, but for what it takes for a number (`true`) or answers with a bare 500 (deep brackets)."""
+
+    def decoded(body: Any) -> Any:
+        try:
+            found = decode(body)
+            if _flagged(found):
+                raise RefusedError("the request holds true or false; send numbers as numbers and words as text")
+        except RecursionError:
+            raise RefusedError("the request is nested too deeply; send rows") from None
+        return found
+
+    return decoded
+
+
+def _flagged(data: Any) -> bool:
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return isinstance(data, bool) or any(map(_flagged, inner))
 
 
 def _load_pyfunc(path: str) -> Served:
     """What MLflow calls with the folder that `Forecaster.save` wrote."""
+    # There is no hook before it casts; the model's requirements name the version that has this function.
+    scoring_server._decode_json_input = _strict(scoring_server._decode_json_input)  # noqa: SLF001
     return Served(Forecaster.load(Path(path)))

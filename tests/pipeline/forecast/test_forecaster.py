@@ -133,7 +133,9 @@ BAD = {
         "was not measured",
     ),
     "nothing at first": (lambda rows: rows.tail(80).assign(wind=np.nan), "'wind' holds no value until"),
-    "no number": (lambda rows: rows.assign(wind="calm"), "holds something that is not a number"),
+    "no number": (lambda rows: rows.assign(wind="calm"), r"row 0 \(from 0\): column 'wind' holds 'calm', not"),
+    "1e308": (lambda rows: rows.assign(load=1e308), "'load' holds a number too large for any model"),
+    "one name": (lambda rows: rows.assign(gust=1.0).rename(columns={"gust": "wind"}), "has two columns 'wind'"),
     "no stamp": (lambda rows: rows.assign(day="today"), "column 'day hour' holds 'today 00:00', not a stamp"),
     "a new word": (lambda rows: rows.assign(state="ajar"), "column 'state' holds 'ajar', a word that ahead does not"),
 }

@@ -154,10 +154,20 @@ BAD = {
     "NaN": (records(lambda rows: rows.assign(wind=np.nan)), "row 0 (from 0): 'wind' is no finite number"),
     "text": (records(lambda rows: rows.assign(load="calm")), "Failed to convert column load"),
     "another step": (records(lambda rows: rows.iloc[::2]), "rows lie 7,200 seconds apart"),
+    "1e308": (records(lambda rows: rows.assign(load=1e308)), "'load' holds a number too large for any model"),
+    "true": (records(lambda rows: rows.assign(wind=True)), "the request holds true or false; send numbers"),
+    "deep": (lambda: '{"dataframe_split": ' + "[" * 100_000, "the request is nested too deeply"),
     "no rows": (lambda: "{}", "exactly one of the input fields"),
     "no JSON": (lambda: "hello", "valid JSON"),
     "50 MB": (many, "1,430,000 rows are too many; a forecast needs the last 24"),
 }
+
+
+def test_a_value_far_outside_is_said_to_the_caller(address):
+    answer = post(address, records(lambda rows: rows.assign(wind=90.5))())
+    assert answer.status_code == 200
+    for row in answer.json()["predictions"]:
+        assert row["warning"].startswith("'wind' is 90.5 at 2023-05-")
 
 
 @pytest.mark.parametrize(("body", "line"), BAD.values(), ids=BAD)
