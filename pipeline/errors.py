@@ -41,12 +41,12 @@ def without_password(text: str) -> str:
     return re.sub(r"(://?|//)\S*@", r"\1", text)
 
 
-def printable(text: str) -> str:
-    """The text with control characters, line ends and others that nobody sees as escapes: what is in a file or its name
-    must not steer the terminal that it is shown on.
+def printable(text: str, kept: str = "") -> str:
+    """The text with control characters, line ends and others that nobody sees as escapes, but for some that are `kept`:
+    what is in a file or its name must not steer the terminal that it is shown on.
     """
-    space = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
-    return "".join(c if c.isprintable() or c in space else ascii(c)[1:-1] for c in text)
+    kept += "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}"
+    return "".join(c if c.isprintable() or c in kept else ascii(c)[1:-1] for c in text)
 
 
 def one_line(text: str) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import printable
 from pipeline.plots.compact import compact
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
         axes.locator_params(axis="y", nbins=4)
         draw(axes)
         _place(figure, axes)
-        return _inline(_write(figure), title)
+        return _inline(_write(figure), printable(title))
 
 
 _places: dict[tuple[Any, ...], "Bbox"] = {}
@@ -102,7 +103,7 @@ def _write(figure: "Figure") -> str:
     text = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(text, format="svg", metadata=nothing)
-    return text.getvalue()
+    return printable(text.getvalue(), kept="\n")  # a control character is no XML
 
 
 def _inline(text: str, title: str) -> str:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from pipeline.errors import printable
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
 from pipeline.plots.compact import Shared
@@ -90,7 +91,7 @@ def page(results: Results) -> str:
     # The user's own come first.
     sections = sorted((_section(results, one, shared) for one in results.built), key=lambda section: not section.own)
     style = colours() + (FOLDER / "page.css").read_text(encoding="utf-8") + shared.style()
-    return environment.get_template("page.html.j2").render(
+    text = environment.get_template("page.html.j2").render(
         style=Markup(style),  # noqa: S704 -- our own files
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
         trusted=Markup,
@@ -103,6 +104,7 @@ def page(results: Results) -> str:
         sections=sections,
         curves=max((len(group.overlay.names) for one in sections for group in one.plots if group.overlay), default=0),
     )
+    return printable(text, kept="\n")
 
 
 def _counted(results: Results) -> str:

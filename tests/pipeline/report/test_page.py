@@ -120,7 +120,7 @@ def test_two_builds_have_the_same_bytes(workspace, text):
 
 
 def test_hostile_texts_are_shown_not_run(workspace):
-    evil = "<script>alert('x')</script><img src=x onerror=alert(1)>"
+    evil = "<script>alert('x')</script><img src=x onerror=alert(1)>\x1b[2J\x85"
     published = claims.load(workspace.claims)
     hostile = [claim.model_copy(update={"words": evil, "note": evil, "document": evil}) for claim in published]
     results = read(workspace)
@@ -134,6 +134,7 @@ def test_hostile_texts_are_shown_not_run(workspace):
     found = Checker(text)
     assert (found.tags.count("script"), found.tags.count("img")) == (1, 0)
     assert any("<script>" in each for each in found.texts)
+    assert {character for character in text if not character.isprintable()} == {"\n"}
 
 
 def test_a_failure_is_shown_with_its_stage_escaped_and_without_absolute_paths(text):
