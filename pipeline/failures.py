@@ -1,10 +1,38 @@
 """Why a stage could not be built: one line per stage in `.unroll/failures`, for the page and for `unroll repro`."""
 
+import errno
 from pathlib import Path
 
-from pipeline.errors import one_line
-from pipeline.files import write_text
+from pipeline.errors import UnrollError, one_line
+from pipeline.files import UNFINISHED, write_text
 from pipeline.workspace import Workspace
+
+MACHINE = ("the disk is full", "a file cannot be read or written", "memory ran out")
+"""How lines begin that say what this machine lacks: on another one the same may work."""
+
+
+def explain(error: BaseException) -> str | None:
+    """What to tell the user of an error in one line; None for a mistake in the code."""
+    match error:
+        case UnrollError():
+            return str(error)
+        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
+            return f"{MACHINE[0]} ({error.filename or 'while writing'}); free some room, then run it again"
+        case OSError() if error.filename:
+            where = _meant(Path(error.filename))
+            return f"{where}: {error.strerror}; check that it is there and who may read and write it"
+        case OSError(errno=errno.EIO | errno.EFBIG):
+            return f"{MACHINE[1]} ({error.strerror}); check the disk and its limits, then go on"
+        case MemoryError():
+            return f"{MACHINE[2]}; close other programs or make the data set smaller in params.yaml"
+    return None
+
+
+def _meant(path: Path) -> Path:
+    """The file that was being written, if the path is that of its unfinished form."""
+    if not UNFINISHED.fullmatch(path.name):
+        return path
+    return path.with_name(path.name.removeprefix(".").rsplit(".", 3)[0])
 
 
 def _file(workspace: Workspace, stage: str) -> Path:

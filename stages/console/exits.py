@@ -2,7 +2,6 @@
 
 import codecs
 import contextlib
-import errno
 import io
 import os
 import sys
@@ -13,8 +12,7 @@ import typer
 from typer.exceptions import TyperException
 
 from pipeline import failures
-from pipeline.errors import StoppedError, UnrollError, UsageError, one_line, printable, without_password
-from pipeline.files import UNFINISHED
+from pipeline.errors import StoppedError, UsageError, one_line, printable, without_password
 from pipeline.workspace import Workspace
 
 STOPPED = 130
@@ -22,9 +20,6 @@ STOPPED = 130
 
 LONGEST = 4000
 """Characters of an error line, at most."""
-
-MACHINE = ("the disk is full", "a file cannot be read or written", "memory ran out")
-"""How lines begin that say what this machine lacks: on another one the same may work."""
 
 CLEAR = "\r\x1b[2K"
 """What removes a terminal's line."""
@@ -50,7 +45,7 @@ def run(command: Callable[[], object]) -> int:
     except StoppedError:
         return STOPPED
     except (Exception, KeyboardInterrupt) as error:
-        said = explain(error)
+        said = _explain(error)
         if said is None:
             _record(printable(f"a mistake in the code, {type(error).__name__}: {error}"))
             raise
@@ -71,33 +66,15 @@ def _exit_code(command: Callable[[], object]) -> int:
     return 0
 
 
-def explain(error: BaseException) -> tuple[str, int] | None:
+def _explain(error: BaseException) -> tuple[str, int] | None:
     """What to tell the user, and the exit code; None for a mistake in the code, which keeps its traceback."""
-    said: tuple[str, int] | None = None
     match error:
-        case UnrollError():
-            said = str(error), 2 if isinstance(error, UsageError) else 1
         case TyperException():
-            said = _misuse(error), error.exit_code
+            return _misuse(error), error.exit_code
         case KeyboardInterrupt() | typer.Abort():
-            said = "stopped; what was finished is kept, the same command goes on from there", STOPPED
-        case OSError(errno=errno.ENOSPC | errno.EDQUOT):
-            said = f"{MACHINE[0]} ({error.filename or 'while writing'}); free some room, then run it again", 1
-        case OSError() if error.filename:
-            where = _meant(Path(error.filename))
-            said = f"{where}: {error.strerror}; check that it is there and who may read and write it", 1
-        case OSError(errno=errno.EIO | errno.EFBIG):
-            said = f"{MACHINE[1]} ({error.strerror}); check the disk and its limits, then go on", 1
-        case MemoryError():
-            said = f"{MACHINE[2]}; close other programs or make the data set smaller in params.yaml", 1
-    return said
-
-
-def _meant(path: Path) -> Path:
-    """The file that was being written, if the path is that of its unfinished form."""
-    if not UNFINISHED.fullmatch(path.name):
-        return path
-    return path.with_name(path.name.removeprefix(".").rsplit(".", 3)[0])
+            return "stopped; what was finished is kept, the same command goes on from there", STOPPED
+    said = failures.explain(error)
+    return said and (said, 2 if isinstance(error, UsageError) else 1)
 
 
 def _misuse(error: TyperException) -> str:

@@ -19,7 +19,6 @@ from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.files import remove
 from pipeline.workspace import Workspace
-from stages.console.exits import MACHINE, explain
 from stages.repro import cleanup, dvc_graph, processes
 from stages.repro.build import Local, Stage, environment, reason
 from stages.repro.carrier import Carrier, Made
@@ -46,7 +45,7 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
             except UnrollError as error:  # the remote, or DVC
                 made, why = None, str(error)
             except OSError as error:  # such as a full disk: the head should know
-                made, why = None, (explain(error) or (str(error), 1))[0]
+                made, why = None, failures.explain(error) or str(error)
             log = workspace.log(stage)
             said = log.read_bytes() if log.exists() else b""
             pickle.dump((made, why, said, elsewhere), answers)
@@ -67,7 +66,7 @@ def _built(
         time.sleep(POLL)
     if status:
         why = failures.read(workspace).get(name) or reason(workspace, name)
-        return None, why, status < 0 or why.startswith(MACHINE)
+        return None, why, status < 0 or why.startswith(failures.MACHINE)
     return _with_record(workspace, name, wanted, carrier.send(name)), "", False
 
 
