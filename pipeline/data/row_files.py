@@ -116,8 +116,13 @@ class File:
         from pyarrow import parquet
 
         table = parquet.ParquetFile(pa.OSFile(os.fsencode(self.path)))  # a path as text must be UTF-8 there
-        require_distinct(self.path, table.schema_arrow.names)
+        self._distinct(table.schema_arrow.names)
         return table
+
+    def _distinct(self, names: list[str]) -> list[str]:
+        if twice := [name for name, count in Counter(names).items() if count > 1]:
+            raise UnrollError(f"{self.path} has two columns {twice[0]!r}; rename or remove one of them")
+        return names
 
     def _csv(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
         """What `pandas.read_csv` gives; a file that cannot be read at all gives one line."""
@@ -159,8 +164,7 @@ class File:
         from pandas.io.common import get_handle  # unpacks as `read_csv` does
 
         skip, first = self.form.skip, 0 if self.form.names else -1
-        packed = PACKED.get(self.path.suffix)
-        with get_handle(self.path, "r", encoding=self.form.encoding, compression=packed) as opened:
+        with get_handle(self.path, "r", encoding=self.form.encoding, compression="infer") as opened:
             text = opened.handle
             for _ in range(skip):
                 next(text, None)
@@ -197,18 +201,11 @@ class Rows(Given):
 
     def header(self) -> list[str]:
         """The names of all columns."""
-        require_distinct(self.path, names := [str(column) for column in self.frame.columns])
-        return names
+        return self._distinct(list(map(str, self.frame.columns)))
 
     def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
         """All rows at once."""
         yield self.frame
-
-
-def require_distinct(path: Path, names: Sequence[str]) -> None:
-    """Raise UnrollError if two columns have one name."""
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise UnrollError(f"{path} has two columns {twice[0]!r}; rename or remove one of them")
 
 
 def numbers(cells: "pd.Series[Any]", form: Form) -> Array:

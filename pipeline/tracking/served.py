@@ -86,12 +86,12 @@ def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def decoded(body: Any) -> Any:
         try:
-            found = decode(body)
-            if _flagged(found):
-                raise RefusedError("the request holds true or false; send numbers as numbers and words as text")
+            if not _flagged(found := decode(body)):
+                return found
+            what = "holds true or false; send numbers as numbers and words as text"
         except RecursionError:
-            raise RefusedError("the request is nested too deeply; send rows") from None
-        return found
+            what = "is nested too deeply; send rows"
+        raise RefusedError(f"the request {what}")
 
     return decoded
 
