@@ -314,6 +314,8 @@ def _name(workspace: Workspace) -> str:
 
 def _nobody(address: str, error: Exception) -> str:
     said = next(iter(str(error).splitlines()), type(error).__name__)
+    if address.startswith("tls:"):
+        said += f": {getattr(error.__cause__, 'verify_message', 'is it a clock, or the certificate?')}"
     return f"no scheduler answers at {address} ({said}); start one with `unroll cluster scheduler`"
 
 

@@ -105,7 +105,9 @@ class Slot:
             tar.extractall(self._root, filter="data")
         settings = f"[core]\n    no_scm = true\n[cache]\n    dir = {self._cache}\n"
         (self._root / ".dvc" / "config.local").write_text(settings)
-        own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(self._cache.with_name("site"))}
+        site = self._cache.with_name("site")
+        site.mkdir(mode=0o700, exist_ok=True)  # DVC would make it writable for all
+        own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(site)}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module],
@@ -181,8 +183,9 @@ def serve(
                 raise
             raise UsageError(f"another worker of {address} is called {name}; give each a --name of its own") from None
         except (OSError, TimeoutError):
-            said = f"no scheduler answers at {address} in {JOIN} s; start it, or check address and certificates"
-            raise UnrollError(said) from None
+            raise UnrollError(
+                f"no scheduler answers at {address} in {JOIN} s; start it, or check address, certificates and clocks"
+            ) from None
         finally:
             for slot in every:
                 slot.close()
@@ -212,8 +215,9 @@ def schedule(address: str, certificates: Path | None = None) -> None:
     try:
         with terminable():
             asyncio.run(run())
-    except OSError as error:
-        raise UnrollError(f"no scheduler can be started at {address}: {error.strerror or error}") from None
+    except (OSError, RuntimeError) as error:  # Dask wraps it
+        why = error.__cause__ or error
+        raise UnrollError(f"no scheduler can be started at {address}: {getattr(why, 'strerror', '') or why}") from None
 
 
 def check_records() -> None:
