@@ -1,3 +1,4 @@
+import contextlib
 import errno
 import json
 import os
@@ -15,7 +16,7 @@ from pipeline import failures
 from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
-from stages import evaluate, prepare
+from stages import evaluate
 from stages.__main__ import keep_notes_private
 from stages.commands.main import invoke
 from stages.console.app import app
@@ -250,23 +251,6 @@ def test_what_can_go_wrong_is_one_line(unroll, monkeypatch, error, code, line):
     assert unroll("list") == (code, "", f"unroll: {line}\n")
 
 
-def test_a_full_disk_leaves_nothing_half_written(unroll, monkeypatch, tmp_path):
-    workspace = fake_runs.build(tmp_path)
-    assert unroll("source", "waves", root=tmp_path)[0] == 0
-    before = prepare.dataset.load(workspace.prepared("waves")).splits["test"].targets
-
-    def full(_dataset, folder):
-        (folder / "half").touch()
-        raise OSError(errno.ENOSPC, "No space left on device", str(folder / "arrays.npz"))
-
-    monkeypatch.setattr(prepare.dataset, "save", full)
-    code, _, err = unroll("prepare", "waves", root=tmp_path)
-    assert code == 1
-    assert err.startswith("unroll: the disk is full (")
-    assert (prepare.dataset.load(workspace.prepared("waves")).splits["test"].targets == before).all()
-    assert [path.name for path in workspace.scratch.iterdir() if path.is_dir()] == []
-
-
 def test_a_mistake_in_the_code_keeps_its_traceback(unroll, monkeypatch):
     failing(monkeypatch, ZeroDivisionError("boom"))
     with pytest.raises(ZeroDivisionError, match="boom"):
@@ -278,50 +262,30 @@ def test_a_bar_on_a_terminal_is_cleared_before_the_line(unroll, monkeypatch):
     assert unroll("lab", "X")[2].startswith("\r\x1b[2Kunroll: ")
 
 
-class TestUnderDvc:
-    @pytest.fixture(autouse=True)
-    def stage(self, monkeypatch, tmp_path):
-        monkeypatch.setenv("DVC_STAGE", "train@waves_node")
-        monkeypatch.chdir(tmp_path)
-
-    def test_why_a_stage_failed_is_kept(self, unroll, tmp_path):
-        unroll("evaluate", "wavs")
-        kept = failures.read(Workspace(tmp_path))
-        assert list(kept) == ["train@waves_node"]
-        assert kept["train@waves_node"].endswith("Did you mean waves?")
-
-    def test_no_path_of_this_machine_is_kept(self, unroll, monkeypatch, tmp_path):
-        monkeypatch.setenv("UNROLL_MIRROR", "/home/me/mirror")
-        failing(monkeypatch, UnrollError(f"{tmp_path}/data is not in /home/me/mirror/jena"))
-        _, _, err = unroll("list")
-        assert str(tmp_path) in err
-        assert failures.read(Workspace(tmp_path)) == {"train@waves_node": "data is not in $UNROLL_MIRROR/jena"}
-
-    def test_a_mistake_in_the_code_is_kept_too(self, unroll, monkeypatch, tmp_path):
-        failing(monkeypatch, ZeroDivisionError("boom"))
-        with pytest.raises(ZeroDivisionError):
-            unroll("list")
-        said = "a mistake in the code, ZeroDivisionError: boom"
-        assert failures.read(Workspace(tmp_path)) == {"train@waves_node": said}
-
-    def test_a_stop_is_no_failure(self, unroll, monkeypatch, tmp_path):
-        failing(monkeypatch, KeyboardInterrupt())
-        assert unroll("list")[0] == 130
-        assert failures.read(Workspace(tmp_path)) == {}
-
-    def test_what_ends_well_leaves_nothing_not_even_of_what_went_wrong_before(self, unroll, tmp_path):
-        unroll("evaluate", "wavs")
-        assert unroll("list")[0] == 0
-        assert failures.read(Workspace(tmp_path)) == {}
-
-    def test_a_full_disk_cannot_hide_itself(self, unroll, monkeypatch):
-        failing(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
-        monkeypatch.setattr(failures, "write_text", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
-        assert unroll("list") == (
-            1,
-            "",
-            "unroll: the disk is full (while writing); free some room, then run it again\n",
-        )
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (UnrollError("HERE/data is not in /home/me/mirror/jena"), "data is not in $UNROLL_MIRROR/jena"),
+        (ZeroDivisionError("boom"), "a mistake in the code, ZeroDivisionError: boom"),
+        (KeyboardInterrupt(), None),
+    ],
+)
+def test_why_a_stage_of_dvc_failed_is_kept_without_a_path_of_this_machine_until_it_ends_well(
+    unroll, monkeypatch, tmp_path, error, kept
+):
+    monkeypatch.setenv("DVC_STAGE", "train@waves_node")
+    monkeypatch.setenv("UNROLL_MIRROR", "/home/me/mirror")
+    monkeypatch.chdir(tmp_path)
+    error.args = tuple(str(part).replace("HERE", str(tmp_path)) for part in error.args)
+    with monkeypatch.context() as patch, contextlib.suppress(ZeroDivisionError):
+        failing(patch, error)
+        unroll("list")
+    assert failures.read(Workspace(tmp_path)) == ({"train@waves_node": kept} if kept else {})
+    assert unroll("list")[0] == 0
+    assert failures.read(Workspace(tmp_path)) == {}
+    failing(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(failures, "write_text", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    assert unroll("list")[0] == 1, "a full disk cannot hide itself"
 
 
 @pytest.mark.parametrize("given", [None, "own/notes"])
