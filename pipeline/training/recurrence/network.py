@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from pipeline.training.recurrence.loop import Loop, known
+from pipeline.training.recurrence.layer import Layer, known
 from pipeline.training.recurrence.tape import Tensor
 
 if TYPE_CHECKING:
@@ -19,20 +19,20 @@ class Network:
     def __init__(self, model: "keras.Model") -> None:
         self.model = model
         self.layers = list(model.layers)
-        self.loop: Loop | None = None
+        self.loop: Layer | None = None
         place = next((place for place, layer in enumerate(self.layers) if hasattr(layer, "cell")), None)
         if place is None or any(layer.weights for layer in self.layers[: max(0, place - 1)]):
             return
         before = self.layers[place - 1] if place else None
         words = before is not None and type(before).__name__ == "Embedding" and not before.mask_zero
         if (words or before is None or not before.weights) and known(self.layers[place]):
-            self.loop = Loop(self.layers[place], before if words else None)
+            self.loop = Layer(self.layers[place], before if words else None)
             self.first, self.rest = self.layers[: place - words], self.layers[place + 1 :]
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
-        """What the loop keeps for the way back, for inputs of a shape (batch, ...).
+        """Memory for what the loop forward saves for the one backward, for inputs of a shape (batch, ...).
 
-        Its memory is used again for every batch, since filling it is slow.
+        It is used again for every batch, since XLA fills new memory with zeros first, which is slow.
         """
         if self.loop is None:
             return ()

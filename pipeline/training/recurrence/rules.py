@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.training.recurrence.tape import Keep, Read, Tensor, barrier
+from pipeline.training.recurrence.tape import Residual, Save, Tensor, barrier
 
 Parts = Sequence[Tensor]
 
@@ -27,17 +27,17 @@ class Product:
 
 @dataclass(frozen=True)
 class Rule:
-    """How a kind of cell steps forward, and what flows back.
+    """How a kind of cell steps forward, and what flows backward.
 
     Attributes:
         states: how many the cell has; the first is its output.
         products: of one timestep, the gates in their order.
         masks: Keras' number of the dropout mask of each gate.
         scales: of the gates; .5 makes a tanh the logistic function.
-        kept: how many times `forward` keeps something.
+        residuals: how many `forward` saves.
         pack: the cell -> weights of each gate, (rows of its product's operand but for the zeros, units).
-        forward: gates (units, batch) before their activation, old states, keep -> new states.
-        back: what was kept, the old state, gradients of the new states -> gradients of the gates, and of the old
+        forward: gates (units, batch) before their activation, old states, save -> new states.
+        backward: residuals, the old state, gradients of the new states -> gradients of the gates, and of the old
             states but for what flows through the gates.
     """
 
@@ -45,10 +45,10 @@ class Rule:
     products: tuple[Product, ...]
     masks: tuple[int, ...]
     scales: tuple[float, ...]
-    kept: int
+    residuals: int
     pack: Callable[[Any], list[Tensor]]
-    forward: Callable[[Parts, Parts, Keep], Parts]
-    back: Callable[[Sequence[Read], Read, Parts], tuple[Parts, Parts]]
+    forward: Callable[[Parts, Parts, Save], Parts]
+    backward: Callable[[Sequence[Residual], Residual, Parts], tuple[Parts, Parts]]
 
 
 def _share(tanh: Tensor) -> Tensor:
@@ -56,8 +56,8 @@ def _share(tanh: Tensor) -> Tensor:
     return 0.5 + 0.5 * tanh
 
 
-def _slope(tanh: Read) -> Tensor:
-    """The derivative of a tanh."""
+def _derivative(tanh: Residual) -> Tensor:
+    """Of a tanh, from its value."""
     return 1 - tanh() * tanh()
 
 
@@ -73,71 +73,72 @@ def _pack_gru(cell: Any) -> list[Tensor]:
     import tensorflow as tf
 
     kernel, recurrent = (tf.split(w.value, 3, axis=1) for w in (cell.kernel, cell.recurrent_kernel))
-    of_input, of_state = (tf.split(b[None], 3, axis=1) for b in tf.unstack(cell.bias.value))
-    gates = [tf.concat([recurrent[g], kernel[g], of_input[g] + of_state[g]], 0) for g in (0, 1)]
-    gates.append(tf.concat([recurrent[2], tf.zeros_like(kernel[2]), of_state[2]], 0))
-    return [*gates, tf.concat([kernel[2], of_input[2]], 0)]
+    input_bias, state_bias = (tf.split(b[None], 3, axis=1) for b in tf.unstack(cell.bias.value))
+    gates = [tf.concat([recurrent[g], kernel[g], input_bias[g] + state_bias[g]], 0) for g in (0, 1)]
+    gates.append(tf.concat([recurrent[2], tf.zeros_like(kernel[2]), state_bias[2]], 0))
+    return [*gates, tf.concat([kernel[2], input_bias[2]], 0)]
 
 
-def _simple_rnn(gates: Parts, _states: Parts, keep: Keep) -> Parts:
+def _simple_rnn(gates: Parts, _states: Parts, save: Save) -> Parts:
     import tensorflow as tf
 
-    return (keep(tf.tanh(gates[0]))(),)
+    return (save(tf.tanh(gates[0]))(),)
 
 
-def _simple_rnn_back(kept: Sequence[Read], _old: Read, gradients: Parts) -> tuple[Parts, Parts]:
-    return (gradients[0] * _slope(kept[0]),), (0.0,)
+def _simple_rnn_backward(residuals: Sequence[Residual], _old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+    return (grad_states[0] * _derivative(residuals[0]),), (0.0,)
 
 
-def _lstm(gates: Parts, states: Parts, keep: Keep) -> Parts:
+def _lstm(gates: Parts, states: Parts, save: Save) -> Parts:
     import tensorflow as tf
 
-    keep(states[1])
-    entry, forget, candidate, exit_ = (keep(tf.tanh(gate)) for gate in gates)
+    save(states[1])
+    entry, forget, candidate, exit_ = (save(tf.tanh(gate)) for gate in gates)
     carry = _share(forget()) * states[1] + _share(entry()) * candidate()
-    squashed = keep(tf.tanh(carry))
+    squashed = save(tf.tanh(carry))
     return _share(exit_()) * squashed(), carry
 
 
-def _lstm_back(kept: Sequence[Read], _old: Read, gradients: Parts) -> tuple[Parts, Parts]:
-    carry, entry, forget, candidate, exit_, squashed = kept
-    of_state, of_carry = gradients
-    of_carry = barrier(of_carry + of_state * _share(exit_()) * _slope(squashed))
-    of_gates = (
-        0.5 * of_carry * candidate() * _slope(entry),
-        0.5 * of_carry * carry() * _slope(forget),
-        of_carry * _share(entry()) * _slope(candidate),
-        0.5 * of_state * squashed() * _slope(exit_),
+def _lstm_backward(residuals: Sequence[Residual], _old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+    carry, entry, forget, candidate, exit_, squashed = residuals
+    grad_state, grad_carry = grad_states
+    # Three gates and the older carry use it: without the barrier XLA computes it again in each.
+    grad_carry = barrier(grad_carry + grad_state * _share(exit_()) * _derivative(squashed))
+    grad_gates = (
+        0.5 * grad_carry * candidate() * _derivative(entry),
+        0.5 * grad_carry * carry() * _derivative(forget),
+        grad_carry * _share(entry()) * _derivative(candidate),
+        0.5 * grad_state * squashed() * _derivative(exit_),
     )
-    return of_gates, (0.0, of_carry * _share(forget()))
+    return grad_gates, (0.0, grad_carry * _share(forget()))
 
 
-def _gru(gates: Parts, states: Parts, keep: Keep) -> Parts:
+def _gru(gates: Parts, states: Parts, save: Save) -> Parts:
     import tensorflow as tf
 
-    update, reset = (keep(tf.tanh(gate)) for gate in gates[:2])
-    recurrent = keep(gates[2])
-    candidate = keep(tf.tanh(gates[3] + _share(reset()) * recurrent()))
+    update, reset = (save(tf.tanh(gate)) for gate in gates[:2])
+    recurrent = save(gates[2])
+    candidate = save(tf.tanh(gates[3] + _share(reset()) * recurrent()))
     return (candidate() + _share(update()) * (states[0] - candidate()),)
 
 
-def _gru_back(kept: Sequence[Read], old: Read, gradients: Parts) -> tuple[Parts, Parts]:
-    update, reset, recurrent, candidate = kept
-    of_candidate = barrier(gradients[0] * (1 - _share(update())) * _slope(candidate))
-    of_gates = (
-        0.5 * gradients[0] * (old() - candidate()) * _slope(update),
-        0.5 * of_candidate * recurrent() * _slope(reset),
-        of_candidate * _share(reset()),
-        of_candidate,
+def _gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+    update, reset, recurrent, candidate = residuals
+    grad_candidate = barrier(grad_states[0] * (1 - _share(update())) * _derivative(candidate))
+    grad_gates = (
+        0.5 * grad_states[0] * (old() - candidate()) * _derivative(update),
+        0.5 * grad_candidate * recurrent() * _derivative(reset),
+        grad_candidate * _share(reset()),
+        grad_candidate,
     )
-    return of_gates, (gradients[0] * _share(update()),)
+    return grad_gates, (grad_states[0] * _share(update()),)
 
 
 RULES = {
-    "SimpleRNNCell": Rule(1, (Product(1),), (0,), (1.0,), 1, _pack, _simple_rnn, _simple_rnn_back),
-    "LSTMCell": Rule(2, (Product(4),), (0, 1, 2, 3), (0.5, 0.5, 1.0, 0.5), 6, _pack, _lstm, _lstm_back),
+    "SimpleRNNCell": Rule(1, (Product(1),), (0,), (1.0,), 1, _pack, _simple_rnn, _simple_rnn_backward),
+    "LSTMCell": Rule(2, (Product(4),), (0, 1, 2, 3), (0.5, 0.5, 1.0, 0.5), 6, _pack, _lstm, _lstm_backward),
     "GRUCell": Rule(
-        1, (Product(3), Product(1, state=False)), (0, 1, 2, 2), (0.5, 0.5, 1.0, 1.0), 4, _pack_gru, _gru, _gru_back
+        1, (Product(3), Product(1, state=False)), (0, 1, 2, 2), (0.5, 0.5, 1.0, 1.0), 4, _pack_gru, _gru, _gru_backward
     ),
 }
 """Name of Keras' cell -> its rule. GRU with `reset_after`, as is Keras' default."""

@@ -39,9 +39,9 @@ class Values:
 
         return tf.transpose(self.steps[time])
 
-    def back(self, of_source: Tensor, _of_values: Tensor, _time: Tensor, _width: int) -> Tensor:
+    def backward(self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int) -> Tensor:
         """Nothing in front of the loop is trained."""
-        return of_source
+        return grad_source
 
     def sorted(self, rows: Tensor) -> Tensor:
         """Rows of the batch as the loop wants them."""
@@ -84,11 +84,11 @@ class Words:
 
         return tf.transpose(tf.gather(source, self.steps[time][:width]))
 
-    def back(self, of_source: Tensor, of_values: Tensor, time: Tensor, width: int) -> Tensor:
+    def backward(self, grad_source: Tensor, grad_values: Tensor, time: Tensor, width: int) -> Tensor:
         """The gradient of the vectors (words, values) with that of one timestep's inputs (values, width) added."""
         import tensorflow as tf
 
-        return tf.tensor_scatter_nd_add(of_source, self.steps[time][:width, None], tf.transpose(of_values))
+        return tf.tensor_scatter_nd_add(grad_source, self.steps[time][:width, None], tf.transpose(grad_values))
 
     def sorted(self, rows: Tensor) -> Tensor:
         """Rows of the batch as the loop wants them."""
@@ -121,7 +121,7 @@ def parted(gradients: Any, width: int) -> Any:
     def part(gradient: Tensor) -> Tensor:
         if gradient.shape[1] == width:
             return gradient
-        joined = tf.reduce_sum(gradient[:, width:], axis=1, keepdims=True)
-        return tf.concat([gradient[:, :1] + joined, gradient[:, 1:width]], 1)
+        copies = tf.reduce_sum(gradient[:, width:], axis=1, keepdims=True)
+        return tf.concat([gradient[:, :1] + copies, gradient[:, 1:width]], 1)
 
     return tf.nest.map_structure(part, gradients)

@@ -1,4 +1,4 @@
-"""What a timestep keeps for the way back, in a form that XLA turns into fast code."""
+"""Residuals: what a timestep saves for the loop backward, in a form that XLA turns into fast code."""
 
 from collections.abc import Callable, Sequence
 from itertools import cycle
@@ -6,14 +6,14 @@ from typing import Any
 
 Tensor = Any
 
-Read = Callable[..., Tensor]
-"""A number (rows, width) that the loop forward keeps for the way back. It is called anew for each use of it."""
+Residual = Callable[..., Tensor]
+"""A number (rows, width) that the loop forward saves for the loop backward. It is called anew for each use of it."""
 
-Keep = Callable[[Tensor], Read]
-"""Keeps a number for the way back."""
+Save = Callable[[Tensor], Residual]
+"""Saves a residual."""
 
 COUNTERS = 2
-"""Of the timestep, read in turn: one fused operation reads a kept number twice at most (`Tape`)."""
+"""Of the timestep, read in turn: one fused operation reads a residual twice at most (`Tape`)."""
 
 
 def barrier(value: Tensor) -> Tensor:
@@ -25,10 +25,10 @@ def barrier(value: Tensor) -> Tensor:
 
 
 class Tape:
-    """What one timestep writes for the way back, or reads from it.
+    """What one timestep writes for the loop backward, or reads from the loop forward.
 
-    A timestep reads a number by another counter for each use of it. They all count the same, but XLA does not know: it
-    would load a slice that one fused operation uses twice element by element (docs/decisions/recurrence.md).
+    A timestep reads a residual by another counter for each use of it. They all count the same, but XLA does not know:
+    it would load a slice that one fused operation uses twice element by element (docs/decisions/recurrence.md).
 
     Args:
         times: the counters, each the timestep.
@@ -40,21 +40,23 @@ class Tape:
         self.times, self.buffers, self.width = times, list(buffers), width
         self._next = 0
 
-    def keep(self, number: Tensor) -> Read:
+    def save(self, number: Tensor) -> Residual:
         """Write the next buffer (rows, width) at this timestep, in place under XLA."""
         import tensorflow as tf
         from tensorflow.compiler.tf2xla.python import xla
 
         place, self._next = self._next, self._next + 1
         start = tf.stack([self.times[0], 0, 0])
+        # Behind the barrier the timestep goes on with what it reads from the buffer. With the number that was just
+        # computed, and that XLA has to hold elsewhere, an LSTM took 5 % longer (docs/attempts.md).
         self.buffers[place] = barrier(xla.dynamic_update_slice(self.buffers[place], number[None], start))
-        return self._read(self.buffers[place])
+        return self._residual(self.buffers[place])
 
-    def reads(self) -> list[Read]:
+    def residuals(self) -> list[Residual]:
         """Of all buffers."""
-        return [self._read(buffer) for buffer in self.buffers]
+        return [self._residual(buffer) for buffer in self.buffers]
 
-    def _read(self, buffer: Tensor) -> Read:
+    def _residual(self, buffer: Tensor) -> Residual:
         import tensorflow as tf
         from tensorflow.compiler.tf2xla.python import xla
 
@@ -67,9 +69,9 @@ class Tape:
         return read
 
 
-def twins(time: Tensor) -> list[Tensor]:
-    """Counters that XLA takes for different ones."""
-    found = [time]
-    while len(found) < COUNTERS:
-        found.append(barrier(found[-1]))
-    return found
+def counters(time: Tensor) -> list[Tensor]:
+    """`COUNTERS` counters from `time` on, which XLA takes for different ones: a barrier hides where each comes from."""
+    times = [time]
+    while len(times) < COUNTERS:
+        times.append(barrier(times[-1]))
+    return times
