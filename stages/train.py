@@ -1,18 +1,15 @@
 """The stage `train`: every replicate of an experiment, into runs/DATASET/EXPERIMENT."""
 
-from functools import partial
 from pathlib import Path
 
 from pipeline import locks
 from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.data.problem import problem
 from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import live
-from pipeline.training import compile_cache, keras_models, run_folder
+from pipeline.training import compile_cache, run_folder
 from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.console.progress import Epochs
@@ -39,16 +36,13 @@ def train(workspace: Workspace, name: str) -> Path:
         data = dataset.load(prepared, calendar=experiment.calendar)
         made_of = fingerprint.ingredients(prepared, experiment)
         checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(made_of.fingerprint))
-        if chosen.network:
-            keras_models.start()
-        with live.Recording(workspace, name, experiment) as recorded:
-            build = partial(chosen.build, problem(data))
-            watchers = Epochs(name, chosen.method.options, experiment.seeds), recorded
-            job = Job(name, data, build, tuple(experiment.seeds), watchers, checkpoint)
+        recording = live.Recording(workspace, name, experiment)
+        job = chosen.job(data, Epochs(name, chosen.method.options, chosen.seeds), recording, checkpoint=checkpoint)
+        with recording:
             with atomic_folder(folder, workspace.scratch) as unfinished:
                 run_folder.save(chosen.train(job), job, unfinished, made_of.fingerprint)
             record.write(workspace, folder, made_of)
-            recorded.finish()
+            recording.finish()
         checkpoint.remove()
     return folder
 
@@ -72,10 +66,7 @@ def trial(workspace: Workspace, name: str, epochs: int | None, seeds: list[int] 
     chosen = recipe(name, experiment)
     with locks.stage(workspace, "trial", name), compile_cache.kept(workspace.scratch / "programs" / name):
         data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
-        if chosen.network:
-            keras_models.start()
-        watchers = (Epochs(name, chosen.method.options, experiment.seeds),)
-        job = Job(name, data, partial(chosen.build, problem(data)), tuple(experiment.seeds), watchers)
+        job = chosen.job(data, Epochs(name, chosen.method.options, chosen.seeds))
         with atomic_folder(workspace.trial(name), workspace.scratch) as unfinished:
             run_folder.save(chosen.train(job), job, unfinished, {})
     return workspace.trial(name)

@@ -123,14 +123,14 @@ def slopes(runs: Mapping[str, Run]) -> "pd.DataFrame | None":
     """slopes.csv: experiment, point, distance and the mean over seeds of the loss's slope by the input there."""
     import pandas as pd
 
-    found = [
-        run.slopes.groupby(["point", "distance"], sort=False)["slope"].mean().reset_index().assign(experiment=name)
-        for name, run in runs.items()
-        if run.slopes is not None
-    ]
-    if not found:
+    tables = {name: run.input_gradients for name, run in runs.items() if run.input_gradients is not None}
+    if not tables:
         return None
-    table = pd.concat(found, ignore_index=True)
+    means = [
+        table.groupby(["point", "distance"], sort=False)["slope"].mean().reset_index().assign(experiment=name)
+        for name, table in tables.items()
+    ]
+    table = pd.concat(means, ignore_index=True)
     return _rounded({name: table[name].to_numpy() for name in ("experiment", "point", "distance", "slope")})
 
 

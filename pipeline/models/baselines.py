@@ -173,8 +173,8 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
     def learn(train: Array) -> Callable[[Array], Any]:
         from sklearn.feature_extraction.text import TfidfTransformer
 
-        found, counts = np.unique(np.concatenate([np.unique(_pairs(problem, r)) for r in train]), return_counts=True)
-        kept = found[counts >= reviews]
+        pairs, counts = np.unique(np.concatenate([np.unique(_pairs(problem, r)) for r in train]), return_counts=True)
+        kept = pairs[counts >= reviews]
         weights = TfidfTransformer(sublinear_tf=True).fit(_counts(problem, train, kept))
         return lambda inputs: weights.transform(_counts(problem, inputs, kept))
 
@@ -199,9 +199,9 @@ def _counts(problem: Problem, inputs: Array, kept: Array) -> Any:
         columns.append(np.concatenate([review[review > 0], problem.vocabulary + places]))
     ends = np.cumsum([0, *map(len, columns)])
     shape = len(inputs), problem.vocabulary + len(kept)
-    found = csr_matrix((np.ones(ends[-1]), np.concatenate(columns), ends), shape=shape)
-    found.sum_duplicates()
-    return found
+    counts = csr_matrix((np.ones(ends[-1]), np.concatenate(columns), ends), shape=shape)
+    counts.sum_duplicates()
+    return counts
 
 
 MODELS = {

@@ -63,7 +63,7 @@ class Recording:
                     self._runs.end("KILLED" if kind and not issubclass(kind, Exception) else "FAILED")
 
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
-        """Record what an interrupted training had done; see `pipeline.training.job.Watcher`."""
+        """Record what an interrupted training had done; see `pipeline.training.job.Callback`."""
         for seed, history in histories.items():
             for epoch, values in enumerate(history, 1):
                 self.epoch(seed, epoch, values)

@@ -13,7 +13,7 @@ Save = Callable[[Any, Path], None]
 """Writes one set of weights to a path without its suffix."""
 
 
-class Watcher(Protocol):
+class Callback(Protocol):
     """Is told how a training goes."""
 
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
@@ -32,7 +32,7 @@ class Job:
         dataset: the problem.
         build: makes the model anew, a `keras.Model` (after `keras_models.start`) or a `models.baselines.Baseline`.
         seeds: one replicate (a training from the start with this seed) for each.
-        watchers: told of every epoch.
+        callbacks: told of every epoch.
         checkpoint: where a training method with epochs keeps how far it has come; None: nowhere.
     """
 
@@ -40,7 +40,7 @@ class Job:
     dataset: Dataset
     build: Callable[[], Any]
     seeds: tuple[int, ...]
-    watchers: tuple[Watcher, ...] = ()
+    callbacks: tuple[Callback, ...] = ()
     checkpoint: Checkpoint | None = None
 
 
@@ -74,7 +74,7 @@ class Trained:
         save: writes one set of weights.
         layers: name, type, output shape and parameters of each layer, in order.
         loss: the name of the loss, None where there is none.
-        slopes: as `pipeline.training.slopes` gives them; empty where they were not asked for.
+        input_gradients: as `pipeline.training.input_gradients` gives them; empty where they were not asked for.
     """
 
     replicates: list[Replicate]
@@ -82,4 +82,4 @@ class Trained:
     save: Save
     layers: list[dict[str, Any]] = field(default_factory=list)
     loss: str | None = None
-    slopes: list[dict[str, Any]] = field(default_factory=list)
+    input_gradients: list[dict[str, Any]] = field(default_factory=list)

@@ -89,18 +89,18 @@ def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None
 
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
     """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
-    found: list[tuple[str, list[int | None], int]] = []
+    shapes: list[tuple[str, list[int | None], int]] = []
     for layer in model.layers:
         output = list(layer.output.shape)
         cells = getattr(getattr(layer, "cell", None), "cells", None)
         if cells is None:
-            found.append((type(layer).__name__, output, layer.count_params()))
+            shapes.append((type(layer).__name__, output, layer.count_params()))
             continue
         between: list[int | None] = [None, layer.input.shape[1], output[-1]]
         for cell in cells:
             shape = output if cell is cells[-1] else between
-            found.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
+            shapes.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
     return [
         {"name": f"{kind.lower()}_{place}", "type": kind, "output": output, "parameters": parameters}
-        for place, (kind, output, parameters) in enumerate(found, 1)
+        for place, (kind, output, parameters) in enumerate(shapes, 1)
     ]

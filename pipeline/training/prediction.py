@@ -28,14 +28,16 @@ def predict_split(predict: Callable[[Array], Array], examples: Examples, *, each
         examples: the split.
         each_step: whether it is asked once for each timestep, with the inputs up to there.
     """
-    found = []
+    predictions = []
     for inputs, targets in chunks(examples):
         if each_step:
             values = np.stack([predict(inputs[:, : step + 1]) for step in range(inputs.shape[1])], axis=1)
         else:
             values = predict(inputs)
-        found.append(np.repeat(values[:, None], targets.shape[1], axis=1) if values.ndim < targets.ndim else values)
-    return np.concatenate(found)
+        if values.ndim < targets.ndim:
+            values = np.repeat(values[:, None], targets.shape[1], axis=1)
+        predictions.append(values)
+    return np.concatenate(predictions)
 
 
 def rollout(predict: Callable[[Array], Array], examples: Examples) -> Array:

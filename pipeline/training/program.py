@@ -46,7 +46,7 @@ class Program:
         predict = tf.autograph.experimental.do_not_convert(network.predict)
 
         def epoch(data: Any, rows: Any) -> Any:
-            told = tf.TensorArray(tf.float32, tf.shape(rows)[0], element_shape=(len(formulas),))
+            measured = tf.TensorArray(tf.float32, tf.shape(rows)[0], element_shape=(len(formulas),))
             buffers = network.buffers(rows.shape[1], *examples.input_shape)
             for step in tf.range(tf.shape(rows)[0]):
                 present = tf.cast(rows[step] >= 0, tf.float32)
@@ -57,8 +57,8 @@ class Program:
                 gradients = tape.gradient(values[0], model.trainable_variables)
                 # Dense: Keras' optimizers square a repeated word's parts before they add them up where they are sparse.
                 self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
-                told = told.write(step, tf.stack(values))
-            return told.stack()
+                measured = measured.write(step, tf.stack(values))
+            return measured.stack()
 
         self._epoch = tf.function(epoch, jit_compile=True, reduce_retracing=False)
         self._forward = tf.function(
@@ -94,7 +94,7 @@ class Program:
 
     def predict(self, examples: Examples) -> Array:
         """Outputs (n,) or (n, values) for a split, in its order."""
-        # A call costs more than a small network's work, so there is one for a batch, and all about it is found before.
+        # A call costs more than a small network's work: there is one for a batch, and all about it is prepared before.
         split = self._splits.get(id(examples)) or self._splits.setdefault(id(examples), self._split(examples))
         outputs = np.concatenate([np.asarray(split.call(split.series, batch)) for batch in split.batches])
         in_order = np.empty((len(examples), *outputs.shape[1:]), np.float32)
@@ -111,10 +111,10 @@ class Program:
         if isinstance(examples, Windows):
             same = isinstance(self._examples, Windows) and examples.series is self._examples.series
             series = self._data[0] if same else tf.constant(examples.series, tf.float32)
-            found = examples.rows[padded].astype(np.int32)
+            inputs = examples.rows[padded].astype(np.int32)
         else:
-            series, found = self._data[0], _numbers(examples.inputs[padded])
-        batches = [tf.constant(batch) for batch in found.reshape(-1, size, *found.shape[1:])]
+            series, inputs = self._data[0], model_inputs(examples.inputs[padded])
+        batches = [tf.constant(batch) for batch in inputs.reshape(-1, size, *inputs.shape[1:])]
         return _Split(order, series, batches, self._forward.get_concrete_function(series, batches[0]), examples)
 
     def predict_one(self, inputs: Array) -> Array:
@@ -152,7 +152,7 @@ def _inputs(examples: Examples, series: Any, batch: Any) -> Any:
     return tf.gather(series, batch[:, None] + tf.constant(examples.offsets, tf.int32))
 
 
-def _numbers(inputs: Array) -> Array:
+def model_inputs(inputs: Array) -> Array:
     """Inputs as programs take them."""
     return inputs.astype(np.int32 if inputs.dtype.kind in "iu" else np.float32)
 
@@ -165,7 +165,7 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     if isinstance(examples, Windows):
         series, rows = tf.constant(examples.series, tf.float32), tf.constant(examples.rows, tf.int32)
     else:
-        series, rows = tf.zeros(()), tf.constant(_numbers(examples.inputs))
+        series, rows = tf.zeros(()), tf.constant(model_inputs(examples.inputs))
 
     def gather(data: Any, numbers: Any) -> Any:
         series, rows, targets = data
@@ -184,8 +184,8 @@ class Tensors:
         import tensorflow as tf
 
         values = tf.cast(values, tf.float32)  # an accuracy's are true and false
-        of_examples = values if len(values.shape) == 1 else tf.reduce_mean(values, axis=1)
-        return tf.reduce_sum(of_examples * self._present) / tf.reduce_sum(self._present)
+        per_example = values if len(values.shape) == 1 else tf.reduce_mean(values, axis=1)
+        return tf.reduce_sum(per_example * self._present) / tf.reduce_sum(self._present)
 
     def log(self, values: Any) -> Any:
         import tensorflow as tf

@@ -1,11 +1,16 @@
 """An experiment of params.yaml, with its names looked up and its options validated."""
 
 from dataclasses import dataclass
+from functools import partial
 
 from pipeline.config.params import Experiment
 from pipeline.config.registry import METHODS, MODELS, Call, module, options
+from pipeline.data.dataset import Dataset
+from pipeline.data.problem import problem
 from pipeline.errors import UsageError
-from pipeline.training.job import Job, Trained
+from pipeline.training import keras_models
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.job import Callback, Job, Trained
 from pipeline.validation import one_of
 
 
@@ -17,13 +22,21 @@ class Recipe:
         name: of the experiment.
         build: the model's builder: call it with a `Problem`.
         method: the training method: call it with a `Job`.
+        seeds: of its replicates.
         network: whether the model is a Keras model, so that TensorFlow is needed.
     """
 
     name: str
     build: Call
     method: Call
+    seeds: tuple[int, ...]
     network: bool
+
+    def job(self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None) -> Job:
+        """What `train` takes: the experiment on a data set. For a network it starts TensorFlow."""
+        if self.network:
+            keras_models.start()
+        return Job(self.name, data, partial(self.build, problem(data)), self.seeds, callbacks, checkpoint)
 
     def train(self, job: Job) -> Trained:
         """Train a job by the method.
@@ -59,5 +72,6 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         name,
         Call(build, options(build, model.options, f"{place}.model")),
         Call(method.train, options(method.train, training.options, f"{place}.training")),
+        tuple(experiment.seeds),
         network=kind == "network",
     )

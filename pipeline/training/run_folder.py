@@ -82,13 +82,14 @@ class Run:
         summary: run.json.
         history: seed, epoch and every recorded column; one row per seed and epoch, none without epochs.
         predictions: "final_test", "best_train", "rollout", ... -> (seeds, n) or (seeds, n, values), in model units.
-        slopes: seed, point, distance, slope (`pipeline.training.slopes`); None where they were not asked for.
+        input_gradients: slopes.csv, with seed, point, distance, slope (`pipeline.training.input_gradients`); None where
+            they were not asked for.
     """
 
     summary: Summary
     history: "pd.DataFrame"
     predictions: dict[str, Array]
-    slopes: "pd.DataFrame | None" = None
+    input_gradients: "pd.DataFrame | None" = None
 
     @property
     def points(self) -> list[str]:
@@ -119,8 +120,8 @@ def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str,
     rows = [{"seed": r.seed, "epoch": epoch, **values} for r in replicates for epoch, values in enumerate(r.history, 1)]
     columns = ["seed", "epoch", "train_loss", f"train_{job.dataset.metric}", *dict.fromkeys(scored)]
     tables.write(folder / "history.csv", pd.DataFrame(rows, columns=[c for c in columns if not rows or c in rows[0]]))
-    if trained.slopes:
-        tables.write(folder / "slopes.csv", pd.DataFrame(trained.slopes))
+    if trained.input_gradients:
+        tables.write(folder / "slopes.csv", pd.DataFrame(trained.input_gradients))
     names = list(replicates[0].predictions) if replicates else []
     stacked = {name: np.stack([r.predictions[name] for r in replicates]) for name in names}
     write_npz(folder / "predictions.npz", {"seeds": np.array(job.seeds), **stacked})
@@ -158,9 +159,9 @@ def load(folder: Path) -> Run:
         summary = read_checked(folder / "run.json", Summary)
         history = tables.read(folder / "history.csv", seed=int, epoch=int)
         predictions = read_npz(folder / "predictions.npz")
-        slopes = None
+        gradients = None
         if (folder / "slopes.csv").exists():
-            slopes = tables.read(folder / "slopes.csv", seed=int, point=str, distance=int, slope=float)
+            gradients = tables.read(folder / "slopes.csv", seed=int, point=str, distance=int, slope=float)
         ends = zip(summary.seeds, summary.last, strict=True)
         epochs = [(seed, epoch) for seed, last in ends for epoch in range(1, last + 1)]
         if [*zip(history["seed"], history["epoch"], strict=True)] != epochs or history.isna().any(axis=None):
@@ -171,7 +172,7 @@ def load(folder: Path) -> Run:
     except UnrollError as error:
         reason = str(error).split(";", maxsplit=1)[0]
         raise UnrollError(f"the run of {folder.name} is damaged: {reason}; {again}") from None
-    return Run(summary, history, predictions, slopes)
+    return Run(summary, history, predictions, gradients)
 
 
 def load_for(folder: Path, dataset: str, seeds: Sequence[int]) -> Run:

@@ -48,49 +48,53 @@ def train(job: Job, epochs: int, learner: Learner, patience: int | None = None) 
     """
     if patience and "validation" not in job.dataset.scored:
         raise UnrollError(f"{job.experiment}: patience needs a data set whose validation split is scored")
-    found = job.checkpoint.read() if job.checkpoint else None
-    trained = [Replicate(**replicate) for replicate in found["trained"]] if found else []
-    if found:
-        for watcher in job.watchers:
-            watcher.resumed({r.seed: r.history for r in trained} | {found["seed"]: found["history"]})
+    resumed = job.checkpoint.read() if job.checkpoint else None
+    trained = [Replicate(**replicate) for replicate in resumed["trained"]] if resumed else []
+    if resumed:
+        for callback in job.callbacks:
+            callback.resumed({r.seed: r.history for r in trained} | {resumed["seed"]: resumed["history"]})
     for seed in job.seeds[len(trained) :]:
-        history: list[dict[str, float]] = []
-        best, kept = None, {}
-        if found:
-            history, best, kept = found["history"], found["best"], found["kept"]
-            learner.begin(seed, len(history), found["state"])
-            found = None
-        else:
-            learner.begin(seed)
-        for epoch in range(len(history) + 1, epochs + 1):
-            if patience and best and epoch - best > patience:
-                break
-            line = learner.epoch(epoch)
-            history.append(line)
-            best = best_epoch(history, job.dataset.metric, best)
-            if best == epoch:
-                kept = {"best": learner.weights()}
-            for watcher in job.watchers:
-                watcher.epoch(seed, epoch, line)
-            if job.checkpoint:
-                job.checkpoint.write(
-                    lambda: {
-                        "trained": [asdict(replicate) for replicate in trained],
-                        "seed": seed,  # noqa: B023 - called at once
-                        "history": history,  # noqa: B023
-                        "best": best,  # noqa: B023
-                        "kept": kept,  # noqa: B023
-                        "state": learner.state(),
-                    }
-                )
-        weights = {"final": learner.weights()} | kept
-        predictions = {
-            name: values
-            for point, numbers in weights.items()
-            for name, values in learner.predictions(point, numbers).items()
-        }
-        trained.append(Replicate(seed, history, best, predictions, weights))
+        start = resumed or {"seed": seed, "history": [], "best": None, "best_weights": {}, "state": None}
+        trained.append(_replicate(job, epochs, learner, patience, trained, start))
+        resumed = None
     return trained
+
+
+def _replicate(
+    job: Job, epochs: int, learner: Learner, patience: int | None, trained: list[Replicate], start: dict[str, Any]
+) -> Replicate:
+    """Train one replicate, from what a checkpoint says of it; `trained` are those before."""
+    seed, history, best, best_weights = (start[name] for name in ("seed", "history", "best", "best_weights"))
+    learner.begin(seed, len(history), start["state"])
+
+    def state() -> dict[str, Any]:
+        return {
+            "trained": [asdict(replicate) for replicate in trained],
+            "seed": seed,
+            "history": history,
+            "best": best,
+            "best_weights": best_weights,
+            "state": learner.state(),
+        }
+
+    for epoch in range(len(history) + 1, epochs + 1):
+        if patience and best and epoch - best > patience:
+            break
+        line = learner.epoch(epoch)
+        history.append(line)
+        best = best_epoch(history, job.dataset.metric, best)
+        if best == epoch:
+            best_weights = {"best": learner.weights()}
+        for callback in job.callbacks:
+            callback.epoch(seed, epoch, line)
+        if job.checkpoint:
+            # After the callbacks: a crash in between tells them of this epoch twice, and not never.
+            job.checkpoint.write(state)
+    weights = {"final": learner.weights()} | best_weights
+    predictions = {
+        name: values for point in weights for name, values in learner.predictions(point, weights[point]).items()
+    }
+    return Replicate(seed, history, best, predictions, weights)
 
 
 def best_epoch(history: list[dict[str, float]], metric: str, before: int | None = None) -> int | None:

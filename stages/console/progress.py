@@ -16,7 +16,7 @@ MEGA = 1e6
 
 
 class Epochs:
-    """Shows every epoch of an experiment: epoch, loss, validation, time left (a `pipeline.training.job.Watcher`).
+    """Shows every epoch of an experiment: epoch, loss, validation, time left (a `pipeline.training.job.Callback`).
 
     Args:
         name: the experiment.

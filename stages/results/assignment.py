@@ -2,17 +2,13 @@
 
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 
 from pipeline.config import params, registry
 from pipeline.config.params import Params, Training
 from pipeline.data.dataset import Dataset
-from pipeline.data.problem import problem
 from pipeline.data.sources import Context
 from pipeline.metrics import score
-from pipeline.training import keras_models
-from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -50,19 +46,17 @@ def lab(
     say(f"{len(dataset.splits['train']):,} series to train on, {len(dataset.splits['test']):,} to test on")
     if part.upper() == "N":
         chosen = recipe(name, experiment)
-        trained = chosen.train(Job(name, dataset, partial(chosen.build, problem(dataset)), (seed,)))
-        predictions = trained.replicates[0].predictions["final_test"]
+        predictions = chosen.train(chosen.job(dataset)).replicates[0].predictions["final_test"]
         say(f"last value: test MSE {score('mse', predictions, dataset.splits['test'].targets):.6f}")
         return
     options = experiment.training.model_dump() | {"epochs": epochs} | ({} if rate is None else {"learning_rate": rate})
-    chosen = recipe(name, experiment.model_copy(update={"training": Training.model_validate(options)}))
-    keras_models.start()
-    build = partial(chosen.build, problem(dataset))
-    chosen.train(Job(name, dataset, build, (seed,), (_Said(say),)))
+    training = Training.model_validate(options)
+    chosen = recipe(name, experiment.model_copy(update={"training": training, "seeds": [seed]}))
+    chosen.train(chosen.job(dataset, _Said(say)))
 
 
 class _Said:
-    """Says the test set's error after every epoch (`pipeline.training.job.Watcher`)."""
+    """Says the test set's error after every epoch (`pipeline.training.job.Callback`)."""
 
     def __init__(self, say: Callable[[str], None]) -> None:
         self._say = say

@@ -4,17 +4,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.data.problem import problem
 from pipeline.errors import DivergedError, UnrollError, UsageError
 from pipeline.metrics import score
-from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 
@@ -81,11 +78,10 @@ def train(
     """
     from optuna import TrialPruned
 
-    chosen, seeds = recipe(name, experiment), tuple(experiment.seeds)
-    watcher = _Watcher(trial, data.metric, seeds[0], chosen.method.options.get("epochs", 0), show)
-    job = Job(name, data, partial(chosen.build, problem(data)), seeds, (watcher,))
+    chosen = recipe(name, experiment)
+    callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.options.get("epochs", 0), show)
     try:
-        replicates = chosen.train(job).replicates
+        replicates = chosen.train(chosen.job(data, callback)).replicates
     except TrialPruned:
         return None, "given up"
     except DivergedError:
@@ -98,8 +94,8 @@ def train(
     ), ""
 
 
-class _Watcher:
-    """Tells a study how a trial goes, and gives it up where the study says so (`pipeline.training.job.Watcher`)."""
+class _Callback:
+    """Tells a study how a trial goes, and gives it up where the study says so (`pipeline.training.job.Callback`)."""
 
     def __init__(self, trial: "Trial", metric: str, seed: int, epochs: int, show: Show | None) -> None:
         self._trial, self._metric, self._seed, self._epochs, self._show = trial, metric, seed, epochs, show

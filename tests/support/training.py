@@ -1,12 +1,8 @@
 """Training without DVC, records and MLflow, which take longer than a small model."""
 
-import functools
-
 from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.data.problem import problem
 from pipeline.training import run_folder
-from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 
@@ -17,5 +13,5 @@ def train(workspace: Workspace, name: str) -> None:
     data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
     folder, chosen = workspace.run(experiment.dataset, name), recipe(name, experiment)
     folder.mkdir(parents=True)
-    job = Job(name, data, functools.partial(chosen.build, problem(data)), tuple(experiment.seeds))
+    job = chosen.job(data)
     run_folder.save(chosen.train(job), job, folder, {})

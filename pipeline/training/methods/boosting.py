@@ -60,9 +60,8 @@ def train(
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         for model, wanted in zip(models, targets.reshape(len(targets), -1).T, strict=True):
             model.fit(features, wanted)
-        found = np.concatenate([nodes(model) for model in models])
-        fitted = prediction.fitted(job, predict, found, loss="mae")
-        return replace(fitted, parameters=len(found))
+        weights = np.concatenate([nodes(model) for model in models])
+        return replace(prediction.fitted(job, predict, weights, loss="mae"), parameters=len(weights))
 
 
 def nodes(model: Any) -> Array:

@@ -16,10 +16,9 @@ from pydantic import Field
 from pipeline.data.examples import Array
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import Loss, score
-from pipeline.training import keras_models, prediction, trainer
+from pipeline.training import input_gradients, keras_models, prediction, trainer
 from pipeline.training.job import Job, Trained
 from pipeline.training.program import Program
-from pipeline.training.slopes import of_replicates
 
 TRAINS = ("network",)
 
@@ -56,8 +55,8 @@ def train(
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
         patience: as for `trainer.train`.
-        slopes: on how many validation examples the slope of the loss by each timestep's input is taken, before training
-            and at the best epoch (`pipeline.training.slopes`); 0 for none.
+        slopes: on how many validation examples the loss's gradient by each timestep's input is taken, before training
+            and at the best epoch (`pipeline.training.input_gradients`); 0 for none.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
@@ -88,7 +87,7 @@ def train(
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
         loss,
-        of_replicates(job, model, replicates, loss, slopes) if slopes else [],
+        input_gradients.of_replicates(job, model, replicates, loss, slopes) if slopes else [],
     )
 
 
@@ -118,12 +117,13 @@ class Learner:
     def epoch(self, number: int) -> dict[str, float]:
         dataset, loss = self._job.dataset, self._measures[0]
         rows = next(self._batches)
-        told = self._program.epoch(rows)
-        if not np.isfinite(told).all():
-            step = int(np.argmin(np.isfinite(told).all(axis=1))) + 1
+        measured = self._program.epoch(rows)
+        finite = np.isfinite(measured).all(axis=1)
+        if not finite.all():
+            step = int(np.argmin(finite)) + 1
             raise DivergedError(self._job.experiment, self._seed, number, step)
         # As Keras tells it: while the weights change, and with dropout on.
-        means = np.average(told.astype(np.float64), axis=0, weights=(rows >= 0).sum(axis=1))
+        means = np.average(measured.astype(np.float64), axis=0, weights=(rows >= 0).sum(axis=1))
         names = ["train_loss", *(f"train_{measure}" for measure in self._measures[1:])]
         line = {name: float(mean) for name, mean in zip(names, means, strict=True)}
         for split in dataset.scored:
@@ -143,10 +143,10 @@ class Learner:
     def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
         keras_models.assign(self._program.model, weights)
         splits = self._job.dataset.splits
-        found = {f"{point}_{split}": self._program.predict(examples) for split, examples in splits.items()}
+        predictions = {f"{point}_{split}": self._program.predict(examples) for split, examples in splits.items()}
         if point == "final" and self._job.dataset.rollout:
-            found["rollout"] = prediction.rollout(self._program.predict_one, splits["test"])
-        return found
+            predictions["rollout"] = prediction.rollout(self._program.predict_one, splits["test"])
+        return predictions
 
 
 def epoch_orders(examples: int, batch_size: int, order: Order, steps: int | None, seed: int) -> Iterator[Array]:

@@ -62,7 +62,7 @@ def test_classes_are_not_rescaled_and_digits_are_six():
 def test_slopes_are_means_over_seeds():
     lines = [(0, "start", 0, 1.0), (0, "best", 0, 3.0), (1, "start", 0, 2.0), (1, "best", 0, 5.0)]
     slopes = pd.DataFrame(lines, columns=["seed", "point", "distance", "slope"])
-    table = plot_data.slopes({"a": replace(of({}), slopes=slopes), "none": of({})})
+    table = plot_data.slopes({"a": replace(of({}), input_gradients=slopes), "none": of({})})
     assert table.to_numpy().tolist() == [["a", "start", 0, 1.5], ["a", "best", 0, 4.0]]
     assert plot_data.slopes({"none": of({})}) is None
 

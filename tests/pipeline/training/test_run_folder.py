@@ -88,8 +88,8 @@ def test_replicates_may_end_in_different_epochs(job, tmp_path):
 def test_slopes_are_a_table_of_their_own(job, tmp_path):
     lines = [{"seed": seed, "point": "start", "distance": 0, "slope": 0.25} for seed in (3, 5)]
     replicates = [Replicate(seed, [{"train_loss": 1.0}], None, {}, {}) for seed in (3, 5)]
-    run_folder.save(Trained(replicates, 1, None, slopes=lines), job, tmp_path, {})
-    assert run_folder.load(tmp_path).slopes.to_dict("records") == lines
+    run_folder.save(Trained(replicates, 1, None, input_gradients=lines), job, tmp_path, {})
+    assert run_folder.load(tmp_path).input_gradients.to_dict("records") == lines
 
 
 def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp_path):

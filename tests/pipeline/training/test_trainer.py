@@ -66,7 +66,7 @@ def job(squares):
 
 def test_every_seed_has_its_history_its_best_epoch_and_the_weights_of_both(job):
     watch = Watch()
-    for replicate in train(replace(job, watchers=(watch,)), EPOCHS, Walk()):
+    for replicate in train(replace(job, callbacks=(watch,)), EPOCHS, Walk()):
         scores = [line["validation_mse"] for line in replicate.history]
         assert len(scores) == EPOCHS
         assert replicate.best_epoch == 1 + int(np.argmin(scores))
@@ -84,7 +84,7 @@ def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(j
     watch = Watch(dies=True)
 
     def again(learner):
-        return train(replace(job, watchers=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x")), EPOCHS, learner)
+        return train(replace(job, callbacks=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x")), EPOCHS, learner)
 
     for _ in range(2 * EPOCHS):
         with pytest.raises(KilledError):
@@ -116,7 +116,7 @@ def test_a_replicate_ends_when_nothing_has_improved_for_as_long_as_patience_says
     expected = train(scored, 20, Valley(), patience=3)
     assert [(r.best_epoch, len(r.history)) for r in expected] == [(4, 7), (9, 12)]
     watch = Watch(dies=True)
-    learner = replace(scored, watchers=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x"))
+    learner = replace(scored, callbacks=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x"))
     for _ in range(7 + 12):
         with pytest.raises(KilledError):
             train(learner, 20, Valley(), patience=3)

@@ -49,8 +49,8 @@ def test_a_pass_equals_keras_with_batches_of_one(kind, waves):
 @pytest.mark.parametrize("kind", ["perceptron", "node"])
 def test_training_scores_every_epoch_and_keeps_the_best_by_validation(kind, waves):
     told = []
-    watcher = types.SimpleNamespace(epoch=lambda *line: told.append(line))
-    job = Job("x", waves, lambda: MODELS[kind](problem(waves)), (3, 4), (watcher,))
+    callback = types.SimpleNamespace(epoch=lambda *line: told.append(line))
+    job = Job("x", waves, lambda: MODELS[kind](problem(waves)), (3, 4), (callback,))
     trained = by_hand.train(job, learning_rate=0.1, epochs=4)
     assert [(seed, epoch) for seed, epoch, _ in told] == [(s, e) for s in (3, 4) for e in (1, 2, 3, 4)]
     for replicate in trained.replicates:

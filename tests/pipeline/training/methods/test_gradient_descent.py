@@ -136,9 +136,9 @@ def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root():
 def test_history_predictions_and_weights_belong_together(station, monkeypatch):
     monkeypatch.setattr(programs, "EVALUATION_BATCH", 50)
     told = []
-    watcher = types.SimpleNamespace(epoch=lambda *line: told.append(line))
+    callback = types.SimpleNamespace(epoch=lambda *line: told.append(line))
     trained = gradient_descent.train(
-        job(station, GRU, (1, 2), watchers=(watcher,)),
+        job(station, GRU, (1, 2), callbacks=(callback,)),
         optimizer="rmsprop", loss="mae", epochs=3, batch_size=32, learning_rate=0.02,
     )  # fmt: skip
     assert [(seed, epoch) for seed, epoch, _ in told] == [(s, e) for s in (1, 2) for e in (1, 2, 3)]

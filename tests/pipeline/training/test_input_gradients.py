@@ -21,7 +21,7 @@ def trained(dataset, build, **options):
 def test_a_slope_is_what_a_small_change_of_an_input_does_to_the_loss(waves):
     build = partial(recurrent.build, "SimpleRNN", units=3)
     found = trained(waves, build, slopes=5)
-    assert [(line["seed"], line["point"], line["distance"]) for line in found.slopes] == [
+    assert [(line["seed"], line["point"], line["distance"]) for line in found.input_gradients] == [
         (seed, point, distance) for seed in (3, 4) for point in ("start", "best") for distance in range(10)
     ]
     inputs, targets = waves.splits["validation"].take(np.linspace(0, 19, 5).astype(int))
@@ -32,7 +32,7 @@ def test_a_slope_is_what_a_small_change_of_an_input_does_to_the_loss(waves):
     }
     for point, numbers in weights.items():
         keras_models.assign(model, numbers)
-        ours = [line["slope"] for line in found.slopes if (line["seed"], line["point"]) == (4, point)]
+        ours = [line["slope"] for line in found.input_gradients if (line["seed"], line["point"]) == (4, point)]
         for distance in (0, 3, 9):
             step = np.zeros((1, 10, 1))
             step[0, 9 - distance] = 1e-2
@@ -43,8 +43,8 @@ def test_a_slope_is_what_a_small_change_of_an_input_does_to_the_loss(waves):
 def test_of_words_it_is_by_their_vectors_and_by_default_there_is_none(reviews):
     build = partial(recurrent.build, "GRU", units=3, embedding=2)
     found = trained(reviews, build, slopes=9, loss="binary_crossentropy", epochs=1)
-    assert [line["distance"] for line in found.slopes] == [*range(8)] * 4
-    assert all(line["slope"] > 0 for line in found.slopes)
+    assert [line["distance"] for line in found.input_gradients] == [*range(8)] * 4
+    assert all(line["slope"] > 0 for line in found.input_gradients)
 
 
 def test_without_timesteps_it_is_refused(points):

@@ -1,4 +1,4 @@
-"""How far back a recurrent network's loss reaches: its slope by the input of each timestep."""
+"""How far back a recurrent network's loss reaches: its gradient by the input of each timestep."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +8,7 @@ from pipeline.data.examples import Array, Examples
 from pipeline.metrics import MEASURES
 from pipeline.training import keras_models
 from pipeline.training.job import Job, Replicate
-from pipeline.training.program import Tensors
+from pipeline.training.program import Tensors, model_inputs
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +33,7 @@ def of_replicates(job: Job, model: "keras.Model", replicates: list[Replicate], l
     """
     if len(job.dataset.input_shape) == 1 and not job.dataset.vocabulary:
         raise ValueError("`slopes` needs inputs with timesteps")
-    slope = _slope(model, loss)
+    norms = _norms(model, loss)
     examples = _some(job.dataset.splits.get("validation", job.dataset.splits["test"]), count)
     lines = []
     for replicate in replicates:
@@ -41,10 +41,10 @@ def of_replicates(job: Job, model: "keras.Model", replicates: list[Replicate], l
         point = "best" if "best" in replicate.weights else "final"
         for name, weights in (("start", start), (point, replicate.weights[point])):
             keras_models.assign(model, weights)
-            far = np.asarray(slope(*examples), np.float64)[::-1]
+            backward = np.asarray(norms(*examples), np.float64)[::-1]
             lines += [
                 {"seed": replicate.seed, "point": name, "distance": distance, "slope": float(value)}
-                for distance, value in enumerate(far)
+                for distance, value in enumerate(backward)
             ]
     return lines
 
@@ -53,14 +53,15 @@ def _some(examples: Examples, count: int) -> tuple[Array, Array]:
     """Inputs and targets of `count` examples as programs take them."""
     chosen = np.linspace(0, len(examples) - 1, min(count, len(examples))).astype(np.int64)
     inputs, targets = examples.take(chosen)
-    return inputs.astype(np.int32 if inputs.dtype.kind in "iu" else np.float32), targets.astype(np.float32)
+    return model_inputs(inputs), targets.astype(np.float32)
 
 
-def _slope(model: "keras.Model", loss: str) -> Any:
+def _norms(model: "keras.Model", loss: str) -> Any:
     """A program: inputs (n, timesteps, ...), targets (n, ...) -> mean norms (timesteps,), without dropout."""
     import tensorflow as tf
 
     layers = list(model.layers)
+    # Word numbers have no gradient, their vectors have: what is in front of these is computed first, and not watched.
     words = next((place + 1 for place, layer in enumerate(layers) if type(layer).__name__ == "Embedding"), 0)
 
     def call(values: Any, some: Any) -> Any:
@@ -68,14 +69,14 @@ def _slope(model: "keras.Model", loss: str) -> Any:
             values = layer(values, training=False)
         return values
 
-    def slope(inputs: Any, targets: Any) -> Any:
+    def norms(inputs: Any, targets: Any) -> Any:
         values = call(inputs, layers[:words])
         count = targets.shape[0]
         with tf.GradientTape() as tape:
             tape.watch(values)
             outputs = tf.reshape(call(values, layers[words:]), targets.shape)
             # The sum over examples: each depends on its own inputs alone.
-            value = count * MEASURES[loss].formula(outputs, targets, Tensors(tf.ones(count)))
-        return tf.reduce_mean(tf.norm(tape.gradient(value, values), axis=2), axis=0)
+            total = count * MEASURES[loss].formula(outputs, targets, Tensors(tf.ones(count)))
+        return tf.reduce_mean(tf.norm(tape.gradient(total, values), axis=2), axis=0)
 
-    return tf.function(slope, jit_compile=True, autograph=False)
+    return tf.function(norms, jit_compile=True, autograph=False)
