@@ -70,7 +70,7 @@ def predict(workspace: Workspace, name: str, data: Path | None, level: float) ->
     if name in wanted.datasets:
         experiment, why = champion(workspace, wanted, name)
     with progress.files(brief=True) as shown:
-        forecaster = Forecaster.of(workspace, experiment, shown)
+        forecaster = Forecaster.of(workspace, experiment)
         forecaster.half_widths(level)
         paths = [data] if data else _own(workspace, wanted, wanted.experiment(experiment).dataset)
         with warnings.catch_warnings(record=True) as unusual:

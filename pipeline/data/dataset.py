@@ -1,4 +1,4 @@
-"""A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`."""
+"""A supervised problem on disk: `data/prepared/NAME/arrays.npz` and `dataset.json`, of a series `fitted.json`, too."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -16,6 +16,7 @@ from pipeline.validation import Strict, checked
 
 Kind = Literal["forecast", "regress", "classify"]
 SPLITS = ("train", "validation", "test")
+FITTED = "fitted.json"
 
 
 class Scale(Strict):
@@ -31,6 +32,23 @@ class Scale(Strict):
     std: Annotated[float, pydantic.Field(gt=0)] = 1.0
     unit: str = ""
     quantity: str = "value"
+
+
+class Fitted(Strict):
+    """What turns new rows of a series into inputs, as it was when the data set was made.
+
+    Attributes:
+        options: of the preparation; the spacing as it was found, where it was not given.
+        columns: of a row, in their order, the calendar left out.
+        mean, std, low, high: of each column, over the train rows.
+    """
+
+    options: dict[str, Any]
+    columns: list[str]
+    mean: list[float]
+    std: list[float]
+    low: list[float]
+    high: list[float]
 
 
 @dataclass(frozen=True)
@@ -56,6 +74,7 @@ class Dataset:
         facts: what a reader wants to know of the preparation: words -> value, plain data.
         stamps: (rows,) datetime64[s], when each row of the windows' series was measured; None where that is not known.
         words: (vocabulary,) str, the word of each word number; None where inputs are none.
+        fitted: what turns new rows into inputs; None where that is not asked.
     """
 
     name: str
@@ -75,6 +94,7 @@ class Dataset:
     facts: dict[str, Any] = field(default_factory=dict)
     stamps: Array | None = None
     words: Array | None = None
+    fitted: Fitted | None = None
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -115,7 +135,7 @@ class Description(Strict):
 
 
 def save(dataset: Dataset, folder: Path) -> None:
-    """Write `arrays.npz` and `dataset.json` into `folder`; the same data set gives the same bytes.
+    """Write a data set's files into `folder`; the same data set gives the same bytes.
 
     Raises:
         UnrollError: a split is empty, or a value of an array is not finite.
@@ -132,14 +152,7 @@ def save(dataset: Dataset, folder: Path) -> None:
             key = stored.setdefault(id(examples.series), f"{split}_series")
             arrays.setdefault(key, examples.series)
             arrays[f"{split}_rows"] = examples.rows
-            layout[split] = {
-                "series": key,
-                "lookback": examples.lookback,
-                "step": examples.step,
-                "delay": examples.delay,
-                "target": examples.target,
-                "outputs": examples.outputs,
-            }
+            layout[split] = {"series": key} | {f.name: getattr(examples, f.name) for f in fields(Windows)[2:]}
         else:
             arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = examples.inputs, examples.targets
             layout[split] = {}
@@ -152,12 +165,14 @@ def save(dataset: Dataset, folder: Path) -> None:
     for key, array in arrays.items():
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnrollError(f"{dataset.name}: {key} holds values that are not finite; check its source")
-    facts = {f.name: getattr(dataset, f.name) for f in fields(dataset) if f.name not in ("stamps", "words")}
+    facts = {f.name: getattr(dataset, f.name) for f in fields(dataset) if f.name not in {"stamps", "words", "fitted"}}
     facts |= {"scale": dataset.scale.model_dump(), "splits": layout, "groups": list(dataset.groups)}
     facts["examples"] = {split: len(examples) for split, examples in dataset.splits.items()}
     folder.mkdir(parents=True, exist_ok=True)
     write_npz(folder / "arrays.npz", arrays)
     write_json(folder / "dataset.json", facts)
+    if dataset.fitted is not None:
+        write_json(folder / FITTED, dataset.fitted.model_dump())
 
 
 def describe(folder: Path) -> Description:
@@ -187,7 +202,8 @@ def load(folder: Path, *, calendar: bool = False) -> Dataset:
         rest = described.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
         rest |= {"scored": tuple(described.scored), "scale": described.scale, "words": arrays.get("words")}
         stamps = arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
-        dataset = Dataset(splits=splits, groups=groups, stamps=stamps, **rest)
+        fitted = read_checked(folder / FITTED, Fitted) if (folder / FITTED).exists() else None
+        dataset = Dataset(splits=splits, groups=groups, stamps=stamps, fitted=fitted, **rest)
         return dataset if calendar else _without_calendar(dataset)
     except (KeyError, ValueError) as error:
         raise damaged(folder, error) from None
@@ -207,8 +223,7 @@ def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]
     if not layout:
         return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
     cut = checked(_Cut, layout, f"splits.{split}")
-    rows = arrays[f"{split}_rows"]
-    return Windows(arrays[cut.series], rows, cut.lookback, cut.step, cut.delay, cut.target, cut.outputs)
+    return Windows(arrays[cut.series], arrays[f"{split}_rows"], **cut.model_dump(exclude={"series"}))
 
 
 def _agree(described: Description, splits: dict[str, Examples], groups: dict[str, Array]) -> None:

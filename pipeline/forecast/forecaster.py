@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
-from pipeline.data import row_files, series_splits, stamped_file
+from pipeline.data import row_files
 from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.preparations import series
@@ -65,8 +65,8 @@ class Forecaster:
 
     Attributes:
         spec: plain data.
-        arrays: `mean`, `std`, `low` and `high` (columns,) of the train rows; `half_widths` and `coverage`
-            (levels, steps) of `conformal.LEVELS`, the first in model units, the second on test.
+        arrays: `half_widths` and `coverage` (levels, steps) of `conformal.LEVELS`, the first in model units, the second
+            on test.
         weights: the folder of the weights.
         predict: of each seed.
     """
@@ -77,13 +77,12 @@ class Forecaster:
     predict: tuple[models.Predict, ...]
 
     @classmethod
-    def of(cls, workspace: Workspace, name: str, progress: "Progress" = row_files.unseen) -> "Forecaster":
+    def of(cls, workspace: Workspace, name: str) -> "Forecaster":
         """The forecaster of a trained experiment.
 
         Args:
-            workspace: with its raw data, prepared data and run.
+            workspace: with its prepared data and run.
             name: of the experiment.
-            progress: told of what has been read.
 
         Raises:
             UsageError: there is no such experiment, or its data set is no series with stamps.
@@ -91,38 +90,36 @@ class Forecaster:
         """
         wanted = params.load(workspace.params)
         experiment = wanted.experiment(name)
-        section = wanted.dataset(experiment.dataset)
-        if section.preparation.name != "series":
+        if wanted.dataset(experiment.dataset).preparation.name != "series":
             raise UsageError(f"{experiment.dataset} is no series with a time in each row, so there is no next value")
-        options = registry.preparation(wanted, experiment.dataset).options
         again = f"run `unroll repro evaluate@{experiment.dataset}`"
         prepared = workspace.prepared(experiment.dataset)
         data = datasets.load(prepared, calendar=experiment.calendar)
         run = run_folder.load_for(workspace.run(experiment.dataset, name), experiment.dataset, experiment.seeds)
         if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
             raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")
-        fitted = _fitted(workspace.raw(section.source), experiment.dataset, options, progress)
-        inputs = series.inputs_of(fitted.measured.series, fitted.mean, fitted.std, options["time_zone"])
         windows = data.splits["test"]
-        seen = inputs[:, : windows.input_shape[1]]
-        if not isinstance(windows, Windows) or not np.array_equal(windows.series, seen):
-            raise UnrollError(f"{name}: data/raw and data/prepared are of different builds; {again}")
+        if data.fitted is None or not isinstance(windows, Windows):
+            raise UnrollError(f"{experiment.dataset} was prepared by an earlier Unroll; {again}")
         errors = {split: conformal.errors(data, run, split) for split in ("validation", "test")}
         wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
         spec = Spec(
             name=name,
             experiment=experiment,
             problem=asdict(problem(data)) | {"input_shape": list(windows.input_shape)},
-            question=_question(experiment.dataset, options, fitted.measured, windows),
+            question=Question(
+                dataset=experiment.dataset,
+                fitted=data.fitted,
+                lookback=windows.lookback,
+                step=windows.step,
+                horizon=windows.horizon,
+                outputs=windows.outputs,
+            ),
             scale=data.scale,
             seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
             point=run.points[-1],
         )
         arrays = {
-            "mean": fitted.mean,
-            "std": fitted.std,
-            "low": fitted.rows.min(axis=0),
-            "high": fitted.rows.max(axis=0),
             "half_widths": wide,
             "coverage": np.stack([conformal.coverage(errors["test"], each) for each in wide]),
         }
@@ -181,7 +178,7 @@ class Forecaster:
         return self._latest([file], row_files.unseen)
 
     def _latest(self, files: Sequence[row_files.File], progress: "Progress") -> Window:
-        window = latest(self.spec.question, files, self.arrays, progress)
+        window = latest(self.spec.question, files, progress)
         for text in window.unusual:
             warnings.warn(text, OutsideRangeWarning, stacklevel=3)
         return window
@@ -216,39 +213,6 @@ class Forecaster:
         scale, wide = self.spec.scale, self.half_widths(level)
         middle = np.mean(said, axis=0, dtype=np.float64) * scale.std + scale.mean
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
-
-
-@dataclass(frozen=True)
-class _Fitted:
-    """The raw data of a data set, and what was found in its train rows."""
-
-    measured: series.Measured
-    rows: Array
-    mean: Array
-    std: Array
-
-
-def _fitted(raw: Path, name: str, options: dict[str, Any], progress: "Progress") -> _Fitted:
-    table = stamped_file.read(
-        series.files_of(raw, options["file"]), series.form_of(options), f"datasets.{name}.preparation", progress
-    )
-    measured = series.rows_of(table, **{key: options[key] for key in series.CLEANING})
-    first, _ = series_splits.borders(len(measured.series.values), options["train"], options["validation"])
-    lag = max(options["target_lags"] or [], default=0)
-    mean, std = series.scale_of(measured, first, options["target"], lag=lag)
-    return _Fitted(measured, series.train_rows(measured, first, lag), mean, std)
-
-
-def _question(name: str, options: dict[str, Any], measured: series.Measured, windows: Windows) -> Question:
-    return Question(
-        dataset=name,
-        preparation=options | {"spacing": measured.clock.spacing},
-        columns=measured.columns,
-        lookback=windows.lookback,
-        step=windows.step,
-        horizon=windows.horizon,
-        outputs=windows.outputs,
-    )
 
 
 def _place(level: float) -> int:

@@ -1,13 +1,14 @@
 """New rows -> the last window of them as a model's input, by the preparation that its data set was made with."""
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipeline.data import row_files, series_splits, stamped_file
+from pipeline.data.dataset import Fitted
 from pipeline.data.examples import Array
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
@@ -25,8 +26,7 @@ class Question(Strict):
 
     Attributes:
         dataset: its name.
-        preparation: the options of `series.prepare`; `spacing` as it was found, where it was not given.
-        columns: of a row, in their order, the calendar left out.
+        fitted: of the data set.
         lookback: rows that a window spans.
         step: rows from one input to the next.
         horizon: rows from the last input to the first value asked for.
@@ -34,12 +34,16 @@ class Question(Strict):
     """
 
     dataset: str
-    preparation: dict[str, Any]
-    columns: list[str]
+    fitted: Fitted
     lookback: int
     step: int
     horizon: int
     outputs: int
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """The options of `series.prepare`."""
+        return self.fitted.options
 
     @property
     def where(self) -> str:
@@ -49,7 +53,7 @@ class Question(Strict):
     @property
     def reach(self) -> int:
         """Rows in a row that a forecast needs."""
-        return self.lookback + max(self.preparation["target_lags"] or [], default=0) - self.step + 1
+        return self.lookback + series.longest_lag(self.preparation) - self.step + 1
 
     @property
     def form(self) -> row_files.Form:
@@ -60,7 +64,7 @@ class Question(Strict):
     def read(self) -> list[str]:
         """The columns that stand in a file: numbers, then a column for each word of a category."""
         made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
-        return self.columns[: len(self.columns) - made]
+        return self.fitted.columns[: len(self.fitted.columns) - made]
 
     @property
     def numbers(self) -> list[str]:
@@ -99,15 +103,12 @@ class Window:
     unusual: list[str]
 
 
-def latest(
-    question: Question, files: Sequence[row_files.File], found: Mapping[str, Array], progress: "Progress"
-) -> Window:
+def latest(question: Question, files: Sequence[row_files.File], progress: "Progress") -> Window:
     """The last window of some rows.
 
     Args:
         question: what the model was trained on.
         files: of the rows.
-        found: mean, std, low and high (columns,) of the train rows.
         progress: told of what has been read.
 
     Raises:
@@ -121,23 +122,25 @@ def latest(
         raise UnrollError(
             f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {spacing:,}; give such rows"
         )
-    measured = series.rows_of(_aligned(question, table, name), **{key: options[key] for key in series.CLEANING})
+    measured = series.rows_of(_aligned(question, table, name), options)
     rows, last = measured.series, len(measured.series.values) - 1
     first = last + 1 - question.reach
     _require_whole(question, measured, first, name)
     with np.errstate(over="ignore"):
-        inputs = series.inputs_of(rows, found["mean"], found["std"], options["time_zone"])
+        inputs = series.inputs_of(rows, question.fitted, options["time_zone"])
     inputs = inputs[last + question.step + np.arange(-question.lookback, 0, question.step)]
     if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
-        raise UnrollError(f"{name}: {question.columns[beyond.argmax()]!r} holds a number too large for any model")
+        raise UnrollError(
+            f"{name}: {question.fitted.columns[beyond.argmax()]!r} holds a number too large for any model"
+        )
     ahead = question.horizon + question.step * np.arange(question.outputs)
     times, values = rows.stamps[first:], rows.values[first:]  # noqa: PD011 - not pandas'
     return Window(
         stamps=times,
-        target=values[:, question.columns.index(options["target"])],
+        target=values[:, question.fitted.columns.index(options["target"])],
         inputs=inputs,
         ahead=question.on_clock(rows.stamps[last] + (ahead * spacing * 1000).astype("timedelta64[ms]")),
-        unusual=_unusual(question, times, values, found),
+        unusual=_unusual(question, times, values),
     )
 
 
@@ -194,11 +197,11 @@ def _require_whole(question: Question, measured: series.Measured, first: int, na
         )
 
 
-def _unusual(question: Question, times: Array, values: Array, found: Mapping[str, Array]) -> list[str]:
-    lines = []
+def _unusual(question: Question, times: Array, values: Array) -> list[str]:
+    lines, fitted = [], question.fitted
     for name in question.numbers:
-        place = question.columns.index(name)
-        low, high = found["low"][place], found["high"][place]
+        place = fitted.columns.index(name)
+        low, high = fitted.low[place], fitted.high[place]
         beyond = np.maximum(low - values[:, place], values[:, place] - high)
         if (far := beyond > FAR * ((high - low) or 1.0)).any():
             row = int(beyond.argmax())

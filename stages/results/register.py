@@ -10,7 +10,6 @@ from pipeline.tracking.model_registry import ALIAS, Registered
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import predict
-from stages.console import progress
 
 
 def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
@@ -23,8 +22,7 @@ def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
     wanted = params.load(workspace.params)
     one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
     experiment = predict.champion(workspace, wanted, name)[0] if name in wanted.datasets else name
-    with progress.files(brief=True) as shown:
-        forecaster = Forecaster.of(workspace, experiment, shown)
+    forecaster = Forecaster.of(workspace, experiment)
     return model_registry.register(workspace, forecaster), forecaster
 
 

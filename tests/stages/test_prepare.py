@@ -66,7 +66,7 @@ def test_preparing_again_gives_the_same_bytes(workspace):
 
     first = content()
     assert content() == first
-    assert sorted(first) == ["arrays.npz", "dataset.json"]
+    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
 
 
 @pytest.mark.parametrize(

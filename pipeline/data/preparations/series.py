@@ -4,7 +4,7 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 import fnmatch
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -13,7 +13,7 @@ import numpy as np
 import pydantic
 
 from pipeline.data import manifest, row_files, series_splits, stamped_file, stamps
-from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.dataset import Dataset, Fitted, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError, UsageError
 
@@ -25,6 +25,8 @@ Part = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 File = Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]+$", max_length=255)]
 Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
 Protocol = Literal["as_published", "corrected"]
+METRIC = "mae"
+
 DAY = 86_400
 YEAR = 365.2425 * DAY
 """Seconds."""
@@ -34,9 +36,6 @@ CALENDAR = 4
 
 FILLED = "filled"
 """The column that says in which rows something was not measured."""
-
-CLEANING = ("target", "protocol", "spacing", "sentinel", "fill", "target_lags")
-"""The options that `rows_of` takes."""
 
 
 def prepare(
@@ -131,101 +130,52 @@ def prepare(
         UsageError: an option contradicts another or names a column that is not there.
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
+    delay = delay or step
+    options = {key: value for key, value in dict(locals()).items() if key not in {"name", "raw", "progress"}}
     where = f"datasets.{name}.preparation"
-    corrections: dict[str, Any] = {"spacing": spacing, "sentinel": sentinel, "missing": missing, "fill": fill}
-    corrections |= {"horizon": None if horizon == 1 else horizon, "target_lags": target_lags}
-    _check(protocol, batch_size=batch_size, corrections=corrections, where=where)
+    _require_effect(options, where)
     if lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
-    form = form_of(
-        {
-            "stamp": stamp,
-            "target": target,
-            "stamp_format": stamp_format,
-            "time_zone": time_zone,
-            "drop": drop,
-            "categories": categories,
-            "encoding": encoding,
-            "delimiter": delimiter,
-            "decimal": decimal,
-            "thousands": thousands,
-            "missing": missing,
-            "names": names,
-            "skip": skip,
-        }
-    )
-    corrected = protocol == "corrected"
-    measured = rows_of(
-        stamped_file.read(files_of(raw, file), form, where, progress),
-        target=target,
-        protocol=protocol,
-        spacing=spacing,
-        sentinel=sentinel,
-        fill=fill,
-        target_lags=target_lags,
-    )
-    series, columns, clock, lost = measured.series, measured.columns, measured.clock, measured.lost
-    column, missed = columns.index(target), measured.missed
-    delay, reach = delay or step, lookback + max(target_lags or [], default=0)
-    # `Windows` counts its delay from the row after the last step, so a horizon of `delay` is delay - step there.
-    shift = delay - step if corrected else delay
+    table = stamped_file.read(files_of(raw, file), form_of(options), where, progress)
+    measured = rows_of(table, options)
+    series, column = measured.series, measured.columns.index(target)
+    # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is `delay - step`
+    # there. The documents' generator counts so, too, and forgets the step.
+    shift = delay if protocol == "as_published" else delay - step
     try:
-        first, second = series_splits.borders(len(series.values), train, validation)
-        mean, std = scale_of(measured, first, target, lag=reach - lookback)
-        if corrected:
-            rows, cut = series_splits.corrected_rows(
-                series,
-                first,
-                second,
-                lookback=reach,
-                delay=shift,
-                spacing=clock.spacing,
-                target=column,
-                further=step * np.arange(1, horizon),
-            )
-            lost |= cut
-        else:
-            rows = series_splits.published_rows(
-                len(series.values), first, second, lookback=lookback, delay=shift, batch_size=batch_size or 1
-            )
-        furthest = delay + (horizon - 1) * step
-        _require_windows(rows, f"{reach} rows and a target {furthest} rows on, with {clock.gaps} gaps in the clock")
+        borders = series_splits.borders(len(series.values), train, validation)
+        fitted = _fitted(measured, borders[0], options)
+        rows, lost = _rows(measured, borders, shift, options)
     except UnrollError as error:
         raise UnrollError(f"{raw / file}: {error}; see {where}") from None
-    inputs = inputs_of(series, mean, std, time_zone)
+    inputs = inputs_of(series, fitted, time_zone)
+    windows = {
+        split: Windows(inputs, found, lookback, step, delay=shift, target=column, outputs=horizon)
+        for split, found in rows.items()
+    }
     return Dataset(
         name=name,
         kind="forecast",
-        metric="mae",
-        splits={
-            split: Windows(inputs, found, lookback, step, delay=shift, target=column, outputs=horizon)
-            for split, found in rows.items()
-        },
-        scale=Scale(mean=float(mean[column]), std=float(std[column]), unit=unit, quantity=quantity),
-        period=_timesteps_per_day(clock.spacing * step),
+        metric=METRIC,
+        splits={**windows},
+        scale=Scale(mean=fitted.mean[column], std=fitted.std[column], unit=unit, quantity=quantity),
+        period=_timesteps_per_day(measured.clock.spacing * step),
         calendar=CALENDAR,
         stamps=series.stamps,
-        facts={
-            "protocol": protocol,
-            "rows": len(series.values),
-            "columns": columns,
-            "quantities": len(columns),
-            "horizon in hours": (shift + horizon * step) * clock.spacing / 3600,
-            "train from": _text(series.stamps[series.start]),
-            "validation from": _text(series.stamps[first]),
-            "test from": _text(series.stamps[second]),
-            "test to": _text(series.stamps[-1]),
-            "seconds between rows": clock.spacing,
-            "repeated stamps": clock.repeated,
-            "gaps": clock.gaps,
-            **({} if corrected else {"validation batches": len(rows["validation"]) // (batch_size or 1)}),
-            **({} if sentinel is None else {"sentinels": missed}),
-            **({} if missing is None else {"missing values": missed}),
-            **({} if time_zone is None else {"time zone": f"{time_zone}, stamps in UTC"}),
-            **({} if horizon == 1 else {"values at once": horizon}),
-            **lost,
-        },
+        fitted=fitted,
+        facts=_facts(measured, borders, windows, options) | measured.lost | lost,
     )
+
+
+def _require_effect(options: Mapping[str, Any], where: str) -> None:
+    """Refuse an option that the protocol would not look at: it would seem to have an effect."""
+    protocol, idle = options["protocol"], ["batch_size"]
+    if protocol == "as_published":
+        idle = ["spacing", "sentinel", "missing", "fill", "horizon", "target_lags"]
+        if options["batch_size"] is None:
+            raise UsageError(f"params.yaml: {where}.batch_size is missing; protocol as_published scores whole batches")
+    if said := [key for key in idle if options[key] != {"horizon": 1}.get(key)]:
+        raise UsageError(f"params.yaml: {where}.{said[0]} has no effect under protocol {protocol}; take it out")
 
 
 def form_of(options: Mapping[str, Any]) -> row_files.Form:
@@ -253,36 +203,117 @@ class Measured:
     lost: dict[str, int]
 
 
-def rows_of(
-    table: stamped_file.Table,
-    *,
-    target: str,
-    protocol: Protocol,
-    spacing: int | None,
-    sentinel: float | None,
-    fill: int | None,
-    target_lags: Sequence[int] | None,
-) -> Measured:
+def rows_of(table: stamped_file.Table, options: Mapping[str, Any]) -> Measured:
     """Clean and complete what was read; `prepare` says what the options mean. A row depends on no later one."""
-    clock, lost = series_splits.clock(table.stamps, spacing), dict[str, int]()
-    corrected = protocol == "corrected"
-    series = series_splits.clean(table.stamps, table.values, sentinel) if corrected else _as_it_is(table)
-    columns, column, missed = table.columns, table.columns.index(target), int(series.unknown.sum())
-    if fill is not None:
-        series, lost = series_splits.fill(series, clock.spacing, fill)
+    clock, lost = series_splits.clock(table.stamps, options["spacing"]), dict[str, int]()
+    if options["protocol"] == "as_published":
+        series = series_splits.Series(table.stamps, table.values, unknown=np.zeros(table.values.shape, bool))
+    else:
+        series = series_splits.clean(table.stamps, table.values, options["sentinel"])
+    columns, missed = table.columns, int(series.unknown.sum())
+    if options["fill"] is not None:
+        series, lost = series_splits.fill(series, clock.spacing, options["fill"])
         columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
-    for lag in target_lags or []:
-        columns = [*columns, f"{target} {lag} rows before"]
-        series = series.with_column(np.roll(series.values[:, column], lag))  # windows do not reach what wraps around
+    target = options["target"]
+    for lag in options["target_lags"] or []:
+        earlier = np.roll(series.values[:, table.columns.index(target)], lag)  # windows do not reach what wraps around
+        columns, series = [*columns, f"{target} {lag} rows before"], series.with_column(earlier)
     return Measured(series, columns, clock, missed, lost)
 
 
-def inputs_of(series: series_splits.Series, mean: Array, std: Array, time_zone: str | None) -> Array:
-    """What models see: (rows, columns + CALENDAR) float32, by the mean and deviation (columns,) of the train rows."""
+def longest_lag(options: Mapping[str, Any]) -> int:
+    """Rows that the inputs of a row look back."""
+    return max(options["target_lags"] or [], default=0)
+
+
+def _fitted(measured: Measured, first: int, options: Mapping[str, Any]) -> Fitted:
+    """What is found in the train rows, those before row `first`, where every column, the lagged ones too, is known.
+
+    Raises:
+        UnrollError: a column holds no value there, or the target never changes.
+    """
+    series, columns, target = measured.series, measured.columns, options["target"]
+    if series.start >= first:
+        empty = columns[int(series.unknown[:first].sum(axis=0).argmax())]
+        raise UnrollError(f"column {empty!r} holds no value in the {first} train rows; drop it")
+    train = series.values[min(series.start + longest_lag(options), first - 1) : first]
+    values = train[:, columns.index(target)]
+    if (values == values[0]).all():
+        raise UnrollError(
+            f"the target {target!r} is {values[0]} in each of the {first} train rows, so there is nothing to learn"
+        )
+    mean, std = series_splits.scale(train)
+    if (huge := ~np.isfinite(mean + std)).any():
+        raise UnrollError(f"column {columns[int(huge.argmax())]!r} holds numbers too large for a mean; drop it")
+    found = {"mean": mean, "std": std, "low": train.min(axis=0), "high": train.max(axis=0)}
+    return Fitted(
+        options={**options, "spacing": measured.clock.spacing},
+        columns=columns,
+        **{key: array.tolist() for key, array in found.items()},
+    )
+
+
+def _rows(
+    measured: Measured, borders: tuple[int, int], shift: int, options: Mapping[str, Any]
+) -> tuple[series_splits.Rows, dict[str, int]]:
+    """The rows of each split's windows, as `Windows` takes them, and how many were lost: words -> count.
+
+    Raises:
+        UnrollError: a split has none.
+    """
+    lookback, step, spacing = options["lookback"], options["step"], measured.clock.spacing
+    further = step * np.arange(1, options["horizon"])
+    lost: dict[str, int] = {}
+    if options["protocol"] == "as_published":
+        count, batch = len(measured.series.values), options["batch_size"]
+        rows = series_splits.published_rows(count, *borders, lookback=lookback, delay=shift, batch_size=batch)
+    else:
+        lookback += longest_lag(options)  # a window's first row needs its lagged value, too
+        reach = {"lookback": lookback, "delay": shift, "further": further}
+        target = measured.columns.index(options["target"])
+        rows, lost = series_splits.corrected_rows(measured.series, *borders, spacing=spacing, target=target, **reach)
+    if empty := [split for split, found in rows.items() if not len(found)]:
+        furthest = options["delay"] + (options["horizon"] - 1) * step
+        window = f"a window of {lookback} rows and a target {furthest} rows on"
+        raise UnrollError(
+            f"the {empty[0]} block has no room for {window}, with {measured.clock.gaps} gaps in the clock"
+        )
+    return rows, lost
+
+
+def _facts(
+    measured: Measured, borders: tuple[int, int], windows: Mapping[str, Windows], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a reader wants to know: words -> value."""
+    stamps, clock, one = measured.series.stamps, measured.clock, windows["test"]
+    zone, batch = options["time_zone"], options["batch_size"]
+    return {
+        "protocol": options["protocol"],
+        "rows": len(stamps),
+        "columns": measured.columns,
+        "quantities": len(measured.columns),
+        "horizon in hours": (one.horizon + (one.outputs - 1) * one.step) * clock.spacing / 3600,
+        "train from": _text(stamps[measured.series.start]),
+        "validation from": _text(stamps[borders[0]]),
+        "test from": _text(stamps[borders[1]]),
+        "test to": _text(stamps[-1]),
+        "seconds between rows": clock.spacing,
+        "repeated stamps": clock.repeated,
+        "gaps": clock.gaps,
+        **({} if batch is None else {"validation batches": len(windows["validation"]) // batch}),
+        **({} if options["sentinel"] is None else {"sentinels": measured.missed}),
+        **({} if options["missing"] is None else {"missing values": measured.missed}),
+        **({} if zone is None else {"time zone": f"{zone}, stamps in UTC"}),
+        **({} if one.outputs == 1 else {"values at once": one.outputs}),
+    }
+
+
+def inputs_of(series: series_splits.Series, fitted: Fitted, time_zone: str | None) -> Array:
+    """What models see: (rows, columns + CALENDAR) float32, by the mean and deviation of the train rows."""
     columns = series.values.shape[1]
     inputs = np.empty((len(series.values), columns + CALENDAR), np.float32)
     for place in range(columns):
-        inputs[:, place] = (series.values[:, place] - mean[place]) / std[place]
+        inputs[:, place] = (series.values[:, place] - fitted.mean[place]) / fitted.std[place]
     inputs[:, columns:] = calendar(
         series.stamps if time_zone is None else stamps.to_wall_clock(series.stamps, time_zone)
     )
@@ -308,53 +339,6 @@ def calendar(stamps: Array) -> Array:
     """
     seconds = stamps.astype(np.int64) / 1000
     return np.column_stack([wave(2 * np.pi * seconds / cycle) for cycle in (DAY, YEAR) for wave in (np.sin, np.cos)])
-
-
-def _check(protocol: Protocol, *, batch_size: int | None, corrections: dict[str, Any], where: str) -> None:
-    """An option that the protocol would not look at is refused: it would seem to have an effect."""
-    if protocol == "as_published":
-        if batch_size is None:
-            raise UsageError(f"params.yaml: {where}.batch_size is missing; protocol as_published scores whole batches")
-        idle = [key for key, value in corrections.items() if value is not None]
-    else:
-        idle = [] if batch_size is None else ["batch_size"]
-    if idle:
-        raise UsageError(f"params.yaml: {where}.{idle[0]} has no effect under protocol {protocol}; take it out")
-
-
-def _as_it_is(table: stamped_file.Table) -> series_splits.Series:
-    return series_splits.Series(table.stamps, table.values, unknown=np.zeros(table.values.shape, bool))
-
-
-def train_rows(measured: Measured, first: int, lag: int) -> Array:
-    """The rows (rows, columns) before row `first` in which every column, the lagged ones too, is known."""
-    series = measured.series
-    return series.values[min(series.start + lag, first - 1) : first]
-
-
-def scale_of(measured: Measured, first: int, target: str, *, lag: int) -> tuple[Array, Array]:
-    """Mean and standard deviation (columns,) over the train rows, those before row `first`.
-
-    Raises:
-        UnrollError: a column holds no value there, or the target never changes.
-    """
-    series, columns = measured.series, measured.columns
-    if series.start >= first:
-        empty = columns[int(series.unknown[:first].sum(axis=0).argmax())]
-        raise UnrollError(f"column {empty!r} holds no value in the {first} train rows; drop it")
-    train = train_rows(measured, first, lag)
-    values = train[:, columns.index(target)]
-    if (values == values[0]).all():
-        raise UnrollError(
-            f"the target {target!r} is {values[0]} in each of the {first} train rows, so there is nothing to learn"
-        )
-    return series_splits.scale(train)
-
-
-def _require_windows(rows: series_splits.Rows, what: str) -> None:
-    for split, found in rows.items():
-        if not len(found):
-            raise UnrollError(f"the {split} block has no room for a window of {what}")
 
 
 def _timesteps_per_day(seconds: int) -> int:

@@ -172,18 +172,6 @@ def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspac
             forecaster.forecast(rows(), level)
 
 
-def test_raw_data_of_another_build_are_refused(workspace):
-    trained(workspace, "later_ridge")
-    raw = workspace.raw("meter") / "meter.csv"
-    before = raw.read_text(encoding="utf-8")
-    try:
-        raw.write_text(before.rsplit("\n", 2)[0] + "\n", encoding="utf-8")
-        with pytest.raises(UnrollError, match="different builds; run `unroll repro evaluate@later`"):
-            Forecaster.of(workspace, "later_ridge")
-    finally:
-        raw.write_text(before, encoding="utf-8")
-
-
 def test_a_run_on_an_earlier_build_of_the_data_is_refused(workspace):
     trained(workspace, "later_daily")
     run = workspace.run("later", "later_daily") / "run.json"
