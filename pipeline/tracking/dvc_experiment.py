@@ -3,7 +3,6 @@
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,44 +14,22 @@ from pipeline.provenance import environment
 from pipeline.workspace import Workspace
 
 
-@dataclass(frozen=True)
-class DvcExperiment:
-    """What DVC says of itself to the stages that it runs.
-
-    Attributes:
-        name: of DVC's experiment; empty in an ordinary build.
-        root: the workspace that it belongs to: DVC may run it in a copy that is thrown away.
-        baseline: the commit that it starts from.
-    """
-
-    name: str = ""
-    root: Path | None = None
-    baseline: str = ""
-
-
-def current() -> DvcExperiment:
-    """The one that this process is run for."""
-    name, root = os.environ.get("DVC_EXP_NAME", ""), os.environ.get("DVC_ROOT")
-    if not name or not root:
-        return DvcExperiment()
-    return DvcExperiment(name, Path(root), os.environ.get("DVC_EXP_BASELINE_REV", ""))
+def current() -> str:
+    """The name of DVC's experiment; empty in an ordinary build."""
+    return os.environ.get("DVC_EXP_NAME", "") if os.environ.get("DVC_ROOT") else ""
 
 
 def home(workspace: Workspace) -> Workspace:
-    """The workspace that keeps the records: this one, or that which DVC copied it from."""
-    found = current()
-    return Workspace(found.root) if found.root else workspace
+    """The workspace that keeps the records: this one, or that which DVC copied it from, to throw the copy away."""
+    return Workspace(Path(os.environ["DVC_ROOT"])) if current() else workspace
 
 
-def changed(workspace: Workspace, baseline: str, name: str) -> list[str]:
-    """The options of an experiment and its data set that differ from those of a commit, such as "model.units=16".
+def changed(workspace: Workspace, name: str) -> list[str]:
+    """The options, such as "model.units=16", that differ from those of the commit that DVC's experiment starts from.
 
-    Args:
-        workspace: its params.yaml is that of today.
-        baseline: the commit; nothing has changed where it cannot be read.
-        name: the experiment.
+    They are an experiment's and its data set's; there are none where the commit cannot be read.
     """
-    text = environment.at_commit(workspace, baseline, workspace.params.name)
+    text = environment.at_commit(workspace, os.environ.get("DVC_EXP_BASELINE_REV", ""), workspace.params.name)
     if text is None:
         return []
     with tempfile.TemporaryDirectory() as folder:

@@ -23,15 +23,8 @@ ALONE = 10.0
 class Recording:
     """A training in MLflow while it runs: `epoch` sends its curves, `finish` records the run folder.
 
-    A `with` block that ends without `finish` leaves FAILED runs, or KILLED ones if it was interrupted.
-
-    Args:
-        workspace: its data set must be prepared.
-        name: the experiment.
-        experiment: its section of params.yaml.
-
-    Raises:
-        UnrollError: the prepared data set is missing or damaged.
+    A `with` block that ends without `finish` leaves FAILED runs, or KILLED ones if it was interrupted. Raises
+    UnrollError if the prepared data set is missing or damaged.
     """
 
     def __init__(self, workspace: Workspace, name: str, experiment: Experiment) -> None:
@@ -115,7 +108,8 @@ def scored(workspace: Workspace, params: Params, dataset: str) -> None:
         return  # nothing is recorded, so there is nothing to add to
     wanted = params.model_copy(update={"experiments": params.experiments_of(dataset)})
     try:
-        replay.replay(workspace, wanted, new=False)
+        for _ in replay.replay(workspace, wanted, new=False):
+            pass
     except UnrollError as error:
         _warn(error)
 

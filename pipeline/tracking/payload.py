@@ -18,7 +18,7 @@ from pipeline.provenance import environment
 from pipeline.provenance.environment import Environment
 from pipeline.tracking import dvc_experiment
 from pipeline.training.recipe import recipe
-from pipeline.training.run_folder import Run
+from pipeline.training.run_folder import Summary
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -62,29 +62,17 @@ def title(data: Description | About) -> str:
 
 
 def address(group: str, metric: str) -> str:
-    """Where MLflow's page shows a data set's experiments by score, behind the server's own address.
-
-    Args:
-        group: the id of the MLflow experiment.
-        metric: the measure of the data set.
-    """
+    """Where MLflow's page shows the MLflow experiment with this id by score, behind the server's own address."""
     order = {"orderByKey": "metrics.`score`", "orderByAsc": str(not MEASURES[metric].higher).lower()}
     query = {"searchFilter": CURRENT, **order, "workflowType": "machine_learning"}
     return f"#/experiments/{group}/runs?{urlencode(query, quote_via=quote)}"
 
 
 def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mapping[str, str] | None = None) -> Subject:
-    """Read what is known of an experiment.
-
-    Args:
-        workspace: its data set must be prepared.
-        name: the experiment.
-        experiment: its section of params.yaml.
-        made: tags for where its runs were made (`origin`); None: here and now.
+    """Read what is known of an experiment; `made` has tags for where its runs were made (`origin`), None: here and now.
 
     Raises:
-        UsageError: an option is wrong.
-        UnrollError: the data set is not prepared.
+        UnrollError: the data set is not prepared, or an option is wrong.
     """
     data = dataset.describe(workspace.prepared(experiment.dataset))
     tags = {
@@ -95,28 +83,22 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
         "mlflow.source.name": f"unroll train {name}",
         "mlflow.source.type": "LOCAL",
     }
-    if "protocol" in data.facts:
-        tags["unroll.protocol"] = str(data.facts["protocol"])
-    if data.stand_in:
-        tags["mlflow.note.content"] = STAND_IN
+    tags |= {"unroll.protocol": str(data.facts["protocol"])} if "protocol" in data.facts else {}
+    tags |= {"mlflow.note.content": STAND_IN} if data.stand_in else {}
     tags |= {f"unroll.unit.{metric}": unit for metric, unit in units(data).items()}
     tags |= origin(environment.here(workspace)) if made is None else made
     if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
         tags["unroll.worker"] = os.environ["UNROLL_WORKER"]
     label, variant = name + MARK * data.stand_in, dvc_experiment.current()
-    if variant.name:
-        said = ", ".join(dvc_experiment.changed(workspace, variant.baseline, name))
-        tags |= {"unroll.dvc_experiment": variant.name, "unroll.changed": said}
-        label += f" [{variant.name}{': ' * bool(said)}{said}]"
+    if variant:
+        said = ", ".join(dvc_experiment.changed(workspace, name))
+        tags |= {"unroll.dvc_experiment": variant, "unroll.changed": said}
+        label += f" [{variant}: {said}]" if said else f" [{variant}]"
     return Subject(label, options(name, experiment), tags, data)
 
 
 def options(name: str, experiment: Experiment) -> dict[str, str]:
-    """Every option of an experiment by its place in params.yaml, defaults included.
-
-    Raises:
-        UsageError: an option is wrong.
-    """
+    """Every option of an experiment by its place in params.yaml, defaults included. Raises UsageError."""
     chosen = recipe(name, experiment)
     flat: dict[str, Any] = {"dataset": experiment.dataset, "seeds": experiment.seeds, "calendar": experiment.calendar}
     flat |= {"model.family": experiment.model.family, "model.name": experiment.model.name}
@@ -138,10 +120,8 @@ def units(data: Description) -> dict[str, str]:
 
 def origin(made: Environment) -> dict[str, str]:
     """Tags for where a run was made."""
-    tags = {"unroll.python": made.python, "unroll.cpu": made.cpu}
-    if made.commit is None:
-        return tags
-    return tags | {"mlflow.source.git.commit": made.commit, "unroll.git_dirty": str(made.dirty).lower()}
+    git = {"mlflow.source.git.commit": made.commit, "unroll.git_dirty": str(made.dirty).lower()} if made.commit else {}
+    return {"unroll.python": made.python, "unroll.cpu": made.cpu, **git}
 
 
 def points(curves: "pd.DataFrame") -> Points:
@@ -150,13 +130,14 @@ def points(curves: "pd.DataFrame") -> Points:
     return [*zip(map(int, means.index), means.to_dict("records"), strict=True)]
 
 
-def summary(run: Run) -> dict[int, dict[str, float]]:
+def summary(facts: Summary) -> dict[int, dict[str, int]]:
     """Seed -> what its training comes to: parameters, epochs and the best of them."""
-    facts, found = run.summary, {}
-    for place, seed in enumerate(facts.seeds):
-        found[seed] = {"parameters": float(facts.parameters), "epochs": float(facts.last[place])}
-        if facts.best_epochs:
-            found[seed]["best_epoch"] = float(facts.best_epochs[place])
+    found = {
+        seed: {"parameters": facts.parameters, "epochs": last}
+        for seed, last in zip(facts.seeds, facts.last, strict=True)
+    }
+    for seed, epoch in zip(facts.seeds, facts.best_epochs or (), strict=False):
+        found[seed]["best_epoch"] = epoch
     return found
 
 

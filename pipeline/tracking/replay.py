@@ -1,7 +1,7 @@
 """Recording what is on disk: at the end of a training, or later, if nobody recorded it or DVC had it in its cache."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime
 
 from pipeline.config.params import Experiment, Params
@@ -17,50 +17,32 @@ from pipeline.tracking.store import Store, StoreError
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 
-Progress = Callable[[str, int, int], None]
-"""Told of the experiment, how many came before it, and how many there are."""
 
+def replay(workspace: Workspace, params: Params, *, new: bool = True) -> Iterator[tuple[str, str]]:
+    """Record every run on disk in MLflow, once, and end the runs of trainings that were killed.
 
-def replay(
-    workspace: Workspace, params: Params, progress: Progress | None = None, *, new: bool = True
-) -> list[tuple[str, str]]:
-    """Record every run on disk in MLflow, once: what is there with its fingerprint is left as it is.
-
-    Runs of trainings that were killed are ended.
-
-    Args:
-        workspace: where the runs are.
-        params: params.yaml; experiments that it does not name are ignored.
-        progress: told before each experiment.
-        new: whether to record what is not there; else what is there is brought up to date.
-
-    Returns:
-        (experiment, action), in the order of params.yaml. The action is that of `record`, "not built", or "skipped: "
-        and the reason.
-
-    Raises:
-        UnrollError: the store cannot be used, or an evaluation is damaged.
+    Yields each experiment of params.yaml with what was done: as `record` says, "not built", or "skipped: " and the
+    reason. Without `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an
+    evaluation is damaged.
     """
     built = {name for name, e in params.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
+    evaluations = {name: evaluation(workspace, name) for name in {params.experiments[name].dataset for name in built}}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
     if opened is not None:
         with store.guard(opened.uri):
             queries.end_abandoned(opened, workspace)
-    evaluations = {name: evaluation(workspace, name) for name in {params.experiments[name].dataset for name in built}}
-    actions = dict.fromkeys(params.experiments, "not built")
-    for place, (name, experiment) in enumerate(params.experiments.items()):
-        if progress is not None:
-            progress(name, place, len(actions))
+    for name, experiment in params.experiments.items():
+        action = "not built"
         if opened is not None and name in built:
             evaluated = evaluations[experiment.dataset]
             try:
                 with store.hold(store.experiment_lock(workspace, name), 0):
-                    actions[name] = record(opened, workspace, name, experiment, evaluated, new=new)
+                    action = record(opened, workspace, name, experiment, evaluated, new=new)
             except StoreError:
                 raise
             except UnrollError as error:
-                actions[name] = f"skipped: {error}"
-    return [*actions.items()]
+                action = f"skipped: {error}"
+        yield name, action
 
 
 def evaluation(workspace: Workspace, name: str) -> Evaluation | None:
@@ -79,23 +61,12 @@ def record(
     live: Runs | None = None,
     new: bool = True,
 ) -> str:
-    """Bring MLflow to what is on disk of one experiment. The caller holds its lock.
+    """Bring MLflow to what is on disk of one experiment, whose lock is held, and to the evaluation of its data set.
 
-    Args:
-        opened: the store.
-        workspace: holds the run.
-        name: the experiment.
-        experiment: its section of params.yaml.
-        evaluated: the evaluation of its data set, if there is one.
-        live: the runs that were started for it, with all its epochs; None: they are made, unless they are there.
-        new: whether to make them.
-
-    Returns:
-        "recorded", "updated" (newly the current run, or its evaluation has changed), "present" or "not there".
-
-    Raises:
-        StoreError: the store cannot be used.
-        UnrollError: the run is damaged, or params.yaml describes another one by now.
+    The runs are those that were started while it trained, with all its epochs (`live`), or those that have the
+    fingerprint of what is on disk, or new ones. Says "recorded", "updated" (newly the current run, or its evaluation
+    has changed), "present" or "not there". Raises StoreError if the store cannot be used, another UnrollError if the
+    run is damaged or params.yaml describes another one by now.
     """
     mark = fingerprint.run(workspace.run(experiment.dataset, name))
     with store.guard(opened.uri):

@@ -50,11 +50,7 @@ def log(opened: Store, run_id: str, points: Points) -> None:
 class Runs:
     """The runs of one training, each made when it is first asked for.
 
-    Args:
-        opened: where they are.
-        subject: what is trained.
-        how: whether the training is running or was found on disk.
-        began: when the training did, where it was found on disk and that is known.
+    The training is running, or was found on disk (`replay`): then `began` says when it did, if that is known.
     """
 
     def __init__(
@@ -88,34 +84,29 @@ class Runs:
         log(self.store, self.run(seed), points)
 
     def complete(self, run: Run, mark: str, folder: Path, made: Record | None) -> None:
-        """Add what a training left on disk, then end the runs: FINISHED with a fingerprint says that all is there.
+        """Add what a training left in its folder, then end the runs: FINISHED with a fingerprint, all is there.
 
-        Args:
-            run: what is in the folder; of a live training its epochs are logged already.
-            mark: its fingerprint.
-            folder: run.json, history.csv, predictions.npz and weights.
-            made: where and when it was made; None where that is not known.
+        `mark` is the folder's fingerprint. Of a live training all epochs are logged already.
         """
         if self.how == "replay":
             for seed, curves in run.history.groupby("seed"):
                 self.log(payload.points(curves), int(seed))
-        parts, summaries = run.summary.fingerprint, payload.summary(run)
+        parts, summaries = run.summary.fingerprint, payload.summary(run.summary)
         tags = {f"unroll.{'dataset' if part == 'data' else part}_hash": value for part, value in parts.items()}
         tags |= {"unroll.fingerprint": mark, "unroll.brief": brief(parts)}
         for seed, values in summaries.items():
             self.log([(0, values)], seed)
             self._tag(tags, seed)
-        one = next(iter(summaries.values()))
-        overall = {key: fmean(values[key] for values in summaries.values()) for key in one}
-        ended = datetime.fromisoformat(made.ended) if made else None
-        if made is not None and ended is not None:
-            overall["seconds"] = (ended - datetime.fromisoformat(made.started)).total_seconds()
+        overall = {key: fmean(one[key] for one in summaries.values()) for key in summaries[run.summary.seeds[0]]}
+        if made is not None:
+            seconds = datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)
+            overall["seconds"] = seconds.total_seconds()
         curves = payload.points(run.history)
         self.log([*curves, (0, overall)])
         self._input(parts["data"])
         self._files(curves, folder)
         self._tag(tags)
-        self.end("FINISHED", ended)
+        self.end("FINISHED", datetime.fromisoformat(made.ended) if made else None)
 
     def end(self, status: str, ended: datetime | None = None) -> None:
         """End every run that has not ended; a replayed one took no time, unless it is known when it was made."""

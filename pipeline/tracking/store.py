@@ -73,7 +73,7 @@ def database(workspace: Workspace) -> Path:
 
 def experiment_lock(workspace: Workspace, name: str, variant: str | None = None) -> Path:
     """Held by whoever records an experiment (of this experiment of DVC), so that none is recorded while it trains."""
-    variant = current().name if variant is None else variant
+    variant = current() if variant is None else variant
     return home(workspace).scratch / "tracking" / f"{name}{'.' * bool(variant)}{variant}.lock"
 
 
@@ -109,13 +109,7 @@ def connect(workspace: Workspace) -> Store:
 def experiment(store: Store, title: str, note: Callable[[str], str]) -> str:
     """The id of the MLflow experiment with this title; made, or brought back from the bin, if need be.
 
-    Args:
-        store: open.
-        title: of the MLflow experiment.
-        note: gives the description of a new one from its id; the user may write another.
-
-    Raises:
-        StoreError: its artifacts belong to another folder, since the workspace was copied or moved.
+    `note` gives the description of a new one from its id. Raises StoreError if the workspace was copied or moved.
     """
     location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
     with guard(store.uri):
@@ -151,9 +145,11 @@ def guard(uri: str) -> Iterator[None]:
     except UnrollError:
         raise
     except Exception as error:
+        first: BaseException = error
         remote = uri.startswith(("http://", "https://"))
         # Of a server's failure MLflow says all that the libraries in between had to say.
-        first = _first(error) if remote else error
+        while remote and (cause := first.__cause__ or first.__context__):
+            first = cause
         lines = (getattr(first, "strerror", None) or str(first)).strip().splitlines() or [type(first).__name__]
         text = f"MLflow's store {uri} failed ({lines[0]:.300})"
         if "malformed" in text or "not a database" in text or "out-of-date database schema" in text:
@@ -163,13 +159,6 @@ def guard(uri: str) -> Iterator[None]:
         elif remote:
             text += "; check that the server of MLFLOW_TRACKING_URI runs"
         raise StoreError(re.sub(r"(?<=://)[^/\s@]+@", "", text)) from error
-
-
-def _first(error: BaseException) -> BaseException:
-    """What an error comes from."""
-    while cause := error.__cause__ or error.__context__:
-        error = cause
-    return error
 
 
 def hold(path: Path, patience: float) -> AbstractContextManager[None]:

@@ -15,25 +15,14 @@ SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def track(workspace: Workspace) -> list[tuple[str, str]]:
-    """Replay the runs on disk into MLflow, with a progress bar on a terminal.
-
-    Returns:
-        (experiment, action); see `pipeline.tracking.replay.replay`.
-
-    Raises:
-        UnrollError: the store is damaged, locked, or cannot be reached.
-    """
+    """Replay the runs on disk into MLflow, with a progress bar on a terminal; see `pipeline.tracking.replay.replay`."""
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    wanted = params.load(workspace.params)
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("MLflow", total=None)
-        return replay(
-            workspace, wanted, lambda name, done, total: bar.update(task, description=name, completed=done, total=total)
-        )
+    wanted, console = params.load(workspace.params), Console(stderr=True)
+    done, hidden = replay(workspace, wanted), not console.is_terminal
+    count = len(wanted.experiments)
+    return [*progress.track(done, "MLflow", count, console=console, transient=True, disable=hidden)]
 
 
 def lines(replayed: Sequence[tuple[str, str]]) -> Iterator[str]:

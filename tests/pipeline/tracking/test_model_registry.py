@@ -143,9 +143,8 @@ def records(change):
 
 
 def many():
-    """50 MB."""
     row = json.dumps(["2023-05-17 15:00", 100.25, 1.5])
-    return f'{{"dataframe_split": {{"columns": ["time", "load", "wind"], "data": [{", ".join([row] * 1_430_000)}]}}}}'
+    return f'{{"dataframe_split": {{"columns": ["time", "load", "wind"], "data": [{", ".join([row] * 100_025)}]}}}}'
 
 
 BAD = {
@@ -159,7 +158,7 @@ BAD = {
     "deep": (lambda: '{"dataframe_split": ' + "[" * 100_000, "the request is nested too deeply"),
     "no rows": (lambda: "{}", "exactly one of the input fields"),
     "no JSON": (lambda: "hello", "valid JSON"),
-    "50 MB": (many, "1,430,000 rows are too many; a forecast needs the last 24"),
+    "too many rows": (many, "100,025 rows are too many; a forecast needs the last 24"),
 }
 
 

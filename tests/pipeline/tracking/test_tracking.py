@@ -1,22 +1,21 @@
 """The records, read back through MLflow's own client."""
 
+import itertools
 import json
 import platform
 import shutil
 import subprocess
 import uuid
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlparse
 
-import pandas as pd
 import pytest
 
 from pipeline import tables
 from pipeline.config import params
 from pipeline.data import dataset as datasets
-from pipeline.data.dataset import Scale
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.evaluation import plot_data, scores
 from pipeline.files import read_json, write_json, write_text
@@ -27,453 +26,434 @@ from pipeline.workspace import Workspace
 from tests.support import fake_runs
 
 PARAMS = """
-sources:
-  air: {kind: jena}
-datasets:
-  air:
-    source: air
-    preparation: {name: series, protocol: as_published}
+sources: {{air: {{kind: jena}}}}
+datasets: {{{0}: {{source: air, preparation: {{name: series, protocol: as_published}}}}}}
 experiments:
-  air_gru:
-    dataset: air
+  gru:
+    dataset: {0}
     seeds: [0, 3]
-    model: {family: recurrent, name: gru, units: 4}
-    training: {method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}
-  air_last_value:
-    dataset: air
-    model: {family: baselines, name: last_value}
-    training: {method: none}
+    model: {{family: recurrent, name: gru, units: 4}}
+    training: {{method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
+  last: {{dataset: {0}, model: {{family: baselines, name: last_value}}, training: {{method: none}}}}
 """
+PARENTS = "tags.`unroll.level` = 'experiment'"
+numbers = itertools.count()
 
 
-@pytest.fixture(scope="module")
-def empty_store(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is out of reach by then
-    """Making one takes seconds, a copy none."""
-    root = tmp_path_factory.mktemp("store")
-    store.connect(Workspace(root))
-    return root / "mlflow.db"
+@dataclass(frozen=True)
+class Lab:
+    """A workspace with a data set, and the stages as far as MLflow hears of them."""
 
+    workspace: Workspace
+    data: str
 
-@pytest.fixture
-def workspace(tmp_path, empty_store):
-    return prepared(tmp_path / "a folder, ä", empty_store)
+    @property
+    def params(self):
+        return params.load(self.workspace.params)
 
+    def folder(self, name):
+        return self.workspace.run(self.data, name)
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, empty_store):
-    """Both experiments trained and evaluated while MLflow listened. Read only."""
-    workspace = prepared(tmp_path_factory.mktemp("whole") / "a folder, ä", empty_store)
-    for name in ("air_gru", "air_last_value"):
-        train(workspace, name)
-    evaluate(workspace)
-    return workspace
+    def leave(self, name, weights="w"):
+        """What a training leaves on disk, and what it was made of."""
+        experiment, folder = self.params.experiment(name), self.folder(name)
+        shutil.rmtree(folder, ignore_errors=True)
+        fake_runs.run(self.workspace, datasets.load(self.workspace.prepared(self.data)), name, experiment)
+        write_text(folder / "weights" / "seed_0_final.weights.h5", weights)
+        files = fingerprint.files_of(self.workspace.prepared(self.data))
+        made_of = fingerprint.Ingredients(fingerprint.params_of(experiment), files, {}, "lock")
+        write_json(folder / "run.json", read_json(folder / "run.json") | {"fingerprint": made_of.fingerprint})
+        return made_of
 
+    def recording(self, name):
+        return live.Recording(self.workspace, name, self.params.experiment(name))
 
-def prepared(root, empty_store, *, stand_in=False):
-    workspace = Workspace(root)
-    write_text(workspace.params, PARAMS)
-    shutil.copy(empty_store, root / "mlflow.db")
-    datasets.save(fake_runs.dataset("air", "series", stand_in=stand_in), workspace.prepared("air"))
-    return workspace
+    def train(self, name, weights="w"):
+        with self.recording(name) as recorded:
+            made_of = self.leave(name, weights)
+            for row in run_folder.load(self.folder(name)).history.to_dict("records"):
+                recorded.epoch(row.pop("seed"), row.pop("epoch"), row)
+            record.write(self.workspace, self.folder(name), made_of)
+            recorded.finish()
 
+    def evaluate(self):
+        data = datasets.load(self.workspace.prepared(self.data))
+        found = {folder.name: run_folder.load(folder) for folder in sorted(self.workspace.runs(self.data).iterdir())}
+        evaluated, folder = scores.evaluate(data, found, ["last"]), self.workspace.evaluation(self.data)
+        write_json(folder / "evaluation.json", evaluated.model_dump())
+        tables.write(folder / "tables" / "predictions.csv", plot_data.predictions(data, found))
+        live.scored(self.workspace, self.params, self.data)
+        return evaluated
 
-def section(workspace, name="air_gru"):
-    return params.load(workspace.params).experiment(name)
+    def track(self):
+        return dict(replay.replay(self.workspace, self.params))
 
+    def start(self, opened):
+        return runs.Runs(opened, payload.subject(self.workspace, "gru", self.params.experiment("gru")), "live").run()
 
-def leave(workspace, name="air_gru", *, weights="w"):
-    """What a training leaves on disk: its folder and what it was made of."""
-    experiment, folder = section(workspace, name), workspace.run("air", name)
-    shutil.rmtree(folder, ignore_errors=True)
-    fake_runs.run(workspace, datasets.load(workspace.prepared("air")), name, experiment)
-    for seed in experiment.seeds:
-        write_text(folder / "weights" / f"seed_{seed}_final.weights.h5", weights)
-    made_of = fingerprint.ingredients(workspace.prepared("air"), experiment)
-    write_json(folder / "run.json", read_json(folder / "run.json") | {"fingerprint": made_of.fingerprint})
-    return folder, made_of
+    def search(self, query="", mark=""):
+        """Runs that there are, newest first."""
+        client = store.connect(self.workspace).client
+        group = client.get_experiment_by_name(self.data + mark)
+        return list(client.search_runs([group.experiment_id], query)) if group else []
 
-
-def train(workspace, name="air_gru", **different):
-    with live.Recording(workspace, name, section(workspace, name)) as recorded:
-        folder, made_of = leave(workspace, name, **different)
-        for row in run_folder.load(folder).history.to_dict("records"):
-            recorded.epoch(row.pop("seed"), row.pop("epoch"), row)
-        record.write(workspace, folder, made_of)
-        recorded.finish()
-
-
-def evaluate(workspace):
-    """What `evaluate` leaves on disk, and in MLflow, of what is trained."""
-    data = datasets.load(workspace.prepared("air"))
-    found = {folder.name: run_folder.load(folder) for folder in sorted(workspace.runs("air").iterdir())}
-    evaluated = scores.evaluate(data, found, ["air_last_value"])
-    write_json(workspace.evaluation("air") / "evaluation.json", evaluated.model_dump())
-    tables.write(workspace.evaluation("air") / "tables" / "predictions.csv", plot_data.predictions(data, found))
-    live.scored(workspace, params.load(workspace.params), "air")
-    return evaluated
-
-
-def again(workspace):
-    return dict(replay.replay(workspace, params.load(workspace.params)))
-
-
-def started(opened, workspace):
-    one = runs.Runs(opened, payload.subject(workspace, "air_gru", section(workspace)), "live")
-    return one.run()
-
-
-def status(opened, run):
-    return opened.client.get_run(run).info.status
-
-
-def client_of(workspace):
-    from mlflow import MlflowClient
-
-    return MlflowClient(f"sqlite:///{workspace.root.as_posix()}/mlflow.db")
-
-
-def recorded_runs(workspace, title="air"):
-    """Parents by name and children by (name, seed); of those with the same name the newest."""
-    client = client_of(workspace)
-    group = client.get_experiment_by_name(title)
-    found = client.search_runs([group.experiment_id]) if group else []
-    return {(r.data.tags["unroll.experiment"], r.data.tags.get("unroll.seed")): r for r in found[::-1]}
-
-
-def everything(workspace):
-    """All that the store says of its runs, but for ids, times, where and how they were recorded."""
-    client, said = client_of(workspace), {}
-    for key, run in recorded_runs(workspace).items():
-        how = {"mlflow.parentRunId", "unroll.recorded"}
-        tags = {k: v for k, v in run.data.tags.items() if k not in how}
-        curves = {name: curve(client, run, name) for name in run.data.metrics}
-        inputs = [(i.dataset.name, i.dataset.digest, i.dataset.source) for i in run.inputs.dataset_inputs]
-        files = sorted(artifacts(client, run))
-        said[key] = (run.info.run_name, run.info.status, tags, run.data.params, curves, inputs, files)
-    return said
+    def read(self):
+        """Experiment and seed (None: the parent) -> all that MLflow says of it, but for ids and times."""
+        client, said = store.connect(self.workspace).client, {}
+        for run in self.search():
+            one, tags = run.info.run_id, dict(run.data.tags)
+            above = tags.pop("mlflow.parentRunId", None)
+            said[tags["unroll.experiment"], tags.get("unroll.seed")] = SimpleNamespace(
+                name=run.info.run_name,
+                status=run.info.status,
+                parent=client.get_run(above).info.run_name if above else None,
+                tags={key: value for key, value in tags.items() if key != "unroll.recorded"},
+                params=run.data.params,
+                metrics=run.data.metrics,
+                curves={name: curve(client, one, name) for name in run.data.metrics},
+                data=[entry.dataset.to_dictionary() for entry in run.inputs.dataset_inputs],
+                files={
+                    name: Path(client.download_artifacts(one, name)).read_text("utf-8") for name in files(client, one)
+                },
+            )
+        return said
 
 
 def curve(client, run, name):
-    return [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+    return [(point.step, point.value) for point in client.get_metric_history(run, name)]
 
 
-def artifacts(client, run, folder=None):
-    for item in client.list_artifacts(run.info.run_id, folder):
-        yield from artifacts(client, run, item.path) if item.is_dir else [item.path]
+def files(client, run, folder=None):
+    for item in client.list_artifacts(run, folder):
+        yield from files(client, run, item.path) if item.is_dir else [item.path]
 
 
-class TestWhatIsThere:
-    def test_a_child_has_every_epoch_and_its_score(self, whole):
-        found, client = recorded_runs(whole), client_of(whole)
-        child, run = found["air_gru", "3"], run_folder.load(whole.run("air", "air_gru"))
-        history = run.history.query("seed == 3").set_index("epoch")
-        for name in ("train_loss", "validation_loss", "validation_mae"):
-            assert curve(client, child, name) == [*history[name].items()]
-        score = evaluate(whole).experiments["air_gru"].best["test"]["mae"].model_dump()["values"][1]
-        values = {"best_epoch": run.summary.best_epochs[1], "epochs": 20, "score": score}
-        assert child.data.metrics.items() >= values.items()
-        assert child.data.tags["mlflow.parentRunId"] == found["air_gru", None].info.run_id
-        assert (child.info.status, [*artifacts(client, child)]) == ("FINISHED", [])
-
-    def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(self, whole):
-        parent, client, folder = recorded_runs(whole)["air_gru", None], client_of(whole), whole.run("air", "air_gru")
-        run, entry = run_folder.load(folder), evaluate(whole).experiments["air_gru"]
-        options = {"seeds": "[0, 3]", "model.name": "gru", "model.units": "4", "training.learning_rate": "0.001"}
-        assert parent.data.params.items() >= (options | {"training.patience": "null", "calendar": "false"}).items()
-        assert curve(client, parent, "train_loss") == [*run.history.groupby("epoch")["train_loss"].mean().items()]
-        values = {"best_epoch": sum(run.summary.best_epochs) / 2, "parameters": run.summary.parameters}
-        values |= {"test/rmse_unit": entry.best["test"]["rmse_unit"].mean, "score": entry.best["test"]["mae"].mean}
-        values |= {"score_in_unit": entry.best["test"]["mae_unit"].mean}
-        values |= {"at_end/test/mae": entry.final["test"]["mae"].mean}
-        values |= dict(zip(("score_low", "score_high"), entry.best["test"]["mae"].sure, strict=True))
-        assert parent.data.metrics.items() >= values.items()
-        tags = {
-            "unroll.fingerprint": fingerprint.run(folder),
-            "unroll.brief": entry.fingerprint,
-            **{f"unroll.{part}_hash": run.summary.fingerprint[part] for part in ("params", "code", "lock")},
-            "unroll.dataset_hash": run.summary.fingerprint["data"],
-            "unroll.current": "true",
-            "unroll.protocol": "as_published",
-            "unroll.recorded": "live",
-            "unroll.stand_in": "false",
-            "unroll.unit.mae": "1 = 8.85 °C",
-            "unroll.python": platform.python_version(),
-        }
-        assert parent.data.tags.items() >= tags.items()
-        weights = [f"weights/seed_{seed}_final.weights.h5" for seed in (0, 3)]
-        files = ["history.csv", "plots/loss.svg", "plots/predictions.svg", "run.json", *weights]
-        assert sorted(artifacts(client, parent)) == files
-        assert Path(client.download_artifacts(parent.info.run_id, files[1])).read_text("utf-8").startswith("<svg ")
-        (data,) = [one.dataset for one in parent.inputs.dataset_inputs]
-        assert fingerprint.data(whole.prepared("air")).startswith(data.digest)
-        assert json.loads(data.profile)["examples"] == {"train": 976, "validation": 376, "test": 546}
-
-    def test_a_baseline_has_the_same_headline_and_no_number_has_two_names(self, whole):
-        found = recorded_runs(whole)
-        metrics, network = (found[name, None].data.metrics for name in ("air_last_value", "air_gru"))
-        headline = {"score", "score_low", "score_high", "score_in_unit", "against_best_baseline"}
-        assert {name for name in metrics if "/" not in name} == headline | {"parameters", "epochs", "seconds"}
-        assert network["against_best_baseline"] == network["score"] - metrics["score"]
-        names = [name for name in network if name not in {"train_loss", "validation_loss", "validation_mae"}]
-        assert len({network[name] for name in names}) == len(names), "the loss is the measure, so only curves may agree"
-
-    def test_the_address_of_a_data_set_shows_its_experiments_by_score(self, whole):
-        opened = store.connect(whole)
-        ((title, address),) = queries.addresses(opened, whole).items()
-        group = opened.client.get_experiment_by_name(title)
-        assert address in group.tags["mlflow.note.content"]
-        asked = {key: value for key, (value,) in parse_qs(urlparse(address[1:]).query).items()}
-        order = f"{asked['orderByKey']} {'ASC' if asked['orderByAsc'] == 'true' else 'DESC'}"
-        found = opened.client.search_runs([group.experiment_id], asked["searchFilter"], order_by=[order])
-        assert [run.info.run_name for run in found] == ["air_gru", "air_last_value"]
-
-    def test_a_stand_in_is_called_one_and_kept_apart(self, tmp_path, empty_store):
-        workspace = prepared(tmp_path / "demo", empty_store, stand_in=True)
-        train(workspace, "air_last_value")
-        assert recorded_runs(workspace, "air") == {}
-        parent = recorded_runs(workspace, "air (stand-in)")["air_last_value", None]
-        assert parent.info.run_name == "air_last_value (stand-in)"
-        assert "no figure here is a result" in parent.data.tags["mlflow.note.content"]
+def status(*found):
+    return sorted({run.info.status for run in found})
 
 
-class TestReplay:
-    def test_is_what_a_live_record_would_be_once_and_follows_the_evaluation(self, whole, tmp_path, empty_store):
-        other = prepared(tmp_path / "other", empty_store)
-        for folder in ("runs", "evaluations", "records"):
-            shutil.copytree(whole.root / folder, other.root / folder)
-        assert again(other) == {"air_gru": "recorded", "air_last_value": "recorded"}
-        assert everything(other) == everything(whole)
-        before = (other.root / "mlflow.db").read_bytes()
-        assert {*again(other).values()} == {"present"}
-        assert (other.root / "mlflow.db").read_bytes() == before
-        file = other.evaluation("air") / "evaluation.json"
-        evaluated = read_json(file)
-        evaluated["experiments"]["air_gru"]["best"]["test"]["mae"]["mean"] = 0.5
-        evaluated["experiments"]["air_last_value"]["fingerprint"] = "of another run"
-        evaluated["experiments"]["air_last_value"]["final"]["test"]["mae"]["mean"] = 0.5
-        write_json(file, evaluated)
-        assert again(other) == {"air_gru": "updated", "air_last_value": "present"}
-
-    def test_only_the_run_on_disk_is_current(self, workspace):
-        def current():
-            found = [r for r in client_of(workspace).search_runs(["1"]) if "unroll.fingerprint" in r.data.tags]
-            return {r.data.tags["unroll.fingerprint"]: r.data.tags.get("unroll.current") for r in found}
-
-        marks = []
-        for weights in ("some", "others"):
-            train(workspace, "air_last_value", weights=weights)
-            marks.append(fingerprint.run(workspace.run("air", "air_last_value")))
-        leave(workspace, "air_last_value", weights="some")
-        assert again(workspace)["air_last_value"] == "updated"
-        found = client_of(workspace).search_runs(["1"], "tags.`unroll.current` = 'true'")
-        assert [run.data.tags["unroll.fingerprint"] for run in found] == marks[:1]
-
-    def test_leaves_out_what_is_not_known_what_is_damaged_and_what_params_yaml_says_otherwise(self, workspace):
-        folder, _ = leave(workspace)
-        write_text(folder / "history.csv", "seed,epoch,train_loss\n0,1,much\n")
-        leave(workspace, "air_last_value")
-        actions = again(workspace)
-        assert actions["air_gru"].startswith("skipped: the run of air_gru is damaged")
-        assert actions["air_last_value"] == "recorded"
-        for run in recorded_runs(workspace).values():
-            of_a_record = {"mlflow.source.git.commit", "unroll.git_dirty", "unroll.cpu"}
-            assert run.data.tags.keys().isdisjoint(of_a_record), "without a record nobody knows where it was made"
-        leave(workspace)
-        write_text(workspace.params, PARAMS.replace("units: 4", "units: 5"))
-        assert "skipped: params.yaml says otherwise" in again(workspace)["air_gru"]
-
-    def test_an_evaluation_of_what_is_not_recorded_makes_neither_a_run_nor_a_store(self, workspace, capsys):
-        leave(workspace)
-        evaluate(workspace)
-        assert recorded_runs(workspace) == {}
-        (workspace.root / "mlflow.db").unlink()
-        evaluate(workspace)
-        assert not (workspace.root / "mlflow.db").exists()
-        assert capsys.readouterr().err == ""
+def make(workspace, data, *, stand_in=False):
+    write_text(workspace.params, PARAMS.format(data))
+    datasets.save(fake_runs.dataset(data, "series", stand_in=stand_in), workspace.prepared(data))
+    return Lab(workspace, data)
 
 
-class TestLive:
-    def test_epochs_are_there_while_it_runs_and_what_a_killed_one_left_is_ended(self, workspace, monkeypatch):
-        monkeypatch.setattr(live, "INTERVAL", 0)
-        opened = store.connect(workspace)
-        abandoned = started(opened, workspace)
-        with live.Recording(workspace, "air_gru", section(workspace)) as recorded:
-            assert status(opened, abandoned) == "KILLED"
-            recorded.epoch(0, 1, {"train_loss": 0.5})
-            run = recorded_runs(workspace)["air_gru", "0"]
-            assert (run.info.status, run.data.metrics) == ("RUNNING", {"train_loss": 0.5})
-            leave(workspace)
-            assert again(workspace)["air_gru"].startswith("skipped: another process"), "it is at work"
-            recorded.finish()
-        assert again(workspace)["air_gru"] == "present"
+@pytest.fixture(scope="module")
+def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is out of reach by then
+    """All share a store: making one takes seconds."""
+    workspace = Workspace(tmp_path_factory.mktemp("tracking") / "a folder, ä")
+    store.connect(workspace)
+    shutil.copy(store.database(workspace), workspace.root / "empty.db")
+    return workspace
 
-    @pytest.mark.parametrize(
-        ("error", "ended"), [(DivergedError("air_gru", 0, 1, 2), "FAILED"), (KeyboardInterrupt(), "KILLED")]
+
+@pytest.fixture
+def lab(workspace):
+    """A data set of its own."""
+    return make(workspace, f"air_{next(numbers)}")
+
+
+@pytest.fixture
+def other(workspace, tmp_path):
+    """A workspace of its own."""
+    shutil.copy(workspace.root / "empty.db", tmp_path / "mlflow.db")
+    return Workspace(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(workspace):
+    """Both experiments trained and evaluated while MLflow listened: the evaluation, and what MLflow says."""
+    lab = make(workspace, "whole")
+    lab.train("gru")
+    lab.train("last")
+    return lab, lab.evaluate(), lab.read()
+
+
+def test_a_child_has_every_epoch_and_its_score(whole):
+    lab, evaluated, found = whole
+    child, run = found["gru", "3"], run_folder.load(lab.folder("gru"))
+    history = run.history.query("seed == 3").set_index("epoch")
+    for name in ("train_loss", "validation_loss", "validation_mae"):
+        assert child.curves[name] == [*history[name].items()]
+    score = evaluated.experiments["gru"].best["test"]["mae"].model_dump()["values"][1]
+    values = {"best_epoch": run.summary.best_epochs[1], "epochs": 20, "score": score}
+    assert child.metrics.items() >= values.items()
+    assert (child.parent, child.status, child.files) == ("gru", "FINISHED", {})
+
+
+def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whole):
+    lab, evaluated, found = whole
+    parent, entry, run = found["gru", None], evaluated.experiments["gru"], run_folder.load(lab.folder("gru"))
+    options = {"seeds": "[0, 3]", "model.units": "4", "training.learning_rate": "0.001", "training.patience": "null"}
+    assert parent.params.items() >= options.items()
+    assert parent.curves["train_loss"] == [*run.history.groupby("epoch")["train_loss"].mean().items()]
+    best = entry.best["test"]
+    values = {"best_epoch": sum(run.summary.best_epochs) / 2, "parameters": run.summary.parameters}
+    values |= {"score": best["mae"].mean, "score_in_unit": best["mae_unit"].mean}
+    values |= {"test/rmse_unit": best["rmse_unit"].mean, "at_end/test/mae": entry.final["test"]["mae"].mean}
+    values |= dict(zip(("score_low", "score_high"), best["mae"].sure, strict=True))
+    assert parent.metrics.items() >= values.items()
+    tags = {
+        "unroll.fingerprint": fingerprint.run(lab.folder("gru")),
+        "unroll.brief": entry.fingerprint,
+        **{f"unroll.{part}_hash": run.summary.fingerprint[part] for part in ("params", "code", "lock")},
+        "unroll.dataset_hash": run.summary.fingerprint["data"],
+        "unroll.current": "true",
+        "unroll.protocol": "as_published",
+        "unroll.stand_in": "false",
+        "unroll.unit.mae": "1 = 8.85 °C",
+        "unroll.python": platform.python_version(),
+    }
+    assert parent.tags.items() >= tags.items()
+    names = ["history.csv", "plots/loss.svg", "plots/predictions.svg", "run.json", "weights/seed_0_final.weights.h5"]
+    assert sorted(parent.files) == names
+    assert parent.files["plots/loss.svg"].startswith("<svg ")
+    (data,) = parent.data
+    assert fingerprint.data(lab.workspace.prepared("whole")).startswith(data["digest"])
+    assert json.loads(data["profile"])["examples"] == {"train": 976, "validation": 376, "test": 546}
+
+
+def test_a_baseline_has_the_same_headline_and_no_number_has_two_names(whole):
+    metrics, network = (whole[2][name, None].metrics for name in ("last", "gru"))
+    headline = {"score", "score_low", "score_high", "score_in_unit", "against_best_baseline"}
+    assert {name for name in metrics if "/" not in name} == headline | {"parameters", "epochs", "seconds"}
+    assert network["against_best_baseline"] == network["score"] - metrics["score"]
+    # The loss is the measure here, so curves may agree.
+    names = [name for name in network if not name.startswith(("train_", "validation_"))]
+    assert len({network[name] for name in names}) == len(names)
+
+
+def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
+    opened = store.connect(whole[0].workspace)
+    address, group = (
+        queries.addresses(opened, whole[0].workspace)["whole"],
+        opened.client.get_experiment_by_name("whole"),
     )
-    def test_a_training_that_stops_leaves_runs_that_say_so_and_do_not_count(self, workspace, error, ended):
-        def stop(recorded):
-            recorded.epoch(0, 1, {"train_loss": 0.5})
-            raise error
-
-        with pytest.raises(type(error)), live.Recording(workspace, "air_gru", section(workspace)) as recorded:
-            stop(recorded)
-        found = recorded_runs(workspace)
-        assert {run.info.status for run in found.values()} == {ended}
-        assert found["air_gru", "0"].data.metrics == {"train_loss": 0.5}
-        assert "unroll.fingerprint" not in found["air_gru", None].data.tags
-
-    def test_an_experiment_of_dvc_says_what_it_changes_and_stands_beside_its_baseline(
-        self, workspace, tmp_path, monkeypatch
-    ):
-        train(workspace)
-        for command in ("init", "add params.yaml", "-c user.name=a -c user.email=a@b.c commit --message=first"):
-            subprocess.run(["git", *command.split()], cwd=workspace.root, check=True, capture_output=True)
-        copy = Workspace(tmp_path / "copy")  # as with `dvc exp run --temp`
-        shutil.copytree(workspace.root, copy.root, ignore=shutil.ignore_patterns("mlflow.db", "mlartifacts"))
-        write_text(copy.params, PARAMS.replace("units: 4", "units: 5"))
-        for name, value in {"EXP_NAME": "coy-auk", "EXP_BASELINE_REV": "HEAD", "ROOT": str(workspace.root)}.items():
-            monkeypatch.setenv(f"DVC_{name}", value)
-        train(copy, weights="others")
-        client = client_of(workspace)
-        newest, oldest = client.search_runs(["1"], payload.CURRENT)
-        assert (oldest.info.run_name, newest.info.run_name) == ("air_gru", "air_gru [coy-auk: model.units=5]")
-        assert newest.data.params["model.units"] == "5"
-        tags = {"unroll.dvc_experiment": "coy-auk", "unroll.changed": "model.units=5"}
-        assert newest.data.tags.items() >= tags.items()
-        assert not (copy.root / "mlflow.db").exists()
+    assert address in group.tags["mlflow.note.content"]
+    asked = {key: value for key, (value,) in parse_qs(urlparse(address[1:]).query).items()}
+    order = f"{asked['orderByKey']} {'ASC' if asked['orderByAsc'] == 'true' else 'DESC'}"
+    found = opened.client.search_runs([group.experiment_id], asked["searchFilter"], order_by=[order])
+    assert [run.info.run_name for run in found] == ["gru", "last"]
 
 
-class TestTrouble:
-    """No failure of MLflow stops a training or leaves a run RUNNING; `tests/faults` has the causes."""
-
-    def test_a_store_that_breaks_while_training_and_is_back_at_the_end(self, workspace, monkeypatch, capsys):
-        answers = [OSError("disk full")]
-
-        def log(*arguments):
-            if answers:
-                raise answers.pop()
-            return whole(*arguments)
-
-        whole = runs.log
-        monkeypatch.setattr(runs, "log", log)
-        train(workspace)
-        assert capsys.readouterr().err == ""
-        found = client_of(workspace).search_runs(["1"], "tags.`unroll.level` = 'experiment'")
-        assert sorted(run.info.status for run in found) == ["FAILED", "FINISHED"]
-        assert again(workspace)["air_gru"] == "present"
-
-    def test_a_store_that_breaks_at_the_end(self, workspace, monkeypatch, capsys):
-        def broken(*_, **__):
-            raise OSError("disk full")
-
-        with monkeypatch.context() as patch:
-            patch.setattr(runs.Runs, "_input", broken)
-            train(workspace)
-        line = capsys.readouterr().err
-        assert line.startswith("warning: not recorded in MLflow: MLflow's store sqlite:///")
-        assert line.endswith("(disk full). `unroll track` records it later\n")
-        assert {run.info.status for run in recorded_runs(workspace).values()} == {"FAILED"}
-        assert again(workspace)["air_gru"] == "recorded"
-
-    def test_a_store_that_was_copied_from_another_workspace(self, whole, tmp_path, capsys):
-        copy = Workspace(shutil.copytree(whole.root, tmp_path / "copy"))
-        with pytest.raises(UnrollError, match="made in another folder"):
-            again(copy)
-        train(copy)
-        assert "made in another folder" in capsys.readouterr().err
-
-    def test_a_password_is_not_shown(self):
-        with pytest.raises(UnrollError, match="http://host failed") as error, store.guard("http://me:secret@host"):
-            raise OSError("no http://me:secret@host\nand more")
-        assert "secret" not in str(error.value)
-        assert "\n" not in str(error.value)
-
-    def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(self, workspace, monkeypatch):
-        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(workspace.root / 'mlflow.db').as_posix()}")
-        here = store.connect(workspace)
-        elsewhere = replace(here, place="elsewhere")
-        left = {"here": started(here, workspace)}
-        for worker in ("build/a", "build/b", "other/a"):
-            monkeypatch.setenv("UNROLL_WORKER", worker)
-            left[worker] = started(elsewhere, workspace)
-
-        def running():
-            return [name for name, run in left.items() if status(here, run) == "RUNNING"]
-
-        queries.end_abandoned(here, workspace)
-        assert running() == ["build/a", "build/b", "other/a"]
-        queries.end_worker(here, "build/a")
-        assert running() == ["build/b", "other/a"]
-        queries.end_worker(here, "build/%")
-        assert running() == ["other/a"]
-
-    def test_two_first_trainings_at_once_both_have_their_data_set(self, workspace, monkeypatch):
-        """MLflow looks for it, and then adds it: in between, another one does."""
-        from mlflow.store.tracking import sqlalchemy_store
-
-        opened, experiment = store.connect(workspace), section(workspace, "air_last_value")
-        leave(workspace, "air_last_value")
-        look, others = runs.Runs._input, []
-
-        def in_between():
-            monkeypatch.setattr(sqlalchemy_store, "uuid", uuid)
-            others.append(replay.record(opened, workspace, "air_last_value", experiment))
-            return uuid.uuid4()
-
-        def ask(*arguments):  # the next id that MLflow draws is the data set's
-            monkeypatch.setattr(runs.Runs, "_input", look)
-            monkeypatch.setattr(sqlalchemy_store, "uuid", SimpleNamespace(uuid4=in_between))
-            look(*arguments)
-
-        monkeypatch.setattr(runs.Runs, "_input", ask)
-        assert [replay.record(opened, workspace, "air_last_value", experiment), *others] == ["recorded"] * 2
-        parents = opened.client.search_runs(["1"], "tags.`unroll.level` = 'experiment'")
-        assert [len(run.inputs.dataset_inputs) for run in parents] == [1, 1]
+def test_a_replay_is_what_a_live_record_would_be_once_and_follows_the_evaluation(whole, other):
+    for folder in ("runs", "evaluations", "records"):
+        shutil.copytree(whole[0].workspace.root / folder, other.root / folder)
+    lab, database = make(other, "whole"), other.root / "mlflow.db"
+    assert lab.track() == {"gru": "recorded", "last": "recorded"}
+    assert lab.read() == whole[2]
+    before = database.read_bytes()
+    assert lab.track() == {"gru": "present", "last": "present"}
+    assert database.read_bytes() == before
+    evaluated = whole[1].model_dump()
+    evaluated["experiments"]["gru"]["best"]["test"]["mae"]["mean"] = 0.5
+    evaluated["experiments"]["last"] |= {"fingerprint": "of another run", "final": {}}
+    write_json(other.evaluation("whole") / "evaluation.json", evaluated)
+    assert lab.track() == {"gru": "updated", "last": "present"}
 
 
-class TestStore:
-    def test_a_new_one_is_there_whole_or_not_at_all_and_one_process_makes_it(self, tmp_path, monkeypatch):
-        def killed(_engine):
-            raise KeyboardInterrupt
+def test_a_replay_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml(lab):
+    lab.leave("gru")
+    write_text(lab.folder("gru") / "history.csv", "seed,epoch,train_loss\n0,1,much\n")
+    lab.leave("last")
+    actions = lab.track()
+    assert actions["gru"].startswith("skipped: the run of gru is damaged")
+    assert actions["last"] == "recorded"
+    for run in lab.search():
+        of_a_record = {"mlflow.source.git.commit", "unroll.git_dirty", "unroll.cpu"}
+        assert run.data.tags.keys().isdisjoint(of_a_record), "without a record nobody knows where it was made"
+    lab.leave("gru")
+    write_text(lab.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5"))
+    assert "skipped: params.yaml says otherwise" in lab.track()["gru"]
 
-        monkeypatch.setattr("mlflow.store.db.utils._upgrade_db", killed)
-        with pytest.raises(KeyboardInterrupt):
-            store.connect(Workspace(tmp_path))
-        assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mlflow.lock"]
-        monkeypatch.setattr(store, "PATIENCE", 0)
-        with store.hold(tmp_path / ".unroll" / "mlflow.lock", 0), pytest.raises(UnrollError, match="another process"):
-            store.connect(Workspace(tmp_path))
 
-    def test_lies_where_the_user_wants_it_and_is_written_from_any_folder(
-        self, workspace, tmp_path, empty_store, monkeypatch
-    ):
-        shutil.copy(empty_store, tmp_path / "shared.db")
-        with monkeypatch.context() as patch:
-            patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{(tmp_path / 'shared.db').as_posix()}")
-            train(workspace, "air_last_value")
-        assert recorded_runs(workspace) == {}
-        assert (tmp_path / "mlartifacts" / "air").is_dir()
-        monkeypatch.chdir(workspace.root)
-        train(Workspace(Path()), "air_last_value")
-        monkeypatch.chdir(tmp_path)
-        client, parent = client_of(workspace), recorded_runs(workspace)["air_last_value", None]
-        assert Path(client.download_artifacts(parent.info.run_id, "run.json")).exists()
-        client.delete_experiment(parent.info.experiment_id)
-        assert again(workspace)["air_last_value"] == "present", "it is brought back from the bin"
+def test_only_the_run_on_disk_is_current(lab):
+    lab.train("last", "some")
+    lab.train("last", "others")
+    lab.leave("last", "some")
+    assert lab.track()["last"] == "updated"
+    (current,) = lab.search(payload.CURRENT)
+    assert current.data.tags["unroll.fingerprint"] == fingerprint.run(lab.folder("last"))
+
+
+def test_an_experiment_of_dvc_says_what_it_changes_and_stands_beside_its_baseline(lab, tmp_path, monkeypatch):
+    lab.train("gru")
+    home = lab.workspace.root
+    for command in ("init", "add params.yaml", "-c user.name=a -c user.email=a@b.c commit --message=first"):
+        subprocess.run(["git", *command.split()], cwd=home, check=True, capture_output=True)
+    copy = make(Workspace(tmp_path), lab.data)  # as with `dvc exp run --temp`
+    shutil.copytree(home / ".git", tmp_path / ".git")
+    write_text(copy.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5"))
+    for name, value in {"EXP_NAME": "coy-auk", "EXP_BASELINE_REV": "HEAD", "ROOT": str(home)}.items():
+        monkeypatch.setenv(f"DVC_{name}", value)
+    copy.train("gru", "others")
+    newest, oldest = lab.search(payload.CURRENT)
+    assert (oldest.info.run_name, newest.info.run_name) == ("gru", "gru [coy-auk: model.units=5]")
+    tags = {"unroll.dvc_experiment": "coy-auk", "unroll.changed": "model.units=5"}
+    assert newest.data.tags.items() >= tags.items()
+    assert newest.data.params["model.units"] == "5"
+    assert not (tmp_path / "mlflow.db").exists()
+
+
+def test_a_stand_in_is_called_one_and_kept_apart(workspace):
+    lab = make(workspace, "invented", stand_in=True)
+    lab.train("last")
+    assert lab.search() == []
+    parent = lab.search(PARENTS, " (stand-in)")[0]
+    assert parent.info.run_name == "last (stand-in)"
+    assert "no figure here is a result" in parent.data.tags["mlflow.note.content"]
+
+
+def test_an_evaluation_of_what_is_not_recorded_makes_neither_a_run_nor_a_store(lab, tmp_path, capsys):
+    lab.leave("last")
+    lab.evaluate()
+    assert lab.search() == []
+    new = make(Workspace(tmp_path), "air")
+    new.leave("last")
+    new.evaluate()
+    assert not (tmp_path / "mlflow.db").exists()
+    assert capsys.readouterr().err == ""
+
+
+def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(lab, monkeypatch):
+    monkeypatch.setattr(live, "INTERVAL", 0)
+    opened = store.connect(lab.workspace)
+    abandoned = lab.start(opened)
+    with lab.recording("gru") as recorded:
+        assert status(opened.client.get_run(abandoned)) == ["KILLED"]
+        recorded.epoch(0, 1, {"train_loss": 0.5})
+        (run,) = lab.search("tags.`unroll.seed` = '0'")
+        assert (run.info.status, run.data.metrics) == ("RUNNING", {"train_loss": 0.5})
+        lab.leave("gru")
+        assert lab.track()["gru"].startswith("skipped: another process"), "it is at work"
+        recorded.finish()
+    assert lab.track()["gru"] == "present"
 
 
 @pytest.mark.parametrize(
-    ("kind", "unit", "expected"),
-    [
-        ("forecast", "°C", {"mse": "1 = (8.851 °C)²", "mae": "1 = 8.851 °C", "mae_unit": "°C", "rmse_unit": "°C"}),
-        ("regress", "", {"mse": "(unit of the data)²", "mae": "unit of the data"}),
-        ("classify", "", {"accuracy": "share of examples", "brier": "probability²", "binary_crossentropy": "nats"}),
-    ],
+    ("error", "ended"), [(DivergedError("gru", 0, 1, 2), "FAILED"), (KeyboardInterrupt(), "KILLED")]
 )
-def test_units_are_those_of_the_measures_and_the_data_set(kind, unit, expected):
-    assert payload.units(SimpleNamespace(kind=kind, scale=Scale(mean=9.0, std=8.8512, unit=unit))) == expected
+def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
+    def stop(recorded):
+        recorded.epoch(0, 1, {"train_loss": 0.5})
+        raise error
+
+    with pytest.raises(type(error)), lab.recording("gru") as recorded:
+        stop(recorded)
+    child, parent = lab.search()
+    assert status(child, parent) == [ended]
+    assert child.data.metrics == {"train_loss": 0.5}
+    assert "unroll.fingerprint" not in parent.data.tags
 
 
-def test_the_mean_of_the_seeds_epoch_by_epoch():
-    history = pd.DataFrame({"seed": [0, 0, 1, 1], "epoch": [1, 2, 1, 2], "a": [1.0, 2.0, 3.0, 5.0]})
-    assert payload.points(history) == [(1, {"a": 2.0}), (2, {"a": 3.5})]
+def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
+    def log(*_):
+        monkeypatch.setattr(runs, "log", whole)
+        raise OSError("disk full")
+
+    whole = runs.log
+    monkeypatch.setattr(runs, "log", log)
+    lab.train("gru")
+    assert capsys.readouterr().err == ""
+    assert status(*lab.search(PARENTS)) == ["FAILED", "FINISHED"]
+    assert lab.track()["gru"] == "present"
+
+
+def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(lab, monkeypatch, capsys):
+    def broken(*_):
+        raise OSError("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs.Runs, "_input", broken)
+        lab.train("gru")
+    line = capsys.readouterr().err
+    assert line.startswith("warning: not recorded in MLflow: MLflow's store sqlite:///")
+    assert line.endswith("(disk full). `unroll track` records it later\n")
+    assert status(*lab.search()) == ["FAILED"]
+    assert lab.track()["gru"] == "recorded"
+
+
+def test_a_store_that_was_copied_from_another_workspace_is_refused(whole, other, capsys):
+    shutil.copy(store.database(whole[0].workspace), other.root)
+    copy = make(other, "whole")
+    copy.train("last")
+    assert "made in another folder" in capsys.readouterr().err
+    with pytest.raises(UnrollError, match="made in another folder"):
+        copy.track()
+
+
+def test_an_error_shows_no_password():
+    with pytest.raises(UnrollError, match="http://host failed") as error, store.guard("http://me:secret@host"):
+        raise OSError("no http://me:secret@host\nand more")
+    assert "secret" not in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(lab, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store.database(lab.workspace).as_posix()}")
+    here = store.connect(lab.workspace)
+    left = {"here": lab.start(here)}
+    for worker in ("build/a", "build/b", "other/a"):
+        monkeypatch.setenv("UNROLL_WORKER", worker)
+        left[worker] = lab.start(replace(here, place="elsewhere"))
+
+    def running():
+        return [name for name, run in left.items() if status(here.client.get_run(run)) == ["RUNNING"]]
+
+    queries.end_abandoned(here, lab.workspace)
+    assert running() == ["build/a", "build/b", "other/a"]
+    queries.end_worker(here, "build/a")
+    assert running() == ["build/b", "other/a"]
+    queries.end_worker(here, "build/%")
+    assert running() == ["other/a"]
+
+
+def test_two_first_trainings_at_once_both_have_their_data_set(lab, monkeypatch):
+    """MLflow looks for it, and then adds it: in between, another one does."""
+    from mlflow.store.tracking import sqlalchemy_store
+
+    def add():
+        return replay.record(store.connect(lab.workspace), lab.workspace, "last", lab.params.experiment("last"))
+
+    def in_between():
+        monkeypatch.setattr(sqlalchemy_store, "uuid", uuid)
+        assert add() == "recorded"
+        return uuid.uuid4()
+
+    def ask(*arguments):  # the next id that MLflow draws is the data set's
+        monkeypatch.setattr(runs.Runs, "_input", whole)
+        monkeypatch.setattr(sqlalchemy_store, "uuid", SimpleNamespace(uuid4=in_between))
+        whole(*arguments)
+
+    lab.leave("last")
+    whole = runs.Runs._input
+    monkeypatch.setattr(runs.Runs, "_input", ask)
+    assert add() == "recorded"
+    assert [len(run.inputs.dataset_inputs) for run in lab.search(PARENTS)] == [1, 1]
+
+
+def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_path, monkeypatch):
+    def killed(_engine):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlflow.store.db.utils._upgrade_db", killed)
+    with pytest.raises(KeyboardInterrupt):
+        store.connect(Workspace(tmp_path))
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["mlflow.lock"]
+    monkeypatch.setattr(store, "PATIENCE", 0)
+    with store.hold(tmp_path / ".unroll" / "mlflow.lock", 0), pytest.raises(UnrollError, match="another process"):
+        store.connect(Workspace(tmp_path))
+
+
+def test_a_store_lies_where_the_user_wants_it_and_is_written_from_any_folder(lab, other, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store.database(other).as_posix()}")
+        lab.train("last")
+    assert lab.search() == []
+    assert (other.root / "mlartifacts" / lab.data).is_dir()
+    monkeypatch.chdir(lab.workspace.root)
+    Lab(Workspace(Path()), lab.data).train("last")
+    monkeypatch.chdir(other.root)
+    assert "run.json" in lab.read()["last", None].files
+    store.connect(lab.workspace).client.delete_experiment(lab.search()[0].info.experiment_id)
+    assert lab.track()["last"] == "present", "it is brought back from the bin"
