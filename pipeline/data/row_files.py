@@ -94,6 +94,7 @@ class File:
                 what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
                 raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
             for batch in table.iter_batches(batch_size=CHUNK, columns=[field.name for field in wanted]):
+                batch.validate(full=True)  # of text, too: pandas decodes it when it is used
                 yield batch.to_pandas(ignore_metadata=True)
                 done += len(batch)
                 progress(self.path.name, size * done // max(done, table.metadata.num_rows), size)

@@ -1,7 +1,9 @@
 import gzip
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
 from pipeline.data import row_files
 from pipeline.data.row_files import Form
@@ -200,6 +202,7 @@ STAMPS = np.array(["2020-01-01T00:00", "2020-01-01T00:10"], "datetime64[ms]")
     ("column", "message"),
     [
         ([b"\xff", b"a"], "mine.csv: column 'T' holds binary; save it as numbers, text or times, or leave it out"),
+        (pa.array([b"\xff", b"a"]).view(pa.string()), r"is no whole Parquet file \(In column 1: .*UTF8"),
         ([{"a": 1}, None], "column 'T' holds struct<a: int64>; save it as"),
         (STAMPS, r"mine.csv, row 0 \(from 0\): column 'T' holds '2020-01-01 00:00:00', not a finite number"),
         ([1.5, None], r"row 1 \(from 0\): column 'T' holds no value"),
@@ -207,9 +210,6 @@ STAMPS = np.array(["2020-01-01T00:00", "2020-01-01T00:10"], "datetime64[ms]")
     ],
 )
 def test_a_column_of_a_parquet_file_that_holds_no_numbers_is_named(file, column, message):
-    import pyarrow as pa
-    from pyarrow import parquet
-
     path, table = file(""), pa.table({"when": STAMPS, "T": column, "p": [1.0, 2.0]})
     parquet.write_table(table, path)
     with pytest.raises(UnrollError, match=message):
