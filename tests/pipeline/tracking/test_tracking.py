@@ -61,7 +61,7 @@ class Lab:
         fake_runs.run(self.workspace, datasets.load(self.workspace.prepared(self.data)), name, experiment)
         write_text(folder / "weights" / "seed_0_final.weights.h5", weights)
         files = fingerprint.files_of(self.workspace.prepared(self.data))
-        made_of = fingerprint.Ingredients(fingerprint.params_of(experiment), files, {}, "lock")
+        made_of = fingerprint.Ingredients(experiment.model_dump(), files, {}, "lock")
         write_json(folder / "run.json", read_json(folder / "run.json") | {"fingerprint": made_of.fingerprint})
         return made_of
 
