@@ -247,7 +247,7 @@ def test_what_may_be_the_workers_fault_or_is_lost_is_tried_again_elsewhere_and_a
     assert (asked, stage.poll()) == (tried, status)
 
 
-def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_not(monkeypatch):
+def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_not(monkeypatch, capsys):
     monkeypatch.setattr(carrier, "PAUSE", 0)
     answers = []
 
@@ -265,6 +265,9 @@ def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_n
     carries._transfer(move, *files)
     carries._transfer(move, *files)
     assert answers == []
+    assert capsys.readouterr().out == (
+        "DVC's remote is away (away); it is asked again for 0 minutes\nDVC's remote is back\n"
+    )
     answers[:] = [2] * carrier.TRIES
     with pytest.raises(UnrollError, match=r"2 files of train@a did not get through"):
         carries._transfer(move, *files)
