@@ -28,6 +28,7 @@ hypothesis.settings.register_profile("long", max_examples=2000, deadline=None)
 
 def pytest_addoption(parser):
     parser.addoption("--long", action="store_true", help="Random trials (kills, damaged bytes) in full, not in brief.")
+    parser.addoption("--rebuilds", action="store_true", help="The miniature built in every way has the same bytes.")
 
 
 def pytest_configure(config):
@@ -44,19 +45,24 @@ class Miniature:
     def workspace(self) -> Workspace:
         return Workspace(self.root)
 
-    def run(self, *command: str, status: int = 0) -> str:
-        """The output, both streams, of a command that has to end with `status`."""
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's, without variables of the user's own workspace, and without MLflow, which takes seconds."""
         own = ("DVC_", "MLFLOW_", "UNROLL_")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(own)}
-        environment |= {
+        return {key: value for key, value in os.environ.items() if not key.startswith(own)} | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(self.root),
             "DVC_NO_ANALYTICS": "1",
+            "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
             "DVC_SITE_CACHE_DIR": str(self.root.parent / "site-cache"),
             "TF_CPP_MIN_LOG_LEVEL": "3",
         }
+
+    def run(self, *command: str, status: int = 0) -> str:
+        """The output, both streams, of a command that has to end with `status`."""
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        done = subprocess.run(command, cwd=self.root, env=environment, check=False, **streams)
+        done = subprocess.run(command, cwd=self.root, env=self.environment, check=False, **streams)
         assert done.returncode == status, done.stdout
         return done.stdout
 
@@ -76,6 +82,16 @@ class Miniature:
         return json.loads((self.root / path).read_text(encoding="utf-8"))
 
 
+def make_half(folder: Path) -> Miniature:
+    """Half the miniature, with one network: what most tests need of a workspace that DVC builds."""
+    from stages.workspaces.miniature import make_workspace
+    from stages.workspaces.scaled import without
+
+    half = Miniature(make_workspace(ROOT, folder).root)
+    half.change(lambda data: data.update(without(data, ("sine", "imdb"))))
+    return half
+
+
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
     """TensorFlow takes its number of threads before its first use only, and any test may be the first to use it."""
@@ -86,10 +102,8 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory, worker_id) -> Miniature:
-    """The miniature, built by `unroll repro`, once for all processes. Do not change it: `miniature` is a copy."""
+    """Half the miniature, built by `unroll repro`, once for all processes. Do not change it: `miniature` is a copy."""
     from filelock import FileLock
-
-    from stages.workspaces.miniature import make_workspace
 
     own = tmp_path_factory.getbasetemp()
     folder = (own if worker_id == "master" else own.parent) / "shared"
@@ -98,8 +112,7 @@ def built(tmp_path_factory, worker_id) -> Miniature:
     with FileLock(folder / "built.lock"):
         if not (folder / "done").exists():
             shutil.rmtree(miniature.root, ignore_errors=True)
-            make_workspace(ROOT, miniature.root)
-            miniature.unroll("repro", "--jobs", "2")
+            make_half(miniature.root).unroll("repro", "--jobs", "2")
             (folder / "done").touch()
     return miniature
 

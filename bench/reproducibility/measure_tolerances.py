@@ -13,7 +13,7 @@ from stages.repro import dvc_graph
 from stages.repro.dvc_graph import Graph
 from stages.repro.dvc_lock import LOCK
 from stages.verify.compare_builds import Build, compare
-from stages.verify.isolated_build import build, lend_times, only
+from stages.verify.isolated_build import build, only
 from stages.verify.tolerances import numbers
 from stages.verify.verdict import some
 from stages.workspaces import checkout
@@ -54,7 +54,6 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
         for place, name in enumerate(MEASURED, 1):
             condition, folder = conditions[name], workspace.root / checkout.FOLDER / f"measure-{name}"
             made = checkout.make(workspace.root, folder)
-            lend_times(workspace, made.workspace)
             asked = _asked(made.workspace, targets)
             datasets = [stage.partition("@")[2] for stage in asked.needs if stage.startswith("evaluate@")]
             committed = _read(made.committed, datasets)

@@ -97,5 +97,5 @@ def verify(
     if as_json:
         print_json(verdict.as_data(found))
     else:
-        verdict.show(found)
+        print("\n".join(verdict.lines(found)))
     raise typer.Exit(0 if found.holds else 1)

@@ -26,7 +26,10 @@ Difference = dict[str, Any]
 NOT_COMPARED = ("experiment", "fingerprint")
 """Entries of run.json that are no result: what it is called, and what it was made of, which is compared apart."""
 
-CAUSES = ("params", "code", "data", "environment")
+RECORDED = {"params": "params", "code": "modules", "data": "files"}
+"""A part of a fingerprint -> the entry of a record that its hash was taken over."""
+
+CAUSES = (*RECORDED, "environment")
 
 SAID = {True: "same", False: "different", None: "not known"}
 
@@ -41,7 +44,7 @@ class Side:
     Attributes:
         name: as it was asked for.
         folder: run.json, history.csv, predictions.npz and weights/.
-        run: run.json.
+        run: run.json; its fingerprint is empty for a trial.
         record: where it was made; None if that is not known.
         no_record: why not.
     """
@@ -50,12 +53,7 @@ class Side:
     folder: Path
     run: Summary
     record: Record | None
-    no_record: str
-
-    @property
-    def parts(self) -> dict[str, str]:
-        """The hashes of what it was made of; empty for a trial."""
-        return self.run.fingerprint
+    no_record: str = ""
 
 
 def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
@@ -78,8 +76,8 @@ def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
     try:
         folders = [_folder(workspace, name) for name in (first, second)]
         a, b = (_side(name, folder) for name, folder in zip((first, second), folders, strict=True))
-        causes = {"params": _params(a, b), "code": _code(a, b), "data": _data(a, b), "environment": _environment(a, b)}
-        found = causes | {"outputs": _outputs(a, b, comparable=causes["data"]["same"] is not False)}
+        found = {part: _part(part, a, b) for part in RECORDED} | {"environment": _environment(a, b)}
+        found["outputs"] = _outputs(a, b, comparable=found["data"]["same"] is not False)
     except UnrollError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
@@ -99,53 +97,42 @@ def _folder(workspace: Workspace, name: str) -> Path:
 def _side(name: str, folder: Path) -> Side:
     run = read_checked(folder / "run.json", Summary)
     folder = folder.resolve()
-    if folder.parents[1].name != "runs":
-        return Side(name, folder, run, None, "no record: it lies outside of a workspace's runs, as a trial does")
     try:
-        found = record.read(Workspace(folder.parents[2]), folder.parent.name, folder.name)
+        if folder.parents[1].name != "runs":
+            raise UnrollError("no record: it lies outside of a workspace's runs, as a trial does")
+        return Side(name, folder, run, record.read(Workspace(folder.parents[2]), folder.parent.name, folder.name))
     except UnrollError as error:
         return Side(name, folder, run, None, str(error))
-    return Side(name, folder, run, found, "")
 
 
 def _about(side: Side) -> dict[str, Any]:
-    about = {"name": side.name, "fingerprint": fingerprint.brief(side.parts) if side.parts else None}
+    parts = side.run.fingerprint
+    about = {"name": side.name, "fingerprint": fingerprint.brief(parts) if parts else None}
     if side.record is None:
         return about | {"no_record": side.no_record}
-    return about | {key: getattr(side.record, key) for key in ("commit", "dirty", "started", "ended")}
+    return about | side.record.model_dump(include={"commit", "dirty", "started", "ended"})
 
 
-def _params(a: Side, b: Side) -> dict[str, Any]:
-    return _part("params", a, b, *(_flat(side.record.params or {}) if side.record else {} for side in (a, b)))
-
-
-def _code(a: Side, b: Side) -> dict[str, Any]:
-    return _part("code", a, b, *(side.record.modules or {} if side.record else {} for side in (a, b)))
-
-
-def _data(a: Side, b: Side) -> dict[str, Any]:
-    return _part("data", a, b, *(side.record.files or {} if side.record else {} for side in (a, b)))
-
-
-def _part(part: str, a: Side, b: Side, of_a: Mapping[str, Any], of_b: Mapping[str, Any]) -> dict[str, Any]:
-    """What the fingerprints say of one part, and the details if both sides have them."""
-    if part not in a.parts or part not in b.parts:
-        return {"same": None, "differences": []}
-    same = a.parts[part] == b.parts[part]
-    return {"same": same, "differences": _differences(of_a, of_b) if not same and of_a and of_b else []}
+def _part(part: str, a: Side, b: Side) -> dict[str, Any]:
+    """What the fingerprints say of one part, and the details if both sides have a record."""
+    hashes = [side.run.fingerprint.get(part) for side in (a, b)]
+    same = hashes[0] == hashes[1] if all(hashes) else None
+    details = [_flat(getattr(side.record, RECORDED[part])) for side in (a, b) if side.record]
+    return {"same": same, "differences": _differences(*details) if same is False and len(details) == 2 else []}
 
 
 def _environment(a: Side, b: Side) -> dict[str, Any]:
-    locks = [{"numerics.lock": side.parts["lock"]} if "lock" in side.parts else {} for side in (a, b)]
-    found = _differences(*locks) if all(locks) else []
+    locks = [{"numerics.lock": side.run.fingerprint.get("lock")} for side in (a, b)]
+    known = all(lock["numerics.lock"] for lock in locks)
+    found = _differences(*locks) if known else []
     if a.record and b.record:
         found += _differences(_machine(a.record), _machine(b.record))
-        return {"same": not found and all(locks), "differences": found}
-    return {"same": False if found else None, "differences": found}
+    same = not found if known and a.record and b.record else None
+    return {"same": False if found else same, "differences": found}
 
 
 def _machine(record: Record) -> dict[str, Any]:
-    facts = {name: getattr(record, name) for name in ("python", "platform", "cpu", "cores")}
+    facts = record.model_dump(include={"python", "platform", "cpu", "cores"})
     facts |= {f"cpu {feature}": "yes" if feature in record.features else "no" for feature in FEATURES}
     return facts | record.packages | record.variables
 

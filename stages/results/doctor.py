@@ -4,7 +4,7 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
@@ -69,7 +69,9 @@ def _python() -> str:
 
 
 def _packages(workspace: Workspace) -> str:
-    locked = dict(_locked(workspace.root / "requirements.lock"))
+    lock = workspace.root / "requirements.lock"
+    text = lock.read_text(encoding="utf-8") if lock.exists() else ""  # with packages of other systems
+    locked = {_normal(name): version for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text)}
     installed = {_normal(str(d.metadata["Name"])): d.version for d in metadata.distributions()}
     other = [f"{name} {installed[name]} (locked {v})" for name, v in locked.items() if installed.get(name, v) != v]
     if other:
@@ -78,14 +80,6 @@ def _packages(workspace: Workspace) -> str:
     if missing:
         raise UnrollError(f"{', '.join(sorted(missing))} missing; run `make demo`, which installs them")
     return f"{sum(name in installed for name in locked)} as locked" if locked else "no requirements.lock here"
-
-
-def _locked(path: Path) -> Iterator[tuple[str, str]]:
-    """Name and version of every line `name==version ...`; those of other systems too."""
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            if pinned := re.match(r"([\w.-]+)==([^\s;\\]+)", line):
-                yield _normal(pinned[1]), pinned[2]
 
 
 def _normal(name: str) -> str:

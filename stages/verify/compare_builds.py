@@ -1,8 +1,6 @@
 """Compares two builds, output by output: the same bytes, metrics within tolerance, or different, and in what."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -37,11 +35,7 @@ class Build:
 
     @cached_property
     def stages(self) -> dict[str, dict[str, Any]]:
-        """Stage -> its entry in dvc.lock; none where there is no such file.
-
-        Raises:
-            UsageError: the file is damaged.
-        """
+        """Stage -> its entry in dvc.lock; none where there is no such file. Raises UsageError if it is damaged."""
         file = self.workspace.root / "dvc.lock"
         found: dict[str, dict[str, Any]] = plain_yaml.read(file)["stages"] if file.exists() else {}
         return found
@@ -51,8 +45,10 @@ class Build:
         return {out["path"]: out["md5"] for out in self.stages[stage].get("outs", ())}
 
     def files(self, md5: str) -> dict[str, str] | None:
-        """Path in a folder -> md5; None where the folder's listing is not in the cache."""
+        """Path in a folder -> md5; nothing for a file, None where the folder's listing is not in the cache."""
         listing = self.cache / md5[:2] / md5[2:]
+        if not md5.endswith(".dir"):
+            return {}
         return {file["relpath"]: file["md5"] for file in read_json(listing)} if listing.exists() else None
 
 
@@ -64,10 +60,8 @@ class Output:
         stage: that makes it.
         path: in the workspace; "" where the whole stage is not compared.
         level: SAME, WITHIN, DIFFERS, NOT_BUILT or NOT_COMPARED.
-        committed: the md5 of the first build; None where it has none.
-        rebuilt: that of the second.
         files: those in a folder whose bytes differ; None where that is not known.
-        inputs: the files and params of the stage, other stages' outputs apart, that the builds do not share.
+        inputs: what the stage depends on besides other stages' outputs, and what the builds do not share of it.
         deviations: the metrics that depend on the stage and differ.
         reason: why it is not built or not compared, or why the metrics do not help; else "".
     """
@@ -75,9 +69,7 @@ class Output:
     stage: str
     path: str
     level: str
-    committed: str | None = None
-    rebuilt: str | None = None
-    files: list[str] | None = None
+    files: list[str] | None = field(default_factory=list)
     inputs: list[str] = field(default_factory=list)
     deviations: list[Deviation] = field(default_factory=list)
     reason: str = ""
@@ -89,7 +81,7 @@ class Output:
 
 
 def compare(
-    committed: Build, rebuilt: Build, needs: Needs, failures: Mapping[str, str], allowed: Tolerances
+    committed: Build, rebuilt: Build, needs: Needs, failures: Mapping[str, str], allowed: Tolerances | None
 ) -> list[Output]:
     """Compare every output of the stages of `needs`, in that order.
 
@@ -102,7 +94,7 @@ def compare(
         rebuilt: the build to judge.
         needs: the graph, or a part of it with all that it needs.
         failures: stage -> why it could not be built, one line.
-        allowed: the tolerances of metrics; one without must be equal.
+        allowed: the tolerances of metrics; one without must be equal. None: only the same bytes hold.
 
     Raises:
         UnrollError: a dvc.lock, a file of metrics or a listing in a cache is damaged.
@@ -113,85 +105,55 @@ def compare(
             found.append(Output(stage, "", NOT_COMPARED, reason="the committed dvc.lock does not have it"))
         elif stage not in rebuilt.stages:
             why = _why(stage, needs, failures)
-            outputs = committed.outputs(stage).items()
-            found += [Output(stage, path, NOT_BUILT, committed=md5, reason=why) for path, md5 in outputs]
+            found += [Output(stage, path, NOT_BUILT, reason=why) for path in committed.outputs(stage)]
         else:
             found += _compare_stage(stage, committed, rebuilt, needs, allowed)
     return found
 
 
-def different_files(first: Path, second: Path, paths: Sequence[str]) -> list[str]:
-    """The files at or under `paths` that do not have the same bytes in two folders, in alphabetical order."""
-    one, other = ({file for path in paths for file in _files(root / path, root)} for root in (first, second))
-    both = {file for file in one & other if (first / file).read_bytes() != (second / file).read_bytes()}
-    return sorted(both | one ^ other)
-
-
 def datasets(stage: str, needs: Needs) -> list[str]:
     """The data sets whose metrics depend on a stage. If none do (the page), those that the stage depends on."""
-    after = {stage}
+    after, before = {stage}, _needed(stage, needs)
     for other, others in needs.items():
         if after.intersection(others):
             after.add(other)
-    before = _needed(stage, needs)
     scored = [other for other in needs if other.startswith("evaluate@")]
     chosen = [other for other in scored if other in after] or [other for other in scored if other in before]
     return [other.partition("@")[2] for other in chosen]
 
 
-def _compare_stage(stage: str, committed: Build, rebuilt: Build, needs: Needs, allowed: Tolerances) -> list[Output]:
+def _compare_stage(
+    stage: str, committed: Build, rebuilt: Build, needs: Needs, allowed: Tolerances | None
+) -> Iterator[Output]:
     before, after = committed.outputs(stage), rebuilt.outputs(stage)
-    altered = {path for path, md5 in before.items() if _altered(committed.workspace.root / path, md5)}
-    if before == after and not altered:
-        return [Output(stage, path, SAME, md5, md5) for path, md5 in before.items()]
-    inputs = _inputs(committed, rebuilt, stage)
-    found, reason = _deviations(stage, committed, rebuilt, needs, allowed)
-    level = DIFFERS if reason or not all(deviation.within for deviation in found) else WITHIN
-    outputs = []
     for path in {**before, **after}:
-        sums = before.get(path), after.get(path)
-        if path in altered:
-            why = "what is committed is not what the committed dvc.lock names"
-            outputs.append(Output(stage, path, DIFFERS, *sums, [], inputs, found, why))
-        elif sums[0] == sums[1]:
-            outputs.append(Output(stage, path, SAME, *sums))
-        elif None in sums:
-            why = "only one of the builds has it"
-            outputs.append(Output(stage, path, DIFFERS, *sums, [], inputs, found, why))
-        else:
-            files = _different(committed, rebuilt, before[path], after[path])
-            outputs.append(Output(stage, path, level, *sums, files, inputs, found, reason))
-    return outputs
+        if before.get(path) == after.get(path):
+            kept, made = committed.workspace.root / path, rebuilt.workspace.root / path
+            altered = kept.exists() and _contents(kept) != _contents(made)  # figures in git, edited by hand
+            why = "its files are not those that dvc.lock names" if altered else ""
+            yield Output(stage, path, DIFFERS if altered else SAME, reason=why)
+            continue
+        inputs = _inputs(committed, rebuilt, stage)
+        if path not in before or path not in after:
+            yield Output(stage, path, DIFFERS, inputs=inputs, reason="only one of the builds has it")
+            continue
+        found, reason = _deviations(stage, committed, rebuilt, needs, allowed or {})
+        within = allowed is not None and not reason and all(deviation.within for deviation in found)
+        one, other = committed.files(before[path]), rebuilt.files(after[path])
+        files = None if one is None or other is None else sorted({name for name, _ in one.items() ^ other.items()})
+        yield Output(stage, path, WITHIN if within else DIFFERS, files, inputs, found, reason)
 
 
-def _altered(path: Path, md5: str) -> bool:
-    """Whether a file or folder that git keeps is another than DVC wrote down."""
-    return path.exists() and _md5(path) != md5
-
-
-def _md5(path: Path) -> str:
-    """As DVC has it: of a folder that of its listing."""
-    if path.is_dir():
-        files = sorted(_files(path, path))
-        listing = json.dumps([{"md5": _md5(path / file), "relpath": file} for file in files])
-        return f"{hashlib.md5(listing.encode(), usedforsecurity=False).hexdigest()}.dir"
-    return hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-
-
-def _different(committed: Build, rebuilt: Build, before: str, after: str) -> list[str] | None:
-    """The files of a folder that differ; none of an output that is a file, None where a listing is not at hand."""
-    if not before.endswith(".dir") or not after.endswith(".dir"):
-        return []
-    one, other = committed.files(before), rebuilt.files(after)
-    if one is None or other is None:
-        return None
-    return sorted(path for path in {**one, **other} if one.get(path) != other.get(path))
+def _contents(path: Path) -> dict[str, bytes]:
+    """The files in a folder, or the one that it is."""
+    files = [path, *path.rglob("*")]
+    return {str(file.relative_to(path)): file.read_bytes() for file in files if file.is_file()}
 
 
 def _inputs(committed: Build, rebuilt: Build, stage: str) -> list[str]:
-    """The files and params that a stage reads, other stages' outputs apart, and that are not the same in two builds."""
+    """What a stage depends on, other stages' outputs apart, and what is not the same of it in two builds."""
     made = [path for other in rebuilt.stages for path in rebuilt.outputs(other)]
-    one, other = ({**_read(build.stages[stage])} for build in (committed, rebuilt))
+    one, other = (_read(build.stages[stage]) for build in (committed, rebuilt))
     changed = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     return [name for name in changed if not any(f"{path}/".startswith(f"{name}/") for path in made)]
 
@@ -209,26 +171,23 @@ def _deviations(
     """The metrics that depend on a stage and differ, and why they do not decide; "" if they do."""
     found: list[Deviation] = []
     scored = [name for name in datasets(stage, needs) if f"evaluate@{name}" in committed.stages]
-    if not scored:
-        return [], "no metric depends on it"
     for name in scored:
-        files = committed.workspace.metrics(name), rebuilt.workspace.metrics(name)
         if f"evaluate@{name}" not in rebuilt.stages:
             return found, f"evaluate@{name} is not built, so there are no metrics to compare"
-        if not files[0].exists():
+        if not committed.workspace.metrics(name).exists():
             return found, f"metrics/{name} is not committed, so there is nothing to compare"
-        found += deviations(name, *files, allowed)
+        found += deviations(name, committed.workspace.metrics(name), rebuilt.workspace.metrics(name), allowed)
     verb, _, experiment = stage.partition("@")
-    return [one for one in found if verb != "train" or one.experiment == experiment], ""
+    of_stage = [one for one in found if verb != "train" or one.experiment == experiment]
+    return of_stage, "" if scored else "no metric depends on it"
 
 
 def _why(stage: str, needs: Needs, failures: Mapping[str, str]) -> str:
     """Why a stage was not built: it failed itself, or a stage that it needs did."""
     if stage in failures:
         return failures[stage]
-    needed = _needed(stage, needs)
-    failed = next((other for other in needs if other in needed and other in failures), None)
-    return f"{failed} failed: {failures[failed]}" if failed else "the build ended before it"
+    failed = [other for other in needs if other in _needed(stage, needs) and other in failures]
+    return f"{failed[0]} failed: {failures[failed[0]]}" if failed else "the build ended before it"
 
 
 def _needed(stage: str, needs: Needs) -> set[str]:
@@ -238,8 +197,3 @@ def _needed(stage: str, needs: Needs) -> set[str]:
         if other in found:
             found.update(needs[other])
     return found
-
-
-def _files(path: Path, root: Path) -> list[str]:
-    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
-    return [file.relative_to(root).as_posix() for file in files]

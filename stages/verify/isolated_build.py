@@ -1,7 +1,6 @@
 """A build in a process of its own, by the code of its workspace, in an environment of one's choice."""
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,9 +16,6 @@ from stages.repro.signals import ignore_signals, terminable
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
 """Variables of the caller's own workspace: the start of their names."""
-
-SECONDS = "seconds.json"
-"""What stages took here, for the time left."""
 
 
 def build(
@@ -71,12 +67,7 @@ def build(
 def build_all(
     workspace: Workspace, jobs: int, variables: Mapping[str, str] | None = None, *, quiet: bool, umask: int = -1
 ) -> None:
-    """As `build`, of everything.
-
-    Raises:
-        UnrollError: a stage failed; the text says which and why.
-        StoppedError: as in `build`.
-    """
+    """As `build`, of everything. Raises UnrollError, too, if a stage fails; the text says which and why."""
     status = build(workspace, [], jobs, variables, quiet=quiet, umask=umask)
     if status:
         why = "; ".join(f"{stage}: {reason}" for stage, reason in failures.read(workspace).items())
@@ -89,14 +80,6 @@ def only(workspace: Workspace) -> Iterator[None]:
     busy = f"another `unroll verify` is at work in {workspace.root}; wait until it is done, or stop it"
     with alone(workspace.scratch / "verify.lock", busy):
         yield
-
-
-def lend_times(workspace: Workspace, made: Workspace) -> None:
-    """Let a new workspace know what stages took in the user's, for the time left."""
-    kept, own = workspace.scratch / SECONDS, made.scratch / SECONDS
-    if kept.exists() and not own.exists():
-        own.parent.mkdir(exist_ok=True)
-        shutil.copyfile(kept, own)
 
 
 def _environment(root: Path) -> dict[str, str]:

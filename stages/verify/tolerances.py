@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 Tolerances = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""Data set -> experiment -> metric, as a dotted path in metrics/DATASET/EXPERIMENT.json -> how far it may lie off."""
+"""Data set -> experiment -> metric in metrics/DATASET/EXPERIMENT.json -> how far it may lie off."""
 
 
 @dataclass(frozen=True)
@@ -17,9 +16,8 @@ class Deviation:
     """A metric that two builds do not give the same value.
 
     Attributes:
-        dataset: its data set.
-        experiment: its experiment.
-        metric: the dotted path, such as `test` or `final.test.mae`.
+        dataset, experiment: whose it is.
+        metric: its name, such as `score`.
         committed: the value in the first build, in the metric's unit; None where it has none.
         rebuilt: that in the second.
         tolerance: how far they may lie apart; None where that was not measured.
@@ -35,14 +33,7 @@ class Deviation:
     @property
     def difference(self) -> float | None:
         """How far apart, in the metric's unit; None where one of them is missing."""
-        if self.committed is None or self.rebuilt is None:
-            return None
-        return abs(self.rebuilt - self.committed)
-
-    @property
-    def multiple(self) -> float | None:
-        """The difference as a multiple of the tolerance; None where either is missing or the tolerance is zero."""
-        return self.difference / self.tolerance if self.difference is not None and self.tolerance else None
+        return None if self.committed is None or self.rebuilt is None else abs(self.rebuilt - self.committed)
 
     @property
     def within(self) -> bool:
@@ -51,14 +42,8 @@ class Deviation:
 
 
 def tolerances(path: Path) -> Tolerances:
-    """What tolerances.json allows; nothing where there is no such file.
-
-    Raises:
-        UnrollError: the file is damaged.
-    """
-    if not path.exists():
-        return {}
-    data = read_json(path)
+    """What tolerances.json allows; nothing where there is no such file. Raises UnrollError if it is damaged."""
+    data = read_json(path) if path.exists() else {"tolerances": {}}
     if not isinstance(data, dict) or not isinstance(data.get("tolerances"), dict):
         raise UnrollError(f"{path} is damaged; `make bench BENCH=tolerances` writes it anew")
     found: Tolerances = data["tolerances"]
@@ -86,19 +71,12 @@ def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances
 
 
 def numbers(metrics: Path) -> Iterator[tuple[tuple[str, str], float]]:
-    """The experiment, the dotted path and the value of each number in a data set's folder of metrics.
+    """The experiment, the name and the value of each number in a data set's folder of metrics.
 
     Raises:
         UnrollError: a file is damaged.
     """
     for file in sorted(metrics.glob("*.json")):
-        for path, number in _leaves(read_json(file)):
-            yield (file.stem, path), number
-
-
-def _leaves(section: Any, path: str = "") -> Iterator[tuple[str, float]]:
-    if isinstance(section, Mapping):
-        for key, value in section.items():
-            yield from _leaves(value, f"{path}.{key}" if path else str(key))
-    elif isinstance(section, int | float):
-        yield path, float(section)
+        for name, value in read_json(file).items():
+            if value is not None:
+                yield (file.stem, name), value

@@ -1,6 +1,5 @@
 """A fresh workspace with what is committed."""
 
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,11 +18,8 @@ from stages.workspaces import scaled
 FOLDER = ".verify"
 """Where workspaces are made, in the user's."""
 
-RESULTS = (LOCK, "metrics", "report")
+RESULTS = (LOCK, "metrics", "evaluations", "report")
 """What a build leaves that git keeps."""
-
-WATCHED = ("pipeline", "stages", "params.yaml", "claims.yaml", "dvc.yaml", "numerics.lock", "tolerances.json", *RESULTS)
-"""What a verification reads of a commit."""
 
 CONFIG = f"{scaled.CONFIG}[cache]\n    dir = cache\n"
 """A cache of its own, whatever the user's settings say: a shared one would answer in place of the build."""
@@ -38,8 +34,8 @@ class Checkout:
 
     Attributes:
         workspace: has the committed code and params.yaml; nothing is built in it yet.
-        committed: holds the committed dvc.lock, metrics/ and report/.
-        commit: where they are from; "" where the files of a workspace without git were taken.
+        committed: holds the committed `RESULTS`.
+        commit: where they are from.
     """
 
     workspace: Workspace
@@ -48,39 +44,38 @@ class Checkout:
 
 
 def make(root: Path, folder: Path) -> Checkout:
-    """Make a fresh workspace in `folder`, in place of the one that may be there.
+    """Make a fresh workspace of the last commit in `folder`, in place of the one that may be there.
 
-    Where `root` is the top of a git repository, of what its last commit holds; else of the files as they are. A
-    workspace of the same commit that was not built to its end (`finish`) is fresh enough, and kept.
+    A workspace of the same commit that was not built to its end (`finish`) is fresh enough, and kept.
 
     Args:
-        root: of the user's workspace; nothing in it is changed, except that `folder` may lie there.
+        root: of the user's workspace, the top of a git repository; nothing in it is changed, except that `folder` may
+            lie there.
         folder: gets the folders `workspace` and `committed`.
 
     Raises:
-        UnrollError: a build of an earlier call still runs in it, or no dvc.lock is committed.
+        UnrollError: `root` is not the top of a repository, git cannot read it, a build of an earlier call still runs in
+            `folder`, or no dvc.lock is committed.
     """
-    workspace, committed = Workspace(folder / "workspace"), Workspace(folder / "committed")
-    commit = _head(root)
+    made = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), _head(root))
     with _idle(folder):
-        if commit and _unfinished(folder) == commit:
-            return Checkout(workspace, committed, commit)
+        unfinished = folder / UNFINISHED
+        if unfinished.exists() and unfinished.read_text(encoding="utf-8") == made.commit:
+            return made
     clear(folder)
-    for each in (workspace, committed):
-        each.root.mkdir(parents=True)
-    if commit:
-        _unpack(root, commit, workspace.root)
-    else:
-        _copy(root, workspace.root)
-    write_text(workspace.root / ".dvc" / "config", CONFIG)
+    made.committed.root.mkdir(parents=True)
+    # Objects are the user's, refs and index its own: git writes nothing into the user's repository.
+    _git(root, "clone", "--quiet", "--shared", ".", str(made.workspace.root.resolve()))
+    write_text(made.workspace.root / ".dvc" / "config", CONFIG)
     for name in RESULTS:
-        if (workspace.root / name).exists():
-            (workspace.root / name).rename(committed.root / name)
-    if not (committed.root / LOCK).exists():
-        what = f"no {LOCK} is committed" if commit else f"{root / LOCK} is missing"
-        raise UnrollError(f"{what}, so there is nothing to compare with; `unroll repro` writes it")
-    write_text(folder / UNFINISHED, commit)
-    return Checkout(workspace, committed, commit)
+        if (made.workspace.root / name).exists():
+            (made.workspace.root / name).rename(made.committed.root / name)
+    if not (made.committed.root / LOCK).exists():
+        raise UnrollError(f"no {LOCK} is committed, so there is nothing to compare with; `unroll repro` writes it")
+    if (times := Workspace(root).scratch / "seconds.json").exists():  # what starts first, and the time left, go by them
+        write_text(made.workspace.scratch / times.name, times.read_text(encoding="utf-8"))
+    write_text(unfinished, made.commit)
+    return made
 
 
 def finish(folder: Path) -> None:
@@ -98,9 +93,8 @@ def clear(folder: Path) -> None:
 
 
 def uncommitted(root: Path) -> list[str]:
-    """The files under `WATCHED` that differ from the last commit; none where there is no git."""
-    lines = _git(root, "status", "--porcelain", "--", *WATCHED) if _head(root) else ""
-    return [line[3:] for line in lines.splitlines()]
+    """The files that differ from the last commit, and those that git does not know. Errors as in `make`."""
+    return [line[3:] for line in _git(root, "status", "--porcelain").splitlines()]
 
 
 @contextmanager
@@ -114,43 +108,16 @@ def _idle(folder: Path) -> Iterator[None]:
 
 
 def _head(root: Path) -> str:
-    """The last commit if `root` is the top of a git repository, else ""."""
+    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    if Path(top).resolve() != root.resolve():
+        raise UnrollError(f"{root} is not the top of its git repository, {top}, so it has no commit to build")
+    return commit
+
+
+def _git(root: Path, *arguments: str) -> str:
     try:
-        top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-    return commit if Path(top).resolve() == root.resolve() else ""
-
-
-def _unfinished(folder: Path) -> str:
-    file = folder / UNFINISHED
-    return file.read_text(encoding="utf-8") if file.exists() else ""
-
-
-def _git(root: Path, *arguments: str, index: Path | None = None) -> str:
-    environment = os.environ | ({"GIT_INDEX_FILE": str(index)} if index else {})
-    command = [*GIT, "-C", str(root), *arguments]
-    return subprocess.run(command, env=environment, check=True, capture_output=True, encoding="utf-8").stdout
-
-
-def _unpack(root: Path, commit: str, folder: Path) -> None:
-    """Write the files of a commit into a folder, by an index of its own: the user's stays as it is."""
-    index = folder.with_name("index")
-    try:
-        _git(root, "read-tree", commit, index=index)
-        _git(root, "checkout-index", "--all", f"--prefix={folder}/", index=index)
-    except subprocess.CalledProcessError as error:
-        raise UnrollError(f"git cannot write {commit[:10]} to {folder}: {' '.join(error.stderr.split())}") from None
-    index.unlink()
-
-
-def _copy(root: Path, folder: Path) -> None:
-    for name in (*scaled.LINKED, *scaled.COPIED, "params.yaml", ".unroll/scaled.txt", *RESULTS):
-        source, target = root / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if name in scaled.LINKED:
-            target.symlink_to(source.resolve(), target_is_directory=True)
-        elif source.is_dir():
-            shutil.copytree(source, target)
-        elif source.exists():
-            shutil.copyfile(source, target)
+        done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = " ".join((getattr(error, "stderr", "") or str(error)).split())
+        raise UnrollError(f"git cannot read the last commit of {root} ({said}), which is what is built") from None
+    return done.stdout

@@ -14,7 +14,7 @@ from stages.workspaces import checkout
 
 NEEDS = {"prepare@sine": [], "evaluate@sine": ["prepare@sine"], "evaluate@waves": [], "report": ["evaluate@sine"]}
 CONDITIONS = {"up": Condition("more", {"ADDED": "2"}, ()), "down": Condition("less", {"ADDED": "-1"}, ())}
-MOVED = {"dense": {"parameters": 0.0, "test": 3.0, "final.mae": 1.5}}
+MOVED = {"dense": {"score": 3.0, "low": 1.5}}
 
 
 def leave(workspace, targets, added, code="first"):
@@ -22,7 +22,7 @@ def leave(workspace, targets, added, code="first"):
     stages = {}
     for stage in targets:
         dataset = stage.partition("@")[2]
-        metrics = {"parameters": 4, "test": 10 + added, "final": {"mae": 1 - added / 2}}
+        metrics = {"score": 10 + added, "low": 1 - added / 2}
         write_json(workspace.headline(dataset, "dense"), metrics)
         output = {"path": f"metrics/{dataset}", "md5": str(added)}
         stages[stage] = {"deps": [{"path": "pipeline/metrics.py", "md5": code}], "outs": [output]}
@@ -86,7 +86,7 @@ def test_a_measurement_that_was_stopped_goes_on_with_what_it_has(workspace, buil
     building(stopping)
     with pytest.raises(StoppedError):
         measure_tolerances.measure(workspace, [], jobs=1)
-    assert tolerances(workspace)["tolerances"]["sine"]["dense"]["test"] == 2.0
+    assert tolerances(workspace)["tolerances"]["sine"]["dense"]["score"] == 2.0
     done = []
     building(lambda workspace, targets, added: (done.append(added), leave(workspace, targets, added)))
     measure_tolerances.measure(workspace, [], jobs=1)

@@ -1,26 +1,78 @@
-"""What `unroll repro` builds has the bytes that plain `dvc repro` builds, in any circumstances."""
+"""One graph has one dvc.lock, however it is built: by plain `dvc repro` and, with --rebuilds, in every other way."""
 
-import shutil
+import random
+import subprocess
 import sys
+import time
+
+import psutil
+import pytest
 
 from stages.repro.dvc_graph import cache
 from stages.verify import quick
-from stages.verify.compare_builds import SAME, Build, compare, different_files
+from stages.verify.compare_builds import SAME, Build, compare
+from stages.workspaces.miniature import make_workspace
+from tests.conftest import ROOT, Miniature, make_half
+from tests.stages.ending import still_there
 
-TARGETS = {"evaluate@jena": [], "train@jena_gru": [], "prepare@imdb": []}
+
+def test_dvc_repro_elsewhere_builds_the_same_bytes_and_writes_the_same_entries(built, tmp_path):
+    other = make_half(tmp_path / quick.SECOND)
+    circumstances = [f"{name}={value}" for name, value in quick.CIRCUMSTANCES.items()]
+    dvc = f"umask {quick.UMASK:03o}; exec {sys.executable} -m dvc repro -q evaluate@jena"
+    other.run("env", *circumstances, "sh", "-c", dvc)
+    one, two = (Build(each.workspace, cache(each.root)) for each in (built, other))
+    assert "train@jena_gru" in two.stages
+    assert {stage: one.stages[stage] for stage in two.stages} == two.stages
+    assert {output.level for output in compare(one, two, dict.fromkeys(two.stages, ()), {}, None)} == {SAME}
+    assert (other.root / "runs/jena/jena_gru").stat().st_mode & 0o077 == 0, "it had another umask"
 
 
-def test_dvc_repro_elsewhere_builds_the_same_bytes_and_writes_the_same_entries(built, miniature):
-    shutil.rmtree(miniature.root / ".dvc/cache")
-    (miniature.root / "dvc.lock").unlink()
-    circumstances = [f"{name}={value}" for name, value in quick.circumstances().items()]
-    dvc = f"umask {quick.UMASK:03o}; exec {sys.executable} -m dvc repro -q evaluate@jena prepare@imdb"
-    miniature.run("env", *circumstances, "sh", "-c", dvc)
-    one, other = (Build(each.workspace, cache(each.root)) for each in (built, miniature))
-    stages = dict.fromkeys(other.stages, ())
-    assert len(stages) == 7
-    assert {output.level for output in compare(one, other, stages, {}, {})} == {SAME}
-    assert {stage: one.stages[stage] for stage in stages} == other.stages
-    outputs = [path for stage in stages for path in one.outputs(stage)]
-    assert different_files(built.root, miniature.root, outputs) == []
-    assert (miniature.root / "runs/jena/jena_gru").stat().st_mode & 0o077 == 0, "they were built anew"
+def require_same_bytes(first, second):
+    outputs = quick.compare_bytes(first.workspace, second.workspace)
+    assert len(outputs) > 30
+    assert [output for output in outputs if output.level != SAME] == []
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, request):
+    """All of the miniature, built by a command that compares two builds: other jobs, folder, language, time zone."""
+    if not request.config.getoption("--rebuilds"):
+        pytest.skip("with --rebuilds only: minutes")
+    root = Miniature(make_workspace(ROOT, tmp_path_factory.mktemp("whole") / "root").root)
+    said = root.unroll("verify", "--quick", "--keep", "--jobs", "1")
+    assert "outputs have the same bytes." in said
+    return Miniature(root.root / ".verify/quick" / quick.FIRST)
+
+
+def test_a_build_that_is_killed_again_and_again_has_the_same_bytes(whole, tmp_path):
+    other = Miniature(make_workspace(ROOT, tmp_path / "killed").root)
+    for _ in range(4):
+        command = [sys.executable, "-m", "stages", "repro", "--jobs", "2"]
+        build = subprocess.Popen(command, cwd=other.root, env=other.environment, stdout=subprocess.DEVNULL)
+        time.sleep(random.uniform(3, 15))  # noqa: S311
+        family = psutil.Process(build.pid).children(recursive=True)
+        build.kill()
+        build.wait()
+        assert still_there(family) == []
+    other.unroll("repro", "--jobs", "2")
+    require_same_bytes(whole, other)
+
+
+def test_a_cluster_that_loses_a_worker_builds_the_same_bytes(whole, tmp_path):
+    pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
+    from tests.support.cluster import Cluster, set_remote
+
+    other = Miniature(make_workspace(ROOT, tmp_path / "head").root)
+    set_remote(other.root, tmp_path / "store")
+    cluster = Cluster(tmp_path, other.root)
+    try:
+        cluster.work("a")
+        cluster.work("b")
+        cluster.build()
+        cluster.says("head", "train@")
+        cluster.kill("a")
+        assert cluster.processes["head"].wait() == 0, cluster.said("head")
+    finally:
+        cluster.close()
+    require_same_bytes(whole, other)

@@ -1,91 +1,64 @@
 """Builds that are compared here were never built: their dvc.lock, metrics and cache are written by hand."""
 
-import hashlib
+import copy
 import json
-import shutil
 
 import pytest
 
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
+from pipeline.files import write_json
 from pipeline.workspace import Workspace
-from stages.verify.compare_builds import (
-    DIFFERS,
-    NOT_BUILT,
-    NOT_COMPARED,
-    SAME,
-    WITHIN,
-    Build,
-    compare,
-    datasets,
-    different_files,
-)
-from stages.verify.tolerances import Deviation, tolerances
+from stages.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Build, compare, datasets
+from stages.verify.tolerances import tolerances
 
 NEEDS = {
     "source@waves": [],
+    "train@node": ["source@waves"],
+    "train@linear": ["source@waves"],
+    "evaluate@waves": ["train@node", "train@linear"],
     "source@sine": [],
-    "prepare@waves": ["source@waves"],
-    "prepare@sine": ["source@sine"],
-    "train@node": ["prepare@waves"],
-    "train@linear": ["prepare@waves"],
-    "train@dense": ["prepare@sine"],
-    "evaluate@waves": ["prepare@waves", "train@node", "train@linear"],
-    "evaluate@sine": ["prepare@sine", "train@dense"],
+    "train@dense": ["source@sine"],
+    "evaluate@sine": ["train@dense"],
     "report": ["evaluate@waves", "evaluate@sine"],
 }
-METRICS = {
-    "waves": {"linear": {"parameters": 51, "test": 0.5}, "node": {"parameters": 3, "test": 0.25}},
-    "sine": {"dense": {"parameters": 4, "test": 1.0}},
+OUTPUTS = {
+    "source@waves": "data/raw/waves",
+    "train@node": "runs/waves/node",
+    "train@linear": "runs/waves/linear",
+    "evaluate@waves": "metrics/waves",
+    "source@sine": "data/raw/sine",
+    "train@dense": "runs/sine/dense",
+    "evaluate@sine": "metrics/sine",
+    "report": "report/index.html",
 }
-ALLOWED = {"waves": {"node": {"test": 0.01}}}
-FILES = {"weights/final.h5": "w0", "run.json": "r0", "history.csv": "h0"}
+METRICS = {"waves": {"linear": {"score": 0.5}, "node": {"score": 0.25}}, "sine": {"dense": {"score": 1.0, "low": None}}}
+ALLOWED = {"waves": {"node": {"score": 0.01}}}
 
 
-def md5(text):
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
-
-
-class Made:
-    """A build in a folder, as it would be if nothing had been changed; `write` after a change."""
+class Made(Build):
+    """A build in a folder, as it would be if nothing had been changed."""
 
     def __init__(self, root):
-        self.root = root
-        self.metrics = json.loads(json.dumps(METRICS))
-        self.files = dict(FILES)
-        self.content = dict.fromkeys(NEEDS, "the same")
-        self.code = "code"
-        self.seed = 0
-        self.missing = set()
-        self.listed = True
+        super().__init__(Workspace(root), root / "cache")
+        for dataset, experiments in METRICS.items():
+            for name in experiments:
+                self.score(dataset, name)
+        deps = [{"path": "pipeline/code.py", "md5": "1"}, {"path": "data/raw", "md5": "1"}]
+        entry = {"deps": deps, "params": {"params.yaml": {"seeds": 0}}}
+        outs = {stage: [{"path": path, "md5": "1"}] for stage, path in OUTPUTS.items()}
+        self.stages.update({stage: copy.deepcopy(entry) | {"outs": out} for stage, out in outs.items()})
 
-    def write(self):
-        stages = {stage: self.entry(stage) for stage in NEEDS if stage not in self.missing}
-        self.root.mkdir(exist_ok=True)
-        plain_yaml.write({"schema": "2.0", "stages": stages}, self.root / "dvc.lock")
-        return Build(Workspace(self.root), self.root / "cache")
+    def score(self, dataset, experiment, **values):
+        write_json(self.workspace.headline(dataset, experiment), METRICS[dataset][experiment] | values)
 
-    def entry(self, stage):
-        verb, _, name = stage.partition("@")
-        path = {"source": "data/raw/", "prepare": "data/prepared/", "train": "runs/waves/"}.get(verb, f"{verb}/") + name
-        deps = [{"path": "pipeline/code.py", "md5": md5(self.code)}, {"path": "data/raw", "md5": md5(str(self.seed))}]
-        values = {"params.yaml": {f"seeds.{name}": self.seed}}
-        outs = [{"path": path, "md5": md5(self.content[stage])}]
-        if verb == "evaluate":
-            (self.root / "metrics" / name).mkdir(parents=True, exist_ok=True)
-            texts = {f"{experiment}.json": json.dumps(found) for experiment, found in self.metrics[name].items()}
-            for file, text in texts.items():
-                (self.root / "metrics" / name / file).write_text(text)
-            listing = json.dumps([{"md5": md5(text), "relpath": file} for file, text in sorted(texts.items())])
-            outs.append({"path": f"metrics/{name}", "md5": md5(listing) + ".dir"})
-        if stage == "train@node":
-            listing = json.dumps([{"relpath": path, "md5": md5(text)} for path, text in self.files.items()])
-            outs[0]["md5"] = md5(listing) + ".dir"
-            if self.listed:
-                folder = self.root / "cache" / md5(listing)[:2]
-                folder.mkdir(parents=True, exist_ok=True)
-                (folder / f"{md5(listing)[2:]}.dir").write_text(listing)
-        return {"cmd": f"unroll {verb} {name}", "deps": deps, "params": values, "outs": outs}
+    def change(self, *stages, md5="2"):
+        for stage in stages:
+            self.stages[stage]["outs"][0]["md5"] = md5
+
+    def lose(self, *stages):
+        for stage in stages:
+            del self.stages[stage]
 
 
 @pytest.fixture
@@ -99,199 +72,140 @@ def rebuilt(tmp_path):
 
 
 def outcome(committed, rebuilt, needs=NEEDS, failures=None, allowed=ALLOWED):
-    """Path of an output, or the stage of one that is not compared -> the output."""
-    found = compare(committed.write(), rebuilt.write(), needs, failures or {}, allowed)
-    return {output.path or output.stage: output for output in found}
+    """Path of an output, or the stage of one that is not compared -> the output, if it is not the same."""
+    found = compare(committed, rebuilt, needs, failures or {}, allowed)
+    assert [output.stage for output in found] == list(needs)
+    return {output.path or output.stage: output for output in found if output.level != SAME}
 
 
 def test_the_same_bytes_everywhere(committed, rebuilt):
-    found = outcome(committed, rebuilt)
-    assert {output.level for output in found.values()} == {SAME}
-    each = [stage for stage in NEEDS for _ in range(1 + stage.startswith("evaluate@"))]
-    assert [output.stage for output in found.values()] == each
-    assert all(output.committed == output.rebuilt and output.holds for output in found.values())
+    assert outcome(committed, rebuilt) == {}
 
 
-def test_other_bytes_with_the_same_metrics_are_within_tolerance_and_name_their_files(committed, rebuilt):
-    rebuilt.files |= {"weights/final.h5": "w1", "extra.csv": "e"}
-    del rebuilt.files["run.json"]
-    output = outcome(committed, rebuilt)["runs/waves/node"]
-    assert (output.level, output.holds) == (WITHIN, True)
-    assert output.files == ["extra.csv", "run.json", "weights/final.h5"]
-    assert output.deviations == []
+def test_other_bytes_with_the_same_metrics_are_within_tolerance_unless_only_bytes_hold(committed, rebuilt):
+    rebuilt.change("train@linear")
+    assert [(output.level, output.holds) for output in outcome(committed, rebuilt).values()] == [(WITHIN, True)]
+    assert [output.level for output in outcome(committed, rebuilt, allowed=None).values()] == [DIFFERS]
 
 
-def test_which_files_differ_is_not_known_where_the_committed_listing_is_not_in_the_cache(committed, rebuilt):
-    rebuilt.files["run.json"] = "r1"
-    committed.listed = False
+def test_the_files_of_a_folder_that_differ_are_named_where_the_cache_has_its_listing(committed, rebuilt):
+    listings = {
+        "ab.dir": {"weights": "1", "gone": "1"},
+        "cd.dir": {"weights": "2", "new": "1"},
+    }
+    for build, (name, files) in zip((committed, rebuilt), listings.items(), strict=True):
+        build.change("train@node", md5=name)
+        listing = [{"relpath": path, "md5": md5} for path, md5 in files.items()]
+        write_json(build.cache / name[:2] / name[2:], listing)
+    assert outcome(committed, rebuilt)["runs/waves/node"].files == ["gone", "new", "weights"]
+    (committed.cache / "ab" / ".dir").unlink()
     assert outcome(committed, rebuilt)["runs/waves/node"].files is None
 
 
-def test_a_metric_within_its_tolerance(committed, rebuilt):
-    rebuilt.metrics["waves"]["node"]["test"] += 0.005
-    rebuilt.files["run.json"] = "r1"
+def test_a_training_answers_for_its_own_experiment_and_all_else_for_all_that_depends_on_it(committed, rebuilt):
+    rebuilt.change("source@waves", "train@node", "train@linear", "evaluate@waves", "source@sine", "report")
+    rebuilt.score("waves", "node", score=0.255)
+    assert {output.level for output in outcome(committed, rebuilt).values()} == {WITHIN}
+    rebuilt.score("waves", "node", score=0.3)
     found = outcome(committed, rebuilt)
-    assert [path for path, output in found.items() if output.level == WITHIN] == [
-        "runs/waves/node",
-        "metrics/waves",
-    ]
-    (deviation,) = found["metrics/waves"].deviations
-    assert (deviation.experiment, deviation.metric, deviation.tolerance) == ("node", "test", 0.01)
-    assert deviation.difference == pytest.approx(0.005)
-    assert deviation.multiple == pytest.approx(0.5)
-
-
-def test_a_metric_out_of_its_tolerance_says_by_how_much(committed, rebuilt):
-    rebuilt.metrics["waves"]["node"]["test"] += 0.05
-    rebuilt.content |= {"source@waves": "other", "train@linear": "other", "report": "other", "source@sine": "other"}
-    rebuilt.files["run.json"] = "r1"
-    found = outcome(committed, rebuilt)
-    levels = {path: output.level for path, output in found.items() if output.level != SAME}
-    assert levels == {
+    assert {path: output.level for path, output in found.items()} == {
         "data/raw/waves": DIFFERS,
-        "data/raw/sine": WITHIN,
         "runs/waves/node": DIFFERS,
         "runs/waves/linear": WITHIN,
         "metrics/waves": DIFFERS,
-        "report/": DIFFERS,
-    }, "a training answers for its own experiment, everything else for all that depends on it"
-    assert found["report/"].deviations[0].multiple == pytest.approx(5)
+        "data/raw/sine": WITHIN,
+        "report/index.html": DIFFERS,
+    }
+    (deviation,) = found["report/index.html"].deviations
+    assert (deviation.difference, deviation.tolerance) == (pytest.approx(0.05), 0.01)
 
 
-@pytest.mark.parametrize("change", [{"test": 0.5 + 1e-12}, {"more": 1}])
-def test_a_metric_without_a_tolerance_must_be_equal(committed, rebuilt, change):
-    rebuilt.metrics["waves"]["linear"] |= change
-    output = outcome(committed, rebuilt)["metrics/waves"]
+@pytest.mark.parametrize("change", [{"score": 0.5 + 1e-12}, {"more": 1}, {"score": None}])
+def test_a_metric_without_a_tolerance_must_be_equal_and_there(committed, rebuilt, change):
+    rebuilt.score("waves", "linear", **change)
+    rebuilt.change("evaluate@waves")
+    (output,) = outcome(committed, rebuilt).values()
     assert output.level == DIFFERS
     assert [(one.metric, one.tolerance, one.within) for one in output.deviations] == [(*change, None, False)]
 
 
-def test_a_metric_that_is_gone_differs(committed, rebuilt):
-    del rebuilt.metrics["waves"]["node"]["test"]
-    output = outcome(committed, rebuilt)["metrics/waves"]
-    assert (output.level, output.deviations[0].difference) == (DIFFERS, None)
-
-
-def test_metrics_may_be_nested(committed, rebuilt):
-    committed.metrics["sine"]["dense"] = {"final": {"test": {"mae": 1.0, "mse": None}}}
-    rebuilt.metrics["sine"]["dense"] = {"final": {"test": {"mae": 1.5, "mse": None}}}
-    found = outcome(committed, rebuilt, allowed={"sine": {"dense": {"final.test.mae": 1.0}}})
-    assert found["metrics/sine"].level == WITHIN
+def test_a_tolerance_of_zero_allows_nothing(committed, rebuilt):
+    rebuilt.score("waves", "linear", score=0.6)
+    rebuilt.change("evaluate@waves")
+    assert outcome(committed, rebuilt, allowed={"waves": {"linear": {"score": 0.0}}})["metrics/waves"].level == DIFFERS
 
 
 def test_what_was_not_built_says_why(committed, rebuilt):
-    rebuilt.missing = {"source@waves", "prepare@waves", "train@node", "train@linear", "evaluate@waves"}
-    rebuilt.content["report"] = "other"
+    rebuilt.lose("source@waves", "train@node", "train@linear", "evaluate@waves")
+    rebuilt.change("report")
     found = outcome(committed, rebuilt, failures={"source@waves": "no network"})
-    assert found["data/raw/waves"].reason == "no network"
-    assert found["metrics/waves"].reason == "source@waves failed: no network"
-    assert {path for path, output in found.items() if output.level == NOT_BUILT} == {
-        "data/raw/waves",
-        "data/prepared/waves",
-        "runs/waves/node",
-        "runs/waves/linear",
-        "evaluate/waves",
-        "metrics/waves",
+    assert {path: (output.level, output.reason) for path, output in found.items()} == {
+        "data/raw/waves": (NOT_BUILT, "no network"),
+        "runs/waves/node": (NOT_BUILT, "source@waves failed: no network"),
+        "runs/waves/linear": (NOT_BUILT, "source@waves failed: no network"),
+        "metrics/waves": (NOT_BUILT, "source@waves failed: no network"),
+        "report/index.html": (DIFFERS, "evaluate@waves is not built, so there are no metrics to compare"),
     }
-    assert (found["report/"].level, found["report/"].reason) == (
-        DIFFERS,
-        "evaluate@waves is not built, so there are no metrics to compare",
-    )
-    assert found["data/raw/sine"].level == SAME
-
-
-def test_a_build_that_ended_early(committed, rebuilt):
-    rebuilt.missing = {"report"}
-    assert outcome(committed, rebuilt)["report/"].reason == "the build ended before it"
+    rebuilt.lose("report")
+    assert outcome(committed, rebuilt)["report/index.html"].reason == "the build ended before it"
 
 
 def test_what_is_not_in_the_committed_lock_is_not_compared(committed, rebuilt):
-    committed.missing = {"source@sine", "prepare@sine", "train@dense", "evaluate@sine"}
-    rebuilt.content["report"] = "it has one data set more"
+    new = ["source@sine", "train@dense", "evaluate@sine"]
+    committed.lose(*new)
+    rebuilt.change("report")
     found = outcome(committed, rebuilt)
-    left = [path for path, output in found.items() if output.level == NOT_COMPARED]
-    assert left == ["source@sine", "prepare@sine", "train@dense", "evaluate@sine"]
-    assert found["report/"].level == WITHIN, "all that both pages show is equal"
+    assert [path for path, output in found.items() if output.level == NOT_COMPARED] == new
+    assert found["report/index.html"].level == WITHIN, "all that both pages show is equal"
     assert all(output.holds for output in found.values())
 
 
 def test_without_metrics_other_bytes_differ(committed, rebuilt):
-    rebuilt.content["train@linear"] = "other"
-    needs = {stage: NEEDS[stage] for stage in ("source@waves", "prepare@waves", "train@linear")}
-    output = outcome(committed, rebuilt, needs)["runs/waves/linear"]
-    assert (output.level, output.reason) == (DIFFERS, "no metric depends on it")
-
-
-def test_metrics_that_are_not_committed_decide_nothing(committed, rebuilt):
-    rebuilt.content["train@linear"] = "other"
-    builds = committed.write(), rebuilt.write()
-    shutil.rmtree(committed.root / "metrics/waves")
-    (output,) = [one for one in compare(*builds, NEEDS, {}, {}) if one.level != SAME]
-    assert (output.level, output.reason) == (
-        DIFFERS,
-        "metrics/waves is not committed, so there is nothing to compare",
-    )
+    rebuilt.change("train@linear")
+    needs = {stage: NEEDS[stage] for stage in ("source@waves", "train@linear")}
+    assert outcome(committed, rebuilt, needs)["runs/waves/linear"].reason == "no metric depends on it"
+    committed.workspace.metrics("waves").rename(committed.workspace.root / "elsewhere")
+    (output,) = outcome(committed, rebuilt).values()
+    assert (output.level, output.reason) == (DIFFERS, "metrics/waves is not committed, so there is nothing to compare")
 
 
 def test_a_committed_file_that_was_changed_by_hand_is_told(committed, rebuilt):
-    builds = committed.write(), rebuilt.write()
-    file = committed.root / "metrics/waves/node.json"
-    file.write_text(file.read_text().replace("0.25", "0.24"))
-    (output,) = [one for one in compare(*builds, NEEDS, {}, ALLOWED) if one.level != SAME]
+    committed.score("waves", "node", score=0.24)
+    (output,) = outcome(committed, rebuilt).values()
     assert (output.path, output.level) == ("metrics/waves", DIFFERS)
-    assert "not what the committed dvc.lock names" in output.reason
+    assert output.reason == "its files are not those that dvc.lock names"
 
 
 def test_an_output_of_one_build_only(committed, rebuilt):
-    rebuilt.content["report"] = "other"
-    builds = committed.write(), rebuilt.write()
-    rebuilt_entry = builds[1].stages["report"]
-    rebuilt_entry["outs"] = [{"path": "report/new", "md5": "0" * 32}]
-    found = {output.path: output for output in compare(*builds, NEEDS, {}, {}) if output.stage == "report"}
-    assert {path: output.level for path, output in found.items()} == {"report/": DIFFERS, "report/new": DIFFERS}
-    assert found["report/new"].committed is None
+    rebuilt.stages["report"]["outs"] = [{"path": "report/new", "md5": "2"}]
+    found = {output.path: output for output in compare(committed, rebuilt, NEEDS, {}, {}) if output.stage == "report"}
+    assert {path: output.level for path, output in found.items()} == {
+        "report/index.html": DIFFERS,
+        "report/new": DIFFERS,
+    }
 
 
 def test_other_inputs_are_named_but_not_those_that_another_stage_made(committed, rebuilt):
-    rebuilt.code, rebuilt.seed, rebuilt.content["train@node"] = "edited", 1, "other"
-    rebuilt.files["run.json"] = "r1"
-    assert outcome(committed, rebuilt)["runs/waves/node"].inputs == ["pipeline/code.py", "params.yaml: seeds.node"]
+    rebuilt.change("train@node")
+    for dep in rebuilt.stages["train@node"]["deps"]:
+        dep["md5"] = "2"
+    rebuilt.stages["train@node"]["params"]["params.yaml"]["seeds"] = 1
+    assert outcome(committed, rebuilt)["runs/waves/node"].inputs == ["pipeline/code.py", "params.yaml: seeds"]
 
 
-def test_no_lock_at_all_is_nothing_built(committed, tmp_path):
-    nothing = Build(Workspace(tmp_path), tmp_path)
-    assert {output.level for output in compare(committed.write(), nothing, NEEDS, {}, {})} == {NOT_BUILT}
-
-
-def test_a_damaged_lock_is_one_line(committed, rebuilt):
-    builds = committed.write(), rebuilt.write()
-    (rebuilt.root / "dvc.lock").write_text("stages: [")
+def test_dvc_lock_is_read_once_and_no_lock_is_nothing_built(committed, tmp_path):
+    empty = Build(Workspace(tmp_path), tmp_path)
+    assert {output.level for output in compare(committed, empty, NEEDS, {}, {})} == {NOT_BUILT}
+    plain_yaml.write({"schema": "2.0", "stages": committed.stages}, tmp_path / "dvc.lock")
+    assert Build(Workspace(tmp_path), tmp_path).outputs("report") == {"report/index.html": "1"}
+    (tmp_path / "dvc.lock").write_text("stages: [")
     with pytest.raises(UnrollError, match=r"dvc\.lock"):
-        compare(*builds, NEEDS, {}, {})
+        compare(committed, Build(Workspace(tmp_path), tmp_path), NEEDS, {}, {})
 
 
-@pytest.mark.parametrize(
-    ("stage", "expected"),
-    [
-        ("source@waves", ["waves"]),
-        ("train@dense", ["sine"]),
-        ("evaluate@waves", ["waves"]),
-        ("report", ["waves", "sine"]),
-    ],
-)
-def test_the_data_sets_of_a_stage(stage, expected):
-    assert datasets(stage, NEEDS) == expected
-
-
-def test_files_are_compared_by_their_bytes(tmp_path):
-    for root, text in (("one", "a"), ("other", "b")):
-        (tmp_path / root / "runs/inner").mkdir(parents=True)
-        (tmp_path / root / "runs/inner/same").write_text("same")
-        (tmp_path / root / "runs/file").write_text(text)
-        (tmp_path / root / "dvc.lock").write_text("same")
-        (tmp_path / root / "elsewhere").write_text(text)
-    (tmp_path / "one/runs/only").touch()
-    assert different_files(tmp_path / "one", tmp_path / "other", ["runs", "dvc.lock"]) == ["runs/file", "runs/only"]
+def test_the_data_sets_of_a_stage():
+    found = {stage: datasets(stage, NEEDS) for stage in ("source@waves", "train@dense", "evaluate@waves", "report")}
+    assert list(found.values()) == [["waves"], ["sine"], ["waves"], ["waves", "sine"]]
 
 
 def test_tolerances_are_read_without_their_header(tmp_path):
@@ -303,8 +217,3 @@ def test_tolerances_are_read_without_their_header(tmp_path):
         file.write_text(damaged)
         with pytest.raises(UnrollError, match="BENCH=tolerances"):
             tolerances(file)
-
-
-def test_a_tolerance_of_zero_allows_nothing():
-    deviation = Deviation("waves", "node", "test", 1.0, 1.5, 0.0)
-    assert (deviation.within, deviation.multiple, deviation.difference) == (False, None, 0.5)

@@ -1,6 +1,3 @@
-import os
-from pathlib import Path
-
 import pytest
 
 from pipeline.errors import UnrollError
@@ -9,53 +6,34 @@ from stages.commands.main import invoke
 from stages.console.exits import run
 from stages.verify import isolated_build, quick
 from stages.workspaces import miniature
-from stages.workspaces.checkout import FOLDER
 
-ROOT = Path(__file__).parents[3]
-
-
-def test_the_miniature_is_built_twice_in_other_circumstances_and_every_other_file_is_told(tmp_path, monkeypatch, capfd):
-    # Less than the miniature, whose networks are built in other circumstances by tests/stages/repro/test_same_bytes.py.
-    data = {"sources": {"sine": {"kind": "sine", "points": 60}}, "datasets": {}, "experiments": {}}
-    monkeypatch.setattr(miniature, "PARAMS", data)
-    monkeypatch.setattr(miniature, "CLAIMS", [])
-    root = miniature.make_workspace(ROOT, tmp_path / "root").root
-    code = run(lambda: invoke(["--root", str(root), "verify", "--quick", "--keep", "--jobs", "1"]))
-    output = capfd.readouterr().out
-    assert code == 0, output
-    assert output.count("Built 2 of 2 stages") == 2
-    assert "again with --jobs 2, PYTHONHASHSEED=" in output
-    assert "All 2 outputs have the same bytes." in output
-    first, second = (root / FOLDER / "quick" / name for name in (quick.FIRST, quick.SECOND))
-    assert (second / "data").stat().st_mode & 0o077 == 0, "it had another umask"
-
-    raw = "data/raw/sine/source.json"
-    (second / raw).chmod(0o600)
-    (second / raw).write_text("{}")
-    with (second / "dvc.lock").open("a") as file:
-        file.write("\n")
-    verdict = quick._compare(Workspace(first), Workspace(second))
-    assert (verdict.holds, verdict.others) == (False, [raw, "dvc.lock"])
+LOCK = "stages:\n  source@sine:\n    outs: [{path: data/raw/sine, md5: '1'}]\n"
 
 
-def test_the_circumstances_are_others(monkeypatch):
-    monkeypatch.setenv("PYTHONHASHSEED", "1")
-    changed = quick.circumstances()
-    assert all(os.environ.get(name) != value for name, value in changed.items())
-    assert changed.keys() == {"PYTHONHASHSEED", "TZ", "LC_ALL"}
+def test_the_miniature_is_built_twice_in_other_circumstances_and_what_differs_is_told(tmp_path, monkeypatch, capsys):
+    """The builds are made up here; tests/stages/repro/test_same_bytes.py has real ones."""
+    calls = []
 
+    def build(workspace, jobs, variables=None, *, quiet, umask=-1):
+        calls.append((jobs, variables, quiet, umask))
+        (workspace.root / "data/raw/sine").mkdir(parents=True)
+        (workspace.root / "data/raw/sine/source.json").write_text("{}" if len(calls) == 2 else "")
+        (workspace.root / "dvc.lock").write_text(LOCK + "\n" * (len(calls) == 2))
 
-def test_a_language_with_a_decimal_comma_is_preferred(monkeypatch):
-    def locale(argument, *, language):
-        return "C\nen_US.utf8\nde_DE\nde_DE.utf8\n" if argument == "-a" else ",."["de_DE" not in language]
-
-    monkeypatch.setattr(quick, "_locale", locale)
-    assert quick._language() == "de_DE.utf8"
-
-
-def test_without_a_command_that_lists_languages_it_is_c(monkeypatch):
-    monkeypatch.setenv("PATH", "")
-    assert quick._language() == "C"
+    monkeypatch.setattr(quick, "build_all", build)
+    monkeypatch.setattr(miniature, "make_workspace", lambda _root, folder: Workspace(folder))
+    monkeypatch.setattr(quick.dvc_graph, "cache", lambda root: root)
+    monkeypatch.setattr(quick.dvc_graph, "read", lambda _root: quick.dvc_graph.Graph({"source@sine": []}, frozenset()))
+    verify = ["--root", str(tmp_path), "verify", "--quick", "--jobs", "2"]
+    assert run(lambda: invoke(verify)) == 1
+    assert calls == [(2, None, False, -1), (3, quick.CIRCUMSTANCES, False, 0o077)]
+    said = capsys.readouterr().out
+    assert "source@sine  data/raw/sine  differs: its files are not those that dvc.lock names" in said
+    assert "dvc  dvc.lock  differs: it has another text" in said
+    assert (tmp_path / ".verify/quick" / quick.SECOND / "dvc.lock").exists()
+    assert run(lambda: invoke(verify)) == 0  # the same bytes, from the third build on
+    assert capsys.readouterr().out.splitlines()[-1] == "All 1 outputs have the same bytes."
+    assert not (tmp_path / ".verify").exists()
 
 
 @pytest.mark.parametrize(("recorded", "said"), [("no room", "train@x: no room"), ("", "exit status 1")])
@@ -67,3 +45,17 @@ def test_a_miniature_that_cannot_be_built_says_why(tmp_path, monkeypatch, record
     monkeypatch.setattr(isolated_build, "build", lambda *_, **__: 1)
     with pytest.raises(UnrollError, match=f"cannot be built: {said}"):
         isolated_build.build_all(workspace, 1, quiet=True)
+
+
+def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):
+    for name in ("DVC_STAGE", "DVC_ROOT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "the user's")
+    monkeypatch.setenv("PYTHONPATH", "/theirs")
+    monkeypatch.setenv("UNROLL_MIRROR", "data")
+    monkeypatch.chdir(tmp_path)
+    found = isolated_build._environment(tmp_path / "fresh")
+    assert "the user's" not in found.values()
+    assert found["PYTHONPATH"] == f"{tmp_path}/fresh:/theirs"
+    assert found["UNROLL_MIRROR"] == str(tmp_path / "data"), "it is meant from here"
+    monkeypatch.setenv("UNROLL_MIRROR", "https://example.org/data")
+    assert isolated_build._environment(tmp_path)["UNROLL_MIRROR"] == "https://example.org/data"
