@@ -38,16 +38,17 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         evaluation = scores.evaluate(data, runs, baselines)
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             write_json(folder / "evaluation.json", evaluation.model_dump())
-            tables.write(folder / "history.csv", plot_data.history(runs))
-            tables.write(folder / "scores.csv", plot_data.scores(answers.headline(evaluation)))
+            tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
+            headline = answers.headline(evaluation)
+            tables.write(folder / "scores.csv", plot_data.scores(headline))
             shown = plot_data.tables(data, runs)
             if best := answers.champion(evaluation):
                 shown |= backtest.tables(data, best[0], runs[best[0]])
             for table, columns in shown.items():
-                tables.write(folder / "tables" / f"{table}.csv", columns)
+                tables.write(folder / "tables" / f"{table}.csv", plot_data.rounded(columns))
             # Before the folder takes its place: on a full disk both stay what they were.
             with atomic_folder(workspace.metrics(name), workspace.scratch) as headlines:
-                for key, headline in answers.headline(evaluation).items():
-                    write_json(headlines / f"{key}.json", headline)
+                for key, numbers in headline.items():
+                    write_json(headlines / f"{key}.json", numbers)
         live.scored(workspace, wanted, name)
     return evaluation

@@ -117,6 +117,20 @@ def built(tmp_path_factory, worker_id) -> Miniature:
     return miniature
 
 
+@pytest.fixture(scope="session")
+def evaluated(tmp_path_factory) -> Workspace:
+    """Every data set of `fake_runs` but jena, evaluated. Who changes it puts it back."""
+    from pipeline.config import params
+    from stages.evaluate import evaluate
+    from tests.support import fake_runs
+
+    workspace = fake_runs.build(tmp_path_factory.mktemp("evaluated"))
+    for name in params.load(workspace.params).datasets:
+        if name != "jena":
+            evaluate(workspace, name)
+    return workspace
+
+
 @pytest.fixture
 def miniature(built, tmp_path) -> Miniature:
     """A copy of the built miniature that a test may change."""

@@ -43,8 +43,8 @@ def answers():
     yield "| --- | --- | ---: | ---: | ---: | --- |"
     for one in results().built:
         said = charts.answer(one)
-        found = answer(one.wanted)
-        if not said.word or one.stand_in:
+        found = answer(one.evaluation)
+        if not said.word or one.about.stand_in:
             continue
         scores = {row.name: f"{row.score} {row.small}".strip() for row in charts.ranking(one).rows}
         cells = [f"`{name}` {scores[name]}" for name in (found.opponent, found.network)]

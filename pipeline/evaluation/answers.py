@@ -75,10 +75,10 @@ def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Dif
     for name in evaluation.experiments:
         if opponent and name != opponent and (difference := evaluation.difference("test", name, opponent)):
             found[name] = difference
-    chances = holm([difference.chance for difference in found.values()])
+    p_values = holm([difference.p_value for difference in found.values()])
     return {
-        name: (difference, _outcome(evaluation, difference, chance))
-        for (name, difference), chance in zip(found.items(), chances, strict=True)
+        name: (difference, _outcome(evaluation, difference, p_value))
+        for (name, difference), p_value in zip(found.items(), p_values, strict=True)
     }
 
 
@@ -98,18 +98,18 @@ def strongest(evaluation: Evaluation, wanted: Callable[[Entry], bool]) -> str | 
     return pick(found, key=lambda name: found[name]) if found else None
 
 
-def _outcome(evaluation: Evaluation, difference: Difference, chance: float) -> str:
+def _outcome(evaluation: Evaluation, difference: Difference, p_value: float) -> str:
     """In a word: whether the first is better, by its interval and a p-value that is corrected for its table."""
-    if chance >= LEVEL or difference.sure[0] <= 0 <= difference.sure[1]:
+    if p_value >= LEVEL or difference.mean_ci[0] <= 0 <= difference.mean_ci[1]:
         return UNSURE
     return BETTER if (difference.mean > 0) == MEASURES[evaluation.dataset.metric].higher else WORSE
 
 
-def holm(chances: Sequence[float]) -> list[float]:
+def holm(p_values: Sequence[float]) -> list[float]:
     """P-values of one table, corrected by Holm's method: one table in twenty has a false one below 0.05."""
-    found, least = [0.0] * len(chances), 0.0
-    for rank, place in enumerate(sorted(range(len(chances)), key=lambda place: chances[place])):
-        least = max(least, min(1.0, chances[place] * (len(chances) - rank)))
+    found, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
+        least = max(least, min(1.0, p_values[place] * (len(p_values) - rank)))
         found[place] = least
     return found
 
@@ -123,6 +123,6 @@ def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:
         stat = entry.score(evaluation.dataset.metric)
         if stat:
             found[name] = {"score": stat.mean}
-            if stat.sure:
-                found[name] |= dict(zip(("low", "high"), stat.sure, strict=True))
+            if stat.mean_ci:
+                found[name] |= dict(zip(("low", "high"), stat.mean_ci, strict=True))
     return found

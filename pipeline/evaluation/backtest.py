@@ -37,30 +37,28 @@ def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
     if not isinstance(test, Windows) or test.outputs == 1 or dataset.stamps is None:
         return {}
     scale = dataset.scale
-    wide = conformal.half_widths(conformal.errors(dataset, run, "validation"), conformal.USUAL)
+    half_widths = conformal.half_widths(conformal.errors(dataset, run, "validation"), conformal.USUAL)
     errors = conformal.errors(dataset, run, "test")
     ahead = {
+        "experiment": name,
         "step": np.arange(1, test.outputs + 1),
         "mae": errors.mean(axis=0) * scale.std,
-        "half_width": np.where(np.isfinite(wide), wide * scale.std, np.nan),
-        "coverage": conformal.coverage(errors, wide),
+        "half_width": np.where(np.isfinite(half_widths), half_widths * scale.std, np.nan),
+        "coverage": conformal.coverage(errors, half_widths),
     }
     chosen = origins(test)
-    middle = conformal.mean_forecast(run, "test")[chosen] * scale.std + scale.mean
+    forecast = conformal.mean_forecast(run, "test")[chosen] * scale.std + scale.mean
     rows = test.rows[chosen][:, None] + test.delay + test.step * np.arange(test.outputs)
     stretch = {
+        "experiment": name,
         "origin": np.repeat(np.arange(1, len(chosen) + 1), test.outputs),
         "time": dataset.stamps[rows].astype("datetime64[s]").astype(np.int64).ravel(),
         "truth": (test.series[rows, test.target].astype(np.float64) * scale.std + scale.mean).ravel(),
-        "forecast": middle.ravel(),
-        "low": (middle - ahead["half_width"]).ravel(),
-        "high": (middle + ahead["half_width"]).ravel(),
+        "forecast": forecast.ravel(),
+        "low": (forecast - ahead["half_width"]).ravel(),
+        "high": (forecast + ahead["half_width"]).ravel(),
     }
-    found = {"backtest": stretch, "ahead": ahead}
-    return {
-        table: pd.DataFrame({"experiment": name} | {key: _rounded(values) for key, values in columns.items()})
-        for table, columns in found.items()
-    }
+    return {"backtest": pd.DataFrame(stretch), "ahead": pd.DataFrame(ahead)}
 
 
 def origins(windows: Windows) -> Array:
@@ -73,8 +71,3 @@ def origins(windows: Windows) -> Array:
         if len(chosen) * windows.outputs >= SHOWN:
             break
     return np.array(chosen)
-
-
-def _rounded(values: Array) -> Array:
-    """Numbers with six digits, which is more than a plot shows."""
-    return np.array([float(f"{value:.6g}") for value in values]) if values.dtype.kind == "f" else values

@@ -167,7 +167,7 @@ def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
 
 def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     found = _stat(evaluation, claim.experiment, claim.metric)
-    interval = found.next if claim.rows == "same" else found.anew
+    interval = found.prediction_interval if claim.rows == "same" else found.prediction_interval_new_rows
     if claim.of and interval:
         unit = _stat(evaluation, claim.of, claim.metric).mean
         found, interval = Stat(**_divided(found.model_dump(), unit)), _divided(interval, unit)
@@ -202,13 +202,14 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     stats = [_stat(evaluation, name, claim.metric) for name in (one, other)]
     if difference is None:
         return Verdict(claim, UNSURE, evaluation.dataset, stats[0], other=stats[1])
-    return Verdict(claim, _compared(claim, difference), evaluation.dataset, stats[0], difference.sure, other=stats[1])
+    outcome = _compared(claim, difference)
+    return Verdict(claim, outcome, evaluation.dataset, stats[0], difference.mean_ci, other=stats[1])
 
 
 def _compared(claim: Claim, difference: Difference) -> str:
-    low, high = difference.sure
+    low, high = difference.mean_ci
     if claim.within is not None:
-        inside = -claim.within < difference.within[0] and difference.within[1] < claim.within
+        inside = -claim.within < difference.mean_ci_90[0] and difference.mean_ci_90[1] < claim.within
         return HOLDS if inside else FAILS if low > claim.within or high < -claim.within else UNSURE
     if claim.relation == "above":
         low, high = -high, -low

@@ -15,13 +15,7 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure, and how sure it is.
-
-    Attributes:
-        value: the figure.
-        error: its standard error.
-        freedom: degrees of freedom of that error; infinite where it is known.
-    """
+    """A figure, its standard error, and the degrees of freedom of that error: infinite where it is known."""
 
     value: float
     error: float
@@ -34,8 +28,8 @@ class Estimate:
         reach = float(special.stdtrit(self.freedom, (1 + level) / 2)) * self.error if self.error else 0.0
         return self.value - reach, self.value + reach
 
-    def chance(self) -> float:
-        """The two-sided p-value of a true value of zero."""
+    def p_value(self) -> float:
+        """Two-sided, of a true value of zero."""
         from scipy import special
 
         if not self.error:
@@ -44,42 +38,33 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """On which a measure is near normal.
+class Transform:
+    """To a scale on which a measure is near normal, so that Student's t applies there.
 
     Attributes:
-        forth, backward: to it and from it.
-        slope: of `forth`.
-        knows: whether a value has a place on it.
+        forward, inverse: to that scale, and back to the measure's own.
+        derivative: of `forward`. A small standard error times it is the standard error on that scale.
+        domain: whether a value has a place there: no perfect score has a logarithm.
     """
 
-    forth: Callable[[float], float]
-    backward: Callable[[float], float]
-    slope: Callable[[float], float]
-    knows: Callable[[float], bool]
-
-    def there(self, values: Sequence[float]) -> list[float]:
-        """Values on this scale."""
-        return [self.forth(value) for value in values]
-
-    def back(self, found: Estimate) -> tuple[float, float]:
-        """An interval in the measure's own unit."""
-        low, high = found.interval()
-        return self.backward(low), self.backward(high)
+    forward: Callable[[float], float]
+    inverse: Callable[[float], float]
+    derivative: Callable[[float], float]
+    domain: Callable[[float], bool]
 
 
-LOGARITHM = Scale(math.log, math.exp, lambda x: 1 / x, lambda x: x > 0)
-LOGIT = Scale(
+LOGARITHM = Transform(math.log, math.exp, lambda x: 1 / x, lambda x: x > 0)
+LOGIT = Transform(
     lambda x: math.log(x / (1 - x)), lambda x: 1 / (1 + math.exp(-x)), lambda x: 1 / x / (1 - x), lambda x: 0 < x < 1
 )
-PLAIN = Scale(float, float, lambda _: 1.0, lambda _: True)
+IDENTITY = Transform(float, float, lambda _: 1.0, lambda _: True)
 
 
-def scale(measure: str) -> Scale:
+def transform(measure: str) -> Transform:
     """Errors vary in proportion to their size; an accuracy lies between 0 and 1."""
     if measure == "accuracy":
         return LOGIT
-    return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else PLAIN
+    return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else IDENTITY
 
 
 def mean(values: Sequence[float]) -> Estimate:
@@ -90,18 +75,30 @@ def mean(values: Sequence[float]) -> Estimate:
     return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(count), count - 1)
 
 
-def next_run(values: Sequence[float], rows: float = 0.0) -> Estimate:
-    """What one more run would give.
+def prediction(values: Sequence[float], measure: str, rows: float = 0.0) -> tuple[float, float] | None:
+    """Where one more run would lie; None where a value has no place on the measure's normal scale.
 
     Args:
-        values: of each seed, on a scale on which they are near normal; several, or that of a model without seeds.
-        rows: the variance of the difference between two test sets; 0 if the run is scored on the same rows.
+        values: of each seed; several, or that of a model without seeds.
+        measure: of the values; empty for one that is taken as normal as it is.
+        rows: the standard error of their mean by the rows, where the new run is scored on other rows; else 0.
     """
+    to = transform(measure)
+    if not all(map(to.domain, values)):
+        return None
+    # Two test sets differ by twice the variance of one.
+    of_rows = 2 * (rows * to.derivative(math.fsum(values) / len(values))) ** 2 if rows else 0.0
+    low, high = next_run([to.forward(value) for value in values], of_rows).interval()
+    return to.inverse(low), to.inverse(high)
+
+
+def next_run(values: Sequence[float], rows: float = 0.0) -> Estimate:
+    """What one more run would give, on a scale on which `values` are near normal; `rows` is a variance to add."""
     count = len(values)
-    spread = float(np.var(values, ddof=1)) if count > 1 else 0.0
-    of_seeds = spread * (1 + 1 / count)
-    freedom = (count - 1) * (1 + rows / of_seeds) ** 2 if of_seeds else math.inf
-    return Estimate(float(np.mean(values)), math.sqrt(of_seeds + rows), freedom)
+    of_values = float(np.var(values, ddof=1)) * (1 + 1 / count) if count > 1 else 0.0
+    # Satterthwaite's, where the variance of the rows is known and that of the seeds has count - 1.
+    freedom = (count - 1) * (1 + rows / of_values) ** 2 if of_values else math.inf
+    return Estimate(float(np.mean(values)), math.sqrt(of_values + rows), freedom)
 
 
 def difference(one: Array, other: Array, blocks: Array) -> Estimate:
@@ -112,18 +109,19 @@ def difference(one: Array, other: Array, blocks: Array) -> Estimate:
         other: of another one, on the same examples.
         blocks: the number of the block (n,) that each example belongs to; those of one block are not independent.
     """
-    parts = [(of_rows(one.mean(axis=0) - other.mean(axis=0), blocks) ** 2, len(np.unique(blocks)) - 1)]
+    parts = [(clustered_error(one.mean(axis=0) - other.mean(axis=0), blocks) ** 2, len(np.unique(blocks)) - 1)]
     for losses in (one, other):
         seeds = len(losses)
         if seeds > 1:
             parts.append((float(np.var(losses.mean(axis=1), ddof=1)) / seeds, seeds - 1))
     total = sum(variance for variance, _ in parts)
+    # Welch's and Satterthwaite's.
     shares = sum(variance**2 / freedom for variance, freedom in parts if freedom > 0)
     freedom = total**2 / shares if shares else math.inf
     return Estimate(float(one.mean() - other.mean()), math.sqrt(total), freedom)
 
 
-def of_rows(losses: Array, blocks: Array) -> float:
+def clustered_error(losses: Array, blocks: Array) -> float:
     """The standard error of the mean of losses (n,), by the scatter of its blocks; 0 where all are one block."""
     numbers = np.unique(blocks, return_inverse=True)[1]
     sums = np.bincount(numbers, weights=losses - losses.mean())

@@ -35,16 +35,22 @@ MISTAKES, WORDS = 3, 40
 
 def tables(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, "pd.DataFrame"]:
     """Every table but the history that there is something to put in: the name of its file -> the table."""
-    found = {
+    every = {
         "predictions": predictions(dataset, runs),
-        "rollout": rollouts(dataset, runs) if dataset.rollout else None,
-        "slopes": slopes(runs),
-        "series": series(dataset) if dataset.stamps is not None else None,
-        "errors": errors(dataset, runs) if dataset.stamps is not None else None,
-        "reliability": reliability(dataset, runs) if dataset.kind == "classify" else None,
-        "mistakes": mistakes(dataset, runs) if dataset.words is not None else None,
+        "rollout": rollouts(dataset, runs),
+        "slopes": input_gradients(runs),
+        "series": series(dataset),
+        "errors": errors(dataset, runs),
+        "reliability": reliability(dataset, runs),
+        "mistakes": mistakes(dataset, runs),
     }
-    return {name: table for name, table in found.items() if table is not None}
+    return {name: table for name, table in every.items() if table is not None}
+
+
+def rounded(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Numbers with six digits, which is more than a plot shows, and keeps a long excerpt small."""
+    floats = [name for name in table if table[name].dtype.kind == "f"]
+    return table.assign(**{name: [float(f"{value:.6g}") for value in table[name]] for name in floats})
 
 
 def scores(headline: Mapping[str, Mapping[str, float]]) -> "pd.DataFrame":
@@ -60,26 +66,19 @@ def scores(headline: Mapping[str, Mapping[str, float]]) -> "pd.DataFrame":
 
 
 def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """history.csv: experiment, seed, epoch and what was recorded of it; of long trainings `CURVE` epochs at most."""
+    """history.csv: experiment, seed, epoch and what was recorded of it.
+
+    Of each seed `CURVE` epochs at most, evenly spaced from the first to the last, and the best one.
+    """
     import pandas as pd
 
-    curves = [_thinned(run).assign(experiment=name) for name, run in runs.items() if len(run.history)]
-    if not curves:
-        return pd.DataFrame(columns=["experiment", "seed", "epoch"])
-    whole = pd.concat(curves, ignore_index=True)
-    return _rounded({name: whole[name].to_numpy() for name in dict.fromkeys(["experiment", "seed", "epoch", *whole])})
-
-
-def _thinned(run: Run) -> "pd.DataFrame":
-    """The first epoch of each seed, the best, the last and evenly spaced ones between them."""
-    kept = []
-    for place, (_, rows) in enumerate(run.history.groupby("seed", sort=False)):
-        epochs = np.linspace(1, len(rows), min(CURVE, len(rows))).round()
-        best = [run.summary.best_epochs[place]] if run.summary.best_epochs else []
-        kept.append(rows["epoch"].isin([*epochs, *best]))
-    import pandas as pd
-
-    return run.history[pd.concat(kept)]
+    curves = [pd.DataFrame(columns=["experiment", "seed", "epoch"])]
+    for name, run in runs.items():
+        for place, (_, rows) in enumerate(run.history.groupby("seed", sort=False)):
+            epochs = np.linspace(1, len(rows), min(CURVE, len(rows))).round()
+            best = [run.summary.best_epochs[place]] if run.summary.best_epochs else []
+            curves.append(rows[rows["epoch"].isin([*epochs, *best])].assign(experiment=name))
+    return pd.concat(curves[1:] or curves, ignore_index=True).set_index(["experiment", "seed", "epoch"]).reset_index()
 
 
 def predictions(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
@@ -91,6 +90,8 @@ def predictions(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
     several values per example, those of the first examples follow one another, but of windows the last value is shown,
     which lies furthest ahead.
     """
+    import pandas as pd
+
     chosen, index = _stretch(dataset)
     test, scale = dataset.splits["test"], dataset.scale
     width = 1 if test.targets.ndim == 1 or isinstance(test, Windows) else test.targets.shape[1]
@@ -101,161 +102,13 @@ def predictions(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
     if not isinstance(test, Windows) and layout(dataset) == "points":
         columns["x"] = test.inputs[chosen, 0]
     if isinstance(test, Windows) and dataset.stamps is not None:
-        columns["time"] = _targets_at(dataset, test)[chosen].astype(np.int64)
-    values = {"truth": test.targets}
-    values |= {name: predicted[0] for name, predicted in _chosen(runs).items()}
+        columns["time"] = dataset.stamps[test.rows + test.delay][chosen].astype(np.int64)
+    values = {"truth": test.targets} | {name: predicted[0] for name, predicted in _chosen(runs).items()}
     for name, each in values.items():
         rows = each[:, -1] if each.ndim == 2 and width == 1 else each
         picked = rows[chosen].ravel().astype(np.float64)
         columns[name] = picked if dataset.kind == "classify" else picked * scale.std + scale.mean
-    return _rounded(columns)
-
-
-def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """rollout.csv: step (from 1), truth, and the first seed's free run of each experiment."""
-    truth = dataset.splits["test"].targets
-    columns = {"step": np.arange(1, len(truth) + 1), "truth": truth}
-    columns |= {name: run.predictions["rollout"][0] for name, run in runs.items() if "rollout" in run.predictions}
-    return _rounded(columns)
-
-
-def slopes(runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """slopes.csv: experiment, point, distance and the mean over seeds of the loss's slope by the input there."""
-    import pandas as pd
-
-    tables = {name: run.input_gradients for name, run in runs.items() if run.input_gradients is not None}
-    if not tables:
-        return None
-    means = [
-        table.groupby(["point", "distance"], sort=False)["slope"].mean().reset_index().assign(experiment=name)
-        for name, table in tables.items()
-    ]
-    table = pd.concat(means, ignore_index=True)
-    return _rounded({name: table[name].to_numpy() for name in ("experiment", "point", "distance", "slope")})
-
-
-def series(dataset: Dataset) -> "pd.DataFrame":
-    """series.csv: the target over time, in its unit: part, time (seconds since 1970), low, mean and high.
-
-    `whole` is the series in `PARTS` parts, `beginning` its first cycles (days) timestep by timestep.
-    """
-    import pandas as pd
-
-    train = _windows(dataset)
-    values = train.series[:, train.target].astype(np.float64) * dataset.scale.std + dataset.scale.mean
-    starts = np.unique(np.linspace(0, len(values), PARTS, endpoint=False).astype(int))
-    counts = np.diff([*starts, len(values)])
-    first = np.arange(0, min(CYCLES * dataset.period * train.step or LONGEST * train.step, len(values)), train.step)
-    times = _stamps(dataset).astype(np.int64)
-    whole = {
-        "part": np.full(len(starts), "whole"),
-        "time": times[starts],
-        "low": np.minimum.reduceat(values, starts),
-        "mean": np.add.reduceat(values, starts) / counts,
-        "high": np.maximum.reduceat(values, starts),
-    }
-    beginning = {"part": np.full(len(first), "beginning"), "time": times[first]}
-    beginning |= dict.fromkeys(("low", "mean", "high"), values[first])
-    return pd.concat([_rounded(whole), _rounded(beginning)], ignore_index=True)
-
-
-def errors(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """errors.csv: by ("hour" or "month" of the target), at, examples, and each experiment's MAE there.
-
-    Over all test examples and seeds, in the data's unit, by the weights chosen on validation where they are.
-    """
-    import pandas as pd
-
-    test = _windows(dataset, "test")
-    when = pd.DatetimeIndex(_targets_at(dataset, test))
-    parts = []
-    for by, at in (("hour", when.hour), ("month", when.month)):
-        groups, place, examples = np.unique(at.to_numpy(), return_inverse=True, return_counts=True)
-        columns: dict[str, Array] = {"by": np.full(len(groups), by), "at": groups, "examples": examples}
-        for name, predicted in _chosen(runs).items():
-            each = losses("mae", predicted, test.targets).mean(axis=0) * dataset.scale.std
-            columns[name] = np.bincount(place, each) / examples
-        parts.append(_rounded(columns))
-    return pd.concat(parts, ignore_index=True)
-
-
-def reliability(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """reliability.csv: of each experiment and bin of probabilities (low, high) the predictions in it.
-
-    All seeds together, on test, by the weights chosen on validation where they are: how many, their mean, and the
-    share of class 1 among their examples.
-    """
-    import pandas as pd
-
-    truth = dataset.splits["test"].targets.astype(np.float64)
-    parts = []
-    for name, predicted in _chosen(runs).items():
-        said, true = predicted.astype(np.float64).ravel(), np.tile(truth, len(predicted))
-        bins = np.minimum((said * BINS).astype(int), BINS - 1)
-        there, place, count = np.unique(bins, return_inverse=True, return_counts=True)
-        parts.append(
-            _rounded(
-                {
-                    "experiment": np.full(len(there), name),
-                    "low": there / BINS,
-                    "high": (there + 1) / BINS,
-                    "predictions": count,
-                    "probability": np.bincount(place, said) / count,
-                    "share": np.bincount(place, true) / count,
-                }
-            )
-        )
-    columns = ["experiment", "low", "high", "predictions", "probability", "share"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-
-
-def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """mistakes.csv: of each experiment the test reviews that it is surest of and wrong about, the worst first.
-
-    Columns: experiment, example, truth, probability (of class 1, mean over seeds, weights as selected), words (the
-    last ones of the review). A model that says the same of every review is left out.
-    """
-    import pandas as pd
-
-    test = dataset.splits["test"]
-    if dataset.words is None or not isinstance(test, Arrays):
-        raise ValueError("`dataset` must be of words")
-    rows = []
-    for name, predicted in _chosen(runs).items():
-        probability = predicted.astype(np.float64).mean(axis=0)
-        if probability.min() == probability.max():
-            continue
-        off = np.abs(probability - test.targets)
-        for example in (worst for worst in np.argsort(-off, kind="stable")[:MISTAKES] if off[worst] > 0.5):
-            # "br" is what is left of a line break.
-            words = [str(word) for word in dataset.words[test.inputs[example]] if word not in ("", "br")][-WORDS:]
-            rows.append([name, example, int(test.targets[example]), probability[example], " ".join(words)])
-    table = pd.DataFrame(rows, columns=["experiment", "example", "truth", "probability", "words"])
-    return _rounded({name: table[name].to_numpy() for name in table})
-
-
-def _chosen(runs: Mapping[str, Run]) -> dict[str, Array]:
-    """Experiment -> its predictions on test (seeds, n, ...), by the weights chosen on validation where they are."""
-    return {name: run.predictions[f"{run.points[-1]}_test"] for name, run in runs.items() if run.predictions}
-
-
-def _windows(dataset: Dataset, split: str = "train") -> Windows:
-    examples = dataset.splits[split]
-    if not isinstance(examples, Windows):
-        raise ValueError("`dataset` must be of windows")  # noqa: TRY004 - it is of the right type
-    return examples
-
-
-def _stamps(dataset: Dataset) -> Array:
-    if dataset.stamps is None:
-        raise ValueError("`dataset` must have stamps")
-    return dataset.stamps
-
-
-def _targets_at(dataset: Dataset, examples: Windows) -> Array:
-    """When the (first) target of each window was measured: (n,) datetime64[s]."""
-    stamps: Array = _stamps(dataset)[examples.rows + examples.delay]
-    return stamps
+    return pd.DataFrame(columns)
 
 
 def _stretch(dataset: Dataset) -> tuple[Array, Array]:
@@ -274,13 +127,129 @@ def _stretch(dataset: Dataset) -> tuple[Array, Array]:
     return chosen, chosen
 
 
-def _rounded(columns: dict[str, Array]) -> "pd.DataFrame":
-    """Numbers with six digits, which is more than a plot shows, and keeps a long excerpt small."""
+def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
+    """rollout.csv: step (from 1), truth, and the first seed's free run of each experiment."""
     import pandas as pd
 
-    return pd.DataFrame(
-        {
-            name: [float(f"{value:.6g}") for value in values] if values.dtype.kind == "f" else values
-            for name, values in columns.items()
+    if not dataset.rollout:
+        return None
+    truth = dataset.splits["test"].targets
+    free = {name: run.predictions["rollout"][0] for name, run in runs.items() if "rollout" in run.predictions}
+    return pd.DataFrame({"step": np.arange(1, len(truth) + 1), "truth": truth, **free})
+
+
+def input_gradients(runs: Mapping[str, Run]) -> "pd.DataFrame | None":
+    """slopes.csv: experiment, point, distance and the mean over seeds of the loss's slope by the input there."""
+    import pandas as pd
+
+    tables = {name: run.input_gradients for name, run in runs.items() if run.input_gradients is not None}
+    means = [
+        table.groupby(["point", "distance"], sort=False)["slope"].mean().reset_index().assign(experiment=name)
+        for name, table in tables.items()
+    ]
+    return pd.concat(means, ignore_index=True)[["experiment", "point", "distance", "slope"]] if means else None
+
+
+def series(dataset: Dataset) -> "pd.DataFrame | None":
+    """series.csv: the target over time, in its unit: part, time (seconds since 1970), low, mean and high.
+
+    `whole` is the series in `PARTS` parts, `beginning` its first cycles (days) timestep by timestep.
+    """
+    import pandas as pd
+
+    train = dataset.splits["train"]
+    if dataset.stamps is None or not isinstance(train, Windows):
+        return None
+    values = train.series[:, train.target].astype(np.float64) * dataset.scale.std + dataset.scale.mean
+    starts = np.unique(np.linspace(0, len(values), PARTS, endpoint=False).astype(int))
+    counts = np.diff([*starts, len(values)])
+    first = np.arange(0, min(CYCLES * dataset.period * train.step or LONGEST * train.step, len(values)), train.step)
+    times = dataset.stamps.astype(np.int64)
+    whole = {
+        "part": "whole",
+        "time": times[starts],
+        "low": np.minimum.reduceat(values, starts),
+        "mean": np.add.reduceat(values, starts) / counts,
+        "high": np.maximum.reduceat(values, starts),
+    }
+    beginning = {"part": "beginning", "time": times[first], **dict.fromkeys(("low", "mean", "high"), values[first])}
+    return pd.concat([pd.DataFrame(whole), pd.DataFrame(beginning)], ignore_index=True)
+
+
+def errors(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
+    """errors.csv: by ("hour" or "month" of the target), at, examples, and each experiment's MAE there.
+
+    Over all test examples and seeds, in the data's unit, by the weights chosen on validation where they are.
+    """
+    import pandas as pd
+
+    test = dataset.splits["test"]
+    if dataset.stamps is None or not isinstance(test, Windows):
+        return None
+    when = pd.DatetimeIndex(dataset.stamps[test.rows + test.delay])
+    parts = []
+    for by, at in (("hour", when.hour), ("month", when.month)):
+        groups, place, examples = np.unique(at.to_numpy(), return_inverse=True, return_counts=True)
+        columns = {"by": by, "at": groups, "examples": examples}
+        for name, predicted in _chosen(runs).items():
+            each = losses("mae", predicted, test.targets).mean(axis=0) * dataset.scale.std
+            columns[name] = np.bincount(place, each) / examples
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts, ignore_index=True)
+
+
+def reliability(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
+    """reliability.csv: of each experiment and bin of probabilities (low, high) the predictions in it.
+
+    All seeds together, on test, by the weights chosen on validation where they are: how many, their mean, and the
+    share of class 1 among their examples.
+    """
+    import pandas as pd
+
+    if dataset.kind != "classify":
+        return None
+    truth = dataset.splits["test"].targets.astype(np.float64)
+    parts = [pd.DataFrame(columns=["experiment", "low", "high", "predictions", "probability", "share"])]
+    for name, predicted in _chosen(runs).items():
+        said, true = predicted.astype(np.float64).ravel(), np.tile(truth, len(predicted))
+        bins = np.minimum((said * BINS).astype(int), BINS - 1)
+        there, place, count = np.unique(bins, return_inverse=True, return_counts=True)
+        columns = {
+            "experiment": name,
+            "low": there / BINS,
+            "high": (there + 1) / BINS,
+            "predictions": count,
+            "probability": np.bincount(place, said) / count,
+            "share": np.bincount(place, true) / count,
         }
-    )
+        parts.append(pd.DataFrame(columns))
+    return pd.concat(parts[1:] or parts, ignore_index=True)
+
+
+def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
+    """mistakes.csv: of each experiment the test reviews that it is surest of and wrong about, the worst first.
+
+    Columns: experiment, example, truth, probability (of class 1, mean over seeds, weights as selected), words (the
+    last ones of the review). A model that says the same of every review is left out.
+    """
+    import pandas as pd
+
+    test = dataset.splits["test"]
+    if dataset.words is None or not isinstance(test, Arrays):
+        return None
+    rows = []
+    for name, predicted in _chosen(runs).items():
+        probability = predicted.astype(np.float64).mean(axis=0)
+        if probability.min() == probability.max():
+            continue
+        off = np.abs(probability - test.targets)
+        for example in (worst for worst in np.argsort(-off, kind="stable")[:MISTAKES] if off[worst] > 0.5):
+            # "br" is what is left of a line break.
+            words = [str(word) for word in dataset.words[test.inputs[example]] if word not in ("", "br")][-WORDS:]
+            rows.append([name, example, int(test.targets[example]), probability[example], " ".join(words)])
+    return pd.DataFrame(rows, columns=["experiment", "example", "truth", "probability", "words"])
+
+
+def _chosen(runs: Mapping[str, Run]) -> dict[str, Array]:
+    """Experiment -> its predictions on test (seeds, n, ...), by the weights chosen on validation where they are."""
+    return {name: run.predictions[f"{run.points[-1]}_test"] for name, run in runs.items() if run.predictions}

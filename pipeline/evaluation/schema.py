@@ -29,9 +29,9 @@ class Stat(Strict):
         mean, min, max: over the seeds.
         std: sample standard deviation; None with one seed.
         values: of each seed.
-        sure: where the mean of ever more seeds would lie; None with one seed of a model that depends on it.
-        next: where one more run would lie, on the same rows; None with fewer than three such seeds.
-        anew: the same on other rows of the same kind; None where that is not known, too.
+        mean_ci: of the mean over ever more seeds; None with one seed of a model that depends on it.
+        prediction_interval: of one more run, on the same rows; None with fewer than three such seeds.
+        prediction_interval_new_rows: the same on other rows of the same kind; None where that is not known, too.
     """
 
     mean: float
@@ -39,9 +39,9 @@ class Stat(Strict):
     min: float
     max: float
     values: Annotated[list[float], pydantic.Field(min_length=1)]
-    sure: Interval | None = None
-    next: Interval | None = None
-    anew: Interval | None = None
+    mean_ci: Interval | None = None
+    prediction_interval: Interval | None = None
+    prediction_interval_new_rows: Interval | None = None
 
     @property
     def median(self) -> float:
@@ -54,15 +54,15 @@ class Difference(Strict):
 
     Attributes:
         mean: the difference.
-        sure: its 95 % interval.
-        within: its 90 % interval, for two one-sided tests.
-        chance: the two-sided p-value of no difference.
+        mean_ci: its 95 % interval.
+        mean_ci_90: its 90 % interval, for two one-sided tests.
+        p_value: two-sided, of no difference.
     """
 
     mean: float
-    sure: Interval
-    within: Interval
-    chance: float
+    mean_ci: Interval
+    mean_ci_90: Interval
+    p_value: float
 
 
 Scores = dict[str, Stat]
@@ -159,14 +159,14 @@ class Evaluation(Strict):
 
     def difference(self, split: str, one: str, other: str) -> Difference | None:
         """How much more the measure is for `one` than for `other`; None where that is not known."""
-        found = self.differences.get(split, {})
-        if other in found.get(one, {}):
-            return found[one][other]
-        if one not in found.get(other, {}):
+        known = self.differences.get(split, {})
+        if found := known.get(one, {}).get(other):
+            return found
+        if not (found := known.get(other, {}).get(one)):
             return None
-        turned = found[other][one]
-        sides = {name: (-high, -low) for name, (low, high) in {"sure": turned.sure, "within": turned.within}.items()}
-        return Difference(mean=-turned.mean, chance=turned.chance, **sides)
+        ends = {"mean_ci": found.mean_ci, "mean_ci_90": found.mean_ci_90}
+        mirrored = {name: (-high, -low) for name, (low, high) in ends.items()}
+        return Difference(mean=-found.mean, p_value=found.p_value, **mirrored)
 
 
 def load(folder: Path) -> Evaluation:

@@ -19,8 +19,8 @@ from pipeline.training.run_folder import Run
 CYCLE = 13
 """Steps over which a rollout's error is averaged: one period of the documents' sine, 2 pi / 0.5 = 12.6."""
 
-LEAST = 3
-"""Seeds, below which nothing is said of a model that depends on them."""
+MIN_SEEDS = 3
+"""Below which nothing is said of a model that depends on them."""
 
 LOST = 0.5
 """The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""
@@ -40,12 +40,11 @@ def statistics(values: Sequence[float], measure: str = "", *, varies: bool = Tru
     stat = Stat(mean=mean, std=spread, min=min(values), max=max(values), values=list(values))
     if varies and count == 1:
         return stat
-    found: dict[str, Any] = {"sure": intervals.mean(values).interval()}
-    scale = intervals.scale(measure)
-    if (count >= LEAST or not varies) and all(map(scale.knows, values)):
-        found["next"] = scale.back(intervals.next_run(scale.there(values)))
+    found: dict[str, Any] = {"mean_ci": intervals.mean(values).interval()}
+    if count >= MIN_SEEDS or not varies:
+        found["prediction_interval"] = intervals.prediction(values, measure)
         if error is not None:
-            found["anew"] = scale.back(intervals.next_run(scale.there(values), 2 * (error * scale.slope(mean)) ** 2))
+            found["prediction_interval_new_rows"] = intervals.prediction(values, measure, error)
     return stat.model_copy(update=found)
 
 
@@ -133,10 +132,11 @@ def weeks(dataset: Dataset, split: str) -> int | None:
 def blocks(dataset: Dataset, split: str) -> Array:
     """The number of the block (n,) that each example belongs to: those of one week of a series are not independent.
 
-    The sine's points and windows are a grid that is the same in each build: one block, nothing is left to chance.
+    The sine's points and windows are a grid that is the same in each build: one block, so that no error is estimated.
     """
     examples = dataset.splits[split]
     if isinstance(examples, Windows) and dataset.period:
+        # Seven cycles are a week, since the only cycle that a preparation finds in a series is the day (`series`).
         return examples.rows // (7 * dataset.period * examples.step)
     grid = isinstance(examples, Windows) or layout(dataset) == "points"
     return np.zeros(len(examples), int) if grid else np.arange(len(examples))
@@ -146,10 +146,10 @@ def _differences(
     dataset: Dataset, targets: Mapping[str, Array], runs: Mapping[str, Run]
 ) -> dict[str, dict[str, dict[str, Difference]]]:
     found: dict[str, dict[str, dict[str, Difference]]] = {}
-    sure = {
+    known = {
         name: run
         for name, run in runs.items()
-        if run.predictions and (not run.varies or len(run.summary.seeds) >= LEAST)
+        if run.predictions and (not run.varies or len(run.summary.seeds) >= MIN_SEEDS)
     }
     for split in ("validation", "test"):
         if split not in targets or (weeks(dataset, split) or SEASON) < SEASON:
@@ -157,7 +157,7 @@ def _differences(
         groups = np.unique(blocks(dataset, split), return_inverse=True)[1]
         each = {
             name: losses(dataset.metric, _checked(run, f"{run.points[-1]}_{split}", targets[split]), targets[split])
-            for name, run in sure.items()
+            for name, run in known.items()
         }
         names = list(each)
         found[split] = {
@@ -169,7 +169,8 @@ def _differences(
 
 def _difference(one: Array, other: Array, groups: Array) -> Difference:
     found = intervals.difference(one, other, groups)
-    return Difference(mean=found.value, sure=found.interval(), within=found.interval(0.9), chance=found.chance())
+    ends = {"mean_ci": found.interval(), "mean_ci_90": found.interval(0.9)}
+    return Difference(mean=found.value, p_value=found.p_value(), **ends)
 
 
 def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline: bool) -> Entry:
@@ -212,7 +213,7 @@ def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: 
         each, targets, of_block = each[:, indices], targets[indices], of_block[indices]
     found = [measures(dataset, values, targets) for values in each]
     errors = {
-        measure: intervals.of_rows(losses(measure, each, targets).mean(axis=0), of_block)
+        measure: intervals.clustered_error(losses(measure, each, targets).mean(axis=0), of_block)
         for measure in (found[0] if (of_block != of_block[0]).any() else ())
         if measure in MEASURES
     }

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
-from pipeline.plots.compact import compact
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,6 +21,8 @@ APART = [f"#{place:02x}{place:02x}{place:02x}" for place in range(0x11, 0x19)]
 COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", MAIN: "main", OTHER: "other", SHADE: "shade"}
 COLOURS |= {colour: f"line-{place}" for place, colour in enumerate(APART)}
 """Colours that stand for a variable of the style sheet, so that one plot serves light and dark."""
+
+DASHED, DOTTED = (0, (3, 2)), (0, (1, 2))
 
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -63,7 +64,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
 
     # From matplotlib's own defaults, not from a user's matplotlibrc, which would change the page.
     settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
-    settings |= SETTINGS | {"svg.hashsalt": salt}
+    settings |= SETTINGS
     with mpl.rc_context(settings), warnings.catch_warnings():
         # Text stays text, and a reader's browser has the letters that the font here lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
@@ -77,7 +78,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
         axes.locator_params(axis="y", nbins=4)
         draw(axes)
         _place(figure, axes)
-        return _inline(_write(figure), printable(title))
+        return printable(_inline(_write(figure), title, salt))  # a control character is no XML
 
 
 _places: dict[tuple[Any, ...], "Bbox"] = {}
@@ -103,19 +104,40 @@ def _write(figure: "Figure") -> str:
     text = io.StringIO()
     nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
     figure.savefig(text, format="svg", metadata=nothing)
-    return printable(text.getvalue(), kept="\n")  # a control character is no XML
+    return text.getvalue()
 
 
-def _inline(text: str, title: str) -> str:
-    """Inline SVG in a tenth of the bytes, with colours from the style sheet, and a title."""
+NUMBER = re.compile(r"(?<!: )(?<![\d.])-?\d+\.\d{2,}")
+"""A coordinate with more decimals than can be seen; what follows a colon is part of a style."""
+
+SHORTER = {
+    r"\s*\n\s*": "",  # between elements, and in a path
+    r"font-family: 'DejaVu Sans'; ": "",  # the page has its own
+    r' transform="rotate\(-0 [^"]*"': "",
+    r' id="curve-(\d+)"': r' data-curve="\1"',
+}
+
+
+def _inline(text: str, title: str, salt: str) -> str:
+    """One of matplotlib's SVG files as an element of a page: with a title, colours of the style sheet, and half of the
+    bytes; without its own style, which would be the whole page's.
+    """
     from markupsafe import escape
 
-    head = re.search(r'viewBox="[^"]*"', text)
-    box = head.group() if head else ""
-    parts = compact(text)
+    box = re.search(r'viewBox="[^"]*"', text)
+    head = f'<svg {box and box[0]} role="img" style="stroke-linejoin:round"><title>{escape(title)}</title>'
+    body = text.partition("</defs>")[2]
+    for pattern, new in SHORTER.items():
+        body = re.sub(pattern, new, body)
+    body = re.sub(r"<[^>]*>", lambda tag: NUMBER.sub(lambda number: f"{float(number[0]):.1f}", tag[0]), body)
     for colour, variable in COLOURS.items():
-        parts = parts.replace(colour, f"var(--{variable})")
-    return f'<svg {box} role="img" style="stroke-linejoin:round"><title>{escape(title)}</title>{parts}</svg>'
+        body = body.replace(colour, f"var(--{variable})")
+    # Matplotlib's ids are new each time: those that are referred to are counted, the others left out.
+    own = re.sub(r"\W", "-", salt)
+    for place, name in enumerate(dict.fromkeys(re.findall(r'(?:href="|url\()#(\w+)', body))):
+        body = body.replace(name, f"{own}-{place}")
+    body = re.sub(rf' id="(?!{own}-)[^"]*"', "", body)
+    return head + body.strip()
 
 
 def colours() -> str:

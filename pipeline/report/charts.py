@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.claims import Verdict
-from pipeline.evaluation.schema import Difference, Entry, Stat
+from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.claims_table import one_value
-from pipeline.report.formatting import measured, short, signed, spread, title
+from pipeline.report.formatting import measured, short, signed, signed_between, spread, title
 from pipeline.report.results import Evaluated
 
 REACH = 10.0
@@ -100,28 +100,25 @@ class Ranking:
 def ranking(one: Evaluated) -> Ranking:
     """Test scores by the weights that validation chose, where it chooses, else by the last ones."""
     metric, higher = one.about.metric, MEASURES[one.about.metric].higher
-    base = answers.strongest_opponent(one.wanted)
-    compared = answers.against(one.wanted, base)
+    base = answers.strongest_opponent(one.evaluation)
+    compared = answers.against(one.evaluation, base)
     scored = {name: stat for name, entry in one.experiments.items() if (stat := entry.score(metric))}
-    ends = {name: [*_ends(stat), stat.mean] for name, stat in scored.items()}
-    axis = _axis(ends, [name for name in ends if not one.experiments[name].baseline], log=not higher)
-    rows = [
-        Ranked(
-            name,
-            one.titles.get(name, ""),
-            _kind(one.experiments[name]),
-            _mark(axis, stat.mean, _ends(stat)),
-            measured(stat, metric),
-            spread(stat, metric),
-            stat.mean,
-            parameters=short(one.experiments[name].parameters),
-            seeds=str(len(one.experiments[name].seeds)) if one.experiments[name].varies else "",
-            **_against(compared.get(name), metric),
-        )
-        for name, stat in scored.items()
-    ]
+    axis = _axis(scored, {name for name in scored if not one.experiments[name].baseline}, log=not higher)
+    rows = []
+    for name, stat in scored.items():
+        entry, against = one.experiments[name], {}
+        if name in compared:
+            difference, outcome = compared[name]
+            interval = signed_between(difference.mean_ci, metric)
+            against = {"against": signed(difference.mean, metric), "interval": interval, "outcome": outcome}
+        kind = "baseline" if entry.baseline else "recurrent" if entry.recurrent else "network"
+        text, small = measured(stat, metric), spread(stat, metric)
+        seeds = str(len(entry.seeds)) if entry.varies else ""
+        mark = _mark(axis, stat.mean, _ends(stat))
+        more = {"parameters": short(entry.parameters), "seeds": seeds} | against
+        rows.append(Ranked(name, one.titles.get(name, ""), kind, mark, text, small, stat.mean, **more))
     rows += [
-        Ranked(words, "", "floor", _mark(axis, value, (value, value)), one_value(value, metric, ""), "", value)
+        Ranked(words, "", "floor", _mark(axis, value, (value, value)), measured(value, metric), "", value)
         for words, value in one.about.floors.items()
     ]
     rows.sort(key=lambda row: -row.value if higher else row.value)
@@ -142,14 +139,15 @@ class Answer:
 
 def answer(one: Evaluated) -> Answer:
     """What the page says of `pipeline.evaluation.answers.answer`."""
-    found = answers.answer(one.wanted)
+    found = answers.answer(one.evaluation)
     if found.reason in (answers.NOTHING, answers.NO_PAST):
         return Answer("", "", found.reason)
     who = f"{found.network} against {found.opponent}"
     if found.difference is None:
         return Answer(found.outcome, who, found.reason)
     word = {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome)
-    return Answer(word, who, f"{title(one.about.metric)} {_signed(found.difference.sure, one.about.metric)}")
+    metric = one.about.metric
+    return Answer(word, who, f"{title(metric)} {signed_between(found.difference.mean_ci, metric)}")
 
 
 @dataclass(frozen=True)
@@ -165,18 +163,15 @@ class Figure:
 
 def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[Figure]]:
     """Every measured figure that is rebuilt, as its share of the published one; of accuracies the share of errors."""
-    shares: list[tuple[Verdict, float, tuple[float, float], tuple[float, float]]] = []
+    shares = []
     for verdict in verdicts:
-        claim = verdict.claim
-        if claim.kind != "figure" or verdict.rebuilt is None:
+        claim, rebuilt = verdict.claim, verdict.rebuilt
+        if claim.kind != "figure" or rebuilt is None:
             continue
-        right = claim.metric.endswith("accuracy")
-        published = _error(float(str(claim.value)), right)
-        interval = verdict.interval or (verdict.rebuilt.mean, verdict.rebuilt.mean)
-        ends = sorted(_error(end, right) / published for end in interval)
-        band = sorted(_error(end, right) / published for end in claim.printed())
-        mean = _error(verdict.rebuilt.mean, right) / published
-        shares.append((verdict, mean, (ends[0], ends[1]), (band[0], band[1])))
+        values = (float(str(claim.value)), rebuilt.mean, *(verdict.interval or [rebuilt.mean] * 2), *claim.printed())
+        published, *others = (1 - value if claim.metric.endswith("accuracy") else value for value in values)
+        mean, *ends = (value / published for value in others)
+        shares.append((verdict, mean, sorted(ends[:2]), sorted(ends[2:])))
     every = [value for _, mean, ends, band in shares for value in (mean, *ends, *band) if value > 0]
     axis = Axis(max(min(every, default=0.5), 1 / FAR) / 1.1, min(max(every, default=2.0), FAR) * 1.1, log=True)
     rows = [
@@ -192,43 +187,21 @@ def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[Figure]]:
     return axis, rows
 
 
-def _error(value: float, right: bool) -> float:
-    return 1 - value if right else value
-
-
-def _kind(entry: Entry) -> str:
-    return "baseline" if entry.baseline else "recurrent" if entry.recurrent else "network"
-
-
 def _ends(stat: Stat) -> tuple[float, float]:
-    return stat.sure or (stat.mean, stat.mean)
+    return stat.mean_ci or (stat.mean, stat.mean)
 
 
-def _axis(ends: Mapping[str, Sequence[float]], networks: Sequence[str], *, log: bool) -> Axis:
-    """Over all ends and means; but what is far better than every network is off it."""
-    every = [value for values in ends.values() for value in values]
+def _axis(scored: Mapping[str, Stat], networks: AbstractSet[str], *, log: bool) -> Axis:
+    """Over all means and their intervals; but what is far better than every network is off it."""
+    every = [value for stat in scored.values() for value in (stat.mean, *_ends(stat))]
     if log:
         known = [value for value in every if value > 0] or [1.0]
-        best = min((ends[name][-1] for name in networks), default=0.0)
+        best = min((scored[name].mean for name in networks), default=0.0)
         return Axis(max(min(known), best / REACH) / 1.1, max(known) * 1.1, log=True)
     low, high = max(0.0, min(every, default=0.0)), min(1.0, max(every, default=1.0))
     margin = 0.04 * (high - low) or 0.02
     return Axis(low - margin, high + margin, log=False)
 
 
-def _mark(axis: Axis, value: float, ends: tuple[float, float]) -> Mark:
+def _mark(axis: Axis, value: float, ends: Sequence[float]) -> Mark:
     return Mark(axis.place(value), axis.place(ends[0]), axis.place(ends[1]), not axis.low <= value <= axis.high)
-
-
-def _against(compared: tuple[Difference, str] | None, metric: str) -> dict[str, str]:
-    if compared is None:
-        return {}
-    difference, outcome = compared
-    against, interval = signed(difference.mean, metric), _signed(difference.sure, metric)
-    return {"against": against, "interval": interval, "outcome": outcome}
-
-
-def _signed(interval: tuple[float, float], metric: str) -> str:
-    if metric == "accuracy":
-        return " to ".join(f"{100 * end:+.2f}" for end in interval) + " points"
-    return " to ".join(f"{end:+.3g}" for end in interval)

@@ -1,8 +1,7 @@
 """The table of published figures: what a document says, what the rebuild says, and the verdict."""
 
 from pipeline.evaluation.claims import Verdict
-from pipeline.evaluation.scores import statistics
-from pipeline.report.formatting import DASH, between, measured, published, title
+from pipeline.report.formatting import DASH, between, measured, published, shape, title
 from pipeline.report.results import Results
 from pipeline.report.table import Cell, Column, Mark, Table
 
@@ -14,38 +13,39 @@ DOCUMENTS = {
 }
 """What the number of a document stands for."""
 
+COLUMNS = (
+    Column("claim", "What the document says", numeric=False),
+    Column("published", "Published"),
+    Column("rebuilt", "Rebuilt"),
+    Column("verdict", "Verdict", numeric=False),
+    Column("note", "What is behind it", numeric=False),
+)
+
+CAPTION = (
+    "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure holds if what its digits "
+    "imply meets that; it says little if a baseline could have it too. A comparison holds if the 95 % interval of "
+    "the difference lies on that side of zero. Counts and shapes are equal or not."
+)
+
 
 def claims_table(results: Results) -> Table:
     """Every published figure, the rebuilt one, and the verdict."""
-    columns = (
-        Column("claim", "What the document says", numeric=False),
-        Column("published", "Published"),
-        Column("rebuilt", "Rebuilt"),
-        Column("verdict", "Verdict", numeric=False),
-        Column("note", "What is behind it", numeric=False),
-    )
-    caption = (
-        "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure holds if what its digits "
-        "imply meets that; it says little if a baseline could have it too. A comparison holds if the 95 % interval of "
-        "the difference lies on that side of zero. Counts and shapes are equal or not."
-    )
     rows = tuple(_claim_row(verdict) for verdict in results.verdicts)
     kinds = tuple("stand-in" if v.dataset and v.dataset.stand_in else "" for v in results.verdicts)
     documents = [verdict.claim.document for verdict in results.verdicts]
     groups = tuple(f"{document} {DOCUMENTS.get(document, '')}".strip() for document in documents)
-    return Table("claims", "Figures and verdicts", caption, columns, rows, kinds=kinds, groups=groups)
+    return Table("claims", "Figures and verdicts", CAPTION, COLUMNS, rows, kinds=kinds, groups=groups)
 
 
 def _claim_row(verdict: Verdict) -> dict[str, Cell]:
-    claim, rebuilt = verdict.claim, Cell(DASH)
+    claim, small, rebuilt = verdict.claim, "", Cell(DASH)
     metric, unit = _metric(verdict)
-    if verdict.rebuilt is not None:
-        small = f"{between(verdict.interval, metric, unit)}" if verdict.interval and claim.kind == "figure" else ""
+    if verdict.interval and claim.kind != "count":
+        small = f"{'difference ' * (claim.kind == 'comparison')}{between(verdict.interval, metric, unit)}"
+    if verdict.shape is not None:
+        rebuilt = Cell(shape(verdict.shape), value=verdict.shape)
+    elif verdict.rebuilt is not None:
         rebuilt = Cell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt.model_dump(mode="json"))
-    elif verdict.shape is not None:
-        rebuilt = Cell(_shape(verdict.shape), value=verdict.shape)
-    if verdict.interval and claim.kind == "comparison":
-        rebuilt = Cell(rebuilt.text, f"difference {between(verdict.interval, metric, unit)}", value=rebuilt.value)
     return {
         "claim": Cell(claim.words, f"{claim.experiment}, {describe(claim.metric)}", value=claim.words),
         "published": published_cell(verdict),
@@ -60,7 +60,7 @@ def published_cell(verdict: Verdict) -> Cell:
     claim = verdict.claim
     metric, unit = _metric(verdict)
     if isinstance(claim.value, list):
-        return Cell(_shape(claim.value), value=claim.value)
+        return Cell(shape(claim.value), value=claim.value)
     if claim.value is not None:
         words = f"{'about ' if claim.about else ''}{published(float(claim.value), metric, unit)}"
         return Cell(words, f"of {claim.of}" if claim.of else "", value=float(claim.value))
@@ -75,15 +75,6 @@ def _metric(verdict: Verdict) -> tuple[str, str]:
     """The last word of the metric's path, and the unit of the data; a ratio has neither."""
     unit = verdict.dataset.scale.unit if verdict.dataset else ""
     return ("ratio", "") if verdict.claim.of else (verdict.claim.metric.rsplit(".", maxsplit=1)[-1], unit)
-
-
-def one_value(value: float, metric: str, unit: str) -> str:
-    """One value of a metric as text, in the form of its means over seeds."""
-    return measured(statistics([value]), metric, unit)
-
-
-def _shape(shape: list[int | None]) -> str:
-    return f"({', '.join(str(length) for length in shape)})"
 
 
 def describe(path: str) -> str:

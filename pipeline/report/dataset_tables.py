@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping
 from pipeline.evaluation import answers
 from pipeline.evaluation.schema import Difference, Entry, Scores
 from pipeline.metrics import MEASURES
-from pipeline.report.claims_table import one_value, published_cell
+from pipeline.report.claims_table import published_cell
 from pipeline.report.formatting import DASH, between, measured, short, signed, spread, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import Cell, Column, Mark, Table
@@ -25,61 +25,78 @@ def dataset_tables(results: Results, one: Evaluated, only: Collection[str] = ())
 
 def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Table:
     about, metric = one.about, one.about.metric
-    label, unit = title(metric), about.scale.unit
-    base = answers.strongest_opponent(one.wanted)
-    compared = answers.against(one.wanted, base)
-    columns = [Column("experiment", "Experiment", numeric=False), Column("parameters", "Parameters")]
-    columns.append(Column("epochs", "Best epoch" if "validation" in about.examples else "Epochs"))
-    if "validation" in about.examples:
-        columns.append(Column("validation", f"Validation {label}, best epoch"))
-        columns.append(Column("validation_final", f"Validation {label}, final"))
-        columns.append(Column("test_best", f"Test {label}, best epoch"))
-    columns.append(Column("test", f"Test {label}, final"))
-    if unit:
-        columns.append(Column("unit", f"Test MAE in {unit}"))
-    if about.naive:
-        columns.append(Column("mase", "Test MASE"))
-    if base:
-        columns.append(Column("against", f"Test {label} against {base}"))
-    columns.append(Column("published", "Published", numeric=False))
+    label, unit, validated = title(metric), about.scale.unit, "validation" in about.examples
+    base = answers.strongest_opponent(one.evaluation)
+    compared = answers.against(one.evaluation, base)
+    columns = {
+        "experiment": "Experiment",
+        "parameters": "Parameters",
+        "epochs": "Best epoch" if validated else "Epochs",
+        "validation": f"Validation {label}, best epoch" if validated else "",
+        "validation_final": f"Validation {label}, final" if validated else "",
+        "test_best": f"Test {label}, best epoch" if validated else "",
+        "test": f"Test {label}, final",
+        "unit": f"Test MAE in {unit}" if unit else "",
+        "mase": "Test MASE" if about.naive else "",
+        "against": f"Test {label} against {base}" if base else "",
+        "published": "Published",
+    }
     rows = [
-        _row(results, one, name, entry) | {"against": _against(one, compared.get(name))}
+        _row(results, one, name, entry) | {"against": _against(metric, compared.get(name))}
         for name, entry in shown.items()
     ]
-    kinds = ["baseline" if entry.baseline else "" for entry in shown.values()]
-    for words, value in about.floors.items():
-        floor = {"experiment": Cell(words, "floor"), "test": Cell(one_value(value, metric, ""), value=value)}
-        rows.append({column.key: Cell() for column in columns} | floor)
-        kinds.append("floor")
+    rows += [
+        dict.fromkeys(columns, Cell())
+        | {"experiment": Cell(words, "floor"), "test": Cell(measured(value, metric), value=value)}
+        for words, value in about.floors.items()
+    ]
     better = "higher" if MEASURES[metric].higher else "lower"
     caption = f"{label}, {better} is better; mean over seeds ± sample standard deviation."
     if one.stale:
         caption = f"Of an earlier build. {caption}"
-    if "validation" in about.examples:
+    if validated:
         caption += " The best epoch is chosen on validation, never on test."
     if about.naive:
         caption += " MASE is the MAE as a share of the seasonal naive forecast's on train."
     if base:
-        caption += f" {base} is the strongest that has no recurrence; the difference to it has a 95 % interval, and is"
-        caption += " called better or worse where that excludes zero after Holm's correction."
-    return Table(one.name, f"{one.name}: experiments", caption, tuple(columns), tuple(rows), one.stand_in, tuple(kinds))
+        caption += (
+            f" {base} is the strongest that has no recurrence; the difference to it has a 95 % interval, and is called "
+            "better or worse where that excludes zero after Holm's correction."
+        )
+    return Table(
+        one.name,
+        f"{one.name}: experiments",
+        caption,
+        tuple(Column(key, words, key not in ("experiment", "published")) for key, words in columns.items() if words),
+        tuple(rows),
+        about.stand_in,
+        (*_kinds(shown), *["floor"] * len(about.floors)),
+    )
+
+
+def _kinds(shown: Mapping[str, Entry]) -> tuple[str, ...]:
+    return tuple("baseline" if entry.baseline else "" for entry in shown.values())
 
 
 def _row(results: Results, one: Evaluated, name: str, entry: Entry) -> dict[str, Cell]:
-    metric, unit = one.about.metric, one.about.scale.unit
-    final, best = entry.final, entry.chosen
-    seeds = len(entry.seeds)
-    detail = f"{entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}"
+    about, metric, seeds = one.about, one.about.metric, len(entry.seeds)
+    test = entry.chosen.get("test")
+    share = test["mae"].mean / about.naive if about.naive and test and "mae" in test else None
     return {
-        "experiment": Cell(name, "stand-in" if one.stand_in else "", detail, value=name),
+        "experiment": Cell(
+            name,
+            "stand-in" if about.stand_in else "",
+            f"{entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}",
+            value=name,
+        ),
         "parameters": Cell(short(entry.parameters), value=entry.parameters),
         "epochs": _epochs(entry),
-        "validation": _stat(best.get("validation"), metric),
-        "validation_final": _stat(final.get("validation"), metric),
+        "validation": _stat(entry.chosen.get("validation"), metric),
+        "validation_final": _stat(entry.final.get("validation"), metric),
         "test_best": _stat(entry.best["test"] if entry.best else None, metric),
-        "test": _stat(final.get("test"), metric),
-        "unit": _stat(best.get("test"), "mae_unit", unit),
-        "mase": _mase(one, best.get("test")),
+        "test": _stat(entry.final.get("test"), metric),
+        "unit": _stat(test, "mae_unit", about.scale.unit),
+        "mase": Cell(DASH) if share is None else Cell(f"{share:.3f}", value=share),
         "published": _figures(results, name),
     }
 
@@ -89,13 +106,6 @@ def _stat(scores: Scores | None, metric: str, unit: str = "") -> Cell:
         return Cell(DASH)
     stat = scores[metric]
     return Cell(measured(stat, metric, unit), spread(stat, metric), value=stat.model_dump(mode="json"))
-
-
-def _mase(one: Evaluated, test: Scores | None) -> Cell:
-    if not one.about.naive or not test or "mae" not in test:
-        return Cell(DASH)
-    share = test["mae"].mean / one.about.naive
-    return Cell(f"{share:.3f}", value=share)
 
 
 def _horizon(one: Evaluated, rollout: Scores | None) -> Cell:
@@ -115,46 +125,47 @@ def _epochs(entry: Entry) -> Cell:
     return Cell("-".join(map(str, ends)), f"of {epochs}", value=stat.model_dump(mode="json"))
 
 
-def _against(one: Evaluated, compared: tuple[Difference, str] | None) -> Cell:
+def _against(metric: str, compared: tuple[Difference, str] | None) -> Cell:
     if compared is None:
         return Cell(DASH)
     difference, outcome = compared
-    metric = one.about.metric
-    small = f"{between(difference.sure, metric)}, {outcome}"
+    small = f"{between(difference.mean_ci, metric)}, {outcome}"
     return Cell(signed(difference.mean, metric), small, value=difference.model_dump(mode="json"))
 
 
 def _figures(results: Results, name: str) -> Cell:
     """The published results of one experiment with their verdicts; counts and shapes are in the claims' table alone."""
-    marks = []
-    for verdict in results.verdicts:
-        claim = verdict.claim
-        if claim.experiment == name and claim.metric.split(".")[0] in {"final", "best", "groups", "rollout"}:
-            marks.append(Mark(published_cell(verdict).text, verdict.outcome))
-    return Cell(marks=tuple(marks), value=[{"published": mark.text, "verdict": mark.tone} for mark in marks])
+    marks = tuple(
+        Mark(published_cell(verdict).text, verdict.outcome)
+        for verdict in results.verdicts
+        if verdict.claim.experiment == name
+        and verdict.claim.metric.split(".")[0] in {"final", "best", "groups", "rollout"}
+    )
+    return Cell(marks=marks, value=[{"published": mark.text, "verdict": mark.tone} for mark in marks])
 
 
 def _parts(one: Evaluated, shown: Mapping[str, Entry]) -> Table:
-    metric = one.about.metric
-    groups = {group: None for entry in shown.values() for group in entry.groups}
+    metric, stand_in = one.about.metric, one.about.stand_in
+    groups = list(dict.fromkeys(group for entry in shown.values() for group in entry.groups))
+    free = any(entry.rollout for entry in shown.values())
     columns = [Column("experiment", "Experiment", numeric=False)]
     columns += [Column(f"group_{group}", f"Test {title(metric)}, {group}") for group in groups]
-    free = any(entry.rollout for entry in shown.values())
+    titles, caption = [], "Final weights."
+    if groups:
+        titles.append("parts of the test set")
+        caption += " Inside and outside the range of x that was trained on."
     if free:
         columns += [Column("rollout", "Free run, MSE"), Column("horizon", "Free run, steps in phase (median)")]
-    rows = []
-    for name, entry in shown.items() if groups or free else ():
-        row = {"experiment": Cell(name, "stand-in" if one.stand_in else "", value=name)}
-        row |= {f"group_{group}": _stat(entry.groups.get(group), metric) for group in groups}
-        row |= {"rollout": _stat(entry.rollout, "mse"), "horizon": _horizon(one, entry.rollout)}
-        rows.append(row)
-    heading = f"{one.name}: {'parts of the test set' if groups else ''}{' and ' if groups and free else ''}"
-    heading += "own predictions fed back" if free else ""
-    caption = "Final weights. " + ("Inside and outside the range of x that was trained on. " if groups else "")
-    if free:
+        titles.append("own predictions fed back")
         caption += (
-            "In the free run every prediction is fed back as an input; the phase is lost when the MSE over one period "
+            " In the free run every prediction is fed back as an input; the phase is lost when the MSE over one period "
             "of the sine (13 steps) exceeds 0.5, what a constant 0 scores."
         )
-    kinds = tuple("baseline" if entry.baseline else "" for entry in shown.values())
-    return Table(one.name, heading, caption.strip(), tuple(columns), tuple(rows), one.stand_in, kinds)
+    rows = tuple(
+        {"experiment": Cell(name, "stand-in" if stand_in else "", value=name)}
+        | {f"group_{group}": _stat(entry.groups.get(group), metric) for group in groups}
+        | {"rollout": _stat(entry.rollout, "mse"), "horizon": _horizon(one, entry.rollout)}
+        for name, entry in (shown.items() if titles else ())
+    )
+    heading = f"{one.name}: {' and '.join(titles)}"
+    return Table(one.name, heading, caption, tuple(columns), rows, stand_in, _kinds(shown))

@@ -1,6 +1,7 @@
 """Numbers as text: enough digits to compare, the same everywhere."""
 
 import math
+from typing import Any
 
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
@@ -53,14 +54,16 @@ def spread(stat: Stat, metric: str, digits: int = 4) -> str:
     return f"± {exponent(std, 0) if lost else f'{std:,.{decimals}f}'}"
 
 
-def measured(stat: Stat, metric: str, unit: str = "") -> str:
-    """The mean over seeds as text: accuracy in per cent, counts whole, the rest with four digits and its unit."""
-    mean = stat.mean
+def measured(stat: Stat | float, metric: str, unit: str = "") -> str:
+    """The mean over seeds, or one value, as text: accuracy in per cent, counts whole, the rest with four digits and its
+    unit.
+    """
+    mean, std = (stat.mean, stat.std) if isinstance(stat, Stat) else (stat, None)
     if metric == "accuracy":
         return f"{100 * mean:.2f} %"
     if metric.endswith("_unit"):
         return f"{number(mean)} {unit}".rstrip()
-    return short(mean) if stat.std is None and mean == int(mean) else number(mean)
+    return short(mean) if std is None and mean == int(mean) else number(mean)
 
 
 def signed(value: float, metric: str) -> str:
@@ -73,7 +76,30 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
     if metric == "accuracy":
         return " to ".join(f"{100 * end:.2f}" for end in interval) + " %"
     unit = unit if metric.endswith("_unit") else ""
-    return f"{' to '.join(number(end) for end in interval)} {unit}".rstrip()
+    return f"{' to '.join(map(number, interval))} {unit}".rstrip()
+
+
+def signed_between(interval: tuple[float, float], metric: str) -> str:
+    """The interval of a difference as text: -0.0198 to -0.0187; of accuracies -3.68 to -2.28 points."""
+    if metric == "accuracy":
+        return " to ".join(f"{100 * end:+.2f}" for end in interval) + " points"
+    return " to ".join(f"{end:+.3g}" for end in interval)
+
+
+def fact(value: Any) -> str:
+    """Plain data as text: yes, 1,000, a list with commas."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | float):
+        return short(value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {fact(each)}" for key, each in value.items())
+    return ", ".join(map(fact, value)) if isinstance(value, list) else str(value)
+
+
+def shape(lengths: list[int | None]) -> str:
+    """Such as (None, 32)."""
+    return f"({', '.join(map(str, lengths))})"
 
 
 def published(value: float, metric: str, unit: str = "") -> str:

@@ -20,24 +20,16 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-TABLES: dict[str, dict[str, type | None]] = {
+COLUMNS: dict[str, dict[str, type | None]] = {
     "slopes": {"experiment": str, "point": str, "distance": int, "slope": float},
     "series": {"part": str, "time": int, "low": float, "mean": float, "high": float},
     "errors": {"by": str, "at": int, "examples": int},
-    "backtest": {
-        "experiment": str,
-        "origin": int,
-        "time": int,
-        "truth": float,
-        "forecast": float,
-        "low": None,
-        "high": None,
-    },
+    "backtest": dict.fromkeys(("time", "truth", "forecast"), float) | {"origin": int, "low": None, "high": None},
     "ahead": {"experiment": str, "step": int, "mae": float, "half_width": None, "coverage": float},
     "reliability": {"experiment": str, "predictions": int, "probability": float, "share": float},
-    "mistakes": {"experiment": str, "example": int, "truth": int, "probability": float, "words": str},
+    "mistakes": {"experiment": str, "truth": int, "probability": float, "words": str},
 }
-"""Table of `plot_data.tables` -> columns that it has at least; None where numbers may be missing."""
+"""Table of `plot_data.tables` -> columns that are read; None where numbers may be missing."""
 
 
 @dataclass(frozen=True)
@@ -48,8 +40,7 @@ class Evaluated:
 
     Attributes:
         name: its key in params.yaml.
-        evaluation: what evaluation.json holds.
-        experiments: name -> its scores, in the order of params.yaml.
+        evaluation: what evaluation.json holds of the experiments of params.yaml, in their order there.
         question: what is asked, in words.
         own: whether the series is the user's own file.
         titles: experiment -> what it is, in words.
@@ -59,7 +50,6 @@ class Evaluated:
 
     name: str
     evaluation: Evaluation
-    experiments: dict[str, Entry]
     question: str
     own: bool
     titles: dict[str, str]
@@ -72,35 +62,17 @@ class Evaluated:
         return self.evaluation.dataset
 
     @property
-    def wanted(self) -> Evaluation:
-        """The evaluation, without experiments that params.yaml no longer has."""
-        return self.evaluation.model_copy(update={"experiments": self.experiments})
-
-    @property
-    def stand_in(self) -> bool:
-        """Whether the raw data were generated in place of the real ones."""
-        return self.about.stand_in
+    def experiments(self) -> dict[str, Entry]:
+        """Name -> its scores."""
+        return self.evaluation.experiments
 
     @cached_property
-    def history(self) -> dict[str, dict[int, Columns]]:
-        """Experiment -> seed -> epoch and what was recorded of it. Raises UnrollError if damaged."""
-        return _history(self.folder / "history.csv", self.evaluation.experiments)
-
-    @cached_property
-    def excerpt(self) -> Columns:
-        """Index, truth and one column per experiment; also x where inputs are points. Raises UnrollError if damaged."""
-        predicted = [name for name, entry in self.evaluation.experiments.items() if entry.final]
-        x = ["x"] if self.about.layout == "points" else []
-        return self._table("predictions", ["index", "truth", *x, *predicted])
-
-    @cached_property
-    def rollout(self) -> Columns:
-        """Step, truth and one column per experiment; empty where there is none. Raises UnrollError if damaged."""
-        rolled = [name for name, entry in self.evaluation.experiments.items() if entry.rollout]
-        return self._table("rollout", ["step", "truth", *rolled]) if rolled else {}
+    def history(self) -> "pd.DataFrame":
+        """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if damaged."""
+        return _read(self.folder / "history.csv", {"experiment": str, "seed": int, "epoch": int})
 
     def table(self, name: str) -> "pd.DataFrame | None":
-        """A table of `plot_data.tables`, without experiments that params.yaml no longer has; None where there is none.
+        """A table of `COLUMNS`, without experiments that params.yaml no longer has; None where there is none.
 
         Raises:
             UnrollError: it is damaged.
@@ -108,21 +80,16 @@ class Evaluated:
         path = self.folder / "tables" / f"{name}.csv"
         if not path.exists():
             return None
-        wanted = TABLES[name]
-        found = _read(path, **{column: kind for column, kind in wanted.items() if kind})
-        strange = [*wanted.keys() - found, *set(found.get("experiment", ())) - self.evaluation.experiments.keys()]
-        if strange:
-            raise damaged(path, ValueError(f"it has no {strange[0]}, or nothing else has"))
-        if "experiment" in found:
-            found = found[found["experiment"].isin(list(self.experiments))].reset_index(drop=True)
-        return found
+        table = _read(path, COLUMNS[name])
+        return table[table["experiment"].isin([*self.experiments])] if "experiment" in table else table
 
-    def _table(self, name: str, columns: list[str]) -> Columns:
-        """A table of numbers with at least these columns."""
+    def numbers(self, name: str, *columns: str) -> Columns:
+        """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks one of these columns."""
         path = self.folder / "tables" / f"{name}.csv"
-        found: Columns = tables.read(path, **dict.fromkeys(columns, float)).to_dict("list")
-        if columns[2:] and not found["truth"]:
+        table = _read(path, dict.fromkeys(columns, float))
+        if table.empty:
             raise damaged(path, ValueError("it holds no rows"))
+        found: Columns = table.to_dict("list")
         return found
 
 
@@ -161,11 +128,6 @@ class Results:
     unused: int
     scaled: str
 
-    @property
-    def stand_ins(self) -> list[str]:
-        """The data sets that were made from stand-in data."""
-        return [one.name for one in self.built if one.stand_in]
-
 
 def load(workspace: Workspace, wanted: Params) -> Results:
     """Read every evaluation that params.yaml asks for and that is there.
@@ -202,34 +164,26 @@ def load(workspace: Workspace, wanted: Params) -> Results:
 
 
 def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
-    folder = workspace.evaluation(name)
-    evaluation, experiments = schema.load(folder), wanted.experiments_of(name)
-    entries = {key: evaluation.experiments[key] for key in experiments if key in evaluation.experiments}
-    section = wanted.datasets[name]
-    words = {key: titles.experiment(experiment, section) for key, experiment in experiments.items()}
-    own = wanted.sources[section.source].kind == "local"
-    question = titles.question(section, evaluation.dataset)
-    return Evaluated(name, evaluation, entries, question, own, words, folder)
+    folder, section = workspace.evaluation(name), wanted.datasets[name]
+    whole, experiments = schema.load(folder), wanted.experiments_of(name)
+    entries = {key: whole.experiments[key] for key in experiments if key in whole.experiments}
+    return Evaluated(
+        name,
+        whole.model_copy(update={"experiments": entries}),
+        titles.question(section, whole.dataset),
+        wanted.sources[section.source].kind == "local",
+        {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
+        folder,
+    )
 
 
-def _read(path: Path, **columns: type) -> "pd.DataFrame":
+def _read(path: Path, columns: Mapping[str, type | None]) -> "pd.DataFrame":
     """As `tables.read`, which lets a text stay that Python takes for a number, such as 1_0: here it becomes one."""
-    found = tables.read(path, **columns)
-    return found.astype(dict.fromkeys(found.columns.difference([*columns]), float))
-
-
-def _history(path: Path, entries: Mapping[str, Entry]) -> dict[str, dict[int, Columns]]:
-    """Experiment -> seed -> its curves of history.csv, `epoch` among them."""
-    table = _read(path, experiment=str, seed=int, epoch=int)
-    found: dict[str, dict[int, Columns]] = {}
-    for (name, seed), rows in table.groupby(["experiment", "seed"], sort=False):
-        curves = rows.drop(columns=["experiment", "seed"]).dropna(axis=1, how="all").to_dict("list")
-        found.setdefault(str(name), {})[int(seed)] = curves
-    trained = {name: (entry.seeds, entry.epochs) for name, entry in entries.items() if entry.epochs}
-    there = {name: ([*seeds], max(one["epoch"][-1] for one in seeds.values())) for name, seeds in found.items()}
-    if there != trained:
-        raise damaged(path, ValueError("it does not hold the epochs that evaluation.json counts"))
-    return found
+    known = {column: kind for column, kind in columns.items() if kind}
+    table = tables.read(path, **known)
+    if lacking := [column for column in columns if column not in table]:
+        raise damaged(path, ValueError(f"it has no column {lacking[0]}"))
+    return table.astype(dict.fromkeys(table.columns.difference([*known]), float))
 
 
 def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str, experiments: list[str]) -> Missing:

@@ -163,8 +163,8 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
         return overall, each
     if score.std is not None:
         overall["score_std"] = score.std
-    if score.sure:
-        overall["score_low"], overall["score_high"] = score.sure
+    if score.mean_ci:
+        overall["score_low"], overall["score_high"] = score.mean_ci
     opponent = answers.strongest_opponent(evaluation)
     known = evaluation.experiments[opponent].score(metric) if opponent else None
     if known is not None:

@@ -152,10 +152,8 @@ class Runs:
         splits = [split for split in ("train", "validation") if curves and f"{split}_loss" in curves[0][1]]
         if splits:
             losses = {split: [values[f"{split}_loss"] for _, values in curves] for split in splits}
-            limits = panels.axis_limits([value for values in losses.values() for value in values])
-            title = f"Loss of {self.subject.label}"
             epochs = {"epoch": [float(epoch) for epoch, _ in curves]}
-            plot = panels.epoch_curves([epochs | losses], limits, None, title, title)
+            plot = panels.epoch_curves(epochs | losses, f"Loss of {self.subject.label}")
             client.log_text(parent, standalone(plot), "plots/loss.svg")
 
 

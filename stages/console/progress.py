@@ -1,4 +1,4 @@
-"""Progress on the terminal: a bar with time left, or plain lines where output is not a terminal."""
+"""Progress: a line that is drawn over on a terminal, a line now and then where output is none."""
 
 import contextlib
 import shutil
@@ -8,9 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.data.download import Progress
-
-QUIET = 2.0
-"""Seconds between two plain lines, so that a log stays readable."""
 
 MEGA = 1e6
 
@@ -45,7 +42,7 @@ class Epochs:
         self._current = seed, epoch
         self._passed += 1
         now = time.monotonic()
-        if now - self._shown < (0.1 if sys.stderr.isatty() else QUIET) and done < total:
+        if now - self._shown < _pause() and done < total:
             return
         self._shown = now
         left = duration((now - self._started) / self._passed * (total - done))
@@ -54,14 +51,18 @@ class Epochs:
         line(start, figures, f"{left} left", last=done == total)
 
 
+def _pause() -> float:
+    """Seconds between two lines: a log stays readable, and a terminal is not drawn on for every fast epoch."""
+    return 0.1 if sys.stderr.isatty() else 2.0
+
+
 def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
     """Print a line, on a terminal over the one before, which stays if it is the last.
 
     One that wraps cannot be drawn over: of its figures as many are shown as there is room for.
     """
-    parts = [start, "  ".join(figures), end] if end else [start]
     if not sys.stderr.isatty():
-        print("  ".join(parts), file=sys.stderr, flush=True)
+        print("  ".join(part for part in (start, *figures, end) if part), file=sys.stderr, flush=True)
         return
     room, shown = shutil.get_terminal_size().columns - 1, list(figures)
     while shown and len("  ".join([start, *shown, end])) > room:
@@ -77,10 +78,10 @@ _unfinished: list[str] = []
 """The line of the terminal that may still be drawn over."""
 
 
-def finish() -> None:
-    """End the line that is drawn over, so that what is printed next starts below it."""
+def finish(*, leave: bool = True) -> None:
+    """End the line that is drawn over, so that what is printed next starts below it, or in its place."""
     if _unfinished:
-        print(file=sys.stderr, flush=True)
+        print(end="\n" if leave else "\r\x1b[2K", file=sys.stderr, flush=True)
         _unfinished.clear()
 
 
@@ -96,31 +97,11 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def files(*, brief: bool = False) -> Iterator[Progress]:
-    """A bar per file with bytes, speed and time left; plain lines where the output is not a terminal.
+    """Shows of each file how much is read, and the time left.
 
     Args:
         brief: whether nothing is left of it when the files are read, and a log has lines only of what takes long.
     """
-    if not sys.stderr.isatty():
-        yield _plain(brief=brief)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, TaskID, TextColumn, TimeRemainingColumn, TransferSpeedColumn
-    from rich.progress import Progress as Bars
-
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-    with Bars(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=brief) as bars:
-        tasks: dict[str, TaskID] = {}
-
-        def progress(file: str, done: int, total: int | None) -> None:
-            if file not in tasks:
-                tasks[file] = bars.add_task(file, total=total)
-            bars.update(tasks[file], completed=done, total=total)
-
-        yield progress
-
-
-def _plain(*, brief: bool) -> Progress:
     started: dict[str, tuple[float, int]] = {}
     latest: dict[str, int] = {}
     shown: dict[str, float] = {}
@@ -130,13 +111,17 @@ def _plain(*, brief: bool) -> Progress:
         if file not in started or done < latest[file]:  # it is read once more
             started[file] = now, done
         (since, before), latest[file] = started[file], done
-        if now - shown.setdefault(file, now) < QUIET and (brief or done != total):
+        whole = done == total and not brief
+        if now - shown.setdefault(file, now) < _pause() and not whole:
             return
         shown[file] = now
-        line = f"{file}  {done / MEGA:.1f} MB"
         if total and before < done < total:
             left = duration((now - since) / (done - before) * (total - done))
-            line = f"{file}  {done / MEGA:.1f} of {total / MEGA:.1f} MB  {left} left"
-        print(line, file=sys.stderr, flush=True)
+            line(file, [f"{done / MEGA:.1f} of {total / MEGA:.1f} MB"], f"{left} left", last=False)
+        else:
+            line(file, [f"{done / MEGA:.1f} MB"], last=whole)
 
-    return progress
+    try:
+        yield progress
+    finally:
+        finish(leave=not brief)

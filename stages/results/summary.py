@@ -41,7 +41,7 @@ def summary(workspace: Workspace, names: Collection[str]) -> list[list[str]]:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
     found = load(workspace, params.load(workspace.params)).built
-    return [_row(one.name, one.wanted) for one in found if one.name in names]
+    return [_row(one.name, one.evaluation) for one in found if one.name in names]
 
 
 def _row(name: str, evaluation: Evaluation) -> list[str]:

@@ -8,20 +8,16 @@ from pipeline import tables
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
 from pipeline.files import read_json, read_npz, write_json, write_npz
-from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from tests.support import fake_runs
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    return fake_runs.build(tmp_path_factory.mktemp("whole"))
-
-
 @pytest.fixture
-def workspace(whole, tmp_path):
-    shutil.copytree(whole.root, tmp_path / "copy")
-    return Workspace(tmp_path / "copy")
+def waves(tmp_path):
+    """A workspace with this data set alone, evaluated."""
+    made = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
+    evaluate(made, "waves")
+    return made
 
 
 def written(workspace, name):
@@ -29,50 +25,42 @@ def written(workspace, name):
     return {file.name: file.read_bytes() for folder in folders for file in folder.rglob("*.*")}
 
 
-def test_it_writes_metrics_the_evaluation_and_what_plots_need(workspace):
-    found = evaluate(workspace, "waves")
-    folder = workspace.evaluation("waves")
-    assert schema.load(folder) == found
+def test_it_writes_metrics_the_evaluation_and_what_plots_need(evaluated):
+    folder = evaluated.evaluation("waves")
+    found = schema.load(folder)
     baselines = {name: entry.baseline for name, entry in found.experiments.items()}
     assert baselines == {"waves_last_value": True, "waves_perceptron": False, "waves_node": False}
     assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
-    assert scores.T.to_dict()["waves_node"] == pytest.approx(
-        {"low": np.nan, "high": np.nan} | read_json(workspace.headline("waves", "waves_node")), nan_ok=True
-    )
+    headline = read_json(evaluated.headline("waves", "waves_node"))
+    assert scores.T.to_dict()["waves_node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
     assert list(tables.read(folder / "tables" / "predictions.csv")) == ["index", "truth", *baselines]
-    predicted = read_npz(workspace.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
+    predicted = read_npz(evaluated.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
-    assert read_json(workspace.headline("waves", "waves_node"))["score"] == pytest.approx(naive)
+    assert headline["score"] == pytest.approx(naive)
 
 
 @pytest.mark.parametrize("name", ["sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly"])
-def test_the_same_runs_give_the_same_bytes(workspace, name):
-    evaluate(workspace, name)
-    first = written(workspace, name)
-    evaluate(workspace, name)
-    assert written(workspace, name) == first
+def test_the_same_runs_give_the_same_bytes(evaluated, name):
+    first = written(evaluated, name)
+    assert evaluate(evaluated, name) == schema.load(evaluated.evaluation(name))
+    assert written(evaluated, name) == first
 
 
-def test_a_removed_experiment_leaves_every_table_though_its_run_is_there(workspace):
-    text = workspace.params.read_text()
-    workspace.params.write_text(re.sub(r"  waves_perceptron:\n.*\n", "", text))
-    evaluate(workspace, "waves")
-    assert workspace.run("waves", "waves_perceptron").is_dir()
-    assert all("waves_perceptron" not in name for name in written(workspace, "waves"))
-    assert all(b"waves_perceptron" not in each for each in written(workspace, "waves").values())
+def test_a_removed_experiment_leaves_every_table_though_its_run_is_there(waves):
+    text = waves.params.read_text()
+    waves.params.write_text(re.sub(r"  waves_perceptron:\n.*\n", "", text))
+    evaluate(waves, "waves")
+    assert waves.run("waves", "waves_perceptron").is_dir()
+    assert "waves_perceptron" not in str(written(waves, "waves"))
 
 
-def test_a_name_that_is_not_there_and_a_data_set_that_is_not_prepared(workspace):
+def test_a_name_that_is_not_there_and_a_data_set_that_is_not_prepared(evaluated):
     with pytest.raises(UsageError, match=r"must be one of: .*jena_hourly.*Did you mean waves"):
-        evaluate(workspace, "wave")
+        evaluate(evaluated, "wave")
     with pytest.raises(UnrollError, match=r"data/prepared/jena/dataset\.json is missing"):
-        evaluate(workspace, "jena")
-
-
-def missing(folder):
-    shutil.rmtree(folder)
+        evaluate(evaluated, "jena")
 
 
 def other_seeds(folder):
@@ -91,19 +79,15 @@ def not_finite(folder):
 @pytest.mark.parametrize(
     ("damage", "match"),
     [
-        (missing, "waves_node is not trained"),
-        (
-            other_seeds,
-            r"waves_node is of waves with seeds \[7\], but params.yaml says waves with seeds \[0\]",
-        ),
+        (shutil.rmtree, "waves_node is not trained"),
+        (other_seeds, r"waves_node is of waves with seeds \[7\], but params.yaml says waves with seeds \[0\]"),
         (not_finite, "waves_node: the predictions best_train hold values that are not finite"),
     ],
 )
-def test_a_bad_run_is_one_line_with_what_to_do_and_nothing_is_written(workspace, damage, match):
-    evaluate(workspace, "waves")
-    before = written(workspace, "waves")
-    damage(workspace.run("waves", "waves_node"))
+def test_a_bad_run_is_one_line_with_what_to_do_and_nothing_is_written(waves, damage, match):
+    before = written(waves, "waves")
+    damage(waves.run("waves", "waves_node"))
     with pytest.raises(UnrollError, match=match) as error:
-        evaluate(workspace, "waves")
+        evaluate(waves, "waves")
     assert "run `unroll train waves_node`" in str(error.value)
-    assert written(workspace, "waves") == before
+    assert written(waves, "waves") == before

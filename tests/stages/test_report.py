@@ -6,21 +6,15 @@ from stages.report import report
 from tests.support import fake_runs
 
 
-def test_it_writes_one_page_with_what_is_there(tmp_path):
-    workspace = fake_runs.build(tmp_path)
+def test_it_writes_one_page_with_what_is_there_and_names_what_is_wrong(tmp_path):
+    workspace = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
     evaluate(workspace, "waves")
-    path = report(workspace)
-    assert path == workspace.report
-    assert [each.name for each in path.parent.iterdir()] == ["index.html"]
-    text = path.read_text(encoding="utf-8")
+    assert report(workspace) == workspace.report
+    assert [each.name for each in workspace.report.parent.iterdir()] == ["index.html"]
+    text = workspace.report.read_text(encoding="utf-8")
     assert '<section id="waves">' in text
     assert '<section id="imdb">' not in text
     assert "<b>imdb</b>" in text
-
-
-def test_a_wrong_claim_and_a_damaged_evaluation_are_named(tmp_path):
-    workspace = fake_runs.build(tmp_path, without=("sine_extrapolation", "sine_windows", "imdb", "jena_hourly", "jena"))
-    evaluate(workspace, "waves")
     claim = '- {document: "003", words: w, experiment: waves_node, metric: best.test.mze, value: "1", width: 2}\n'
     workspace.claims.write_text(claim, encoding="utf-8")
     with pytest.raises(UsageError, match=r"waves_node has no metric best\.test\.mze: 'mze' is not one of mse, mae"):
@@ -28,4 +22,4 @@ def test_a_wrong_claim_and_a_damaged_evaluation_are_named(tmp_path):
     (workspace.evaluation("waves") / "evaluation.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UnrollError, match=r"waves/evaluation\.json is damaged \(dataset is missing\)"):
         report(workspace)
-    assert not workspace.report.exists()
+    assert workspace.report.read_text(encoding="utf-8") == text

@@ -32,19 +32,20 @@ def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit():
 def test_statistics_over_seeds():
     stat = statistics([1.0, 2.0, 6.0])
     assert (stat.mean, stat.std, stat.min, stat.max, stat.values) == (3.0, math.sqrt(7.0), 1.0, 6.0, [1.0, 2.0, 6.0])
-    assert stat.sure == pytest.approx((3 - 4.3027 * math.sqrt(7 / 3), 3 + 4.3027 * math.sqrt(7 / 3)), abs=1e-3)
+    assert stat.mean_ci == pytest.approx((3 - 4.3027 * math.sqrt(7 / 3), 3 + 4.3027 * math.sqrt(7 / 3)), abs=1e-3)
     reach = 4.3027 * math.sqrt(7 * 4 / 3)
-    assert stat.next == pytest.approx((3 - reach, 3 + reach), abs=1e-3)
+    assert stat.prediction_interval == pytest.approx((3 - reach, 3 + reach), abs=1e-3)
     one = statistics([2.5])
-    assert (one.std, one.sure, one.next, one.anew) == (None, None, None, None)
-    assert statistics([2.5], varies=False).next == (2.5, 2.5)
+    assert [*one.model_dump().values()] == [2.5, None, 2.5, 2.5, [2.5], None, None, None]
+    assert statistics([2.5], varies=False).prediction_interval == (2.5, 2.5)
 
 
 def test_an_error_varies_in_proportion_and_an_accuracy_stays_below_one():
-    low, high = statistics([0.1, 0.2, 0.4], "mse").next
+    low, high = statistics([0.1, 0.2, 0.4], "mse").prediction_interval
     assert low * high == pytest.approx(0.2**2)
-    assert 0 < statistics([0.9, 0.95, 0.99], "accuracy").next[0] < statistics([0.9, 0.95, 0.99], "accuracy").next[1] < 1
-    low, high = statistics([0.5], "accuracy", varies=False, error=0.01).anew
+    low, high = statistics([0.9, 0.95, 0.99], "accuracy").prediction_interval
+    assert 0 < low < high < 1
+    low, high = statistics([0.5], "accuracy", varies=False, error=0.01).prediction_interval_new_rows
     assert high - low == pytest.approx(2 * 1.96 * 0.01 * math.sqrt(2), rel=1e-2)
 
 

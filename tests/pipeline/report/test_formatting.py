@@ -1,7 +1,7 @@
 import pytest
 
 from pipeline.evaluation.schema import Stat
-from pipeline.report.formatting import measured, number, published, short, spread
+from pipeline.report.formatting import fact, measured, number, published, short, signed_between, spread
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,9 @@ def test_a_mean_and_its_spread_have_the_same_decimals(mean, std, metric, texts):
     assert (measured(stat, metric, "°C"), spread(stat, metric)) == texts
 
 
-def test_published_values_are_in_the_form_of_their_metric():
-    assert published(0.85, "accuracy") == "85 %"
+def test_values_are_in_the_form_of_their_metric():
+    assert (published(0.85, "accuracy"), published(0.005, "accuracy")) == ("85 %", "0.5 %")
     assert published(2.35, "mae_unit", "°C") == "2.35 °C"
-    assert published(0.005, "accuracy") == "0.5 %"
+    assert signed_between((-0.0368, 0.0228), "accuracy") == "-3.68 to +2.28 points"
+    assert signed_between((-0.00086712, 0.1), "mse") == "-0.000867 to +0.1"
+    assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"

@@ -191,7 +191,7 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
     values = {"best_epoch": sum(run.summary.best_epochs) / 2, "parameters": run.summary.parameters}
     values |= {"score": best["mae"].mean, "score_in_unit": best["mae_unit"].mean}
     values |= {"test/rmse_unit": best["rmse_unit"].mean, "at_end/test/mae": entry.final["test"]["mae"].mean}
-    values |= dict(zip(("score_low", "score_high"), best["mae"].sure, strict=True))
+    values |= dict(zip(("score_low", "score_high"), best["mae"].mean_ci, strict=True))
     assert parent.metrics.items() >= values.items()
     tags = {
         "unroll.fingerprint": fingerprint.run(lab.folder("gru")),

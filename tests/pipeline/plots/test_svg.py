@@ -1,0 +1,50 @@
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from pipeline.plots.svg import MAIN, standalone, svg
+
+
+def draw(axes):
+    axes.plot([0, 1, 2], [0, 0.0123, 1], color=MAIN, gid="curve-3")
+    axes.scatter([0, 1], [0, 1], color=MAIN)
+    axes.set_yticks([0.0, 0.0123], ["zero 0.01234", "0.0123"])
+
+
+def test_a_plot_has_no_date_no_colour_and_no_style_of_its_own_short_numbers_and_whole_labels():
+    text = svg(draw, (2, 2), "a <title>\x1b", "d/e loss")
+    assert text == svg(draw, (2, 2), "a <title>\x1b", "d/e loss"), "the same bytes each time"
+    assert text.startswith('<svg viewBox="0 0 144 144" role="img"')
+    assert "<title>a &lt;title&gt;\\x1b</title>" in text
+    assert "var(--main)" in text
+    assert not re.search(r"#[0-9a-f]{6}\b|<style|date|font-family", text, re.IGNORECASE)
+    assert not re.search(r'(?:\bd|x|y)="[^"]*\d\.\d\d', text)
+    assert ">zero 0.01234</text>" in text
+    assert re.findall(r'data-curve="(\d+)"', text) == ["3"]
+    ids = re.findall(r' id="([^"]*)"', text)
+    assert ids
+    assert {name.rpartition("-")[0] for name in ids} == {"d-e-loss"}, "no two plots of a page share one"
+    assert {*re.findall(r'(?:url\(|href=")#([^)"]*)', text)} == {*ids}
+
+
+def test_a_line_goes_where_matplotlib_draws_it():
+    def line(axes):
+        axes.plot([0, 1, 2], [0, 1, 0.25], color=MAIN)
+        axes.set_xlim(0, 2)
+        axes.set_ylim(-1, 2)
+
+    text = svg(line, (2, 2), "t", "salt")
+    left, top, wide, high = (
+        float(re.search(rf'<rect[^>]* {key}="(.*?)"', text)[1]) for key in ["x", "y", "width", "height"]
+    )
+    path = re.search(r'd="([^"]*)"[^>]*stroke: var\(--main\)', text)[1]
+    drawn = [float(number) for number in re.findall(r"[\d.]+", path)]
+    expected = [left, top + high * 2 / 3, left + wide / 2, top + high / 3, left + wide, top + high * 1.75 / 3]
+    assert drawn == pytest.approx(expected, abs=0.2)
+
+
+def test_a_file_of_its_own_has_its_own_colours():
+    alone = ET.fromstring(standalone(svg(draw, (2, 2), "t", "salt")))  # noqa: S314 - it is our own
+    assert alone.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "--main" in alone.find("{*}style").text

@@ -1,0 +1,47 @@
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import params
+from pipeline.report import plots
+from pipeline.report.results import load
+
+
+@pytest.fixture(scope="module")
+def drawn(evaluated):
+    """Data set -> heading -> the plots under it."""
+    results = load(evaluated, params.load(evaluated.params))
+    return {one.name: {each.title: each for each in plots.plots(one, [*one.experiments])} for one in results.built}
+
+
+def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(drawn):
+    assert {name: [*groups] for name, groups in drawn.items()} == {
+        "sine_extrapolation": ["Predictions on test", "Loss by epoch"],
+        "sine_windows": ["Predictions on test", "Free run", "Loss by epoch"],
+        "waves": ["Predictions on test", "Loss by epoch"],
+        "imdb": ["Loss by epoch", "Accuracy by epoch", "How sure, and how right"],
+        "jena_hourly": ["Predictions on test", "Loss by epoch"],
+    }
+    assert [*drawn["waves"]["Predictions on test"].panels] == ["waves_node", "waves_perceptron"], "those that compare"
+
+
+def test_each_curve_of_one_plot_can_be_chosen(drawn):
+    overlay = drawn["waves"]["Loss by epoch"].overlay
+    assert [*overlay.looks] == ["waves_perceptron", "waves_node"]
+    colours = re.findall(r'data-curve="(\d)"><path [^>]*stroke: var\(--line-(\d)\)', overlay.svg)
+    assert colours == [("0", "0"), ("1", "1")]
+
+
+def test_a_curve_is_the_median_over_the_seeds_that_are_still_trained_whatever_epochs_were_kept():
+    """Each seed has every second epoch, another half than its neighbour's; the last one ends early."""
+    seeds = [np.arange(1, 101, 2), np.arange(2, 101, 2), np.arange(1, 40, 2)]
+    lines = [("e", seed, epoch, seed + epoch / 100) for seed, epochs in enumerate(seeds) for epoch in epochs]
+    history = pd.DataFrame(lines, columns=["experiment", "seed", "epoch", "train_loss"])
+    epochs, values = plots.median(history, "e", "train_loss")
+    assert (epochs[0], epochs[-1], len(epochs)) == (1, 100, plots.POINTS)
+    for epoch, value in zip(epochs, values, strict=True):
+        there = [seed for seed, each in enumerate(seeds) if each[0] <= epoch <= each[-1]]
+        assert value == pytest.approx(np.median(there) + epoch / 100)
+    assert plots.median(history, "none", "train_loss") == plots.median(history, "e", "validation_loss") == ([], [])
