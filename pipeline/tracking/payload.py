@@ -35,7 +35,7 @@ IN_UNIT = {"mae": "mae_unit", "mse": "rmse_unit"}
 
 STAND_IN = "Stand-in data, generated in place of the real ones: no figure here is a result."
 
-CURRENT = "tags.`unroll.level` = 'experiment' AND tags.`unroll.current` = 'true'"
+CURRENT = "tags.`unroll.current` = 'true'"
 """MLflow's search for the experiments that are on disk."""
 
 
