@@ -74,7 +74,7 @@ def _explain(error: BaseException) -> tuple[str, int] | None:
         case KeyboardInterrupt() | typer.Abort():
             return "stopped; what was finished is kept, the same command goes on from there", STOPPED
     said = failures.explain(error)
-    return said and (said, 2 if isinstance(error, UsageError) else 1)
+    return None if said is None else (said, 2 if isinstance(error, UsageError) else 1)
 
 
 def _misuse(error: TyperException) -> str:
