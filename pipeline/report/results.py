@@ -24,7 +24,8 @@ COLUMNS: dict[str, dict[str, type | None]] = {
     "slopes": {"experiment": str, "point": str, "distance": int, "slope": float},
     "series": {"part": str, "time": int, "low": float, "mean": float, "high": float},
     "errors": {"by": str, "at": int, "examples": int},
-    "backtest": dict.fromkeys(("time", "truth", "forecast"), float) | {"origin": int, "low": None, "high": None},
+    "backtest": dict.fromkeys(("time", "truth", "forecast"), float)
+    | {"experiment": str, "origin": int, "low": None, "high": None},
     "ahead": {"experiment": str, "step": int, "mae": float, "half_width": None, "coverage": float},
     "reliability": {"experiment": str, "predictions": int, "probability": float, "share": float},
     "mistakes": {"experiment": str, "truth": int, "probability": float, "words": str},
