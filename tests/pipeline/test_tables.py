@@ -28,14 +28,11 @@ def test_a_table_comes_back_as_it_was_to_the_last_bit(tmp_path_factory, rows):
     pd.testing.assert_frame_equal(tables.read(path, experiment=str), found, check_dtype=False)
 
 
-def test_names_that_look_like_no_value_are_names_and_no_value_is_nan(tmp_path):
+def test_names_that_look_like_no_value_are_names_no_value_is_nan_and_no_rows_keep_their_columns(tmp_path):
     tables.write(tmp_path / "a.csv", pd.DataFrame({"name": ["NA", "null", "nan"], "x": [1.0, None, 3.0]}))
     found = tables.read(tmp_path / "a.csv", name=str)
     assert found["name"].tolist() == ["NA", "null", "nan"]
     assert found["x"].isna().tolist() == [False, True, False]
-
-
-def test_a_table_without_rows_keeps_its_columns(tmp_path):
     tables.write(tmp_path / "a.csv", pd.DataFrame(columns=["seed", "epoch"]))
     assert list(tables.read(tmp_path / "a.csv", seed=int, epoch=int).columns) == ["seed", "epoch"]
 
@@ -63,12 +60,9 @@ def test_damage_is_one_line(tmp_path, content, why):
         tables.read(tmp_path / "a.csv", a=int)
 
 
-def test_a_column_of_names_without_one_is_damage(tmp_path):
+def test_a_column_of_names_without_one_and_a_missing_table_are_one_line(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"name,x\n,1\n")
     with pytest.raises(UnrollError, match=r"is damaged \(column name has no value in some row\)"):
         tables.read(tmp_path / "a.csv", name=str)
-
-
-def test_a_missing_table_says_what_builds_it(tmp_path):
-    with pytest.raises(UnrollError, match=r"a\.csv is missing; `unroll repro` builds it"):
-        tables.read(tmp_path / "a.csv")
+    with pytest.raises(UnrollError, match=r"b\.csv is missing; `unroll repro` builds it"):
+        tables.read(tmp_path / "b.csv")

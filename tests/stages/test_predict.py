@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 
 from pipeline.config import params, plain_yaml
+from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.page import page
 from pipeline.report.results import load
+from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.commands.main import invoke
 from stages.evaluate import evaluate
@@ -39,8 +41,8 @@ def daily(folder):
     return ["--horizon", "7", "--lookback", "14"], frame
 
 
-def build(root, form):
-    """A workspace after `unroll add`, with the quickest of the models that it wrote."""
+def build(root, form, *models):
+    """A workspace after `unroll add`, with some of the models that it wrote."""
     workspace = Workspace(root)
     plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
     options, frame = form(root)
@@ -48,12 +50,12 @@ def build(root, form):
     data = plain_yaml.read(workspace.params)
     data["datasets"]["meter"]["seeds"] = 1
     data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
-    data["experiments"] = {name: data["experiments"][name] for name in ("meter_last_value", "meter_ridge", "meter_gru")}
     data["experiments"]["meter_gru"]["model"]["units"] = 2
+    data["experiments"] = {name: data["experiments"][name] for name in models}
     plain_yaml.write(data, workspace.params)
     source(workspace, "meter")
     prepare(workspace, "meter")
-    for name in params.load(workspace.params).experiments:
+    for name in models:
         train(workspace, name)
     evaluate(workspace, "meter")
     return workspace, frame
@@ -61,12 +63,12 @@ def build(root, form):
 
 @pytest.fixture(scope="module")
 def hours(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("hours"), hourly)
+    return build(tmp_path_factory.mktemp("hours"), hourly, "meter_last_value", "meter_ridge", "meter_gru")
 
 
 @pytest.fixture(scope="module")
 def days(tmp_path_factory):
-    return build(tmp_path_factory.mktemp("days"), daily)
+    return build(tmp_path_factory.mktemp("days"), daily, "meter_last_value", "meter_ridge")
 
 
 def predict(capsys, workspace, *arguments):
@@ -79,9 +81,8 @@ def predict(capsys, workspace, *arguments):
 def test_what_was_added_is_forecast(request, capsys, form, cycle, rows):
     workspace, _ = request.getfixturevalue(form)
     text = predict(capsys, workspace, "meter")
-    assert text.startswith(
-        "meter_ridge: the strongest without recurrence; no network is better (cannot tell of meter_gru:"
-    )
+    why = {"hours": "; no network is better (cannot tell of meter_gru:"}
+    assert text.startswith(f"meter_ridge: the strongest without recurrence{why.get(form, '')}")
     assert "the last row of meter.csv:\n\n" in text
     assert "On test, intervals of 90 % held " in text
     found = json.loads(predict(capsys, workspace, "meter", "--json"))
@@ -97,12 +98,17 @@ def test_what_was_added_is_forecast(request, capsys, form, cycle, rows):
     assert lines[1].split(",")[0] == found["forecasts"][0]["stamp"] == first
 
 
-def test_a_network_is_taken_by_name_and_new_rows_from_a_file(hours, capsys, tmp_path):
+def test_a_network_is_taken_by_name_and_says_of_new_rows_what_its_run_said(hours, capsys, tmp_path):
     workspace, frame = hours
-    frame.iloc[:100].to_csv(tmp_path / "new.csv", index=False)
+    data, run = dataset.load(workspace.prepared("meter")), run_folder.load(workspace.run("meter", "meter_gru"))
+    row = int(data.splits["test"].rows[0])
+    frame.iloc[:row].to_csv(tmp_path / "new.csv", index=False)
     found = json.loads(predict(capsys, workspace, "meter_gru", "--data", str(tmp_path / "new.csv"), "--json"))
-    assert (found["experiment"], found["why"], found["origin"]) == ("meter_gru", "as asked", "2023-01-05 03:00:00")
-    assert found["forecasts"][0]["stamp"] == "2023-01-05 04:00:00"
+    assert (found["experiment"], found["why"]) == ("meter_gru", "as asked")
+    stamps = [found["origin"], *(one["stamp"] for one in found["forecasts"])]
+    assert stamps == [*map(str, frame["time"].iloc[row - 1 : row + 12])]
+    said = run.predictions[f"{run.points[-1]}_test"][0, 0] * data.scale.std + data.scale.mean
+    assert [one["forecast"] for one in found["forecasts"]] == pytest.approx(said, rel=2e-6)
 
 
 def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, capsys):
@@ -120,48 +126,40 @@ def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, 
     assert "unroll: warning: 'load (kW)' is 900 at 2023-01-31 00:00:00, far outside" in said.err
 
 
-def test_a_plot_is_a_picture(days, capsys, tmp_path):
-    workspace, _ = days
-    predict(capsys, workspace, "meter", "--plot", str(tmp_path / "next.png"))
-    assert (tmp_path / "next.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(UsageError, match=r"--plot must name a .png, .svg or .pdf file"):
-        predict(capsys, workspace, "meter", "--plot", str(tmp_path / "next.docx"))
-
-
-def test_evaluate_tells_how_the_champion_would_have_done(hours):
+def test_evaluate_and_the_page_tell_how_the_champion_would_have_done(hours):
     workspace, _ = hours
     tables = workspace.evaluation("meter") / "tables"
     ahead, stretch = pd.read_csv(tables / "ahead.csv"), pd.read_csv(tables / "backtest.csv")
-    found = schema.load(workspace.evaluation("meter"))
-    scores = found.experiments["meter_ridge"].final["test"]
+    scores = schema.load(workspace.evaluation("meter")).experiments["meter_ridge"].final["test"]
     assert ahead["step"].tolist() == [*range(1, 13)]
     assert ahead["mae"].mean() == pytest.approx(scores["mae_unit"].mean, rel=1e-5)
     assert stretch.groupby("origin")["time"].diff().dropna().eq(3600).all()
     assert not stretch["time"].duplicated().any()
     assert ((stretch["truth"] >= stretch["low"]) & (stretch["truth"] <= stretch["high"])).mean() > 0.7
 
-
-def test_the_page_shows_the_backtest_and_mase(hours):
-    workspace, _ = hours
     workspace.claims.write_text("[]", encoding="utf-8")
     results = load(workspace, params.load(workspace.params))
     shown = page(results)
     assert "<title>Forecasts of meter_ridge from many origins, and what came</title>" in shown
-    held = 100 * pd.read_csv(workspace.evaluation("meter") / "tables" / "ahead.csv")["coverage"].mean()
-    assert f"90 % intervals held {held:.1f} %" in shown
-    (scores,) = dataset_tables(results, results.built[0])
-    mase = {row["experiment"].text: row["mase"].value for row in scores.rows}
-    about, ridge = results.built[0].about, results.built[0].experiments["meter_ridge"]
-    assert mase["meter_ridge"] == ridge.final["test"]["mae"].mean / about.naive < 1 < mase["meter_last_value"]
+    assert f"90 % intervals held {100 * ahead['coverage'].mean():.1f} %" in shown
+    (table,) = dataset_tables(results, results.built[0])
+    mase = {row["experiment"].text: row["mase"].value for row in table.rows}
+    assert mase["meter_ridge"] == scores["mae"].mean / results.built[0].about.naive < 1 < mase["meter_last_value"]
+
+
+def test_a_plot_is_a_picture(days, capsys, tmp_path):
+    predict(capsys, days[0], "meter", "--plot", str(tmp_path / "next.png"))
+    assert (tmp_path / "next.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["meters"], "must be one of: meter, meter_gru, meter_last_value, meter_ridge"),
+        (["meters"], "must be one of: meter, meter_last_value, meter_ridge"),
         (["meter", "--data", "none.csv"], "none.csv is not there"),
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
         (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
+        (["meter", "--plot", "next.docx"], "--plot must name a .png, .svg or .pdf file"),
     ],
 )
 def test_what_cannot_be_done_gets_one_line(days, capsys, arguments, message):

@@ -8,16 +8,8 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 
-MINE = {
-    "name": "series",
-    "file": "mine.csv",
-    "stamp": "when",
-    "target": "load",
-    "train": 0.6,
-    "validation": 0.2,
-    "lookback": 4,
-    "delay": 2,
-}
+MINE = {"name": "series", "file": "mine.csv", "stamp": "when", "target": "load"}
+MINE |= {"train": 0.6, "validation": 0.2, "lookback": 4, "delay": 2}
 
 
 @pytest.fixture
@@ -25,13 +17,17 @@ def workspace(tmp_path):
     """A user's own file: one data set, its source fetched."""
     workspace = Workspace(tmp_path)
     describe(workspace, MINE)
-    raw = workspace.raw("meter")
-    raw.mkdir(parents=True)
+    workspace.raw("meter").mkdir(parents=True)
     stamps = np.datetime64("2024-01-01", "h") + np.arange(100)
-    lines = [f"{stamp},{np.sin(row):.6f}" for row, stamp in enumerate(stamps)]
-    (raw / "mine.csv").write_text("\n".join(["when,load", *lines]) + "\n", encoding="utf-8")
-    manifest.write(raw, "meter", "stand_in")
+    fetched(workspace, *(f"{stamp},{np.sin(row):.6f}" for row, stamp in enumerate(stamps)))
     return workspace
+
+
+def fetched(workspace, *lines):
+    raw = workspace.raw("meter")
+    (raw / "source.json").unlink(missing_ok=True)
+    (raw / "mine.csv").write_text("\n".join(["when,load", *lines, ""]), encoding="utf-8")
+    manifest.write(raw, "meter", "stand_in")
 
 
 def describe(workspace, preparation):
@@ -44,39 +40,28 @@ def describe(workspace, preparation):
     plain_yaml.write(plain, workspace.params)
 
 
-def test_a_users_own_file_becomes_a_data_set(workspace):
-    prepared = prepare(workspace, "mine")
-    loaded = load(workspace.prepared("mine"))
-    assert loaded.name == prepared.name == "mine"
+def content(workspace):
+    return {path.name: path.read_bytes() for path in workspace.prepared("mine").iterdir()}
+
+
+def test_a_users_own_file_becomes_a_data_set_with_the_same_bytes_each_time(workspace):
+    assert prepare(workspace, "mine").name == "mine"
+    first, loaded = content(workspace), load(workspace.prepared("mine"))
+    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
     assert loaded.stand_in
-    assert loaded.facts["protocol"] == "corrected"
-    assert loaded.facts["seconds between rows"] == 3600
     assert {split: len(examples) for split, examples in loaded.splits.items()} == {
         "train": 60 - 5,
         "validation": 20 - 5,
         "test": 20 - 5,
     }
-    assert loaded.splits["test"].horizon == 2
-
-
-def test_preparing_again_gives_the_same_bytes(workspace):
-    def content():
-        prepare(workspace, "mine")
-        return {path.name: path.read_bytes() for path in workspace.prepared("mine").iterdir()}
-
-    first = content()
-    assert content() == first
-    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
+    prepare(workspace, "mine")
+    assert content(workspace) == first
 
 
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
-        (
-            {"train": 60.5},
-            UnrollError,
-            r"^params.yaml: datasets.mine.preparation: `train` and `validation` must",
-        ),
+        ({"train": 60.5}, UnrollError, r"^params.yaml: datasets.mine.preparation: `train` and `validation` must"),
         ({"lookback": 0}, UsageError, r"datasets.mine.preparation.lookback.* greater than or equal to 1. Received: 0"),
         ({"lokback": 4}, UsageError, r"datasets.mine.preparation.lokback is not .* batch_size, .*delay, "),
         ({"name": "serie"}, UsageError, r"datasets.mine.preparation.name must be one of: imdb, .* Did you mean series"),
@@ -90,27 +75,18 @@ def test_a_wrong_option_gives_one_line_and_leaves_nothing(workspace, change, kin
     assert type(caught.value) is kind
     assert "\n" not in str(caught.value)
     assert not workspace.prepared("mine").exists()
+    with pytest.raises(UsageError, match=r"must be one of: mine. Received: 'mime'"):
+        prepare(workspace, "mime")
 
 
 def test_a_failed_preparation_leaves_the_last_one(workspace):
     prepare(workspace, "mine")
-    raw = workspace.raw("meter")
-    (raw / "mine.csv").write_text("when,load\n2024-01-01,much\n", encoding="utf-8")
-    (raw / "source.json").unlink()
-    manifest.write(raw, "meter", "stand_in")
+    first = content(workspace)
+    fetched(workspace, "2024-01-01,much")
     with pytest.raises(UnrollError, match="column 'load' holds 'much'"):
         prepare(workspace, "mine")
-    assert len(load(workspace.prepared("mine")).splits["train"]) == 55
-    assert not list(workspace.scratch.glob(".*"))
-
-
-def test_raw_data_that_are_not_what_was_fetched_are_not_read(workspace):
     (workspace.raw("meter") / "mine.csv").write_text("when,load\n", encoding="utf-8")
     with pytest.raises(UnrollError, match=r"mine.csv has another sha256 than source.json says"):
         prepare(workspace, "mine")
-    assert not workspace.prepared("mine").exists()
-
-
-def test_a_name_that_is_not_there_lists_the_valid_ones(workspace):
-    with pytest.raises(UsageError, match=r"must be one of: mine. Received: 'mime'"):
-        prepare(workspace, "mime")
+    assert content(workspace) == first
+    assert not list(workspace.scratch.glob(".*"))

@@ -26,26 +26,20 @@ def workspace(tmp_path, monkeypatch):
     return workspace
 
 
-@pytest.fixture
-def mirror(workspace, tmp_path, monkeypatch):  # noqa: ARG001 - which unsets the mirror first
-    folder = tmp_path / "mirror" / "file"
-    folder.mkdir(parents=True)
-    (folder / "a.txt").write_bytes(BODY)
-    monkeypatch.setenv("UNROLL_MIRROR", str(folder.parent))
-    return folder
-
-
 def left(workspace):
     """Every file of the workspace but its parameters and locks."""
     files = (file for file in workspace.root.rglob("*") if file.is_file() and file.suffix != ".lock")
     return sorted(str(file.relative_to(workspace.root)) for file in files if file != workspace.params)
 
 
-def test_the_mirror_is_asked_and_what_it_has_is_described(workspace, mirror):
+def test_the_mirror_is_asked_and_what_it_has_is_described(workspace, tmp_path, monkeypatch):
+    (tmp_path / "mirror" / "file").mkdir(parents=True)
+    (tmp_path / "mirror" / "file" / "a.txt").write_bytes(BODY)
+    monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path / "mirror"))
     assert source(workspace, "file") == workspace.raw("file")
     assert left(workspace) == ["data/raw/file/a.txt", "data/raw/file/source.json"]
     assert manifest.checked(workspace.raw("file")).kind == "download"
-    (mirror / "a.txt").unlink()
+    (tmp_path / "mirror" / "file" / "a.txt").unlink()
     with pytest.raises(UnrollError, match=r"^a\.txt cannot be had"):
         source(workspace, "file")
     assert (workspace.raw("file") / "a.txt").read_bytes() == BODY, "a failure keeps what was there"

@@ -242,7 +242,8 @@ def _fitted(measured: Measured, first: int, options: Mapping[str, Any]) -> Fitte
         raise UnrollError(
             f"the target {target!r} is {values[0]} in each of the {first} train rows, so there is nothing to learn"
         )
-    mean, std = series_splits.scale(train)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, std = series_splits.scale(train)
     if (huge := ~np.isfinite(mean + std)).any():
         raise UnrollError(f"column {columns[int(huge.argmax())]!r} holds numbers too large for a mean; drop it")
     found = {"mean": mean, "std": std, "low": train.min(axis=0), "high": train.max(axis=0)}

@@ -16,7 +16,6 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 @pytest.fixture
 def get(web, folder, context):
     """Fetch the file from the server, and give its bytes and where they were from."""
-
     official = web.url("imdb.npz")
 
     def get(mirror=None, *, url=official, sha256=SHA256):
@@ -35,7 +34,7 @@ def get(web, folder, context):
 def refused(get, folder):
     """The one line that fetching gives, where nothing is left of the file."""
 
-    def refused(*args, error=UnrollError, **options):
+    def refused(*args, error=UnavailableError, **options):
         with pytest.raises(error) as caught:
             get(*args, **options)
         assert "\n" not in str(caught.value)
@@ -60,122 +59,96 @@ def test_a_file_arrives_whole_and_says_how_it_grows(get, reports, web, sha256):
     assert reports[-1] == ("imdb.npz", len(BODY), len(BODY))
 
 
-def test_a_mirror_folder_is_asked_first(get, mirror, web, reports):
+def test_a_mirror_is_asked_first_and_what_it_lacks_comes_from_the_official_address(
+    get, mirror, web, reports, folder, context
+):
     (mirror / "imdb" / "imdb.npz").write_bytes(BODY)
     assert get(mirror) == (BODY, str(mirror / "imdb" / "imdb.npz"))
-    assert web.seen == []
-    assert reports == [("imdb.npz", len(BODY), len(BODY))]
-
-
-def test_a_mirror_address_is_asked_first(folder, context, web):
+    assert (web.seen, reports) == ([], [("imdb.npz", len(BODY), len(BODY))])
+    (mirror / "imdb" / "imdb.npz").unlink()
+    assert get(mirror) == get(web.url("mirror")) == (BODY, web.url("imdb.npz"))
     web.files["mirror/a%20folder/imdb.npz"] = BODY
     context = replace(context, name="a folder", mirror=web.url("mirror/"))
     context.fetch("imdb.npz", web.url("imdb.npz"), folder / "imdb.npz", sha256=SHA256)
-    assert [path for path, _ in web.seen] == ["mirror/a%20folder/imdb.npz"]
-
-
-def test_what_the_mirror_lacks_comes_from_the_official_address(get, mirror, web):
-    assert get(mirror) == get(web.url("mirror")) == (BODY, web.url("imdb.npz"))
-    assert [path for path, _ in web.seen] == ["imdb.npz", "mirror/imdb/imdb.npz", "imdb.npz"]
+    asked = ["imdb.npz", "mirror/imdb/imdb.npz", "imdb.npz", "mirror/a%20folder/imdb.npz"]
+    assert [path for path, _ in web.seen] == asked
 
 
 @pytest.mark.parametrize("code", [403, 404, 410])
 def test_what_a_server_refuses_for_good_is_not_asked_for_again(refused, web, code):
     web.script["imdb.npz"] = [web.status(code)]
-    assert refused(error=UnavailableError) == (
+    assert refused() == (
         f"imdb.npz cannot be had: {web.url('imdb.npz')} (HTTP {code}). "
         "To go on, set UNROLL_MIRROR to a folder or an https address that holds imdb/imdb.npz"
     )
     assert len(web.seen) == 1
 
 
-@pytest.mark.parametrize("code", [408, 425, 429, 500, 503])
-def test_a_busy_server_is_asked_again(get, web, waits, code):
-    web.script["imdb.npz"] = [web.status(code)]
-    assert get()[0] == BODY
-    assert (len(web.seen), waits) == (2, [1])
-
-
-def test_a_server_that_stays_busy_is_given_up(refused, web, waits):
+def test_a_busy_server_is_asked_again_and_one_that_stays_busy_given_up(get, refused, web, waits):
+    for code in (408, 425, 429, 500, 503):
+        web.script["imdb.npz"] = [web.status(code)]
+        assert get()[0] == BODY
+    assert (len(web.seen), waits) == (10, [1] * 5)
     web.script["imdb.npz"] = [web.status(503)] * 9
-    assert "imdb.npz (HTTP 503). To go on" in refused(error=UnavailableError)
-    assert (len(web.seen), waits) == (5, [1, 2, 3, 4])
+    assert "imdb.npz (HTTP 503). To go on" in refused()
+    assert (len(web.seen), waits[5:]) == (15, [1, 2, 3, 4])
 
 
 @pytest.mark.parametrize("sha256", [SHA256, None])
 def test_a_connection_that_breaks_off_is_tried_again_and_then_given_up(get, refused, web, sha256):
     web.script["imdb.npz"] = [web.cuts(1000)] * 5
-    assert "imdb.npz (the connection broke off). To go on" in refused(sha256=sha256, error=UnavailableError)
+    assert "imdb.npz (the connection broke off). To go on" in refused(sha256=sha256)
     web.script["imdb.npz"] = [web.cuts(len(BODY) - 1)]
     assert get(sha256=sha256)[0] == BODY
 
 
-def test_a_server_that_stalls_is_given_up(refused, web, monkeypatch):
+def test_a_server_that_stalls_and_one_that_is_not_there_are_named(refused, web, monkeypatch):
     monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.1))
     monkeypatch.setattr(download, "RETRIES", 0)
     web.script["imdb.npz"] = [web.cuts(1000, stall=0.3)]
-    assert "imdb.npz (no answer in time). To go on" in refused(error=UnavailableError)
-
-
-def test_where_nobody_listens_is_named(refused):
+    assert "imdb.npz (no answer in time). To go on" in refused()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{free.getsockname()[1]}/imdb.npz"
-        assert f"{url} (Connection refused). To go on" in refused(url=url, error=UnavailableError)
+        assert f"{url} (Connection refused). To go on" in refused(url=url)
 
 
-def test_a_wrong_hash_is_one_line_and_nothing_stays(refused, web):
+def test_a_wrong_hash_is_one_line_and_no_other_address_is_asked(refused, mirror, web):
     web.files["imdb.npz"] = BODY[::-1]
-    assert refused() == (
+    assert refused(error=UnrollError) == (
         f"imdb.npz from {web.url('imdb.npz')} is not the file that was asked for: its sha256 is not {SHA256}; "
         "try again later, or set UNROLL_MIRROR to a folder that holds imdb/imdb.npz"
     )
-
-
-def test_a_damaged_file_in_the_mirror_is_named_and_not_replaced_by_another(refused, mirror, web):
+    web.seen.clear()
     (mirror / "imdb" / "imdb.npz").write_bytes(BODY[:-1])
-    assert re.search(rf"from {mirror}/imdb/imdb\.npz is not .*; replace it there, or unset UNR", refused(mirror))
+    said = refused(mirror, error=UnrollError)
+    assert re.search(rf"from {mirror}/imdb/imdb\.npz is not .*; replace it there, or unset UNR", said)
     assert web.seen == []
 
 
 def test_no_line_holds_a_password(refused, web, monkeypatch):
-    unsafe = refused("http://me:secret@example.invalid/mirror")
+    unsafe = refused("http://me:secret@example.invalid/mirror", error=UnrollError)
     assert "must be a folder that exists or an https address. Received: http://example.invalid/mirror" in unsafe
     mirror = web.url("mirror").replace("://", "://me:secret@")
     monkeypatch.setattr(download, "is_address", lambda _: True)
     web.files = {"mirror/imdb/imdb.npz": BODY[::-1]}
-    damaged = refused(mirror)
+    damaged = refused(mirror, error=UnrollError)
     assert f"imdb.npz from {web.url('mirror')}/imdb/imdb.npz is not the file" in damaged
     web.files.clear()
-    absent = refused(mirror, error=UnavailableError)
+    absent = refused(mirror)
     assert f"{web.url('mirror')}/imdb/imdb.npz (HTTP 404); " in absent
     assert "secret" not in unsafe + damaged + absent
 
 
-def test_a_mirror_folder_that_is_not_there_is_a_mistake(refused, tmp_path):
-    assert "UNROLL_MIRROR must be a folder that exists or an https" in refused(tmp_path / "nowhere")
-
-
 def test_a_file_without_an_official_address_says_so(refused, mirror):
-    said = refused(url=None, error=UnavailableError)
-    assert said.endswith("it has no official address. To go on, set UNROLL_MIRROR to a folder or an https address "
-                         "that holds imdb/imdb.npz")  # fmt: skip
-    said = refused(mirror, url=None, error=UnavailableError)
+    advice = "To go on, set UNROLL_MIRROR to a folder or an https address that holds imdb/imdb.npz"
+    assert refused(url=None) == f"imdb.npz cannot be had: it has no official address. {advice}"
+    said = refused(mirror, url=None)
     assert f"imdb.npz (not there); it has no official address. To go on, put it at {mirror}/imdb/imdb.npz" in said
+    assert "must be a folder that exists or an https" in refused(mirror / "nowhere", error=UnrollError)
 
 
-@pytest.mark.parametrize(
-    ("text", "valid"),
-    [
-        ("https://far.org/x", True),
-        ("http://localhost:8000/x", True),
-        ("http://127.0.0.1/x", True),
-        ("http://far.org/x", False),
-        ("http://localhost.far.org/x", False),
-        ("https:///x", False),
-        ("file:///etc/passwd", False),
-        ("/a/folder", False),
-    ],
-)
-def test_addresses_are_https_or_on_this_machine(text, valid):
-    assert is_address(text) is valid
+def test_addresses_are_https_or_on_this_machine():
+    valid = ("https://far.org/x", "http://localhost:8000/x", "http://127.0.0.1/x")
+    other = ("http://far.org/x", "http://localhost.far.org/x", "https:///x", "file:///etc/passwd", "/a/folder")
+    assert [is_address(text) for text in (*valid, *other)] == [True] * 3 + [False] * 5

@@ -12,6 +12,8 @@ from pipeline.errors import UnrollError, UsageError
 
 WHERE = "datasets.mine.preparation"
 GOOD = "when,T,p\n2020-01-01 00:00:00,1.5,1\n2020-01-01 00:10:00,-2,0.1\n"
+STAMPS = np.array(["2020-01-01T00:00", "2020-01-01T00:10"], "datetime64[ms]")
+HOURS = np.array(["2020-01-01T00:00", "2020-01-01T01:00", "2020-01-01T02:00"], "datetime64[ms]")
 
 
 def reading(path, **change):
@@ -22,12 +24,11 @@ def reading(path, **change):
 
 @pytest.fixture
 def file(tmp_path):
-    folder = tmp_path / "station"
-    folder.mkdir()
+    (tmp_path / "station").mkdir()
 
     def write(text, encoding="utf-8"):
-        (folder / "mine.csv").write_bytes(text.encode(encoding))
-        return folder / "mine.csv"
+        (tmp_path / "station/mine.csv").write_bytes(text.encode(encoding))
+        return tmp_path / "station/mine.csv"
 
     return write
 
@@ -41,62 +42,82 @@ def test_a_good_file_is_read_exactly(file, text):
     assert table.columns == ["T", "p"]
     np.testing.assert_array_equal(table.values, [[1.5, 1], [-2, 0.1]])
     assert table.values.dtype == np.float64
-    np.testing.assert_array_equal(
-        table.stamps, np.array(["2020-01-01T00:00", "2020-01-01T00:10"], dtype="datetime64[ms]")
-    )
+    np.testing.assert_array_equal(table.stamps, STAMPS)
 
 
 def test_numbers_are_the_nearest_doubles(file):
     values = np.random.default_rng(0).normal(size=200) * 10.0 ** np.random.default_rng(1).integers(-12, 12, 200)
     rows = [f"2020-01-01 00:00:00,{value!r}" for value in values.tolist()]
-    table = reading(file("when,T\n" + "\n".join(rows)))
-    np.testing.assert_array_equal(table.values[:, 0], values)
+    np.testing.assert_array_equal(reading(file("when,T\n" + "\n".join(rows))).values[:, 0], values)
 
 
-def test_dropped_columns_are_not_even_looked_at(file):
-    table = reading(file("when,station,T\n2020-01-01 00:00:00,Jena,1\n"), drop=["station"])
-    assert table.columns == ["T"]
+def rows(*lines):
+    return "".join(f"{line}\n" for line in lines)
 
 
-def test_stamps_with_an_offset_are_put_in_utc(file):
-    table = reading(file("when,T\n2020-01-01T01:00:00+01:00,1\n2020-01-01T00:10:00Z,2\n"), stamp_format="ISO8601")
-    np.testing.assert_array_equal(
-        table.stamps, np.array(["2020-01-01T00:00", "2020-01-01T00:10"], dtype="datetime64[ms]")
-    )
+FORMS = {
+    "offset": (rows("when,T", "2020-01-01T01:00:00+01:00,1", "2020-01-01T01:00:00Z,2", "2020-01-01T02Z,3"), {}),
+    "dropped": (rows("when,at,T", "2020-01-01,Jena,1", "2020-01-01T01,,2", "2020-01-01T02,7,3"), {"drop": ["at"]}),
+    "apart": (
+        rows("d,t,T", "2020-01-01,0,1", "2020-01-01,1,2", "2020-01-01,2,3"),
+        {"stamp": ["d", "t"], "stamp_format": "%Y-%m-%d %H"},
+    ),
+    "no header": (
+        rows("station Jena", "", "1577836800,1", "1577840400,2", "1577844000,3"),
+        {"skip": 2, "names": ["when", "T"], "stamp_format": "unix"},
+    ),
+    "white space": (
+        rows("when    T", "2020010100   1", "2020010101  2", "2020010102 3"),
+        {"delimiter": " ", "stamp_format": "%Y%m%d%H"},
+    ),
+    "time zone": (
+        rows("when,T", "2020-01-01 01:00,1", "2020-01-01 02:00,2", "2020-01-01 03:00,3"),
+        {"time_zone": "Europe/Berlin"},
+    ),
+}
 
 
-def test_latin_1(file):
-    path = file("when,T,W/m²\n2020-01-01 00:00:00,1,2\n", "latin-1")
-    assert reading(path, encoding="latin-1").columns == ["T", "W/m²"]
-    with pytest.raises(UnrollError, match=rf"is not utf-8 text \(.*\); set {WHERE}.encoding, such as latin-1"):
-        reading(path)
+@pytest.mark.parametrize(("text", "form"), FORMS.values(), ids=FORMS)
+def test_forms_of_a_file(file, text, form):
+    table = reading(file(text), **{"stamp_format": "ISO8601"} | form)
+    np.testing.assert_array_equal(table.values, [[1], [2], [3]])
+    np.testing.assert_array_equal(table.stamps, HOURS)
+
+
+def test_a_spreadsheets_numbers_words_and_empty_cells(file):
+    text = rows("when;T;sky;", "1.1.2020 0:00;1.234,5;fair;", "1.1.2020 1:00;n/a;dull;", "1.1.2020 2:00;-9,25;;", ";;;")
+    form = {"delimiter": ";", "decimal": ",", "thousands": ".", "missing": ["n/a", ""], "drop": ["Unnamed: 3"]}
+    table = reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form)
+    assert table.columns == ["T", "sky=dull", "sky=fair"]
+    np.testing.assert_array_equal(table.values, [[1234.5, 0, 1], [np.nan, 1, 0], [-9.25, np.nan, np.nan]])
+    np.testing.assert_array_equal(table.stamps, HOURS)
+    with pytest.raises(UnrollError, match="line 3: column 'T' holds 'n/a', not a finite number; correct the file, say"):
+        reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form | {"missing": [""]})
+
+
+LINE = {
+    "2020-01-01 00:20:00,warm,1": "line 4: column 'T' holds 'warm', not a finite number; correct the file, say",
+    "2020-01-01 00:20:00,1,1,1": r"not a regular CSV file \(Expected 3 fields in line 4, saw 4\)",
+    "2020-01-01 00:20:00,1": "line 4: column 'p' holds no value",
+    "2020-01-01 00:20:00,,1": "line 4: column 'T' holds no value",
+    "\n\n2020-01-01 00:20:00,1,NaN": "line 6: column 'p' holds 'NaN', not a finite number",
+    "2020-01-01 00:20:00,inf,1": "line 4: column 'T' holds 'inf', not a finite number",
+    "2020-01-01 00:20:00,1,1e999": "line 4: column 'p' holds '1e999', not a finite number",
+    "01.01.2020 00:20:00,1,1": "line 4: column 'when' holds '01.01.2020 00:20:00', not a stamp of the form",
+    "2020-02-30 00:20:00,1,1": "line 4: column 'when' holds '2020-02-30 00:20:00', not a stamp",
+    ",1,1": "line 4: column 'when' holds nothing, not a stamp",
+    "a,b,c\nd,e,f": "line 4: column 'T' holds 'b'",
+}
+WHOLE = {
+    "": "mine.csv is empty; run `unroll source station` again",
+    "when,T,p\n": "mine.csv holds a header and no rows",
+    "when,T,p\n2020-01-01 00:00:00,1,1,1\n": "not a regular CSV file",
+    'when,T,p\n2020-01-01 00:00:00,"1,1\n': "not a regular CSV file",
+}
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("", "mine.csv is empty; run `unroll source station` again"),
-        (
-            GOOD + "2020-01-01 00:20:00,warm,1\n",
-            "line 4: column 'T' holds 'warm', not a finite number; correct the file, say",
-        ),
-        (GOOD + "2020-01-01 00:20:00,1,1,1\n", r"not a regular CSV file \(Expected 3 fields in line 4, saw 4\)"),
-        (GOOD + "2020-01-01 00:20:00,1\n", "line 4: column 'p' holds no value"),
-        (GOOD + "2020-01-01 00:20:00,,1\n", "line 4: column 'T' holds no value"),
-        (GOOD + "\n\n2020-01-01 00:20:00,1,NaN\n", "line 6: column 'p' holds 'NaN', not a finite number"),
-        (GOOD + "2020-01-01 00:20:00,inf,1\n", "line 4: column 'T' holds 'inf', not a finite number"),
-        (GOOD + "2020-01-01 00:20:00,1,1e999\n", "line 4: column 'p' holds '1e999', not a finite number"),
-        (
-            GOOD + "01.01.2020 00:20:00,1,1\n",
-            "line 4: column 'when' holds '01.01.2020 00:20:00', not a stamp of the form",
-        ),
-        (GOOD + "2020-02-30 00:20:00,1,1\n", "line 4: column 'when' holds '2020-02-30 00:20:00', not a stamp"),
-        (GOOD + ",1,1\n", "line 4: column 'when' holds nothing, not a stamp"),
-        (GOOD + "a,b,c\nd,e,f\n", "line 4: column 'T' holds 'b'"),
-        ("when,T,p\n2020-01-01 00:00:00,1,1,1\n", "not a regular CSV file"),
-        ("when,T,p\n", "mine.csv holds a header and no rows"),
-        ('when,T,p\n2020-01-01 00:00:00,"1,1\n', "not a regular CSV file"),
-    ],
+    ("text", "message"), [*((f"{GOOD}{line}\n", said) for line, said in LINE.items()), *WHOLE.items()]
 )
 def test_a_damaged_file_gives_one_line(file, text, message):
     with pytest.raises(UnrollError, match=message) as caught:
@@ -108,79 +129,45 @@ def test_a_damaged_file_gives_one_line(file, text, message):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"target": "t"}, f"params.yaml: {WHERE}.target: mine.csv has no column 't'. It has: when, T, p"),
-        ({"stamp": "Date"}, f"params.yaml: {WHERE}.stamp: mine.csv has no column 'Date'. It has: when, T, p"),
-        ({"drop": ["q"]}, f"params.yaml: {WHERE}.drop: mine.csv has no column 'q'. It has: when, T, p"),
+        ({"target": "t"}, "target: mine.csv has no column 't'. It has: when, T, p"),
+        ({"stamp": "Date"}, "stamp: mine.csv has no column 'Date'. It has: when, T, p"),
+        ({"drop": ["q"]}, "drop: mine.csv has no column 'q'. It has: when, T, p"),
         ({"drop": ["T"]}, r"target, stamp and drop must name different columns. Received: 'T', 'when', \['T'\]"),
         ({"target": "when"}, "target, stamp and drop must name different columns"),
         ({"drop": ["when"]}, "target, stamp and drop must name different columns"),
-        ({"encoding": "latin-77"}, f"params.yaml: {WHERE}.encoding is unknown. Received: 'latin-77'"),
-        ({"stamp_format": "%Q"}, f"params.yaml: {WHERE}.stamp_format: .* Received: '%Q'"),
+        ({"encoding": "latin-77"}, "encoding is unknown. Received: 'latin-77'"),
+        ({"stamp_format": "%Q"}, "stamp_format: .* Received: '%Q'"),
     ],
 )
 def test_an_option_that_does_not_fit_the_file_names_what_does(file, change, message):
-    with pytest.raises(UsageError, match=message) as caught:
+    with pytest.raises(UsageError, match=rf"^params.yaml: {WHERE}[.:] ?{message}") as caught:
         reading(file(GOOD), **change)
     assert "\n" not in str(caught.value)
 
 
-def test_a_missing_file(file):
-    path = file(GOOD)
+def test_a_file_of_another_encoding_and_one_that_is_missing_get_one_line(file):
+    path = file("when,T,W/m²\n2020-01-01 00:00:00,1,2\n", "latin-1")
+    assert reading(path, encoding="latin-1").columns == ["T", "W/m²"]
+    with pytest.raises(UnrollError, match=rf"is not utf-8 text \(.*\); set {WHERE}.encoding, such as latin-1"):
+        reading(path)
     (path.parent / "source.json").write_text("{}", encoding="utf-8")
     with pytest.raises(UsageError, match=rf"{WHERE}.file: .*station has no 'other.csv'. It has: mine.csv$"):
-        reading(path.parent / "other.csv")
+        reading(path.with_name("other.csv"))
     path.unlink()
     with pytest.raises(UnrollError, match=r"mine.csv is missing; run `unroll source station`"):
         reading(path)
 
 
-HOUR = ["2020-01-01T00:00", "2020-01-01T01:00", "2020-01-01T02:00"]
-
-
-def test_a_spreadsheets_numbers_words_and_empty_cells(file):
-    text = "when;T;sky;\n1.1.2020 0:00;1.234,5;fair;\n1.1.2020 1:00;n/a;dull;\n1.1.2020 2:00;-9,25;;\n;;;\n"
-    form = {"delimiter": ";", "decimal": ",", "thousands": ".", "missing": ["n/a", ""], "drop": ["Unnamed: 3"]}
-    table = reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form)
-    assert table.columns == ["T", "sky=dull", "sky=fair"]
-    nan = np.nan
-    np.testing.assert_array_equal(table.values, [[1234.5, 0, 1], [nan, 1, 0], [-9.25, nan, nan]])
-    np.testing.assert_array_equal(table.stamps, np.array(HOUR, dtype="datetime64[ms]"))
-    with pytest.raises(UnrollError, match="line 3: column 'T' holds 'n/a', not a finite number; correct the file, say"):
-        reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form | {"missing": [""]})
-
-
-@pytest.mark.parametrize(
-    ("text", "form"),
-    [
-        (
-            "d,t,T\n2020-01-01,0,1\n2020-01-01,1,2\n2020-01-01,2,3\n",
-            {"stamp": ["d", "t"], "stamp_format": "%Y-%m-%d %H"},
-        ),
-        (
-            "station Jena\n\n1577836800,1\n1577840400,2\n1577844000,3\n",
-            {"skip": 2, "names": ["when", "T"], "stamp_format": "unix"},
-        ),
-        ("when    T\n2020010100   1\n2020010101  2\n2020010102 3\n", {"delimiter": " ", "stamp_format": "%Y%m%d%H"}),
-        ("when,T\n2020-01-01 01:00,1\n2020-01-01 02:00,2\n2020-01-01 03:00,3\n", {"time_zone": "Europe/Berlin"}),
-    ],
-    ids=["apart", "no header", "white space", "time zone"],
-)
-def test_forms_of_a_file(file, text, form):
-    table = reading(file(text), **{"stamp_format": "ISO8601"} | form)
-    np.testing.assert_array_equal(table.values, [[1], [2], [3]])
-    np.testing.assert_array_equal(table.stamps, np.array(HOUR, dtype="datetime64[ms]"))
-
-
 def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     import pandas as pd
 
-    rows = [f"2020-01-01 {hour:02d}:00:00,{hour / 7!r},{hour}" for hour in range(10)]
-    whole = reading(file("\n".join(["when,T,p", *rows])))
+    lines = [f"2020-01-01 {hour:02d}:00:00,{hour / 7!r},{hour}" for hour in range(10)]
+    whole = reading(file(rows("when,T,p", *lines)))
     monkeypatch.setattr(row_files, "CHUNK", 3)
     folder, told = file("").parent, []
     paths = [folder / "a.csv", folder / "b.csv"]
-    for path, part in zip(paths, (rows[:4], rows[4:]), strict=True):
-        path.write_text("\n".join(["when,T,p", *part]), encoding="utf-8")
+    for path, part in zip(paths, (lines[:4], lines[4:]), strict=True):
+        path.write_text(rows("when,T,p", *part), encoding="utf-8")
     form = Form(stamp=["when"], target="T", stamp_format="%Y-%m-%d %H:%M:%S")
     parts = read(paths, form, WHERE, lambda *report: told.append(report))
     assert told[-1] == ("b.csv", paths[1].stat().st_size, paths[1].stat().st_size)
@@ -193,9 +180,6 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     paths[1].write_text("when,T\n", encoding="utf-8")
     with pytest.raises(UnrollError, match=r"b.csv has no column 'p', which a.csv has"):
         read(paths, form, WHERE)
-
-
-STAMPS = np.array(["2020-01-01T00:00", "2020-01-01T00:10"], "datetime64[ms]")
 
 
 @pytest.mark.parametrize(
@@ -220,23 +204,18 @@ def test_a_column_of_a_parquet_file_that_holds_no_numbers_is_named(file, column,
         reading(path)
 
 
-BAD = GOOD + "2020-01-01 00:20:00,warm,1\n"
-
-
 @pytest.mark.parametrize(
-    ("name", "pack", "message"),
+    ("kind", "pack", "message"),
     [
-        ("mine.gz", bytes, r"mine.gz is no whole gzip file \(Not a gzipped file .*\); save it again"),
-        ("mine.bz2", bytes, "is no whole bz2 file"),
-        ("mine.xz", bytes, "is no whole xz file"),
-        ("mine.zip", bytes, "is no whole zip file"),
-        ("mine.zst", bytes, "is no whole zstd file"),
-        ("mine.gz", lambda text: gzip.compress(text)[:-4], "is no whole gzip file"),
-        ("mine.gz", gzip.compress, "line 4: column 'T' holds 'warm', not a finite number"),
+        ("gz", bytes, r"mine.gz is no whole gzip file \(Not a gzipped file .*\); save it again"),
+        *((kind, bytes, f"is no whole {kind} file") for kind in ("bz2", "xz", "zip")),
+        ("zst", bytes, "is no whole zstd file"),
+        ("gz", lambda text: gzip.compress(text)[:-4], "is no whole gzip file"),
+        ("gz", gzip.compress, "line 4: column 'T' holds 'warm', not a finite number"),
     ],
 )
-def test_a_packed_file(file, name, pack, message):
-    path = file("").with_name(name)
-    path.write_bytes(pack(BAD.encode()))
+def test_a_packed_file(file, kind, pack, message):
+    path = file("").with_name(f"mine.{kind}")
+    path.write_bytes(pack(f"{GOOD}2020-01-01 00:20:00,warm,1\n".encode()))
     with pytest.raises(UnrollError, match=message):
         reading(path)

@@ -1,4 +1,7 @@
-"""A forecast from raw rows is what the run said at that origin, for each kind of model and of question."""
+"""A forecast from raw rows is what the run said at that origin, for each kind of model and of question.
+
+A recurrent network, which takes long to train: tests/stages/test_predict.py.
+"""
 
 import math
 
@@ -9,6 +12,7 @@ import pytest
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
+from pipeline.files import read_json, write_json
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
@@ -19,22 +23,26 @@ from tests.support.training import train
 HOURS = 700
 GAPS = (100, 333, 334, *range(500, 520))
 
-FITS = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae", "epochs": 2, "batch_size": 64}
 MODELS = {
     "last": ({"family": "baselines", "name": "last_value"}, {"method": "none"}),
     "daily": ({"family": "baselines", "name": "daily_cycle"}, {"method": "none"}),
     "ridge": ({"family": "baselines", "name": "linear", "last": 6}, {"method": "least_squares", "ridge": 1.0}),
+    "lad": ({"family": "baselines", "name": "linear", "last": 6}, {"method": "least_absolute", "rounds": 2}),
     "boosting": (
         {"family": "baselines", "name": "lags", "last": 6},
         {"method": "boosting", "trees": 3, "leaves": 4, "examples": 5},
     ),
-    "gru": ({"family": "recurrent", "name": "gru", "units": 3}, FITS),
+    "perceptron": (
+        {"family": "dense", "name": "mlp", "hidden": [2], "activation": "tanh", "output": "tanh"},
+        {"method": "by_hand", "learning_rate": 0.1, "epochs": 1},
+    ),
 }
-LAD = ({"family": "baselines", "name": "linear", "last": 6}, {"method": "least_absolute", "rounds": 2})
 QUESTIONS = {
-    "ahead": ({"horizon": 3, "fill": 3, "target_lags": [48], "categories": ["state"]}, MODELS),
-    "later": ({"delay": 24, "step": 2, "drop": ["state"], "time_zone": "Europe/Berlin"}, MODELS | {"lad": LAD}),
+    "ahead": {"horizon": 3, "fill": 3, "target_lags": [48], "categories": ["state"]},
+    "later": {"delay": 24, "step": 2, "drop": ["state"], "time_zone": "Europe/Berlin"},
 }
+ASKED = ["ahead_last", "ahead_daily_calendar", "ahead_ridge_calendar", "ahead_boosting"]
+ASKED += ["later_perceptron", "later_daily", "later_ridge", "later_lad_calendar", "later_boosting_calendar"]
 READ = {"file": "meter.csv", "stamp": ["day", "hour"], "stamp_format": "%d.%m.%Y %H:%M", "target": "load", "unit": "kW"}
 
 
@@ -60,18 +68,20 @@ def workspace(tmp_path_factory):
     workspace = Workspace(tmp_path_factory.mktemp("series"))
     rows().to_csv(workspace.root / "meter.csv", index=False, sep=";", decimal=",")
     shape = {"name": "series", "missing": [""], "delimiter": ";", "decimal": ",", "train": 0.6, "validation": 0.2}
-    datasets, experiments = {}, {}
-    for question, (options, models) in QUESTIONS.items():
-        datasets[question] = {"source": "meter", "preparation": shape | READ | {"lookback": 24} | options}
-        for name, (model, training) in models.items():
-            for calendar in (False, True):
-                experiments[f"{question}_{name}{'_calendar' * calendar}"] = {
-                    "dataset": question,
-                    "calendar": calendar,
-                    "seeds": 2 if name == "gru" else 1,
-                    "model": model,
-                    "training": training,
-                }
+    datasets = {
+        question: {"source": "meter", "preparation": shape | READ | {"lookback": 24} | options}
+        for question, options in QUESTIONS.items()
+    }
+    experiments = {}
+    for name in ASKED:
+        question, model, *calendar = name.split("_")
+        options = dict(zip(("model", "training"), MODELS[model], strict=True))
+        experiments[name] = {
+            "dataset": question,
+            "calendar": bool(calendar),
+            "seeds": 1 + (model == "perceptron"),
+            **options,
+        }
     entries = {"sources": {}, "files": {"meter": {"path": "meter.csv"}}}
     plain_yaml.write({**entries, "datasets": datasets, "experiments": experiments}, workspace.params)
     source(workspace, "meter")
@@ -90,18 +100,12 @@ def trained(workspace, name):
     return run_folder.load(folder), data, Forecaster.of(workspace, name)
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("ahead_last", "ahead_daily_calendar", "ahead_ridge_calendar", "ahead_boosting", "ahead_gru_calendar"),
-        *("later_daily", "later_ridge", "later_lad_calendar", "later_boosting_calendar", "later_gru"),
-    ],
-)
+@pytest.mark.parametrize("name", ASKED)
 def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspace, tmp_path, name):
     run, data, forecaster = trained(workspace, name)
     forecaster.save(tmp_path / "apart")
     apart = Forecaster.load(tmp_path / "apart")
-    windows, whole, zone = data.splits["test"], rows(), QUESTIONS[data.name][0].get("time_zone")
+    windows, whole, zone = data.splits["test"], rows(), QUESTIONS[data.name].get("time_zone")
     stamps = pd.to_datetime(whole["day"] + " " + whole["hour"], format=READ["stamp_format"])
     if zone:
         stamps = stamps.dt.tz_localize(zone).dt.tz_convert("UTC").dt.tz_localize(None)
@@ -149,14 +153,10 @@ def test_rows_that_cannot_be_used_get_one_line(workspace, change, message):
     assert "\n" not in str(caught.value)
 
 
-def test_other_columns_their_order_and_that_of_the_rows_do_not_matter(workspace):
+def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained_ones_is_warned_of(workspace):
     _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
     other = rows().assign(more="x")[["more", "wind", "state", "hour", "load", "day"]].iloc[::-1]
     pd.testing.assert_frame_equal(forecaster.forecast(other), forecaster.forecast(rows()))
-
-
-def test_a_value_far_outside_of_what_was_trained_on_is_warned_of(workspace):
-    _, _, forecaster = trained(workspace, "ahead_last")
     far = rows()
     far.loc[far.index[-3], "load"] = 900.0
     with pytest.warns(OutsideRangeWarning, match="'load' is 900 at 2023-05-30 01:00:00, far outside .* 7[0-9.]+ to 12"):
@@ -172,15 +172,28 @@ def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspac
             forecaster.forecast(rows(), level)
 
 
-def test_a_run_on_an_earlier_build_of_the_data_is_refused(workspace):
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda run, _: run.update(fingerprint={"data": "0"}),
+            "was trained on an earlier build of later; run `unroll re",
+        ),
+        (
+            lambda _, fitted: fitted.unlink(),
+            "later was prepared by an earlier Unroll; run `unroll repro evaluate@later`",
+        ),
+    ],
+)
+def test_what_is_of_an_earlier_build_is_refused(workspace, change, message):
     trained(workspace, "later_daily")
-    run = workspace.run("later", "later_daily") / "run.json"
-    before = run.read_text(encoding="utf-8")
+    run, fitted = workspace.run("later", "later_daily") / "run.json", workspace.prepared("later") / "fitted.json"
+    before, facts = {path: path.read_bytes() for path in (run, fitted)}, read_json(run)
+    change(facts, fitted)
+    write_json(run, facts)
     try:
-        run.write_text(before.replace('"fingerprint": {}', '"fingerprint": {"data": "0"}'), encoding="utf-8")
-        with pytest.raises(
-            UnrollError, match="later_daily was trained on an earlier build of later; run `unroll repro"
-        ):
+        with pytest.raises(UnrollError, match=message):
             Forecaster.of(workspace, "later_daily")
     finally:
-        run.write_text(before, encoding="utf-8")
+        for path, content in before.items():
+            path.write_bytes(content)

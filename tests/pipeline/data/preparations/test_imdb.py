@@ -2,7 +2,6 @@ import contextlib
 import json
 import os
 import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -20,26 +19,31 @@ def objects(lists):
     return array
 
 
-def write(folder: Path, **change) -> Path:
+@pytest.fixture
+def write(tmp_path):
     """A file as Keras's: lists of word numbers, of lengths around the cut and with rare words."""
-    random = np.random.default_rng(0)
-    halves = {}
-    for half, size in (("train", 60), ("test", 31)):
-        lengths = random.integers(1, 30, size)
-        lengths[:6] = [1, 11, 12, 13, 10, 29]
-        halves[f"x_{half}"] = objects([random.integers(1, 60, length).tolist() for length in lengths])
-        halves[f"y_{half}"] = random.integers(0, 2, size)
-    folder.mkdir(exist_ok=True)
-    np.savez(folder / "imdb.npz", **halves | change)
-    (folder / "imdb_word_index.json").write_text(json.dumps({f"word{rank}": rank for rank in range(1, 60)}))
-    return folder
+
+    def write(**change) -> Path:
+        random, halves = np.random.default_rng(0), {}
+        for half, size in (("train", 60), ("test", 31)):
+            lengths = random.integers(1, 30, size)
+            lengths[:6] = [1, 11, 12, 13, 10, 29]
+            halves[f"x_{half}"] = objects([random.integers(1, 60, length).tolist() for length in lengths])
+            halves[f"y_{half}"] = random.integers(0, 2, size)
+        folder = tmp_path / "imdb"
+        folder.mkdir(exist_ok=True)
+        np.savez(folder / "imdb.npz", **halves | change)
+        (folder / "imdb_word_index.json").write_text(json.dumps({f"word{rank}": rank for rank in range(1, 60)}))
+        return folder
+
+    return write
 
 
-def test_reviews_equal_those_of_keras(tmp_path, monkeypatch):
+def test_reviews_equal_those_of_keras(write, monkeypatch):
     import keras
     from keras.src.datasets import imdb
 
-    raw = write(tmp_path / "imdb")
+    raw = write()
     monkeypatch.setattr(imdb, "get_file", lambda *_args, **_options: str(raw / "imdb.npz"))
     (x_train, y_train), (x_test, y_test) = keras.datasets.imdb.load_data(num_words=OPTIONS["words"])
     pad = keras.utils.pad_sequences
@@ -52,24 +56,22 @@ def test_reviews_equal_those_of_keras(tmp_path, monkeypatch):
     np.testing.assert_array_equal(np.concatenate([train.targets, validation.targets]), y_train)
     np.testing.assert_array_equal(test.inputs, pad(x_test, maxlen=12))
     np.testing.assert_array_equal(test.targets, y_test)
-    assert train.inputs.dtype == np.int16
-    assert train.targets.dtype == np.float32
-    assert dataset.vocabulary == 40
+    assert (train.inputs.dtype, train.targets.dtype, dataset.vocabulary) == (np.int16, np.float32, 40)
     assert [*dataset.words[:6], *dataset.words[-1:]] == ["", "", "…", "", "word1", "word2", "word36"]
     assert (dataset.kind, dataset.metric, dataset.scored) == ("classify", "accuracy", ("validation",))
 
 
 @pytest.mark.parametrize(("words", "dtype"), [(32_767, np.int16), (32_768, np.int32)])
-def test_a_larger_vocabulary_needs_wider_numbers(words, dtype, tmp_path):
-    reviews = objects([[words - 4], [words - 3]])  # shifted by 3: the last word that is kept, and one too rare
-    raw = write(tmp_path / "imdb", x_train=reviews, y_train=np.array([0, 1]), x_test=reviews, y_test=np.array([1, 0]))
-    dataset = prepare("imdb", raw, words=words, length=2, validation=0.5)
-    assert dataset.splits["test"].inputs.dtype == dtype
-    assert sorted(dataset.splits["test"].inputs.tolist()) == [[1, 2], [1, words - 1]]
+def test_a_larger_vocabulary_needs_wider_numbers_and_an_empty_review_is_its_start_alone(words, dtype, write):
+    reviews = objects([[words - 4], [words - 3], []])  # shifted by 3: the last word that is kept, and one too rare
+    raw = write(x_train=reviews, y_train=np.array([0, 1, 0]), x_test=reviews, y_test=np.array([1, 0, 1]))
+    test = prepare("imdb", raw, words=words, length=2, validation=0.5).splits["test"]
+    assert test.inputs.dtype == dtype
+    assert sorted(test.inputs.tolist()) == [[0, 1], [1, 2], [1, words - 1]]
 
 
 class Trap:
-    """Unpickling it writes a file."""
+    """Unpickling it makes a folder."""
 
     def __init__(self, path):
         self.path = path
@@ -78,9 +80,9 @@ class Trap:
         return os.mkdir, (str(self.path),)
 
 
-def test_a_file_that_would_call_a_function_is_refused_before_it_does(tmp_path):
-    raw, trap = write(tmp_path / "imdb"), tmp_path / "sprung"
-    np.savez(raw / "imdb.npz", x_train=objects([Trap(trap)]))
+def test_a_file_that_would_call_a_function_is_refused_before_it_does(write, tmp_path):
+    trap = tmp_path / "sprung"
+    raw = write(x_train=objects([Trap(trap)]))
     with pytest.raises(UnrollError, match=r"is not Keras's file of reviews \(it asks for posix\.mkdir\)"):
         prepare("imdb", raw, **OPTIONS)
     assert not trap.exists()
@@ -93,13 +95,8 @@ def test_a_file_that_would_call_a_function_is_refused_before_it_does(tmp_path):
 @pytest.mark.parametrize(
     "change",
     [
-        {"x_train": objects([[1, 2.5]] * 60)},
-        {"x_train": objects([[1, True]] * 60)},
-        {"x_train": objects([[1, None]] * 60)},
-        {"x_train": objects([[1, -1]] * 60)},
-        {"x_train": objects([[1, 2**40]] * 60)},
-        {"x_train": objects([(1, 2)] * 60)},
-        {"x_train": objects(["text"] * 60)},
+        *({"x_train": objects([[1, odd]] * 60)} for odd in (2.5, True, None, -1, 2**40)),
+        *({"x_train": objects([odd] * 60)} for odd in ((1, 2), "text")),
         {"x_train": np.ones((60, 3), int)},
         {"x_train": objects([])},
         {"x_train": objects([[1]] * 59)},
@@ -108,24 +105,16 @@ def test_a_file_that_would_call_a_function_is_refused_before_it_does(tmp_path):
         {"y_test": objects(["good"] * 31)},
     ],
 )
-def test_what_is_no_list_of_word_numbers_is_refused(change, tmp_path):
+def test_what_is_no_list_of_word_numbers_is_refused(change, write):
     with pytest.raises(UnrollError, match=r"half holds more than lists of word numbers, labelled 0 or 1; ") as caught:
-        prepare("imdb", write(tmp_path / "imdb", **change), **OPTIONS)
+        prepare("imdb", write(**change), **OPTIONS)
     assert "\n" not in str(caught.value)
 
 
-def test_an_empty_review_is_its_start_alone(tmp_path):
-    raw = write(tmp_path / "imdb", x_test=objects([[]] * 31))
-    assert prepare("imdb", raw, **OPTIONS).splits["test"].inputs[0].tolist() == [0] * 11 + [1]
-
-
-def test_a_missing_or_damaged_file_gives_one_line(tmp_path):
-    raw = write(tmp_path / "imdb")
-    with zipfile.ZipFile(raw / "imdb.npz", "w") as archive:
-        archive.writestr("x_train.npy", b"nothing")
-    with pytest.raises(UnrollError, match="is not Keras's file of reviews"):
-        prepare("imdb", raw, **OPTIONS)
-    for content in (b"", b"PK", pickle.dumps([1])):
+def test_a_missing_or_damaged_file_gives_one_line(write):
+    raw = write(x_train=np.array(["nothing"]))
+    np.savez(raw / "half.npz", x_train=np.ones(1))
+    for content in (b"", b"PK", pickle.dumps([1]), (raw / "half.npz").read_bytes()):
         (raw / "imdb.npz").write_bytes(content)
         with pytest.raises(UnrollError, match="is not Keras's file of reviews"):
             prepare("imdb", raw, **OPTIONS)

@@ -12,18 +12,25 @@ from pipeline.data.preparations.series import prepare
 from pipeline.errors import UnrollError, UsageError
 
 START = dt.datetime(2020, 3, 1, tzinfo=dt.UTC)
-COLUMNS = {"file": "series.csv", "stamp": "when", "target": "T"}
-PUBLISHED = {"protocol": "as_published", **COLUMNS}
+OPTIONS = {
+    "file": "series.csv",
+    "stamp": "when",
+    "target": "T",
+    "train": 60,
+    "validation": 20,
+    "lookback": 4,
+    "delay": 2,
+}
+PUBLISHED = {"protocol": "as_published", "batch_size": 8}
 
 
-def write(folder: Path, seconds, columns) -> Path:
-    """A file with a row for each of `seconds` after the start, and the columns as given."""
-    lines = [",".join(["when", *columns])]
-    for row, second in enumerate(seconds):
-        stamp = START + dt.timedelta(seconds=int(second))
-        lines.append(",".join([f"{stamp:%Y-%m-%d %H:%M:%S}", *(repr(float(c[row])) for c in columns.values())]))
-    (folder / "series.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    return folder
+def made(folder: Path, seconds, columns, **change):
+    """The data set of a file with a row for each of `seconds` after the start, and the columns as given."""
+    stamps = np.datetime64(START.replace(tzinfo=None), "s") + np.asarray(seconds)
+    rows = zip(stamps.tolist(), *(np.asarray(column, float).tolist() for column in columns.values()), strict=True)
+    lines = [",".join(map(str, row)) for row in rows]
+    (folder / "series.csv").write_text("\n".join([",".join(["when", *columns]), *lines, ""]), encoding="utf-8")
+    return prepare("mine", folder, **OPTIONS | change)
 
 
 def hour_and_season(seconds):
@@ -40,15 +47,14 @@ def hour_and_season(seconds):
 def numbers(dataset, split):
     """The row numbers behind a split's inputs and targets, where every value of T is its row's number.
 
-    Returns (windows, timesteps) and (windows,), read from the values that a model would see.
+    Returns (windows, timesteps) and (windows, ...), read from the values that a model would see.
     """
     windows = dataset.splits[split]
     inputs, targets = windows.take(np.arange(len(windows)))
-
-    def rows(values):
-        return np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean).astype(int)
-
-    return rows(inputs[:, :, windows.target]), rows(targets)
+    return (
+        np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean).astype(int)
+        for values in (inputs[:, :, windows.target], targets)
+    )
 
 
 def generator(data, target, *, lookback, step, delay, low, high, batch):
@@ -71,15 +77,10 @@ def generator(data, target, *, lookback, step, delay, low, high, batch):
 
 
 @pytest.mark.parametrize(
-    ("shape", "sizes"),
-    [
-        ({"lookback": 1440, "step": 6, "delay": 144, "batch_size": 128}, (2000, 1800, 2100)),
-        ({"lookback": 720, "step": 6, "delay": 144, "batch_size": 128}, (900, 1106, 1800)),
-        ({"lookback": 24, "step": 1, "delay": 24, "batch_size": 16}, (100, 41, 120)),
-        ({"lookback": 6, "step": 3, "delay": 5, "batch_size": 10}, (30, 28, 43)),
-    ],
+    ("lookback", "step", "delay", "batch", "sizes"),
+    [(1440, 6, 144, 128, (2000, 1800, 2100)), (24, 1, 24, 16, (100, 41, 120)), (6, 3, 5, 10, (30, 28, 43))],
 )
-def test_as_published_is_the_generator_slips_included(shape, sizes, tmp_path):
+def test_as_published_is_the_generator_slips_included(lookback, step, delay, batch, sizes, tmp_path):
     train, validation, test = sizes
     length = train + validation + test
     data = np.column_stack([np.random.default_rng(0).normal(size=length), np.arange(length)])
@@ -87,20 +88,19 @@ def test_as_published_is_the_generator_slips_included(shape, sizes, tmp_path):
     seconds = 600 * np.arange(length)
     seconds[20:] += 40_000
     seconds[31] = seconds[30]
-    write(tmp_path, seconds, {"p": data[:, 0], "T": data[:, 1]})
+    shape = {"lookback": lookback, "step": step, "delay": delay}
+    options = {"train": train, "validation": validation, "protocol": "as_published", "batch_size": batch}
 
-    dataset = prepare("jena", tmp_path, train=train, validation=validation, **PUBLISHED, **shape)
+    dataset = made(tmp_path, seconds, {"p": data[:, 0], "T": data[:, 1]}, **shape, **options)
 
     mean, std = data[:train].mean(axis=0), data[:train].std(axis=0)
     normal = np.column_stack([(data - mean) / std, hour_and_season(seconds)])
-    lookback, step, delay, batch = shape.values()
-    reach = {"lookback": lookback, "step": step, "delay": delay, "batch": batch}
-    low = train + 1, train + validation + 1
+    second = train + validation
     expected = {
-        "validation": generator(normal, 1, **reach, low=low[0], high=train + validation),
-        "test": generator(normal, 1, **reach, low=low[1], high=None),
+        "validation": generator(normal, 1, **shape, batch=batch, low=train + 1, high=second),
+        "test": generator(normal, 1, **shape, batch=batch, low=second + 1, high=None),
         # What it draws from: every row once, in batches of one (the last row, too, that an ordered cycle drops).
-        "train": generator(normal, 1, **reach | {"batch": 1}, low=0, high=train + 1),
+        "train": generator(normal, 1, **shape, batch=1, low=0, high=train + 1),
     }
     for split, (inputs, targets) in expected.items():
         windows = dataset.splits[split]
@@ -110,21 +110,7 @@ def test_as_published_is_the_generator_slips_included(shape, sizes, tmp_path):
         rows, wanted = numbers(dataset, split)
         assert set(wanted - rows[:, -1]) == {delay + step} == {windows.horizon}
     assert dataset.facts["repeated stamps"] == 1
-    assert dataset.facts["horizon in hours"] == (delay + step) / 6
-
-
-def test_the_documents_horizon_is_25_hours(tmp_path):
-    length = 1200
-    write(tmp_path, 600 * np.arange(length), {"T": np.arange(length)})
-    options = {"train": 500, "validation": 300, "lookback": 60, "step": 6, "delay": 144}
-    dataset = prepare("jena", tmp_path, batch_size=128, **options, **PUBLISHED)
-    rows, targets = numbers(dataset, "test")
-    assert set(targets - rows[:, -1]) == {150}
-    assert dataset.facts["horizon in hours"] == 25.0
-    assert dataset.period == 24
-
-    rows, targets = numbers(prepare("jena", tmp_path, **options, **COLUMNS), "test")
-    assert set(targets - rows[:, -1]) == {144}
+    assert dataset.facts["horizon in hours"] == (delay + step) / 6  # the documents': 25, and not 24
 
 
 @st.composite
@@ -134,39 +120,44 @@ def problems(draw):
     spaces = np.full(length, 600)
     spaces[draw(st.lists(st.integers(1, length - 1), max_size=4))] += draw(st.sampled_from([-1, 1, 600, 90_000]))
     step = draw(st.integers(1, 4))
+    part = [st.integers(12, length // 2) | st.integers(30, 60).map(lambda percent: percent / 100)]
+    part += [st.integers(8, length // 4 + 8) | st.integers(15, 30).map(lambda percent: percent / 100)]
+    places = st.integers(0, length - 1)
     return {
         "seconds": np.cumsum(spaces),
-        "again": draw(st.lists(st.integers(0, length - 1), max_size=4)),
-        "bad": sorted(set(draw(st.lists(st.integers(0, length - 1), max_size=8)))),
-        "bad_targets": sorted(set(draw(st.lists(st.integers(0, length - 1), max_size=4)))),
-        "train": draw(st.one_of(st.integers(12, length // 2), st.integers(30, 60).map(lambda percent: percent / 100))),
-        "validation": draw(
-            st.one_of(st.integers(8, length // 4 + 8), st.integers(15, 30).map(lambda percent: percent / 100))
-        ),
-        "step": step,
-        "lookback": step * draw(st.integers(1, 3)),
-        "delay": draw(st.integers(1, 8)),
+        "again": draw(st.lists(places, max_size=4)),
+        "bad": sorted(draw(st.sets(places, max_size=8))),
+        "bad_targets": sorted(draw(st.sets(places, max_size=4))),
+        "order": np.random.default_rng(draw(st.integers(0, 99))).permutation(length),
+        "options": {
+            "train": draw(part[0]),
+            "validation": draw(part[1]),
+            "step": step,
+            "lookback": step * draw(st.integers(1, 3)),
+            "delay": draw(st.integers(1, 8)),
+            "spacing": 600,
+            "sentinel": -9999.0,
+        },
     }
 
 
-def naive(problem):
+def naive(seconds, bad, bad_targets, options):
     """What `corrected` promises, one window at a time: split -> (the row numbers seen as inputs, the target's)."""
-    seconds, bad = problem["seconds"], set(problem["bad_targets"])
-    length, step = len(seconds), problem["step"]
-    parts = problem["train"], problem["validation"]
+    length, step = len(seconds), options["step"]
+    parts = options["train"], options["validation"]
     first, second = (p if p >= 1 else round(100 * p) * length // 100 for p in parts)
     second += first
     # The first row from which every column has had a good value.
-    start = max(min(set(range(length)) - set(column)) for column in (problem["bad"], bad))
+    start = max(min(set(range(length)) - set(column)) for column in (bad, bad_targets))
 
     def seen(place):
-        return place if place not in bad else seen(place - 1)
+        return place if place not in bad_targets else seen(place - 1)
 
     def windows(low, high):
         for begin in range(low, high):
-            inputs = range(begin, begin + problem["lookback"], step)
-            wanted = inputs[-1] + problem["delay"]
-            if wanted >= high or wanted in bad:
+            inputs = range(begin, begin + options["lookback"], step)
+            wanted = inputs[-1] + options["delay"]
+            if wanted >= high or wanted in bad_targets:
                 continue
             if all(seconds[i + 1] - seconds[i] == 600 for i in range(begin, wanted)):
                 yield [seen(i) for i in inputs], wanted
@@ -177,52 +168,45 @@ def naive(problem):
 
 @given(problem=problems())
 def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem, tmp_path_factory):
-    seconds, length = problem["seconds"], len(problem["seconds"])
-    good = np.arange(length, dtype=float)
-    p, target = good.copy(), good.copy()
-    p[problem["bad"]] = target[problem["bad_targets"]] = -9999.0
-    # A repeated stamp stands one row after its first; its values are others, and must not be seen.
-    order = np.sort(np.concatenate([np.arange(length), problem["again"]]).astype(int), kind="stable")
-    repeated = np.concatenate([[False], np.diff(order) == 0])
-    folder = write(
-        tmp_path_factory.getbasetemp(),
-        seconds[order],
-        {"p": np.where(repeated, 5e6, p[order]), "T": np.where(repeated, 5e6, target[order])},
-    )
-    options = {key: problem[key] for key in ("train", "validation", "lookback", "step", "delay")}
-    expected = naive(problem)
+    seconds, bad, bad_targets = problem["seconds"], problem["bad"], problem["bad_targets"]
+    p, target = np.arange(len(seconds), dtype=float), np.arange(len(seconds), dtype=float)
+    p[bad] = target[bad_targets] = -9999.0
+    # Rows stand in any order; a stamp that comes again has other values, which must not be seen.
+    order, again = problem["order"], np.array(problem["again"], int)
+    columns = {name: np.append(values[order], np.full(len(again), 5e6)) for name, values in (("p", p), ("T", target))}
+    expected = naive(seconds, bad, bad_targets, problem["options"])
+    rows = np.append(seconds[order], seconds[again])
     try:
-        dataset = prepare("mine", folder, spacing=600, sentinel=-9999.0, **options, **COLUMNS)
+        dataset = made(tmp_path_factory.getbasetemp(), rows, columns, **problem["options"])
     except UnrollError:
         event("no room")
         assert not all(expected.values())
         return
 
-    assert dataset.facts["repeated stamps"] == len(problem["again"])
+    assert dataset.facts["repeated stamps"] == len(again)
     for split, windows in expected.items():
-        rows, targets = numbers(dataset, split)
-        assert rows.tolist() == [inputs for inputs, _ in windows]
+        found, targets = numbers(dataset, split)
+        assert found.tolist() == [inputs for inputs, _ in windows]
         assert targets.tolist() == [wanted for _, wanted in windows]
 
 
 @given(problem=problems(), row=st.integers(0, 159), value=st.floats(-1e6, 1e6))
 def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(problem, row, value, tmp_path_factory):
-    seconds, length = problem["seconds"], len(problem["seconds"])
-    options = {key: problem[key] for key in ("train", "validation", "lookback", "step", "delay")}
-    p = np.sin(np.arange(length, dtype=float))
+    seconds, options = problem["seconds"], problem["options"]
+    p = np.sin(np.arange(len(seconds), dtype=float))
     p[problem["bad"]] = -9999.0
-    columns = {"p": p, "T": np.cos(np.arange(length, dtype=float))}
+    columns = {"p": p, "T": np.cos(np.arange(len(seconds), dtype=float))}
     folder = tmp_path_factory.getbasetemp()
     try:
-        before = prepare("mine", write(folder, seconds, columns), spacing=600, sentinel=-9999.0, **options, **COLUMNS)
+        before = made(folder, seconds, columns, **options)
     except UnrollError:
         assume(False)
     test = before.splits["test"].rows.min() - options["lookback"]
-    row = test + row % (length - test)
+    row = test + row % (len(seconds) - test)
     columns["p"][row] = columns["T"][row] = value
-    after = prepare("mine", write(folder, seconds, columns), spacing=600, sentinel=-9999.0, **options, **COLUMNS)
+    after = made(folder, seconds, columns, **options)
 
-    assert after.scale == before.scale
+    assert (after.scale, after.fitted) == (before.scale, before.fitted)
     for split in ("train", "validation"):
         everything = np.arange(len(before.splits[split]))
         for old, new in zip(before.splits[split].take(everything), after.splits[split].take(everything), strict=True):
@@ -231,33 +215,26 @@ def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(problem,
 
 def test_the_scale_is_that_of_the_train_rows(tmp_path):
     values = np.random.default_rng(1).normal(8, 3, size=100)
-    write(tmp_path, 3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)})
-    dataset = prepare("mine", tmp_path, train=60, validation=20, lookback=4, delay=2, **COLUMNS)
-    series = dataset.splits["train"].series
-    assert dataset.scale.mean == pytest.approx(values[:60].mean(), rel=1e-14)
-    assert dataset.scale.std == pytest.approx(values[:60].std(), rel=1e-14)
+    dataset = made(tmp_path, 3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)})
+    series, train = dataset.splits["train"].series, values[:60]
+    assert dataset.scale.mean == pytest.approx(train.mean(), rel=1e-14)
+    assert dataset.scale.std == pytest.approx(train.std(), rel=1e-14)
+    assert (dataset.fitted.low, dataset.fitted.high) == ([train.min(), 0.1], [train.max(), 0.1])
+    assert dataset.fitted.options["spacing"] == 3600
     assert series.dtype == np.float32
     np.testing.assert_allclose(series[:60, 0].astype(float).std(), 1, rtol=1e-6)
     np.testing.assert_allclose(series[:, 1], 0, atol=1e-15)  # a column that never changes is centred, no more
 
 
-def test_rows_are_put_in_the_order_of_time(tmp_path):
-    seconds, values = 600 * np.arange(80), np.arange(80.0)
-    options = {"train": 0.6, "validation": 0.2, "lookback": 4, "delay": 2, **COLUMNS}
-    save(prepare("mine", write(tmp_path, seconds, {"T": values}), **options), tmp_path / "a")
-    shuffled = np.random.default_rng(0).permutation(80)
-    save(prepare("mine", write(tmp_path, seconds[shuffled], {"T": values[shuffled]}), **options), tmp_path / "b")
-    assert (tmp_path / "a" / "arrays.npz").read_bytes() == (tmp_path / "b" / "arrays.npz").read_bytes()
-
-
-def test_the_calendar_goes_with_its_row_and_changes_no_example(tmp_path):
-    seconds, values = 7000 * np.arange(80), np.arange(80.0)
-    order = np.r_[np.random.default_rng(0).permutation(80), 3, 70]  # and two stamps once more
-    write(tmp_path, seconds[order], {"T": values[order]})
-    dataset = prepare("mine", tmp_path, train=0.6, validation=0.2, lookback=4, delay=2, **COLUMNS)
+def test_the_calendar_goes_with_its_row_by_the_wall_clock_and_changes_no_example(tmp_path):
+    seconds = 7000 * np.arange(80)
+    dataset = made(tmp_path, seconds, {"T": np.arange(80)}, train=0.6, validation=0.2)
     series = dataset.splits["test"].series
     assert dataset.calendar == 4
     np.testing.assert_allclose(series[:, 1:], hour_and_season(seconds), atol=2e-7)
+    berlin = made(tmp_path, seconds, {"T": np.arange(80)}, train=0.6, validation=0.2, time_zone="Europe/Berlin")
+    np.testing.assert_array_equal(berlin.splits["test"].series, series)
+    assert (dataset.stamps - berlin.stamps == np.timedelta64(1, "h")).all()
     save(dataset, tmp_path / "prepared")
     without, told = load(tmp_path / "prepared"), load(tmp_path / "prepared", calendar=True)
     assert (without.input_shape, told.input_shape) == ((4, 1), (4, 5))
@@ -269,12 +246,10 @@ def test_the_calendar_goes_with_its_row_and_changes_no_example(tmp_path):
 
 
 def test_facts_say_what_was_done(tmp_path):
-    values = np.arange(100.0)
+    values, seconds = np.arange(100.0), 3600 * np.arange(100)
     values[[0, 50, 97]] = -1
-    seconds = 3600 * np.arange(100)
     seconds[30:] += 7200
-    write(tmp_path, seconds, {"T": values})
-    dataset = prepare("mine", tmp_path, train=60, validation=20, lookback=4, delay=2, sentinel=-1.0, **COLUMNS)
+    dataset = made(tmp_path, seconds, {"T": values}, sentinel=-1.0)
     assert dataset.facts == {
         "protocol": "corrected",
         "rows": 100,
@@ -292,89 +267,62 @@ def test_facts_say_what_was_done(tmp_path):
         "windows lost to gaps": 5,
         "windows lost to unknown targets": 2,
     }
-    assert dataset.period == 24
     assert len(dataset.splits["test"]) == 20 - 5 - 1
 
 
+@pytest.mark.parametrize("protocol", [{}, PUBLISHED | {"batch_size": 2}])
 @pytest.mark.parametrize(("seconds", "step", "period"), [(600, 6, 24), (600, 1, 144), (86_400, 1, 0), (3600, 5, 0)])
-def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, tmp_path):
-    write(tmp_path, seconds * np.arange(100), {"T": np.arange(100)})
-    options = {"train": 0.6, "validation": 0.2, "lookback": step, "delay": 1, "step": step}
-    assert prepare("mine", tmp_path, **options, **COLUMNS).period == period
-    published = prepare("mine", tmp_path, batch_size=2, **options, **PUBLISHED)
-    assert published.period == period
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (
-            {"train": 90, "validation": 10},
-            "100 rows are too few for a test block after 90 to train on and 10 to validate",
-        ),
-        ({"train": 0.8, "validation": 0.2}, "100 rows are too few for a test block after 80"),
-        (
-            {"lookback": 19},
-            "the validation block has no room for a window of 19 rows and a target 2 rows on, with 0 gaps",
-        ),
-        ({"delay": 60}, "the train block has no room for a window of 4 rows and a target 60 rows on"),
-        ({"batch_size": 8}, r"datasets.mine.preparation.batch_size has no effect under protocol corrected"),
-        ({"protocol": "as_published"}, r"datasets.mine.preparation.batch_size is missing"),
-        (
-            {"protocol": "as_published", "batch_size": 8, "sentinel": -1.0},
-            "sentinel has no effect under protocol as_pub",
-        ),
-        ({"protocol": "as_published", "batch_size": 8, "lookback": 40}, "the validation block has no room"),
-        ({"target": "flat"}, "the target 'flat' is 0.1 in each of the 60 train rows, so there is nothing to learn"),
-        ({"sentinel": 0.1}, "column 'flat' holds no value in the 60 train rows; drop it"),
-        (
-            {"target": "Temp"},
-            r"datasets.mine.preparation.target: series.csv has no column 'Temp'. It has: when, T, flat",
-        ),
-    ],
-)
-def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
-    write(tmp_path, 3600 * np.arange(100), {"T": np.arange(100), "flat": np.full(100, 0.1)})
-    options = {"train": 60, "validation": 20, "lookback": 4, "delay": 2, **COLUMNS}
-    with pytest.raises(UnrollError, match=message) as caught:
-        prepare("mine", tmp_path, **options | change)
-    assert "\n" not in str(caught.value)
-    assert isinstance(caught.value, UsageError) == ("params.yaml" in str(caught.value))
-
-
-@pytest.mark.parametrize("change", [{"train": 60.5}, {"lookback": 5, "step": 2}])
-def test_numbers_that_do_not_fit_are_value_errors(change, tmp_path):
-    write(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)})
-    with pytest.raises(ValueError, match=r"must be .* Received: "):
-        prepare("mine", tmp_path, **{"train": 60, "validation": 20, "lookback": 4, "delay": 2, **COLUMNS, **change})
+def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, protocol, tmp_path):
+    shape = {"lookback": step, "delay": 1, "step": step}
+    assert made(tmp_path, seconds * np.arange(100), {"T": np.arange(100)}, **shape, **protocol).period == period
 
 
 def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_path):
     hours = np.delete(np.arange(120), [30, 31])
-    write(tmp_path, 3600 * hours, {"T": hours, "p": -hours})
-    options = {"train": 60, "validation": 30, "lookback": 4, "horizon": 3, "fill": 2, "target_lags": [6], **COLUMNS}
-    dataset = prepare("mine", tmp_path, **options)
+    shape = {"validation": 30, "horizon": 3, "delay": None, "fill": 2, "target_lags": [6]}
+    dataset = made(tmp_path, 3600 * hours, {"T": hours, "p": -hours}, **shape)
     windows = dataset.splits["train"]
-    inputs, targets = windows.take(np.arange(len(windows)))
-
-    def true(values):
-        return np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean).astype(int)
-
-    first = windows.rows
-    np.testing.assert_array_equal(true(targets), first[:, None] + np.arange(3))
-    assert not {30, 31} & {*true(targets).ravel()}
+    first, (_, targets) = windows.rows, numbers(dataset, "train")
+    np.testing.assert_array_equal(targets, first[:, None] + np.arange(3))
+    assert not {30, 31} & {*targets.ravel()}
     assert dataset.facts["columns"] == ["T", "p", "filled", "T 6 rows before"]
-    mask = inputs[:, :, 2] > 0
+    mask = windows.take(np.arange(len(windows)))[0][:, :, 2] > 0
     np.testing.assert_array_equal(mask, np.isin(first[:, None] + np.arange(-4, 0), [30, 31]))
     assert first.min() == 4 + 6, "no window sees a row from before the first"
     facts = dataset.facts
     assert (facts["values at once"], facts["horizon in hours"], facts["rows put in"]) == (3, 3.0, 2)
 
 
-def test_the_calendar_is_that_of_the_wall_clock(tmp_path):
-    write(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)})
-    options = {"train": 60, "validation": 20, "lookback": 4, **COLUMNS}
-    as_written = prepare("mine", tmp_path, **options)
-    berlin = prepare("mine", tmp_path, time_zone="Europe/Berlin", **options)
-    np.testing.assert_array_equal(berlin.splits["test"].series, as_written.splits["test"].series)
-    assert (as_written.stamps - berlin.stamps == np.timedelta64(1, "h")).all()
+BAD = [
+    ({"train": 90, "validation": 10}, "100 rows are too few for a test block after 90 to train on and 10 to validate"),
+    ({"train": 0.8, "validation": 0.2}, "100 rows are too few for a test block after 80"),
+    ({"lookback": 19}, "the validation block has no room for a window of 19 rows and a target 2 rows on, with 0 gaps"),
+    ({"delay": 60}, "the train block has no room for a window of 4 rows and a target 60 rows on"),
+    ({"batch_size": 8}, r"params.yaml: datasets.mine.preparation.batch_size has no effect under protocol corrected"),
+    ({"protocol": "as_published"}, r"params.yaml: datasets.mine.preparation.batch_size is missing"),
+    (PUBLISHED | {"sentinel": 1.0}, "params.yaml: .*sentinel has no effect under protocol as_pub"),
+    (PUBLISHED | {"fill": 1}, "params.yaml: .*fill has no effect under protocol as_pub"),
+    (PUBLISHED | {"lookback": 40}, "the validation block has no room"),
+    ({"target": "flat"}, "the target 'flat' is 0.1 in each of the 60 train rows, so there is nothing to learn"),
+    ({"sentinel": 0.1}, "column 'flat' holds no value in the 60 train rows; drop it"),
+    (
+        {"target": "Temp"},
+        r"params.yaml: .*mine.preparation.target: series.csv has no column 'Temp'. It has: when, T, fl",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), BAD)
+def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
+    with pytest.raises(UnrollError, match=message) as caught:
+        made(tmp_path, 3600 * np.arange(100), {"T": np.arange(100), "flat": np.full(100, 0.1)}, **change)
+    assert "\n" not in str(caught.value)
+    assert isinstance(caught.value, UsageError) == message.startswith("params.yaml")
+
+
+def test_numbers_that_do_not_fit_are_errors(tmp_path):
+    for change in ({"train": 60.5}, {"lookback": 5, "step": 2}):
+        with pytest.raises(ValueError, match=r"must be .* Received: "):
+            made(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)}, **change)
+    with pytest.raises(UnrollError, match="column 'T' holds numbers too large for a mean; drop it"):
+        made(tmp_path, 3600 * np.arange(100), {"T": 1e306 * np.arange(100)})

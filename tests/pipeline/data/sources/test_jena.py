@@ -1,4 +1,8 @@
+"""The official Jena file, and both extracts of it."""
+
+import hashlib
 import io
+import os
 import re
 import zipfile
 from dataclasses import replace
@@ -6,13 +10,20 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import tables
 from pipeline.config import registry
 from pipeline.data.download import UnavailableError
-from pipeline.data.sources import jena
+from pipeline.data.sources import jena, jena_2009_2010, jena_hourly
 from pipeline.errors import UnrollError, UsageError
 
-ROWS = (Path(__file__).parent / "jena_31_rows.csv").read_text(encoding="utf-8")
+HERE = Path(__file__).parent
+ROWS = (HERE / "jena_31_rows.csv").read_text(encoding="utf-8")
+HOURLY = (HERE / "jena_hourly_6_rows.csv").read_bytes()
+BEGINNING = "".join(ROWS.splitlines(keepends=True)[:11]).encode()
+STRUCTURE = {"rows": 31, "last": "01.01.2009 05:10:00", "csv_bytes": len(ROWS)}
 ZIP = f"{jena.FILE}.zip"
+MIRROR = Path(os.environ.get("UNROLL_MIRROR", "")) / "jena"
+FIRST = MIRROR / "jena_2009_first_1000_rows.csv"
 
 
 def zipped(text=ROWS, name=jena.FILE, more=()):
@@ -24,136 +35,190 @@ def zipped(text=ROWS, name=jena.FILE, more=()):
 
 
 @pytest.fixture
-def get(web, folder, context):
-    """Fetch from the server what `body` holds, expecting the 31 rows or what the keywords say."""
+def make(web, folder, context):
+    """What a source makes of what the server, or a mirror, holds."""
 
-    def get(body=None, context=context, **structure):
-        if body is not None:
-            web.files[ZIP] = body
-        expected = {"rows": 31, "last": "01.01.2009 05:10:00", "csv_bytes": len(ROWS), "url": web.url(ZIP)}
-        section = expected | structure
-        jena.produce(folder, context, **registry.options(jena.produce, section, "sources.jena"))
-        return (folder / jena.FILE).read_bytes()
+    def make(source, section, mirror=None):
+        name = source.__name__.rpartition(".")[2]
+        options = registry.options(source.produce, {"url": web.url(ZIP)} | section, f"sources.{name}")
+        source.produce(folder, replace(context, mirror=mirror and str(mirror)), **options)
+        assert [file.name for file in folder.iterdir()] == [source.FILE]
+        assert [file for file in context.scratch.rglob("*") if file.is_file()] == []
+        return (folder / source.FILE).read_bytes()
+
+    return make
+
+
+@pytest.fixture
+def get(make, web):
+    """The file out of a zip `body` on the server, expecting the 31 rows or what the keywords say."""
+
+    def get(body=None, mirror=None, **structure):
+        web.files = {} if body is None else {ZIP: body}
+        return make(jena, STRUCTURE | structure, mirror)
 
     return get
 
 
+@pytest.fixture
+def mirror(tmp_path):
+    (tmp_path / "mirror" / "jena").mkdir(parents=True)
+    return tmp_path / "mirror"
+
+
 def test_the_official_file_is_the_default():
-    options = registry.options(jena.produce, {}, "sources.jena")
-    assert options == {
+    assert registry.options(jena.produce, {}, "sources.jena") == {
         "url": "https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",
         "rows": 420_551,
         "first": "01.01.2009 00:10:00",
         "last": "01.01.2017 00:00:00",
         "csv_bytes": 43_164_220,
     }
+    for section in ({"url": "http://example.invalid/x.zip"}, {"rows": 0}, {"first": "2009-01-01"}):
+        with pytest.raises(UsageError, match=rf"sources\.jena\.{next(iter(section))}"):
+            registry.options(jena.produce, section, "sources.jena")
 
 
-def test_the_zip_is_fetched_unpacked_and_checked(get, folder, context):
-    assert get(zipped()) == ROWS.encode()
-    assert [file.name for file in folder.iterdir()] == [jena.FILE]
-    assert [file for file in context.scratch.rglob("*") if file.is_file()] == []
+HEADER, BODY = ROWS.split("\n", 1)
+GOOD = {
+    "as it is": (ROWS, ()),
+    "a Mac's folder beside it, a quoted header": (
+        ",".join(f'"{column}"' for column in HEADER.split(",")) + "\n" + BODY,
+        [(f"__MACOSX/._{jena.FILE}", "x")],
+    ),
+    "Windows' line ends": (ROWS.replace("\n", "\r\n"), ()),
+}
 
 
-def test_a_mirror_may_hold_the_zip(get, context, tmp_path):
-    (tmp_path / "jena").mkdir()
-    (tmp_path / "jena" / ZIP).write_bytes(zipped())
-    assert get(context=replace(context, name="other", mirror=str(tmp_path))) == ROWS.encode()
+@pytest.mark.parametrize(("text", "more"), GOOD.values(), ids=GOOD)
+def test_the_zip_is_fetched_unpacked_and_checked(get, text, more):
+    assert get(zipped(text, more=more), csv_bytes=len(text)) == text.encode()
 
 
-def test_the_folder_that_a_mac_adds_and_a_quoted_header_are_no_fault(get):
-    header, body = ROWS.split("\n", 1)
-    quoted = ",".join(f'"{column}"' for column in header.split(",")) + "\n" + body
-    found = get(zipped(quoted, more=[(f"__MACOSX/._{jena.FILE}", "x")]), csv_bytes=len(quoted))
-    assert found == quoted.encode()
+def test_a_mirror_may_hold_the_zip(get, mirror):
+    (mirror / "jena" / ZIP).write_bytes(zipped())
+    assert get(mirror=mirror) == ROWS.encode()
 
 
-def test_windows_line_ends_are_read(get):
-    text = ROWS.replace("\n", "\r\n")
-    assert get(zipped(text), csv_bytes=len(text)) == text.encode()
-
-
-def test_a_zip_without_the_file_is_refused(get):
+def test_a_zip_that_is_damaged_or_lacks_the_file_is_one_line(get, web):
+    whole = zipped()
+    flipped = bytearray(whole)
+    flipped[len(flipped) // 2] ^= 1
+    for body in (*(whole[: int(share * len(whole))] for share in (0, 0.01, 0.5, 0.99)), bytes(flipped)):
+        with pytest.raises(UnrollError) as error:
+            get(body)
+        text = str(error.value)
+        assert text.startswith(f"{web.url(ZIP)} is damaged or cut off (")
+        assert text.endswith("get it again, or name a mirror with a sound one (UNROLL_MIRROR)")
+        assert "\n" not in text
     with pytest.raises(UnrollError, match=rf"must hold {jena.FILE}; get it again, or name a mirror"):
         get(zipped(name="other.csv"))
-
-
-@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.99])
-def test_a_truncated_zip_is_refused(get, web, keep):
-    body = zipped()
-    with pytest.raises(UnrollError) as error:
-        get(body[: int(keep * len(body)) if keep < 1 else keep])
-    text = str(error.value)
-    assert text.startswith(f"{web.url(ZIP)} is damaged or cut off (")
-    assert text.endswith("get it again, or name a mirror with a sound one (UNROLL_MIRROR)")
-    assert "\n" not in text
-
-
-def test_a_zip_with_a_flipped_bit_is_refused(get):
-    body = bytearray(zipped())
-    body[len(body) // 2] ^= 1
-    with pytest.raises(UnrollError, match="is damaged or cut off"):
-        get(bytes(body))
-
-
-def test_what_cannot_be_had_is_named(get, web):
     with pytest.raises(UnavailableError, match=rf"^{ZIP} cannot be had: {re.escape(web.url(ZIP))} \(HTTP 404\)\. To"):
         get()
 
 
+def changed(old, new):
+    return ROWS.replace(old, new, 1)
+
+
 CASES = {
     "missing column": (
-        lambda text: re.sub(r"(?m)^((?:[^,]*,){2})[^,]*,", r"\1", text),
+        re.sub(r"(?m)^((?:[^,]*,){2})[^,]*,", r"\1", ROWS),
         r"column 'T \(degC\)' is missing\. Received: \['Date Time', 'p \(mbar\)', 'Tpot \(K\)'",
     ),
     "columns in another order": (
-        lambda text: re.sub(r"(?m)^([^,]*),([^,]*),([^,]*),", r"\1,\3,\2,", text),
+        re.sub(r"(?m)^([^,]*),([^,]*),([^,]*),", r"\1,\3,\2,", ROWS),
         r"the columns are not 15 in their order",
     ),
-    "one more column": (lambda text: re.sub(r"(?m)$", ",x", text.rstrip("\n")), r"are not 15 in their order"),
-    "no header": (lambda text: text.split("\n", 1)[1], r"column 'Date Time' is missing"),
-    "nothing": (lambda _: "", r"No columns to parse from file; the file is damaged, get it again"),
-    "a row fewer": (lambda text: text.rsplit("\n", 2)[0] + "\n", r"is another copy of the data: rows 30, not 31; get"),
-    "no rows": (lambda text: text.split("\n", 1)[0] + "\n", r"another copy of the data: rows 0, not 31"),
-    "a row cut off": (lambda text: text[:-40], r"line 32: fewer than 15 values; the file is damaged"),
-    "a cell that is no number": (
-        lambda text: text.replace("996.52", "warm", 1),
-        r"float: 'warm'; the",
-    ),
+    "one more column": (re.sub(r"(?m)$", ",x", ROWS.rstrip("\n")), r"are not 15 in their order"),
+    "no header": (BODY, r"column 'Date Time' is missing"),
+    "nothing": ("", r"No columns to parse from file; the file is damaged, get it again"),
+    "a row fewer": (ROWS.rsplit("\n", 2)[0] + "\n", r"is another copy of the data: rows 30, not 31; get"),
+    "no rows": (f"{HEADER}\n", r"another copy of the data: rows 0, not 31"),
+    "a row cut off": (ROWS[:-40], r"line 32: fewer than 15 values; the file is damaged"),
+    "a cell that is no number": (changed("996.52", "warm"), r"float: 'warm'; the"),
     "an unreadable stamp": (
-        lambda text: text.replace("01.01.2009 01:00:00", "01/01/2009 01:00"),
+        changed("01.01.2009 01:00:00", "01/01/2009 01:00"),
         r"line 7: the stamp cannot be read\. Received: '01/01/2009 01:00'; the file is damaged, get it again",
     ),
-    "a stamp that is no date": (
-        lambda text: text.replace("01.01.2009 01:00", "31.02.2009 01:00"),
-        r"line 7: the stamp",
-    ),
+    "a stamp that is no date": (changed("01.01.2009 01:00", "31.02.2009 01:00"), r"line 7: the stamp"),
     "another first stamp": (
-        lambda text: text.replace("01.01.2009 00:10:00", "01.01.2009 00:11:00"),
+        changed("01.01.2009 00:10:00", "01.01.2009 00:11:00"),
         r"first stamp 01\.01\.2009 00:11:00, not 01\.01\.2009 00:10:00",
     ),
     "another last stamp": (
-        lambda text: text.replace("01.01.2009 05:10:00", "01.01.2009 05:11:00"),
+        changed("01.01.2009 05:10:00", "01.01.2009 05:11:00"),
         r"last stamp 01\.01\.2009 05:11:00, not 01\.01\.2009 05:10:00",
     ),
-    "other bytes": (
-        lambda text: text.replace("996.52", "996.520", 1),
-        rf"bytes {len(ROWS) + 1}, not {len(ROWS)}; get the",
-    ),
-    "no text": (lambda _: b"\xff\x00\xfe" * 100, r"column 'Date Time' is missing"),
+    "other bytes": (changed("996.52", "996.520"), rf"bytes {len(ROWS) + 1}, not {len(ROWS)}; get the"),
+    "no text": (b"\xff\x00\xfe" * 100, r"column 'Date Time' is missing"),
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_another_structure_is_one_clear_line(get, web, case):
-    damage, text = CASES[case]
-    with pytest.raises(UnrollError, match=text) as error:
-        get(zipped(damage(ROWS)))
+@pytest.mark.parametrize(("content", "said"), CASES.values(), ids=CASES)
+def test_another_structure_is_one_clear_line(get, web, content, said):
+    with pytest.raises(UnrollError, match=said) as error:
+        get(zipped(content))
     assert str(error.value).startswith(f"{jena.FILE} from {web.url(ZIP)}")
     assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("section", [{"url": "http://example.invalid/x.zip"}, {"rows": 0}, {"first": "2009-01-01"}])
-def test_a_wrong_option_is_named(section):
-    with pytest.raises(UsageError, match=rf"sources\.jena\.{next(iter(section))}"):
-        registry.options(jena.produce, section, "sources.jena")
+def thin(text, tmp_path):
+    """The bytes of a thinned file."""
+    (tmp_path / "official.csv").write_text(text, encoding="utf-8")
+    tables.write(tmp_path / "thin.csv", jena_hourly.thin(jena.read(tmp_path / "official.csv", "here")))
+    return (tmp_path / "thin.csv").read_bytes()
+
+
+def test_thinned_rows_are_the_extract_byte_for_byte(tmp_path):
+    assert thin(ROWS, tmp_path) == HOURLY
+    lines = ROWS.splitlines(keepends=True)
+    repeated = "".join(lines[:12] + lines[6:12] + lines[12:20] + lines[2:3] + lines[20:])
+    assert thin(repeated, tmp_path) == HOURLY, "rows whose stamp was there before are dropped first"
+    calm = ROWS.splitlines()[1].split(",")
+    calm[jena.COLUMNS.index("wv (m/s)")], calm[jena.COLUMNS.index("p (mbar)")] = "-9999.00", "996.520"
+    found = thin(f"{HEADER}\n{','.join(calm)}", tmp_path).splitlines()[1]
+    assert found == b"01.01.2009 00:10:00,996.52,-8.02,-8.9,93.3,3.33,0.0", "a sentinel is no wind; numbers are short"
+
+
+@pytest.mark.skipif(not FIRST.is_file(), reason="the first 1,000 official rows are in no mirror (UNROLL_MIRROR)")
+def test_a_thousand_official_rows_give_the_extract_byte_for_byte(tmp_path):
+    known = (MIRROR / jena_hourly.FILE).read_bytes().splitlines(keepends=True)
+    assert thin(FIRST.read_text(encoding="utf-8"), tmp_path) == b"".join(known[: 1 + 167])
+
+
+@pytest.fixture(params=[(jena_hourly, HOURLY, 6), (jena_2009_2010, BEGINNING, 10)], ids=["hourly", "two years"])
+def extract(request, make, web):
+    """How a source gets its extract, and what that is; the server holds the official file."""
+    source, body, rows = request.param
+    web.files[ZIP] = zipped()
+    usual = {"rows": rows, "sha256": hashlib.sha256(body).hexdigest(), "official": STRUCTURE}
+    return lambda mirror=None, **section: make(source, usual | section, mirror), body, source
+
+
+def test_an_extract_is_a_mirrors_or_made_of_the_official_file(extract, web, mirror):
+    get, body, source = extract
+    assert get() == get(mirror) == body
+    (mirror / "jena" / ZIP).write_bytes(web.files.pop(ZIP))
+    assert get(mirror) == body
+    web.seen.clear()
+    (mirror / "jena" / source.FILE).write_bytes(body)
+    assert get(mirror) == body
+    assert web.seen == []
+
+
+def test_an_extract_that_is_not_the_known_one_is_an_error(extract, web, mirror):
+    get, body, source = extract
+    with pytest.raises(UnrollError, match="gives 6 hourly rows, not 9|first 9 rows of the official file are others"):
+        get(rows=9)
+    with pytest.raises(UnrollError, match=r"another copy of the data: rows 31, not 420551"):
+        get(official={})
+    (mirror / "jena" / source.FILE).write_bytes(body[:-1])
+    with pytest.raises(
+        UnrollError, match=rf"{source.FILE} from {mirror}/jena/.* its sha256 is not .*; replace it there"
+    ):
+        get(mirror)
+    web.files.clear()
+    both = rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be"
+    with pytest.raises(UnavailableError, match=both):
+        get()

@@ -1,0 +1,134 @@
+"""The data sets that are formulas: sine, waves and the four shapes."""
+
+import numpy as np
+import pytest
+
+from pipeline import tables
+from pipeline.data.preparations import shapes, sine_points, sine_windows, waves
+from pipeline.data.sources import sine, sines
+from pipeline.errors import UnrollError
+from pipeline.files import read_npz, write_npz
+
+SERIES = np.random.default_rng(0).normal(size=(9, 51))
+
+
+@pytest.fixture
+def raw(tmp_path):
+    folder = tmp_path / "raw"
+    folder.mkdir()
+    sine.produce(folder, None, points=50, test_points=20)
+    sines.produce(folder, None, train=30, validation=10, test=20)
+    write_npz(folder / "waves.npz", {"train": SERIES[:5], "validation": SERIES[5:7], "test": SERIES[7:]})
+    return folder
+
+
+def test_extrapolation_tells_train_points_in_the_test_set_apart_and_interpolation_has_none(raw):
+    dataset = sine_points.prepare("sine", raw, part="extrapolation")
+    train, test = dataset.splits["train"], dataset.splits["test"]
+    assert dataset.input_shape == (1,)
+    assert (dataset.kind, dataset.metric, dataset.scored) == ("regress", "mse", ())
+    np.testing.assert_array_equal(train.inputs[:, 0], np.arange(0, 100, 0.5))
+    np.testing.assert_array_equal(test.targets, np.sin(np.arange(90, 200, 0.5)))
+    assert test.inputs[dataset.groups["inside"], 0].tolist() == np.arange(90, 100, 0.5).tolist()
+    assert test.inputs[dataset.groups["outside"], 0].tolist() == np.arange(100, 200, 0.5).tolist()
+    assert np.mean(test.targets**2) == pytest.approx(0.5002, abs=5e-5)  # what a constant 0 scores
+    assert sine_points.prepare("sine", raw, part="interpolation").groups == {}
+
+
+def test_sine_windows_equal_a_naive_loop(raw):
+    dataset = sine_windows.prepare("windows", raw, lookback=20)
+    for split, start, count in (("train", 0, 180), ("test", 90, 200)):
+        inputs, targets = dataset.splits[split].take(np.arange(count))
+        assert len(dataset.splits[split]) == count
+        assert inputs.shape == (count, 20, 1)
+        series = np.sin(start + np.arange(count + 20) / 2)
+        for example in range(count):
+            np.testing.assert_array_equal(inputs[example, :, 0], series[example : example + 20])
+            assert targets[example] == series[example + 20]
+    assert dataset.rollout
+    assert dataset.groups == {}  # the first test target is at x = 100, beyond every train x
+    assert np.mean((inputs[:, -1, 0] - targets) ** 2) == pytest.approx(0.123, abs=5e-4)
+    short = sine_windows.prepare("windows", raw, lookback=5).groups
+    assert len(short["inside"]) == 15  # x = 92.5 to 99.5
+    np.testing.assert_array_equal(np.concatenate([*short.values()]), np.arange(215))
+
+
+def test_the_last_value_of_a_wave_is_its_target(raw):
+    dataset = waves.prepare("waves", raw)
+    assert (dataset.input_shape, dataset.scored) == ((50, 1), ("validation", "test"))
+    noise, attainable = dataset.floors.values()
+    assert noise == pytest.approx(0.00083, abs=5e-6)
+    assert attainable == pytest.approx(0.00099, abs=5e-6)
+    for split, rows in (("train", SERIES[:5]), ("validation", SERIES[5:7]), ("test", SERIES[7:])):
+        np.testing.assert_array_equal(dataset.splits[split].inputs[:, :, 0], rows[:, :50])
+        np.testing.assert_array_equal(dataset.splits[split].targets, rows[:, 50])
+
+
+def test_who_knows_the_formula_of_waves_comes_as_close_as_the_floor_says():
+    """Least squares on the values in, from the true numbers on, predicts the next value with that error."""
+    from scipy.optimize import least_squares
+
+    random, time = np.random.default_rng(0), np.linspace(0, 1, 51)
+
+    def wave(p):
+        return 0.5 * np.sin((time - p[0]) * (10 + 10 * p[2])) + 0.2 * np.sin((time - p[1]) * (20 + 20 * p[3]))
+
+    errors = []
+    for true in random.random((200, 4)):
+        series = wave(true) + waves.NOISE * (random.random(51) - 0.5)
+        fitted = least_squares(lambda p, series=series: (wave(p) - series)[:50], true).x
+        errors.append((wave(fitted) - series)[50] ** 2)
+    assert np.mean(errors) == pytest.approx(waves.NOISE**2 / 12 * (1 + waves.leverage(50)), rel=0.2)
+
+
+def test_the_four_shapes(raw):
+    series = read_npz(raw / "sines.npz")["test_series"]
+    names = ("sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed")
+    found = [shapes.prepare("d", raw, shape=shape, delay=3) for shape in names]
+    same, later, vector, delayed = (dataset.splits["test"] for dataset in found)
+    np.testing.assert_array_equal(same.inputs[:, 1:, 0], series[:, 1:30])
+    np.testing.assert_array_equal(same.targets, series[:, 1:31])
+    np.testing.assert_array_equal(later.targets, series[:, 30:])
+    assert vector.inputs.shape == (20, 6)
+    np.testing.assert_array_equal(vector.targets, series)
+    np.testing.assert_array_equal(delayed.targets[:, 3:], delayed.inputs[:, :-3, 0])
+    assert not delayed.targets[:, :3].any()
+    assert [dataset.each_step for dataset in found] == [True, False, False, True]
+
+
+def test_what_does_not_fit_the_series_is_refused(raw):
+    with pytest.raises(ValueError, match=r"`lookback` must be below the 200 values of train. Received: 200"):
+        sine_windows.prepare("windows", raw, lookback=200)
+    with pytest.raises(ValueError, match="`lookback` and `ahead` must be at most 40 in all"):
+        shapes.prepare("d", raw, shape="delayed", lookback=31)
+
+
+PREPARED = {
+    "extrapolation_test.csv": lambda raw: sine_points.prepare("d", raw, part="extrapolation"),
+    "waves.npz": lambda raw: waves.prepare("d", raw),
+    "sines.npz": lambda raw: shapes.prepare("d", raw, shape="delayed"),
+}
+DAMAGED = [
+    ("waves.npz", {"train": SERIES, "validation": SERIES}, "has no array 'test'"),
+    ("waves.npz", {"train": SERIES, "validation": SERIES, "test": SERIES[0]}, "must hold one series per row"),
+    ("sines.npz", {"train_series": SERIES}, "has no array 'train_waves'"),
+]
+
+
+def test_a_missing_or_damaged_file_gives_one_line(raw):
+    for name, arrays, said in DAMAGED:
+        write_npz(raw / name, arrays)
+        with pytest.raises(UnrollError, match=said):
+            PREPARED[name](raw)
+    for name, prepare in PREPARED.items():
+        (raw / name).write_bytes(b"PK\n")
+        with pytest.raises(UnrollError, match=rf"{name} is damaged \(.*\); delete it"):
+            prepare(raw)
+        (raw / name).unlink()
+        with pytest.raises(
+            UnrollError, match=rf"{name} is missing; (run `unroll source raw`|`unroll repro` builds it)"
+        ):
+            prepare(raw)
+    tables.write(raw / "extrapolation_test.csv", tables.read(raw / "extrapolation_train.csv", x=float)[["x"]])
+    with pytest.raises(UnrollError, match=r"extrapolation_test\.csv is damaged \(it has no column y\); delete it"):
+        PREPARED["extrapolation_test.csv"](raw)

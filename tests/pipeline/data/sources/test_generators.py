@@ -1,0 +1,85 @@
+"""Sources that are formulas: each value is that of the document, from streams that are independent of each other."""
+
+import math
+
+import numpy as np
+import pytest
+
+from pipeline import tables
+from pipeline.config import registry
+from pipeline.data.sources import sine, sines, waves
+from pipeline.errors import UsageError
+from pipeline.files import read_npz
+
+
+def test_the_sine_sets_are_those_of_the_document(folder, context):
+    sine.produce(folder, context)
+    found = {file.stem: tables.read(file, x=float, y=float) for file in folder.iterdir()}
+    sets = {name: table["x"].tolist() for name, table in found.items()}
+    assert {name: len(x) for name, x in sets.items()} == {
+        "interpolation_train": 1000,
+        "interpolation_test": 100,
+        "extrapolation_train": 200,
+        "extrapolation_test": 220,
+    }
+    for name, table in found.items():
+        assert table["y"].tolist() == pytest.approx([math.sin(value) for value in sets[name]], abs=1e-15)
+    assert sets["extrapolation_train"] == [step / 2 for step in range(200)]
+    assert sets["extrapolation_test"] == [90 + step / 2 for step in range(220)]
+    x = sets["interpolation_train"]
+    assert -3 * math.pi < min(x) < -9
+    assert 9 < max(x) < 3 * math.pi
+
+
+def test_waves_follow_the_documents_formula_and_score_about_what_it_says():
+    found, random = waves.generate(np.random.default_rng(5), 4), np.random.default_rng(5)
+    frequency1, frequency2, offset1, offset2 = random.random((4, 4))
+    noise = random.random((4, 51))
+    for row in range(4):
+        for step in range(51):
+            value = 0.5 * np.sin((step / 50 - offset1[row]) * (frequency1[row] * 10 + 10))
+            value += 0.2 * np.sin((step / 50 - offset2[row]) * (frequency2[row] * 20 + 20))
+            value += 0.1 * (noise[row, step] - 0.5)
+            assert np.isclose(found[row, step], value, rtol=0, atol=1e-14)
+    many = waves.generate(np.random.default_rng(0), 50_000)
+    assert 0.020 < np.mean((many[:, 49] - many[:, 50]) ** 2) < 0.0212, "the last value for the next"
+
+
+def test_sines_are_what_their_numbers_say_but_for_noise(folder, context):
+    sines.produce(folder, context, train=30, validation=10, test=20)
+    arrays = read_npz(folder / "sines.npz")
+    for split, count in (("train", 30), ("validation", 10), ("test", 20)):
+        series, made_of = arrays[f"{split}_series"], arrays[f"{split}_waves"]
+        assert made_of.shape == (count, 2, 3)
+        clean = np.array([sum(a * np.sin(f * np.arange(40) + p) for a, f, p in both) for both in made_of])
+        assert np.abs(series - clean).max() <= 0.05
+    assert not (arrays["train_series"][:10] == arrays["validation_series"]).any()
+
+
+def produced(source, folder, context, **options):
+    folder.mkdir(exist_ok=True)
+    source.produce(folder, context, **options)
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def test_a_seed_gives_the_same_bytes_and_one_size_leaves_the_other_parts_alone(folder, context, tmp_path):
+    first = produced(sine, folder, context, seed=3)
+    assert produced(sine, tmp_path / "sine", context, seed=3) == first
+    other = produced(sine, tmp_path / "sine", context, seed=3, points=500)
+    assert {name for name in first if other[name] != first[name]} == {"interpolation_train.csv"}
+    again = produced(sine, tmp_path / "sine", context, seed=4)
+    assert again["interpolation_test.csv"] != first["interpolation_test.csv"]
+
+    assert produced(waves, tmp_path / "a", context) == produced(waves, tmp_path / "b", context)
+    whole = read_npz(tmp_path / "a" / "waves.npz")
+    sizes = {"train": 7000, "validation": 2000, "test": 2000}
+    assert {split: array.shape for split, array in whole.items()} == {split: (n, 51) for split, n in sizes.items()}
+    produced(waves, tmp_path / "b", context, train=10, test=20)
+    np.testing.assert_array_equal(read_npz(tmp_path / "b" / "waves.npz")["validation"], whole["validation"])
+    assert not np.isclose(whole["train"][:2000], whole["test"]).any(axis=1).all()
+
+
+@pytest.mark.parametrize("section", [{"seed": -1}, {"points": 0}, {"points": 1.5}, {"noise": 1}])
+def test_a_wrong_option_is_named(section):
+    with pytest.raises(UsageError, match=next(iter(section))):
+        registry.options(sine.produce, section, "sources.sine")
