@@ -149,7 +149,7 @@ def save(dataset: Dataset, folder: Path) -> None:
                 f"{dataset.name}: the {split} split is empty; check datasets.{dataset.name} in params.yaml"
             )
         if isinstance(examples, Windows):
-            key = stored.setdefault(id(examples.series), f"{split}_series")
+            key = stored.setdefault(id(examples.series), f"{split}_series")  # splits of one series share it
             arrays.setdefault(key, examples.series)
             arrays[f"{split}_rows"] = examples.rows
             layout[split] = {"series": key} | {f.name: getattr(examples, f.name) for f in fields(Windows)[2:]}

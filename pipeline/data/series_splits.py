@@ -84,12 +84,17 @@ def clean(stamps: Array, values: Array, sentinel: float | None) -> Series:
         unknown |= values == sentinel
     start = 0
     for column in np.flatnonzero(unknown.any(axis=0)):
-        last_good = np.where(unknown[:, column], -1, np.arange(len(values)))
-        np.maximum.accumulate(last_good, out=last_good)
+        last_good = _last_good(unknown[:, column])
         start = max(start, int((last_good < 0).sum()))
         values[:, column] = values[np.maximum(last_good, 0), column]
     values[:start][np.isnan(values[:start])] = 0.0
     return Series(stamps, values, unknown, start)
+
+
+def _last_good(unknown: Array) -> Array:
+    """(rows,) for each row the last one up to it that is known, -1 where there is none."""
+    known: Array = np.maximum.accumulate(np.where(unknown, -1, np.arange(len(unknown))))
+    return known
 
 
 def fill(series: Series, spacing: int, limit: int) -> tuple[Series, dict[str, int]]:
@@ -114,9 +119,7 @@ def fill(series: Series, spacing: int, limit: int) -> tuple[Series, dict[str, in
     unknown = series.unknown[before] | (after > 0)[:, None]
     late = np.zeros(len(before), bool)
     for column in unknown.T:
-        last_good = np.where(column, -1, np.arange(len(column)))
-        np.maximum.accumulate(last_good, out=last_good)
-        late |= np.arange(len(column)) - last_good > limit
+        late |= np.arange(len(column)) - _last_good(column) > limit
     start = int(np.searchsorted(before, series.start))
     stamps = series.stamps[before] + (after * spacing * 1000).astype("timedelta64[ms]")
     counts = {
@@ -207,6 +210,7 @@ def corrected_rows(
     Returns:
         The rows, and how many were lost: words -> count.
     """
+    # Rows of one run have no gap of the clock between them: a window crosses none if both of its ends are of one run.
     breaks = np.diff(series.stamps).astype(np.int64) != spacing * 1000
     runs = np.concatenate([[0], np.cumsum(breaks)])
     blocks = {

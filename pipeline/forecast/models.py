@@ -83,6 +83,7 @@ def boosted(nodes: Array, features: Array) -> Array:
 def _one(nodes: Array, features: Array) -> Array:
     values = np.full(len(features), nodes[0, 2])
     for tree in np.split(nodes[1:], np.flatnonzero(np.diff(nodes[1:, 0])) + 1):
+        # All examples go down the tree together, a level each turn; who has come to a leaf stays there.
         at, rows = np.zeros(len(features), int), np.arange(len(features))
         while (inner := tree[at, 1] >= 0).any():
             column, threshold = tree[at, 1].astype(int), tree[at, 2]

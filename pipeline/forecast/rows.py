@@ -128,6 +128,7 @@ def latest(question: Question, files: Sequence[row_files.File], progress: "Progr
     _require_whole(question, measured, first, name)
     with np.errstate(over="ignore"):
         inputs = series.inputs_of(rows, question.fitted, options["time_zone"])
+    # As `Windows` counts them: the window of row `last + step` ends with the last row.
     inputs = inputs[last + question.step + np.arange(-question.lookback, 0, question.step)]
     if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
         raise UnrollError(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.config.plain_yaml import Place
+from pipeline.data.row_files import Form
 from pipeline.data.sniff.look import Found
 from stages.add.question import DAY, TRAIN, VALIDATION, Question
 
@@ -14,7 +15,8 @@ STEPS, BATCH = 500, 128
 LAST = 48
 """Timesteps that ridge regression and boosting look back, at most."""
 
-DEFAULTS = {"encoding": "utf-8", "delimiter": ",", "decimal": ".", "skip": 0, "stamp_format": "ISO8601"}
+WRITTEN = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip")
+"""Options of a file's form that stand in the entry where they are not the usual ones."""
 
 
 def entries(
@@ -32,45 +34,49 @@ def entries(
     Returns:
         Section -> name -> data, and comments as `plain_yaml.added` takes them.
     """
-    form, step = found.form, question.step
-    stamp = list(form.stamp)
-    preparation: dict[str, Any] = {"name": "series", "file": pattern, "stamp": stamp[0] if len(stamp) == 1 else stamp}
-    options = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip")
-    chosen = {option: getattr(form, option) for option in options}
-    preparation |= {option: value for option, value in chosen.items() if value not in (None, DEFAULTS.get(option))}
-    preparation |= {"target": question.target}
-    quantity = question.target
-    if unit := found.columns[question.target].unit:
-        preparation["unit"] = unit
+    form, usual, stamp = found.form, Form(stamp=[], target=""), list(found.form.stamp)
+    quantity, unit = question.target, found.columns[question.target].unit
+    if unit:
         quantity = quantity[: max(map(quantity.rfind, "[("))].rstrip() or quantity
-    preparation["quantity"] = quantity
     left_out = {column: why for column in found.columns if (why := found.why_not(column)) and column != question.target}
     words = [column for column in found.columns if column not in left_out and not found.columns[column].numeric]
-    preparation |= {"drop": list(left_out)} if left_out else {}
-    preparation |= {"categories": words} if words else {}
-    preparation |= {"missing": list(found.missing)} if found.missing else {}
-    reasons = dict(found.guesses) | question.reasons
-    if found.missing or found.gaps:
-        preparation["fill"] = max(1, DAY // 4 // found.clock.spacing)
-        reasons["fill"] = (
-            "rows; proposed: gaps up to a quarter of a day are filled from the past, longer ones cut windows"
-        )
-    preparation |= {"train": TRAIN, "validation": VALIDATION, "lookback": question.lookback * step}
-    preparation |= {"step": step} if step > 1 else {}
-    preparation |= {"horizon": question.horizon} if question.horizon > 1 else {}
-    preparation["spacing"] = found.clock.spacing
-    reasons |= {"spacing": "seconds from row to row", "train": "proposed: shares of the rows, in the order of time"}
-    reasons |= {"unit": "from the heading", "quantity": "what reports call it"}
-    reasons |= {"drop": "; ".join(f"{column}: {why}" for column, why in left_out.items())}
-    reasons |= {"categories": "columns of words: a column of 0 and 1 for each word"}
+    spacing, gaps = found.clock.spacing, found.missing or found.gaps
+    options = {
+        "file": pattern,
+        "stamp": stamp[0] if len(stamp) == 1 else stamp,
+        **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
+        "target": question.target,
+        "unit": unit or None,
+        "quantity": quantity,
+        "drop": [*left_out] or None,
+        "categories": words or None,
+        "missing": [*found.missing] or None,
+        "fill": max(1, DAY // 4 // spacing) if gaps else None,
+        "train": TRAIN,
+        "validation": VALIDATION,
+        "lookback": question.lookback * question.step,
+        "step": question.step if question.step > 1 else None,
+        "horizon": question.horizon if question.horizon > 1 else None,
+        "spacing": spacing,
+    }
+    preparation = {"name": "series"} | {option: value for option, value in options.items() if value is not None}
     seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in found.missing.items())
-    reasons |= {"missing": f"no value, found: {seen}"}
+    reasons = {
+        "unit": "from the heading",
+        "quantity": "what reports call it",
+        "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
+        "categories": "columns of words: a column of 0 and 1 for each word",
+        "missing": f"no value, found: {seen}",
+        "fill": "rows; proposed: gaps up to a quarter of a day are filled from the past, longer ones cut windows",
+        "train": "proposed: shares of the rows, in the order of time",
+        "spacing": "seconds from row to row",
+        **found.guesses,
+        **question.reasons,
+    }
     comments: dict[Place, str] = {
         ("files",): "Your own files, which DVC watches: an edit of one rebuilds what it can change.",
         ("datasets", name): "Added by `unroll add`; what was guessed or proposed says so.",
-    }
-    comments |= {
-        ("datasets", name, "preparation", option): reasons[option] for option in preparation if option in reasons
+        **{("datasets", name, "preparation", option): reasons[option] for option in preparation if option in reasons},
     }
     sections = {
         "files": {name: dict(files)},
@@ -91,37 +97,32 @@ def _training(rows: float) -> dict[str, Any]:
 
 def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
     """The plainest answers, the strongest ones without a network, and recurrent networks."""
-
-    def of(
-        family: str,
-        name: str,
-        method: str,
-        *,
-        calendar: bool = False,
-        training: Mapping[str, Any] | None = None,
-        **model: Any,
-    ) -> dict[str, Any]:
-        told = {"calendar": True} if calendar else {}
-        chosen = {"family": family, "name": name, **model}
-        return {"dataset": dataset, **told, "model": chosen, "training": {"method": method, **(training or {})}}
-
-    last = min(LAST, question.lookback)
-    boosting = {"trees": 200, "leaves": 16, "learning_rate": 0.05, "examples": 50}
-    found = {
-        "last_value": of("baselines", "last_value", "none"),
-        "daily_cycle": of("baselines", "daily_cycle", "none"),
-        "weekly_cycle": of("baselines", "seasonal_naive", "none", timesteps=7 * question.day),
-        "ridge": of("baselines", "linear", "least_squares", calendar=True, training={"ridge": 10.0}, last=last),
-        "boosting": of("baselines", "lags", "boosting", calendar=True, training=boosting, last=last),
-        "rnn": of("recurrent", "simple_rnn", "gradient_descent", calendar=True, units=32),
-        "gru": of("recurrent", "gru", "gradient_descent", calendar=True, units=32),
-        "lstm": of("recurrent", "lstm", "gradient_descent", calendar=True, units=32),
-        "gru_dropout": of(
-            "recurrent", "gru", "gradient_descent", calendar=True, units=32, dropout=0.1, recurrent_dropout=0.1
-        ),
+    day, last = question.day, {"last": min(LAST, question.lookback)}
+    units, dropout = {"units": 32}, {"dropout": 0.1, "recurrent_dropout": 0.1}
+    none, network = {"method": "none"}, {"method": "gradient_descent"}
+    ridge = {"method": "least_squares", "ridge": 10.0}
+    boosting = {"method": "boosting", "trees": 200, "leaves": 16, "learning_rate": 0.05, "examples": 50}
+    found: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
+        "last_value": ("baselines", "last_value", {}, none),
+        "daily_cycle": ("baselines", "daily_cycle", {}, none),
+        "weekly_cycle": ("baselines", "seasonal_naive", {"timesteps": 7 * day}, none),
+        "ridge": ("baselines", "linear", last, ridge),
+        "boosting": ("baselines", "lags", last, boosting),
+        "rnn": ("recurrent", "simple_rnn", units, network),
+        "gru": ("recurrent", "gru", units, network),
+        "lstm": ("recurrent", "lstm", units, network),
+        "gru_dropout": ("recurrent", "gru", units | dropout, network),
     }
-    if question.day < 2 or question.lookback < question.day:
+    if day < 2 or question.lookback < day:
         del found["daily_cycle"]
-    if not question.day or question.lookback < 7 * question.day:
+    if not day or question.lookback < 7 * day:
         del found["weekly_cycle"]
-    return found
+    return {
+        key: {
+            "dataset": dataset,
+            **({"calendar": True} if training is not none else {}),
+            "model": {"family": family, "name": name, **options},
+            "training": dict(training),
+        }
+        for key, (family, name, options, training) in found.items()
+    }

@@ -44,20 +44,6 @@ def content(workspace):
     return {path.name: path.read_bytes() for path in workspace.prepared("mine").iterdir()}
 
 
-def test_a_users_own_file_becomes_a_data_set_with_the_same_bytes_each_time(workspace):
-    assert prepare(workspace, "mine").name == "mine"
-    first, loaded = content(workspace), load(workspace.prepared("mine"))
-    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
-    assert loaded.stand_in
-    assert {split: len(examples) for split, examples in loaded.splits.items()} == {
-        "train": 60 - 5,
-        "validation": 20 - 5,
-        "test": 20 - 5,
-    }
-    prepare(workspace, "mine")
-    assert content(workspace) == first
-
-
 @pytest.mark.parametrize(
     ("change", "kind", "message"),
     [
@@ -79,9 +65,14 @@ def test_a_wrong_option_gives_one_line_and_leaves_nothing(workspace, change, kin
         prepare(workspace, "mime")
 
 
-def test_a_failed_preparation_leaves_the_last_one(workspace):
+def test_a_users_own_file_becomes_a_data_set_which_a_failure_leaves_as_it_is(workspace):
+    assert prepare(workspace, "mine").name == "mine"
+    first, loaded = content(workspace), load(workspace.prepared("mine"))
+    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
+    assert loaded.stand_in
+    assert [len(examples) for examples in loaded.splits.values()] == [60 - 5, 20 - 5, 20 - 5]
     prepare(workspace, "mine")
-    first = content(workspace)
+    assert content(workspace) == first
     fetched(workspace, "2024-01-01,much")
     with pytest.raises(UnrollError, match="column 'load' holds 'much'"):
         prepare(workspace, "mine")

@@ -227,7 +227,7 @@ def _decided(readings: Sequence[_Stamps], known: Known, path: Path, guesses: dic
     good.sort(key=lambda one: uneven[one.stamp_format])
     if len(good) > 1:
         first, second = (one.stamp_format for one in good[:2])
-        if uneven[second] <= 2 * uneven[first] + 2:
+        if uneven[second] <= 2 * uneven[first] + 2:  # a few gaps more prove nothing
             raise UsageError(
                 f"{path}: its stamps may have the day or the month first ({first} or {second}); "
                 "pass --day-first or --month-first"

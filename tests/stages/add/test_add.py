@@ -27,8 +27,8 @@ def value(hour):
     return round(100 + 20 * math.sin(hour * math.pi / 12) + 2 * math.sin(hour * hour), 2)
 
 
-def rows(hours=HOURS):
-    return [(START + dt.timedelta(hours=hour), value(hour)) for hour in range(hours)]
+def rows(count=HOURS, unit="hours"):
+    return [(START + dt.timedelta(**{unit: place}), value(place)) for place in range(count)]
 
 
 def write(path: Path, lines, encoding="utf-8") -> Path:
@@ -62,8 +62,8 @@ def split_stamps(folder):
 
 
 def utf16(folder):
-    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs, units in the header."""
-    lines = [f"{stamp:%Y-%m-%d %H:%M}\t{load}\t{load / 9:.1f}".replace(".", ",") for stamp, load in rows()]
+    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs, units in the header; a row a day."""
+    lines = [f"{stamp:%Y-%m-%d}\t{load}\t{load / 9:.1f}".replace(".", ",") for stamp, load in rows(unit="days")]
     return [write(folder / "load.csv", ["Zeit\tLast [kW]\tWärme (°C)", *lines], "utf-16")], value
 
 
@@ -93,7 +93,7 @@ def yearly(folder):
 
 
 FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, unsorted, yearly]
-NEXT = {daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
+NEXT = {utf16: "2025-09-06 00:00:00", daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
 """What comes after the last row, if not after 40 days from the start."""
 
 

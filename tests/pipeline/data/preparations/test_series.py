@@ -135,6 +135,7 @@ def problems(draw):
             "step": step,
             "lookback": step * draw(st.integers(1, 3)),
             "delay": draw(st.integers(1, 8)),
+            "horizon": draw(st.integers(1, 3)),
             "spacing": 600,
             "sentinel": -9999.0,
         },
@@ -156,10 +157,10 @@ def naive(seconds, bad, bad_targets, options):
     def windows(low, high):
         for begin in range(low, high):
             inputs = range(begin, begin + options["lookback"], step)
-            wanted = inputs[-1] + options["delay"]
-            if wanted >= high or wanted in bad_targets:
+            wanted = [inputs[-1] + options["delay"] + later * step for later in range(options["horizon"])]
+            if wanted[-1] >= high or {*wanted} & {*bad_targets}:
                 continue
-            if all(seconds[i + 1] - seconds[i] == 600 for i in range(begin, wanted)):
+            if all(seconds[i + 1] - seconds[i] == 600 for i in range(begin, wanted[-1])):
                 yield [seen(i) for i in inputs], wanted
 
     blocks = {"train": (start, first), "validation": (first, second), "test": (second, length)}
@@ -187,7 +188,7 @@ def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem
     for split, windows in expected.items():
         found, targets = numbers(dataset, split)
         assert found.tolist() == [inputs for inputs, _ in windows]
-        assert targets.tolist() == [wanted for _, wanted in windows]
+        assert targets.reshape(len(targets), -1).tolist() == [wanted for _, wanted in windows]
 
 
 @given(problem=problems(), row=st.integers(0, 159), value=st.floats(-1e6, 1e6))

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.config import registry
 from pipeline.data.sources import sine, sines, waves
-from pipeline.errors import UsageError
 from pipeline.files import read_npz
 
 
@@ -77,9 +75,3 @@ def test_a_seed_gives_the_same_bytes_and_one_size_leaves_the_other_parts_alone(f
     produced(waves, tmp_path / "b", context, train=10, test=20)
     np.testing.assert_array_equal(read_npz(tmp_path / "b" / "waves.npz")["validation"], whole["validation"])
     assert not np.isclose(whole["train"][:2000], whole["test"]).any(axis=1).all()
-
-
-@pytest.mark.parametrize("section", [{"seed": -1}, {"points": 0}, {"points": 1.5}, {"noise": 1}])
-def test_a_wrong_option_is_named(section):
-    with pytest.raises(UsageError, match=next(iter(section))):
-        registry.options(sine.produce, section, "sources.sine")

@@ -10,7 +10,6 @@ import pytest
 
 from pipeline.config import registry
 from pipeline.data.sources import jena, jena_hourly, stand_in
-from pipeline.errors import UsageError
 
 MINUTES = timedelta(minutes=10)
 
@@ -79,19 +78,6 @@ def test_weather_has_the_official_form_and_its_faults(make):
     assert +Counter(lost) == {"wv (m/s)": 1, "max. PAR (\ufffdmol/m\ufffd/s)": 2, "OT": 4}
 
 
-def test_the_station_is_like_a_real_one():
-    rows = 2 * 52_560
-    data = stand_in.station(np.random.default_rng(0), "2009-01-01T00:10:00", rows, (rows, 0))
-    t = data.readings["T (degC)"]
-    days = t[: 730 * 144].reshape(730, 144)
-    months = days.mean(axis=1)
-    assert months[180:210].mean() - months[:30].mean() > 10, "summer is warmer"
-    assert days[:, 87].mean() - days[:, 24].mean() > 3, "so is the afternoon"
-    assert 6 < t.std() < 10
-    assert abs(np.corrcoef(months[:-1], months[1:])[0, 1]) > 0.9, "tomorrow is like today"
-    assert (data.readings["Tdew (degC)"] <= t + 1e-9).all(), "air holds no more water than it can"
-
-
 def test_imdb_has_the_official_form_and_its_labels_can_be_learnt(make):
     files = make("imdb", 400)
     assert list(files) == ["imdb.npz", "imdb_word_index.json"]
@@ -113,9 +99,3 @@ def test_imdb_has_the_official_form_and_its_labels_can_be_learnt(make):
     direction = bag[y == 1].mean(axis=0) - bag[y == 0].mean(axis=0)
     score = bags(sets["x_test"]) @ (direction / (bag.mean(axis=0) + 1))
     assert ((score > np.median(score)) == sets["y_test"]).mean() > 0.8
-
-
-@pytest.mark.parametrize("section", [{"of": "sine"}, {"rows": 10}, {"seed": -1}])
-def test_a_wrong_option_is_named(section):
-    with pytest.raises(UsageError, match=rf"sources\.x\.{next(iter(section))}"):
-        registry.options(stand_in.produce, {"of": "jena", "rows": 1000} | section, "sources.x")
