@@ -29,12 +29,13 @@ def train(workspace: Workspace, name: str) -> Path:
         UsageError: a name or an option is wrong.
         UnrollError: the data set is not prepared, or the loss is not finite.
     """
-    experiment = params.load(workspace.params).experiment(name)
+    every = params.load(workspace.params)
+    experiment = every.experiment(name)
     chosen = recipe(name, experiment)
     folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
     with locks.stage(workspace, "train", name), compile_cache.kept(workspace.scratch / "programs" / name):
         data = dataset.load(prepared, calendar=experiment.calendar)
-        made_of = fingerprint.ingredients(prepared, experiment)
+        made_of = fingerprint.ingredients(prepared, experiment, every.dataset(experiment.dataset).preparation)
         checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(made_of.fingerprint))
         recording = live.Recording(workspace, name, experiment)
         job = chosen.job(data, Epochs(name, chosen.method.options, chosen.seeds), recording, checkpoint=checkpoint)

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import pydantic
 
 from pipeline.config import plain_yaml
+from pipeline.config.templates import complete
 from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
@@ -36,6 +37,8 @@ Seeds = Annotated[
     pydantic.AfterValidator(_distinct),
 ]
 """Written as how many there are, which are then 0, 1, 2, ..., or as a list."""
+
+Like = str | list[str] | None
 
 
 class _Open(Strict):
@@ -91,11 +94,13 @@ class DatasetParams(Strict):
 
     Attributes:
         source: a key of `sources`.
+        like: of templates; None, since `templates.complete` has put what they say in its place.
         preparation: makes the problem.
         seeds, training: for the experiments with the same training method; each may say otherwise, option by option.
     """
 
     source: Name
+    like: Like = pydantic.Field(default=None, exclude=True)
     preparation: Preparation
     seeds: Seeds = pydantic.Field(default=[0])
     training: Training | None = None
@@ -105,10 +110,12 @@ class Experiment(Strict):
     """A data set, a model, a training method and the seeds that it is repeated with.
 
     Attributes:
+        like: as in `DatasetParams`.
         calendar: whether the model is told the hour and the season of each row, beside what was measured.
     """
 
     dataset: Name
+    like: Like = pydantic.Field(default=None, exclude=True)
     calendar: bool = False
     seeds: Seeds = pydantic.Field(default=[0])
     model: Model
@@ -133,16 +140,18 @@ class Params(Strict):
 
     Attributes:
         sources: those of `files`, too.
+        templates: none, as `like` of the others.
     """
 
     sources: dict[Name, Source]
+    templates: dict[Name, dict[str, Any]] = pydantic.Field(default={})
     files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams]
     experiments: dict[Name, Experiment]
 
     @pydantic.model_validator(mode="after")
     def _complete(self) -> "Params":
-        """Check the names, take files as sources, and give experiments what their data set says of their training."""
+        """Check the names, and take files as sources."""
         for name, source in self.sources.items():
             if source.kind == "local":
                 raise ValueError(f"sources.{name}: a file of your own belongs to `files`, where DVC sees its edits")
@@ -154,12 +163,6 @@ class Params(Strict):
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
         for name, experiment in self.experiments.items():
             one_of(experiment.dataset, self.datasets, f"params.yaml: experiments.{name}.dataset")
-            usual = self.datasets[experiment.dataset]
-            if usual.training is None or usual.training.method != experiment.training.method:
-                continue
-            training = Training.model_validate(usual.training.model_dump() | experiment.training.model_dump())
-            seeds = experiment.seeds if "seeds" in experiment.model_fields_set else usual.seeds
-            self.experiments[name] = experiment.model_copy(update={"training": training, "seeds": seeds})
         return self
 
     def source(self, name: str) -> Source:
@@ -191,4 +194,4 @@ def load(path: Path) -> Params:
             and what is valid.
         UnrollError: the file is missing or cannot be read.
     """
-    return validated(Params, plain_yaml.read(path), path.name)
+    return validated(Params, complete(plain_yaml.read(path)), path.name)

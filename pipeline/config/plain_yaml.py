@@ -74,7 +74,10 @@ def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mappin
     lines = [line if line.endswith("\n") else f"{line}\n" for line in text.splitlines(keepends=True)]
     root = YAML().compose(text)
     sections = {key.value: (key, value) for key, value in root.value}
-    for section, named in reversed(list(entries.items())):
+    first = root.value[0][0].start_mark.line
+    starts = {name: key.start_mark.line for name, (key, _) in sections.items()}
+    # From the last one in the file to the first, so that lines above stay where they are.
+    for section, named in sorted(entries.items(), key=lambda entry: starts.get(entry[0], first + 0.5), reverse=True):
         block = _block(section, named, comments)
         if section not in sections:
             _, value = root.value[0]

@@ -22,6 +22,7 @@ SOURCES = "pipeline.data.sources"
 PREPARATIONS = "pipeline.data.preparations"
 MODELS = "pipeline.models"
 METHODS = "pipeline.training.methods"
+METRICS = "pipeline.metrics"
 
 
 def modules(package: str) -> list[str]:
@@ -30,14 +31,18 @@ def modules(package: str) -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(path))
 
 
-def module(package: str, name: str, where: str) -> ModuleType:
-    """Import one module of a registry package.
+def full_name(package: str, name: str, where: str) -> str:
+    """The full name of one module of a registry package.
 
     Raises:
-        UsageError: there is no such module; the text names `where` it was asked for and the valid names.
+        UsageError: there is no such module; the text names `where` in params.yaml it stands, and the valid names.
     """
-    one_of(name, modules(package), where)
-    return importlib.import_module(f"{package}.{name}")
+    return f"{package}.{one_of(name, modules(package), f'params.yaml: {where}')}"
+
+
+def module(package: str, name: str, where: str) -> ModuleType:
+    """Import one module of a registry package. Errors as in `full_name`."""
+    return importlib.import_module(full_name(package, name, where))
 
 
 def options(function: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:
@@ -92,7 +97,7 @@ def source(params: Params, name: str) -> Call:
         UsageError: there is no such source, or its kind or an option of it is wrong.
     """
     section, where = params.source(name), f"sources.{name}"
-    produce = module(SOURCES, section.kind, f"params.yaml: {where}.kind").produce
+    produce = module(SOURCES, section.kind, f"{where}.kind").produce
     return Call(produce, options(produce, section.options, where))
 
 
@@ -103,5 +108,5 @@ def preparation(params: Params, name: str) -> Call:
         UsageError: there is no such data set, or its preparation or an option of it is wrong.
     """
     section, where = params.dataset(name).preparation, f"datasets.{name}.preparation"
-    prepare = module(PREPARATIONS, section.name, f"params.yaml: {where}.name").prepare
+    prepare = module(PREPARATIONS, section.name, f"{where}.name").prepare
     return Call(prepare, options(prepare, section.options, where))

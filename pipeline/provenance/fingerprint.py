@@ -2,24 +2,29 @@
 
 import ast
 import hashlib
-import importlib.util
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.params import Experiment
-from pipeline.config.registry import METHODS, MODELS
+from pipeline.config.params import Experiment, Preparation
+from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
 from pipeline.files import sha256
 from pipeline.provenance.machine import CODE
 
 EXEMPT = (
-    *("pipeline.config", "pipeline.errors", "pipeline.failures", "pipeline.locks", "pipeline.provenance"),
-    *("pipeline.tracking", "pipeline.training.compile_cache", "pipeline.validation", "pipeline.workspace"),
+    *("pipeline.config", "pipeline.data.download", "pipeline.errors", "pipeline.failures", "pipeline.locks"),
+    *("pipeline.metrics.table", "pipeline.provenance", "pipeline.tracking", "pipeline.training.compile_cache"),
+    *("pipeline.validation", "pipeline.workspace"),
 )
-"""Modules (and what is in them) that read, check or record, and so shape no result."""
+"""Modules (and what is in them) that fetch, list, read, check or record, and so shape no result."""
+
+
+TEMPLATES = {".css", ".j2", ".js"}
+"""Ends of the files that a module reads from its own folder."""
 
 
 @dataclass(frozen=True)
@@ -44,35 +49,31 @@ class Ingredients:
         return {"params": _of(self.params), "data": _of(self.files), "code": _of(self.modules), "lock": self.lock}
 
 
-def ingredients(prepared: Path, experiment: Experiment) -> Ingredients:
+def ingredients(prepared: Path, experiment: Experiment, preparation: Preparation) -> Ingredients:
     """Read what a run of an experiment is made of.
 
     Args:
         prepared: the folder of its data set.
-        experiment: from params.yaml.
+        experiment: from params.yaml; its names have modules.
+        preparation: of its data set.
 
     Raises:
         UnrollError: the data set is not prepared, or numerics.lock is missing.
     """
-    lock = CODE / "numerics.lock"
-    if not lock.is_file():
-        raise UnrollError(f"{lock} is missing; take it from the repository")
-    return Ingredients(
-        params=params_of(experiment),
-        files=files_of(prepared),
-        modules={name: _text_hash(path) for name, path in sources(modules_of(experiment)).items()},
-        lock=_text_hash(lock),
-    )
+    made_of = training(experiment, preparation, Code(CODE))
+    return Ingredients(files=files_of(prepared), **made_of)
 
 
-def params_of(experiment: Experiment) -> dict[str, Any]:
-    """An experiment's section as plain data."""
-    return experiment.model_dump()
-
-
-def modules_of(experiment: Experiment) -> tuple[str, str]:
-    """The modules that an experiment names: its model's family and its training method."""
-    return f"{MODELS}.{experiment.model.family}", f"{METHODS}.{experiment.training.method}"
+def training(experiment: Experiment, preparation: Preparation, code: "Code") -> dict[str, Any]:
+    """What a run of an experiment is made of besides its data; arguments as in `ingredients`."""
+    method, options = experiment.training.method, experiment.training.options
+    modules = ["stages.train", f"{MODELS}.{experiment.model.family}", f"{METHODS}.{method}"]
+    if "loss" in options:
+        modules.append(f"{METRICS}.{options['loss']}")
+    if "epochs" in options:  # the best one is chosen by what the data set is compared by
+        made = module(PREPARATIONS, preparation.name, f"datasets.{experiment.dataset}.preparation.name")
+        modules.append(f"{METRICS}.{made.METRIC}")
+    return code.made_of(experiment.model_dump(), modules)
 
 
 def files_of(folder: Path) -> dict[str, str]:
@@ -90,7 +91,7 @@ def data(folder: Path) -> str:
 
 def params(experiment: Experiment) -> str:
     """The hash of an experiment's section, as in a run's fingerprint."""
-    return _of(params_of(experiment))
+    return _of(experiment.model_dump())
 
 
 def run(folder: Path) -> str:
@@ -111,57 +112,82 @@ def brief(parts: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(parts.values()).encode()).hexdigest()[:12]
 
 
-def sources(modules: Iterable[str]) -> dict[str, Path]:
-    """The modules of `pipeline` and `stages` that the given ones consist of: themselves and what they import.
-
-    It is read from the import statements, so it does not depend on what a process happens to have loaded. Modules of
-    `EXEMPT` and packages' own files, which hold no code that shapes a result, are left out.
+class Code:
+    """The code in a folder, of which each file is read once.
 
     Args:
-        modules: full names, such as "pipeline.models.recurrent".
-
-    Returns:
-        Name -> file, sorted by name.
-
-    Raises:
-        ModuleNotFoundError: there is no such module.
+        root: holds `pipeline`, `stages` and numerics.lock.
     """
-    found: dict[str, Path] = {}
-    waiting = list(modules)
-    while waiting:
-        name = waiting.pop()
-        if name in found or name.startswith(tuple(f"{exempt}." for exempt in EXEMPT)) or name in EXEMPT:
-            continue
-        spec = importlib.util.find_spec(name)
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"There is no module {name}", name=name)
-        if spec.submodule_search_locations is None:
-            found[name] = Path(spec.origin)
-            waiting += _imports(found[name])
-    return dict(sorted(found.items()))
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._imported, self._hash, self._beside = cache(self._imports), cache(_text_hash), cache(_templates)
+
+    def made_of(self, params: Any, modules: Iterable[str]) -> dict[str, Any]:
+        """Params, and the hashes of the code that is given them, as in `Ingredients`.
+
+        Args:
+            params: plain data.
+            modules: that a command begins with.
+
+        Raises:
+            UnrollError: numerics.lock is missing.
+        """
+        lock = self._root / "numerics.lock"
+        if not lock.is_file():
+            raise UnrollError(f"{lock} is missing; take it from the repository")
+        hashes = {name: self._hash(path) for name, path in self.sources(modules).items()}
+        return {"params": params, "modules": hashes, "lock": self._hash(lock)}
+
+    def sources(self, modules: Iterable[str]) -> dict[str, Path]:
+        """The files that the given modules consist of: themselves, what they import of `pipeline`, and their templates.
+
+        It is read from the import statements, so it does not depend on what a process happens to have loaded. A package
+        counts where a name is imported from its own file. Modules of `EXEMPT` are left out.
+
+        Args:
+            modules: full names, such as "pipeline.models.recurrent".
+
+        Returns:
+            Name -> file, sorted by name.
+
+        Raises:
+            FileNotFoundError: there is no such module.
+        """
+        found: dict[str, Path] = {}
+        waiting = list(modules)
+        while waiting:
+            name = waiting.pop()
+            if name in found or f"{name}.".startswith(tuple(f"{exempt}." for exempt in EXEMPT)):
+                continue
+            found[name] = file = self._file(name)
+            waiting += self._imported(file)
+        for name, file in list(found.items()):
+            found |= {f"{name.rpartition('.')[0]}/{path.name}": path for path in self._beside(file.parent)}
+        return dict(sorted(found.items()))
+
+    def _imports(self, path: Path) -> list[str]:
+        """The modules of `pipeline` that a file's import statements name, also in functions; not for type checkers."""
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        typed = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
+        found: list[str] = []
+        for node in {*ast.walk(tree)} - {inner for block in typed for inner in ast.walk(block)}:
+            if isinstance(node, ast.Import):
+                found += [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                # `from pipeline import files` names a module, `from pipeline.files import sha256` does not.
+                inner = [f"{node.module}.{alias.name}" for alias in node.names]
+                found += [name if self._file(name).exists() else node.module for name in inner]
+        return [name for name in found if name.startswith("pipeline.")]
+
+    def _file(self, name: str) -> Path:
+        """Of a module, or of a package its own."""
+        path = self._root.joinpath(*name.split("."))
+        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """The project's modules that a file's import statements name, also in functions; not those for type checkers."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for_types = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-    for node in {*ast.walk(tree)} - {inner for block in for_types for inner in ast.walk(block)}:
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            # `from pipeline import files` names a module, `from pipeline.files import sha256` does not.
-            inner = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [node.module, *(name for name in inner if name.startswith("pipeline.") and _is_module(name))]
-        else:
-            continue
-        yield from (name for name in names if name.startswith("pipeline."))
-
-
-def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # its parent is a module, not a package
-        return False
+def _templates(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix in TEMPLATES]
 
 
 def _of(plain: Mapping[str, Any]) -> str:

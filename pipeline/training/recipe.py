@@ -59,9 +59,9 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         UsageError: a name or an option is wrong; the text lists the valid ones.
     """
     place, model, training = f"experiments.{name}", experiment.model, experiment.training
-    family = module(MODELS, model.family, f"params.yaml: {place}.model.family")
+    family = module(MODELS, model.family, f"{place}.model.family")
     build = family.MODELS[one_of(model.name, family.MODELS, f"params.yaml: {place}.model.name")]
-    method = module(METHODS, training.method, f"params.yaml: {place}.training.method")
+    method = module(METHODS, training.method, f"{place}.training.method")
     kind = getattr(family, "KINDS", {}).get(model.name, "network")
     if kind not in method.TRAINS:
         raise UsageError(

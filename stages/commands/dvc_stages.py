@@ -1,4 +1,4 @@
-"""The five stages as commands, which dvc.yaml runs."""
+"""The stages as commands, which dvc.yaml runs."""
 
 import contextlib
 from collections.abc import Callable, Iterable, Iterator
@@ -37,6 +37,17 @@ def _naming_what_is_missing(
                 missing = path.relative_to(workspace.root)
                 raise UnrollError(f"{missing} is missing; `unroll repro {stage}` builds it") from None
         raise
+
+
+@app.command(rich_help_panel="Stages")
+def resolve(context: typer.Context) -> None:
+    """Write what each of the other stages depends on besides data: its options and its code.
+
+    `unroll resolve`
+    """
+    from stages.resolve import resolve
+
+    print(resolve(context.obj))
 
 
 @app.command(rich_help_panel="Stages")

@@ -8,11 +8,10 @@ from functools import partial
 from pathlib import Path
 
 from pipeline import failures, numerics
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.repro import cleanup, dvc_graph, processes, scheduler
 from stages.repro.connection import Address
@@ -55,7 +54,6 @@ def repro(
         KeyboardInterrupt: the build was stopped; every stage it had started is stopped too.
     """
     wanted = params.load(workspace.params)
-    _check_modules(wanted)
     busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
     with alone(workspace.scratch / "repro.lock", busy), terminable():
         cleanup.sweep(workspace)
@@ -222,16 +220,3 @@ def _forget(workspace: Workspace, whole: Graph, asked: Graph, outcome: scheduler
     for stage in failures.read(workspace):
         if stage not in whole.needs or (stage in asked.needs and stage not in outcome.failed):
             failures.clear(workspace, stage)
-
-
-def _check_modules(wanted: Params) -> None:
-    """Say which name of params.yaml has no module, before DVC says that a file is missing."""
-    for name, source in wanted.sources.items():
-        one_of(source.kind, registry.modules(registry.SOURCES), f"params.yaml: sources.{name}.kind")
-    for name, dataset in wanted.datasets.items():
-        where = f"params.yaml: datasets.{name}.preparation.name"
-        one_of(dataset.preparation.name, registry.modules(registry.PREPARATIONS), where)
-    for name, experiment in wanted.experiments.items():
-        where = f"params.yaml: experiments.{name}"
-        one_of(experiment.model.family, registry.modules(registry.MODELS), f"{where}.model.family")
-        one_of(experiment.training.method, registry.modules(registry.METHODS), f"{where}.training.method")

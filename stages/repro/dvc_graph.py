@@ -5,7 +5,6 @@ the commands run side by side (`scheduler`, `processes`).
 """
 
 import contextlib
-import copy
 import errno
 import json
 import logging
@@ -14,16 +13,16 @@ import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from operator import getitem
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.validation import one_of
+from pipeline.workspace import Workspace
 from stages.repro import dvc_lock
 from stages.repro.dvc_lock import LOCK
 from stages.repro.spread import Spread
+from stages.resolve import resolve
 
 DAMAGED = (
     f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
@@ -39,8 +38,8 @@ class Graph:
     """What DVC knows before a build.
 
     Attributes:
-        needs: every stage -> the stages whose outputs it reads. In the order of a sequential build, so what
-            a stage needs comes before it.
+        needs: every stage but `resolve` -> the stages whose outputs it reads. In the order of a sequential build, so
+            what a stage needs comes before it.
         changed: the stages that are not up to date, whatever becomes of those that they need.
     """
 
@@ -69,11 +68,11 @@ class Graph:
 
 
 class Dvc:
-    """A DVC workspace, while it is open (`opened`).
+    """A DVC workspace, while it is open (`opened`). The stage `resolve` is brought up to date when it is opened.
 
     Attributes:
         repo: the workspace, as a class of DVC's own.
-        stages: name -> a stage, as a class of DVC's own.
+        stages: name -> a stage, as a class of DVC's own; of all but `resolve`.
         graph: what was up to date when it was opened.
         brought: stage -> its entry of dvc.lock on the machine that its outputs come from.
         restored: stages whose outputs DVC's cache had.
@@ -84,19 +83,22 @@ class Dvc:
 
         self.repo = repo
         self._require_room()
-        graph = get_active_graph(repo.index.graph)
-        self.stages = {stage.addressing: stage for stage in plan_repro(graph)}
-        needs: dict[str, Sequence[str]] = {
-            name: [need.addressing for need in graph.successors(stage)] for name, stage in self.stages.items()
-        }
-        with repo.lock:  # `repo.status` would read all files of DVC's a second time
-            changed = frozenset(name for name, stage in self.stages.items() if _never_built(stage) or stage.status())
-        self.graph = Graph(needs, changed)
-        self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         self._built: list[Any] = []
         self._written = Spread(self._write)
         self.brought: dict[str, dict[str, Any]] = {}
         self.restored: set[str] = set()
+        graph = get_active_graph(repo.index.graph)
+        self.stages = {stage.addressing: stage for stage in plan_repro(graph)}
+        self._order = list(self.stages)
+        self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
+        with repo.lock:  # `repo.status` would read all files of DVC's a second time
+            self._resolve()
+            changed = frozenset(name for name, stage in self.stages.items() if _never_built(stage) or stage.status())
+        needs: dict[str, Sequence[str]] = {
+            name: [need.addressing for need in graph.successors(stage) if need.addressing in self.stages]
+            for name, stage in self.stages.items()
+        }
+        self.graph = Graph(needs, changed)
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
@@ -145,7 +147,14 @@ class Dvc:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""
         with self.locked():
             self._written.now()
-            dvc_lock.order(Path(self.repo.root_dir) / LOCK, list(self.graph.needs))
+            dvc_lock.order(Path(self.repo.root_dir) / LOCK, self._order)
+
+    def _resolve(self) -> None:
+        """Bring up to date what tells DVC what stages depend on, before it is asked which have changed."""
+        stage = self.stages.pop("resolve", None)
+        if stage is not None and stage.status():
+            resolve(Workspace(Path(self.repo.root_dir)))
+            self._keep(stage)
 
     def _require_room(self) -> None:
         for folder in (self.repo.root_dir, self.repo.site_cache_dir):
@@ -218,7 +227,7 @@ def opened(root: Path) -> Iterator[Dvc]:
     if os.fsencode(root) != str(root).encode(errors="replace"):
         raise UnrollError(f"DVC cannot work in a folder whose name is not UTF-8; rename {root}")
     # DVC names stages as seen from the current folder.
-    with contextlib.chdir(root), _params_parsed_once(), contextlib.ExitStack() as stack:
+    with contextlib.chdir(root), contextlib.ExitStack() as stack:
         with _explained():
             dvc = Dvc(stack.enter_context(Repo(str(root))))
         yield dvc
@@ -240,38 +249,6 @@ def cache(root: Path) -> Path:
             return Path(repo.cache.local.path)
     except DvcException:
         return root / ".dvc" / "cache" / "files" / "md5"
-
-
-@contextlib.contextmanager
-def _params_parsed_once() -> Iterator[None]:
-    """Let DVC parse params.yaml when it has changed only.
-
-    By itself it does so up to eight times for each stage, which takes longer than all else that it does, and with more
-    stages the file is longer, too.
-    """
-    from dvc.dependency import param
-    from dvc.utils.serialize import load_path
-
-    plain, parsed = param.read_param_file, dict[str, tuple[Any, Any]]()
-
-    def read(fs: Any, path: str, names: Sequence[str] | None = None, flatten: bool = False, **options: Any) -> Any:
-        if not (names and flatten) or options:
-            return plain(fs, path, names, flatten, **options)
-        status = Path(path).stat()
-        written = status.st_mtime_ns, status.st_size, status.st_ino
-        if path not in parsed or parsed[path][0] != written:
-            parsed[path] = written, load_path(path, fs)
-        found = {}
-        for name in names:
-            with contextlib.suppress(KeyError, TypeError):
-                found[name] = copy.deepcopy(reduce(getitem, name.split("."), parsed[path][1]))
-        return found
-
-    param.read_param_file = read
-    try:
-        yield
-    finally:
-        param.read_param_file = plain
 
 
 @contextlib.contextmanager

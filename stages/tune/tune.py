@@ -54,7 +54,8 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
     """
     from optuna.distributions import distribution_to_json
 
-    experiment = params.load(workspace.params).experiment(name)
+    every = params.load(workspace.params)
+    experiment = every.experiment(name)
     experiment = experiment.model_copy(update={"seeds": experiment.seeds[: wanted.seeds]})
     searched, target = space(name, experiment, wanted.over), wanted.name or f"{name}_tuned"
     now = present(name, experiment, searched)
@@ -75,7 +76,8 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
         shared = storage.shared()
     elif recipe(name, experiment).network:
         keras_models.start()
-    made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment).fingerprint
+    preparation = every.dataset(experiment.dataset).preparation
+    made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
     made_of |= {place: place + distribution_to_json(tried) for place, tried in searched.items()}
     sweep(workspace)
     with (

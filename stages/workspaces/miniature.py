@@ -31,7 +31,7 @@ SERIES = {
 COMPILED = {"method": "gradient_descent", "optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 16}
 EXPERIMENTS = {
     "sine_dense": ("sine", {"family": "dense", "name": "mlp", "hidden": [4], "activation": "relu"}, COMPILED),
-    "waves_linear": ("waves", {"family": "baselines", "name": "linear"}, {"method": "least_squares"}),
+    "waves_linear": ("waves", {"family": "baselines", "name": "linear"}, {"method": "least_squares", "ridge": 0.0}),
     "waves_node": (
         "waves",
         {"family": "recurrent", "name": "simple_rnn", "units": 1, "head": False},
@@ -57,10 +57,11 @@ PARAMS = {
         "jena": {"kind": "stand_in", "of": "jena", "rows": 500},
         "imdb": {"kind": "stand_in", "of": "imdb", "rows": 100},
     },
+    "templates": {"series": {"preparation": SERIES}},
     "datasets": {
         "sine": {"source": "sine", "preparation": {"name": "sine_points", "part": "interpolation"}},
         "waves": {"source": "waves", "preparation": {"name": "waves"}},
-        "jena": {"source": "jena", "preparation": SERIES},
+        "jena": {"source": "jena", "like": "series"},
         "imdb": {
             "source": "imdb",
             "preparation": {"name": "imdb", "words": 200, "length": 20, "validation": 0.2},

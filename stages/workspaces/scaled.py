@@ -6,6 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.config import plain_yaml
+from pipeline.config.templates import complete
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
 
@@ -98,6 +99,7 @@ def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
     Returns:
         Plain data. Relative paths of a user's own files are meant from a folder one further down.
     """
+    whole = complete(whole)
     gone = set(without_stand_in(whole))
     sources = {name: _source(section) for name, section in whole["sources"].items() if name not in gone}
     files = {name: _one_further_down(section) for name, section in whole.get("files", {}).items()}
@@ -119,6 +121,7 @@ def without(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[str, An
     datasets = {name: section for name, section in whole["datasets"].items() if name not in left_out}
     used = {section["source"] for section in datasets.values()}
     return {
+        **whole,
         "sources": {name: section for name, section in whole["sources"].items() if name in used},
         "files": {name: section for name, section in whole.get("files", {}).items() if name in used},
         "datasets": datasets,

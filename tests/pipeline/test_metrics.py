@@ -83,7 +83,7 @@ def test_a_new_entry_is_at_once_a_metric_and_a_loss(monkeypatch, tmp_path):
     schema = pydantic.TypeAdapter(metrics.Metric)
     with pytest.raises(pydantic.ValidationError, match="one of: mse, mae, accuracy, brier, binary_crossentropy"):
         schema.validate_python("cubed")
-    monkeypatch.setitem(MEASURES, "cubed", Measure("cubed", lambda p, t, ops: ops.mean(abs(p - t) ** 3)))
+    monkeypatch.setitem(MEASURES, "cubed", Measure("cubed", "cubed", lambda p, t, ops: ops.mean(abs(p - t) ** 3)))
     assert schema.validate_python("cubed") == "cubed"
     splits = dict.fromkeys(("train", "test"), Arrays(np.zeros((1, 1)), np.zeros(1)))
     dataset.save(Dataset("new", "regress", "cubed", splits, scored=()), tmp_path)

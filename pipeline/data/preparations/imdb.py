@@ -14,6 +14,8 @@ from pipeline.data.examples import Array, Arrays
 from pipeline.errors import UnrollError
 from pipeline.files import read_checked
 
+METRIC = "accuracy"
+
 HALVES = ("train", "test")
 
 START, UNKNOWN, SHIFT, SEED = 1, 2, 3, 113
@@ -74,7 +76,7 @@ def prepare(
     return Dataset(
         name=name,
         kind="classify",
-        metric="accuracy",
+        metric=METRIC,
         splits={
             "train": Arrays(train.inputs[:cut], train.targets[:cut]),
             "validation": Arrays(train.inputs[cut:], train.targets[cut:]),

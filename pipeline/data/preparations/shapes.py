@@ -11,6 +11,8 @@ from pipeline.data.examples import Array, Arrays
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz
 
+METRIC = "mse"
+
 NOISE = 0.1
 """The width of the uniform noise on every value (`pipeline.data.sources.sines`)."""
 
@@ -66,7 +68,7 @@ def prepare(
     return Dataset(
         name=name,
         kind="regress" if shape in ("vector_to_sequence", "delayed") else "forecast",
-        metric="mse",
+        metric=METRIC,
         splits={split: examples(split) for split in SPLITS},
         each_step=shape in ("sequence_to_sequence", "delayed"),
         floors={"what was seen": 0.0} if shape == "delayed" else {"noise variance": NOISE**2 / 12},

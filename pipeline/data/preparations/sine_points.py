@@ -9,6 +9,8 @@ from pipeline import tables
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
 
+METRIC = "mse"
+
 
 def prepare(name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]) -> Dataset:
     """One x in, its y out, no validation: the document has none, and nothing may be chosen on test.
@@ -32,7 +34,7 @@ def prepare(name: str, raw: Path, *, part: Literal["interpolation", "extrapolati
     return Dataset(
         name=name,
         kind="regress",
-        metric="mse",
+        metric=METRIC,
         splits={split: Arrays(x[split][:, None], table["y"].to_numpy()) for split, table in points.items()},
         groups={"inside": np.flatnonzero(seen), "outside": np.flatnonzero(~seen)} if mixed else {},
         scored=(),

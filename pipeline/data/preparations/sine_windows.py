@@ -10,6 +10,8 @@ from pipeline import tables
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 
+METRIC = "mse"
+
 
 def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)]) -> Dataset:
     """Windows over the two extrapolation series, one for train and one for test; no validation.
@@ -41,7 +43,7 @@ def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=
     return Dataset(
         name=name,
         kind="forecast",
-        metric="mse",
+        metric=METRIC,
         splits={
             split: Windows(
                 values[:, None], np.arange(lookback, len(values)), lookback=lookback, step=1, delay=0, target=0

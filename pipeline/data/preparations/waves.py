@@ -9,6 +9,8 @@ from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz
 
+METRIC = "mse"
+
 NOISE = 0.1
 """The width of the uniform noise on every value (document 003)."""
 
@@ -43,7 +45,7 @@ def prepare(name: str, raw: Path) -> Dataset:
     return Dataset(
         name=name,
         kind="forecast",
-        metric="mse",
+        metric=METRIC,
         splits={split: Arrays(series[split][:, :-1, None], series[split][:, -1]) for split in SPLITS},
         scored=("validation", "test"),
         floors={

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.errors import DivergedError, UnrollError
-from pipeline.metrics import score
+from pipeline.metrics import mse, score
 from pipeline.training import keras_models, trainer
 from pipeline.training.job import Job, Trained
 
@@ -97,9 +97,9 @@ class Learner:
             for split, (examples, true) in self._every.items()
             if split in ("train", *dataset.scored)
         }
-        line = {"train_loss": score("mse", *outputs["train"])}
+        line = {"train_loss": score(mse.MEASURE.name, *outputs["train"])}
         for split in dataset.scored:
-            line[f"{split}_loss"] = score("mse", *outputs[split])
+            line[f"{split}_loss"] = score(mse.MEASURE.name, *outputs[split])
             line[f"{split}_{dataset.metric}"] = score(dataset.metric, *outputs[split])
         return line
 

@@ -70,6 +70,44 @@ def test_an_experiment_with_another_method_takes_neither_options_nor_seeds(file)
     assert guess.experiment("guess").seeds == [0]
 
 
+TEMPLATES = """
+templates:
+  net: {seeds: 4, model: {family: recurrent, name: gru, units: 32}}
+  wet: {model: {dropout: 0.2}, training: {epochs: 40}}
+  both: {like: [net, wet], model: {units: 16}}
+"""
+
+
+WITH_TEMPLATES = ("\nsources", f"{TEMPLATES}sources")
+
+
+def test_an_entry_takes_from_templates_what_it_does_not_say(file):
+    own = ("seeds: [0], model: {family: baselines, name: last_value}", "like: both, model: {name: lstm}")
+    guess = load(file, WITH_TEMPLATES, own).experiment("guess")
+    assert guess.model.model_dump() == {"family": "recurrent", "name": "lstm", "units": 16, "dropout": 0.2}
+    assert guess.training.model_dump() == {"method": "none", "epochs": 40}
+    assert guess.seeds == [0, 1, 2, 3]
+
+
+def test_what_a_template_leaves_out_an_experiment_takes_from_its_data_set(file):
+    like = ("seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}", "like: both")
+    guess = load(file, WITH_TEMPLATES, USUAL, like).experiment("guess")
+    assert guess.training.model_dump() == {"method": "none", "rate": 0.1, "order": "shuffle", "epochs": 40}
+    assert guess.seeds == [0, 1, 2, 3], "the template's"
+
+
+def test_a_data_set_takes_from_templates_too(file):
+    template = "\ntemplates: {short: {preparation: {name: waves, train: 9}, seeds: 2}}\nsources"
+    dataset = load(file, ("\nsources", template), ("preparation: {name: waves}", "like: short")).dataset("waves")
+    assert (dataset.preparation.options, dataset.seeds) == ({"train": 9}, [0, 1])
+
+
+def test_a_template_that_is_like_itself_is_said(file):
+    circle = ("\nsources", "\ntemplates: {a: {like: b}, b: {like: a}}\nsources")
+    with pytest.raises(UsageError, match=r"^params\.yaml: templates\.a is like itself, by way of a, b$"):
+        load(file, circle, ("guess: {", "guess: {like: a, "))
+
+
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
     guess = load(file, ("{method: none}", "{method: none, epochs: 9, rate: 0.1}")).experiment("guess")
     trial = guess.trial(2, [5])
@@ -94,9 +132,13 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
         ("dataset: waves", "dataset: wavs", "experiments.guess.dataset must be one of: waves. Received: 'wavs'."),
-        ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, dataset, model, seeds, training. Did"),
-        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, sources. Did you"),
-        ("name: waves}}", "name: waves}, sees: 3}", "sees is not known here. Valid: preparation, seeds, source, train"),
+        ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, dataset, like, model, seeds, training."),
+        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, sources, templates."),
+        (
+            "name: waves}}",
+            "name: waves}, sees: 3}",
+            "sees is not known here. Valid: like, preparation, seeds, source, train",
+        ),
         ("method: none", "", "experiments.guess.training.method is missing"),
         ("seeds: [0]", "seeds: 0", "experiments.guess.seeds must be a valid list. Received: 0"),
         ("seeds: [0]", "seeds: true", "experiments.guess.seeds must be a valid list. Received: True"),
@@ -110,6 +152,10 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("{method: none}", "{method: none, rate: .inf}", "experiments.guess.training.rate must be a finite number."),
         ("{method: none}", "[none]", "experiments.guess.training must be a mapping. Received: ['none']"),
         ("{method: none}", "null", "experiments.guess.training must be a mapping. Received: None"),
+        (", training: {method: none}", "", "experiments.guess.training is missing"),
+        ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: (none). Received: 'tall'."),
+        ("guess: {", "guess: {like: 3, ", "experiments.guess.like must name a template, or several. Received: 3"),
+        ("sources:", "templates: {a: 3}\nsources:", "templates.a must be a mapping. Received: 3"),
         ("guess:", "Guess-1:", f"experiments.Guess-1 {NAME}"),
         ("guess:", "g" * 61 + ":", NAME),
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),

@@ -7,7 +7,7 @@ from dvc.utils.hydra import apply_overrides
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import plain_yaml
+from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from tests.support import REPOSITORY
 
@@ -111,15 +111,30 @@ def changed_lines(file, override):
     return [line for line in difflib.ndiff(before, file.read_text(encoding="utf-8").splitlines()) if line[0] in "-+"]
 
 
-def test_dvc_changes_one_line_of_the_repositorys_file_comments_and_all(file):
+@pytest.mark.parametrize(
+    ("override", "name"),
+    [("experiments.waves_lstm.model.units=16", "waves_lstm"), ("+experiments.jena_gru.model.units=16", "jena_gru")],
+    ids=["what an entry says", "what it takes from a template"],
+)
+def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_of_one_experiment(file, override, name):
     shutil.copy(REPOSITORY / "params.yaml", file)
-    old, new = changed_lines(file, "experiments.waves_lstm.model.units=16")
-    assert (old, new) == (
-        "-     model: {family: recurrent, name: lstm, units: 20}",
-        "+     model: {family: recurrent, name: lstm, units: 16}",
-    )
+    before = params.load(file)
+    old, new = changed_lines(file, override)
+    assert old.startswith(f"-   {name}: ")
+    assert new.startswith(f"+   {name}: ")
+    after = params.load(file)
+    assert after.experiments[name].model.options == before.experiments[name].model.options | {"units": 16}
+    assert {key for key, one in after.experiments.items() if one != before.experiments[key]} == {name}
+    assert after.datasets == before.datasets
 
 
 def test_dvc_changes_one_line_of_a_file_that_is_written_here(file):
     plain_yaml.write(plain_yaml.read(REPOSITORY / "params.yaml"), file)
     assert changed_lines(file, "experiments.waves_lstm.model.units=16") == ["-       units: 20", "+       units: 16"]
+
+
+@pytest.mark.parametrize("text", ["b: {}\na:\n  x: 1\n", "a:\n  x: 1\nb: {}\n", "a:\n  x: 1\n"])
+def test_entries_are_added_whatever_the_order_of_sections(file, text):
+    file.write_text(text, encoding="utf-8")
+    file.write_text(plain_yaml.added(file, {"b": {"z": 3}, "a": {"y": 2}}, {}), encoding="utf-8")
+    assert plain_yaml.read(file) == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}

@@ -77,7 +77,9 @@ def test_the_modules_of_a_package_are_the_names():
         "none",
     ]
     assert registry.modules(registry.METHODS) == names
-    with pytest.raises(UsageError, match=r"^x must be one of: baselines, .*'recurent'\. Did you mean recurrent\?"):
+    with pytest.raises(
+        UsageError, match=r"^params.yaml: x must be one of: baselines, .*'recurent'\. Did you mean recurrent\?"
+    ):
         registry.module(registry.MODELS, "recurent", "x")
 
 

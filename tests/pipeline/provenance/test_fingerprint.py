@@ -6,18 +6,19 @@ from dataclasses import replace
 
 import pytest
 
-import pipeline
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, Preparation
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
+from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
-from pipeline.provenance.fingerprint import EXEMPT, ingredients
+from pipeline.provenance.fingerprint import CODE, EXEMPT, Code, ingredients
 
 TOYS = {
     "__init__": "VERSION = 1",
     "model": "import os\nfrom pipeline import errors\ndef f():\n    from pipeline.toys.inner import g\n    return g",
     "method": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.toys.typed import T\n",
-    "inner": "import pipeline.toys.deep\nfrom pipeline import config, tracking\ng = 1",
+    "inner": "import pipeline.toys.deep\nfrom pipeline import tracking\nfrom pipeline.toys.part import h\ng = 1",
+    "part/__init__": "h = 1",
     "deep": "",
     "typed": "T = int",
 }
@@ -30,30 +31,40 @@ def experiment(**changes):
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A package `pipeline.toys` with a model and a method, a lock, and a prepared data set."""
+    """A package `pipeline.toys` with a model and a method, measures, a lock, and a prepared data set."""
     for name, text in TOYS.items():
-        write_text(tmp_path / "toys" / f"{name}.py", text)
+        write_text(tmp_path / "pipeline" / "toys" / f"{name}.py", text)
+    for name in ("stages/train.py", "pipeline/metrics/mae.py", "pipeline/metrics/mse.py", "pipeline/toys/page.css"):
+        write_text(tmp_path / name, "")
     write_text(tmp_path / "numerics.lock", "numpy==2\n")
     write_text(tmp_path / "prepared" / "arrays.npz", "1")
-    monkeypatch.setattr(pipeline, "__path__", [*pipeline.__path__, str(tmp_path)])
     monkeypatch.setattr(fingerprint, "CODE", tmp_path)
     monkeypatch.setattr(fingerprint, "MODELS", "pipeline.toys")
     monkeypatch.setattr(fingerprint, "METHODS", "pipeline.toys")
-    yield tmp_path
-    for name in [name for name in sys.modules if name.startswith("pipeline.toys")]:
-        del sys.modules[name]
+    return tmp_path
 
 
 def made_of(place, **changes):
-    return ingredients(place / "prepared", experiment(**changes))
+    return ingredients(place / "prepared", experiment(**changes), Preparation(name="waves"))
 
 
 def test_a_run_is_made_of_its_section_files_modules_and_lock(place):
     found = made_of(place)
     assert found.params == experiment().model_dump()
     assert list(found.files) == ["arrays.npz"]
-    assert list(found.modules) == [f"pipeline.toys.{name}" for name in ("deep", "inner", "method", "model")]
+    toys = ["pipeline.toys.deep", "pipeline.toys.inner", "pipeline.toys.method", "pipeline.toys.model"]
+    assert list(found.modules) == [*toys, "pipeline.toys.part", "pipeline.toys/page.css", "stages.train"]
     assert found.fingerprint.keys() == {"params", "data", "code", "lock"}
+
+
+def test_a_training_uses_its_loss_and_what_its_data_set_is_compared_by(place):
+    def measures(**options):
+        found = made_of(place, training={"method": "method", **options}).modules
+        return [name for name in found if name.startswith("pipeline.metrics")]
+
+    assert measures() == []
+    assert measures(loss="mae") == ["pipeline.metrics.mae"]
+    assert measures(loss="mae", epochs=3) == ["pipeline.metrics.mae", "pipeline.metrics.mse"], "the best epoch's"
 
 
 @pytest.mark.parametrize(
@@ -61,12 +72,14 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(place):
     [
         ("prepared/arrays.npz", "data"),
         ("prepared/new.json", "data"),
-        ("toys/deep.py", "code"),
-        ("toys/method.py", "code"),
+        ("pipeline/toys/deep.py", "code"),
+        ("pipeline/toys/method.py", "code"),
+        ("pipeline/toys/part/__init__.py", "code"),
+        ("pipeline/toys/page.css", "code"),
         ("numerics.lock", "lock"),
-        ("toys/typed.py", None),  # imported for types alone
-        ("toys/__init__.py", None),
-        ("toys/new.py", None),
+        ("pipeline/toys/typed.py", None),  # imported for types alone
+        ("pipeline/toys/__init__.py", None),
+        ("pipeline/toys/new.py", None),
     ],
 )
 def test_an_edited_file_changes_its_own_hash_and_no_other(place, file, part):
@@ -83,7 +96,7 @@ def test_another_value_changes_the_hash_of_params_alone(place):
 
 def test_line_ends_do_not_count(place):
     before = made_of(place)
-    for path in (place / "toys" / "model.py", place / "numerics.lock"):
+    for path in (place / "pipeline" / "toys" / "model.py", place / "numerics.lock"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert made_of(place) == before
 
@@ -95,8 +108,8 @@ def test_what_is_missing_is_named(place):
     (place / "numerics.lock").unlink()
     with pytest.raises(UnrollError, match=r"numerics\.lock is missing; take it from the repository"):
         made_of(place)
-    with pytest.raises(ModuleNotFoundError):
-        fingerprint.sources(["pipeline.nothing"])
+    with pytest.raises(FileNotFoundError, match="nothing"):
+        Code(place).sources(["pipeline.nothing"])
 
 
 def test_the_order_of_keys_does_not_count_and_the_hash_stays_the_same_over_versions():
@@ -121,7 +134,9 @@ def test_what_the_import_statements_say_is_what_python_loads():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     exempt = re.compile(f"({'|'.join(map(re.escape, EXEMPT))})(\\..*)?")
     loaded = {name for name in done.stdout.split() if name.startswith("pipeline.") and not exempt.fullmatch(name)}
-    assert set(fingerprint.sources(["pipeline.training.methods.none"])) == loaded
+    found = Code(CODE).sources(["pipeline.training.methods.none"])
+    listed = {f"pipeline.metrics.{name}" for name in MEASURES}  # by a table that no result depends on
+    assert {name for name, file in found.items() if file.stem != "__init__"} == loaded - listed
 
 
 @pytest.fixture

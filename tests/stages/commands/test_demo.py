@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from pipeline.config import plain_yaml
+from pipeline.config.templates import complete
 from pipeline.workspace import Workspace
 from stages.commands import demo
 from stages.evaluate import evaluate
@@ -23,7 +24,7 @@ def root(tmp_path, monkeypatch):
         shutil.copyfile(REPOSITORY / name, root / name)
     for name in scaled.LINKED:
         (root / name).symlink_to(REPOSITORY / name)
-    real = plain_yaml.read(REPOSITORY / "params.yaml")
+    real = complete(plain_yaml.read(REPOSITORY / "params.yaml"))
     model = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
     data = {
         "sources": {"weather": real["sources"]["weather"], "far": {"kind": "download", "files": {"far.csv": "0" * 64}}},

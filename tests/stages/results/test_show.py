@@ -96,8 +96,9 @@ def test_a_run_is_shown_with_what_it_was_made_of(workspace):
     found = show(workspace, "linear")
     assert found["experiment"]["fingerprint"] == fingerprint.brief(made_of)
     assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(found))
-    experiment = params.load(workspace.params).experiment("linear")
-    record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), experiment))
+    every = params.load(workspace.params)
+    section, preparation = every.experiment("linear"), every.dataset("waves").preparation
+    record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), section, preparation))
     found = show(workspace, "linear")
     assert "no_record" not in found["experiment"]
     assert found["experiment"]["record"]["run"] == fingerprint.run(folder)

@@ -2,6 +2,7 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline.config import params, plain_yaml, registry
+from pipeline.config.templates import complete
 from pipeline.data.sources import Context
 from stages.workspaces.scaled import ROWS, each_network_once, make_workspace, scale, without_stand_in
 from tests.support import REPOSITORY
@@ -11,7 +12,7 @@ NEEDS_NETWORK = {"download", "jena", "jena_2009_2010", "jena_hourly"}
 
 @pytest.fixture
 def whole():
-    return plain_yaml.read(REPOSITORY / "params.yaml")
+    return complete(plain_yaml.read(REPOSITORY / "params.yaml"))
 
 
 def load(sections, folder):
@@ -30,7 +31,8 @@ def test_dvc_sees_the_whole_graph(tmp_path):
     made = make_workspace(REPOSITORY, tmp_path)
     wanted = params.load(made.params)
     expected = {f"source@{name}" for name in wanted.sources} | {f"train@{name}" for name in wanted.experiments}
-    expected |= {f"{verb}@{name}" for verb in ("prepare", "evaluate") for name in wanted.datasets} | {"report"}
+    expected |= {f"{verb}@{name}" for verb in ("prepare", "evaluate") for name in wanted.datasets}
+    expected |= {"report", "resolve"}
     with Repo(str(tmp_path)) as repo:
         assert {stage.name for stage in repo.index.stages} == expected
 
@@ -63,7 +65,7 @@ def test_a_network_that_is_trained_in_several_ways_is_trained_once(whole):
 
 def test_what_is_read_is_not_changed(whole):
     scale(whole)
-    assert whole == plain_yaml.read(REPOSITORY / "params.yaml")
+    assert whole == complete(plain_yaml.read(REPOSITORY / "params.yaml"))
 
 
 def test_blocks_given_in_rows_keep_their_share_of_the_rows(whole):

@@ -1,0 +1,74 @@
+"""Every measure of predictions against targets, as a metric and as a loss: a module here, and its place in `table`."""
+
+import math
+from typing import Annotated, Any
+
+import numpy as np
+import numpy.typing as npt
+import pydantic
+
+from pipeline.metrics.measure import Measure, Ops
+from pipeline.metrics.table import MEASURES
+
+__all__ = ["MEASURES", "Loss", "Measure", "Metric", "Ops", "losses", "score"]
+
+
+def _known(name: str) -> str:
+    if name not in MEASURES:
+        raise ValueError(f"must be one of: {', '.join(MEASURES)}")
+    return name
+
+
+def _trains(name: str) -> str:
+    losses = [name for name, measure in MEASURES.items() if measure.trains]
+    if name not in losses:
+        raise ValueError(f"must be one of: {', '.join(losses)}")
+    return name
+
+
+Metric = Annotated[str, pydantic.AfterValidator(_known)]
+Loss = Annotated[str, pydantic.AfterValidator(_trains)]
+
+
+class _NumPy:
+    """`Ops` on arrays."""
+
+    def mean(self, values: npt.NDArray[Any]) -> float:
+        return float(np.mean(values))
+
+    def log(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        # One by one: NumPy's logarithms have other last bits on processors with AVX-512 (docs/decisions/bits.md).
+        return np.array([math.log(value) for value in values.ravel().tolist()]).reshape(values.shape)
+
+    def clip(self, values: npt.NDArray[Any], low: float, high: float) -> npt.NDArray[Any]:
+        clipped: npt.NDArray[Any] = np.clip(values, low, high)
+        return clipped
+
+
+class _Examples(_NumPy):
+    """`Ops` that leave what each example adds apart."""
+
+    def mean(self, values: npt.NDArray[Any]) -> Any:
+        return values
+
+
+def losses(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    """What each example (seeds, n) adds to a measure that is a mean over examples; the mean of several values."""
+    found = MEASURES[name].formula(predictions.astype(np.float64), targets, _Examples())
+    of_examples: npt.NDArray[np.float64] = np.reshape(found, (*found.shape[:2], -1)).mean(axis=2)
+    return of_examples
+
+
+def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
+    """A measure of predictions (n,) or (n, values) against targets of the same shape, computed in float64.
+
+    Raises:
+        ValueError: the shapes differ. NumPy would broadcast them, and the number would mean something else.
+    """
+    plain = targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] > 1)
+    if not plain or predictions.shape != targets.shape or not len(targets):
+        raise ValueError(
+            "`predictions` and `targets` must both have shape (n,), or both (n, values) with several of each. "
+            f"Received: {predictions.shape} and {targets.shape}"
+        )
+    return float(MEASURES[name].formula(predictions.astype(np.float64), targets.astype(np.float64), _NumPy()))

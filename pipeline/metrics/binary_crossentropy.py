@@ -1,0 +1,16 @@
+"""-log of the probability that the true class was given."""
+
+from typing import Any
+
+from pipeline.metrics.measure import CLASSES, Measure, Ops
+
+EPSILON = 1e-7
+"""How far a probability is kept from 0 and 1 before its logarithm: Keras' default."""
+
+
+def _crossentropy(predictions: Any, targets: Any, ops: Ops) -> Any:
+    p = ops.clip(predictions, EPSILON, 1 - EPSILON)
+    return ops.mean(-(targets * ops.log(p) + (1 - targets) * ops.log(1 - p)))
+
+
+MEASURE = Measure("binary_crossentropy", "cross-entropy", _crossentropy, CLASSES, "nats")

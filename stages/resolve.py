@@ -1,0 +1,66 @@
+"""The stage `resolve`: of each other stage what it depends on besides data, in a small file of its own.
+
+DVC sees by these files which stages an edit reaches: an option that is said in a template or a data set, a module that
+is imported by way of others. It takes a second and imports no library that computes.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic_core import to_jsonable_python
+
+from pipeline.config import params
+from pipeline.config.params import Params
+from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, SOURCES, full_name
+from pipeline.files import atomic_folder
+from pipeline.metrics import MEASURES
+from pipeline.provenance import fingerprint
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+
+
+def resolve(workspace: Workspace) -> Path:
+    """Write resolved/VERB/NAME.json for every stage: its options, and the hashes of its code and of numerics.lock.
+
+    Returns:
+        The folder that was written.
+
+    Raises:
+        UsageError: params.yaml is wrong, or a name in it has no module.
+        UnrollError: numerics.lock is missing.
+    """
+    code = fingerprint.Code(workspace.root)
+    with atomic_folder(workspace.root / "resolved", workspace.scratch) as folder:
+        for name, made_of in _stages(params.load(workspace.params), code):
+            (folder / name).parent.mkdir(exist_ok=True)
+            text = json.dumps(made_of, ensure_ascii=False, indent=1, sort_keys=True)  # the order of options is none
+            (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
+    return workspace.root / "resolved"
+
+
+def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[str, Any]]]:
+    measures = [f"{METRICS}.{name}" for name in MEASURES]
+    for name, source in every.sources.items():
+        kind = full_name(SOURCES, source.kind, f"sources.{name}.kind")
+        yield f"source/{name}", code.made_of(source.model_dump(), ["stages.source", kind])
+    for name, dataset in every.datasets.items():
+        module = full_name(PREPARATIONS, dataset.preparation.name, f"datasets.{name}.preparation.name")
+        section = {"source": dataset.source, "preparation": dataset.preparation.model_dump()}
+        yield f"prepare/{name}", code.made_of(section, ["stages.prepare", module])
+        scored = [
+            {"name": key, "seeds": one.seeds, "family": one.model.family}
+            for key, one in every.experiments_of(name).items()
+        ]
+        yield f"evaluate/{name}", code.made_of(scored, ["stages.evaluate", *measures])
+    for name, experiment in every.experiments.items():
+        where, training = f"experiments.{name}", experiment.training
+        full_name(MODELS, experiment.model.family, f"{where}.model.family")
+        full_name(METHODS, training.method, f"{where}.training.method")
+        if "loss" in training.options:
+            one_of(training.options["loss"], MEASURES, f"params.yaml: {where}.training.loss")
+        preparation = every.datasets[experiment.dataset].preparation
+        yield f"train/{name}", fingerprint.training(experiment, preparation, code)
+    shown = {"datasets": list(every.datasets.items()), "experiments": list(every.experiments.items())}
+    yield "report", code.made_of(to_jsonable_python(shown), ["stages.report", *measures])
