@@ -2,22 +2,20 @@
 
 import os
 import shutil
-import time
-from pathlib import Path
 
 import pytest
 
 from pipeline.tracking import store
 from pipeline.workspace import Workspace
 from stages.repro import processes
-from stages.repro.build import environment
-from stages.workspaces.miniature import make_workspace
-from tests.faults.lab import NOWHERE, PARAMS, ROOT, Lab, build
+from tests.faults.lab import NOWHERE, Lab, build
+
+prepare = processes.prepare
 
 
 @pytest.fixture(autouse=True, scope="session")
 def unaffected(tmp_path_factory):
-    """No variable of the user's own workspace counts, and no test waits for MLflow."""
+    """No variable of the user's own workspace counts, and no test waits for MLflow or for imports that it needs not."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_", "UNROLL_"))]:
             patch.delenv(name)
@@ -25,6 +23,7 @@ def unaffected(tmp_path_factory):
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("notes")))
         patch.setenv("NO_PROXY", "*")
+        patch.setattr(processes, "prepare", lambda *_, **__: None)
         yield
 
 
@@ -40,6 +39,14 @@ def lab(finished, tmp_path) -> Lab:
     return Lab(shutil.copytree(finished.root, tmp_path / "lab"))
 
 
+@pytest.fixture
+def dvc(miniature, tmp_path, monkeypatch) -> Lab:
+    """A workspace that DVC has built and that is up to date, with notes of DVC's of its own."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "notes"))
+    shutil.rmtree(miniature.workspace.scratch / "logs")
+    return Lab(miniature.root)
+
+
 @pytest.fixture(scope="session")
 def database(tmp_path_factory):
     """An MLflow store with nothing in it: to set one up takes seconds."""
@@ -48,31 +55,3 @@ def database(tmp_path_factory):
         patch.delenv("MLFLOW_TRACKING_URI")
         store.connect(Workspace(root))
     return root / "mlflow.db"
-
-
-@pytest.fixture(scope="session")
-def fork_server(request) -> None:
-    """What stages are forked from has imported what they need; TensorFlow too, where that pays."""
-    processes.prepare(environment(), networks=request.config.getoption("--long"))
-    one = processes.Process("true", ROOT, Path(os.devnull), {"PATH": os.defpath})
-    while one.poll() is None:  # the first one waits until all is imported
-        time.sleep(0.1)
-
-
-@pytest.fixture(scope="session")
-def unbuilt(tmp_path_factory, database) -> Lab:
-    """A DVC workspace of six stages, none of them built."""
-    lab = Lab(make_workspace(ROOT, tmp_path_factory.mktemp("unbuilt") / "lab").root)
-    for section in PARAMS:
-        lab.change(section, {name: entry for name, entry in PARAMS[section].items() if name.startswith("waves")})
-    lab.change("experiments.waves_node", PARAMS["experiments"]["waves_linear"])  # no network, no TensorFlow
-    shutil.copyfile(database, lab.root / "mlflow.db")
-    return lab
-
-
-@pytest.fixture(scope="session")
-def built_by_dvc(unbuilt, fork_server, tmp_path_factory) -> Lab:  # noqa: ARG001 - it has to run
-    """The same, built by `unroll repro`."""
-    lab = Lab(shutil.copytree(unbuilt.root, tmp_path_factory.mktemp("built") / "lab"))
-    lab.succeeds("repro --jobs 2")
-    return lab

@@ -22,16 +22,15 @@ from tests.faults.lab import ROOT, Lab, on_page
 STAGES = ("source waves", "prepare waves", "train waves_linear", "evaluate waves", "report")
 REPRO = "repro --jobs 1"
 PAGES = (0, 1, 4, 16, 64)
-"""How much room there is, in pages of memory: too little at first, and at some point enough."""
+"""How much room there is, in pages of memory: too little at first, and at some point enough; in brief the second."""
 
 NAMESPACE = ["unshare", "--mount", "--map-root-user"]
+CANNOT = "check that it is there and who may read and write it"
 SAID = {
-    "mounts": ("the disk is full", "Read-only file system; check that it is there and who may read and write it"),
-    "limits": ("File too large", "Permission denied; check that it is there and who may read and write it"),
+    "mounts": ("the disk is full", f"Read-only file system; {CANNOT}"),
+    "limits": ("File too large", f"Permission denied; {CANNOT}"),
 }
 """How the faults are caused -> words of the lines."""
-
-NOBODY = 65534
 
 
 def namespaces() -> bool:
@@ -42,14 +41,13 @@ def namespaces() -> bool:
     return False
 
 
-def test_what_was_there_stays_whole_and_one_line_says_what_to_do(built_by_dvc, request):
+def test_what_was_there_stays_whole_and_one_line_says_what_to_do(built, request, tmp_path):
     """A real disk where the system lets us mount one; else, and in the long run too, limits stand for it."""
-    real = namespaces()
-    for way in [*["mounts"] * real, *["limits"] * (not real or request.config.getoption("--long"))]:
-        with tempfile.TemporaryDirectory() as folder:
-            command = [*NAMESPACE * (way == "mounts"), sys.executable, "-m", "tests.faults.test_disk"]
-            command += [str(built_by_dvc.root), folder, way]
-            done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+    real, long = namespaces(), request.config.getoption("--long")
+    for way in ["mounts"] * real + ["limits"] * (long or not real):
+        command = [*NAMESPACE * (way == "mounts"), sys.executable, "-m", "tests.faults.test_disk"]
+        command += [str(built.root), str(tmp_path / way), way, *map(str, PAGES if long else PAGES[1:2])]
+        done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
         for stage, lines in json.loads(done.stdout).items():
             assert {(code, line.startswith("unroll: ")) for code, line in lines} == {(1, True)}, (stage, lines)
@@ -58,8 +56,9 @@ def test_what_was_there_stays_whole_and_one_line_says_what_to_do(built_by_dvc, r
                 assert on_page(words)
 
 
-def main(built: Path, root: Path, way: str) -> None:
+def main(built: str, root: Path, way: str, *pages: str) -> None:
     """Both faults for every stage: each failure leaves all as it was, and then the stage makes the same bytes."""
+    root.mkdir()
     if way == "mounts":
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(root)], check=True)
     shutil.copytree(built, root, dirs_exist_ok=True)
@@ -68,10 +67,10 @@ def main(built: Path, root: Path, way: str) -> None:
     commands = [*STAGES, REPRO] if way == "mounts" else STAGES
     whole, said = lab.outputs(), {command: set() for command in commands}
     for command, lines in said.items():
-        for pages in PAGES if command != REPRO else PAGES[:1]:  # a build needs more than all of them
-            with room(lab, pages * resource.getpagesize(), way):
+        for free in pages if command != REPRO else pages[:1]:  # a build needs more than all of them
+            with room(lab, int(free) * resource.getpagesize(), way):
                 ended = lab.run(command)
-            assert lab.outputs() == whole, (command, pages, ended)
+            assert lab.outputs() == whole, (command, free, ended)
             assert lab.unfinished() == []
             if ended.code == 0:
                 break
@@ -107,7 +106,7 @@ def read_only(lab: Lab, way: str) -> Iterator[None]:
     folders, user = [lab.root, *(path for path in lab.root.rglob("*") if path.is_dir())], os.geteuid()
     for folder in folders:
         folder.chmod(0o555)
-    os.seteuid(user or NOBODY)  # no permission stops root
+    os.seteuid(user or 65534)  # no permission stops root
     yield
     os.seteuid(user)
     for folder in folders:
@@ -121,4 +120,4 @@ def no_store(_: object) -> store.Store:
 
 if __name__ == "__main__":
     store.connect = no_store
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
+    main(sys.argv[1], Path(sys.argv[2]), *sys.argv[3:])

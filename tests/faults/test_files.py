@@ -21,20 +21,11 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
         (f"{RAW}/waves.npz", b"\0", "prepare waves", "has another sha256 than source.json says, so it is damaged"),
         (f"{RAW}/source.json", "cut", "prepare waves", "source.json is damaged"),
         (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro` builds it"),
-        (f"{PREPARED}/arrays.npz", "cut", "train waves_linear", "arrays.npz is damaged"),
         (f"{PREPARED}/dataset.json", b"mse", "evaluate waves", "dataset.json is damaged"),
-        (
-            f"{RUN}/run.json",
-            "gone",
-            "evaluate waves",
-            "missing; `unroll repro train@waves_linear` builds it",
-        ),
+        (f"{RUN}/run.json", "gone", "evaluate waves", "missing; `unroll repro train@waves_linear` builds it"),
         (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
-        (f"{RUN}/history.csv", b"epoch", "evaluate waves", "it has no column epoch"),
         (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),
         ("evaluations/sine/evaluation.json", "cut", "report", "evaluation.json is damaged"),
-        ("evaluations/sine/tables/rollout.csv", "cut", "report", "rollout.csv is damaged"),
-        ("evaluations/sine/tables/predictions.csv", b"truth", "report", "it has no column truth"),
         ("evaluations/sine/tables/predictions.csv", "emptied", "report", "it holds no rows"),
         ("metrics/waves/waves_linear.json", "cut", "show waves_linear", "waves_linear.json is damaged"),
     ],
@@ -61,16 +52,12 @@ LINE = "2020-01-01 05:00,-0.9589"
     ("line", "says"),
     [
         ("2020-01-01 05:00,nan", "own.csv, line 7: column 'value' holds 'nan', not a finite number"),
-        ("2020-01-01 05:00,", "own.csv, line 7: column 'value' holds no value"),
-        ("2020-01-01 05:00,1;5", "own.csv, line 7: column 'value' holds '1;5', not a finite number"),
         ("2020-02-30 05:00,1", "own.csv, line 7: column 'time' holds '2020-02-30 05:00', not a stamp"),
-        ("2020-01-01 05:00,1,2", "own.csv is not a regular CSV file"),
-        ("2020-01-01 05:00,\udcff", "own.csv is not utf-8 text"),
     ],
 )
 def test_a_wrong_cell_of_a_users_own_file_is_named(lab, line, says):
     text = (lab.root / "own.csv").read_text()
-    (lab.root / "own.csv").write_text(text.replace(LINE, line), encoding="utf-8", errors="surrogateescape")
+    (lab.root / "own.csv").write_text(text.replace(LINE, line))
     lab.succeeds("source own")
     lab.refuses("prepare own", says)
     (lab.root / "own.csv").unlink()

@@ -1,6 +1,8 @@
 """One graph has one dvc.lock, however it is built: by plain `dvc repro` and, with --rebuilds, in every other way."""
 
+import contextlib
 import random
+import sqlite3
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from tests.stages.ending import still_there
 def test_dvc_repro_elsewhere_builds_the_same_bytes_and_writes_the_same_entries(built, tmp_path):
     other = make_half(tmp_path / quick.SECOND)
     circumstances = [f"{name}={value}" for name, value in quick.CIRCUMSTANCES.items()]
-    dvc = f"umask {quick.UMASK:03o}; exec {sys.executable} -m dvc repro -q evaluate@jena"
+    dvc = f"umask {quick.UMASK:03o}; exec {sys.executable} -m dvc repro -q train@jena_gru"
     other.run("env", *circumstances, "sh", "-c", dvc)
     one, two = (Build(each.workspace, cache(each.root)) for each in (built, other))
     assert "train@jena_gru" in two.stages
@@ -47,16 +49,25 @@ def whole(tmp_path_factory, request):
 
 def test_a_build_that_is_killed_again_and_again_has_the_same_bytes(whole, tmp_path):
     other = Miniature(make_workspace(ROOT, tmp_path / "killed").root)
+    unroll = [sys.executable, "-m", "stages"]
+    options = {
+        "cwd": other.root,
+        "env": {name: value for name, value in other.environment.items() if not name.startswith("MLFLOW_")},
+        "stdout": subprocess.DEVNULL,
+    }
     for _ in range(4):
-        command = [sys.executable, "-m", "stages", "repro", "--jobs", "2"]
-        build = subprocess.Popen(command, cwd=other.root, env=other.environment, stdout=subprocess.DEVNULL)
+        build = subprocess.Popen([*unroll, "repro", "--jobs", "2"], **options)
         time.sleep(random.uniform(3, 15))  # noqa: S311
         family = psutil.Process(build.pid).children(recursive=True)
         build.kill()
         build.wait()
         assert still_there(family) == []
-    other.unroll("repro", "--jobs", "2")
+    for command in (["repro", "--jobs", "2"], ["track"]):
+        subprocess.run([*unroll, *command], check=True, **options)
     require_same_bytes(whole, other)
+    assert not [path for path in other.root.rglob(".*.tmp") if ".dvc" not in path.parts], "nothing is half-written"
+    with contextlib.closing(sqlite3.connect(other.root / "mlflow.db")) as runs:
+        assert {status for (status,) in runs.execute("SELECT status FROM runs")} <= {"FINISHED", "KILLED"}
 
 
 def test_a_cluster_that_loses_a_worker_builds_the_same_bytes(whole, tmp_path):
