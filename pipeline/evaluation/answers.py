@@ -57,12 +57,9 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
     network, opponent = found.network, found.opponent
     if network is None and opponent is None:
         return None
-    if network and (opponent is None or found.outcome == BETTER):
-        return (
-            network,
-            f"better than {opponent}, the strongest without recurrence" if opponent else "the only kind here",
-        )
     why = "the strongest without recurrence"
+    if network and (opponent is None or found.outcome == BETTER):
+        return network, f"better than {opponent}, {why}" if opponent else "the only kind here"
     if network is None:
         return str(opponent), why
     said = f"{network} is {found.outcome}" if found.outcome != UNSURE else f"cannot tell of {network}"
@@ -71,14 +68,12 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
 
 def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, str]]:
     """Experiment -> its difference to the opponent on test, and the outcome within this table."""
-    found = {}
-    for name in evaluation.experiments:
-        if opponent and name != opponent and (difference := evaluation.difference("test", name, opponent)):
-            found[name] = difference
-    p_values = holm([difference.p_value for difference in found.values()])
+    each = {name: evaluation.difference("test", name, opponent) for name in evaluation.experiments if opponent}
+    known = {name: difference for name, difference in each.items() if difference}
+    p_values = holm([difference.p_value for difference in known.values()])
     return {
         name: (difference, _outcome(evaluation, difference, p_value))
-        for (name, difference), p_value in zip(found.items(), p_values, strict=True)
+        for (name, difference), p_value in zip(known.items(), p_values, strict=True)
     }
 
 
@@ -89,13 +84,12 @@ def strongest_opponent(evaluation: Evaluation) -> str | None:
 
 def strongest(evaluation: Evaluation, wanted: Callable[[Entry], bool]) -> str | None:
     """The best of some experiments on validation, or on train where there is none: never on test."""
-    metric, found = evaluation.dataset.metric, {}
+    metric, chosen = evaluation.dataset.metric, {}
     for name, entry in evaluation.experiments.items():
         scores = entry.chosen.get("validation") or entry.chosen.get("train")
         if scores and wanted(entry):
-            found[name] = scores[metric].mean
-    pick = max if MEASURES[metric].higher else min
-    return pick(found, key=lambda name: found[name]) if found else None
+            chosen[name] = scores[metric].mean
+    return (max if MEASURES[metric].higher else min)(chosen, key=chosen.__getitem__, default=None)
 
 
 def _outcome(evaluation: Evaluation, difference: Difference, p_value: float) -> str:
@@ -118,11 +112,9 @@ def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     """What `dvc metrics` shows of each experiment: the measure on test by the weights chosen on validation, mean over
     the seeds, and the 95 % interval of that mean where it is known.
     """
-    found: dict[str, dict[str, float]] = {}
-    for name, entry in evaluation.experiments.items():
-        stat = entry.score(evaluation.dataset.metric)
-        if stat:
-            found[name] = {"score": stat.mean}
-            if stat.mean_ci:
-                found[name] |= dict(zip(("low", "high"), stat.mean_ci, strict=True))
-    return found
+    stats = {name: entry.score(evaluation.dataset.metric) for name, entry in evaluation.experiments.items()}
+    return {
+        name: {"score": stat.mean} | dict(zip(("low", "high"), stat.mean_ci or (), strict=False))
+        for name, stat in stats.items()
+        if stat
+    }

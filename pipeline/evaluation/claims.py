@@ -129,21 +129,21 @@ class Verdict:
 
 
 def verdicts(claims: Sequence[Claim], evaluations: Mapping[str, Evaluation], *, scaled: bool = False) -> list[Verdict]:
-    """Judge every claim.
-
-    Args:
-        claims: as in claims.yaml.
-        evaluations: experiment -> the evaluation (of its data set) that holds it; absent where not built.
-        scaled: whether everything was built with fewer rows or epochs than params.yaml of the repository says.
-
-    Raises:
-        UsageError: a claim names a metric that its experiment does not have.
-    """
+    """As `judge`, of every claim."""
     return [judge(claim, evaluations, scaled=scaled) for claim in claims]
 
 
 def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool = False) -> Verdict:
-    """One claim's verdict; see `verdicts`."""
+    """A claim's verdict.
+
+    Args:
+        claim: as in claims.yaml.
+        evaluations: experiment -> the evaluation (of its data set) that holds it; absent where not built.
+        scaled: whether everything was built with fewer rows or epochs than params.yaml of the repository says.
+
+    Raises:
+        UsageError: the claim names a metric that its experiment does not have.
+    """
     if not all(name in evaluations for name in claim.experiments):
         return Verdict(claim, NOT_BUILT)
     evaluation = evaluations[claim.experiment]
@@ -190,23 +190,22 @@ def _divided(value: Any, unit: float) -> Any:
 
 
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
-    one, other = claim.experiment, claim.experiments[1]
+    (one, other), about = claim.experiments[:2], evaluation.dataset
     chosen = "best" if evaluation.experiments[one].best else "final"
-    about = evaluation.dataset
     known = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
     if claim.metric not in known:
         raise UsageError(
             f"claims.yaml: {one} and {other} can be compared by {' or '.join(known)}. Received: {claim.metric}"
         )
     difference = evaluation.difference(claim.metric.split(".")[1], one, other)
-    stats = [_stat(evaluation, name, claim.metric) for name in (one, other)]
+    rebuilt, reference = (_stat(evaluation, name, claim.metric) for name in (one, other))
+    interval = difference.mean_ci if difference else None
+    return Verdict(claim, _compared(claim, difference), about, rebuilt, interval, other=reference)
+
+
+def _compared(claim: Claim, difference: Difference | None) -> str:
     if difference is None:
-        return Verdict(claim, UNSURE, evaluation.dataset, stats[0], other=stats[1])
-    outcome = _compared(claim, difference)
-    return Verdict(claim, outcome, evaluation.dataset, stats[0], difference.mean_ci, other=stats[1])
-
-
-def _compared(claim: Claim, difference: Difference) -> str:
+        return UNSURE
     low, high = difference.mean_ci
     if claim.within is not None:
         inside = -claim.within < difference.mean_ci_90[0] and difference.mean_ci_90[1] < claim.within

@@ -161,8 +161,8 @@ def _differences(
         }
         names = list(each)
         found[split] = {
-            one: {other: _difference(each[one], each[other], groups) for other in names[place + 1 :]}
-            for place, one in enumerate(names[:-1])
+            one: {other: _difference(each[one], each[other], groups) for other in names[place:]}
+            for place, one in enumerate(names[:-1], 1)
         }
     return found
 

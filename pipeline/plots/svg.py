@@ -4,6 +4,7 @@ import io
 import re
 import warnings
 from collections.abc import Callable
+from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -86,18 +87,15 @@ _places: dict[tuple[Any, ...], "Bbox"] = {}
 
 
 def _place(figure: "Figure", axes: "Axes") -> None:
-    """Put the axes where their labels leave room: half of a page's time goes there, so like panels share one answer."""
+    """Put the axes where their labels leave room. That is a third of a page's time, so like panels share an answer."""
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    around = [text.get_text() for axis in (axes.xaxis, axes.yaxis) for text in (axis.label, *axis.get_ticklabels())]
-    key = (*figure.get_size_inches(), *around)
-    place = None if axes.texts else _places.get(key)  # texts take room, too
-    if place is None:
+    labels = [text.get_text() for axis in (axes.xaxis, axes.yaxis) for text in (axis.label, *axis.get_ticklabels())]
+    around = (*figure.get_size_inches(), *labels, *(text.get_text() for text in axes.texts))
+    if around not in _places:
         ConstrainedLayoutEngine().execute(figure)
-        place = axes.get_position()
-        if not axes.texts:
-            _places[key] = place
-    axes.set_position(place)
+        _places[around] = axes.get_position()
+    axes.set_position(_places[around])
 
 
 def _write(figure: "Figure") -> str:
@@ -114,7 +112,7 @@ SHORTER = {
     r"\s*\n\s*": "",  # between elements, and in a path
     r"font-family: 'DejaVu Sans'; ": "",  # the page has its own
     r' transform="rotate\(-0 [^"]*"': "",
-    r' id="curve-(\d+)"': r' data-curve="\1"',
+    r'<g id="curve-(\d+)"><path': r'<g><path data-curve="\1"',
 }
 
 
@@ -133,7 +131,7 @@ def _inline(text: str, title: str, salt: str) -> str:
     for colour, variable in COLOURS.items():
         body = body.replace(colour, f"var(--{variable})")
     # Matplotlib's ids are new each time: those that are referred to are counted, the others left out.
-    own = re.sub(r"\W", "-", salt)
+    own = "p" + blake2b(salt.encode(), digest_size=4).hexdigest()
     for place, name in enumerate(dict.fromkeys(re.findall(r'(?:href="|url\()#(\w+)', body))):
         body = body.replace(name, f"{own}-{place}")
     body = re.sub(rf' id="(?!{own}-)[^"]*"', "", body)

@@ -12,11 +12,10 @@ from pipeline.metrics import MEASURES
 from pipeline.report.formatting import measured, short, signed, signed_between, spread, title
 from pipeline.report.results import Evaluated
 
-REACH = 10.0
-"""How many times better than the best network a score may be on a logarithmic axis before it stands at the edge."""
-
 FAR = 10.0
-"""The same for a rebuilt figure beside the published one."""
+"""Times that a score may be better than the best network, and a rebuilt figure off the published one, before it stands
+at the edge of a logarithmic axis.
+"""
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,8 @@ class Axis:
 
     def place(self, value: float) -> float:
         """Per cent of the way; what lies outside stands at the edge."""
-        low, high = self._map(self.low), self._map(self.high)
-        return round(100 * min(1.0, max(0.0, (self._map(value) - low) / (high - low))), 2)
+        low, high, value = (math.log(max(one, 1e-300)) if self.log else one for one in (self.low, self.high, value))
+        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
 
     def ticks(self, metric: str = "") -> list[tuple[float, str]]:
         """Where round numbers lie, and what they are."""
@@ -39,12 +38,12 @@ class Axis:
         wide = self.log and self.high / self.low >= FAR
         locator = LogLocator(subs=(1,) if self.high / self.low > 100 else (1, 3)) if wide else MaxNLocator(4)
         values = [float(value) for value in locator.tick_values(self.low, self.high) if self.low <= value <= self.high]
-        every = -(-len(values) // 5)
-        words = (f"{100 * value:g} %" if metric == "accuracy" else f"{value:g}" for value in values[::every])
-        return list(zip(map(self.place, values[::every]), words, strict=True))
+        words = "{:g}".format if metric != "accuracy" else lambda value: f"{100 * value:g} %"
+        return [(self.place(value), words(value)) for value in values[:: -(-len(values) // 5)]]
 
-    def _map(self, value: float) -> float:
-        return math.log(max(value, 1e-300)) if self.log else value
+    def mark(self, value: float, ends: Sequence[float]) -> "Mark":
+        """A value and the ends of its interval."""
+        return Mark(self.place(value), self.place(ends[0]), self.place(ends[1]), not self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
@@ -54,22 +53,17 @@ class Mark:
     dot: float
     low: float
     high: float
-    beyond: bool = False
+    beyond: bool
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """A row of a ranking.
+    """A row of a ranking, as text but for `value`, the score; an experiment, or a floor and what it is.
 
     Attributes:
-        name: of the experiment; of a floor, what it is.
-        title: the experiment in words.
         kind: "network", "recurrent", "baseline" or "floor".
-        mark: on the axis.
-        score: as text, and `small` how sure it is.
-        value: the score.
-        against: the difference to the strongest that has no recurrence, and the outcome.
-        parameters, seeds: of the experiment.
+        small: how sure the score is.
+        against, interval, outcome: of the difference to the strongest that has no recurrence.
     """
 
     name: str
@@ -106,19 +100,17 @@ def ranking(one: Evaluated) -> Ranking:
     axis = _axis(scored, {name for name in scored if not one.experiments[name].baseline}, log=not higher)
     rows = []
     for name, stat in scored.items():
-        entry, against = one.experiments[name], {}
+        entry, title_, against = one.experiments[name], one.titles.get(name, ""), {}
         if name in compared:
             difference, outcome = compared[name]
             interval = signed_between(difference.mean_ci, metric)
             against = {"against": signed(difference.mean, metric), "interval": interval, "outcome": outcome}
         kind = "baseline" if entry.baseline else "recurrent" if entry.recurrent else "network"
-        text, small = measured(stat, metric), spread(stat, metric)
-        seeds = str(len(entry.seeds)) if entry.varies else ""
-        mark = _mark(axis, stat.mean, _ends(stat))
-        more = {"parameters": short(entry.parameters), "seeds": seeds} | against
-        rows.append(Ranked(name, one.titles.get(name, ""), kind, mark, text, small, stat.mean, **more))
+        mark, text, small = axis.mark(stat.mean, _ends(stat)), measured(stat, metric), spread(stat, metric)
+        more = {"parameters": short(entry.parameters), "seeds": str(len(entry.seeds)) if entry.varies else ""}
+        rows.append(Ranked(name, title_, kind, mark, text, small, stat.mean, **more, **against))
     rows += [
-        Ranked(words, "", "floor", _mark(axis, value, (value, value)), measured(value, metric), "", value)
+        Ranked(words, "", "floor", axis.mark(value, (value, value)), measured(value, metric), "", value)
         for words, value in one.about.floors.items()
     ]
     rows.sort(key=lambda row: -row.value if higher else row.value)
@@ -128,9 +120,7 @@ def ranking(one: Evaluated) -> Ranking:
 
 @dataclass(frozen=True)
 class Answer:
-    """Does a data set need a recurrent network: yes, no or cannot tell (or nothing), who is compared, and by how much
-    they differ.
-    """
+    """Does a data set need a recurrent network: yes, no, cannot tell or nothing; who is compared, how they differ."""
 
     word: str
     who: str
@@ -178,8 +168,8 @@ def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[Figure]]:
         Figure(
             verdict.claim.words,
             verdict.outcome,
-            _mark(axis, mean, ends),
-            _mark(axis, 1.0, band),
+            axis.mark(mean, ends),
+            axis.mark(1.0, band),
             f"rebuilt is {mean:.3g} times the published, one more run {ends[0]:.3g} to {ends[1]:.3g}",
         )
         for verdict, mean, ends, band in shares
@@ -197,11 +187,7 @@ def _axis(scored: Mapping[str, Stat], networks: AbstractSet[str], *, log: bool) 
     if log:
         known = [value for value in every if value > 0] or [1.0]
         best = min((scored[name].mean for name in networks), default=0.0)
-        return Axis(max(min(known), best / REACH) / 1.1, max(known) * 1.1, log=True)
+        return Axis(max(min(known), best / FAR) / 1.1, max(known) * 1.1, log=True)
     low, high = max(0.0, min(every, default=0.0)), min(1.0, max(every, default=1.0))
     margin = 0.04 * (high - low) or 0.02
     return Axis(low - margin, high + margin, log=False)
-
-
-def _mark(axis: Axis, value: float, ends: Sequence[float]) -> Mark:
-    return Mark(axis.place(value), axis.place(ends[0]), axis.place(ends[1]), not axis.low <= value <= axis.high)

@@ -41,19 +41,13 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
         "against": f"Test {label} against {base}" if base else "",
         "published": "Published",
     }
-    rows = [
-        _row(results, one, name, entry) | {"against": _against(metric, compared.get(name))}
-        for name, entry in shown.items()
-    ]
-    rows += [
-        dict.fromkeys(columns, Cell())
-        | {"experiment": Cell(words, "floor"), "test": Cell(measured(value, metric), value=value)}
-        for words, value in about.floors.items()
-    ]
+    rows = [_row(results, one, name, _against(metric, compared.get(name))) for name in shown]
+    for words, value in about.floors.items():
+        floor = {"experiment": Cell(words, "floor"), "test": Cell(measured(value, metric), value=value)}
+        rows.append(dict.fromkeys(columns, Cell()) | floor)
     better = "higher" if MEASURES[metric].higher else "lower"
-    caption = f"{label}, {better} is better; mean over seeds ± sample standard deviation."
-    if one.stale:
-        caption = f"Of an earlier build. {caption}"
+    caption = "Of an earlier build. " if one.stale else ""
+    caption += f"{label}, {better} is better; mean over seeds ± sample standard deviation."
     if validated:
         caption += " The best epoch is chosen on validation, never on test."
     if about.naive:
@@ -63,32 +57,24 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
             f" {base} is the strongest that has no recurrence; the difference to it has a 95 % interval, and is called "
             "better or worse where that excludes zero after Holm's correction."
         )
-    return Table(
-        one.name,
-        f"{one.name}: experiments",
-        caption,
-        tuple(Column(key, words, key not in ("experiment", "published")) for key, words in columns.items() if words),
-        tuple(rows),
-        about.stand_in,
-        (*_kinds(shown), *["floor"] * len(about.floors)),
+    shown_columns = (
+        Column(key, words, key not in {"experiment", "published"}) for key, words in columns.items() if words
     )
+    kinds = (*_kinds(shown), *["floor"] * len(about.floors))
+    return Table(one.name, f"{one.name}: experiments", caption, (*shown_columns,), (*rows,), about.stand_in, kinds)
 
 
 def _kinds(shown: Mapping[str, Entry]) -> tuple[str, ...]:
     return tuple("baseline" if entry.baseline else "" for entry in shown.values())
 
 
-def _row(results: Results, one: Evaluated, name: str, entry: Entry) -> dict[str, Cell]:
-    about, metric, seeds = one.about, one.about.metric, len(entry.seeds)
-    test = entry.chosen.get("test")
+def _row(results: Results, one: Evaluated, name: str, against: Cell) -> dict[str, Cell]:
+    about, metric, entry = one.about, one.about.metric, one.experiments[name]
+    test, seeds = entry.chosen.get("test"), len(entry.seeds)
     share = test["mae"].mean / about.naive if about.naive and test and "mae" in test else None
+    detail = f"{entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}"
     return {
-        "experiment": Cell(
-            name,
-            "stand-in" if about.stand_in else "",
-            f"{entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}",
-            value=name,
-        ),
+        "experiment": Cell(name, "stand-in" if about.stand_in else "", detail, value=name),
         "parameters": Cell(short(entry.parameters), value=entry.parameters),
         "epochs": _epochs(entry),
         "validation": _stat(entry.chosen.get("validation"), metric),
@@ -97,6 +83,7 @@ def _row(results: Results, one: Evaluated, name: str, entry: Entry) -> dict[str,
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": Cell(DASH) if share is None else Cell(f"{share:.3f}", value=share),
+        "against": against,
         "published": _figures(results, name),
     }
 
@@ -135,12 +122,9 @@ def _against(metric: str, compared: tuple[Difference, str] | None) -> Cell:
 
 def _figures(results: Results, name: str) -> Cell:
     """The published results of one experiment with their verdicts; counts and shapes are in the claims' table alone."""
-    marks = tuple(
-        Mark(published_cell(verdict).text, verdict.outcome)
-        for verdict in results.verdicts
-        if verdict.claim.experiment == name
-        and verdict.claim.metric.split(".")[0] in {"final", "best", "groups", "rollout"}
-    )
+    own = (verdict for verdict in results.verdicts if verdict.claim.experiment == name)
+    figures = (one for one in own if one.claim.metric.split(".")[0] in {"final", "best", "groups", "rollout"})
+    marks = tuple(Mark(published_cell(verdict).text, verdict.outcome) for verdict in figures)
     return Cell(marks=marks, value=[{"published": mark.text, "verdict": mark.tone} for mark in marks])
 
 
@@ -161,11 +145,10 @@ def _parts(one: Evaluated, shown: Mapping[str, Entry]) -> Table:
             " In the free run every prediction is fed back as an input; the phase is lost when the MSE over one period "
             "of the sine (13 steps) exceeds 0.5, what a constant 0 scores."
         )
-    rows = tuple(
-        {"experiment": Cell(name, "stand-in" if stand_in else "", value=name)}
-        | {f"group_{group}": _stat(entry.groups.get(group), metric) for group in groups}
-        | {"rollout": _stat(entry.rollout, "mse"), "horizon": _horizon(one, entry.rollout)}
-        for name, entry in (shown.items() if titles else ())
-    )
+    rows = []
+    for name, entry in shown.items() if titles else ():
+        row = {"experiment": Cell(name, "stand-in" if stand_in else "", value=name)}
+        row |= {f"group_{group}": _stat(entry.groups.get(group), metric) for group in groups}
+        rows.append(row | {"rollout": _stat(entry.rollout, "mse"), "horizon": _horizon(one, entry.rollout)})
     heading = f"{one.name}: {' and '.join(titles)}"
-    return Table(one.name, heading, caption, tuple(columns), rows, stand_in, _kinds(shown))
+    return Table(one.name, heading, caption, (*columns,), (*rows,), stand_in, _kinds(shown))

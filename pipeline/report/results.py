@@ -1,7 +1,8 @@
 """What a workspace holds, read for the page and for `compare`: evaluations, verdicts, and what is missing and why."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -142,7 +143,9 @@ def load(workspace: Workspace, wanted: Params) -> Results:
         UnrollError: a file is damaged.
     """
     published = claims.load(workspace.claims)
-    failed = {stage: _anywhere(workspace, line) for stage, line in failures.read(workspace).items()}
+    # Without the place of this workspace: the page must be the same anywhere.
+    here = re.compile("|".join(re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)))
+    failed = {stage: here.sub("", line)[:400] for stage, line in failures.read(workspace).items()}
     built: list[Evaluated] = []
     missing: list[Missing] = []
     evaluations: dict[str, Evaluation] = {}
@@ -152,9 +155,8 @@ def load(workspace: Workspace, wanted: Params) -> Results:
         if not (workspace.evaluation(name) / "evaluation.json").is_file():
             missing.append(failure)
             continue
-        one = _evaluated(workspace, wanted, name)
+        built.append(one := _evaluated(workspace, wanted, name, failure))
         evaluations |= dict.fromkeys(one.experiments, one.evaluation)
-        built.append(replace(one, stale=f"{failure.stage} failed: {failure.reason}") if failure.stage else one)
         absent = [experiment for experiment in experiments if experiment not in one.experiments]
         missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
     known = [claim for claim in published if set(claim.experiments) <= set(wanted.experiments)]
@@ -164,7 +166,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
     return Results(built, missing, judged, len(published) - len(known), note)
 
 
-def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
+def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing) -> Evaluated:
     folder, section = workspace.evaluation(name), wanted.datasets[name]
     whole, experiments = schema.load(folder), wanted.experiments_of(name)
     entries = {key: whole.experiments[key] for key in experiments if key in whole.experiments}
@@ -175,6 +177,7 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str) -> Evaluated:
         wanted.sources[section.source].kind == "local",
         {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
         folder,
+        f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
     )
 
 
@@ -191,12 +194,5 @@ def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str,
     """Why something is missing: the failure that lies first in the graph, if one was recorded."""
     stages = [wanted.source_stage(wanted.datasets[dataset].source), f"prepare@{dataset}"]
     stages += [*(f"train@{experiment}" for experiment in experiments), f"evaluate@{dataset}"]
-    for stage in stages:
-        if stage in failed:
-            return Missing(name, experiments, stage, failed[stage])
-    return Missing(name, experiments, "", "no failure is recorded; `unroll repro` builds it")
-
-
-def _anywhere(workspace: Workspace, line: str) -> str:
-    """A line without the place of this workspace: the page must be the same anywhere."""
-    return line.replace(f"{workspace.root.resolve()}/", "").replace(f"{workspace.root}/", "")[:400]
+    stage = next((stage for stage in stages if stage in failed), "")
+    return Missing(name, experiments, stage, failed.get(stage, "no failure is recorded; `unroll repro` builds it"))

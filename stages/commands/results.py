@@ -1,28 +1,27 @@
 """Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from stages.console.app import Json, app, complete, print_json
 
+
+def _name(about: str, *sections: str) -> Any:
+    return typer.Argument(help=about, autocompletion=complete(*sections))
+
+
 Forecasting = Annotated[
-    str,
-    typer.Argument(
-        help="A data set, whose best model is taken; or an experiment.",
-        autocompletion=complete("datasets", "experiments"),
-    ),
+    str, _name("A data set, whose best model is taken; or an experiment.", "datasets", "experiments")
 ]
 
 
 @app.command(rich_help_panel="Results")
 def compare(
     context: typer.Context,
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(help="Experiments or data sets; none: all.", autocompletion=complete("datasets", "experiments")),
-    ] = None,
+    names: Annotated[list[str] | None, _name("Experiments or data sets; none: all.", "datasets", "experiments")] = None,
     as_json: Json = False,
 ) -> None:
     """Print experiments side by side, as on the page.
@@ -92,11 +91,7 @@ def list_(context: typer.Context, as_json: Json = False) -> None:
 def show(
     context: typer.Context,
     name: Annotated[
-        str,
-        typer.Argument(
-            help="A source, data set or experiment of params.yaml.",
-            autocompletion=complete("sources", "datasets", "experiments"),
-        ),
+        str, _name("A source, data set or experiment of params.yaml.", "sources", "datasets", "experiments")
     ],
     as_json: Json = False,
 ) -> None:
@@ -137,10 +132,8 @@ def track(context: typer.Context, as_json: Json = False) -> None:
     from stages.results.track import lines, track
 
     replayed = track(context.obj)
-    if as_json:
-        print_json([{"experiment": name, "action": action} for name, action in replayed])
-    else:
-        print("\n".join(lines(replayed)))
+    data = [{"experiment": name, "action": action} for name, action in replayed]
+    print_json(data) if as_json else print("\n".join(lines(replayed)))
 
 
 @app.command(rich_help_panel="Results")
@@ -158,24 +151,16 @@ def ui(
 
 
 @app.command(rich_help_panel="Results")
-def register(
-    context: typer.Context,
-    name: Forecasting,
-    as_json: Json = False,
-) -> None:
+def register(context: typer.Context, name: Forecasting, as_json: Json = False) -> None:
     """Put a model that forecasts into MLflow's registry, as the champion of its data set, and say how to serve it.
 
     `unroll register meter` · `unroll register meter_gru --json`
     """
-    from dataclasses import asdict
-
     from stages.results import register
 
     found, forecaster = register.register(context.obj, name)
-    if as_json:
-        print_json(asdict(found) | {"experiment": forecaster.spec.name})
-    else:
-        print("\n".join(register.lines(found, forecaster)))
+    data = asdict(found) | {"experiment": forecaster.spec.name}
+    print_json(data) if as_json else print("\n".join(register.lines(found, forecaster)))
 
 
 @app.command(rich_help_panel="Learning")
@@ -204,9 +189,6 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from stages.results.doctor import doctor
 
     findings = doctor(context.obj)
-    if as_json:
-        print_json([{"check": f.check, "ok": f.ok, "text": f.text} for f in findings])
-    else:
-        for finding in findings:
-            print(f"{'ok  ' if finding.ok else 'FAIL'} {finding.check}: {finding.text}")
+    lines = (f"{'ok  ' if finding.ok else 'FAIL'} {finding.check}: {finding.text}" for finding in findings)
+    print_json([asdict(finding) for finding in findings]) if as_json else print("\n".join(lines))
     raise typer.Exit(0 if all(f.ok for f in findings) else 1)

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 WRAPS = 30
 """Characters from which on a cell may take several lines."""
@@ -67,10 +68,9 @@ def show(
         pad_edge=False,
         show_edge=False,
     )
-    for place, column in enumerate(columns):
-        justify = "right" if column.number else "left"
-        least = _longest_word([column.heading, *(row[place] for row in rows)])
-        table.add_column(Text(column.heading), justify=justify, overflow="fold", min_width=least)  # type: ignore[arg-type]
+    for column, least in zip(columns, _least(columns, rows), strict=True):
+        justify: Literal["left", "right"] = "right" if column.number else "left"
+        table.add_column(Text(column.heading), justify=justify, overflow="fold", min_width=least)
     for row in rows:
         cells = [Text(text) for text in row]
         for cell in cells:
@@ -84,10 +84,8 @@ def show(
 
 def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
     """The places of the columns to show: by rank, as many as fit with no word broken."""
-    needed = []
-    for place, column in enumerate(columns):
-        cells = [column.heading, *(row[place] for row in rows)]
-        needed.append(max(_longest_word(cells), min(WRAPS, max(map(len, cells)))) + GAP)
+    widest = [max(map(len, cells)) for cells in zip([column.heading for column in columns], *rows, strict=True)]
+    needed = [max(pair) + GAP for pair in zip(_least(columns, rows), [min(WRAPS, one) for one in widest], strict=True)]
     kept, used = [0], needed[0]
     for place in sorted(range(1, len(columns)), key=lambda place: columns[place].rank):
         if used + needed[place] <= width:
@@ -96,8 +94,10 @@ def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: in
     return sorted(kept)
 
 
-def _longest_word(cells: Sequence[str]) -> int:
-    return max((len(word) for cell in cells for word in cell.split()), default=0)
+def _least(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
+    """The longest word of each column."""
+    table = zip([column.heading for column in columns], *rows, strict=True)
+    return [max((len(word) for cell in cells for word in cell.split()), default=0) for cells in table]
 
 
 def _plain(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str, caption: str) -> Iterator[str]:

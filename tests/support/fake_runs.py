@@ -13,6 +13,28 @@ from pipeline.training import run_folder
 from pipeline.training.job import Job, Replicate, Trained
 from pipeline.workspace import Workspace
 
+NONE, KERAS, BY_HAND = "none", "gradient_descent", "by_hand"
+EXPERIMENTS = {
+    "sine_extrapolation_zero": ("sine_extrapolation", 1, "baselines", "constant", NONE),
+    "sine_extrapolation_dense": ("sine_extrapolation", 3, "dense", "mlp", KERAS),
+    "sine_windows_last_value": ("sine_windows", 1, "baselines", "last_value", NONE),
+    "sine_windows_lstm": ("sine_windows", 2, "recurrent", "lstm", KERAS),
+    "waves_last_value": ("waves", 1, "baselines", "last_value", NONE),
+    "waves_perceptron": ("waves", 3, "dense", "mlp", BY_HAND),
+    "waves_node": ("waves", 1, "recurrent", "simple_rnn", BY_HAND),
+    "imdb_majority": ("imdb", 1, "baselines", "majority", NONE),
+    "imdb_rnn": ("imdb", 2, "recurrent", "simple_rnn", KERAS),
+    "imdb_summary": ("imdb", 1, "recurrent", "simple_rnn, head: false", NONE),
+    "jena_hourly_last_value": ("jena_hourly", 1, "baselines", "last_value", NONE),
+    "jena_hourly_gru": ("jena_hourly", 2, "recurrent", "gru", KERAS),
+    "jena_gru": ("jena", 1, "recurrent", "gru", KERAS),
+}
+"""Its data set, seeds, family and name of its model, and method."""
+
+EXPERIMENT = """  {}:
+    {{dataset: {}, seeds: {}, model: {{family: {}, name: {}}}, training: {{method: {}}}}}
+"""
+
 PARAMS = """
 sources:
   sine: {kind: sine}
@@ -28,33 +50,7 @@ datasets:
   jena_hourly: {source: jena_hourly, preparation: {name: series}}
   jena: {source: jena, preparation: {name: series}}
 experiments:
-  sine_extrapolation_zero:
-    {dataset: sine_extrapolation, model: {family: baselines, name: constant}, training: {method: none}}
-  sine_extrapolation_dense:
-    {dataset: sine_extrapolation, seeds: 3, model: {family: dense, name: mlp}, training: {method: gradient_descent}}
-  sine_windows_last_value:
-    {dataset: sine_windows, model: {family: baselines, name: last_value}, training: {method: none}}
-  sine_windows_lstm:
-    {dataset: sine_windows, seeds: 2, model: {family: recurrent, name: lstm}, training: {method: gradient_descent}}
-  waves_last_value:
-    {dataset: waves, model: {family: baselines, name: last_value}, training: {method: none}}
-  waves_perceptron:
-    {dataset: waves, seeds: 3, model: {family: dense, name: mlp}, training: {method: by_hand}}
-  waves_node:
-    {dataset: waves, model: {family: recurrent, name: simple_rnn}, training: {method: by_hand}}
-  imdb_majority:
-    {dataset: imdb, model: {family: baselines, name: majority}, training: {method: none}}
-  imdb_rnn:
-    {dataset: imdb, seeds: 2, model: {family: recurrent, name: simple_rnn}, training: {method: gradient_descent}}
-  imdb_summary:
-    {dataset: imdb, model: {family: recurrent, name: simple_rnn, head: false}, training: {method: none}}
-  jena_hourly_last_value:
-    {dataset: jena_hourly, model: {family: baselines, name: last_value}, training: {method: none}}
-  jena_hourly_gru:
-    {dataset: jena_hourly, seeds: 2, model: {family: recurrent, name: gru}, training: {method: gradient_descent}}
-  jena_gru:
-    {dataset: jena, model: {family: recurrent, name: gru}, training: {method: gradient_descent}}
-"""
+""" + "".join(EXPERIMENT.format(name, *of) for name, of in EXPERIMENTS.items())
 
 CLAIMS = """
 - {document: "003", words: MSE 0.02, experiment: waves_last_value, metric: final.test.mse, value: "0.02", width: 2}

@@ -10,19 +10,26 @@ from pipeline.evaluation import plot_data
 from tests.pipeline.evaluation.scored import of, small
 
 
-def test_history_has_every_seed():
+def test_history_has_every_seed_and_of_a_long_training_the_first_the_best_and_the_last_epoch():
     lines = [(0, 1, 1.0, 5.0), (0, 2, 2.0, 6.0), (1, 1, 3.0, 7.0), (1, 2, 4.0, 9.0)]
     history = [dict(zip(("seed", "epoch", "train_loss", "test_loss"), line, strict=True)) for line in lines]
     table = plot_data.history({"a": of({}, history=history), "none": of({}), "b": of({}, history=history[:1])})
     assert list(table.columns) == ["experiment", "seed", "epoch", "train_loss", "test_loss"]
     assert table.to_numpy().tolist() == [*(["a", *line] for line in lines), ["b", *lines[0]]]
     assert list(plot_data.history({"none": of({})}).columns) == ["experiment", "seed", "epoch"]
+    lines = [{"seed": seed, "epoch": epoch, "train_loss": 1 / epoch} for seed in (0, 1) for epoch in range(1, 1001)]
+    table = plot_data.history({"e": of({"final_test": [[0.0]] * 2}, history=lines, best_epochs=[777, 3])})
+    assert table.groupby("seed")["epoch"].agg(["count", "min", "max"]).to_numpy().tolist() == [[101, 1, 1000]] * 2
+    assert {(0, 777), (1, 3)} <= {*zip(table["seed"], table["epoch"], strict=True)}
 
 
-def test_an_excerpt_is_in_the_unit_of_the_data_and_of_the_best_epoch():
+def test_an_excerpt_is_in_the_unit_of_the_data_and_of_the_best_epoch_and_digits_are_six():
     run = of({"final_test": [np.zeros(4)], "best_test": [np.arange(4.0)]}, best_epochs=[2])
     table = plot_data.predictions(small(unit="°C"), {"e": run, "summary": of({})})
     assert table.to_dict("list") == {"index": [0, 1, 2, 3], "truth": [5, 7, 9, 11], "e": [5, 7, 9, 11]}
+    classes = small("classify", scale=Scale(mean=9.0, std=9.0))
+    table = plot_data.predictions(classes, {"e": of({"final_test": [[0.25, 2 / 3, 0.5, 0.0]]})})
+    assert plot_data.rounded(table)["e"].tolist() == [0.25, 0.666667, 0.5, 0.0], "a probability has no unit"
 
 
 def test_an_excerpt_of_points_is_in_the_order_of_x():
@@ -53,16 +60,6 @@ def test_several_values_of_an_example_follow_one_another_and_of_a_window_the_las
     assert plot_data.predictions(dataset, {})["truth"].tolist() == [4, 5, 6, 7, 8]
 
 
-def test_classes_are_not_rescaled_and_digits_are_six():
-    run = of({"final_test": [[0.25, 2 / 3, 0.5, 0.0]]})
-    table = plot_data.predictions(small("classify", scale=Scale(mean=9.0, std=9.0)), {"e": run})
-    assert plot_data.rounded(table).to_dict("list") == {
-        "index": [0, 1, 2, 3],
-        "truth": [0, 1, 2, 3],
-        "e": [0.25, 0.666667, 0.5, 0],
-    }
-
-
 def test_input_gradients_are_means_over_seeds():
     lines = [(0, "start", 0, 1.0), (0, "best", 0, 3.0), (1, "start", 0, 2.0), (1, "best", 0, 5.0)]
     slopes = pd.DataFrame(lines, columns=["seed", "point", "distance", "slope"])
@@ -75,13 +72,6 @@ def test_free_runs_lie_beside_the_truth():
     run = of({"rollout": [[9.0, 8.0, 7.0, 6.0], [0.0, 0.0, 0.0, 0.0]]})
     table = plot_data.rollouts(small(rollout=True), {"e": run, "other": of({})})
     assert table.to_dict("list") == {"step": [1, 2, 3, 4], "truth": [0, 1, 2, 3], "e": [9, 8, 7, 6]}
-
-
-def test_of_a_long_training_the_first_the_best_and_the_last_epoch_stay():
-    lines = [{"seed": seed, "epoch": epoch, "train_loss": 1 / epoch} for seed in (0, 1) for epoch in range(1, 1001)]
-    table = plot_data.history({"e": of({"final_test": [[0.0]] * 2}, history=lines, best_epochs=[777, 3])})
-    assert table.groupby("seed")["epoch"].agg(["count", "min", "max"]).to_numpy().tolist() == [[101, 1, 1000]] * 2
-    assert {(0, 777), (1, 3)} <= {*zip(table["seed"], table["epoch"], strict=True)}
 
 
 def hourly(rows=24 * 60):

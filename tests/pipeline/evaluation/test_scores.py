@@ -70,16 +70,14 @@ def test_final_and_best_are_scored_on_every_split_and_seed():
     assert found.final["test"]["mae"].mean == 0.5
     assert found.best["test"]["mse"].values == [4.0, 4.0]
     assert found.best_epoch.mean == 2.5
+    summary = entry(of({}))
+    assert (summary.final, summary.best, summary.parameters) == ({}, None, 3)
 
 
-def test_groups_are_parts_of_the_test_set():
+def test_groups_of_the_test_set_are_scored_apart_and_several_values_of_an_example_together():
     dataset = small(groups={"inside": np.array([0, 1]), "outside": np.array([2, 3])})
     groups = entry(of({"final_train": [TRUE], "final_test": [[0.0, 1.0, 3.0, 4.0]]}), dataset).groups
-    assert groups["inside"]["mse"].mean == 0
-    assert groups["outside"]["mse"].mean == 1
-
-
-def test_several_values_per_example_are_scored_together():
+    assert {name: scores["mse"].mean for name, scores in groups.items()} == {"inside": 0, "outside": 1}
     pairs = np.array([[0.0, 1.0], [2.0, 3.0]])
     found = entry(of({"final_train": [pairs], "final_test": [pairs + np.array([0, 2])]}), small(targets=pairs))
     assert found.final["test"]["mse"].mean == 2.0
@@ -87,32 +85,20 @@ def test_several_values_per_example_are_scored_together():
         entry(of({"final_train": [pairs], "final_test": [[0.0, 1.0]]}), small(targets=pairs))
 
 
-def test_a_rollout_is_scored_against_the_test_targets():
-    found = entry(of({"final_train": [TRUE], "final_test": [TRUE], "rollout": [TRUE + 2]}), small(rollout=True))
-    assert found.rollout["mse"].mean == 4.0
-    assert found.rollout["horizon"].mean == 4.0
-
-
-def test_the_horizon_is_a_median_within_what_can_be_seen_and_a_constant_has_none():
+def test_a_rollouts_horizon_is_a_median_within_what_can_be_seen_and_a_constant_has_none():
     true = np.sin(np.arange(60) / 2)
-    dataset = small(targets=true, rollout=True)
-
-    def run(*free):
-        return of({"final_train": [true] * len(free), "final_test": [true] * len(free), "rollout": list(free)})
-
-    flat = np.zeros(60)
-    runs = {"three": run(true, -true, np.where(np.arange(60) < 30, true, -true)), "flat": run(flat)}
-    found = evaluate(dataset, runs, ())
+    free = {"three": [true, -true, np.where(np.arange(60) < 30, true, -true)], "flat": [np.zeros(60)]}
+    runs = {
+        name: of(dict.fromkeys(("final_train", "final_test"), [true] * len(each)) | {"rollout": each})
+        for name, each in free.items()
+    }
+    found = evaluate(small(targets=true, rollout=True), runs, ())
     assert found.dataset.horizons == [12, 60]
-    horizon = found.experiments["three"].rollout["horizon"]
-    assert (horizon.min, horizon.max) == (12, 60)
-    assert 30 < horizon.median < 43
+    three = found.experiments["three"].rollout
+    assert three["mse"].values[:2] == [0, pytest.approx(4 * np.mean(true**2))]
+    assert (three["horizon"].min, three["horizon"].max) == (12, 60)
+    assert 30 < three["horizon"].median < 43
     assert "horizon" not in found.experiments["flat"].rollout
-
-
-def test_a_model_that_was_built_for_its_summary_has_no_scores():
-    found = entry(of({}))
-    assert (found.final, found.best, found.parameters) == ({}, None, 3)
 
 
 @pytest.mark.parametrize(
@@ -138,11 +124,8 @@ def test_an_evaluation_is_written_in_the_order_of_the_runs_and_read_again(tmp_pa
     evaluation = evaluate(small(), dict.fromkeys(("z", "a", "m"), run), {"a"})
     write_json(tmp_path / "evaluation.json", evaluation.model_dump())
     assert load(tmp_path) == evaluation
-    assert [(name, found.baseline) for name, found in load(tmp_path).experiments.items()] == [
-        ("z", False),
-        ("a", True),
-        ("m", False),
-    ]
+    order = [(name, found.baseline) for name, found in load(tmp_path).experiments.items()]
+    assert order == [("z", False), ("a", True), ("m", False)]
     write_json(tmp_path / "evaluation.json", {"dataset": {}})
     with pytest.raises(UnrollError, match=r"evaluation\.json is damaged"):
         load(tmp_path)
@@ -156,10 +139,8 @@ def test_the_headline_is_the_score_on_test_by_the_weights_that_validation_chose(
         "summary": of({}),
     }
     low, high = (pytest.approx(2.5 + sign * 12.706 * 1.5, rel=1e-3) for sign in (-1, 1))
-    assert headline(evaluate(small(), runs, ())) == {
-        "two": {"score": 2.5, "low": low, "high": high},
-        "one": {"score": 9.0},
-    }
+    two = {"score": 2.5, "low": low, "high": high}
+    assert headline(evaluate(small(), runs, ())) == {"two": two, "one": {"score": 9.0}}
 
 
 def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():

@@ -39,9 +39,20 @@ def browser(path, tmp_path_factory):  # noqa: ARG001 -- made first: its minutes 
 
 @pytest.fixture
 def tab(browser, path):
+    """The page in a window, with what is folded open."""
     browser.open(path)
     browser.run(LAYOUT)
+
+    def look(**how):
+        browser.look(**how)
+        browser.run("layout.unfold()")
+
+    browser.unfolded = look
     return browser
+
+
+def count(tab, selector):
+    return tab.run(f"document.querySelectorAll('{selector}').length")
 
 
 def test_it_asks_for_nothing_and_complains_of_nothing(tab, path):
@@ -51,26 +62,20 @@ def test_it_asks_for_nothing_and_complains_of_nothing(tab, path):
 
 @pytest.mark.parametrize(("width", "media"), [(390, ""), (800, ""), (1040, ""), (1280, ""), (PAPER, "print")])
 def test_nothing_is_wider_than_its_box_or_over_another_and_a_finger_hits_what_it_is_for(tab, width, media):
-    tab.look(width=width, media=media)
-    tab.run("layout.unfold()")
+    tab.unfolded(width=width, media=media)
     tab.look(width=width, height=tab.run("document.documentElement.scrollHeight"), media=media)
-    assert tab.run("layout.wide()") == []
-    assert tab.run("layout.overlapping()") == []
-    assert tab.run("layout.covered()") == []
-    assert tab.run("layout.small()") == []
+    assert [tab.run(f"layout.{fault}()") for fault in ("wide", "overlapping", "covered", "small")] == [[]] * 4
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_and_marks_stand_out(tab, scheme):
-    tab.look(scheme=scheme)
-    tab.run("layout.unfold()")
+    tab.unfolded(scheme=scheme)
     assert tab.run("matchMedia('(prefers-color-scheme: dark)').matches") == (scheme == "dark")
     assert tab.run("layout.pale()") == []
 
 
 def test_a_wide_table_keeps_its_first_column(tab):
-    tab.look(width=390)
-    tab.run("layout.unfold()")
+    tab.unfolded(width=390)
     left = "document.querySelector('#jena_hourly .scores tbody th').getBoundingClientRect().left"
     before = tab.run(left)
     scroll = "(e => (e.scrollLeft = 1e4, e.scrollLeft))"
@@ -80,8 +85,7 @@ def test_a_wide_table_keeps_its_first_column(tab):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_keyboard_reaches_all_and_shows_where_it_is(tab, width):
-    tab.look(width=width)
-    tab.run("layout.unfold()")
+    tab.unfolded(width=width)
     faults = []
     for place in range(tab.run("layout.reachable().length")):
         tab.press("Tab", 9)
@@ -90,53 +94,45 @@ def test_the_keyboard_reaches_all_and_shows_where_it_is(tab, width):
     assert faults == []
 
 
-def test_the_keyboard_opens_sorts_and_enlarges(tab):
+def test_the_keyboard_opens_and_enlarges(tab):
     def enter(element):
         tab.run(f"document.querySelector('{element}').focus()")
         tab.press("Enter", 13, "\r")
 
     closed = "#waves details:not([open])"
-    count = tab.run(f"document.querySelectorAll('{closed}').length")
+    before = count(tab, closed)
     enter(f"{closed} summary")
-    assert tab.run(f"document.querySelectorAll('{closed}').length") == count - 1
-    enter("#waves .ranked th.n button")
-    assert tab.run("document.querySelector('#waves .ranked th.n').ariaSort") == "ascending"
+    assert count(tab, closed) == before - 1
     width = "document.querySelector('#waves .panels svg').clientWidth"
     before = tab.run(width)
-    for pressed, wider in (("true", True), ("false", False)):
+    for pressed in ("true", "false"):
         enter("#waves .enlarge")
         assert tab.run("document.querySelector('#waves .enlarge').ariaPressed") == pressed
-        assert (tab.run(width) > before) == wider
-
-
-def column(tab, place):
-    rows = "[...document.querySelectorAll('#waves .ranked tbody tr')]"
-    return tab.run(f"{rows}.map((row) => row.cells[{place}].innerText.trim().split(/\\s/)[0].replaceAll(',', ''))")
+        assert (tab.run(width) > before) == (pressed == "true")
 
 
 def test_a_click_on_a_heading_sorts(tab):
-    titles = tab.run("[...document.querySelectorAll('#waves .ranked thead th')].map((one) => one.innerText.trim())")
-    scores = column(tab, 2)
-    assert scores == sorted(scores, key=float), "the best first, as it comes"
-    names = column(tab, 0)
+    def column(place):
+        rows = "[...document.querySelectorAll('#waves .ranked tbody tr')]"
+        text = f"row.cells[{place}].innerText.trim().split(/\\s/)[0].replaceAll(',', '')"
+        return [each for each in tab.run(f"{rows}.map((row) => {text})") if each]
+
     heading = "document.querySelectorAll('#waves .ranked thead th')[{}]"
+    titles = tab.run("[...document.querySelectorAll('#waves .ranked thead th')].map((one) => one.innerText.trim())")
+    assert column(2) == sorted(column(2), key=float), "the best first, as it comes"
     for place, key in ((0, str), (titles.index("Parameters"), float), (2, float)):
-        tab.click(f"{heading.format(place)}.querySelector('button')")
-        found = [each for each in column(tab, place) if each]
-        assert found == sorted(found, key=key)
-        tab.click(f"{heading.format(place)}.querySelector('button')")
-        assert tab.run(f"{heading.format(place)}.ariaSort") == "descending"
-        found = [each for each in column(tab, place) if each]
-        assert found == sorted(found, key=key, reverse=True)
-    assert tab.run("document.querySelectorAll('#waves .ranked [aria-sort]').length") == 1
-    assert column(tab, 0) == names[::-1]
+        for order in ("ascending", "descending"):
+            tab.click(f"{heading.format(place)}.querySelector('button')")
+            assert tab.run(f"{heading.format(place)}.ariaSort") == order
+            assert column(place) == sorted(column(place), key=key, reverse=order == "descending")
+    assert count(tab, "#waves .ranked [aria-sort]") == 1
 
 
 def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, path):
     tab.open(path, scripts=False)
     overlay = "document.querySelector('#waves .overlay')"
-    boxes = f"[...{overlay}.querySelectorAll('input')]"
-    shown = f"[...{overlay}.querySelectorAll('[data-curve]')].map((one) => getComputedStyle(one).display !== 'none')"
+    boxes, curves = (f"[...{overlay}.querySelectorAll('{what}')]" for what in ("input", "[data-curve]"))
+    shown = f"{curves}.map((one) => getComputedStyle(one).display !== 'none')"
     assert tab.run(f"{overlay}.closest('details').open = true")
     before = tab.run(shown)
     assert before == tab.run(f"{boxes}.map((one) => one.checked)")
@@ -145,29 +141,26 @@ def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, p
         tab.run(f"{boxes}[{place}].focus()")
         tab.press(" ", 32, " ")
     assert tab.run(shown) == [not one for one in before]
-    colours = "(one) => one.map((each) => getComputedStyle(each))"
-    drawn = tab.run(f"({colours})([...{overlay}.querySelectorAll('[data-curve] path')]).map((one) => one.stroke)")
-    assert drawn == tab.run(f"({colours})([...{overlay}.querySelectorAll('.line')]).map((one) => one.color)")
+    drawn = tab.run(f"{curves}.map((one) => getComputedStyle(one).stroke)")
+    assert drawn == tab.run(f"[...{overlay}.querySelectorAll('.line')].map((one) => getComputedStyle(one).color)")
 
 
-def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path):
+@pytest.mark.parametrize("width", [390, 1280])
+def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path, width):
     words = "layout.unfold(), layout.texts().map((one) => one.element.closest('.enlarge') ? '' : one.text).join('')"
-    for width in (390, 1280):
-        tab.open(path, width=width)
-        tab.run(LAYOUT)
-        with_scripts = tab.run(words)
-        tab.open(path, width=width, scripts=False)
-        tab.run(LAYOUT)
-        assert tab.run("document.querySelectorAll('button').length") == 0
-        closed = "document.querySelectorAll('details:not([open])').length"
-        before = tab.run(closed)
-        tab.click("document.querySelector('details:not([open]) summary')")
-        assert tab.run(closed) == before - 1
-        without = tab.run(words)
-        assert "does not hold" in without
-        if width == 1280:
-            assert without == with_scripts
-        assert tab.run("layout.wide()") == []
+    tab.look(width=width)
+    with_scripts = tab.run(words)
+    tab.open(path, width=width, scripts=False)
+    tab.run(LAYOUT)
+    assert count(tab, "button") == 0
+    closed = "details:not([open])"
+    before = count(tab, closed)
+    tab.click(f"document.querySelector('{closed} summary')")
+    assert count(tab, closed) == before - 1
+    without = tab.run(words)
+    assert "does not hold" in without
+    assert without == with_scripts or width < 1040, "where rows are cards, buttons sort them"
+    assert tab.run("layout.wide()") == []
 
 
 def test_on_paper_what_is_folded_is_open(tab):

@@ -30,7 +30,7 @@ def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(drawn):
 def test_each_curve_of_one_plot_can_be_chosen(drawn):
     overlay = drawn["waves"]["Loss by epoch"].overlay
     assert [*overlay.looks] == ["waves_perceptron", "waves_node"]
-    colours = re.findall(r'data-curve="(\d)"><path [^>]*stroke: var\(--line-(\d)\)', overlay.svg)
+    colours = re.findall(r'data-curve="(\d)" [^>]*stroke: var\(--line-(\d)\)', overlay.svg)
     assert colours == [("0", "0"), ("1", "1")]
 
 

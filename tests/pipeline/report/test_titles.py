@@ -1,13 +1,13 @@
 import types
-from pathlib import Path
 
 import pytest
 
 from pipeline.config import params
 from pipeline.data.dataset import Scale
 from pipeline.report import titles
+from tests.support import REPOSITORY
 
-EVERY = params.load(Path(__file__).parents[3] / "params.yaml")
+EVERY = params.load(REPOSITORY / "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,9 @@ def test_an_experiment_in_words(name, words):
     assert titles.experiment(experiment, EVERY.datasets[experiment.dataset]) == words
 
 
+HOURS, EVERY_HOUR = "horizon in hours", "seconds between rows"
+
+
 @pytest.mark.parametrize(
     ("dataset", "facts", "words"),
     [
@@ -41,15 +44,11 @@ def test_an_experiment_in_words(name, words):
         ("shapes_seq2vec", {}, "sines, sequence to vector"),
         (
             "jena_hourly",
-            {"horizon in hours": 25.0, "seconds between rows": 3600, "protocol": "as_published"},
+            {HOURS: 25.0, EVERY_HOUR: 3600, "protocol": "as_published"},
             "temperature 25 hours ahead from 10 days, hourly rows, as published",
         ),
-        ("weather", {"horizon in hours": 168.0}, "temperature 7 days ahead"),
-        (
-            "weather",
-            {"horizon in hours": 24.0, "seconds between rows": 600, "protocol": "corrected"},
-            "temperature 24 hours ahead from 5 days, 10-minute rows",
-        ),
+        ("weather", {HOURS: 168.0}, "temperature 7 days ahead"),
+        ("weather", {HOURS: 24.0, EVERY_HOUR: 600}, "temperature 24 hours ahead from 5 days, 10-minute rows"),
     ],
 )
 def test_a_question_in_words(dataset, facts, words):
@@ -58,7 +57,6 @@ def test_a_question_in_words(dataset, facts, words):
 
 
 def test_no_two_experiments_of_a_data_set_have_the_same_words():
-    for name in EVERY.datasets:
-        every = EVERY.experiments_of(name).values()
-        words = [titles.experiment(experiment, EVERY.datasets[name]) for experiment in every]
+    for name, section in EVERY.datasets.items():
+        words = [titles.experiment(experiment, section) for experiment in EVERY.experiments_of(name).values()]
         assert len(words) == len(set(words)), name

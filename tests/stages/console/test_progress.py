@@ -5,7 +5,6 @@ import types
 import pytest
 
 from stages.console import progress
-from stages.console.progress import duration
 
 
 @pytest.fixture
@@ -18,7 +17,7 @@ def clock(monkeypatch):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    """What stands on a terminal of so many columns: each line that was drawn, and those that stayed."""
+    """A terminal of so many columns: each line that was drawn, and those that stayed."""
 
     class Terminal(io.StringIO):
         def isatty(self):
@@ -40,19 +39,16 @@ def terminal(monkeypatch):
     return make
 
 
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 0 s"),
-        (3599.4, "59 min 59 s"),
-        (3599.6, "1 h 0 min"),
-        (90_060, "25 h 1 min"),
-    ],
-)
-def test_duration(seconds, text):
-    assert duration(seconds) == text
+def test_a_duration_is_in_its_two_largest_units():
+    texts = {
+        0: "0 s",
+        59.4: "59 s",
+        59.6: "1 min 0 s",
+        3599.4: "59 min 59 s",
+        3599.6: "1 h 0 min",
+        90_060: "25 h 1 min",
+    }
+    assert {seconds: progress.duration(seconds) for seconds in texts} == texts
 
 
 def test_a_log_gets_a_line_every_two_seconds_with_the_time_left_over_all_seeds_and_the_last_epoch(clock, capsys):
@@ -71,50 +67,35 @@ def test_a_log_gets_a_line_every_two_seconds_with_the_time_left_over_all_seeds_a
     )
 
 
-@pytest.mark.parametrize(
-    ("columns", "line"),
-    [
-        (41, "a_long_name  seed 0  epoch {}/3  {} s left"),
-        (80, "a_long_name  seed 0  epoch {}/3  train_loss 1  validation_loss 2  {} s left"),
-    ],
-)
-def test_a_terminal_gets_one_line_that_keeps_the_time_left_and_what_figures_fit(clock, terminal, columns, line):
-    seen, shown = terminal(columns), progress.Epochs("a_long_name", {"epochs": 3}, (0,))
-    for epoch in (1, 2, 3):
-        clock.now += 1
-        shown.epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
-    assert seen.drawn == [line.format(epoch, 3 - epoch) for epoch in (1, 2, 3)]
-    assert seen.stayed == seen.drawn[-1:]
-
-
-def test_the_line_of_a_replicate_that_ended_early_stays(clock, terminal):
-    seen, shown = terminal(80), progress.Epochs("rnn", {"epochs": 5}, (7, 9))
-    for seed, epochs in ((7, 2), (9, 3)):
-        for epoch in range(1, epochs + 1):
-            clock.now += 1
-            shown.epoch(seed, epoch, {})
-    progress.finish()
-    progress.finish()
-    assert [line.split("  ")[1:3] for line in seen.stayed] == [["seed 7", "epoch 2/5"], ["seed 9", "epoch 3/5"]]
-
-
-def test_a_terminal_is_not_drawn_on_for_every_fast_epoch(clock, terminal):
-    seen, shown = terminal(80), progress.Epochs("rnn", {"epochs": 1000}, (0,))
-    for epoch in range(1, 1001):
-        clock.now += 0.001
-        shown.epoch(0, epoch, {})
-    assert len(seen.drawn) < 12
-
-
 def test_a_training_that_goes_on_says_from_where_and_counts_only_what_is_left(clock, capsys):
     shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
     shown.resumed({7: [{}] * 4, 9: [{}] * 2})
     clock.now += 10
     shown.epoch(9, 3, {})
-    assert capsys.readouterr().err.splitlines() == [
-        "rnn goes on after epoch 2 of seed 9, where it was interrupted",
-        "rnn  seed 9  epoch 3/4  10 s left",
-    ]
+    said = "rnn goes on after epoch 2 of seed 9, where it was interrupted\nrnn  seed 9  epoch 3/4  10 s left\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(("columns", "figures"), [(41, ""), (80, "train_loss 1  validation_loss 2  ")])
+def test_a_terminal_gets_one_line_that_keeps_the_time_left_and_what_figures_fit(clock, terminal, columns, figures):
+    seen, shown = terminal(columns), progress.Epochs("a_long_name", {"epochs": 3}, (0,))
+    for epoch in (1, 2, 3):
+        clock.now += 1
+        shown.epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
+    assert seen.drawn == [f"a_long_name  seed 0  epoch {done}/3  {figures}{3 - done} s left" for done in (1, 2, 3)]
+    assert seen.stayed == seen.drawn[-1:]
+
+
+def test_fast_epochs_are_not_all_drawn_and_the_line_of_a_replicate_that_ended_early_stays(clock, terminal):
+    seen, shown = terminal(80), progress.Epochs("rnn", {"epochs": 1000}, (7, 9))
+    for seed in (7, 9):
+        for epoch in range(1, 501):
+            clock.now += 0.001
+            shown.epoch(seed, epoch, {})
+    progress.finish()
+    progress.finish()
+    assert len(seen.drawn) < 12
+    assert [line.split("  ")[1] for line in seen.stayed] == ["seed 7", "seed 9"]
 
 
 @pytest.mark.parametrize("brief", [False, True])
@@ -125,12 +106,8 @@ def test_a_download_is_lines_in_a_log_and_what_takes_a_moment_is_none(clock, cap
         for seconds, done in ((0, 0), (1, 1_000_000), (3, 4_000_000), (1, 10_000_000)):
             clock.now += seconds
             shown("b.csv", done, 10_000_000)
-    said = capsys.readouterr().err.splitlines()
-    assert said == [
-        *["a.csv  1.0 MB"] * (not brief),
-        "b.csv  4.0 of 10.0 MB  6 s left",
-        *["b.csv  10.0 MB"] * (not brief),
-    ]
+    slow = "b.csv  4.0 of 10.0 MB  6 s left"
+    assert capsys.readouterr().err.splitlines() == ([slow] if brief else ["a.csv  1.0 MB", slow, "b.csv  10.0 MB"])
 
 
 @pytest.mark.parametrize("brief", [False, True])
