@@ -58,6 +58,11 @@ def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
     return np.asarray(found.dt.tz_localize(None), dtype="datetime64[ms]"), known
 
 
+def shown(stamp: np.datetime64) -> str:
+    """A stamp as people read it, to the second."""
+    return str(stamp.astype("datetime64[s]")).replace("T", " ")
+
+
 def to_utc(stamps: Array, zone: str) -> Array:
     """Readings of a wall clock that keeps daylight saving -> UTC; NaT where the clock skipped that reading.
 

@@ -8,13 +8,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
 from pipeline.data.sniff.look import Found, Known, look
+from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
 from pipeline.validation import utf_8
@@ -146,7 +147,7 @@ def lines(found: Found) -> Iterator[str]:
         yield f"text      {form.encoding}, columns divided by {marks}"
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
-    yield f"rows      {found.rows:,}, {_text(found.first)} to {_text(found.last)}, {clock.spacing:,} seconds apart"
+    yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}, {clock.spacing:,} seconds apart"
     if clock.repeated or found.unsorted:
         yield f"order     {clock.repeated:,} repeated stamps" + (
             ", rows not in the order of time" if found.unsorted else ""
@@ -162,10 +163,6 @@ def lines(found: Found) -> Iterator[str]:
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
     for option, why in found.guesses.items():
         yield f"guessed   {option}: {why}"
-
-
-def _text(stamp: Any) -> str:
-    return str(stamp.astype("datetime64[s]")).replace("T", " ")
 
 
 def _ask(found: Found, wanted: Wanted) -> Question:

@@ -15,6 +15,7 @@ import pydantic
 from pipeline.data import manifest, row_files, series_splits, stamped_file, stamps
 from pipeline.data.dataset import Dataset, Fitted, Scale
 from pipeline.data.examples import Array, Windows
+from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError, UsageError
 
 if TYPE_CHECKING:
@@ -294,10 +295,10 @@ def _facts(
         "columns": measured.columns,
         "quantities": len(measured.columns),
         "horizon in hours": (one.horizon + (one.outputs - 1) * one.step) * clock.spacing / 3600,
-        "train from": _text(stamps[measured.series.start]),
-        "validation from": _text(stamps[borders[0]]),
-        "test from": _text(stamps[borders[1]]),
-        "test to": _text(stamps[-1]),
+        "train from": shown(stamps[measured.series.start]),
+        "validation from": shown(stamps[borders[0]]),
+        "test from": shown(stamps[borders[1]]),
+        "test to": shown(stamps[-1]),
         "seconds between rows": clock.spacing,
         "repeated stamps": clock.repeated,
         "gaps": clock.gaps,
@@ -345,7 +346,3 @@ def calendar(stamps: Array) -> Array:
 def _timesteps_per_day(seconds: int) -> int:
     """0 where a day is not a whole number of timesteps, of which there have to be two or more."""
     return DAY // seconds if DAY % seconds == 0 and seconds < DAY else 0
-
-
-def _text(stamp: np.datetime64) -> str:
-    return str(stamp.astype("datetime64[s]")).replace("T", " ")
