@@ -61,7 +61,7 @@ lock: venv ## make every requirements.lock again (UPGRADE=--upgrade: the newest 
 clean: ## remove the demo, the cluster if it has ended, scratch files and tools' caches; data, results, records, .venv stay
 	@if ls .cluster/run/*.pid >/dev/null 2>&1; then echo ".cluster stays until make cluster-down"; else rm -rf .cluster; fi
 	@rm -rf .demo .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
-	@find pipeline stages tests bench -name __pycache__ -prune -exec rm -rf {} +
+	@find pipeline stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile

@@ -15,7 +15,7 @@ from bench.own_series import measure as own_series
 from bench.peers import compare
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from stages.console.exits import run
+from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "peers": compare.measure,

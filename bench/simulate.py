@@ -15,7 +15,7 @@ from unittest.mock import patch
 from bench import REPOSITORY, results
 from pipeline.files import read_json
 from pipeline.workspace import Workspace
-from stages.repro import dvc_graph, scheduler
+from unroll.runner import dvc_graph, scheduler
 
 Needs = Mapping[str, Sequence[str]]
 Seconds = Mapping[str, float]

@@ -9,7 +9,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
-from stages.console import progress
+from stages import progress
 
 
 def prepare(workspace: Workspace, name: str) -> Dataset:

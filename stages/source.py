@@ -9,7 +9,7 @@ from pipeline.data import manifest
 from pipeline.data.sources import Context
 from pipeline.files import atomic_folder
 from pipeline.workspace import Workspace
-from stages.console import progress
+from stages import progress
 
 
 def source(workspace: Workspace, name: str) -> Path:

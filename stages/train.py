@@ -12,7 +12,7 @@ from pipeline.training import compile_cache, run_folder
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
-from stages.console.progress import Epochs
+from stages.progress import Epochs
 
 
 def train(workspace: Workspace, name: str) -> Path:

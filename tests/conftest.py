@@ -70,7 +70,7 @@ class Miniature:
         return self.run(sys.executable, "-m", "dvc", *arguments)
 
     def unroll(self, *arguments: str, status: int = 0) -> str:
-        return self.run(sys.executable, "-m", "stages", *arguments, status=status)
+        return self.run(sys.executable, "-m", "unroll", *arguments, status=status)
 
     def change(self, change: Callable[[Any], object]) -> None:
         """Edit params.yaml: `change` gets its data."""
@@ -84,8 +84,8 @@ class Miniature:
 
 def make_half(folder: Path) -> Miniature:
     """Half the miniature, with one network: what most tests need of a workspace that DVC builds."""
-    from stages.workspaces.miniature import make_workspace
-    from stages.workspaces.scaled import without
+    from unroll.workspaces.miniature import make_workspace
+    from unroll.workspaces.scaled import without
 
     half = Miniature(make_workspace(ROOT, folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))

@@ -60,8 +60,8 @@ def test_what_the_image_copies_is_there():
 
 @pytest.mark.parametrize("name", ["scheduler", "worker", "head"])
 def test_commands_are_unrolls(name):
-    from stages.commands import main  # noqa: F401 - registers the commands
-    from stages.console.app import app
+    from unroll.app import app
+    from unroll.commands import main  # noqa: F401 - registers the commands
 
     words = shlex.split(re.sub(r"\$\{\w+:-(\w+)\}", r"\1", SERVICES[name]["command"]))
     command, words = typer.main.get_command(app), words[1:]

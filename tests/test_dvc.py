@@ -8,8 +8,8 @@ from dvc.repo import Repo
 
 from pipeline.config import params
 from pipeline.provenance import record
-from stages.repro import dvc_graph
-from tests.stages.workspaces.test_checkout import git
+from tests.unroll.workspaces.test_checkout import git
+from unroll.runner import dvc_graph
 
 ROOT = Path(__file__).parents[1]
 
@@ -133,7 +133,7 @@ EDITS = {
     "pipeline/report/page.css": lambda _: {"report"},
 }
 
-NOTHING = ("stages/commands/main.py", "claims.yaml", "params.yaml")
+NOTHING = ("unroll/commands/main.py", "claims.yaml", "params.yaml")
 
 
 @pytest.mark.parametrize("path", EDITS)
@@ -144,7 +144,7 @@ def test_an_edit_reruns_what_uses_it_and_nothing_else(edited, path):
 
 
 def test_what_no_stage_reads_reruns_nothing(edited):
-    (edited.root / "stages/commands/main.py").write_text("# another command\n", encoding="utf-8")
+    (edited.root / "unroll/commands/main.py").write_text("# another command\n", encoding="utf-8")
     with edited.workspace.params.open("a", encoding="utf-8") as file:
         file.write("# a comment\n")
     for folder in ("data/prepared/waves", "runs/waves", "runs/waves/waves_linear", "evaluations/waves", "metrics"):

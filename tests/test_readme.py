@@ -14,7 +14,7 @@ from pipeline.report.claims_table import claims_table
 from pipeline.report.results import load
 from pipeline.report.table import plain
 from pipeline.workspace import Workspace
-from stages.results.show import sections
+from unroll.results.show import sections
 
 ROOT = Path(__file__).resolve().parents[1]
 

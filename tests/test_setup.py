@@ -240,7 +240,7 @@ def test_stages_find_unroll_by_name(tmp_path):
 
 
 def test_clean_leaves_a_cluster_that_runs(tmp_path):
-    for name in ("pipeline", "stages", "tests", "bench", ".demo", ".cluster/run"):
+    for name in ("pipeline", "stages", "unroll", "tests", "bench", ".demo", ".cluster/run"):
         (tmp_path / name).mkdir(parents=True)
     (tmp_path / ".cluster/run/s3.pid").touch()
     assert "until make cluster-down" in make("-C", str(tmp_path), "-f", str(ROOT / "Makefile"), "clean")

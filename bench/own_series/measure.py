@@ -23,7 +23,7 @@ from bench.own_series import files
 from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
-from stages.workspaces import scaled
+from unroll.workspaces import scaled
 
 Say = Callable[[str], None]
 

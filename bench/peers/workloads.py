@@ -15,7 +15,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Examples
 from pipeline.files import read_npz, write_npz
 from pipeline.workspace import Workspace
-from stages.workspaces import scaled
+from unroll.workspaces import scaled
 
 FRAMEWORKS = ("unroll", "documents", "keras", "keras_jit", "pytorch", "pytorch_compiled", "jax")
 BY_HAND = ("unroll", "documents")

@@ -12,11 +12,11 @@ from pipeline.files import write_json, write_text
 from pipeline.provenance import environment
 from pipeline.report.formatting import exponent
 from pipeline.workspace import Workspace
-from stages.repro import dvc_graph
-from stages.verify.compare_builds import Build
-from stages.verify.isolated_build import build_all, only
-from stages.verify.tolerances import deviations
-from stages.workspaces import checkout, miniature
+from unroll.runner import dvc_graph
+from unroll.verify.compare_builds import Build
+from unroll.verify.isolated_build import build_all, only
+from unroll.verify.tolerances import deviations
+from unroll.workspaces import checkout, miniature
 
 FILE = "conditions.json"
 
@@ -113,7 +113,7 @@ def build(workspace: Workspace, folder: Path, jobs: int, condition: Condition | 
 def emulate(workspace: Workspace, processor: str) -> None:
     """Let each stage of a workspace run on an emulated processor: `unroll repro` gives other commands to a shell."""
     stages = workspace.root / "dvc.yaml"
-    program = f"{EMULATOR} -cpu {processor} {sys.executable} -m stages "
+    program = f"{EMULATOR} -cpu {processor} {sys.executable} -m unroll "
     write_text(stages, stages.read_text(encoding="utf-8").replace("cmd: unroll ", f"cmd: {program}"))
 
 

@@ -9,15 +9,15 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, sha256, write_json
 from pipeline.provenance import environment
 from pipeline.workspace import Workspace
-from stages.repro import dvc_graph
-from stages.repro.dvc_graph import Graph
-from stages.repro.dvc_lock import LOCK
-from stages.verify.compare_builds import Build, compare
-from stages.verify.isolated_build import build, only
-from stages.verify.tolerances import numbers
-from stages.verify.verdict import some
-from stages.workspaces import checkout
-from stages.workspaces.checkout import Checkout
+from unroll.runner import dvc_graph
+from unroll.runner.dvc_graph import Graph
+from unroll.runner.dvc_lock import LOCK
+from unroll.verify.compare_builds import Build, compare
+from unroll.verify.isolated_build import build, only
+from unroll.verify.tolerances import numbers
+from unroll.verify.verdict import some
+from unroll.workspaces import checkout
+from unroll.workspaces.checkout import Checkout
 
 FILE = "tolerances.json"
 COMMITTED = "committed"

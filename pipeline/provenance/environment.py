@@ -79,7 +79,7 @@ def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
     commit = _git(machine.CODE, "rev-parse", "HEAD")
     if not commit:
         return None, None
-    changed = _git(machine.CODE, "status", "--porcelain", "--", "pipeline", "stages", "numerics.lock") != ""
+    changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, "numerics.lock") != ""
     return commit, changed or _git(workspace.root, "status", "--porcelain", "--", "params.yaml") != ""
 
 

@@ -7,7 +7,10 @@ from functools import cache
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
-"""The folder that holds `pipeline`, `stages` and numerics.lock."""
+"""The folder that holds `PACKAGES` and numerics.lock."""
+
+PACKAGES = ("pipeline", "stages", "unroll")
+"""The project's code."""
 
 FEATURES = (
     *("sse4_2", "avx", "f16c", "avx2", "fma", "avx_vnni", "avx512f", "avx512dq", "avx512bw", "avx512vl"),

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.tracking import store
 from pipeline.workspace import Workspace
-from stages.repro import processes
 from tests.faults.lab import NOWHERE, Lab, build
+from unroll.runner import processes
 
 prepare = processes.prepare
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from pipeline.config import plain_yaml
 from pipeline.workspace import Workspace
-from stages.commands import main
-from stages.console import exits
+from unroll import exits
+from unroll.commands import main
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "reliability.md").read_text(encoding="utf-8")

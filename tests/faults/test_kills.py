@@ -1,6 +1,6 @@
 """A stage that is killed (kill -9) at random moments, and given again, ends with the bytes of one that never was.
 
-A build that is killed is one of the rebuilds (tests/stages/repro/test_same_bytes.py).
+A build that is killed is one of the rebuilds (tests/unroll/runner/test_same_bytes.py).
 """
 
 import contextlib
@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stages.repro import processes
-from stages.repro.build import environment
 from tests.faults.conftest import prepare
 from tests.faults.lab import ROOT, Lab
+from unroll.runner import processes
+from unroll.runner.build import environment
 
 DEADLINE = 300.0
 """Seconds after which something hangs."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking import store
-from stages.results.track import track
 from tests.faults.lab import PARAMS, Lab, on_page
+from unroll.results.track import track
 
 
 @pytest.fixture(scope="module")

@@ -53,7 +53,7 @@ import sys
 from pipeline import numerics
 numerics.settle = lambda: print("numpy" in sys.modules)
 sys.argv = ["unroll", "--help"]
-from stages.__main__ import main
+from unroll.__main__ import main
 main()
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True)

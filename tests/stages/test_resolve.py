@@ -25,7 +25,7 @@ SECTIONS = {
 
 @pytest.fixture
 def workspace(tmp_path):
-    for name in ("pipeline", "stages", "numerics.lock"):
+    for name in ("pipeline", "stages", "unroll", "numerics.lock"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     plain_yaml.write(SECTIONS, tmp_path / "params.yaml")
     return Workspace(tmp_path)
@@ -33,7 +33,7 @@ def workspace(tmp_path):
 
 def test_every_stage_of_the_repository_has_a_file_and_no_library_that_trains_is_imported(workspace):
     workspace.params.write_bytes((REPOSITORY / "params.yaml").read_bytes())
-    code = "import sys; from stages.commands.main import invoke; invoke(sys.argv[1:])\n"
+    code = "import sys; from unroll.commands.main import invoke; invoke(sys.argv[1:])\n"
     code += "print(*({'tensorflow', 'keras', 'pandas', 'mlflow', 'sklearn'} & {*sys.modules}))"
     command = [sys.executable, "-c", code, "--root", str(workspace.root), "resolve"]
     output = subprocess.run(command, check=True, capture_output=True, text=True, cwd=REPOSITORY).stdout

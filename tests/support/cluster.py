@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 
-from stages.workspaces.scaled import CONFIG
+from unroll.workspaces.scaled import CONFIG
 
 IMPATIENT = """
-from stages.__main__ import main
-from stages.repro import connection
+from unroll.__main__ import main
+from unroll.cluster import connection
 connection.QUIET["distributed.scheduler.worker-ttl"] = "5s"
 main()
 """

@@ -2,7 +2,7 @@ import pytest
 
 from bench.own_series import files, measure
 from pipeline.config import params
-from stages.commands.main import invoke
+from unroll.commands.main import invoke
 
 
 @pytest.mark.parametrize("form", files.FORMS, ids=lambda form: form.name)

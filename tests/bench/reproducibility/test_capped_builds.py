@@ -10,8 +10,8 @@ from bench.reproducibility.cpu_caps import Condition
 from pipeline.config import params
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
-from stages.workspaces import miniature
 from tests.support import REPOSITORY
+from unroll.workspaces import miniature
 
 CONDITIONS = {
     "again": Condition("nothing else", {}, ()),
@@ -78,7 +78,7 @@ def test_every_stage_runs_in_the_emulator(workspace):
     capped_builds.emulate(workspace, "Haswell")
     text = (workspace.root / "dvc.yaml").read_text()
     assert "cmd: unroll" not in text
-    assert f"cmd: qemu-x86_64 -cpu Haswell {sys.executable} -m stages train ${{key}}" in text
+    assert f"cmd: qemu-x86_64 -cpu Haswell {sys.executable} -m unroll train ${{key}}" in text
 
 
 def test_the_graph_has_every_kind_of_training_and_cell(workspace):

@@ -9,8 +9,8 @@ from bench.reproducibility.cpu_caps import Condition
 from pipeline.errors import StoppedError, UnrollError, UsageError
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
-from stages.repro.dvc_graph import Graph
-from stages.workspaces import checkout
+from unroll.runner.dvc_graph import Graph
+from unroll.workspaces import checkout
 
 NEEDS = {"prepare@sine": [], "evaluate@sine": ["prepare@sine"], "evaluate@waves": [], "report": ["evaluate@sine"]}
 CONDITIONS = {"up": Condition("more", {"ADDED": "2"}, ()), "down": Condition("less", {"ADDED": "-1"}, ())}

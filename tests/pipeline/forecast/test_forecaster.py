@@ -1,6 +1,6 @@
 """A forecast from raw rows is what the run said at that origin, for each kind of model and of question.
 
-A recurrent network, which takes long to train: tests/stages/test_predict.py.
+A recurrent network, which takes long to train: tests/unroll/results/test_predict.py.
 """
 
 import math

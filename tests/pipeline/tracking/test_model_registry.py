@@ -19,7 +19,7 @@ from pipeline.forecast.forecaster import Forecaster
 from pipeline.tracking import store
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
-from stages.results import register
+from unroll.results import register
 from stages.source import source
 from stages.train import train
 

@@ -1,0 +1,130 @@
+"""Progress: a line that is drawn over on a terminal, a line now and then where output is none."""
+
+import contextlib
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from pipeline.data.download import Progress
+
+MEGA = 1e6
+
+CLEAR = "\r\x1b[2K"
+"""What removes a terminal's line."""
+
+
+class Epochs:
+    """Shows every epoch of an experiment: epoch, loss, validation, time left (a `pipeline.training.job.Callback`).
+
+    Args:
+        name: the experiment.
+        training: its options; `epochs` may be missing, then nothing is shown.
+        seeds: its replicates, in the order in which they are trained.
+    """
+
+    def __init__(self, name: str, training: Mapping[str, Any], seeds: Sequence[int]) -> None:
+        self._name, self._seeds = name, list(seeds)
+        self._epochs = int(training.get("epochs", 0))
+        self._passed = 0
+        self._current: tuple[int, int] | None = None
+        self._started = self._shown = time.monotonic()
+
+    def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
+        """Say that the training goes on from a checkpoint."""
+        self._started = time.monotonic()
+        seed, history = list(histories.items())[-1]
+        line(f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted", last=True)
+
+    def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Show one line of the history of `seed`; epochs count from 1."""
+        done, total = self._seeds.index(seed) * self._epochs + epoch, self._epochs * len(self._seeds)
+        if self._current and self._current[0] != seed and self._current[1] < self._epochs:
+            finish()  # the one before ended early: its last epoch stays to be read
+        self._current = seed, epoch
+        self._passed += 1
+        now = time.monotonic()
+        if now - self._shown < _pause() and done < total:
+            return
+        self._shown = now
+        left = duration((now - self._started) / self._passed * (total - done))
+        figures = [f"{key} {value:.4g}" for key, value in values.items()]
+        start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
+        line(start, figures, f"{left} left", last=done == total)
+
+
+def _pause() -> float:
+    """Seconds between two lines: a log stays readable, and a terminal is not drawn on for every fast epoch."""
+    return 0.1 if sys.stderr.isatty() else 2.0
+
+
+def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
+    """Print a line, on a terminal over the one before, which stays if it is the last.
+
+    One that wraps cannot be drawn over: of its figures as many are shown as there is room for.
+    """
+    if not sys.stderr.isatty():
+        print("  ".join(part for part in (start, *figures, end) if part), file=sys.stderr, flush=True)
+        return
+    room, shown = shutil.get_terminal_size().columns - 1, list(figures)
+    while shown and len("  ".join([start, *shown, end])) > room:
+        shown.pop()
+    text = "  ".join(part for part in (start, *shown, end) if part)[:room]
+    print(f"\r\x1b[2K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+    _unfinished.clear()
+    if not last:
+        _unfinished.append(text)
+
+
+_unfinished: list[str] = []
+"""The line of the terminal that may still be drawn over."""
+
+
+def finish(*, leave: bool = True) -> None:
+    """End the line that is drawn over, so that what is printed next starts below it, or in its place."""
+    if _unfinished:
+        print(end="\n" if leave else "\r\x1b[2K", file=sys.stderr, flush=True)
+        _unfinished.clear()
+
+
+def duration(seconds: float) -> str:
+    """Such as "7 s", "3 min 20 s" or "1 h 5 min"."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+@contextlib.contextmanager
+def files(*, brief: bool = False) -> Iterator[Progress]:
+    """Shows of each file how much is read, and the time left.
+
+    Args:
+        brief: whether nothing is left of it when the files are read, and a log has lines only of what takes long.
+    """
+    started: dict[str, tuple[float, int]] = {}
+    latest: dict[str, int] = {}
+    shown: dict[str, float] = {}
+
+    def progress(file: str, done: int, total: int | None) -> None:
+        now = time.monotonic()
+        if file not in started or done < latest[file]:  # it is read once more
+            started[file] = now, done
+        (since, before), latest[file] = started[file], done
+        whole = done == total and not brief
+        if now - shown.setdefault(file, now) < _pause() and not whole:
+            return
+        shown[file] = now
+        if total and before < done < total:
+            left = duration((now - since) / (done - before) * (total - done))
+            line(file, [f"{done / MEGA:.1f} of {total / MEGA:.1f} MB"], f"{left} left", last=False)
+        else:
+            line(file, [f"{done / MEGA:.1f} MB"], last=whole)
+
+    try:
+        yield progress
+    finally:
+        finish(leave=not brief)

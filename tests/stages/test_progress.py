@@ -1,0 +1,121 @@
+import io
+import sys
+import types
+
+import pytest
+
+from stages import progress
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that only the test moves."""
+    clock = types.SimpleNamespace(now=100.0)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: clock.now)
+    return clock
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    """A terminal of so many columns: each line that was drawn, and those that stayed."""
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+        @property
+        def drawn(self):
+            return [part.rstrip("\n") for part in self.getvalue().split("\r\x1b[2K")[1:]]
+
+        @property
+        def stayed(self):
+            return [text.split("\x1b[2K")[-1] for text in self.getvalue().split("\n")[:-1]]
+
+    def make(columns):
+        monkeypatch.setattr(sys, "stderr", Terminal())
+        monkeypatch.setenv("COLUMNS", str(columns))
+        return sys.stderr
+
+    return make
+
+
+def test_a_duration_is_in_its_two_largest_units():
+    texts = {
+        0: "0 s",
+        59.4: "59 s",
+        59.6: "1 min 0 s",
+        3599.4: "59 min 59 s",
+        3599.6: "1 h 0 min",
+        90_060: "25 h 1 min",
+    }
+    assert {seconds: progress.duration(seconds) for seconds in texts} == texts
+
+
+def test_a_log_gets_a_line_every_two_seconds_with_the_time_left_over_all_seeds_and_the_last_epoch(clock, capsys):
+    shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
+    clock.now += 10
+    shown.epoch(7, 1, {"train_loss": 0.123456, "validation_mse": 1e-5})
+    clock.now += 1.9
+    shown.epoch(7, 2, {})
+    clock.now += 48.1
+    shown.epoch(9, 2, {"train_loss": 2.0})
+    shown.epoch(9, 4, {})
+    assert capsys.readouterr().err == (
+        "rnn  seed 7  epoch 1/4  train_loss 0.1235  validation_mse 1e-05  1 min 10 s left\n"
+        "rnn  seed 9  epoch 2/4  train_loss 2  40 s left\n"
+        "rnn  seed 9  epoch 4/4  0 s left\n"
+    )
+
+
+def test_a_training_that_goes_on_says_from_where_and_counts_only_what_is_left(clock, capsys):
+    shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
+    shown.resumed({7: [{}] * 4, 9: [{}] * 2})
+    clock.now += 10
+    shown.epoch(9, 3, {})
+    said = "rnn goes on after epoch 2 of seed 9, where it was interrupted\nrnn  seed 9  epoch 3/4  10 s left\n"
+    assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize(("columns", "figures"), [(41, ""), (80, "train_loss 1  validation_loss 2  ")])
+def test_a_terminal_gets_one_line_that_keeps_the_time_left_and_what_figures_fit(clock, terminal, columns, figures):
+    seen, shown = terminal(columns), progress.Epochs("a_long_name", {"epochs": 3}, (0,))
+    for epoch in (1, 2, 3):
+        clock.now += 1
+        shown.epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
+    assert seen.drawn == [f"a_long_name  seed 0  epoch {done}/3  {figures}{3 - done} s left" for done in (1, 2, 3)]
+    assert seen.stayed == seen.drawn[-1:]
+
+
+def test_fast_epochs_are_not_all_drawn_and_the_line_of_a_replicate_that_ended_early_stays(clock, terminal):
+    seen, shown = terminal(80), progress.Epochs("rnn", {"epochs": 1000}, (7, 9))
+    for seed in (7, 9):
+        for epoch in range(1, 501):
+            clock.now += 0.001
+            shown.epoch(seed, epoch, {})
+    progress.finish()
+    progress.finish()
+    assert len(seen.drawn) < 12
+    assert [line.split("  ")[1] for line in seen.stayed] == ["seed 7", "seed 9"]
+
+
+@pytest.mark.parametrize("brief", [False, True])
+def test_a_download_is_lines_in_a_log_and_what_takes_a_moment_is_none(clock, capsys, brief):
+    with progress.files(brief=brief) as shown:
+        shown("a.csv", 1_000_000, 1_000_000)
+        shown("b.csv", 9_000_000, 10_000_000)  # a look at its beginning
+        for seconds, done in ((0, 0), (1, 1_000_000), (3, 4_000_000), (1, 10_000_000)):
+            clock.now += seconds
+            shown("b.csv", done, 10_000_000)
+    slow = "b.csv  4.0 of 10.0 MB  6 s left"
+    assert capsys.readouterr().err.splitlines() == ([slow] if brief else ["a.csv  1.0 MB", slow, "b.csv  10.0 MB"])
+
+
+@pytest.mark.parametrize("brief", [False, True])
+def test_on_a_terminal_it_is_one_line(clock, terminal, brief):
+    seen = terminal(80)
+    with progress.files(brief=brief) as shown:
+        for done in range(0, 11, 5):
+            clock.now += 1
+            shown("a.npz", done * 1_000_000, 10_000_000)
+    assert seen.drawn[:1] == ["a.npz  5.0 of 10.0 MB  1 s left"]
+    assert seen.stayed == ([] if brief else ["a.npz  10.0 MB"])

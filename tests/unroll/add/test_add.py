@@ -1,0 +1,240 @@
+"""From files as people have them to prepared data sets, by nothing but `unroll add FILE`."""
+
+import datetime as dt
+import math
+import zoneinfo
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipeline.config import params, plain_yaml
+from pipeline.data import dataset
+from pipeline.errors import UnrollError, UsageError
+from pipeline.workspace import Workspace
+from stages.prepare import prepare
+from stages.source import source
+from tests.support import REPOSITORY
+from tests.support.training import train
+from unroll.commands.main import invoke
+
+HOURS = 24 * 40
+START = dt.datetime(2023, 1, 20, tzinfo=dt.UTC)
+
+
+def value(hour):
+    """What was measured in an hour, with two decimals."""
+    return round(100 + 20 * math.sin(hour * math.pi / 12) + 2 * math.sin(hour * hour), 2)
+
+
+def rows(count=HOURS, unit="hours"):
+    return [(START + dt.timedelta(**{unit: place}), value(place)) for place in range(count)]
+
+
+def write(path: Path, lines, encoding="utf-8") -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding=encoding)
+    return path
+
+
+def comma(folder):
+    lines = [f"{stamp:%Y-%m-%d %H:%M},{load},5" for stamp, load in rows()]
+    return [write(folder / "load.csv", ["time,load (kW),always", *lines])], value
+
+
+def semicolon(folder):
+    """A spreadsheet's export: a mark at the beginning, decimal commas, empty cells, a last row of delimiters."""
+    lines = [
+        f"{stamp:%d.%m.%Y %H:%M};{str(load).replace('.', ',')};{['ja', 'nein', ''][(place % 50 == 9) + (load > 100)]};"
+        for place, (stamp, load) in enumerate(rows())
+    ]
+    return [write(folder / "load.csv", ["Zeit;Last [kW];hoch;", *lines, ";;;"], "utf-8-sig")], value
+
+
+def split_stamps(folder):
+    """As UCI's air quality: date and time apart, -200 where nothing was measured."""
+    lines = [
+        f"{stamp:%d/%m/%Y};{stamp:%H.%M.%S};{-200 if place % 100 == 7 else str(load).replace('.', ',')};{load:.0f};;"
+        for place, (stamp, load) in enumerate(rows())
+    ]
+    path = write(folder / "load.csv", ["Date;Time;load;other;;", *lines, ";;;;;"])
+    return [path], lambda hour: value(hour - 1) if hour % 100 == 7 else value(hour)
+
+
+def utf16(folder):
+    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs, units in the header; a row a day."""
+    lines = [f"{stamp:%Y-%m-%d}\t{load}\t{load / 9:.1f}".replace(".", ",") for stamp, load in rows(unit="days")]
+    return [write(folder / "load.csv", ["Zeit\tLast [kW]\tWärme (°C)", *lines], "utf-16")], value
+
+
+def daylight_saving(folder):
+    zone = zoneinfo.ZoneInfo("Europe/Berlin")
+    lines = [f"{stamp.astimezone(zone):%m/%d/%Y %I:%M %p},{load}" for stamp, load in rows(24 * 300)]
+    return [write(folder / "load.csv", ["time,load", *lines])], value
+
+
+def unsorted(folder):
+    lines = [f"{stamp:%Y-%m-%dT%H:%M:%SZ},{load}" for stamp, load in rows()]
+    lines += lines[30:40]
+    lines.sort(key=lambda line: line[::-1])
+    return [write(folder / "load.csv", ["time,load", *lines])], value
+
+
+def yearly(folder):
+    """A station's files: a year each, latin-1, year, month, day and hour apart, a gap of three rows."""
+    files = {}
+    for place, (stamp, load) in enumerate(rows()):
+        moved = stamp - dt.timedelta(days=30)
+        if place not in {100, 101, 102}:
+            files.setdefault(moved.year, []).append(f"{moved.year},{moved.month},{moved.day},{moved.hour},{load}")
+    header = "year,month,day,hour,Temp (°C)"
+    paths = [write(folder / "load" / f"y{year}.csv", [header, *lines], "latin-1") for year, lines in files.items()]
+    return paths, lambda hour: value(99) if hour in {100, 101, 102} else value(hour)
+
+
+FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, unsorted, yearly]
+NEXT = {utf16: "2025-09-06 00:00:00", daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
+"""What comes after the last row, if not after 40 days from the start."""
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """Nothing is in params.yaml but a source, and two of the three sections."""
+    workspace = Workspace(tmp_path)
+    plain_yaml.write({"sources": {"jena": {"kind": "jena"}}, "datasets": {}, "experiments": {}}, workspace.params)
+    return workspace
+
+
+def add(workspace, files, *options):
+    invoke(["--root", str(workspace.root), "add", *map(str, files), *options])
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_becomes_a_data_set_and_a_forecast_with_no_edit_by_hand(workspace, form, capsys):
+    files, expected = form(workspace.root)
+    target = {split_stamps: ["--target", "load"], utf16: ["--target", "Last [kW]"]}.get(form, [])
+    add(workspace, files, *target, "--horizon", "12", "--lookback", "24", "--yes")
+    said, text = capsys.readouterr().out, workspace.params.read_text(encoding="utf-8")
+    assert "Next: unroll repro evaluate@load" in said
+    if form is daylight_saving:
+        assert "guessed   time_zone" in said
+        assert "# hours are missing in spring and doubled in autumn; zones of the same rule do as well\n" in text
+        assert "      time_zone: Europe/Berlin\n" in text
+
+    source(workspace, "load")
+    prepare(workspace, "load")
+    found = dataset.load(workspace.prepared("load"))
+    windows = found.splits["test"]
+    measured = windows.series[:, windows.target].astype(float) * found.scale.std + found.scale.mean
+    np.testing.assert_allclose(measured, [expected(hour) for hour in range(len(measured))], atol=1e-4)
+    assert len(measured) == (24 * 300 if form is daylight_saving else HOURS)
+    assert (windows.outputs, windows.lookback, windows.horizon) == (12, 24, 1)
+    assert len(windows) > 20
+
+    train(workspace, "load_last_value")
+    capsys.readouterr()
+    invoke(["--root", str(workspace.root), "predict", "load_last_value", "--csv"])
+    head, *ahead = (line.split(",") for line in capsys.readouterr().out.splitlines())
+    assert head == ["stamp", "forecast", "low", "high"]
+    assert (len(ahead), ahead[0][0]) == (12, NEXT.get(form, "2023-03-01 00:00:00"))
+    np.testing.assert_allclose([float(row[1]) for row in ahead], expected(len(measured) - 1), atol=1e-4)
+
+
+def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspace):
+    from dvc.utils.serialize import modify_yaml
+
+    def lines():
+        return workspace.params.read_text(encoding="utf-8").splitlines()
+
+    workspace.params.write_bytes((REPOSITORY / "params.yaml").read_bytes())
+    old = lines()
+    add(workspace, comma(workspace.root)[0], "--yes")
+    new = lines()
+    remaining = iter(new)
+    assert all(line in remaining for line in old), "in its order"
+    assert any("# rows; proposed: " in line for line in new)
+    assert any("patience: 5" in line for line in new)
+    added = {e.model.name for e in params.load(workspace.params).experiments_of("load").values()}
+    assert added >= {"last_value", "linear", "simple_rnn", "gru", "lstm"}
+    with modify_yaml(str(workspace.params)) as data:
+        data["experiments"]["load_gru"]["model"]["units"] = 16
+    assert sum(one != other for one, other in zip(new, lines(), strict=True)) == 1
+
+
+HOURLY = [f"01/02/2020 {hour:02d}:00,{hour}" for hour in range(24)]
+DAILY = [f"2020-01-{day:02d},{day}" for day in range(1, 29)]
+TWO = "time,load\n2020-01-01,1\n2020-01-02,1\n"
+WIDE = ",".join(["time", *(f"c{place}" for place in range(100_000))]) + "\n" + "2020-01-01" + ",1" * 100_000
+MARKS = [f"2020-01-{day:02d};{day}{'.' if day == 20 else ','}25" for day in range(1, 29)]
+
+
+def text(*lines):
+    return "\n".join(lines)
+
+
+BAD = {
+    "empty": ("", "is empty"),
+    "header only": ("time,load\n", "holds a header and no row; a series has many"),
+    "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
+    "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
+    "binary": (bytes(range(256)) * 20, "is no text, but binary; export it as CSV or Parquet"),
+    "UTF-16": (TWO.encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
+    "UTF-32": (TWO.encode("utf-32"), "is UTF-32, .* save it as UTF-8"),
+    "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
+    "100,000 columns": (WIDE, "has more than 1,000 columns"),
+    "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
+    "day or month": (text("time,load", *HOURLY), "pass --day-first or --month-first"),
+    "thousands or decimals": ("time;load\n2020-01-01;1,234\n2020-01-02;1,235\n", "pass --decimal , or --decimal ."),
+    "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
+    "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
+    "months": (text("m,x", *(f"20{m // 12:02d}-{m % 12 + 1:02d},{m}" for m in range(99))), "not evenly spaced"),
+    "too few rows": (text("time,load", *DAILY[:5]), "no room .* pass a smaller --horizon or --lookback"),
+    "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),
+    "which target": (text("time,a,b", *(f"{line},{line[-1]}" for line in DAILY)), "what is .*, by --target: a, b"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=BAD)
+def test_a_bad_file_gets_one_line_and_leaves_params_as_they_are(workspace, content, message):
+    before, path = workspace.params.read_bytes(), workspace.root / "bad.csv"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UnrollError, match=message) as caught:
+        add(workspace, [path], "--yes")
+    assert "\n" not in str(caught.value)
+    assert workspace.params.read_bytes() == before
+    assert not [*workspace.scratch.glob("*")]
+
+
+def test_the_flag_that_a_line_names_decides(workspace):
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    days = write(workspace.root / "days.csv", ["time,load", *HOURLY])
+    marks = write(workspace.root / "marks.csv", ["time;load", *(f"2020-01-{d:02d};1,{d:03d}" for d in range(1, 29))])
+    add(workspace, [days], "--yes", "--month-first")
+    add(workspace, [marks], "--yes", "--decimal", ",", "--horizon", "1", "--lookback", "2")
+    datasets = params.load(workspace.params).datasets
+    assert datasets["days"].preparation.options["stamp_format"] == "%m/%d/%Y %H:%M"
+    assert datasets["marks"].preparation.options["decimal"] == ","
+
+
+def test_what_was_passed_wrongly_gets_one_line(workspace):
+    files, _ = comma(workspace.root)
+    other, folder = write(workspace.root / "b" / "load.csv", ["time,load"]), workspace.root / "b"
+    for paths, options, said in (
+        (files, ["--yes", "--name", "jena"], r"params.yaml has jena already; pass --name with another"),
+        (files, ["--yes", "--name", "../x"], "--name must be small letters"),
+        ([*files, other], ["--yes"], "must lie in one folder"),
+        ([folder], ["--yes"], "is a folder; name the files in it"),
+        (files, ["--yes", "--encoding", "\udcff"], "--encoding: there is no encoding '.*'"),
+        (files, [], r"pass --horizon and --lookback \(proposed: 24 and .* timesteps\), or --yes"),
+    ):
+        with pytest.raises(UnrollError, match=said):
+            add(workspace, paths, *options)
+    odd = files[0].rename(workspace.root / "\udcff.csv")
+    with pytest.raises(UsageError, match="\udcff.csv: this name is not UTF-8; rename it"):
+        add(workspace, [odd], "--name", "odd", "--yes")
+
+
+def test_a_misspelt_target_is_said_before_all_rows_are_read(workspace, monkeypatch):
+    monkeypatch.setattr("pipeline.data.sniff.look._pass", lambda *_: pytest.fail("read on"))
+    with pytest.raises(UnrollError, match="--target must be one of: .*Did you mean load"):
+        add(workspace, comma(workspace.root)[0], "--target", "laod (kW)", "--yes")

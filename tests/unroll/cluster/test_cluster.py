@@ -1,0 +1,274 @@
+"""`unroll repro --on`: a scheduler and workers as processes of their own, with homes of their own, on this machine."""
+
+import re
+import shutil
+import signal
+import ssl
+from pathlib import Path
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from pipeline.errors import UnrollError, UsageError
+from tests.conftest import Miniature
+from tests.support.cluster import Cluster, set_remote
+from tests.support.ending import still_there
+from unroll.cluster import carrier, connection, worker
+from unroll.cluster import environment as locked
+from unroll.cluster.carrier import Carrier
+from unroll.cluster.head import Cluster as Head
+from unroll.cluster.head import Remote
+from unroll.workspaces.miniature import PARAMS, make_workspace
+
+pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
+
+ROOT = Path(__file__).parents[3]
+
+TRAIN = "unroll train ${key}"
+
+
+@pytest.fixture
+def head(tmp_path):
+    """One data set, one training, which waits for a file `go`; and a folder that all machines reach as remote."""
+    make_workspace(ROOT, tmp_path / "head")
+    miniature = Miniature(tmp_path / "head")
+    set_remote(tmp_path / "head", tmp_path / "store")
+    name = "$(basename $(dirname $PWD))"
+    waiting = f"touch {tmp_path}/trains-{name}; until test -e {tmp_path}/go; do sleep 0.05; done; "
+    waiting += f"! test -e {tmp_path}/bad-{name} || kill -9 $$; "
+    graph = (tmp_path / "head" / "dvc.yaml").read_text()
+    assert TRAIN in graph
+    (tmp_path / "head" / "dvc.yaml").write_text(graph.replace(TRAIN, waiting + TRAIN))
+
+    def only_waves(data):
+        data["sources"] = {"waves": data["sources"]["waves"]}
+        data["datasets"] = {"waves": data["datasets"]["waves"]}
+        data["experiments"] = {"waves_linear": data["experiments"]["waves_linear"]}
+
+    miniature.change(only_waves)
+    return miniature
+
+
+@pytest.fixture
+def cluster(tmp_path, head):
+    found = Cluster(tmp_path, head.root)
+    yield found
+    found.close()
+
+
+def trains(folder):
+    """The workers that have begun to train."""
+    return {path.name.removeprefix("trains-") for path in folder.glob("trains-*")}
+
+
+def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_one(tmp_path, head, cluster):  # noqa: PLR0915
+    local = Miniature(tmp_path / "local")
+    shutil.copytree(head.root, local.root, ignore=shutil.ignore_patterns("cache", "tmp"))
+    cluster.work("a")
+    cluster.work("b")
+    cluster.build()
+    cluster.until(lambda: trains(tmp_path))
+    (first,) = trains(tmp_path)
+    left = cluster.kill(first)
+    cluster.until(lambda: len(trains(tmp_path)) == 2)
+    assert still_there(left) == []
+    (second,) = trains(tmp_path) - {first}
+    cluster.processes[second].send_signal(signal.SIGSTOP)  # closes no connection
+    cluster.says("head", "no worker is there; waiting")
+    assert f"worker {first} is gone" in cluster.said("head")
+    cluster.processes[second].send_signal(signal.SIGCONT)
+    assert cluster.processes[second].wait() == 1
+    assert "or heard nothing of it" in cluster.said(second)
+
+    cluster.work("late")
+    cluster.until(lambda: "late" in trains(tmp_path))
+    cluster.kill("scheduler")
+    cluster.start("scheduler", "cluster", "scheduler", cluster.address)
+    cluster.says("head", f"the scheduler at {cluster.address} is away; waiting for it")
+    cluster.says("head", f"the scheduler at {cluster.address} is back")
+    cluster.says("head", "train@waves_linear was lost with the scheduler; it is tried again")
+    assert cluster.processes["late"].wait() == 1
+    (tmp_path / "trains-late").unlink()
+    cluster.work("late")
+    cluster.until(lambda: "late" in trains(tmp_path))
+    left = psutil.Process(cluster.processes["late"].pid).children(recursive=True)
+    cluster.kill("scheduler")
+    assert cluster.processes["head"].wait() == 1
+    assert cluster.said("head").splitlines()[-1].startswith(f"unroll: the scheduler at {cluster.address} is gone")
+    assert cluster.processes["late"].wait() == 1
+    assert still_there(left) == []
+    assert "Traceback" not in cluster.said("head") + cluster.said("late")
+
+    cluster.start("scheduler", "cluster", "scheduler", cluster.address)
+    cluster.work("last")
+    cluster.build()
+    cluster.until(lambda: "last" in trains(tmp_path))
+    cluster.processes["head"].kill()
+    cluster.processes["head"].wait()
+    (tmp_path / "go").touch()
+    cluster.build()
+    local.unroll("repro")
+    assert cluster.processes["head"].wait() == 0, cluster.said("head")
+    said = cluster.said("head")
+    assert "prepare@waves" not in said  # it was kept
+    assert "train@waves_linear" in said
+    assert "on last" in said
+    assert (head.root / "dvc.lock").read_bytes() == (local.root / "dvc.lock").read_bytes()
+    assert "up to date" in head.dvc("repro")
+    for file in ("report/index.html", "metrics/waves/waves_linear.json", "evaluations/waves/tables/predictions.csv"):
+        assert (head.root / file).read_bytes() == (local.root / file).read_bytes()
+    assert (head.root / "records" / "waves" / "waves_linear.json").exists()
+
+
+def test_what_fails_on_a_bad_worker_is_built_on_another_one_and_the_bad_one_set_aside(tmp_path, head, cluster):
+    for file in ("go", "bad-a"):
+        (tmp_path / file).touch()
+    linear = PARAMS["experiments"]["waves_linear"]
+    head.change(lambda data: data["experiments"].update({f"linear{place}": linear for place in range(4)}))
+    for name in "ab":
+        cluster.work(name)
+        cluster.says(name, "1 slots, for")
+    cluster.build()
+    assert cluster.processes["head"].wait() == 0, cluster.said("head")
+    said = cluster.said("head")
+    assert len(re.findall("train@.* failed on a: it ended without a word; .* it is tried again", said)) == 3, said
+    assert "worker a is set aside: 3 stages in a row failed on it" in said
+    assert (head.workspace.log("worker a")).exists()
+
+
+def test_what_listens_is_bound_to_this_machine_and_a_name_is_given_once(tmp_path, cluster):
+    cluster.work("a")
+    cluster.says("a", "1 slots, for")
+    for name in ("scheduler", "a"):
+        sockets = psutil.Process(cluster.processes[name].pid).net_connections()
+        bound = {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
+        assert bound == {"127.0.0.1"}, name
+    cluster.start("other", "cluster", "worker", cluster.address, "--name", "a", "--home", str(tmp_path / "other"))
+    assert cluster.processes["other"].wait() == 2
+    assert cluster.said("other").startswith(f"unroll: another worker of {cluster.address} is called a; give each")
+
+
+def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
+    with pytest.raises(UsageError, match="is not on this machine alone"):
+        connection.security("tcp://10.0.0.1:8786", None)
+    with pytest.raises(UsageError, match="must be like"):
+        connection.security("somewhere:8786", None)
+    with pytest.raises(UsageError, match="tls:// needs --certificates"):
+        connection.security("tls://10.0.0.1:8786", None)
+    with pytest.raises(UsageError, match="is missing; `unroll cluster certificates"):
+        connection.security("tls://10.0.0.1:8786", tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "postgresql://me:secret@host/records")
+    with pytest.raises(UsageError, match="is no server") as refused:
+        worker.check_records()
+    assert "secret" not in str(refused.value)
+
+
+def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_differs(head, capsys):
+    ours = locked.environment()
+    workers = {
+        "fit": {"name": "fit", "resources": {locked.label(ours): 2.0}},
+        "old": {"name": "old", "resources": {locked.label(ours | {"numpy": "1.0"}): 4.0}},
+        "other": {"name": "other", "resources": {}},
+    }
+    scheduler = SimpleNamespace(identity=lambda n_workers: {"workers": workers} if n_workers == -1 else None)
+    client = SimpleNamespace(status="running", scheduler=scheduler, sync=lambda ask, n_workers, **_: ask(n_workers))
+    found = Head(head.workspace, None, None, connection.Address("tcp://127.0.0.1:1"), client)
+    assert found.slots() == 2
+    said = capsys.readouterr().out
+    assert f"worker old is not used: it has numpy 1.0; here is numpy {ours['numpy']}" in said
+    assert "worker other is not used: it was not started by `unroll cluster worker`" in said
+
+
+def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_the_cluster(tmp_path):
+    import asyncio
+
+    from distributed import Scheduler, Worker, rpc
+
+    connection.make_certificates(tmp_path / "ours")
+    connection.make_certificates(tmp_path / "theirs")
+    assert (tmp_path / "ours" / connection.KEY).stat().st_mode & 0o77 == 0
+    ours, theirs = (connection.security("tls://127.0.0.1:1", tmp_path / name) for name in ("ours", "theirs"))
+    nothing = ssl._create_unverified_context()  # noqa: S323 - it is what is refused
+    options = {"security": ours, "host": "127.0.0.1", "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+
+    async def identity(address, **shown):
+        async with rpc(address, connection_args=shown, timeout=2) as far:
+            return (await far.identity())["type"]
+
+    async def connect():
+        connection.require()
+        async with (
+            Scheduler(protocol="tls", port=0, **options) as scheduler,
+            Worker(scheduler.address, local_directory=str(tmp_path), **options) as one,
+        ):
+            for address, kind in ((scheduler.address, "Scheduler"), (one.address, "Worker")):
+                assert await identity(address, **ours.get_connection_args("client")) == kind
+                for shown in (theirs.get_connection_args("client"), {"ssl_context": nothing}):
+                    with pytest.raises(OSError):
+                        await identity(address, **shown)
+                with pytest.raises((OSError, TypeError, RuntimeError)):
+                    await identity(address.replace("tls:", "tcp:"))
+
+    asyncio.run(connect())
+
+
+def failing(elsewhere):
+    return "finished", ((None, "no room", b"its log", elsewhere), "a")
+
+
+@pytest.mark.parametrize(
+    ("answers", "tried", "status"),
+    [
+        ([failing(True), ("finished", (("made", "", b"", False), "b"))], [[], ["a"]], 0),
+        ([failing(False)], [[]], 1),
+        ([("cancelled", None), ("lost", None), failing(False)], [[], [], []], 1),
+        ([failing(True)] * 3, [[], ["a"], ["a", "a"]], 1),
+    ],
+)
+def test_what_may_be_the_workers_fault_or_is_lost_is_tried_again_elsewhere_and_all_else_fails_once(
+    answers, tried, status
+):
+    asked = []
+
+    def submit(_stage, _task, tried):
+        asked.append([*tried])
+        state, result = answers[len(asked) - 1]
+        return SimpleNamespace(status=state, result=lambda timeout: result, release=lambda: None), set()  # noqa: ARG005
+
+    cluster = SimpleNamespace(
+        submit=submit,
+        gone=lambda only: False,  # noqa: ARG005
+        failed_on=lambda _name, tried, *_: len(tried) < 3,
+        land=lambda _stage, answer, _name: int(answer[0] is None),
+    )
+    stage = Remote(cluster, "train@a", None)
+    while stage.poll() is None:
+        pass
+    assert (asked, stage.poll()) == (tried, status)
+
+
+def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_not(monkeypatch, capsys):
+    monkeypatch.setattr(carrier, "PAUSE", 0)
+    answers = []
+
+    def move(_objects):
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return SimpleNamespace(failed={*range(answer)})
+
+    carries, files = Carrier(None), ("train@a", {"file"})
+    answers[:] = [OSError("no such host"), 0]
+    with pytest.raises(UnrollError, match=r"remote does not work \(no such host\)"):
+        carries._transfer(move, *files)
+    answers[:] = [0, OSError("away"), 2, 0]
+    carries._transfer(move, *files)
+    carries._transfer(move, *files)
+    assert answers == []
+    assert capsys.readouterr().out == (
+        "DVC's remote is away (away); it is asked again for 0 minutes\nDVC's remote is back\n"
+    )
+    answers[:] = [2] * carrier.TRIES
+    with pytest.raises(UnrollError, match=r"2 files of train@a did not get through"):
+        carries._transfer(move, *files)

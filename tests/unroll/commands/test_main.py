@@ -1,0 +1,306 @@
+import contextlib
+import errno
+import json
+import os
+import re
+import shlex
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipeline import failures
+from pipeline.config import params
+from pipeline.errors import UnrollError
+from pipeline.workspace import Workspace
+from stages import evaluate
+from tests.support import REPOSITORY, fake_runs
+from unroll.__main__ import keep_notes_private
+from unroll.app import app
+from unroll.commands.main import invoke
+from unroll.exits import run
+from unroll.results import listing
+
+COMMANDS = typer.main.get_command(app).commands
+HEAVY = {"tensorflow", "keras", "mlflow", "optuna", "pandas", "matplotlib", "sklearn", "scipy", "dvc"}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    workspace = fake_runs.build(tmp_path_factory.mktemp("built"))
+    evaluate.evaluate(workspace, "waves")
+    return workspace
+
+
+@pytest.fixture(autouse=True)
+def outside_dvc(monkeypatch):
+    for name in ("DVC_STAGE", "UNROLL_MIRROR"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def unroll(capsys, built):
+    """Run a command line in the built workspace: exit code, standard output, standard error."""
+
+    def call(*arguments, root=built.root):
+        code = run(lambda: invoke(["--root", str(root), *arguments]))
+        return code, *capsys.readouterr()
+
+    return call
+
+
+def failing(monkeypatch, error):
+    """Make `unroll list` raise `error`."""
+
+    def raise_it(_workspace):
+        raise error
+
+    monkeypatch.setattr(listing, "listing", raise_it)
+
+
+@pytest.mark.parametrize(
+    ("lines", "heavy", "shown"),
+    [
+        (["--help", "train --help", "list", "list --json"], HEAVY | {"numpy"}, "jena_gru_dropout"),
+        (["show waves", "show waves_last_value", "compare", "compare --json"], HEAVY, "mean over seeds"),
+    ],
+)
+def test_commands_that_only_look_start_without_heavy_imports(built, lines, heavy, shown):
+    code = f"""
+import shlex, sys
+from unroll.commands.main import invoke
+from unroll.exits import run
+for line in {lines!r}:
+    assert run(lambda: invoke(shlex.split(line))) == 0, line
+assert not {heavy!r} & set(sys.modules), {heavy!r} & set(sys.modules)
+"""
+    command = [sys.executable, "-c", code]
+    variables = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    folder = built.root if "compare" in lines else REPOSITORY
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert shown in done.stdout
+
+
+def test_the_module_is_the_command(tmp_path):
+    def unroll(*arguments):
+        command = [sys.executable, "-m", "unroll", *arguments]
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+
+    taught = unroll()
+    assert (taught.returncode, taught.stderr) == (0, "")
+    assert "unroll [OPTIONS] COMMAND" in taught.stdout
+    missing = unroll("--root", str(tmp_path), "list")
+    assert (missing.returncode, missing.stdout) == (1, "")
+    assert re.fullmatch(r"unroll: .*params\.yaml is missing; run this in the folder that holds it.*\n", missing.stderr)
+
+
+def test_one_who_stops_reading_is_no_error():
+    command = f"{shlex.quote(sys.executable)} -m unroll list | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.fixture(scope="module")
+def named():
+    """Command -> the names of params.yaml that it takes."""
+    whole = params.load(REPOSITORY / "params.yaml")
+    names = {"source": whole.sources, "prepare": whole.datasets, "evaluate": whole.datasets, "train": whole.experiments}
+    return names | {"show": {**whole.sources, **whole.datasets, **whole.experiments}}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_teaches_by_examples_that_parse(unroll, named, name):
+    code, out, err = unroll(name, "--help")
+    assert (code, err) == (0, "")
+    assert f"Usage: unroll {name}" in out
+    examples = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", COMMANDS[name].help)
+    assert any(example.startswith(name) or f" {name}" in example for example in examples)
+    for example in examples:
+        arguments = shlex.split(example)
+        arguments = arguments[2:] if arguments[0] == "--root" else arguments
+        with COMMANDS[arguments[0]].make_context(arguments[0], arguments[1:]) as context:
+            if arguments[0] in named:
+                assert context.params["name"] in named[arguments[0]]
+
+
+def test_examples_that_only_look_run_as_written(unroll):
+    """Those of the miniature's names; the others' are checked above."""
+    ran = []
+    for name in ("list", "compare", "claims", "show", "track"):
+        for example in re.findall(r"`unroll ([^`&]*)", COMMANDS[name].help):
+            arguments = shlex.split(example)
+            if all(word in {"waves", "waves_node", "waves_linear"} or word.startswith("-") for word in arguments[1:]):
+                code, out, err = unroll(*arguments)
+                assert (code, err, bool(out)) == (0, "", True), example
+                ran.append(name)
+    assert set(ran) == {"list", "compare", "claims", "show", "track"}
+
+
+def test_the_version(unroll):
+    assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
+
+
+def test_a_shell_completes_names_and_targets(built):
+    def proposed(*words):
+        variables = {
+            "_UNROLL_COMPLETE": "complete_bash",
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": str(len(words) - 1),
+        }
+        command = [sys.executable, "-m", "unroll"]
+        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), **variables}
+        return subprocess.run(command, cwd=built.root, env=variables, capture_output=True, text=True, check=True).stdout
+
+    assert proposed("unroll", "train", "waves_n").split() == ["waves_node"]
+    assert proposed("unroll", "repro", "evaluate@w").split() == ["evaluate@waves"]
+
+
+def test_a_misspelt_command_lists_the_valid_ones(unroll):
+    code, out, err = unroll("evalute", "waves")
+    assert (code, out) == (2, "")
+    assert err.startswith(
+        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, claims, cluster, compare, demo, diff, "
+    )
+    assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
+    assert len(err.splitlines()) == 1
+    assert "Valid: add, claims, cluster, " in unroll("xyz")[2]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "--jsn"], "No such option: --jsn (Possible options: --json). Valid: --help, --json. `unroll"),
+        (["verify", "--measure"], "No such option: --measure"),
+        (["verify", "--quick", "report"], "--quick builds the whole miniature; leave out report, or --quick"),
+        (["--rot", "x", "list"], "No such option: --rot"),
+        (["train"], "Missing argument 'name'. `unroll train --help` says more"),
+        (["train", "a", "b"], "Got unexpected extra argument(s) (b)."),
+        (["train", "waves_node", "--epochs", "0"], "Invalid value for '--epochs': Input should be greater than"),
+        (["train", "waves_node", "--epochs", "two"], "Invalid value for '--epochs'"),
+        (["train", "waves_node", "--seed", "-1"], "Invalid value for '--seed'"),
+        (["train", "waves_nod"], "the experiment must be one of 13 names. Nearest: waves_node, waves_"),
+        (["train", "waves_nod"], "Received: 'waves_nod'. Did you mean waves_node?"),
+        (["prepare", "wavs"], "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
+        (["evaluate", "wavs"], "Did you mean waves?"),
+        (["source", "wavs"], "the source must be one of: imdb, jena, jena_hourly, sine, waves. Received: 'wavs'."),
+        (["show", "wavs"], "the name must be one of 20 names. Nearest: waves, "),
+        (["compare", "wavs"], "Did you mean waves?"),
+        (["lab", "X"], "the part must be one of: D, N, R. Received: 'X'."),
+    ],
+)  # fmt: skip
+def test_a_misspelling_is_one_line_and_exit_code_2(unroll, arguments, said):
+    code, out, err = unroll(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("unroll: ")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["prepare", "waves"], "data/raw/waves/source.json is missing; `unroll repro source@waves` builds it"),
+        (["evaluate", "jena"], "dataset.json is missing; `unroll repro prepare@jena` builds it"),
+        (["compare", "jena"], "jena"),
+    ],
+)
+def test_what_is_not_built_is_one_line_and_exit_code_1(unroll, arguments, said):
+    code, out, err = unroll(*arguments)
+    assert (code, out) == (1, "")
+    assert said in err
+    assert len(err.splitlines()) == 1
+
+
+def test_a_root_that_is_no_workspace(unroll, built, tmp_path):
+    assert unroll("list", root=tmp_path)[0] == 1
+    code, _, err = unroll("list", root=built.params)
+    assert code == 1
+    assert err.endswith("params.yaml cannot be read: Not a directory\n")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "waves"], ["show", "waves_last_value"], ["doctor"], ["compare", "waves"]]
+)
+def test_json_is_json(unroll, arguments):
+    code, out, _ = unroll(*arguments, "--json")
+    assert code == (1 if arguments == ["doctor"] else 0)  # the miniature leaves required options out
+    assert json.loads(out, parse_constant=pytest.fail)
+    assert unroll(*arguments)[1] != out
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (KeyboardInterrupt(), 130, "stopped; what was finished is kept, the same command goes on from there"),
+        (UnrollError("a\n  b"), 1, "a b"),
+        (OSError(errno.ENOSPC, "No space"), 1, "the disk is full (while writing); free some room, then run it again"),
+        (OSError(errno.EDQUOT, "Quota", "/x/y"), 1, "the disk is full (/x/y); free some room, then run it again"),
+        (PermissionError(errno.EACCES, "Permission denied", "/x/y"), 1,
+         "/x/y: Permission denied; check that it is there and who may read and write it"),
+        (OSError(errno.EROFS, "Read-only file system", "/x/y"), 1,
+         "/x/y: Read-only file system; check that it is there and who may read and write it"),
+        (MemoryError(), 1, "memory ran out; close other programs or make the data set smaller in params.yaml"),
+    ],
+)  # fmt: skip
+def test_what_can_go_wrong_is_one_line(unroll, monkeypatch, error, code, line):
+    failing(monkeypatch, error)
+    assert unroll("list") == (code, "", f"unroll: {line}\n")
+
+
+def test_a_mistake_in_the_code_keeps_its_traceback(unroll, monkeypatch):
+    failing(monkeypatch, ZeroDivisionError("boom"))
+    with pytest.raises(ZeroDivisionError, match="boom"):
+        unroll("list")
+
+
+def test_a_bar_on_a_terminal_is_cleared_before_the_line(unroll, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert unroll("lab", "X")[2].startswith("\r\x1b[2Kunroll: ")
+
+
+@pytest.mark.parametrize(
+    ("error", "kept"),
+    [
+        (UnrollError("HERE/data is not in /home/me/mirror/jena"), "data is not in $UNROLL_MIRROR/jena"),
+        (ZeroDivisionError("boom"), "a mistake in the code, ZeroDivisionError: boom"),
+        (KeyboardInterrupt(), None),
+    ],
+)
+def test_why_a_stage_of_dvc_failed_is_kept_without_a_path_of_this_machine_until_it_ends_well(
+    unroll, monkeypatch, tmp_path, error, kept
+):
+    monkeypatch.setenv("DVC_STAGE", "train@waves_node")
+    monkeypatch.setenv("UNROLL_MIRROR", "/home/me/mirror")
+    monkeypatch.chdir(tmp_path)
+    error.args = tuple(str(part).replace("HERE", str(tmp_path)) for part in error.args)
+    with monkeypatch.context() as patch, contextlib.suppress(ZeroDivisionError):
+        failing(patch, error)
+        unroll("list")
+    assert failures.read(Workspace(tmp_path)) == ({"train@waves_node": kept} if kept else {})
+    assert unroll("list")[0] == 0
+    assert failures.read(Workspace(tmp_path)) == {}
+    failing(monkeypatch, OSError(errno.ENOSPC, "No space left on device"))
+    monkeypatch.setattr(failures, "write_text", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full")))
+    assert unroll("list")[0] == 1, "a full disk cannot hide itself"
+
+
+@pytest.mark.parametrize("given", [None, "own/notes"])
+def test_dvcs_notes_lie_where_the_user_alone_may_write(tmp_path, monkeypatch, given):
+    from dvc.dirs import site_cache_dir
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / given) if given else "")
+    keep_notes_private()
+    assert site_cache_dir() == str(tmp_path / (given or "unroll/dvc"))
+    assert stat.S_IMODE(Path(site_cache_dir()).stat().st_mode) == 0o700
+
+
+def test_without_a_home_that_can_be_written_commands_run(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", "")
+    (tmp_path / "file").touch()
+    keep_notes_private()

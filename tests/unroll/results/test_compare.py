@@ -1,0 +1,95 @@
+import json
+import re
+
+import pytest
+
+from pipeline.errors import UnrollError, UsageError
+from tests.support import fake_runs
+from unroll.results.compare import compare, show
+
+
+@pytest.fixture
+def printed(capsys, monkeypatch):
+    """What tables look like on a terminal, or elsewhere."""
+
+    def call(tables, *, terminal, width=400):
+        monkeypatch.setenv("FORCE_COLOR", "1" if terminal else "")
+        monkeypatch.setenv("TERM", "xterm" if terminal else "dumb")
+        monkeypatch.setenv("COLUMNS", str(width))
+        show(tables)
+        text = capsys.readouterr().out
+        assert ("\x1b" in text) == terminal
+        return re.sub("\x1b\\[[0-9;]*m", "", text)
+
+    return call
+
+
+def experiments(table):
+    return [row["experiment"]["text"].split()[0] for row in table["rows"]]
+
+
+@pytest.mark.parametrize(
+    ("names", "tables"),
+    [
+        ([], ["sine_extrapolation"] * 2 + ["sine_windows"] * 2 + ["waves", "imdb", "jena_hourly", "claims"]),
+        (["imdb_rnn", "waves"], ["waves", "imdb"]),
+    ],
+)
+def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(evaluated, names, tables):
+    found = compare(evaluated, names)
+    assert [table["name"] for table in found] == tables
+    assert json.loads(json.dumps(found)) == found
+    if names:
+        assert experiments(found[1]) == ["imdb_rnn"]
+
+
+def test_experiments_come_in_the_order_of_params_yaml_with_the_values_behind_the_texts(evaluated):
+    (table,) = compare(evaluated, ["waves_perceptron", "waves_last_value"])
+    assert experiments(table)[:2] == ["waves_last_value", "waves_perceptron"]
+    assert "waves_node" not in experiments(table)
+    cell = table["rows"][1]["test"]
+    assert len(cell["value"]["values"]) == 3
+    assert cell["text"].count("±") == 1
+
+
+def test_what_is_misspelt_or_not_built_is_an_error(evaluated, tmp_path):
+    with pytest.raises(UsageError, match=r"must be one of 19 names\. Nearest: waves_node, "):
+        compare(evaluated, ["waves_nod"])
+    with pytest.raises(UnrollError, match="jena_gru is not built; `unroll repro evaluate@jena` builds it"):
+        compare(evaluated, ["waves", "jena_gru"])
+    everything = ("sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly", "jena")
+    with pytest.raises(UnrollError, match="nothing is built yet"):
+        compare(fake_runs.build(tmp_path, without=everything), [])
+
+
+def test_plain_output_is_aligned_without_columns_that_say_nothing(evaluated, printed):
+    tables = compare(evaluated, ["waves"])
+    lines = printed(tables, terminal=False).splitlines()
+    assert lines[0] == "waves: experiments"
+    row = next(line for line in lines if line.startswith("waves_perceptron"))
+    assert row[lines[1].index("Published") :] == "1,000 ✗ does not hold"
+    for place, row in enumerate(tables[0]["rows"]):
+        row["published"]["text"] = "\N{EN DASH}" if place else ""
+    assert "Published" not in printed(tables, terminal=False)
+
+
+@pytest.mark.parametrize("width", [40, 80, 400])
+def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(evaluated, printed, width):
+    tables = compare(evaluated, ["waves"])
+    text = printed(tables, terminal=True, width=width)
+    assert max(map(len, text.splitlines())) <= width
+    assert all(name in text for name in experiments(tables[0]))
+    if width == 400:
+        assert all(cell["text"] in text for row in tables[0]["rows"] for cell in row.values())
+    else:
+        assert "Wider terminals show: " in " ".join(text.split())
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_names_are_not_read_as_markup_and_stand_ins_are_labelled(evaluated, printed, terminal):
+    tables = compare(evaluated, ["imdb"])
+    tables[0]["rows"][0]["experiment"]["text"] += "[bold]e[/x]"
+    text = printed(tables, terminal=terminal)
+    assert "[bold]e[/x]" in text
+    assert "STAND-IN" in text
+    assert text.count("stand-in") >= 3

@@ -1,0 +1,162 @@
+"""From a file to a forecast by the commands, and what a user is told on the way."""
+
+import json
+import math
+
+import pandas as pd
+import pytest
+
+from pipeline.config import params, plain_yaml
+from pipeline.data import dataset
+from pipeline.errors import UnrollError, UsageError
+from pipeline.evaluation import schema
+from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.page import page
+from pipeline.report.results import load
+from pipeline.training import run_folder
+from pipeline.workspace import Workspace
+from stages.evaluate import evaluate
+from stages.prepare import prepare
+from stages.source import source
+from tests.support.training import train
+from unroll.commands.main import invoke
+
+
+def value(hour):
+    return round(100 + 20 * math.sin(hour * math.pi / 12) + math.sin(hour**2), 1)
+
+
+MODELS = ("meter_last_value", "meter_ridge", "meter_gru")
+
+
+@pytest.fixture(scope="module")
+def hours(tmp_path_factory):
+    """A workspace after `unroll add`, with the quickest of the models that it wrote, and the rows."""
+    workspace = Workspace(root := tmp_path_factory.mktemp("hours"))
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    stamps = pd.date_range("2023-01-01", periods=24 * 30, freq="h")
+    frame = pd.DataFrame({"time": stamps, "load (kW)": [*map(value, range(24 * 30))]})
+    frame.to_csv(root / "meter.csv", index=False)
+    invoke(["--root", str(root), "add", str(root / "meter.csv"), "--horizon", "12", "--lookback", "24", "--yes"])
+    data = plain_yaml.read(workspace.params)
+    data["datasets"]["meter"]["seeds"] = 1
+    data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
+    data["experiments"]["meter_gru"]["model"]["units"] = 2
+    data["experiments"] = {name: data["experiments"][name] for name in MODELS}
+    plain_yaml.write(data, workspace.params)
+    source(workspace, "meter")
+    prepare(workspace, "meter")
+    for name in MODELS:
+        train(workspace, name)
+    evaluate(workspace, "meter")
+    return workspace, frame
+
+
+def predict(capsys, workspace, *arguments):
+    capsys.readouterr()
+    invoke(["--root", str(workspace.root), "predict", *arguments])
+    return capsys.readouterr().out
+
+
+def test_what_was_added_is_forecast(hours, capsys):
+    workspace, _ = hours
+    text = predict(capsys, workspace, "meter")
+    assert text.startswith(
+        "meter_ridge: the strongest without recurrence; no network is better (cannot tell of meter_gru:"
+    )
+    assert "the last row of meter.csv:\n\n" in text
+    assert "On test, intervals of 90 % held " in text
+    found = json.loads(predict(capsys, workspace, "meter", "--json"))
+    assert found["experiment"] == "meter_ridge"
+    for row in found["forecasts"]:
+        assert row["forecast"] == pytest.approx(value(720 + row["step"] - 1), abs=4)
+        assert row["low"] < row["forecast"] < row["high"]
+        assert 0.7 < row["coverage"] <= 1
+    lines = predict(capsys, workspace, "meter", "--csv", "--level", "0.8").splitlines()
+    assert lines[0] == "stamp,forecast,low,high"
+    assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
+    assert lines[1].split(",")[0] == found["forecasts"][0]["stamp"] == "2023-01-31 00:00:00"
+
+
+def test_a_network_is_taken_by_name_and_says_of_new_rows_what_its_run_said(hours, capsys, tmp_path):
+    workspace, frame = hours
+    data, run = dataset.load(workspace.prepared("meter")), run_folder.load(workspace.run("meter", "meter_gru"))
+    row = int(data.splits["test"].rows[0])
+    frame.iloc[:row].to_csv(tmp_path / "new.csv", index=False)
+    found = json.loads(predict(capsys, workspace, "meter_gru", "--data", str(tmp_path / "new.csv"), "--json"))
+    assert (found["experiment"], found["why"]) == ("meter_gru", "as asked")
+    stamps = [found["origin"], *(one["stamp"] for one in found["forecasts"])]
+    assert stamps == [*map(str, frame["time"].iloc[row - 1 : row + 12])]
+    said = run.predictions[f"{run.points[-1]}_test"][0, 0] * data.scale.std + data.scale.mean
+    assert [one["forecast"] for one in found["forecasts"]] == pytest.approx(said, rel=2e-6)
+
+
+def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, capsys):
+    workspace, frame = hours
+    more = pd.DataFrame({"time": ["2023-01-31 00:00"], "load (kW)": [900.0]})
+    file = workspace.root / "meter.csv"
+    before = file.read_bytes()
+    pd.concat([frame.astype({"time": str}), more]).to_csv(file, index=False)
+    try:
+        invoke(["--root", str(workspace.root), "predict", "meter", "--json"])
+    finally:
+        file.write_bytes(before)
+    said = capsys.readouterr()
+    assert json.loads(said.out)["origin"] == "2023-01-31 00:00:00"
+    assert "unroll: warning: 'load (kW)' is 900 at 2023-01-31 00:00:00, far outside" in said.err
+
+
+def test_evaluate_and_the_page_tell_how_the_champion_would_have_done(hours):
+    workspace, _ = hours
+    tables = workspace.evaluation("meter") / "tables"
+    ahead, stretch = pd.read_csv(tables / "ahead.csv"), pd.read_csv(tables / "backtest.csv")
+    scores = schema.load(workspace.evaluation("meter")).experiments["meter_ridge"].final["test"]
+    assert ahead["step"].tolist() == [*range(1, 13)]
+    assert ahead["mae"].mean() == pytest.approx(scores["mae_unit"].mean, rel=1e-5)
+    assert stretch.groupby("origin")["time"].diff().dropna().eq(3600).all()
+    assert not stretch["time"].duplicated().any()
+    assert ((stretch["truth"] >= stretch["low"]) & (stretch["truth"] <= stretch["high"])).mean() > 0.7
+
+    workspace.claims.write_text("[]", encoding="utf-8")
+    results = load(workspace, params.load(workspace.params))
+    shown = page(results)
+    assert "<title>Forecasts of meter_ridge from many origins, and what came</title>" in shown
+    assert f"90 % intervals held {100 * ahead['coverage'].mean():.1f} %" in shown
+    (table,) = dataset_tables(results, results.built[0])
+    mase = {row["experiment"].text: row["mase"].value for row in table.rows}
+    assert mase["meter_ridge"] == scores["mae"].mean / results.built[0].about.naive < 1 < mase["meter_last_value"]
+
+
+def test_a_plot_is_a_picture(hours, capsys, tmp_path):
+    predict(capsys, hours[0], "meter", "--plot", str(tmp_path / "next.png"))
+    assert (tmp_path / "next.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["meters"], "must be one of: meter, meter_gru, meter_last_value, meter_ridge"),
+        (["meter", "--data", "none.csv"], "none.csv is not there"),
+        (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
+        (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
+        (["meter", "--plot", "next.docx"], "--plot must name a .png, .svg or .pdf file"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line(hours, capsys, arguments, message):
+    with pytest.raises(UnrollError, match=message):
+        predict(capsys, hours[0], *arguments)
+
+
+def test_what_is_not_built_and_what_is_no_series_is_said(tmp_path, capsys):
+    model, training = {"family": "baselines", "name": "linear"}, {"method": "least_squares"}
+    entries = {
+        "sources": {"waves": {"kind": "waves", "train": 20, "validation": 5, "test": 5}},
+        "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+        "experiments": {"waves_linear": {"dataset": "waves", "model": model, "training": training}},
+    }
+    workspace = Workspace(tmp_path)
+    plain_yaml.write(entries, workspace.params)
+    with pytest.raises(UnrollError, match="waves is not built; `unroll repro evaluate@waves` builds it"):
+        predict(capsys, workspace, "waves")
+    with pytest.raises(UsageError, match="waves is no series with a time in each row"):
+        predict(capsys, workspace, "waves_linear")

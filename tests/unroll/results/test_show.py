@@ -1,0 +1,126 @@
+import json
+
+import pytest
+
+from pipeline.config import params, plain_yaml
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_json
+from pipeline.provenance import fingerprint, record
+from pipeline.workspace import Workspace
+from stages.prepare import prepare
+from stages.source import source
+from tests.support import REPOSITORY
+from unroll.results.show import lines, sections, show
+
+LINEAR = {
+    "dataset": "waves",
+    "seeds": [3, 1],
+    "model": {"family": "baselines", "name": "linear"},
+    "training": {"method": "least_squares"},
+}
+PARAMS = {
+    "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}, "made": {"kind": "waves"}},
+    "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+    "experiments": {"linear": LINEAR},
+}
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    plain_yaml.write(PARAMS, tmp_path / "params.yaml")
+    return Workspace(tmp_path)
+
+
+def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
+    options = {"seed": 0, "train": 7000, "validation": 2000, "test": 2000}
+    made = {"source": {"name": "made", "kind": "waves", "options": options, "built": None}}
+    assert show(workspace, "made") == made
+    both = show(workspace, "waves")
+    assert both["source"]["options"] == options | {"train": 20, "test": 10}
+    dataset = {"name": "waves", "source": "waves", "preparation": {"name": "waves"}}
+    assert both["dataset"] == dataset | {"experiments": ["linear"], "built": None}
+    found = show(workspace, "linear")["experiment"]
+    assert (found["dataset"], found["seeds"], found["built"]) == ("waves", [3, 1], None)
+    assert found["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}
+    assert found["training"]["method"] == "least_squares"
+    assert "metrics" not in found
+
+
+def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
+    source(workspace, "waves")
+    prepare(workspace, "waves")
+    made_of = {"params": "1" * 64, "data": "2" * 64, "code": "3" * 64, "lock": "4" * 64}
+    folder = workspace.run("waves", "linear")
+    write_json(folder / "run.json", {"fingerprint": made_of})
+    for name in ("history.csv", "predictions.npz"):
+        (folder / name).touch()
+    write_json(workspace.headline("waves", "linear"), {"test": 0.003})
+    facts = show(workspace, "waves")
+    assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
+    assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}
+    found = show(workspace, "linear")
+    assert found["experiment"]["built"] == {"fingerprint": made_of}
+    assert found["experiment"]["metrics"] == {"test": 0.003}
+    assert f"  fingerprint: {fingerprint.brief(made_of)}" in list(lines(found))
+    assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(found))
+    every = params.load(workspace.params)
+    section, preparation = every.experiment("linear"), every.dataset("waves").preparation
+    record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), section, preparation))
+    found = show(workspace, "linear")
+    assert "no_record" not in found["experiment"]
+    assert found["experiment"]["record"]["run"] == fingerprint.run(folder)
+    assert f"    run: {fingerprint.run(folder)[:12]}..." in list(lines(found))
+
+
+def test_damage_and_a_misspelt_name_are_said(workspace):
+    path = workspace.run("waves", "linear") / "run.json"
+    path.parent.mkdir(parents=True)
+    path.write_text("{", encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"run\.json is damaged"):
+        show(workspace, "linear")
+    names = r"the name must be one of: linear, made, waves\. Received: 'linaer'\. Did you mean linear"
+    with pytest.raises(UsageError, match=names):
+        show(workspace, "linaer")
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "said"),
+    [
+        ("sources.waves.trian", "waves", ". Valid: seed, test, train,"),
+        ("datasets.waves.preparation.lookback", "waves", ""),
+        ("experiments.linear.training.epochs", "linear", ""),
+    ],
+)
+def test_a_mistake_in_params_is_named_with_its_place(workspace, path, name, said):
+    data = inner = plain_yaml.read(workspace.params)
+    *keys, last = path.split(".")
+    for key in keys:
+        inner = inner[key]
+    inner[last] = "wrong"
+    plain_yaml.write(data, workspace.params)
+    with pytest.raises(UsageError, match=rf"params\.yaml: {path} is not known here{said}"):
+        show(workspace, name)
+
+
+def test_lines_read_like_params():
+    facts = {
+        "experiment": {
+            "name": "rnn",
+            "seeds": [0, 1],
+            "options": {"head": False, "last": None, "share": 0.1, "of": {}},
+            "layers": [{"name": "dense", "output": [None, 1]}, {"name": "out", "output": []}],
+            "built": None,
+        }
+    }
+    assert "\n".join(lines(facts)) == (
+        "experiment:\n  name: rnn\n  seeds: [0, 1]\n  options:\n    head: false\n    last: null\n    share: 0.1\n"
+        "    of: {}\n  layers:\n    name dense, output [null, 1]\n    name out, output []\n  built: not built"
+    )
+
+
+def test_every_name_of_the_four_documents_can_be_shown():
+    whole = params.load(REPOSITORY / "params.yaml")
+    for name in {*whole.sources, *whole.datasets, *whole.experiments}:
+        facts = sections(whole, name)
+        assert json.loads(json.dumps(facts, allow_nan=False)) == facts
+        assert list(lines(facts))

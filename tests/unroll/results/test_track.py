@@ -1,0 +1,63 @@
+import pytest
+
+from pipeline.errors import UnrollError
+from pipeline.files import write_text
+from pipeline.workspace import Workspace
+from unroll.results import track as stage
+
+PARAMS = """
+sources: {sine: {kind: sine}}
+datasets: {sine: {source: sine, preparation: {name: sine_points}}}
+experiments:
+  zero: {dataset: sine, seeds: [0], model: {family: baselines, name: constant}, training: {method: none}}
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    write_text(tmp_path / "params.yaml", PARAMS)
+    return Workspace(tmp_path)
+
+
+def test_says_what_was_done_for_each_experiment(workspace, monkeypatch, capsys):
+    def replay(given, wanted):
+        assert (given, list(wanted.experiments)) == (workspace, ["zero"])
+        yield "zero", "recorded"
+
+    monkeypatch.setattr(stage, "replay", replay)
+    assert stage.track(workspace) == [("zero", "recorded")]
+    assert capsys.readouterr() == ("", "")  # no bar where there is no terminal
+
+
+def test_what_is_not_built_is_one_line_and_what_is_skipped_one_each():
+    done = [
+        ("a", "recorded"),
+        ("b", "present"),
+        ("c", "not built"),
+        ("d", "not built"),
+        ("e", "skipped: it is damaged"),
+    ]
+    assert [*stage.lines(done)] == [
+        "MLflow: of 5 experiments 1 recorded, 1 there already, 2 not built (`unroll list` names them)",
+        "e: skipped: it is damaged",
+    ]
+
+
+def test_there_must_be_something_to_show(workspace, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UnrollError, match="nothing is built here; `unroll demo`"):
+        stage.ui(workspace, 5000)
+
+
+def test_nothing_built_makes_no_store(workspace):
+    assert stage.track(workspace) == [("zero", "not built")]
+    assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
+
+
+def test_a_damaged_store_is_one_line(workspace, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    write_text(workspace.run("sine", "zero") / "run.json", "{}")
+    (workspace.root / "mlflow.db").write_bytes(b"no database" * 1000)
+    with pytest.raises(UnrollError, match="move it away and run `unroll track`") as error:
+        stage.track(workspace)
+    assert "\n" not in str(error.value)

@@ -1,0 +1,257 @@
+"""`unroll repro` on small graphs whose commands are shell lines."""
+
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import psutil
+import pytest
+from filelock import FileLock
+from zc.lockfile import LockFile
+
+from pipeline import failures
+from pipeline.config import plain_yaml
+from pipeline.errors import UnrollError, UsageError
+from pipeline.workspace import Workspace
+from tests.support.ending import still_there
+from unroll.runner import dvc_graph
+from unroll.runner.build import repro
+from unroll.workspaces.scaled import CONFIG
+
+ROOT = Path(__file__).parents[3]
+
+STAGES = {
+    "a": ("sleep 0.2; cat in > a", ["in"], ["a"]),
+    "b": ("echo b >> ran; cp in b", ["in"], ["b"]),
+    "a2": ("cp a a2", ["a"], ["a2"]),
+    "b2": ("echo b2 >> ran; cp b b2", ["b"], ["b2"]),
+    "both": ("cat a2 b2 > metrics/both", ["a2", "b2"], ["metrics/both"]),
+    "report": ("mkdir -p report; cat .unroll/failures/* > report/page; true", ["metrics"], []),
+}
+
+WAIT = """
+import time
+from pathlib import Path
+
+Path("waiting").touch()
+try:
+    time.sleep(600)
+except KeyboardInterrupt:
+    Path("interrupted").touch()
+    raise
+"""
+
+
+STOPPED = "unroll: stopped; what was finished is kept, the same command goes on from there"
+
+
+def define(workspace, **stages):
+    """Write dvc.yaml: `STAGES`, some of them otherwise."""
+    lines = ["stages:"]
+    for name, (command, deps, outs) in (STAGES | stages).items():
+        lines += [f"  {name}:", f"    cmd: {command}", "    deps:", *[f"      - {dep}" for dep in deps]]
+        lines += ["    outs:", *[f"      - {out}" for out in outs]] if outs else []
+    (workspace.root / "dvc.yaml").write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture
+def workspace(tmp_path, monkeypatch):
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site-cache"))
+    root = tmp_path / "workspace"
+    (root / ".dvc").mkdir(parents=True)
+    (root / ".dvc/config").write_text(CONFIG)
+    (root / ".dvcignore").write_text("/.unroll\n")
+    (root / "in").write_text("1\n")
+    define(workspace := Workspace(root))
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, root / "params.yaml")
+    return workspace
+
+
+def ran(workspace):
+    return (workspace.root / "ran").read_text().split()
+
+
+def test_what_is_out_of_date_is_built_and_what_was_built_before_is_taken_from_the_cache(workspace, capsys):
+    assert repro(workspace, [], 1) == 0
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert [line.split()[:2] for line in lines] == [[f"{n + 1}/6", stage] for n, stage in enumerate(STAGES)]
+    assert last.startswith("Built 6 of 6 stages")
+    assert repro(workspace, [], 1) == 0
+    assert capsys.readouterr().out == "Everything is up to date: 6 stages.\n"
+    for text in ("2\n", "1\n"):
+        (workspace.root / "in").write_text(text)
+        assert repro(workspace, [], 2) == 0
+        assert (workspace.root / "metrics/both").read_text() == 2 * text
+    assert ran(workspace) == ["b", "b2"] * 2, "the third time nothing ran"
+
+
+def test_what_was_pulled_without_runs_is_taken_from_the_cache(workspace):
+    assert repro(workspace, [], 2) == 0
+    shutil.rmtree(workspace.root / ".dvc/cache/runs")
+    for name in ("b", "b2"):
+        (workspace.root / name).unlink()
+    assert repro(workspace, [], 2) == 0
+    assert (workspace.root / "b2").exists()
+    assert ran(workspace) == ["b", "b2"]
+
+
+def test_dvc_lock_is_that_of_a_plain_dvc_repro(workspace):
+    define(workspace, gone=("cp in gone", ["in"], ["gone"]))
+    repro(workspace, [], 2)
+    define(workspace)
+    repro(workspace, [], 2)
+    lock = workspace.root / "dvc.lock"
+    side_by_side = lock.read_bytes()
+    lock.unlink()
+    subprocess.run([sys.executable, "-m", "dvc", "repro", "-q"], cwd=workspace.root, check=True)
+    assert side_by_side == lock.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("command", "status", "reason"),
+    [
+        ("echo nowhere; exit 3", 3, "it ended without a word; its output is in .unroll/logs/a.txt"),
+        ("echo nowhere; mkdir -p .unroll/failures; echo far >.unroll/failures/$DVC_STAGE.txt; exit 1", 1, "far"),
+        ("echo nowhere", 1, "DVC: output 'a' does not exist"),
+    ],
+)
+def test_a_failure_stops_what_needs_it_and_the_page_says_why_until_it_is_mended(
+    workspace, capsys, command, status, reason
+):
+    define(workspace, a=(command, ["in"], ["a"]))
+    assert repro(workspace, [], 2) == status
+    output = capsys.readouterr().out
+    assert f"a  FAILED: {reason}" in output
+    assert "1 failed: a; 2 that need what failed were left out" in output
+    assert failures.read(workspace) == {"a": reason}
+    assert workspace.log("a").read_text() == "nowhere\n"
+    assert (workspace.root / "b2").exists()
+    assert (workspace.root / "report/page").read_text() == f"{reason}\n"
+    define(workspace)
+    assert repro(workspace, [], 2) == 0
+    assert failures.read(workspace) == {}
+    assert (workspace.root / "report/page").read_text() == ""
+
+
+def test_what_mlflow_did_not_hear_of_is_counted_at_the_end(workspace, capsys):
+    define(workspace, a=("echo 'not recorded in MLflow'; cp in a", ["in"], ["a"]))
+    assert repro(workspace, [], 2) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "What 1 stages made is not recorded in MLflow; `unroll track` records it."
+    (workspace.root / "a").unlink()
+    assert repro(workspace, [], 2) == 0
+    assert "not recorded" not in capsys.readouterr().out, "it came from DVC's cache"
+
+
+def test_a_target_is_built_with_what_it_needs(workspace):
+    repro(workspace, ["a2"], 2)
+    assert (workspace.root / "a2").exists()
+    assert not (workspace.root / "b").exists()
+    with pytest.raises(UsageError, match=r"the target must be one of: a, a2, b, b2, both, report\. Received: 'a3'"):
+        repro(workspace, ["a3"], 2)
+
+
+def test_a_second_build_at_the_same_time_is_refused(workspace):
+    workspace.scratch.mkdir()
+    with FileLock(workspace.scratch / "repro.lock"), pytest.raises(UnrollError, match="another `unroll repro` is buil"):
+        repro(workspace, [], 1)
+
+
+def test_a_damaged_dvc_lock_is_named_with_the_way_out(workspace):
+    (workspace.root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  a:\n    cmd: [\n")
+    with pytest.raises(UnrollError, match=r"dvc\.lock is damaged.*git checkout dvc\.lock"):
+        repro(workspace, [], 1)
+
+
+def test_a_folder_that_is_no_dvc_workspace(tmp_path):
+    with pytest.raises(UnrollError, match="DVC: "):
+        dvc_graph.read(tmp_path)
+
+
+def test_another_dvc_that_is_at_work_when_a_stage_starts_or_ends_is_waited_for(workspace, monkeypatch):
+    monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0.1)
+    with dvc_graph.opened(workspace.root) as dvc:
+        for work in (dvc.begin, lambda name: (shutil.copy("in", name), dvc.finish(name))):
+            other = LockFile(workspace.root / ".dvc/tmp/lock")
+            timer = threading.Timer(0.4, other.close)
+            timer.start()
+            work("b")
+            assert timer.finished.is_set()
+        dvc.close()
+    assert "b" not in dvc_graph.read(workspace.root).changed
+
+
+def test_a_stage_that_begins_twice_is_told_the_same_twice(workspace):
+    repro(workspace, ["b"], 1)
+    (workspace.root / "in").write_text("2\n")
+    with dvc_graph.opened(workspace.root) as dvc:
+        assert [dvc.begin("b"), dvc.begin("b")] == [STAGES["b"][0]] * 2
+        shutil.copy("in", "b")
+        dvc.finish("b")
+        dvc.close()
+    (workspace.root / "in").write_text("1\n")
+    with dvc_graph.opened(workspace.root) as dvc:
+        assert [dvc.begin("b"), dvc.begin("b")] == ["", ""]
+        assert (workspace.root / "b").read_text() == "1\n"
+        dvc.close()
+    assert "b" not in dvc_graph.read(workspace.root).changed
+
+
+def start(workspace, *, heeds=True):
+    """A build in a process of its own; one that does not heed Ctrl-C was started in the background of a script."""
+    handler = "default_int_handler" if heeds else "SIG_IGN"
+    code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
+    code += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", code, "--root", str(workspace.root), "repro", "--jobs", "2"]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        signal.SIGINT,
+        signal.SIGTERM,
+        pytest.param(signal.SIGKILL, marks=pytest.mark.skipif(sys.platform != "linux", reason="Linux ends orphans")),
+    ],
+)
+def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(workspace, number):
+    (workspace.root / "wait.py").write_text(WAIT)
+    define(workspace, a=("exec python wait.py", ["in"], ["a"]))
+    build = start(workspace, heeds=number == signal.SIGINT)
+    while "b2" not in (line := build.stdout.readline()):
+        assert line
+    while not (workspace.root / "waiting").exists():
+        assert build.poll() is None
+    there = psutil.Process(build.pid).children(recursive=True)
+    assert any("wait.py" in " ".join(process.cmdline()) for process in there)
+    build.send_signal(number)
+    build.wait()
+    for process in (left := still_there(there)):
+        process.kill()  # they hold the pipe that is read next
+    output, _ = build.communicate()
+    assert left == []
+    if number != signal.SIGKILL:
+        assert build.returncode == 130
+        assert output == f"{STOPPED}\n"
+        assert (workspace.root / "interrupted").exists()
+    else:
+        (workspace.root / "dvc.lock").unlink(missing_ok=True)  # the kill may have come before it was written
+    define(workspace)
+    assert repro(workspace, [], 2) == 0
+    assert ran(workspace) == ["b", "b2"], "DVC's cache had them"
+
+
+def test_an_edit_of_the_code_during_a_build_counts_for_the_next_stage(workspace):
+    for name in ("pipeline", "stages", "unroll"):
+        shutil.copytree(ROOT / name, workspace.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (workspace.root / "unroll/runner/preload.py").write_text("")  # it imports a lot that no stage needs here
+    # Two trainings are worth a fork server, which has imported this file by then.
+    edit = "echo 'print(\"edited\")' | tee -a stages/__init__.py > edited"
+    after = "train: {foreach: [x, y], do: {cmd: unroll list, deps: [edited]}}"
+    graph = f"stages:\n  edit:\n    cmd: {edit}\n    outs: [edited]\n  {after}\n  report: {{cmd: unroll list}}\n"
+    (workspace.root / "dvc.yaml").write_text(graph)
+    subprocess.run([sys.executable, "-B", "-m", "unroll", "repro"], cwd=workspace.root, check=True)
+    assert workspace.log("train@x").read_text().startswith("edited\n")

@@ -1,0 +1,68 @@
+"""Commands of stages are as those of a process of their own."""
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.support.ending import still_there
+from unroll.runner.build import environment
+from unroll.runner.processes import Process
+
+ROOT = Path(__file__).parents[3]
+
+
+def variables(**more):
+    return {**os.environ, **environment(), **more}
+
+
+def ended(process):
+    while (status := process.poll()) is None:
+        time.sleep(0.01)
+    return status
+
+
+@pytest.mark.parametrize("command", ["unroll train nothing", "unroll list"])
+def test_unroll_says_and_returns_the_same(tmp_path, command):
+    status = ended(Process(command, ROOT, tmp_path / "logs" / "log.txt", variables()))
+    alone = subprocess.run(
+        [sys.executable, "-m", "unroll", *command.split()[1:]],
+        cwd=ROOT,
+        env=variables(),
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert (status, (tmp_path / "logs" / "log.txt").read_bytes()) == (alone.returncode, alone.stdout)
+
+
+def test_what_is_not_unroll_is_run_by_the_shell_in_its_folder_and_environment(tmp_path):
+    command = 'pwd; echo "$WORD" | tr a-z A-Z; cat; exit 7'
+    assert ended(Process(command, tmp_path, tmp_path / "log.txt", {"PATH": os.defpath, "WORD": "a b"})) == 7
+    assert (tmp_path / "log.txt").read_text() == f"{tmp_path}\nA B\n", "and there is nothing to read"
+
+
+@pytest.mark.parametrize("how", ["interrupt", "kill"])
+def test_what_ends_a_command_ends_all_that_it_has_started(tmp_path, how):
+    process = Process("sleep 600; :", tmp_path, tmp_path / "log.txt", variables())
+    shell = psutil.Process(process._process.pid)
+    while not (started := shell.children()):
+        time.sleep(0.01)
+    getattr(process, how)()
+    assert ended(process) != 0
+    assert still_there(started) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")
+def test_nothing_but_the_allocators_thread_runs_before_a_fork():
+    code = """
+import os, tensorflow, keras, unroll.runner.preload
+own = str(os.getpid())
+print(*{open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task") if task != own})
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables(), check=True, capture_output=True)
+    assert done.stdout.split() in ([], [b"jemalloc_bg_thd"])

@@ -1,0 +1,169 @@
+import itertools
+import signal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from unroll.runner import scheduler
+from unroll.runner.scheduler import build, stop
+
+NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch):
+    monkeypatch.setattr(scheduler, "POLL", 0.001)
+    monkeypatch.setattr(scheduler, "GRACE", 0.05)
+
+
+class Stage:
+    """A stage that ends with a status after some polls, or when it is told to."""
+
+    def __init__(self, polls=1, status=0, heeds=True):
+        self._left, self._heeds, self.status, self._end = polls, heeds, None, status
+
+    def poll(self):
+        self._left -= 1
+        if self._left <= 0 and self.status is None:
+            self.status = self._end
+        return self.status
+
+    def interrupt(self):
+        if self._heeds:
+            self.status = 130
+
+    def kill(self):
+        self.status = -signal.SIGKILL
+
+
+class Events:
+    """What a build shows, in order."""
+
+    def __init__(self):
+        self.ended, self.ran = [], []
+
+    def __call__(self, _outcome, running, ended):
+        self.ended += [ended] * (ended is not None)
+        self.ran.append(list(running))
+
+
+def run(jobs, due=tuple(NEEDS), **stages):
+    events = Events()
+    outcome = build(due, NEEDS, lambda: jobs, lambda name: stages.get(name, Stage()), events)
+    return outcome, events
+
+
+def test_a_stage_starts_as_soon_as_all_that_it_needs_is_built():
+    outcome, events = run(2, a=Stage(polls=5), b=Stage(polls=2))
+    assert events.ended == ["b", "b2", "a", "a2", "both"]
+    assert (set(outcome.built), outcome.failed, outcome.skipped) == (set(NEEDS), {}, [])
+    assert max(map(len, events.ran)) == 2, "no more than the jobs at once"
+
+
+def test_one_job_runs_stages_in_the_order_given():
+    assert run(1, a=Stage(polls=9))[1].ended == list(NEEDS)
+
+
+def test_a_failure_stops_only_what_needs_it():
+    outcome, _ = run(2, a=Stage(status=7))
+    assert (set(outcome.built), outcome.failed, outcome.skipped) == ({"b", "b2"}, {"a": 7}, ["a2", "both"])
+
+
+def test_what_is_not_due_counts_as_built():
+    assert set(run(1, due=["both"])[0].built) == {"both"}
+
+
+def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_it():
+    stages = {"a": Stage(polls=10**9), "b": Stage(polls=10**9, heeds=False)}
+
+    def interrupt(_outcome, running, _ended):
+        if len(running) == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build(list(NEEDS), NEEDS, lambda: 2, stages.__getitem__, interrupt)
+    assert [stage.status for stage in stages.values()] == [130, -signal.SIGKILL]
+
+
+def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
+    class Slow(Stage):
+        def poll(self):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            return super().poll()
+
+    before = signal.getsignal(signal.SIGINT)
+    stop([slow := Slow(polls=3, heeds=False)])
+    assert slow.status == 0
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+class Clock:
+    """Time that passes while the build waits."""
+
+    def __init__(self):
+        self.now = 0
+
+    def monotonic(self):
+        return self.now
+
+    def sleep(self, _seconds):
+        self.now += 1
+
+    def stage(self, ticks):
+        end = self.now + ticks
+        return type("Timed", (), {"poll": lambda _self: 0 if self.now >= end else None})()
+
+
+def simulated(durations, needs, jobs):
+    """When a build of stages that take so many ticks has ended, and the order in which they started."""
+    clock, started = Clock(), []
+
+    def start(name):
+        started.append(name)
+        return clock.stage(durations[name])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(scheduler, "time", clock)
+        build(list(needs), needs, lambda: jobs, start, lambda *_: None, durations.__getitem__)
+    return clock.now, started
+
+
+@given(st.lists(st.integers(1, 30), min_size=1, max_size=7), st.integers(2, 3))
+def test_a_build_takes_no_longer_than_the_longest_first_can(ticks, jobs):
+    durations = {str(place): ticks for place, ticks in enumerate(ticks)}
+    splits = itertools.product(range(jobs), repeat=len(ticks))
+    best = min(max(sum(itertools.compress(ticks, map(job.__eq__, split))) for job in range(jobs)) for split in splits)
+    assert simulated(durations, dict.fromkeys(durations, ()), jobs)[0] <= (4 / 3 - 1 / (3 * jobs)) * best
+
+
+@given(st.data())
+def test_with_needs_a_build_takes_no_longer_than_full_cores_and_the_longest_chain(data):
+    count = data.draw(st.integers(1, 12))
+    durations = {str(place): data.draw(st.integers(1, 30)) for place in range(count)}
+    needs = {
+        str(place): data.draw(st.lists(st.sampled_from([str(one) for one in range(place)]), unique=True))
+        if place
+        else []
+        for place in range(count)
+    }
+    chains = {}
+    for stage, ticks in durations.items():
+        chains[stage] = ticks + max((chains[need] for need in needs[stage]), default=0)
+    longest = max(chains.values())
+    assert longest <= simulated(durations, needs, 2)[0] <= sum(durations.values()) / 2 + longest / 2
+
+
+def test_a_long_training_is_not_left_for_the_end_and_what_the_longest_chain_needs_starts_first():
+    short = {f"short{n}": 10 for n in range(6)}
+    durations = {**short, "raw": 1, "data": 1, "long": 25, "long2": 40}
+    needs = dict.fromkeys(short, ()) | {"raw": (), "data": ["raw"], "long": ["data"], "long2": ()}
+    ended, started = simulated(durations, needs, 2)
+    assert started[:2] == ["long2", "raw"]
+    assert ended == 67, "in the order of the graph it takes 70"
+
+
+def test_stages_that_are_thought_to_take_the_same_start_in_the_order_given():
+    durations = dict.fromkeys("cab", 3)
+    assert simulated(durations, dict.fromkeys("cab", ()), 1)[1] == [*"cab"]

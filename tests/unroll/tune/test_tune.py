@@ -1,0 +1,237 @@
+"""`unroll tune` on a few dozen waves: what is searched, what is kept, what is written, and what it never looks at."""
+
+import os
+from dataclasses import replace
+
+import optuna
+import pytest
+
+import unroll.tune.tuning
+from pipeline.config import params, plain_yaml
+from pipeline.data import dataset
+from pipeline.data.examples import Arrays
+from pipeline.errors import UnrollError, UsageError
+from pipeline.tracking import queries, store
+from pipeline.training.recipe import recipe
+from pipeline.workspace import Workspace
+from stages.prepare import prepare
+from stages.source import source
+from tests.support import REPOSITORY
+from unroll.commands.main import invoke
+from unroll.tune.space import changed, present, space
+
+PARAMS = """\
+sources:
+  waves: {kind: waves, train: 40, validation: 20, test: 20}
+  sine: {kind: sine, points: 60, test_points: 20}
+datasets:
+  waves:
+    source: waves
+    preparation: {name: waves}
+    seeds: 2
+    training: {method: by_hand, learning_rate: 0.0001, epochs: 5}
+  sine:
+    source: sine
+    preparation: {name: sine_points, part: interpolation}
+experiments:
+  node:  # three numbers
+    dataset: waves
+    seeds: [7]
+    model: {family: recurrent, name: simple_rnn, units: 1, head: false}
+    training: {method: by_hand}
+  ridge:
+    dataset: waves
+    model: {family: baselines, name: linear, last: 8}
+    training: {method: least_squares, ridge: 1000.0}
+  last_value:
+    dataset: waves
+    model: {family: baselines, name: last_value}
+    training: {method: none}
+  sine_dense:
+    dataset: sine
+    model: {family: dense, name: mlp, hidden: [4]}
+    training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
+"""
+OVER = "learning_rate=0.00001:0.01"
+
+
+class NoRecord:
+    parent = None
+
+    def __init__(self, *_arguments):
+        pass
+
+    def add(self, *_arguments):
+        pass
+
+
+def make(root):
+    workspace = Workspace(root)
+    workspace.params.write_text(PARAMS, encoding="utf-8")
+    for name in ("waves", "sine"):
+        source(workspace, name)
+        prepare(workspace, name)
+    return workspace
+
+
+def tune(workspace, *arguments):
+    invoke(["--root", str(workspace.root), "tune", *arguments])
+
+
+def trials(workspace, name="node"):
+    storage = f"sqlite:///{workspace.scratch / 'tuning' / name}.db"
+    (study,) = optuna.get_all_study_names(storage)
+    return optuna.load_study(study_name=study, storage=storage).get_trials()
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory):
+    """A study that was stopped after three trials and went on to eight."""
+    workspace = make(tmp_path_factory.mktemp("tuned"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        tune(workspace, "node", "--trials", "3", "--over", OVER, "--name", "early")
+        tune(workspace, "node", "--trials", "8", "--over", OVER)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def other_test(tmp_path_factory):
+    """The same in one go, with other numbers in the test split; without MLflow, which takes seconds to set up."""
+    workspace = make(tmp_path_factory.mktemp("other"))
+    data = dataset.load(workspace.prepared("waves"))
+    test = data.splits["test"]
+    splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
+    dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unroll.tune.tuning, "Record", NoRecord)
+        tune(workspace, "node", "--trials", "8", "--over", OVER)
+    return workspace
+
+
+def test_both_ends_of_every_range_and_the_value_between_are_valid():
+    every = params.load(REPOSITORY / "params.yaml").experiments
+    searched = {}
+    for name, experiment in every.items():
+        try:
+            searched[name] = space(name, experiment)
+        except UsageError as error:
+            assert "no number that could be tuned" in str(error)  # noqa: PT017 - the rest of them is tried
+            continue
+        now = present(name, experiment, searched[name])
+        for end in ("low", "high"):
+            values = {place: getattr(tried, end) for place, tried in searched[name].items()}
+            recipe(name, type(experiment).model_validate(changed(experiment.model_dump(), values)))
+        assert all(tried.low <= now[place] <= tried.high for place, tried in searched[name].items()), name
+    assert set(searched["waves_gru"]) == {
+        *("model.units", "model.layers", "model.dropout", "model.recurrent_dropout", "training.learning_rate")
+    }
+    assert set(searched["waves_dense"]) == {"model.hidden.1", "training.learning_rate"}
+    assert set(searched["waves_node"]) == {"training.learning_rate"}
+    assert len(searched) > 50
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nod"], "Did you mean node?"),
+        (["last_value"], "last_value has no number that could be tuned; `unroll show last_value`"),
+        (["sine_dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
+        (["node", "--name", "ridge"], "params.yaml has ridge already; pass --name with another"),
+        (["node", "--over", "learning_rat"], "Nearest: learning_rate, training.learning_rate"),
+        (["node", "--over", "learning_rate=1:99"], "learning_rate=1:99: LOW and HIGH must be less than or equal to 10"),
+        (["node", "--over", "learning_rate=1"], "a range is LOW:HIGH, two numbers, such as 1:100"),
+        (["node", "--over", "units=9:2"], "a range is LOW:HIGH, two whole numbers"),
+        (["node", "--over", "patience"], "--over patience: it is off (None), so give a range"),
+        (["node", "--name", "No"], "experiments.No (the name) must be small letters"),
+    ],
+)  # fmt: skip
+def test_what_makes_no_sense_is_one_line_and_changes_nothing(tmp_path, arguments, said):
+    workspace = make(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        tune(workspace, *arguments)
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert workspace.params.read_text(encoding="utf-8") == PARAMS
+    assert not (workspace.scratch / "tuning").exists()
+
+
+def test_the_winner_is_added_and_nothing_else_changes(tuned):
+    lines = tuned.params.read_text(encoding="utf-8").splitlines()
+    assert lines[: PARAMS.count("\n")] == PARAMS.splitlines()
+    assert any(line.startswith("  # By `unroll tune node`, 8 trials: MSE on validation 0.") for line in lines)
+    best = min((trial for trial in trials(tuned) if trial.value is not None), key=lambda trial: trial.value)
+    experiment = params.load(tuned.params).experiment("node_tuned")
+    rate = experiment.training.options["learning_rate"]
+    assert rate == float(f"{best.params['training.learning_rate']:.3g}") != 0.0001
+    assert experiment.seeds == [0, 1]  # the data set's
+    entry = plain_yaml.read(tuned.params)["experiments"]["node_tuned"]
+    assert entry["training"] == {"method": "by_hand", "learning_rate": rate}
+
+
+def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been(tuned, other_test):
+    def told(workspace):
+        return [(t.params, t.value, t.state, t.intermediate_values) for t in trials(workspace)]
+
+    assert told(tuned) == told(other_test)
+    assert len(told(tuned)) == 8
+
+
+def test_no_number_of_test_changes_a_trial(tuned, other_test):
+    first, second = (plain_yaml.read(each.params)["experiments"]["node_tuned"] for each in (tuned, other_test))
+    assert first == second
+
+
+def test_the_first_trial_is_the_experiment_as_it_is_and_bad_ones_are_given_up(tuned):
+    found = trials(tuned)
+    assert found[0].params == {"training.learning_rate": 0.0001}
+    pruned = [trial for trial in found if trial.state.name == "PRUNED"]
+    assert pruned
+    assert all(1 <= len(trial.intermediate_values) < 5 for trial in pruned)
+
+
+def test_mlflow_has_a_parent_with_a_run_for_each_trial(tuned, monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    opened = store.connect(tuned)
+    (group,) = [each.experiment_id for each in opened.client.search_experiments() if each.name == "waves"]
+    (parent,) = queries.search(opened, group, level="tuning")
+    children = queries.search(opened, group, level="trial")
+    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
+    given_up = sum(trial.state.name == "PRUNED" for trial in trials(tuned))
+    assert [child.info.status for child in children].count("KILLED") == given_up
+    assert len(children) == 8
+    best = min(child.data.metrics["tuned"] for child in children if "tuned" in child.data.metrics)
+    assert parent.data.metrics["tuned"] == best
+
+
+def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(unroll.tune.tuning, "Record", NoRecord)
+    workspace = make(tmp_path)
+    tune(workspace, "ridge", "--trials", "2", "--name", "early")
+    storage = f"sqlite:///{workspace.scratch / 'tuning' / 'ridge.db'}"
+    study = optuna.load_study(study_name=None, storage=storage)
+    study.enqueue_trial({"model.last": 5, "training.ridge": 77.0})
+    lost = study.ask(study.trials[0].distributions)
+    lost.set_user_attr("process", 2**22 + 1)  # no process has this number
+    tune(workspace, "ridge", "--trials", "4", "--name", "more")
+    found = study.get_trials()
+    assert [trial.state.name for trial in found] == ["COMPLETE"] * 2 + ["FAIL"] + ["COMPLETE"] * 2
+    assert found[3].params == {"model.last": 5, "training.ridge": 77.0}
+
+    study.ask(found[0].distributions).set_user_attr("process", os.getpid())
+    capsys.readouterr()
+    tune(workspace, "ridge", "--trials", "5")
+    assert "Another process is at the last 1; it will write the best" in capsys.readouterr().out
+    assert "ridge_tuned" not in params.load(workspace.params).experiments
+
+
+def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(unroll.tune.tuning, "Record", NoRecord)
+    workspace = make(tmp_path)
+    tune(workspace, "ridge", "--trials", "1")
+    assert "ridge as it is was the best, so nothing was written" in capsys.readouterr().out
+    tune(workspace, "ridge", "--trials", "1", "--over", "ridge=1:2000")
+    assert "A new study; 1 trials of other ranges, options, data or code are kept apart" in capsys.readouterr().out
+    (workspace.scratch / "tuning" / "ridge.db").write_bytes(b"no database at all" * 99)
+    with pytest.raises(UnrollError, match=r"ridge.db cannot be used \(file is not a database\); move it away"):
+        tune(workspace, "ridge", "--trials", "2")

@@ -1,0 +1,195 @@
+"""`unroll verify` of a small repository whose stages are shell lines: the variable NOISE makes a build another one."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from pipeline.config import plain_yaml
+from pipeline.errors import UnrollError
+from pipeline.locks import alone
+from pipeline.workspace import Workspace
+from tests.support.ending import still_there
+from tests.unroll.workspaces.test_checkout import git
+from unroll.commands.main import invoke
+from unroll.exits import run
+from unroll.runner.dvc_graph import cache
+from unroll.verify.committed import verify
+from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED
+from unroll.workspaces.scaled import CONFIG
+
+ROOT = Path(__file__).parents[3]
+FOLDER = Path(".verify/rebuild")
+GRAPH = """
+stages:
+  source:
+    foreach: [waves]
+    do: {cmd: mkdir -p data/raw/waves && cp in data/raw/waves/series, deps: [in], outs: [data/raw/waves]}
+  train:
+    foreach: [node]
+    do:
+      cmd: mkdir -p runs/waves/node && cp in runs/waves/node/steady && echo $NOISE > runs/waves/node/weights
+      deps: [data/raw/waves]
+      outs: [runs/waves/node]
+  evaluate:
+    foreach: [waves]
+    do:
+      cmd: mkdir -p metrics/waves && echo '{"score":1.'$NOISE'}' > metrics/waves/node.json
+      deps: [runs/waves]
+      outs: [metrics/waves: {cache: false}]
+  report:
+    cmd: mkdir -p report && echo a page > report/index.html
+    deps: [metrics]
+    outs: [report/index.html: {cache: false}]
+"""
+PARAMS = {
+    "sources": {"waves": {"kind": "waves"}},
+    "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+    "experiments": {
+        "node": {
+            "dataset": "waves",
+            "model": {"family": "baselines", "name": "last_value"},
+            "training": {"method": "none"},
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A repository whose results are committed."""
+    root = tmp_path_factory.mktemp("repository") / "work"
+    files = {
+        ".dvc/config": CONFIG,
+        ".dvc/.gitignore": "/cache\n/tmp\n/site\n",
+        ".dvcignore": "/.unroll\n/.verify\n",
+        ".gitignore": "/.unroll/\n/.verify/\n/data/\n/runs/\n__pycache__/\n",
+        "in": "1\n",
+        "dvc.yaml": GRAPH,
+        "tolerances.json": json.dumps({"tolerances": {"waves": {"node": {"score": 0.01}}}}),
+    }
+    for name in ("pipeline", "stages", "unroll"):
+        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    # What the fork server imports for real stages would cost each build seconds.
+    files["unroll/runner/preload.py"] = '"""Nothing."""\n'
+    for name, text in files.items():
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text)
+    plain_yaml.write(PARAMS, root / "params.yaml")
+    environment = os.environ | {"DVC_SITE_CACHE_DIR": str(root / ".dvc/site"), "NOISE": "000"}
+    subprocess.run([sys.executable, "-m", "unroll", "repro"], cwd=root, env=environment, check=True)
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "all")
+    return root
+
+
+@pytest.fixture
+def workspace(built, tmp_path, monkeypatch):
+    """A copy that a test may change."""
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.setenv("NOISE", "000")
+    shutil.copytree(built, tmp_path / "work", symlinks=True)
+    return Workspace(tmp_path / "work")
+
+
+def edit(workspace, old, new):
+    """Change the committed graph."""
+    graph = workspace.root / "dvc.yaml"
+    assert old in graph.read_text()
+    graph.write_text(graph.read_text().replace(old, new))
+    git(workspace.root, "commit", "-q", "-a", "-m", "a change")
+
+
+def unroll(workspace, capfd, *arguments):
+    """Exit code, standard output and standard error, of the builds too."""
+    code = run(lambda: invoke(["--root", str(workspace.root), *arguments]))
+    return code, *capfd.readouterr()
+
+
+def test_what_differs_is_said_with_file_and_metric_and_kept(workspace, capfd, monkeypatch):
+    lock = workspace.root / "dvc.lock"
+    kept = plain_yaml.read(lock)
+    del kept["stages"]["source@waves"]
+    plain_yaml.write(kept, lock)
+    said = "mkdir -p .unroll/failures; echo no luck > .unroll/failures/report.txt; exit 3"
+    edit(workspace, "mkdir -p report", f"{said}; mkdir")
+    monkeypatch.setenv("NOISE", "050")
+    code, out, err = unroll(workspace, capfd, "verify", "--json")
+    data = json.loads(out)
+    assert (code, data["holds"]) == (1, False)
+    assert "Built 3 of 4 stages" in err
+    found = {output["path"] or output["stage"]: output for output in data["outputs"]}
+    assert {path: output["level"] for path, output in found.items()} == {
+        "source@waves": NOT_COMPARED,
+        "runs/waves/node": DIFFERS,
+        "metrics/waves": DIFFERS,
+        "report/index.html": NOT_BUILT,
+    }
+    assert found["runs/waves/node"]["files"] == ["weights"]
+    (deviation,) = found["metrics/waves"]["deviations"]
+    assert [deviation[key] for key in ("experiment", "metric", "rebuilt", "within")] == ["node", "score", 1.05, False]
+    assert found["report/index.html"]["reason"] == "no luck"
+    assert (Path(data["kept"]) / "workspace/metrics/waves/node.json").exists()
+
+
+def test_what_is_no_target_is_refused_before_anything_is_built(workspace, capfd):
+    code, _, err = unroll(workspace, capfd, "verify", "evaluate@wave")
+    assert code == 2
+    assert "must be one of: evaluate@waves, report, source@waves, train@node. Received: 'evaluate@wave'" in err
+    code, _, err = unroll(workspace, capfd, "verify", "--quick", "evaluate@waves")
+    assert (code, "--quick builds the whole miniature" in err) == (2, True)
+    with (
+        alone(workspace.scratch / "verify.lock", ""),
+        pytest.raises(UnrollError, match="another `unroll verify` is at work"),
+    ):
+        verify(workspace, [], 1, keep=False, quiet=True)
+
+
+def test_where_contents_lie_in_a_folder_that_is_no_workspace(workspace, tmp_path):
+    assert cache(workspace.root) == workspace.root / ".dvc/cache/files/md5"
+    (tmp_path / "bare").mkdir()
+    assert cache(tmp_path / "bare") == tmp_path / "bare/.dvc/cache/files/md5"
+
+
+def test_a_stopped_verification_leaves_no_process_goes_on_and_finds_the_same_bytes(workspace, capfd, monkeypatch):
+    edit(workspace, "mkdir -p runs/waves/node", "touch waiting && sleep $NAP && mkdir -p runs/waves/node")
+    (workspace.root / "params.yaml").write_text("not even valid\n")
+    before = git(workspace.root, "status", "--porcelain", "--ignored")
+    # In the background of a shell without job control (CI, say) SIGINT is ignored, and children inherit that.
+    heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    heeding += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", heeding, "--root", str(workspace.root), "verify", "--jobs", "1"]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    environment = os.environ | {"NAP": "600"}
+    verification = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, **streams)
+    while not (workspace.root / FOLDER / "workspace/waiting").exists():
+        assert verification.poll() is None, verification.communicate()[0]
+        time.sleep(0.05)
+    there = psutil.Process(verification.pid).children(recursive=True)
+    verification.send_signal(signal.SIGINT)
+    verification.wait()
+    for process in (left := still_there(there)):
+        process.kill()  # they hold the pipe that is read next
+    output, _ = verification.communicate()
+    assert left == []
+    assert verification.returncode == 130, output
+    assert output.count("stopped; what was finished is kept") == 1
+
+    monkeypatch.setenv("NAP", "0")
+    code, out, err = unroll(workspace, capfd, "verify", "--jobs", "2")
+    assert (code, err) == (0, ""), out
+    assert "4 stages, 1 of them built before it was stopped" in out
+    assert "not in it, since not committed: params.yaml" in out
+    assert "Built 3 of 4 stages" in out
+    assert "source@waves" not in out
+    assert out.splitlines()[-1] == "All 4 outputs have the same bytes."
+    assert not (workspace.root / ".verify").exists()
+    assert git(workspace.root, "status", "--porcelain", "--ignored") == before

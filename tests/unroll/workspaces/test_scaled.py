@@ -1,0 +1,120 @@
+import pytest
+from dvc.repo import Repo
+
+from pipeline.config import params, plain_yaml, registry
+from pipeline.config.templates import complete
+from pipeline.data.sources import Context
+from tests.support import REPOSITORY
+from unroll.workspaces.scaled import ROWS, each_network_once, make_workspace, scale, without_stand_in
+
+NEEDS_NETWORK = {"download", "jena", "jena_2009_2010", "jena_hourly"}
+
+
+@pytest.fixture
+def whole():
+    return complete(plain_yaml.read(REPOSITORY / "params.yaml"))
+
+
+def load(sections, folder):
+    plain_yaml.write(sections, folder / "params.yaml")
+    return params.load(folder / "params.yaml")
+
+
+def test_every_experiment_of_params_yaml_is_kept_on_a_source_that_needs_no_network(whole, tmp_path):
+    small = load(scale(whole), tmp_path)
+    assert list(small.experiments) == list(whole["experiments"])
+    assert without_stand_in(whole) == []
+    assert not {source.kind for source in small.sources.values()} & NEEDS_NETWORK
+
+
+def test_dvc_sees_the_whole_graph(tmp_path):
+    made = make_workspace(REPOSITORY, tmp_path)
+    wanted = params.load(made.params)
+    expected = {f"source@{name}" for name in wanted.sources} | {f"train@{name}" for name in wanted.experiments}
+    expected |= {f"{verb}@{name}" for verb in ("prepare", "evaluate") for name in wanted.datasets}
+    expected |= {"report", "resolve"}
+    with Repo(str(tmp_path)) as repo:
+        assert {stage.name for stage in repo.index.stages} == expected
+
+
+def test_models_stay_and_training_shrinks(whole, tmp_path):
+    real, small = params.load(REPOSITORY / "params.yaml"), load(scale(whole), tmp_path)
+    for name, experiment in real.experiments.items():
+        scaled = small.experiments[name]
+        assert scaled.model == experiment.model
+        assert scaled.seeds == experiment.seeds[:1]
+        assert scaled.training.method == experiment.training.method
+        for option, value in experiment.training.options.items():
+            if option in {"epochs", "steps_per_epoch"}:
+                assert 1 <= scaled.training.options[option] <= value
+            else:
+                assert scaled.training.options[option] == value
+
+
+def test_a_network_that_is_trained_in_several_ways_is_trained_once(whole):
+    kept = each_network_once(scale(whole))["experiments"]
+    gone = set(whole["experiments"]) - set(kept)
+    assert {"sine_interpolation_rnn2_matched", "jena_hourly_gru_updates"} <= gone
+    assert {"sine_interpolation_rnn2", "sine_extrapolation_rnn2", "jena_hourly_gru", "weather_lad"} <= set(kept)
+    networks = [(one["dataset"], one["model"]) for one in kept.values()]
+    for name in gone:
+        one = whole["experiments"][name]
+        assert one["training"]["method"] == "gradient_descent"
+        assert (one["dataset"], one["model"]) in networks
+
+
+def test_what_is_read_is_not_changed(whole):
+    scale(whole)
+    assert whole == complete(plain_yaml.read(REPOSITORY / "params.yaml"))
+
+
+def test_blocks_given_in_rows_keep_their_share_of_the_rows(whole):
+    small = scale(whole)["datasets"]["jena"]["preparation"]
+    rows, official = ROWS["jena"]
+    assert small["train"] / rows == pytest.approx(200_000 / official, rel=1e-3)
+    assert small["validation"] / rows == pytest.approx(100_000 / official, rel=1e-3)
+    assert scale(whole)["datasets"]["weather"]["preparation"]["train"] == 0.6
+
+
+def test_scaled_series_have_windows_in_every_block_as_the_full_ones_do(whole, tmp_path):
+    small = load(scale(whole), tmp_path)
+    for name, dataset in small.datasets.items():
+        if dataset.preparation.name != "series":
+            continue
+        raw = tmp_path / dataset.source
+        if not raw.exists():
+            raw.mkdir()
+            registry.source(small, dataset.source)(
+                raw, Context(dataset.source, tmp_path, tmp_path, None, lambda *_: None)
+            )
+        prepared = registry.preparation(small, name)(name, raw)
+        assert all(len(prepared.splits[split]) >= 128 for split in ("train", "validation", "test")), name
+
+
+def test_a_users_own_file_is_found_from_one_folder_further_down():
+    whole = {"sources": {}, "files": {"a": {"path": "mine/a.csv"}}, "datasets": {}, "experiments": {}}
+    assert scale(whole)["files"]["a"]["path"] == "../mine/a.csv"
+    whole["files"]["a"]["path"] = "/data/a.csv"
+    assert scale(whole)["files"]["a"]["path"] == "/data/a.csv"
+
+
+def test_a_download_without_a_stand_in_is_left_out_with_all_that_needs_it():
+    model = {"family": "baselines", "name": "last_value"}
+    experiment = {"seeds": [3, 4], "model": model, "training": {"method": "none"}}
+    whole = {
+        "sources": {"far": {"kind": "download", "files": {"far.csv": "0" * 64}}, "near": {"kind": "sine"}},
+        "datasets": {
+            "far": {"source": "far", "preparation": {"name": "series", "train": 50}},
+            "near": {"source": "near", "preparation": {"name": "sine_points"}},
+        },
+        "experiments": {"far_a": {"dataset": "far", **experiment}, "near_a": {"dataset": "near", **experiment}},
+    }
+    assert without_stand_in(whole) == ["far"]
+    small = scale(whole)
+    assert {section: list(found) for section, found in small.items()} == {
+        "sources": ["near"],
+        "files": [],
+        "datasets": ["near"],
+        "experiments": ["near_a"],
+    }
+    assert small["experiments"]["near_a"]["seeds"] == [3]

@@ -1,0 +1,1 @@
+"""The command line `unroll`, and the tools around the pipeline."""

@@ -1,0 +1,161 @@
+"""The command `add`: look at a file, ask what is to be forecast, try it, and write it to params.yaml."""
+
+import fnmatch
+import itertools
+import re
+import string
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.config import params, plain_yaml, registry
+from pipeline.data.dataset import Dataset
+from pipeline.data.sniff.look import Found, Known, look
+from pipeline.data.stamps import shown
+from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.files import scratch_folder, write_text
+from pipeline.validation import utf_8
+from pipeline.workspace import Workspace
+from stages import progress
+from unroll.add.entries import entries
+
+if TYPE_CHECKING:
+    from pipeline.data.download import Progress
+
+LONGEST_NAME = 40
+"""Characters, so that the experiments' names are not too long."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says of the question; None: it is asked, or proposed with `yes`."""
+
+    name: str | None = None
+    target: str | None = None
+    step: int | None = None
+    horizon: int | None = None
+    lookback: int | None = None
+    yes: bool = False
+
+
+def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Known) -> str:
+    """Add a series to params.yaml.
+
+    Args:
+        workspace: where params.yaml is.
+        files: one, or several of one form and one folder.
+        wanted: what is to be forecast.
+        known: how the files are written.
+
+    Returns:
+        The name of the data set.
+
+    Raises:
+        UsageError, UnrollError: nothing was written.
+    """
+    before = params.load(workspace.params)
+    folder, pattern, section = _place(workspace, files)
+    usual = files[0].stem if len(files) == 1 else folder.name
+    name = _name(wanted.name or usual, before, given=wanted.name is not None)
+    with progress.files(brief=True) as shown:
+        found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
+    print(*lines(found), sep="\n", flush=True)
+    question = _ask(found, wanted)
+    sections, comments = entries(name, section, pattern, found, question)
+    text = plain_yaml.added(workspace.params, sections, comments)
+    with scratch_folder(workspace.scratch, "add") as scratch:
+        write_text(scratch / workspace.params.name, text)
+        after = params.load(scratch / workspace.params.name)
+    with progress.files(brief=True) as shown:
+        prepared = _tried(after, name, folder, shown)
+    write_text(workspace.params, text)
+    windows = ", ".join(f"{len(examples):,} {split}" for split, examples in prepared.splits.items())
+    print(
+        f"\n{name}: {windows} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
+        f"Written to params.yaml: {', '.join(sections['experiments'])}.\n"
+        f"Next: unroll repro evaluate@{name} && unroll compare {name}"
+    )
+    return name
+
+
+def _tried(after: params.Params, name: str, folder: Path, shown: "Progress") -> Dataset:
+    """The data set as it will be prepared, so that no entry is written that cannot be built."""
+    try:
+        prepared: Dataset = registry.preparation(after, name)(name, folder, shown)
+    except ValueError as error:
+        raise UnrollError(f"{error}; pass other values of --horizon, --lookback or --step") from None
+    except UnrollError as error:
+        text = str(error).replace(f"see datasets.{name}.preparation", "pass a smaller --horizon or --lookback")
+        raise type(error)(text) from None
+    return prepared
+
+
+def _place(workspace: Workspace, files: Sequence[Path]) -> tuple[Path, str, dict[str, str]]:
+    """The folder of the files, their name or pattern, and the entry that says where they lie."""
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"{file} {'is a folder; name the files in it' if file.is_dir() else 'is not there'}")
+    folder = files[0].parent.resolve()
+    if len(files) == 1:
+        return folder, files[0].name, {"path": _relative(workspace, folder / files[0].name)}
+    names = sorted({file.name for file in files})
+    start, end = _same_start(names), _same_start([name[::-1] for name in names])[::-1]
+    pattern = f"{start.rstrip(string.digits)}*{end.lstrip(string.digits)}"  # next decade's files, too
+    if any(file.parent.resolve() != folder for file in files) or workspace.root.is_relative_to(folder):
+        raise UsageError("files of one series must lie in one folder, below the one of params.yaml or beside it")
+    if others := [p.name for p in folder.iterdir() if fnmatch.fnmatchcase(p.name, pattern) and p.name not in names]:
+        raise UsageError(f"{folder} has other files that match {pattern}, such as {others[0]}; move them away")
+    return folder, pattern, {"path": _relative(workspace, folder), "pattern": pattern}
+
+
+def _same_start(names: Sequence[str]) -> str:
+    same = itertools.takewhile(lambda letters: len({*letters}) == 1, zip(*names, strict=False))
+    return "".join(letters[0] for letters in same)
+
+
+def _relative(workspace: Workspace, path: Path) -> str:
+    text = path.relative_to(workspace.root).as_posix() if path.is_relative_to(workspace.root) else str(path)
+    return utf_8(text)
+
+
+def _name(text: str, before: params.Params, *, given: bool) -> str:
+    name = text if given else re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:LONGEST_NAME].strip("_")
+    if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
+        raise UsageError(
+            f"--name must be small letters, digits and _, a letter first, up to {LONGEST_NAME}. Received: {name!r:.60}"
+        )
+    taken = [*before.sources, *before.datasets]
+    if name in taken or any(experiment.startswith(f"{name}_") for experiment in before.experiments):
+        raise UsageError(f"params.yaml has {name} already; pass --name with another, or take its entries out")
+    return name
+
+
+def lines(found: Found) -> Iterator[str]:
+    """What was found, in words."""
+    form, clock = found.form, found.clock
+    if found.text:
+        marks = {"\t": "tabs", " ": "white space"}.get(form.delimiter, repr(form.delimiter))
+        thousands = f", thousands by {form.thousands!r}" if form.thousands else ""
+        before = f", {form.skip} lines before the header" if form.skip else ""
+        header = ", no header" if form.names else ""
+        marks += f", decimals by {form.decimal!r}{thousands}{before}{header}"
+        yield f"text      {form.encoding}, columns divided by {marks}"
+    zone = f", clock of {form.time_zone}" if form.time_zone else ""
+    yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
+    yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}, {clock.spacing:,} seconds apart"
+    if clock.repeated or found.unsorted:
+        yield f"order     {clock.repeated:,} repeated stamps" + (
+            ", rows not in the order of time" if found.unsorted else ""
+        )
+    if found.gaps:
+        yield f"gaps      {found.gaps.total():,}, the longest of {max(found.gaps):,} rows"
+    if found.missing:
+        cells = ", ".join(f"{printable(word) or 'nothing'} {count:,} times" for word, count in found.missing.items())
+        yield f"no value  {cells}"
+    for name, column in found.columns.items():
+        why = found.why_not(name)
+        what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
+        yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
+    for option, why in found.guesses.items():
+        yield f"guessed   {option}: {why}"

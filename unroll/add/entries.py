@@ -1,0 +1,128 @@
+"""The sections of params.yaml for a series: what was found and asked -> data and comments."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline.config.plain_yaml import Place
+from pipeline.data.row_files import Form
+from pipeline.data.sniff.look import Found
+from unroll.add.question import DAY, TRAIN, VALIDATION, Question
+
+FEW, MANY = 5_000, 100_000
+"""Rows to train on, above which an epoch takes longer than it is worth, and is cut to a number of steps."""
+
+STEPS, BATCH = 500, 128
+LAST = 48
+"""Timesteps that ridge regression and boosting look back, at most."""
+
+WRITTEN = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip")
+"""Options of a file's form that stand in the entry where they are not the usual ones."""
+
+
+def entries(
+    name: str, files: Mapping[str, Any], pattern: str, found: Found, question: Question
+) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
+    """What is added to params.yaml.
+
+    Args:
+        name: of the files, of the data set, and the beginning of the experiments' names.
+        files: where they lie.
+        pattern: the name of the file, or a pattern for several.
+        found: what was seen in them.
+        question: what is asked.
+
+    Returns:
+        Section -> name -> data, and comments as `plain_yaml.added` takes them.
+    """
+    form, usual, stamp = found.form, Form(stamp=[], target=""), list(found.form.stamp)
+    quantity, unit = question.target, found.columns[question.target].unit
+    if unit:
+        quantity = quantity[: max(map(quantity.rfind, "[("))].rstrip() or quantity
+    left_out = {column: why for column in found.columns if (why := found.why_not(column)) and column != question.target}
+    words = [column for column in found.columns if column not in left_out and not found.columns[column].numeric]
+    spacing, gaps = found.clock.spacing, found.missing or found.gaps
+    options = {
+        "file": pattern,
+        "stamp": stamp[0] if len(stamp) == 1 else stamp,
+        **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
+        "target": question.target,
+        "unit": unit or None,
+        "quantity": quantity,
+        "drop": [*left_out] or None,
+        "categories": words or None,
+        "missing": [*found.missing] or None,
+        "fill": max(1, DAY // 4 // spacing) if gaps else None,
+        "train": TRAIN,
+        "validation": VALIDATION,
+        "lookback": question.lookback * question.step,
+        "step": question.step if question.step > 1 else None,
+        "horizon": question.horizon if question.horizon > 1 else None,
+        "spacing": spacing,
+    }
+    preparation = {"name": "series"} | {option: value for option, value in options.items() if value is not None}
+    seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in found.missing.items())
+    reasons = {
+        "unit": "from the heading",
+        "quantity": "what reports call it",
+        "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
+        "categories": "columns of words: a column of 0 and 1 for each word",
+        "missing": f"no value, found: {seen}",
+        "fill": "rows; proposed: gaps up to a quarter of a day are filled from the past, longer ones cut windows",
+        "train": "proposed: shares of the rows, in the order of time",
+        "spacing": "seconds from row to row",
+        **found.guesses,
+        **question.reasons,
+    }
+    comments: dict[Place, str] = {
+        ("files",): "Your own files, which DVC watches: an edit of one rebuilds what it can change.",
+        ("datasets", name): "Added by `unroll add`; what was guessed or proposed says so.",
+        **{("datasets", name, "preparation", option): reasons[option] for option in preparation if option in reasons},
+    }
+    sections = {
+        "files": {name: dict(files)},
+        "datasets": {
+            name: {"source": name, "preparation": preparation, "seeds": 3, "training": _training(found.rows * TRAIN)}
+        },
+        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, question).items()},
+    }
+    return sections, comments
+
+
+def _training(rows: float) -> dict[str, Any]:
+    """How networks are trained: until validation has not improved for some epochs."""
+    found: dict[str, Any] = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae"}
+    found |= {"epochs": 100 if rows < FEW else 50, "batch_size": 32 if rows < FEW else BATCH, "patience": 5}
+    return found | ({"order": "draws", "steps_per_epoch": STEPS} if rows > MANY else {})
+
+
+def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
+    """The plainest answers, the strongest ones without a network, and recurrent networks."""
+    day, last = question.day, {"last": min(LAST, question.lookback)}
+    units, dropout = {"units": 32}, {"dropout": 0.1, "recurrent_dropout": 0.1}
+    none, network = {"method": "none"}, {"method": "gradient_descent"}
+    ridge = {"method": "least_squares", "ridge": 10.0}
+    boosting = {"method": "boosting", "trees": 200, "leaves": 16, "learning_rate": 0.05, "examples": 50}
+    found: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
+        "last_value": ("baselines", "last_value", {}, none),
+        "daily_cycle": ("baselines", "daily_cycle", {}, none),
+        "weekly_cycle": ("baselines", "seasonal_naive", {"timesteps": 7 * day}, none),
+        "ridge": ("baselines", "linear", last, ridge),
+        "boosting": ("baselines", "lags", last, boosting),
+        "rnn": ("recurrent", "simple_rnn", units, network),
+        "gru": ("recurrent", "gru", units, network),
+        "lstm": ("recurrent", "lstm", units, network),
+        "gru_dropout": ("recurrent", "gru", units | dropout, network),
+    }
+    if day < 2 or question.lookback < day:
+        del found["daily_cycle"]
+    if not day or question.lookback < 7 * day:
+        del found["weekly_cycle"]
+    return {
+        key: {
+            "dataset": dataset,
+            **({"calendar": True} if training is not none else {}),
+            "model": {"family": family, "name": name, **options},
+            "training": dict(training),
+        }
+        for key, (family, name, options, training) in found.items()
+    }

@@ -1,0 +1,71 @@
+"""The Typer app that commands register with (`unroll/commands/building.py`, `unroll/commands/results.py`)."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipeline.errors import UnrollError
+from pipeline.workspace import Workspace
+
+app = typer.Typer(
+    name="unroll",
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="`unroll repro` builds everything that params.yaml names; `unroll list` says what that is.",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print data for programs instead of a table for people.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib import metadata
+
+        print(f"unroll {metadata.version('unroll')}")
+        raise typer.Exit
+
+
+def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
+    """What a shell proposes for an argument: the names in sections of params.yaml that begin as it does."""
+
+    def names(context: typer.Context, incomplete: str) -> list[str]:
+        from pipeline.config import params
+
+        # While a shell completes, the app's own callback has not run.
+        root = (context.parent.params.get("root") if context.parent else None) or Path()
+        try:
+            every = params.load(Workspace(root).params)
+        except UnrollError:
+            return []
+        found = [name for section in sections for name in getattr(every, section)]
+        return [name for name in dict.fromkeys(found) if name.startswith(incomplete)]
+
+    return names
+
+
+def targets(context: typer.Context, incomplete: str) -> list[str]:
+    """What a shell proposes for a stage."""
+    of_stage = {"source": "sources", "prepare": "datasets", "train": "experiments", "evaluate": "datasets"}
+    stages = [f"{stage}@{name}" for stage, section in of_stage.items() for name in complete(section)(context, "")]
+    return [stage for stage in [*stages, "report"] if stage.startswith(incomplete)]
+
+
+@app.callback()
+def unroll(
+    context: typer.Context,
+    root: Annotated[Path, typer.Option(help="The folder that holds params.yaml.", metavar="DIR")] = Path(),
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Rebuild and compare the recurrent networks of four teaching documents."""
+    context.obj = Workspace(root.resolve())
+
+
+def print_json(data: Any) -> None:
+    """Data for programs, on standard output."""
+    print(json.dumps(data, indent=1, ensure_ascii=False))

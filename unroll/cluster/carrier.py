@@ -1,0 +1,117 @@
+"""Outputs of stages on their way between machines, through DVC's remote: nothing large goes through the scheduler."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UnrollError, one_line
+from pipeline.files import remove
+from unroll.runner.display import say
+from unroll.runner.dvc_graph import Dvc, entry
+
+TRIES, PAUSE = 8, 15.0
+"""How often a remote that has answered before is asked, and seconds between: what took hours to make waits minutes."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """What a stage has made, on its way to another machine; what DVC's cache holds is in the remote.
+
+    Attributes:
+        entry: its entry of dvc.lock.
+        files: path -> content, of what git keeps in place of DVC.
+    """
+
+    entry: dict[str, Any]
+    files: dict[str, bytes]
+
+
+class Carrier:
+    """Sends outputs to the default remote, and takes from there what was made elsewhere.
+
+    Args:
+        dvc: the workspace that they lie in.
+    """
+
+    def __init__(self, dvc: Dvc) -> None:
+        self._dvc, self._reached = dvc, False
+
+    def require_remote(self) -> None:
+        """Raises UnrollError if there is no default remote."""
+        if not self._dvc.repo.config["core"].get("remote"):
+            raise UnrollError(
+                "a build on a cluster needs a DVC remote that head and workers reach, such as S3 or a shared folder; "
+                "name it: dvc remote add --default store s3://BUCKET/PATH"
+            )
+
+    def send(self, name: str) -> Made:
+        """Copy a stage's outputs to the default remote, for a `take` elsewhere.
+
+        Raises:
+            UnrollError: there is no remote, or it does not take them.
+        """
+        stage = self._dvc.stages[name]
+        with self._dvc.locked():
+            if not stage.outs_cached():
+                stage.commit()
+            self._transfer(self._dvc.repo.cloud.push, name, _objects(stage))
+        kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
+        files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
+        root = Path(self._dvc.repo.root_dir)
+        return Made(entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
+
+    def take(self, name: str, made: Made) -> None:
+        """Put a stage's outputs, made elsewhere, in their places.
+
+        Raises:
+            UnrollError: there is no remote, or it lacks some.
+        """
+        from dvc.stage.loader import StageLoader
+
+        if self._dvc.brought.get(name) == made.entry:
+            return
+        stage = self._dvc.stages[name]
+        with self._dvc.locked():
+            StageLoader.fill_from_lock(stage, made.entry)
+            self._transfer(self._dvc.repo.cloud.pull, name, _objects(stage))
+            stage.checkout(force=True)
+        for out in stage.outs:
+            if not out.use_cache:  # a folder may hold what the new one does not
+                remove(Path(out.fspath))
+        for path, content in made.files.items():
+            (Path(self._dvc.repo.root_dir) / path).parent.mkdir(parents=True, exist_ok=True)
+            (Path(self._dvc.repo.root_dir) / path).write_bytes(content)
+        self._dvc.brought[name] = made.entry
+
+    def _transfer(self, move: Callable[[Any], Any], name: str, objects: set[Any]) -> None:
+        """Push or pull what a stage has in DVC's cache.
+
+        Raises:
+            UnrollError: the remote does not do it; if it did before, for some minutes.
+        """
+        if not objects:
+            return
+        why = ""
+        for attempt in range(TRIES if self._reached else 1):
+            if attempt == 1:
+                say(f"DVC's remote is away ({why}); it is asked again for {TRIES * PAUSE / 60:.0f} minutes")
+            if attempt:
+                time.sleep(PAUSE)
+            try:
+                failed = len(move(objects).failed)
+                why = f"{failed} files of {name} did not get through"
+            except Exception as error:  # noqa: BLE001 - each kind of remote has its own
+                failed, why = 1, one_line(str(error)) or type(error).__name__
+            if not failed:
+                self._reached = True
+                if attempt:
+                    say("DVC's remote is back")
+                return
+        raise UnrollError(f"DVC's remote does not work ({why}); check its address, keys and room, then run this again")
+
+
+def _objects(stage: Any) -> set[Any]:
+    """What DVC's cache has of a stage's outputs."""
+    return set().union(*stage.get_used_objs().values())

@@ -1,0 +1,231 @@
+"""A worker of a cluster: takes stages from the scheduler and has them built in its slots (`unroll.cluster.slot`)."""
+
+import asyncio
+import hashlib
+import io
+import os
+import pickle
+import queue
+import select
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pipeline.errors import UnrollError, UsageError, without_password
+from pipeline.locks import alone
+from unroll.cluster import connection
+from unroll.cluster import environment as locked
+from unroll.runner.signals import terminable
+
+WORKER = "UNROLL_WORKER"
+"""Tells a stage whose worker it runs on: MLflow's runs are tagged with it (`pipeline.tracking.payload`)."""
+
+GONE = 0.2
+"""Seconds between two looks whether the head still wants a stage."""
+
+JOIN = 60
+"""Seconds to wait for the scheduler, which may start later than its workers."""
+
+BUILDS = "unroll.cluster.slot"
+"""The module that a slot runs unless a task says otherwise."""
+
+TAIL = 20_000
+"""Bytes of a slot's log that the head is told, at most."""
+
+Answer = tuple[Any, str, bytes, bool]
+"""What was made (None: nothing), why not, what was printed, and whether another worker may have more luck."""
+
+_free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
+
+
+class Slot:
+    """Does one task at a time, such as to build a stage.
+
+    Args:
+        root: its folder; is emptied when other code comes.
+        cache: the folder of DVC's cache, which the slots of a worker share.
+    """
+
+    def __init__(self, root: Path, cache: Path) -> None:
+        self._root, self._cache = root, cache
+        self._process: subprocess.Popen[bytes] | None = None
+        self._code = ""
+
+    def build(self, code: bytes, name: str, module: str, task: Any, wanted: Callable[[], bool]) -> Answer:
+        """Have a task done; see `unroll.cluster.slot.serve`.
+
+        Args:
+            code: the head's, as a tar file.
+            name: of the worker, for its records.
+            module: of that code; takes tasks from standard input, and answers.
+            task: for the module.
+            wanted: whether the head still waits for it; if not, it is killed.
+        """
+        digest = hashlib.sha256(code + f"{name} {module}".encode()).hexdigest()
+        if self._process is None or self._process.poll() is not None or self._code != digest:
+            self.close()
+            self._start(code, name, module)
+            self._code = digest
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise AssertionError  # it was started with pipes
+        try:
+            pickle.dump(task, process.stdin)
+            process.stdin.flush()
+            while not select.select([process.stdout], [], [], GONE)[0]:
+                if not wanted():
+                    self.close()
+                    return None, "the build was stopped", b"", False
+            answer: Answer = pickle.load(process.stdout)
+        except (EOFError, OSError):
+            self.close()
+            said = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
+            return None, "its process on the worker ended without a word", said, True
+        return answer
+
+    def close(self) -> None:
+        """End the process, and with it what it builds."""
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+            self._process = None
+
+    @property
+    def _log(self) -> Path:
+        return self._root.with_name(f"{self._root.name}.log")
+
+    def _start(self, code: bytes, name: str, module: str) -> None:
+        shutil.rmtree(self._root, ignore_errors=True)
+        self._root.mkdir(parents=True)
+        with tarfile.open(fileobj=io.BytesIO(code)) as tar:
+            tar.extractall(self._root, filter="data")
+        settings = f"[core]\n    no_scm = true\n[cache]\n    dir = {self._cache}\n"
+        (self._root / ".dvc" / "config.local").write_text(settings)
+        site = self._cache.with_name("site")
+        site.mkdir(mode=0o700, exist_ok=True)  # DVC would make it writable for all
+        own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(site)}
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", module],
+                cwd=self._root,
+                env={**os.environ, **own},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is the worker's
+            )
+
+
+def build(code: bytes, name: str, task: Any, module: str = BUILDS) -> tuple[Answer, str]:
+    """What Dask runs: a task in a free slot; the slot's answer, and the name of the worker. `name` is the build's."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    key, slot = worker.get_current_task(), _free.get()
+
+    def wanted() -> bool:
+        state = worker.state.tasks.get(key)  # a worker without a scheduler closes, and waits for its tasks
+        return worker.status.name == "running" and state is not None and state.state == "executing"
+
+    try:
+        return slot.build(code, f"{name}/{worker.name}", module, task, wanted), str(worker.name)
+    except OSError as error:  # the slot cannot even be set up, such as on a full disk
+        return (None, f"the worker cannot set it up ({error.strerror or error})", b"", True), str(worker.name)
+    finally:
+        _free.put(slot)
+
+
+def serve(
+    address: str, home: Path, slots: int, labels: Sequence[str], name: str, certificates: Path | None = None
+) -> None:
+    """Be a worker until the scheduler ends or this process is stopped.
+
+    Args:
+        address: of the scheduler.
+        home: gets copies of the code, and DVC's cache; no other worker may have it.
+        slots: how many stages at once, each on one core.
+        labels: what this worker is said to be, such as `big`; a build may ask for one.
+        name: of the worker, no two alike.
+        certificates: see `connection.security`.
+
+    Raises:
+        UsageError, UnrollError: it must not be a worker, or nobody listens at the address.
+    """
+    connection.require()
+    from distributed import Worker
+
+    security = connection.security(address, certificates)
+    check_records()
+    resources = dict.fromkeys([locked.label(locked.environment()), *labels], float(slots))
+
+    async def run() -> None:
+        options = {"nthreads": slots, "name": name, "resources": resources, "local_directory": str(home / "dask")}
+        options |= {"memory_limit": 0, "security": security, "dashboard_address": "127.0.0.1:0"}
+        options |= {"death_timeout": JOIN, "host": connection.bound(address)}
+        async with Worker(address, **options) as one:
+            print(f"worker {name}: {slots} slots, for {address}", flush=True)
+            await one.finished()
+
+    home = home.resolve()
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with alone(home / "worker.lock", f"another worker has {home}; give each a --home of its own"), terminable():
+        every = [Slot(home / f"slot{number}", home / "cache") for number in range(slots)]
+        for slot in every:
+            _free.put(slot)
+        try:
+            asyncio.run(run())
+        except RuntimeError as error:
+            if "name taken" not in str(error.__cause__):
+                raise
+            raise UsageError(f"another worker of {address} is called {name}; give each a --name of its own") from None
+        except (OSError, TimeoutError):
+            raise UnrollError(
+                f"no scheduler answers at {address} in {JOIN} s; start it, or check address, certificates and clocks"
+            ) from None
+        finally:
+            for slot in every:
+                slot.close()
+    raise UnrollError(
+        f"worker {name} ends: the scheduler at {address} has ended, or heard nothing of it for {connection.SILENCE} s"
+    )
+
+
+def schedule(address: str, certificates: Path | None = None) -> None:
+    """Be a cluster's scheduler until this process is stopped; arguments and errors as in `connection.security`.
+
+    Raises:
+        UnrollError: the address cannot be had.
+    """
+    connection.require()
+    from distributed import Scheduler
+
+    security = connection.security(address, certificates)
+    host, port = urlsplit(address).hostname, urlsplit(address).port
+
+    async def run() -> None:
+        options = {"host": host, "port": port, "protocol": address.partition("://")[0], "security": security}
+        async with Scheduler(**options, dashboard=False, dashboard_address="127.0.0.1:0") as one:
+            print(f"scheduler at {address}", flush=True)
+            await one.finished()
+
+    try:
+        with terminable():
+            asyncio.run(run())
+    except (OSError, RuntimeError) as error:  # Dask wraps it
+        why = error.__cause__ or error
+        raise UnrollError(f"no scheduler can be started at {address}: {getattr(why, 'strerror', '') or why}") from None
+
+
+def check_records() -> None:
+    """Raises UsageError if records would go straight into a database."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    if uri and not uri.startswith(("http://", "https://")):
+        raise UsageError(
+            f"MLFLOW_TRACKING_URI={without_password(uri)} is no server. Workers that set up one database at once break "
+            "it, and files would stay on their own disks; start `mlflow server` on it and name its http:// address"
+        )

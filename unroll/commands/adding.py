@@ -1,0 +1,80 @@
+"""The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from unroll.app import app, complete
+from unroll.commands.building import Certificates, On
+
+
+@app.command(rich_help_panel="All at once")
+def add(
+    context: typer.Context,
+    files: Annotated[list[Path], typer.Argument(help="A CSV or Parquet file; or several of one form in one folder.")],
+    target: Annotated[str | None, typer.Option(help="The column to forecast.")] = None,
+    horizon: Annotated[int | None, typer.Option(min=1, max=10_000, help="Values ahead, all at once.")] = None,
+    lookback: Annotated[int | None, typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees.")] = None,
+    step: Annotated[int | None, typer.Option(min=1, help="Rows to a timestep.")] = None,
+    name: Annotated[str | None, typer.Option(help="In params.yaml; by default the file's.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")] = False,
+    stamp: Annotated[list[str] | None, typer.Option(help="A column of times (repeatable).")] = None,
+    stamp_format: Annotated[str | None, typer.Option(help="As strptime takes it.")] = None,
+    day_first: Annotated[bool | None, typer.Option("--day-first/--month-first", help="Of 01/02/2024.")] = None,
+    time_zone: Annotated[str | None, typer.Option(help="Whose clock the stamps show: Europe/Berlin.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")] = None,
+    delimiter: Annotated[str | None, typer.Option(help="Between columns; a space for any white space.")] = None,
+    decimal: Annotated[str | None, typer.Option(help="The mark before decimals: . or ,")] = None,
+) -> None:
+    """Look at a file of your own, say what is in it, and write what it takes to compare models on it.
+
+    `unroll add meter.csv` · `unroll add meter.csv --target load --horizon 24 --yes`
+
+    `unroll add station/2023.csv station/2024.csv`
+    """
+    from pipeline.data.sniff.look import Known
+    from pipeline.errors import UsageError
+    from unroll.add.add import Wanted
+    from unroll.add.add import add as add_to
+
+    for option, value, valid in (("--delimiter", delimiter, None), ("--decimal", decimal, ".,")):
+        if value is not None and (len(value) != 1 or (valid and value not in valid)):
+            raise UsageError(f"{option} must be one character{' of . and ,' if valid else ''}. Received: {value!r}")
+    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal)
+    add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes), known)
+
+
+@app.command(rich_help_panel="All at once")
+def tune(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="An experiment of params.yaml.", autocompletion=complete("experiments"))],
+    trials: Annotated[int, typer.Option(min=1, max=100_000, help="How many, those of before included.")] = 30,
+    over: Annotated[
+        list[str] | None,
+        typer.Option(help="Only these options: units,dropout or, with a range, units=8:64 (repeatable)."),
+    ] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Of the experiment, so many for each trial.")] = 1,
+    new_name: Annotated[str | None, typer.Option("--name", help="Of the new experiment; else NAME_tuned.")] = None,
+    dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be searched.")] = False,
+    on: On = None,
+    certificates: Certificates = None,
+    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
+) -> None:
+    """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
+
+    `unroll tune waves_gru` · `unroll tune jena_hourly_gru --trials 50 --over units,learning_rate=1e-4:1e-2`
+
+    With --on, trials are kept in the database that UNROLL_STUDIES names (docs/tune.md).
+    """
+    from unroll.cluster.connection import Address
+    from unroll.tune.tune import Wanted
+    from unroll.tune.tune import tune as tune_it
+
+    options = [option for text in over or () for option in text.split(",")]
+    cluster = Address(on, certificates, label) if on else None
+    tune_it(
+        context.obj,
+        name,
+        Wanted(trials, options, seeds, new_name, dry, cluster),
+    )

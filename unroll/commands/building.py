@@ -1,0 +1,101 @@
+"""Commands that build everything: for real, small, or once more to compare."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.errors import UsageError
+from unroll.app import Json, app, print_json, targets
+
+Targets = Annotated[
+    list[str] | None,
+    typer.Argument(help="Stages, such as evaluate@waves; none: all.", autocompletion=targets),
+]
+Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side.")]
+
+CORES = os.cpu_count() or 1
+
+On = Annotated[
+    str | None,
+    typer.Option(help="Build on the cluster of this scheduler, such as tls://HOST:8786.", envvar="UNROLL_SCHEDULER"),
+]
+Certificates = Annotated[
+    Path | None, typer.Option(help="The folder of the cluster's certificates.", envvar="UNROLL_CERTIFICATES")
+]
+
+
+@app.command(rich_help_panel="All at once")
+def repro(
+    context: typer.Context,
+    targets: Targets = None,
+    jobs: Jobs = CORES,
+    on: On = None,
+    certificates: Certificates = None,
+    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
+    scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
+) -> None:
+    """Build everything that is out of date, then the page; what fails blocks only what needs it.
+
+    `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tcp://127.0.0.1:8786`
+    """
+    from unroll.cluster import head
+    from unroll.cluster.connection import Address
+    from unroll.results import summary
+    from unroll.runner.build import repro
+
+    before = summary.built(context.obj)
+    status = repro(context.obj, targets or [], jobs, on=head.on(Address(on, certificates, label)) if on else None)
+    if scores:
+        if new := summary.since(context.obj, before):
+            print()
+            summary.show(summary.summary(context.obj, new))
+        print(f"\nThe page: {context.obj.report}")
+    raise typer.Exit(status)
+
+
+@app.command(rich_help_panel="All at once")
+def demo(
+    context: typer.Context,
+    jobs: Jobs = CORES,
+    whole: Annotated[bool, typer.Option("--all", help="Print every stage as it ends, and every table.")] = False,
+) -> None:
+    """Run the whole graph, small, on generated data, offline, in a workspace of its own (.demo).
+
+    `unroll demo` · `unroll demo --jobs 1 --all`
+    """
+    from unroll.demo import demo
+
+    raise typer.Exit(demo(context.obj, jobs, whole=whole))
+
+
+@app.command(rich_help_panel="All at once")
+def verify(
+    context: typer.Context,
+    targets: Targets = None,
+    jobs: Jobs = CORES,
+    as_json: Json = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Build a small graph twice, in other circumstances: a minute.")
+    ] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Leave what was built in .verify even if all holds.")] = False,
+) -> None:
+    """Build what is committed anew, apart, and compare every output with dvc.lock: bytes, else metrics.
+
+    `unroll verify` · `unroll verify evaluate@waves` · `unroll verify --quick`
+    """
+    from unroll.verify import committed, verdict
+    from unroll.verify import quick as small
+
+    if quick and targets:
+        raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
+    if quick:
+        found = small.quick(context.obj, jobs, keep=keep, quiet=as_json)
+    else:
+        found = committed.verify(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
+    if as_json:
+        print_json(verdict.as_data(found))
+    else:
+        print("\n".join(verdict.lines(found)))
+    raise typer.Exit(0 if found.holds else 1)

@@ -1,0 +1,28 @@
+"""The command line: runs one command of `unroll`."""
+
+import os
+import sys
+from collections.abc import Sequence
+
+import typer
+
+from unroll.app import app
+from unroll.commands import adding, building, clusters, dvc_stages, results
+from unroll.exits import run
+
+PANELS = (dvc_stages, building, adding, results, clusters)
+"""Modules whose commands register with the app when they are imported; `--help` has them in this order."""
+
+
+def invoke(arguments: Sequence[str]) -> None:
+    """Run one command line, such as `["train", "waves_node"]`. Errors are raised, not printed."""
+    command = typer.main.get_command(app)
+    with command.make_context("unroll", list(arguments)) as context:
+        command.invoke(context)
+
+
+def status() -> int:
+    """Run the command line of this process, `sys.argv`; the exit status."""
+    if "_UNROLL_COMPLETE" in os.environ:  # a shell asks what may stand next
+        app(prog_name="unroll")
+    return run(lambda: invoke(sys.argv[1:] or ["--help"]))

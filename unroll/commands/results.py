@@ -1,0 +1,194 @@
+"""Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from unroll.app import Json, app, complete, print_json
+
+
+def _name(about: str, *sections: str) -> Any:
+    return typer.Argument(help=about, autocompletion=complete(*sections))
+
+
+Forecasting = Annotated[
+    str, _name("A data set, whose best model is taken; or an experiment.", "datasets", "experiments")
+]
+
+
+@app.command(rich_help_panel="Results")
+def compare(
+    context: typer.Context,
+    names: Annotated[list[str] | None, _name("Experiments or data sets; none: all.", "datasets", "experiments")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print experiments side by side, as on the page.
+
+    `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare waves --json`
+    """
+    from unroll.results import compare
+
+    tables = compare.compare(context.obj, names or [])
+    print_json(tables) if as_json else compare.show(tables)
+
+
+@app.command(rich_help_panel="Results")
+def predict(
+    context: typer.Context,
+    name: Forecasting,
+    data: Annotated[Path | None, typer.Option(help="New rows of the same form; by default the data set's own.")] = None,
+    level: Annotated[float, typer.Option(help="The share of intervals that are to hold what comes.")] = 0.9,
+    plot: Annotated[Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Forecast what follows the last row of a series, with intervals.
+
+    `unroll predict meter` · `unroll predict meter_gru --data new.csv --level 0.8 --csv` ·
+    `unroll predict meter --plot next.png`
+    """
+    from pipeline.errors import UsageError
+    from unroll.results import predict
+
+    if as_csv and as_json:
+        raise UsageError("pass --csv or --json, not both")
+    found = predict.predict(context.obj, name, data, level)
+    if plot:
+        predict.draw(found, plot)
+    if as_json:
+        print_json(predict.as_data(found))
+    else:
+        print("\n".join(predict.csv(found))) if as_csv else predict.show(found)
+
+
+@app.command(rich_help_panel="Results")
+def claims(context: typer.Context, as_json: Json = False) -> None:
+    """Print every claim of the documents: what is published, what is rebuilt, the verdict and what is behind it.
+
+    `unroll claims` · `unroll claims --json`
+    """
+    from unroll.results import compare
+
+    table = compare.claims(context.obj)
+    print_json(table) if as_json else compare.show([table])
+
+
+@app.command("list", rich_help_panel="Results")
+def list_(context: typer.Context, as_json: Json = False) -> None:
+    """Print every experiment of params.yaml, and whether it is built.
+
+    `unroll list` · `unroll list --json`
+    """
+    from unroll.results import listing
+
+    rows = listing.listing(context.obj)
+    print_json(rows) if as_json else listing.show(rows)
+
+
+@app.command(rich_help_panel="Results")
+def show(
+    context: typer.Context,
+    name: Annotated[
+        str, _name("A source, data set or experiment of params.yaml.", "sources", "datasets", "experiments")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Print all there is to know of a name: its options with their defaults, what was built, where, the figures.
+
+    `unroll show jena_gru_dropout` · `unroll show waves --json`
+    """
+    from unroll.results import show
+
+    facts = show.show(context.obj, name)
+    print_json(facts) if as_json else print("\n".join(show.lines(facts)))
+
+
+@app.command(rich_help_panel="Results")
+def diff(
+    context: typer.Context,
+    first: Annotated[str, typer.Argument(help="An experiment, or the folder of a run.", metavar="A")],
+    second: Annotated[str, typer.Argument(help="Another, or the same of another workspace.", metavar="B")],
+    as_json: Json = False,
+) -> None:
+    """Say why two runs differ: params, code, data or environment; and by how much. Exit code 1 if they do.
+
+    `unroll diff waves_rnn waves_rnn6` · `unroll diff waves_rnn .verify/rebuild/workspace/runs/waves/waves_rnn`
+    """
+    from unroll.results import diff
+
+    found = diff.diff(context.obj, first, second)
+    print_json(found) if as_json else print("\n".join(diff.lines(found)))
+    raise typer.Exit(0 if found["same"] else 1)
+
+
+@app.command(rich_help_panel="Results")
+def track(context: typer.Context, as_json: Json = False) -> None:
+    """Replay every run on disk into MLflow; what is there already stays as it is.
+
+    `unroll track` · `unroll track --json`
+    """
+    from unroll.results.track import lines, track
+
+    replayed = track(context.obj)
+    data = [{"experiment": name, "action": action} for name, action in replayed]
+    print_json(data) if as_json else print("\n".join(lines(replayed)))
+
+
+@app.command(rich_help_panel="Results")
+def ui(
+    context: typer.Context,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the server listens, on this machine.")] = 5000,
+) -> None:
+    """Show the records in the browser: MLflow's page, each data set's experiments by score.
+
+    `unroll ui` · `unroll --root .demo ui --port 5001`
+    """
+    from unroll.results.track import ui
+
+    ui(context.obj, port)
+
+
+@app.command(rich_help_panel="Results")
+def register(context: typer.Context, name: Forecasting, as_json: Json = False) -> None:
+    """Put a model that forecasts into MLflow's registry, as the champion of its data set, and say how to serve it.
+
+    `unroll register meter` · `unroll register meter_gru --json`
+    """
+    from unroll.results import register
+
+    found, forecaster = register.register(context.obj, name)
+    data = asdict(found) | {"experiment": forecaster.spec.name}
+    print_json(data) if as_json else print("\n".join(register.lines(found, forecaster)))
+
+
+@app.command(rich_help_panel="Learning")
+def lab(
+    context: typer.Context,
+    part: Annotated[str, typer.Argument(help="N: naive guess; D: dense, a perceptron; R: one recurrent node.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the 7,000 series.")] = 10,
+    rate: Annotated[float | None, typer.Option(help="Learning rate; as in params.yaml if not given.")] = None,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the first weights.")] = 0,
+) -> None:
+    """Document 003's assignment: generate the waves, train, print the test error after every epoch.
+
+    `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001`
+    """
+    from unroll.results.assignment import lab
+
+    lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
+
+
+@app.command(rich_help_panel="Learning")
+def doctor(context: typer.Context, as_json: Json = False) -> None:
+    """Check this machine and every value of params.yaml and claims.yaml; say what to do about what is wrong.
+
+    `unroll doctor` · `unroll --root .demo doctor`
+    """
+    from unroll.results.doctor import doctor
+
+    findings = doctor(context.obj)
+    lines = (f"{'ok  ' if finding.ok else 'FAIL'} {finding.check}: {finding.text}" for finding in findings)
+    print_json([asdict(finding) for finding in findings]) if as_json else print("\n".join(lines))
+    raise typer.Exit(0 if all(f.ok for f in findings) else 1)

@@ -1,0 +1,101 @@
+"""The command `compare`: the page's tables on screen."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pipeline.config import params
+from pipeline.errors import UnrollError
+from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, UNSURE
+from pipeline.report.claims_table import claims_table
+from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.formatting import DASH
+from pipeline.report.results import Results, load
+from pipeline.report.table import as_data
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from unroll import tables
+from unroll.tables import Column
+
+RANKS = {key: rank for rank, key in enumerate(("score", "test_best", "test", "against", "verdict", "published"))}
+"""Which columns a narrow terminal shows first."""
+
+STYLES = {HOLDS: "green", FAILS: "red", UNSURE: "yellow", LITTLE: "yellow"}
+
+
+def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
+    """The tables of the page, as plain data.
+
+    Args:
+        workspace: where params.yaml, claims.yaml and the evaluations are.
+        names: data sets, or experiments to show side by side; none: every data set, then the published figures.
+
+    Returns:
+        One mapping per table: name, title, caption, stand_in, columns (key, title, numeric) and rows, where
+        a row has for each column's key a `text` and the `value` behind it.
+
+    Raises:
+        UsageError: a name is neither a data set nor an experiment.
+        UnrollError: something that was asked for by name has no evaluation, or nothing has one.
+    """
+    wanted = params.load(workspace.params)
+    chosen: dict[str, set[str]] = {}
+    for name in names:
+        one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
+        of_dataset = name in wanted.datasets
+        dataset = name if of_dataset else wanted.experiments[name].dataset
+        chosen.setdefault(dataset, set()).update(wanted.experiments_of(name) if of_dataset else {name})
+    results = load(workspace, wanted)
+    _must_be_built(results, chosen, names)
+    shown = [one for one in results.built if not names or one.name in chosen]
+    tables = [table for one in shown for table in dataset_tables(results, one, chosen.get(one.name, ()))]
+    if not names and results.verdicts:
+        tables.append(claims_table(results))
+    return [as_data(table) for table in tables]
+
+
+def claims(workspace: Workspace) -> dict[str, Any]:
+    """The table of claims, as `compare` gives it, each row with its document.
+
+    Raises:
+        UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
+    """
+    table = claims_table(load(workspace, params.load(workspace.params)))
+    data = as_data(table)
+    rows = [
+        {"document": {"text": group.partition(" ")[0], "value": group.partition(" ")[0]}, **row}
+        for group, row in zip(table.groups, data["rows"], strict=True)
+    ]
+    columns = [{"key": "document", "title": "Document", "numeric": False}, *data["columns"]]
+    return data | {"columns": columns, "rows": rows}
+
+
+def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names: Sequence[str]) -> None:
+    missing = {experiment: one for one in results.missing for experiment in [one.name, *one.experiments]}
+    for name in [*names, *(experiment for experiments in chosen.values() for experiment in sorted(experiments))]:
+        if name in missing:
+            one = missing[name]
+            if one.stage:
+                raise UnrollError(f"{name} is not built: {one.stage} failed: {one.reason}")
+            dataset = next(of for of, experiments in chosen.items() if name in {of, *experiments})
+            raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
+    if not results.built:
+        raise UnrollError(
+            "nothing is built yet; `unroll repro` builds everything, `unroll repro evaluate@waves` one data set"
+        )
+
+
+def show(found: Sequence[Mapping[str, Any]]) -> None:
+    """Print what `compare` gave, without columns that say nothing of any row."""
+    for place, table in enumerate(found):
+        if place:
+            print()
+        shown = [
+            column for column in table["columns"] if {row[column["key"]]["text"] for row in table["rows"]} - {"", DASH}
+        ]
+        columns = [
+            Column(column["title"], column["numeric"], RANKS.get(column["key"], len(RANKS) + place))
+            for place, column in enumerate(shown)
+        ]
+        rows = [[row[column["key"]]["text"] for column in shown] for row in table["rows"]]
+        title = f"{table['title']}  [STAND-IN: no result]" if table["stand_in"] else str(table["title"])
+        tables.show(columns, rows, title=title, caption=table["caption"], styles=STYLES)

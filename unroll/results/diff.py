@@ -1,0 +1,235 @@
+"""The command `diff`: which of params, code, data and environment made two runs differ, and by how much they do."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import numpy as np
+
+from pipeline import tables
+from pipeline.config import params
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import read_checked, read_npz, sha256
+from pipeline.provenance import fingerprint, record
+from pipeline.provenance.machine import FEATURES
+from pipeline.provenance.record import Record
+from pipeline.training.run_folder import Summary
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from unroll.results.show import HASH, text
+
+Difference = dict[str, Any]
+"""`what` differs, and its values `a` and `b`; a side that has none lacks the key."""
+
+NOT_COMPARED = ("experiment", "fingerprint")
+"""Entries of run.json that are no result: what it is called, and what it was made of, which is compared apart."""
+
+RECORDED = {"params": "params", "code": "modules", "data": "files"}
+"""A part of a fingerprint -> the entry of a record that its hash was taken over."""
+
+CAUSES = (*RECORDED, "environment")
+
+SAID = {True: "same", False: "different", None: "not known"}
+
+BUG = "Nothing that shapes a result differs, yet the outputs do. That should not be: see docs/reproducibility.md."
+NO_RECORD = "Without a record of both, only the kind of a difference is known, and nothing of the machines."
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two runs.
+
+    Attributes:
+        name: as it was asked for.
+        folder: run.json, history.csv, predictions.npz and weights/.
+        run: run.json; its fingerprint is empty for a trial.
+        record: where it was made; None if that is not known.
+        no_record: why not.
+    """
+
+    name: str
+    folder: Path
+    run: Summary
+    record: Record | None
+    no_record: str = ""
+
+
+def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
+    """Compare two runs, and what they were made of.
+
+    Args:
+        workspace: where experiments are looked up.
+        first: an experiment of its params.yaml, or the folder of a run, of any workspace.
+        second: likewise.
+
+    Returns:
+        Plain data. `same` says whether anything differs. `a` and `b` say which runs these are. Each of `params`,
+        `code`, `data`, `environment` and `outputs` has `same` (None: not known) and its `differences`, a list of
+        what, a and b. Of outputs that differ there are `metrics` too, the means over seeds in the last epoch that
+        differ, and `predictions`, name -> how far apart they are at most.
+
+    Raises:
+        UsageError: there is no such run, or it is damaged: as with diff(1), 1 would say that the two differ.
+    """
+    try:
+        folders = [_folder(workspace, name) for name in (first, second)]
+        a, b = (_side(name, folder) for name, folder in zip((first, second), folders, strict=True))
+        found = {part: _part(part, a, b) for part in RECORDED} | {"environment": _environment(a, b)}
+        found["outputs"] = _outputs(a, b, comparable=found["data"]["same"] is not False)
+    except UnrollError as error:
+        raise UsageError(str(error)) from None
+    except OSError as error:
+        raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
+    same = all(part["same"] is not False for part in found.values())
+    return {"same": same, "a": _about(a), "b": _about(b), **found}
+
+
+def _folder(workspace: Workspace, name: str) -> Path:
+    if (Path(name) / "run.json").is_file():
+        return Path(name)
+    experiments = params.load(workspace.params).experiments
+    one_of(name, experiments, "a run (an experiment, or a folder that holds a run.json)")
+    return workspace.run(experiments[name].dataset, name)
+
+
+def _side(name: str, folder: Path) -> Side:
+    run = read_checked(folder / "run.json", Summary)
+    folder = folder.resolve()
+    try:
+        if folder.parents[1].name != "runs":
+            raise UnrollError("no record: it lies outside of a workspace's runs, as a trial does")
+        return Side(name, folder, run, record.read(Workspace(folder.parents[2]), folder.parent.name, folder.name))
+    except UnrollError as error:
+        return Side(name, folder, run, None, str(error))
+
+
+def _about(side: Side) -> dict[str, Any]:
+    parts = side.run.fingerprint
+    about = {"name": side.name, "fingerprint": fingerprint.brief(parts) if parts else None}
+    if side.record is None:
+        return about | {"no_record": side.no_record}
+    return about | side.record.model_dump(include={"commit", "dirty", "started", "ended"})
+
+
+def _part(part: str, a: Side, b: Side) -> dict[str, Any]:
+    """What the fingerprints say of one part, and the details if both sides have a record."""
+    hashes = [side.run.fingerprint.get(part) for side in (a, b)]
+    same = hashes[0] == hashes[1] if all(hashes) else None
+    details = [_flat(getattr(side.record, RECORDED[part])) for side in (a, b) if side.record]
+    return {"same": same, "differences": _differences(*details) if same is False and len(details) == 2 else []}
+
+
+def _environment(a: Side, b: Side) -> dict[str, Any]:
+    locks = [{"numerics.lock": side.run.fingerprint.get("lock")} for side in (a, b)]
+    known = all(lock["numerics.lock"] for lock in locks)
+    found = _differences(*locks) if known else []
+    if a.record and b.record:
+        found += _differences(_machine(a.record), _machine(b.record))
+    same = not found if known and a.record and b.record else None
+    return {"same": False if found else same, "differences": found}
+
+
+def _machine(record: Record) -> dict[str, Any]:
+    facts = record.model_dump(include={"python", "platform", "cpu", "cores"})
+    facts |= {f"cpu {feature}": "yes" if feature in record.features else "no" for feature in FEATURES}
+    return facts | record.packages | record.variables
+
+
+def _outputs(a: Side, b: Side, *, comparable: bool) -> dict[str, Any]:
+    found = _differences(_contents(a), _contents(b))
+    if not found:
+        return {"same": True, "differences": []}
+    try:
+        metrics = [one for one in _differences(_final(a.folder), _final(b.folder)) if "a" in one and "b" in one]
+        predictions = _apart(a.folder, b.folder) if comparable else {}
+    except (KeyError, ValueError, TypeError) as error:
+        raise UnrollError(f"{a.folder} or {b.folder} is damaged ({error!r:.80})") from None
+    return {"same": False, "differences": found, "metrics": metrics, "predictions": predictions}
+
+
+def _contents(side: Side) -> dict[str, Any]:
+    """Every entry of run.json that is a result, and the SHA-256 of every other file."""
+    facts = {f"run.json: {key}": value for key, value in side.run.model_dump().items() if key not in NOT_COMPARED}
+    paths = sorted(path for path in side.folder.rglob("*") if path.is_file() and path.name != "run.json")
+    return facts | {path.relative_to(side.folder).as_posix(): sha256(path) for path in paths}
+
+
+def _final(folder: Path) -> dict[str, float]:
+    """The mean over seeds of every value in the last epoch."""
+    history = tables.read(folder / "history.csv", seed=int, epoch=int)
+    last = history.groupby("seed").last().drop(columns="epoch")
+    return {str(column): float(value) for column, value in last.mean().items()}
+
+
+def _apart(first: Path, second: Path) -> dict[str, float]:
+    """The largest distance between predictions that both runs have, for as many examples and seeds."""
+    a, b = read_npz(first / "predictions.npz"), read_npz(second / "predictions.npz")
+    alike = [name for name in a if name in b and name != "seeds" and a[name].shape == b[name].shape]
+    return {name: float(np.max(np.abs(a[name].astype(float) - b[name]), initial=0)) for name in alike}
+
+
+def _flat(section: Mapping[str, Any], above: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in section.items():
+        flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
+    return flat
+
+
+def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[Difference]:
+    sides = {"a": a, "b": b}
+    return [
+        {"what": key, **{side: values[key] for side, values in sides.items() if key in values}}
+        for key in dict.fromkeys([*a, *b])
+        if key not in a or key not in b or a[key] != b[key]
+    ]
+
+
+def lines(found: Mapping[str, Any]) -> Iterator[str]:
+    """What `diff` gave, as text."""
+    for side in ("a", "b"):
+        yield f"{side.upper()}  {found[side]['name']}"
+        yield f"   {_made(found[side])}"
+    for name in (*CAUSES, "outputs"):
+        part = found[name]
+        yield f"{name:<12} {SAID[part['same']]}"
+        yield from _rows({one["what"]: _change(one) for one in part["differences"]})
+    outputs, known = found["outputs"], [found[cause]["same"] for cause in CAUSES]
+    if outputs.get("metrics"):
+        yield "in the last epoch, mean over seeds"
+        yield from _rows({one["what"]: _change(one) for one in outputs["metrics"]})
+    if outputs.get("predictions"):
+        yield "how far predictions are apart at most"
+        yield from _rows({name: f"{far:.3g}" for name, far in outputs["predictions"].items()})
+    if not outputs["same"] and all(known):
+        yield BUG
+    if "no_record" in found["a"] or "no_record" in found["b"]:
+        yield NO_RECORD
+
+
+def _made(about: Mapping[str, Any]) -> str:
+    known = [f"fingerprint {about['fingerprint'] or 'not known'}"]
+    if "no_record" in about:
+        return ", ".join([*known, about["no_record"]])
+    if about["commit"]:
+        known.append(f"commit {about['commit'][:12]}{' with edits' if about['dirty'] else ''}")
+    return ", ".join([*known, f"made at {about['ended']}"])
+
+
+def _rows(values: Mapping[str, str]) -> Iterator[str]:
+    width = max(map(len, values), default=0)
+    yield from (f"  {name:<{width}}  {value}" for name, value in values.items())
+
+
+def _change(difference: Difference) -> str:
+    a, b = (difference.get(side) for side in ("a", "b"))
+    if any(HASH.fullmatch(str(value)) for value in (a, b)):
+        return "changed" if a and b else f"only in {'A' if a else 'B'}"
+    if isinstance(a, float) and isinstance(b, float) and a:
+        return f"{a:.6g} -> {b:.6g}  ({100 * (b - a) / abs(a):+.3g} %)"
+    return " -> ".join(_brief(difference[side]) if side in difference else "(none)" for side in ("a", "b"))
+
+
+def _brief(value: Any) -> str:
+    return shorten(text(value), 60, placeholder="...")

@@ -1,0 +1,172 @@
+"""The command `predict`: what follows the last row of a series, by the model that the evidence speaks for."""
+
+import math
+import sys
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.config import params
+from pipeline.config.params import Params
+from pipeline.data.preparations.series import files_of
+from pipeline.errors import UnrollError, printable
+from pipeline.evaluation import answers, schema
+from pipeline.forecast import plot
+from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
+from pipeline.forecast.rows import Window
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from stages import progress
+from unroll import tables
+from unroll.tables import Column
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """A forecast.
+
+    Attributes:
+        forecaster: the model that made it.
+        why: it was chosen.
+        file: the last of those that the rows are from.
+        window: the rows that it was made from.
+        level: of its intervals.
+        table: stamp, forecast, low and high for each step ahead.
+    """
+
+    forecaster: Forecaster
+    why: str
+    file: Path
+    window: Window
+    level: float
+    table: "pd.DataFrame"
+
+    @property
+    def origin(self) -> str:
+        """The stamp of the last row."""
+        return self.forecaster.spec.question.when(self.window.stamps[-1])
+
+
+def predict(workspace: Workspace, name: str, data: Path | None, level: float) -> Predicted:
+    """Forecast what follows a series.
+
+    Args:
+        workspace: where all is that was built.
+        name: of a data set, for its best experiment, or of an experiment.
+        data: new rows; None for those of the data set, of a file of one's own as they are now.
+        level: of the intervals.
+
+    Raises:
+        UsageError: a name or the level is wrong, or it is no series.
+        UnrollError: something is not built, or the rows cannot be used.
+    """
+    wanted = params.load(workspace.params)
+    one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
+    experiment, why = name, "as asked"
+    if name in wanted.datasets:
+        experiment, why = champion(workspace, wanted, name)
+    with progress.files(brief=True) as shown:
+        forecaster = Forecaster.of(workspace, experiment)
+        forecaster.half_widths(level)
+        paths = [data] if data else _own(workspace, wanted, wanted.experiment(experiment).dataset)
+        with warnings.catch_warnings(record=True) as unusual:
+            warnings.simplefilter("always", OutsideRangeWarning)
+            window = forecaster.read(paths, shown)
+    for warning in unusual:
+        print(printable(f"unroll: warning: {warning.message}"), file=sys.stderr)
+    return Predicted(forecaster, why, paths[-1], window, level, forecaster.after(window, level))
+
+
+def champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str]:
+    """The experiment of a data set that answers for it, and why. Raises UnrollError if nothing is built."""
+    folder = workspace.evaluation(name)
+    if not (folder / "evaluation.json").is_file():
+        raise UnrollError(f"{name} is not built; `unroll repro evaluate@{name}` builds it")
+    evaluation = schema.load(folder)
+    there = {key: entry for key, entry in evaluation.experiments.items() if key in wanted.experiments_of(name)}
+    best = answers.champion(evaluation.model_copy(update={"experiments": there}))
+    if best is None:
+        raise UnrollError(f"{name} has no experiment that predicts anything; add one to params.yaml")
+    return best
+
+
+def _own(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
+    """The files of a data set: the user's own where they lie, since they may have got new rows."""
+    section = wanted.dataset(name)
+    pattern, folder = section.preparation.options["file"], workspace.raw(section.source)
+    if section.source in wanted.files:
+        own = workspace.root / wanted.files[section.source].path
+        if own.is_file():
+            return [own]
+        folder = own if own.is_dir() else folder
+    return files_of(folder, pattern)
+
+
+def as_data(found: Predicted) -> dict[str, Any]:
+    """The forecast as plain data; an end that is not known is None."""
+    spec = found.forecaster.spec
+    rows = found.table.assign(coverage=found.forecaster.coverage(found.level)).to_dict("records")
+    finite = [{key: None if _infinite(value) else value for key, value in row.items()} for row in rows]
+    return {
+        "dataset": spec.question.dataset,
+        "experiment": spec.name,
+        "why": found.why,
+        "seeds": len(spec.seeds),
+        "quantity": spec.scale.quantity,
+        "unit": spec.scale.unit,
+        "origin": found.origin,
+        "level": found.level,
+        "forecasts": [row | {"stamp": str(row["stamp"]), "step": place} for place, row in enumerate(finite, 1)],
+    }
+
+
+def _infinite(value: Any) -> bool:
+    return isinstance(value, float) and math.isinf(value)
+
+
+def csv(found: Predicted) -> Iterator[str]:
+    """The forecast as lines of comma-separated values, numbers in full."""
+    yield ",".join(found.table.columns)
+    for row in found.table.itertuples(index=False):
+        yield ",".join("" if _infinite(value) else str(value) for value in row)
+
+
+def show(found: Predicted) -> None:
+    """Print the forecast as a table."""
+    forecaster, table = found.forecaster, found.table
+    spec, percent = forecaster.spec, f"{100 * found.level:.0f} %"
+    unit = f", {spec.scale.unit}" if spec.scale.unit else ""
+    wide = float((table["high"] - table["low"]).median())
+    digits = max(0, min(6, 2 - math.floor(math.log10(wide)))) if 0 < wide < math.inf else 3
+    texts = [
+        [str(row.stamp), *("-" if _infinite(value) else f"{value:.{digits}f}" for value in row[1:])]
+        for row in table.itertuples(index=False)
+    ]
+    held = forecaster.coverage(found.level)
+    seeds = f", the mean of {len(spec.seeds)} seeds" if len(spec.seeds) > 1 else ""
+    steps = f" ({100 * held.min():.1f} to {100 * held.max():.1f} % by step ahead)" if len(held) > 1 else ""
+    print(printable(f"{spec.name}{seeds}: {found.why}"))
+    print(printable(f"After {found.origin}, the last row of {found.file.name}:") + "\n")
+    headings = ["Stamp", f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
+    caption = f"\nOn test, intervals of {percent} held {100 * held.mean():.1f} % of what came{steps}."
+    if math.isinf(wide):
+        caption = f"\nValidation has too few examples for intervals of {percent}; pass a smaller --level."
+    tables.show([Column(heading, place > 0) for place, heading in enumerate(headings)], texts, caption=caption)
+
+
+def draw(found: Predicted, path: Path) -> None:
+    """Draw what was measured last, and the forecast with its interval. Raises UsageError for another kind of file."""
+    question, scale = found.forecaster.spec.question, found.forecaster.spec.scale
+    plot.write(
+        path,
+        question.on_clock(found.window.stamps),
+        found.window.target,
+        found.table,
+        label=f"{scale.quantity}, {scale.unit}" if scale.quantity != "value" else question.preparation["target"],
+        title=f"{found.forecaster.spec.name}, intervals of {100 * found.level:.0f} %",
+    )

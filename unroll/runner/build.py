@@ -1,0 +1,220 @@
+"""Build what is out of date, several stages at a time, then always the page."""
+
+import os
+import sys
+from collections.abc import Callable, Container, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial
+from pathlib import Path
+
+from pipeline import failures, numerics
+from pipeline.config import params
+from pipeline.config.params import Params
+from pipeline.errors import UnrollError
+from pipeline.locks import alone
+from pipeline.workspace import Workspace
+from unroll.runner import cleanup, dvc_graph, processes, scheduler
+from unroll.runner.display import Display
+from unroll.runner.dvc_graph import Dvc, Graph
+from unroll.runner.eta import Estimates
+from unroll.runner.processes import Process
+from unroll.runner.scheduler import Executor, Running
+from unroll.runner.signals import terminable
+
+NOT_RECORDED = b"not recorded in MLflow"
+"""What a training or an evaluation warns of in its log (`pipeline.tracking.live`)."""
+
+On = Callable[[Workspace, Dvc, Executor], AbstractContextManager[Executor]]
+"""Opens what runs stages in place of this machine, which still runs some."""
+
+REPORT = "report"
+"""The stage that is built whatever failed: it says what is missing, and why."""
+
+
+def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: bool = False, on: On | None = None) -> int:
+    """Build the targets, or everything, and the page; print a line per stage.
+
+    A stage that fails stops those that need it and nothing else. Folders of experiments and data sets that
+    params.yaml no longer has are removed first, and so is what killed processes left half-written. dvc.lock ends as a
+    sequential `dvc repro` would write it.
+
+    Args:
+        workspace: where params.yaml and dvc.yaml are.
+        targets: stages such as `evaluate@waves`; none means all.
+        jobs: how many stages run side by side, each on one core.
+        brief: whether only failures and the count are printed, not a line per stage.
+        on: opens a cluster whose workers build in place of this machine; `jobs` does not count then.
+
+    Returns:
+        The exit status: 0, or that of the first stage that failed.
+
+    Raises:
+        UsageError: params.yaml names what does not exist, or a target does not.
+        UnrollError: another build is running here, or DVC cannot read the workspace.
+        KeyboardInterrupt: the build was stopped; every stage it had started is stopped too.
+    """
+    wanted = params.load(workspace.params)
+    busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
+    with alone(workspace.scratch / "repro.lock", busy), terminable():
+        cleanup.sweep(workspace)
+        cleanup.prune(workspace, wanted)
+        with dvc_graph.opened(workspace.root) as dvc, _executor(workspace, dvc, jobs, on) as executor:
+            return _build(workspace, wanted, dvc, targets, executor, brief=brief)
+
+
+def _executor(workspace: Workspace, dvc: Dvc, jobs: int, on: On | None) -> AbstractContextManager[Executor]:
+    local = Local(workspace, jobs)
+    if on is None:
+        return nullcontext(local)
+    return on(workspace, dvc, local)
+
+
+def _build(
+    workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str], executor: Executor, *, brief: bool
+) -> int:
+    before = failures.read(workspace)
+    whole = dvc.graph
+    asked = whole.within(targets) if targets else whole
+    due = [stage for stage in asked.due() if stage != REPORT]
+    page = REPORT in whole.due()
+    estimates = Estimates(workspace.scratch / "seconds.json")
+    many = sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1
+    if many and isinstance(executor, Local):  # else the fork server does not pay
+        networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
+        processes.prepare(environment(), networks=any(stage in networks for stage in due))
+    display = Display(
+        [*due, *[REPORT] * page],
+        executor.slots,
+        estimates,
+        partial(reason, workspace),
+        brief=brief,
+        where=executor.where,
+        restored=dvc.restored,
+    )
+
+    start = partial(Stage, workspace, dvc, executor)
+    outcomes = []
+    try:
+        outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, estimates.seconds))
+        _forget(workspace, whole, asked, outcomes[0])
+        # The page shows why a stage failed, and no file that DVC watches says that.
+        news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
+        if page or news:
+            here = partial(Stage, workspace, dvc, Local(workspace), force=news)
+            outcomes.append(scheduler.build([REPORT], {REPORT: []}, lambda: 1, here, display.show))
+    finally:
+        dvc.close()
+        estimates.keep()
+    display.close(outcomes, len({*asked.needs, REPORT}))
+    if unrecorded := [stage for stage in outcomes[0].built if _not_recorded(workspace, stage, dvc.restored)]:
+        print(f"What {len(unrecorded)} stages made is not recorded in MLflow; `unroll track` records it.", flush=True)
+    return next((status for outcome in outcomes for status in outcome.failed.values()), 0)
+
+
+class Local:
+    """Runs commands on this machine (`scheduler.Executor`).
+
+    Args:
+        workspace: where they run.
+        jobs: how many at once.
+    """
+
+    def __init__(self, workspace: Workspace, jobs: int = 1) -> None:
+        self._workspace, self._jobs = workspace, jobs
+
+    def slots(self) -> int:
+        """See `scheduler.Executor`."""
+        return self._jobs
+
+    def start(self, stage: str, command: str) -> Running:
+        """See `scheduler.Executor`."""
+        root = self._workspace.root
+        variables = {**os.environ, **environment(), "DVC_ROOT": str(root), "DVC_STAGE": stage}
+        return Process(command, root, self._workspace.log(stage), variables)
+
+    def where(self, _stage: str) -> str:
+        """See `scheduler.Executor`."""
+        return ""
+
+
+class Stage:
+    """A stage at work (`scheduler.Running`): taken from DVC's cache, or run and then taken into it.
+
+    Args:
+        workspace: where it is built.
+        dvc: the workspace as DVC sees it.
+        executor: runs its command.
+        name: such as `train@jena_gru`.
+        force: whether to run it even if DVC's cache has its outputs.
+    """
+
+    def __init__(self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False) -> None:
+        self._workspace, self._dvc, self._name = workspace, dvc, name
+        self._failed = False
+        self._process: Running | None = None
+        failures.clear(workspace, name)
+        try:
+            command = dvc.begin(name, force=force)
+            if command:
+                self._process = executor.start(name, command)
+        except UnrollError as error:
+            self._fail(error)
+
+    def poll(self) -> int | None:
+        """See `scheduler.Running`."""
+        if self._process is None:
+            return 1 if self._failed else 0
+        try:
+            status = self._process.poll()
+            if status == 0:
+                self._dvc.finish(self._name)
+        except UnrollError as error:
+            self._fail(error)
+            return 1
+        return status
+
+    def interrupt(self) -> None:
+        """See `scheduler.Running`."""
+        if self._process:
+            self._process.interrupt()
+
+    def kill(self) -> None:
+        """See `scheduler.Running`."""
+        if self._process:
+            self._process.kill()
+
+    def _fail(self, error: UnrollError) -> None:
+        failures.record(self._workspace, self._name, str(error))
+        self._failed = True
+
+
+def environment() -> dict[str, str]:
+    """The environment of stages: one thread each, since parallelism is across stages, and `unroll` on PATH."""
+    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+    threads |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
+    path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    return threads | numerics.from_start() | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+
+
+def reason(workspace: Workspace, stage: str) -> str:
+    """Why a stage failed: what its command recorded; if it did not, where its output is, which is then recorded."""
+    recorded = failures.read(workspace).get(stage)
+    if recorded:
+        return recorded
+    log = workspace.log(stage)
+    text = f"it ended without a word; its output is in {log.relative_to(workspace.root)}"
+    failures.record(workspace, stage, text)
+    return text
+
+
+def _not_recorded(workspace: Workspace, stage: str, restored: Container[str]) -> bool:
+    """Whether a stage has warned that MLflow did not answer (`pipeline.tracking.live`)."""
+    log = workspace.log(stage)
+    return stage not in restored and log.exists() and NOT_RECORDED in log.read_bytes()
+
+
+def _forget(workspace: Workspace, whole: Graph, asked: Graph, outcome: scheduler.Outcome) -> None:
+    """Drop the reasons of stages that are up to date again, wait for another one, or are gone."""
+    for stage in failures.read(workspace):
+        if stage not in whole.needs or (stage in asked.needs and stage not in outcome.failed):
+            failures.clear(workspace, stage)

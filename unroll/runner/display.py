@@ -1,0 +1,111 @@
+"""What a build prints: a line per finished stage, what is running (on a terminal), and a summary at the end."""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Container, Iterable, Sequence
+
+from stages.progress import CLEAR, duration
+from unroll.runner.eta import Estimates
+from unroll.runner.scheduler import Outcome
+
+OFTEN = 10.0
+"""Seconds between two counts in a log that is brief."""
+
+
+class Display:
+    """Prints a build as it goes.
+
+    Args:
+        due: the stages that the build will run.
+        jobs: how many may run at once, by now.
+        estimates: learns from it.
+        reason: stage -> why it failed, one line.
+        brief: whether stages that end well get no line of their own, only the count a new one now and then.
+        where: stage -> where it has run, "" for here.
+        restored: stages that did not run, since DVC's cache had what they make; estimates learn nothing from them.
+    """
+
+    def __init__(
+        self,
+        due: Sequence[str],
+        jobs: Callable[[], int],
+        estimates: Estimates,
+        reason: Callable[[str], str],
+        *,
+        brief: bool = False,
+        where: Callable[[str], str] = lambda _stage: "",
+        restored: Container[str] = (),
+    ) -> None:
+        self._brief, self._where, self._restored = brief, where, restored
+        self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
+        self._estimates = estimates
+        self._running: dict[str, float] = {}
+        self._started = time.monotonic()
+        self._drawn = self._counted = self._started
+        self._live = sys.stdout.isatty()
+
+    def show(self, outcome: Outcome, running: Sequence[str], ended: str | None) -> None:
+        """See `unroll.runner.scheduler.OnEvent`."""
+        now = time.monotonic()
+        self._running = {stage: self._running.get(stage, now) for stage in running}
+        if ended is not None:
+            self._left.pop(ended, None)
+            if ended in outcome.built:
+                seconds, restored = outcome.built[ended], ended in self._restored
+                if not restored:
+                    self._estimates.learn(ended, seconds)
+                if not self._brief:
+                    self._print(ended, "from DVC's cache" if restored else duration(seconds) + self._where(ended))
+                elif not self._live and now - self._counted >= OFTEN:
+                    self._counted = now
+                    self._print("stages", "done")
+            else:
+                for stage in outcome.skipped:
+                    self._left.pop(stage, None)
+                self._print(ended, f"FAILED{self._where(ended)}: {self._reason(ended)}")
+        if self._live and (ended is not None or now - self._drawn >= 1):
+            self._drawn = now
+            what = ", ".join(f"{stage} {duration(now - since)}" for stage, since in self._running.items())
+            if self._brief:
+                what = f"{self._count()}{self._time_left()}  {what}"
+            # A line that wraps cannot be drawn over.
+            print(f"\r\x1b[2K{what[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+
+    def _count(self) -> str:
+        return f"{f'{self._total - len(self._left)}/{self._total}':>9}"
+
+    def _time_left(self) -> str:
+        about = "about" if self._estimates.sure(self._left) else "roughly"
+        return f"  ({about} {duration(self._seconds_left())} left)" if self._left else ""
+
+    def _print(self, stage: str, text: str) -> None:
+        say(f"{self._count()}  {stage}  {text}{self._time_left()}")
+
+    def _seconds_left(self) -> float:
+        now = time.monotonic()
+        running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
+        waiting = [stage for stage in self._left if stage not in running]
+        return self._estimates.left(waiting, running, max(self._jobs(), 1))
+
+    def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
+        """Print how a build of a graph of `stages` stages ended."""
+        if self._live:
+            print("\r\x1b[2K", end="")
+        built = sum(len(outcome.built) for outcome in outcomes)
+        failed = [stage for outcome in outcomes for stage in outcome.failed]
+        skipped = [stage for outcome in outcomes for stage in outcome.skipped]
+        if not self._total and not built and not failed:
+            print(f"Everything is up to date: {stages} stages.", flush=True)
+            return
+        line = f"Built {built} of {stages} stages in {duration(time.monotonic() - self._started)}"
+        if failed:
+            line += f"; {len(failed)} failed: {', '.join(failed)}"
+        if skipped:
+            line += f"; {len(skipped)} that need what failed were left out"
+        print(line + ".", flush=True)
+
+
+def say(text: str) -> None:
+    """Print a line over the one that is drawn on a terminal."""
+    print(f"{CLEAR if sys.stdout.isatty() else ''}{text}", flush=True)

@@ -1,0 +1,281 @@
+"""DVC's part of a build: which stages are due, what DVC's cache has of them, and what it is told when they end.
+
+DVC runs one stage after the other. Here it says what to run and keeps the results, in one process for the whole build;
+the commands run side by side (`scheduler`, `processes`).
+"""
+
+import contextlib
+import errno
+import json
+import logging
+import os
+import shutil
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UnrollError, one_line
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from stages.resolve import resolve
+from unroll.runner import dvc_lock
+from unroll.runner.dvc_lock import LOCK
+from unroll.runner.spread import Spread
+
+DAMAGED = (
+    f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
+    "what lies in DVC's cache is not trained anew"
+)
+
+ROOM = 16 * 1024**2
+"""Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What DVC knows before a build.
+
+    Attributes:
+        needs: every stage but `resolve` -> the stages whose outputs it reads. In the order of a sequential build, so
+            what a stage needs comes before it.
+        changed: the stages that are not up to date, whatever becomes of those that they need.
+    """
+
+    needs: dict[str, Sequence[str]]
+    changed: frozenset[str]
+
+    def within(self, targets: Sequence[str]) -> "Graph":
+        """The targets and all that they need, directly or not.
+
+        Raises:
+            UsageError: a target is no stage; the text lists the stages.
+        """
+        wanted: set[str] = {one_of(target, self.needs, "the target") for target in targets}
+        for stage, needs in reversed(self.needs.items()):
+            if stage in wanted:
+                wanted.update(needs)
+        return Graph({stage: needs for stage, needs in self.needs.items() if stage in wanted}, self.changed)
+
+    def due(self) -> list[str]:
+        """The changed stages and those that need one of them, directly or not, in the order of the graph."""
+        due: dict[str, None] = {}
+        for stage, needs in self.needs.items():
+            if stage in self.changed or any(need in due for need in needs):
+                due[stage] = None
+        return list(due)
+
+
+class Dvc:
+    """A DVC workspace, while it is open (`opened`). The stage `resolve` is brought up to date when it is opened.
+
+    Attributes:
+        repo: the workspace, as a class of DVC's own.
+        stages: name -> a stage, as a class of DVC's own; of all but `resolve`.
+        graph: what was up to date when it was opened.
+        brought: stage -> its entry of dvc.lock on the machine that its outputs come from.
+        restored: stages whose outputs DVC's cache had.
+    """
+
+    def __init__(self, repo: Any) -> None:
+        from dvc.repo.reproduce import get_active_graph, plan_repro
+
+        self.repo = repo
+        self._require_room()
+        self._built: list[Any] = []
+        self._written = Spread(self._write)
+        self.brought: dict[str, dict[str, Any]] = {}
+        self.restored: set[str] = set()
+        graph = get_active_graph(repo.index.graph)
+        self.stages = {stage.addressing: stage for stage in plan_repro(graph)}
+        self._order = list(self.stages)
+        self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
+        with repo.lock:  # `repo.status` would read all files of DVC's a second time
+            self._resolve()
+            changed = frozenset(name for name, stage in self.stages.items() if _never_built(stage) or stage.status())
+        needs: dict[str, Sequence[str]] = {
+            name: [need.addressing for need in graph.successors(stage) if need.addressing in self.stages]
+            for name, stage in self.stages.items()
+        }
+        self.graph = Graph(needs, changed)
+
+    def begin(self, name: str, *, force: bool = False) -> str:
+        """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
+
+        Called again, it says the same.
+
+        Raises:
+            UnrollError: DVC refuses.
+        """
+        from dvc.exceptions import DvcException
+        from dvc.stage.cache import RunCacheNotFoundError
+        from dvc_data.hashfile.hash_info import HashInfo
+
+        stage = self.stages[name]
+        self.brought.pop(name, None)
+        self.restored.discard(name)
+        with self.locked():
+            stage.remove_outs()
+            # To look for what was never kept takes DVC a tenth of a second.
+            if not force and (self._ran_before or all(out.hash_info for out in stage.outs)):
+                try:
+                    self.repo.stage_cache.restore(stage)
+                except DvcException as error:
+                    # It has hashed the dependencies: dvc.lock's outputs would count as made of them the next time.
+                    for out in stage.outs:
+                        out.hash_info = HashInfo()
+                    if not isinstance(error, RunCacheNotFoundError):
+                        raise
+                else:
+                    self._keep(stage)
+                    self.restored.add(name)
+                    return ""
+        return str(stage.cmd)
+
+    def finish(self, name: str) -> None:
+        """Take a stage's outputs into DVC's cache.
+
+        Raises:
+            UnrollError: an output is missing, or DVC refuses.
+        """
+        with self.locked():
+            self._keep(self.stages[name])
+            self._written.when_due()
+
+    def close(self) -> None:
+        """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""
+        with self.locked():
+            self._written.now()
+            dvc_lock.order(Path(self.repo.root_dir) / LOCK, self._order)
+
+    def _resolve(self) -> None:
+        """Bring up to date what tells DVC what stages depend on, before it is asked which have changed."""
+        stage = self.stages.pop("resolve", None)
+        if stage is not None and stage.status():
+            resolve(Workspace(Path(self.repo.root_dir)))
+            self._keep(stage)
+
+    def _require_room(self) -> None:
+        for folder in (self.repo.root_dir, self.repo.site_cache_dir):
+            if shutil.disk_usage(folder).free < ROOM:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
+
+    def _keep(self, stage: Any) -> None:
+        # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.
+        in_git = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
+        stage.save(run_cache=False)
+        brought = self.brought.get(stage.addressing)
+        if brought is not None and brought != entry(stage):
+            raise UnrollError("what it depends on was edited here while it was built elsewhere; run this again")
+        if not in_git:
+            self.repo.stage_cache.save(stage)
+        stage.commit()
+        self._built.append(stage)
+
+    def _write(self) -> None:
+        # DVC parses and writes all of dvc.lock. After a kill, its cache of runs has what was not written.
+        if self._built:
+            self._built[0].dvcfile.dump_stages(self._built, update_pipeline=False)
+            self._built = []
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold DVC's lock; another DVC in the workspace, such as `dvc push`, is waited for.
+
+        Raises:
+            UnrollError: DVC does not do what is asked in the block.
+        """
+        from dvc.lock import LockError
+
+        with _explained():
+            self._require_room()
+            while True:
+                with contextlib.suppress(LockError):
+                    self.repo.lock.lock()
+                    break
+            try:
+                yield
+            finally:
+                self.repo.lock.unlock()
+
+
+def _never_built(stage: Any) -> bool:
+    """Whether dvc.lock has no outputs of it: DVC would look at all files that it depends on, to say the same."""
+    return any(not out.hash_info for out in stage.outs)
+
+
+def entry(stage: Any) -> dict[str, Any]:
+    """A stage's entry of dvc.lock."""
+    from dvc.stage.serialize import to_single_stage_lockfile
+
+    # Not DVC's own classes: it is compared, and goes to other machines.
+    found: dict[str, Any] = json.loads(json.dumps(to_single_stage_lockfile(stage)))
+    return found
+
+
+@contextlib.contextmanager
+def opened(root: Path) -> Iterator[Dvc]:
+    """Open the DVC workspace at `root`; nothing is run.
+
+    Raises:
+        UnrollError: there is none, dvc.yaml does not parse, or another DVC is at work in it.
+    """
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    if os.fsencode(root) != str(root).encode(errors="replace"):
+        raise UnrollError(f"DVC cannot work in a folder whose name is not UTF-8; rename {root}")
+    # DVC names stages as seen from the current folder.
+    with contextlib.chdir(root), contextlib.ExitStack() as stack:
+        with _explained():
+            dvc = Dvc(stack.enter_context(Repo(str(root))))
+        yield dvc
+
+
+def read(root: Path) -> Graph:
+    """The graph of the workspace at `root`. Errors as in `opened`."""
+    with opened(root) as dvc:
+        return dvc.graph
+
+
+def cache(root: Path) -> Path:
+    """Where DVC keeps contents in a workspace; its own choice where the folder is none."""
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo(str(root)) as repo:
+            return Path(repo.cache.local.path)
+    except DvcException:
+        return root / ".dvc" / "cache" / "files" / "md5"
+
+
+@contextlib.contextmanager
+def _explained() -> Iterator[None]:
+    """DVC's errors as one line each."""
+    from dvc.dirs import site_cache_dir
+    from dvc.exceptions import DvcException
+    from dvc.lock import LockError
+    from dvc.utils.serialize import ParseError
+    from dvc.utils.strictyaml import YAMLValidationError
+
+    try:
+        yield
+    except (ParseError, YAMLValidationError) as error:
+        raise UnrollError(DAMAGED if Path(error.path).name == LOCK else f"DVC: {error}") from None
+    except NotImplementedError:  # dvc.lock names a kind of hash that does not exist
+        raise UnrollError(DAMAGED) from None
+    except sqlite3.Error as error:
+        raise UnrollError(
+            f"DVC's notes on the files that it has seen cannot be used ({error}); make room on the disk, or delete "
+            f"{site_cache_dir()}/repo, which DVC fills anew, then run this again"
+        ) from None
+    except LockError as error:
+        # With a stage that runs DVC names its process; else it guesses, in colours.
+        said = one_line(str(error))
+        if "blocked by" in said:
+            raise UnrollError(f"DVC: {said}") from None
+        raise UnrollError("another `dvc` is at work here; wait until it has ended") from None
+    except DvcException as error:
+        raise UnrollError(f"DVC: {one_line(str(error))}") from None

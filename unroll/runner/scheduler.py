@@ -1,0 +1,155 @@
+"""The order of a build: each stage as soon as what it needs is built, several at a time, the critical path first."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
+from heapq import heappop, heappush
+from typing import Protocol
+
+from unroll.runner.signals import ignore_signals
+
+POLL = 0.03
+"""Seconds between two looks at the running stages."""
+
+GRACE = 10.0
+"""Seconds that an interrupted stage gets to end by itself."""
+
+
+class Running(Protocol):
+    """A stage that has been started, out of reach of the terminal's Ctrl-C."""
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+
+    def interrupt(self) -> None:
+        """End it as Ctrl-C would."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Executor(Protocol):
+    """Where the commands of stages run: on this machine (`build.Local`), or on many (`cluster.Cluster`)."""
+
+    def slots(self) -> int:
+        """How many stages may run at once, by now. Raises UnrollError if none ever will."""
+
+    def start(self, stage: str, command: str) -> Running:
+        """Run a stage's command. When it has ended well, the stage's outputs are in the workspace."""
+
+    def where(self, stage: str) -> str:
+        """Where a stage has run, as words for the user; "" for here."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of the stages that were asked for.
+
+    Attributes:
+        built: stage -> seconds.
+        failed: stage -> exit status, never 0.
+        skipped: stages that need one that failed, directly or not.
+    """
+
+    built: dict[str, float] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+
+
+OnEvent = Callable[[Outcome, Sequence[str], str | None], None]
+"""Called with what has become of the stages, those that run, and the one that just ended (or None)."""
+
+
+def build(
+    due: Sequence[str],
+    needs: Mapping[str, Sequence[str]],
+    slots: Callable[[], int],
+    start: Callable[[str], Running],
+    on_event: OnEvent,
+    seconds: Callable[[str], float] = lambda _stage: 1.0,
+) -> Outcome:
+    """Run each of `due` as soon as all that it needs is built; one that fails stops only those that need it.
+
+    Of those that can start, the one with the longest path to the end of the build starts first. So no long training is
+    left for the end, where it would run alone.
+
+    Args:
+        due: the stages to run, each behind those that it needs; in this order where their paths are equally long.
+        needs: stage -> the stages that it needs; those that are not due are up to date.
+        slots: how many may run at once, by now.
+        start: starts a stage.
+        on_event: called when a stage has started or ended, and while nothing happens.
+        seconds: that a stage is thought to take.
+
+    Returns:
+        What became of every stage of `due`.
+
+    Raises:
+        KeyboardInterrupt: after every running stage was stopped.
+    """
+    users: dict[str, list[str]] = {stage: [] for stage in due}
+    for stage in due:
+        for need in needs[stage]:
+            users.get(need, []).append(stage)
+    paths = critical_paths(due, users, seconds)
+    rank = {stage: place for place, stage in enumerate(sorted(due, key=lambda stage: -paths[stage]))}
+    sorter = TopologicalSorter({stage: [need for need in needs[stage] if need in users] for stage in due})
+    sorter.prepare()
+    outcome, ready, running = Outcome(), list[tuple[int, str]](), dict[str, tuple[Running, float]]()
+    try:
+        while True:
+            for stage in sorter.get_ready():
+                heappush(ready, (rank[stage], stage))
+            most = slots()  # asked each time: a cluster looks at its workers then
+            while ready and len(running) < most:
+                stage = heappop(ready)[1]
+                running[stage] = start(stage), time.monotonic()
+            on_event(outcome, list(running), None)
+            if not running and not ready:
+                return outcome
+            time.sleep(POLL)
+            for stage, (process, started) in list(running.items()):
+                if (status := process.poll()) is None:
+                    continue
+                del running[stage]
+                if status == 0:
+                    outcome.built[stage] = time.monotonic() - started
+                    sorter.done(stage)
+                else:  # the sorter never hears of it, so what needs it never gets ready
+                    outcome.failed[stage] = status
+                    _skip(stage, users, outcome.skipped)
+                on_event(outcome, list(running), stage)
+    finally:
+        stop([process for process, _ in running.values()])
+
+
+def _skip(stage: str, users: Mapping[str, Sequence[str]], skipped: list[str]) -> None:
+    """Add all that need a stage, directly or not."""
+    for user in users[stage]:
+        if user not in skipped:
+            skipped.append(user)
+            _skip(user, users, skipped)
+
+
+def critical_paths(
+    due: Sequence[str], users: Mapping[str, Sequence[str]], seconds: Callable[[str], float]
+) -> dict[str, float]:
+    """Of each stage: its own seconds and those of the longest chain of stages that need it (`users`)."""
+    paths: dict[str, float] = {}
+    for stage in reversed(due):
+        paths[stage] = seconds(stage) + max((paths[user] for user in users[stage]), default=0.0)
+    return paths
+
+
+def stop(processes: Sequence[Running]) -> None:
+    """Interrupt stages, and kill those that are still there after `GRACE` seconds; a second Ctrl-C has no effect."""
+    started = time.monotonic()
+    with ignore_signals():
+        for process in processes:
+            process.interrupt()
+        while waiting := [process for process in processes if process.poll() is None]:
+            if time.monotonic() - started > GRACE:
+                for process in waiting:
+                    process.kill()
+            time.sleep(POLL)

@@ -1,0 +1,120 @@
+"""One trial: an experiment with other options is trained and scored on validation; test is not there."""
+
+import gc
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from pipeline.config.params import Experiment
+from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
+from pipeline.errors import DivergedError, UnrollError, UsageError
+from pipeline.metrics import score
+from pipeline.training.recipe import recipe
+from pipeline.workspace import Workspace
+
+if TYPE_CHECKING:
+    from optuna import Trial
+    from optuna.pruners import BasePruner
+
+REPORTS = 20
+"""How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
+
+INTERVAL = 0.5
+"""Seconds between two lines that are drawn over each other; the study is read for each."""
+
+WARM_UP = 0.2
+"""The share of its epochs that a trial has in any case."""
+
+Show = Callable[[Sequence[str]], None]
+"""Shows how far a trial is."""
+
+
+def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
+    """The data set without its test split, so that nobody looks at it: what asks for one gets validation again.
+
+    Raises:
+        UsageError, UnrollError: it is not prepared, or has no validation split.
+    """
+    folder = workspace.prepared(experiment.dataset)
+    if not (folder / "dataset.json").is_file():
+        missing = folder.relative_to(workspace.root)
+        raise UnrollError(f"{missing} is missing; `unroll repro prepare@{experiment.dataset}` builds it")
+    data = dataset.load(folder, calendar=experiment.calendar)
+    if "validation" not in data.splits:
+        raise UsageError(f"{data.name} has no validation split to choose by, and nothing is chosen on test")
+    validation = data.splits["validation"]
+    splits = {"train": data.splits["train"], "validation": validation, "test": validation}
+    return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)
+
+
+def pruner(experiment: Experiment) -> "BasePruner":
+    """What says whether a trial of an experiment is given up."""
+    from optuna.pruners import MedianPruner
+
+    return MedianPruner(n_warmup_steps=int(WARM_UP * experiment.training.options.get("epochs", 0)))
+
+
+def train(
+    name: str, experiment: Experiment, data: Dataset, trial: "Trial", show: Show | None = None
+) -> tuple[float | None, str]:
+    """Train an experiment for a trial.
+
+    Args:
+        name: of the experiment.
+        experiment: with the options of the trial.
+        data: see `seen`.
+        trial: told after epochs, and asked whether to go on.
+        show: called in between, if at all.
+
+    Returns:
+        The measure on validation, at the best epoch where there are epochs, the mean over seeds; and "". Or None, and
+        why there is none.
+
+    Raises:
+        UnrollError: the options do not fit.
+    """
+    from optuna import TrialPruned
+
+    gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
+    chosen = recipe(name, experiment)
+    callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.options.get("epochs", 0), show)
+    try:
+        replicates = chosen.train(chosen.job(data, callback)).replicates
+    except TrialPruned:
+        return None, "given up"
+    except DivergedError:
+        return None, "diverged"
+    targets = data.splits["validation"].targets
+    return fmean(
+        score(data.metric, replicate.predictions[f"{point}_validation"], targets)
+        for replicate in replicates
+        for point in ["final" if replicate.best_epoch is None else "best"]
+    ), ""
+
+
+class _Callback:
+    """Tells a study how a trial goes, and gives it up where the study says so (`pipeline.training.job.Callback`)."""
+
+    def __init__(self, trial: "Trial", metric: str, seed: int, epochs: int, show: Show | None) -> None:
+        self._trial, self._metric, self._seed, self._epochs, self._show = trial, metric, seed, epochs, show
+        self._shown = 0.0
+
+    def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
+        """No trial goes on from a checkpoint."""
+
+    def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Raises `optuna.TrialPruned`. Only the first seed is asked about."""
+        from optuna import TrialPruned
+
+        value = values[f"validation_{self._metric}"]
+        if seed == self._seed and epoch < self._epochs and epoch % -(-self._epochs // REPORTS) == 0:
+            self._trial.report(value, epoch)
+            if self._trial.should_prune():
+                raise TrialPruned
+        if self._show and sys.stderr.isatty() and time.monotonic() - self._shown > INTERVAL:
+            self._shown = time.monotonic()
+            self._show([f"epoch {epoch}/{self._epochs}", f"now {value:.4g}"])

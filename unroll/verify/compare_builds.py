@@ -1,0 +1,199 @@
+"""Compares two builds, output by output: the same bytes, metrics within tolerance, or different, and in what."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import plain_yaml
+from pipeline.files import read_json
+from pipeline.workspace import Workspace
+from unroll.verify.tolerances import Deviation, Tolerances, deviations
+
+SAME = "same bytes"
+WITHIN = "within tolerance"
+DIFFERS = "differs"
+NOT_BUILT = "not built"
+NOT_COMPARED = "not compared"
+
+Needs = Mapping[str, Sequence[str]]
+"""Stage -> the stages whose outputs it reads, in the order of a build."""
+
+
+@dataclass(frozen=True)
+class Build:
+    """What a build has left.
+
+    Attributes:
+        workspace: holds its dvc.lock and metrics/.
+        cache: where DVC keeps contents by their md5; it need not have them.
+    """
+
+    workspace: Workspace
+    cache: Path
+
+    @cached_property
+    def stages(self) -> dict[str, dict[str, Any]]:
+        """Stage -> its entry in dvc.lock; none where there is no such file. Raises UsageError if it is damaged."""
+        file = self.workspace.root / "dvc.lock"
+        found: dict[str, dict[str, Any]] = plain_yaml.read(file)["stages"] if file.exists() else {}
+        return found
+
+    def outputs(self, stage: str) -> dict[str, str]:
+        """Path -> md5 of the outputs of a stage."""
+        return {out["path"]: out["md5"] for out in self.stages[stage].get("outs", ())}
+
+    def files(self, md5: str) -> dict[str, str] | None:
+        """Path in a folder -> md5; nothing for a file, None where the folder's listing is not in the cache."""
+        listing = self.cache / md5[:2] / md5[2:]
+        if not md5.endswith(".dir"):
+            return {}
+        return {file["relpath"]: file["md5"] for file in read_json(listing)} if listing.exists() else None
+
+
+@dataclass(frozen=True)
+class Output:
+    """How an output of one build compares with that of another.
+
+    Attributes:
+        stage: that makes it.
+        path: in the workspace; "" where the whole stage is not compared.
+        level: SAME, WITHIN, DIFFERS, NOT_BUILT or NOT_COMPARED.
+        files: those in a folder whose bytes differ; None where that is not known.
+        inputs: what the stage depends on besides other stages' outputs, and what the builds do not share of it.
+        deviations: the metrics that depend on the stage and differ.
+        reason: why it is not built or not compared, or why the metrics do not help; else "".
+    """
+
+    stage: str
+    path: str
+    level: str
+    files: list[str] | None = field(default_factory=list)
+    inputs: list[str] = field(default_factory=list)
+    deviations: list[Deviation] = field(default_factory=list)
+    reason: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is the same, within tolerance, or not compared."""
+        return self.level in {SAME, WITHIN, NOT_COMPARED}
+
+
+def compare(
+    committed: Build, rebuilt: Build, needs: Needs, failures: Mapping[str, str], allowed: Tolerances | None
+) -> list[Output]:
+    """Compare every output of the stages of `needs`, in that order.
+
+    An output is the same if its bytes are. Else it is within tolerance if every metric that depends on its stage
+    is: of a training those of its experiment, of another stage all of the data sets that depend on it, of the page
+    all that it shows.
+
+    Args:
+        committed: the build to compare with.
+        rebuilt: the build to judge.
+        needs: the graph, or a part of it with all that it needs.
+        failures: stage -> why it could not be built, one line.
+        allowed: the tolerances of metrics; one without must be equal. None: only the same bytes hold.
+
+    Raises:
+        UnrollError: a dvc.lock, a file of metrics or a listing in a cache is damaged.
+    """
+    found: list[Output] = []
+    for stage in needs:
+        if stage not in committed.stages:
+            found.append(Output(stage, "", NOT_COMPARED, reason="the committed dvc.lock does not have it"))
+        elif stage not in rebuilt.stages:
+            why = _why(stage, needs, failures)
+            found += [Output(stage, path, NOT_BUILT, reason=why) for path in committed.outputs(stage)]
+        else:
+            found += _compare_stage(stage, committed, rebuilt, needs, allowed)
+    return found
+
+
+def datasets(stage: str, needs: Needs) -> list[str]:
+    """The data sets whose metrics depend on a stage. If none do (the page), those that the stage depends on."""
+    after, before = {stage}, _needed(stage, needs)
+    for other, others in needs.items():
+        if after.intersection(others):
+            after.add(other)
+    scored = [other for other in needs if other.startswith("evaluate@")]
+    chosen = [other for other in scored if other in after] or [other for other in scored if other in before]
+    return [other.partition("@")[2] for other in chosen]
+
+
+def _compare_stage(
+    stage: str, committed: Build, rebuilt: Build, needs: Needs, allowed: Tolerances | None
+) -> Iterator[Output]:
+    before, after = committed.outputs(stage), rebuilt.outputs(stage)
+    for path in {**before, **after}:
+        if before.get(path) == after.get(path):
+            kept, made = committed.workspace.root / path, rebuilt.workspace.root / path
+            altered = kept.exists() and _contents(kept) != _contents(made)  # figures in git, edited by hand
+            why = "its files are not those that dvc.lock names" if altered else ""
+            yield Output(stage, path, DIFFERS if altered else SAME, reason=why)
+            continue
+        inputs = _inputs(committed, rebuilt, stage)
+        if path not in before or path not in after:
+            yield Output(stage, path, DIFFERS, inputs=inputs, reason="only one of the builds has it")
+            continue
+        found, reason = _deviations(stage, committed, rebuilt, needs, allowed or {})
+        within = allowed is not None and not reason and all(deviation.within for deviation in found)
+        one, other = committed.files(before[path]), rebuilt.files(after[path])
+        files = None if one is None or other is None else sorted({name for name, _ in one.items() ^ other.items()})
+        yield Output(stage, path, WITHIN if within else DIFFERS, files, inputs, found, reason)
+
+
+def _contents(path: Path) -> dict[str, bytes]:
+    """The files in a folder, or the one that it is."""
+    files = [path, *path.rglob("*")]
+    return {str(file.relative_to(path)): file.read_bytes() for file in files if file.is_file()}
+
+
+def _inputs(committed: Build, rebuilt: Build, stage: str) -> list[str]:
+    """What a stage depends on, other stages' outputs apart, and what is not the same of it in two builds."""
+    made = [path for other in rebuilt.stages for path in rebuilt.outputs(other)]
+    one, other = (_read(build.stages[stage]) for build in (committed, rebuilt))
+    changed = [name for name in {**one, **other} if one.get(name) != other.get(name)]
+    return [name for name in changed if not any(f"{path}/".startswith(f"{name}/") for path in made)]
+
+
+def _read(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a stage has read, by name: the md5 of files and folders, the values of params."""
+    files = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
+    values = {f"{file}: {key}": value for file, keys in entry.get("params", {}).items() for key, value in keys.items()}
+    return {**files, **values}
+
+
+def _deviations(
+    stage: str, committed: Build, rebuilt: Build, needs: Needs, allowed: Tolerances
+) -> tuple[list[Deviation], str]:
+    """The metrics that depend on a stage and differ, and why they do not decide; "" if they do."""
+    found: list[Deviation] = []
+    scored = [name for name in datasets(stage, needs) if f"evaluate@{name}" in committed.stages]
+    for name in scored:
+        if f"evaluate@{name}" not in rebuilt.stages:
+            return found, f"evaluate@{name} is not built, so there are no metrics to compare"
+        if not committed.workspace.metrics(name).exists():
+            return found, f"metrics/{name} is not committed, so there is nothing to compare"
+        found += deviations(name, committed.workspace.metrics(name), rebuilt.workspace.metrics(name), allowed)
+    verb, _, experiment = stage.partition("@")
+    of_stage = [one for one in found if verb != "train" or one.experiment == experiment]
+    return of_stage, "" if scored else "no metric depends on it"
+
+
+def _why(stage: str, needs: Needs, failures: Mapping[str, str]) -> str:
+    """Why a stage was not built: it failed itself, or a stage that it needs did."""
+    if stage in failures:
+        return failures[stage]
+    failed = [other for other in needs if other in _needed(stage, needs) and other in failures]
+    return f"{failed[0]} failed: {failures[failed[0]]}" if failed else "the build ended before it"
+
+
+def _needed(stage: str, needs: Needs) -> set[str]:
+    """A stage and all that it needs, directly or not."""
+    found = {stage}
+    for other in reversed(list(needs)):
+        if other in found:
+            found.update(needs[other])
+    return found

@@ -1,0 +1,93 @@
+"""A build in a process of its own, by the code of its workspace, in an environment of one's choice."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline import failures
+from pipeline.errors import StoppedError, UnrollError
+from pipeline.locks import alone
+from pipeline.workspace import Workspace
+from unroll.exits import STOPPED
+from unroll.runner.signals import ignore_signals, terminable
+
+FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
+"""Variables of the caller's own workspace: the start of their names."""
+
+
+def build(
+    workspace: Workspace,
+    targets: Sequence[str],
+    jobs: int,
+    variables: Mapping[str, str] | None = None,
+    *,
+    quiet: bool,
+    umask: int = -1,
+) -> int:
+    """Run `unroll repro` of the workspace's own code in a process of its own.
+
+    Args:
+        workspace: its folder; what it has already is not built again.
+        targets: as `unroll repro` takes them.
+        jobs: how many stages run side by side.
+        variables: on top of this process's environment.
+        quiet: whether its progress goes to standard error, since standard output is for data.
+        umask: of what it writes; -1 means this process's.
+
+    Returns:
+        Its exit status.
+
+    Raises:
+        StoppedError: after Ctrl-C or a request to end, of which the build has told the user.
+    """
+    command = [sys.executable, "-m", "unroll", "repro", "--no-scores", "--jobs", str(jobs), *targets]
+    environment = {**_environment(workspace.root), **(variables or {})}
+    output = sys.stderr if quiet else None
+    # In a session of its own, since Ctrl-C must reach it once: stopping takes a while, and a second would break it off.
+    with (
+        terminable(),
+        subprocess.Popen(
+            command, cwd=workspace.root, env=environment, stdout=output, umask=umask, start_new_session=True
+        ) as process,
+    ):
+        try:
+            status = process.wait()
+        except KeyboardInterrupt:
+            with ignore_signals():
+                process.terminate()
+                status = process.wait()
+    if status == STOPPED:
+        raise StoppedError
+    return status
+
+
+def build_all(
+    workspace: Workspace, jobs: int, variables: Mapping[str, str] | None = None, *, quiet: bool, umask: int = -1
+) -> None:
+    """As `build`, of everything. Raises UnrollError, too, if a stage fails; the text says which and why."""
+    status = build(workspace, [], jobs, variables, quiet=quiet, umask=umask)
+    if status:
+        why = "; ".join(f"{stage}: {reason}" for stage, reason in failures.read(workspace).items())
+        raise UnrollError(f"the graph in {workspace.root} cannot be built: {why or f'exit status {status}'}")
+
+
+@contextmanager
+def only(workspace: Workspace) -> Iterator[None]:
+    """Let no other `unroll verify` into the block. Raises UnrollError if one is at work in the workspace."""
+    busy = f"another `unroll verify` is at work in {workspace.root}; wait until it is done, or stop it"
+    with alone(workspace.scratch / "verify.lock", busy):
+        yield
+
+
+def _environment(root: Path) -> dict[str, str]:
+    """This process's, for a build in the workspace at `root`."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    mirror = environment.get("UNROLL_MIRROR", "")
+    if mirror and "://" not in mirror:
+        environment["UNROLL_MIRROR"] = str(Path(mirror).resolve())
+    # Ahead of an installed `unroll`, whose code is the user's.
+    environment["PYTHONPATH"] = os.pathsep.join([str(root), *filter(None, [environment.get("PYTHONPATH")])])
+    return environment | {"DVC_SITE_CACHE_DIR": str(root / ".dvc" / "site")}

@@ -1,0 +1,123 @@
+"""A fresh workspace with what is committed."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import UnrollError
+from pipeline.files import write_text
+from pipeline.locks import alone
+from pipeline.provenance.environment import GIT
+from pipeline.workspace import Workspace
+from unroll.runner.dvc_lock import LOCK
+from unroll.workspaces import scaled
+
+FOLDER = ".verify"
+"""Where workspaces are made, in the user's."""
+
+RESULTS = (LOCK, "metrics", "evaluations", "report")
+"""What a build leaves that git keeps."""
+
+CONFIG = f"{scaled.CONFIG}[cache]\n    dir = cache\n"
+"""A cache of its own, whatever the user's settings say: a shared one would answer in place of the build."""
+
+UNFINISHED = "unfinished"
+"""The file that holds the commit of a workspace whose build has not ended."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A fresh workspace.
+
+    Attributes:
+        workspace: has the committed code and params.yaml; nothing is built in it yet.
+        committed: holds the committed `RESULTS`.
+        commit: where they are from.
+    """
+
+    workspace: Workspace
+    committed: Workspace
+    commit: str
+
+
+def make(root: Path, folder: Path) -> Checkout:
+    """Make a fresh workspace of the last commit in `folder`, in place of the one that may be there.
+
+    A workspace of the same commit that was not built to its end (`finish`) is fresh enough, and kept.
+
+    Args:
+        root: of the user's workspace, the top of a git repository; nothing in it is changed, except that `folder` may
+            lie there.
+        folder: gets the folders `workspace` and `committed`.
+
+    Raises:
+        UnrollError: `root` is not the top of a repository, git cannot read it, a build of an earlier call still runs in
+            `folder`, or no dvc.lock is committed.
+    """
+    made = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), _head(root))
+    with _idle(folder):
+        unfinished = folder / UNFINISHED
+        if unfinished.exists() and unfinished.read_text(encoding="utf-8") == made.commit:
+            return made
+    clear(folder)
+    made.committed.root.mkdir(parents=True)
+    # Objects are the user's, refs and index its own: git writes nothing into the user's repository.
+    _git(root, "clone", "--quiet", "--shared", ".", str(made.workspace.root.resolve()))
+    write_text(made.workspace.root / ".dvc" / "config", CONFIG)
+    for name in RESULTS:
+        if (made.workspace.root / name).exists():
+            (made.workspace.root / name).rename(made.committed.root / name)
+    if not (made.committed.root / LOCK).exists():
+        raise UnrollError(f"no {LOCK} is committed, so there is nothing to compare with; `unroll repro` writes it")
+    if (times := Workspace(root).scratch / "seconds.json").exists():  # what starts first, and the time left, go by them
+        write_text(made.workspace.scratch / times.name, times.read_text(encoding="utf-8"))
+    write_text(unfinished, made.commit)
+    return made
+
+
+def finish(folder: Path) -> None:
+    """Call the workspace that was made in `folder` built: the next `make` starts anew."""
+    (folder / UNFINISHED).unlink(missing_ok=True)
+
+
+def clear(folder: Path) -> None:
+    """Remove what was made in a folder. Raises UnrollError if a build still runs in it."""
+    if folder.exists():
+        with _idle(folder):
+            shutil.rmtree(folder)
+    with suppress(OSError):  # others may be there
+        folder.parent.rmdir()
+
+
+def uncommitted(root: Path) -> list[str]:
+    """The files that differ from the last commit, and those that git does not know. Errors as in `make`."""
+    return [line[3:] for line in _git(root, "status", "--porcelain").splitlines()]
+
+
+@contextmanager
+def _idle(folder: Path) -> Iterator[None]:
+    """Let no build run in the workspaces of a folder: one outlives the command that started it if that is killed."""
+    with ExitStack() as stack:
+        for lock in sorted(folder.glob("*/.unroll/repro.lock")):
+            root = lock.parents[1]
+            stack.enter_context(alone(lock, f"a build still runs in {root}; wait until it is done, or stop it"))
+        yield
+
+
+def _head(root: Path) -> str:
+    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    if Path(top).resolve() != root.resolve():
+        raise UnrollError(f"{root} is not the top of its git repository, {top}, so it has no commit to build")
+    return commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = " ".join((getattr(error, "stderr", "") or str(error)).split())
+        raise UnrollError(f"git cannot read the last commit of {root} ({said}), which is what is built") from None
+    return done.stdout

@@ -1,0 +1,191 @@
+"""A workspace with the whole graph made small: every experiment, on little generated data, for a few epochs."""
+
+import shutil
+from collections.abc import Collection, Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from pipeline.config import plain_yaml
+from pipeline.config.templates import complete
+from pipeline.files import write_text
+from pipeline.provenance.machine import PACKAGES
+from pipeline.workspace import Workspace
+
+LINKED = PACKAGES
+"""The code, which the workspace's stages depend on."""
+
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", "numerics.lock")
+
+CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
+"""DVC without git, for a folder that git ignores."""
+
+EPOCHS, FEWEST_EPOCHS = 10, 3
+"""Epochs are divided by the first and never below the second, unless they were."""
+
+STEPS, FEWEST_STEPS = 25, 10
+"""The same for the steps of an epoch that draws its examples."""
+
+ROWS = {
+    "imdb": (1000, 25_000),
+    "jena": (12_000, 420_551),
+    "jena_2009_2010": (12_000, 106_727),
+    "jena_hourly": (4000, 70_038),
+    "weather": (6000, 52_696),
+}
+"""What can be stood in for -> the rows of the stand-in and of the official file (reviews in each half, for imdb).
+
+Enough for every window that params.yaml asks for, with windows to spare on both sides of the clock's gap.
+"""
+
+OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
+"""A file that a download brings -> its stand-in."""
+
+TWINS = (
+    "jena",
+    "jena_exact",
+    "jena_720",
+    "jena_hourly_exact",
+    "jena_2009_2010",
+    "jena_2009_2010_exact",
+    "jena_2009_2010_720",
+)
+"""Data sets that ask `jena_hourly`'s question once more: of other rows, by another lookback or protocol.
+
+On stand-ins that says nothing new."""
+
+GENERATED = {
+    "sine": {"points": 300, "test_points": 100},
+    "waves": {"train": 700, "validation": 200, "test": 200},
+    "sines": {"train": 200, "validation": 50, "test": 100},
+}
+"""Generators -> how much they generate. What they generate is the real thing: only downloads get a stand-in."""
+
+
+def make_workspace(root: Path, folder: Path, left_out: Collection[str] = (), *, once: bool = False) -> Workspace:
+    """Make `folder` a DVC workspace with the graph and the code of `root` and its params.yaml scaled down.
+
+    Files that are as they should be stay untouched, so that DVC finds them unchanged.
+
+    Args:
+        root: the workspace to scale down.
+        folder: becomes a workspace.
+        left_out: data sets that are not built there.
+        once: whether a network that is trained in several ways is trained in the first of them alone.
+    """
+    (folder / ".dvc" / "plots").mkdir(parents=True, exist_ok=True)
+    write_text(folder / ".dvc" / "config", CONFIG)
+    for name in LINKED:
+        link = folder / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(root / name, target_is_directory=True)
+    for name in COPIED:
+        shutil.copyfile(root / name, folder / name)
+    small = without(scale(plain_yaml.read(root / "params.yaml")), left_out)
+    plain_yaml.write(each_network_once(small) if once else small, folder / "params.yaml")
+    # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
+    write_text(Workspace(folder).scratch / "scaled.txt", "Fewer rows, fewer epochs and one seed.\n")
+    return Workspace(folder)
+
+
+def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections of params.yaml, made small.
+
+    Downloads become stand-ins in the official format, and a split that is given in rows keeps its share of them.
+    Windows, models and optimizers stay as they are. Every experiment stays, with its first seed and fewer epochs,
+    but for those on a download that has no stand-in (`without_stand_in`).
+
+    Args:
+        whole: params.yaml as plain data, valid. It is not changed.
+
+    Returns:
+        Plain data. Relative paths of a user's own files are meant from a folder one further down.
+    """
+    whole = complete(whole)
+    gone = set(without_stand_in(whole))
+    sources = {name: _source(section) for name, section in whole["sources"].items() if name not in gone}
+    files = {name: _one_further_down(section) for name, section in whole.get("files", {}).items()}
+    datasets = {
+        name: _dataset(section, sources.get(section["source"], {}))
+        for name, section in whole["datasets"].items()
+        if section["source"] in {*sources, *files}
+    }
+    experiments = {
+        name: _trained_briefly(section)
+        for name, section in whole["experiments"].items()
+        if section["dataset"] in datasets
+    }
+    return {"sources": sources, "files": files, "datasets": datasets, "experiments": experiments}
+
+
+def without(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
+    """The sections of params.yaml without some data sets, their experiments, and what only they are made from."""
+    datasets = {name: section for name, section in whole["datasets"].items() if name not in left_out}
+    used = {section["source"] for section in datasets.values()}
+    return {
+        **whole,
+        "sources": {name: section for name, section in whole["sources"].items() if name in used},
+        "files": {name: section for name, section in whole.get("files", {}).items() if name in used},
+        "datasets": datasets,
+        "experiments": {name: one for name, one in whole["experiments"].items() if one["dataset"] in datasets},
+    }
+
+
+def each_network_once(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections without experiments that train by gradient descent what an earlier one of their data set trains.
+
+    With another loss or more steps the same network compiles once more, which is what a small build consists of.
+    """
+    kept: dict[str, Any] = {}
+    for name, one in whole["experiments"].items():
+        twins = [
+            other for other in kept.values() if (other["dataset"], other["model"]) == (one["dataset"], one["model"])
+        ]
+        if not twins or one["training"]["method"] != "gradient_descent":
+            kept[name] = one
+    return {**whole, "experiments": kept}
+
+
+def without_stand_in(whole: Mapping[str, Any]) -> list[str]:
+    """The sources that need the network and for which there is no stand-in."""
+    return [name for name, s in whole["sources"].items() if s["kind"] == "download" and _stands_in(s) is None]
+
+
+def _stands_in(section: Mapping[str, Any]) -> str | None:
+    if section["kind"] == "download":
+        return next((OFFICIAL[file] for file in section.get("files", ()) if file in OFFICIAL), None)
+    return section["kind"] if section["kind"] in ROWS else None
+
+
+def _source(section: Mapping[str, Any]) -> dict[str, Any]:
+    official = _stands_in(section)
+    if official:
+        return {"kind": "stand_in", "of": official, "rows": ROWS[official][0]}
+    return dict(section) | GENERATED.get(section["kind"], {})
+
+
+def _one_further_down(files: Mapping[str, Any]) -> dict[str, Any]:
+    path = files["path"]
+    return {**files, "path": path if PurePosixPath(path).is_absolute() else f"../{path}"}
+
+
+def _dataset(section: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str, Any]:
+    preparation = dict(section["preparation"])
+    if source.get("kind") == "stand_in":
+        rows, official = ROWS[source["of"]]
+        for split in ("train", "validation"):
+            if isinstance(preparation.get(split), int):
+                preparation[split] = preparation[split] * rows // official
+    return _trained_briefly(section) | {"preparation": preparation}
+
+
+def _trained_briefly(section: Mapping[str, Any]) -> dict[str, Any]:
+    """An experiment, or a data set that says how its experiments are trained, with one seed and fewer epochs."""
+    scaled = dict(section)
+    if "seeds" in scaled:
+        scaled["seeds"] = scaled["seeds"][:1] if isinstance(scaled["seeds"], list) else 1
+    if "training" in scaled:
+        scaled["training"] = training = dict(scaled["training"])
+        for option, divisor, fewest in (("epochs", EPOCHS, FEWEST_EPOCHS), ("steps_per_epoch", STEPS, FEWEST_STEPS)):
+            if option in training:
+                training[option] = min(training[option], max(fewest, training[option] // divisor))
+    return scaled
