@@ -4,21 +4,25 @@ import fnmatch
 import itertools
 import re
 import string
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
+
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
 from pipeline.data.sniff.look import Found, Known, look
 from pipeline.data.stamps import shown
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
 from pipeline.validation import utf_8
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll.add.entries import entries
+from unroll.add.question import Question, propose
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
@@ -159,3 +163,34 @@ def lines(found: Found) -> Iterator[str]:
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
     for option, why in found.guesses.items():
         yield f"guessed   {option}: {why}"
+
+
+def _ask(found: Found, wanted: Wanted) -> Question:
+    """What to forecast: as given, else asked, else as proposed."""
+    targets = found.targets
+    target = wanted.target or (targets[0] if len(targets) == 1 else None)
+    if not targets:
+        raise UnrollError("no column holds numbers that change, so there is nothing to forecast")
+    open_to_ask = not wanted.yes and sys.stdin.isatty()
+    if target is None and open_to_ask:
+        target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=targets[-1])
+    if target is None:
+        raise UsageError(one_line(f"say what is to be forecast, by --target: {', '.join(targets)}"))
+    if target not in targets:
+        why = f" {target!r} is {found.why_not(target) or 'no column of numbers'}." if target in found.columns else ""
+        raise UsageError(one_line(f"--target must be one of: {', '.join(targets)}.{why} Received: {target!r}"))
+    question = propose(found, target, wanted.step, wanted.horizon, wanted.lookback)
+    if wanted.yes or None not in (wanted.horizon, wanted.lookback):
+        return question
+    if not open_to_ask:
+        raise UsageError(
+            f"pass --horizon and --lookback (proposed: {question.horizon} and {question.lookback} timesteps), or --yes"
+        )
+    horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=question.horizon, type=int)
+    lookback = wanted.lookback or typer.prompt("From how many back?", default=question.lookback, type=int)
+    kept = {"horizon": horizon == question.horizon, "lookback": lookback == question.lookback, "step": True}
+    if horizon < 1 or lookback < 1:
+        raise UsageError("timesteps ahead and back must be 1 or more")
+    chosen = propose(found, target, question.step, horizon, lookback)
+    reasons = {option: why for option, why in question.reasons.items() if kept[option]}
+    return Question(**{**vars(chosen), "reasons": reasons})
