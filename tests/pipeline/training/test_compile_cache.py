@@ -1,17 +1,13 @@
 import json
 import os
-import shutil
 import subprocess
 import sys
 
 import pytest
 
-from pipeline.config import plain_yaml
+from pipeline.files import read_json
 from pipeline.locks import alone
 from pipeline.training import compile_cache
-from pipeline.workspace import Workspace
-from stages.prepare import prepare
-from stages.source import source
 from tests.support import REPOSITORY
 
 
@@ -35,25 +31,25 @@ def used(folder):
 def test_programs_are_there_the_next_time(folder):
     assert used(folder) == ["one.pb", "two.pb"]
     assert compile_cache.FLAGS not in os.environ
+    with pytest.raises(KeyError), compile_cache.kept(folder):
+        raise KeyError
+    assert compile_cache.FLAGS not in os.environ, "nor after a failure in the block, which is the caller's"
 
 
-@pytest.mark.parametrize("damage", [b"", b"1" * 7])
-def test_a_damaged_program_is_removed(folder, damage):
-    (folder / "one.pb").write_bytes(damage)
-    assert used(folder) == ["two.pb"]
-
-
-def test_what_a_killed_process_has_left_is_removed(folder):
-    (folder / "three.pb").write_bytes(b"3")
-    (folder / "four.tmp").write_bytes(b"4")
-    assert used(folder) == ["one.pb", "two.pb"]
-    assert not (folder / "four.tmp").exists()
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"machine": 1, "programs": {}}'])
-def test_without_a_list_nothing_is_used(folder, text):
-    (folder / compile_cache.LIST).write_text(text)
-    assert used(folder) == []
+@pytest.mark.parametrize(
+    ("name", "content", "left"),
+    [
+        ("one.pb", b"", ["two.pb"]),
+        ("one.pb", b"1" * 7, ["two.pb"]),
+        ("three.pb", b"of a killed process", ["one.pb", "two.pb"]),
+        ("three.tmp", b"likewise", ["one.pb", "two.pb"]),
+        *((compile_cache.LIST, text, []) for text in (b"", b"[]", b"{}", b'{"machine": 1, "programs": {}}')),
+    ],
+)
+def test_what_the_list_does_not_vouch_for_is_removed(folder, name, content, left):
+    (folder / name).write_bytes(content)
+    assert used(folder) == left
+    assert {path.name for path in folder.iterdir()} == {*left, compile_cache.LIST}
 
 
 def test_programs_of_another_machine_are_removed(folder, monkeypatch):
@@ -69,61 +65,47 @@ def test_only_the_newest_are_kept(folder):
     assert used(folder) == sorted(f"new_{number}.pb" for number in range(compile_cache.KEPT))
 
 
-def test_a_second_process_works_without(folder):
+def test_where_it_cannot_be_used_a_training_goes_without(folder, tmp_path, monkeypatch):
     with alone(folder.with_name("a.lock"), ""), compile_cache.kept(folder):
-        assert compile_cache.FLAGS not in os.environ
-
-
-def test_options_of_the_user_are_left_alone(folder, monkeypatch):
+        assert compile_cache.FLAGS not in os.environ, "a second process"
+    (tmp_path / "file").touch()
+    with compile_cache.kept(tmp_path / "file" / "a"):
+        assert compile_cache.FLAGS not in os.environ, "a folder that cannot be made"
     monkeypatch.setenv(compile_cache.FLAGS, "--tf_xla_auto_jit=2")
     with compile_cache.kept(folder):
-        assert os.environ[compile_cache.FLAGS] == "--tf_xla_auto_jit=2"
+        assert os.environ[compile_cache.FLAGS] == "--tf_xla_auto_jit=2", "the user's own"
 
 
-def test_a_folder_that_cannot_be_made_is_no_reason_not_to_train(tmp_path):
-    (tmp_path / "programs").touch()
-    with compile_cache.kept(tmp_path / "programs" / "a"):
-        assert compile_cache.FLAGS not in os.environ
+PROGRAMS = """
+import json, os, sys
+from pathlib import Path
+from pipeline import numerics
+numerics.settle()
+import tensorflow as tf
+from pipeline.training import compile_cache
+folder = Path(sys.argv[1])
+for _ in range(2):
+    if not os.fork():
+        with compile_cache.kept(folder):
+            compiled = [tf.function(formula, jit_compile=True) for formula in (tf.tanh, tf.square)]
+            print(*(program(tf.constant(0.7)).numpy() for program in compiled), flush=True)
+        os._exit(0)
+    os.wait()
+    print(json.dumps({path.name: path.stat().st_mtime_ns for path in folder.glob("*.pb")}), flush=True)
+    os.truncate(min(folder.glob("*.pb")), 100)
+"""
+"""Two processes, one after the other, with two programs of which one is damaged in between."""
 
 
-def test_a_failure_in_the_block_is_the_callers(folder):
-    with pytest.raises(KeyError), compile_cache.kept(folder):
-        raise KeyError
-    assert compile_cache.FLAGS not in os.environ
-
-
-def test_a_training_compiles_once_and_leaves_the_same_bytes_although_a_program_was_damaged(tmp_path):
+def test_a_process_compiles_what_is_damaged_anew_and_takes_the_rest(tmp_path):
     # TensorFlow would take an unquoted space as the end of the path, and keep programs where nobody looks after them.
-    root = tmp_path / "with 'space\" \\ and ü"
-    root.mkdir()
-    workspace = Workspace(root)
-    training = {"method": "gradient_descent", "optimizer": "sgd", "loss": "mse", "epochs": 2, "batch_size": 20}
-    model = {"family": "dense", "name": "mlp", "hidden": [2]}
-    sections = {
-        "sources": {"sine": {"kind": "sine", "points": 50, "test_points": 20}},
-        "datasets": {"points": {"source": "sine", "preparation": {"name": "sine_points", "part": "extrapolation"}}},
-        "experiments": {"mlp": {"dataset": "points", "model": model, "training": training}},
-    }
-    plain_yaml.write(sections, workspace.params)
-    source(workspace, "sine")
-    prepare(workspace, "points")
-    folder = workspace.scratch / "programs" / "mlp"
-
-    def train():
-        """The bytes of a trial, which MLflow hears nothing of: that takes seconds."""
-        shutil.rmtree(workspace.trial("mlp"), ignore_errors=True)
-        command = [sys.executable, "-m", "stages", "--root", str(root), "train", "mlp", "--seed", "0"]
-        subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True)
-        files = sorted(path for path in workspace.trial("mlp").rglob("*") if path.is_file())
-        return {path.relative_to(root): path.read_bytes() for path in files}
-
-    def times():
-        return {path.name: path.stat().st_mtime_ns for path in folder.glob("*.pb")}
-
-    compiled, written = train(), times()
-    assert written.keys() == json.loads((folder / compile_cache.LIST).read_text())["programs"].keys()
-    damaged = min(written)
-    os.truncate(folder / damaged, 100)
-    assert train() == compiled, "from the kept programs, but for the damaged one"
-    assert {name for name, time in times().items() if written[name] != time} == {damaged}
-    assert list(tmp_path.iterdir()) == [root], "nothing is kept elsewhere"
+    folder = tmp_path / "with 'space\" \\ and ü" / "a"
+    command = [sys.executable, "-c", PROGRAMS, str(folder)]
+    done = subprocess.run(command, cwd=REPOSITORY, check=True, capture_output=True, text=True)
+    printed, first, again, second = done.stdout.splitlines()
+    assert again == printed
+    first, second = json.loads(first), json.loads(second)
+    assert first.keys() == second.keys() == read_json(folder / compile_cache.LIST)["programs"].keys()
+    assert len(first) == 2
+    assert [name for name in first if first[name] != second[name]] == [min(first)], "the damaged one"
+    assert list(tmp_path.iterdir()) == [folder.parent], "nothing is kept elsewhere"

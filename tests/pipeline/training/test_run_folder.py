@@ -10,8 +10,8 @@ from pipeline.training.job import Job, Replicate, Trained
 
 
 @pytest.fixture
-def job(squares):
-    return Job("gru", squares, lambda: None, (3, 5))
+def job(sine_windows):
+    return Job("gru", sine_windows, lambda: None, (3, 5))
 
 
 @pytest.fixture
@@ -21,21 +21,26 @@ def folder(job, tmp_path):
     replicates = [
         Replicate(seed, lines, None, {"final_test": np.full(7, seed, np.float32)}, {"final": seed}) for seed in (3, 5)
     ]
-
-    def save(weights, path):
-        path.write_text(str(weights))
-
     layers = [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}]
     folder = tmp_path / "gru"
     folder.mkdir()
+    save = lambda weights, path: path.write_text(str(weights))  # noqa: E731
     run_folder.save(Trained(replicates, 30, save, layers, "mse"), job, folder, {"params": "f"})
     return folder
 
 
-def test_a_run_is_written_whole(folder):
+def saved(job, folder, replicates, **more):
+    """The run of replicates (history, best epoch), read again."""
+    pairs = zip(job.seeds, replicates, strict=True) if replicates else ()
+    trained = [Replicate(seed, history, best, {}, {}) for seed, (history, best) in pairs]
+    run_folder.save(Trained(trained, 1, None, **more), job, folder, {})
+    return run_folder.load(folder)
+
+
+def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
     assert read_json(folder / "run.json") == {
         "experiment": "gru",
-        "dataset": "squares",
+        "dataset": "sine_windows",
         "parameters": 30,
         "layers": [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}],
         "seeds": [3, 5],
@@ -47,15 +52,11 @@ def test_a_run_is_written_whole(folder):
     }
     lines = "{0},1,0.30000000000000004\n{0},2,1e-300\n"
     assert (folder / "history.csv").read_text() == f"seed,epoch,train_loss\n{lines.format(3)}{lines.format(5)}"
-    assert {path.name: path.read_text() for path in (folder / "weights").iterdir()} == {
-        "seed_3_final": "3",
-        "seed_5_final": "5",
-    }
+    weights = {path.name: path.read_text() for path in (folder / "weights").iterdir()}
+    assert weights == {"seed_3_final": "3", "seed_5_final": "5"}
     assert list(read_npz(folder / "predictions.npz")) == ["seeds", "final_test"]
 
-
-def test_a_run_is_read_as_it_was_written(folder):
-    run = run_folder.load_for(folder, "squares", [3, 5])
+    run = run_folder.load_for(folder, "sine_windows", [3, 5])
     assert run.summary.layers[0].output == [None, 2]
     assert run.history["train_loss"].tolist() == [0.1 + 0.2, 1e-300] * 2
     assert run.predictions.keys() == {"final_test"}
@@ -63,38 +64,27 @@ def test_a_run_is_read_as_it_was_written(folder):
     assert run.points == ["final"]
 
 
-def test_the_best_epoch_of_each_seed_is_kept_where_there_is_validation(squares, tmp_path):
-    dataset = replace(squares, splits=squares.splits | {"validation": squares.splits["test"]}, scored=("validation",))
+def test_the_best_epoch_of_each_seed_is_kept_where_there_is_validation(job, tmp_path):
     line = {"train_loss": 1.0, "validation_loss": 2.0, "validation_mse": 2.0}
-    trained = Trained([Replicate(seed, [line] * 3, best, {}, {}) for seed, best in ((0, 2), (1, 3))], 1, None)
-    run_folder.save(trained, Job("gru", dataset, lambda: None, (0, 1)), tmp_path, {})
-    run = run_folder.load(tmp_path)
-    assert run.summary.best_epochs == [2, 3]
-    assert run.points == ["final", "best"]
-    assert list(run.history.columns) == ["seed", "epoch", "train_loss", "validation_loss", "validation_mse"]
+    run = saved(
+        replace(job, dataset=replace(job.dataset, scored=("validation",))), tmp_path, [([line] * 3, 2), ([line] * 3, 3)]
+    )
+    assert (run.summary.best_epochs, run.points) == ([2, 3], ["final", "best"])
+    assert list(run.history.columns) == ["seed", "epoch", *line]
 
 
 def test_replicates_may_end_in_different_epochs(job, tmp_path):
-    lines = [{"train_loss": 1.0}]
-    trained = Trained([Replicate(seed, lines * length, None, {}, {}) for seed, length in ((3, 4), (5, 2))], 1, None)
-    run_folder.save(trained, job, tmp_path, {})
-    run = run_folder.load(tmp_path)
+    run = saved(job, tmp_path, [([{"train_loss": 1.0}] * length, None) for length in (4, 2)])
     assert (run.summary.epochs, run.summary.ended, run.summary.last) == (4, [4, 2], [4, 2])
     rewrite("5,2,1.0\n", "")(tmp_path)
     with pytest.raises(UnrollError, match=r"history\.csv must hold 2 and 4 epochs of each seed"):
         run_folder.load(tmp_path)
 
 
-def test_slopes_are_a_table_of_their_own(job, tmp_path):
+def test_input_gradients_are_a_table_of_their_own_and_without_training_there_is_no_history(job, tmp_path):
     lines = [{"seed": seed, "point": "start", "distance": 0, "slope": 0.25} for seed in (3, 5)]
-    replicates = [Replicate(seed, [{"train_loss": 1.0}], None, {}, {}) for seed in (3, 5)]
-    run_folder.save(Trained(replicates, 1, None, input_gradients=lines), job, tmp_path, {})
-    assert run_folder.load(tmp_path).input_gradients.to_dict("records") == lines
-
-
-def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp_path):
-    run_folder.save(Trained([], 30, None), job, tmp_path, {})
-    run = run_folder.load(tmp_path)
+    run = saved(job, tmp_path, [], input_gradients=lines)
+    assert run.input_gradients.to_dict("records") == lines
     assert (len(run.history), run.predictions, run.summary.epochs, run.summary.seeds) == (0, {}, 0, [3, 5])
 
 
@@ -137,8 +127,7 @@ def test_damage_is_one_line_with_the_command_that_helps(folder, damage, why):
 def test_what_is_not_trained_or_of_another_section_says_so(folder, tmp_path):
     with pytest.raises(UnrollError, match=r"lstm is not trained \(there is no .*run\.json\); run `unroll train lstm`"):
         run_folder.load(tmp_path / "lstm")
-    for dataset, seeds in (("waves", [3, 5]), ("squares", [3])):
-        with pytest.raises(
-            UnrollError, match=r"gru is of squares with seeds \[3, 5\], but params\.yaml says " + dataset
-        ):
+    for dataset, seeds in (("waves", [3, 5]), ("sine_windows", [3])):
+        said = r"gru is of sine_windows with seeds \[3, 5\], but params\.yaml says "
+        with pytest.raises(UnrollError, match=said + dataset):
             run_folder.load_for(folder, dataset, seeds)

@@ -14,24 +14,22 @@ from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.job import Job
 from pipeline.training.trainer import best_epoch, train
 
-EPOCHS = 3
-
 
 class KilledError(Exception):
     pass
 
 
 class Walk:
-    """Weights that walk at random; the score of an epoch is where they are."""
+    """Weights that walk at random; scores fall to the epoch that the seed gives, and rise from there."""
 
     def begin(self, seed, done=0, state=None):
-        self.random = np.random.default_rng(seed)
+        self.seed, self.random = seed, np.random.default_rng(seed)
         self.random.normal(size=done)
         self.place = np.zeros(1) if state is None else state[0]
 
     def epoch(self, number):
         self.place = self.place + self.random.normal()
-        return {"train_loss": float(number), "validation_mse": float(self.place[0])}
+        return {"train_loss": float(self.place[0]), "validation_mse": float(abs(number - self.seed))}
 
     def state(self):
         return [self.place]
@@ -46,7 +44,7 @@ class Walk:
 class Watch:
     """Keeps what it is told and, if it `dies`, does so the first time that it is told of an epoch."""
 
-    def __init__(self, *, dies=False):
+    def __init__(self, *, dies):
         self.dies, self.told, self.found = dies, [], []
 
     def resumed(self, histories):
@@ -56,76 +54,53 @@ class Watch:
         self.told.append((seed, epoch))
         if self.dies and self.told.count((seed, epoch)) == 1:
             raise KilledError
-        assert values["train_loss"] == epoch
+        assert values["validation_mse"] == abs(epoch - seed)
 
 
 @pytest.fixture
-def job(squares):
-    return Job("x", squares, lambda: None, (4, 9))
+def job(sine_windows):
+    return Job("x", replace(sine_windows, scored=("validation",)), lambda: None, (2, 3))
 
 
 def test_every_seed_has_its_history_its_best_epoch_and_the_weights_of_both(job):
-    watch = Watch()
-    for replicate in train(replace(job, callbacks=(watch,)), EPOCHS, Walk()):
-        scores = [line["validation_mse"] for line in replicate.history]
-        assert len(scores) == EPOCHS
-        assert replicate.best_epoch == 1 + int(np.argmin(scores))
-        assert [replicate.weights[point][0] for point in ("final", "best")] == [scores[-1], min(scores)]
-        assert list(replicate.predictions) == ["final_test", "best_test"]
-        assert replicate.predictions["best_test"] == 2 * min(scores)
-    assert watch.told == [(seed, epoch) for seed in (4, 9) for epoch in (1, 2, 3)]
+    watch = Watch(dies=False)
+    for replicate in train(replace(job, callbacks=(watch,)), 4, Walk()):
+        places = [line["train_loss"] for line in replicate.history]
+        assert (len(places), replicate.best_epoch) == (4, replicate.seed)
+        assert replicate.weights == {"final": [places[-1]], "best": [places[replicate.seed - 1]]}
+        assert replicate.predictions == {"final_test": 2 * places[-1], "best_test": 2 * places[replicate.seed - 1]}
+    assert watch.told == [(seed, epoch) for seed in (2, 3) for epoch in (1, 2, 3, 4)]
     assert watch.found == []
 
 
-def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(job, tmp_path, monkeypatch):
+@pytest.mark.parametrize("patience", [None, 1])
+def test_a_training_that_is_killed_after_any_epoch_goes_on_to_the_same_numbers(job, patience, tmp_path, monkeypatch):
+    """A replicate ends when nothing has improved for as long as patience says, the last epoch included."""
     monkeypatch.setattr(checkpoint, "FIRST", 0.0)
     monkeypatch.setattr(checkpoint, "SHARE", 0.0)
-    expected = train(job, EPOCHS, Walk())
+    expected = train(job, 5, Walk(), patience)
+    assert [len(replicate.history) for replicate in expected] == ([3, 4] if patience else [5, 5])
     watch = Watch(dies=True)
 
     def again(learner):
-        return train(replace(job, callbacks=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x")), EPOCHS, learner)
+        kept = Checkpoint(tmp_path / "c.npz", "x")
+        return train(replace(job, callbacks=(watch,), checkpoint=kept), 5, learner, patience)
 
-    for _ in range(2 * EPOCHS):
+    epochs = [(replicate.seed, epoch) for replicate in expected for epoch in range(1, len(replicate.history) + 1)]
+    for _ in epochs:
         with pytest.raises(KilledError):
             again(Walk())
     assert repr(again(Walk())) == repr(expected)
     # A checkpoint follows the epoch's line, so each try but the first goes on from the epoch before.
-    assert watch.found == [{4: 1}, {4: 2}, {4: 3}, {4: 3, 9: 1}, {4: 3, 9: 2}]
+    assert [list(found.items())[-1] for found in watch.found] == epochs[:-1]
     done = Walk()
     done.epoch = None
     assert repr(again(done)) == repr(expected), "from the checkpoint of the last epoch"
 
 
-class Valley(Walk):
-    """Falls to its best score in an epoch that the seed gives, and rises from there."""
-
-    def epoch(self, number):
-        super().epoch(number)
-        return {"train_loss": float(number), "validation_mse": float(abs(number - self.best))}
-
-    def begin(self, seed, done=0, state=None):
-        super().begin(seed, done, state)
-        self.best = seed
-
-
-def test_a_replicate_ends_when_nothing_has_improved_for_as_long_as_patience_says(job, tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "FIRST", 0.0)
-    monkeypatch.setattr(checkpoint, "SHARE", 0.0)
-    scored = replace(job, dataset=replace(job.dataset, scored=("validation",)))
-    expected = train(scored, 20, Valley(), patience=3)
-    assert [(r.best_epoch, len(r.history)) for r in expected] == [(4, 7), (9, 12)]
-    watch = Watch(dies=True)
-    learner = replace(scored, callbacks=(watch,), checkpoint=Checkpoint(tmp_path / "c.npz", "x"))
-    for _ in range(7 + 12):
-        with pytest.raises(KilledError):
-            train(learner, 20, Valley(), patience=3)
-    assert repr(train(learner, 20, Valley(), patience=3)) == repr(expected), "killed after any epoch, the last included"
-
-
 def test_patience_needs_validation(job):
     with pytest.raises(UnrollError, match="x: patience needs a data set whose validation split is scored"):
-        train(job, EPOCHS, Walk(), patience=2)
+        train(replace(job, dataset=replace(job.dataset, scored=())), 3, Walk(), patience=2)
 
 
 @given(st.sampled_from(sorted(MEASURES)), st.lists(st.floats(0, 1) | st.sampled_from([0.25, 0.5]), min_size=1))
@@ -135,8 +110,7 @@ def test_the_best_epoch_is_the_first_of_the_best_whether_asked_after_each_epoch_
         history.append({"train_loss": 0.0, f"validation_{metric}": score})
         epoch = best_epoch(history, metric, epoch)
         assert epoch == best_epoch(history, metric)
-    wanted = max(scores) if metric == "accuracy" else min(scores)
-    assert epoch == 1 + scores.index(wanted)
+    assert epoch == 1 + scores.index(max(scores) if metric == "accuracy" else min(scores))
 
 
 @pytest.mark.parametrize("history", [[], [{"train_loss": 0.0}], [{"train_loss": 0.0, "test_mae": 0.0}] * 2])

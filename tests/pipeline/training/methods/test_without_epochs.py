@@ -1,0 +1,155 @@
+"""Methods in closed form, trees, and none: what a library says, to the bits whatever the threads."""
+
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, Ridge
+from threadpoolctl import threadpool_limits
+
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays
+from pipeline.metrics import score
+from pipeline.models import baselines, recurrent
+from pipeline.training import prediction
+from pipeline.training.methods import boosting, least_absolute, least_squares, logistic_regression, none
+from tests.support.training import job
+
+
+def whole(dataset, split):
+    """Inputs and targets."""
+    return dataset.splits[split].take(np.arange(len(dataset.splits[split])))
+
+
+def fitted(trained):
+    """The predictions of test, and the weights."""
+    return trained.replicates[0].predictions["final_test"], trained.replicates[0].weights["final"]
+
+
+def squares(dataset, ridge=0.0, **options):
+    return least_squares.train(job(dataset, baselines.linear, **options), ridge=ridge)
+
+
+@pytest.mark.parametrize("ridge", [0.0, 2.5])
+@pytest.mark.parametrize("chunk", [7, 2048])
+def test_least_squares_finds_a_librarys_coefficients_whatever_the_chunks(station, ridge, chunk, monkeypatch):
+    monkeypatch.setattr(prediction, "CHUNK", chunk)
+    trained = squares(station, ridge, last=3)
+    (x, y), (x_test, _) = whole(station, "train"), whole(station, "test")
+    features, features_test = (inputs[:, -3:].reshape(-1, 9).astype(np.float64) for inputs in (x, x_test))
+    library = (Ridge(alpha=ridge) if ridge else LinearRegression()).fit(features, y.astype(np.float64))
+    predictions, coefficients = fitted(trained)
+    np.testing.assert_allclose(coefficients, [*library.coef_, library.intercept_], rtol=1e-6)
+    np.testing.assert_allclose(predictions, library.predict(features_test), rtol=1e-6)
+    assert trained.parameters == 10
+
+
+def test_two_numbers_continue_a_sine_exactly(sine_windows):
+    """sin(x + h) = 2 cos(h) sin(x) - sin(x - h): found from data, and good for a free run."""
+    trained = squares(sine_windows, last=2, intercept=False)
+    np.testing.assert_allclose(fitted(trained)[1], [-1.0, 2 * np.cos(0.5)], rtol=1e-12)
+    for name, error in (("final_test", 1e-28), ("rollout", 1e-24)):
+        assert score("mse", trained.replicates[0].predictions[name], sine_windows.splits["test"].targets) < error
+
+
+def test_least_squares_fits_several_targets_each_by_itself_but_not_step_by_step(shape):
+    dataset = shape("vector_to_sequence")
+    trained = squares(dataset)
+    library = LinearRegression().fit(*whole(dataset, "train"))
+    np.testing.assert_allclose(fitted(trained)[0], library.predict(whole(dataset, "test")[0]), rtol=1e-6, atol=1e-9)
+    assert trained.parameters == 7 * 12
+    with pytest.raises(ValueError, match="least_squares sees the whole input"):
+        squares(shape("delayed"))
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_the_least_absolute_error_is_that_of_the_linear_programme(random, intercept):
+    """Of a weighted sum, with noise that now and then is large and to one side."""
+    x = random.standard_normal((400, 8))
+    y = x @ np.arange(8) / 8 + 0.1 * random.standard_normal(400) + 5 * (random.random(400) < 0.2)
+    split = Arrays(x.reshape(400, 4, 2), y)
+    dataset = Dataset("outliers", "forecast", "mae", {"train": split, "test": split}, scored=())
+    trained = least_absolute.train(job(dataset, baselines.linear, intercept=intercept))
+    least = abs(QuantileRegressor(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y).mean()
+    assert least <= abs(fitted(trained)[0] - y).mean() < 1.001 * least
+    assert abs(Ridge(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y).mean() > 1.05 * least
+    assert (trained.parameters, trained.loss) == (8 + intercept, "mae")
+
+
+def test_what_is_learnt_of_words_comes_from_the_train_split(reviews):
+    training = job(reviews, baselines.tfidf, reviews=2)
+    predictions, weights = fitted(logistic_regression.train(training, c=100.0))
+    features = training.build().learn(reviews.splits["train"].inputs)
+    x, x_test = (features(reviews.splits[split].inputs) for split in ("train", "test"))
+    library = LogisticRegression(C=100.0, max_iter=1000).fit(x, reviews.splits["train"].targets)
+    np.testing.assert_allclose(predictions, library.predict_proba(x_test)[:, 1], rtol=1e-6)
+    assert len(weights) == x.shape[1] + 1
+
+
+def test_logistic_regression_finds_the_word_that_decides(reviews):
+    predictions, weights = fitted(logistic_regression.train(job(reviews, baselines.bag_of_words), c=10.0))
+    assert score("accuracy", predictions, reviews.splits["test"].targets) == 1.0
+    assert ((predictions > 0) & (predictions < 1)).all()
+    assert (len(weights), int(np.argmax(weights[:-1]))) == (31, 7)
+
+
+def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
+    def trees(change):
+        splits = {split: change(replace(w, rows=w.rows[:-1])) for split, w in station.splits.items()}
+        dataset = replace(station, splits=splits)
+        options = {"trees": 7, "leaves": 5, "learning_rate": 0.3, "examples": 10}
+        return dataset, boosting.train(job(dataset, baselines.lags, last=4), **options)
+
+    dataset, second = trees(lambda w: replace(w, delay=w.delay + w.step))
+    options = {"loss": "absolute_error", "early_stopping": False, "learning_rate": 0.3}
+    library = HistGradientBoostingRegressor(max_iter=7, max_leaf_nodes=5, min_samples_leaf=10, **options)
+    (x, y), (x_test, _) = whole(dataset, "train"), whole(dataset, "test")
+    features, features_test = (np.column_stack([some[:, -4:, 1], some[:, -1, [0, 2]]]) for some in (x, x_test))
+    expected = library.fit(features, y).predict(features_test)
+    np.testing.assert_allclose(fitted(second)[0], expected, rtol=1e-12)
+    assert second.parameters == len(fitted(second)[1]) == 1 + 7 * (2 * 5 - 1)
+    _, several = trees(lambda w: replace(w, outputs=2))
+    np.testing.assert_array_equal(fitted(several)[0][:, 1], fitted(second)[0])
+
+
+def test_a_baseline_predicts_every_split_and_its_rollout_stays_where_it_began(station, sine_windows, reviews):
+    predictions = none.train(job(station, baselines.last_value)).replicates[0].predictions
+    for split, examples in station.splits.items():
+        values = [float(examples.series[row - 2, 1]) for row in examples.rows]
+        assert predictions[f"final_{split}"].tolist() == values
+    rollout = none.train(job(sine_windows, baselines.last_value)).replicates[0].predictions["rollout"]
+    assert np.unique(rollout).tolist() == [np.sin(32.0)]
+    trained = none.train(job(reviews, baselines.majority))
+    assert set(fitted(trained)[0]) == {round(float(reviews.splits["train"].targets.mean()))}
+    assert trained.parameters == 1
+
+
+def test_a_network_that_is_not_trained_is_summarised_but_predicts_nothing(reviews):
+    build = recurrent.MODELS["simple_rnn"]
+    trained = none.train(job(reviews, build, units=4, embedding=3, head=False, sequences=True))
+    assert (trained.replicates, trained.parameters) == ([], 30 * 3 + 4 * 8)
+    assert [layer["type"] for layer in trained.layers] == ["Embedding", "SimpleRNN"]
+
+
+THREADED = {
+    "least_squares": least_squares.train,
+    "logistic_regression": logistic_regression.train,
+    "least_absolute": partial(least_absolute.train, rounds=3),
+    "boosting": partial(boosting.train, trees=3),
+}
+
+
+@pytest.mark.parametrize("method", THREADED)
+def test_bits_do_not_depend_on_the_number_of_threads(random, method):
+    from scipy import linalg  # noqa: F401 - what is loaded later is not limited
+
+    inputs = random.standard_normal((3000, 500))
+    split = Arrays(inputs, (inputs.sum(axis=1) > 0).astype(np.float64))
+    training = job(Dataset("many", "classify", "mse", {"train": split, "test": split}, scored=()), baselines.linear)
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append([array.tobytes() for array in fitted(THREADED[method](training))])
+    assert found[0] == found[1]
