@@ -54,11 +54,7 @@ def rounded(table: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def scores(headline: Mapping[str, Mapping[str, float]]) -> "pd.DataFrame":
-    """scores.csv: experiment, score, low and high, for `dvc plots`; no ends where the interval is not known.
-
-    Args:
-        headline: as `pipeline.evaluation.answers.headline` gives it.
-    """
+    """scores.csv, for `dvc plots`: experiment, score, low and high of `answers.headline`, without ends if not known."""
     import pandas as pd
 
     rows = [{"experiment": name, **values} for name, values in headline.items()]

@@ -13,6 +13,9 @@ DOCUMENTS = {
 }
 """What the number of a document stands for."""
 
+DOCUMENT = Column("document", "Document", numeric=False)
+"""A column that the page has as groups of rows."""
+
 COLUMNS = (
     Column("claim", "What the document says", numeric=False),
     Column("published", "Published"),
@@ -47,6 +50,7 @@ def _claim_row(verdict: Verdict) -> dict[str, Cell]:
     elif verdict.rebuilt is not None:
         rebuilt = Cell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt.model_dump(mode="json"))
     return {
+        "document": Cell(claim.document, value=claim.document),
         "claim": Cell(claim.words, f"{claim.experiment}, {describe(claim.metric)}", value=claim.words),
         "published": published_cell(verdict),
         "rebuilt": rebuilt,

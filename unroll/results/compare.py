@@ -1,12 +1,13 @@
 """The command `compare`: the page's tables on screen."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, UNSURE
-from pipeline.report.claims_table import claims_table
+from pipeline.report.claims_table import DOCUMENT, claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.results import Results, load
@@ -60,13 +61,7 @@ def claims(workspace: Workspace) -> dict[str, Any]:
         UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
     """
     table = claims_table(load(workspace, params.load(workspace.params)))
-    data = as_data(table)
-    rows = [
-        {"document": {"text": group.partition(" ")[0], "value": group.partition(" ")[0]}, **row}
-        for group, row in zip(table.groups, data["rows"], strict=True)
-    ]
-    columns = [{"key": "document", "title": "Document", "numeric": False}, *data["columns"]]
-    return data | {"columns": columns, "rows": rows}
+    return as_data(replace(table, columns=(DOCUMENT, *table.columns)))
 
 
 def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names: Sequence[str]) -> None:

@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from scipy import stats
 
 from pipeline.evaluation import intervals
 
@@ -38,6 +37,8 @@ def test_a_true_difference_lies_in_its_interval_in_19_of_20_cases(seeds, weeks, 
 
 
 def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs():
+    from scipy import stats
+
     one, other = np.random.default_rng(0).normal(size=(2, 1, 40))
     found = intervals.difference(one, other, np.arange(40))
     expected = stats.ttest_rel(one[0], other[0])

@@ -1,8 +1,6 @@
 import re
 from xml.etree import ElementTree as ET
 
-import pytest
-
 from pipeline.plots.svg import MAIN, standalone, svg
 
 
@@ -27,22 +25,6 @@ def test_a_plot_has_no_date_no_colour_and_no_style_of_its_own_short_numbers_and_
     other = re.findall(r' id="([^"]*)"', svg(draw, (2, 2), "t", "d/f loss"))
     assert not {*ids} & {*other}, "no two plots of a page share one"
     assert {*re.findall(r'(?:url\(|href=")#([^)"]*)', text)} == {*ids}
-
-
-def test_a_line_goes_where_matplotlib_draws_it():
-    def line(axes):
-        axes.plot([0, 1, 2], [0, 1, 0.25], color=MAIN)
-        axes.set_xlim(0, 2)
-        axes.set_ylim(-1, 2)
-
-    text = svg(line, (2, 2), "t", "salt")
-    left, top, wide, high = (
-        float(re.search(rf'<rect[^>]* {key}="(.*?)"', text)[1]) for key in ["x", "y", "width", "height"]
-    )
-    path = re.search(r'd="([^"]*)"[^>]*stroke: var\(--main\)', text)[1]
-    drawn = [float(number) for number in re.findall(r"[\d.]+", path)]
-    expected = [left, top + high * 2 / 3, left + wide / 2, top + high / 3, left + wide, top + high * 1.75 / 3]
-    assert drawn == pytest.approx(expected, abs=0.2)
 
 
 def test_a_file_of_its_own_has_its_own_colours():
