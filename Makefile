@@ -53,7 +53,7 @@ cluster-down: ## end the processes that `make cluster` has started
 venv:
 	@.ci/venv
 
-lock: venv ## make every requirements.lock again (UPGRADE=--upgrade: the newest of everything)
+lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything)
 	@.ci/lock uv
 	@.ci/lock
 	@.ci/lock bench

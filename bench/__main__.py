@@ -69,7 +69,7 @@ def page() -> None:
 
 @app.command()
 def conditions(jobs: Jobs = CORES) -> None:
-    """Build a small graph as on other processors, and compare bytes; writes conditions.json."""
+    """Build a small graph as on other processors, and compare bytes; writes bench/conditions.json."""
     from bench.reproducibility import capped_builds
 
     for line in capped_builds.table(capped_builds.measure(Workspace(REPOSITORY), jobs)):
@@ -81,7 +81,7 @@ def tolerances(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages, such as evaluate@waves; none: all.")] = None,
     jobs: Jobs = CORES,
 ) -> None:
-    """Rebuild what is committed as on other processors; how far metrics move goes to tolerances.json."""
+    """Rebuild what is committed as on other processors; how far metrics move goes to bench/tolerances.json."""
     from bench.reproducibility import measure_tolerances
 
     measure_tolerances.measure(Workspace(REPOSITORY), targets or [], jobs)

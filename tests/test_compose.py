@@ -10,8 +10,8 @@ import typer
 from pipeline.config import plain_yaml
 
 ROOT = Path(__file__).parents[1]
-TEXT = (ROOT / "compose.yaml").read_text(encoding="utf-8")
-SERVICES = plain_yaml.read(ROOT / "compose.yaml")["services"]
+TEXT = (ROOT / "deploy/compose.yaml").read_text(encoding="utf-8")
+SERVICES = plain_yaml.read(ROOT / "deploy/compose.yaml")["services"]
 VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
 
 
@@ -45,11 +45,11 @@ def test_no_secret_stands_in_it_and_every_variable_is_explained():
         for name, value in service.get("environment", {}).items():
             if re.search("KEY|PASSWORD|STORE_URI", name):
                 assert re.search(r"\$\{\w+:\?", value), name
-    example = (ROOT / ".env.example").read_text(encoding="utf-8")
+    example = (ROOT / "deploy/.env.example").read_text(encoding="utf-8")
     lines = dict(line.split("=") for line in example.splitlines() if not line.startswith("#"))
     assert {*VARIABLE.findall(TEXT)} == lines.keys()
     assert not any(value for name, value in lines.items() if re.search("KEY|PASSWORD", name))
-    assert "/.env" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
+    assert "/deploy/.env" in (ROOT / ".gitignore").read_text(encoding="utf-8").split()
 
 
 def test_what_the_image_copies_is_there():

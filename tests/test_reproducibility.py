@@ -1,4 +1,4 @@
-"""The tables of docs/reproducibility.md come from conditions.json and tolerances.json.
+"""The tables of docs/reproducibility.md come from bench/conditions.json and bench/tolerances.json.
 
 `python -m tests.test_reproducibility` puts them between the page's marks.
 """
@@ -11,13 +11,13 @@ from bench.reproducibility import capped_builds
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "reproducibility.md"
 MARKS = {
-    "conditions": "<!-- conditions: tests/test_reproducibility.py compares this with conditions.json -->\n",
-    "tolerances": "<!-- tolerances: tests/test_reproducibility.py compares this with tolerances.json -->\n",
+    "conditions": "<!-- conditions: tests/test_reproducibility.py compares this with bench/conditions.json -->\n",
+    "tolerances": "<!-- tolerances: tests/test_reproducibility.py compares this with bench/tolerances.json -->\n",
 }
 
 
 def read(name):
-    path = ROOT / f"{name}.json"
+    path = ROOT / "bench" / f"{name}.json"
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 

@@ -1,4 +1,4 @@
-"""One small graph in every condition: which bytes stay the same, and how far metrics move (conditions.json)."""
+"""One small graph in every condition: which bytes stay the same, and how far metrics move (bench/conditions.json)."""
 
 import sys
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from unroll.verify.isolated_build import build_all, only
 from unroll.verify.tolerances import deviations
 from unroll.workspaces import checkout, miniature
 
-FILE = "conditions.json"
+FILE = "bench/conditions.json"
 
 SAME, DIFFER, FOLLOW = "same", "differ", "follow"
 """What the bytes of a kind of stage do: `follow` where they differ, and no stage of the kind had the same inputs."""

@@ -19,7 +19,7 @@ from unroll.verify.verdict import some
 from unroll.workspaces import checkout
 from unroll.workspaces.checkout import Checkout
 
-FILE = "tolerances.json"
+FILE = "bench/tolerances.json"
 COMMITTED = "committed"
 """The first of the builds that are compared: its metrics are in git."""
 
@@ -28,14 +28,14 @@ Metrics = dict[str, dict[str, dict[str, float]]]
 
 
 def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
-    """Rebuild what is committed in each condition of `MEASURED`, and write tolerances.json after each.
+    """Rebuild what is committed in each condition of `MEASURED`, and write bench/tolerances.json after each.
 
     The tolerance of a metric is the largest distance between any two of the builds, the committed one included. Data
     sets that are not measured keep the tolerances that they have. What was built before in a condition, for the same
     committed dvc.lock, counts and is not built again; a build that was broken off is gone on with.
 
     Args:
-        workspace: the user's; tolerances.json is written there, and builds lie in its folder `.verify`.
+        workspace: the user's; bench/tolerances.json is written there, and builds lie in its folder `.verify`.
         targets: the stages to rebuild, such as `evaluate@waves`; none means all. Data sets whose evaluation is among
             them, or among what they need, are measured.
         jobs: how many stages run side by side.
@@ -128,7 +128,7 @@ def _read(workspace: Workspace, datasets: Sequence[str]) -> Metrics:
 
 
 def _write(workspace: Workspace, builds: Mapping[str, Metrics], datasets: Sequence[str]) -> None:
-    """Put what the builds say of data sets into tolerances.json, in place of what it says of them."""
+    """Put what the builds say of data sets into bench/tolerances.json, in place of what it says of them."""
     path = workspace.root / FILE
     data: dict[str, Any] = read_json(path) if path.exists() else {"conditions": {}, "tolerances": {}}
     where = environment.here(workspace).model_dump(include={"cpu", "platform", "python", "packages"})

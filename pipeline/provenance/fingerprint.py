@@ -35,7 +35,7 @@ class Ingredients:
         params: the experiment's section of params.yaml, complete.
         files: of the prepared data set: name -> SHA-256.
         modules: name -> SHA-256 of its source text.
-        lock: SHA-256 of numerics.lock, the versions of the packages that compute.
+        lock: SHA-256 of locks/numerics.lock, the versions of the packages that compute.
     """
 
     params: dict[str, Any]
@@ -58,7 +58,7 @@ def ingredients(prepared: Path, experiment: Experiment, preparation: Preparation
         preparation: of its data set.
 
     Raises:
-        UnrollError: the data set is not prepared, or numerics.lock is missing.
+        UnrollError: the data set is not prepared, or locks/numerics.lock is missing.
     """
     made_of = training(experiment, preparation, Code(CODE))
     return Ingredients(files=files_of(prepared), **made_of)
@@ -116,7 +116,7 @@ class Code:
     """The code in a folder, of which each file is read once.
 
     Args:
-        root: holds `pipeline`, `stages` and numerics.lock.
+        root: holds `pipeline`, `stages` and locks/numerics.lock.
     """
 
     def __init__(self, root: Path) -> None:
@@ -131,9 +131,9 @@ class Code:
             modules: that a command begins with.
 
         Raises:
-            UnrollError: numerics.lock is missing.
+            UnrollError: locks/numerics.lock is missing.
         """
-        lock = self._root / "numerics.lock"
+        lock = self._root / "locks/numerics.lock"
         if not lock.is_file():
             raise UnrollError(f"{lock} is missing; take it from the repository")
         hashes = {name: self._hash(path) for name, path in self.sources(modules).items()}

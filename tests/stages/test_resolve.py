@@ -25,7 +25,7 @@ SECTIONS = {
 
 @pytest.fixture
 def workspace(tmp_path):
-    for name in ("pipeline", "stages", "unroll", "numerics.lock"):
+    for name in ("pipeline", "stages", "unroll", "locks"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     plain_yaml.write(SECTIONS, tmp_path / "params.yaml")
     return Workspace(tmp_path)

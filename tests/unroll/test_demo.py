@@ -19,8 +19,8 @@ def root(tmp_path, monkeypatch):
     """A repository with a download that has a stand-in, and one that has none."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
     root = tmp_path / "repository"
-    (root / ".dvc/plots").mkdir(parents=True)
     for name in scaled.COPIED:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, root / name)
     for name in scaled.LINKED:
         (root / name).symlink_to(REPOSITORY / name)

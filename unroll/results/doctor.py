@@ -69,17 +69,19 @@ def _python() -> str:
 
 
 def _packages(workspace: Workspace) -> str:
-    lock = workspace.root / "requirements.lock"
+    lock = workspace.root / "locks/requirements.lock"
     text = lock.read_text(encoding="utf-8") if lock.exists() else ""  # with packages of other systems
     locked = {_normal(name): version for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text)}
     installed = {_normal(str(d.metadata["Name"])): d.version for d in metadata.distributions()}
     other = [f"{name} {installed[name]} (locked {v})" for name, v in locked.items() if installed.get(name, v) != v]
     if other:
-        raise UnrollError(f"{', '.join(other[:5])} differ from requirements.lock; run `make test` or `make demo` again")
+        raise UnrollError(
+            f"{', '.join(other[:5])} differ from locks/requirements.lock; run `make test` or `make demo` again"
+        )
     missing = {"dvc", "keras", "mlflow", "numpy", "pandas"} - installed.keys()
     if missing:
         raise UnrollError(f"{', '.join(sorted(missing))} missing; run `make demo`, which installs them")
-    return f"{sum(name in installed for name in locked)} as locked" if locked else "no requirements.lock here"
+    return f"{sum(name in installed for name in locked)} as locked" if locked else "no locks/requirements.lock here"
 
 
 def _normal(name: str) -> str:

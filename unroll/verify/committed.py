@@ -45,7 +45,7 @@ def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: boo
             Build(made.workspace, dvc_graph.cache(made.workspace.root)),
             asked.needs,
             failures.read(made.workspace),
-            tolerances(made.workspace.root / "tolerances.json"),
+            tolerances(made.workspace.root / "bench/tolerances.json"),
         )
         checkout.finish(folder)
         keep = keep or not all(output.holds for output in outputs)

@@ -42,7 +42,7 @@ class Deviation:
 
 
 def tolerances(path: Path) -> Tolerances:
-    """What tolerances.json allows; nothing where there is no such file. Raises UnrollError if it is damaged."""
+    """What bench/tolerances.json allows; nothing where there is no such file. Raises UnrollError if it is damaged."""
     data = read_json(path) if path.exists() else {"tolerances": {}}
     if not isinstance(data, dict) or not isinstance(data.get("tolerances"), dict):
         raise UnrollError(f"{path} is damaged; `make bench BENCH=tolerances` writes it anew")

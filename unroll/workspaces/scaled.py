@@ -14,7 +14,7 @@ from pipeline.workspace import Workspace
 LINKED = PACKAGES
 """The code, which the workspace's stages depend on."""
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", "numerics.lock")
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", "locks/numerics.lock")
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
@@ -79,6 +79,7 @@ def make_workspace(root: Path, folder: Path, left_out: Collection[str] = (), *, 
         link.unlink(missing_ok=True)
         link.symlink_to(root / name, target_is_directory=True)
     for name in COPIED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)
     small = without(scale(plain_yaml.read(root / "params.yaml")), left_out)
     plain_yaml.write(each_network_once(small) if once else small, folder / "params.yaml")

@@ -69,7 +69,7 @@ def test_each_kind_of_stage_is_told_apart(workspace):
         ["other_network", "=", "=", "=", "1e-6", "(bytes)", "(bytes)"],
         ["other_source", "bytes", "(bytes)", "(1e-6)", "(1e-6)", "(bytes)", "(bytes)"],
     ]
-    assert json.loads((workspace.root / "conditions.json").read_text()) == result
+    assert json.loads((workspace.root / "bench/conditions.json").read_text()) == result
     assert not (workspace.root / ".verify").exists()
 
 

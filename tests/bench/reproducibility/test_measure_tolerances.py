@@ -62,13 +62,13 @@ def building(monkeypatch):
 
 
 def tolerances(workspace):
-    return json.loads((workspace.root / "tolerances.json").read_text())
+    return json.loads((workspace.root / "bench/tolerances.json").read_text())
 
 
 def test_a_tolerance_is_the_largest_distance_of_two_builds_and_what_is_not_measured_keeps_its_own(workspace, building):
     building(leave)
     before = {"conditions": {"imdb": {}}, "tolerances": {"imdb": {"rnn": {}}}}
-    (workspace.root / "tolerances.json").write_text(json.dumps(before))
+    write_json(workspace.root / "bench/tolerances.json", before)
     measure_tolerances.measure(workspace, [], jobs=1)
     found = tolerances(workspace)
     assert found["tolerances"] == {"imdb": {"rnn": {}}, "sine": MOVED, "waves": MOVED}
@@ -107,4 +107,4 @@ def test_results_of_other_code_are_no_reference_and_a_target_must_come_to_a_metr
         measure_tolerances.measure(workspace, [], jobs=1)
     with pytest.raises(UsageError, match="prepare@sine: no metric comes of that"):
         measure_tolerances.measure(workspace, ["prepare@sine"], jobs=1)
-    assert not (workspace.root / "tolerances.json").exists()
+    assert not (workspace.root / "bench/tolerances.json").exists()

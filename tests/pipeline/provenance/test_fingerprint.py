@@ -36,7 +36,7 @@ def place(tmp_path, monkeypatch):
         write_text(tmp_path / "pipeline" / "toys" / f"{name}.py", text)
     for name in ("stages/train.py", "pipeline/metrics/mae.py", "pipeline/metrics/mse.py", "pipeline/toys/page.css"):
         write_text(tmp_path / name, "")
-    write_text(tmp_path / "numerics.lock", "numpy==2\n")
+    write_text(tmp_path / "locks/numerics.lock", "numpy==2\n")
     write_text(tmp_path / "prepared" / "arrays.npz", "1")
     monkeypatch.setattr(fingerprint, "CODE", tmp_path)
     monkeypatch.setattr(fingerprint, "MODELS", "pipeline.toys")
@@ -76,7 +76,7 @@ def test_a_training_uses_its_loss_and_what_its_data_set_is_compared_by(place):
         ("pipeline/toys/method.py", "code"),
         ("pipeline/toys/part/__init__.py", "code"),
         ("pipeline/toys/page.css", "code"),
-        ("numerics.lock", "lock"),
+        ("locks/numerics.lock", "lock"),
         ("pipeline/toys/typed.py", None),  # imported for types alone
         ("pipeline/toys/__init__.py", None),
         ("pipeline/toys/new.py", None),
@@ -96,7 +96,7 @@ def test_another_value_changes_the_hash_of_params_alone(place):
 
 def test_line_ends_do_not_count(place):
     before = made_of(place)
-    for path in (place / "pipeline" / "toys" / "model.py", place / "numerics.lock"):
+    for path in (place / "pipeline" / "toys" / "model.py", place / "locks/numerics.lock"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert made_of(place) == before
 
@@ -105,7 +105,7 @@ def test_what_is_missing_is_named(place):
     shutil.rmtree(place / "prepared")
     with pytest.raises(UnrollError, match="prepared is missing; `unroll repro` builds it"):
         made_of(place)
-    (place / "numerics.lock").unlink()
+    (place / "locks/numerics.lock").unlink()
     with pytest.raises(UnrollError, match=r"numerics\.lock is missing; take it from the repository"):
         made_of(place)
     with pytest.raises(FileNotFoundError, match="nothing"):

@@ -19,9 +19,9 @@ from pipeline.forecast.forecaster import Forecaster
 from pipeline.tracking import store
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
-from unroll.results import register
 from stages.source import source
 from stages.train import train
+from unroll.results import register
 
 READ = {"file": "meter.csv", "stamp": "time", "target": "load", "train": 0.6, "validation": 0.2}
 MODELS = {

@@ -55,7 +55,7 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
     assert {ok for ok, _ in found.values()} == {True}
     whole = params.load(workspace.params)
     assert f"{len(whole.experiments)} experiments, all valid" in found["params.yaml"][1]
-    assert found["packages"][1] == "no requirements.lock here"
+    assert found["packages"][1] == "no locks/requirements.lock here"
     assert found["folder"][1] == "writable, 50 GB free"
     assert found["mirror"][1] == "UNROLL_MIRROR is not set; the official addresses are used"
 
@@ -69,7 +69,8 @@ def test_python(monkeypatch, version):
 
 
 def test_packages(workspace, monkeypatch):
-    lock = workspace.root / "requirements.lock"
+    lock = workspace.root / "locks/requirements.lock"
+    lock.parent.mkdir(exist_ok=True)
     names = {"numpy": "2.4 \\", "ruamel-yaml": "0.19 ; python_version >= '3.11' \\", "colorama": "0.4"}
     lock.write_text("".join(f"{name}=={rest}\n    --hash=sha256:00\n" for name, rest in names.items()))
     assert (failures(workspace), doctor.doctor(workspace)[1].text) == ({}, "2 as locked")
@@ -81,7 +82,7 @@ def test_packages(workspace, monkeypatch):
     monkeypatch.setattr(doctor.metadata, "distributions", lambda: left)
     assert failures(workspace) == {"packages": "keras, mlflow missing; run `make demo`, which installs them"}
     lock.mkdir()
-    assert failures(workspace)["packages"].endswith("requirements.lock cannot be read: Is a directory")
+    assert failures(workspace)["packages"].endswith("locks/requirements.lock cannot be read: Is a directory")
 
 
 def test_commands_and_folder(workspace, monkeypatch):

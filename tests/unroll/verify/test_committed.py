@@ -73,7 +73,7 @@ def built(tmp_path_factory):
         ".gitignore": "/.unroll/\n/.verify/\n/data/\n/runs/\n__pycache__/\n",
         "in": "1\n",
         "dvc.yaml": GRAPH,
-        "tolerances.json": json.dumps({"tolerances": {"waves": {"node": {"score": 0.01}}}}),
+        "bench/tolerances.json": json.dumps({"tolerances": {"waves": {"node": {"score": 0.01}}}}),
     }
     for name in ("pipeline", "stages", "unroll"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
