@@ -75,9 +75,7 @@ def _packages(workspace: Workspace) -> str:
     installed = {_normal(str(d.metadata["Name"])): d.version for d in metadata.distributions()}
     other = [f"{name} {installed[name]} (locked {v})" for name, v in locked.items() if installed.get(name, v) != v]
     if other:
-        raise UnrollError(
-            f"{', '.join(other[:5])} differ from locks/requirements.lock; run `make test` or `make demo` again"
-        )
+        raise UnrollError(f"{', '.join(other[:5])} differ from requirements.lock; run `make test` or `make demo` again")
     missing = {"dvc", "keras", "mlflow", "numpy", "pandas"} - installed.keys()
     if missing:
         raise UnrollError(f"{', '.join(sorted(missing))} missing; run `make demo`, which installs them")
