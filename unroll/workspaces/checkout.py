@@ -119,5 +119,6 @@ def _git(root: Path, *arguments: str) -> str:
         done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
     except (OSError, subprocess.CalledProcessError) as error:
         said = " ".join((getattr(error, "stderr", "") or str(error)).split())
-        raise UnrollError(f"git cannot read the last commit of {root} ({said}), which is what is built") from None
+        why = f"git cannot read the last commit of {root}, which is what is built ({said})"
+        raise UnrollError(f"{why}; `unroll verify --quick` needs none") from None
     return done.stdout

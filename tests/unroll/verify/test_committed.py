@@ -34,32 +34,23 @@ stages:
     do: {cmd: mkdir -p data/raw/waves && cp in data/raw/waves/series, deps: [in], outs: [data/raw/waves]}
   train:
     foreach: [node]
-    do:
-      cmd: mkdir -p runs/waves/node && cp in runs/waves/node/steady && echo $NOISE > runs/waves/node/weights
-      deps: [data/raw/waves]
-      outs: [runs/waves/node]
+    do: {cmd: mkdir -p runs/waves/node && cp in runs/waves/node/steady && echo $NOISE > runs/waves/node/weights,
+         deps: [data/raw/waves], outs: [runs/waves/node]}
   evaluate:
     foreach: [waves]
-    do:
-      cmd: mkdir -p metrics/waves && echo '{"score":1.'$NOISE'}' > metrics/waves/node.json
-      deps: [runs/waves]
-      outs: [metrics/waves: {cache: false}]
+    do: {cmd: "mkdir -p metrics/waves && echo '{\\"score\\":1.'$NOISE'}' > metrics/waves/node.json", deps: [runs/waves],
+         outs: [metrics/waves: {cache: false}]}
   report:
     cmd: mkdir -p report && echo a page > report/index.html
     deps: [metrics]
     outs: [report/index.html: {cache: false}]
 """
-PARAMS = {
-    "sources": {"waves": {"kind": "waves"}},
-    "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-    "experiments": {
-        "node": {
-            "dataset": "waves",
-            "model": {"family": "baselines", "name": "last_value"},
-            "training": {"method": "none"},
-        }
-    },
-}
+PARAMS = """
+sources: {waves: {kind: waves}}
+datasets: {waves: {source: waves, preparation: {name: waves}}}
+experiments: {node: {dataset: waves, model: {family: baselines, name: last_value}, training: {method: none}}}
+"""
+TOLERANCES = {"tolerances": {"waves": {"node": {"score": 0.01}}}}
 
 
 @pytest.fixture(scope="module")
@@ -73,16 +64,16 @@ def built(tmp_path_factory):
         ".gitignore": "/.unroll/\n/.verify/\n/data/\n/runs/\n__pycache__/\n",
         "in": "1\n",
         "dvc.yaml": GRAPH,
-        "bench/tolerances.json": json.dumps({"tolerances": {"waves": {"node": {"score": 0.01}}}}),
+        "params.yaml": PARAMS,
+        "bench/tolerances.json": json.dumps(TOLERANCES),
+        # What the fork server imports for real stages would cost each build seconds.
+        "unroll/runner/preload.py": '"""Nothing."""\n',
     }
     for name in ("pipeline", "stages", "unroll"):
         shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
-    # What the fork server imports for real stages would cost each build seconds.
-    files["unroll/runner/preload.py"] = '"""Nothing."""\n'
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
-    plain_yaml.write(PARAMS, root / "params.yaml")
     environment = os.environ | {"DVC_SITE_CACHE_DIR": str(root / ".dvc/site"), "NOISE": "000"}
     subprocess.run([sys.executable, "-m", "unroll", "repro"], cwd=root, env=environment, check=True)
     git(root, "init", "-q")
@@ -153,10 +144,10 @@ def test_what_is_no_target_is_refused_before_anything_is_built(workspace, capfd)
         verify(workspace, [], 1, keep=False, quiet=True)
 
 
-def test_where_contents_lie_in_a_folder_that_is_no_workspace(workspace, tmp_path):
-    assert cache(workspace.root) == workspace.root / ".dvc/cache/files/md5"
+def test_where_contents_lie(workspace, tmp_path):
     (tmp_path / "bare").mkdir()
-    assert cache(tmp_path / "bare") == tmp_path / "bare/.dvc/cache/files/md5"
+    for root in (workspace.root, tmp_path / "bare"):
+        assert cache(root) == root / ".dvc/cache/files/md5"
 
 
 def test_a_stopped_verification_leaves_no_process_goes_on_and_finds_the_same_bytes(workspace, capfd, monkeypatch):

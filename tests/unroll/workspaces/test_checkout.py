@@ -92,7 +92,7 @@ def test_what_is_no_repository_of_its_own_or_has_no_lock_is_one_line(repository,
     for root, said in (
         (repository, r"no dvc\.lock is committed"),
         (repository / "pipeline", "is not the top of its git repository"),
-        (tmp_path, r"git cannot read the last commit of .* \(fatal: not a git repository"),
+        (tmp_path, r"git cannot read the last commit of .* \(fatal: not a git repository.*--quick` needs none"),
     ):
         with pytest.raises(UnrollError, match=said):
             checkout.make(root, tmp_path / "rebuild")
