@@ -101,7 +101,7 @@ class Slot:
 
     def _start(self, code: bytes, name: str, module: str) -> None:
         shutil.rmtree(self._root, ignore_errors=True)
-        self._root.mkdir(parents=True)
+        self._root.mkdir(parents=True, exist_ok=True)  # a stage that is just being killed may still write there
         with tarfile.open(fileobj=io.BytesIO(code)) as tar:
             tar.extractall(self._root, filter="data")
         settings = f"[core]\n    no_scm = true\n[cache]\n    dir = {self._cache}\n"
