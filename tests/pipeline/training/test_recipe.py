@@ -25,8 +25,8 @@ def experiment(**changes):
 
 def test_names_become_functions_and_options_are_filled_in(sine_windows):
     found = recipe("guess", experiment())
-    assert (found.build.function, found.build.options) == (baselines.linear, {"last": 3, "intercept": True})
-    assert (found.method.function, found.method.options) == (least_squares.train, {"ridge": 0.0})
+    assert (found.build.func, found.build.keywords) == (baselines.linear, {"last": 3, "intercept": True})
+    assert (found.method.func, found.method.keywords) == (least_squares.train, {"ridge": 0.0})
     assert not found.network
     assert recipe(
         "guess", experiment(model={"family": "recurrent", "name": "gru"}, training={"method": "none"})
@@ -72,8 +72,8 @@ from pipeline.config import params
 from pipeline.training.recipe import recipe
 for name, section in params.load(Path("params.yaml")).experiments.items():
     found = recipe(name, section)
-    assert section.model.options.items() <= found.build.options.items()
-    assert section.training.options.items() <= found.method.options.items()
+    assert section.model.options.items() <= found.build.keywords.items()
+    assert section.training.options.items() <= found.method.keywords.items()
 heavy = {"tensorflow", "keras", "mlflow", "pandas", "sklearn", "scipy"} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -8,6 +8,8 @@ from pipeline.files import read_json, read_npz, write_json, write_npz
 from pipeline.training import run_folder
 from pipeline.training.job import Job, Replicate, Trained
 
+LAYERS = [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}]
+
 
 @pytest.fixture
 def job(sine_windows):
@@ -21,11 +23,10 @@ def folder(job, tmp_path):
     replicates = [
         Replicate(seed, lines, None, {"final_test": np.full(7, seed, np.float32)}, {"final": seed}) for seed in (3, 5)
     ]
-    layers = [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}]
     folder = tmp_path / "gru"
     folder.mkdir()
     save = lambda weights, path: path.write_text(str(weights))  # noqa: E731
-    run_folder.save(Trained(replicates, 30, save, layers, "mse"), job, folder, {"params": "f"})
+    run_folder.save(Trained(replicates, 30, save, LAYERS, "mse"), job, folder, {"params": "f"})
     return folder
 
 
@@ -38,18 +39,9 @@ def saved(job, folder, replicates, **more):
 
 
 def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
-    assert read_json(folder / "run.json") == {
-        "experiment": "gru",
-        "dataset": "sine_windows",
-        "parameters": 30,
-        "layers": [{"name": "gru_1", "type": "GRU", "output": [None, 2], "parameters": 30}],
-        "seeds": [3, 5],
-        "epochs": 2,
-        "ended": None,
-        "best_epochs": None,
-        "loss": "mse",
-        "fingerprint": {"params": "f"},
-    }
+    told = {"experiment": "gru", "dataset": "sine_windows", "parameters": 30, "layers": LAYERS, "seeds": [3, 5]}
+    told |= {"epochs": 2, "ended": None, "best_epochs": None, "loss": "mse", "fingerprint": {"params": "f"}}
+    assert read_json(folder / "run.json") == told
     lines = "{0},1,0.30000000000000004\n{0},2,1e-300\n"
     assert (folder / "history.csv").read_text() == f"seed,epoch,train_loss\n{lines.format(3)}{lines.format(5)}"
     weights = {path.name: path.read_text() for path in (folder / "weights").iterdir()}
@@ -64,27 +56,22 @@ def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
     assert run.points == ["final"]
 
 
-def test_the_best_epoch_of_each_seed_is_kept_where_there_is_validation(job, tmp_path):
+def test_a_run_has_what_there_was_of_validation_patience_and_input_gradients(job, tmp_path):
     line = {"train_loss": 1.0, "validation_loss": 2.0, "validation_mse": 2.0}
-    run = saved(
-        replace(job, dataset=replace(job.dataset, scored=("validation",))), tmp_path, [([line] * 3, 2), ([line] * 3, 3)]
-    )
-    assert (run.summary.best_epochs, run.points) == ([2, 3], ["final", "best"])
-    assert list(run.history.columns) == ["seed", "epoch", *line]
-
-
-def test_replicates_may_end_in_different_epochs(job, tmp_path):
-    run = saved(job, tmp_path, [([{"train_loss": 1.0}] * length, None) for length in (4, 2)])
+    lines = [{"seed": seed, "point": "start", "distance": 0, "slope": 0.25} for seed in (3, 5)]
+    scored = replace(job, dataset=replace(job.dataset, scored=("validation",)))
+    run = saved(scored, tmp_path, [([line] * 4, 2), ([line] * 2, 1)], input_gradients=lines)
+    assert (run.summary.best_epochs, run.points) == ([2, 1], ["final", "best"])
     assert (run.summary.epochs, run.summary.ended, run.summary.last) == (4, [4, 2], [4, 2])
-    rewrite("5,2,1.0\n", "")(tmp_path)
+    assert list(run.history.columns) == ["seed", "epoch", *line]
+    assert run.input_gradients.to_dict("records") == lines
+    rewrite("5,2,1.0,2.0,2.0\n", "")(tmp_path)
     with pytest.raises(UnrollError, match=r"history\.csv must hold 2 and 4 epochs of each seed"):
         run_folder.load(tmp_path)
 
 
-def test_input_gradients_are_a_table_of_their_own_and_without_training_there_is_no_history(job, tmp_path):
-    lines = [{"seed": seed, "point": "start", "distance": 0, "slope": 0.25} for seed in (3, 5)]
-    run = saved(job, tmp_path, [], input_gradients=lines)
-    assert run.input_gradients.to_dict("records") == lines
+def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp_path):
+    run = saved(job, tmp_path, [])
     assert (len(run.history), run.predictions, run.summary.epochs, run.summary.seeds) == (0, {}, 0, [3, 5])
 
 

@@ -8,6 +8,8 @@ from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from unroll.results.assignment import lab
 
+SIZES = "400 series to train on, 200 to test on"
+
 
 @pytest.fixture
 def workspace(tmp_path):
@@ -19,24 +21,17 @@ def workspace(tmp_path):
 
 
 def said(workspace, part, **options):
-    found = []
-    lab(workspace, part, say=found.append, **options)
-    return found
-
-
-def errors(found):
-    """The test errors, one per epoch."""
-    assert found[0] == "400 series to train on, 200 to test on"
-    assert [line.partition(":")[0] for line in found[1:]] == [f"epoch {epoch}" for epoch in range(1, len(found))]
-    return [float(line.rpartition("test MSE ")[2]) for line in found[1:]]
+    lines = []
+    lab(workspace, part, say=lines.append, **options)
+    return lines
 
 
 @pytest.mark.parametrize("letter", ["N", "n"])
-def test_n_is_the_error_of_the_last_value(workspace, letter):
-    found = said(workspace, letter)
+def test_n_is_the_error_of_the_last_value_and_leaves_nothing_behind(workspace, letter):
     test = generate(np.random.default_rng(np.random.SeedSequence(0).spawn(3)[2]), 200)
-    expected = np.mean((test[:, -1] - test[:, -2]) ** 2)
-    assert found == ["400 series to train on, 200 to test on", f"last value: test MSE {expected:.6f}"]
+    error = np.mean((test[:, -1] - test[:, -2]) ** 2)
+    assert said(workspace, letter) == [SIZES, f"last value: test MSE {error:.6f}"]
+    assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
 
 
 def test_n_of_all_the_waves_is_what_document_003_says():
@@ -46,33 +41,30 @@ def test_n_of_all_the_waves_is_what_document_003_says():
 
 @pytest.mark.parametrize(("part", "epochs"), [("D", 3), ("R", 4)])
 def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
-    found = errors(said(workspace, part, epochs=epochs))
-    assert len(found) == epochs
-    assert found == sorted(found, reverse=True)
-    assert found[-1] < 0.9 * found[0]
+    sizes, *lines = said(workspace, part, epochs=epochs)
+    assert sizes == SIZES
+    assert [line.partition(":")[0] for line in lines] == [f"epoch {epoch}" for epoch in range(1, epochs + 1)]
+    errors = [float(line.rpartition("test MSE ")[2]) for line in lines]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.9 * errors[0]
 
 
 def test_the_rate_and_the_seed_count_and_the_data_do_not_change(workspace):
-    first, *others = (said(workspace, "D", epochs=1, **changed) for changed in ({}, {"rate": 0.01}, {"seed": 1}))
-    assert all(other != first for other in others)
-    assert all(other[0] == first[0] for other in others)
+    lines = [said(workspace, "D", epochs=1, **changed) for changed in ({}, {"rate": 0.01}, {"seed": 1})]
+    assert {sizes for sizes, _ in lines} == {SIZES}
+    assert len({epoch for _, epoch in lines}) == 3
 
 
-@pytest.mark.parametrize("rate", [0.0, -1.0, float("inf"), float("nan")])
-def test_a_rate_that_cannot_be(workspace, rate):
-    with pytest.raises(UsageError, match=r"waves_node\.training\.learning_rate must be "):
-        said(workspace, "R", epochs=1, rate=rate)
-
-
-def test_nothing_is_left_behind(workspace):
-    said(workspace, "N")
-    assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
-
-
-@pytest.mark.parametrize("part", ["X", "", "ND"])
-def test_another_letter(workspace, part):
-    with pytest.raises(UsageError, match=r"the part must be one of: D, N, R\. Received: "):
-        said(workspace, part)
+@pytest.mark.parametrize(
+    ("part", "rate", "message"),
+    [
+        *(("R", rate, r"waves_node\.training\.learning_rate must be ") for rate in (0.0, -1.0, np.inf, np.nan)),
+        *((part, None, r"the part must be one of: D, N, R\. Received: ") for part in ("X", "", "ND")),
+    ],
+)
+def test_what_cannot_be_is_refused(workspace, part, rate, message):
+    with pytest.raises(UsageError, match=message):
+        said(workspace, part, epochs=1, rate=rate)
 
 
 def test_an_experiment_that_was_removed(workspace):
