@@ -1,5 +1,7 @@
 """Files that are missing, damaged, or not what params.yaml says: one line, nothing is written, and a way out."""
 
+import resource
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -62,6 +64,15 @@ def test_a_wrong_cell_of_a_users_own_file_is_named(lab, line, says):
     lab.refuses("prepare own", says)
     (lab.root / "own.csv").unlink()
     lab.refuses("source own", "own.csv is not there; put the file there or name another")
+
+
+def test_files_that_may_not_grow(lab):
+    none = resource.RLIM_INFINITY
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, none))
+    try:
+        lab.refuses("prepare waves", "a file cannot be read or written (File too large); check the disk and its limits")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (none, none))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
