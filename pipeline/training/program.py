@@ -47,9 +47,11 @@ class Program:
 
         def epoch(data: Any, rows: Any) -> Any:
             measured = tf.TensorArray(tf.float32, tf.shape(rows)[0], element_shape=(len(formulas),))
+            # Handed from batch to batch: XLA would fill new ones with zeros for each.
             buffers = network.buffers(rows.shape[1], *examples.input_shape)
             for step in tf.range(tf.shape(rows)[0]):
                 present = tf.cast(rows[step] >= 0, tf.float32)
+                # -1 stands for no example: example 0 is computed in its place, and has no weight in the loss.
                 inputs, targets = gather(data, tf.maximum(rows[step], 0))
                 with tf.GradientTape() as tape:
                     outputs, buffers = train(inputs, buffers)

@@ -169,7 +169,7 @@ def perceptron_epoch(weights: list[Array], inputs: Array, targets: Array, rate: 
         for layer in range(top, -1, -1):
             below = outputs[layer]
             change = rate * delta
-            if layer:
+            if layer:  # before the kernel changes: the outputs, and so the gradient, are of the old one
                 delta = (kernels[layer] @ delta) * (1 - below**2)
             kernels[layer] += below[:, None] * change
             biases[layer] += change
@@ -194,9 +194,9 @@ def node_epoch(weights: list[Array], inputs: Array, targets: Array, rate: float)
         for value in series:
             state = tanh(kernel * value + recurrent * state + bias)
             states.append(state)
-        delta = target - state
+        delta = target - state  # the error's negative gradient by the last state, and then by each one before
         kernel_sum = recurrent_sum = bias_sum = 0.0
-        for step in range(len(series), 0, -1):
+        for step in range(len(series), 0, -1):  # each step has the same three weights: what it asks of them adds up
             delta *= 1.0 - states[step] ** 2
             kernel_sum += delta * series[step - 1]
             recurrent_sum += delta * states[step - 1]

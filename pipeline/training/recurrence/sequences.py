@@ -63,10 +63,11 @@ class Words:
         import tensorflow as tf
 
         batch, self.timesteps, self.widths = inputs.shape[0], inputs.shape[1], widths
-        padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)
+        padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)  # the first word's place
         padding = tf.where(tf.reduce_any(inputs != 0, axis=1), padding, self.timesteps)
         order = tf.argsort(padding, stable=True)
         self.order = tf.concat([order[-1:], order[:-1]], 0)
+        # The inverse: where in this order each row of the batch is.
         self.places = tf.scatter_nd(self.order[:, None], tf.range(batch), (batch,))
         self.steps = tf.transpose(tf.gather(inputs, self.order))
         self.padding = tf.gather(padding, self.order)
@@ -75,6 +76,7 @@ class Words:
         """Width, first timestep and end of each run of timesteps; a run may be empty."""
         import tensorflow as tf
 
+        # With widths 2, 4, 8, rows 2 and 3 join when row 2, of these the one with less padding, has its first word.
         bounds = [tf.constant(0), *(self.padding[width] for width in self.widths[:-1]), tf.constant(self.timesteps)]
         return list(zip(self.widths, bounds, bounds[1:], strict=False))
 
