@@ -47,25 +47,6 @@ def test_a_damaged_file_is_named_and_can_be_made_anew(lab, file, damage, command
     assert lab.outputs() == whole
 
 
-LINE = "2020-01-01 05:00,-0.9589"
-
-
-@pytest.mark.parametrize(
-    ("line", "says"),
-    [
-        ("2020-01-01 05:00,nan", "own.csv, line 7: column 'value' holds 'nan', not a finite number"),
-        ("2020-02-30 05:00,1", "own.csv, line 7: column 'time' holds '2020-02-30 05:00', not a stamp"),
-    ],
-)
-def test_a_wrong_cell_of_a_users_own_file_is_named(lab, line, says):
-    text = (lab.root / "own.csv").read_text()
-    (lab.root / "own.csv").write_text(text.replace(LINE, line))
-    lab.succeeds("source own")
-    lab.refuses("prepare own", says)
-    (lab.root / "own.csv").unlink()
-    lab.refuses("source own", "own.csv is not there; put the file there or name another")
-
-
 def test_files_that_may_not_grow(lab):
     none = resource.RLIM_INFINITY
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, none))
