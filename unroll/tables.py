@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,8 +45,12 @@ def show(
         caption: below it.
         styles: words -> the rich style that they are shown in.
     """
-    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):
-        print("\n".join(_plain(columns, rows, title, caption)))
+    cells = [[column.heading, *(row[place] for row in rows)] for place, column in enumerate(columns)]
+    widest = [max(map(len, each)) for each in cells]
+    if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):  # whoever reads it has no right-hand edge
+        forms = [f"{{:{'>' if column.number else '<'}{width}}}" for column, width in zip(columns, widest, strict=True)]
+        lines = ("  ".join(forms).format(*row).rstrip() for row in zip(*cells, strict=True))
+        print("\n".join(text for text in (title, *lines, caption) if text))
         return
     from rich import box
     from rich.console import Console
@@ -54,11 +58,11 @@ def show(
     from rich.text import Text
 
     console = Console()
-    kept = _fitting(columns, rows, console.width)
-    if len(kept) < len(columns):
-        left_out = ", ".join(column.heading for place, column in enumerate(columns) if place not in kept)
-        caption = f"{caption} Wider terminals show: {left_out}.".strip()
-        columns, rows = [columns[place] for place in kept], [[row[place] for place in kept] for row in rows]
+    least = [max((len(word) for cell in each for word in cell.split()), default=0) for each in cells]
+    needed = [max(word, min(WRAPS, wide)) + GAP for word, wide in zip(least, widest, strict=True)]
+    kept = _fitting(columns, needed, console.width)
+    if left_out := [column.heading for place, column in enumerate(columns) if place not in kept]:
+        caption = f"{caption} Wider terminals show: {', '.join(left_out)}.".strip()
     table = Table(
         title=Text(title, style="bold") if title else None,
         caption=Text(caption, style="dim") if caption else None,
@@ -68,46 +72,25 @@ def show(
         pad_edge=False,
         show_edge=False,
     )
-    for column, least in zip(columns, _least(columns, rows), strict=True):
-        justify: Literal["left", "right"] = "right" if column.number else "left"
-        table.add_column(Text(column.heading), justify=justify, overflow="fold", min_width=least)
+    for place in kept:
+        justify: Literal["left", "right"] = "right" if columns[place].number else "left"
+        table.add_column(Text(columns[place].heading), justify=justify, overflow="fold", min_width=least[place])
     for row in rows:
-        cells = [Text(text) for text in row]
-        for cell in cells:
+        texts = [Text(row[place]) for place in kept]
+        for text in texts:
             for words, style in (styles or {}).items():
-                cell.highlight_words([words], style=style)
-        table.add_row(*cells)
-    with console.capture() as text:
+                text.highlight_words([words], style=style)
+        table.add_row(*texts)
+    with console.capture() as printed:
         console.print(table)
-    print("\n".join(line.rstrip() for line in text.get().splitlines()))
+    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
 
 
-def _fitting(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+def _fitting(columns: Sequence[Column], needed: Sequence[int], width: int) -> list[int]:
     """The places of the columns to show: by rank, as many as fit with no word broken."""
-    widest = [max(map(len, cells)) for cells in zip([column.heading for column in columns], *rows, strict=True)]
-    needed = [max(pair) + GAP for pair in zip(_least(columns, rows), [min(WRAPS, one) for one in widest], strict=True)]
     kept, used = [0], needed[0]
     for place in sorted(range(1, len(columns)), key=lambda place: columns[place].rank):
         if used + needed[place] <= width:
             kept.append(place)
             used += needed[place]
     return sorted(kept)
-
-
-def _least(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> list[int]:
-    """The longest word of each column."""
-    table = zip([column.heading for column in columns], *rows, strict=True)
-    return [max((len(word) for cell in cells for word in cell.split()), default=0) for cells in table]
-
-
-def _plain(columns: Sequence[Column], rows: Sequence[Sequence[str]], title: str, caption: str) -> Iterator[str]:
-    """The lines for an output that is no terminal: whoever reads it has no right-hand edge."""
-    table = [[column.heading for column in columns], *rows]
-    widths = [max(map(len, cells)) for cells in zip(*table, strict=True)]
-    if title:
-        yield title
-    for cells in table:
-        fitted = zip(columns, cells, widths, strict=True)
-        yield "  ".join(f"{text:{'>' if column.number else '<'}{width}}" for column, text, width in fitted).rstrip()
-    if caption:
-        yield caption

@@ -16,6 +16,9 @@ Columns = dict[str, list[float]]
 SHOWN = 160
 """Examples in a panel at most, but for a series, whose whole excerpt is shown."""
 
+AXES = {"x": "x", "time": "", "index": "step of the test set", "step": "step"}
+"""The column of a table that is its x, the first of these that it has, and what it is called."""
+
 LOG_ABOVE = 4.0
 """Where the greatest value is this many times the least, the axis is logarithmic."""
 
@@ -75,46 +78,31 @@ def logarithmic(axis: "Axis", ratio: float) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def stretch(about: About, excerpt: Columns, name: str) -> str:
-    """SVG of a stretch of a test set: the truth and what an experiment predicted.
+def stretch(about: About, table: Columns, name: str, what: str = "predictions") -> str:
+    """SVG of a stretch of a test set: the truth and what an experiment said.
 
     Args:
         about: the data set.
-        excerpt: predictions.csv.
+        table: predictions.csv or rollout.csv.
         name: the experiment, a column of it.
+        what: the experiment said.
     """
-    title = f"Test set of {about.name}: the truth and the predictions of {name}"
-    salt = f"{about.name}/{name}/predictions"
+    title, salt = f"Test set of {about.name}: the truth and the {what} of {name}", f"{about.name}/{name}/{what}"
     if about.layout == "examples":
-        return _scatter(excerpt["truth"][:SHOWN], excerpt[name][:SHOWN], title, salt, about.scale.unit)
-    x = next(key for key in ("x", "time", "index") if key in excerpt)
-    words = {"x": "x", "time": "", "index": "step of the test set"}[x]
-    return lines((words, excerpt[x]), excerpt["truth"], excerpt[name], title, salt, value_label(about))
-
-
-def value_label(about: About) -> str:
-    """What the values of a data set are, with their unit; empty where they have none."""
-    return f"{about.scale.quantity}, {about.scale.unit}" if about.scale.unit else ""
-
-
-def lines(
-    axis: tuple[str, list[float]], truth: list[float], predicted: list[float], title: str, salt: str, label: str
-) -> str:
-    """SVG of the truth and what was predicted, over an axis (its words, or none for seconds since 1970, and its x)."""
+        return _scatter(table["truth"][:SHOWN], table[name][:SHOWN], title, salt, about.scale.unit)
 
     def draw(axes: "Axes") -> None:
-        words, x = axis
-        if not words:
-            x = dates(axes, x)
+        key = next(key for key in AXES if key in table)
+        x, truth = dates(axes, table[key]) if key == "time" else table[key], table["truth"]
         axes.plot(x, truth, color=OTHER, linewidth=2.2, alpha=0.5)
-        axes.plot(x, predicted, color=MAIN, linewidth=1.2)
+        axes.plot(x, table[name], color=MAIN, linewidth=1.2)
         low, high = min(truth), max(truth)
         reach = 0.35 * (high - low) or 1.0
         axes.set_ylim(low - reach, high + reach)
         if x[0] < x[-1]:
             axes.set_xlim(x[0], x[-1])
-        axes.set_xlabel(words)
-        axes.set_ylabel(label)
+        axes.set_xlabel(AXES[key])
+        axes.set_ylabel(f"{about.scale.quantity}, {about.scale.unit}" if about.scale.unit else "")
 
     return svg(draw, (3.3, 1.8), title, salt)
 

@@ -6,7 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
-from pipeline.plots.panels import by_epoch, dates, lines, logarithmic, stretch, value_label
+from pipeline.plots.panels import by_epoch, dates, logarithmic, stretch
 from pipeline.plots.svg import APART, DASHED, DOTTED, INK, MAIN, MUTED, OTHER, svg
 from pipeline.report.results import Evaluated
 
@@ -128,13 +128,9 @@ def _free_runs(one: Evaluated, compared: Sequence[str]) -> Plots | None:
     names = [name for name in compared if one.experiments[name].rollout]
     if not names:
         return None
-    free, title = one.numbers("rollout", "step", "truth", *names), "Free run of {}: the truth, and predictions fed back"
-    axis, truth, label = ("step", free["step"]), free["truth"], value_label(one.about)
+    free = one.numbers("rollout", "step", "truth", *names)
     caption = "Thick line: true values. Thin line: one true window, then its own predictions. First seed, last epoch."
-    panels = {
-        name: lines(axis, truth, free[name], title.format(name), f"{one.name}/{name}/rollout", label) for name in names
-    }
-    return Plots("Free run", caption, panels)
+    return Plots("Free run", caption, {name: stretch(one.about, free, name, "free run") for name in names})
 
 
 def _backtest(one: Evaluated) -> Plots | None:

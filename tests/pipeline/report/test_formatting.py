@@ -1,49 +1,28 @@
-import pytest
-
 from pipeline.evaluation.schema import Stat
 from pipeline.report.formatting import fact, measured, number, published, short, signed_between, spread
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (0, "0"),
-        (0.289, "0.2890"),
-        (12.345, "12.35"),
-        (322113, "322,113"),
-        (0.0044, "0.004400"),
-        (4.397257e-4, "4.40e-4"),
-        (1.2e-32, "1.20e-32"),
-        (-0.5, "-0.5000"),
-    ],
-)
-def test_numbers_have_four_digits(value, text):
-    assert number(value) == text
+def test_numbers_have_four_digits_and_published_values_keep_theirs():
+    texts = {0: "0", 0.289: "0.2890", 12.345: "12.35", 322113: "322,113", 0.0044: "0.004400", -0.5: "-0.5000"}
+    texts |= {4.397257e-4: "4.40e-4", 1.2e-32: "1.20e-32"}
+    assert {value: number(value) for value in texts} == texts
+    texts = {322113.0: "322,113", 0.265: "0.265", 8.971e-6: "8.971e-6", 4.397e-4: "4.397e-4", 0.9014: "0.9014"}
+    assert {value: short(value) for value in texts} == texts
 
 
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(322113.0, "322,113"), (0.265, "0.265"), (8.971e-6, "8.971e-6"), (4.397e-4, "4.397e-4"), (0.9014, "0.9014")],
-)
-def test_published_values_keep_their_digits(value, text):
-    assert short(value) == text
-
-
-@pytest.mark.parametrize(
-    ("mean", "std", "metric", "texts"),
-    [
-        (0.0112, 0.00031, "mse", ("0.01120", "± 0.00031")),
-        (8.97e-6, 1.24e-6, "mse", ("8.97e-6", "± 1.2e-6")),
-        (0.84456, 0.0123, "accuracy", ("84.46 %", "± 1.23 %")),
-        (2.3514, None, "mae_unit", ("2.351 °C", "")),
-        (51.0, None, "parameters", ("51", "")),
-        (197.0, 5.2, "horizon", ("197.0", "± 5.2")),
-        (0.0, 0.0, "mse", ("0", "± 0")),
-    ],
-)
-def test_a_mean_and_its_spread_have_the_same_decimals(mean, std, metric, texts):
-    stat = Stat(mean=mean, std=std, min=mean, max=mean, values=[mean])
-    assert (measured(stat, metric, "°C"), spread(stat, metric)) == texts
+def test_a_mean_and_its_spread_have_the_same_decimals():
+    texts = {
+        (0.0112, 0.00031, "mse"): ("0.01120", "± 0.00031"),
+        (8.97e-6, 1.24e-6, "mse"): ("8.97e-6", "± 1.2e-6"),
+        (0.84456, 0.0123, "accuracy"): ("84.46 %", "± 1.23 %"),
+        (2.3514, None, "mae_unit"): ("2.351 °C", ""),
+        (51.0, None, "parameters"): ("51", ""),
+        (197.0, 5.2, "horizon"): ("197.0", "± 5.2"),
+        (0.0, 0.0, "mse"): ("0", "± 0"),
+    }
+    for (mean, std, metric), text in texts.items():
+        stat = Stat(mean=mean, std=std, min=mean, max=mean, values=[mean])
+        assert (measured(stat, metric, "°C"), spread(stat, metric)) == text
 
 
 def test_values_are_in_the_form_of_their_metric():

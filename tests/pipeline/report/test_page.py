@@ -127,6 +127,16 @@ def test_two_builds_have_the_same_bytes(workspace, text):
     assert section(only(read(workspace), "waves"), "waves") == section(text, "waves")
 
 
+def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(text):
+    assert {name: re.findall("<summary>(.*?) *<", section(text, name))[:-1] for name in NAMES[:-1]} == {
+        "sine_extrapolation": ["Predictions on test", "Loss by epoch"],
+        "sine_windows": ["Predictions on test", "Free run", "Loss by epoch"],
+        "waves": ["Predictions on test", "Loss by epoch"],
+        "imdb": ["Loss by epoch", "Accuracy by epoch", "How sure, and how right"],
+        "jena_hourly": ["Predictions on test", "Loss by epoch"],
+    }
+
+
 def test_hostile_texts_are_shown_not_run(results):
     evil = "<script>alert('x')</script><img src=x onerror=alert(1)>\x1b[2J\x85"
     words = dict.fromkeys(("words", "note", "document"), evil)
