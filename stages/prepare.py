@@ -1,6 +1,7 @@
 """The stage `prepare`: raw data -> a supervised problem."""
 
 import dataclasses
+from inspect import signature
 
 from pipeline import locks
 from pipeline.config import params, registry
@@ -33,7 +34,7 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
         source = manifest.checked(raw)
         try:
             with progress.files() as shown:
-                prepared: Dataset = make(name, raw, *([shown] if make.takes("progress") else []))
+                prepared: Dataset = make(name, raw, *([shown] if "progress" in signature(make).parameters else []))
         except ValueError as error:
             raise UnrollError(f"params.yaml: datasets.{name}.preparation: {error}") from None
         prepared = dataclasses.replace(prepared, stand_in=source.stand_in)

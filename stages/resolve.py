@@ -55,11 +55,10 @@ def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[s
         ]
         yield f"evaluate/{name}", code.made_of(scored, ["stages.evaluate", *measures])
     for name, experiment in every.experiments.items():
-        where, training = f"experiments.{name}", experiment.training
-        full_name(MODELS, experiment.model.family, f"{where}.model.family")
-        full_name(METHODS, training.method, f"{where}.training.method")
-        if "loss" in training.options:
-            one_of(training.options["loss"], MEASURES, f"params.yaml: {where}.training.loss")
+        full_name(MODELS, experiment.model.family, f"experiments.{name}.model.family")
+        full_name(METHODS, experiment.training.method, f"experiments.{name}.training.method")
+        if loss := experiment.training.options.get("loss"):
+            one_of(loss, MEASURES, f"params.yaml: experiments.{name}.training.loss")
         preparation = every.datasets[experiment.dataset].preparation
         yield f"train/{name}", fingerprint.training(experiment, preparation, code)
     shown = {"datasets": list(every.datasets.items()), "experiments": list(every.experiments.items())}

@@ -38,7 +38,7 @@ def train(workspace: Workspace, name: str) -> Path:
         made_of = fingerprint.ingredients(prepared, experiment, every.dataset(experiment.dataset).preparation)
         checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(made_of.fingerprint))
         recording = live.Recording(workspace, name, experiment)
-        job = chosen.job(data, Epochs(name, chosen.method.options, chosen.seeds), recording, checkpoint=checkpoint)
+        job = chosen.job(data, Epochs(name, chosen.method.keywords, chosen.seeds), recording, checkpoint=checkpoint)
         with recording:
             with atomic_folder(folder, workspace.scratch) as unfinished:
                 run_folder.save(chosen.train(job), job, unfinished, made_of.fingerprint)
@@ -67,7 +67,7 @@ def trial(workspace: Workspace, name: str, epochs: int | None, seeds: list[int] 
     chosen = recipe(name, experiment)
     with locks.stage(workspace, "trial", name), compile_cache.kept(workspace.scratch / "programs" / name):
         data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
-        job = chosen.job(data, Epochs(name, chosen.method.options, chosen.seeds))
+        job = chosen.job(data, Epochs(name, chosen.method.keywords, chosen.seeds))
         with atomic_folder(workspace.trial(name), workspace.scratch) as unfinished:
             run_folder.save(chosen.train(job), job, unfinished, {})
     return workspace.trial(name)

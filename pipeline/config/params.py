@@ -38,8 +38,6 @@ Seeds = Annotated[
 ]
 """Written as how many there are, which are then 0, 1, 2, ..., or as a list."""
 
-Like = str | list[str] | None
-
 
 class _Open(Strict):
     """A section whose further keys are the options of the function that it names."""
@@ -94,13 +92,13 @@ class DatasetParams(Strict):
 
     Attributes:
         source: a key of `sources`.
-        like: of templates; None, since `templates.complete` has put what they say in its place.
+        like: nothing any more: `templates.complete` has put in its place what templates say.
         preparation: makes the problem.
         seeds, training: for the experiments with the same training method; each may say otherwise, option by option.
     """
 
     source: Name
-    like: Like = pydantic.Field(default=None, exclude=True)
+    like: str | list[str] | None = pydantic.Field(default=None, exclude=True)
     preparation: Preparation
     seeds: Seeds = pydantic.Field(default=[0])
     training: Training | None = None
@@ -115,7 +113,7 @@ class Experiment(Strict):
     """
 
     dataset: Name
-    like: Like = pydantic.Field(default=None, exclude=True)
+    like: str | list[str] | None = pydantic.Field(default=None, exclude=True)
     calendar: bool = False
     seeds: Seeds = pydantic.Field(default=[0])
     model: Model

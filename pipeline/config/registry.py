@@ -8,7 +8,7 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -32,16 +32,12 @@ def modules(package: str) -> list[str]:
 
 
 def full_name(package: str, name: str, where: str) -> str:
-    """The full name of one module of a registry package.
-
-    Raises:
-        UsageError: there is no such module; the text names `where` in params.yaml it stands, and the valid names.
-    """
+    """The full name of one module of a registry package. Raises UsageError if there is none, by its place."""
     return f"{package}.{one_of(name, modules(package), f'params.yaml: {where}')}"
 
 
 def module(package: str, name: str, where: str) -> ModuleType:
-    """Import one module of a registry package. Errors as in `full_name`."""
+    """Import one module of a registry package; arguments and errors as in `full_name`."""
     return importlib.import_module(full_name(package, name, where))
 
 
@@ -74,23 +70,7 @@ def options(function: Callable[..., Any], section: Mapping[str, Any], where: str
     return {name: getattr(valid, name) for name in fields}
 
 
-@dataclass(frozen=True)
-class Call:
-    """A function that a section of params.yaml names, with the section's validated options."""
-
-    function: Callable[..., Any]
-    options: dict[str, Any]
-
-    def takes(self, name: str) -> bool:
-        """Whether the function has a parameter of that name."""
-        return name in inspect.signature(self.function).parameters
-
-    def __call__(self, *arguments: Any) -> Any:
-        """Call the function with these arguments and the options."""
-        return self.function(*arguments, **self.options)
-
-
-def source(params: Params, name: str) -> Call:
+def source(params: Params, name: str) -> partial[Any]:
     """What produces a source: call it with an empty folder and a `Context`.
 
     Raises:
@@ -98,10 +78,10 @@ def source(params: Params, name: str) -> Call:
     """
     section, where = params.source(name), f"sources.{name}"
     produce = module(SOURCES, section.kind, f"{where}.kind").produce
-    return Call(produce, options(produce, section.options, where))
+    return partial(produce, **options(produce, section.options, where))
 
 
-def preparation(params: Params, name: str) -> Call:
+def preparation(params: Params, name: str) -> partial[Any]:
     """What prepares a data set: call it with its name and the folder of its source; it gives a `Dataset`.
 
     Raises:
@@ -109,4 +89,4 @@ def preparation(params: Params, name: str) -> Call:
     """
     section, where = params.dataset(name).preparation, f"datasets.{name}.preparation"
     prepare = module(PREPARATIONS, section.name, f"{where}.name").prepare
-    return Call(prepare, options(prepare, section.options, where))
+    return partial(prepare, **options(prepare, section.options, where))

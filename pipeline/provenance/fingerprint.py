@@ -22,7 +22,6 @@ EXEMPT = (
 )
 """Modules (and what is in them) that fetch, list, read, check or record, and so shape no result."""
 
-
 TEMPLATES = {".css", ".j2", ".js"}
 """Ends of the files that a module reads from its own folder."""
 
@@ -50,12 +49,7 @@ class Ingredients:
 
 
 def ingredients(prepared: Path, experiment: Experiment, preparation: Preparation) -> Ingredients:
-    """Read what a run of an experiment is made of.
-
-    Args:
-        prepared: the folder of its data set.
-        experiment: from params.yaml; its names have modules.
-        preparation: of its data set.
+    """Read what a run of an experiment is made of, whose prepared data set is a folder, by a preparation.
 
     Raises:
         UnrollError: the data set is not prepared, or locks/numerics.lock is missing.
@@ -65,7 +59,7 @@ def ingredients(prepared: Path, experiment: Experiment, preparation: Preparation
 
 
 def training(experiment: Experiment, preparation: Preparation, code: "Code") -> dict[str, Any]:
-    """What a run of an experiment is made of besides its data; arguments as in `ingredients`."""
+    """What a run of an experiment, whose names have modules, is made of besides its data."""
     method, options = experiment.training.method, experiment.training.options
     modules = ["stages.train", f"{MODELS}.{experiment.model.family}", f"{METHODS}.{method}"]
     if "loss" in options:
@@ -95,40 +89,24 @@ def params(experiment: Experiment) -> str:
 
 
 def run(folder: Path) -> str:
-    """The fingerprint of a run: a hash of all that a training left in `runs/DATASET/EXPERIMENT`.
-
-    Raises:
-        UnrollError: it is missing.
-    """
+    """The hash of all that a training left in `runs/DATASET/EXPERIMENT`. Raises UnrollError if it is missing."""
     return _of(files_of(folder))
 
 
 def brief(parts: Mapping[str, str]) -> str:
-    """Twelve characters for what a result was made of, to cite it by.
-
-    Args:
-        parts: `fingerprint` of a run.json: the hashes of params, data, code and lock.
-    """
+    """Twelve characters to cite a result by, for its `fingerprint`: the hashes of params, data, code and lock."""
     return hashlib.sha256("".join(parts.values()).encode()).hexdigest()[:12]
 
 
 class Code:
-    """The code in a folder, of which each file is read once.
-
-    Args:
-        root: holds `pipeline`, `stages` and locks/numerics.lock.
-    """
+    """The code in a folder that holds `pipeline`, `stages` and locks/numerics.lock; each file is read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._imported, self._hash, self._beside = cache(self._imports), cache(_text_hash), cache(_templates)
 
     def made_of(self, params: Any, modules: Iterable[str]) -> dict[str, Any]:
-        """Params, and the hashes of the code that is given them, as in `Ingredients`.
-
-        Args:
-            params: plain data.
-            modules: that a command begins with.
+        """Params, and hashes of the modules that a command begins with and of all that they consist of.
 
         Raises:
             UnrollError: locks/numerics.lock is missing.
@@ -145,11 +123,8 @@ class Code:
         It is read from the import statements, so it does not depend on what a process happens to have loaded. A package
         counts where a name is imported from its own file. Modules of `EXEMPT` are left out.
 
-        Args:
-            modules: full names, such as "pipeline.models.recurrent".
-
         Returns:
-            Name -> file, sorted by name.
+            Full name -> file, sorted by name.
 
         Raises:
             FileNotFoundError: there is no such module.

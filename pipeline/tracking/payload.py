@@ -102,9 +102,9 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
     chosen = recipe(name, experiment)
     flat: dict[str, Any] = {"dataset": experiment.dataset, "seeds": experiment.seeds, "calendar": experiment.calendar}
     flat |= {"model.family": experiment.model.family, "model.name": experiment.model.name}
-    flat |= {f"model.{key}": value for key, value in chosen.build.options.items()}
+    flat |= {f"model.{key}": value for key, value in chosen.build.keywords.items()}
     flat |= {"training.method": experiment.training.method}
-    flat |= {f"training.{key}": value for key, value in chosen.method.options.items()}
+    flat |= {f"training.{key}": value for key, value in chosen.method.keywords.items()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flat.items()}
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from pipeline.config.params import Experiment
-from pipeline.config.registry import METHODS, MODELS, Call, module, options
+from pipeline.config.registry import METHODS, MODELS, module, options
 from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
 from pipeline.errors import UsageError
@@ -27,8 +28,8 @@ class Recipe:
     """
 
     name: str
-    build: Call
-    method: Call
+    build: partial[Any]
+    method: partial[Any]
     seeds: tuple[int, ...]
     network: bool
 
@@ -70,8 +71,8 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         )
     return Recipe(
         name,
-        Call(build, options(build, model.options, f"{place}.model")),
-        Call(method.train, options(method.train, training.options, f"{place}.training")),
+        partial(build, **options(build, model.options, f"{place}.model")),
+        partial(method.train, **options(method.train, training.options, f"{place}.training")),
         tuple(experiment.seeds),
         network=kind == "network",
     )

@@ -52,11 +52,11 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
     """
     facts: dict[str, dict[str, Any]] = {}
     if name in every.sources:
-        options = registry.source(every, name).options
+        options = registry.source(every, name).keywords
         facts["source"] = {"name": name, "kind": every.sources[name].kind, "options": options}
     if name in every.datasets:
         section = every.datasets[name]
-        preparation = {"name": section.preparation.name, **registry.preparation(every, name).options}
+        preparation = {"name": section.preparation.name, **registry.preparation(every, name).keywords}
         facts["dataset"] = {"name": name, "source": section.source, "preparation": preparation}
         facts["dataset"]["experiments"] = list(every.experiments_of(name))
     if name in every.experiments:
@@ -67,8 +67,8 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
             "dataset": experiment.dataset,
             "calendar": experiment.calendar,
             "seeds": experiment.seeds,
-            "model": {"family": experiment.model.family, "name": experiment.model.name, **chosen.build.options},
-            "training": {"method": experiment.training.method, **chosen.method.options},
+            "model": {"family": experiment.model.family, "name": experiment.model.name, **chosen.build.keywords},
+            "training": {"method": experiment.training.method, **chosen.method.keywords},
         }
     plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
     return plain

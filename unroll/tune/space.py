@@ -70,8 +70,8 @@ def _options(name: str, experiment: Experiment) -> Iterator[tuple[str, tuple[Any
     """Every option that can be searched, with its annotation and its value."""
     chosen = recipe(name, experiment)
     for part, call in (("model", chosen.build), ("training", chosen.method)):
-        parameters = inspect.signature(call.function).parameters
-        for option, value in call.options.items():
+        parameters = inspect.signature(call.func).parameters
+        for option, value in call.keywords.items():
             annotation = parameters[option].annotation
             if isinstance(value, list):
                 element = get_args(FieldInfo.from_annotation(annotation).annotation)[0]

@@ -81,7 +81,7 @@ def train(
 
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
     chosen = recipe(name, experiment)
-    callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.options.get("epochs", 0), show)
+    callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
     try:
         replicates = chosen.train(chosen.job(data, callback)).replicates
     except TrialPruned:

@@ -24,7 +24,7 @@ class Compiled:
 
     def __init__(self, task: Task) -> None:
         found = recipe(task.name, task.experiment)
-        options = found.method.options
+        options = found.method.keywords
         self.task, self.loss = task, options["loss"]
         self.build = partial(found.build, problem(task.data))
         self.model = keras_models.seeded(self.build, 0)

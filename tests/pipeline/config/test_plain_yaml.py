@@ -120,17 +120,11 @@ def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_of_one_expe
     shutil.copy(REPOSITORY / "params.yaml", file)
     before = params.load(file)
     old, new = changed_lines(file, override)
-    assert old.startswith(f"-   {name}: ")
-    assert new.startswith(f"+   {name}: ")
+    assert (old.startswith(f"-   {name}: "), new.startswith(f"+   {name}: ")) == (True, True)
     after = params.load(file)
     assert after.experiments[name].model.options == before.experiments[name].model.options | {"units": 16}
     assert {key for key, one in after.experiments.items() if one != before.experiments[key]} == {name}
     assert after.datasets == before.datasets
-
-
-def test_dvc_changes_one_line_of_a_file_that_is_written_here(file):
-    plain_yaml.write(plain_yaml.read(REPOSITORY / "params.yaml"), file)
-    assert changed_lines(file, "experiments.waves_lstm.model.units=16") == ["-       units: 20", "+       units: 16"]
 
 
 @pytest.mark.parametrize("text", ["b: {}\na:\n  x: 1\n", "a:\n  x: 1\nb: {}\n", "a:\n  x: 1\n"])

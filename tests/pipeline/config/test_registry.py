@@ -7,7 +7,6 @@ from pydantic import Field
 
 from pipeline.config import registry
 from pipeline.config.params import Params
-from pipeline.data.preparations import waves
 from pipeline.data.sources import sine
 from pipeline.errors import UsageError
 
@@ -67,19 +66,8 @@ def test_a_function_without_keywords_takes_none():
 
 
 def test_the_modules_of_a_package_are_the_names():
-    names = [
-        "boosting",
-        "by_hand",
-        "gradient_descent",
-        "least_absolute",
-        "least_squares",
-        "logistic_regression",
-        "none",
-    ]
-    assert registry.modules(registry.METHODS) == names
-    with pytest.raises(
-        UsageError, match=r"^params.yaml: x must be one of: baselines, .*'recurent'\. Did you mean recurrent\?"
-    ):
+    assert registry.modules(registry.MODELS) == ["baselines", "dense", "recurrent"]
+    with pytest.raises(UsageError, match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?"):
         registry.module(registry.MODELS, "recurent", "x")
 
 
@@ -98,17 +86,12 @@ def test_a_source_and_a_preparation_are_looked_up_and_validated():
         }
     )
     found = registry.source(params, "a")
-    assert found.function is sine.produce
-    assert found.options["seed"] == 3
+    assert found.func is sine.produce
+    assert found.keywords["seed"] == 3
     with pytest.raises(UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"):
         registry.source(params, "b")
     with pytest.raises(UsageError, match=r"params\.yaml: datasets\.a\.preparation\.steps "):
         registry.preparation(params, "a")
-    assert registry.Call(waves.prepare, {}).function is waves.prepare
-
-
-def test_a_call_adds_its_options_to_the_arguments():
-    assert registry.Call(lambda *given, units: (*given, units), {"units": 3})(1, 2) == (1, 2, 3)
 
 
 def test_only_the_module_that_is_asked_for_is_imported():
