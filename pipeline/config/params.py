@@ -108,7 +108,6 @@ class Experiment(Strict):
     """A data set, a model, a training method and the seeds that it is repeated with.
 
     Attributes:
-        like: as in `DatasetParams`.
         calendar: whether the model is told the hour and the season of each row, beside what was measured.
     """
 
@@ -138,7 +137,6 @@ class Params(Strict):
 
     Attributes:
         sources: those of `files`, too.
-        templates: none, as `like` of the others.
     """
 
     sources: dict[Name, Source]

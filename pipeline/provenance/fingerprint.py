@@ -28,14 +28,7 @@ TEMPLATES = {".css", ".j2", ".js"}
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What a run is made of.
-
-    Attributes:
-        params: the experiment's section of params.yaml, complete.
-        files: of the prepared data set: name -> SHA-256.
-        modules: name -> SHA-256 of its source text.
-        lock: SHA-256 of locks/numerics.lock, the versions of the packages that compute.
-    """
+    """What a run is made of: its section, and the SHA-256 of each prepared file, each module and numerics.lock."""
 
     params: dict[str, Any]
     files: dict[str, str]

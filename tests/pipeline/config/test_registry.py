@@ -59,12 +59,6 @@ def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, sa
     assert "\n" not in str(caught.value)
 
 
-def test_a_function_without_keywords_takes_none():
-    assert registry.options(lambda _job: None, {}, "x.training") == {}
-    with pytest.raises(UsageError, match=r"params\.yaml: x\.training\.epochs is not known here\. Valid: \."):
-        registry.options(lambda _job: None, {"epochs": 1}, "x.training")
-
-
 def test_the_modules_of_a_package_are_the_names():
     assert registry.modules(registry.MODELS) == ["baselines", "dense", "recurrent"]
     with pytest.raises(UsageError, match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?"):
