@@ -1,7 +1,6 @@
 """A network with its two XLA programs: one epoch of training, and prediction."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,7 +36,7 @@ class Program:
         self.optimizer = keras_models.optimizer(optimizer, learning_rate)
         self.optimizer.build(model.trainable_variables)
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
-        self._examples, self._splits = examples, dict[int, _Split]()
+        self._examples, self._splits = examples, dict[int, tuple[Examples, Callable[[], Array]]]()
         self._data, gather = _on_device(examples)
         formulas = [MEASURES[measure].formula for measure in measures]
         shape = [-1, *examples.take(np.arange(1))[1].shape[1:]]
@@ -97,13 +96,11 @@ class Program:
     def predict(self, examples: Examples) -> Array:
         """Outputs (n,) or (n, values) for a split, in its order."""
         # A call costs more than a small network's work: there is one for a batch, and all about it is prepared before.
-        split = self._splits.get(id(examples)) or self._splits.setdefault(id(examples), self._split(examples))
-        outputs = np.concatenate([np.asarray(split.call(split.series, batch)) for batch in split.batches])
-        in_order = np.empty((len(examples), *outputs.shape[1:]), np.float32)
-        in_order[split.order] = outputs[: len(examples)]
-        return in_order
+        if id(examples) not in self._splits:  # the split is held, so that its id stays its own
+            self._splits[id(examples)] = examples, self._prepared(examples)
+        return self._splits[id(examples)][1]()
 
-    def _split(self, examples: Examples) -> "_Split":
+    def _prepared(self, examples: Examples) -> Callable[[], Array]:
         import tensorflow as tf
 
         # A power of two: splits of like size share one program, and less than half of it is filling.
@@ -117,32 +114,21 @@ class Program:
         else:
             series, inputs = self._data[0], model_inputs(examples.inputs[padded])
         batches = [tf.constant(batch) for batch in inputs.reshape(-1, size, *inputs.shape[1:])]
-        return _Split(order, series, batches, self._forward.get_concrete_function(series, batches[0]), examples)
+        call = self._forward.get_concrete_function(series, batches[0])
+
+        def predict() -> Array:
+            outputs = np.concatenate([np.asarray(call(series, batch)) for batch in batches])
+            in_order = np.empty((len(examples), *outputs.shape[1:]), np.float32)
+            in_order[order] = outputs[: len(examples)]
+            return in_order
+
+        return predict
 
     def predict_one(self, inputs: Array) -> Array:
         """Outputs (1,) or (1, values) for inputs (1, ...), for a rollout."""
         import tensorflow as tf
 
         return np.asarray(self._outputs(tf.constant(inputs, tf.float32)))
-
-
-@dataclass(frozen=True)
-class _Split:
-    """A split as `Program.predict` wants it.
-
-    Attributes:
-        order: of the examples (n,).
-        series: that windows are cut from.
-        batches: in that order, the last one filled up; see `_inputs`.
-        call: what is compiled for them.
-        examples: the split, held so that its id stays its own.
-    """
-
-    order: Array
-    series: Any
-    batches: list[Any]
-    call: Callable[[Any, Any], Any]
-    examples: Examples
 
 
 def _inputs(examples: Examples, series: Any, batch: Any) -> Any:

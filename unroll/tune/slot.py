@@ -43,8 +43,6 @@ def serve(workspace: Workspace, tasks: "SimpleQueue[dict[str, Any]]", answers: B
 def _trained(workspace: Workspace, carrier: Carrier, task: dict[str, Any], known: Known) -> Ended:
     from optuna import Trial
 
-    from pipeline.training import keras_models
-    from pipeline.training.recipe import recipe
     from unroll.tune.trial import seen, train
 
     name, experiment = task["name"], Experiment.model_validate(task["section"])
@@ -55,8 +53,6 @@ def _trained(workspace: Workspace, carrier: Carrier, task: dict[str, Any], known
                 known.clear()
                 known[task["study"]] = _study(url, task["study"], experiment), seen(workspace, experiment)
             study, data = known[task["study"]]
-            if recipe(name, experiment).network:
-                keras_models.start()
             try:
                 return train(name, experiment, data, Trial(study, task["trial"])), ""
             except UnrollError as error:

@@ -8,8 +8,6 @@ from pipeline.config import params
 from pipeline.locks import sweep
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
-from pipeline.training import keras_models
-from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from unroll.cluster import connection
 from unroll.cluster.connection import Address
@@ -74,8 +72,6 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
         connection.require()
         connection.security(wanted.on.scheduler, wanted.on.certificates)
         shared = storage.shared()
-    elif recipe(name, experiment).network:
-        keras_models.start()
     preparation = every.dataset(experiment.dataset).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
     made_of |= {place: place + distribution_to_json(tried) for place, tried in searched.items()}
