@@ -22,10 +22,7 @@ from pipeline.workspace import Workspace
 
 
 def resolve(workspace: Workspace) -> Path:
-    """Write resolved/VERB/NAME.json for every stage: its options, and the hashes of its code and of numerics.lock.
-
-    Returns:
-        The folder that was written.
+    """Write resolved/VERB/NAME.json for every stage, its options and hashes of its code and numerics.lock; the folder.
 
     Raises:
         UsageError: params.yaml is wrong, or a name in it has no module.

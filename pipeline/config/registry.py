@@ -71,22 +71,14 @@ def options(function: Callable[..., Any], section: Mapping[str, Any], where: str
 
 
 def source(params: Params, name: str) -> partial[Any]:
-    """What produces a source: call it with an empty folder and a `Context`.
-
-    Raises:
-        UsageError: there is no such source, or its kind or an option of it is wrong.
-    """
+    """What produces a source: call it with an empty folder and a `Context`. Raises UsageError if params are wrong."""
     section, where = params.source(name), f"sources.{name}"
     produce = module(SOURCES, section.kind, f"{where}.kind").produce
     return partial(produce, **options(produce, section.options, where))
 
 
 def preparation(params: Params, name: str) -> partial[Any]:
-    """What prepares a data set: call it with its name and the folder of its source; it gives a `Dataset`.
-
-    Raises:
-        UsageError: there is no such data set, or its preparation or an option of it is wrong.
-    """
+    """What prepares a data set: call it with its name and its source's folder. Raises UsageError as `source`."""
     section, where = params.dataset(name).preparation, f"datasets.{name}.preparation"
     prepare = module(PREPARATIONS, section.name, f"{where}.name").prepare
     return partial(prepare, **options(prepare, section.options, where))

@@ -153,16 +153,10 @@ def _contents(path: Path) -> dict[str, bytes]:
 def _inputs(committed: Build, rebuilt: Build, stage: str) -> list[str]:
     """What a stage depends on, other stages' outputs apart, and what is not the same of it in two builds."""
     made = [path for other in rebuilt.stages for path in rebuilt.outputs(other)]
-    one, other = (_read(build.stages[stage]) for build in (committed, rebuilt))
+    deps = (build.stages[stage].get("deps", ()) for build in (committed, rebuilt))
+    one, other = ({dep["path"]: dep.get("md5") for dep in each} for each in deps)
     changed = [name for name in {**one, **other} if one.get(name) != other.get(name)]
     return [name for name in changed if not any(f"{path}/".startswith(f"{name}/") for path in made)]
-
-
-def _read(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What a stage has read, by name: the md5 of files and folders, the values of params."""
-    files = {dep["path"]: dep.get("md5") for dep in entry.get("deps", ())}
-    values = {f"{file}: {key}": value for file, keys in entry.get("params", {}).items() for key, value in keys.items()}
-    return {**files, **values}
 
 
 def _deviations(
