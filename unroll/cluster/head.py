@@ -158,6 +158,11 @@ class Cluster:
         future = self._client.submit(worker.build, *arguments, key=key, resources=resources, workers=[*only] or None)
         return future, only
 
+    @property
+    def connected(self) -> bool:
+        """Whether the scheduler is there: `slots` says what becomes of the build if it is not."""
+        return bool(self._client.status == "running")
+
     def gone(self, addresses: Collection[str]) -> bool:
         """Whether none of these workers is there any more."""
         return bool(addresses) and not {*self._fit.values()} & {*addresses}
@@ -260,6 +265,8 @@ class Remote:
             case "error":
                 self._status = 1
                 raise UnrollError(_why(self._future.exception()))
+            case _ if not self._cluster.connected:
+                pass
             case "cancelled" | "lost":
                 self._again("was lost with the scheduler")
             case _ if self._cluster.gone(self._only):

@@ -237,6 +237,7 @@ def test_what_may_be_the_workers_fault_or_is_lost_is_tried_again_elsewhere_and_a
         return SimpleNamespace(status=state, result=lambda timeout: result, release=lambda: None), set()  # noqa: ARG005
 
     cluster = SimpleNamespace(
+        connected=True,
         submit=submit,
         gone=lambda only: False,  # noqa: ARG005
         failed_on=lambda _name, tried, *_: len(tried) < 3,
