@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.examples import Array, Examples
 from pipeline.metrics import MEASURES
 from pipeline.training import keras_models
 from pipeline.training.job import Job, Replicate
@@ -34,26 +33,21 @@ def of_replicates(job: Job, model: "keras.Model", replicates: list[Replicate], l
     if len(job.dataset.input_shape) == 1 and not job.dataset.vocabulary:
         raise ValueError("`slopes` needs inputs with timesteps")
     norms = _norms(model, loss)
-    examples = _some(job.dataset.splits.get("validation", job.dataset.splits["test"]), count)
+    split = job.dataset.splits.get("validation", job.dataset.splits["test"])
+    inputs, targets = split.take(np.linspace(0, len(split) - 1, min(count, len(split))).astype(np.int64))
+    inputs, targets = model_inputs(inputs), targets.astype(np.float32)
     lines = []
     for replicate in replicates:
         start = keras_models.values(keras_models.seeded(job.build, replicate.seed))
         point = "best" if "best" in replicate.weights else "final"
         for name, weights in (("start", start), (point, replicate.weights[point])):
             keras_models.assign(model, weights)
-            backward = np.asarray(norms(*examples), np.float64)[::-1]
+            backward = np.asarray(norms(inputs, targets), np.float64)[::-1]
             lines += [
                 {"seed": replicate.seed, "point": name, "distance": distance, "slope": float(value)}
                 for distance, value in enumerate(backward)
             ]
     return lines
-
-
-def _some(examples: Examples, count: int) -> tuple[Array, Array]:
-    """Inputs and targets of `count` examples as programs take them."""
-    chosen = np.linspace(0, len(examples) - 1, min(count, len(examples))).astype(np.int64)
-    inputs, targets = examples.take(chosen)
-    return model_inputs(inputs), targets.astype(np.float32)
 
 
 def _norms(model: "keras.Model", loss: str) -> Any:

@@ -123,7 +123,8 @@ def compiled_words():
 @given(padding=st.lists(st.integers(0, 15), min_size=20, max_size=20), seed=st.integers(0, 99))
 def test_any_padding_gives_the_numbers_of_the_whole_loop(compiled_words, padding, seed):
     model, call = compiled_words
-    compare(model, words(padding, 15, seed), call, 1e-5)
+    # XLA adds 300 parts up in another order. One that is left out would be off by a tenth and more.
+    compare(model, words(padding, 15, seed), call, 1e-4)
 
 
 @pytest.mark.parametrize(
