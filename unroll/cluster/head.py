@@ -295,7 +295,8 @@ class Remote:
 
     def interrupt(self) -> None:
         """See `scheduler.Running`."""
-        self._future.cancel()
+        if self._cluster.connected:
+            self._future.cancel()
         self._status = self._status or 130
 
     kill = interrupt
