@@ -75,6 +75,7 @@ class Cluster:
         self._name = _name(workspace)
         self._slots, self._looked, self._away = -1, 0.0, False
         self._fit: dict[str, str] = {}  # name -> address
+        self._trainers: set[str] = set()  # those of them that trainings may go to
         self._refused: set[str] = set()
         self._failures: Counter[str] = Counter()  # in a row
         self._aside: set[str] = set()
@@ -167,10 +168,10 @@ class Cluster:
         """Whether none of these workers is there any more."""
         return bool(addresses) and not {*self._fit.values()} & {*addresses}
 
-    def failed_on(self, name: str, tried: Collection[str], why: str, said: bytes) -> bool:
+    def failed_on(self, stage: str, name: str, tried: Collection[str], why: str, said: bytes) -> bool:
         """Note that a worker failed, by its own fault perhaps; whether there is another one to try."""
         self._failures[name] += 1
-        good = self._fit.keys() - self._aside - {name}
+        good = (self._trainers if stage.startswith("train@") else {*self._fit}) - self._aside - {name}
         if self._failures[name] >= TRIES and good and name not in self._aside:
             self._aside.add(name)
             log = self._keep(f"worker {name}", said)
@@ -219,13 +220,14 @@ class Cluster:
         for name in fit.keys() - self._fit.keys():
             say(f"worker {name} is there, {fit[name][1][self._slot]:.0f} slots")
         self._fit = {name: address for name, (address, _) in fit.items()}
-        if not self._fit.keys() - self._aside:  # better a bad worker than none
+        label = self._address.label
+        self._trainers = {name for name, (_, found) in fit.items() if not label or label in found}
+        if not self._trainers - self._aside:  # better a bad worker than none
             self._aside.clear()
         slots = int(sum(found[self._slot] for name, (_, found) in fit.items() if name not in self._aside))
         if slots == 0 != self._slots:
             say(f"no worker is there; waiting for `unroll cluster worker {self._address.scheduler}`")
-        label = self._address.label
-        if label and self._slots < 0 < slots and not any(label in found for _, found in fit.values()):
+        if label and self._slots < 0 < slots and not self._trainers:
             say(f"no worker has the label {label}, so trainings wait")
         self._slots = slots
 
@@ -283,7 +285,7 @@ class Remote:
         made, why, said, elsewhere = answer
         if made is None and elsewhere:
             self._tried.append(name)
-            if self._cluster.failed_on(name, self._tried, why, said):
+            if self._cluster.failed_on(self._stage, name, self._tried, why, said):
                 self._again(f"failed on {name}: {why}")
                 return
         self._status = 1

@@ -80,10 +80,11 @@ class Trainers(Cluster):
             return
         if future.status == "finished":
             (_, why, said, elsewhere), name = future.result()
-            if elsewhere and self.failed_on(name, (), why, said):
+            if elsewhere and self.failed_on("train@trial", name, (), why, said):
                 trials.put_back(trial)
                 return
-            self._failures[name] *= elsewhere
+            if not elsewhere:
+                self._failures[name] = 0
         value, why, where = _answer(future, fits=trials.best() is not None)
         tuning.ended(trial, value, why, len(trials.done()) + 1, where)
 

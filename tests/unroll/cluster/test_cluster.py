@@ -180,6 +180,16 @@ def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_d
     assert "worker other is not used: it was not started by `unroll cluster worker`" in said
 
 
+def test_a_training_is_not_tried_on_workers_without_its_label(head):
+    slot = locked.label(locked.environment())
+    found = Head(head.workspace, None, None, connection.Address("tcp://127.0.0.1:1", label="big"), None)
+    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0})})
+    assert [found.failed_on("train@x", "a", ["a"], "no room", b"") for _ in range(4)] == [False] * 4
+    assert found.failed_on("prepare@x", "a", ["a"], "no room", b"")
+    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0, "big": 1.0})})
+    assert found.failed_on("train@x", "a", ["a"], "no room", b"")
+
+
 def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_the_cluster(tmp_path):
     import asyncio
 
@@ -240,7 +250,7 @@ def test_what_may_be_the_workers_fault_or_is_lost_is_tried_again_elsewhere_and_a
         connected=True,
         submit=submit,
         gone=lambda only: False,  # noqa: ARG005
-        failed_on=lambda _name, tried, *_: len(tried) < 3,
+        failed_on=lambda _stage, _name, tried, *_: len(tried) < 3,
         land=lambda _stage, answer, _name: int(answer[0] is None),
     )
     stage = Remote(cluster, "train@a", None)
