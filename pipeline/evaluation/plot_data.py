@@ -1,4 +1,4 @@
-"""What plots show of a data set, as tables: curves of training, a stretch of its test set, where its errors lie."""
+"""What plots show of a data set, as tables: curves of training, a stretch of its test set, its worst mistakes."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -8,7 +8,6 @@ import numpy as np
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Windows
 from pipeline.evaluation.scores import layout
-from pipeline.metrics import losses
 from pipeline.training.run_folder import Run
 
 if TYPE_CHECKING:
@@ -23,12 +22,6 @@ CYCLES = 10
 CURVE = 100
 """Epochs in a curve: as many as a plot can show."""
 
-PARTS = 365
-"""Parts of a whole series, of which each is shown by its mean and its ends."""
-
-BINS = 10
-"""Of probabilities in a reliability curve."""
-
 MISTAKES, WORDS = 3, 40
 """Reviews shown of each experiment that is sure and wrong, and how many of their last words."""
 
@@ -39,9 +32,6 @@ def tables(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, "pd.DataFrame
         "predictions": predictions(dataset, runs),
         "rollout": rollouts(dataset, runs),
         "slopes": input_gradients(runs),
-        "series": series(dataset),
-        "errors": errors(dataset, runs),
-        "reliability": reliability(dataset, runs),
         "mistakes": mistakes(dataset, runs),
     }
     return {name: table for name, table in every.items() if table is not None}
@@ -144,82 +134,6 @@ def input_gradients(runs: Mapping[str, Run]) -> "pd.DataFrame | None":
         for name, table in tables.items()
     ]
     return pd.concat(means, ignore_index=True)[["experiment", "point", "distance", "slope"]] if means else None
-
-
-def series(dataset: Dataset) -> "pd.DataFrame | None":
-    """series.csv: the target over time, in its unit: part, time (seconds since 1970), low, mean and high.
-
-    `whole` is the series in `PARTS` parts, `beginning` its first cycles (days) timestep by timestep.
-    """
-    import pandas as pd
-
-    train = dataset.splits["train"]
-    if dataset.stamps is None or not isinstance(train, Windows):
-        return None
-    values = train.series[:, train.target].astype(np.float64) * dataset.scale.std + dataset.scale.mean
-    starts = np.unique(np.linspace(0, len(values), PARTS, endpoint=False).astype(int))
-    counts = np.diff([*starts, len(values)])
-    first = np.arange(0, min(CYCLES * dataset.period * train.step or LONGEST * train.step, len(values)), train.step)
-    times = dataset.stamps.astype(np.int64)
-    whole = {
-        "part": "whole",
-        "time": times[starts],
-        "low": np.minimum.reduceat(values, starts),
-        "mean": np.add.reduceat(values, starts) / counts,
-        "high": np.maximum.reduceat(values, starts),
-    }
-    beginning = {"part": "beginning", "time": times[first], **dict.fromkeys(("low", "mean", "high"), values[first])}
-    return pd.concat([pd.DataFrame(whole), pd.DataFrame(beginning)], ignore_index=True)
-
-
-def errors(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """errors.csv: by ("hour" or "month" of the target), at, examples, and each experiment's MAE there.
-
-    Over all test examples and seeds, in the data's unit, by the weights chosen on validation where they are.
-    """
-    import pandas as pd
-
-    test = dataset.splits["test"]
-    if dataset.stamps is None or not isinstance(test, Windows):
-        return None
-    when = pd.DatetimeIndex(dataset.stamps[test.rows + test.delay])
-    parts = []
-    for by, at in (("hour", when.hour), ("month", when.month)):
-        groups, place, examples = np.unique(at.to_numpy(), return_inverse=True, return_counts=True)
-        columns = {"by": by, "at": groups, "examples": examples}
-        for name, predicted in _chosen(runs).items():
-            each = losses("mae", predicted, test.targets).mean(axis=0) * dataset.scale.std
-            columns[name] = np.bincount(place, each) / examples
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
-
-
-def reliability(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """reliability.csv: of each experiment and bin of probabilities (low, high) the predictions in it.
-
-    All seeds together, on test, by the weights chosen on validation where they are: how many, their mean, and the
-    share of class 1 among their examples.
-    """
-    import pandas as pd
-
-    if dataset.kind != "classify":
-        return None
-    truth = dataset.splits["test"].targets.astype(np.float64)
-    parts = [pd.DataFrame(columns=["experiment", "low", "high", "predictions", "probability", "share"])]
-    for name, predicted in _chosen(runs).items():
-        said, true = predicted.astype(np.float64).ravel(), np.tile(truth, len(predicted))
-        bins = np.minimum((said * BINS).astype(int), BINS - 1)
-        there, place, count = np.unique(bins, return_inverse=True, return_counts=True)
-        columns = {
-            "experiment": name,
-            "low": there / BINS,
-            "high": (there + 1) / BINS,
-            "predictions": count,
-            "probability": np.bincount(place, said) / count,
-            "share": np.bincount(place, true) / count,
-        }
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts[1:] or parts, ignore_index=True)
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":

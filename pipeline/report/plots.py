@@ -1,20 +1,20 @@
-"""The plots of one data set: its series, how its models learn, what the compared ones say and where they err."""
+"""The plots of one data set: how its models learn, and what the compared ones say."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
 from pipeline.plots.panels import by_epoch, dates, logarithmic, stretch
-from pipeline.plots.svg import APART, DASHED, DOTTED, INK, MAIN, MUTED, OTHER, svg
+from pipeline.plots.svg import APART, DASHED, MAIN, OTHER, svg
 from pipeline.report.results import Evaluated
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-SMALL, WIDE, LARGE = (2.0, 1.5), (3.3, 1.8), (4.6, 2.3)
+WIDE, LARGE = (3.3, 1.8), (4.6, 2.3)
 """Inches."""
 
 CHOSEN = 5
@@ -63,51 +63,13 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     answer = answers.answer(one.evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     every = (
-        _series(one),
         _predictions(one, compared),
         _free_runs(one, compared),
         _backtest(one),
-        _errors(one, compared),
         *_by_epoch(one, ranked),
         _input_gradients(one, ranked),
-        _reliability(one, compared),
     )
     return [group for group in every if group and (group.panels or group.overlay)]
-
-
-def _panels(
-    one: Evaluated, kind: str, drawn: Mapping[str, Callable[["Axes"], None]], inches: tuple[float, float] = WIDE
-) -> dict[str, str]:
-    return {
-        words: svg(draw, inches, f"{one.name}, {kind}: {words}", f"{one.name}/{kind}/{words}")
-        for words, draw in drawn.items()
-    }
-
-
-def _in_unit(one: Evaluated) -> str:
-    return f", {one.about.scale.unit}" if one.about.scale.unit else ""
-
-
-def _series(one: Evaluated) -> Plots | None:
-    table = one.table("series")
-    if table is None:
-        return None
-
-    def draw(part: str) -> Callable[["Axes"], None]:
-        def on(axes: "Axes") -> None:
-            rows = table[table["part"] == part]
-            times = dates(axes, rows["time"].tolist())
-            axes.fill_between(times, rows["low"], rows["high"], color=OTHER, alpha=0.3, linewidth=0)
-            axes.plot(times, rows["mean"], color=MAIN, linewidth=0.9)
-
-        return on
-
-    caption = (
-        f"In {one.about.scale.unit or 'its unit'}. Left the whole series, mean, least and greatest of each of its "
-        "parts; right its first days."
-    )
-    drawn = {"the whole series": draw("whole"), "its first days": draw("beginning")}
-    return Plots(f"The {one.about.scale.quantity} itself", caption, _panels(one, "series", drawn))
 
 
 def _predictions(one: Evaluated, compared: Sequence[str]) -> Plots | None:
@@ -152,65 +114,18 @@ def _backtest(one: Evaluated) -> Plots | None:
         axes.set_xlabel("steps ahead")
 
     name, held = str(ahead["experiment"].iloc[0]), 100 * ahead["coverage"]
+    unit = f", {one.about.scale.unit}" if one.about.scale.unit else ""
     words = f"error by step; 90 % intervals held {held.mean():.1f} % ({held.min():.1f} to {held.max():.1f} %)"
     caption = (
-        f"On test{_in_unit(one)}, by {name}, which the command predict takes. Left what came (thick) and what was "
+        f"On test{unit}, by {name}, which the command predict takes. Left what came (thick) and what was "
         "forecast, with 90 % intervals, from origins that share no step; right the error by step ahead (solid) and "
         "half the interval (dashed)."
     )
-    panels = _panels(one, "backtest", {name: from_origins, words: by_step})
+    panels = {
+        each: svg(draw, WIDE, f"{one.name}, backtest: {each}", f"{one.name}/backtest/{each}")
+        for each, draw in {name: from_origins, words: by_step}.items()
+    }
     return Plots("Forecasts from many origins", caption, panels)
-
-
-def _errors(one: Evaluated, compared: Sequence[str]) -> Plots | None:
-    table = one.table("errors")
-    names = [name for name in compared if table is not None and name in table]
-    if table is None or not names:
-        return None
-
-    def draw(by: str) -> Callable[["Axes"], None]:
-        def on(axes: "Axes") -> None:
-            rows = table[table["by"] == by]
-            for name, style, colour in zip(names, ("-", DASHED), (MAIN, OTHER), strict=False):
-                axes.plot(rows["at"], rows[name], linestyle=style, color=colour, marker=".", markersize=3)
-            axes.set_ylim(bottom=0)
-            axes.set_xlabel(by)
-
-        return on
-
-    caption = (
-        f"MAE on test{_in_unit(one)}, by the hour and the month of the target: the best recurrent network (solid), the "
-        "strongest that has no recurrence (dashed)."
-    )
-    panels = _panels(one, f"errors of {' and '.join(names)}", {f"by {by}": draw(by) for by in ("hour", "month")})
-    return Plots("Error by hour and month", caption, panels)
-
-
-def _reliability(one: Evaluated, compared: Sequence[str]) -> Plots | None:
-    table = one.table("reliability")
-    if table is None:
-        return None
-
-    def draw(rows: "pd.DataFrame") -> Callable[["Axes"], None]:
-        def on(axes: "Axes") -> None:
-            axes.plot([0, 1], [0, 1], color=MUTED, linewidth=0.9, linestyle=DOTTED)
-            axes.plot(rows["probability"], rows["share"], color=MAIN, linewidth=1)
-            sizes = 4 + 40 * rows["predictions"] / rows["predictions"].sum()
-            axes.scatter(rows["probability"], rows["share"], s=sizes, color=MAIN, edgecolor=INK, linewidth=0.3)
-            axes.set_xlim(0, 1)
-            axes.set_ylim(0, 1)
-            axes.set_xlabel("probability of good")
-
-        return on
-
-    brier = {name: one.experiments[name].chosen["test"]["brier"].mean for name in compared}
-    bins = {name: table[table["experiment"] == name] for name in compared}
-    drawn = {f"{name}, Brier score {brier[name]:.3f}": draw(rows) for name, rows in bins.items() if len(rows) > 1}
-    caption = (
-        "Predicted probability of a good review against the share that is good, in ten bins, all seeds together; "
-        "larger dots stand for more reviews. On the dotted line both agree."
-    )
-    return Plots("How sure, and how right", caption, _panels(one, "reliability", drawn, SMALL), wide=False)
 
 
 def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:

@@ -23,12 +23,9 @@ if TYPE_CHECKING:
 
 COLUMNS: dict[str, dict[str, type | None]] = {
     "slopes": {"experiment": str, "point": str, "distance": int, "slope": float},
-    "series": {"part": str, "time": int, "low": float, "mean": float, "high": float},
-    "errors": {"by": str, "at": int, "examples": int},
     "backtest": dict.fromkeys(("time", "truth", "forecast"), float)
     | {"experiment": str, "origin": int, "low": None, "high": None},
     "ahead": {"experiment": str, "step": int, "mae": float, "half_width": None, "coverage": float},
-    "reliability": {"experiment": str, "predictions": int, "probability": float, "share": float},
     "mistakes": {"experiment": str, "truth": int, "probability": float, "words": str},
 }
 """Table of `plot_data.tables` -> columns that are read; None where numbers may be missing."""

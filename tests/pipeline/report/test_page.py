@@ -132,7 +132,7 @@ def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(text):
         "sine_extrapolation": ["Predictions on test", "Loss by epoch"],
         "sine_windows": ["Predictions on test", "Free run", "Loss by epoch"],
         "waves": ["Predictions on test", "Loss by epoch"],
-        "imdb": ["Loss by epoch", "Accuracy by epoch", "How sure, and how right"],
+        "imdb": ["Loss by epoch", "Accuracy by epoch"],
         "jena_hourly": ["Predictions on test", "Loss by epoch"],
     }
 
@@ -209,11 +209,11 @@ def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace, edit
     assert "1 more in claims.yaml is of experiments" in shown
 
 
-@pytest.mark.parametrize(("path", "column"), [("tables/reliability.csv", "share"), ("history.csv", "epoch")])
+@pytest.mark.parametrize(("path", "column"), [("tables/predictions.csv", "truth"), ("history.csv", "epoch")])
 def test_a_damaged_table_is_named(workspace, edit, path, column):
-    edit(workspace.evaluation("imdb") / path, column, "other")
+    edit(workspace.evaluation("waves") / path, column, "other")
     with pytest.raises(UnrollError, match=rf"{path.rpartition('/')[2]} is damaged \(it has no column {column}"):
-        only(read(workspace), "imdb")
+        only(read(workspace), "waves")
 
 
 def test_names_come_in_the_order_of_params_yaml_and_one_that_is_not_evaluated_yet_is_not_built(workspace, edit):
