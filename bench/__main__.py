@@ -9,11 +9,12 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, newcomer, results, simulate
+from bench import REPOSITORY, newcomer, results
 from bench import page as performance
 from bench.own_series import measure as own_series
 from bench.peers import compare
 from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_text
 from pipeline.workspace import Workspace
 from unroll.exits import run
 
@@ -21,7 +22,6 @@ PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "peers": compare.measure,
     "newcomer": newcomer.measure,
     "series": own_series.measure,
-    "cluster": simulate.measure,
 }
 """Part of results.json -> what measures it."""
 
@@ -41,7 +41,7 @@ app = typer.Typer(
 
 @app.callback(invoke_without_command=True)
 def everything(context: typer.Context, quick: Quick = False) -> None:
-    """Measure Unroll; write bench/results.json, docs/performance.md and its plot. Without a part: all of them."""
+    """Measure Unroll; write bench/results.json, docs/performance.md. Without a part: all of them."""
     if context.invoked_subcommand is None:
         update([*PARTS], quick=quick)
     elif quick:
@@ -105,8 +105,9 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
         results.write(path, found)
     if not found:
         raise UnrollError(f"{path.relative_to(REPOSITORY)} is missing; run `make bench`")
-    for written in performance.write(found, scratch if quick else REPOSITORY / "docs"):
-        print(written.relative_to(REPOSITORY))
+    written = (scratch if quick else REPOSITORY / "docs") / "performance.md"
+    write_text(written, performance.text(found))
+    print(written.relative_to(REPOSITORY))
 
 
 def main() -> int:

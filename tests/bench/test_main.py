@@ -10,7 +10,7 @@ from pipeline.errors import UnrollError
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["speed"], 2, "Valid: cluster, conditions, newcomer, page, peers, series, tolerances"),
+        (["speed"], 2, "Valid: conditions, newcomer, page, peers, series, tolerances"),
         (["--quick", "peers"], 2, "--quick stands behind the part"),
         (["page"], 1, "bench/results.json is missing; run `make bench`"),
     ],

@@ -25,7 +25,7 @@ def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(t
     monkeypatch.setattr(compare, "QUICK", ("waves_by_hand",))
     monkeypatch.setattr("sys.argv", ["bench", "peers", "--quick"])
     assert command.main() == 0
-    assert capsys.readouterr().out.split() == [".unroll/bench/performance.md", ".unroll/bench/performance.svg"]
+    assert capsys.readouterr().out == ".unroll/bench/performance.md\n"
     assert [path.name for path in tmp_path.iterdir()] == [".unroll"]
     found = read_json(tmp_path / ".unroll/bench/results.json")["peers"]
     sides = [("unroll", False), ("documents", False), ("documents", True)]
