@@ -2,8 +2,8 @@
 
 import contextlib
 import hashlib
+import io
 import json
-import math
 import os
 import re
 import secrets
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
-
-EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The one date that every zip member carries: the earliest that the format can hold."""
 
 UNFINISHED = re.compile(r"\..+\.(\d+)\.\w+\.tmp")
 """The names that `unfinished` gives. The number is that of the process that writes there."""
@@ -130,14 +127,11 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_npz(path: Path, arrays: Mapping[str, "npt.NDArray[Any]"]) -> None:
-    """Like `numpy.savez`, but the same arrays give the same bytes: fixed dates, order as given."""
+    """The same arrays give the same bytes: row by row, in the order given, and NumPy dates every member alike."""
     import numpy as np
 
-    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
-        for name, array in arrays.items():
-            member = zipfile.ZipInfo(f"{name}.npy", EPOCH)
-            with archive.open(member, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **{name: np.asarray(array, order="C") for name, array in arrays.items()})
 
 
 def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
@@ -146,33 +140,22 @@ def read_npz(path: Path) -> dict[str, "npt.NDArray[Any]"]:
     Raises:
         UnrollError: the file is missing or damaged.
     """
+    import numpy as np
+
+    def array(content: bytes) -> "npt.NDArray[Any]":
+        found: npt.NDArray[Any] = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+        return found
+
     try:
         with zipfile.ZipFile(path) as archive:
-            # `write_npz` compresses nothing; a bomb unpacks to more than it is.
-            if sum(member.file_size for member in archive.infolist()) > path.stat().st_size:
-                raise ValueError("it unpacks to more than it holds")
-            return {name.removesuffix(".npy"): _read_npy(archive, name) for name in archive.namelist()}
+            # Each member whole, and so its checksum compared, before NumPy believes its header.
+            return {name.removesuffix(".npy"): array(archive.read(name)) for name in archive.namelist()}
     except FileNotFoundError:
         raise missing(path) from None
     except (PermissionError, IsADirectoryError, MemoryError):
         raise
     except Exception as error:  # noqa: BLE001 - of damaged bytes zipfile and NumPy raise a dozen kinds
         raise damaged(path, error) from None
-
-
-def _read_npy(archive: zipfile.ZipFile, name: str) -> "npt.NDArray[Any]":
-    import numpy as np
-
-    with archive.open(name) as file:
-        np.lib.format.read_magic(file)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(file)
-        # Before NumPy makes room for what the header says.
-        if not dtype.hasobject and math.prod(shape) * dtype.itemsize != archive.getinfo(name).file_size - file.tell():
-            raise ValueError(f"{name} is longer or shorter than its header says")
-    with archive.open(name) as file:
-        array: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-        file.read(1)  # zipfile compares the checksum at a member's end
-    return array
 
 
 def sha256(path: Path) -> str:
