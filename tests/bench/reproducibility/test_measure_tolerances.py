@@ -14,7 +14,7 @@ from unroll.workspaces import checkout
 
 NEEDS = {"prepare@sine": [], "evaluate@sine": ["prepare@sine"], "evaluate@waves": [], "report": ["evaluate@sine"]}
 CONDITIONS = {"up": Condition("more", {"ADDED": "2"}, ()), "down": Condition("less", {"ADDED": "-1"}, ())}
-MOVED = {"dense": {"score": 3.0, "low": 1.5}}
+MOVED = {"dense": {"low": 1.5, "score": 3.0}}
 
 
 def leave(workspace, targets, added, code="first"):
@@ -30,81 +30,59 @@ def leave(workspace, targets, added, code="first"):
 
 
 @pytest.fixture
-def workspace(tmp_path, monkeypatch):
+def measured(tmp_path, monkeypatch):
+    """What bench/tolerances.json holds after builds that `leave` something; None where it is not written."""
+    workspace = Workspace(tmp_path / "work")
+    workspace.scratch.mkdir(parents=True)
+
     def make(_root, folder):
         made = checkout.Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), "commit")
         leave(made.committed, ["evaluate@sine", "evaluate@waves"], 0.0)
         made.workspace.root.mkdir(exist_ok=True)
         return made
 
+    def measured(leave, targets=(), error=None):
+        build = lambda workspace, targets, _jobs, variables, **_: leave(workspace, targets, float(variables["ADDED"]))  # noqa: E731
+        monkeypatch.setattr(measure_tolerances, "build", build)
+        if error:
+            with pytest.raises(type(error), match=str(error)):
+                measure_tolerances.measure(workspace, targets, jobs=1)
+        else:
+            measure_tolerances.measure(workspace, targets, jobs=1)
+        path = workspace.root / "bench/tolerances.json"
+        return json.loads(path.read_text()) if path.exists() else None
+
     monkeypatch.setattr(checkout, "make", make)
     monkeypatch.setattr(measure_tolerances.dvc_graph, "read", lambda _root: Graph(NEEDS, frozenset()))
     monkeypatch.setattr(measure_tolerances.dvc_graph, "cache", lambda root: root)
     monkeypatch.setattr(measure_tolerances, "MEASURED", tuple(CONDITIONS))
     monkeypatch.setattr(cpu_caps, "CONDITIONS", CONDITIONS)
-    workspace = Workspace(tmp_path / "work")
-    workspace.scratch.mkdir(parents=True)
-    return workspace
+    measured.root = workspace.root
+    return measured
 
 
-@pytest.fixture
-def building(monkeypatch):
-    """Let builds do something: workspace, targets, what is added."""
-
-    def let(build):
-        monkeypatch.setattr(
-            measure_tolerances,
-            "build",
-            lambda workspace, targets, _jobs, variables, **_: build(workspace, targets, float(variables["ADDED"])),
-        )
-
-    return let
-
-
-def tolerances(workspace):
-    return json.loads((workspace.root / "bench/tolerances.json").read_text())
-
-
-def test_a_tolerance_is_the_largest_distance_of_two_builds_and_what_is_not_measured_keeps_its_own(workspace, building):
-    building(leave)
+def test_a_tolerance_is_the_largest_distance_of_two_builds_and_what_is_not_measured_keeps_its_own(measured):
     before = {"conditions": {"imdb": {}}, "tolerances": {"imdb": {"rnn": {}}}}
-    write_json(workspace.root / "bench/tolerances.json", before)
-    measure_tolerances.measure(workspace, [], jobs=1)
-    found = tolerances(workspace)
+    write_json(measured.root / "bench/tolerances.json", before)
+    found = measured(leave)
     assert found["tolerances"] == {"imdb": {"rnn": {}}, "sine": MOVED, "waves": MOVED}
     assert found["conditions"]["sine"].keys() == {"names", "cpu", "platform", "python", "packages"}
-    assert found["conditions"]["sine"]["names"] == ["down", "up"]
-    assert not (workspace.root / ".verify").exists()
+    assert found["conditions"]["sine"]["names"] == ["up", "down"]
+    assert not (measured.root / ".verify").exists()
 
 
-def test_a_measurement_that_was_stopped_goes_on_with_what_it_has(workspace, building):
-    def stopping(workspace, targets, added):
-        if added < 0:
-            raise StoppedError
-        leave(workspace, targets, added)
-
-    building(stopping)
-    with pytest.raises(StoppedError):
-        measure_tolerances.measure(workspace, [], jobs=1)
-    assert tolerances(workspace)["tolerances"]["sine"]["dense"]["score"] == 2.0
-    done = []
-    building(lambda workspace, targets, added: (done.append(added), leave(workspace, targets, added)))
-    measure_tolerances.measure(workspace, [], jobs=1)
-    assert done == [-1]
-    assert tolerances(workspace)["tolerances"]["sine"] == MOVED
+def test_a_data_set_that_cannot_be_built_is_named_and_left_out(measured):
+    unbuilt = UnrollError("not measured, since not built: waves")
+    found = measured(lambda workspace, _targets, added: leave(workspace, ["evaluate@sine"], added), error=unbuilt)
+    assert found["tolerances"].keys() == {"sine"}
 
 
-def test_a_data_set_that_cannot_be_built_is_named_and_left_out(workspace, building):
-    building(lambda workspace, _targets, added: leave(workspace, ["evaluate@sine"], added))
-    with pytest.raises(UnrollError, match="not measured, since not built: waves"):
-        measure_tolerances.measure(workspace, [], jobs=1)
-    assert tolerances(workspace)["tolerances"].keys() == {"sine"}
+def test_a_stopped_build_is_gone_on_with_and_other_code_or_a_target_without_a_metric_is_refused(measured):
+    def stopped(*_):
+        raise StoppedError("stopped")
 
-
-def test_results_of_other_code_are_no_reference_and_a_target_must_come_to_a_metric(workspace, building):
-    building(lambda workspace, targets, added: leave(workspace, targets, added, code="second"))
-    with pytest.raises(UnrollError, match=r"other pipeline/metrics\.py; `unroll repro`"):
-        measure_tolerances.measure(workspace, [], jobs=1)
-    with pytest.raises(UsageError, match="prepare@sine: no metric comes of that"):
-        measure_tolerances.measure(workspace, ["prepare@sine"], jobs=1)
-    assert not (workspace.root / "bench/tolerances.json").exists()
+    assert measured(stopped, error=StoppedError("stopped")) is None
+    assert (measured.root / ".verify/measure-up/workspace").exists(), "`checkout.make` keeps what is not finished"
+    other = UnrollError(r"other pipeline/metrics\.py; `unroll repro`")
+    assert measured(lambda *build: leave(*build, code="second"), error=other) is None
+    assert measured(leave, ["prepare@sine"], UsageError("prepare@sine: no metric comes of that")) is None
