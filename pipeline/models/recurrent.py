@@ -1,4 +1,4 @@
-"""Recurrent networks: SimpleRNN, LSTM and GRU, stacked, on values or on embedded words."""
+"""Recurrent networks: SimpleRNN, LSTM, GRU and minGRU, stacked, on values or on embedded words."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -15,7 +15,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 
 
 def build(
-    cell: Literal["SimpleRNN", "LSTM", "GRU"],
+    cell: Literal["SimpleRNN", "LSTM", "GRU", "MinGRU"],
     problem: Problem,
     *,
     units: Size = 32,
@@ -37,7 +37,7 @@ def build(
     output. Several values from a vector (values,) are as many timesteps: the vector is the input of each.
 
     Args:
-        cell: the Keras layer.
+        cell: the Keras layer, or `min_gru_cell`.
         problem: for one output, an input of shape (values,) becomes a sequence of that length with one feature.
         units: width of each recurrent layer.
         layers: how many of them, each on every state of the one below.
@@ -62,7 +62,9 @@ def build(
 
     if bool(embedding) != bool(problem.vocabulary):
         raise ValueError("`embedding` must be set where inputs are words, and only there")
-    if (recurrent_activation != "sigmoid" and cell == "SimpleRNN") or not (reset_after or cell == "GRU"):
+    if cell == "MinGRU" and (recurrent_dropout or activation != "tanh"):
+        raise ValueError("a minGRU has no activation, and no product with its state to drop something of")
+    if (recurrent_activation != "sigmoid" and cell not in ("LSTM", "GRU")) or not (reset_after or cell == "GRU"):
         raise ValueError(f"`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. Received: {cell}")
     vector = len(problem.input_shape) == 1 and problem.outputs > 1 and not problem.vocabulary
     every = problem.each_step or vector
@@ -78,26 +80,51 @@ def build(
             model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
     if before:
         model.add(keras.layers.Dense(before, activation="relu"))
-    # Stacked cells in one loop over time are the same network as stacked layers, which loop one after the other and
-    # keep every state in between: many times slower under XLA (docs/attempts.md).
-    options: dict[str, Any] = {
-        "activation": activation,
-        "dropout": dropout,
-        "recurrent_dropout": recurrent_dropout,
-    }
+    options: dict[str, Any] = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    if cell != "MinGRU":
+        options["activation"] = activation
     if recurrent_activation != "sigmoid":
         options["recurrent_activation"] = hard_sigmoid
     if not reset_after:
         options["reset_after"] = False
-    if layers == 1:
-        model.add(getattr(keras.layers, cell)(units, return_sequences=sequences or every, **options))
-    else:
-        cells = [getattr(keras.layers, f"{cell}Cell")(units, **options) for _ in range(layers)]
-        model.add(keras.layers.RNN(cells, return_sequences=sequences or every))
+    model.add(_loop(cell, [units] * layers, options, every=sequences or every))
     if head:
         outputs = 1 if every else problem.outputs
         model.add(keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None))
     return model
+
+
+def _loop(cell: str, units: list[int], options: dict[str, Any], *, every: bool) -> "keras.layers.Layer":
+    """One layer of one cell or of several, one on the other; it gives the last state or every one."""
+    import keras
+
+    if len(units) == 1 and cell != "MinGRU":
+        return getattr(keras.layers, cell)(units[0], return_sequences=every, **options)
+    # Stacked cells in one loop over time are the same network as stacked layers, which loop one after the other and
+    # keep every state in between: many times slower under XLA (docs/attempts.md).
+    make = min_gru_cell if cell == "MinGRU" else getattr(keras.layers, f"{cell}Cell")
+    return keras.layers.RNN([make(size, **options) for size in units], return_sequences=every)
+
+
+def min_gru_cell(units: int, **options: float) -> Any:
+    """A GRU whose gate and candidate see no state (Feng et al. 2024, arXiv 2410.01201): h + z(x) (c(x) - h)."""
+    import keras
+
+    class MinGRUCell(keras.layers.SimpleRNNCell):  # type: ignore[misc]
+        """Keras' simplest cell, with other weights and another step."""
+
+        def build(self, input_shape: tuple[int, ...]) -> None:
+            self.kernel = self.add_weight((input_shape[-1], 2 * self.units), self.kernel_initializer, name="kernel")
+            self.bias = self.add_weight((2 * self.units,), self.bias_initializer, name="bias")
+
+        def call(self, inputs: Any, states: Any, training: bool = False) -> tuple[Any, list[Any]]:
+            (state,), mask = states, self.get_dropout_mask(inputs) if training else None
+            inputs = inputs if mask is None else inputs * mask
+            update, candidate = keras.ops.split(inputs @ self.kernel + self.bias, 2, axis=1)
+            state = state + keras.ops.sigmoid(update) * (candidate - state)
+            return state, [state]
+
+    return MinGRUCell(units, **options)
 
 
 def hard_sigmoid(values: Any) -> Any:
@@ -111,4 +138,5 @@ MODELS = {
     "simple_rnn": partial(build, "SimpleRNN"),
     "lstm": partial(build, "LSTM"),
     "gru": partial(build, "GRU"),
+    "min_gru": partial(build, "MinGRU"),
 }

@@ -79,6 +79,12 @@ def _pack_gru(cell: Any) -> list[Tensor]:
     return [*gates, tf.concat([kernel[2], input_bias[2]], 0)]
 
 
+def _pack_min_gru(cell: Any) -> list[Tensor]:
+    import tensorflow as tf
+
+    return list(tf.split(tf.concat([cell.kernel.value, cell.bias.value[None]], 0), 2, 1))
+
+
 def _simple_rnn(gates: Parts, _states: Parts, save: Save) -> Parts:
     import tensorflow as tf
 
@@ -134,11 +140,28 @@ def _gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Par
     return grad_gates, (grad_states[0] * _share(update()),)
 
 
+def _min_gru(gates: Parts, states: Parts, save: Save) -> Parts:
+    import tensorflow as tf
+
+    update, candidate = save(tf.tanh(gates[0])), save(gates[1])
+    return (states[0] + _share(update()) * (candidate() - states[0]),)
+
+
+def _min_gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+    update, candidate = residuals
+    grad_candidate = grad_states[0] * _share(update())
+    grad_update = 0.5 * grad_states[0] * (candidate() - old()) * _derivative(update)
+    return (grad_update, grad_candidate), (grad_states[0] - grad_candidate,)
+
+
 RULES = {
     "SimpleRNNCell": Rule(1, (Product(1),), (0,), (1.0,), 1, _pack, _simple_rnn, _simple_rnn_backward),
     "LSTMCell": Rule(2, (Product(4),), (0, 1, 2, 3), (0.5, 0.5, 1.0, 0.5), 6, _pack, _lstm, _lstm_backward),
     "GRUCell": Rule(
         1, (Product(3), Product(1, state=False)), (0, 1, 2, 2), (0.5, 0.5, 1.0, 1.0), 4, _pack_gru, _gru, _gru_backward
     ),
+    "MinGRUCell": Rule(
+        1, (Product(2, state=False),), (0, 0), (0.5, 1.0), 2, _pack_min_gru, _min_gru, _min_gru_backward
+    ),
 }
-"""Name of Keras' cell -> its rule. GRU with `reset_after`, as is Keras' default."""
+"""Name of a Keras cell -> its rule. GRU with `reset_after`, as is Keras' default."""

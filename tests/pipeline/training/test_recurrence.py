@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.examples import Arrays
+from pipeline.models.recurrent import min_gru_cell
 from pipeline.training.recurrence.network import Network
 from pipeline.training.recurrence.sequences import by_padding
 
@@ -99,6 +100,12 @@ def test_a_layer_on_values_is_keras_layer(cell, options):
 def test_a_layer_on_padded_words_is_keras_layer(cell, options):
     """Rows share their padding; not under dropout, where each has masks of its own, nor if every state is asked for."""
     check(words(), embedding(), layer(cell, **options))
+
+
+def test_a_min_gru_is_its_cell_in_keras_loop():
+    for drop, options in ((0.0, {}), (0.3, {}), (0.0, EVERY)):
+        check(values(), keras.layers.RNN([min_gru_cell(5, dropout=drop), min_gru_cell(4, dropout=drop)], **options))
+    check(words(), embedding(), keras.layers.RNN([min_gru_cell(5)]))
 
 
 def test_stacked_cells_are_keras_stack():

@@ -1,0 +1,182 @@
+"""Networks without recurrence that look at timesteps: convolution, attention, and two linear maps."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from pipeline.data.problem import Problem
+
+if TYPE_CHECKING:
+    import keras
+
+Size = Annotated[int, Field(ge=1, le=4096)]
+Width = Annotated[int, Field(ge=0, le=4096)]
+Few = Annotated[int, Field(ge=1, le=12)]
+Rate = Annotated[float, Field(ge=0, lt=1)]
+Last = Annotated[int | None, Field(ge=1)]
+
+
+def tcn(
+    problem: Problem,
+    *,
+    filters: Size = 32,
+    kernel: Annotated[int, Field(ge=1, le=512)] = 3,
+    layers: Few = 3,
+    dropout: Rate = 0.0,
+    last: Last = None,
+    embedding: Width = 0,
+) -> "keras.Model":
+    """Causal convolutions, each added to what came in (Bai, Kolter and Koltun 2018, arXiv 1803.01271).
+
+    Args:
+        problem: of series, of one value each or several, or of words.
+        filters: of each layer.
+        kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n apart.
+        layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
+        dropout: share of each layer's outputs that is dropped.
+        last: timesteps that are looked at; None for all.
+        embedding: width of a word's vector where inputs are word numbers.
+
+    Returns:
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the last timestep; of
+        words from the largest value of each filter; where each timestep has its target, from each.
+
+    Raises:
+        ValueError: as `_timesteps`.
+    """
+    import keras
+
+    inputs, values = _timesteps(problem, last, embedding)
+    for place in range(layers):
+        seen = keras.layers.Conv1D(filters, kernel, padding="causal", dilation_rate=2**place, activation="relu")(values)
+        same = values if values.shape[-1] == filters else keras.layers.Dense(filters)(values)
+        values = keras.layers.Dropout(dropout)(seen) + same
+    if problem.vocabulary:
+        values = keras.layers.GlobalMaxPooling1D()(values)
+    elif not problem.each_step:
+        values = values[:, -1]
+    return keras.Model(inputs, _answers(problem, values))
+
+
+def attention(
+    problem: Problem,
+    *,
+    width: Size = 32,
+    heads: Annotated[int, Field(ge=1, le=64)] = 4,
+    layers: Few = 1,
+    dropout: Rate = 0.0,
+    last: Last = None,
+    embedding: Width = 0,
+) -> "keras.Model":
+    """Layers of self-attention on timesteps that know their place (Vaswani et al. 2017, arXiv 1706.03762).
+
+    Args:
+        problem: of series, of one value each or several, or of words.
+        width: of each timestep's vector, a multiple of `heads`.
+        heads: of each layer.
+        layers: how many.
+        dropout: share of what each half of a layer adds that is dropped.
+        last: timesteps that are looked at; None for all.
+        embedding: width of a word's vector where inputs are word numbers.
+
+    Returns:
+        A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the mean over timesteps;
+        where each timestep has its target, from each, which then attends to none after it.
+
+    Raises:
+        ValueError: `width` is no multiple of `heads`, or as `_timesteps`.
+    """
+    import keras
+
+    if width % heads:
+        raise ValueError(f"`width` must be a multiple of `heads`. Received: {width}, {heads}")
+    inputs, values = _timesteps(problem, last, embedding)
+    # A bias for each timestep: so it knows its place.
+    values = keras.layers.EinsumDense("btv,vw->btw", (values.shape[1], width), bias_axes="tw")(values)
+    for _ in range(layers):
+        seen = keras.layers.MultiHeadAttention(heads, width // heads)(values, values, use_causal_mask=problem.each_step)
+        values = keras.layers.LayerNormalization()(values + keras.layers.Dropout(dropout)(seen))
+        thought = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
+        values = keras.layers.LayerNormalization()(values + keras.layers.Dropout(dropout)(thought))
+    if not problem.each_step:
+        values = keras.layers.GlobalAveragePooling1D()(values)
+    return keras.Model(inputs, _answers(problem, values))
+
+
+def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
+    """One linear map of the window, less its last value, which is put back (Zeng et al. 2023, arXiv 2205.13504).
+
+    Args:
+        problem: of series; all columns are weighed.
+        last: timesteps that are looked at; None for all.
+
+    Raises:
+        ValueError: inputs are words, targets are one for each timestep, or `last` is more than the input has.
+    """
+    import keras
+
+    inputs, values = _timesteps(_whole(problem), last, 0)
+    latest = values[:, -1:]
+    moved = keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(values - latest))
+    return keras.Model(inputs, moved + latest[:, :, problem.target])
+
+
+def dlinear(problem: Problem, *, average: Size = 25, last: Last = None) -> "keras.Model":
+    """One linear map of the window's moving average, and one of the rest (Zeng et al. 2023, arXiv 2205.13504).
+
+    Args:
+        problem: of series; all columns are weighed.
+        average: timesteps of the moving average; at the ends it takes the first and the last value for those beyond.
+        last: timesteps that are looked at; None for all.
+
+    Raises:
+        ValueError: as `nlinear`.
+    """
+    import keras
+
+    inputs, values = _timesteps(_whole(problem), last, 0)
+    before, after = [values[:, :1]] * ((average - 1) // 2), [values[:, -1:]] * (average // 2)
+    trend = keras.layers.AveragePooling1D(average, 1)(keras.ops.concatenate([*before, values, *after], axis=1))
+    parts = [keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(part)) for part in (trend, values - trend)]
+    return keras.Model(inputs, parts[0] + parts[1])
+
+
+def _whole(problem: Problem) -> Problem:
+    if problem.vocabulary or problem.each_step:
+        raise ValueError("a linear map of the window needs values, and targets that are not one for each timestep")
+    return problem
+
+
+def _timesteps(problem: Problem, last: int | None, embedding: int) -> tuple["keras.KerasTensor", Any]:
+    """A model's input, and the timesteps (batch, timesteps, values) that it looks at.
+
+    Args:
+        problem: a vector (values,) is that many timesteps of one value.
+        last: how many timesteps, of the latest; None for all.
+        embedding: width of a word's vector.
+
+    Raises:
+        ValueError: words without an embedding, an embedding without words, or more timesteps than there are.
+    """
+    import keras
+
+    if bool(problem.vocabulary) != bool(embedding):
+        raise ValueError("`embedding` must be set where inputs are words, and only there")
+    if last is not None and last > problem.input_shape[0]:
+        raise ValueError(f"`last` must be at most {problem.input_shape[0]} timesteps. Received: {last}")
+    inputs = keras.Input(problem.input_shape, dtype="int32" if embedding else None)
+    values = inputs[:, -last:] if last else inputs
+    if embedding:
+        values = keras.layers.Embedding(problem.vocabulary, embedding)(values)
+    return inputs, keras.ops.expand_dims(values, -1) if len(values.shape) == 2 else values
+
+
+def _answers(problem: Problem, values: Any) -> Any:
+    """The outputs, from (batch, values), or from (batch, timesteps, values) where each timestep has its target."""
+    import keras
+
+    outputs = 1 if problem.each_step else problem.outputs
+    return keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None)(values)
+
+
+MODELS = {"tcn": tcn, "attention": attention, "nlinear": nlinear, "dlinear": dlinear}

@@ -1,0 +1,111 @@
+"""Networks without recurrence: what each answers with, by plain NumPy, and what it can see."""
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.data.problem import Problem
+from pipeline.models import dense, feedforward
+
+SERIES = Problem((12, 3), target=1, outputs=2)
+EACH_STEP = Problem((6, 1), outputs=6, each_step=True)
+WORDS = Problem((9,), classify=True, vocabulary=20)
+
+
+def seeded(build, *arguments, **options):
+    keras.utils.set_random_seed(0)
+    return build(*arguments, **options)
+
+
+def inputs(problem, count=4):
+    random = np.random.default_rng(0)
+    if problem.vocabulary:
+        return random.integers(0, problem.vocabulary, (count, *problem.input_shape))
+    return random.normal(size=(count, *problem.input_shape)).astype(np.float32)
+
+
+def test_nlinear_is_a_map_of_the_window_less_its_last_value():
+    model, x = seeded(feedforward.nlinear, SERIES, last=5), inputs(SERIES)
+    kernel, bias = model.get_weights()
+    moved = (x[:, -5:] - x[:, -1:]).reshape(4, -1) @ kernel + bias
+    np.testing.assert_allclose(model(x), moved + x[:, -1, 1:2], rtol=1e-5, atol=1e-6)
+
+
+def test_dlinear_is_a_map_of_the_moving_average_and_one_of_the_rest():
+    model, x = seeded(feedforward.dlinear, SERIES, average=4), inputs(SERIES)
+    padded = np.pad(x, [(0, 0), (1, 2), (0, 0)], mode="edge")
+    trend = np.stack([padded[:, place : place + 4].mean(axis=1) for place in range(12)], axis=1)
+    (of_trend, bias), (of_rest, other) = model.get_weights()[:2], model.get_weights()[2:]
+    expected = trend.reshape(4, -1) @ of_trend + bias + (x - trend).reshape(4, -1) @ of_rest + other
+    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_tcn_is_its_convolutions_and_what_came_in():
+    model, x = seeded(feedforward.tcn, SERIES, filters=3, kernel=2, layers=2), inputs(SERIES)
+    values = x
+    (one, one_bias, two, two_bias, kernel, bias) = model.get_weights()
+    for apart, weights, start in ((1, one, one_bias), (2, two, two_bias)):
+        earlier = np.pad(values, [(0, 0), (apart, 0), (0, 0)])[:, : values.shape[1]]
+        values = values + np.maximum(earlier @ weights[0] + values @ weights[1] + start, 0)
+    np.testing.assert_allclose(model(x), values[:, -1] @ kernel + bias, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("build", "options"),
+    [(feedforward.tcn, {}), (feedforward.attention, {"layers": 2}), (dense.build, {"hidden": [5, 4], "dropout": 0.1})],
+)
+def test_an_answer_at_a_timestep_knows_nothing_of_what_comes_after(build, options):
+    model, x = seeded(build, EACH_STEP, **options), inputs(EACH_STEP)
+    changed = x.copy()
+    changed[:, 3] += 1.0
+    before, after = np.asarray(model(x)), np.asarray(model(changed))
+    assert before.shape == (4, 6, 1)
+    moved = np.abs(after - before).max(axis=(0, 2)) > 1e-7
+    assert moved.tolist() == [False] * 3 + [True] * 3
+
+
+def test_a_perceptron_asked_at_each_timestep_sees_all_before_it_and_zeros():
+    model, x = seeded(dense.build, EACH_STEP, hidden=[5]), inputs(EACH_STEP)
+    first, bias, second, constant = model.get_weights()
+    for step in range(6):
+        seen = np.zeros((4, 6))
+        seen[:, 5 - step :] = x[:, : step + 1, 0]
+        expected = np.maximum(seen @ first[:, 0] + bias, 0) @ second + constant
+        np.testing.assert_allclose(model(x)[:, step], expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("build", "options"), [(feedforward.tcn, {}), (feedforward.attention, {}), (dense.build, {"hidden": [4]})]
+)
+def test_what_lies_before_the_last_timesteps_is_not_seen(build, options):
+    model, x = seeded(build, SERIES, last=4, **options), inputs(SERIES)
+    changed = x.copy()
+    changed[:, :8] += 1.0
+    assert model.output_shape == (None, 2)
+    np.testing.assert_array_equal(model(x), model(changed))
+    with pytest.raises(ValueError, match="`last` must be at most 12 timesteps. Received: 13"):
+        build(SERIES, last=13, **options)
+
+
+def test_attention_knows_the_order_and_words_have_a_probability():
+    model, x = seeded(feedforward.attention, SERIES), inputs(SERIES)
+    model.layers[1].bias.assign(np.random.default_rng(1).normal(size=model.layers[1].bias.shape))
+    assert np.abs(np.asarray(model(x)) - np.asarray(model(x[:, ::-1]))).max() > 1e-3
+    for build in (feedforward.tcn, feedforward.attention):
+        probabilities = np.asarray(seeded(build, WORDS, embedding=8)(inputs(WORDS)))
+        assert probabilities.shape == (4, 1)
+        assert ((probabilities > 0) & (probabilities < 1)).all()
+
+
+@pytest.mark.parametrize(
+    ("build", "problem", "options", "said"),
+    [
+        (feedforward.tcn, WORDS, {}, "`embedding` must be set where inputs are words"),
+        (feedforward.attention, SERIES, {"width": 6}, "a multiple of `heads`"),
+        (feedforward.nlinear, EACH_STEP, {}, "a linear map of the window needs values"),
+        (dense.build, EACH_STEP, {"hidden": []}, "`hidden` must not be empty"),
+    ],
+)
+def test_what_does_not_fit_is_said(build, problem, options, said):
+    with pytest.raises(ValueError, match=said):
+        build(problem, **options)
