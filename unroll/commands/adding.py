@@ -64,8 +64,6 @@ def tune(
     """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
 
     `unroll tune waves_gru` · `unroll tune jena_hourly_gru --trials 50 --over units,learning_rate=1e-4:1e-2`
-
-    With --on, trials are kept in the database that UNROLL_STUDIES names (docs/tune.md).
     """
     from unroll.cluster.connection import Address
     from unroll.tune.tune import Wanted

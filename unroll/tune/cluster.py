@@ -1,7 +1,7 @@
 """Trials on the workers of a Dask cluster, in place of this machine.
 
 The head asks for trials, hands them out one by one, and keeps what they come to, as a local process does. A worker
-trains in a slot (`unroll.tune.slot`), and asks the shared database after epochs whether to give up.
+trains in a slot (`unroll.tune.slot`); whether to give up it judges by the trials that had ended when its own began.
 """
 
 import time
@@ -13,13 +13,11 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from unroll.cluster.carrier import Carrier, Made
 from unroll.cluster.connection import Address
-from unroll.cluster.head import DEATHS, EVERY, Cluster
+from unroll.cluster.head import DEATHS, Cluster
 from unroll.runner import dvc_graph
 from unroll.runner.build import Local
 from unroll.runner.scheduler import POLL
 from unroll.runner.signals import terminable
-from unroll.tune.storage import SILENCE
-from unroll.tune.study import key
 from unroll.tune.tuning import Tuning
 
 if TYPE_CHECKING:
@@ -40,25 +38,19 @@ class Trainers(Cluster):
     data: tuple[str, Made]
 
     def go_on(self, tuning: Tuning) -> None:
-        """Have trials trained until there are enough; those that another head has asked for are waited for."""
+        """Have trials trained until there are enough."""
         trials = tuning.trials
         flying: dict[Future, Trial] = {}
-        due, waits = 0.0, False
+        before, more = 0, True
         try:
-            while True:
+            while flying or more:
                 slots, ended = self.slots(), [future for future in flying if future.done()]
                 for future in ended:
                     self._take(tuning, future, flying.pop(future))
-                if ended or time.monotonic() >= due:
-                    due = time.monotonic() + EVERY
-                    trials.vouch(flying.values())
-                    while len(flying) < slots and (trial := trials.begin()) is not None:
+                more, before = more or bool(ended) or slots != before, slots  # to ask each time would read the file
+                while more and len(flying) < slots:
+                    if more := (trial := trials.begin()) is not None:
                         flying[self._train(tuning, trial)] = trial
-                    if not flying and len(trials.done()) >= trials.wanted:
-                        return
-                    if not flying and slots and not waits:
-                        waits = True
-                        print(f"Waiting for trials of another head, or until it is silent for {SILENCE} s.", flush=True)
                 time.sleep(POLL)
         finally:
             for future, trial in flying.items():
@@ -67,25 +59,43 @@ class Trainers(Cluster):
 
     def _train(self, tuning: Tuning, trial: "Trial") -> "Future":
         """Hand out a trial, to `unroll.tune.slot`."""
+        ended = [(one.value, one.intermediate_values) for one in tuning.trials.done() if one.state.name == "COMPLETE"]
         section = tuning.experiment(trial.params).model_dump()
-        study = tuning.trials.study.study_name
-        task = {"data": self.data, "name": tuning.name, "section": section, "study": study, "trial": key(trial)}
+        task = {"data": self.data, "name": tuning.name, "section": section, "ended": ended}
+        task["direction"] = tuning.trials.study.direction.name.lower()
         return self.submit("train@trial", task, module=MODULE)[0]
 
     def _take(self, tuning: Tuning, future: "Future", trial: "Trial") -> None:
-        """Keep what a trial came to; one that was lost, or failed by a fault of its worker's, is put back."""
-        trials = tuning.trials
+        """Keep what a trial came to; one that was lost, or failed by a fault of its worker's, is put back.
+
+        Raises:
+            UnrollError: it cannot be trained there; or it does not fit, and it is not known that any would.
+        """
+        from distributed import KilledWorker
+
+        trials, value, where = tuning.trials, None, ""
         if future.status == "cancelled":  # the scheduler was restarted
             trials.put_back(trial)
             return
         if future.status == "finished":
-            (_, why, said, elsewhere), name = future.result()
+            (made, why, said, elsewhere), name = future.result()
             if elsewhere and self.failed_on("train@trial", name, (), why, said):
                 trials.put_back(trial)
                 return
-            if not elsewhere:
+            if isinstance(made, UnrollError):
+                raise UnrollError(f"worker {name}: {made}")
+            where = f" on {name}"
+            if made:
                 self._failures[name] = 0
-        value, why, where = _answer(future, fits=trials.best() is not None)
+                value, why, reports = made
+                for step, reported in reports.items():
+                    trial.report(reported, step)
+            elif trials.best() is None:
+                raise UnrollError(why)
+        elif isinstance(error := future.exception(), KilledWorker):
+            why = DEATHS.format(error.allowed_failures + 1)
+        else:
+            raise UnrollError(f"the cluster could not train it: {type(error).__name__}: {error}")
         tuning.ended(trial, value, why, len(trials.done()) + 1, where)
 
     def _end(self, name: str) -> None:
@@ -106,26 +116,3 @@ def opened(workspace: Workspace, dataset: str, on: Address) -> Iterator[Trainers
         with Trainers.opened(workspace, dvc, Local(workspace), on) as found:
             found.data = stage, Carrier(dvc).send(stage)
             yield found
-
-
-def _answer(future: "Future", *, fits: bool) -> tuple[float | None, str, str]:
-    """What a trial came to, or why it was given up, and where.
-
-    Raises:
-        UnrollError: it cannot be trained there; or it does not fit, and it is not known that any would (`fits`).
-    """
-    from distributed import KilledWorker
-
-    if future.status != "error":
-        (ended, why, _, _), name = future.result()
-        where = f" on {name}"
-    elif isinstance(error := future.exception(), KilledWorker):
-        ended, why, where = None, DEATHS.format(error.allowed_failures + 1), ""
-    else:
-        raise UnrollError(f"the cluster could not train it: {type(error).__name__}: {error}")
-    if isinstance(ended, UnrollError):
-        raise UnrollError(f"worker {name}: {ended}")
-    if ended is None and not fits:
-        raise UnrollError(why)
-    value, given_up = ended or (None, why)
-    return value, given_up, where

@@ -10,7 +10,7 @@ from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from unroll.tune.space import changed
-from unroll.tune.storage import PATIENCE
+from unroll.tune.study import PATIENCE
 
 
 def check(workspace: Workspace, name: str, target: str) -> None:

@@ -15,61 +15,51 @@ from pipeline.workspace import Workspace
 from unroll.cluster.carrier import Carrier
 from unroll.runner import dvc_graph
 from unroll.runner.build import environment
-from unroll.tune import storage
 
 if TYPE_CHECKING:
-    from optuna import Study
-    from sqlalchemy import URL
+    from optuna import Trial
 
-    from pipeline.data.dataset import Dataset
-
-Known = dict[str, tuple["Study", "Dataset"]]
-"""What was loaded for the study of the last trial."""
-
-Ended = tuple[tuple[float | None, str] | UnrollError | None, str]
-"""What `trial.train` gave, or why nothing can be trained here; or None, and why the options do not fit."""
+Ended = tuple[tuple[float | None, str, dict[int, float]] | UnrollError | None, str]
+"""What `trial.train` gave and what was reported after epochs; or why nothing can be trained here; or None, and why the
+options do not fit."""
 
 
 def serve(workspace: Workspace, tasks: "SimpleQueue[dict[str, Any]]", answers: BinaryIO) -> None:
     """Train the trials that come in; answer with `Ended`, and as `unroll.cluster.slot` does."""
-    known: Known = {}
     with dvc_graph.opened(workspace.root) as dvc:
         carrier = Carrier(dvc)
         while True:
-            pickle.dump((*_trained(workspace, carrier, tasks.get(), known), b"", False), answers)
+            pickle.dump((*_trained(workspace, carrier, tasks.get()), b"", False), answers)
             answers.flush()
 
 
-def _trained(workspace: Workspace, carrier: Carrier, task: dict[str, Any], known: Known) -> Ended:
-    from optuna import Trial
-
+def _trained(workspace: Workspace, carrier: Carrier, task: dict[str, Any]) -> Ended:
     from unroll.tune.trial import seen, train
 
-    name, experiment = task["name"], Experiment.model_validate(task["section"])
+    experiment = Experiment.model_validate(task["section"])
     try:
-        with storage.explained(url := storage.shared()):
-            carrier.take(*task["data"])
-            if task["study"] not in known:  # it says which data, too
-                known.clear()
-                known[task["study"]] = _study(url, task["study"], experiment), seen(workspace, experiment)
-            study, data = known[task["study"]]
-            try:
-                return train(name, experiment, data, Trial(study, task["trial"])), ""
-            except UnrollError as error:
-                return None, str(error)
+        carrier.take(*task["data"])
+        data = seen(workspace, experiment)
     except UnrollError as error:
         return error, ""
+    trial = _trial(experiment, task)
+    try:
+        value, why = train(task["name"], experiment, data, trial)
+    except UnrollError as error:
+        return None, str(error)
+    return (value, why, trial.study.trials[-1].intermediate_values), ""
 
 
-def _study(url: "URL", name: str, experiment: Experiment) -> "Study":
+def _trial(experiment: Experiment, task: dict[str, Any]) -> "Trial":
+    """A trial in a study of this process, which knows what the head's trials came to."""
     import optuna
 
     from unroll.tune.trial import pruner
 
-    try:
-        return optuna.load_study(study_name=name, storage=storage.connect(url), pruner=pruner(experiment))
-    except KeyError:
-        raise UnrollError(f"its {storage.STUDIES} leads to another database than the head's") from None
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction=task["direction"], pruner=pruner(experiment))
+    study.add_trials(optuna.create_trial(value=value, intermediate_values=each) for value, each in task["ended"])
+    return study.ask()
 
 
 def _read(tasks: BinaryIO, queue: "SimpleQueue[dict[str, Any]]") -> None:

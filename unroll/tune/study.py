@@ -1,46 +1,41 @@
-"""The trials of an experiment in a database: begun, ended, and put back if whoever was at one is no more."""
+"""The trials of an experiment in an SQLite file: begun, ended, and put back if whoever was at one is no more."""
 
 import contextlib
 import os
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.errors import UnrollError, one_line
 from pipeline.locks import alive, alone
-from unroll.tune import storage
 from unroll.tune.space import Space
-from unroll.tune.storage import PATIENCE
 
 if TYPE_CHECKING:
     from optuna import Study, Trial
     from optuna.pruners import BasePruner
-    from optuna.storages import RDBStorage
     from optuna.trial import FrozenTrial
-    from sqlalchemy import URL
+
+PATIENCE = 60
+"""Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
 
 
 class Trials:
-    """The trials of one study. Several processes may be at it. Made by `opened`.
+    """The trials of one study. Several processes of this machine may be at it. Made by `opened`.
 
     Args:
         study: Optuna's.
-        file: stands for it on this machine.
+        file: that it lies in.
         searched: what is drawn for each trial.
         wanted: how many trials there will be.
-        shared: the database, if it is not this machine's alone.
     """
 
-    def __init__(
-        self, study: "Study", file: Path, searched: Space, wanted: int, shared: "RDBStorage | None" = None
-    ) -> None:
+    def __init__(self, study: "Study", file: Path, searched: Space, wanted: int) -> None:
         self.study, self.wanted = study, wanted
-        self._file, self._space, self._shared = file, searched, shared
+        self._file, self._space = file, searched
 
     def alone(self) -> AbstractContextManager[None]:
-        """Let no other process of this machine begin a trial, or be here."""
+        """Let no other process begin a trial, or be here."""
         return _alone(self._file)
 
     def begin(self) -> "Trial | None":
@@ -52,42 +47,28 @@ class Trials:
                 return None
             # Drawn by its number: a study that was stopped goes on with the trials that it would have had.
             self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
-            with storage.unproven():
-                trial = self.study.ask(self._space)
-            self.vouch([trial])
+            trial = self.study.ask(self._space)
             trial.set_user_attr("process", os.getpid())
         return trial
 
-    def vouch(self, trials: Iterable["Trial"]) -> None:
-        """Say to other machines that these trials are being trained: to be called every `storage.BEAT` seconds."""
-        if self._shared:
-            for trial in trials:
-                self._shared.record_heartbeat(key(trial))
-
     def running(self) -> list["FrozenTrial"]:
         """The trials that are being trained; those of processes that are no more are put back."""
-        import optuna
+        from optuna.trial import TrialState
 
-        if self._shared:
-            with storage.unproven():
-                optuna.storages.fail_stale_trials(self.study)
-        found = self.study.get_trials(deepcopy=False, states=(optuna.trial.TrialState.RUNNING,))
-        if self._shared:  # Optuna does not miss one that was killed before its first word
-            late = time.time() - storage.SILENCE
-            lives = [t for t in found if "process" in t.user_attrs or _began(t) > late]
-        else:
-            lives = [t for t in found if "process" in t.user_attrs and alive(t.user_attrs["process"], _began(t))]
+        found = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        lives = [t for t in found if "process" in t.user_attrs and alive(t.user_attrs["process"], _began(t))]
         for trial in found:
             if trial not in lives:
                 self.put_back(trial)
         return lives
 
     def put_back(self, trial: "Trial | FrozenTrial") -> None:
-        """Let a trial that did not end be the next one."""
+        """Let a trial that did not end be the next one, unless it was broken off while it was drawn."""
         from optuna.trial import TrialState
 
         self.study.tell(trial.number, state=TrialState.FAIL)
-        _again(self._space, self.study, trial)
+        if len(trial.params) == len(self._space):
+            self.study.enqueue_trial(trial.params)
 
     def done(self) -> list["FrozenTrial"]:
         """The trials that ended or were given up."""
@@ -102,17 +83,6 @@ class Trials:
         return None
 
 
-def key(trial: "Trial") -> int:
-    """What a trial is known by to its database."""
-    return trial._trial_id  # noqa: SLF001 - it has no public name
-
-
-def _again(searched: Space, study: "Study", trial: "Trial | FrozenTrial") -> None:
-    """Put a trial that failed at the head of the queue, unless it was broken off while it was drawn."""
-    if len(trial.params) == len(searched):
-        study.enqueue_trial(trial.params)
-
-
 def _began(trial: "FrozenTrial") -> float:
     return trial.datetime_start.timestamp() if trial.datetime_start else 0.0
 
@@ -123,54 +93,45 @@ def _alone(file: Path) -> AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def opened(
-    file: Path,
-    name: str,
-    searched: Space,
-    now: Mapping[str, Any],
-    *,
-    higher: bool,
-    pruner: "BasePruner",
-    wanted: int,
-    shared: "URL | None" = None,
+    file: Path, name: str, searched: Space, now: Mapping[str, Any], *, higher: bool, pruner: "BasePruner", wanted: int
 ) -> Iterator[Trials]:
     """The trials of one study, of before and to come.
 
     Args:
-        file: of the experiment, named after it; it may hold other studies.
+        file: of the experiment; it may hold other studies.
         name: of the study.
         searched: what is drawn.
         now: the experiment's own values, which are the first trial if they are among what is searched.
         higher: whether a higher score is better.
         pruner: says when a trial is given up.
         wanted: how many trials there will be.
-        shared: the database to use in place of the file, which then stands for it on this machine.
 
     Raises:
-        UnrollError: the database cannot be read or written.
+        UnrollError: the file cannot be read or written.
     """
     import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
-    url = shared or storage.file(file)
-    # One database has the studies of all experiments, one file those of its own.
-    mark = f"{file.stem} " if shared else ""
-    with storage.explained(url):
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
         with _alone(file):
-            database = storage.connect(url, partial(_again, searched))
-            summaries = optuna.get_all_study_summaries(database)
-            others = {each.study_name: each.n_trials for each in summaries if each.study_name.startswith(mark)}
+            database = optuna.storages.RDBStorage(f"sqlite:///{file}", {"connect_args": {"timeout": PATIENCE}})
+            others = {each.study_name: each.n_trials for each in optuna.get_all_study_summaries(database)}
             study = optuna.create_study(
                 storage=database,
-                study_name=mark + name,
+                study_name=name,
                 direction="maximize" if higher else "minimize",
                 pruner=pruner,
                 load_if_exists=True,
             )
-            new = study.study_name not in others
-            if new and all(_holds(tried, now[place]) for place, tried in searched.items()):
+            if name not in others and all(_holds(tried, now[place]) for place, tried in searched.items()):
                 study.enqueue_trial(dict(now))
-        if others and new:
+        if others and name not in others:
             print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
-        yield Trials(study, file, searched, wanted, database if shared else None)
+        yield Trials(study, file, searched, wanted)
+    except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
+        said = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
+        raise UnrollError(f"{file} cannot be used ({said:.200}); move it away to begin anew") from error
 
 
 def _holds(tried: Any, value: Any) -> bool:

@@ -9,9 +9,8 @@ from pipeline.locks import sweep
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
-from unroll.cluster import connection
 from unroll.cluster.connection import Address
-from unroll.tune import cluster, entry, storage
+from unroll.tune import cluster, entry
 from unroll.tune.space import lines, present, space
 from unroll.tune.study import opened
 from unroll.tune.trial import pruner, seen
@@ -67,16 +66,12 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
     if wanted.dry:
         return
     entry.check(workspace, name, target)
-    shared = None
-    if wanted.on:
-        connection.require()
-        connection.security(wanted.on.scheduler, wanted.on.certificates)
-        shared = storage.shared()
     preparation = every.dataset(experiment.dataset).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
     made_of |= {place: place + distribution_to_json(tried) for place, tried in searched.items()}
     sweep(workspace)
     with (
+        cluster.opened(workspace, data.name, wanted.on) if wanted.on else nullcontext() as trainers,
         opened(
             workspace.scratch / "tuning" / f"{name}.db",
             fingerprint.brief(made_of),
@@ -85,9 +80,7 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
             higher=MEASURES[data.metric].higher,
             pruner=pruner(experiment),
             wanted=wanted.trials,
-            shared=shared,
         ) as trials,
-        cluster.opened(workspace, data.name, wanted.on) if wanted.on else nullcontext() as trainers,
     ):
         tuning = Tuning(workspace, name, experiment, now, data, trials)
         if trainers:
