@@ -22,7 +22,6 @@ from pipeline.workspace import Workspace
 from stages.resolve import resolve
 from unroll.runner import dvc_lock
 from unroll.runner.dvc_lock import LOCK
-from unroll.runner.spread import Spread
 
 DAMAGED = (
     f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
@@ -84,7 +83,6 @@ class Dvc:
         self.repo = repo
         self._require_room()
         self._built: list[Any] = []
-        self._written = Spread(self._write)
         self.brought: dict[str, dict[str, Any]] = {}
         self.restored: set[str] = set()
         graph = get_active_graph(repo.index.graph)
@@ -141,12 +139,16 @@ class Dvc:
         """
         with self.locked():
             self._keep(self.stages[name])
-            self._written.when_due()
 
     def close(self) -> None:
-        """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone."""
+        """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone.
+
+        Once, since DVC parses and writes all of it each time. After a kill, its cache of runs has what was not written.
+        """
         with self.locked():
-            self._written.now()
+            if self._built:
+                self._built[0].dvcfile.dump_stages(self._built, update_pipeline=False)
+                self._built = []
             dvc_lock.order(Path(self.repo.root_dir) / LOCK, self._order)
 
     def _resolve(self) -> None:
@@ -172,12 +174,6 @@ class Dvc:
             self.repo.stage_cache.save(stage)
         stage.commit()
         self._built.append(stage)
-
-    def _write(self) -> None:
-        # DVC parses and writes all of dvc.lock. After a kill, its cache of runs has what was not written.
-        if self._built:
-            self._built[0].dvcfile.dump_stages(self._built, update_pipeline=False)
-            self._built = []
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
