@@ -182,7 +182,7 @@ def lab(
 
 @app.command(rich_help_panel="Learning")
 def doctor(context: typer.Context, as_json: Json = False) -> None:
-    """Check this machine and every value of params.yaml and claims.yaml; say what to do about what is wrong.
+    """Check packages, every value of params.yaml and claims.yaml, and the disk; say what to do about what is wrong.
 
     `unroll doctor` · `unroll --root .demo doctor`
     """

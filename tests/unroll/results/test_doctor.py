@@ -4,7 +4,6 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.config import params
-from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from unroll.results import doctor
@@ -25,19 +24,13 @@ def workspace(tmp_path, monkeypatch):
     """Valid files, on a machine where all is well."""
     (tmp_path / "params.yaml").write_text(PARAMS, encoding="utf-8")
     (tmp_path / "claims.yaml").write_text(CLAIMS, encoding="utf-8")
-    monkeypatch.delenv("UNROLL_MIRROR", raising=False)
-    monkeypatch.setattr(doctor.shutil, "which", lambda command: f"/bin/{command}")
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=50e9))
-    names = {"dvc": "3", "keras": "3", "mlflow": "3", "numpy": "2.4", "pandas": "3", "ruamel.yaml": "0.19"}
-    found = [SimpleNamespace(metadata={"Name": name}, version=version) for name, version in names.items()]
-    monkeypatch.setattr(doctor.metadata, "distributions", lambda: found)
     return Workspace(tmp_path)
 
 
 def failures(workspace):
     findings = doctor.doctor(workspace)
-    checks = ["Python", "packages", "commands", "params.yaml", "claims.yaml", "folder", "mirror"]
-    assert [finding.check for finding in findings] == checks
+    assert [finding.check for finding in findings] == ["packages", "params.yaml", "claims.yaml", "folder"]
     assert all("\n" not in finding.text for finding in findings)
     return {finding.check: finding.text for finding in findings if not finding.ok}
 
@@ -55,80 +48,40 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
     assert {ok for ok, _ in found.values()} == {True}
     whole = params.load(workspace.params)
     assert f"{len(whole.experiments)} experiments, all valid" in found["params.yaml"][1]
-    assert found["packages"][1] == "no locks/requirements.lock here"
+    assert found["packages"][1].endswith("no locks/requirements.lock here")
     assert found["folder"][1] == "writable, 50 GB free"
-    assert found["mirror"][1] == "UNROLL_MIRROR is not set; the official addresses are used"
-
-
-@pytest.mark.parametrize("version", [(3, 10, 9), (3, 14, 0)])
-def test_python(monkeypatch, version):
-    monkeypatch.setattr(doctor, "sys", SimpleNamespace(version_info=version))
-    text = ".".join(map(str, version))
-    with pytest.raises(UnrollError, match=f"{text} is not supported; install Python 3.11, 3.12 or 3.13 and run `make`"):
-        doctor._python()
 
 
 def test_packages(workspace, monkeypatch):
+    (workspace.root / "locks").mkdir()
     lock = workspace.root / "locks/requirements.lock"
-    lock.parent.mkdir(exist_ok=True)
-    names = {"numpy": "2.4 \\", "ruamel-yaml": "0.19 ; python_version >= '3.11' \\", "colorama": "0.4"}
+    names = {"numpy": "2.4 \\", "ruamel-yaml": "0.19 ; python_version >= '3.11' \\", "of-windows": "0.4"}
     lock.write_text("".join(f"{name}=={rest}\n    --hash=sha256:00\n" for name, rest in names.items()))
-    assert (failures(workspace), doctor.doctor(workspace)[1].text) == ({}, "2 as locked")
+    installed, known = {"numpy": "2.4", "ruamel-yaml": "0.19"}, doctor.metadata.version
+    monkeypatch.setattr(doctor.metadata, "version", lambda name: installed.get(name) or known(name))
+    assert doctor.doctor(workspace)[0].text.endswith(", 2 as locked")
     edit(lock, "0.19", "0.18")
     said = "ruamel-yaml 0.19 (locked 0.18) differ from requirements.lock; run `make test` or `make demo` again"
     assert failures(workspace) == {"packages": said}
-    lock.unlink()
-    left = [one for one in doctor.metadata.distributions() if one.metadata["Name"] not in {"keras", "mlflow"}]
-    monkeypatch.setattr(doctor.metadata, "distributions", lambda: left)
-    assert failures(workspace) == {"packages": "keras, mlflow missing; run `make demo`, which installs them"}
-    lock.mkdir()
-    assert failures(workspace)["packages"].endswith("locks/requirements.lock cannot be read: Is a directory")
 
 
-def test_commands_and_folder(workspace, monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "which", lambda command: "/bin/git" if command == "git" else None)
-    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
-    assert failures(workspace) == {
-        "commands": "unroll, dvc not on PATH; use `make`, or put .venv/bin first on PATH",
-        "folder": f"{workspace.root} must be a folder that you may write to; see its permissions",
-    }
-
-
-def test_a_disk_that_is_nearly_full(workspace, monkeypatch):
+def test_a_folder_that_may_not_be_written_and_a_disk_that_is_nearly_full(workspace, monkeypatch):
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=1.25e9))
     assert failures(workspace) == {"folder": "1.2 GB free, a full build takes up to 3.2 GB; free some room"}
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert failures(workspace)["folder"].endswith("must be a folder that you may write to; see its permissions")
 
 
-def test_params_with_a_wrong_option(workspace):
+def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
     edit(workspace.params, "part: interpolation", "part: interpolatoin")
-    (said,) = failures(workspace).values()
-    option = "params.yaml: datasets.sine.preparation.part must be 'interpolation' or 'extrapolation'."
-    assert option in said
-
-
-def test_claims_about_what_is_not_there(workspace):
     edit(workspace.claims, "sine_zero", "sine_zeor")
-    (said,) = failures(workspace).values()
-    assert "claims.yaml: claim 1: experiment must be one of: sine_zero" in said
-    assert said.endswith("Received: 'sine_zeor'. Did you mean sine_zero?")
-    edit(workspace.claims, "sine_zeor", "sine_zero")
-    edit(workspace.claims, 'value: "0.02", width: 2', "against: sine_zer, relation: below")
-    assert failures(workspace)["claims.yaml"].endswith("Received: 'sine_zer'. Did you mean sine_zero?")
-
-
-def test_no_check_stops_the_others(workspace):
-    workspace.params.unlink()
-    workspace.claims.write_text("[", encoding="utf-8")
     found = failures(workspace)
     assert set(found) == {"params.yaml", "claims.yaml"}
-    assert "params.yaml is missing; " in found["params.yaml"]
-
-
-def test_mirrors(workspace, monkeypatch):
-    for mirror in ("/nowhere/at/all", "http://example.org/data"):
-        monkeypatch.setenv("UNROLL_MIRROR", mirror)
-        (said,) = failures(workspace).values()
-        assert said.endswith(f"Received: {mirror}")
-    for mirror, shown in [(str(workspace.root), str(workspace.root)), ("https://me:word@a.org/b", "https://a.org/b")]:
-        monkeypatch.setenv("UNROLL_MIRROR", mirror)
-        assert doctor._mirror() == f"UNROLL_MIRROR is {shown}"
+    option = "params.yaml: datasets.sine.preparation.part must be 'interpolation' or 'extrapolation'."
+    assert option in found["params.yaml"]
+    assert found["claims.yaml"].endswith(
+        "claims.yaml: claim 1: experiment must be one of: sine_zero. Received: 'sine_zeor'. Did you mean sine_zero?"
+    )
+    workspace.params.unlink()
+    workspace.claims.write_text("[", encoding="utf-8")
+    assert "params.yaml is missing; " in failures(workspace)["params.yaml"]
