@@ -1,10 +1,10 @@
-"""The panels that page and MLflow share: curves by epoch, and a stretch of a test set."""
+"""Axes and panels: curves by epoch, and a stretch of a test set, which MLflow shows, too."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation.schema import About
-from pipeline.plots.svg import DASHED, DOTTED, MAIN, MUTED, OTHER, svg
+from pipeline.plots.svg import DOTTED, MAIN, MUTED, OTHER, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,24 +21,6 @@ AXES = {"x": "x", "time": "", "index": "step of the test set", "step": "step"}
 
 LOG_ABOVE = 4.0
 """Where the greatest value is this many times the least, the axis is logarithmic."""
-
-
-def epoch_curves(curves: Columns, title: str) -> str:
-    """SVG of a training by epoch.
-
-    Args:
-        curves: `epoch` and as many values of `train` (dashed), of `validation` (solid) or of both.
-        title: what a reader who can't see the plot is told.
-    """
-    shown = {key: values for key, values in curves.items() if key != "epoch"}
-
-    def draw(axes: "Axes") -> None:
-        for key, values in shown.items():
-            dash, colour = (DASHED, OTHER) if key == "train" else ("-", MAIN)
-            axes.plot(curves["epoch"], values, linestyle=dash, color=colour, marker="." if len(values) == 1 else "")
-        by_epoch(axes, [value for values in shown.values() for value in values], curves["epoch"][-1])
-
-    return svg(draw, (2.0, 1.4), title, title)
 
 
 def by_epoch(axes: "Axes", values: Sequence[float], last: float) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import numpy as np
 
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 
-PLACES = ("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI", "MLFLOW_EXPERIMENT_ID")
-"""What MLflow's own functions work on; its functions that set it would change it for good."""
-
 OWN = "unroll"
 """This package, whose code a model holds."""
 
@@ -45,9 +43,6 @@ NEEDS = (
     "tzdata",
 )
 """What this package imports to forecast; of the two TensorFlows, the one that is installed."""
-
-TRIES = 20
-"""Places of the last rows where an example is looked for."""
 
 
 @dataclass(frozen=True)
@@ -156,19 +151,14 @@ def _register(opened: Store, name: str, model: "ModelInfo", tags: dict[str, str]
 
 @contextmanager
 def _at(opened: Store, group: str) -> Iterator[None]:
-    """MLflow's own functions work on this store and experiment; what they warn of is not shown."""
-    asked = dict(zip(PLACES, (opened.uri, opened.uri, group), strict=True))
-    before = {name: os.environ.get(name) for name in asked}
-    os.environ.update(asked)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, value in before.items():
-            del os.environ[name]
-            if value is not None:
-                os.environ[name] = value
+    """MLflow's own functions work on this store and experiment; what they warn of is not shown.
+
+    By the environment for so long, as MLflow's functions that set a place set it for good.
+    """
+    places = dict.fromkeys(("MLFLOW_TRACKING_URI", "MLFLOW_REGISTRY_URI"), opened.uri)
+    with mock.patch.dict(os.environ, places, MLFLOW_EXPERIMENT_ID=group), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def signature(forecaster: Forecaster) -> "ModelSignature":
@@ -193,15 +183,13 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
 
 
 def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
-    """The last rows of the data set that a forecast can be made from, as a request has them; None without such."""
+    """The last rows of the data set, as a request has them; None where no forecast can be made from those."""
     question = forecaster.spec.question
-    rows = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, TRIES * question.reach)
-    for end in range(len(rows), question.reach - 1, -question.reach):
-        example = rows.iloc[end - question.reach : end]
-        with suppress(UnrollError), warnings.catch_warnings():
-            warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
-            forecaster.window(example)
-            return example.reset_index(drop=True)
+    example = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, question.reach)
+    with suppress(UnrollError), warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
+        forecaster.window(example)
+        return example.reset_index(drop=True)
     return None
 
 

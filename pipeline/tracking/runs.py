@@ -10,8 +10,6 @@ from typing import Literal
 
 from pipeline.data.dataset import Description
 from pipeline.evaluation.schema import About
-from pipeline.plots import panels
-from pipeline.plots.svg import standalone
 from pipeline.provenance.fingerprint import brief
 from pipeline.provenance.record import Record
 from pipeline.tracking import payload, store
@@ -101,10 +99,9 @@ class Runs:
         if made is not None:
             seconds = datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)
             overall["seconds"] = seconds.total_seconds()
-        curves = payload.points(run.history)
-        self.log([*curves, (0, overall)])
+        self.log([*payload.points(run.history), (0, overall)])
         self._input(parts["data"])
-        self._files(curves, folder)
+        self._files(folder)
         self._tag(tags)
         self.end("FINISHED", datetime.fromisoformat(made.ended) if made else None)
 
@@ -143,18 +140,12 @@ class Runs:
             # MLflow looks for the data set, then adds it: of two trainings at once one fails, and now finds it.
             self.store.client.log_inputs(self.run(), inputs)
 
-    def _files(self, curves: list[tuple[int, dict[str, float]]], folder: Path) -> None:
+    def _files(self, folder: Path) -> None:
         client, parent = self.store.client, self.run()
         for name in ("run.json", "history.csv"):
             client.log_artifact(parent, str(folder / name))
         if any((folder / "weights").iterdir()):
             client.log_artifacts(parent, str(folder / "weights"), "weights")
-        splits = [split for split in ("train", "validation") if curves and f"{split}_loss" in curves[0][1]]
-        if splits:
-            losses = {split: [values[f"{split}_loss"] for _, values in curves] for split in splits}
-            epochs = {"epoch": [float(epoch) for epoch, _ in curves]}
-            plot = panels.epoch_curves(epochs | losses, f"Loss of {self.subject.label}")
-            client.log_text(parent, standalone(plot), "plots/loss.svg")
 
 
 def _milliseconds(moment: datetime | None) -> int | None:
