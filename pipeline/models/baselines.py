@@ -82,6 +82,21 @@ def seasonal_naive(problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]) 
     return Baseline(lambda inputs: inputs[:, places, problem.target])
 
 
+def delayed(problem: Problem, *, timesteps: Annotated[int, Field(ge=0)]) -> Baseline:
+    """The target's column so many timesteps before the last one, and 0 where there is none.
+
+    Raises:
+        ValueError: inputs are not series.
+    """
+    if len(problem.input_shape) != 2:
+        raise ValueError(f"delayed needs inputs (timesteps, features). Received: {problem.input_shape}")
+
+    def value(inputs: Array) -> Any:
+        return inputs[:, -1 - timesteps, problem.target] if timesteps < inputs.shape[1] else np.zeros(len(inputs))
+
+    return Baseline(value)
+
+
 def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None, intercept: bool = True) -> Baseline:
     """A weighted sum of what was measured in the `last` timesteps (None: in all), for `least_squares`.
 
@@ -103,20 +118,28 @@ def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None,
     return Baseline(features, intercept=intercept)
 
 
-def lags(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None) -> Baseline:
-    """The target in the `last` timesteps (None: in all), and the other columns in the very last, for `boosting`.
+def lags(
+    problem: Problem,
+    *,
+    last: Annotated[int | None, Field(ge=1)] = None,
+    others: Annotated[int | None, Field(ge=1)] = 1,
+) -> Baseline:
+    """The target in the `last` timesteps, and the other columns in the last `others`, for `boosting` (None: in all).
 
-    With a calendar the hour and the season of the last timestep follow; trees find the products by themselves.
+    Of a vector (values,) it takes all values. With a calendar the hour and the season of the last timestep follow; trees
+    find the products by themselves.
 
     Raises:
-        ValueError: `last` is more than the input has.
+        ValueError: `last` or `others` is more than the input has.
     """
-    used = _timesteps(problem, last)
+    if len(problem.input_shape) == 1:
+        return Baseline(lambda inputs: inputs)
+    used, used_others = _timesteps(problem, last), _timesteps(problem, others)
 
     def features(inputs: Array) -> Array:
         measured, calendar = _parts(problem, inputs)
-        others = np.delete(measured[:, -1], problem.target, axis=1)
-        return np.concatenate([measured[:, -used:, problem.target], others, calendar], axis=1)
+        beside = np.delete(measured[:, -used_others:], problem.target, axis=2).reshape(len(inputs), -1)
+        return np.concatenate([measured[:, -used:, problem.target], beside, calendar], axis=1)
 
     return Baseline(features)
 
@@ -210,6 +233,7 @@ MODELS = {
     "last_value": last_value,
     "daily_cycle": daily_cycle,
     "seasonal_naive": seasonal_naive,
+    "delayed": delayed,
     "linear": linear,
     "lags": lags,
     "bag_of_words": bag_of_words,

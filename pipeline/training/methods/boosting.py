@@ -1,7 +1,7 @@
 """Gradient boosting of regression trees on histograms, by scikit-learn."""
 
 from dataclasses import replace
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,7 +23,7 @@ def train(
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.1,
     examples: Annotated[int, Field(ge=1, le=1_000_000)] = 20,
 ) -> Trained:
-    """Fit the baseline's features to the train targets by the absolute error, to each of several by trees of its own.
+    """Fit the baseline's features to the train targets by the data set's measure, to each of several by its own trees.
 
     No tree is drawn at random and none is left out in the end, so seeds change nothing.
 
@@ -33,16 +33,22 @@ def train(
         leaves: of a tree, at most.
         learning_rate: the share of a tree's answer that counts.
         examples: in a leaf, at least.
+
+    Raises:
+        ValueError: targets are one for each timestep, and features of the whole input know what comes after it.
     """
     from sklearn.ensemble import HistGradientBoostingRegressor
 
+    if job.dataset.each_step:
+        raise ValueError("boosting sees the whole input, and these targets are to be answered step by step")
+    loss: Literal["mse", "mae"] = "mse" if job.dataset.metric == "mse" else "mae"
     baseline: Baseline = job.build()
     split = job.dataset.splits["train"]
     features = np.concatenate([baseline.features(inputs) for inputs, _ in prediction.chunks(split)])
     targets = split.targets.astype(np.float64)
     models = [
         HistGradientBoostingRegressor(
-            loss="absolute_error",
+            loss="squared_error" if loss == "mse" else "absolute_error",
             learning_rate=learning_rate,
             max_iter=trees,
             max_leaf_nodes=leaves,
@@ -61,7 +67,7 @@ def train(
         for model, wanted in zip(models, targets.reshape(len(targets), -1).T, strict=True):
             model.fit(features, wanted)
         weights = np.concatenate([nodes(model) for model in models])
-        return replace(prediction.fitted(job, predict, weights, loss="mae"), parameters=len(weights))
+        return replace(prediction.fitted(job, predict, weights, loss=loss), parameters=len(weights))
 
 
 def nodes(model: Any) -> Array:

@@ -21,15 +21,23 @@ def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> T
         job: its `build` makes a `Baseline` with a feature matrix.
         ridge: weight of the squared coefficients (the intercept's excepted), against the sum of squared errors.
 
+    Where each timestep has its target, that is fitted to the features up to there.
+
     Raises:
-        ValueError: targets are one for each timestep, and features of the whole input know what comes after it.
+        ValueError: targets are one for each timestep, and the features are not as many for each.
     """
-    if job.dataset.each_step:
-        raise ValueError("least_squares sees the whole input, and these targets are to be answered step by step")
     baseline: Baseline = job.build()
+
+    def predict(inputs: Array) -> Array:
+        matrix = design(baseline, inputs)
+        if not job.dataset.each_step:
+            return matrix @ coefficients
+        seen = _seen(matrix.shape[1] - baseline.intercept, len(coefficients), baseline)
+        return matrix @ coefficients[seen, inputs.shape[1] - 1]
+
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         coefficients = solve(baseline, job, ridge)
-        return prediction.fitted(job, lambda inputs: design(baseline, inputs) @ coefficients, coefficients, loss="mse")
+        return prediction.fitted(job, predict, coefficients, loss="mse")
 
 
 def design(baseline: Baseline, inputs: Array) -> Array:
@@ -47,15 +55,29 @@ def solve(baseline: Baseline, job: Job, ridge: float) -> Array:
     examples = job.dataset.splits["train"]
     first, target = examples.take(np.array([0]))
     width = design(baseline, first).shape[1]
+    measured, steps = width - baseline.intercept, target.size
+    if job.dataset.each_step and (measured % steps or job.dataset.calendar):
+        raise ValueError(f"the features must be as many for each of {steps} timesteps. Received: {measured}")
     triangle = np.empty((0, width + target.size))
     for inputs, targets in prediction.chunks(examples):
         chunk = np.column_stack([design(baseline, inputs), targets.astype(np.float64)])
         triangle = _triangle(np.vstack([triangle, chunk]))
     if ridge:
-        penalty = np.sqrt(ridge) * np.eye(width - baseline.intercept, width + target.size)
+        penalty = np.sqrt(ridge) * np.eye(measured, width + target.size)
         triangle = _triangle(np.vstack([triangle, penalty]))
-    coefficients: Array = np.linalg.lstsq(triangle[:, :width], triangle[:, width:], rcond=None)[0]
-    return coefficients.reshape(width, *target.shape[1:])
+    if not job.dataset.each_step:
+        coefficients: Array = np.linalg.lstsq(triangle[:, :width], triangle[:, width:], rcond=None)[0]
+        return coefficients.reshape(width, *target.shape[1:])
+    causal = np.zeros((width, steps))
+    for step in range(steps):
+        seen = _seen((step + 1) * measured // steps, width, baseline)
+        causal[seen, step] = np.linalg.lstsq(triangle[:, seen], triangle[:, width + step], rcond=None)[0]
+    return causal
+
+
+def _seen(features: int, width: int, baseline: Baseline) -> list[int]:
+    """The places of the first features, and of the intercept."""
+    return [*range(features), *range(width - baseline.intercept, width)]
 
 
 def _triangle(rows: Array) -> Array:

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
+from pipeline.data.problem import problem
 from pipeline.files import read_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent
@@ -60,14 +61,44 @@ def test_two_numbers_continue_a_sine_exactly(sine_windows):
         assert score("mse", trained.replicates[0].predictions[name], sine_windows.splits["test"].targets) < error
 
 
-def test_least_squares_fits_several_targets_each_by_itself_but_not_step_by_step(shape):
+def test_least_squares_fits_several_targets_each_by_itself(shape):
     dataset = shape("vector_to_sequence")
     trained = squares(dataset)
     library = LinearRegression().fit(*whole(dataset, "train"))
     np.testing.assert_allclose(fitted(trained)[0], library.predict(whole(dataset, "test")[0]), rtol=1e-6, atol=1e-9)
     assert trained.parameters == 7 * 12
-    with pytest.raises(ValueError, match="least_squares sees the whole input"):
-        squares(shape("delayed"))
+
+
+@pytest.mark.parametrize("ridge", [0.0, 2.5])
+def test_of_a_target_for_each_timestep_least_squares_sees_what_came_up_to_there(shape, ridge):
+    dataset = shape("sequence_to_sequence")
+    trained = least_squares.train(job(dataset, baselines.linear), ridge=ridge)
+    (x, y), (x_test, _) = whole(dataset, "train"), whole(dataset, "test")
+    for step in range(y.shape[1]):
+        library = (Ridge(alpha=ridge) if ridge else LinearRegression()).fit(x[:, : step + 1, 0], y[:, step])
+        expected = library.predict(x_test[:, : step + 1, 0])
+        np.testing.assert_allclose(fitted(trained)[0][:, step], expected, rtol=1e-6, atol=1e-9)
+    with pytest.raises(ValueError, match="as many for each of"):
+        least_squares.train(job(dataset, baselines.linear, last=1))
+
+
+def test_a_delayed_value_is_answered_by_its_copy(shape):
+    dataset = shape("delayed")
+    delay = int(np.argmax(whole(dataset, "test")[1][0] != 0))
+    trained = none.train(job(dataset, baselines.delayed, timesteps=delay))
+    np.testing.assert_array_equal(fitted(trained)[0], whole(dataset, "test")[1])
+    with pytest.raises(ValueError, match="delayed needs inputs"):
+        none.train(job(shape("vector_to_sequence"), baselines.delayed, timesteps=1))
+
+
+def test_boosting_has_lags_of_every_column_and_not_step_by_step(station, shape):
+    build = baselines.lags(problem(station), last=3, others=2)
+    x, _ = whole(station, "test")
+    target = station.splits["test"].target
+    expected = np.column_stack([x[:, -3:, target], np.delete(x[:, -2:], target, axis=2).reshape(len(x), -1)])
+    np.testing.assert_array_equal(build.features(x), expected)
+    with pytest.raises(ValueError, match="boosting sees the whole input"):
+        boosting.train(job(shape("delayed"), baselines.lags))
 
 
 @pytest.mark.parametrize("intercept", [True, False])
