@@ -126,7 +126,7 @@ def lags(
 ) -> Baseline:
     """The target in the `last` timesteps, and the other columns in the last `others`, for `boosting` (None: in all).
 
-    Of a vector (values,) it takes all values. With a calendar the hour and the season of the last timestep follow; trees
+    Of a vector (values,) it takes all. With a calendar the hour and the season of the last timestep follow; trees
     find the products by themselves.
 
     Raises:
