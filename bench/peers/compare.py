@@ -19,7 +19,7 @@ from pipeline.errors import UnrollError
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 
-QUICK = ("jena_lstm", "imdb_simple_rnn", "sine_dense", "waves_by_hand")
+QUICK = ("jena_lstm", "imdb_simple_rnn", "sine_dense")
 """The workloads of a quick run."""
 
 TOLERANCE = 1e-4

@@ -28,7 +28,7 @@ class Session:
             self.__dict__.clear()  # the last one's memory
             gc.collect()
             task = workloads.load(Path(request["root"]), request["workload"])
-            make = frameworks.make(request["framework"], by_hand=task.by_hand)
+            make = frameworks.make(request["framework"])
             began = time.perf_counter()
             self.framework = make(task)
             before = self.framework.evaluate()[1]

@@ -18,7 +18,6 @@ from pipeline.workspace import Workspace
 from unroll.workspaces import scaled
 
 FRAMEWORKS = ("unroll", "documents", "keras", "keras_jit", "pytorch", "pytorch_compiled", "jax")
-BY_HAND = ("unroll", "documents")
 DROPOUT = ("unroll", "documents", "keras", "keras_jit", "jax")
 """PyTorch has no recurrent dropout."""
 
@@ -59,8 +58,6 @@ WORKLOADS = {
     # One call into TensorFlow costs more than PyTorch needs for 96 points: no more than 1.2 times PyTorch's time.
     "sine_dense": Workload("sine_interpolation_dense", (1, 1 / 1.2), 31, 3, epochs=10, evaluations=20),
     "sine_windowed": Workload("sine_windows_lstm", (1, 1), 18, 20, epochs=10, evaluations=4),
-    "waves_by_hand": Workload("waves_node", (1, 1), 2000, 1000, frameworks=BY_HAND),
-    "waves_by_hand_dense": Workload("waves_perceptron", (1, 1), 2000, 1000, frameworks=BY_HAND),
 }
 
 
@@ -73,7 +70,7 @@ class Task:
         workload: what is done.
         experiment: model and training, as in params.yaml.
         data: the whole data set.
-        batch: examples per step; 1 where training is by hand.
+        batch: examples per step.
         rows: (steps, batch) the examples of each step, numbers into the train split.
         held_out: the examples that are evaluated: evaluated * batch of the validation split, or of test without one.
         weights: the file of the first weights, in Keras' order.
@@ -98,16 +95,6 @@ class Task:
         """Whether training draws: dropout."""
         return bool(self.experiment.model.options.get("dropout"))
 
-    @property
-    def by_hand(self) -> bool:
-        """Whether one example after the other is learnt by a rule written out, without automatic differentiation."""
-        return self.experiment.training.method == "by_hand"
-
-    def doubles(self) -> tuple[Array, Array]:
-        """The examples of a round's training by hand: inputs (n, values) and targets (n,), float64."""
-        inputs, targets = self.data.splits["train"].take(self.rows.reshape(-1))
-        return inputs.reshape(len(inputs), -1).astype(np.float64), targets.astype(np.float64)
-
     def write_weights(self, arrays: list[Array]) -> None:
         """Keep the weights that every framework starts from."""
         write_npz(self.weights, {str(place): array for place, array in enumerate(arrays)})
@@ -122,7 +109,7 @@ def load(root: Path, name: str) -> Task:
     workload, workspace = WORKLOADS[name], Workspace(root)
     experiment = params.load(workspace.params).experiment(workload.experiment)
     data = dataset.load(workspace.prepared(experiment.dataset))
-    batch = int(experiment.training.options.get("batch_size", 1))
+    batch = int(experiment.training.options["batch_size"])
     train, held_out = data.splits["train"], data.splits.get("validation", data.splits["test"])
     order = np.random.default_rng(SEED).permutation(len(train)).astype(np.int32)
     rows = order[: workload.steps * batch].reshape(workload.steps, batch)

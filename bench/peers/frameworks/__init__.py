@@ -22,14 +22,14 @@ class Framework(Protocol):
         """Train one round: seconds."""
 
     def learn(self, steps: int) -> float:
-        """Train, for no more than one epoch: the mean loss of the first `steps` steps; by hand the loss after all."""
+        """Train, for no more than one epoch: the mean loss of the first `steps` steps."""
 
     def evaluate(self) -> tuple[float, float]:
         """Evaluate one round: seconds, and the mean loss of the held-out examples."""
 
 
-def make(name: str, *, by_hand: bool) -> Callable[[Task], Framework]:
-    """What makes the framework `name`, or its way by hand; its libraries are imported here.
+def make(name: str) -> Callable[[Task], Framework]:
+    """What makes the framework `name`; its libraries are imported here.
 
     Raises:
         ImportError: its library is not installed.
@@ -37,15 +37,11 @@ def make(name: str, *, by_hand: bool) -> Callable[[Task], Framework]:
     if name == "unroll":
         from bench.peers.frameworks import unroll
 
-        return unroll.ByHand if by_hand else unroll.Compiled
+        return unroll.Compiled
     if name.startswith("pytorch"):
         from bench.peers.frameworks import pytorch
 
         return partial(pytorch.PyTorch, compiled=name == "pytorch_compiled")
-    if by_hand:
-        from bench.peers.frameworks.by_hand import Documents
-
-        return Documents
     from bench.peers.frameworks import keras
 
     return partial(keras.Keras, name=name)

@@ -1,4 +1,4 @@
-"""Unroll: an epoch, or an evaluation, as XLA programs; by hand in NumPy. Importing it starts TensorFlow.
+"""Unroll: an epoch, or an evaluation, as XLA programs. Importing it starts TensorFlow.
 
 Its weights are written down as those that every framework starts from.
 """
@@ -6,13 +6,11 @@ Its weights are written down as those that every framework starts from.
 import time
 from functools import partial
 
-from bench.peers.frameworks import by_hand
 from bench.peers.workloads import Task
 from pipeline.data.examples import Array
 from pipeline.data.problem import problem
 from pipeline.metrics import score
 from pipeline.training import keras_models
-from pipeline.training.methods.by_hand import rules
 from pipeline.training.program import Program
 from pipeline.training.recipe import recipe
 
@@ -53,19 +51,3 @@ class Compiled:
         for _ in range(self.task.workload.evaluations):
             loss = score(self.loss, self.program.predict(self.task.held_out), self.task.held_out.targets)
         return time.perf_counter() - start, loss
-
-
-class ByHand(by_hand.ByHand):
-    """The training method `by_hand`."""
-
-    def __init__(self, task: Task) -> None:
-        model = keras_models.seeded(partial(recipe(task.name, task.experiment).build, problem(task.data)), 0)
-        task.write_weights(model.get_weights())
-        self.one_epoch, self.forward = rules(task.name, model)
-        super().__init__(task)
-
-    def epoch(self) -> None:
-        self.one_epoch(self.weights, self.inputs, self.targets, self.rate)
-
-    def loss(self, inputs: Array, targets: Array) -> float:
-        return score("mse", self.forward(self.weights, inputs), targets)
