@@ -66,31 +66,19 @@ class Structure(Strict):
 OFFICIAL = Structure()
 
 
-def produce(
-    folder: Path,
-    context: Context,
-    *,
-    url: Url = URL,
-    rows: _Count = OFFICIAL.rows,
-    first: _Stamp = OFFICIAL.first,
-    last: _Stamp = OFFICIAL.last,
-    csv_bytes: _Count = OFFICIAL.csv_bytes,
-) -> None:
-    """Fetch the zip, unpack `jena_climate_2009_2016.csv` into `folder` and check it. Errors as in `official`.
+def produce(folder: Path, context: Context, *, url: Url = URL, official: Structure = OFFICIAL) -> None:
+    """Fetch the zip, unpack `jena_climate_2009_2016.csv` into `folder` and check it. Errors as in `whole`.
 
     Args:
         folder: an empty folder.
         context: its mirror may hold `jena/jena_climate_2009_2016.csv.zip`.
         url: the zip's address.
-        rows: as in `Structure`.
-        first: as in `Structure`.
-        last: as in `Structure`.
-        csv_bytes: as in `Structure`.
+        official: the structure of the official file.
     """
-    official(folder / FILE, context, url, Structure(rows=rows, first=first, last=last, csv_bytes=csv_bytes))
+    whole(folder / FILE, context, url, official)
 
 
-def official(path: Path, context: Context, url: str, structure: Structure) -> "pd.DataFrame":
+def whole(path: Path, context: Context, url: str, structure: Structure) -> "pd.DataFrame":
     """Put the unpacked, checked official file at `path`; its rows, as `read` gives them.
 
     Raises:
@@ -122,9 +110,9 @@ def extract(
         pass
     else:
         return None
-    whole = path.with_name(FILE)
+    official = path.with_name(FILE)
     try:
-        return whole, official(whole, context, url, structure)
+        return official, whole(official, context, url, structure)
     except UnavailableError as error:
         raise UnavailableError(
             f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"
@@ -148,10 +136,10 @@ def unpack(archive: Path, path: Path, origin: str) -> None:
 
 
 def read(path: Path, origin: str) -> "pd.DataFrame":
-    """The rows of a file in the official format: stamps as text and 14 columns of float64.
+    """The rows of a file in the official format: stamps as text, which `prepare` reads, and 14 columns of float64.
 
     Raises:
-        UnrollError: a column is missing, a row is cut off, or a cell is no number; the text names `origin`.
+        UnrollError: a column is missing, or a cell is no number; the text names `origin`.
     """
     import pandas as pd
 
@@ -165,14 +153,6 @@ def read(path: Path, origin: str) -> "pd.DataFrame":
         missing = [column for column in COLUMNS if column not in table.columns]
         what = f"column {missing[0]!r} is missing" if missing else f"the columns are not {len(COLUMNS)} in their order"
         raise UnrollError(f"{name}: {what}. Received: {list(table.columns)!r:.300}; {advice}")
-    empty = table.isna().to_numpy().any(axis=1)
-    if empty.any():
-        raise UnrollError(f"{name}, line {int(empty.argmax()) + 2}: fewer than {len(COLUMNS)} values; {advice}")
-    bad = pd.to_datetime(table[STAMP], format=STAMP_FORMAT, errors="coerce").isna().to_numpy()
-    if bad.any():
-        row = int(bad.argmax())
-        text = f"{table[STAMP].iloc[row]!r:.40}"
-        raise UnrollError(f"{name}, line {row + 2}: the stamp cannot be read. Received: {text}; {advice}")
     return table
 
 
@@ -190,5 +170,5 @@ def check(path: Path, table: "pd.DataFrame", structure: Structure, origin: str) 
         if value != right:
             raise UnrollError(
                 f"{path.name} from {origin} is another copy of the data: {what} {value}, not {right}; get the official "
-                "file, or state your copy's structure (rows, first, last, csv_bytes) in params.yaml"
+                "file, or state your copy's structure in params.yaml (official: rows, first, last, csv_bytes)"
             )

@@ -2,7 +2,6 @@
 
 import io
 import zipfile
-from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -14,7 +13,7 @@ from pipeline import tables
 from pipeline.data.examples import Array
 from pipeline.data.sources import Context, jena, jena_2009_2010, jena_hourly
 from pipeline.errors import UsageError
-from pipeline.files import EPOCH, write_json, write_text
+from pipeline.files import write_json, write_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,37 +72,17 @@ def produce(
         _imdb(folder, random, rows)
     elif of == "weather":
         _weather(folder / "weather.csv", random, rows)
-    elif of == "jena_2009_2010":
-        _write(folder / jena_2009_2010.FILE, _jena(random, rows, _repeats(rows)), "\n")
-    elif of == "jena":
-        table = _jena(random, rows, _repeats(rows))
-        _write(folder / jena.FILE, table, "\n")
-        ends = table[jena.STAMP].iloc[0], table[jena.STAMP].iloc[-1]
-        structure = jena.Structure(
-            rows=rows, first=ends[0], last=ends[1], csv_bytes=(folder / jena.FILE).stat().st_size
-        )
-        jena.check(folder / jena.FILE, jena.read(folder / jena.FILE, "the stand-in"), structure, "the stand-in")
-    else:
+    elif of == "jena_hourly":
         repeated = _repeats(jena_hourly.STEP * rows)
         table = _jena(random, jena_hourly.STEP * (rows - 1) + 1 + repeated, repeated)
         tables.write(folder / jena_hourly.FILE, jena_hourly.thin(table))
+    else:
+        file = jena.FILE if of == "jena" else jena_2009_2010.FILE
+        tables.write(folder / file, _jena(random, rows, _repeats(rows)))
 
 
-@dataclass(frozen=True)
-class Station:
-    """What a weather station reads every ten minutes. Each array is (rows,).
-
-    Attributes:
-        stamps: datetime64[s].
-        readings: column -> values, in the order of the official file.
-    """
-
-    stamps: Array
-    readings: dict[str, Array]
-
-
-def station(random: np.random.Generator, start: str, rows: int, gap: tuple[int, int]) -> Station:
-    """Draw readings with a yearly and a daily cycle and weather that lasts some days.
+def station(random: np.random.Generator, start: str, rows: int, gap: tuple[int, int]) -> tuple[Array, dict[str, Array]]:
+    """Draw what a weather station reads every ten minutes, with a yearly and a daily cycle and weather that lasts days.
 
     Vapour pressure is Magnus's formula; the other moist columns follow from temperature, pressure and humidity.
 
@@ -112,6 +91,9 @@ def station(random: np.random.Generator, start: str, rows: int, gap: tuple[int, 
         start: the first stamp.
         rows: how many.
         gap: the row before which the clock jumps, and by how many seconds.
+
+    Returns:
+        Stamps (rows,) datetime64[s], and readings: column, in the order of the official file -> (rows,).
     """
     seconds = 600 * np.arange(rows) + np.where(np.arange(rows) >= gap[0], gap[1], 0)
     stamps = np.datetime64(start, "s") + seconds
@@ -142,7 +124,7 @@ def station(random: np.random.Generator, start: str, rows: int, gap: tuple[int, 
         wind * 1.5 + np.abs(drift(random, rows, 1)),
         (170 + 80 * drift(random, rows, 24)) % 360,
     )
-    return Station(stamps, dict(zip(jena.COLUMNS[1:], values, strict=True)))
+    return stamps, dict(zip(jena.COLUMNS[1:], values, strict=True))
 
 
 def drift(random: np.random.Generator, rows: int, hours: float) -> Array:
@@ -163,13 +145,13 @@ def _jena(random: np.random.Generator, rows: int, repeated: int) -> "pd.DataFram
     import pandas as pd
 
     unique = rows - repeated
-    data = station(random, "2009-01-01T00:10:00", unique, (11 * unique // 20, GAP))
+    written, readings = station(random, "2009-01-01T00:10:00", unique, (11 * unique // 20, GAP))
     lost = slice(4 * unique // 5, 4 * unique // 5 + max(3, unique // 20_000))
-    data.readings["wv (m/s)"][lost] = data.readings["max. wv (m/s)"][lost] = SENTINEL
+    readings["wv (m/s)"][lost] = readings["max. wv (m/s)"][lost] = SENTINEL
     end = 3 * unique // 10
     order = np.concatenate([np.arange(end), np.arange(end - repeated, unique)])
-    stamps = pd.Series(data.stamps[order]).dt.strftime(jena.STAMP_FORMAT)
-    columns = {name: np.round(column[order], 2) + 0.0 for name, column in data.readings.items()}
+    stamps = pd.Series(written[order]).dt.strftime(jena.STAMP_FORMAT)
+    columns = {name: np.round(column[order], 2) + 0.0 for name, column in readings.items()}
     return pd.DataFrame({jena.STAMP: stamps, **columns})
 
 
@@ -177,26 +159,22 @@ def _weather(path: Path, random: np.random.Generator, rows: int) -> None:
     """A file in the format of LTSF's Weather: one stamp twice, a gap of 100 minutes, sentinels in three columns."""
     import pandas as pd
 
-    data = station(random, "2020-01-01T00:10:00", rows, (rows // 2, 5400))
-    data.stamps[rows // 4] = data.stamps[rows // 4 - 1]
-    days = (data.stamps - data.stamps[0].astype("datetime64[Y]")) / np.timedelta64(1, "D")
+    stamps, readings = station(random, "2020-01-01T00:10:00", rows, (rows // 2, 5400))
+    stamps[rows // 4] = stamps[rows // 4 - 1]
+    days = (stamps - stamps[0].astype("datetime64[Y]")) / np.timedelta64(1, "D")
     height = np.cos(2 * np.pi * (days - 0.5)) + 0.4 * np.cos(2 * np.pi * (days - 172) / 366) - 0.1
     sun = np.maximum(0, height) * np.clip(400 + 150 * drift(random, rows, 3), 20, 800)
     wet = np.maximum(0, drift(random, rows, 2) - 2)
     best = 2.3 * sun
     co2 = 420 + 15 * drift(random, rows, 12)
-    data.readings["wv (m/s)"][2 * rows // 3] = SENTINEL
+    readings["wv (m/s)"][2 * rows // 3] = SENTINEL
     best[rows // 3 : rows // 3 + max(1, rows // 1750)] = SENTINEL
     co2[3 * rows // 5 : 3 * rows // 5 + max(1, rows // 1050)] = SENTINEL
-    t = data.readings["T (degC)"]
-    columns = [*data.readings.values(), wet, np.where(wet > 0, 600.0, 0.0), sun, 2 * sun, best, t + 9 + sun / 80, co2]
+    t = readings["T (degC)"]
+    columns = [*readings.values(), wet, np.where(wet > 0, 600.0, 0.0), sun, 2 * sun, best, t + 9 + sun / 80, co2]
     rounded = {name: np.round(column, 2) + 0.0 for name, column in zip(WEATHER_COLUMNS[1:], columns, strict=True)}
-    stamps = pd.Series(data.stamps).dt.strftime("%Y-%m-%d %H:%M:%S")
-    _write(path, pd.DataFrame({WEATHER_COLUMNS[0]: stamps, **rounded}), "\r\n")
-
-
-def _write(path: Path, table: "pd.DataFrame", end: str) -> None:
-    write_text(path, table.to_csv(index=False, lineterminator=end))
+    table = pd.DataFrame({WEATHER_COLUMNS[0]: pd.Series(stamps).dt.strftime("%Y-%m-%d %H:%M:%S"), **rounded})
+    write_text(path, table.to_csv(index=False, lineterminator="\r\n"))
 
 
 def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
@@ -211,7 +189,7 @@ def _imdb(folder: Path, random: np.random.Generator, reviews: int) -> None:
         for name in ("x_test", "x_train", "y_train", "y_test"):
             buffer = io.BytesIO()
             np.lib.format.write_array(buffer, arrays[name], allow_pickle=True)
-            archive.writestr(zipfile.ZipInfo(f"{name}.npy", EPOCH), buffer.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue())
     words = {number: f"word{number}" for number in range(1, VOCABULARY + 1)}
     for numbers, name in zip(telling.tolist(), ("bad", "good"), strict=True):
         words.update({number: f"{name}{number}" for number in numbers})
