@@ -14,9 +14,6 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.files import write_text
 
-LARGEST = 8 * 1024**2
-"""The bytes of a file. Ten thousand experiments take a quarter of it."""
-
 
 def read(path: Path) -> Any:
     """The data of a YAML file.
@@ -131,8 +128,6 @@ def _last_line(node: Any) -> int:
 
 def _text(path: Path) -> str:
     try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"{path.name} must have at most {LARGEST:,} bytes. Received: {path.stat().st_size:,}")
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UnrollError(

@@ -13,4 +13,4 @@ def _crossentropy(predictions: Any, targets: Any, ops: Ops) -> Any:
     return ops.mean(-(targets * ops.log(p) + (1 - targets) * ops.log(1 - p)))
 
 
-MEASURE = Measure("binary_crossentropy", "cross-entropy", _crossentropy, CLASSES, "nats")
+MEASURE = Measure("binary_crossentropy", "cross-entropy", _crossentropy, CLASSES)

@@ -2,6 +2,4 @@
 
 from pipeline.metrics.measure import CLASSES, Measure
 
-MEASURE = Measure(
-    "brier", "Brier score", lambda p, t, ops: ops.mean((p - t) ** 2), CLASSES, "probability²", trains=False
-)
+MEASURE = Measure("brier", "Brier score", lambda p, t, ops: ops.mean((p - t) ** 2), CLASSES, trains=False)

@@ -34,7 +34,6 @@ class Measure:
         title: its name on the page.
         formula: predictions, targets, ops -> one number.
         kinds: the kinds of data sets that it is reported for.
-        unit: its unit, where `{}` stands for the target's.
         higher: whether more is better.
         trains: whether a network can be trained on it.
     """
@@ -43,7 +42,6 @@ class Measure:
     title: str
     formula: Callable[[Any, Any, Ops], Any]
     kinds: AbstractSet[str] = frozenset()
-    unit: str = "{}"
     higher: bool = False
     trains: bool = True
 

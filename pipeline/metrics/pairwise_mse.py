@@ -10,4 +10,4 @@ def _pairwise_mse(predictions: Any, targets: Any, ops: Ops) -> Any:
     return ops.mean((predictions - one) ** 2) + ops.mean((targets - other) ** 2) + (one - other) ** 2
 
 
-MEASURE = Measure("pairwise_mse", "pairwise MSE", _pairwise_mse, unit="({})²")
+MEASURE = Measure("pairwise_mse", "pairwise MSE", _pairwise_mse)

@@ -21,14 +21,13 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS: dict[str, dict[str, type | None]] = {
+COLUMNS: dict[str, dict[str, type]] = {
     "slopes": {"experiment": str, "point": str, "distance": int, "slope": float},
-    "backtest": dict.fromkeys(("time", "truth", "forecast"), float)
-    | {"experiment": str, "origin": int, "low": None, "high": None},
-    "ahead": {"experiment": str, "step": int, "mae": float, "half_width": None, "coverage": float},
+    "backtest": {"experiment": str, "origin": int, "time": float, "truth": float, "forecast": float},
+    "ahead": {"experiment": str, "step": int, "mae": float, "coverage": float},
     "mistakes": {"experiment": str, "truth": int, "probability": float, "words": str},
 }
-"""Table of `plot_data.tables` -> columns that are read; None where numbers may be missing."""
+"""Table of `plot_data` and `backtest` -> columns that have a value in every row."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Evaluated:
     @cached_property
     def history(self) -> "pd.DataFrame":
         """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if damaged."""
-        return _read(self.folder / "history.csv", {"experiment": str, "seed": int, "epoch": int})
+        return tables.read(self.folder / "history.csv", experiment=str, seed=int, epoch=int)
 
     def table(self, name: str) -> "pd.DataFrame | None":
         """A table of `COLUMNS`, without experiments that params.yaml no longer has; None where there is none.
@@ -79,13 +78,13 @@ class Evaluated:
         path = self.folder / "tables" / f"{name}.csv"
         if not path.exists():
             return None
-        table = _read(path, COLUMNS[name])
+        table = tables.read(path, **COLUMNS[name])
         return table[table["experiment"].isin([*self.experiments])] if "experiment" in table else table
 
     def numbers(self, name: str, *columns: str) -> Columns:
         """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks one of these columns."""
         path = self.folder / "tables" / f"{name}.csv"
-        table = _read(path, dict.fromkeys(columns, float))
+        table = tables.read(path, **dict.fromkeys(columns, float))
         if table.empty:
             raise damaged(path, ValueError("it holds no rows"))
         found: Columns = table.to_dict("list")
@@ -176,15 +175,6 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing
         folder,
         f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
     )
-
-
-def _read(path: Path, columns: Mapping[str, type | None]) -> "pd.DataFrame":
-    """As `tables.read`, which lets a text stay that Python takes for a number, such as 1_0: here it becomes one."""
-    known = {column: kind for column, kind in columns.items() if kind}
-    table = tables.read(path, **known)
-    if lacking := [column for column in columns if column not in table]:
-        raise damaged(path, ValueError(f"it has no column {lacking[0]}"))
-    return table.astype(dict.fromkeys(table.columns.difference([*known]), float))
 
 
 def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str, experiments: list[str]) -> Missing:

@@ -85,7 +85,6 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
     }
     tags |= {"unroll.protocol": str(data.facts["protocol"])} if "protocol" in data.facts else {}
     tags |= {"mlflow.note.content": STAND_IN} if data.stand_in else {}
-    tags |= {f"unroll.unit.{metric}": unit for metric, unit in units(data).items()}
     tags |= origin(environment.here(workspace)) if made is None else made
     if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
         tags["unroll.worker"] = os.environ["UNROLL_WORKER"]
@@ -106,16 +105,6 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
     flat |= {"training.method": experiment.training.method}
     flat |= {f"training.{key}": value for key, value in chosen.method.keywords.items()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flat.items()}
-
-
-def units(data: Description) -> dict[str, str]:
-    """The unit of each measure of a data set."""
-    measures = {name: measure.unit for name, measure in MEASURES.items() if data.kind in measure.kinds}
-    if not data.scale.unit:
-        return {name: unit.format("unit of the data") for name, unit in measures.items()}
-    one = f"{data.scale.std:.4g} {data.scale.unit}"
-    found = {name: f"1 = {unit.format(one)}" for name, unit in measures.items()}
-    return found | dict.fromkeys(("mae_unit", "rmse_unit"), data.scale.unit)
 
 
 def origin(made: Environment) -> dict[str, str]:

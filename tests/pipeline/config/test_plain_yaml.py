@@ -21,12 +21,9 @@ def file(tmp_path):
     ("text", "said"),
     [
         ("a: 1\nb: 2\na: {}\n", r'params\.yaml, line 3 is not plain YAML: found duplicate key "a"$'),
-        ("a: {b: 1, b: 2}", r'line 1 is not plain YAML: found duplicate key "b"'),
         ("a: [1, 2\n", r"params\.yaml, line 2 is not plain YAML"),
-        ("a:\n\tb: 1\n", r"params\.yaml, line 2 is not plain YAML"),
         ("a: {b: *none}", r"line 1 is not plain YAML: found undefined alias"),
         ("a: !!python/object/apply:os.mkdir [hacked]\n", r"line 1 is not plain YAML"),
-        ("a: !waves {}\n", r"line 1 is not plain YAML"),
         ("a: 1\n---\nb: 2", r"line 2 is not plain YAML: but found another document"),
         ("a: \0", r"params\.yaml is not plain YAML"),
         ("a: 2020-13-45", r"params\.yaml is not plain YAML: month must be in 1\.\.12"),
@@ -54,10 +51,7 @@ def test_a_file_that_cannot_be_read(file, tmp_path):
     file.write_bytes(b"sources: \xff")
     with pytest.raises(UsageError, match=r"params\.yaml must be UTF-8; byte 9 is not"):
         plain_yaml.read(file)
-
-
-def test_a_byte_order_mark_is_harmless(file):
-    file.write_bytes(b"\xef\xbb\xbfa: 1")
+    file.write_bytes(b"\xef\xbb\xbfa: 1")  # a byte order mark is harmless
     assert plain_yaml.read(file) == {"a": 1}
 
 
@@ -94,14 +88,6 @@ def test_blocks_are_written_and_no_anchors(file):
     plain_yaml.write({"b": {"model": model}, "a": {"model": model}, "text": "003"}, file)
     model = "  model:\n    family: recurrent\n    units:\n    - 1\n    - 2\n"
     assert file.read_text(encoding="utf-8") == f"b:\n{model}a:\n{model}text: '003'\n"
-
-
-def test_what_cannot_be_written_leaves_the_old_file(file):
-    file.write_text("old", encoding="utf-8")
-    with pytest.raises(Exception, match="cannot represent"):
-        plain_yaml.write({"a": object()}, file)
-    assert file.read_text(encoding="utf-8") == "old"
-    assert list(file.parent.iterdir()) == [file]
 
 
 def changed_lines(file, override):

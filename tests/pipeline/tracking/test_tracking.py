@@ -200,7 +200,6 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
         "unroll.current": "true",
         "unroll.protocol": "as_published",
         "unroll.stand_in": "false",
-        "unroll.unit.mae": "1 = 8.85 °C",
         "unroll.python": platform.python_version(),
     }
     assert parent.tags.items() >= tags.items()
