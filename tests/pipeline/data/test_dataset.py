@@ -75,6 +75,7 @@ def test_splits_share_a_series_and_have_its_calendar_where_it_is_asked_for(tmp_p
     np.testing.assert_array_equal(without.splits["test"].series, series[:, :2])
     for loaded in (told, without):
         assert loaded.splits["train"].series is loaded.splits["test"].series
+        np.testing.assert_array_equal(loaded.splits["test"].targets, windowed().splits["test"].targets)
 
 
 def test_a_data_set_is_described_without_its_arrays(tmp_path):
