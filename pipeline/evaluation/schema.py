@@ -120,7 +120,6 @@ class About(Strict):
 
     Attributes:
         layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
-        cycle: rows of the series in a natural cycle (a day, say), 0 where there is none.
         weeks: in how many weeks the test set lies; None where it knows no days. Below twelve nothing is compared.
         naive: the MAE that MASE divides by, in model units; None where there is none (`scaled_error`).
         horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
@@ -135,7 +134,6 @@ class About(Strict):
     examples: dict[str, int]
     input_shape: list[int]
     layout: Literal["windows", "points", "examples"]
-    cycle: int
     weeks: int | None = None
     horizons: list[int] | None = None
     naive: float | None = None

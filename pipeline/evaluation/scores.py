@@ -101,7 +101,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
-    train, count = dataset.splits["train"], len(dataset.splits["test"])
+    count = len(dataset.splits["test"])
     about = About(
         name=dataset.name,
         kind=dataset.kind,
@@ -112,7 +112,6 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
         examples={split: len(examples) for split, examples in dataset.splits.items()},
         input_shape=list(dataset.input_shape),
         layout=layout(dataset),
-        cycle=dataset.period * train.step if isinstance(train, Windows) else 0,
         weeks=weeks(dataset, "test"),
         horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
         naive=seasonal_naive(dataset),

@@ -26,7 +26,7 @@ def evaluated(weeks, network, opponent):
     }
     difference = {"mean": -0.2, "mean_ci": (-0.3, -0.1), "mean_ci_90": (-0.3, -0.1), "p_value": 0.001}
     about = {"name": "d", "kind": "forecast", "metric": "mae", "scale": {}, "stand_in": False, "floors": {}}
-    about |= {"examples": {"validation": 9, "test": 9}, "input_shape": [4, 1], "layout": "windows", "cycle": 24}
+    about |= {"examples": {"validation": 9, "test": 9}, "input_shape": [4, 1], "layout": "windows"}
     about |= {"weeks": weeks, "facts": {}}
     differences = {"test": {"gru": {"dense": difference}}} if weeks >= 12 else {}
     return Evaluation.model_validate({"dataset": about, "experiments": experiments, "differences": differences})
