@@ -46,7 +46,7 @@ def test_a_tcn_is_its_convolutions_and_what_came_in():
     (one, one_bias, two, two_bias, kernel, bias) = model.get_weights()
     for apart, weights, start in ((1, one, one_bias), (2, two, two_bias)):
         earlier = np.pad(values, [(0, 0), (apart, 0), (0, 0)])[:, : values.shape[1]]
-        values = values + np.maximum(earlier @ weights[0] + values @ weights[1] + start, 0)
+        values = values + np.maximum(earlier @ weights[:3] + values @ weights[3:] + start, 0)
     np.testing.assert_allclose(model(x), values[:, -1] @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 
