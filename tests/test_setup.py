@@ -238,3 +238,14 @@ def test_stages_find_unroll_by_name(tmp_path):
     wrapper = tmp_path / "Makefile"
     wrapper.write_text('include Makefile\nshow:\n\t@echo "$$PATH"\n')
     assert make("-f", str(wrapper), "show").startswith(f"{ROOT}/.venv/bin:")
+
+
+def test_clean_leaves_a_cluster_that_runs(tmp_path):
+    for name in ("pipeline", "stages", "unroll", "tests", "bench", ".demo", ".cluster/run"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / ".cluster/run/s3.pid").touch()
+    assert "until make cluster-down" in make("-C", str(tmp_path), "-f", str(ROOT / "Makefile"), "clean")
+    assert (tmp_path / ".cluster").exists()
+    (tmp_path / ".cluster/run/s3.pid").unlink()
+    assert not make("-C", str(tmp_path), "-f", str(ROOT / "Makefile"), "clean")
+    assert not {".cluster", ".demo"} & {path.name for path in tmp_path.iterdir()}
