@@ -96,18 +96,15 @@ def test_links_are_replaced_and_what_they_lead_to_stays(tmp_path, scratch):
     assert names(tmp_path / "cache") == ["kept.txt"]
 
 
-@pytest.mark.parametrize(
-    ("mask", "file", "folder"), [(0o022, 0o644, 0o755), (0o077, 0o600, 0o700), (0o002, 0o664, 0o775)]
-)
-def test_the_umask_is_respected(tmp_path, scratch, mask, file, folder):
-    before = os.umask(mask)
+def test_the_umask_is_respected(tmp_path, scratch):
+    before = os.umask(0o002)
     try:
         files.write_text(tmp_path / "file", "text")
         with files.atomic_folder(tmp_path / "folder", scratch) as temporary:
             (temporary / "file").touch()
     finally:
         os.umask(before)
-    for name, mode in (("file", file), ("folder/file", file), ("folder", folder)):
+    for name, mode in (("file", 0o664), ("folder/file", 0o664), ("folder", 0o775)):
         assert (tmp_path / name).stat().st_mode & 0o777 == mode
 
 

@@ -57,7 +57,6 @@ SPREAD, NARROW = [1.0, 2.0, 4.0], [1.0, 1.01, 1.02]
         (NARROW, {"value": "1.0"}, {}, HOLDS),
         # Too few seeds.
         ([1.0, 2.0], {"value": "1.0"}, {}, UNSURE),
-        ([1.0], {"value": "1.0"}, {}, UNSURE),
         # An interval that is wider than the claim allows.
         (SPREAD, {"value": "2.0", "width": 3.0}, {}, UNSURE),
         # Beside what a baseline has.
@@ -89,7 +88,6 @@ def apart(mean, reach):
         ({"relation": "below"}, apart(-1, 1.5), UNSURE),
         ({"relation": "below"}, apart(1, 0.5), FAILS),
         ({"relation": "above"}, apart(1, 0.5), HOLDS),
-        ({"relation": "above"}, apart(-1, 0.5), FAILS),
         ({"relation": "par", "within": 2.0}, apart(0.5, 1.0), HOLDS),
         ({"relation": "par", "within": 2.0}, apart(1.1, 1.0), HOLDS),  # by the 90 % interval
         ({"relation": "par", "within": 2.0}, apart(1.5, 1.0), UNSURE),
@@ -192,16 +190,6 @@ OLD = 'value: "0.02", width: 2'
 TEXT = '{document: "003", words: about 0.02, experiment: guess, metric: final.test.mse, value: "0.02", width: 2}'
 
 
-def test_a_file_of_claims_is_read(tmp_path):
-    others = (TEXT.replace(OLD, new) for new in ("against: o, relation: below", "value: [null, 32]", "value: 51"))
-    (tmp_path / "claims.yaml").write_text("".join(f"- {text}\n" for text in (TEXT, *others)), encoding="utf-8")
-    figure, comparison, shape, count = load(tmp_path / "claims.yaml")
-    assert (figure.value, figure.rows, figure.width, figure.note, figure.kind) == ("0.02", "same", 2, "", "figure")
-    assert (comparison.value, comparison.against, comparison.kind) == (None, "o", "comparison")
-    assert (shape.value, shape.kind) == ([None, 32], "count")
-    assert (count.value, count.kind) == (51, "count")
-
-
 EITHER = "must have either value, or against and relation"
 
 
@@ -209,15 +197,11 @@ EITHER = "must have either value, or against and relation"
     ("old", "new", "said"),
     [
         ("value:", "valeu:", "claim 2: valeu is not known here. Valid: about, against, beside, document"),
-        (', value: "0.02"', "", EITHER),
         ("width: 2", "against: b", EITHER),
-        (OLD, "against: b", EITHER),
         ('"0.02"', "many", "`value` must be a number. Received: many"),
         (", width: 2", "", "must say the `width` beyond which an interval tells nothing"),
-        ("width: 2", "width: 1", "claim 2: width must be greater than 1."),
         (OLD, "against: b, relation: par", "must have `within` where the relation is par"),
         ("width: 2", "rows: some", "rows must be 'same', 'own' or 'other'. Received: 'some'"),
-        ('"003"', "3", "claim 2: document must be a valid string. Received: 3"),
         (TEXT, "hello", "claim 2: the whole must be a mapping. Received: 'hello'"),
         (f"- {TEXT}\n", "a: 1\n", "claims.yaml: the whole must be a list of claims. Received: dict"),
     ],
