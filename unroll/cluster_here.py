@@ -26,7 +26,6 @@ from unroll.cluster import connection, head
 from unroll.cluster.connection import Address
 from unroll.runner.build import repro
 from unroll.runner.dvc_lock import LOCK
-from unroll.tune.storage import STUDIES
 from unroll.workspaces import scaled
 
 FOLDER, DEMO = ".cluster", ".demo"
@@ -36,9 +35,6 @@ HOST = "127.0.0.1"
 WORKERS = ("a", "b")
 
 BUCKET = "unroll"
-
-TRIALS = "trials"
-"""A database beside MLflow's, which has tables of the same names as Optuna's."""
 
 PATIENCE = 90
 """Seconds to wait for a server."""
@@ -115,7 +111,8 @@ def down(workspace: Workspace) -> None:
 
 def _servers(home: Path, programs: Path, known: Mapping[str, Any]) -> dict[str, tuple[list[Any], dict[str, str]]]:
     """Of each server the command, and its own variables: passwords, since all users of a machine see commands."""
-    records = {"MLFLOW_BACKEND_STORE_URI": f"postgresql+psycopg2://{_login(known)}/postgres", "MLFLOW_TRACKING_URI": ""}
+    store = f"postgresql+psycopg2://unroll:{known['password']}@{HOST}:{known['postgres']}/postgres"
+    records = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_TRACKING_URI": ""}
     records |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
     rclone = [Path(sys.executable).parent / "rclone", "serve", "s3", "--addr", f"{HOST}:{known['s3']}", home / "s3"]
@@ -188,17 +185,12 @@ def _known(home: Path) -> dict[str, Any]:
     return found
 
 
-def _login(known: Mapping[str, Any]) -> str:
-    return f"unroll:{known['password']}@{HOST}:{known['postgres']}"
-
-
 def _variables(known: Mapping[str, Any]) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": "unroll",
         "AWS_SECRET_ACCESS_KEY": known["password"],
         "AWS_DEFAULT_REGION": "us-east-1",
         "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}",
-        STUDIES: f"postgresql://{_login(known)}/{TRIALS}",
         "UNROLL_SCHEDULER": f"tcp://{HOST}:{known['scheduler']}",
     }
 
@@ -229,10 +221,8 @@ def _set_up_database(home: Path, programs: Path, password: str) -> None:
         shutil.chown(new, user)
         shutil.chown(secret, user)
     initdb: list[Any] = [programs / "initdb", "-D", new, "-U", "unroll", "-A", "scram-sha-256", f"--pwfile={secret}"]
-    single: list[Any] = [programs / "postgres", "--single", "-D", new, "postgres"]
-    for command, said in ((initdb, ""), (single, f"CREATE DATABASE {TRIALS}\n")):
-        done = subprocess.run(command, input=said, capture_output=True, text=True, user=user, cwd="/", check=False)
-        if done.returncode:
-            raise UnrollError(f"PostgreSQL cannot set up {new}: {' '.join(done.stderr.split())}")
+    done = subprocess.run(initdb, capture_output=True, text=True, user=user, cwd="/", check=False)
+    if done.returncode:
+        raise UnrollError(f"PostgreSQL cannot set up {new}: {' '.join(done.stderr.split())}")
     secret.unlink()
     new.rename(home / "postgres")
