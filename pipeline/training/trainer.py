@@ -65,6 +65,7 @@ def _replicate(
 ) -> Replicate:
     """Train one replicate, from what a checkpoint says of it; `trained` are those before."""
     seed, history, best, best_weights = (start[name] for name in ("seed", "history", "best", "best_weights"))
+    metric, score = job.dataset.metric, f"validation_{job.dataset.metric}"
     learner.begin(seed, len(history), start["state"])
 
     def state() -> dict[str, Any]:
@@ -82,9 +83,9 @@ def _replicate(
             break
         line = learner.epoch(epoch)
         history.append(line)
-        best = best_epoch(history, job.dataset.metric, best)
-        if best == epoch:
-            best_weights = {"best": learner.weights()}
+        # Of equals the first.
+        if score in line and (best is None or MEASURES[metric].better(line[score], history[best - 1][score])):
+            best, best_weights = epoch, {"best": learner.weights()}
         for callback in job.callbacks:
             callback.epoch(seed, epoch, line)
         if job.checkpoint:
@@ -95,21 +96,3 @@ def _replicate(
         name: values for point in weights for name, values in learner.predictions(point, weights[point]).items()
     }
     return Replicate(seed, history, best, predictions, weights)
-
-
-def best_epoch(history: list[dict[str, float]], metric: str, before: int | None = None) -> int | None:
-    """The epoch (from 1) with the best `validation_METRIC`, the first of equals; None without validation.
-
-    Args:
-        history: one line per epoch.
-        metric: of the data set.
-        before: what this function said one epoch ago, so that only the last line is looked at; None: all are.
-    """
-    key = f"validation_{metric}"
-    if not history or key not in history[-1]:
-        return None
-    chosen = before or 1
-    for epoch in range(len(history) if before else 2, len(history) + 1):
-        if MEASURES[metric].better(history[epoch - 1][key], history[chosen - 1][key]):
-            chosen = epoch
-    return chosen
