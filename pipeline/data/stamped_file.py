@@ -122,10 +122,13 @@ class _Reading:
 
     def _take(self, frame: "pd.DataFrame", before: int) -> None:
         """Keep the numbers of a chunk that begins `before` rows after the header."""
+        import pandas as pd
+
         form = self.file.form
         values = np.ascontiguousarray(frame[self.columns].astype(np.float64).to_numpy())
         if self.file.parquet and form.missing:
-            values[np.isin(values, [float(word) for word in form.missing if _number(word)])] = np.nan
+            words = pd.to_numeric(pd.Series(form.missing, dtype=object), errors="coerce")
+            values[np.isin(values, words.dropna())] = np.nan
         if (np.isinf(values) if form.missing is not None else ~np.isfinite(values)).any():
             raise ValueError("a cell is not finite")
         cells = clocks.joined(frame, form.stamp)
@@ -235,11 +238,3 @@ def _not_a_number(file: File, columns: list[str], otherwise: str) -> UnrollError
 
 def _where(file: File, row: int) -> str:
     return f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"
-
-
-def _number(word: str) -> bool:
-    try:
-        float(word)
-    except ValueError:
-        return False
-    return True

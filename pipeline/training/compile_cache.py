@@ -34,23 +34,14 @@ def kept(folder: Path) -> Iterator[None]:
         folder: of one experiment. Another process that trains the same one at the same time works without.
     """
     with ExitStack() as stack:
-        usable = not os.environ.get(FLAGS)  # it may be the user's own
-        if usable:
-            try:
+        if not os.environ.get(FLAGS):  # it may be the user's own
+            with suppress(OSError, UnrollError):
                 stack.enter_context(alone(folder.with_name(f"{folder.name}.lock"), "another process has it"))
                 _clean(folder)
-            except (OSError, UnrollError):
-                usable = False
-        if not usable:
-            yield
-            return
-        os.environ[FLAGS] = flags(folder)
-        try:
-            yield
-        finally:
-            del os.environ[FLAGS]
-            with suppress(OSError):  # without its list the folder is emptied the next time
-                _describe(folder)
+                stack.callback(_leave, folder)
+                os.environ[FLAGS] = flags(folder)
+                stack.callback(os.environ.pop, FLAGS)
+        yield
 
 
 def flags(folder: Path) -> str:
@@ -81,6 +72,11 @@ def _clean(folder: Path) -> None:
         if path.name != LIST and sums.get(path.name) != sha256(path):
             path.unlink()
     _describe(folder)
+
+
+def _leave(folder: Path) -> None:
+    with suppress(OSError):  # without its list the folder is emptied the next time
+        _describe(folder)
 
 
 def _describe(folder: Path) -> None:
