@@ -5,7 +5,6 @@ from pathlib import Path
 
 from pipeline.errors import printable
 from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
-from pipeline.plots.svg import colours
 from pipeline.report import charts
 from pipeline.report.charts import Answer, Ranking
 from pipeline.report.claims_table import claims_table
@@ -62,7 +61,7 @@ def page(results: Results) -> str:
     # The user's own come first.
     sections = [_section(results, one) for one in sorted(results.built, key=lambda one: not one.own)]
     text = environment.get_template("page.html.j2").render(
-        style=Markup(colours() + (FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own files
+        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own files
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
         trusted=Markup,
         signs=SIGNS,

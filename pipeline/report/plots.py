@@ -6,9 +6,9 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
-from pipeline.plots.panels import by_epoch, dates, logarithmic, stretch
-from pipeline.plots.svg import APART, DASHED, MAIN, OTHER, svg
+from pipeline.report.panels import by_epoch, dates, logarithmic, stretch
 from pipeline.report.results import Evaluated
+from pipeline.report.svg import APART, DASHED, MAIN, OTHER, svg
 
 if TYPE_CHECKING:
     import pandas as pd

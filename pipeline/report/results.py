@@ -14,8 +14,8 @@ from pipeline.evaluation import claims, schema
 from pipeline.evaluation.claims import Verdict, verdicts
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
-from pipeline.plots.panels import Columns
 from pipeline.report import titles
+from pipeline.report.panels import Columns
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:

@@ -4,12 +4,9 @@ import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from pipeline import tables
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.evaluation.schema import Evaluation
-from pipeline.plots import panels
-from pipeline.plots.svg import standalone
 from pipeline.tracking import payload, store
 from pipeline.tracking.runs import log
 from pipeline.tracking.store import Store
@@ -93,12 +90,12 @@ def _running(opened: Store, query: str) -> list["Run"]:
     return list(opened.client.search_runs(groups, query, max_results=MANY)) if groups else []
 
 
-def score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluation) -> bool:
+def score(opened: Store, parent: "Run", evaluated: Evaluation) -> bool:
     """Bring the metrics of the parent that is on disk, and of its children, to the evaluation of its data set.
 
-    Says whether anything changed. The workspace holds the evaluation's predictions.csv.
+    Says whether anything changed.
     """
-    name, run_id, about = parent.data.tags["unroll.experiment"], parent.info.run_id, evaluated.dataset
+    name = parent.data.tags["unroll.experiment"]
     entry = evaluated.experiments.get(name)
     if entry is None or entry.fingerprint != parent.data.tags["unroll.brief"]:  # not evaluated since it was trained
         return False
@@ -106,12 +103,8 @@ def score(opened: Store, workspace: Workspace, parent: "Run", evaluated: Evaluat
     if not _update(opened, parent, overall):
         return False
     for child in search(opened, parent.info.experiment_id, level="replicate", experiment=name):
-        if child.data.tags["mlflow.parentRunId"] == run_id:
+        if child.data.tags["mlflow.parentRunId"] == parent.info.run_id:
             _update(opened, child, each.get(int(child.data.tags["unroll.seed"]), {}))
-    table = tables.read(workspace.evaluation(about.name) / "tables" / "predictions.csv")
-    if about.kind != "classify" and name in table:
-        plot = panels.stretch(about, table.to_dict("list"), name)
-        opened.client.log_text(run_id, standalone(plot), "plots/predictions.svg")
     return True
 
 

@@ -81,7 +81,7 @@ def record(
             found = queries.parents(opened, group, name)
         changed = queries.make_current(opened, found, parent)
         if evaluated is not None:
-            changed |= queries.score(opened, workspace, parent, evaluated)
+            changed |= queries.score(opened, parent, evaluated)
     return ("updated" if changed else "present") if there else "recorded"
 
 

@@ -8,20 +8,19 @@ import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import parse_qs, unquote, urlparse
 
 import pytest
 
-from pipeline import tables
 from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.errors import DivergedError, UnrollError
-from pipeline.evaluation import plot_data, scores
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import live, payload, queries, replay, runs, store
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
+from stages.evaluate import evaluate
 from tests.support import fake_runs
 
 PARAMS = """
@@ -75,15 +74,6 @@ class Lab:
             record.write(self.workspace, self.folder(name), made_of)
             recorded.finish()
 
-    def evaluate(self):
-        data = datasets.load(self.workspace.prepared(self.data))
-        found = {folder.name: run_folder.load(folder) for folder in sorted(self.workspace.runs(self.data).iterdir())}
-        evaluated, folder = scores.evaluate(data, found, ["last"]), self.workspace.evaluation(self.data)
-        write_json(folder / "evaluation.json", evaluated.model_dump())
-        tables.write(folder / "tables" / "predictions.csv", plot_data.predictions(data, found))
-        live.scored(self.workspace, self.params, self.data)
-        return evaluated
-
     def track(self):
         return dict(replay.replay(self.workspace, self.params))
 
@@ -101,30 +91,24 @@ class Lab:
         client, said = store.connect(self.workspace).client, {}
         for run in self.search():
             one, tags = run.info.run_id, dict(run.data.tags)
+            files = Path(unquote(urlparse(run.info.artifact_uri).path))
             above = tags.pop("mlflow.parentRunId", None)
+            tags.pop("unroll.recorded")
             said[tags["unroll.experiment"], tags.get("unroll.seed")] = SimpleNamespace(
                 name=run.info.run_name,
                 status=run.info.status,
                 parent=client.get_run(above).info.run_name if above else None,
-                tags={key: value for key, value in tags.items() if key != "unroll.recorded"},
+                tags=tags,
                 params=run.data.params,
                 metrics=run.data.metrics,
-                curves={name: curve(client, one, name) for name in run.data.metrics},
-                data=[entry.dataset.to_dictionary() for entry in run.inputs.dataset_inputs],
-                files={
-                    name: Path(client.download_artifacts(one, name)).read_text("utf-8") for name in files(client, one)
+                curves={
+                    name: [(point.step, point.value) for point in client.get_metric_history(one, name)]
+                    for name in run.data.metrics
                 },
+                data=[entry.dataset.to_dictionary() for entry in run.inputs.dataset_inputs],
+                files={str(file.relative_to(files)): file.read_text("utf-8") for file in files.rglob("*.*")},
             )
         return said
-
-
-def curve(client, run, name):
-    return [(point.step, point.value) for point in client.get_metric_history(run, name)]
-
-
-def files(client, run, folder=None):
-    for item in client.list_artifacts(run, folder):
-        yield from files(client, run, item.path) if item.is_dir else [item.path]
 
 
 def status(*found):
@@ -165,7 +149,7 @@ def whole(workspace):
     lab = make(workspace, "whole")
     lab.train("gru")
     lab.train("last")
-    return lab, lab.evaluate(), lab.read()
+    return lab, evaluate(lab.workspace, lab.data), lab.read()
 
 
 def test_a_child_has_every_epoch_and_its_score(whole):
@@ -203,9 +187,7 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
         "unroll.python": platform.python_version(),
     }
     assert parent.tags.items() >= tags.items()
-    names = ["history.csv", "plots/predictions.svg", "run.json", "weights/seed_0_final.weights.h5"]
-    assert sorted(parent.files) == names
-    assert parent.files["plots/predictions.svg"].startswith("<svg ")
+    assert sorted(parent.files) == ["history.csv", "run.json", "weights/seed_0_final.weights.h5"]
     (data,) = parent.data
     assert fingerprint.data(lab.workspace.prepared("whole")).startswith(data["digest"])
     assert json.loads(data["profile"])["examples"] == {"train": 976, "validation": 376, "test": 546}
@@ -217,7 +199,7 @@ def test_a_baseline_has_the_same_headline_and_no_number_has_two_names(whole):
     assert {name for name in metrics if "/" not in name} == headline | {"parameters", "epochs", "seconds"}
     assert network["against_best_baseline"] == network["score"] - metrics["score"]
     # The loss is the measure here, so curves may agree.
-    names = [name for name in network if not name.startswith(("train_", "validation_"))]
+    names = [name for name in network if not name.startswith(("train_", "validation_", "seconds"))]
     assert len({network[name] for name in names}) == len(names)
 
 
@@ -303,12 +285,11 @@ def test_a_stand_in_is_called_one_and_kept_apart(workspace):
 
 
 def test_an_evaluation_of_what_is_not_recorded_makes_neither_a_run_nor_a_store(lab, tmp_path, capsys):
-    lab.leave("last")
-    lab.evaluate()
+    for each in (lab, make(Workspace(tmp_path), "air")):
+        each.leave("gru")
+        each.leave("last")
+        evaluate(each.workspace, each.data)
     assert lab.search() == []
-    new = make(Workspace(tmp_path), "air")
-    new.leave("last")
-    new.evaluate()
     assert not (tmp_path / "mlflow.db").exists()
     assert capsys.readouterr().err == ""
 

@@ -5,7 +5,6 @@ import re
 import warnings
 from collections.abc import Callable
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
@@ -136,23 +135,3 @@ def _inline(text: str, title: str, salt: str) -> str:
         body = body.replace(name, f"{own}-{place}")
     body = re.sub(rf' id="(?!{own}-)[^"]*"', "", body)
     return head + body.strip()
-
-
-def colours() -> str:
-    """The variables of the style sheet, light and dark."""
-    return (Path(__file__).parent / "colours.css").read_text(encoding="utf-8")
-
-
-ZOOM = 2.0
-"""How much larger a file of its own is shown than a panel of the page."""
-
-
-def standalone(inline: str) -> str:
-    """A file of its own from an SVG that is meant to stand in the page: with the page's colours, light and dark."""
-    style = " ".join(colours().split())
-    style += " svg { background: var(--card); font-family: system-ui, sans-serif; }"
-    spaces = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
-    box = re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', inline)
-    size = f'width="{float(box[1]) * ZOOM:.0f}" height="{float(box[2]) * ZOOM:.0f}"' if box else ""
-    text = inline.replace("<svg ", f"<svg {spaces} {size} ", 1)
-    return text.replace("</title>", f"</title><style>{style}</style>", 1)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipeline.plots import panels
+from pipeline.report import panels
 
 
 @pytest.mark.parametrize("unit", [60, 3600, 86_400, 30 * 86_400], ids=["minutes", "hours", "days", "months"])

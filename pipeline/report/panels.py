@@ -1,10 +1,10 @@
-"""Axes and panels: curves by epoch, and a stretch of a test set, which MLflow shows, too."""
+"""Axes by epoch, by date and logarithmic, and the panel of a stretch of a test set."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation.schema import About
-from pipeline.plots.svg import DOTTED, MAIN, MUTED, OTHER, svg
+from pipeline.report.svg import DOTTED, MAIN, MUTED, OTHER, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

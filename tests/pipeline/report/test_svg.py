@@ -1,7 +1,6 @@
 import re
-from xml.etree import ElementTree as ET
 
-from pipeline.plots.svg import MAIN, standalone, svg
+from pipeline.report.svg import MAIN, svg
 
 
 def draw(axes):
@@ -25,9 +24,3 @@ def test_a_plot_has_no_date_no_colour_and_no_style_of_its_own_short_numbers_and_
     other = re.findall(r' id="([^"]*)"', svg(draw, (2, 2), "t", "d/f loss"))
     assert not {*ids} & {*other}, "no two plots of a page share one"
     assert {*re.findall(r'(?:url\(|href=")#([^)"]*)', text)} == {*ids}
-
-
-def test_a_file_of_its_own_has_its_own_colours():
-    alone = ET.fromstring(standalone(svg(draw, (2, 2), "t", "salt")))  # noqa: S314 - it is our own
-    assert alone.tag == "{http://www.w3.org/2000/svg}svg"
-    assert "--main" in alone.find("{*}style").text

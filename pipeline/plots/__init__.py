@@ -1,1 +1,0 @@
-"""Small plots as SVG, for the page and for MLflow."""
