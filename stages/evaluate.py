@@ -34,8 +34,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         data = dataset.load(workspace.prepared(name))
         experiments = wanted.experiments_of(name)
         runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
-        baselines = [key for key, experiment in experiments.items() if experiment.model.family == "baselines"]
-        evaluation = scores.evaluate(data, runs, baselines)
+        evaluation = scores.evaluate(data, runs, experiments)
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))

@@ -47,7 +47,7 @@ def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[s
         section = {"source": dataset.source, "preparation": dataset.preparation.model_dump()}
         yield f"prepare/{name}", code.made_of(section, ["stages.prepare", module])
         scored = [
-            {"name": key, "seeds": one.seeds, "family": one.model.family}
+            one.model_dump(include={"seeds", "share", "trials"}) | {"name": key, "family": one.model.family}
             for key, one in every.experiments_of(name).items()
         ]
         yield f"evaluate/{name}", code.made_of(scored, ["stages.evaluate", *measures])

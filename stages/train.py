@@ -34,7 +34,7 @@ def train(workspace: Workspace, name: str) -> Path:
     chosen = recipe(name, experiment)
     folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
     with locks.stage(workspace, "train", name), compile_cache.kept(workspace.scratch / "programs" / name):
-        data = dataset.load(prepared, calendar=experiment.calendar)
+        data = dataset.load(prepared, calendar=experiment.calendar, share=experiment.share)
         made_of = fingerprint.ingredients(prepared, experiment, every.dataset(experiment.dataset).preparation)
         checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(made_of.fingerprint))
         recording = live.Recording(workspace, name, experiment)
@@ -66,7 +66,8 @@ def trial(workspace: Workspace, name: str, epochs: int | None, seeds: list[int] 
     experiment = params.load(workspace.params).experiment(name).trial(epochs, seeds)
     chosen = recipe(name, experiment)
     with locks.stage(workspace, "trial", name), compile_cache.kept(workspace.scratch / "programs" / name):
-        data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
+        prepared = workspace.prepared(experiment.dataset)
+        data = dataset.load(prepared, calendar=experiment.calendar, share=experiment.share)
         job = chosen.job(data, Epochs(name, chosen.method.keywords, chosen.seeds))
         with atomic_folder(workspace.trial(name), workspace.scratch) as unfinished:
             run_folder.save(chosen.train(job), job, unfinished, {})

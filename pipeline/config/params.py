@@ -109,11 +109,15 @@ class Experiment(Strict):
 
     Attributes:
         calendar: whether the model is told the hour and the season of each row, beside what was measured.
+        share: of the train examples that it learns from, the last ones: less than all for a curve of the data's size.
+        trials: on validation that its options were chosen by (results/trials); 0 for a document's, or those of a hand.
     """
 
     dataset: Name
     like: str | list[str] | None = pydantic.Field(default=None, exclude=True)
     calendar: bool = False
+    share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
+    trials: Annotated[int, pydantic.Field(ge=0)] = 0
     seeds: Seeds = pydantic.Field(default=[0])
     model: Model
     training: Training

@@ -180,13 +180,14 @@ def describe(folder: Path) -> Description:
     return read_checked(folder / "dataset.json", Description)
 
 
-def load(folder: Path, *, calendar: bool = False) -> Dataset:
+def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset:
     """Read what `save` wrote.
 
     Args:
         folder: `data/prepared/NAME`.
         calendar: whether the inputs keep the calendar's columns. Without them the examples are the same, so models
             with and without compare.
+        share: of the train examples that are kept: the last ones, which are next to the other splits.
 
     Raises:
         UsageError: there is no calendar to keep.
@@ -204,9 +205,21 @@ def load(folder: Path, *, calendar: bool = False) -> Dataset:
         stamps = arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
         fitted = read_checked(folder / FITTED, Fitted) if (folder / FITTED).exists() else None
         dataset = Dataset(splits=splits, groups=groups, stamps=stamps, fitted=fitted, **rest)
-        return dataset if calendar else _without_calendar(dataset)
+        return shortened(dataset if calendar else _without_calendar(dataset), share)
     except (KeyError, ValueError) as error:
         raise damaged(folder, error) from None
+
+
+def shortened(dataset: Dataset, share: float) -> Dataset:
+    """The same with a share of train, its last examples, at least one."""
+    if share == 1:
+        return dataset
+    train = dataset.splits["train"]
+    first = len(train) - max(1, round(share * len(train)))
+    if isinstance(train, Windows):
+        return replace(dataset, splits={**dataset.splits, "train": replace(train, rows=train.rows[first:])})
+    kept = Arrays(train.inputs[first:], train.targets[first:])
+    return replace(dataset, splits={**dataset.splits, "train": kept})
 
 
 def _without_calendar(dataset: Dataset) -> Dataset:

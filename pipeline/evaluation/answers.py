@@ -1,9 +1,10 @@
 """Is a network better than the strongest opponent without recurrence? By the rule of docs/decisions/verdicts.md."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
 
-from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation
+from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Interval
 from pipeline.metrics import MEASURES
 
 BETTER, WORSE, UNSURE = "better", "worse", "cannot tell"
@@ -11,8 +12,16 @@ BETTER, WORSE, UNSURE = "better", "worse", "cannot tell"
 NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so a recurrent layer has no past to use: it is one more feed-forward network"
 
-LEVEL = 0.05
-"""Of the corrected p-values of one table."""
+ALPHA = 0.05
+"""How often a table with nothing in it may show a difference."""
+
+
+class Networks(StrEnum):
+    """Which recurrent networks a question is about."""
+
+    ALL = "all"
+    DOCUMENTS = "the documents' networks"
+    TUNED = "tuned networks"
 
 
 @dataclass(frozen=True)
@@ -20,32 +29,61 @@ class Answer:
     """Whether a data set needs a recurrent network.
 
     Attributes:
-        network: the best recurrent network; None where there is none.
+        networks: which ones were asked about.
+        network: the best of them; None where there is none.
         opponent: the strongest of all that has no recurrence; None where there is none.
         difference: of the measure on test, network against opponent; None where it is not known or says nothing.
-        outcome: BETTER, WORSE or UNSURE.
+        interval: of the difference, at the level that decides.
+        outcome: BETTER, WORSE or UNSURE: whether the interval excludes zero, and on which side.
         reason: why there is no difference; empty where there is one.
     """
 
+    networks: Networks
     network: str | None
     opponent: str | None
     difference: Difference | None
+    interval: Interval | None
     outcome: str
     reason: str = ""
 
 
-def answer(evaluation: Evaluation) -> Answer:
-    """Both are chosen on validation (train, where there is none), and compared on test."""
-    network, opponent = strongest(evaluation, lambda entry: entry.recurrent), strongest_opponent(evaluation)
+def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
+    """Both are chosen on validation (train, where there is none), and compared on test; one question by itself."""
+
+    def asked(entry: Entry) -> bool:
+        return entry.recurrent and (networks == Networks.ALL or bool(entry.trials) == (networks == Networks.TUNED))
+
+    network, opponent = strongest(evaluation, asked), strongest_opponent(evaluation)
+    none = Answer(networks, network, opponent, None, None, UNSURE)
     if network is None or opponent is None:
-        return Answer(network, opponent, None, UNSURE, NOTHING)
+        return replace(none, reason=NOTHING)
     if evaluation.dataset.layout == "points":
-        return Answer(network, opponent, None, UNSURE, NO_PAST)
+        return replace(none, reason=NO_PAST)
     difference, weeks = evaluation.difference("test", network, opponent), evaluation.dataset.weeks
     if difference is None:
         few = "too few seeds" if weeks is None or weeks >= SEASON else f"{weeks} weeks of test rows rank nothing"
-        return Answer(network, opponent, None, UNSURE, few)
-    return Answer(network, opponent, difference, _outcome(evaluation, difference, 0.0))
+        return replace(none, reason=few)
+    interval, outcome = _decided(evaluation, difference, ALPHA)
+    return replace(none, difference=difference, interval=interval, outcome=outcome)
+
+
+def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
+    """Data set -> its answers, of the documents' networks and of tuned ones, corrected for how many there are."""
+    every = [
+        (name, found)
+        for name, evaluation in evaluations.items()
+        for networks in (Networks.DOCUMENTS, Networks.TUNED)
+        if (found := answer(evaluation, networks)).network or networks == Networks.DOCUMENTS
+    ]
+    known = [found.difference for _, found in every if found.difference]
+    levels = iter(holm([difference.p_value for difference in known]))
+    table: dict[str, list[Answer]] = {name: [] for name in evaluations}
+    for name, found in every:
+        if found.difference:
+            interval, outcome = _decided(evaluations[name], found.difference, next(levels))
+            found = replace(found, interval=interval, outcome=outcome)  # noqa: PLW2901
+        table[name].append(found)
+    return table
 
 
 def champion(evaluation: Evaluation) -> tuple[str, str] | None:
@@ -66,14 +104,14 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
     return str(opponent), f"{why}; no network is better ({said}{f': {found.reason}' if found.reason else ''})"
 
 
-def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, str]]:
-    """Experiment -> its difference to the opponent on test, and the outcome within this table."""
+def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, Interval, str]]:
+    """Experiment -> its difference to the opponent on test, with its interval and outcome, corrected for this table."""
     each = {name: evaluation.difference("test", name, opponent) for name in evaluation.experiments if opponent}
     known = {name: difference for name, difference in each.items() if difference}
-    p_values = holm([difference.p_value for difference in known.values()])
+    levels = holm([difference.p_value for difference in known.values()])
     return {
-        name: (difference, _outcome(evaluation, difference, p_value))
-        for (name, difference), p_value in zip(known.items(), p_values, strict=True)
+        name: (difference, *_decided(evaluation, difference, level))
+        for (name, difference), level in zip(known.items(), levels, strict=True)
     }
 
 
@@ -83,29 +121,39 @@ def strongest_opponent(evaluation: Evaluation) -> str | None:
 
 
 def strongest(evaluation: Evaluation, wanted: Callable[[Entry], bool]) -> str | None:
-    """The best of some experiments on validation, or on train where there is none: never on test."""
+    """The best of some experiments on validation, or on train where there is none: never on test.
+
+    Those that have seen only a share of the train examples are left out.
+    """
     metric, chosen = evaluation.dataset.metric, {}
     for name, entry in evaluation.experiments.items():
         scores = entry.chosen.get("validation") or entry.chosen.get("train")
-        if scores and wanted(entry):
+        if scores and wanted(entry) and entry.share == 1:
             chosen[name] = scores[metric].mean
     return (max if MEASURES[metric].higher else min)(chosen, key=chosen.__getitem__, default=None)
 
 
-def _outcome(evaluation: Evaluation, difference: Difference, p_value: float) -> str:
-    """In a word: whether the first is better, by its interval and a p-value that is corrected for its table."""
-    if p_value >= LEVEL or difference.mean_ci[0] <= 0 <= difference.mean_ci[1]:
-        return UNSURE
-    return BETTER if (difference.mean > 0) == MEASURES[evaluation.dataset.metric].higher else WORSE
+def _decided(evaluation: Evaluation, difference: Difference, alpha: float) -> tuple[Interval, str]:
+    """The interval at a level, and in a word on which side of zero it lies."""
+    low, high = difference.interval(1 - alpha)
+    if low <= 0 <= high:
+        return (low, high), UNSURE
+    return (low, high), BETTER if (low > 0) == MEASURES[evaluation.dataset.metric].higher else WORSE
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """P-values of one table, corrected by Holm's method: one table in twenty has a false one below 0.05."""
-    found, least = [0.0] * len(p_values), 0.0
+    """The level at which each p-value of one table is decided, by Holm's method: below it there is a difference.
+
+    The least of m has alpha / m, the next alpha / (m - 1), and so on. All that come after the first one that is not
+    below its level have that one's level, and so are not below it either.
+    """
+    levels, level, open_ = [ALPHA] * len(p_values), ALPHA, True
     for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
-        least = max(least, min(1.0, p_values[place] * (len(p_values) - rank)))
-        found[place] = least
-    return found
+        if open_:
+            level = ALPHA / (len(p_values) - rank)
+            open_ = p_values[place] < level
+        levels[place] = level
+    return levels
 
 
 def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -11,6 +11,7 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
+from pipeline.evaluation.intervals import LEVEL
 from pipeline.evaluation.schema import About, Difference, Evaluation, Interval, Stat
 from pipeline.evaluation.scores import statistics
 from pipeline.validation import Strict, validated
@@ -199,16 +200,21 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         )
     difference = evaluation.difference(claim.metric.split(".")[1], one, other)
     rebuilt, reference = (_stat(evaluation, name, claim.metric) for name in (one, other))
-    interval = difference.mean_ci if difference else None
+    interval = _deciding(claim, difference) if difference else None
     return Verdict(claim, _compared(claim, difference), about, rebuilt, interval, other=reference)
+
+
+def _deciding(claim: Claim, difference: Difference) -> Interval:
+    """95 %; on par 90 %, since each of its ends is a one-sided test at 5 %."""
+    return difference.interval(0.9 if claim.within is not None else LEVEL)
 
 
 def _compared(claim: Claim, difference: Difference | None) -> str:
     if difference is None:
         return UNSURE
-    low, high = difference.mean_ci
+    low, high = _deciding(claim, difference)
     if claim.within is not None:
-        inside = -claim.within < difference.mean_ci_90[0] and difference.mean_ci_90[1] < claim.within
+        inside = -claim.within < low and high < claim.within
         return HOLDS if inside else FAILS if low > claim.within or high < -claim.within else UNSURE
     if claim.relation == "above":
         low, high = -high, -low

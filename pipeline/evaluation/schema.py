@@ -1,5 +1,6 @@
 """What evaluation.json says of the runs of one data set, side by side."""
 
+import math
 import statistics
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,6 +8,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from pipeline.data.dataset import Kind, Scale
+from pipeline.evaluation.intervals import LEVEL, Estimate
 from pipeline.files import read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import Layer
@@ -54,15 +56,18 @@ class Difference(Strict):
 
     Attributes:
         mean: the difference.
-        mean_ci: its 95 % interval.
-        mean_ci_90: its 90 % interval, for two one-sided tests.
+        error, freedom: its standard error, and the degrees of freedom of that; None where they are infinite.
         p_value: two-sided, of no difference.
     """
 
     mean: float
-    mean_ci: Interval
-    mean_ci_90: Interval
+    error: float
+    freedom: float | None
     p_value: float
+
+    def interval(self, level: float = LEVEL) -> Interval:
+        """Of the difference, low and high."""
+        return Estimate(self.mean, self.error, math.inf if self.freedom is None else self.freedom).interval(level)
 
 
 Scores = dict[str, Stat]
@@ -79,6 +84,8 @@ class Entry(Strict):
         baseline: whether its model belongs to the baselines.
         varies: whether its results depend on the seed.
         fingerprint: twelve characters for what it was made of.
+        trials: on validation that its options were chosen by; 0 where they are a document's, or were set by hand.
+        share: of the train examples that it has seen.
         best_epoch: None where no epoch was chosen.
         final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
         groups: parts of the test set, by the final weights.
@@ -94,6 +101,8 @@ class Entry(Strict):
     loss: str | None
     seeds: list[int]
     fingerprint: str
+    trials: int = 0
+    share: float = 1.0
     best_epoch: Stat | None
     final: Splits
     best: Splits | None
@@ -162,9 +171,7 @@ class Evaluation(Strict):
             return found
         if not (found := known.get(other, {}).get(one)):
             return None
-        ends = {"mean_ci": found.mean_ci, "mean_ci_90": found.mean_ci_90}
-        mirrored = {name: (-high, -low) for name, (low, high) in ends.items()}
-        return Difference(mean=-found.mean, p_value=found.p_value, **mirrored)
+        return found.model_copy(update={"mean": -found.mean})
 
 
 def load(folder: Path) -> Evaluation:

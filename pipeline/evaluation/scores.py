@@ -1,12 +1,13 @@
 """Runs of one data set -> their scores, side by side."""
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from pipeline.data.dataset import Dataset
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
@@ -87,13 +88,13 @@ def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
     return "points" if dataset.input_shape == (1,) else "examples"
 
 
-def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[str]) -> Evaluation:
+def evaluate(dataset: Dataset, runs: Mapping[str, Run], asked: Mapping[str, Experiment]) -> Evaluation:
     """Score every run of a data set on the same examples.
 
     Args:
         dataset: with its splits.
         runs: experiment -> its run.
-        baselines: those experiments whose model is a baseline.
+        asked: the experiments as params.yaml has them; one that is not there is taken for a network on all rows.
 
     Returns:
         The same input gives the same output, order included.
@@ -118,7 +119,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], baselines: Collection[st
         facts=dataset.facts,
     )
     targets = {split: examples.targets for split, examples in dataset.splits.items()}
-    entries = {name: _entry(dataset, targets, run, baseline=name in baselines) for name, run in runs.items()}
+    entries = {name: _entry(dataset, run, asked.get(name)) for name, run in runs.items()}
     return Evaluation(dataset=about, experiments=entries, differences=_differences(dataset, targets, runs))
 
 
@@ -168,12 +169,14 @@ def _differences(
 
 def _difference(one: Array, other: Array, groups: Array) -> Difference:
     found = intervals.difference(one, other, groups)
-    ends = {"mean_ci": found.interval(), "mean_ci_90": found.interval(0.9)}
-    return Difference(mean=found.value, p_value=found.p_value(), **ends)
+    freedom = found.freedom if math.isfinite(found.freedom) else None
+    return Difference(mean=found.value, error=found.error, freedom=freedom, p_value=found.p_value())
 
 
-def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline: bool) -> Entry:
-    summary = run.summary
+def _entry(whole: Dataset, run: Run, asked: Experiment | None) -> Entry:
+    summary, share = run.summary, asked.share if asked else 1.0
+    dataset = shortened(whole, share)
+    targets = {split: examples.targets for split, examples in dataset.splits.items()}
     points: dict[str, Any] = {"final": {}, "best": None}
     groups: dict[str, Scores] = {}
     rollout = None
@@ -192,7 +195,9 @@ def _entry(dataset: Dataset, targets: Mapping[str, Array], run: Run, *, baseline
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
-        baseline=baseline,
+        baseline=asked is not None and asked.model.family == "baselines",
+        trials=asked.trials if asked else 0,
+        share=share,
         varies=run.varies,
         epochs=summary.epochs,
         loss=summary.loss,

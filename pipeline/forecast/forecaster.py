@@ -94,7 +94,7 @@ class Forecaster:
             raise UsageError(f"{experiment.dataset} is no series with a time in each row, so there is no next value")
         again = f"run `unroll repro evaluate@{experiment.dataset}`"
         prepared = workspace.prepared(experiment.dataset)
-        data = datasets.load(prepared, calendar=experiment.calendar)
+        data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
         run = run_folder.load_for(workspace.run(experiment.dataset, name), experiment.dataset, experiment.seeds)
         if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
             raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")

@@ -102,8 +102,8 @@ def ranking(one: Evaluated) -> Ranking:
     for name, stat in scored.items():
         entry, title_, against = one.experiments[name], one.titles.get(name, ""), {}
         if name in compared:
-            difference, outcome = compared[name]
-            interval = signed_between(difference.mean_ci, metric)
+            difference, ends, outcome = compared[name]
+            interval = signed_between(ends, metric)
             against = {"against": signed(difference.mean, metric), "interval": interval, "outcome": outcome}
         kind = "baseline" if entry.baseline else "recurrent" if entry.recurrent else "network"
         mark, text, small = axis.mark(stat.mean, _ends(stat)), measured(stat, metric), spread(stat, metric)
@@ -120,24 +120,24 @@ def ranking(one: Evaluated) -> Ranking:
 
 @dataclass(frozen=True)
 class Answer:
-    """Does a data set need a recurrent network: yes, no, cannot tell or nothing; who is compared, how they differ."""
+    """Does a data set need a recurrent network: which ones, yes, no, cannot tell or nothing; who differs, and how."""
 
+    networks: str
     word: str
     who: str
     words: str
 
 
-def answer(one: Evaluated) -> Answer:
-    """What the page says of `pipeline.evaluation.answers.answer`."""
-    found = answers.answer(one.evaluation)
+def answer(one: Evaluated, found: answers.Answer) -> Answer:
+    """What the page says of one of its answers."""
     if found.reason in (answers.NOTHING, answers.NO_PAST):
-        return Answer("", "", found.reason)
+        return Answer(found.networks, "", "", found.reason)
     who = f"{found.network} against {found.opponent}"
-    if found.difference is None:
-        return Answer(found.outcome, who, found.reason)
+    if found.interval is None:
+        return Answer(found.networks, found.outcome, who, found.reason)
     word = {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome)
     metric = one.about.metric
-    return Answer(word, who, f"{title(metric)} {signed_between(found.difference.mean_ci, metric)}")
+    return Answer(found.networks, word, who, f"{title(metric)} {signed_between(found.interval, metric)}")
 
 
 @dataclass(frozen=True)

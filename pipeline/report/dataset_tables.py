@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from pipeline.evaluation import answers
-from pipeline.evaluation.schema import Difference, Entry, Scores
+from pipeline.evaluation.schema import Difference, Entry, Interval, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.claims_table import published_cell
 from pipeline.report.formatting import DASH, between, measured, short, signed, spread, title
@@ -54,8 +54,8 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
         caption += " MASE is the MAE as a share of the seasonal naive forecast's on train."
     if base:
         caption += (
-            f" {base} is the strongest that has no recurrence; the difference to it has a 95 % interval, and is called "
-            "better or worse where that excludes zero after Holm's correction."
+            f" {base} is the strongest that has no recurrence; the difference to it has an interval that is corrected "
+            "for the length of this table (Holm, 95 % in all), and is called better or worse where that excludes zero."
         )
     shown_columns = (
         Column(key, words, key not in {"experiment", "published"}) for key, words in columns.items() if words
@@ -112,12 +112,12 @@ def _epochs(entry: Entry) -> Cell:
     return Cell("-".join(map(str, ends)), f"of {epochs}", value=stat.model_dump(mode="json"))
 
 
-def _against(metric: str, compared: tuple[Difference, str] | None) -> Cell:
+def _against(metric: str, compared: tuple[Difference, Interval, str] | None) -> Cell:
     if compared is None:
         return Cell(DASH)
-    difference, outcome = compared
-    small = f"{between(difference.mean_ci, metric)}, {outcome}"
-    return Cell(signed(difference.mean, metric), small, value=difference.model_dump(mode="json"))
+    difference, ends, outcome = compared
+    value = difference.model_dump(mode="json") | {"interval": ends}
+    return Cell(signed(difference.mean, metric), f"{between(ends, metric)}, {outcome}", value=value)
 
 
 def _figures(results: Results, name: str) -> Cell:

@@ -32,7 +32,7 @@ class Section:
     """What the page shows of one data set; `mistakes` are rows of mistakes.csv."""
 
     one: Evaluated
-    answer: Answer
+    answers: list[Answer]
     ranking: Ranking
     mistakes: list[dict[str, str]]
     facts: list[tuple[str, str]]
@@ -88,11 +88,12 @@ def _counted(results: Results) -> str:
 
 
 def _section(results: Results, one: Evaluated) -> Section:
-    answer, ranking = charts.answer(one), charts.ranking(one)
-    if answer.word and (results.scaled or one.about.stand_in):
-        answer = replace(answer, word=STAND_IN if one.about.stand_in else SCALED)
+    answers, ranking = [charts.answer(one, found) for found in one.answers], charts.ranking(one)
+    if results.scaled or one.about.stand_in:
+        word = STAND_IN if one.about.stand_in else SCALED
+        answers = [replace(answer, word=word if answer.word else "") for answer in answers]
     drawn = plots(one, [row.name for row in ranking.rows if row.kind != "floor"])
-    return Section(one, answer, ranking, _mistakes(one), _facts(one), dataset_tables(results, one), drawn)
+    return Section(one, answers, ranking, _mistakes(one), _facts(one), dataset_tables(results, one), drawn)
 
 
 def _mistakes(one: Evaluated) -> list[dict[str, str]]:

@@ -1,8 +1,8 @@
 """What a workspace holds, read for the page and for `compare`: evaluations, verdicts, and what is missing and why."""
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +11,7 @@ from pipeline import failures, tables
 from pipeline.config.params import Params
 from pipeline.errors import one_line
 from pipeline.evaluation import claims, schema
+from pipeline.evaluation.answers import Answer, front_page
 from pipeline.evaluation.claims import Verdict, verdicts
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
@@ -44,6 +45,7 @@ class Evaluated:
         titles: experiment -> what it is, in words.
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
+        answers: does it need a recurrent network, corrected for all that are asked in this workspace.
     """
 
     name: str
@@ -53,6 +55,7 @@ class Evaluated:
     titles: dict[str, str]
     folder: Path
     stale: str = ""
+    answers: Sequence[Answer] = ()
 
     @property
     def about(self) -> About:
@@ -159,6 +162,8 @@ def load(workspace: Workspace, wanted: Params) -> Results:
     scaled = workspace.scratch / "scaled.txt"
     note = one_line(scaled.read_text(encoding="utf-8")) if scaled.is_file() else ""
     judged = verdicts(known, evaluations, scaled=bool(note))
+    table = front_page({one.name: one.evaluation for one in built})
+    built = [replace(one, answers=table[one.name]) for one in built]
     return Results(built, missing, judged, len(published) - len(known), note)
 
 

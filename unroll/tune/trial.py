@@ -43,7 +43,7 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
     if not (folder / "dataset.json").is_file():
         missing = folder.relative_to(workspace.root)
         raise UnrollError(f"{missing} is missing; `unroll repro prepare@{experiment.dataset}` builds it")
-    data = dataset.load(folder, calendar=experiment.calendar)
+    data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     if "validation" not in data.splits:
         raise UsageError(f"{data.name} has no validation split to choose by, and nothing is chosen on test")
     validation = data.splits["validation"]

@@ -130,3 +130,15 @@ def test_facts_that_do_not_fit_the_arrays_give_one_line(damage, tmp_path):
     path.write_text(json.dumps(facts), encoding="utf-8")
     with pytest.raises(UnrollError, match=r"is damaged \(.*\); delete it and run `unroll repro`"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("make", [windowed, listed])
+def test_a_share_of_train_is_its_last_examples(make, tmp_path):
+    save(make(), tmp_path / "a")
+    whole, half = load(tmp_path / "a"), load(tmp_path / "a", share=0.5)
+    train, kept = whole.splits["train"], half.splits["train"]
+    assert len(kept) == round(len(train) / 2)
+    for all_of_it, its_end in zip(train.take(np.arange(len(train))), kept.take(np.arange(len(kept))), strict=True):
+        np.testing.assert_array_equal(its_end, all_of_it[-len(kept) :])
+    assert half.splits["test"] is not None
+    assert len(load(tmp_path / "a", share=0.001).splits["train"]) == 1

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Arrays
 from pipeline.training.run_folder import Run, Summary
@@ -14,6 +15,12 @@ def small(kind="forecast", targets=(0.0, 1.0, 2.0, 3.0), unit="", **options):
     metric = "accuracy" if kind == "classify" else "mse"
     scale = Scale(mean=5.0, std=2.0, unit=unit)
     return Dataset("d", kind, metric, {"train": examples, "test": examples}, **{"scale": scale} | options)
+
+
+def asked(**options):
+    """An experiment of params.yaml: a baseline, unless it says otherwise."""
+    own = {"dataset": "d", "model": {"family": "baselines", "name": "linear"}, "training": {"method": "none"}}
+    return Experiment.model_validate(own | options)
 
 
 def of(predictions, best_epochs=None, history=()):

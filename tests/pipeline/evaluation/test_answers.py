@@ -2,15 +2,28 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.schema import Evaluation
 
 
 def test_holm_keeps_false_finds_of_a_table_below_one_in_twenty():
-    assert answers.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    found = np.mean([min(answers.holm(np.random.default_rng(seed).uniform(size=6))) < 0.05 for seed in range(1000)])
+    assert answers.holm([0.01, 0.04, 0.03]) == pytest.approx([0.05 / 3, 0.025, 0.025])
+    assert answers.holm([]) == []
+    tables = [np.random.default_rng(seed).uniform(size=6) for seed in range(1000)]
+    found = np.mean([np.any(table < answers.holm(table)) for table in tables])
     assert found == pytest.approx(0.05, abs=0.02)
+
+
+@given(thousandths=st.lists(st.integers(0, 100), min_size=1, max_size=8))
+def test_a_p_value_is_below_its_level_where_holms_adjusted_one_is_below_alpha(thousandths):
+    p_values = np.array(thousandths) / 1000
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    assert (p_values < answers.holm(p_values)).tolist() == (adjusted < answers.ALPHA).tolist()
 
 
 def evaluated(weeks, network, opponent):
@@ -24,7 +37,7 @@ def evaluated(weeks, network, opponent):
         | {"layers": [layer | {"type": kind}], "final": {"validation": {"mae": stat | {"mean": mean}}} if mean else {}}
         for name, kind, mean in (("gru", "GRU", network), ("dense", "Dense", opponent))
     }
-    difference = {"mean": -0.2, "mean_ci": (-0.3, -0.1), "mean_ci_90": (-0.3, -0.1), "p_value": 0.001}
+    difference = {"mean": -0.2, "error": 0.05, "freedom": None, "p_value": 0.001}
     about = {"name": "d", "kind": "forecast", "metric": "mae", "scale": {}, "stand_in": False, "floors": {}}
     about |= {"examples": {"validation": 9, "test": 9}, "input_shape": [4, 1], "layout": "windows"}
     about |= {"weeks": weeks, "facts": {}}
@@ -54,3 +67,30 @@ def test_a_network_is_champion_only_where_it_is_better(evaluation, champion, why
 
 def test_where_nothing_is_scored_there_is_no_champion():
     assert answers.champion(evaluated(40, None, None)) is None
+
+
+def test_documents_and_tuned_networks_are_asked_about_apart_and_decided_together():
+    evaluation = evaluated(40, 0.3, 0.5)
+    gru = evaluation.experiments["gru"]
+    of_gru = evaluation.differences["test"]["gru"]["dense"]
+
+    def table(**more):
+        entries = evaluation.experiments | {name: gru.model_copy(update=changes) for name, (changes, _) in more.items()}
+        pairs = {"gru": {"dense": of_gru}} | {
+            name: {"dense": of_gru.model_copy(update={"p_value": p_value})} for name, (_, p_value) in more.items()
+        }
+        whole = evaluation.model_copy(update={"experiments": entries, "differences": {"test": pairs}})
+        return answers.front_page({"one": whole})["one"]
+
+    def width(answer):
+        return answer.interval[1] - answer.interval[0]
+
+    (alone,) = table(part=({"share": 0.5}, 0.0))
+    assert (alone.networks, alone.network, alone.outcome) == (answers.Networks.DOCUMENTS, "gru", answers.BETTER)
+    both = table(tuned=({"trials": 12}, 0.9))
+    assert [(one.networks, one.network) for one in both] == [
+        ("the documents' networks", "gru"),
+        ("tuned networks", "tuned"),
+    ]
+    assert width(both[0]) > width(alone)
+    assert both[1].outcome == answers.BETTER, "its interval decides, and is the one that is shown"

@@ -11,13 +11,13 @@ from pipeline.evaluation.answers import headline
 from pipeline.evaluation.schema import load
 from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, statistics
 from pipeline.files import write_json
-from tests.pipeline.evaluation.scored import of, small
+from tests.pipeline.evaluation.scored import asked, of, small
 
 TRUE = np.arange(4.0)
 
 
 def entry(run, dataset=None):
-    return evaluate(dataset or small(), {"e": run}, ()).experiments["e"]
+    return evaluate(dataset or small(), {"e": run}, {}).experiments["e"]
 
 
 def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit():
@@ -92,7 +92,7 @@ def test_a_rollouts_horizon_is_a_median_within_what_can_be_seen_and_a_constant_h
         name: of(dict.fromkeys(("final_train", "final_test"), [true] * len(each)) | {"rollout": each})
         for name, each in free.items()
     }
-    found = evaluate(small(targets=true, rollout=True), runs, ())
+    found = evaluate(small(targets=true, rollout=True), runs, {})
     assert found.dataset.horizons == [12, 60]
     three = found.experiments["three"].rollout
     assert three["mse"].values[:2] == [0, pytest.approx(4 * np.mean(true**2))]
@@ -121,7 +121,7 @@ def test_predictions_that_are_not_one_number_for_each_example_are_named(test, ma
 
 def test_an_evaluation_is_written_in_the_order_of_the_runs_and_read_again(tmp_path):
     run = of({"final_train": [TRUE], "final_test": [TRUE]})
-    evaluation = evaluate(small(), dict.fromkeys(("z", "a", "m"), run), {"a"})
+    evaluation = evaluate(small(), dict.fromkeys(("z", "a", "m"), run), {"a": asked()})
     write_json(tmp_path / "evaluation.json", evaluation.model_dump())
     assert load(tmp_path) == evaluation
     order = [(name, found.baseline) for name, found in load(tmp_path).experiments.items()]
@@ -140,7 +140,7 @@ def test_the_headline_is_the_score_on_test_by_the_weights_that_validation_chose(
     }
     low, high = (pytest.approx(2.5 + sign * 12.706 * 1.5, rel=1e-3) for sign in (-1, 1))
     two = {"score": 2.5, "low": low, "high": high}
-    assert headline(evaluate(small(), runs, ())) == {"two": two, "one": {"score": 9.0}}
+    assert headline(evaluate(small(), runs, {})) == {"two": two, "one": {"score": 9.0}}
 
 
 def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():
@@ -157,7 +157,13 @@ def test_less_than_a_season_of_a_series_with_days_ranks_nothing(weeks, compared)
     data = Dataset("d", "forecast", "mae", {"train": series, "test": series}, period=2)
     predicted = np.random.default_rng(0).normal(size=(2, 3, len(rows)))
     runs = {name: of({"final_train": each, "final_test": each}) for name, each in zip("ab", predicted, strict=True)}
-    found = evaluate(data, runs, ())
+    found = evaluate(data, runs, {})
     assert found.dataset.weeks == weeks
     assert (found.difference("test", "a", "b") is not None) == compared
-    assert (evaluate(dataclasses.replace(data, period=0), runs, ()).difference("test", "a", "b")) is not None
+    assert (evaluate(dataclasses.replace(data, period=0), runs, {}).difference("test", "a", "b")) is not None
+
+
+def test_what_has_learnt_from_a_share_of_train_is_scored_there_on_what_it_has_seen():
+    run = of({"final_train": [TRUE[2:] + 1], "final_test": [TRUE]})
+    found = evaluate(small(), {"e": run}, {"e": asked(share=0.5, trials=12)}).experiments["e"]
+    assert (found.share, found.trials, found.final["train"]["mse"].mean) == (0.5, 12, 1.0)

@@ -3,10 +3,11 @@ import dataclasses
 import pytest
 
 from pipeline.config import params
+from pipeline.evaluation import answers
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
 from pipeline.report.results import Evaluated, load
-from tests.pipeline.evaluation.scored import of, small
+from tests.pipeline.evaluation.scored import asked, of, small
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +46,7 @@ def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
 def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     each = {"base": [value + 1e-15 for value in range(4)], "net": [value + 0.1 for value in range(4)]}
     runs = {name: of({"final_train": [values], "final_test": [values]}) for name, values in each.items()}
-    found = charts.ranking(Evaluated("d", evaluate(small(), runs, ["base"]), "?", False, {}, None))
+    found = charts.ranking(Evaluated("d", evaluate(small(), runs, {"base": asked()}), "?", False, {}, None))
     assert [row.mark.beyond for row in found.rows] == [True, False]
     assert found.axis.low == pytest.approx(0.01 / 10 / 1.1)
 
@@ -54,9 +55,9 @@ def test_a_recurrent_layer_on_one_value_is_no_answer(results):
     one = next(one for one in results.built if one.name == "sine_windows")
     about = one.about.model_copy(update={"layout": "points"})
     points = dataclasses.replace(one, evaluation=one.evaluation.model_copy(update={"dataset": about}))
-    assert charts.answer(one).word != ""
-    assert charts.answer(points).word == ""
-    assert "no past" in charts.answer(points).words
+    said, nothing = (charts.answer(each, answers.answer(each.evaluation)) for each in (one, points))
+    assert (said.word != "", nothing.word) == (True, "")
+    assert "no past" in nothing.words
 
 
 def test_a_rebuilt_figure_is_a_share_of_the_published_one_and_of_accuracies_the_errors_are(results):
