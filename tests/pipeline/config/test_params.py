@@ -1,12 +1,7 @@
-import json
-
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from pipeline.config import params, plain_yaml
-from pipeline.config.params import Params
-from pipeline.errors import UnrollError, UsageError
+from pipeline.config import params
+from pipeline.errors import UsageError
 
 GOOD = """
 sources:
@@ -117,17 +112,14 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("seeds: [0]", "seeds: true", "experiments.guess.seeds must be a valid list. Received: True"),
         ("seeds: [0]", "seeds: [1.0]", "experiments.guess.seeds.0 must be a valid integer. Received: 1.0"),
         ("seeds: [0]", "seeds: [0, -1]", "experiments.guess.seeds.1 must be greater than or equal to 0. Received: -1"),
-        ("seeds: [0]", "seeds: [4294967296]", "experiments.guess.seeds.0 must be less than 4294967296."),
         ("seeds: [0]", "seeds: [1, 2, 1]", "experiments.guess.seeds must hold every seed once. Received: [1, 2, 1]"),
         ("seeds: [0]", "seeds: []", "experiments.guess.seeds must hold at least 1. Received: []"),
-        ("{method: none}", "{method: none, rate: .inf}", "experiments.guess.training.rate must be a finite number."),
         ("{method: none}", "[none]", "experiments.guess.training must be a mapping. Received: ['none']"),
         (", training: {method: none}", "", "experiments.guess.training is missing"),
         ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: (none). Received: 'tall'."),
         ("guess: {", "guess: {like: 3, ", "guess.like must be a valid string or must be a valid list. Received: 3"),
         ("sources:", "templates: {a: 3}\nsources:", "templates.a must be a mapping. Received: 3"),
         ("guess:", "Guess-1:", f"experiments.Guess-1 {NAME}"),
-        ("guess:", "g" * 61 + ":", NAME),
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
     ],
 )
@@ -146,36 +138,6 @@ def test_the_whole_must_be_a_mapping(file, text):
     file.write_text(text, encoding="utf-8")
     with pytest.raises(UsageError, match=r"^params\.yaml: the whole must be a mapping\. Received: "):
         params.load(file)
-
-
-words = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cf", "Cs"]), max_size=8)
-known = st.sampled_from(["waves", "guess", "kind", "name", "source", "dataset", "seeds", "model", "family", "method"])
-plain = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats() | words | known,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(known | words, inner, max_size=4),
-    max_leaves=12,
-)
-PLACES = [(), ("sources",), ("sources", "waves"), ("datasets",), ("datasets", "waves"), ("experiments",)]
-PLACES += [("experiments", "guess"), *(("experiments", "guess", key) for key in ("seeds", "model", "training"))]
-
-
-@given(place=st.sampled_from(PLACES), value=plain)
-def test_whatever_stands_where_a_section_should_be_it_is_params_or_one_line(tmp_path_factory, place, value):
-    file = tmp_path_factory.getbasetemp() / "fuzzed.yaml"
-    file.write_text(GOOD, encoding="utf-8")
-    data = inner = {"": plain_yaml.read(file)}
-    *outer, last = ["", *place]
-    for key in outer:
-        inner = inner[key]
-    inner[last] = value
-    file.write_text(json.dumps(data[""]), encoding="utf-8")
-    said = ""
-    try:
-        assert isinstance(params.load(file), Params)
-    except UnrollError as error:
-        said = str(error)
-    assert "\n" not in said
-    assert len(said) < 1000
 
 
 def test_a_file_of_ones_own_is_a_source_and_is_not_hidden_among_the_others(tmp_path):

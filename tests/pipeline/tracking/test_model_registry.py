@@ -149,10 +149,8 @@ def many():
 
 BAD = {
     "wrong column": (records(lambda rows: rows.rename(columns={"wind": "gale"})), "has no column 'wind'"),
-    "too few rows": (records(lambda rows: rows.tail(20)), "needs the last 24 rows, and there are 20"),
     "NaN": (records(lambda rows: rows.assign(wind=np.nan)), "row 0 (from 0): 'wind' is no finite number"),
     "text": (records(lambda rows: rows.assign(load="calm")), "Failed to convert column load"),
-    "another step": (records(lambda rows: rows.iloc[::2]), "rows lie 7,200 seconds apart"),
     "1e308": (records(lambda rows: rows.assign(load=1e308)), "'load' holds a number too large for any model"),
     "no rows": (lambda: "{}", "exactly one of the input fields"),
     "no JSON": (lambda: "hello", "valid JSON"),
