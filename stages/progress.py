@@ -9,8 +9,6 @@ from typing import Any
 
 from pipeline.data.download import Progress
 
-MEGA = 1e6
-
 CLEAR = "\r\x1b[2K"
 """What removes a terminal's line."""
 
@@ -71,7 +69,7 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
     while shown and len("  ".join([start, *shown, end])) > room:
         shown.pop()
     text = "  ".join(part for part in (start, *shown, end) if part)[:room]
-    print(f"\r\x1b[2K{text}", end="\n" if last else "", file=sys.stderr, flush=True)
+    print(f"{CLEAR}{text}", end="\n" if last else "", file=sys.stderr, flush=True)
     _unfinished.clear()
     if not last:
         _unfinished.append(text)
@@ -81,10 +79,10 @@ _unfinished: list[str] = []
 """The line of the terminal that may still be drawn over."""
 
 
-def finish(*, leave: bool = True) -> None:
-    """End the line that is drawn over, so that what is printed next starts below it, or in its place."""
+def finish() -> None:
+    """End the line that is drawn over, so that what is printed next starts below it."""
     if _unfinished:
-        print(end="\n" if leave else "\r\x1b[2K", file=sys.stderr, flush=True)
+        print(file=sys.stderr, flush=True)
         _unfinished.clear()
 
 
@@ -99,32 +97,20 @@ def duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def files(*, brief: bool = False) -> Iterator[Progress]:
-    """Shows of each file how much is read, and the time left.
+def files() -> Iterator[Progress]:
+    """Shows on a terminal, of each file that is read, how much of it and the time left; nothing of it stays."""
+    from rich.console import Console
+    from rich.progress import DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
 
-    Args:
-        brief: whether nothing is left of it when the files are read, and a log has lines only of what takes long.
-    """
-    started: dict[str, tuple[float, int]] = {}
-    latest: dict[str, int] = {}
-    shown: dict[str, float] = {}
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}", markup=False), DownloadColumn(), TimeRemainingColumn()
+    tasks: dict[str, TaskID] = {}
+    with Bars(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
 
-    def progress(file: str, done: int, total: int | None) -> None:
-        now = time.monotonic()
-        if file not in started or done < latest[file]:  # it is read once more
-            started[file] = now, done
-        (since, before), latest[file] = started[file], done
-        whole = done == total and not brief
-        if now - shown.setdefault(file, now) < _pause() and not whole:
-            return
-        shown[file] = now
-        if total and before < done < total:
-            left = duration((now - since) / (done - before) * (total - done))
-            line(file, [f"{done / MEGA:.1f} of {total / MEGA:.1f} MB"], f"{left} left", last=False)
-        else:
-            line(file, [f"{done / MEGA:.1f} MB"], last=whole)
+        def progress(file: str, done: int, total: int | None) -> None:
+            if file not in tasks:
+                tasks[file] = bars.add_task(file, total=total)
+            bars.update(tasks[file], completed=done, total=total)
 
-    try:
         yield progress
-    finally:
-        finish(leave=not brief)

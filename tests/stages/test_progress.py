@@ -98,24 +98,12 @@ def test_fast_epochs_are_not_all_drawn_and_the_line_of_a_replicate_that_ended_ea
     assert [line.split("  ")[1] for line in seen.stayed] == ["seed 7", "seed 9"]
 
 
-@pytest.mark.parametrize("brief", [False, True])
-def test_a_download_is_lines_in_a_log_and_what_takes_a_moment_is_none(clock, capsys, brief):
-    with progress.files(brief=brief) as shown:
-        shown("a.csv", 1_000_000, 1_000_000)
-        shown("b.csv", 9_000_000, 10_000_000)  # a look at its beginning
-        for seconds, done in ((0, 0), (1, 1_000_000), (3, 4_000_000), (1, 10_000_000)):
-            clock.now += seconds
-            shown("b.csv", done, 10_000_000)
-    slow = "b.csv  4.0 of 10.0 MB  6 s left"
-    assert capsys.readouterr().err.splitlines() == ([slow] if brief else ["a.csv  1.0 MB", slow, "b.csv  10.0 MB"])
-
-
-@pytest.mark.parametrize("brief", [False, True])
-def test_on_a_terminal_it_is_one_line(clock, terminal, brief):
-    seen = terminal(80)
-    with progress.files(brief=brief) as shown:
-        for done in range(0, 11, 5):
-            clock.now += 1
-            shown("a.npz", done * 1_000_000, 10_000_000)
-    assert seen.drawn[:1] == ["a.npz  5.0 of 10.0 MB  1 s left"]
-    assert seen.stayed == ([] if brief else ["a.npz  10.0 MB"])
+def test_files_that_are_read_are_shown_on_a_terminal_alone_and_nothing_stays(terminal, capsys):
+    for place in ("log", "terminal"):
+        seen = terminal(80) if place == "terminal" else None
+        with progress.files() as shown:
+            for done in range(0, 11, 5):
+                shown("a[1].npz", done * 1_000_000, 10_000_000)
+    assert capsys.readouterr() == ("", "")
+    assert "a[1].npz" in seen.getvalue()
+    assert seen.getvalue().endswith("\x1b[2K")

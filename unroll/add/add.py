@@ -62,7 +62,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     folder, pattern, section = _place(workspace, files)
     usual = files[0].stem if len(files) == 1 else folder.name
     name = _name(wanted.name or usual, before, given=wanted.name is not None)
-    with progress.files(brief=True) as shown:
+    with progress.files() as shown:
         found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
     question = _ask(found, wanted)
@@ -71,7 +71,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     with scratch_folder(workspace.scratch, "add") as scratch:
         write_text(scratch / workspace.params.name, text)
         after = params.load(scratch / workspace.params.name)
-    with progress.files(brief=True) as shown:
+    with progress.files() as shown:
         prepared = _tried(after, name, folder, shown)
     write_text(workspace.params, text)
     windows = ", ".join(f"{len(examples):,} {split}" for split, examples in prepared.splits.items())

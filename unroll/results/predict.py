@@ -70,7 +70,7 @@ def predict(workspace: Workspace, name: str, data: Path | None, level: float) ->
     experiment, why = name, "as asked"
     if name in wanted.datasets:
         experiment, why = champion(workspace, wanted, name)
-    with progress.files(brief=True) as shown:
+    with progress.files() as shown:
         forecaster = Forecaster.of(workspace, experiment)
         forecaster.half_widths(level)
         paths = [data] if data else _own(workspace, wanted, wanted.experiment(experiment).dataset)
