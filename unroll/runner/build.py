@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
 
-from pipeline import failures, numerics
+from pipeline import failures, locks, numerics
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
@@ -56,7 +56,7 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: boo
     wanted = params.load(workspace.params)
     busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
     with alone(workspace.scratch / "repro.lock", busy), terminable():
-        cleanup.sweep(workspace)
+        locks.sweep(workspace)
         cleanup.prune(workspace, wanted)
         with dvc_graph.opened(workspace.root) as dvc, _executor(workspace, dvc, jobs, on) as executor:
             return _build(workspace, wanted, dvc, targets, executor, brief=brief)

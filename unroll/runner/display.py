@@ -76,8 +76,7 @@ class Display:
         return f"{f'{self._total - len(self._left)}/{self._total}':>9}"
 
     def _time_left(self) -> str:
-        about = "about" if self._estimates.sure(self._left) else "roughly"
-        return f"  ({about} {duration(self._seconds_left())} left)" if self._left else ""
+        return f"  (about {duration(self._seconds_left())} left)" if self._left else ""
 
     def _print(self, stage: str, text: str) -> None:
         say(f"{self._count()}  {stage}  {text}{self._time_left()}")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
+from pipeline.files import atomic_file
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.resolve import resolve
@@ -145,11 +146,17 @@ class Dvc:
 
         Once, since DVC parses and writes all of it each time. After a kill, its cache of runs has what was not written.
         """
+        from dvc.dvcfile import Lockfile
+
+        lock = Path(self.repo.root_dir) / LOCK
         with self.locked():
             if self._built:
-                self._built[0].dvcfile.dump_stages(self._built, update_pipeline=False)
+                with atomic_file(lock) as new:  # DVC would write it in place, and a kill then cut it off
+                    if lock.exists():
+                        shutil.copyfile(lock, new)
+                    Lockfile(self.repo, str(new)).dump_stages(self._built)
                 self._built = []
-            dvc_lock.order(Path(self.repo.root_dir) / LOCK, self._order)
+            dvc_lock.order(lock, self._order)
 
     def _resolve(self) -> None:
         """Bring up to date what tells DVC what stages depend on, before it is asked which have changed."""
@@ -236,15 +243,11 @@ def read(root: Path) -> Graph:
 
 
 def cache(root: Path) -> Path:
-    """Where DVC keeps contents in a workspace; its own choice where the folder is none."""
-    from dvc.exceptions import DvcException
+    """Where DVC keeps contents in a workspace."""
     from dvc.repo import Repo
 
-    try:
-        with Repo(str(root)) as repo:
-            return Path(repo.cache.local.path)
-    except DvcException:
-        return root / ".dvc" / "cache" / "files" / "md5"
+    with Repo(str(root)) as repo:
+        return Path(repo.cache.local.path)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,9 @@
 """How long stages take: as in their last build; one that was never built, as the mean of its kind."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from pipeline.files import write_text
 
@@ -19,21 +20,15 @@ class Estimates:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._known: dict[str, float] = {}
-        self._kinds: dict[str, list[float]] = {}
         try:
-            known = {stage: float(took) for stage, took in json.loads(file.read_text(encoding="utf-8")).items()}
+            known = json.loads(file.read_text(encoding="utf-8"))
+            self._known: dict[str, float] = {stage: float(took) for stage, took in known.items()}
         except (OSError, ValueError, TypeError, AttributeError):
-            known = {}
-        for stage, took in known.items():
-            self.learn(stage, took)
+            self._known = {}
 
     def learn(self, stage: str, seconds: float) -> None:
         """Remember what a stage took."""
-        count, total = self._kinds.get(_kind(stage), [0, 0.0])
-        old = self._known.get(stage)
         self._known[stage] = seconds
-        self._kinds[_kind(stage)] = [count + (old is None), total + seconds - (old or 0.0)]
 
     def keep(self) -> None:
         """Write down what is known."""
@@ -41,12 +36,8 @@ class Estimates:
 
     def seconds(self, stage: str) -> float:
         """An estimate; 1 of a kind that was never built."""
-        count, total = self._kinds.get(_kind(stage), (1, 1.0))
-        return self._known.get(stage, total / count)
-
-    def sure(self, stages: Iterable[str]) -> bool:
-        """Whether a stage of each kind was built before."""
-        return all(_kind(stage) in self._kinds for stage in stages)
+        kind = [took for other, took in self._known.items() if other.partition("@")[0] == stage.partition("@")[0]]
+        return self._known.get(stage, fmean(kind or [1.0]))
 
     def left(self, waiting: Sequence[str], running: Mapping[str, float], slots: int) -> float:
         """Seconds until all stages are built, if every core stays busy.
@@ -59,7 +50,3 @@ class Estimates:
         rest = [max(self.seconds(stage) - since, 0.0) for stage, since in running.items()]
         rest += [self.seconds(stage) for stage in waiting]
         return max([sum(rest) / slots, *rest], default=0.0)
-
-
-def _kind(stage: str) -> str:
-    return stage.partition("@")[0]

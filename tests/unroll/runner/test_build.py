@@ -160,12 +160,6 @@ def test_a_second_build_at_the_same_time_is_refused(workspace):
         repro(workspace, [], 1)
 
 
-def test_a_damaged_dvc_lock_is_named_with_the_way_out(workspace):
-    (workspace.root / "dvc.lock").write_text("schema: '2.0'\nstages:\n  a:\n    cmd: [\n")
-    with pytest.raises(UnrollError, match=r"dvc\.lock is damaged.*git checkout dvc\.lock"):
-        repro(workspace, [], 1)
-
-
 def test_a_folder_that_is_no_dvc_workspace(tmp_path):
     with pytest.raises(UnrollError, match="DVC: "):
         dvc_graph.read(tmp_path)

@@ -1,10 +1,9 @@
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import files
+from pipeline import files, locks
 from pipeline.config import params, plain_yaml
 from pipeline.workspace import Workspace
 from unroll.runner import cleanup
@@ -28,8 +27,6 @@ os._exit(9)
 
 
 def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_one_left(tmp_path):
-    rwlock = tmp_path / ".dvc" / "tmp" / "rwlock"
-    rwlock.parent.mkdir(parents=True)
     mine, old, zombie = (files.unfinished(tmp_path, name) for name in ("mine", "old", "zombie"))
     child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
     child.stdout.read()
@@ -38,9 +35,8 @@ def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_
     for path in (mine, old, zombie):
         path.mkdir()
     os.utime(old, (0, 0))  # before this process started
-    rwlock.write_text(json.dumps({"write": {"/out": {"pid": child.pid, "cmd": "dvc repro"}}, "read": {}}))
-    cleanup.sweep(Workspace(tmp_path))
-    assert [path for path in (mine, old, zombie, rwlock) if path.exists()] == [mine]
+    locks.sweep(Workspace(tmp_path))
+    assert [path for path in (mine, old, zombie) if path.exists()] == [mine]
     child.communicate()
 
 
@@ -55,7 +51,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     assert done.returncode == 9
     left = [path for path in tmp_path.rglob("*.tmp") if path not in kept]
     assert len(left) == 6
-    cleanup.sweep(workspace)
+    locks.sweep(workspace)
     assert [path for path in tmp_path.rglob("*.tmp") if path not in kept] == []
     assert all(path.exists() for path in kept)
     assert str(os.getpid()) in kept[-1].name
@@ -73,7 +69,7 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
     kept = ["runs/waves/kept/run.json", "evaluations/waves/evaluation.json", "metrics/waves/kept.json"]
     kept += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
     gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "evaluations/old/evaluation.json"]
-    gone += ["metrics/waves.json", "metrics/waves/gone.json", "metrics/old/kept.json"]
+    gone += ["metrics/waves/gone.json", "metrics/old/kept.json"]
     gone += [".unroll/checkpoints/gone.npz", ".unroll/checkpoints/gone.3.npz"]
     for name in (*kept, *gone):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

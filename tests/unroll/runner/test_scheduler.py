@@ -1,9 +1,6 @@
-import itertools
 import signal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from unroll.runner import scheduler
 from unroll.runner.scheduler import build, stop
@@ -128,31 +125,6 @@ def simulated(durations, needs, jobs):
         patch.setattr(scheduler, "time", clock)
         build(list(needs), needs, lambda: jobs, start, lambda *_: None, durations.__getitem__)
     return clock.now, started
-
-
-@given(st.lists(st.integers(1, 30), min_size=1, max_size=7), st.integers(2, 3))
-def test_a_build_takes_no_longer_than_the_longest_first_can(ticks, jobs):
-    durations = {str(place): ticks for place, ticks in enumerate(ticks)}
-    splits = itertools.product(range(jobs), repeat=len(ticks))
-    best = min(max(sum(itertools.compress(ticks, map(job.__eq__, split))) for job in range(jobs)) for split in splits)
-    assert simulated(durations, dict.fromkeys(durations, ()), jobs)[0] <= (4 / 3 - 1 / (3 * jobs)) * best
-
-
-@given(st.data())
-def test_with_needs_a_build_takes_no_longer_than_full_cores_and_the_longest_chain(data):
-    count = data.draw(st.integers(1, 12))
-    durations = {str(place): data.draw(st.integers(1, 30)) for place in range(count)}
-    needs = {
-        str(place): data.draw(st.lists(st.sampled_from([str(one) for one in range(place)]), unique=True))
-        if place
-        else []
-        for place in range(count)
-    }
-    chains = {}
-    for stage, ticks in durations.items():
-        chains[stage] = ticks + max((chains[need] for need in needs[stage]), default=0)
-    longest = max(chains.values())
-    assert longest <= simulated(durations, needs, 2)[0] <= sum(durations.values()) / 2 + longest / 2
 
 
 def test_a_long_training_is_not_left_for_the_end_and_what_the_longest_chain_needs_starts_first():
