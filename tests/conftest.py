@@ -94,10 +94,11 @@ def make_half(folder: Path) -> Miniature:
 
 @pytest.fixture(scope="session", autouse=True)
 def one_thread() -> None:
-    """TensorFlow takes its number of threads before its first use only, and any test may be the first to use it."""
-    from pipeline.training import keras_models
+    """TensorFlow takes its number of threads before its first use only: files of tests that use it import it on top."""
+    if "tensorflow" in sys.modules:
+        from pipeline.training import keras_models
 
-    keras_models.start()
+        keras_models.start()
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.tracking import store
 from pipeline.workspace import Workspace
-from tests.faults.lab import NOWHERE, Lab, build
+from tests.faults.lab import Lab
 from unroll.runner import processes
 
 prepare = processes.prepare
@@ -19,7 +19,7 @@ def unaffected(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith(("DVC_", "MLFLOW_", "UNROLL_"))]:
             patch.delenv(name)
-        patch.setenv("MLFLOW_TRACKING_URI", NOWHERE)
+        patch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
         patch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
         patch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path_factory.mktemp("notes")))
         patch.setenv("NO_PROXY", "*")
@@ -27,21 +27,9 @@ def unaffected(tmp_path_factory):
         yield
 
 
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory) -> Lab:
-    """A workspace whose every stage is built, without DVC. Do not change it: `lab` is a copy to work on."""
-    return build(tmp_path_factory.mktemp("faults") / "finished")
-
-
 @pytest.fixture
-def lab(finished, tmp_path) -> Lab:
-    """A copy of the built workspace that a test may change."""
-    return Lab(shutil.copytree(finished.root, tmp_path / "lab"))
-
-
-@pytest.fixture
-def dvc(miniature, tmp_path, monkeypatch) -> Lab:
-    """A workspace that DVC has built and that is up to date, with notes of DVC's of its own."""
+def lab(miniature, tmp_path, monkeypatch) -> Lab:
+    """A copy of the built workspace that a test may change, with notes of DVC's of its own."""
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "notes"))
     shutil.rmtree(miniature.workspace.scratch / "logs")
     return Lab(miniature.root)

@@ -4,19 +4,17 @@ import contextlib
 import resource
 import sys
 import warnings
-from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.data import stamped_file
-from pipeline.data.row_files import unseen
+from pipeline.data.row_files import Form, unseen
 from pipeline.data.sniff.look import Known, look
 from pipeline.errors import UnrollError
-from pipeline.forecast.forecaster import Forecaster
-from tests.faults.lab import HOURS
 
 PARQUET = {
     "snappy": {"row_group_size": 50},
@@ -35,10 +33,8 @@ MEMORY = 200 * 1024
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     """A folder of whole files."""
-    folder = tmp_path_factory.mktemp("whole")
-    times, values = zip(*(line.split(",") for line in HOURS), strict=True)
-    frame = pd.DataFrame({"time": pd.to_datetime(list(times)), "value": [float(value) for value in values]})
-    frame["sky"] = ["fair", "dull"] * (len(frame) // 2)
+    folder, times = tmp_path_factory.mktemp("whole"), pd.date_range("2020-01-01", periods=120, freq="h")
+    frame = pd.DataFrame({"time": times, "value": np.sin(np.arange(120)), "sky": ["fair", "dull"] * 60})
     for name, options in PARQUET.items():
         frame.to_parquet(folder / f"{name}.parquet", **options)
     for suffix in PACKED:
@@ -46,17 +42,12 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="module")
-def ways(finished):
-    """How `add`, `prepare` and `predict --data` read a file."""
-    forecaster = Forecaster.of(finished.workspace, "own_last_value")
-    form = replace(forecaster.spec.question.form, categories=["sky"])
-    return [
-        lambda path: look([path], Known(target="value"), unseen),
-        lambda path: stamped_file.read([path], form, "datasets.own.preparation"),
-        lambda path: forecaster.after(forecaster.read([path])),
-    ]
-
+FORM = Form(["time"], "value", categories=["sky"])
+WAYS = (
+    lambda path: look([path], Known(target="value"), unseen),
+    lambda path: stamped_file.read([path], FORM, "datasets.own.preparation"),
+)
+"""How `add`, and how `prepare` and `predict --data` read a file."""
 
 PLACES = st.tuples(st.booleans(), st.integers(0, 2**16), st.integers(0, 7), st.sampled_from(["flip", *CLAIMS]))
 """Whether it is at the end, where both forms keep their lengths; where; a bit, or how many bytes; what is done."""
@@ -77,10 +68,10 @@ def damaged(path, places, cut):
 @pytest.mark.parametrize("kinds", [[f"{name}.parquet" for name in PARQUET], [f"own.csv.{suffix}" for suffix in PACKED]])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(kind=st.integers(0, 3), places=st.lists(PLACES, max_size=4), cut=st.sampled_from([0] * 9 + [1, 60, 100]))
-def test_a_damaged_file_of_rows_is_one_line_or_harmless(whole, ways, tmp_path, kinds, kind, places, cut):
+def test_a_damaged_file_of_rows_is_one_line_or_harmless(whole, tmp_path, kinds, kind, places, cut):
     path, before = tmp_path / kinds[kind], resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     path.write_bytes(damaged(whole / path.name, places, cut))
-    for way in ways:
+    for way in WAYS:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numbers of damaged bytes may be of any size
             with contextlib.suppress(UnrollError):

@@ -10,7 +10,7 @@ MAKERS = {
     "data/raw/waves": "source waves",
     "data/prepared/waves": "prepare waves",
     "runs/waves/waves_linear": "train waves_linear",
-    "evaluations/sine": "evaluate sine",
+    "evaluations/jena": "evaluate jena",
     "metrics/waves": "evaluate waves",
 }
 RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_linear"
@@ -27,8 +27,8 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
         (f"{RUN}/run.json", "gone", "evaluate waves", "missing; `unroll repro train@waves_linear` builds it"),
         (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
         (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),
-        ("evaluations/sine/evaluation.json", "cut", "report", "evaluation.json is damaged"),
-        ("evaluations/sine/tables/predictions.csv", "emptied", "report", "it holds no rows"),
+        ("evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),
+        ("evaluations/jena/tables/predictions.csv", "emptied", "report", "it holds no rows"),
         ("metrics/waves/waves_linear.json", "cut", "show waves_linear", "waves_linear.json is damaged"),
     ],
 )

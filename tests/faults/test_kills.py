@@ -19,18 +19,25 @@ from tests.faults.lab import ROOT, Lab
 from unroll.runner import processes
 from unroll.runner.build import environment
 
-GRU = {"family": "recurrent", "name": "gru", "units": 4, "dropout": 0.2, "recurrent_dropout": 0.2}
-COMPILED = {"method": "gradient_descent", "optimizer": "adam", "loss": "mse", "batch_size": 16, "epochs": 40}
+DROPOUT = {"units": 4, "dropout": 0.2, "recurrent_dropout": 0.2}
 
 
 @pytest.fixture(scope="module")
-def stages(finished, database, tmp_path_factory, request) -> Lab:
-    """A workspace with what single stages need and make."""
-    lab = Lab(shutil.copytree(finished.root, tmp_path_factory.mktemp("kills") / "stages"))
+def stages(built, database, tmp_path_factory, request) -> Lab:
+    """A workspace with what single stages need and make, trainings long enough to be killed."""
+    lab = Lab(shutil.copytree(built.root, tmp_path_factory.mktemp("kills") / "stages"))
     shutil.copyfile(database, lab.root / "mlflow.db")
+
+    def longer(data):
+        node, gru = (data["experiments"][name] for name in ("waves_node", "jena_gru"))
+        node["seeds"] = gru["seeds"] = 2
+        node["training"]["epochs"], gru["training"]["epochs"] = 200, 40
+        gru["model"] |= DROPOUT
+
+    lab.change(longer)
+    lab.succeeds("train waves_node", "evaluate waves")
     if request.config.getoption("--long"):
-        lab.change("experiments.sine_gru", {"dataset": "sine", "seeds": 2, "model": GRU, "training": COMPILED})
-        lab.succeeds("train sine_gru")
+        lab.succeeds("train jena_gru")
         prepare(environment(), networks=True)  # so that kills come while stages work, not while they import
         wait(processes.Process("true", ROOT, Path(os.devnull), {"PATH": os.defpath}))  # until all is imported
     return lab
@@ -56,7 +63,7 @@ def state(lab):
         ("source waves", "data/raw/waves", 0.4),
         ("prepare waves", "data/prepared/waves", 0.4),
         ("evaluate waves", "evaluations/waves", 0.6),
-        ("train sine_gru", "runs/sine/sine_gru", 5),
+        ("train jena_gru", "runs/jena/jena_gru", 5),
         ("train waves_node", "runs/waves/waves_node", 0.4),
     ],
 )

@@ -9,19 +9,19 @@ from pathlib import Path
 import pytest
 
 from pipeline.tracking import store
-from tests.faults.lab import PARAMS, Lab, on_page
+from tests.faults.lab import Lab, on_page
 from unroll.results.track import track
 
 
 @pytest.fixture(scope="module")
-def recorded(finished, database, tmp_path_factory) -> Lab:
+def recorded(built, database, tmp_path_factory) -> Lab:
     """The built workspace with an MLflow store that holds one of its runs, and a copy of it in `kept.db`."""
-    lab = Lab(shutil.copytree(finished.root, tmp_path_factory.mktemp("store") / "lab"))
+    lab = Lab(shutil.copytree(built.root, tmp_path_factory.mktemp("store") / "lab"))
     shutil.copyfile(database, lab.root / "mlflow.db")
-    lab.change("experiments", {name: PARAMS["experiments"][name] for name in ("sine_last_value", "waves_linear")})
+    lab.change(lambda data: [data["experiments"].pop(name) for name in ("waves_node", "jena_gru")])
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI")
-        lab.succeeds("train sine_last_value")
+        lab.succeeds("train jena_last_value")
     shutil.copyfile(lab.root / "mlflow.db", lab.root / "kept.db")
     return lab
 

@@ -45,14 +45,6 @@ def test_the_mirror_is_asked_and_what_it_has_is_described(workspace, tmp_path, m
     assert (workspace.raw("file") / "a.txt").read_bytes() == BODY, "a failure keeps what was there"
 
 
-def test_the_options_reach_the_source_and_the_bytes_are_the_same_each_time(workspace):
-    source(workspace, "waves")
-    first = {file.name: file.read_bytes() for file in workspace.raw("waves").iterdir()}
-    assert sorted(first) == ["source.json", "waves.npz"]
-    source(workspace, "waves")
-    assert {file.name: file.read_bytes() for file in workspace.raw("waves").iterdir()} == first
-
-
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UnrollError, OSError(28, "No space left on device")])
 def test_whatever_ends_it_early_leaves_nothing_behind(workspace, monkeypatch, error):
     def produce(folder, context):

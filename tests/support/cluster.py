@@ -1,15 +1,14 @@
 """Scheduler, workers and head of a cluster, as processes of their own on this machine."""
 
-import os
 import signal
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 
+from tests.conftest import Miniature
 from unroll.workspaces.scaled import CONFIG
 
 IMPATIENT = """
@@ -42,12 +41,7 @@ class Cluster:
         self.says("scheduler", "scheduler at")
 
     def start(self, name, *command, **variables):
-        own = ("DVC_", "MLFLOW_", "UNROLL_")
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(own)} | {
-            "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
-            "PYTHONPATH": str(self.root),
-            "DVC_SITE_CACHE_DIR": str(self.folder / "site"),
-        }
+        environment = {**Miniature(self.root).environment, "MLFLOW_TRACKING_URI": ""}
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-c", IMPATIENT, *command],

@@ -18,7 +18,6 @@ from unroll.cluster import carrier, connection, worker
 from unroll.cluster import environment as locked
 from unroll.cluster.carrier import Carrier
 from unroll.cluster.head import Cluster as Head
-from unroll.cluster.head import Remote
 from unroll.workspaces.miniature import PARAMS, make_workspace
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
@@ -221,42 +220,6 @@ def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_th
                     await identity(address.replace("tls:", "tcp:"))
 
     asyncio.run(connect())
-
-
-def failing(elsewhere):
-    return "finished", ((None, "no room", b"its log", elsewhere), "a")
-
-
-@pytest.mark.parametrize(
-    ("answers", "tried", "status"),
-    [
-        ([failing(True), ("finished", (("made", "", b"", False), "b"))], [[], ["a"]], 0),
-        ([failing(False)], [[]], 1),
-        ([("cancelled", None), ("lost", None), failing(False)], [[], [], []], 1),
-        ([failing(True)] * 3, [[], ["a"], ["a", "a"]], 1),
-    ],
-)
-def test_what_may_be_the_workers_fault_or_is_lost_is_tried_again_elsewhere_and_all_else_fails_once(
-    answers, tried, status
-):
-    asked = []
-
-    def submit(_stage, _task, tried):
-        asked.append([*tried])
-        state, result = answers[len(asked) - 1]
-        return SimpleNamespace(status=state, result=lambda timeout: result, release=lambda: None), set()  # noqa: ARG005
-
-    cluster = SimpleNamespace(
-        connected=True,
-        submit=submit,
-        gone=lambda only: False,  # noqa: ARG005
-        failed_on=lambda _stage, _name, tried, *_: len(tried) < 3,
-        land=lambda _stage, answer, _name: int(answer[0] is None),
-    )
-    stage = Remote(cluster, "train@a", None)
-    while stage.poll() is None:
-        pass
-    assert (asked, stage.poll()) == (tried, status)
 
 
 def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_not(monkeypatch, capsys):

@@ -65,11 +65,3 @@ def test_the_rate_and_the_seed_count_and_the_data_do_not_change(workspace):
 def test_what_cannot_be_is_refused(workspace, part, rate, message):
     with pytest.raises(UsageError, match=message):
         said(workspace, part, epochs=1, rate=rate)
-
-
-def test_an_experiment_that_was_removed(workspace):
-    data = plain_yaml.read(workspace.params)
-    del data["experiments"]["waves_node"]
-    plain_yaml.write(data, workspace.params)
-    with pytest.raises(UsageError, match=r"the experiment must be one of .* Received: 'waves_node'"):
-        said(workspace, "R")

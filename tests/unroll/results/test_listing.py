@@ -1,9 +1,6 @@
 import json
 
-import pytest
-
 from pipeline.config import plain_yaml
-from pipeline.errors import UnrollError
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
 from unroll.results.listing import listing, show
@@ -46,11 +43,3 @@ def test_every_experiment_in_the_order_of_params_and_no_other(tmp_path, capsys):
         "waves_rnn   waves     recurrent.simple_rnn  gradient_descent      30      2                 no\n"
         "guess       waves     baselines.last_value  none                          1           0.25  yes\n"
     )
-
-
-def test_no_experiments_is_a_table_of_headings_and_no_params_an_error(tmp_path, capsys):
-    with pytest.raises(UnrollError, match=r"params\.yaml is missing"):
-        listing(Workspace(tmp_path))
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, tmp_path / "params.yaml")
-    show(listing(Workspace(tmp_path)))
-    assert capsys.readouterr().out == "experiment  data set  model  method  epochs  seeds  score on test  built\n"

@@ -1,5 +1,3 @@
-import json
-
 import pytest
 
 from pipeline.config import params, plain_yaml
@@ -9,8 +7,7 @@ from pipeline.provenance import fingerprint, record
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
-from tests.support import REPOSITORY
-from unroll.results.show import lines, sections, show
+from unroll.results.show import lines, show
 
 LINEAR = {
     "dataset": "waves",
@@ -83,25 +80,6 @@ def test_damage_and_a_misspelt_name_are_said(workspace):
         show(workspace, "linaer")
 
 
-@pytest.mark.parametrize(
-    ("path", "name", "said"),
-    [
-        ("sources.waves.trian", "waves", ". Valid: seed, test, train,"),
-        ("datasets.waves.preparation.lookback", "waves", ""),
-        ("experiments.linear.training.epochs", "linear", ""),
-    ],
-)
-def test_a_mistake_in_params_is_named_with_its_place(workspace, path, name, said):
-    data = inner = plain_yaml.read(workspace.params)
-    *keys, last = path.split(".")
-    for key in keys:
-        inner = inner[key]
-    inner[last] = "wrong"
-    plain_yaml.write(data, workspace.params)
-    with pytest.raises(UsageError, match=rf"params\.yaml: {path} is not known here{said}"):
-        show(workspace, name)
-
-
 def test_lines_read_like_params():
     facts = {
         "experiment": {
@@ -116,11 +94,3 @@ def test_lines_read_like_params():
         "experiment:\n  name: rnn\n  seeds: [0, 1]\n  options:\n    head: false\n    last: null\n    share: 0.1\n"
         "    of: {}\n  layers:\n    name dense, output [null, 1]\n    name out, output []\n  built: not built"
     )
-
-
-def test_every_name_of_the_four_documents_can_be_shown():
-    whole = params.load(REPOSITORY / "params.yaml")
-    for name in {*whole.sources, *whole.datasets, *whole.experiments}:
-        facts = sections(whole, name)
-        assert json.loads(json.dumps(facts, allow_nan=False)) == facts
-        assert list(lines(facts))

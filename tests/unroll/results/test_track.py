@@ -19,16 +19,6 @@ def workspace(tmp_path):
     return Workspace(tmp_path)
 
 
-def test_says_what_was_done_for_each_experiment(workspace, monkeypatch, capsys):
-    def replay(given, wanted):
-        assert (given, list(wanted.experiments)) == (workspace, ["zero"])
-        yield "zero", "recorded"
-
-    monkeypatch.setattr(stage, "replay", replay)
-    assert stage.track(workspace) == [("zero", "recorded")]
-    assert capsys.readouterr() == ("", "")  # no bar where there is no terminal
-
-
 def test_what_is_not_built_is_one_line_and_what_is_skipped_one_each():
     done = [
         ("a", "recorded"),

@@ -126,7 +126,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
     assert set(searched["waves_gru"]) == {
         *("model.units", "model.layers", "model.dropout", "model.recurrent_dropout", "training.learning_rate")
     }
-    assert set(searched["waves_dense"]) == {"model.hidden.1", "training.learning_rate"}
+    assert set(searched["waves_dense"]) == {"model.hidden.1", "model.dropout", "training.learning_rate"}
     assert set(searched["waves_node"]) == {"training.learning_rate"}
     assert len(searched) > 50
 

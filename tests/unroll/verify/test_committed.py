@@ -20,7 +20,6 @@ from tests.support.ending import still_there
 from tests.unroll.workspaces.test_checkout import git
 from unroll.commands.main import invoke
 from unroll.exits import run
-from unroll.runner.dvc_graph import cache
 from unroll.verify.committed import verify
 from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED
 from unroll.workspaces.scaled import CONFIG
@@ -142,12 +141,6 @@ def test_what_is_no_target_is_refused_before_anything_is_built(workspace, capfd)
         pytest.raises(UnrollError, match="another `unroll verify` is at work"),
     ):
         verify(workspace, [], 1, keep=False, quiet=True)
-
-
-def test_where_contents_lie(workspace, tmp_path):
-    (tmp_path / "bare").mkdir()
-    for root in (workspace.root, tmp_path / "bare"):
-        assert cache(root) == root / ".dvc/cache/files/md5"
 
 
 def test_a_stopped_verification_leaves_no_process_goes_on_and_finds_the_same_bytes(workspace, capfd, monkeypatch):

@@ -1,15 +1,13 @@
 """Builds that are compared here were never built: their dvc.lock, metrics and cache are written by hand."""
 
 import copy
-import json
 
 import pytest
 
-from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
-from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Build, compare, datasets
+from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Build, compare
 from unroll.verify.tolerances import tolerances
 
 NEEDS = {
@@ -78,14 +76,36 @@ def outcome(committed, rebuilt, needs=NEEDS, failures=None, allowed=ALLOWED):
     return {output.path or output.stage: output for output in found if output.level != SAME}
 
 
-def test_the_same_bytes_everywhere(committed, rebuilt):
-    assert outcome(committed, rebuilt) == {}
+WAVES = ("source@waves", "train@node", "train@linear", "evaluate@waves", "source@sine", "report")
+SINE = ["source@sine", "train@dense", "evaluate@sine"]
+ALL_WITHIN = dict.fromkeys((OUTPUTS[stage] for stage in WAVES), WITHIN)
+FAR = dict.fromkeys(("data/raw/waves", "runs/waves/node", "metrics/waves", "report/index.html"), DIFFERS)
 
 
-def test_other_bytes_with_the_same_metrics_are_within_tolerance_unless_only_bytes_hold(committed, rebuilt):
-    rebuilt.change("train@linear")
-    assert [(output.level, output.holds) for output in outcome(committed, rebuilt).values()] == [(WITHIN, True)]
-    assert [output.level for output in outcome(committed, rebuilt, allowed=None).values()] == [DIFFERS]
+@pytest.mark.parametrize(
+    ("changed", "scores", "levels"),
+    [
+        ((), {}, {}),
+        (["train@linear"], {}, {"runs/waves/linear": WITHIN}),
+        (WAVES, {"node": {"score": 0.255}}, ALL_WITHIN),
+        (WAVES, {"node": {"score": 0.3}}, ALL_WITHIN | FAR),  # a training answers for its own experiment alone
+        (["evaluate@waves"], {"linear": {"score": 0.5 + 1e-12}}, {"metrics/waves": DIFFERS}),
+        (["evaluate@waves"], {"linear": {"more": 1}}, {"metrics/waves": DIFFERS}),
+        (["evaluate@waves"], {"linear": {"score": None}}, {"metrics/waves": DIFFERS}),
+    ],
+)
+def test_the_metrics_that_depend_on_a_stage_say_whether_other_bytes_are_within_tolerance(
+    committed, rebuilt, changed, scores, levels
+):
+    rebuilt.change(*changed)
+    for experiment, values in scores.items():
+        rebuilt.score("waves", experiment, **values)
+    found = outcome(committed, rebuilt)
+    assert {path: output.level for path, output in found.items()} == levels
+    assert [output.holds for output in found.values()] == [level == WITHIN for level in levels.values()]
+    assert DIFFERS not in levels.values() or found["metrics/waves"].deviations[0].within is False
+    only_bytes = outcome(committed, rebuilt, allowed=None).values()
+    assert {output.level for output in only_bytes} <= {DIFFERS}
 
 
 def test_the_files_of_a_folder_that_differ_are_named_where_the_cache_has_its_listing(committed, rebuilt):
@@ -100,39 +120,6 @@ def test_the_files_of_a_folder_that_differ_are_named_where_the_cache_has_its_lis
     assert outcome(committed, rebuilt)["runs/waves/node"].files == ["gone", "new", "weights"]
     (committed.cache / "ab" / ".dir").unlink()
     assert outcome(committed, rebuilt)["runs/waves/node"].files is None
-
-
-def test_a_training_answers_for_its_own_experiment_and_all_else_for_all_that_depends_on_it(committed, rebuilt):
-    rebuilt.change("source@waves", "train@node", "train@linear", "evaluate@waves", "source@sine", "report")
-    rebuilt.score("waves", "node", score=0.255)
-    assert {output.level for output in outcome(committed, rebuilt).values()} == {WITHIN}
-    rebuilt.score("waves", "node", score=0.3)
-    found = outcome(committed, rebuilt)
-    assert {path: output.level for path, output in found.items()} == {
-        "data/raw/waves": DIFFERS,
-        "runs/waves/node": DIFFERS,
-        "runs/waves/linear": WITHIN,
-        "metrics/waves": DIFFERS,
-        "data/raw/sine": WITHIN,
-        "report/index.html": DIFFERS,
-    }
-    (deviation,) = found["report/index.html"].deviations
-    assert (deviation.difference, deviation.tolerance) == (pytest.approx(0.05), 0.01)
-
-
-@pytest.mark.parametrize("change", [{"score": 0.5 + 1e-12}, {"more": 1}, {"score": None}])
-def test_a_metric_without_a_tolerance_must_be_equal_and_there(committed, rebuilt, change):
-    rebuilt.score("waves", "linear", **change)
-    rebuilt.change("evaluate@waves")
-    (output,) = outcome(committed, rebuilt).values()
-    assert output.level == DIFFERS
-    assert [(one.metric, one.tolerance, one.within) for one in output.deviations] == [(*change, None, False)]
-
-
-def test_a_tolerance_of_zero_allows_nothing(committed, rebuilt):
-    rebuilt.score("waves", "linear", score=0.6)
-    rebuilt.change("evaluate@waves")
-    assert outcome(committed, rebuilt, allowed={"waves": {"linear": {"score": 0.0}}})["metrics/waves"].level == DIFFERS
 
 
 def test_what_was_not_built_says_why(committed, rebuilt):
@@ -151,13 +138,13 @@ def test_what_was_not_built_says_why(committed, rebuilt):
 
 
 def test_what_is_not_in_the_committed_lock_is_not_compared(committed, rebuilt):
-    new = ["source@sine", "train@dense", "evaluate@sine"]
-    committed.lose(*new)
+    committed.lose(*SINE)
     rebuilt.change("report")
     found = outcome(committed, rebuilt)
-    assert [path for path, output in found.items() if output.level == NOT_COMPARED] == new
-    assert found["report/index.html"].level == WITHIN, "all that both pages show is equal"
-    assert all(output.holds for output in found.values())
+    assert {path: output.level for path, output in found.items()} == {
+        **dict.fromkeys(SINE, NOT_COMPARED),
+        "report/index.html": WITHIN,  # all that both pages show is equal
+    }
 
 
 def test_without_metrics_other_bytes_differ(committed, rebuilt):
@@ -169,50 +156,24 @@ def test_without_metrics_other_bytes_differ(committed, rebuilt):
     assert (output.level, output.reason) == (DIFFERS, "metrics/waves is not committed, so there is nothing to compare")
 
 
-def test_a_committed_file_that_was_changed_by_hand_is_told(committed, rebuilt):
+def test_a_committed_file_that_was_changed_by_hand_and_other_inputs_are_told(committed, rebuilt):
     committed.score("waves", "node", score=0.24)
     (output,) = outcome(committed, rebuilt).values()
     assert (output.path, output.level) == ("metrics/waves", DIFFERS)
     assert output.reason == "its files are not those that dvc.lock names"
-
-
-def test_an_output_of_one_build_only(committed, rebuilt):
-    rebuilt.stages["report"]["outs"] = [{"path": "report/new", "md5": "2"}]
-    found = {output.path: output for output in compare(committed, rebuilt, NEEDS, {}, {}) if output.stage == "report"}
-    assert {path: output.level for path, output in found.items()} == {
-        "report/index.html": DIFFERS,
-        "report/new": DIFFERS,
-    }
-
-
-def test_other_inputs_are_named_but_not_those_that_another_stage_made(committed, rebuilt):
     rebuilt.change("train@node")
     for dep in rebuilt.stages["train@node"]["deps"]:
         dep["md5"] = "2"
-    assert outcome(committed, rebuilt)["runs/waves/node"].inputs == ["pipeline/code.py"]
+    inputs = outcome(committed, rebuilt)["runs/waves/node"].inputs
+    assert inputs == ["pipeline/code.py"], "what another stage made is none"
 
 
-def test_dvc_lock_is_read_once_and_no_lock_is_nothing_built(committed, tmp_path):
+def test_no_dvc_lock_is_nothing_built_and_a_damaged_file_is_one_line(committed, tmp_path):
     empty = Build(Workspace(tmp_path), tmp_path)
     assert {output.level for output in compare(committed, empty, NEEDS, {}, {})} == {NOT_BUILT}
-    plain_yaml.write({"schema": "2.0", "stages": committed.stages}, tmp_path / "dvc.lock")
-    assert Build(Workspace(tmp_path), tmp_path).outputs("report") == {"report/index.html": "1"}
     (tmp_path / "dvc.lock").write_text("stages: [")
     with pytest.raises(UnrollError, match=r"dvc\.lock"):
         compare(committed, Build(Workspace(tmp_path), tmp_path), NEEDS, {}, {})
-
-
-def test_the_data_sets_of_a_stage():
-    found = {stage: datasets(stage, NEEDS) for stage in ("source@waves", "train@dense", "evaluate@waves", "report")}
-    assert list(found.values()) == [["waves"], ["sine"], ["waves"], ["waves", "sine"]]
-
-
-def test_tolerances_are_read_without_their_header(tmp_path):
-    file = tmp_path / "tolerances.json"
-    assert tolerances(file) == {}
-    file.write_text(json.dumps({"conditions": ["plain"], "tolerances": ALLOWED}))
-    assert tolerances(file) == ALLOWED
-    for damaged in ("{}", "[]", '{"tolerances": 1}'):
-        file.write_text(damaged)
-        with pytest.raises(UnrollError, match="BENCH=tolerances"):
-            tolerances(file)
+    (tmp_path / "tolerances.json").write_text("{}")
+    with pytest.raises(UnrollError, match="BENCH=tolerances"):
+        tolerances(tmp_path / "tolerances.json")

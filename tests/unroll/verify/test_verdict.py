@@ -1,10 +1,8 @@
-import json
-
 import pytest
 
 from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Output
 from unroll.verify.tolerances import Deviation
-from unroll.verify.verdict import Verdict, as_data, lines
+from unroll.verify.verdict import Verdict, lines
 
 FAR = Deviation("waves", "node", "score", 0.25, 0.3, 0.01)
 NEAR = Deviation("waves", "node", "low", 0.25, 0.251, 0.01)
@@ -52,10 +50,3 @@ def test_a_line_for_each_output_that_does_not_have_the_same_bytes(tmp_path):
 )
 def test_the_sum(outputs, last):
     assert list(lines(Verdict(outputs, None)))[-1] == last
-
-
-def test_json_has_every_output_and_which_metrics_hold(tmp_path):
-    data = json.loads(json.dumps(as_data(Verdict(LEVELS, tmp_path))))
-    assert (data["holds"], data["kept"], len(data["outputs"])) == (False, str(tmp_path), 6)
-    assert data["counts"] == {SAME: 1, WITHIN: 1, DIFFERS: 2, NOT_BUILT: 1, NOT_COMPARED: 1}
-    assert [one["within"] for one in data["outputs"][2]["deviations"]] == [True, False]

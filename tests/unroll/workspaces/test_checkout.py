@@ -6,8 +6,6 @@ import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
-from pipeline.provenance import environment, machine
-from pipeline.workspace import Workspace
 from unroll.workspaces import checkout
 
 RESULTS = {"dvc.lock": "schema: '2.0'\n", "metrics/waves/linear.json": "{}\n", "report/index.html": "the page\n"}
@@ -64,26 +62,6 @@ def test_it_has_what_is_committed_and_the_results_lie_apart(repository):
     assert checkout.uncommitted(repository) == ["params.yaml", "pipeline/new.py"]
     assert users_own(repository) == whole, "git wrote nothing into the user's repository"
     assert git(repository, "status", "--porcelain") == status
-
-
-def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):
-    hooks = repository / ".git/hooks"
-    hooks.mkdir(exist_ok=True)
-    for name in ("monitor", "post-index-change", "post-checkout"):
-        (hooks / name).write_text(f'#!/bin/sh\ntouch "{hooks}/{name}.ran"\n')
-        (hooks / name).chmod(0o755)
-    git(repository, "config", "core.fsmonitor", ".git/hooks/monitor")
-    git(repository, "checkout", "-q", "HEAD")
-    git(repository, "status")
-    traces = sorted(hooks.glob("*.ran"))
-    assert len(traces) == 3, "git by itself runs them"
-    for trace in traces:
-        trace.unlink()
-    checkout.make(repository, repository / ".verify/rebuild")
-    checkout.uncommitted(repository)
-    monkeypatch.setattr(machine, "CODE", repository)
-    assert environment._revision(Workspace(repository))[1] is False
-    assert not sorted(hooks.glob("*.ran"))
 
 
 def test_what_is_no_repository_of_its_own_or_has_no_lock_is_one_line(repository, tmp_path):

@@ -5,7 +5,7 @@ from pipeline.config import params, plain_yaml, registry
 from pipeline.config.templates import complete
 from pipeline.data.sources import Context
 from tests.support import REPOSITORY
-from unroll.workspaces.scaled import ROWS, each_network_once, make_workspace, scale, without_stand_in
+from unroll.workspaces.scaled import each_network_once, make_workspace, scale, without_stand_in
 
 NEEDS_NETWORK = {"download", "jena", "jena_2009_2010", "jena_hourly"}
 
@@ -55,14 +55,6 @@ def test_a_network_that_is_trained_in_several_ways_is_trained_once(whole):
         one = whole["experiments"][name]
         assert one["training"]["method"] == "gradient_descent"
         assert (one["dataset"], one["model"]) in networks
-
-
-def test_blocks_given_in_rows_keep_their_share_of_the_rows(whole):
-    small = scale(whole)["datasets"]["jena"]["preparation"]
-    rows, official = ROWS["jena"]
-    assert small["train"] / rows == pytest.approx(200_000 / official, rel=1e-3)
-    assert small["validation"] / rows == pytest.approx(100_000 / official, rel=1e-3)
-    assert scale(whole)["datasets"]["weather"]["preparation"]["train"] == 0.6
 
 
 def test_scaled_series_have_windows_in_every_block_as_the_full_ones_do(whole, tmp_path):
