@@ -9,7 +9,7 @@ from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.workspace import Workspace
 from stages.progress import duration
-from unroll.results import compare, summary
+from unroll.results import summary
 from unroll.runner.build import repro
 from unroll.workspaces import scaled
 
@@ -19,7 +19,7 @@ CAUTION = """These figures show that everything works; they are no results: data
 is generated in place of a download. Without three seeds nobody can tell whether a network is better."""
 
 
-def demo(workspace: Workspace, jobs: int, *, whole: bool = False) -> int:
+def demo(workspace: Workspace, jobs: int) -> int:
     """Build the demo, then print a line for each data set, where the page is and what to do next.
 
     What is up to date is not built again.
@@ -27,7 +27,6 @@ def demo(workspace: Workspace, jobs: int, *, whole: bool = False) -> int:
     Args:
         workspace: the real one; the demo's is its folder `.demo`, which git ignores.
         jobs: how many stages run side by side.
-        whole: whether to print a line for each stage, and every table.
 
     Returns:
         The exit status of the build.
@@ -48,12 +47,9 @@ def demo(workspace: Workspace, jobs: int, *, whole: bool = False) -> int:
     # A stand-in does not belong in the user's records: MLflow writes to the demo's own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     started = time.monotonic()
-    status = repro(small, [], jobs, brief=not whole)
+    status = repro(small, [], jobs, brief=True)
     took = duration(time.monotonic() - started)
     print()
-    if whole:
-        compare.show(compare.compare(small, []))
-        print()
     sets = summary.built(small)
     summary.show(summary.summary(small, sets))
     print(f"\n{CAUTION}\n\nThe demo took {took}: {len(kept)} experiments, {len(sets)} data sets.")
@@ -83,7 +79,7 @@ def _next(small: Workspace) -> list[str]:
         "The page": str(small.report),
         "MLflow": f"make ui ROOT={os.path.relpath(small.root)}",
         "One data set": f"{here} compare {first}",
-        "Every table": f"{command} demo --all",
+        "Every table": f"{here} compare",
         "The results": "make repro",
     }
     return [f"  {name:<13} {step}" for name, step in steps.items()]

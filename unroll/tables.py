@@ -81,9 +81,7 @@ def show(
             for words, style in (styles or {}).items():
                 text.highlight_words([words], style=style)
         table.add_row(*texts)
-    with console.capture() as printed:
-        console.print(table)
-    print("\n".join(line.rstrip() for line in printed.get().splitlines()))
+    console.print(table)
 
 
 def _fitting(columns: Sequence[Column], needed: Sequence[int], width: int) -> list[int]:

@@ -66,13 +66,9 @@ def tune(
     `unroll tune waves_gru` · `unroll tune jena_hourly_gru --trials 50 --over units,learning_rate=1e-4:1e-2`
     """
     from unroll.cluster.connection import Address
-    from unroll.tune.tune import Wanted
     from unroll.tune.tune import tune as tune_it
 
     options = [option for text in over or () for option in text.split(",")]
     cluster = Address(on, certificates, label) if on else None
-    tune_it(
-        context.obj,
-        name,
-        Wanted(trials, options, seeds, new_name, dry, cluster),
-    )
+    target = new_name or f"{name}_tuned"
+    tune_it(context.obj, name, trials=trials, over=options, seeds=seeds, target=target, dry=dry, on=cluster)

@@ -56,18 +56,14 @@ def repro(
 
 
 @app.command(rich_help_panel="All at once")
-def demo(
-    context: typer.Context,
-    jobs: Jobs = CORES,
-    whole: Annotated[bool, typer.Option("--all", help="Print every stage as it ends, and every table.")] = False,
-) -> None:
+def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
     """Run the whole graph, small, on generated data, offline, in a workspace of its own (.demo).
 
-    `unroll demo` · `unroll demo --jobs 1 --all`
+    `unroll demo` · `unroll demo --jobs 1`
     """
     from unroll.demo import demo
 
-    raise typer.Exit(demo(context.obj, jobs, whole=whole))
+    raise typer.Exit(demo(context.obj, jobs))
 
 
 @app.command(rich_help_panel="All at once")

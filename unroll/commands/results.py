@@ -112,7 +112,7 @@ def diff(
     second: Annotated[str, typer.Argument(help="Another, or the same of another workspace.", metavar="B")],
     as_json: Json = False,
 ) -> None:
-    """Say why two runs differ: params, code, data or environment; and by how much. Exit code 1 if they do.
+    """Say why two runs differ: params, code, data or environment. Exit code 1 if they do.
 
     `unroll diff waves_rnn waves_rnn6` · `unroll diff waves_rnn .verify/rebuild/workspace/runs/waves/waves_rnn`
     """

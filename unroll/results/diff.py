@@ -1,4 +1,4 @@
-"""The command `diff`: which of params, code, data and environment made two runs differ, and by how much they do."""
+"""The command `diff`: which of params, code, data and environment made two runs differ, and in which files they do."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,12 +6,9 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-import numpy as np
-
-from pipeline import tables
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.files import read_checked, read_npz, sha256
+from pipeline.files import read_checked, sha256
 from pipeline.provenance import fingerprint, record
 from pipeline.provenance.machine import FEATURES
 from pipeline.provenance.record import Record
@@ -67,8 +64,7 @@ def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
     Returns:
         Plain data. `same` says whether anything differs. `a` and `b` say which runs these are. Each of `params`,
         `code`, `data`, `environment` and `outputs` has `same` (None: not known) and its `differences`, a list of
-        what, a and b. Of outputs that differ there are `metrics` too, the means over seeds in the last epoch that
-        differ, and `predictions`, name -> how far apart they are at most.
+        what, a and b.
 
     Raises:
         UsageError: there is no such run, or it is damaged: as with diff(1), 1 would say that the two differ.
@@ -77,11 +73,12 @@ def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
         folders = [_folder(workspace, name) for name in (first, second)]
         a, b = (_side(name, folder) for name, folder in zip((first, second), folders, strict=True))
         found = {part: _part(part, a, b) for part in RECORDED} | {"environment": _environment(a, b)}
-        found["outputs"] = _outputs(a, b, comparable=found["data"]["same"] is not False)
+        outputs = _differences(_contents(a), _contents(b))
     except UnrollError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
+    found["outputs"] = {"same": not outputs, "differences": outputs}
     same = all(part["same"] is not False for part in found.values())
     return {"same": same, "a": _about(a), "b": _about(b), **found}
 
@@ -137,37 +134,11 @@ def _machine(record: Record) -> dict[str, Any]:
     return facts | record.packages | record.variables
 
 
-def _outputs(a: Side, b: Side, *, comparable: bool) -> dict[str, Any]:
-    found = _differences(_contents(a), _contents(b))
-    if not found:
-        return {"same": True, "differences": []}
-    try:
-        metrics = [one for one in _differences(_final(a.folder), _final(b.folder)) if "a" in one and "b" in one]
-        predictions = _apart(a.folder, b.folder) if comparable else {}
-    except (KeyError, ValueError, TypeError) as error:
-        raise UnrollError(f"{a.folder} or {b.folder} is damaged ({error!r:.80})") from None
-    return {"same": False, "differences": found, "metrics": metrics, "predictions": predictions}
-
-
 def _contents(side: Side) -> dict[str, Any]:
     """Every entry of run.json that is a result, and the SHA-256 of every other file."""
     facts = {f"run.json: {key}": value for key, value in side.run.model_dump().items() if key not in NOT_COMPARED}
     paths = sorted(path for path in side.folder.rglob("*") if path.is_file() and path.name != "run.json")
     return facts | {path.relative_to(side.folder).as_posix(): sha256(path) for path in paths}
-
-
-def _final(folder: Path) -> dict[str, float]:
-    """The mean over seeds of every value in the last epoch."""
-    history = tables.read(folder / "history.csv", seed=int, epoch=int)
-    last = history.groupby("seed").last().drop(columns="epoch")
-    return {str(column): float(value) for column, value in last.mean().items()}
-
-
-def _apart(first: Path, second: Path) -> dict[str, float]:
-    """The largest distance between predictions that both runs have, for as many examples and seeds."""
-    a, b = read_npz(first / "predictions.npz"), read_npz(second / "predictions.npz")
-    alike = [name for name in a if name in b and name != "seeds" and a[name].shape == b[name].shape]
-    return {name: float(np.max(np.abs(a[name].astype(float) - b[name]), initial=0)) for name in alike}
 
 
 def _flat(section: Mapping[str, Any], above: str = "") -> dict[str, Any]:
@@ -194,15 +165,9 @@ def lines(found: Mapping[str, Any]) -> Iterator[str]:
     for name in (*CAUSES, "outputs"):
         part = found[name]
         yield f"{name:<12} {SAID[part['same']]}"
-        yield from _rows({one["what"]: _change(one) for one in part["differences"]})
-    outputs, known = found["outputs"], [found[cause]["same"] for cause in CAUSES]
-    if outputs.get("metrics"):
-        yield "in the last epoch, mean over seeds"
-        yield from _rows({one["what"]: _change(one) for one in outputs["metrics"]})
-    if outputs.get("predictions"):
-        yield "how far predictions are apart at most"
-        yield from _rows({name: f"{far:.3g}" for name, far in outputs["predictions"].items()})
-    if not outputs["same"] and all(known):
+        width = max((len(one["what"]) for one in part["differences"]), default=0)
+        yield from (f"  {one['what']:<{width}}  {_change(one)}" for one in part["differences"])
+    if not found["outputs"]["same"] and all(found[cause]["same"] for cause in CAUSES):
         yield BUG
     if "no_record" in found["a"] or "no_record" in found["b"]:
         yield NO_RECORD
@@ -217,17 +182,10 @@ def _made(about: Mapping[str, Any]) -> str:
     return ", ".join([*known, f"made at {about['ended']}"])
 
 
-def _rows(values: Mapping[str, str]) -> Iterator[str]:
-    width = max(map(len, values), default=0)
-    yield from (f"  {name:<{width}}  {value}" for name, value in values.items())
-
-
 def _change(difference: Difference) -> str:
     a, b = (difference.get(side) for side in ("a", "b"))
     if any(HASH.fullmatch(str(value)) for value in (a, b)):
         return "changed" if a and b else f"only in {'A' if a else 'B'}"
-    if isinstance(a, float) and isinstance(b, float) and a:
-        return f"{a:.6g} -> {b:.6g}  ({100 * (b - a) / abs(a):+.3g} %)"
     return " -> ".join(_brief(difference[side]) if side in difference else "(none)" for side in ("a", "b"))
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
 
 from pipeline.config import params
 from pipeline.locks import sweep
@@ -17,34 +16,28 @@ from unroll.tune.trial import pruner, seen
 from unroll.tune.tuning import Tuning
 
 
-@dataclass(frozen=True)
-class Wanted:
-    """What the command line asks for.
-
-    Attributes:
-        trials: how many, those of before included.
-        over: see `space`.
-        seeds: with how many of the experiment's seeds each trial is trained.
-        name: of the new experiment; None: the old one's with "_tuned".
-        dry: only say what would be searched.
-        on: a cluster whose workers train in place of this machine.
-    """
-
-    trials: int = 30
-    over: Sequence[str] = ()
-    seeds: int = 1
-    name: str | None = None
-    dry: bool = False
-    on: Address | None = None
-
-
-def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
+def tune(
+    workspace: Workspace,
+    name: str,
+    *,
+    trials: int,
+    over: Sequence[str],
+    seeds: int,
+    target: str,
+    dry: bool,
+    on: Address | None,
+) -> None:
     """Go on with the trials of an experiment until there are enough, then write the best to params.yaml.
 
     Args:
         workspace: its data set must be prepared.
         name: the experiment.
-        wanted: how many trials, over what.
+        trials: how many, those of before included.
+        over: see `space`.
+        seeds: with how many of the experiment's seeds each trial is trained.
+        target: the name of the new experiment.
+        dry: only say what would be searched.
+        on: a cluster whose workers train in place of this machine.
 
     Raises:
         UsageError, UnrollError: in one line; the trials that have ended are kept.
@@ -53,8 +46,8 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
 
     every = params.load(workspace.params)
     experiment = every.experiment(name)
-    experiment = experiment.model_copy(update={"seeds": experiment.seeds[: wanted.seeds]})
-    searched, target = space(name, experiment, wanted.over), wanted.name or f"{name}_tuned"
+    experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
+    searched = space(name, experiment, over)
     now = present(name, experiment, searched)
     data = seen(workspace, experiment)
     print(
@@ -63,7 +56,7 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
         sep="\n",
         flush=True,
     )
-    if wanted.dry:
+    if dry:
         return
     entry.check(workspace, name, target)
     preparation = every.dataset(experiment.dataset).preparation
@@ -71,7 +64,7 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
     made_of |= {place: place + distribution_to_json(tried) for place, tried in searched.items()}
     sweep(workspace)
     with (
-        cluster.opened(workspace, data.name, wanted.on) if wanted.on else nullcontext() as trainers,
+        cluster.opened(workspace, data.name, on) if on else nullcontext() as trainers,
         opened(
             workspace.scratch / "tuning" / f"{name}.db",
             fingerprint.brief(made_of),
@@ -79,15 +72,15 @@ def tune(workspace: Workspace, name: str, wanted: Wanted) -> None:
             now,
             higher=MEASURES[data.metric].higher,
             pruner=pruner(experiment),
-            wanted=wanted.trials,
-        ) as trials,
+            wanted=trials,
+        ) as found,
     ):
-        tuning = Tuning(workspace, name, experiment, now, data, trials)
+        tuning = Tuning(workspace, name, experiment, now, data, found)
         if trainers:
             trainers.go_on(tuning)
         else:
             tuning.go_on()
-        if others := len(trials.running()):
+        if others := len(found.running()):
             print(f"Another process is at the last {others}; it will write the best. If it is stopped, run this again.")
         else:
             tuning.finish(target)
