@@ -58,11 +58,6 @@ def here(workspace: Workspace) -> Environment:
     )
 
 
-def at_commit(workspace: Workspace, commit: str, name: str) -> str | None:
-    """The text of a file of the workspace at a commit; None where git does not know it."""
-    return _git(workspace.root, "show", f"{commit}:./{name}") if commit else None
-
-
 def _packages() -> dict[str, str]:
     versions = {}
     lock = (machine.CODE / "locks" / "numerics.lock").read_text(encoding="utf-8")

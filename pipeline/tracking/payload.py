@@ -16,7 +16,7 @@ from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
 from pipeline.provenance import environment
 from pipeline.provenance.environment import Environment
-from pipeline.tracking import dvc_experiment
+from pipeline.tracking.store import dvc_experiment
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Summary
 from pipeline.workspace import Workspace
@@ -44,7 +44,7 @@ class Subject:
     """What is known of an experiment before it is trained.
 
     Attributes:
-        label: what runs are called: the name, marked for stand-ins, and what an experiment of DVC changes.
+        label: what runs are called: the name, marked for stand-ins, and the experiment of DVC.
         params: flat, as in params.yaml, defaults included.
         tags: of every run of it.
         data: its data set.
@@ -88,11 +88,10 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
     tags |= origin(environment.here(workspace)) if made is None else made
     if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
         tags["unroll.worker"] = os.environ["UNROLL_WORKER"]
-    label, variant = name + MARK * data.stand_in, dvc_experiment.current()
-    if variant:
-        said = ", ".join(dvc_experiment.changed(workspace, name))
-        tags |= {"unroll.dvc_experiment": variant, "unroll.changed": said}
-        label += f" [{variant}: {said}]" if said else f" [{variant}]"
+    label = name + MARK * data.stand_in
+    if variant := dvc_experiment():
+        tags["unroll.dvc_experiment"] = variant
+        label += f" [{variant}]"
     return Subject(label, options(name, experiment), tags, data)
 
 

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 from pipeline.errors import UnrollError
 from pipeline.files import scratch_folder
 from pipeline.locks import alone
-from pipeline.tracking.dvc_experiment import current, home
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -66,6 +65,16 @@ class Store:
     place: str
 
 
+def dvc_experiment() -> str:
+    """The name of the experiment of DVC (`dvc exp run`) that this process is part of; empty in an ordinary build."""
+    return os.environ.get("DVC_EXP_NAME", "") if os.environ.get("DVC_ROOT") else ""
+
+
+def home(workspace: Workspace) -> Workspace:
+    """The workspace that keeps the records: this one, or that which DVC copied it from, to throw the copy away."""
+    return Workspace(Path(os.environ["DVC_ROOT"])) if dvc_experiment() else workspace
+
+
 def database(workspace: Workspace) -> Path:
     """The workspace's own store."""
     return home(workspace).root.resolve() / "mlflow.db"
@@ -73,7 +82,7 @@ def database(workspace: Workspace) -> Path:
 
 def experiment_lock(workspace: Workspace, name: str, variant: str | None = None) -> Path:
     """Held by whoever records an experiment (of this experiment of DVC), so that none is recorded while it trains."""
-    variant = current() if variant is None else variant
+    variant = dvc_experiment() if variant is None else variant
     return home(workspace).scratch / "tracking" / f"{name}{'.' * bool(variant)}{variant}.lock"
 
 

@@ -4,7 +4,6 @@ import itertools
 import json
 import platform
 import shutil
-import subprocess
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -256,21 +255,16 @@ def test_only_the_run_on_disk_is_current(lab):
     assert current.data.tags["unroll.fingerprint"] == fingerprint.run(lab.folder("last"))
 
 
-def test_an_experiment_of_dvc_says_what_it_changes_and_stands_beside_its_baseline(lab, tmp_path, monkeypatch):
+def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypatch):
     lab.train("gru")
-    home = lab.workspace.root
-    for command in ("init", "add params.yaml", "-c user.name=a -c user.email=a@b.c commit --message=first"):
-        subprocess.run(["git", *command.split()], cwd=home, check=True, capture_output=True)
     copy = make(Workspace(tmp_path), lab.data)  # as with `dvc exp run --temp`
-    shutil.copytree(home / ".git", tmp_path / ".git")
     write_text(copy.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5"))
-    for name, value in {"EXP_NAME": "coy-auk", "EXP_BASELINE_REV": "HEAD", "ROOT": str(home)}.items():
+    for name, value in {"EXP_NAME": "coy-auk", "ROOT": str(lab.workspace.root)}.items():
         monkeypatch.setenv(f"DVC_{name}", value)
     copy.train("gru", "others")
     newest, oldest = lab.search(payload.CURRENT)
-    assert (oldest.info.run_name, newest.info.run_name) == ("gru", "gru [coy-auk: model.units=5]")
-    tags = {"unroll.dvc_experiment": "coy-auk", "unroll.changed": "model.units=5"}
-    assert newest.data.tags.items() >= tags.items()
+    assert (oldest.info.run_name, newest.info.run_name) == ("gru", "gru [coy-auk]")
+    assert newest.data.tags["unroll.dvc_experiment"] == "coy-auk"
     assert newest.data.params["model.units"] == "5"
     assert not (tmp_path / "mlflow.db").exists()
 
