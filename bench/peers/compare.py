@@ -1,18 +1,19 @@
 """Unroll and other frameworks in turn on the same work, and whether they came to the same losses."""
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
+from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any
+from unittest.mock import patch
 
-from bench import REPOSITORY, results
-from bench.peers import workloads
+from bench import results
+from bench.peers import worker, workloads
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
 from pipeline.errors import UnrollError
@@ -71,37 +72,25 @@ class Worker:
         self.log = folder / f"{framework}{own_settings}.log"
         backend = "jax" if framework == "jax" else "tensorflow"
         outside = {name: value for name, value in os.environ.items() if name not in SETTINGS}
-        with self.log.open("w", encoding="utf-8") as file:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "bench.peers.worker"],
-                cwd=REPOSITORY,
-                env=outside | ENVIRONMENT | {"KERAS_BACKEND": backend} | ({} if own_settings else SETTINGS),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=file,
-                text=True,
-                encoding="utf-8",
-            )
+        variables = outside | ENVIRONMENT | {"KERAS_BACKEND": backend} | ({} if own_settings else SETTINGS)
+        self.pool = ProcessPoolExecutor(1, get_context("spawn"), worker.begin, (self.log,))
+        with patch.dict(os.environ, variables, clear=True):  # which its process has from its start
+            self.pool.submit(os.getpid).result()
 
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """One request and its answer. Raises UnrollError if the framework could not, or its process ended."""
-        assert self.process.stdin  # noqa: S101 - a pipe, as is the next
-        assert self.process.stdout  # noqa: S101
+    def ask(self, do: Callable[..., Any], *arguments: Any) -> Any:
+        """What a function of `worker` gives there. Raises UnrollError if it fails, or the process has ended."""
         try:
-            print(json.dumps(request), file=self.process.stdin, flush=True)
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        said = self.log.read_text(encoding="utf-8", errors="replace").strip() or "without a word"
-        answer: dict[str, Any] = json.loads(line) if line else {"error": f"its process ended: {said.splitlines()[-1]}"}
-        if "error" in answer:
-            raise UnrollError(f"bench: {self.framework} failed: {answer['error']}")
-        return answer
+            return self.pool.submit(do, self.framework, *arguments).result()
+        except BrokenProcessPool:
+            said = self.log.read_text(encoding="utf-8", errors="replace").strip() or "without a word"
+            why = f"its process ended: {said.splitlines()[-1]}"
+        except Exception as error:  # noqa: BLE001 - whatever it is, the framework is named, and the bench stops
+            why = f"{type(error).__name__}: {error}"
+        raise UnrollError(f"bench: {self.framework} failed: {why}")
 
     def close(self) -> None:
         """End the process."""
-        self.process.kill()
-        self.process.communicate()
+        self.pool.shutdown(wait=False, cancel_futures=True)
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
@@ -120,15 +109,15 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         UnrollError: a framework failed, or came to other losses; names it.
     """
     names, rounds = (QUICK, QUICK_ROUNDS) if quick else (tuple(WORKLOADS), ROUNDS)
-    sides = [(name, own) for name in FRAMEWORKS for own in (False, True) if name != "unroll" or not own]
     rows, works = [], {}
+    sides = [(name, own) for name in FRAMEWORKS for own in (False, True) if name != "unroll" or not own]
     with tempfile.TemporaryDirectory(prefix="unroll-peers-") as folder, ExitStack() as stack:
         root = Path(folder)
         workloads.prepare(root, names)
         workers = [stack.enter_context(closing(Worker(name, root, own_settings=own))) for name, own in sides]
         for name in names:
             task = workloads.load(root, name)
-            some = [worker for worker in workers if worker.framework in task.workload.frameworks]
+            some = [each for each in workers if each.framework in task.workload.frameworks]
             found, works[name] = compare(task, root, some, rounds, say)
             rows += found
     return {"rows": rows, "works": works}
@@ -140,30 +129,30 @@ def compare(
     """One workload's rows, and what it is; arguments as in `measure`, and Unroll is the first of the workers."""
     unroll, started, checks = workers[0], dict[Worker, dict[str, Any]](), list[Check]()
     reference: Reference = {}
-    for worker in workers:
-        say(f"{task.name}: {worker.framework} builds and compiles")
-        one = started[worker] = worker.ask(do="start", framework=worker.framework, root=str(root), workload=task.name)
-        losses = {"before": one["before"], "train": learn(worker, task)}
+    for each in workers:
+        say(f"{task.name}: {each.framework} builds and compiles")
+        started[each] = each.ask(worker.start, root, task.name)
+        losses = {"before": started[each]["before"], "train": learn(each, task)}
         reference = reference or tolerated(task, unroll, losses)
-        checks.append(check(task, worker.framework, losses, reference))
-    times = {worker: {"train": list[float](), "evaluate": list[float]()} for worker in workers}
+        checks.append(check(task, each.framework, losses, reference))
+    times = {each: {"train": list[float](), "evaluate": list[float]()} for each in workers}
     batches = {
         "train": task.workload.steps * task.workload.epochs,
         "evaluate": task.workload.evaluated * task.workload.evaluations,
     }
     for number in range(rounds):
         say(f"{task.name}: round {number + 1}")
-        turn = number % len(workers)
-        for worker in [*workers[turn:], *workers[:turn]]:
-            seconds = worker.ask(do="round")
+        first = number % len(workers)
+        for each in [*workers[first:], *workers[:first]]:
+            seconds = each.ask(worker.turn)
             for phase, count in batches.items():
-                times[worker][phase].append(1e3 * seconds[phase] / count)
+                times[each][phase].append(1e3 * seconds[phase] / count)
     rows = [
-        {"work": task.name, "phase": phase, "side": worker.framework, "own_settings": worker.own_settings}
-        | spreads(times[worker][phase], times[unroll][phase])
-        | {"warm_up": round(started[worker]["warm_up"], 2)}
+        {"work": task.name, "phase": phase, "side": each.framework, "own_settings": each.own_settings}
+        | spreads(times[each][phase], times[unroll][phase])
+        | {"warm_up": round(started[each]["warm_up"], 2)}
         for phase in batches
-        for worker in workers
+        for each in workers
     ]
     facts = {"experiment": task.workload.experiment, "stand_in": task.data.stand_in, "rounds": rounds}
     facts |= {"batch": task.batch, "steps": batches["train"], "evaluated": task.workload.evaluated * task.batch}
@@ -177,10 +166,10 @@ def spreads(times: Sequence[float], unrolls: Sequence[float]) -> dict[str, Any]:
     return found
 
 
-def learn(worker: Worker, task: Task, seed: int = 0) -> float:
+def learn(framework: Worker, task: Task, seed: int = 0) -> float:
     """The mean loss of the first steps: all where dropout makes one step a matter of luck, else `CHECKED`."""
     steps = task.workload.steps if task.random else CHECKED
-    return float(worker.ask(do="learn", seed=seed, steps=steps)["loss"])
+    return float(framework.ask(worker.learn, seed, steps))
 
 
 Reference = dict[str, tuple[float, float]]

@@ -1,20 +1,27 @@
+import os
+import signal
 from dataclasses import replace
 
 import pytest
 
 from bench import __main__ as command
 from bench.peers import compare
-from bench.peers.worker import Session
+from bench.peers.worker import start, turn
 from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 
 class Worker(compare.Worker):
-    """In this process, which has TensorFlow."""
+    """In this process, which has TensorFlow, a framework after the other."""
 
     def __init__(self, framework, _folder, *, own_settings):
-        self.framework, self.own_settings, self.session = framework, own_settings, Session()
-        self.ask, self.close = lambda **request: self.session.answer(request), lambda: None
+        self.framework, self.own_settings = framework, own_settings
+
+    def ask(self, do, *arguments):
+        return do(self.framework, *arguments)
+
+    def close(self):
+        """There is no process."""
 
 
 def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(tmp_path, monkeypatch, capsys):
@@ -43,10 +50,10 @@ def test_a_framework_that_cannot_is_named_and_one_whose_process_ended_is_not_wai
     worker = compare.Worker("documents", tmp_path)
     try:
         with pytest.raises(UnrollError, match=r"documents failed: .*params\.yaml is missing"):
-            worker.ask(do="start", framework="documents", root=str(tmp_path), workload="sine_dense")
-        worker.process.kill()
-        with pytest.raises(UnrollError, match="documents failed: its process ended"):
-            worker.ask(do="round")
+            worker.ask(start, tmp_path, "sine_dense")
+        os.kill(worker.pool.submit(os.getpid).result(), signal.SIGKILL)
+        with pytest.raises(UnrollError, match="documents failed: its process ended: without a word"):
+            worker.ask(turn)
     finally:
         worker.close()
 
@@ -57,8 +64,8 @@ def test_with_dropout_the_reference_is_the_spread_over_seeds():
 
         name, random, workload = "tiny", True, compare.WORKLOADS["jena_lstm_dropout"]
 
-        def ask(self, do, seed, steps):
-            return {"loss": 0.4 + 0.001 * seed} if (do, steps) == ("learn", 10) else {}
+        def ask(self, _learn, seed, steps):
+            return 0.4 + 0.001 * seed if steps == 10 else 0.0
 
     found = compare.tolerated(Drawn(), Drawn(), {"before": 0.5, "train": 0.4})
     assert found["before"] == (0.5, 0.5 * compare.TOLERANCE)
