@@ -1,4 +1,4 @@
-"""Measurements: peers, a newcomer's wait, a series of one's own, other processors."""
+"""Measurements: peers, a series of one's own, other processors."""
 
 from pathlib import Path
 

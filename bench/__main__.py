@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from bench import REPOSITORY, newcomer, results
+from bench import REPOSITORY, results
 from bench import page as performance
 from bench.own_series import measure as own_series
 from bench.peers import compare
@@ -20,7 +20,6 @@ from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "peers": compare.measure,
-    "newcomer": newcomer.measure,
     "series": own_series.measure,
 }
 """Part of results.json -> what measures it."""
