@@ -45,6 +45,10 @@ class Workspace:
         """The run of a trial, which DVC and MLflow know nothing of."""
         return self.scratch / "trials" / experiment
 
+    def trials(self, experiment: str) -> Path:
+        """What was tried for an experiment, and what it came to on validation; kept in git."""
+        return self.root / "results" / "trials" / f"{experiment}.csv"
+
     def record(self, dataset: str, experiment: str) -> Path:
         """Where, when and with what a run was made. No output may hold such things, so it lies beside the runs."""
         return self.root / "records" / dataset / f"{experiment}.json"

@@ -65,8 +65,8 @@ def tcn(
 def attention(
     problem: Problem,
     *,
-    width: Size = 32,
-    heads: Annotated[int, Field(ge=1, le=64)] = 4,
+    heads: Few = 4,
+    size: Size = 8,
     layers: Few = 1,
     dropout: Rate = 0.0,
     last: Last = None,
@@ -76,8 +76,8 @@ def attention(
 
     Args:
         problem: of series, of one value each or several, or of words.
-        width: of each timestep's vector, a multiple of `heads`.
         heads: of each layer.
+        size: of a head's vectors; a timestep's vector has `heads` times that.
         layers: how many.
         dropout: share of what each half of a layer adds that is dropped.
         last: timesteps that are looked at; None for all.
@@ -88,17 +88,16 @@ def attention(
         where each timestep has its target, from each, which then attends to none after it.
 
     Raises:
-        ValueError: `width` is no multiple of `heads`, or as `_timesteps`.
+        ValueError: as `_timesteps`.
     """
     import keras
 
-    if width % heads:
-        raise ValueError(f"`width` must be a multiple of `heads`. Received: {width}, {heads}")
+    width = heads * size
     inputs, values = _timesteps(problem, last, embedding)
     # A bias for each timestep: so it knows its place.
     values = keras.layers.EinsumDense("btv,vw->btw", (values.shape[1], width), bias_axes="tw")(values)
     for _ in range(layers):
-        seen = keras.layers.MultiHeadAttention(heads, width // heads)(values, values, use_causal_mask=problem.each_step)
+        seen = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
         values = keras.layers.LayerNormalization()(values + keras.layers.Dropout(dropout)(seen))
         thought = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
         values = keras.layers.LayerNormalization()(values + keras.layers.Dropout(dropout)(thought))

@@ -101,7 +101,6 @@ def test_attention_knows_the_order_and_words_have_a_probability():
     ("build", "problem", "options", "said"),
     [
         (feedforward.tcn, WORDS, {}, "`embedding` must be set where inputs are words"),
-        (feedforward.attention, SERIES, {"width": 6}, "a multiple of `heads`"),
         (feedforward.nlinear, EACH_STEP, {}, "a linear map of the window needs values"),
         (dense.build, EACH_STEP, {"hidden": []}, "`hidden` must not be empty"),
     ],

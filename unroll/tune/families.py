@@ -1,0 +1,155 @@
+"""A data set's families of models, each with the same number of trials on validation (docs/decisions/opponents.md)."""
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from pipeline import tables
+from pipeline.config import params
+from pipeline.config.params import Experiment
+from pipeline.errors import UnrollError
+from pipeline.locks import alone
+from pipeline.metrics import MEASURES
+from pipeline.provenance import fingerprint
+from pipeline.workspace import Workspace
+from unroll.tune.space import Space, changed, present, rounded, space
+from unroll.tune.study import PATIENCE, Trials, opened
+from unroll.tune.trial import pruner, seen, train
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+RATE, DROPOUT = "learning_rate=0.0003:0.01", "dropout=0:0.4"
+CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE)
+
+RANGES: dict[str, tuple[str, ...]] = {
+    "linear": ("last=1:120", "ridge=1:100000"),
+    "lags": ("last=1:72", "others=1:12", "trees=50:400", "leaves=4:32", "learning_rate=0.02:0.2", "examples=20:200"),
+    "mlp": ("hidden.1=16:256", "hidden.2=8:128", "dropout=0:0.5", "last=4:72", "embedding=8:64", RATE),
+    "tcn": ("filters=8:48", "kernel=2:5", "layers=2:5", DROPOUT, "last=12:72", "embedding=8:64", RATE),
+    "attention": ("size=4:16", "layers=1:2", DROPOUT, "last=12:72", "embedding=8:64", RATE),
+    "nlinear": ("last=4:240", RATE),
+    "dlinear": ("last=4:240", "average=3:49", RATE),
+    "tfidf": ("c=1:100", "reviews=3:10"),
+    "simple_rnn": (*CELL, "embedding=8:64"),
+    "lstm": (*CELL, "embedding=8:64"),
+    "gru": (*CELL, "embedding=8:64"),
+    "min_gru": (*CELL, "embedding=8:64"),
+}
+"""Model -> what is searched. What an experiment has off (`last`, `embedding`) is not; a `last` ends with the input."""
+
+
+def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
+    """Try each experiment of a data set that has `trials` as often as it says; the best options replace its own.
+
+    All trials go to results/trials/EXPERIMENT.csv. What was tried before is not tried again.
+
+    Args:
+        workspace: the data set must be prepared.
+        dataset: its name.
+        only: one of the experiments.
+
+    Raises:
+        UsageError, UnrollError: in one line; the trials that have ended are kept.
+    """
+    every = params.load(workspace.params)
+    wanted = {name: one for name, one in every.experiments_of(dataset).items() if one.trials and only in (None, name)}
+    if not wanted:
+        raise UnrollError(f"no experiment of {dataset} has `trials`, so there is nothing to try")
+    for name, experiment in wanted.items():
+        file = workspace.trials(name)
+        if file.exists():
+            continue
+        chosen = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
+        best, tried = _tried(workspace, name, chosen, every)
+        _write(workspace, name, best)
+        tables.write(file, tried)
+
+
+def _tried(workspace: Workspace, name: str, experiment: Experiment, every: params.Params) -> tuple[dict[str, Any], Any]:
+    """The options of the best trial, and a row for each trial."""
+    import pandas as pd
+
+    data = seen(workspace, experiment)
+    searched = _space(name, experiment, data.input_shape[0])
+    now = present(name, experiment, searched)
+    prepared, preparation = workspace.prepared(data.name), every.dataset(data.name).preparation
+    with opened(
+        workspace.scratch / "tuning" / f"{name}.db",
+        fingerprint.brief(fingerprint.ingredients(prepared, experiment, preparation).fingerprint),
+        searched,
+        now,
+        higher=MEASURES[data.metric].higher,
+        pruner=pruner(experiment),
+        wanted=experiment.trials,
+    ) as trials:
+        while (trial := trials.begin()) is not None:
+            values = _values(trial.params)
+            try:
+                value, why = train(
+                    name, Experiment.model_validate(changed(experiment.model_dump(), values)), data, trial
+                )
+            except UnrollError as error:
+                value, why = None, str(error)
+            _tell(trials, trial, value, why)
+            said = why or f"{data.metric} {value:.4g}"
+            print(f"{name}  trial {trial.number + 1} of {experiment.trials}  {said}  {values}", flush=True)
+        best = trials.best()
+        if best is None:
+            raise UnrollError(f"none of the {experiment.trials} trials of {name} came to an end")
+        return _values(best.params), pd.DataFrame(list(_rows(trials, name, data.metric, experiment.seeds[0])))
+
+
+def _space(name: str, experiment: Experiment, timesteps: int) -> Space:
+    own, over = experiment.model.options, []
+    for text in RANGES[experiment.model.name]:
+        option, limits = text.split("=")
+        low, high = limits.split(":")
+        part, _, place = option.partition(".")
+        if (option in ("last", "embedding") and not own.get(option)) or (place and int(place) > len(own[part])):
+            continue
+        over.append(f"{'model.' * bool(place)}{option}={low}:{min(int(high), timesteps) if option == 'last' else high}")
+    return space(name, experiment, over)
+
+
+def _values(tried: dict[str, Any]) -> dict[str, Any]:
+    return {place: rounded(value) for place, value in tried.items()}
+
+
+def _tell(trials: Trials, trial: Any, value: float | None, why: str) -> None:
+    from optuna.trial import TrialState
+
+    trial.set_user_attr("why", why)
+    trials.study.tell(trial, value, TrialState.PRUNED if why else None)
+
+
+def _rows(trials: Trials, name: str, metric: str, seed: int) -> Iterator[dict[str, Any]]:
+    for number, trial in enumerate(sorted(trials.done(), key=_number), 1):
+        options = json.dumps(_values(trial.params), sort_keys=True)
+        yield {
+            "experiment": name,
+            "trial": number,
+            "seed": seed,
+            f"validation_{metric}": trial.value if not trial.user_attrs["why"] else None,
+            "ended": trial.user_attrs["why"] or "complete",
+            "options": options,
+        }
+
+
+def _number(trial: "FrozenTrial") -> int:
+    return trial.number
+
+
+def _write(workspace: Workspace, name: str, values: dict[str, Any]) -> None:
+    """Set options of an experiment in params.yaml, which stays as DVC writes it."""
+    from dvc.utils.serialize import modify_yaml
+
+    with (
+        alone(workspace.scratch / "params.lock", "another process writes params.yaml", patience=PATIENCE),
+        modify_yaml(workspace.params) as text,
+    ):
+        entry = text["experiments"][name]
+        whole = params.load(workspace.params).experiments[name].model_dump()
+        after = changed(whole, values)
+        for part, option, *_ in (place.split(".") for place in values):
+            entry.setdefault(part, {})[option] = after[part][option]
