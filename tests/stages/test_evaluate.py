@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.files import read_json, read_npz, write_json, write_npz
 from pipeline.workspace import Workspace
@@ -50,13 +50,6 @@ def test_a_removed_experiment_leaves_every_table_though_its_run_is_there(waves):
     evaluate(waves, "waves")
     assert waves.run("waves", "waves_perceptron").is_dir()
     assert "waves_perceptron" not in str(written(waves, "waves"))
-
-
-def test_a_name_that_is_not_there_and_a_data_set_that_is_not_prepared(evaluated):
-    with pytest.raises(UsageError, match=r"must be one of: .*jena_hourly.*Did you mean waves"):
-        evaluate(evaluated, "wave")
-    with pytest.raises(UnrollError, match=r"data/prepared/jena/dataset\.json is missing"):
-        evaluate(evaluated, "jena")
 
 
 def other_seeds(folder):

@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.config import plain_yaml, registry
 from pipeline.data import manifest
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.source import source
 
@@ -55,18 +55,4 @@ def test_whatever_ends_it_early_leaves_nothing_behind(workspace, monkeypatch, er
     monkeypatch.setattr(registry, "module", lambda *_: types.SimpleNamespace(produce=produce))
     with pytest.raises(type(error) if isinstance(error, OSError) else error):
         source(workspace, "odd")
-    assert left(workspace) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("wave", r"the source must be one of: .*waves.* Did you mean waves\?"),
-        ("odd", r"sources\.odd\.kind must be one of: download, jena, jena_2009_2010, jena_hourly, local, .*waves\."),
-        ("wrong", r"sources\.wrong\.trains .*: seed, test, train, validation"),
-    ],
-)
-def test_a_wrong_name_is_a_usage_error_that_lists_the_valid_ones(workspace, name, text):
-    with pytest.raises(UsageError, match=text):
-        source(workspace, name)
     assert left(workspace) == []

@@ -1,12 +1,12 @@
 """The command `add`: look at a file, ask what is to be forecast, try it, and write it to params.yaml."""
 
 import fnmatch
-import itertools
 import re
 import string
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,18 +104,13 @@ def _place(workspace: Workspace, files: Sequence[Path]) -> tuple[Path, str, dict
     if len(files) == 1:
         return folder, files[0].name, {"path": _relative(workspace, folder / files[0].name)}
     names = sorted({file.name for file in files})
-    start, end = _same_start(names), _same_start([name[::-1] for name in names])[::-1]
-    pattern = f"{start.rstrip(string.digits)}*{end.lstrip(string.digits)}"  # next decade's files, too
+    start, end = map(commonprefix, (names, [name[::-1] for name in names]))
+    pattern = f"{start.rstrip(string.digits)}*{end[::-1].lstrip(string.digits)}"  # next decade's files, too
     if any(file.parent.resolve() != folder for file in files) or workspace.root.is_relative_to(folder):
         raise UsageError("files of one series must lie in one folder, below the one of params.yaml or beside it")
     if others := [p.name for p in folder.iterdir() if fnmatch.fnmatchcase(p.name, pattern) and p.name not in names]:
         raise UsageError(f"{folder} has other files that match {pattern}, such as {others[0]}; move them away")
     return folder, pattern, {"path": _relative(workspace, folder), "pattern": pattern}
-
-
-def _same_start(names: Sequence[str]) -> str:
-    same = itertools.takewhile(lambda letters: len({*letters}) == 1, zip(*names, strict=False))
-    return "".join(letters[0] for letters in same)
 
 
 def _relative(workspace: Workspace, path: Path) -> str:

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from pipeline import failures
 from pipeline.errors import UnrollError
-from pipeline.files import write_json, write_text
+from pipeline.files import write_json
 from pipeline.provenance import environment
 from pipeline.provenance.machine import PACKAGES
 from pipeline.tracking import queries, store
@@ -323,11 +323,7 @@ def pack(root: Path) -> bytes:
 
 def _name(workspace: Workspace) -> str:
     """A name for the builds of this workspace, the same after a kill, and another one where it was copied to."""
-    file = workspace.scratch / "cluster.json"
-    if not file.exists():
-        write_text(file, json.dumps(uuid4().hex))
-    own = f"{json.loads(file.read_text(encoding='utf-8'))} {platform.node()} {workspace.root}"
-    return hashlib.sha256(own.encode(errors="replace")).hexdigest()[:12]
+    return hashlib.sha256(f"{platform.node()} {workspace.root}".encode(errors="replace")).hexdigest()[:12]
 
 
 def _nobody(address: str, error: Exception) -> str:

@@ -1,7 +1,7 @@
 """The stages as commands, which dvc.yaml runs."""
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,26 +17,32 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def _naming_what_is_missing(
-    workspace: Workspace, inputs: Callable[["Params"], Iterable[tuple[Path, str]]]
-) -> Iterator[None]:
-    """Where a stage fails for want of an input, name the smallest target that builds it.
-
-    Args:
-        workspace: of the stage.
-        inputs: a file of each input, and the stage that makes it. Asked only after a failure: reading the parameters
-            takes 70 ms, in each of 140 stages.
-    """
+def _naming_what_is_missing(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
+    """Where a stage fails for want of an input, name the smallest target that builds it."""
     try:
         yield
     except UnrollError:
-        from pipeline.config import params
+        from pipeline.config import params  # not before: reading them takes 70 ms, in each of 140 stages
 
-        for path, stage in inputs(params.load(workspace.params)):
+        for path, stage in _inputs(workspace, params.load(workspace.params), verb, name):
             if not path.is_file():
                 missing = path.relative_to(workspace.root)
                 raise UnrollError(f"{missing} is missing; `unroll repro {stage}` builds it") from None
         raise
+
+
+def _inputs(workspace: Workspace, wanted: "Params", verb: str, name: str) -> Iterator[tuple[Path, str]]:
+    """A file of each input of a stage, and the stage that makes it."""
+    if verb == "prepare":
+        source = wanted.dataset(name).source
+        yield workspace.raw(source) / "source.json", wanted.source_stage(source)
+        return
+    dataset = wanted.experiment(name).dataset if verb == "train" else name
+    wanted.dataset(dataset)
+    yield workspace.prepared(dataset) / "dataset.json", f"prepare@{dataset}"
+    if verb == "evaluate":
+        for experiment in wanted.experiments_of(name):
+            yield workspace.run(name, experiment) / "run.json", f"train@{experiment}"
 
 
 @app.command(rich_help_panel="Stages")
@@ -76,12 +82,7 @@ def prepare(
     from stages.prepare import prepare
 
     workspace: Workspace = context.obj
-
-    def inputs(wanted: "Params") -> Iterable[tuple[Path, str]]:
-        source = wanted.dataset(name).source
-        yield workspace.raw(source) / "source.json", wanted.source_stage(source)
-
-    with _naming_what_is_missing(workspace, inputs):
+    with _naming_what_is_missing(workspace, "prepare", name):
         prepare(workspace, name)
     print(workspace.prepared(name))
 
@@ -102,12 +103,7 @@ def train(
     from stages.train import train, trial
 
     workspace: Workspace = context.obj
-
-    def inputs(wanted: "Params") -> Iterable[tuple[Path, str]]:
-        dataset = wanted.experiment(name).dataset
-        yield workspace.prepared(dataset) / "dataset.json", f"prepare@{dataset}"
-
-    with _naming_what_is_missing(workspace, inputs):
+    with _naming_what_is_missing(workspace, "train", name):
         trying = epochs is not None or seed
         folder = trial(workspace, name, epochs, seed) if trying else train(workspace, name)
     progress.finish()  # where patience ended the last replicate, its line still stands open
@@ -126,14 +122,7 @@ def evaluate(
     from stages.evaluate import evaluate
 
     workspace: Workspace = context.obj
-
-    def inputs(wanted: "Params") -> Iterable[tuple[Path, str]]:
-        wanted.dataset(name)
-        yield workspace.prepared(name) / "dataset.json", f"prepare@{name}"
-        for experiment in wanted.experiments_of(name):
-            yield workspace.run(name, experiment) / "run.json", f"train@{experiment}"
-
-    with _naming_what_is_missing(workspace, inputs):
+    with _naming_what_is_missing(workspace, "evaluate", name):
         evaluate(workspace, name)
     print(workspace.metrics(name))
 

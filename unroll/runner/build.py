@@ -58,15 +58,12 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: boo
     with alone(workspace.scratch / "repro.lock", busy), terminable():
         locks.sweep(workspace)
         cleanup.prune(workspace, wanted)
-        with dvc_graph.opened(workspace.root) as dvc, _executor(workspace, dvc, jobs, on) as executor:
+        local = Local(workspace, jobs)
+        with (
+            dvc_graph.opened(workspace.root) as dvc,
+            on(workspace, dvc, local) if on else nullcontext(local) as executor,
+        ):
             return _build(workspace, wanted, dvc, targets, executor, brief=brief)
-
-
-def _executor(workspace: Workspace, dvc: Dvc, jobs: int, on: On | None) -> AbstractContextManager[Executor]:
-    local = Local(workspace, jobs)
-    if on is None:
-        return nullcontext(local)
-    return on(workspace, dvc, local)
 
 
 def _build(

@@ -96,46 +96,9 @@ def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
     assert signal.getsignal(signal.SIGINT) is before
 
 
-class Clock:
-    """Time that passes while the build waits."""
-
-    def __init__(self):
-        self.now = 0
-
-    def monotonic(self):
-        return self.now
-
-    def sleep(self, _seconds):
-        self.now += 1
-
-    def stage(self, ticks):
-        end = self.now + ticks
-        return type("Timed", (), {"poll": lambda _self: 0 if self.now >= end else None})()
-
-
-def simulated(durations, needs, jobs):
-    """When a build of stages that take so many ticks has ended, and the order in which they started."""
-    clock, started = Clock(), []
-
-    def start(name):
-        started.append(name)
-        return clock.stage(durations[name])
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "time", clock)
-        build(list(needs), needs, lambda: jobs, start, lambda *_: None, durations.__getitem__)
-    return clock.now, started
-
-
-def test_a_long_training_is_not_left_for_the_end_and_what_the_longest_chain_needs_starts_first():
+def test_what_the_longest_chain_needs_starts_first_so_that_no_long_training_is_left_for_the_end():
     short = {f"short{n}": 10 for n in range(6)}
     durations = {**short, "raw": 1, "data": 1, "long": 25, "long2": 40}
     needs = dict.fromkeys(short, ()) | {"raw": (), "data": ["raw"], "long": ["data"], "long2": ()}
-    ended, started = simulated(durations, needs, 2)
-    assert started[:2] == ["long2", "raw"]
-    assert ended == 67, "in the order of the graph it takes 70"
-
-
-def test_stages_that_are_thought_to_take_the_same_start_in_the_order_given():
-    durations = dict.fromkeys("cab", 3)
-    assert simulated(durations, dict.fromkeys("cab", ()), 1)[1] == [*"cab"]
+    build(list(needs), needs, lambda: 1, lambda _name: Stage(), events := Events(), durations.__getitem__)
+    assert events.ended == ["long2", "raw", "data", "long", *short]
