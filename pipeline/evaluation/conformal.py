@@ -24,14 +24,12 @@ def errors(dataset: Dataset, run: Run, split: str) -> Array:
     By the weights chosen on validation where they are.
     """
     targets = dataset.splits[split].targets
-    found: Array = np.abs(mean_forecast(run, split) - targets).reshape(len(targets), -1)
-    return found
+    return np.asarray(np.abs(mean_forecast(run, split) - targets).reshape(len(targets), -1))
 
 
 def mean_forecast(run: Run, split: str) -> Array:
     """The mean over the seeds of what was predicted of a split: (n,) or (n, values), in model units."""
-    found: Array = run.predictions[f"{run.points[-1]}_{split}"].mean(axis=0, dtype=np.float64)
-    return found
+    return np.asarray(run.predictions[f"{run.points[-1]}_{split}"].mean(axis=0, dtype=np.float64))
 
 
 def half_widths(errors: Array, level: float) -> Array:
@@ -44,11 +42,9 @@ def half_widths(errors: Array, level: float) -> Array:
     rank = math.ceil(round((len(errors) + 1) * level, 9))
     if rank > len(errors):
         return np.full(errors.shape[1], np.inf)
-    found: Array = np.partition(errors, rank - 1, axis=0)[rank - 1]
-    return found
+    return np.asarray(np.partition(errors, rank - 1, axis=0)[rank - 1])
 
 
 def coverage(errors: Array, half_widths: Array) -> Array:
     """(steps,) the share of absolute errors (n, steps) that an interval of these half widths (steps,) holds."""
-    found: Array = (errors <= half_widths).mean(axis=0)
-    return found
+    return np.asarray((errors <= half_widths).mean(axis=0))

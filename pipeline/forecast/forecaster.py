@@ -148,11 +148,6 @@ class Forecaster:
             for file in self.weights.glob(f"seed_{seed}_{self.spec.point}.*"):
                 shutil.copyfile(file, folder / "weights" / file.name)
 
-    @property
-    def unit(self) -> str:
-        """Of the forecast."""
-        return self.spec.scale.unit
-
     def coverage(self, level: float = conformal.USUAL) -> Array:
         """(steps,) the share of test targets that intervals of this level held."""
         found: Array = self.arrays["coverage"][_place(level)]

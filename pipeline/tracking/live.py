@@ -32,7 +32,7 @@ class Recording:
         self._subject = payload.subject(workspace, name, experiment)
         self._runs: Runs | None = None
         self._failed = False
-        self._waiting: dict[int, list[tuple[int, Mapping[str, float]]]] = {}
+        self._waiting: dict[int, payload.Points] = {}
         self._written = -INTERVAL
         self._lock = contextlib.ExitStack()
 
@@ -70,16 +70,12 @@ class Recording:
     def finish(self) -> None:
         """Record the run folder, which is in place, and end the runs.
 
-        If the store failed on the way, it may be back by now: then all is recorded as `unroll track` would.
+        If the store failed on the way, it may be back by now: what it lacks is recorded, too.
         """
         self._write()
         live, self._runs = self._runs, None
         try:
             opened = store.connect(self._workspace)
-            if live is not None and self._failed:
-                with store.guard(opened.uri):
-                    live.end("FAILED")
-                live = None
             replay.record(opened, self._workspace, self._name, self._experiment, live=live)
         except UnrollError as error:
             _warn(error)
@@ -88,7 +84,7 @@ class Recording:
         if self._runs is not None and not self._failed:
             with self._unharmed():
                 for seed, points in self._waiting.items():
-                    self._runs.log(points, seed)
+                    self._runs.epochs(seed, points)
         self._waiting.clear()
         self._written = time.monotonic()
 

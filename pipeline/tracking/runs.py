@@ -35,14 +35,16 @@ def data_set(opened: Store, data: Description | About) -> str:
     )
 
 
-def log(opened: Store, run_id: str, points: Points) -> None:
-    """Log metrics by step, in as few calls as may be."""
-    from mlflow.entities import Metric
+def log(opened: Store, run_id: str, points: Points, tags: Mapping[str, str] | None = None) -> None:
+    """Log metrics by step, and tags, in as few calls as may be."""
+    from mlflow.entities import Metric, RunTag
 
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, step) for step, values in points for name, value in values.items()]
     for first in range(0, len(metrics), LIMIT):
         opened.client.log_batch(run_id, metrics=metrics[first : first + LIMIT])
+    if tags:
+        opened.client.log_batch(run_id, tags=[RunTag(*each) for each in tags.items()])
 
 
 class Runs:
@@ -57,6 +59,7 @@ class Runs:
         self.store, self.subject, self.how, self.began = opened, subject, how, began
         self.group = data_set(opened, subject.data)
         self._ids: dict[int | None, str] = {}
+        self._sent: dict[int, int] = {}  # seed -> the last epoch that is logged
         self._ended = False
 
     def run(self, seed: int | None = None) -> str:
@@ -77,32 +80,31 @@ class Runs:
         client.log_batch(self._ids[seed], params=[Param(key, value) for key, value in params.items()])
         return self._ids[seed]
 
-    def log(self, points: Points, seed: int | None = None) -> None:
-        """Log metrics by step, of a replicate or of the parent."""
-        log(self.store, self.run(seed), points)
+    def epochs(self, seed: int, points: payload.Points) -> None:
+        """Log those epochs of a replicate that are not logged yet."""
+        if new := [(epoch, values) for epoch, values in points if epoch > self._sent.get(seed, 0)]:
+            log(self.store, self.run(seed), new)
+            self._sent[seed] = new[-1][0]
 
     def complete(self, run: Run, mark: str, folder: Path, made: Record | None) -> None:
         """Add what a training left in its folder, then end the runs: FINISHED with a fingerprint, all is there.
 
-        `mark` is the folder's fingerprint. Of a live training all epochs are logged already.
+        `mark` is the folder's fingerprint.
         """
-        if self.how == "replay":
-            for seed, curves in run.history.groupby("seed"):
-                self.log(payload.points(curves), int(seed))
+        for seed, curves in run.history.groupby("seed"):
+            self.epochs(int(seed), payload.points(curves))
         parts, summaries = run.summary.fingerprint, payload.summary(run.summary)
         tags = {f"unroll.{'dataset' if part == 'data' else part}_hash": value for part, value in parts.items()}
         tags |= {"unroll.fingerprint": mark, "unroll.brief": brief(parts)}
         for seed, values in summaries.items():
-            self.log([(0, values)], seed)
-            self._tag(tags, seed)
+            log(self.store, self.run(seed), [(0, values)], tags)
         overall = {key: fmean(one[key] for one in summaries.values()) for key in summaries[run.summary.seeds[0]]}
         if made is not None:
             seconds = datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)
             overall["seconds"] = seconds.total_seconds()
-        self.log([*payload.points(run.history), (0, overall)])
         self._input(parts["data"])
         self._files(folder)
-        self._tag(tags)
+        log(self.store, self.run(), [*payload.points(run.history), (0, overall)], tags)
         self.end("FINISHED", datetime.fromisoformat(made.ended) if made else None)
 
     def end(self, status: str, ended: datetime | None = None) -> None:
@@ -114,11 +116,6 @@ class Runs:
                 known = client.get_run(run_id).info.start_time
             client.set_terminated(run_id, status, end_time=known)
         self._ended = True
-
-    def _tag(self, tags: Mapping[str, str], seed: int | None = None) -> None:
-        from mlflow.entities import RunTag
-
-        self.store.client.log_batch(self.run(seed), tags=[RunTag(key, value) for key, value in tags.items()])
 
     def _input(self, digest: str) -> None:
         """Say what was trained on, of the parent alone."""

@@ -5,7 +5,6 @@ import hashlib
 import logging
 import os
 import platform
-import re
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterator
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, without_password
 from pipeline.files import scratch_folder
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
@@ -167,7 +166,7 @@ def guard(uri: str) -> Iterator[None]:
             text += "; wait until the process that holds it has ended"
         elif remote:
             text += "; check that the server of MLFLOW_TRACKING_URI runs"
-        raise StoreError(re.sub(r"(?<=://)[^/\s@]+@", "", text)) from error
+        raise StoreError(without_password(text)) from error
 
 
 def hold(path: Path, patience: float) -> AbstractContextManager[None]:
