@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.data.dataset import Dataset, Fitted, Scale, describe, load, save
+from pipeline.data.dataset import Dataset, Fitted, Scale, load, save
 from pipeline.data.examples import Arrays, Windows
 from pipeline.errors import UnrollError, UsageError
 
@@ -76,16 +76,6 @@ def test_splits_share_a_series_and_have_its_calendar_where_it_is_asked_for(tmp_p
     for loaded in (told, without):
         assert loaded.splits["train"].series is loaded.splits["test"].series
         np.testing.assert_array_equal(loaded.splits["test"].targets, windowed().splits["test"].targets)
-
-
-def test_a_data_set_is_described_without_its_arrays(tmp_path):
-    save(windowed(), tmp_path)
-    (tmp_path / "arrays.npz").unlink()
-    described = describe(tmp_path)
-    assert described.examples == {"train": 26, "validation": 10, "test": 9}
-    assert (described.scale, described.facts) == (windowed().scale, windowed().facts)
-    with pytest.raises(UnrollError, match=r"arrays\.npz is missing; `unroll repro` builds it"):
-        load(tmp_path)
 
 
 def test_what_cannot_be_saved_and_a_calendar_that_is_not_there_are_refused(tmp_path):

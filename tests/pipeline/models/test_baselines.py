@@ -15,13 +15,6 @@ def series(calendar=0):
     return np.random.default_rng(0).random((3, 5, 2 + calendar))
 
 
-def test_last_value_is_the_target_column_of_the_last_timestep():
-    inputs = series()
-    assert MODELS["last_value"](Problem((5, 2), target=1)).features(inputs).tolist() == inputs[:, -1, 1].tolist()
-    day = Problem((5, 2), target=1, horizon=3, period=3)
-    assert MODELS["daily_cycle"](day).features(inputs).tolist() == inputs[:, -1, 1].tolist(), "one day ahead"
-
-
 @given(period=st.integers(1, 30), horizon=st.integers(1, 90))
 def test_daily_cycle_is_whole_cycles_before_the_target_and_as_late_as_can_be(period, horizon):
     clock = np.arange(40.0)[None, :, None]

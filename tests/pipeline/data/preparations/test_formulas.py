@@ -64,23 +64,6 @@ def test_the_last_value_of_a_wave_is_its_target(raw):
         np.testing.assert_array_equal(dataset.splits[split].targets, rows[:, 50])
 
 
-def test_who_knows_the_formula_of_waves_comes_as_close_as_the_floor_says():
-    """Least squares on the values in, from the true numbers on, predicts the next value with that error."""
-    from scipy.optimize import least_squares
-
-    random, time = np.random.default_rng(0), np.linspace(0, 1, 51)
-
-    def wave(p):
-        return 0.5 * np.sin((time - p[0]) * (10 + 10 * p[2])) + 0.2 * np.sin((time - p[1]) * (20 + 20 * p[3]))
-
-    errors = []
-    for true in random.random((200, 4)):
-        series = wave(true) + waves.NOISE * (random.random(51) - 0.5)
-        fitted = least_squares(lambda p, series=series: (wave(p) - series)[:50], true).x
-        errors.append((wave(fitted) - series)[50] ** 2)
-    assert np.mean(errors) == pytest.approx(waves.NOISE**2 / 12 * (1 + waves.leverage(50)), rel=0.2)
-
-
 def test_the_four_shapes(raw):
     series = read_npz(raw / "sines.npz")["test_series"]
     names = ("sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed")

@@ -14,7 +14,7 @@ from pipeline import tables
 from pipeline.config import registry
 from pipeline.data.download import UnavailableError
 from pipeline.data.sources import jena, jena_2009_2010, jena_hourly
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 
 HERE = Path(__file__).parent
 ROWS = (HERE / "jena_31_rows.csv").read_text(encoding="utf-8")
@@ -53,9 +53,9 @@ def make(web, folder, context):
 def get(make, web):
     """The file out of a zip `body` on the server, expecting the 31 rows or what the keywords say."""
 
-    def get(body=None, mirror=None, **structure):
+    def get(body=None, **structure):
         web.files = {} if body is None else {ZIP: body}
-        return make(jena, {"official": STRUCTURE | structure}, mirror)
+        return make(jena, {"official": STRUCTURE | structure})
 
     return get
 
@@ -64,18 +64,6 @@ def get(make, web):
 def mirror(tmp_path):
     (tmp_path / "mirror" / "jena").mkdir(parents=True)
     return tmp_path / "mirror"
-
-
-def test_the_official_file_is_the_default():
-    assert registry.options(jena.produce, {}, "sources.jena") == {
-        "url": "https://storage.googleapis.com/tensorflow/tf-keras-datasets/jena_climate_2009_2016.csv.zip",
-        "official": jena.Structure(
-            rows=420_551, first="01.01.2009 00:10:00", last="01.01.2017 00:00:00", csv_bytes=43_164_220
-        ),
-    }
-    for section in ({"url": "http://example.invalid/x.zip"}, {"official": {"rows": 0}}, {"official": {"first": "1"}}):
-        with pytest.raises(UsageError, match=rf"sources\.jena\.{next(iter(section))}"):
-            registry.options(jena.produce, section, "sources.jena")
 
 
 HEADER, BODY = ROWS.split("\n", 1)
