@@ -11,8 +11,6 @@ from pipeline.errors import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-    from matplotlib.transforms import Bbox
 
 INK, MUTED, GRID, MAIN, OTHER, SHADE = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
 APART = [f"#{place:02x}{place:02x}{place:02x}" for place in range(0x11, 0x19)]
@@ -68,7 +66,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
     with mpl.rc_context(settings), warnings.catch_warnings():
         # Text stays text, and a reader's browser has the letters that the font here lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
-        figure = Figure(figsize=inches)
+        figure = Figure(figsize=inches, layout="constrained")
         axes = figure.add_subplot()
         figure.patch.set_visible(False)
         axes.patch.set_visible(False)
@@ -77,31 +75,9 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
         axes.locator_params(axis="x", nbins=4)
         axes.locator_params(axis="y", nbins=4)
         draw(axes)
-        _place(figure, axes)
-        return printable(_inline(_write(figure), title, salt))  # a control character is no XML
-
-
-_places: dict[tuple[Any, ...], "Bbox"] = {}
-"""What stands around a pair of axes -> where that leaves room for them."""
-
-
-def _place(figure: "Figure", axes: "Axes") -> None:
-    """Put the axes where their labels leave room. That is a third of a page's time, so like panels share an answer."""
-    from matplotlib.layout_engine import ConstrainedLayoutEngine
-
-    labels = [text.get_text() for axis in (axes.xaxis, axes.yaxis) for text in (axis.label, *axis.get_ticklabels())]
-    around = (*figure.get_size_inches(), *labels, *(text.get_text() for text in axes.texts))
-    if around not in _places:
-        ConstrainedLayoutEngine().execute(figure)
-        _places[around] = axes.get_position()
-    axes.set_position(_places[around])
-
-
-def _write(figure: "Figure") -> str:
-    text = io.StringIO()
-    nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
-    figure.savefig(text, format="svg", metadata=nothing)
-    return text.getvalue()
+        text = io.StringIO()
+        figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
+        return printable(_inline(text.getvalue(), title, salt))  # a control character is no XML
 
 
 NUMBER = re.compile(r"(?<!: )(?<![\d.])-?\d+\.\d{2,}")

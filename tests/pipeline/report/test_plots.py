@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import params
-from pipeline.report import plots
+from pipeline.report import panels, plots
 from pipeline.report.results import load
 
 
@@ -31,3 +31,13 @@ def test_a_curve_is_the_median_over_the_seeds_that_are_still_trained_whatever_ep
         there = [seed for seed, each in enumerate(seeds) if each[0] <= epoch <= each[-1]]
         assert value == pytest.approx(np.median(there) + epoch / 100)
     assert plots.median(history, "none", "train_loss") == plots.median(history, "e", "validation_loss") == ([], [])
+
+
+@pytest.mark.parametrize("unit", [60, 3600, 86_400, 30 * 86_400], ids=["minutes", "hours", "days", "months"])
+def test_times_of_any_range_have_some_dates_and_no_warning(unit):
+    from matplotlib.figure import Figure
+
+    for count in [2, 5, 12, 33, 66, 71]:  # some are those that fewer ticks have no interval for
+        axes = Figure().subplots()
+        axes.plot(panels.dates(axes, [1.6e9, 1.6e9 + count * unit]), [0, 1])
+        assert 2 <= np.size(axes.get_xticks()) <= 12, count
