@@ -26,6 +26,7 @@ SAME, DIFFER, FOLLOW = "same", "differ", "follow"
 GROUPS = {"source": "sources", "prepare": "data sets", "evaluate": "evaluations", "report": "page"}
 """Verb -> the column of its stages; trainings have theirs by method, or by model where that is a network's."""
 
+COMPILED = {"method": "gradient_descent", "optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 16}
 DRAWN = {"optimizer": "rmsprop", "loss": "mae", "order": "draws", "steps_per_epoch": 20, "batch_size": 64}
 SOURCES = {
     "sine": {"kind": "sine"},
@@ -34,7 +35,7 @@ SOURCES = {
     "imdb": {"kind": "stand_in", "of": "imdb", "rows": 500},
 }
 EXPERIMENTS = {
-    "sine_dense64": ("sine", {"family": "dense", "name": "mlp", "hidden": [64]}, miniature.COMPILED),
+    "sine_dense64": ("sine", {"family": "dense", "name": "mlp", "hidden": [64]}, COMPILED),
     "waves_perceptron": (
         "waves",
         {"family": "dense", "name": "mlp", "hidden": [10], "activation": "tanh", "output": "tanh"},
@@ -43,14 +44,14 @@ EXPERIMENTS = {
     "waves_rnn20x2": (
         "waves",
         {"family": "recurrent", "name": "simple_rnn", "units": 20, "layers": 2},
-        miniature.COMPILED,
+        COMPILED,
     ),
     "jena_ridge": ("jena", {"family": "baselines", "name": "linear"}, {"method": "least_squares", "ridge": 1.0}),
-    "jena_gru32": ("jena", {"family": "recurrent", "name": "gru", "units": 32}, miniature.COMPILED | DRAWN),
+    "jena_gru32": ("jena", {"family": "recurrent", "name": "gru", "units": 32}, COMPILED | DRAWN),
     "jena_lstm_dropout": (
         "jena",
         {"family": "recurrent", "name": "lstm", "units": 32, "dropout": 0.2, "recurrent_dropout": 0.2},
-        miniature.COMPILED | DRAWN,
+        COMPILED | DRAWN,
     ),
 }
 """Instead of the miniature's sources, and besides its experiments: sizes for which libraries have special code."""
@@ -101,9 +102,10 @@ def build(workspace: Workspace, folder: Path, jobs: int, condition: Condition | 
     small = miniature.make_workspace(workspace.root, folder)
     experiments = {
         name: {"dataset": dataset, "model": model, "training": training}
-        for name, (dataset, model, training) in (miniature.EXPERIMENTS | EXPERIMENTS).items()
+        for name, (dataset, model, training) in EXPERIMENTS.items()
     }
-    plain_yaml.write(miniature.PARAMS | {"sources": SOURCES, "experiments": experiments}, small.params)
+    whole = plain_yaml.read(miniature.PARAMS)
+    plain_yaml.write(whole | {"sources": SOURCES, "experiments": whole["experiments"] | experiments}, small.params)
     if condition and condition.emulated:
         emulate(small, condition.emulated)
     build_all(small, jobs, condition.variables if condition else None, quiet=True)

@@ -41,7 +41,7 @@ def quick(workspace: Workspace, jobs: int, *, keep: bool, quiet: bool) -> Verdic
     with only(workspace):
         checkout.clear(folder)
         first, second = (miniature.make_workspace(workspace.root, folder / name) for name in (FIRST, SECOND))
-        say(f"the miniature, {len(miniature.EXPERIMENTS)} experiments on generated data, in {first.root}")
+        say(f"the miniature, an experiment of each kind on generated data, in {first.root}")
         build_all(first, jobs, quiet=quiet)
         named = ", ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())
         say(f"again with --jobs {jobs + 1}, {named} and umask {UMASK:03o}, in {second.root}")

@@ -18,7 +18,7 @@ from unroll.cluster import carrier, connection, worker
 from unroll.cluster import environment as locked
 from unroll.cluster.carrier import Carrier
 from unroll.cluster.head import Cluster as Head
-from unroll.workspaces.miniature import PARAMS, make_workspace
+from unroll.workspaces.miniature import make_workspace
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
 
@@ -123,8 +123,11 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
 def test_what_fails_on_a_bad_worker_is_built_on_another_one_and_the_bad_one_set_aside(tmp_path, head, cluster):
     for file in ("go", "bad-a"):
         (tmp_path / file).touch()
-    linear = PARAMS["experiments"]["waves_linear"]
-    head.change(lambda data: data["experiments"].update({f"linear{place}": linear for place in range(4)}))
+
+    def five(data):
+        data["experiments"] |= {f"linear{place}": data["experiments"]["waves_linear"] for place in range(4)}
+
+    head.change(five)
     for name in "ab":
         cluster.work(name)
         cluster.says(name, "1 slots, for")
