@@ -1,6 +1,5 @@
 """Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -124,16 +123,14 @@ def diff(
 
 
 @app.command(rich_help_panel="Results")
-def track(context: typer.Context, as_json: Json = False) -> None:
+def track(context: typer.Context) -> None:
     """Replay every run on disk into MLflow; what is there already stays as it is.
 
-    `unroll track` · `unroll track --json`
+    `unroll track`
     """
     from unroll.results.track import lines, track
 
-    replayed = track(context.obj)
-    data = [{"experiment": name, "action": action} for name, action in replayed]
-    print_json(data) if as_json else print("\n".join(lines(replayed)))
+    print("\n".join(lines(track(context.obj))))
 
 
 @app.command(rich_help_panel="Results")
@@ -151,16 +148,14 @@ def ui(
 
 
 @app.command(rich_help_panel="Results")
-def register(context: typer.Context, name: Forecasting, as_json: Json = False) -> None:
+def register(context: typer.Context, name: Forecasting) -> None:
     """Put a model that forecasts into MLflow's registry, as the champion of its data set, and say how to serve it.
 
-    `unroll register meter` · `unroll register meter_gru --json`
+    `unroll register meter` · `unroll register meter_gru`
     """
     from unroll.results import register
 
-    found, forecaster = register.register(context.obj, name)
-    data = asdict(found) | {"experiment": forecaster.spec.name}
-    print_json(data) if as_json else print("\n".join(register.lines(found, forecaster)))
+    print("\n".join(register.lines(*register.register(context.obj, name))))
 
 
 @app.command(rich_help_panel="Learning")
@@ -181,7 +176,7 @@ def lab(
 
 
 @app.command(rich_help_panel="Learning")
-def doctor(context: typer.Context, as_json: Json = False) -> None:
+def doctor(context: typer.Context) -> None:
     """Check packages, every value of params.yaml and claims.yaml, and the disk; say what to do about what is wrong.
 
     `unroll doctor` · `unroll --root .demo doctor`
@@ -189,6 +184,6 @@ def doctor(context: typer.Context, as_json: Json = False) -> None:
     from unroll.results.doctor import doctor
 
     findings = doctor(context.obj)
-    lines = (f"{'ok  ' if finding.ok else 'FAIL'} {finding.check}: {finding.text}" for finding in findings)
-    print_json([asdict(finding) for finding in findings]) if as_json else print("\n".join(lines))
-    raise typer.Exit(0 if all(f.ok for f in findings) else 1)
+    for check, ok, text in findings:
+        print(f"{'ok  ' if ok else 'FAIL'} {check}: {text}")
+    raise typer.Exit(0 if all(ok for _, ok, _ in findings) else 1)

@@ -6,7 +6,6 @@ import re
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import cache, partial
 from importlib import metadata
 
@@ -20,23 +19,8 @@ from unroll.results.show import sections
 from unroll.runner.eta import ROOM
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One check.
-
-    Attributes:
-        check: what was looked at.
-        ok: whether it is fit.
-        text: what was found, or what is wrong and what to do.
-    """
-
-    check: str
-    ok: bool
-    text: str
-
-
-def doctor(workspace: Workspace) -> list[Finding]:
-    """Every check, in order. No check stops the others."""
+def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
+    """Of every check what was looked at, whether it is fit, and what was found or what to do. None stops the others."""
     wanted = cache(lambda: params.load(workspace.params))
     checks: dict[str, Callable[[], str]] = {
         "packages": partial(_packages, workspace),
@@ -44,15 +28,15 @@ def doctor(workspace: Workspace) -> list[Finding]:
         "claims.yaml": lambda: _claims(wanted(), workspace),
         "folder": partial(_folder, workspace),
     }
-    return [_look(check, function) for check, function in checks.items()]
+    return [(check, *_look(function)) for check, function in checks.items()]
 
 
-def _look(check: str, function: Callable[[], str]) -> Finding:
+def _look(function: Callable[[], str]) -> tuple[bool, str]:
     try:
         ok, text = True, function()
     except UnrollError as error:
         ok, text = False, str(error)
-    return Finding(check, ok, printable(one_line(text)))
+    return ok, printable(one_line(text))
 
 
 def _packages(workspace: Workspace) -> str:

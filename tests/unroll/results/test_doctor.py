@@ -30,9 +30,9 @@ def workspace(tmp_path, monkeypatch):
 
 def failures(workspace):
     findings = doctor.doctor(workspace)
-    assert [finding.check for finding in findings] == ["packages", "params.yaml", "claims.yaml", "folder"]
-    assert all("\n" not in finding.text for finding in findings)
-    return {finding.check: finding.text for finding in findings if not finding.ok}
+    assert [check for check, _, _ in findings] == ["packages", "params.yaml", "claims.yaml", "folder"]
+    assert all("\n" not in text for _, _, text in findings)
+    return {check: text for check, ok, text in findings if not ok}
 
 
 def edit(path, old, new):
@@ -44,7 +44,7 @@ def edit(path, old, new):
 def test_where_all_is_well_every_check_says_what_it_found(workspace):
     for name in ("params.yaml", "claims.yaml"):
         shutil.copyfile(REPOSITORY / name, workspace.root / name)
-    found = {finding.check: (finding.ok, finding.text) for finding in doctor.doctor(workspace)}
+    found = {check: (ok, text) for check, ok, text in doctor.doctor(workspace)}
     assert {ok for ok, _ in found.values()} == {True}
     whole = params.load(workspace.params)
     assert f"{len(whole.experiments)} experiments, all valid" in found["params.yaml"][1]
@@ -59,7 +59,7 @@ def test_packages(workspace, monkeypatch):
     lock.write_text("".join(f"{name}=={rest}\n    --hash=sha256:00\n" for name, rest in names.items()))
     installed, known = {"numpy": "2.4", "ruamel-yaml": "0.19"}, doctor.metadata.version
     monkeypatch.setattr(doctor.metadata, "version", lambda name: installed.get(name) or known(name))
-    assert doctor.doctor(workspace)[0].text.endswith(", 2 as locked")
+    assert doctor.doctor(workspace)[0][2].endswith(", 2 as locked")
     edit(lock, "0.19", "0.18")
     said = "ruamel-yaml 0.19 (locked 0.18) differ from requirements.lock; run `make test` or `make demo` again"
     assert failures(workspace) == {"packages": said}

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import replace
+from types import SimpleNamespace
 
 import optuna
 import pytest
@@ -55,14 +56,9 @@ experiments:
 OVER = "learning_rate=0.00001:0.01"
 
 
-class NoRecord:
-    parent = None
-
-    def __init__(self, *_arguments):
-        pass
-
-    def add(self, *_arguments):
-        pass
+def no_record(*_arguments):
+    """In place of MLflow, which takes seconds to set up."""
+    return SimpleNamespace(parent=None, add=lambda *_: None)
 
 
 def make(root):
@@ -97,14 +93,14 @@ def tuned(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def other_test(tmp_path_factory):
-    """The same in one go, with other numbers in the test split; without MLflow, which takes seconds to set up."""
+    """The same in one go, with other numbers in the test split."""
     workspace = make(tmp_path_factory.mktemp("other"))
     data = dataset.load(workspace.prepared("waves"))
     test = data.splits["test"]
     splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
     dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unroll.tune.tuning, "Record", NoRecord)
+        patch.setattr(unroll.tune.tuning, "Record", no_record)
         tune(workspace, "node", "--trials", "8", "--over", OVER)
     return workspace
 
@@ -205,7 +201,7 @@ def test_mlflow_has_a_parent_with_a_run_for_each_trial(tuned, monkeypatch):
 
 
 def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(unroll.tune.tuning, "Record", NoRecord)
+    monkeypatch.setattr(unroll.tune.tuning, "Record", no_record)
     workspace = make(tmp_path)
     tune(workspace, "ridge", "--trials", "2", "--name", "early")
     storage = f"sqlite:///{workspace.scratch / 'tuning' / 'ridge.db'}"
@@ -226,7 +222,7 @@ def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_lef
 
 
 def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(unroll.tune.tuning, "Record", NoRecord)
+    monkeypatch.setattr(unroll.tune.tuning, "Record", no_record)
     workspace = make(tmp_path)
     tune(workspace, "ridge", "--trials", "1")
     assert "ridge as it is was the best, so nothing was written" in capsys.readouterr().out
