@@ -13,7 +13,7 @@ from bench import REPOSITORY, results
 from bench import page as performance
 from bench.own_series import measure as own_series
 from bench.peers import compare
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
 from unroll.exits import run
@@ -39,12 +39,10 @@ app = typer.Typer(
 
 
 @app.callback(invoke_without_command=True)
-def everything(context: typer.Context, quick: Quick = False) -> None:
+def everything(context: typer.Context) -> None:
     """Measure Unroll; write bench/results.json, docs/performance.md. Without a part: all of them."""
     if context.invoked_subcommand is None:
-        update([*PARTS], quick=quick)
-    elif quick:
-        raise UsageError("--quick stands behind the part, as in `python -m bench peers --quick`")
+        update([*PARTS], quick=False)
 
 
 def add(part: str) -> None:

@@ -158,12 +158,10 @@ class Bar:
         self._progress(self._name, min(self._done, self.total or self._done), self.total or None)
 
     def reset(self) -> None:
-        """Start from zero."""
+        """Start from zero, as the next try does."""
         self._done = 0
 
-    def close(self) -> None:
-        """Be done: the next try starts from zero."""
-        self._done = 0
+    close = reset
 
 
 def _reason(error: BaseException) -> str:

@@ -22,6 +22,9 @@ SHARE = 20.0
 REST = "rest"
 """The member that holds all but the arrays, as JSON."""
 
+ARRAY = "name of the array"
+"""The one key of what stands there in an array's place."""
+
 
 class Checkpoint:
     """The state of one training: plain data with arrays in it.
@@ -40,8 +43,9 @@ class Checkpoint:
         """The last checkpoint; None if there is none, or it is damaged or belongs to another training."""
         try:
             arrays = read_npz(self._path)
-            rest = json.loads(arrays[REST].tobytes())
-            return _filled(rest["state"], arrays) if rest["made_of"] == self._made_of else None
+            filled = lambda data: arrays[data[ARRAY]] if data.keys() == {ARRAY} else data  # noqa: E731
+            rest = json.loads(arrays[REST].tobytes(), object_hook=filled)
+            return rest["state"] if rest["made_of"] == self._made_of else None
         except (UnrollError, OSError, KeyError, TypeError, ValueError):
             return None
 
@@ -51,10 +55,14 @@ class Checkpoint:
         if started < self._due:
             return
         arrays: dict[str, Array] = {}
-        rest = {"made_of": self._made_of, "state": _emptied(state(), arrays)}
-        text = np.frombuffer(json.dumps(rest).encode(), np.uint8)
+
+        def emptied(array: Array) -> dict[str, str]:
+            arrays[name := f"array_{len(arrays)}"] = array
+            return {ARRAY: name}
+
+        text = json.dumps({"made_of": self._made_of, "state": state()}, default=emptied)
         with suppress(OSError):
-            write_npz(self._path, {REST: text, **arrays})
+            write_npz(self._path, {REST: np.frombuffer(text.encode(), np.uint8), **arrays})
         ended = time.monotonic()
         self._due = ended + SHARE * (ended - started)
 
@@ -62,27 +70,3 @@ class Checkpoint:
         """Delete the checkpoint: the training is done."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-
-
-def _emptied(data: Any, arrays: dict[str, Array]) -> Any:
-    """The data, with each array moved to `arrays` and replaced by its name there."""
-    if isinstance(data, np.ndarray):
-        name = f"array_{len(arrays)}"
-        arrays[name] = data
-        return {"array": name}
-    if isinstance(data, dict):
-        return {"dict": {key: _emptied(value, arrays) for key, value in data.items()}}
-    if isinstance(data, list):
-        return [_emptied(value, arrays) for value in data]
-    return data
-
-
-def _filled(data: Any, arrays: dict[str, Array]) -> Any:
-    """The inverse of `_emptied`."""
-    if isinstance(data, dict) and "array" in data:
-        return arrays[data["array"]]
-    if isinstance(data, dict):
-        return {key: _filled(value, arrays) for key, value in data["dict"].items()}
-    if isinstance(data, list):
-        return [_filled(value, arrays) for value in data]
-    return data

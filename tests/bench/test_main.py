@@ -11,7 +11,7 @@ from pipeline.errors import UnrollError
     ("arguments", "status", "said"),
     [
         (["speed"], 2, "Valid: conditions, page, peers, series, tolerances"),
-        (["--quick", "peers"], 2, "--quick stands behind the part"),
+        (["--quick", "peers"], 2, "No such option: --quick"),
         (["page"], 1, "bench/results.json is missing; run `make bench`"),
     ],
 )
