@@ -1,7 +1,9 @@
 """Feed-forward networks."""
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
@@ -53,25 +55,32 @@ def build(
     timesteps = 0 if problem.vocabulary else problem.input_shape[0]
     if last is not None and last > timesteps:
         raise ValueError(f"`last` must be at most {timesteps} timesteps. Received: {last}")
-    if problem.each_step and not hidden:
-        raise ValueError("`hidden` must not be empty where each timestep has its target")
     model = keras.Sequential([keras.Input(problem.input_shape)])
     if embedding:
         model.add(keras.layers.Embedding(problem.vocabulary, embedding))
         model.add(keras.layers.GlobalAveragePooling1D())
     elif last and not problem.each_step:
         model.add(keras.layers.Cropping1D((timesteps - last, 0)))
-    if len(problem.input_shape) > 1 and not problem.each_step:
+    if problem.each_step:
+        model.add(keras.layers.Lambda(partial(_up_to_each, seen=last or timesteps)))
+    elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
-    for place, width in enumerate(hidden):
-        if problem.each_step and place == 0:  # a kernel as long as the input is a Dense layer on all that came before
-            model.add(keras.layers.Conv1D(width, last or timesteps, padding="causal", activation=activation))
-        else:
-            model.add(keras.layers.Dense(width, activation=activation))
-        if dropout:
-            model.add(keras.layers.Dropout(dropout))
+    for width in hidden:
+        model.add(keras.layers.Dense(width, activation=activation))
+        if dropout:  # at all timesteps the same, as a recurrent layer has it
+            model.add((keras.layers.SpatialDropout1D if problem.each_step else keras.layers.Dropout)(dropout))
     model.add(keras.layers.Dense(1 if problem.each_step else problem.outputs, activation=output))
     return model
+
+
+def _up_to_each(values: Any, seen: int) -> Any:
+    """For each timestep (batch, timesteps, values) the last ones up to it, zeros before the first, side by side."""
+    import keras
+
+    steps = values.shape[1]
+    padded = keras.ops.pad(values, [(0, 0), (seen - 1, 0), (0, 0)])
+    windows = keras.ops.take(padded, np.arange(steps)[:, None] + np.arange(seen), axis=1)
+    return keras.ops.reshape(windows, (-1, steps, seen * values.shape[2]))
 
 
 MODELS = {"mlp": build}

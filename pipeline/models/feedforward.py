@@ -33,7 +33,7 @@ def tcn(
         filters: of each layer.
         kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n apart.
         layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
-        dropout: share of each layer's outputs that is dropped.
+        dropout: share of each layer's outputs that is dropped, the same ones at all timesteps.
         last: timesteps that are looked at; None for all.
         embedding: width of a word's vector where inputs are word numbers.
 
@@ -54,7 +54,7 @@ def tcn(
         beside = keras.ops.concatenate([padded[:, k * apart : k * apart + steps] for k in range(kernel)], axis=2)
         seen = keras.layers.Dense(filters, activation="relu")(beside)
         same = values if values.shape[-1] == filters else keras.layers.Dense(filters)(values)
-        values = keras.layers.Dropout(dropout)(seen) + same
+        values = keras.layers.SpatialDropout1D(dropout)(seen) + same
     if problem.vocabulary:
         values = keras.layers.GlobalMaxPooling1D()(values)
     elif not problem.each_step:
@@ -79,7 +79,7 @@ def attention(
         heads: of each layer.
         size: of a head's vectors; a timestep's vector has `heads` times that.
         layers: how many.
-        dropout: share of what each half of a layer adds that is dropped.
+        dropout: share of what each half of a layer adds that is dropped, the same at all timesteps.
         last: timesteps that are looked at; None for all.
         embedding: width of a word's vector where inputs are word numbers.
 
@@ -98,9 +98,9 @@ def attention(
     values = keras.layers.EinsumDense("btv,vw->btw", (values.shape[1], width), bias_axes="tw")(values)
     for _ in range(layers):
         seen = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
-        values = keras.layers.LayerNormalization()(values + keras.layers.Dropout(dropout)(seen))
+        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(seen))
         thought = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
-        values = keras.layers.LayerNormalization()(values + keras.layers.Dropout(dropout)(thought))
+        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(thought))
     if not problem.each_step:
         values = keras.layers.GlobalAveragePooling1D()(values)
     return keras.Model(inputs, _answers(problem, values))

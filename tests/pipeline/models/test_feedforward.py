@@ -70,7 +70,7 @@ def test_a_perceptron_asked_at_each_timestep_sees_all_before_it_and_zeros():
     for step in range(6):
         seen = np.zeros((4, 6))
         seen[:, 5 - step :] = x[:, : step + 1, 0]
-        expected = np.maximum(seen @ first[:, 0] + bias, 0) @ second + constant
+        expected = np.maximum(seen @ first + bias, 0) @ second + constant
         np.testing.assert_allclose(model(x)[:, step], expected, rtol=1e-4, atol=1e-5)
 
 
@@ -102,7 +102,6 @@ def test_attention_knows_the_order_and_words_have_a_probability():
     [
         (feedforward.tcn, WORDS, {}, "`embedding` must be set where inputs are words"),
         (feedforward.nlinear, EACH_STEP, {}, "a linear map of the window needs values"),
-        (dense.build, EACH_STEP, {"hidden": []}, "`hidden` must not be empty"),
     ],
 )
 def test_what_does_not_fit_is_said(build, problem, options, said):

@@ -102,7 +102,6 @@ def test_stacked_cells_are_stacked_layers(cell):
         ("imdb_rnn", WORDS, {"embedding": 0}, "`embedding` must be set where inputs are words"),
         ("waves_perceptron", WORDS, {}, "`embedding` must be set where inputs are words"),
         ("waves_perceptron", Problem((3,), classify=True), {}, '`output` must be "sigmoid"'),
-        ("waves_perceptron", EACH_STEP, {}, "`hidden` must not be empty"),
         ("waves_rnn6", WAVES, {"recurrent_activation": "hard_sigmoid"}, "`reset_after` for GRU. Received: SimpleRNN"),
         ("waves_lstm", WAVES, {"reset_after": False}, "`reset_after` for GRU. Received: LSTM"),
     ],
