@@ -19,10 +19,6 @@ from pipeline.forecast.forecaster import Forecaster  # noqa: E402
 if TYPE_CHECKING:
     import pandas as pd
 
-SPARE = 100_000
-"""Rows of a request beyond those that a forecast needs, at most: they are read and dropped."""
-
-
 class RefusedError(MlflowException):
     """A request that cannot be answered: 400 with one line.
 
@@ -58,10 +54,6 @@ class Served:
             RefusedError: the rows or the level cannot be used.
         """
         question = self.forecaster.spec.question
-        if len(data) > question.reach + SPARE:
-            raise RefusedError(
-                f"{len(data):,} rows are too many; a forecast needs the last {question.reach:,}, send those"
-            )
         numbers = data[[name for name in question.numbers if name in data]]
         if question.form.missing is None and (empty := ~np.isfinite(numbers.to_numpy(np.float64))).any():
             row, column = np.argwhere(empty)[0]

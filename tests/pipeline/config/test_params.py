@@ -86,13 +86,6 @@ def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
         load(file).experiment("guess").trial(2, None)
 
 
-@pytest.mark.parametrize("kind", ["source", "dataset", "experiment"])
-def test_an_unknown_name_lists_the_valid_ones(file, kind):
-    name = "guess" if kind == "experiment" else "waves"
-    with pytest.raises(UsageError, match=rf"must be one of: {name}\. Received: '{name}x'\. Did you mean {name}\?"):
-        getattr(load(file), kind)(f"{name}x")
-
-
 NAME = "(the name) must be small letters, digits and _, a letter first, at most 60 in all."
 
 
