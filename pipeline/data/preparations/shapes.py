@@ -44,8 +44,6 @@ def prepare(
         ValueError: the series are too short.
     """
     path = raw / "sines.npz"
-    if not path.is_file():
-        raise UnrollError(f"{path} is missing; run `unroll source {raw.name}`")
     arrays = read_npz(path)
     keys = [f"{split}_{what}" for split in SPLITS for what in ("series", "waves")]
     if missing := [key for key in keys if key not in arrays]:

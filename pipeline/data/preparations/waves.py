@@ -34,13 +34,10 @@ def prepare(name: str, raw: Path) -> Dataset:
         UnrollError: the file is missing or damaged.
     """
     path = raw / "waves.npz"
-    if not path.is_file():
-        raise UnrollError(f"{path} is missing; run `unroll source {raw.name}`")
     series = read_npz(path)
-    if missing := [split for split in SPLITS if split not in series]:
-        raise UnrollError(f"{path} has no array {missing[0]!r}; run `unroll source {raw.name}` again")
-    if any(series[split].ndim != 2 or series[split].shape[1] < 2 for split in SPLITS):
-        raise UnrollError(f"{path} must hold one series per row; run `unroll source {raw.name}` again")
+    if any(split not in series or series[split].ndim != 2 or series[split].shape[1] < 2 for split in SPLITS):
+        what = f"for each of {', '.join(SPLITS)} one series per row"
+        raise UnrollError(f"{path} must hold {what}; run `unroll source {raw.name}` again")
     values = series["train"].shape[1] - 1
     return Dataset(
         name=name,
