@@ -7,11 +7,9 @@ from pipeline.evaluation.schema import About
 from pipeline.report.svg import DOTTED, MAIN, MUTED, OTHER, svg
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
-
-Columns = dict[str, list[float]]
-"""A table of numbers, by column."""
 
 SHOWN = 160
 """Examples in a panel at most, but for a series, whose whole excerpt is shown."""
@@ -60,7 +58,7 @@ def logarithmic(axis: "Axis", ratio: float) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def stretch(about: About, table: Columns, name: str, what: str = "predictions") -> str:
+def stretch(about: About, table: "pd.DataFrame", name: str, what: str = "predictions") -> str:
     """SVG of a stretch of a test set: the truth and what an experiment said.
 
     Args:
@@ -75,7 +73,7 @@ def stretch(about: About, table: Columns, name: str, what: str = "predictions") 
 
     def draw(axes: "Axes") -> None:
         key = next(key for key in AXES if key in table)
-        x, truth = dates(axes, table[key]) if key == "time" else table[key], table["truth"]
+        x, truth = dates(axes, table[key]) if key == "time" else table[key].tolist(), table["truth"]
         axes.plot(x, truth, color=OTHER, linewidth=2.2, alpha=0.5)
         axes.plot(x, table[name], color=MAIN, linewidth=1.2)
         low, high = min(truth), max(truth)
@@ -89,7 +87,7 @@ def stretch(about: About, table: Columns, name: str, what: str = "predictions") 
     return svg(draw, (3.3, 1.8), title, salt)
 
 
-def _scatter(truth: list[float], predicted: list[float], title: str, salt: str, unit: str) -> str:
+def _scatter(truth: "pd.Series[float]", predicted: "pd.Series[float]", title: str, salt: str, unit: str) -> str:
     def draw(axes: "Axes") -> None:
         import numpy as np
 

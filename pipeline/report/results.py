@@ -16,7 +16,6 @@ from pipeline.evaluation.claims import Verdict, verdicts
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged
 from pipeline.report import titles
-from pipeline.report.panels import Columns
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -84,14 +83,13 @@ class Evaluated:
         table = tables.read(path, **COLUMNS[name])
         return table[table["experiment"].isin([*self.experiments])] if "experiment" in table else table
 
-    def numbers(self, name: str, *columns: str) -> Columns:
+    def numbers(self, name: str, *columns: str) -> "pd.DataFrame":
         """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks one of these columns."""
         path = self.folder / "tables" / f"{name}.csv"
         table = tables.read(path, **dict.fromkeys(columns, float))
         if table.empty:
             raise damaged(path, ValueError("it holds no rows"))
-        found: Columns = table.to_dict("list")
-        return found
+        return table
 
 
 @dataclass(frozen=True)
