@@ -1,7 +1,7 @@
 """The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -25,7 +25,7 @@ def add(
     time_zone: Annotated[str | None, typer.Option(help="Whose clock the stamps show: Europe/Berlin.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")] = None,
     delimiter: Annotated[str | None, typer.Option(help="Between columns; a space for any white space.")] = None,
-    decimal: Annotated[str | None, typer.Option(help="The mark before decimals: . or ,")] = None,
+    decimal: Annotated[Literal[".", ","] | None, typer.Option(help="The mark before decimals.")] = None,
 ) -> None:
     """Look at a file of your own, say what is in it, and write what it takes to compare models on it.
 
@@ -38,9 +38,8 @@ def add(
     from unroll.add.add import Wanted
     from unroll.add.add import add as add_to
 
-    for option, value, valid in (("--delimiter", delimiter, None), ("--decimal", decimal, ".,")):
-        if value is not None and (len(value) != 1 or (valid and value not in valid)):
-            raise UsageError(f"{option} must be one character{' of . and ,' if valid else ''}. Received: {value!r}")
+    if delimiter is not None and len(delimiter) != 1:
+        raise UsageError(f"--delimiter must be one character. Received: {delimiter!r}")
     known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal)
     add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes), known)
 

@@ -1,7 +1,7 @@
 """Document 003's assignment, in the form that its specification asks for: N, D or R."""
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pipeline.config import params, registry
@@ -17,16 +17,8 @@ PARTS = {"N": "waves_last_value", "D": "waves_perceptron", "R": "waves_node"}
 """The letter of the assignment -> the experiment that answers it."""
 
 
-def lab(
-    workspace: Workspace,
-    part: str,
-    *,
-    epochs: int = 10,
-    rate: float | None = None,
-    seed: int = 0,
-    say: Callable[[str], None] = print,
-) -> None:
-    """Generate the waves, train, and say the test set's mean squared error after every epoch.
+def lab(workspace: Workspace, part: str, *, epochs: int = 10, rate: float | None = None, seed: int = 0) -> None:
+    """Generate the waves, train, and print the test set's mean squared error after every epoch.
 
     Args:
         workspace: params.yaml gives the waves, the models and the learning rates.
@@ -34,7 +26,6 @@ def lab(
         epochs: passes over the train set.
         rate: learning rate; None for that of params.yaml.
         seed: of the first weights. The data are always those of params.yaml.
-        say: given each line.
 
     Raises:
         UsageError: another letter, or the experiment behind it was removed from params.yaml.
@@ -43,29 +34,26 @@ def lab(
     every = params.load(workspace.params)
     experiment = every.experiment(name)
     dataset = _waves(every, experiment.dataset)
-    say(f"{len(dataset.splits['train']):,} series to train on, {len(dataset.splits['test']):,} to test on")
+    print(f"{len(dataset.splits['train']):,} series to train on, {len(dataset.splits['test']):,} to test on")
     if part.upper() == "N":
         chosen = recipe(name, experiment)
         predictions = chosen.train(chosen.job(dataset)).replicates[0].predictions["final_test"]
-        say(f"last value: test MSE {score('mse', predictions, dataset.splits['test'].targets):.6f}")
+        print(f"last value: test MSE {score('mse', predictions, dataset.splits['test'].targets):.6f}")
         return
     options = experiment.training.model_dump() | {"epochs": epochs} | ({} if rate is None else {"learning_rate": rate})
     training = Training.model_validate(options)
     chosen = recipe(name, experiment.model_copy(update={"training": training, "seeds": [seed]}))
-    chosen.train(chosen.job(dataset, _Said(say)))
+    chosen.train(chosen.job(dataset, _Said()))
 
 
 class _Said:
     """Says the test set's error after every epoch (`pipeline.training.job.Callback`)."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
         """Nothing is ever resumed here."""
 
     def epoch(self, _seed: int, epoch: int, values: Mapping[str, float]) -> None:
-        self._say(f"epoch {epoch}: test MSE {values['test_mse']:.6f}")
+        print(f"epoch {epoch}: test MSE {values['test_mse']:.6f}")
 
 
 def _waves(every: Params, name: str) -> Dataset:

@@ -263,8 +263,6 @@ def _explained() -> Iterator[None]:
         yield
     except (ParseError, YAMLValidationError) as error:
         raise UnrollError(DAMAGED if Path(error.path).name == LOCK else f"DVC: {error}") from None
-    except NotImplementedError:  # dvc.lock names a kind of hash that does not exist
-        raise UnrollError(DAMAGED) from None
     except sqlite3.Error as error:
         raise UnrollError(
             f"DVC's notes on the files that it has seen cannot be used ({error}); make room on the disk, or delete "

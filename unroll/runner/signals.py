@@ -4,17 +4,12 @@ import contextlib
 import signal
 import threading
 from collections.abc import Iterator
-from types import FrameType
 
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
     """Treat a request to end like Ctrl-C, so that no stage is left running."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with _handled({signal.SIGTERM: interrupt}):
+    with _handled({signal.SIGTERM: signal.default_int_handler}):
         yield
 
 

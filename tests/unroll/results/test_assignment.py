@@ -1,3 +1,6 @@
+import contextlib
+import io
+
 import numpy as np
 import pytest
 
@@ -21,9 +24,9 @@ def workspace(tmp_path):
 
 
 def said(workspace, part, **options):
-    lines = []
-    lab(workspace, part, say=lines.append, **options)
-    return lines
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        lab(workspace, part, **options)
+    return printed.getvalue().splitlines()
 
 
 @pytest.mark.parametrize("letter", ["N", "n"])

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from tests.support import fake_runs
 from unroll.results.compare import compare, show
 
@@ -38,7 +38,7 @@ def experiments(table):
 def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(evaluated, names, tables):
     found = compare(evaluated, names)
     assert [table["name"] for table in found] == tables
-    assert json.loads(json.dumps(found)) == found
+    assert json.dumps(found, allow_nan=False)
     if names:
         assert experiments(found[1]) == ["imdb_rnn"]
 
@@ -52,9 +52,7 @@ def test_experiments_come_in_the_order_of_params_yaml_with_the_values_behind_the
     assert cell["text"].count("±") == 1
 
 
-def test_what_is_misspelt_or_not_built_is_an_error(evaluated, tmp_path):
-    with pytest.raises(UsageError, match=r"must be one of 19 names\. Nearest: waves_node, "):
-        compare(evaluated, ["waves_nod"])
+def test_what_is_not_built_is_an_error(evaluated, tmp_path):
     with pytest.raises(UnrollError, match="jena_gru is not built; `unroll repro evaluate@jena` builds it"):
         compare(evaluated, ["waves", "jena_gru"])
     everything = ("sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly", "jena")

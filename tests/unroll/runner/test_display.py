@@ -46,12 +46,3 @@ def test_a_terminal_shows_what_runs_and_since_when(capsys, clock, estimates, mon
     clock[0] += 61
     display.show(Outcome(), ["train@a", "train@b"], None)
     assert "train@a 1 min 1 s, train@b 0 s" in capsys.readouterr().out
-
-
-def test_time_left_grows_less_while_stages_run(capsys, clock, estimates):
-    estimates.learn("train@b", 50.0)
-    display = Display(["train@a", "train@b"], lambda: 2, estimates, str)
-    display.show(Outcome(), ["train@a", "train@b"], None)
-    clock[0] += 20
-    display.show(Outcome(built={"train@a": 20.0}), ["train@b"], "train@a")
-    assert "(about 30 s left)" in capsys.readouterr().out

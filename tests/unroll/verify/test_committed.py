@@ -134,8 +134,6 @@ def test_what_is_no_target_is_refused_before_anything_is_built(workspace, capfd)
     code, _, err = unroll(workspace, capfd, "verify", "evaluate@wave")
     assert code == 2
     assert "must be one of: evaluate@waves, report, source@waves, train@node. Received: 'evaluate@wave'" in err
-    code, _, err = unroll(workspace, capfd, "verify", "--quick", "evaluate@waves")
-    assert (code, "--quick builds the whole miniature" in err) == (2, True)
     with (
         alone(workspace.scratch / "verify.lock", ""),
         pytest.raises(UnrollError, match="another `unroll verify` is at work"),

@@ -77,25 +77,3 @@ def test_a_users_own_file_is_found_from_one_folder_further_down():
     assert scale(whole)["files"]["a"]["path"] == "../mine/a.csv"
     whole["files"]["a"]["path"] = "/data/a.csv"
     assert scale(whole)["files"]["a"]["path"] == "/data/a.csv"
-
-
-def test_a_download_without_a_stand_in_is_left_out_with_all_that_needs_it():
-    model = {"family": "baselines", "name": "last_value"}
-    experiment = {"seeds": [3, 4], "model": model, "training": {"method": "none"}}
-    whole = {
-        "sources": {"far": {"kind": "download", "files": {"far.csv": "0" * 64}}, "near": {"kind": "sine"}},
-        "datasets": {
-            "far": {"source": "far", "preparation": {"name": "series", "train": 50}},
-            "near": {"source": "near", "preparation": {"name": "sine_points"}},
-        },
-        "experiments": {"far_a": {"dataset": "far", **experiment}, "near_a": {"dataset": "near", **experiment}},
-    }
-    assert without_stand_in(whole) == ["far"]
-    small = scale(whole)
-    assert {section: list(found) for section, found in small.items()} == {
-        "sources": ["near"],
-        "files": [],
-        "datasets": ["near"],
-        "experiments": ["near_a"],
-    }
-    assert small["experiments"]["near_a"]["seeds"] == [3]
