@@ -34,7 +34,10 @@ def run(command: Callable[[], object]) -> int:
         utf_8 = codecs.lookup(sys.stdout.encoding).name == "utf-8"
         sys.stdout.reconfigure(errors="surrogateescape" if utf_8 else "backslashreplace")
     try:
-        code = _exit_code(command)
+        try:
+            command()
+        except typer.Exit as stop:
+            code = int(stop.exit_code)
         sys.stdout.flush()
         if code == 0:
             _record("")
@@ -54,14 +57,6 @@ def run(command: Callable[[], object]) -> int:
         if code != STOPPED:
             _record(line)
     return code
-
-
-def _exit_code(command: Callable[[], object]) -> int:
-    try:
-        command()
-    except typer.Exit as stop:
-        return int(stop.exit_code)
-    return 0
 
 
 def _explain(error: BaseException) -> tuple[str, int] | None:
