@@ -211,7 +211,6 @@ class Forecaster:
 
 
 def _place(level: float) -> int:
-    for place, known in enumerate(conformal.LEVELS):
-        if abs(known - level) < 1e-9:
-            return place
-    raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level}")
+    if round(level, 9) not in conformal.LEVELS:
+        raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level}")
+    return conformal.LEVELS.index(round(level, 9))

@@ -1,6 +1,7 @@
 """Every measure of predictions against targets, as a metric and as a loss: a module here, and its place in `table`."""
 
 import math
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
@@ -13,21 +14,15 @@ from pipeline.metrics.table import MEASURES
 __all__ = ["MEASURES", "Loss", "Measure", "Metric", "Ops", "losses", "score"]
 
 
-def _known(name: str) -> str:
-    if name not in MEASURES:
-        raise ValueError(f"must be one of: {', '.join(MEASURES)}")
-    return name
-
-
-def _trains(name: str) -> str:
-    losses = [name for name, measure in MEASURES.items() if measure.trains]
-    if name not in losses:
-        raise ValueError(f"must be one of: {', '.join(losses)}")
+def _known(name: str, *, trains: bool = False) -> str:
+    valid = [name for name, measure in MEASURES.items() if measure.trains or not trains]
+    if name not in valid:
+        raise ValueError(f"must be one of: {', '.join(valid)}")
     return name
 
 
 Metric = Annotated[str, pydantic.AfterValidator(_known)]
-Loss = Annotated[str, pydantic.AfterValidator(_trains)]
+Loss = Annotated[str, pydantic.AfterValidator(partial(_known, trains=True))]
 
 
 class _NumPy:

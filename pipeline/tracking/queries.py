@@ -33,10 +33,8 @@ def parents(opened: Store, group: str, name: str) -> list["Run"]:
 
 def recorded(found: list["Run"], fingerprint: str) -> "Run | None":
     """The parent that holds all of the run with this fingerprint."""
-    for run in found:
-        if run.info.status == "FINISHED" and run.data.tags.get("unroll.fingerprint") == fingerprint:
-            return run
-    return None
+    complete = (run for run in found if run.info.status == "FINISHED")
+    return next((run for run in complete if run.data.tags.get("unroll.fingerprint") == fingerprint), None)
 
 
 def make_current(opened: Store, found: list["Run"], chosen: "Run") -> bool:
