@@ -14,8 +14,8 @@ from pipeline.metrics import Metric
 from pipeline.training.run_folder import Layer
 from pipeline.validation import Strict
 
-RECURRENT = {"SimpleRNN", "LSTM", "GRU", "RNN"}
-"""Keras' recurrent layers; the last is of stacked cells."""
+RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
+"""Keras' recurrent layers and `min_gru_cell`; RNN is of stacked cells."""
 
 SEASON = 12
 """Weeks of rows below which models are not compared on a series that has days: they are of one season."""

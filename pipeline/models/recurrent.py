@@ -18,9 +18,11 @@ def build(
     cell: Literal["SimpleRNN", "LSTM", "GRU", "MinGRU"],
     problem: Problem,
     *,
-    units: Size = 32,
+    units: Size | Annotated[list[Size], Field(min_length=1, max_length=16)] = 32,
     layers: Annotated[int, Field(ge=1, le=16)] = 1,
     activation: Literal["tanh", "relu"] = "tanh",
+    top_activation: Literal["tanh", "relu"] | None = None,
+    direction: Literal["forward", "backward", "both"] = "forward",
     dropout: Rate = 0.0,
     recurrent_dropout: Rate = 0.0,
     sequences: bool = False,
@@ -39,9 +41,12 @@ def build(
     Args:
         cell: the Keras layer, or `min_gru_cell`.
         problem: for one output, an input of shape (values,) becomes a sequence of that length with one feature.
-        units: width of each recurrent layer.
-        layers: how many of them, each on every state of the one below.
+        units: width of each recurrent layer, or a list, the lowest first.
+        layers: how many of them, each on every state of the one below, if `units` is no list.
         activation: of the recurrent layers.
+        top_activation: of the last one; None for the same.
+        direction: in which it reads: `backward` from the last timestep to the first; of words, padding is still in
+            front. `both` has a network for each, which are asked side by side.
         dropout: share of each recurrent layer's inputs that is dropped.
         recurrent_dropout: share of its states that is dropped.
         sequences: whether the last layer returns every state, too.
@@ -56,21 +61,22 @@ def build(
         1); without a head `units` in place of the last.
 
     Raises:
-        ValueError: words without an embedding, an embedding without words, or an option that the cell has not.
+        ValueError: words without an embedding, an embedding without words, an option that the cell has not, or another
+            direction for every state.
     """
     import keras
 
     if bool(embedding) != bool(problem.vocabulary):
         raise ValueError("`embedding` must be set where inputs are words, and only there")
-    if cell == "MinGRU" and (recurrent_dropout or activation != "tanh"):
-        raise ValueError("a minGRU has no activation, and no product with its state to drop something of")
-    if (recurrent_activation != "sigmoid" and cell not in ("LSTM", "GRU")) or not (reset_after or cell == "GRU"):
-        raise ValueError(f"`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. Received: {cell}")
     vector = len(problem.input_shape) == 1 and problem.outputs > 1 and not problem.vocabulary
     every = problem.each_step or vector
+    if direction != "forward" and (every or sequences):
+        raise ValueError(f"`direction` must be forward where every state is asked for. Received: {direction}")
     model = keras.Sequential()
     if problem.vocabulary:
         model.add(keras.Input((None,), dtype="int32"))
+        if direction == "backward":
+            model.add(keras.layers.Lambda(_last_word_first, output_shape=lambda shape: shape))
         model.add(keras.layers.Embedding(problem.vocabulary, embedding))
     else:
         model.add(keras.Input(problem.input_shape))
@@ -80,35 +86,61 @@ def build(
             model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
     if before:
         model.add(keras.layers.Dense(before, activation="relu"))
-    options: dict[str, Any] = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
-    if cell != "MinGRU":
-        options["activation"] = activation
-    if recurrent_activation != "sigmoid":
-        options["recurrent_activation"] = hard_sigmoid
-    if not reset_after:
-        options["reset_after"] = False
-    model.add(_loop(cell, [units] * layers, options, every=sequences or every))
+    sizes = units if isinstance(units, list) else [units] * layers
+    activations = [*[activation] * (len(sizes) - 1), top_activation or activation]
+    gates = _gates(cell, recurrent_activation, reset_after=reset_after)
+    drops = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    options = [{"units": size, "activation": a, **drops, **gates} for size, a in zip(sizes, activations, strict=True)]
+    loop = _loop(cell, options, every=sequences or every, backward=direction == "backward" and not problem.vocabulary)
+    model.add(keras.layers.Bidirectional(loop) if direction == "both" else loop)
     if head:
         outputs = 1 if every else problem.outputs
         model.add(keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None))
     return model
 
 
-def _loop(cell: str, units: list[int], options: dict[str, Any], *, every: bool) -> "keras.layers.Layer":
+def _gates(cell: str, recurrent_activation: str, *, reset_after: bool) -> dict[str, Any]:
+    """What is said of the gates beside Keras' defaults. Raises ValueError if the cell has no such gates."""
+    if (recurrent_activation != "sigmoid" and cell not in ("LSTM", "GRU")) or not (reset_after or cell == "GRU"):
+        raise ValueError(f"`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. Received: {cell}")
+    hard = {"recurrent_activation": hard_sigmoid} if recurrent_activation != "sigmoid" else {}
+    return hard if reset_after else {**hard, "reset_after": False}
+
+
+def _loop(cell: str, options: list[dict[str, Any]], *, every: bool, backward: bool) -> "keras.layers.Layer":
     """One layer of one cell or of several, one on the other; it gives the last state or every one."""
     import keras
 
-    if len(units) == 1 and cell != "MinGRU":
-        return getattr(keras.layers, cell)(units[0], return_sequences=every, **options)
+    whole = {"return_sequences": every, "go_backwards": backward}
+    if len(options) == 1 and cell != "MinGRU":
+        return getattr(keras.layers, cell)(**options[0], **whole)
     # Stacked cells in one loop over time are the same network as stacked layers, which loop one after the other and
     # keep every state in between: many times slower under XLA (docs/attempts.md).
     make = min_gru_cell if cell == "MinGRU" else getattr(keras.layers, f"{cell}Cell")
-    return keras.layers.RNN([make(size, **options) for size in units], return_sequences=every)
+    return keras.layers.RNN([make(**each) for each in options], **whole)
 
 
-def min_gru_cell(units: int, **options: float) -> Any:
-    """A GRU whose gate and candidate see no state (Feng et al. 2024, arXiv 2410.01201): h + z(x) (c(x) - h)."""
+def _last_word_first(words: Any) -> Any:
+    """Texts (batch, timesteps) of word numbers read from the end, with the zeros that they are padded by in front."""
     import keras
+
+    padding = keras.ops.sum(keras.ops.cast(words == 0, "int32"), axis=1, keepdims=True)
+    places = keras.ops.arange(words.shape[1])[None]
+    return keras.ops.take_along_axis(words[:, ::-1], keras.ops.maximum(places - padding, 0), axis=1) * keras.ops.cast(
+        places >= padding, words.dtype
+    )
+
+
+def min_gru_cell(units: int, **options: Any) -> Any:
+    """A GRU whose gate and candidate see no state (Feng et al. 2024, arXiv 2410.01201): h + z(x) (c(x) - h).
+
+    Raises:
+        ValueError: an activation, or dropout of its states: there is no product with them.
+    """
+    import keras
+
+    if options.get("recurrent_dropout") or options.get("activation", "tanh") != "tanh":
+        raise ValueError("a minGRU has no activation, and no product with its state to drop something of")
 
     class MinGRUCell(keras.layers.SimpleRNNCell):  # type: ignore[misc]
         """Keras' simplest cell, with other weights and another step."""

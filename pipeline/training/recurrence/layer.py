@@ -16,7 +16,8 @@ FIRST = 8
 
 def known(layer: Any) -> bool:
     """Whether a recurrent layer is one that `Layer` can take the place of."""
-    plain = not (layer.return_state or layer.stateful or layer.go_backwards or layer.unroll)
+    turned = layer.go_backwards and layer.return_sequences
+    plain = not (layer.return_state or layer.stateful or turned or layer.unroll)
     return plain and all(
         type(cell).__name__ in RULES
         and cell.activation.__name__ == "tanh"
@@ -46,7 +47,7 @@ class Layer:
 
     def __init__(self, layer: Any, embedding: Any) -> None:
         self.keras_cells, self.embedding = keras_cells(layer), embedding
-        self.every = bool(layer.return_sequences)
+        self.every, self.backward = bool(layer.return_sequences), bool(layer.go_backwards)
         self.cells = []
         for cell in self.keras_cells:
             rule = RULES[type(cell).__name__]
@@ -118,6 +119,10 @@ class Layer:
         return [cell.weights(of_keras) for cell, of_keras in zip(cells, self.keras_cells, strict=True)]
 
     def _sequence(self, inputs: Tensor, widths: list[int]) -> Values | Words:
+        import tensorflow as tf
+
+        if self.backward:  # then padding comes last, and no two rows share it
+            inputs, widths = tf.reverse(inputs, [1]), [inputs.shape[0]]
         return Values(inputs) if self.embedding is None else Words(inputs, widths)
 
     def _masked(self, place: int, batch: int, sequence: Values | Words) -> Cell:
@@ -146,3 +151,35 @@ class Layer:
         apart = [replace(product, gates=1) for product in cell.products for _ in range(product.gates)]
         masks = [mask(number)[cell.first(product) :] for number, product in zip(cell.rule.masks, apart, strict=True)]
         return replace(cell, products=apart, masks=masks)
+
+
+class BothWays:
+    """A layer for each direction on the same inputs, their last states side by side: Keras' `Bidirectional`.
+
+    Args:
+        wrapper: the Keras layer.
+        embedding: as for `Layer`.
+    """
+
+    def __init__(self, wrapper: Any, embedding: Any) -> None:
+        self.ways = [Layer(layer, embedding) for layer in (wrapper.forward_layer, wrapper.backward_layer)]
+
+    def buffers(self, batch: int, timesteps: int) -> tuple[Tensor, ...]:
+        """Those of each direction."""
+        return tuple(buffer for way in self.ways for buffer in way.buffers(batch, timesteps))
+
+    def predict(self, inputs: Tensor) -> Tensor:
+        """As `Layer.predict`."""
+        import tensorflow as tf
+
+        return tf.concat([way.predict(inputs) for way in self.ways], 1)
+
+    def train(self, inputs: Tensor, buffers: tuple[Tensor, ...]) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """As `Layer.train`."""
+        import tensorflow as tf
+
+        half = len(buffers) // 2
+        (one, of_one), (other, of_other) = (
+            way.train(inputs, some) for way, some in zip(self.ways, (buffers[:half], buffers[half:]), strict=True)
+        )
+        return tf.concat([one, other], 1), (*of_one, *of_other)

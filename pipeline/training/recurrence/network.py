@@ -1,8 +1,8 @@
 """A Keras model, its recurrent layer looped over here."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from pipeline.training.recurrence.layer import Layer, known
+from pipeline.training.recurrence.layer import BothWays, Layer, known
 from pipeline.training.recurrence.tape import Tensor
 
 if TYPE_CHECKING:
@@ -19,14 +19,15 @@ class Network:
     def __init__(self, model: "keras.Model") -> None:
         self.model = model
         self.layers = list(model.layers)
-        self.loop: Layer | None = None
-        place = next((place for place, layer in enumerate(self.layers) if hasattr(layer, "cell")), None)
+        self.loop: Layer | BothWays | None = None
+        place = next((place for place, layer in enumerate(self.layers) if _looped(layer)), None)
         if place is None or any(layer.weights for layer in self.layers[: max(0, place - 1)]):
             return
         before = self.layers[place - 1] if place else None
         words = before is not None and type(before).__name__ == "Embedding" and not before.mask_zero
-        if (words or before is None or not before.weights) and known(self.layers[place]):
-            self.loop = Layer(self.layers[place], before if words else None)
+        if (words or before is None or not before.weights) and all(map(known, _looped(self.layers[place]))):
+            make = Layer if hasattr(self.layers[place], "cell") else BothWays
+            self.loop = make(self.layers[place], before if words else None)
             self.first, self.rest = self.layers[: place - words], self.layers[place + 1 :]
 
     def buffers(self, *shape: int) -> tuple[Tensor, ...]:
@@ -61,3 +62,12 @@ class Network:
         for layer in self.rest:
             outputs = layer(outputs, training=True)
         return outputs, buffers
+
+
+def _looped(layer: Any) -> list[Any]:
+    """The recurrent layers that a layer is: one, one for each direction, or none."""
+    if hasattr(layer, "cell"):
+        return [layer]
+    if type(layer).__name__ == "Bidirectional" and layer.merge_mode == "concat" and not layer.return_sequences:
+        return [layer.forward_layer, layer.backward_layer]
+    return []

@@ -139,3 +139,22 @@ def test_weights_that_find_no_room_are_one_error_and_not_pages_of_hdf5(tmp_path,
     assert capfd.readouterr().err == ""
     keras_models.save_weights(model, keras_models.values(model), tmp_path / "seed_0_final")
     model.load_weights(tmp_path / "seed_0_final.weights.h5")
+
+
+def test_a_text_is_read_backward_behind_its_padding():
+    keras.utils.set_random_seed(0)
+    forward, backward = (build("imdb_rnn", WORDS, direction=direction) for direction in ("forward", "backward"))
+    backward.set_weights(forward.get_weights())
+    texts, turned = np.zeros((2, 3, 500), np.int32)
+    for row, length in enumerate((0, 4, 500)):
+        words = np.random.default_rng(row).integers(1, 10_000, length)
+        texts[row, 500 - length :], turned[row, 500 - length :] = words, words[::-1]
+    np.testing.assert_array_equal(backward(texts), forward(turned))
+    with pytest.raises(ValueError, match="`direction` must be forward"):
+        build("imdb_rnn", WORDS, direction="both", sequences=True)
+
+
+def test_stacked_layers_may_differ():
+    model = build("jena_gru", JENA, units=[8, 16], top_activation="relu")
+    cells = model.layers[0].cell.cells
+    assert [(cell.units, cell.activation.__name__) for cell in cells] == [(8, "tanh"), (16, "relu")]

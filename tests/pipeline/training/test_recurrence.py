@@ -108,6 +108,13 @@ def test_a_min_gru_is_its_cell_in_keras_loop():
     check(words(), embedding(), keras.layers.RNN([min_gru_cell(5)]))
 
 
+@pytest.mark.parametrize("options", [{}, BOTH], ids=["plain", "dropout"])
+def test_backward_and_in_both_directions_a_layer_is_keras_layer(options):
+    check(values(), layer("GRU", go_backwards=True, **options))
+    check(values(), keras.layers.Bidirectional(layer("LSTM", **options)))
+    check(words(), embedding(), keras.layers.Bidirectional(layer("GRU", **options)))
+
+
 def test_stacked_cells_are_keras_stack():
     check(values(), stack({"SimpleRNN": 5, "LSTM": 4, "GRU": 6}, BOTH))
     check(words(), embedding(), stack({"SimpleRNN": 5, "GRU": 4}))
@@ -140,7 +147,7 @@ def test_any_padding_gives_the_numbers_of_the_whole_loop(compiled_words, padding
         lambda: [layer("SimpleRNN", activation="relu")],
         lambda: [layer("GRU", reset_after=False)],
         lambda: [layer("LSTM", recurrent_activation="tanh")],
-        lambda: [layer("GRU", go_backwards=True)],
+        lambda: [layer("GRU", go_backwards=True, return_sequences=True)],
         lambda: [layer("LSTM", use_bias=False)],
         lambda: [layer("Dense")],
         lambda: [layer("Dense"), layer("GRU")],
