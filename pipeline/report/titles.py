@@ -61,6 +61,8 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
         words.append("as in Keras 2")
     if section.calendar:
         words.append("calendar")
+    if section.trials:
+        words.append(f"the best of {section.trials} trials")
     return ", ".join(words)
 
 
