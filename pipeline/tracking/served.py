@@ -19,6 +19,7 @@ from pipeline.forecast.forecaster import Forecaster  # noqa: E402
 if TYPE_CHECKING:
     import pandas as pd
 
+
 class RefusedError(MlflowException):
     """A request that cannot be answered: 400 with one line.
 
