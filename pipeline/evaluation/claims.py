@@ -11,9 +11,9 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
-from pipeline.evaluation.intervals import LEVEL
+from pipeline.evaluation.intervals import LEVEL, independent
 from pipeline.evaluation.schema import About, Difference, Evaluation, Interval, Stat
-from pipeline.evaluation.scores import statistics
+from pipeline.evaluation.scores import MIN_SEEDS, statistics
 from pipeline.validation import Strict, validated
 
 HOLDS, FAILS, UNSURE, LITTLE = "holds", "does not hold", "cannot tell", "says little"
@@ -38,7 +38,9 @@ class Claim(Strict):
         of: an experiment whose metric this one's is divided by.
         beside: baselines; a figure that one of them could have says little.
         against: another experiment of the data set, in place of a value.
-        relation: how its metric compares with that one's: `below`, `above` or on `par`.
+        relation: how its metric compares with that one's: `below`, `above` or on `par`. Scores are compared on the same
+            rows; epochs, gaps and parameters over seeds alone.
+        reach: how far a figure that is given in words reaches to each side, in place of what its digits imply.
         within: on par: how far the two may lie apart, in the metric's unit.
         note: what is behind it, shown beside the verdict.
     """
@@ -56,6 +58,7 @@ class Claim(Strict):
     against: Name | None = None
     relation: Literal["below", "above", "par"] | None = None
     within: float | None = pydantic.Field(default=None, gt=0)
+    reach: float | None = pydantic.Field(default=None, gt=0)
     note: str = ""
 
     @pydantic.model_validator(mode="after")
@@ -89,7 +92,7 @@ class Claim(Strict):
             exponent = int(value.as_tuple().exponent)
         except (ArithmeticError, TypeError, ValueError):
             raise ValueError(f"`value` must be a number. Received: {self.value}") from None
-        reach = float(Decimal(1).scaleb(exponent)) * (1.0 if self.about else 0.5)
+        reach = self.reach or float(Decimal(1).scaleb(exponent)) * (1.0 if self.about else 0.5)
         return float(value) - reach, float(value) + reach
 
 
@@ -193,15 +196,29 @@ def _divided(value: Any, unit: float) -> Any:
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     (one, other), about = claim.experiments[:2], evaluation.dataset
     chosen = "best" if evaluation.experiments[one].best else "final"
-    known = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
-    if claim.metric not in known:
+    by_rows = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
+    reached = (f"reached.{level}" for level in evaluation.experiments[one].reached)
+    by_seeds = ["best_epoch", "gap", "parameters", *reached]
+    if claim.metric not in by_rows + by_seeds:
         raise UsageError(
-            f"claims.yaml: {one} and {other} can be compared by {' or '.join(known)}. Received: {claim.metric}"
+            f"claims.yaml: {one} and {other} can be compared by {', '.join(by_rows + by_seeds)}. "
+            f"Received: {claim.metric}"
         )
-    difference = evaluation.difference(claim.metric.split(".")[1], one, other)
     rebuilt, reference = (_stat(evaluation, name, claim.metric) for name in (one, other))
+    if claim.metric in by_rows:
+        difference = evaluation.difference(claim.metric.split(".")[1], one, other)
+    else:
+        difference = _of_seeds(evaluation, claim, rebuilt, reference)
     interval = _deciding(claim, difference) if difference else None
     return Verdict(claim, _compared(claim, difference), about, rebuilt, interval, other=reference)
+
+
+def _of_seeds(evaluation: Evaluation, claim: Claim, one: Stat, other: Stat) -> Difference | None:
+    """The difference between two figures that rows have no part in; None with too few seeds."""
+    entries = [evaluation.experiments[name] for name in claim.experiments[:2]]
+    if claim.metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
+        return None
+    return Difference.of(independent(one.values, other.values))
 
 
 def _deciding(claim: Claim, difference: Difference) -> Interval:

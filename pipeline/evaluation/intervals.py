@@ -121,6 +121,18 @@ def difference(one: Array, other: Array, blocks: Array) -> Estimate:
     return Estimate(float(one.mean() - other.mean()), math.sqrt(total), freedom)
 
 
+def independent(one: Sequence[float], other: Sequence[float]) -> Estimate:
+    """How much larger the mean of `one` is than that of `other`, values of seeds that have nothing in common: Welch's.
+
+    A single value is taken as it is: a count, or of a model that depends on no seed.
+    """
+    parts = [(float(np.var(each, ddof=1)) / len(each), len(each) - 1) for each in (one, other) if len(each) > 1]
+    total = sum(variance for variance, _ in parts)
+    shares = sum(variance**2 / freedom for variance, freedom in parts)
+    freedom = total**2 / shares if shares else math.inf
+    return Estimate(float(np.mean(one)) - float(np.mean(other)), math.sqrt(total), freedom)
+
+
 def clustered_error(losses: Array, blocks: Array) -> float:
     """The standard error of the mean of losses (n,), by the scatter of its blocks; 0 where all are one block."""
     numbers = np.unique(blocks, return_inverse=True)[1]

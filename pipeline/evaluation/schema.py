@@ -65,6 +65,12 @@ class Difference(Strict):
     freedom: float | None
     p_value: float
 
+    @classmethod
+    def of(cls, found: Estimate) -> "Difference":
+        """As an estimate says it."""
+        freedom = found.freedom if math.isfinite(found.freedom) else None
+        return cls(mean=found.value, error=found.error, freedom=freedom, p_value=found.p_value())
+
     def interval(self, level: float = LEVEL) -> Interval:
         """Of the difference, low and high."""
         return Estimate(self.mean, self.error, math.inf if self.freedom is None else self.freedom).interval(level)
@@ -87,6 +93,9 @@ class Entry(Strict):
         trials: on validation that its options were chosen by; 0 where they are a document's, or were set by hand.
         share: of the train examples that it has seen.
         best_epoch: None where no epoch was chosen.
+        gap: how much worse the measure is on validation than on train, by the last weights; None without validation.
+        reached: per cents of accuracy on validation -> the epoch that first had them, one more than there were for a
+            seed that had them never.
         final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
         groups: parts of the test set, by the final weights.
         rollout: of the free run: its mse, and for how many steps it keeps the phase (`horizon`), but for one that is
@@ -104,6 +113,8 @@ class Entry(Strict):
     trials: int = 0
     share: float = 1.0
     best_epoch: Stat | None
+    gap: Stat | None = None
+    reached: dict[str, Stat] = pydantic.Field(default={})
     final: Splits
     best: Splits | None
     groups: dict[str, Scores]

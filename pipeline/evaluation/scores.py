@@ -23,6 +23,9 @@ CYCLE = 13
 MIN_SEEDS = 3
 """Below which nothing is said of a model that depends on them."""
 
+LEVELS = (80, 85)
+"""Per cents of accuracy whose first epoch is noted: what the documents call about 85 %, and less."""
+
 LOST = 0.5
 """The mean squared error of a constant 0 on a sine: a rollout that is worse has lost the phase."""
 
@@ -168,9 +171,7 @@ def _differences(
 
 
 def _difference(one: Array, other: Array, groups: Array) -> Difference:
-    found = intervals.difference(one, other, groups)
-    freedom = found.freedom if math.isfinite(found.freedom) else None
-    return Difference(mean=found.value, error=found.error, freedom=freedom, p_value=found.p_value())
+    return Difference.of(intervals.difference(one, other, groups))
 
 
 def _entry(whole: Dataset, run: Run, asked: Experiment | None) -> Entry:
@@ -204,11 +205,33 @@ def _entry(whole: Dataset, run: Run, asked: Experiment | None) -> Entry:
         seeds=summary.seeds,
         fingerprint=brief(summary.fingerprint),
         best_epoch=statistics([float(epoch) for epoch in summary.best_epochs]) if summary.best_epochs else None,
+        gap=_gap(dataset, points["final"], varies=run.varies),
+        reached=_reached(run),
         final=points["final"],
         best=points["best"],
         groups=groups,
         rollout=rollout,
     )
+
+
+def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat | None:
+    if not {"train", "validation"} <= final.keys():
+        return None
+    sign = -1 if MEASURES[dataset.metric].higher else 1
+    pairs = zip(final["validation"][dataset.metric].values, final["train"][dataset.metric].values, strict=True)
+    return statistics([sign * (validation - train) for validation, train in pairs], varies=varies)
+
+
+def _reached(run: Run) -> dict[str, Stat]:
+    if "validation_accuracy" not in run.history:
+        return {}
+    found = {}
+    for per_cent in LEVELS:
+        high = run.history[run.history["validation_accuracy"] >= per_cent / 100]
+        first = high.groupby("seed")["epoch"].min()
+        epochs = [float(first.get(seed, run.summary.epochs + 1)) for seed in run.summary.seeds]
+        found[str(per_cent)] = statistics(epochs)
+    return found
 
 
 def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: Array | None = None) -> Scores:

@@ -10,6 +10,7 @@ DOCUMENTS = {
     "001": "Abandah: recurrent neural networks, slides",
     "002": "Recurrent Models Overview, an article",
     "003": "Eckel: RNNs part 1, an assignment",
+    "004": "Chollet: notebooks 6.2 and 6.3, the source of 001 and 002",
 }
 """What the number of a document stands for."""
 
@@ -29,6 +30,14 @@ CAPTION = (
     "imply meets that; it says little if a baseline could have it too. A comparison holds if the 95 % interval of "
     "the difference lies on that side of zero. Counts and shapes are equal or not."
 )
+
+
+WORDS = {
+    "reached": "epochs to {1} % on validation",
+    "gap": "how much worse on validation than on train at the end",
+    "best_epoch": "epochs to the best one",
+}
+"""Metrics of the course of a training."""
 
 
 def claims_table(results: Results) -> Table:
@@ -96,5 +105,5 @@ def describe(path: str) -> str:
             return f"{layer}, {what}" if what == "parameters" else f"{layer}, {what} shape"
         case ["dataset", *rest]:
             return " ".join(word for word in rest if word != "facts")
-        case _:
-            return path
+        case [*words]:
+            return WORDS.get(words[0], path).format(*words)

@@ -6,7 +6,9 @@ from typing import Any
 from pipeline.config.params import DatasetParams, Experiment
 from pipeline.evaluation.schema import About
 
-CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU"}
+CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "min_gru": "minGRU"}
+
+DIRECTIONS = {"backward": "backward", "both": "in both directions"}
 
 DAY = 86_400
 
@@ -46,6 +48,8 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
     words = [_network(model) if model["name"] in CELLS else _other(model, training)]
     if model.get("dropout") or model.get("recurrent_dropout"):
         words.append(f"dropout {model.get('dropout') or model['recurrent_dropout']:g}")
+    if model.get("direction"):
+        words.append(DIRECTIONS[model["direction"]])
     if model.get("head") is False:
         words.append("no output layer")
     if training.get("loss") == "pairwise_mse":
@@ -59,6 +63,8 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
         words.append(f"{steps} steps an epoch")
     if training.get("optimizer") == "rmsprop_keras2":
         words.append("as in Keras 2")
+    if section.share < 1:
+        words.append(f"{section.share:.3g} of the rows")
     if section.calendar:
         words.append("calendar")
     if section.trials:
@@ -68,7 +74,10 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
 
 def _network(model: Mapping[str, Any]) -> str:
     layers = model.get("layers") or 1
-    cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({model.get('units', '')})"
+    units = model.get("units", "")
+    if isinstance(units, list):
+        return " and ".join(f"{CELLS[model['name']]}({each})" for each in units)
+    cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({units})"
     return f"Dense({model['before']}) and {cell}" if model.get("before") else cell
 
 

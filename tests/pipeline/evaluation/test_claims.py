@@ -107,8 +107,30 @@ def test_a_difference_reads_the_same_from_the_other_side():
 
 
 def test_only_the_measure_of_the_data_set_compares():
-    with pytest.raises(UsageError, match="can be compared by final.test.mse. Received: parameters"):
-        judge(claim(against="o", relation="below", metric="parameters"), evaluation([1.0]))
+    with pytest.raises(
+        UsageError, match="can be compared by final.test.mse, best_epoch, gap, parameters. Received: seeds"
+    ):
+        judge(claim(against="o", relation="below", metric="seeds"), evaluation([1.0]))
+
+
+def test_parameters_are_compared_as_they_are_and_epochs_over_seeds():
+    found = evaluation([1.0, 1.0, 1.0])
+    more = found["e"].experiments["o"].model_copy(update={"parameters": 5, "best_epoch": statistics([8.0, 9.0, 10.0])})
+    fewer = (
+        found["e"].experiments["e"].model_copy(update={"best_epoch": statistics([2.0, 3.0, 3.0]), "seeds": [0, 1, 2]})
+    )
+    both = found["e"].model_copy(
+        update={"experiments": {"e": fewer, "o": more.model_copy(update={"seeds": [0, 1, 2]})}}
+    )
+    for metric in ("parameters", "best_epoch"):
+        for relation, outcome in (("below", HOLDS), ("above", FAILS)):
+            one = claim(against="o", relation=relation, metric=metric)
+            assert judge(one, dict.fromkeys("eo", both)).outcome == outcome
+    one_seed = both.model_copy(update={"experiments": {"e": fewer.model_copy(update={"seeds": [0]}), "o": more}})
+    assert (
+        judge(claim(against="o", relation="below", metric="best_epoch"), dict.fromkeys("eo", one_seed)).outcome
+        == UNSURE
+    )
 
 
 def test_shapes():

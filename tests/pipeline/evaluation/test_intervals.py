@@ -46,6 +46,16 @@ def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs():
     assert found.interval() == pytest.approx(tuple(expected.confidence_interval()))
 
 
+def test_of_seeds_that_have_nothing_in_common_it_is_welchs_t_test():
+    from scipy import stats
+
+    one, other = np.random.default_rng(0).normal(size=5), np.random.default_rng(1).normal(1, 3, size=9)
+    found, expected = intervals.independent(one, other), stats.ttest_ind(one, other, equal_var=False)
+    assert found.p_value() == pytest.approx(expected.pvalue)
+    assert found.interval() == pytest.approx(tuple(expected.confidence_interval()))
+    assert intervals.independent([3.0], [5.0]).interval() == (-2.0, -2.0)
+
+
 def test_a_loop_over_blocks_gives_the_same_error():
     random = np.random.default_rng(1)
     losses, blocks = random.normal(size=30), np.sort(random.integers(3, 9, 30))

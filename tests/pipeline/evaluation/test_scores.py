@@ -165,3 +165,18 @@ def test_what_has_learnt_from_a_share_of_train_is_scored_there_on_what_it_has_se
     run = of({"final_train": [TRUE[2:] + 1], "final_test": [TRUE]})
     found = evaluate(small(), {"e": run}, {"e": asked(share=0.5, trials=12)}).experiments["e"]
     assert (found.share, found.trials, found.final["train"]["mse"].mean) == (0.5, 12, 1.0)
+
+
+def test_the_gap_is_how_much_worse_validation_is_and_an_epoch_is_noted_when_accuracy_first_was_so_high():
+    examples = small("classify", targets=(0.0, 1.0)).splits["train"]
+    data = Dataset("d", "classify", "accuracy", dict.fromkeys(("train", "validation", "test"), examples))
+    right, wrong = [0.1, 0.9], [0.9, 0.9]
+    history = [
+        {"seed": seed, "epoch": epoch, "validation_accuracy": accuracy}
+        for seed, accuracies in enumerate([(0.7, 0.86, 0.84), (0.81, 0.5, 0.82)])
+        for epoch, accuracy in enumerate(accuracies, 1)
+    ]
+    points = {"final_train": [right, right], "final_validation": [right, wrong], "final_test": [right, right]}
+    found = entry(of(points, history=history), data)
+    assert found.gap.values == [0.0, 0.5]
+    assert {level: stat.values for level, stat in found.reached.items()} == {"80": [2, 1], "85": [2, 5]}
