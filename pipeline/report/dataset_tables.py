@@ -116,7 +116,7 @@ def _against(metric: str, compared: tuple[Difference, Interval, str] | None) -> 
     if compared is None:
         return Cell(DASH)
     difference, ends, outcome = compared
-    value = difference.model_dump(mode="json") | {"interval": ends}
+    value = difference.model_dump(mode="json") | {"interval": list(ends)}
     return Cell(signed(difference.mean, metric), f"{between(ends, metric)}, {outcome}", value=value)
 
 

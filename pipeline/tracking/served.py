@@ -1,12 +1,14 @@
 """A forecaster as MLflow serves it. A registered model names this module as its loader, with a copy of this package."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import INVALID_PARAMETER_VALUE
+from mlflow.pyfunc import scoring_server
 
 from pipeline import numerics
 
@@ -72,6 +74,28 @@ class Served:
         return found.assign(stamp=[stamp.isoformat() for stamp in found["stamp"]], **unusual)
 
 
+def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """How MLflow reads JSON, but for what it takes for a number (`true`) or answers with a bare 500 (deep brackets)."""
+
+    def decoded(body: Any) -> Any:
+        try:
+            if not _flagged(found := decode(body)):
+                return found
+            what = "holds true or false; send numbers as numbers and words as text"
+        except RecursionError:
+            what = "is nested too deeply; send rows"
+        raise RefusedError(f"the request {what}")
+
+    return decoded
+
+
+def _flagged(data: Any) -> bool:
+    inner = data.values() if isinstance(data, dict) else data if isinstance(data, list) else ()
+    return isinstance(data, bool) or any(map(_flagged, inner))
+
+
 def _load_pyfunc(path: str) -> Served:
     """What MLflow calls with the folder that `Forecaster.save` wrote."""
+    # There is no hook before it casts; the model's requirements name the version that has this function.
+    scoring_server._decode_json_input = _strict(scoring_server._decode_json_input)  # noqa: SLF001
     return Served(Forecaster.load(Path(path)))

@@ -133,6 +133,8 @@ BAD = {
     "NaN": (records(lambda rows: rows.assign(wind=np.nan)), "row 0 (from 0): 'wind' is no finite number"),
     "text": (records(lambda rows: rows.assign(load="calm")), "Failed to convert column load"),
     "1e308": (records(lambda rows: rows.assign(load=1e308)), "'load' holds a number too large for any model"),
+    "true": (records(lambda rows: rows.assign(wind=True)), "the request holds true or false; send numbers"),
+    "deep": (lambda: '{"dataframe_split": ' + "[" * 100_000, "the request is nested too deeply"),
     "no JSON": (lambda: "hello", "valid JSON"),
 }
 

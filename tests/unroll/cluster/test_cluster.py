@@ -139,9 +139,13 @@ def test_what_fails_on_a_bad_worker_is_built_on_another_one_and_the_bad_one_set_
     assert (head.workspace.log("worker a")).exists()
 
 
-def test_a_name_is_given_once(tmp_path, cluster):
+def test_what_listens_is_bound_to_this_machine_and_a_name_is_given_once(tmp_path, cluster):
     cluster.work("a")
     cluster.says("a", "1 slots, for")
+    for name in ("scheduler", "a"):
+        sockets = psutil.Process(cluster.processes[name].pid).net_connections()
+        bound = {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
+        assert bound == {"127.0.0.1"}, name
     cluster.start("other", "cluster", "worker", cluster.address, "--name", "a", "--home", str(tmp_path / "other"))
     assert cluster.processes["other"].wait() == 2
     assert cluster.said("other").startswith(f"unroll: another worker of {cluster.address} is called a; give each")

@@ -6,6 +6,8 @@ import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
+from pipeline.provenance import environment, machine
+from pipeline.workspace import Workspace
 from unroll.workspaces import checkout
 
 RESULTS = {"dvc.lock": "schema: '2.0'\n", "metrics/waves/linear.json": "{}\n", "report/index.html": "the page\n"}
@@ -101,3 +103,23 @@ def test_a_workspace_in_which_a_build_runs_is_left_alone(repository):
             with pytest.raises(UnrollError, match="a build still runs in"):
                 call()
     assert (made.workspace.root / "params.yaml").exists()
+
+
+def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):
+    hooks = repository / ".git/hooks"
+    hooks.mkdir(exist_ok=True)
+    for name in ("monitor", "post-index-change", "post-checkout"):
+        (hooks / name).write_text(f'#!/bin/sh\ntouch "{hooks}/{name}.ran"\n')
+        (hooks / name).chmod(0o755)
+    git(repository, "config", "core.fsmonitor", ".git/hooks/monitor")
+    git(repository, "checkout", "-q", "HEAD")
+    git(repository, "status")
+    traces = sorted(hooks.glob("*.ran"))
+    assert len(traces) == 3, "git by itself runs them"
+    for trace in traces:
+        trace.unlink()
+    checkout.make(repository, repository / ".verify/rebuild")
+    checkout.uncommitted(repository)
+    monkeypatch.setattr(machine, "CODE", repository)
+    assert environment._revision(Workspace(repository))[1] is False
+    assert not sorted(hooks.glob("*.ran"))
