@@ -142,13 +142,13 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
         )
         for place, seed in enumerate(experiment.seeds)
     ]
-    kind = "SimpleRNN" if model.family == "recurrent" else "Dense"
+    kinds = ["Embedding", "SimpleRNN", "Dense"] if model.family == "recurrent" else ["Dense"]
+    layer = {"output": [None, 32], "parameters": 2080}
     trained = Trained(
         replicates,
         3 if name == "waves_node" else 0 if model.family == "baselines" else int(rng.integers(10, 400_000)),
         save=lambda *_: None,
-        layers=[{"name": "layer_1", "type": kind, "output": [None, 32], "parameters": 2080}]
-        * (model.family != "baselines"),
+        layers=[{"name": kind.lower(), "type": kind, **layer} for kind in kinds if model.family != "baselines"],
         loss=("binary_crossentropy" if dataset.kind == "classify" else dataset.metric) if learns else None,
     )
     folder = workspace.run(dataset.name, name)
