@@ -8,7 +8,7 @@ from pipeline.data import dataset
 from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import live
-from pipeline.training import compile_cache, run_folder
+from pipeline.training import run_folder
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
@@ -33,7 +33,7 @@ def train(workspace: Workspace, name: str) -> Path:
     experiment = every.experiment(name)
     chosen = recipe(name, experiment)
     folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
-    with locks.stage(workspace, "train", name), compile_cache.kept(workspace.scratch / "programs" / name):
+    with locks.stage(workspace, "train", name):
         data = dataset.load(prepared, calendar=experiment.calendar, share=experiment.share)
         made_of = fingerprint.ingredients(prepared, experiment, every.dataset(experiment.dataset).preparation)
         checkpoint = Checkpoint(workspace.checkpoint(name), fingerprint.brief(made_of.fingerprint))
@@ -65,7 +65,7 @@ def trial(workspace: Workspace, name: str, epochs: int | None, seeds: list[int] 
     """
     experiment = params.load(workspace.params).experiment(name).trial(epochs, seeds)
     chosen = recipe(name, experiment)
-    with locks.stage(workspace, "trial", name), compile_cache.kept(workspace.scratch / "programs" / name):
+    with locks.stage(workspace, "trial", name):
         prepared = workspace.prepared(experiment.dataset)
         data = dataset.load(prepared, calendar=experiment.calendar, share=experiment.share)
         job = chosen.job(data, Epochs(name, chosen.method.keywords, chosen.seeds))

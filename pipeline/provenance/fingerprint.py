@@ -17,7 +17,7 @@ from pipeline.provenance.machine import CODE
 
 EXEMPT = (
     *("pipeline.config", "pipeline.data.download", "pipeline.errors", "pipeline.failures", "pipeline.locks"),
-    *("pipeline.metrics.table", "pipeline.provenance", "pipeline.tracking", "pipeline.training.compile_cache"),
+    *("pipeline.metrics.table", "pipeline.provenance", "pipeline.tracking"),
     *("pipeline.validation", "pipeline.workspace"),
 )
 """Modules (and what is in them) that fetch, list, read, check or record, and so shape no result."""
