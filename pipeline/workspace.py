@@ -59,7 +59,7 @@ class Workspace:
 
     def metrics(self, dataset: str) -> Path:
         """The folder of a data set's main scores, for `dvc metrics`, which gives each file in it a line."""
-        return self.root / "metrics" / dataset
+        return self.root / "results" / "metrics" / dataset
 
     def headline(self, dataset: str, experiment: str) -> Path:
         """An experiment's main score."""
@@ -67,12 +67,12 @@ class Workspace:
 
     def evaluation(self, dataset: str) -> Path:
         """A data set's scores in full, and the curves behind its plots."""
-        return self.root / "evaluations" / dataset
+        return self.root / "results" / "evaluations" / dataset
 
     @property
     def report(self) -> Path:
         """The page."""
-        return self.root / "report" / "index.html"
+        return self.root / "results" / "index.html"
 
     def log(self, stage: str) -> Path:
         """What a stage printed when it was built."""

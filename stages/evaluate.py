@@ -12,7 +12,7 @@ from pipeline.workspace import Workspace
 
 
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
-    """Score the runs of data set `name`; write metrics/NAME/ and evaluations/NAME/.
+    """Score the runs of data set `name`; write results/metrics/NAME/ and results/evaluations/NAME/.
 
     Which experiments there are comes from params.yaml, never from the folder: one that was removed
     there is in no table, whatever it left behind.

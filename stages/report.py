@@ -10,7 +10,7 @@ from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
-    """Write report/index.html from params.yaml, claims.yaml and the evaluations that are there.
+    """Write results/index.html from params.yaml, claims.yaml and the evaluations that are there.
 
     Args:
         workspace: where they are; `.unroll/failures` says why something is missing.

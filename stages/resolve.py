@@ -26,7 +26,7 @@ def resolve(workspace: Workspace) -> Path:
 
     Raises:
         UsageError: params.yaml is wrong, or a name in it has no module.
-        UnrollError: locks/numerics.lock is missing.
+        UnrollError: .ci/locks/numerics.lock is missing.
     """
     code = fingerprint.Code(workspace.root)
     with atomic_folder(workspace.root / "resolved", workspace.scratch) as folder:

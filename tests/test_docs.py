@@ -5,14 +5,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "decisions" / "README.md"
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 SOURCES = [
     *(
         path
         for room in ("pipeline", "stages", "unroll", "bench")
         for path in sorted((ROOT / room).rglob("*.[pj]*[y2]"))
     ),
-    *sorted((ROOT / ".ci").iterdir()),
+    *sorted(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
     *sorted((ROOT / ".github").rglob("*.[my]*")),
     *(ROOT / name for name in ("Makefile", "dvc.yaml", "params.yaml", "claims.yaml", "pyproject.toml")),
 ]

@@ -36,7 +36,7 @@ def test_dvc_shows_metrics_and_plots(built, tmp_path):
         assert sorted(names) == sorted(params.load(built.workspace.params).experiments), "one for each"
     built.dvc("plots", "show", "--out", str(tmp_path))
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
-    assert "evaluations/jena/history.csv" in page.replace("\\", "/")
+    assert "results/evaluations/jena/history.csv" in page.replace("\\", "/")
 
 
 def test_dvc_runs_an_experiment_and_says_what_it_changed(miniature, monkeypatch):
@@ -60,8 +60,8 @@ def test_dvc_runs_an_experiment_and_says_what_it_changed(miniature, monkeypatch)
         (changed,) = repo.params.diff()["diff"].values()
         assert changed == {"experiments.waves_linear.training.ridge": {"old": 0.0, "new": 5.0, "diff": 5.0}}
         changed = repo.metrics.diff()["diff"]
-        assert list(changed) == ["metrics/waves/waves_linear.json"]
-        assert changed["metrics/waves/waves_linear.json"]["score"]["diff"] != 0
+        assert list(changed) == ["results/metrics/waves/waves_linear.json"]
+        assert changed["results/metrics/waves/waves_linear.json"]["score"]["diff"] != 0
 
 
 CHANGES = [
@@ -97,7 +97,8 @@ def test_an_option_a_model_a_loss_a_preparation_rerun_what_uses_them_and_nothing
         file.write_bytes(text + b"\n")
         assert due(miniature) == rerun, path
         file.write_bytes(text)
-    for folder in ("data/prepared/waves", "runs/waves", "runs/waves/waves_linear", "evaluations/waves", "metrics"):
+    made = ("data/prepared/waves", "runs/waves", "runs/waves/waves_linear")
+    for folder in (*made, "results/evaluations/waves", "results/metrics"):
         (miniature.root / folder / ".EaZqxlTMTQZ5b8J-qDRc_A.tmp").touch()  # of a killed process
     assert due(miniature) == set()
     (miniature.root / "claims.yaml").write_text("[]\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The figures of README.md and docs/results.md come from evaluations/, those of speed from bench/results.json.
+"""The figures of README.md and docs/results.md come from results/evaluations/, those of speed from bench/results.json.
 
 `python -m tests.test_readme` writes them between the pages' marks.
 """
@@ -70,8 +70,8 @@ def speed():
 
 
 TABLES = {
-    ("README.md", "results", "evaluations/"): answers,
-    ("docs/results.md", "results", "evaluations/"): published,
+    ("README.md", "results", "results/evaluations/"): answers,
+    ("docs/results.md", "results", "results/evaluations/"): published,
     ("README.md", "speed", "bench/results.json"): speed,
 }
 """Page, name of the table, and where its figures come from -> what makes it."""
@@ -108,7 +108,8 @@ def test_the_example_of_an_own_series_is_valid(tmp_path):
 
 def test_version_changelog_and_citation_agree():
     version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
-    headings = [line for line in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").splitlines() if line[:3] == "## "]
+    changes = (ROOT / "docs/CHANGELOG.md").read_text(encoding="utf-8").splitlines()
+    headings = [line for line in changes if line[:3] == "## "]
     assert headings[0].split()[1] == version
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
 

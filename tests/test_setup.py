@@ -41,9 +41,8 @@ exit {fails}
 @pytest.fixture
 def clone(tmp_path):
     root = tmp_path / "a clone"
-    (root / ".ci").mkdir(parents=True)
-    (root / "locks").mkdir()
-    for name in (".ci/venv", ".ci/requirements.lock", "locks/requirements.lock", "pyproject.toml"):
+    (root / ".ci/locks").mkdir(parents=True)
+    for name in (".ci/venv", ".ci/requirements.lock", ".ci/locks/requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
     (root / "pip.conf").touch()
     (root / "fetched").write_text(UV.format(fails=0))
@@ -85,7 +84,7 @@ OFFLINE = {"uv": "--offline", "pip": "--no-index"}
 
 def assert_installed_by(tool, clone):
     locked, project = (line for line in installs(clone) if line.startswith(f"{tool} "))
-    assert "--require-hashes -r locks/requirements.lock" in locked
+    assert "--require-hashes -r .ci/locks/requirements.lock" in locked
     for option in (OFFLINE[tool], "--no-deps", "--no-build-isolation"):
         assert option in project
 
@@ -129,7 +128,7 @@ def test_uv_looks_for_packages_where_pip_would(clone):
 def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_others(clone):
     add_python(clone, "python3", pip_fails=1)
     (clone / "fetched").unlink()
-    assert "pip could not install locks/requirements.lock" in set_up(clone, status=1)
+    assert "pip could not install .ci/locks/requirements.lock" in set_up(clone, status=1)
     add_python(clone, "python3")
     add_uv(clone / "fetched")
     assert "Making .venv" in set_up(clone), "an install that failed is done again"
@@ -140,7 +139,7 @@ def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_ot
         file.write("# newer\n")
     assert not set_up(clone)
     assert ["--editable" in line for line in installs(clone)] == [True]
-    with (clone / "locks/requirements.lock").open("a") as file:
+    with (clone / ".ci/locks/requirements.lock").open("a") as file:
         file.write("# newer\n")
     (clone / ".venv/old").touch()
     assert "Making .venv" in set_up(clone)
@@ -179,7 +178,7 @@ def test_without_a_python_that_serves_there_is_one_line(clone, python, said):
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("name", ["locks/requirements.lock", ".ci/requirements.lock"])
+@pytest.mark.parametrize("name", [".ci/locks/requirements.lock", ".ci/requirements.lock"])
 def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
     lock = (ROOT / name).read_text()
     assert not re.search(r"://|^-|@ ", lock, re.MULTILINE)
@@ -189,7 +188,7 @@ def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
 
 
 def test_every_direct_dependency_is_locked_once_within_its_bounds():
-    locks = "".join((ROOT / name).read_text() for name in ("locks/requirements.lock", "locks/cluster.lock"))
+    locks = "".join((ROOT / name).read_text() for name in (".ci/locks/requirements.lock", ".ci/locks/cluster.lock"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"].values()
     for requirement in map(Requirement, [*project["dependencies"], *chain(*extras)]):
@@ -198,7 +197,7 @@ def test_every_direct_dependency_is_locked_once_within_its_bounds():
 
 
 def test_tensorflow_is_the_small_one_exactly_where_there_is_one():
-    lock = (ROOT / "locks/requirements.lock").read_text()
+    lock = (ROOT / ".ci/locks/requirements.lock").read_text()
     markers = dict(re.findall(r"^(tensorflow(?:-cpu)?)==\S+ ; (.*?) \\$", lock, re.MULTILINE))
     assert markers == {
         "tensorflow": "platform_machine != 'x86_64' or sys_platform != 'linux'",

@@ -20,7 +20,7 @@ from unroll.workspaces.checkout import Checkout
 FILE = "bench/tolerances.json"
 
 Metrics = Mapping[tuple[str, str], float]
-"""Experiment and metric, as in metrics/DATASET/EXPERIMENT.json -> value."""
+"""Experiment and metric, as in results/metrics/DATASET/EXPERIMENT.json -> value."""
 
 
 def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:

@@ -186,5 +186,5 @@ class Evaluation(Strict):
 
 
 def load(folder: Path) -> Evaluation:
-    """The evaluation.json of evaluations/DATASET. Raises UnrollError if it is missing or damaged."""
+    """The evaluation.json of results/evaluations/DATASET. Raises UnrollError if it is missing or damaged."""
     return read_checked(folder / "evaluation.json", Evaluation)

@@ -1,5 +1,6 @@
 """Recurrent networks: SimpleRNN, LSTM, GRU and minGRU, stacked, on values or on embedded words."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,8 +19,9 @@ def build(
     cell: Literal["SimpleRNN", "LSTM", "GRU", "MinGRU"],
     problem: Problem,
     *,
-    units: Size | Annotated[list[Size], Field(min_length=1, max_length=16)] = 32,
+    units: Size = 32,
     layers: Annotated[int, Field(ge=1, le=16)] = 1,
+    widths: Annotated[Sequence[Size], Field(max_length=16)] = (),
     activation: Literal["tanh", "relu"] = "tanh",
     top_activation: Literal["tanh", "relu"] | None = None,
     direction: Literal["forward", "backward", "both"] = "forward",
@@ -41,8 +43,9 @@ def build(
     Args:
         cell: the Keras layer, or `min_gru_cell`.
         problem: for one output, an input of shape (values,) becomes a sequence of that length with one feature.
-        units: width of each recurrent layer, or a list, the lowest first.
-        layers: how many of them, each on every state of the one below, if `units` is no list.
+        units: width of each recurrent layer.
+        layers: how many of them, each on every state of the one below.
+        widths: of layers that differ, the lowest first; in place of `units` and `layers`.
         activation: of the recurrent layers.
         top_activation: of the last one; None for the same.
         direction: in which it reads: `backward` from the last timestep to the first; of words, padding is still in
@@ -86,7 +89,7 @@ def build(
             model.add(keras.layers.Reshape((problem.input_shape[0], 1)))
     if before:
         model.add(keras.layers.Dense(before, activation="relu"))
-    sizes = units if isinstance(units, list) else [units] * layers
+    sizes = widths or [units] * layers
     activations = [*[activation] * (len(sizes) - 1), top_activation or activation]
     gates = _gates(cell, recurrent_activation, reset_after=reset_after)
     drops = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}

@@ -28,7 +28,7 @@ class Environment(Strict):
         features: those of `machine.FEATURES` that it has; only Linux tells.
         cores: as many as the system shows.
         variables: those of `machine.VARIABLES` that are set.
-        packages: name -> version, as installed, of those in locks/numerics.lock.
+        packages: name -> version, as installed, of those in .ci/locks/numerics.lock.
     """
 
     commit: str | None
@@ -60,7 +60,7 @@ def here(workspace: Workspace) -> Environment:
 
 def _packages() -> dict[str, str]:
     versions = {}
-    lock = (machine.CODE / "locks" / "numerics.lock").read_text(encoding="utf-8")
+    lock = (machine.CODE / ".ci/locks/numerics.lock").read_text(encoding="utf-8")
     for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE):
         with suppress(metadata.PackageNotFoundError):  # it is for another system
             versions[name] = metadata.version(name)
@@ -75,7 +75,7 @@ def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
     commit = _git(machine.CODE, "rev-parse", "HEAD")
     if not commit:
         return None, None
-    changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, "locks/numerics.lock") != ""
+    changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, ".ci/locks/numerics.lock") != ""
     return commit, changed or _git(workspace.root, "status", "--porcelain", "--", "params.yaml") != ""
 
 

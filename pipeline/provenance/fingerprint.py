@@ -45,7 +45,7 @@ def ingredients(prepared: Path, experiment: Experiment, preparation: Preparation
     """Read what a run of an experiment is made of, whose prepared data set is a folder, by a preparation.
 
     Raises:
-        UnrollError: the data set is not prepared, or locks/numerics.lock is missing.
+        UnrollError: the data set is not prepared, or .ci/locks/numerics.lock is missing.
     """
     made_of = training(experiment, preparation, Code(CODE))
     return Ingredients(files=files_of(prepared), **made_of)
@@ -92,7 +92,7 @@ def brief(parts: Mapping[str, str]) -> str:
 
 
 class Code:
-    """The code in a folder that holds `pipeline`, `stages` and locks/numerics.lock; each file is read once."""
+    """The code in a folder that holds `pipeline`, `stages` and .ci/locks/numerics.lock; each file is read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -102,9 +102,9 @@ class Code:
         """Params, and hashes of the modules that a command begins with and of all that they consist of.
 
         Raises:
-            UnrollError: locks/numerics.lock is missing.
+            UnrollError: .ci/locks/numerics.lock is missing.
         """
-        lock = self._root / "locks/numerics.lock"
+        lock = self._root / ".ci/locks/numerics.lock"
         if not lock.is_file():
             raise UnrollError(f"{lock} is missing; take it from the repository")
         hashes = {name: self._hash(path) for name, path in self.sources(modules).items()}

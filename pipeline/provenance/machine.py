@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
-"""The folder that holds `PACKAGES` and locks/numerics.lock."""
+"""The folder that holds `PACKAGES` and .ci/locks/numerics.lock."""
 
 PACKAGES = ("pipeline", "stages", "unroll")
 """The project's code."""

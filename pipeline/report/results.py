@@ -132,7 +132,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
     """Read every evaluation that params.yaml asks for and that is there.
 
     Args:
-        workspace: holds claims.yaml and evaluations/.
+        workspace: holds claims.yaml and results/evaluations/.
         wanted: params.yaml.
 
     Raises:

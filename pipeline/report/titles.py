@@ -74,10 +74,9 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
 
 def _network(model: Mapping[str, Any]) -> str:
     layers = model.get("layers") or 1
-    units = model.get("units", "")
-    if isinstance(units, list):
-        return " and ".join(f"{CELLS[model['name']]}({each})" for each in units)
-    cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({units})"
+    if widths := model.get("widths"):
+        return " and ".join(f"{CELLS[model['name']]}({each})" for each in widths)
+    cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({model.get('units', '')})"
     return f"Dense({model['before']}) and {cell}" if model.get("before") else cell
 
 

@@ -52,7 +52,7 @@ class Lab(Miniature):
 
     def outputs(self) -> dict[str, str]:
         """File -> hash, of every output of a stage."""
-        folders = ("data", "runs", "evaluations", "metrics", "report")
+        folders = ("data", "runs", "results")
         files = [path for name in folders for path in sorted((self.root / name).rglob("[!.]*")) if path.is_file()]
         return {str(path.relative_to(self.root)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 

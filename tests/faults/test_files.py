@@ -10,8 +10,8 @@ MAKERS = {
     "data/raw/waves": "source waves",
     "data/prepared/waves": "prepare waves",
     "runs/waves/waves_linear": "train waves_linear",
-    "evaluations/jena": "evaluate jena",
-    "metrics/waves": "evaluate waves",
+    "results/evaluations/jena": "evaluate jena",
+    "results/metrics/waves": "evaluate waves",
 }
 RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_linear"
 
@@ -27,9 +27,9 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
         (f"{RUN}/run.json", "gone", "evaluate waves", "missing; `unroll repro train@waves_linear` builds it"),
         (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
         (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),
-        ("evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),
-        ("evaluations/jena/tables/predictions.csv", "emptied", "report", "it holds no rows"),
-        ("metrics/waves/waves_linear.json", "cut", "show waves_linear", "waves_linear.json is damaged"),
+        ("results/evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),
+        ("results/evaluations/jena/tables/predictions.csv", "emptied", "report", "it holds no rows"),
+        ("results/metrics/waves/waves_linear.json", "cut", "show waves_linear", "waves_linear.json is damaged"),
     ],
 )
 def test_a_damaged_file_is_named_and_can_be_made_anew(lab, file, damage, command, says):
@@ -62,8 +62,8 @@ def test_whatever_the_damage_it_is_one_line_or_harmless(lab, data):
     """Cuts and flipped bits anywhere. What has a checksum is read as it was written, or not at all."""
     whole = lab.outputs()
     name = data.draw(st.sampled_from([name for name in whole if name.endswith((".json", ".npz", ".csv"))]))
-    folder, _, rest = name.partition("/")
-    dataset = rest.split("/")[folder == "data"].removesuffix(".json")
+    folder, *rest = name.split("/")
+    dataset = rest[folder in {"data", "results"}].removesuffix(".json") if len(rest) > 1 else ""
     reader = f"prepare {dataset}" if name.startswith("data/raw") else f"evaluate {dataset}"
     kept = {path: (lab.root / path).read_bytes() for path in whole}
     text = kept[name]
@@ -72,7 +72,7 @@ def test_whatever_the_damage_it_is_one_line_or_harmless(lab, data):
     whole_lines = text[: text.rfind(b"\n", 0, place) + 1]
     (lab.root / name).write_bytes(data.draw(st.sampled_from([flipped, text[:place], whole_lines])))
     try:
-        ended = lab.run("report" if folder in {"evaluations", "metrics"} else reader)  # a traceback would be raised
+        ended = lab.run("report" if folder == "results" else reader)  # a traceback would be raised
     finally:
         now = lab.outputs()
         changed = {path for path in {**whole, **now} if whole.get(path) != now.get(path)}

@@ -62,7 +62,7 @@ def state(lab):
     [
         ("source waves", "data/raw/waves", 0.4),
         ("prepare waves", "data/prepared/waves", 0.4),
-        ("evaluate waves", "evaluations/waves", 0.6),
+        ("evaluate waves", "results/evaluations/waves", 0.6),
         ("train jena_gru", "runs/jena/jena_gru", 5),
         ("train waves_node", "runs/waves/waves_node", 0.4),
     ],

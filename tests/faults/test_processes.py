@@ -21,10 +21,11 @@ def test_the_same_command_runs_already(command, lab):
 def test_a_build_mends_outputs_and_a_lock_that_is_gone_and_trains_nothing_anew(lab):
     lock = lab.root / "dvc.lock"
     whole, text = lab.outputs(), lock.read_bytes()
-    for name in ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "metrics/waves/waves_linear.json"):
+    made = ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "results/metrics/waves/waves_linear.json")
+    for name in made:
         (lab.root / name).write_bytes((lab.root / name).read_bytes()[:-9])
     shutil.rmtree(lab.root / "runs" / "waves" / "waves_linear")
-    (lab.root / "evaluations" / "waves" / "evaluation.json").write_text("{}\n")
+    (lab.root / "results" / "evaluations" / "waves" / "evaluation.json").write_text("{}\n")
     lab.workspace.report.unlink()
     lock.unlink()
     lab.succeeds(REPRO)

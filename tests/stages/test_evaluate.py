@@ -16,7 +16,8 @@ from tests.support import fake_runs
 @pytest.fixture
 def waves(evaluated, tmp_path):
     """A copy of what this data set needs."""
-    for name in ("params.yaml", "data/prepared/waves", "runs/waves", "evaluations/waves", "metrics/waves"):
+    made = ("data/prepared/waves", "runs/waves", "results/evaluations/waves", "results/metrics/waves")
+    for name in ("params.yaml", *made):
         path, copy = evaluated.root / name, tmp_path / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if path.is_dir() else shutil.copy)(path, copy)

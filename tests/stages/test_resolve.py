@@ -12,7 +12,7 @@ from tests.support import REPOSITORY
 
 @pytest.fixture
 def workspace(tmp_path):
-    for name in ("pipeline", "stages", "locks"):
+    for name in ("pipeline", "stages", ".ci"):
         (tmp_path / name).symlink_to(REPOSITORY / name)
     (tmp_path / "params.yaml").write_bytes((REPOSITORY / "params.yaml").read_bytes())
     return Workspace(tmp_path)

@@ -11,17 +11,18 @@ from pipeline.workspace import Workspace
 
 
 def environment() -> dict[str, str]:
-    """What this process runs on: Python (minor version), processor, and each package of locks/numerics.lock -> version.
+    """What this process runs on: Python (minor version), processor, packages of .ci/locks/numerics.lock -> version.
 
     Raises:
-        UnrollError: a package has another version than locks/numerics.lock says.
+        UnrollError: a package has another version than .ci/locks/numerics.lock says.
     """
     found = here(Workspace(CODE))
-    text = (CODE / "locks/numerics.lock").read_text(encoding="utf-8")
+    text = (CODE / ".ci/locks/numerics.lock").read_text(encoding="utf-8")
     locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
     other = [f"{name} {has} (locked {locked[name]})" for name, has in found.packages.items() if has != locked[name]]
     if other:
-        raise UnrollError(f"results would have other bits here: {', '.join(other)}; install locks/requirements.lock")
+        wrong = ", ".join(other)
+        raise UnrollError(f"results would have other bits here: {wrong}; install .ci/locks/requirements.lock")
     vectors = " with AVX2 and FMA" if {"avx2", "fma"} <= set(found.features) else ""
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     return {"Python": python, "processor": platform.machine() + vectors, **found.packages}

@@ -129,7 +129,7 @@ def evaluate(
 
 @app.command(rich_help_panel="Stages")
 def report(context: typer.Context) -> None:
-    """Write the page with every table, plot and verdict: report/index.html.
+    """Write the page with every table, plot and verdict: results/index.html.
 
     `unroll report`
     """

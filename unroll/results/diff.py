@@ -119,8 +119,8 @@ def _part(part: str, a: Side, b: Side) -> dict[str, Any]:
 
 
 def _environment(a: Side, b: Side) -> dict[str, Any]:
-    locks = [{"locks/numerics.lock": side.run.fingerprint.get("lock")} for side in (a, b)]
-    known = all(lock["locks/numerics.lock"] for lock in locks)
+    locks = [{".ci/locks/numerics.lock": side.run.fingerprint.get("lock")} for side in (a, b)]
+    known = all(lock[".ci/locks/numerics.lock"] for lock in locks)
     found = _differences(*locks) if known else []
     if a.record and b.record:
         found += _differences(_machine(a.record), _machine(b.record))

@@ -40,7 +40,7 @@ def _look(function: Callable[[], str]) -> tuple[bool, str]:
 
 
 def _packages(workspace: Workspace) -> str:
-    lock = workspace.root / "locks/requirements.lock"
+    lock = workspace.root / ".ci/locks/requirements.lock"
     text = lock.read_text(encoding="utf-8") if lock.exists() else ""
     installed, other = 0, []
     for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text):
@@ -51,7 +51,7 @@ def _packages(workspace: Workspace) -> str:
                 other.append(f"{name} {has} (locked {version})")
     if other:
         raise UnrollError(f"{', '.join(other[:5])} differ from requirements.lock; run `make test` or `make demo` again")
-    said = f"{installed} as locked" if text else "no locks/requirements.lock here"
+    said = f"{installed} as locked" if text else "no .ci/locks/requirements.lock here"
     return f"Python {platform.python_version()}, {said}"
 
 

@@ -25,7 +25,7 @@ COLUMNS = (
 
 def built(workspace: Workspace) -> dict[str, int]:
     """Data set -> when its evaluation was written."""
-    found = (workspace.root / "evaluations").glob("*/evaluation.json")
+    found = (workspace.root / "results" / "evaluations").glob("*/evaluation.json")
     return {path.parent.name: path.stat().st_mtime_ns for path in found}
 
 

@@ -8,7 +8,7 @@ from pipeline.workspace import Workspace
 def prune(workspace: Workspace, wanted: Params) -> None:
     """Remove the runs, evaluations and metrics of what `wanted` does not have; make the folders that DVC hashes."""
     used = {name: {*wanted.experiments_of(name)} for name in wanted.datasets}
-    evaluations, metrics = workspace.root / "evaluations", workspace.root / "metrics"
+    evaluations, metrics = workspace.root / "results" / "evaluations", workspace.root / "results" / "metrics"
     every = (workspace.root / "runs", evaluations, metrics)
     stale = [path for folder in every for path in folder.glob("*/") if path.name not in used]
     for name, experiments in used.items():

@@ -26,7 +26,7 @@ class Build:
     """What a build has left.
 
     Attributes:
-        workspace: holds its dvc.lock and metrics/.
+        workspace: holds its dvc.lock and results/metrics/.
         cache: where DVC keeps contents by their md5; it need not have them.
     """
 
@@ -169,7 +169,7 @@ def _deviations(
         if f"evaluate@{name}" not in rebuilt.stages:
             return found, f"evaluate@{name} is not built, so there are no metrics to compare"
         if not committed.workspace.metrics(name).exists():
-            return found, f"metrics/{name} is not committed, so there is nothing to compare"
+            return found, f"results/metrics/{name} is not committed, so there is nothing to compare"
         found += deviations(name, committed.workspace.metrics(name), rebuilt.workspace.metrics(name), allowed)
     verb, _, experiment = stage.partition("@")
     of_stage = [one for one in found if verb != "train" or one.experiment == experiment]

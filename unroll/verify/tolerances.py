@@ -8,7 +8,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 Tolerances = Mapping[str, Mapping[str, Mapping[str, float]]]
-"""Data set -> experiment -> metric in metrics/DATASET/EXPERIMENT.json -> how far it may lie off."""
+"""Data set -> experiment -> metric in results/metrics/DATASET/EXPERIMENT.json -> how far it may lie off."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances
 
     Args:
         dataset: its name.
-        committed: the first build's metrics/DATASET.
+        committed: the first build's results/metrics/DATASET.
         rebuilt: the second's.
         allowed: the tolerances.
 

@@ -18,7 +18,7 @@ from unroll.workspaces import scaled
 FOLDER = ".verify"
 """Where workspaces are made, in the user's."""
 
-RESULTS = (LOCK, "metrics", "evaluations", "report")
+RESULTS = (LOCK, "results/metrics", "results/evaluations", "results/index.html")
 """What a build leaves that git keeps."""
 
 CONFIG = f"{scaled.CONFIG}[cache]\n    dir = cache\n"
@@ -69,6 +69,7 @@ def make(root: Path, folder: Path) -> Checkout:
     write_text(made.workspace.root / ".dvc" / "config", CONFIG)
     for name in RESULTS:
         if (made.workspace.root / name).exists():
+            (made.committed.root / name).parent.mkdir(exist_ok=True)
             (made.workspace.root / name).rename(made.committed.root / name)
     if not (made.committed.root / LOCK).exists():
         raise UnrollError(f"no {LOCK} is committed, so there is nothing to compare with; `unroll repro` writes it")

@@ -8,7 +8,7 @@ from pipeline.provenance.machine import PACKAGES
 from pipeline.workspace import Workspace
 from unroll.workspaces.scaled import CONFIG
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots", "locks/numerics.lock", *PACKAGES)
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots", ".ci/locks/numerics.lock", *PACKAGES)
 """The graph and the code."""
 
 PARAMS = Path(__file__).with_suffix(".yaml")

@@ -14,7 +14,7 @@ from pipeline.workspace import Workspace
 LINKED = PACKAGES
 """The code, which the workspace's stages depend on."""
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", "locks/numerics.lock")
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", ".ci/locks/numerics.lock")
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""

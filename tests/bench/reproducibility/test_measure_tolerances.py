@@ -24,7 +24,7 @@ def leave(workspace, targets, added, code="first"):
         dataset = stage.partition("@")[2]
         metrics = {"score": 10 + added, "low": 1 - added / 2}
         write_json(workspace.headline(dataset, "dense"), metrics)
-        output = {"path": f"metrics/{dataset}", "md5": str(added)}
+        output = {"path": f"results/metrics/{dataset}", "md5": str(added)}
         stages[stage] = {"deps": [{"path": "pipeline/metrics.py", "md5": code}], "outs": [output]}
     (workspace.root / "dvc.lock").write_text(json.dumps({"stages": stages}))
 

@@ -155,6 +155,6 @@ def test_a_text_is_read_backward_behind_its_padding():
 
 
 def test_stacked_layers_may_differ():
-    model = build("jena_gru", JENA, units=[8, 16], top_activation="relu")
+    model = build("jena_gru", JENA, widths=[8, 16], top_activation="relu")
     cells = model.layers[0].cell.cells
     assert [(cell.units, cell.activation.__name__) for cell in cells] == [(8, "tanh"), (16, "relu")]

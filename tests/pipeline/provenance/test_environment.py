@@ -24,7 +24,7 @@ def test_the_machine_says_what_shapes_last_bits(tmp_path, monkeypatch):
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A repository with one commit, which the code seems to be in."""
-    for name in ("pipeline/files.py", "params.yaml", "locks/numerics.lock", "dvc.lock"):
+    for name in ("pipeline/files.py", "params.yaml", ".ci/locks/numerics.lock", "dvc.lock"):
         write_text(tmp_path / "checkout" / name, "")
     identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
     for command in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "All")):
@@ -37,7 +37,7 @@ def checkout(tmp_path, monkeypatch):
     ("changed", "dirty"),
     [
         *((None, False), ("dvc.lock", False), ("params.yaml", True)),
-        *(("locks/numerics.lock", True), ("pipeline/new.py", True)),
+        *((".ci/locks/numerics.lock", True), ("pipeline/new.py", True)),
     ],
 )
 def test_code_is_dirty_by_what_shapes_results_only(checkout, changed, dirty):

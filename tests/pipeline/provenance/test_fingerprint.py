@@ -35,7 +35,7 @@ def place(tmp_path, monkeypatch):
         write_text(tmp_path / "pipeline" / "toys" / f"{name}.py", text)
     for name in ("stages/train.py", "pipeline/metrics/mae.py", "pipeline/metrics/mse.py", "pipeline/toys/page.css"):
         write_text(tmp_path / name, "")
-    write_text(tmp_path / "locks/numerics.lock", "numpy==2\n")
+    write_text(tmp_path / ".ci/locks/numerics.lock", "numpy==2\n")
     write_text(tmp_path / "prepared" / "arrays.npz", "1")
     monkeypatch.setattr(fingerprint, "CODE", tmp_path)
     monkeypatch.setattr(fingerprint, "MODELS", "pipeline.toys")
@@ -75,7 +75,7 @@ def test_a_training_uses_its_loss_and_what_its_data_set_is_compared_by(place):
         ("pipeline/toys/method.py", "code"),
         ("pipeline/toys/part/__init__.py", "code"),
         ("pipeline/toys/page.css", "code"),
-        ("locks/numerics.lock", "lock"),
+        (".ci/locks/numerics.lock", "lock"),
         ("pipeline/toys/typed.py", None),  # imported for types alone
         ("pipeline/toys/__init__.py", None),
         ("pipeline/toys/new.py", None),
@@ -91,7 +91,7 @@ def test_an_edited_file_changes_its_own_hash_and_no_other(place, file, part):
 def test_another_value_changes_the_hash_of_params_alone_and_line_ends_none(place):
     before, after = made_of(place).fingerprint, made_of(place, seeds=[1]).fingerprint
     assert {name for name in before if before[name] != after[name]} == {"params"}
-    for path in (place / "pipeline" / "toys" / "model.py", place / "locks/numerics.lock"):
+    for path in (place / "pipeline" / "toys" / "model.py", place / ".ci/locks/numerics.lock"):
         path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
     assert made_of(place).fingerprint == before
 
@@ -100,7 +100,7 @@ def test_what_is_missing_is_named(place):
     shutil.rmtree(place / "prepared")
     with pytest.raises(UnrollError, match="prepared is missing; `unroll repro` builds it"):
         made_of(place)
-    (place / "locks/numerics.lock").unlink()
+    (place / ".ci/locks/numerics.lock").unlink()
     with pytest.raises(UnrollError, match=r"numerics\.lock is missing; take it from the repository"):
         made_of(place)
     with pytest.raises(FileNotFoundError, match="nothing"):

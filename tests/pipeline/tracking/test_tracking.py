@@ -216,7 +216,7 @@ def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
 
 
 def test_a_replay_is_what_a_live_record_would_be_once_and_follows_the_evaluation(whole, other):
-    for folder in ("runs", "evaluations", "records"):
+    for folder in ("runs", "results", "records"):
         shutil.copytree(whole[0].workspace.root / folder, other.root / folder)
     lab, database = make(other, "whole"), other.root / "mlflow.db"
     assert lab.track() == {"gru": "recorded", "last": "recorded"}

@@ -115,8 +115,8 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     assert "on last" in said
     assert (head.root / "dvc.lock").read_bytes() == (local.root / "dvc.lock").read_bytes()
     assert "up to date" in head.dvc("repro")
-    for file in ("report/index.html", "metrics/waves/waves_linear.json", "evaluations/waves/tables/predictions.csv"):
-        assert (head.root / file).read_bytes() == (local.root / file).read_bytes()
+    for file in ("index.html", "metrics/waves/waves_linear.json", "evaluations/waves/tables/predictions.csv"):
+        assert (head.root / "results" / file).read_bytes() == (local.root / "results" / file).read_bytes()
     assert (head.root / "records" / "waves" / "waves_linear.json").exists()
 
 

@@ -97,7 +97,7 @@ def test_the_environment_is_lock_machine_packages_and_variables(trained, other):
     assert different == ["environment"]
     changed = {one["what"]: one.get("b") for one in found["environment"]["differences"]}
     machine = {f"cpu {feature}" for feature in FEATURES}
-    assert changed.keys() == {"locks/numerics.lock", "cpu", "numpy", "XLA_FLAGS"} | machine
+    assert changed.keys() == {".ci/locks/numerics.lock", "cpu", "numpy", "XLA_FLAGS"} | machine
     assert (changed["cpu"], changed["numpy"]) == ("another", "2.0.0")
     assert not found["same"]
 

@@ -48,13 +48,13 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
     assert {ok for ok, _ in found.values()} == {True}
     whole = params.load(workspace.params)
     assert f"{len(whole.experiments)} experiments, all valid" in found["params.yaml"][1]
-    assert found["packages"][1].endswith("no locks/requirements.lock here")
+    assert found["packages"][1].endswith("no .ci/locks/requirements.lock here")
     assert found["folder"][1] == "writable, 50 GB free"
 
 
 def test_packages(workspace, monkeypatch):
-    (workspace.root / "locks").mkdir()
-    lock = workspace.root / "locks/requirements.lock"
+    (workspace.root / ".ci/locks").mkdir(parents=True)
+    lock = workspace.root / ".ci/locks/requirements.lock"
     names = {"numpy": "2.4 \\", "ruamel-yaml": "0.19 ; python_version >= '3.11' \\", "of-windows": "0.4"}
     lock.write_text("".join(f"{name}=={rest}\n    --hash=sha256:00\n" for name, rest in names.items()))
     installed, known = {"numpy": "2.4", "ruamel-yaml": "0.19"}, doctor.metadata.version

@@ -28,8 +28,8 @@ STAGES = {
     "b": ("echo b >> ran; cp in b", ["in"], ["b"]),
     "a2": ("cp a a2", ["a"], ["a2"]),
     "b2": ("echo b2 >> ran; cp b b2", ["b"], ["b2"]),
-    "both": ("cat a2 b2 > metrics/both", ["a2", "b2"], ["metrics/both"]),
-    "report": ("mkdir -p report; cat .unroll/failures/* > report/page; true", ["metrics"], []),
+    "both": ("cat a2 b2 > results/metrics/both", ["a2", "b2"], ["results/metrics/both"]),
+    "report": ("mkdir -p report; cat .unroll/failures/* > report/page; true", ["results/metrics"], []),
 }
 
 WAIT = """
@@ -84,7 +84,7 @@ def test_what_is_out_of_date_is_built_and_what_was_built_before_is_taken_from_th
     for text in ("2\n", "1\n"):
         (workspace.root / "in").write_text(text)
         assert repro(workspace, [], 2) == 0
-        assert (workspace.root / "metrics/both").read_text() == 2 * text
+        assert (workspace.root / "results/metrics/both").read_text() == 2 * text
     assert ran(workspace) == ["b", "b2"] * 2, "the third time nothing ran"
 
 

@@ -66,10 +66,10 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
         "experiments": {"kept": {"dataset": "waves", **last_value}},
     }
     plain_yaml.write(data, workspace.params)
-    kept = ["runs/waves/kept/run.json", "evaluations/waves/evaluation.json", "metrics/waves/kept.json"]
+    kept = ["runs/waves/kept/run.json", "results/evaluations/waves/evaluation.json", "results/metrics/waves/kept.json"]
     kept += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
-    gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "evaluations/old/evaluation.json"]
-    gone += ["metrics/waves/gone.json", "metrics/old/kept.json"]
+    gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "results/evaluations/old/evaluation.json"]
+    gone += ["results/metrics/waves/gone.json", "results/metrics/old/kept.json"]
     gone += [".unroll/checkpoints/gone.npz", ".unroll/checkpoints/gone.3.npz"]
     for name in (*kept, *gone):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
@@ -80,4 +80,4 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
     assert left == {*kept, "params.yaml"}
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["waves"]
     assert [folder.name for folder in (tmp_path / "runs/waves").iterdir()] == ["kept"]
-    assert [folder.name for folder in (tmp_path / "evaluations").iterdir()] == ["waves"]
+    assert [folder.name for folder in (tmp_path / "results" / "evaluations").iterdir()] == ["waves"]

@@ -37,12 +37,12 @@ stages:
          deps: [data/raw/waves], outs: [runs/waves/node]}
   evaluate:
     foreach: [waves]
-    do: {cmd: "mkdir -p metrics/waves && echo '{\\"score\\":1.'$NOISE'}' > metrics/waves/node.json", deps: [runs/waves],
-         outs: [metrics/waves: {cache: false}]}
+    do: {cmd: "mkdir -p results/metrics/waves && echo '{\\"score\\":1.'$NOISE'}' > results/metrics/waves/node.json",
+         deps: [runs/waves], outs: [results/metrics/waves: {cache: false}]}
   report:
-    cmd: mkdir -p report && echo a page > report/index.html
-    deps: [metrics]
-    outs: [report/index.html: {cache: false}]
+    cmd: mkdir -p results && echo a page > results/index.html
+    deps: [results/metrics]
+    outs: [results/index.html: {cache: false}]
 """
 PARAMS = """
 sources: {waves: {kind: waves}}
@@ -110,7 +110,7 @@ def test_what_differs_is_said_with_file_and_metric_and_kept(workspace, capfd, mo
     del kept["stages"]["source@waves"]
     plain_yaml.write(kept, lock)
     said = "mkdir -p .unroll/failures; echo no luck > .unroll/failures/report.txt; exit 3"
-    edit(workspace, "mkdir -p report", f"{said}; mkdir")
+    edit(workspace, "mkdir -p results && echo a page", f"{said}; mkdir")
     monkeypatch.setenv("NOISE", "050")
     code, out, err = unroll(workspace, capfd, "verify", "--json")
     data = json.loads(out)
@@ -120,14 +120,14 @@ def test_what_differs_is_said_with_file_and_metric_and_kept(workspace, capfd, mo
     assert {path: output["level"] for path, output in found.items()} == {
         "source@waves": NOT_COMPARED,
         "runs/waves/node": DIFFERS,
-        "metrics/waves": DIFFERS,
-        "report/index.html": NOT_BUILT,
+        "results/metrics/waves": DIFFERS,
+        "results/index.html": NOT_BUILT,
     }
     assert found["runs/waves/node"]["files"] == ["weights"]
-    (deviation,) = found["metrics/waves"]["deviations"]
+    (deviation,) = found["results/metrics/waves"]["deviations"]
     assert [deviation[key] for key in ("experiment", "metric", "rebuilt", "within")] == ["node", "score", 1.05, False]
-    assert found["report/index.html"]["reason"] == "no luck"
-    assert (Path(data["kept"]) / "workspace/metrics/waves/node.json").exists()
+    assert found["results/index.html"]["reason"] == "no luck"
+    assert (Path(data["kept"]) / "workspace/results/metrics/waves/node.json").exists()
 
 
 def test_what_is_no_target_is_refused_before_anything_is_built(workspace, capfd):

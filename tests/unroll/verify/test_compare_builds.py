@@ -24,11 +24,11 @@ OUTPUTS = {
     "source@waves": "data/raw/waves",
     "train@node": "runs/waves/node",
     "train@linear": "runs/waves/linear",
-    "evaluate@waves": "metrics/waves",
+    "evaluate@waves": "results/metrics/waves",
     "source@sine": "data/raw/sine",
     "train@dense": "runs/sine/dense",
-    "evaluate@sine": "metrics/sine",
-    "report": "report/index.html",
+    "evaluate@sine": "results/metrics/sine",
+    "report": "results/index.html",
 }
 METRICS = {"waves": {"linear": {"score": 0.5}, "node": {"score": 0.25}}, "sine": {"dense": {"score": 1.0, "low": None}}}
 ALLOWED = {"waves": {"node": {"score": 0.01}}}
@@ -79,7 +79,7 @@ def outcome(committed, rebuilt, needs=NEEDS, failures=None, allowed=ALLOWED):
 WAVES = ("source@waves", "train@node", "train@linear", "evaluate@waves", "source@sine", "report")
 SINE = ["source@sine", "train@dense", "evaluate@sine"]
 ALL_WITHIN = dict.fromkeys((OUTPUTS[stage] for stage in WAVES), WITHIN)
-FAR = dict.fromkeys(("data/raw/waves", "runs/waves/node", "metrics/waves", "report/index.html"), DIFFERS)
+FAR = dict.fromkeys(("data/raw/waves", "runs/waves/node", "results/metrics/waves", "results/index.html"), DIFFERS)
 
 
 @pytest.mark.parametrize(
@@ -89,9 +89,9 @@ FAR = dict.fromkeys(("data/raw/waves", "runs/waves/node", "metrics/waves", "repo
         (["train@linear"], {}, {"runs/waves/linear": WITHIN}),
         (WAVES, {"node": {"score": 0.255}}, ALL_WITHIN),
         (WAVES, {"node": {"score": 0.3}}, ALL_WITHIN | FAR),  # a training answers for its own experiment alone
-        (["evaluate@waves"], {"linear": {"score": 0.5 + 1e-12}}, {"metrics/waves": DIFFERS}),
-        (["evaluate@waves"], {"linear": {"more": 1}}, {"metrics/waves": DIFFERS}),
-        (["evaluate@waves"], {"linear": {"score": None}}, {"metrics/waves": DIFFERS}),
+        (["evaluate@waves"], {"linear": {"score": 0.5 + 1e-12}}, {"results/metrics/waves": DIFFERS}),
+        (["evaluate@waves"], {"linear": {"more": 1}}, {"results/metrics/waves": DIFFERS}),
+        (["evaluate@waves"], {"linear": {"score": None}}, {"results/metrics/waves": DIFFERS}),
     ],
 )
 def test_the_metrics_that_depend_on_a_stage_say_whether_other_bytes_are_within_tolerance(
@@ -103,7 +103,7 @@ def test_the_metrics_that_depend_on_a_stage_say_whether_other_bytes_are_within_t
     found = outcome(committed, rebuilt)
     assert {path: output.level for path, output in found.items()} == levels
     assert [output.holds for output in found.values()] == [level == WITHIN for level in levels.values()]
-    assert DIFFERS not in levels.values() or found["metrics/waves"].deviations[0].within is False
+    assert DIFFERS not in levels.values() or found["results/metrics/waves"].deviations[0].within is False
     only_bytes = outcome(committed, rebuilt, allowed=None).values()
     assert {output.level for output in only_bytes} <= {DIFFERS}
 
@@ -130,11 +130,11 @@ def test_what_was_not_built_says_why(committed, rebuilt):
         "data/raw/waves": (NOT_BUILT, "no network"),
         "runs/waves/node": (NOT_BUILT, "source@waves failed: no network"),
         "runs/waves/linear": (NOT_BUILT, "source@waves failed: no network"),
-        "metrics/waves": (NOT_BUILT, "source@waves failed: no network"),
-        "report/index.html": (DIFFERS, "evaluate@waves is not built, so there are no metrics to compare"),
+        "results/metrics/waves": (NOT_BUILT, "source@waves failed: no network"),
+        "results/index.html": (DIFFERS, "evaluate@waves is not built, so there are no metrics to compare"),
     }
     rebuilt.lose("report")
-    assert outcome(committed, rebuilt)["report/index.html"].reason == "the build ended before it"
+    assert outcome(committed, rebuilt)["results/index.html"].reason == "the build ended before it"
 
 
 def test_what_is_not_in_the_committed_lock_is_not_compared(committed, rebuilt):
@@ -143,7 +143,7 @@ def test_what_is_not_in_the_committed_lock_is_not_compared(committed, rebuilt):
     found = outcome(committed, rebuilt)
     assert {path: output.level for path, output in found.items()} == {
         **dict.fromkeys(SINE, NOT_COMPARED),
-        "report/index.html": WITHIN,  # all that both pages show is equal
+        "results/index.html": WITHIN,  # all that both pages show is equal
     }
 
 
@@ -153,13 +153,14 @@ def test_without_metrics_other_bytes_differ(committed, rebuilt):
     assert outcome(committed, rebuilt, needs)["runs/waves/linear"].reason == "no metric depends on it"
     committed.workspace.metrics("waves").rename(committed.workspace.root / "elsewhere")
     (output,) = outcome(committed, rebuilt).values()
-    assert (output.level, output.reason) == (DIFFERS, "metrics/waves is not committed, so there is nothing to compare")
+    said = "results/metrics/waves is not committed, so there is nothing to compare"
+    assert (output.level, output.reason) == (DIFFERS, said)
 
 
 def test_a_committed_file_that_was_changed_by_hand_and_other_inputs_are_told(committed, rebuilt):
     committed.score("waves", "node", score=0.24)
     (output,) = outcome(committed, rebuilt).values()
-    assert (output.path, output.level) == ("metrics/waves", DIFFERS)
+    assert (output.path, output.level) == ("results/metrics/waves", DIFFERS)
     assert output.reason == "its files are not those that dvc.lock names"
     rebuilt.change("train@node")
     for dep in rebuilt.stages["train@node"]["deps"]:

@@ -12,8 +12,8 @@ LEVELS = [
     Output("source@waves", "data/raw/waves", SAME),
     Output("prepare@waves", "data/prepared/waves", WITHIN, files=None),
     Output("train@node", "runs/waves/node", DIFFERS, ["a", "b", "c", "d", "e"], ["code.py"], [NEAR, FAR]),
-    Output("evaluate@waves", "metrics/waves", DIFFERS, deviations=[UNKNOWN, NEW]),
-    Output("report", "report/index.html", NOT_BUILT, reason="no network"),
+    Output("evaluate@waves", "results/metrics/waves", DIFFERS, deviations=[UNKNOWN, NEW]),
+    Output("report", "results/index.html", NOT_BUILT, reason="no network"),
     Output("own", "", NOT_COMPARED, reason="the committed dvc.lock does not have it"),
 ]
 
@@ -30,10 +30,10 @@ def test_a_line_for_each_output_that_does_not_have_the_same_bytes(tmp_path):
             "node low 0.251, not 0.25: off by 0.001, 0.1 times its tolerance of 0.01; in a, b, c, d and 1 more"
         ),
         (
-            "evaluate@waves  metrics/waves  differs: node high 2, not 1: off by 1, no tolerance measured, "
+            "evaluate@waves  results/metrics/waves  differs: node high 2, not 1: off by 1, no tolerance measured, "
             "node new only in the rebuilt metrics"
         ),
-        "report  report/index.html  not built: no network",
+        "report  results/index.html  not built: no network",
         "since dvc.lock was committed, these have changed: code.py; `unroll repro`, then commit dvc.lock",
         "not compared, since the committed dvc.lock does not have them: own",
         "3 of 5 outputs do not hold.",

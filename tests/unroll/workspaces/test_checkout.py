@@ -10,7 +10,11 @@ from pipeline.provenance import environment, machine
 from pipeline.workspace import Workspace
 from unroll.workspaces import checkout
 
-RESULTS = {"dvc.lock": "schema: '2.0'\n", "metrics/waves/linear.json": "{}\n", "report/index.html": "the page\n"}
+RESULTS = {
+    "dvc.lock": "schema: '2.0'\n",
+    "results/metrics/waves/linear.json": "{}\n",
+    "results/index.html": "the page\n",
+}
 FILES = RESULTS | {
     ".dvc/config": "[cache]\n    dir = /shared\n['remote \"team\"']\n    url = s3://team\n",
     ".gitignore": "/.verify/\n/.unroll/\n",
