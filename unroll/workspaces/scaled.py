@@ -134,14 +134,16 @@ def without(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[str, An
 def each_network_once(whole: Mapping[str, Any]) -> dict[str, Any]:
     """The sections without experiments that train by gradient descent what an earlier one of their data set trains.
 
-    With another loss or more steps the same network compiles once more, which is what a small build consists of.
+    With another loss or more steps the same network compiles once more, which is what a small build consists of. Options
+    that were chosen by trials on real rows, and shares of them, say nothing on small ones, and go too.
     """
     kept: dict[str, Any] = {}
     for name, one in whole["experiments"].items():
         twins = [
             other for other in kept.values() if (other["dataset"], other["model"]) == (one["dataset"], one["model"])
         ]
-        if not twins or one["training"]["method"] != "gradient_descent":
+        again = twins and one["training"]["method"] == "gradient_descent"
+        if not (again or one.get("trials") or one.get("share", 1) < 1):
             kept[name] = one
     return {**whole, "experiments": kept}
 

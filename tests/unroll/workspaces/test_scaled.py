@@ -51,7 +51,9 @@ def test_a_network_that_is_trained_in_several_ways_is_trained_once(whole):
     assert {"sine_interpolation_rnn2_matched", "jena_hourly_gru_updates"} <= gone
     assert {"sine_interpolation_rnn2", "sine_extrapolation_rnn2", "jena_hourly_gru", "weather_lad"} <= set(kept)
     networks = [(one["dataset"], one["model"]) for one in kept.values()]
-    for name in gone:
+    tuned = {name for name, one in whole["experiments"].items() if one.get("trials")}
+    assert tuned <= gone
+    for name in gone - tuned:
         one = whole["experiments"][name]
         assert one["training"]["method"] == "gradient_descent"
         assert (one["dataset"], one["model"]) in networks
