@@ -134,8 +134,8 @@ def without(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[str, An
 def each_network_once(whole: Mapping[str, Any]) -> dict[str, Any]:
     """The sections without experiments that train by gradient descent what an earlier one of their data set trains.
 
-    With another loss or more steps the same network compiles once more, which is what a small build consists of. Options
-    that were chosen by trials on real rows, and shares of them, say nothing on small ones, and go too.
+    With another loss or more steps the same network compiles once more, which is what a small build consists of.
+    Options that were chosen by trials on real rows, and shares of them, say nothing on small ones, and go too.
     """
     kept: dict[str, Any] = {}
     for name, one in whole["experiments"].items():
