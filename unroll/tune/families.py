@@ -141,19 +141,13 @@ def _number(trial: "FrozenTrial") -> int:
 
 
 def _write(workspace: Workspace, name: str, values: dict[str, Any]) -> None:
-    """Set options of an experiment in params.yaml, which stays as DVC writes it."""
-    from dvc.utils.serialize import modify_yaml
-    from ruamel.yaml.comments import CommentedMap
+    """Set options of an experiment in params.yaml, as `dvc exp run -S` does."""
+    from dvc.utils.hydra import apply_overrides
 
-    with (
-        alone(workspace.scratch / "params.lock", "another process writes params.yaml", patience=PATIENCE),
-        modify_yaml(workspace.params) as text,
-    ):
-        entry = text["experiments"][name]
-        entry.fa.set_block_style()  # it is too long for a line now; its sections are not
+    with alone(workspace.scratch / "params.lock", "another process writes params.yaml", patience=PATIENCE):
         after = changed(params.load(workspace.params).experiments[name].model_dump(), values)
-        for part, option, *_ in (place.split(".") for place in values):
-            if part not in entry:
-                entry[part] = CommentedMap()
-                entry[part].fa.set_flow_style()
-            entry[part][option] = after[part][option]
+        options = {(part, option): after[part][option] for part, option, *_ in (place.split(".") for place in values)}
+        apply_overrides(
+            workspace.params,
+            [f"++experiments.{name}.{part}.{option}={json.dumps(value)}" for (part, option), value in options.items()],
+        )
