@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -178,7 +178,7 @@ def serve(
         for slot in every:
             _free.put(slot)
         try:
-            asyncio.run(run())
+            _until_told(run())
         except RuntimeError as error:
             if "name taken" not in str(error.__cause__):
                 raise
@@ -215,10 +215,20 @@ def schedule(address: str, certificates: Path | None = None) -> None:
 
     try:
         with terminable():
-            asyncio.run(run())
+            _until_told(run())
     except (OSError, RuntimeError) as error:  # Dask wraps it
         why = error.__cause__ or error
         raise UnrollError(f"no scheduler can be started at {address}: {getattr(why, 'strerror', '') or why}") from None
+
+
+def _until_told(main: Coroutine[Any, Any, None]) -> None:
+    """Run to the end, or until this process is told to end: then at once.
+
+    `asyncio.run` would cancel Dask's tasks first and wait for them; if the other side is gone, too, for ever.
+    """
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda _loop, _context: None)  # says of each task that it was left
+    loop.run_until_complete(main)
 
 
 def check_records() -> None:
