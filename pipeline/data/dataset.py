@@ -111,6 +111,7 @@ class _Cut(Strict):
     delay: int
     target: int
     outputs: int
+    every: bool
 
 
 class Description(Strict):

@@ -54,6 +54,9 @@ class Windows:
     delay + step rows: the indexing of the generator in documents 001 and 002. With more than one output the
     targets go on from there, `step` rows apart.
 
+    With `every` column a target, those of a window are too many to keep (15,120 in the largest benchmark): runs then
+    keep what each example adds to each measure, in place of predictions (`compared`).
+
     Attributes:
         series: (rows, features), float.
         rows: (examples,), int, the row number r of each example.
@@ -62,6 +65,7 @@ class Windows:
         delay: rows from r to the target.
         target: the column to predict.
         outputs: how many of its values.
+        every: whether all columns are predicted, and not `target` alone.
     """
 
     series: Array
@@ -71,6 +75,7 @@ class Windows:
     delay: int
     target: int
     outputs: int = 1
+    every: bool = False
 
     def __post_init__(self) -> None:
         if self.step < 1 or self.lookback < self.step or self.lookback % self.step:
@@ -108,7 +113,7 @@ class Windows:
 
     @property
     def targets(self) -> Array:
-        """(examples,) the value to predict for every example; of several, (examples, outputs)."""
+        """(examples,) the value to predict for every example; of several, (examples, outputs), columns side by side."""
         return self._after(self.rows)
 
     def take(self, indices: Array) -> tuple[Array, Array]:
@@ -117,11 +122,19 @@ class Windows:
         return self.series[rows[:, None] + self.offsets], self._after(rows)
 
     def _after(self, rows: Array) -> Array:
-        ahead = rows + self.delay
-        if self.outputs > 1:
-            ahead = ahead[:, None] + np.arange(self.outputs) * self.step
-        values: Array = self.series[ahead, self.target]
-        return values
+        ahead = rows[:, None] + self.ahead if self.every or self.outputs > 1 else rows + self.delay
+        values: Array = self.series[ahead] if self.every else self.series[ahead, self.target]
+        return values.reshape(len(rows), -1) if self.every else values
+
+    @property
+    def ahead(self) -> Array:
+        """(outputs,) where a window's targets lie, relative to its row."""
+        return self.delay + np.arange(self.outputs) * self.step
 
 
 Examples = Arrays | Windows
+
+
+def compared(examples: Examples) -> Array | None:
+    """The targets that a run's predictions are compared with; None where it keeps what they add to each measure."""
+    return None if isinstance(examples, Windows) and examples.every else examples.targets

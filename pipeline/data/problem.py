@@ -22,6 +22,7 @@ class Problem:
         calendar: how many input columns, the last ones, tell the hour and the season (`series.calendar`).
         outputs: how many values are asked for.
         each_step: whether they are one for each timestep, to be answered from the input up to there.
+        every: whether they are all columns at each time to come, times one after the other.
     """
 
     input_shape: tuple[int, ...]
@@ -33,6 +34,7 @@ class Problem:
     calendar: int = 0
     outputs: int = 1
     each_step: bool = False
+    every: bool = False
 
 
 def problem(dataset: Dataset) -> Problem:
@@ -48,5 +50,6 @@ def problem(dataset: Dataset) -> Problem:
     )
     if not isinstance(train, Windows):
         return found
-    horizon = -(-train.horizon // train.step)
-    return replace(found, target=train.target, horizon=horizon, period=dataset.period, calendar=dataset.calendar)
+    horizon, period = -(-train.horizon // train.step), dataset.period
+    found = replace(found, target=train.target, horizon=horizon, period=period, calendar=dataset.calendar)
+    return replace(found, every=train.every)

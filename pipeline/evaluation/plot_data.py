@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Arrays, Windows
+from pipeline.data.examples import Array, Arrays, Windows, compared
 from pipeline.evaluation.scores import layout
 from pipeline.training.run_folder import Run
 
@@ -29,7 +29,7 @@ MISTAKES, WORDS = 3, 40
 def tables(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, "pd.DataFrame"]:
     """Every table but the history that there is something to put in: the name of its file -> the table."""
     every = {
-        "predictions": predictions(dataset, runs),
+        "predictions": predictions(dataset, runs) if compared(dataset.splits["test"]) is not None else None,
         "rollout": rollouts(dataset, runs),
         "slopes": input_gradients(runs),
         "mistakes": mistakes(dataset, runs),

@@ -97,7 +97,7 @@ class Entry(Strict):
         reached: per cents of accuracy on validation -> the epoch that first had them, one more than there were for a
             seed that had them never.
         final, best: by the weights of the last epoch, and of the best one on validation; empty without predictions.
-        groups: parts of the test set, by the final weights.
+        groups: parts of the test set, by the weights that validation chose, if it did.
         rollout: of the free run: its mse, and for how many steps it keeps the phase (`horizon`), but for one that is
             constant and so has no phase.
     """

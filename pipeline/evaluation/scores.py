@@ -8,12 +8,12 @@ import numpy as np
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, shortened
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array, Windows, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
 from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.evaluation.schema import SEASON, About, Difference, Entry, Evaluation, Scores, Stat
-from pipeline.metrics import MEASURES, losses, score
+from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
 
@@ -52,8 +52,8 @@ def statistics(values: Sequence[float], measure: str = "", *, varies: bool = Tru
     return stat.model_copy(update=found)
 
 
-def measures(dataset: Dataset, predictions: Array, targets: Array) -> dict[str, float]:
-    """Every measure of predictions (n, ...) against targets of their shape that is for data sets of this kind.
+def measures(dataset: Dataset, predictions: Array, targets: Array | None) -> dict[str, float]:
+    """Every measure of predictions (n, ...) against targets (`examples.compared`) that is for data sets of this kind.
 
     Returns:
         In model units and, where the data have a unit, mae_unit and rmse_unit in that unit.
@@ -121,7 +121,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], asked: Mapping[str, Expe
         naive=seasonal_naive(dataset),
         facts=dataset.facts,
     )
-    targets = {split: examples.targets for split, examples in dataset.splits.items()}
+    targets = {split: compared(examples) for split, examples in dataset.splits.items()}
     entries = {name: _entry(dataset, run, asked.get(name)) for name, run in runs.items()}
     return Evaluation(dataset=about, experiments=entries, differences=_differences(dataset, targets, runs))
 
@@ -146,7 +146,7 @@ def blocks(dataset: Dataset, split: str) -> Array:
 
 
 def _differences(
-    dataset: Dataset, targets: Mapping[str, Array], runs: Mapping[str, Run]
+    dataset: Dataset, targets: Mapping[str, Array | None], runs: Mapping[str, Run]
 ) -> dict[str, dict[str, dict[str, Difference]]]:
     found: dict[str, dict[str, dict[str, Difference]]] = {}
     known = {
@@ -155,11 +155,13 @@ def _differences(
         if run.predictions and (not run.varies or len(run.summary.seeds) >= MIN_SEEDS)
     }
     for split in ("validation", "test"):
-        if split not in targets or (weeks(dataset, split) or SEASON) < SEASON:
+        # A benchmark's own weeks are ranked as they are: the question is what is sure of these.
+        ranked = split in targets and (targets[split] is None or (weeks(dataset, split) or SEASON) >= SEASON)
+        if not ranked:
             continue
         groups = np.unique(blocks(dataset, split), return_inverse=True)[1]
         each = {
-            name: losses(dataset.metric, _checked(run, f"{run.points[-1]}_{split}", targets[split]), targets[split])
+            name: losses(dataset.metric, _checked(dataset, run, f"{run.points[-1]}_{split}"), targets[split])
             for name, run in known.items()
         }
         names = list(each)
@@ -177,18 +179,17 @@ def _difference(one: Array, other: Array, groups: Array) -> Difference:
 def _entry(whole: Dataset, run: Run, asked: Experiment | None) -> Entry:
     summary, share = run.summary, asked.share if asked else 1.0
     dataset = shortened(whole, share)
-    targets = {split: examples.targets for split, examples in dataset.splits.items()}
     points: dict[str, Any] = {"final": {}, "best": None}
     groups: dict[str, Scores] = {}
     rollout = None
     if run.predictions:  # else a model that was built for its summary
         for point in run.points:
-            points[point] = {split: _over_seeds(dataset, run, f"{point}_{split}", targets[split]) for split in targets}
+            points[point] = {split: _over_seeds(dataset, run, f"{point}_{split}") for split in dataset.splits}
         for group, indices in dataset.groups.items():
-            groups[group] = _over_seeds(dataset, run, "final_test", targets["test"], indices)
+            groups[group] = _over_seeds(dataset, run, f"{run.points[-1]}_test", indices)
         if dataset.rollout:
-            true = targets["test"]
-            each = _checked(run, "rollout", true)
+            true = dataset.splits["test"].targets
+            each = _checked(dataset, run, "rollout")
             rollout = {"mse": statistics([score("mse", values, true) for values in each], "mse", varies=run.varies)}
             if np.ptp(each, axis=1).any():
                 kept = [float(horizon(values, true)) for values in each]
@@ -234,10 +235,12 @@ def _reached(run: Run) -> dict[str, Stat]:
     return found
 
 
-def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: Array | None = None) -> Scores:
-    each, of_block = _checked(run, name, targets), blocks(dataset, name.partition("_")[2])
+def _over_seeds(dataset: Dataset, run: Run, name: str, indices: Array | None = None) -> Scores:
+    split = name.partition("_")[2]
+    each, of_block, targets = _checked(dataset, run, name), blocks(dataset, split), compared(dataset.splits[split])
     if indices is not None:
-        each, targets, of_block = each[:, indices], targets[indices], of_block[indices]
+        each, of_block = each[:, indices], of_block[indices]
+        targets = None if targets is None else targets[indices]
     found = [measures(dataset, values, targets) for values in each]
     errors = {
         measure: intervals.clustered_error(losses(measure, each, targets).mean(axis=0), of_block)
@@ -252,13 +255,16 @@ def _over_seeds(dataset: Dataset, run: Run, name: str, targets: Array, indices: 
     }
 
 
-def _checked(run: Run, name: str, targets: Array) -> Array:
+def _checked(dataset: Dataset, run: Run, name: str) -> Array:
     """The predictions `name`, (seeds, n) or (seeds, n, values), and finite."""
+    examples = dataset.splits["test" if name == "rollout" else name.partition("_")[2]]
+    targets = compared(examples)
+    shape = (len(examples), len(KEPT)) if targets is None else targets.shape
     experiment = run.summary.experiment
     again = f"run `unroll train {experiment}`"
     if name not in run.predictions:
         raise UnrollError(f"the run of {experiment} has no predictions {name}; {again}")
-    values, expected = run.predictions[name], (len(run.summary.seeds), *targets.shape)
+    values, expected = run.predictions[name], (len(run.summary.seeds), *shape)
     if values.shape != expected:
         raise UnrollError(
             f"{experiment}: the predictions {name} must have shape {expected}, one for each seed and example. "

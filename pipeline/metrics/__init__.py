@@ -11,7 +11,7 @@ import pydantic
 from pipeline.metrics.measure import Measure, Ops
 from pipeline.metrics.table import MEASURES
 
-__all__ = ["MEASURES", "Loss", "Measure", "Metric", "Ops", "losses", "score"]
+__all__ = ["KEPT", "MEASURES", "Loss", "Measure", "Metric", "Ops", "added", "losses", "score"]
 
 
 def _known(name: str, *, trains: bool = False) -> str:
@@ -47,19 +47,38 @@ class _Examples(_NumPy):
         return values
 
 
-def losses(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    """What each example (seeds, n) adds to a measure that is a mean over examples; the mean of several values."""
+KEPT = ("mse", "mae")
+"""The measures of which `added` keeps what each example adds."""
+
+
+def added(predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+    """What predictions (n, values) add to each measure of `KEPT`: (n, measures)."""
+    each = [losses(name, predictions[None], targets)[0] for name in KEPT]
+    return np.stack(each, axis=1).astype(np.float32)
+
+
+def losses(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> npt.NDArray[np.float64]:
+    """What each example (seeds, n) adds to a measure that is a mean over examples; the mean of several values.
+
+    Without targets, `predictions` (seeds, n, measures) are what `added` gave.
+    """
+    if targets is None:
+        return predictions[..., KEPT.index(name)].astype(np.float64)
     found = MEASURES[name].formula(predictions.astype(np.float64), targets, _Examples())
     of_examples: npt.NDArray[np.float64] = np.reshape(found, (*found.shape[:2], -1)).mean(axis=2)
     return of_examples
 
 
-def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> float:
+def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> float:
     """A measure of predictions (n,) or (n, values) against targets of the same shape, computed in float64.
+
+    Without targets, `predictions` (n, measures) are what `added` gave.
 
     Raises:
         ValueError: the shapes differ. NumPy would broadcast them, and the number would mean something else.
     """
+    if targets is None:
+        return float(losses(name, predictions[None], None).mean())
     plain = targets.ndim == 1 or (targets.ndim == 2 and targets.shape[1] > 1)
     if not plain or predictions.shape != targets.shape or not len(targets):
         raise ValueError(

@@ -25,12 +25,14 @@ class Baseline:
         learn: train inputs (n, ...) -> `features`, where those are found in the train split; else None.
         intercept: whether a constant is fitted beside the weights.
         majority: whether it predicts the mean target, rounded to a class.
+        columns: how many columns share the weights, each by itself from its own past; 0 where none does.
     """
 
     features: Callable[[Array], Any]
     learn: Callable[[Array], Callable[[Array], Any]] | None = None
     intercept: bool = False
     majority: bool = False
+    columns: int = 0
 
 
 def constant(_problem: Problem, *, value: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0) -> Baseline:
@@ -44,13 +46,15 @@ def majority(_problem: Problem) -> Baseline:
 
 
 def last_value(problem: Problem) -> Baseline:
-    """The target's column at the last timestep of the input: "persistence".
+    """The target's column at the last timestep of the input: "persistence". Of every column its own.
 
     Raises:
         ValueError: inputs are not series.
     """
     if len(problem.input_shape) != 2:
         raise ValueError(f"last_value needs inputs (timesteps, features). Received: {problem.input_shape}")
+    if problem.every:
+        return Baseline(lambda inputs: np.tile(inputs[:, -1], problem.outputs // inputs.shape[2]))
     return Baseline(lambda inputs: inputs[:, -1, problem.target])
 
 
@@ -95,6 +99,18 @@ def delayed(problem: Problem, *, timesteps: Annotated[int, Field(ge=0)]) -> Base
         return inputs[:, -1 - timesteps, problem.target] if timesteps < inputs.shape[1] else np.zeros(len(inputs))
 
     return Baseline(value)
+
+
+def shared(problem: Problem) -> Baseline:
+    """A weighted sum of each column's own past, with the same weights for all columns, for `least_squares`.
+
+    Raises:
+        ValueError: not every column is asked for.
+    """
+    if not problem.every:
+        raise ValueError("shared needs a data set that asks for every column")
+    timesteps, columns = problem.input_shape
+    return Baseline(lambda inputs: inputs.swapaxes(1, 2).reshape(-1, timesteps), intercept=True, columns=columns)
 
 
 def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None, intercept: bool = True) -> Baseline:
@@ -234,12 +250,13 @@ MODELS = {
     "daily_cycle": daily_cycle,
     "seasonal_naive": seasonal_naive,
     "delayed": delayed,
+    "shared": shared,
     "linear": linear,
     "lags": lags,
     "bag_of_words": bag_of_words,
     "tfidf": tfidf,
 }
 
-KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(("linear", "lags", "bag_of_words"), "features")
+KINDS = dict.fromkeys(MODELS, "predictions") | dict.fromkeys(("linear", "shared", "lags", "bag_of_words"), "features")
 KINDS["tfidf"] = "learnt features"
 """What `features` gives, and so which training methods can take a model."""

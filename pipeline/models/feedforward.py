@@ -106,11 +106,27 @@ def attention(
     return keras.Model(inputs, _answers(problem, values))
 
 
+def linear(problem: Problem) -> "keras.Model":
+    """One linear map of each column's own past, shared by all columns (Zeng et al. 2023, arXiv 2205.13504).
+
+    Raises:
+        ValueError: not every column is asked for.
+    """
+    import keras
+
+    if not problem.every:
+        raise ValueError(
+            "linear needs a data set that asks for every column; `mlp` without `hidden` is one for the rest"
+        )
+    inputs, values = _timesteps(problem, None, 0)
+    return keras.Model(inputs, _mapped(problem, values))
+
+
 def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
     """One linear map of the window, less its last value, which is put back (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
-        problem: of series; all columns are weighed.
+        problem: of series; all columns are weighed, or each by itself and alike where every one is asked for.
         last: timesteps that are looked at; None for all.
 
     Raises:
@@ -120,7 +136,9 @@ def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
 
     inputs, values = _timesteps(_whole(problem), last, 0)
     latest = values[:, -1:]
-    moved = keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(values - latest))
+    moved = _mapped(problem, values - latest)
+    if problem.every:
+        return keras.Model(inputs, moved + keras.ops.tile(latest[:, 0], (1, moved.shape[1] // latest.shape[2])))
     return keras.Model(inputs, moved + latest[:, :, problem.target])
 
 
@@ -140,8 +158,17 @@ def dlinear(problem: Problem, *, average: Size = 25, last: Last = None) -> "kera
     inputs, values = _timesteps(_whole(problem), last, 0)
     before, after = [values[:, :1]] * ((average - 1) // 2), [values[:, -1:]] * (average // 2)
     trend = keras.layers.AveragePooling1D(average, 1)(keras.ops.concatenate([*before, values, *after], axis=1))
-    parts = [keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(part)) for part in (trend, values - trend)]
-    return keras.Model(inputs, parts[0] + parts[1])
+    return keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend))
+
+
+def _mapped(problem: Problem, values: Any) -> Any:
+    """A linear map of timesteps (batch, timesteps, values); where every column is asked for, one that all share."""
+    import keras
+
+    if not problem.every:
+        return keras.layers.Dense(problem.outputs)(keras.layers.Flatten()(values))
+    ahead = keras.layers.Dense(problem.outputs // values.shape[2])(keras.ops.transpose(values, (0, 2, 1)))
+    return keras.ops.reshape(keras.ops.transpose(ahead, (0, 2, 1)), (-1, problem.outputs))
 
 
 def _whole(problem: Problem) -> Problem:
@@ -182,4 +209,4 @@ def _answers(problem: Problem, values: Any) -> Any:
     return keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None)(values)
 
 
-MODELS = {"tcn": tcn, "attention": attention, "nlinear": nlinear, "dlinear": dlinear}
+MODELS = {"tcn": tcn, "attention": attention, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}

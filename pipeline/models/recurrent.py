@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 Size = Annotated[int, Field(ge=1, le=4096)]
 Rate = Annotated[float, Field(ge=0, lt=1)]
+Last = Annotated[int | None, Field(ge=1)]
 
 
 def build(
@@ -169,9 +171,52 @@ def hard_sigmoid(values: Any) -> Any:
     return keras.ops.clip(0.2 * values + 0.5, 0.0, 1.0)
 
 
+def segments(
+    problem: Problem, *, units: Size = 64, segment: Annotated[int, Field(ge=1, le=4096)] = 48, last: Last = None
+) -> "keras.Model":
+    """A GRU that reads and writes segments of each column's own past (SegRNN: Lin et al. 2023, arXiv 2308.11200).
+
+    Each column is taken less its last value. Its segments are the GRU's steps; from the last state each segment to come
+    is written by one step of a second GRU, whose input is that segment's number and the column's.
+
+    Args:
+        problem: every column is asked for.
+        units: of both.
+        segment: timesteps of one; look-back and horizon are multiples of it.
+        last: timesteps that are looked at; None for all.
+
+    Raises:
+        ValueError: not every column is asked for, or `segment` does not fit.
+    """
+    import keras
+
+    if not problem.every:
+        raise ValueError("segments needs a data set that asks for every column")
+    timesteps, columns = last or problem.input_shape[0], problem.input_shape[1]
+    ahead = problem.outputs // columns
+    if timesteps > problem.input_shape[0] or timesteps % segment or ahead % segment:
+        raise ValueError(f"`segment` must divide the {timesteps} timesteps that are seen and the {ahead} that are not")
+    inputs = keras.Input(problem.input_shape)
+    latest = inputs[:, -1:]
+    each = keras.ops.transpose(inputs[:, -timesteps:] - latest, (0, 2, 1))
+    steps = keras.layers.Dense(units, activation="relu")(keras.ops.reshape(each, (-1, timesteps // segment, segment)))
+    state = keras.layers.GRU(units)(steps)
+    count = ahead // segment
+    # Numbers of segment and column (batch, columns, segments), made from the input, so that there are as many.
+    none = keras.ops.cast(keras.ops.zeros_like(each[:, :, :1]), "int32") + np.zeros((1, 1, count), "int32")
+    of_segment = keras.layers.Embedding(count, units - units // 2)(none + np.arange(count))
+    of_column = keras.layers.Embedding(columns, units // 2)(none + np.arange(columns)[:, None])
+    asked = keras.ops.reshape(keras.ops.concatenate([of_segment, of_column], axis=3), (-1, units))
+    written = keras.layers.GRUCell(units)(asked, [keras.ops.repeat(state, count, axis=0)])[0]
+    values = keras.ops.reshape(keras.layers.Dense(segment)(written), (-1, columns, ahead))
+    back = keras.ops.transpose(values, (0, 2, 1)) + latest
+    return keras.Model(inputs, keras.ops.reshape(back, (-1, problem.outputs)))
+
+
 MODELS = {
     "simple_rnn": partial(build, "SimpleRNN"),
     "lstm": partial(build, "LSTM"),
     "gru": partial(build, "GRU"),
     "min_gru": partial(build, "MinGRU"),
+    "segments": segments,
 }

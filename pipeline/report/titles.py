@@ -18,6 +18,7 @@ QUESTIONS = {
     "waves": "the next value of noisy waves",
     "imdb": "the sentiment of a film review",
     "shapes": "sines, {shape}",
+    "long_forecast": "21 columns of the weather, the next {horizon} rows",
 }
 """The name of a preparation -> what is asked."""
 
@@ -27,7 +28,8 @@ def question(section: DatasetParams, about: About) -> str:
     options: Mapping[str, Any] = section.preparation.model_dump()
     if words := QUESTIONS.get(section.preparation.name):
         part = f", {options['part']}" if "part" in options else ""
-        return words.format(shape=str(options.get("shape", "")).replace("_", " ")) + part
+        shape = str(options.get("shape", "")).replace("_", " ")
+        return words.format(shape=shape, horizon=options.get("horizon")) + part
     hours, seconds = about.facts.get("horizon in hours"), about.facts.get("seconds between rows")
     words = f"{about.scale.quantity} {f'{_span(hours * 3600)} ahead' if hours else 'later on'}"
     if seconds:
@@ -106,6 +108,8 @@ KNOWN = {
     "last_value": "the last value",
     "daily_cycle": "the value a day before",
     "majority": "the more frequent class",
+    "shared": "one linear map for all columns, least squares",
+    "segments": "a GRU on segments",
     "bag_of_words": "logistic regression on words",
     "tfidf": "logistic regression on tf-idf of words and pairs",
 }

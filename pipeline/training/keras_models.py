@@ -91,7 +91,12 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
     """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
     shapes: list[tuple[str, list[int | None], int]] = []
     for layer in model.layers:
-        output = list(layer.output.shape)
+        if type(layer).__name__ == "InputLayer":
+            continue
+        first = (
+            layer.output[0] if isinstance(layer.output, list | tuple) else layer.output
+        )  # a cell gives its states too
+        output = list(first.shape)
         cells = getattr(getattr(layer, "cell", None), "cells", None)
         if cells is None:
             shapes.append((type(layer).__name__, output, layer.count_params()))

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.examples import Array, Examples
+from pipeline.data.examples import Array, Examples, Windows
 from pipeline.files import write_npz
+from pipeline.metrics import added
 from pipeline.training.job import Job, Replicate, Trained
 
 CHUNK = 2048
@@ -36,7 +37,8 @@ def predict_split(predict: Callable[[Array], Array], examples: Examples, *, each
             values = predict(inputs)
         if values.ndim < targets.ndim:
             values = np.repeat(values[:, None], targets.shape[1], axis=1)
-        predictions.append(values)
+        every = isinstance(examples, Windows) and examples.every
+        predictions.append(added(values, targets) if every else values)
     return np.concatenate(predictions)
 
 

@@ -62,12 +62,15 @@ class Program:
             return measured.stack()
 
         self._epoch = tf.function(epoch, jit_compile=True, reduce_retracing=False)
-        self._forward = tf.function(
-            lambda series, batch: tf.reshape(predict(_inputs(examples, series, batch)), shape),
-            jit_compile=True,
-            autograph=False,
-            reduce_retracing=False,
-        )
+
+        def forward(series: Any, batch: Any) -> Any:
+            outputs = tf.reshape(predict(_inputs(examples, series, batch)), shape)
+            if not (isinstance(examples, Windows) and examples.every):
+                return outputs
+            off = outputs - _all_columns(examples, series, batch)
+            return tf.stack([tf.reduce_mean(off * off, axis=1), tf.reduce_mean(tf.abs(off), axis=1)], axis=1)
+
+        self._forward = tf.function(forward, jit_compile=True, autograph=False, reduce_retracing=False)
         self._outputs = tf.function(
             lambda inputs: tf.reshape(predict(inputs), shape), jit_compile=True, autograph=False
         )
@@ -94,7 +97,7 @@ class Program:
         return np.asarray(self._epoch(self._data, tf.constant(rows)))
 
     def predict(self, examples: Examples) -> Array:
-        """Outputs (n,) or (n, values) for a split, in its order."""
+        """Outputs (n,) or (n, values) for a split, in its order; where a run keeps none, what `metrics.added` says."""
         # A call costs more than a small network's work: there is one for a batch, and all about it is prepared before.
         if id(examples) not in self._splits:  # the split is held, so that its id stays its own
             self._splits[id(examples)] = examples, self._prepared(examples)
@@ -140,6 +143,14 @@ def _inputs(examples: Examples, series: Any, batch: Any) -> Any:
     return tf.gather(series, batch[:, None] + tf.constant(examples.offsets, tf.int32))
 
 
+def _all_columns(examples: Windows, series: Any, batch: Any) -> Any:
+    """Targets (n, outputs * columns) for a batch of row numbers (n,)."""
+    import tensorflow as tf
+
+    values = tf.gather(series, batch[:, None] + tf.constant(examples.ahead, tf.int32))
+    return tf.reshape(values, (-1, values.shape[1] * values.shape[2]))
+
+
 def model_inputs(inputs: Array) -> Array:
     """Inputs as programs take them."""
     return inputs.astype(np.int32 if inputs.dtype.kind in "iu" else np.float32)
@@ -149,7 +160,8 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     """The split as tensors, and a function (tensors, example numbers (n,)) -> inputs (n, ...), targets (n, ...)."""
     import tensorflow as tf
 
-    targets = tf.constant(examples.targets, tf.float32)
+    every = isinstance(examples, Windows) and examples.every
+    targets = tf.zeros(()) if every else tf.constant(examples.targets, tf.float32)
     if isinstance(examples, Windows):
         series, rows = tf.constant(examples.series, tf.float32), tf.constant(examples.rows, tf.int32)
     else:
@@ -157,6 +169,9 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
 
     def gather(data: Any, numbers: Any) -> Any:
         series, rows, targets = data
+        if isinstance(examples, Windows) and examples.every:
+            batch = tf.gather(rows, numbers)
+            return _inputs(examples, series, batch), _all_columns(examples, series, batch)
         return _inputs(examples, series, tf.gather(rows, numbers)), tf.gather(targets, numbers)
 
     return (series, rows, targets), gather

@@ -41,6 +41,9 @@ OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
 """A file that a download brings -> its stand-in."""
 
 TWINS = (
+    "weather_192",
+    "weather_336",
+    "weather_720",
     "jena",
     "jena_exact",
     "jena_720",
@@ -49,7 +52,7 @@ TWINS = (
     "jena_2009_2010_exact",
     "jena_2009_2010_720",
 )
-"""Data sets that ask `jena_hourly`'s question once more: of other rows, by another lookback or protocol.
+"""Data sets that ask another one's question once more: of other rows, by another lookback, horizon or protocol.
 
 On stand-ins that says nothing new."""
 

@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, compared
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import Loss, score
 from pipeline.training import input_gradients, keras_models, prediction, trainer
@@ -36,6 +36,7 @@ def train(
     epochs: Annotated[int, Field(ge=1, le=100_000)],
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)],
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
+    halve: bool = False,
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: trainer.Patience = None,
@@ -51,6 +52,7 @@ def train(
         epochs: how many at most.
         batch_size: examples per step.
         learning_rate: of the optimizer.
+        halve: whether it is halved after each epoch.
         order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches` in shuffled order (`fit` on
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
@@ -79,7 +81,10 @@ def train(
         )
     measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
     program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, measures)
-    learner = Learner(job, program, measures, partial(epoch_orders, examples, batch_size, order, steps_per_epoch))
+    rates = [learning_rate * 0.5**epoch for epoch in range(epochs)] if halve else []
+    learner = Learner(
+        job, program, measures, rates, partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
+    )
     replicates = trainer.train(job, epochs, learner, patience)
     return Trained(
         replicates,
@@ -98,13 +103,19 @@ class Learner:
         job: what is trained.
         program: of its model.
         measures: the program's, the loss first.
+        rates: the learning rate of each epoch; none where it stays.
         orders: seed -> the example numbers (steps, batch) of every epoch.
     """
 
     def __init__(
-        self, job: Job, program: Program, measures: list[str], orders: Callable[[int], Iterator[Array]]
+        self,
+        job: Job,
+        program: Program,
+        measures: list[str],
+        rates: list[float],
+        orders: Callable[[int], Iterator[Array]],
     ) -> None:
-        self._job, self._program, self._measures, self._orders = job, program, measures, orders
+        self._job, self._program, self._measures, self._rates, self._orders = job, program, measures, rates, orders
         self._seed = 0
         self._batches: Iterator[Array] = iter(())
 
@@ -116,6 +127,8 @@ class Learner:
 
     def epoch(self, number: int) -> dict[str, float]:
         dataset, loss = self._job.dataset, self._measures[0]
+        if self._rates:
+            self._program.optimizer.learning_rate.assign(self._rates[number - 1])
         rows = next(self._batches)
         measured = self._program.epoch(rows)
         finite = np.isfinite(measured).all(axis=1)
@@ -129,7 +142,7 @@ class Learner:
         for split in dataset.scored:
             if split in dataset.splits:
                 predictions = self._program.predict(dataset.splits[split])
-                targets = dataset.splits[split].targets
+                targets = compared(dataset.splits[split])
                 line[f"{split}_loss"] = score(loss, predictions, targets)
                 line[f"{split}_{dataset.metric}"] = score(dataset.metric, predictions, targets)
         return line

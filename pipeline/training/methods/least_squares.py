@@ -30,6 +30,8 @@ def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> T
 
     def predict(inputs: Array) -> Array:
         matrix = design(baseline, inputs)
+        if baseline.columns:
+            return _beside(matrix @ coefficients, coefficients.shape[1], baseline.columns)
         if not job.dataset.each_step:
             return matrix @ coefficients
         seen = _seen(matrix.shape[1] - baseline.intercept, len(coefficients), baseline)
@@ -52,15 +54,17 @@ def solve(baseline: Baseline, job: Job, ridge: float) -> Array:
     Only the triangle R of [X | y] is kept (Golub and Van Loan, Matrix Computations, 4th ed., 5.3 and 6.5), so
     precision is that of QR on the whole, and memory that of one chunk.
     """
-    examples = job.dataset.splits["train"]
+    examples, columns = job.dataset.splits["train"], baseline.columns
     first, target = examples.take(np.array([0]))
+    target = _apart(target, columns)[:1] if columns else target
     width = design(baseline, first).shape[1]
     measured, steps = width - baseline.intercept, target.size
     if job.dataset.each_step and (measured % steps or job.dataset.calendar):
         raise ValueError(f"the features must be as many for each of {steps} timesteps. Received: {measured}")
     triangle = np.empty((0, width + target.size))
     for inputs, targets in prediction.chunks(examples):
-        chunk = np.column_stack([design(baseline, inputs), targets.astype(np.float64)])
+        wanted = _apart(targets, columns) if columns else targets
+        chunk = np.column_stack([design(baseline, inputs), wanted.astype(np.float64)])
         triangle = _triangle(np.vstack([triangle, chunk]))
     if ridge:
         penalty = np.sqrt(ridge) * np.eye(measured, width + target.size)
@@ -73,6 +77,16 @@ def solve(baseline: Baseline, job: Job, ridge: float) -> Array:
         seen = _seen((step + 1) * measured // steps, width, baseline)
         causal[seen, step] = np.linalg.lstsq(triangle[:, seen], triangle[:, width + step], rcond=None)[0]
     return causal
+
+
+def _apart(targets: Array, columns: int) -> Array:
+    """(n, times * columns) -> (n * columns, times): each column's by itself."""
+    return targets.reshape(len(targets), -1, columns).swapaxes(1, 2).reshape(len(targets) * columns, -1)
+
+
+def _beside(predictions: Array, times: int, columns: int) -> Array:
+    """The inverse of `_apart`."""
+    return predictions.reshape(-1, columns, times).swapaxes(1, 2).reshape(-1, times * columns)
 
 
 def _seen(features: int, width: int, baseline: Baseline) -> list[int]:

@@ -21,7 +21,9 @@ class Network:
         self.layers = list(model.layers)
         self.loop: Layer | BothWays | None = None
         place = next((place for place, layer in enumerate(self.layers) if _looped(layer)), None)
-        if place is None or any(layer.weights for layer in self.layers[: max(0, place - 1)]):
+        # Layers that do not follow one another are not taken apart.
+        chain = type(model).__name__ == "Sequential"
+        if place is None or not chain or any(layer.weights for layer in self.layers[: max(0, place - 1)]):
             return
         before = self.layers[place - 1] if place else None
         words = before is not None and type(before).__name__ == "Embedding" and not before.mask_zero

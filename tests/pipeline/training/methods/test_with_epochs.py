@@ -73,7 +73,7 @@ def learners(method, dataset):
     examples = dataset.splits["train"]
     program = Program(DROPOUT(problem(dataset)), examples, "rmsprop", 0.01, ["mse"])
     orders = partial(gradient_descent.epoch_orders, len(examples), 16, "batches", None)
-    return [gradient_descent.Learner(job(dataset, DROPOUT), program, ["mse"], orders) for _ in range(2)]
+    return [gradient_descent.Learner(job(dataset, DROPOUT), program, ["mse"], [], orders) for _ in range(2)]
 
 
 @pytest.mark.parametrize("method", ["by_hand", "gradient_descent"])

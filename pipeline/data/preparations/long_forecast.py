@@ -1,0 +1,78 @@
+"""The long forecasts on which papers compare models: all columns of a series from all columns of it.
+
+As in the code that most of them share: cure-lab/LTSF-Linear (Zeng et al. 2023, arXiv 2205.13504), in turn Autoformer's.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pydantic
+
+from pipeline.data import stamped_file
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
+from pipeline.data.row_files import File, Form
+from pipeline.errors import UnrollError
+from pipeline.files import missing
+
+METRIC = "mse"
+
+TRAIN, TEST = 0.7, 0.2
+"""Shares of the rows; those between validate."""
+
+BATCH = 32
+"""Windows of a test batch. The last, partial one is dropped in that code."""
+
+Count = Annotated[int, pydantic.Field(ge=1, le=100_000)]
+
+
+def prepare(name: str, raw: Path, *, file: str, stamp: str, lookback: Count, horizon: Count, day: Count) -> Dataset:
+    """Windows of `lookback` rows and the `horizon` rows after them, of every column but the stamp.
+
+    Each column is standardised by mean and deviation of the train rows. A window of validation or test looks back into
+    the rows before its part; its targets do not reach beyond it.
+
+    Args:
+        name: of the data set.
+        raw: the folder of its source.
+        file: the CSV file in it.
+        stamp: its column of times; rows are equally spaced and in order.
+        lookback: rows of a window; a model may look at fewer of them.
+        horizon: rows to forecast.
+        day: rows of a day: errors of one week are taken as dependent.
+
+    Returns:
+        A forecast scored by MSE and MAE over all windows, rows and columns, in standardised units. The group "as
+        published" is the test set without its last, partial batch of 32 windows.
+
+    Raises:
+        UnrollError: the file cannot be used (`stamped_file.read`), or is too short.
+    """
+    if not (raw / file).is_file():
+        raise missing(raw / file)
+    where, form = f"datasets.{name}.preparation", Form(stamp=[stamp], target="")
+    first = next((column for column in File(raw / file, form, where).header() if column != stamp), "")
+    table = stamped_file.read([raw / file], replace(form, target=first), where)
+    rows = len(table.values)
+    train, test = int(rows * TRAIN), int(rows * TEST)
+    borders = {"train": (lookback, train), "validation": (train, rows - test), "test": (rows - test, rows)}
+    if any(end - start < horizon for start, end in borders.values()):
+        raise UnrollError(f"datasets.{name}: {rows:,} rows are too few for windows of {lookback} and {horizon} more")
+    mean, deviation = table.values[:train].mean(axis=0), table.values[:train].std(axis=0)
+    series = ((table.values - mean) / deviation).astype(np.float32)
+    splits = {
+        split: Windows(series, np.arange(start, end - horizon + 1), lookback, 1, 0, 0, horizon, every=True)
+        for split, (start, end) in borders.items()
+    }
+    whole = len(splits["test"]) // BATCH * BATCH
+    return Dataset(
+        name=name,
+        kind="forecast",
+        metric=METRIC,
+        splits={**splits},
+        groups={"as published": np.arange(whole)},
+        period=day,
+        facts={"rows": rows, "columns": len(table.columns), "rows to forecast": horizon},
+    )

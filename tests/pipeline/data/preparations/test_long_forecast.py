@@ -1,0 +1,148 @@
+"""The field's protocol against naive loops; and a run that keeps errors in place of predictions."""
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.data import dataset
+from pipeline.data.preparations.long_forecast import prepare
+from pipeline.data.problem import problem
+from pipeline.errors import UnrollError
+from pipeline.evaluation.scores import evaluate
+from pipeline.models import baselines, feedforward, recurrent
+from pipeline.training.methods import gradient_descent, least_squares, none
+from tests.support.training import job
+
+ROWS, LOOKBACK, HORIZON, COLUMNS = 400, 12, 4, 3
+OPTIONS = {"file": "some.csv", "stamp": "date", "lookback": LOOKBACK, "horizon": HORIZON, "day": 24}
+
+
+@pytest.fixture(scope="module")
+def raw(tmp_path_factory):
+    """A walk of three columns, which is none of their mean."""
+    folder = tmp_path_factory.mktemp("raw")
+    values = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).cumsum(axis=0) * [1, 10, 0.1]
+    stamps = pd.date_range("2020-01-01", periods=ROWS, freq="h").astype(str)
+    pd.DataFrame(values, columns=["a", "b", "c"]).assign(date=stamps)[["date", "a", "b", "c"]].to_csv(
+        folder / "some.csv", index=False
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def data(raw, tmp_path_factory):
+    """As it is saved and loaded."""
+    folder = tmp_path_factory.mktemp("prepared")
+    dataset.save(prepare("long", raw, **OPTIONS), folder)
+    return dataset.load(folder)
+
+
+def naive(raw, split):
+    """Windows and targets by the code that the papers share, as loops."""
+    values = pd.read_csv(raw / "some.csv").drop(columns="date").to_numpy()
+    train, test = int(ROWS * 0.7), int(ROWS * 0.2)
+    values = (values - values[:train].mean(axis=0)) / values[:train].std(axis=0)
+    start = {"train": 0, "validation": train - LOOKBACK, "test": ROWS - test - LOOKBACK}[split]
+    end = {"train": train, "validation": ROWS - test, "test": ROWS}[split]
+    part = values[start:end]
+    places = range(len(part) - LOOKBACK - HORIZON + 1)
+    inputs = [part[place : place + LOOKBACK] for place in places]
+    targets = [part[place + LOOKBACK : place + LOOKBACK + HORIZON] for place in places]
+    return np.array(inputs), np.array(targets)
+
+
+def test_windows_and_targets_are_those_of_the_papers_code(raw, data):
+    for split in ("train", "validation", "test"):
+        inputs, targets = data.splits[split].take(np.arange(len(data.splits[split])))
+        expected, wanted = naive(raw, split)
+        np.testing.assert_allclose(inputs, expected, rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(targets, wanted.reshape(len(wanted), -1), rtol=1e-5, atol=1e-6)
+    assert len(data.groups["as published"]) == len(data.splits["test"]) // 32 * 32
+
+
+def test_too_short_a_file_and_a_missing_one_are_one_line(raw, tmp_path):
+    with pytest.raises(UnrollError, match="400 rows are too few for windows of 12 and 90 more"):
+        prepare("long", raw, **OPTIONS | {"horizon": 90})
+    with pytest.raises(UnrollError, match=r"some\.csv is missing"):
+        prepare("long", tmp_path, **OPTIONS)
+
+
+def test_the_last_values_and_least_squares_answer_for_each_column_by_its_own_past(raw, data):
+    inputs, targets = naive(raw, "test")
+    repeated = none.train(job(data, baselines.last_value)).replicates[0].predictions["final_test"]
+    off = inputs[:, -1:] - targets
+    np.testing.assert_allclose(repeated[:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(repeated[:, 1], np.abs(off).mean(axis=(1, 2)), rtol=1e-4)
+
+    past, wanted = naive(raw, "train")
+    flat = np.column_stack([past.swapaxes(1, 2).reshape(-1, LOOKBACK), np.ones(past.shape[0] * COLUMNS)])
+    weights = np.linalg.lstsq(flat, wanted.swapaxes(1, 2).reshape(-1, HORIZON), rcond=None)[0]
+    flat = np.column_stack([inputs.swapaxes(1, 2).reshape(-1, LOOKBACK), np.ones(len(inputs) * COLUMNS)])
+    off = (flat @ weights).reshape(-1, COLUMNS, HORIZON).swapaxes(1, 2) - targets
+    found = least_squares.train(job(data, baselines.shared)).replicates[0].predictions["final_test"]
+    np.testing.assert_allclose(found[:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
+
+
+@pytest.mark.parametrize("build", [feedforward.linear, feedforward.nlinear, feedforward.dlinear])
+def test_columns_share_one_map(data, build):
+    model = build(problem(data))
+    inputs, _ = data.splits["test"].take(np.arange(5))
+    turned = inputs[:, :, [2, 0, 1]]
+    shape = (5, HORIZON, COLUMNS)
+    once, again = (np.asarray(model(values)).reshape(shape) for values in (inputs, turned))
+    np.testing.assert_allclose(again, once[:, :, [2, 0, 1]], rtol=1e-4, atol=1e-5)
+    outputs = {weights.shape[-1] for weights in model.get_weights()}
+    assert outputs == {HORIZON}
+
+
+def test_segments_are_read_and_written_by_themselves_and_start_from_the_last_value(data):
+    keras.utils.set_random_seed(0)
+    model = recurrent.segments(problem(data), units=6, segment=4, last=8)
+    inputs, _ = data.splits["test"].take(np.arange(5))
+    out = np.asarray(model(inputs)).reshape(5, HORIZON, COLUMNS)
+    np.testing.assert_allclose(np.asarray(model(inputs + 2)).reshape(out.shape), out + 2, rtol=1e-3, atol=1e-4)
+    changed = inputs.copy()
+    changed[:, -8:-1, 0] += 1.0  # of one column's past, which the others do not see
+    moved = np.abs(np.asarray(model(changed)).reshape(out.shape) - out).max(axis=(0, 1)) > 1e-6
+    assert moved.tolist() == [True, False, False]
+    unseen = inputs.copy()
+    unseen[:, :-8] += 1.0
+    np.testing.assert_array_equal(model(unseen), model(inputs))
+    with pytest.raises(ValueError, match="`segment` must divide"):
+        recurrent.segments(problem(data), segment=5)
+
+
+def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
+    training = job(data, feedforward.linear, 0, 1, 2)
+    options = {"optimizer": "adam", "loss": "mse", "epochs": 3, "batch_size": 16, "patience": 2, "halve": True}
+    trained = gradient_descent.train(training, **options)
+    inputs, targets = naive(raw, "test")
+    for replicate in trained.replicates:
+        kernel, bias = replicate.weights["best"][:2]
+        answers = np.einsum("nlc,lh->nhc", inputs, kernel) + bias[None, :, None]
+        off = answers - targets
+        np.testing.assert_allclose(replicate.predictions["best_test"][:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
+        np.testing.assert_allclose(replicate.predictions["best_test"][:, 1], np.abs(off).mean(axis=(1, 2)), rtol=1e-3)
+
+
+def test_kept_errors_become_scores_groups_and_differences(data):
+    from tests.pipeline.evaluation.scored import of
+
+    count = {split: len(examples) for split, examples in data.splits.items()}
+    random = np.random.default_rng(0)
+
+    def run(scale):
+        kept = {f"final_{split}": scale * random.random((3, n, 2)).astype(np.float32) for split, n in count.items()}
+        return of(kept), kept["final_test"]
+
+    (one, errors), (other, _) = run(1.0), run(3.0)
+    found = evaluate(data, {"one": one, "other": other}, {})
+    whole, scored = len(data.groups["as published"]), found.experiments["one"]
+    for stat, kept in (
+        (scored.final["test"]["mse"], errors[:, :, 0]),
+        (scored.final["test"]["mae"], errors[:, :, 1]),
+        (scored.groups["as published"]["mse"], errors[:, :whole, 0]),
+    ):
+        assert stat.model_dump()["values"] == pytest.approx(kept.mean(axis=1).tolist())
+    assert found.difference("test", "one", "other").interval()[1] < 0, "a benchmark's few weeks are ranked as they are"
