@@ -71,3 +71,18 @@ def tune(
     cluster = Address(on, certificates, label) if on else None
     target = new_name or f"{name}_tuned"
     tune_it(context.obj, name, trials=trials, over=options, seeds=seeds, target=target, dry=dry, on=cluster)
+
+
+@app.command(rich_help_panel="All at once")
+def search(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=complete("datasets"))],
+    only: Annotated[str | None, typer.Argument(help="One of its experiments.")] = None,
+) -> None:
+    """Give each experiment of a data set that has `trials` so many on validation; the best options replace its own.
+
+    `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact_tuned_gru`
+    """
+    from unroll.tune.families import tune as search_it
+
+    search_it(context.obj, name, only)

@@ -11,6 +11,7 @@ from pipeline.errors import UnrollError
 from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
+from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.tune.space import Space, changed, present, rounded, space
 from unroll.tune.study import PATIENCE, Trials, opened
@@ -53,7 +54,10 @@ def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
         UsageError, UnrollError: in one line; the trials that have ended are kept.
     """
     every = params.load(workspace.params)
-    wanted = {name: one for name, one in every.experiments_of(dataset).items() if one.trials and only in (None, name)}
+    every.dataset(dataset)
+    wanted = {name: one for name, one in every.experiments_of(dataset).items() if one.trials}
+    if only is not None:
+        wanted = {only: wanted[one_of(only, wanted, f"the experiment of {dataset} with `trials`")]}
     if not wanted:
         raise UnrollError(f"no experiment of {dataset} has `trials`, so there is nothing to try")
     for name, experiment in wanted.items():
