@@ -22,7 +22,7 @@ EXEMPT = (
 )
 """Modules (and what is in them) that fetch, list, read, check or record, and so shape no result."""
 
-TEMPLATES = {".css", ".j2", ".js"}
+TEMPLATES = {".css", ".csv", ".j2", ".js"}
 """Ends of the files that a module reads from its own folder."""
 
 

@@ -6,6 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
+from pipeline.report import published_curves
 from pipeline.report.panels import by_epoch, dates, logarithmic, stretch
 from pipeline.report.results import Evaluated
 from pipeline.report.svg import APART, DASHED, MAIN, OTHER, svg
@@ -66,6 +67,7 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         _predictions(one, compared),
         _free_runs(one, compared),
         _backtest(one),
+        _published(one),
         *_by_epoch(one, ranked),
         _input_gradients(one, ranked),
     )
@@ -126,6 +128,18 @@ def _backtest(one: Evaluated) -> Plots | None:
         for each, draw in {name: from_origins, words: by_step}.items()
     }
     return Plots("Forecasts from many origins", caption, panels)
+
+
+def _published(one: Evaluated) -> Plots | None:
+    found = published_curves.bands(one)
+    if not found:
+        return None
+    what = "accuracy" if one.about.kind == "classify" else "loss"
+    caption = (
+        f"Dots: the {what} on validation that the source of documents 001 and 002 logged, one run. Shaded: where one "
+        "more run of ours would lie at that epoch (95 %)."
+    )
+    return Plots("Published curves", caption, dict(published_curves.panel(one, band) for band in found))
 
 
 def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:

@@ -1,0 +1,45 @@
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from pipeline.report import published_curves
+
+
+def built(values):
+    """IMDB's SimpleRNN with these accuracies (seeds, epochs)."""
+    rows = [
+        {"experiment": "imdb_rnn", "seed": seed, "epoch": epoch, "validation_accuracy": value}
+        for seed, each in enumerate(values)
+        for epoch, value in enumerate(each, 1)
+    ]
+    return SimpleNamespace(name="imdb", history=pd.DataFrame(rows), experiments={"imdb_rnn": None})
+
+
+def test_a_published_epoch_lies_inside_where_one_more_run_would():
+    values = np.random.default_rng(0).uniform(0.7, 0.9, (5, 10))
+    (band,) = published_curves.bands(built(values))
+    assert (band.epochs, band.published[:2]) == ([*range(1, 11)], [0.7758, 0.7742])
+    for place, each in enumerate(values.T):
+        logits = np.log(each / (1 - each))
+        reach = stats.t.ppf(0.975, 4) * logits.std(ddof=1) * np.sqrt(1 + 1 / 5)
+        ends = 1 / (1 + np.exp(-(logits.mean() + np.array([-reach, reach]))))
+        assert (band.low[place], band.high[place]) == pytest.approx(tuple(ends))
+    assert band.inside == sum(
+        low <= value <= high for low, value, high in zip(band.low, band.published, band.high, strict=True)
+    )
+    words, drawn = published_curves.panel(built(values), band)
+    assert words == f"imdb_rnn: {band.inside} of 10 epochs inside"
+    assert drawn.startswith("<svg")
+
+
+def test_two_seeds_are_no_band_and_what_is_not_built_has_none():
+    assert published_curves.bands(built(np.full((2, 10), 0.8))) == []
+    assert (
+        published_curves.bands(
+            SimpleNamespace(history=built(np.zeros((0, 0))).history.assign(experiment=[]), experiments={})
+        )
+        == []
+    )
