@@ -7,7 +7,8 @@ import numpy as np
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Windows, compared
-from pipeline.evaluation.scores import layout
+from pipeline.evaluation.scores import blocks, layout
+from pipeline.metrics import losses
 from pipeline.training.run_folder import Run
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def tables(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, "pd.DataFrame
     """Every table but the history that there is something to put in: the name of its file -> the table."""
     every = {
         "predictions": predictions(dataset, runs) if compared(dataset.splits["test"]) is not None else None,
+        "weeks": weeks(dataset, runs),
         "rollout": rollouts(dataset, runs),
         "slopes": input_gradients(runs),
         "mistakes": mistakes(dataset, runs),
@@ -158,6 +160,20 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
             words = [str(word) for word in dataset.words[test.inputs[example]] if word not in ("", "br")][-WORDS:]
             rows.append([name, example, int(test.targets[example]), probability[example], " ".join(words)])
     return pd.DataFrame(rows, columns=["experiment", "example", "truth", "probability", "words"])
+
+
+def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
+    """weeks.csv: the measure of each experiment in each week of test, from 0, where runs keep that and no predictions."""
+    import pandas as pd
+
+    if compared(dataset.splits["test"]) is not None:
+        return None
+    weeks, places = np.unique(blocks(dataset, "test"), return_inverse=True)
+    columns: dict[str, Array] = {"week": weeks - weeks[0]}
+    for name, kept in _chosen(runs).items():
+        of_windows = losses(dataset.metric, kept, None).mean(axis=0)
+        columns[name] = np.bincount(places, of_windows) / np.bincount(places)
+    return pd.DataFrame(columns)
 
 
 def _chosen(runs: Mapping[str, Run]) -> dict[str, Array]:

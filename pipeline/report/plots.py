@@ -77,6 +77,8 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
 def _predictions(one: Evaluated, compared: Sequence[str]) -> Plots | None:
     if one.about.kind == "classify" or not compared:
         return None
+    if (one.folder / "tables" / "weeks.csv").exists():
+        return _by_week(one, compared)
     scatter = one.about.layout == "examples"
     caption = "Thick line: true values. Thin line: predictions; what leaves the panel is far off."
     if scatter:
@@ -86,6 +88,23 @@ def _predictions(one: Evaluated, compared: Sequence[str]) -> Plots | None:
     excerpt = one.numbers("predictions", "index", "truth", *compared)
     panels = {name: stretch(one.about, excerpt, name) for name in compared}
     return Plots("Predictions on test", caption, panels, wide=not scatter)
+
+
+def _by_week(one: Evaluated, compared: Sequence[str]) -> Plots:
+    table = one.numbers("weeks", "week", *compared)
+
+    def draw(axes: "Axes") -> None:
+        for name, colour in zip(compared, (MAIN, OTHER), strict=False):
+            axes.plot(table["week"], table[name], color=colour, marker="o", markersize=2.5)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("week of test")
+
+    caption = (
+        f"{one.about.metric.upper()} by the week of test in which a window lies, mean over seeds. Blue: {compared[0]}."
+    )
+    words = " and ".join(compared)
+    panel = svg(draw, WIDE, f"{one.name}: error by week of {words}", f"{one.name}/weeks")
+    return Plots("Error by week", caption, {words: panel})
 
 
 def _free_runs(one: Evaluated, compared: Sequence[str]) -> Plots | None:

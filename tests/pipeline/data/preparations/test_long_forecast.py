@@ -9,6 +9,7 @@ from pipeline.data import dataset
 from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError
+from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, feedforward, recurrent
 from pipeline.training.methods import gradient_descent, least_squares, none
@@ -145,4 +146,8 @@ def test_kept_errors_become_scores_groups_and_differences(data):
         (scored.groups["as published"]["mse"], errors[:, :whole, 0]),
     ):
         assert stat.model_dump()["values"] == pytest.approx(kept.mean(axis=1).tolist())
+    weeks = plot_data.weeks(data, {"one": one, "other": other})
+    of_week = data.splits["test"].rows // (7 * 24)
+    expected = [errors[:, of_week == week, 0].mean() for week in np.unique(of_week)]
+    assert weeks["one"].tolist() == pytest.approx(expected)
     assert found.difference("test", "one", "other").interval()[1] < 0, "a benchmark's few weeks are ranked as they are"
