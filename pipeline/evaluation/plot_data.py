@@ -163,7 +163,7 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
 
 
 def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """weeks.csv: the measure of each experiment in each week of test, from 0, where runs keep that and no predictions."""
+    """weeks.csv: the measure of each experiment in each week of test, where runs keep that and no predictions."""
     import pandas as pd
 
     if compared(dataset.splits["test"]) is not None:
