@@ -61,7 +61,8 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
         return replace(none, reason=NO_PAST)
     difference, weeks = evaluation.difference("test", network, opponent), evaluation.dataset.weeks
     if difference is None:
-        few = "too few seeds" if weeks is None or weeks >= SEASON else f"{weeks} weeks of test rows rank nothing"
+        ranked = "test" in evaluation.differences or weeks is None or weeks >= SEASON
+        few = "too few seeds" if ranked else f"{weeks} weeks of test rows rank nothing"
         return replace(none, reason=few)
     interval, outcome = _decided(evaluation, difference, ALPHA)
     return replace(none, difference=difference, interval=interval, outcome=outcome)

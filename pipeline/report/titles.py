@@ -94,7 +94,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "constant":
             return f"always {model.get('value', 0):g}"
-        case "linear":
+        case "linear" if training.get("method") != "gradient_descent":
             return f"linear{last}, {fit}"
         case "lags":
             return f"boosted trees{last}"
@@ -108,6 +108,10 @@ KNOWN = {
     "last_value": "the last value",
     "daily_cycle": "the value a day before",
     "majority": "the more frequent class",
+    "linear": "one linear map for all columns",
+    "nlinear": "NLinear",
+    "dlinear": "DLinear",
+    "tcn": "TCN",
     "shared": "one linear map for all columns, least squares",
     "segments": "a GRU on segments",
     "bag_of_words": "logistic regression on words",
