@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipeline.config import params
-from pipeline.evaluation import answers
+from pipeline.evaluation.answers import Answer, Networks
 from pipeline.evaluation.schema import Evaluation
 from pipeline.report.formatting import DASH, measured, title
 from pipeline.report.results import load
@@ -35,22 +35,25 @@ def since(workspace: Workspace, before: Mapping[str, int]) -> list[str]:
 
 
 def summary(workspace: Workspace, names: Collection[str]) -> list[list[str]]:
-    """A row for each of these data sets, in the order of params.yaml, as `COLUMNS`.
+    """A row for each answer on these data sets, in the order of params.yaml, as `COLUMNS`.
+
+    As the page has them: corrected for how many answers there are.
 
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
     found = load(workspace, params.load(workspace.params)).built
-    return [_row(one.name, one.evaluation) for one in found if one.name in names]
+    return [_row(one.name, one.evaluation, answer) for one in found if one.name in names for answer in one.answers]
 
 
-def _row(name: str, evaluation: Evaluation) -> list[str]:
-    metric, answer = evaluation.dataset.metric, answers.answer(evaluation)
+def _row(name: str, evaluation: Evaluation, answer: Answer) -> list[str]:
+    metric = evaluation.dataset.metric
     sides: list[str] = []
     for experiment in (answer.opponent, answer.network):
         score = evaluation.experiments[experiment].score(metric) if experiment else None
         sides += [experiment or DASH, measured(score, metric) if score else DASH]
-    mark = " (stand-in)" if evaluation.dataset.stand_in else ""
+    marks = ["stand-in"] * evaluation.dataset.stand_in + ["tuned"] * (answer.networks == Networks.TUNED)
+    mark = f" ({', '.join(marks)})" if marks else ""
     return [name + mark, title(metric), *sides, answer.outcome]
 
 
