@@ -29,7 +29,8 @@ COLUMNS = (
 CAPTION = (
     "Rebuilt: the mean over seeds, and where one more run would lie (95 %). A figure holds if what its digits "
     "imply meets that; it says little if a baseline could have it too. A comparison holds if the 95 % interval of "
-    "the difference lies on that side of zero. Counts and shapes are equal or not."
+    "the difference lies on that side of zero, on par if its 90 % interval, which then stands here, lies within the "
+    "margin. Counts and shapes are equal or not."
 )
 
 
