@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array, Windows, of_every_column
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, intervals, schema
 from pipeline.evaluation.scores import blocks
@@ -33,8 +33,10 @@ def search(workspace: Workspace, name: str, minutes: float, seed: int = 0) -> It
     Raises:
         UnrollError: the data set is not built, classifies words, or has nothing to choose by.
     """
-    data = dataset.load(workspace.prepared(name))
-    if "validation" not in data.splits or data.vocabulary or data.each_step:
+    folder = workspace.prepared(name)
+    data = dataset.load(folder, calendar=bool(dataset.describe(folder).calendar))
+    asks_too_much = data.vocabulary or data.each_step or of_every_column(data.splits["train"])
+    if "validation" not in data.splits or asks_too_much:
         raise UnrollError(f"{name}: a sceptic needs numbers in, a validation split, and one answer for each example")
     higher, random, best = MEASURES[data.metric].higher, np.random.default_rng(seed), (np.inf, "", np.empty(0))
     until, tried = time.monotonic() + 60 * minutes, 0
@@ -97,7 +99,7 @@ def _drawn(random: np.random.Generator, data: Dataset) -> tuple[str, Any, int, i
 
 
 def _flat(data: Dataset, split: str, last: int) -> Array:
-    """(n, values) of the last timesteps; of a series with its calendar at the last of them alone."""
+    """(n, values) of the last timesteps, all columns of them, the calendar's too."""
     examples = data.splits[split]
     inputs = examples.take(np.arange(len(examples)))[0]
     if isinstance(examples, Windows) or inputs.ndim == 3:

@@ -4,7 +4,8 @@ A window is an index: a series of 420,551 x 14 float32 takes 24 MB, its material
 """
 
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -111,7 +112,7 @@ class Windows:
         """(timesteps,) where a window's inputs lie, relative to its row."""
         return np.arange(-self.lookback, 0, self.step)
 
-    @property
+    @cached_property
     def targets(self) -> Array:
         """(examples,) the value to predict for every example; of several, (examples, outputs), columns side by side."""
         return self._after(self.rows)
@@ -135,6 +136,11 @@ class Windows:
 Examples = Arrays | Windows
 
 
+def of_every_column(examples: Examples) -> TypeGuard[Windows]:
+    """Whether all columns are asked for, so that runs keep what each window adds to each measure, not predictions."""
+    return isinstance(examples, Windows) and examples.every
+
+
 def compared(examples: Examples) -> Array | None:
     """The targets that a run's predictions are compared with; None where it keeps what they add to each measure."""
-    return None if isinstance(examples, Windows) and examples.every else examples.targets
+    return None if of_every_column(examples) else examples.targets

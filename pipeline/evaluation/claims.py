@@ -210,7 +210,7 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     else:
         difference = _of_seeds(evaluation, claim, rebuilt, reference)
     interval = _deciding(claim, difference) if difference else None
-    return Verdict(claim, _compared(claim, difference), about, rebuilt, interval, other=reference)
+    return Verdict(claim, _compared(claim, interval), about, rebuilt, interval, other=reference)
 
 
 def _of_seeds(evaluation: Evaluation, claim: Claim, one: Stat, other: Stat) -> Difference | None:
@@ -226,10 +226,10 @@ def _deciding(claim: Claim, difference: Difference) -> Interval:
     return difference.interval(0.9 if claim.within is not None else LEVEL)
 
 
-def _compared(claim: Claim, difference: Difference | None) -> str:
-    if difference is None:
+def _compared(claim: Claim, interval: Interval | None) -> str:
+    if interval is None:
         return UNSURE
-    low, high = _deciding(claim, difference)
+    low, high = interval
     if claim.within is not None:
         inside = -claim.within < low and high < claim.within
         return HOLDS if inside else FAILS if low > claim.within or high < -claim.within else UNSURE

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Arrays, Windows, compared
+from pipeline.data.examples import Array, Arrays, Windows, of_every_column
 from pipeline.evaluation.scores import blocks, layout
 from pipeline.metrics import losses
 from pipeline.training.run_folder import Run
@@ -30,7 +30,7 @@ MISTAKES, WORDS = 3, 40
 def tables(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, "pd.DataFrame"]:
     """Every table but the history that there is something to put in: the name of its file -> the table."""
     every = {
-        "predictions": predictions(dataset, runs) if compared(dataset.splits["test"]) is not None else None,
+        "predictions": None if of_every_column(dataset.splits["test"]) else predictions(dataset, runs),
         "weeks": weeks(dataset, runs),
         "rollout": rollouts(dataset, runs),
         "slopes": input_gradients(runs),
@@ -166,7 +166,7 @@ def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
     """weeks.csv: the measure of each experiment in each week of test, where runs keep that and no predictions."""
     import pandas as pd
 
-    if compared(dataset.splits["test"]) is not None:
+    if not of_every_column(dataset.splits["test"]):
         return None
     weeks, places = np.unique(blocks(dataset, "test"), return_inverse=True)
     columns: dict[str, Array] = {"week": weeks - weeks[0]}

@@ -22,7 +22,7 @@ FILE = Path(__file__).with_name("published_curves.csv")
 SIZE = (3.3, 1.8)
 """Inches."""
 
-MEASURES = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
+COLUMNS = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
 """Column of history.csv -> what it holds of these."""
 
 LEAST = 3
@@ -62,8 +62,7 @@ def bands(one: Evaluated) -> list[Band]:
         told = {
             int(epoch): (float(value), ends)
             for epoch, value in zip(curve["epoch"], curve["value"], strict=True)
-            if len(values := seeds.get(int(epoch), [])) >= LEAST
-            and (ends := prediction(values, MEASURES[str(measure)]))
+            if len(values := seeds.get(int(epoch), [])) >= LEAST and (ends := prediction(values, COLUMNS[str(measure)]))
         }
         if told:
             low, high = ([ends[side] for _, ends in told.values()] for side in (0, 1))

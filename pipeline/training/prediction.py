@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data.examples import Array, Examples, Windows
+from pipeline.data.examples import Array, Examples, of_every_column
 from pipeline.files import write_npz
 from pipeline.metrics import added
 from pipeline.training.job import Job, Replicate, Trained
@@ -37,8 +37,7 @@ def predict_split(predict: Callable[[Array], Array], examples: Examples, *, each
             values = predict(inputs)
         if values.ndim < targets.ndim:
             values = np.repeat(values[:, None], targets.shape[1], axis=1)
-        every = isinstance(examples, Windows) and examples.every
-        predictions.append(added(values, targets) if every else values)
+        predictions.append(added(values, targets) if of_every_column(examples) else values)
     return np.concatenate(predictions)
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data.examples import Array, Examples, Windows
+from pipeline.data.examples import Array, Examples, Windows, of_every_column
 from pipeline.metrics import MEASURES
 from pipeline.training import keras_models
 from pipeline.training.recurrence.network import Network
@@ -65,7 +65,7 @@ class Program:
 
         def forward(series: Any, batch: Any) -> Any:
             outputs = tf.reshape(predict(_inputs(examples, series, batch)), shape)
-            if not (isinstance(examples, Windows) and examples.every):
+            if not of_every_column(examples):
                 return outputs
             off = outputs - _all_columns(examples, series, batch)
             return tf.stack([tf.reduce_mean(off * off, axis=1), tf.reduce_mean(tf.abs(off), axis=1)], axis=1)
@@ -160,8 +160,7 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     """The split as tensors, and a function (tensors, example numbers (n,)) -> inputs (n, ...), targets (n, ...)."""
     import tensorflow as tf
 
-    every = isinstance(examples, Windows) and examples.every
-    targets = tf.zeros(()) if every else tf.constant(examples.targets, tf.float32)
+    targets = tf.zeros(()) if of_every_column(examples) else tf.constant(examples.targets, tf.float32)
     if isinstance(examples, Windows):
         series, rows = tf.constant(examples.series, tf.float32), tf.constant(examples.rows, tf.int32)
     else:
@@ -169,7 +168,7 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
 
     def gather(data: Any, numbers: Any) -> Any:
         series, rows, targets = data
-        if isinstance(examples, Windows) and examples.every:
+        if of_every_column(examples):
             batch = tf.gather(rows, numbers)
             return _inputs(examples, series, batch), _all_columns(examples, series, batch)
         return _inputs(examples, series, tf.gather(rows, numbers)), tf.gather(targets, numbers)

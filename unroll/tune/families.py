@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import tables
@@ -18,7 +19,7 @@ from unroll.tune.study import PATIENCE, Trials, opened
 from unroll.tune.trial import pruner, seen, train
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+    import pandas as pd
 
 RATE, DROPOUT = "learning_rate=0.0003:0.01", "dropout=0:0.4"
 CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE)
@@ -62,16 +63,27 @@ def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
         raise UnrollError(f"no experiment of {dataset} has `trials`, so there is nothing to try")
     for name, experiment in wanted.items():
         file = workspace.trials(name)
-        if file.exists():
-            continue
-        chosen = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
-        best, tried = _tried(workspace, name, chosen, every)
-        _write(workspace, name, best)
-        tables.write(file, tried)
+        if not file.exists():
+            chosen = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
+            tables.write(file, _tried(workspace, name, chosen, every))
+        # From the file, so that a search that was killed before it wrote them does so the next time.
+        best, section = _best(file), experiment.model_dump()
+        if changed(section, best) != section:
+            _write(workspace, name, best)
 
 
-def _tried(workspace: Workspace, name: str, experiment: Experiment, every: params.Params) -> tuple[dict[str, Any], Any]:
-    """The options of the best trial, and a row for each trial."""
+def _best(file: Path) -> dict[str, Any]:
+    """The options of the best trial of a file."""
+    table = tables.read(file, experiment=str, trial=int, seed=int, ended=str, options=str)
+    (measure,) = (column for column in table if column.startswith("validation_"))
+    scores = table[measure]
+    best = scores.idxmax() if MEASURES[measure.removeprefix("validation_")].higher else scores.idxmin()
+    found: dict[str, Any] = json.loads(table["options"][best])
+    return found
+
+
+def _tried(workspace: Workspace, name: str, experiment: Experiment, every: params.Params) -> "pd.DataFrame":
+    """A row for each trial."""
     import pandas as pd
 
     data = seen(workspace, experiment)
@@ -98,10 +110,9 @@ def _tried(workspace: Workspace, name: str, experiment: Experiment, every: param
             _tell(trials, trial, value, why)
             said = why or f"{data.metric} {value:.4g}"
             print(f"{name}  trial {trial.number + 1} of {experiment.trials}  {said}  {values}", flush=True)
-        best = trials.best()
-        if best is None:
+        if trials.best() is None:
             raise UnrollError(f"none of the {experiment.trials} trials of {name} came to an end")
-        return _values(best.params), pd.DataFrame(list(_rows(trials, name, data.metric, experiment.seeds[0])))
+        return pd.DataFrame(list(_rows(trials, name, data.metric, experiment.seeds[0])))
 
 
 def _space(name: str, experiment: Experiment, timesteps: int) -> Space:
@@ -128,7 +139,7 @@ def _tell(trials: Trials, trial: Any, value: float | None, why: str) -> None:
 
 
 def _rows(trials: Trials, name: str, metric: str, seed: int) -> Iterator[dict[str, Any]]:
-    for number, trial in enumerate(sorted(trials.done(), key=_number), 1):
+    for number, trial in enumerate(sorted(trials.done(), key=lambda trial: trial.number), 1):
         options = json.dumps(_values(trial.params), sort_keys=True)
         yield {
             "experiment": name,
@@ -138,10 +149,6 @@ def _rows(trials: Trials, name: str, metric: str, seed: int) -> Iterator[dict[st
             "ended": trial.user_attrs["why"] or "complete",
             "options": options,
         }
-
-
-def _number(trial: "FrozenTrial") -> int:
-    return trial.number
 
 
 def _write(workspace: Workspace, name: str, values: dict[str, Any]) -> None:

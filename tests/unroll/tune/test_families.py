@@ -53,6 +53,9 @@ def test_the_best_of_the_trials_replaces_the_options_and_all_of_them_are_kept(tm
     text = workspace.params.read_bytes()
     invoke(["--root", str(tmp_path), "search", "waves", "ridge"])
     assert workspace.params.read_bytes() == text, "what was tried is not tried again"
+    workspace.params.write_text(PARAMS, encoding="utf-8")  # as a search that was killed before it wrote them
+    invoke(["--root", str(tmp_path), "search", "waves"])
+    assert workspace.params.read_bytes() == text
     with pytest.raises(UsageError, match="Did you mean ridge"):
         invoke(["--root", str(tmp_path), "search", "waves", "rigde"])
     workspace.params.write_text(PARAMS.replace("    trials: 4\n", ""), encoding="utf-8")
