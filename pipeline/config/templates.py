@@ -26,7 +26,7 @@ def complete(whole: Any) -> Any:
     What is no sections of entries comes back as it is: whoever validates it says what is wrong.
 
     Raises:
-        UsageError: `like` names what is no template, or a template is like itself.
+        UsageError: `like` names no template and no entry of the same section, or an entry is like itself.
     """
     try:
         SECTIONS.validate_python(whole)
@@ -34,7 +34,7 @@ def complete(whole: Any) -> Any:
         return whole
     templates = whole.get("templates", {})
     found = {
-        section: {name: _filled(entry, templates, f"{section}.{name}") for name, entry in entries.items()}
+        section: {name: _filled(entry, {**entries, **templates}, (f"{section}.{name}",)) for name, entry in entries.items()}
         for section, entries in whole.items()
         if section != "templates"
     }
@@ -54,13 +54,13 @@ def merged(base: Any, over: Any) -> Any:
     return over
 
 
-def _filled(entry: Mapping[str, Any], templates: Mapping[str, Any], where: str, above: tuple[str, ...] = ()) -> Any:
-    """An entry with what it takes from its templates, of several what the last says."""
+def _filled(entry: Mapping[str, Any], models: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """An entry with what it takes from those that it is like, of several what the last says; `path` leads to it."""
     like: str | list[str] = entry.get("like", [])
     found: Any = {}
     for name in [like] if isinstance(like, str) else like:
-        one_of(name, templates, f"params.yaml: {where}.like")
-        if name in above:
-            raise UsageError(f"params.yaml: templates.{name} is like itself, by way of {', '.join(above)}")
-        found = merged(found, _filled(templates[name], templates, f"templates.{name}", (*above, name)))
+        one_of(name, models, f"params.yaml: {path[-1]}.like")
+        if name in path[1:]:
+            raise UsageError(f"params.yaml: {name} is like itself, by way of {', '.join(path[1:])}")
+        found = merged(found, _filled(models[name], models, (*path, name)))
     return merged(found, {key: value for key, value in entry.items() if key != "like"})

@@ -56,7 +56,7 @@ def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
     """
     every = params.load(workspace.params)
     every.dataset(dataset)
-    wanted = {name: one for name, one in every.experiments_of(dataset).items() if one.trials}
+    wanted = {name: one for name, one in every.experiments_of(dataset).items() if one.trials and one.share == 1}
     if only is not None:
         wanted = {only: wanted[one_of(only, wanted, f"the experiment of {dataset} with `trials`")]}
     if not wanted:

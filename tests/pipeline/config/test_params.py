@@ -73,8 +73,14 @@ def test_an_experiment_takes_what_it_does_not_say_from_templates_then_from_its_d
 
 def test_a_template_that_is_like_itself_is_said(file):
     circle = ("\nsources", "\ntemplates: {a: {like: b}, b: {like: a}}\nsources")
-    with pytest.raises(UsageError, match=r"^params\.yaml: templates\.a is like itself, by way of a, b$"):
+    with pytest.raises(UsageError, match=r"^params\.yaml: a is like itself, by way of a, b$"):
         load(file, circle, ("guess: {", "guess: {like: a, "))
+
+
+def test_an_experiment_may_be_like_another_one(file):
+    more = "experiments:\n  again: {like: guess, dataset: waves, share: 0.5}\n"
+    again = load(file, ("experiments:\n", more), ("seeds: [0]", "seeds: 3")).experiment("again")
+    assert (again.model.name, again.seeds, again.share) == ("last_value", [0, 1, 2], 0.5)
 
 
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
@@ -109,7 +115,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("seeds: [0]", "seeds: []", "experiments.guess.seeds must hold at least 1. Received: []"),
         ("{method: none}", "[none]", "experiments.guess.training must be a mapping. Received: ['none']"),
         (", training: {method: none}", "", "experiments.guess.training is missing"),
-        ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: (none). Received: 'tall'."),
+        ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: guess. Received: 'tall'."),
         ("guess: {", "guess: {like: 3, ", "guess.like must be a valid string or must be a valid list. Received: 3"),
         ("sources:", "templates: {a: 3}\nsources:", "templates.a must be a mapping. Received: 3"),
         ("guess:", "Guess-1:", f"experiments.Guess-1 {NAME}"),
