@@ -34,7 +34,9 @@ def complete(whole: Any) -> Any:
         return whole
     templates = whole.get("templates", {})
     found = {
-        section: {name: _filled(entry, {**entries, **templates}, (f"{section}.{name}",)) for name, entry in entries.items()}
+        section: {
+            name: _filled(entry, {**entries, **templates}, (f"{section}.{name}",)) for name, entry in entries.items()
+        }
         for section, entries in whole.items()
         if section != "templates"
     }
