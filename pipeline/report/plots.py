@@ -155,8 +155,8 @@ def _published(one: Evaluated) -> Plots | None:
         return None
     what = "accuracy" if one.about.kind == "classify" else "loss"
     caption = (
-        f"Dots: the {what} on validation that the source of documents 001 and 002 logged, one run. Shaded: where one "
-        "more run of ours would lie at that epoch (95 %)."
+        f"Line: the {what} on validation that the source of documents 001 and 002 logged, one run; dots: somebody else's "
+        "run of the same listing. Shaded: where one more run of ours would lie at that epoch (95 %)."
     )
     return Plots("Published curves", caption, dict(published_curves.panel(one, band) for band in found))
 

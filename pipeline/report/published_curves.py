@@ -1,10 +1,12 @@
 """Published curves over the band of our seeds: does each epoch's figure lie where one more run would?
 
 The curves are those of F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with Python, first edition; MIT), which keep
-every epoch's log. Jena's are of ten-minute rows, and the band beneath is of every sixth row.
+every epoch's log. Jena's are of ten-minute rows, and the band beneath is of every sixth row. Two of these listings were
+run again by somebody else, who kept the logs, too (tessy1234/data_science, notebooks 05 and 07): the dots.
 """
 
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,42 +33,44 @@ LEAST = 3
 
 @dataclass(frozen=True)
 class Band:
-    """One published curve, epoch by epoch, and where one more run of ours would lie (95 %).
+    """Published curves of one experiment, and where one more run of ours would lie (95 %).
 
     Attributes:
         experiment: that rebuilds it.
-        epochs, published, low, high: of each epoch that both have.
+        epochs, low, high: of each epoch that both have.
+        published: who ran it -> the figure of each of these epochs; the notebook's own first.
     """
 
     experiment: str
     epochs: list[int]
-    published: list[float]
     low: list[float]
     high: list[float]
+    published: dict[str, list[float]]
 
-    @property
-    def inside(self) -> int:
+    def inside(self, who: str) -> int:
         """How many epochs' figures lie in the band."""
-        return sum(a <= value <= b for a, value, b in zip(self.low, self.published, self.high, strict=True))
+        return sum(a <= value <= b for a, value, b in zip(self.low, self.published[who], self.high, strict=True))
 
 
 def bands(one: Evaluated) -> list[Band]:
     """Those of a data set whose experiment is built with enough seeds."""
-    table = tables.read(FILE, experiment=str, measure=str, epoch=int, value=float)
+    table = tables.read(FILE, experiment=str, measure=str, epoch=int, value=float, by=str)
     found = []
     for (name, measure), curve in table.groupby(["experiment", "measure"], sort=False):
         rows = one.history[one.history["experiment"] == name]
         if name not in one.experiments or measure not in rows:
             continue
         seeds = {int(epoch): each[measure].dropna().tolist() for epoch, each in rows.groupby("epoch")}
-        told = {
-            int(epoch): (float(value), ends)
-            for epoch, value in zip(curve["epoch"], curve["value"], strict=True)
-            if len(values := seeds.get(int(epoch), [])) >= LEAST and (ends := prediction(values, COLUMNS[str(measure)]))
+        told = curve.pivot(index="epoch", columns="by", values="value")  # the names' order is the time's, too
+        ends = {
+            int(epoch): both
+            for epoch in told.index
+            if len(values := seeds.get(int(epoch), [])) >= LEAST and (both := prediction(values, COLUMNS[str(measure)]))
         }
-        if told:
-            low, high = ([ends[side] for _, ends in told.values()] for side in (0, 1))
-            found.append(Band(str(name), [*told], [value for value, _ in told.values()], low, high))
+        if ends:
+            low, high = ([both[side] for both in ends.values()] for side in (0, 1))
+            published = {str(who): values.loc[[*ends]].tolist() for who, values in told.items()}
+            found.append(Band(str(name), [*ends], low, high, published))
     return found
 
 
@@ -75,8 +79,12 @@ def panel(one: Evaluated, band: Band) -> tuple[str, str]:
 
     def draw(axes: "Axes") -> None:
         axes.fill_between(band.epochs, band.low, band.high, color=MAIN, alpha=0.2, linewidth=0)
-        axes.plot(band.epochs, band.published, color=OTHER, marker="o", markersize=2.5, linewidth=0.8)
-        by_epoch(axes, [*band.low, *band.high, *band.published], band.epochs[-1])
+        own, *again = band.published.values()
+        axes.plot(band.epochs, own, color=OTHER, linewidth=1.2)
+        for values in again:
+            axes.plot(band.epochs, values, ".", color=OTHER, markersize=3)
+        by_epoch(axes, [*band.low, *band.high, *chain.from_iterable(band.published.values())], band.epochs[-1])
 
-    words = f"{band.experiment}: {band.inside} of {len(band.epochs)} epochs inside"
+    told = ", ".join(f"{band.inside(who)} of {len(band.epochs)} of {who}'s epochs inside" for who in band.published)
+    words = f"{band.experiment}: {told}"
     return words, svg(draw, SIZE, f"{one.name}, published curve of {words}", f"{one.name}/published/{band.experiment}")

@@ -21,18 +21,30 @@ def built(values):
 def test_a_published_epoch_lies_inside_where_one_more_run_would():
     values = np.random.default_rng(0).uniform(0.7, 0.9, (5, 10))
     (band,) = published_curves.bands(built(values))
-    assert (band.epochs, band.published[:2]) == ([*range(1, 11)], [0.7758, 0.7742])
+    assert (band.epochs, band.published["Chollet"][:2]) == ([*range(1, 11)], [0.7758, 0.7742])
     for place, each in enumerate(values.T):
         logits = np.log(each / (1 - each))
         reach = stats.t.ppf(0.975, 4) * logits.std(ddof=1) * np.sqrt(1 + 1 / 5)
         ends = 1 / (1 + np.exp(-(logits.mean() + np.array([-reach, reach]))))
         assert (band.low[place], band.high[place]) == pytest.approx(tuple(ends))
-    assert band.inside == sum(
-        low <= value <= high for low, value, high in zip(band.low, band.published, band.high, strict=True)
-    )
+    inside = sum(a <= value <= b for a, value, b in zip(band.low, band.published["Chollet"], band.high, strict=True))
     words, drawn = published_curves.panel(built(values), band)
-    assert words == f"imdb_rnn: {band.inside} of 10 epochs inside"
+    assert words == f"imdb_rnn: {inside} of 10 of Chollet's epochs inside"
     assert drawn.startswith("<svg")
+
+
+def test_others_who_ran_the_same_listing_are_judged_beside_it():
+    losses = np.random.default_rng(0).uniform(0.26, 0.3, (3, 20))
+    one = built(losses)
+    one.history = one.history.assign(experiment="jena_hourly_gru").rename(
+        columns={"validation_accuracy": "validation_loss"}
+    )
+    one.experiments = {"jena_hourly_gru": None}
+    (band,) = published_curves.bands(one)
+    assert {who: values[:2] for who, values in band.published.items()} == {
+        "Chollet": [0.2738, 0.2654],
+        "tessy1234": [0.2666, 0.2612],
+    }
 
 
 def test_two_seeds_are_no_band_and_what_is_not_built_has_none():
