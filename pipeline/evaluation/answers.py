@@ -3,11 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TypeVar
 
 from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Interval
 from pipeline.metrics import MEASURES
 
 BETTER, WORSE, UNSURE = "better", "worse", "cannot tell"
+
+Key = TypeVar("Key")
 
 NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so a recurrent layer has no past to use: it is one more feed-forward network"
@@ -108,11 +111,15 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
 def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, Interval, str]]:
     """Experiment -> its difference to the opponent on test, with its interval and outcome, corrected for this table."""
     each = {name: evaluation.difference("test", name, opponent) for name in evaluation.experiments if opponent}
-    known = {name: difference for name, difference in each.items() if difference}
+    return decided(evaluation, {name: difference for name, difference in each.items() if difference})
+
+
+def decided(evaluation: Evaluation, known: Mapping[Key, Difference]) -> dict[Key, tuple[Difference, Interval, str]]:
+    """Each of some differences with its interval and outcome, corrected for how many there are."""
     levels = holm([difference.p_value for difference in known.values()])
     return {
-        name: (difference, *_decided(evaluation, difference, level))
-        for (name, difference), level in zip(known.items(), levels, strict=True)
+        key: (difference, *_decided(evaluation, difference, level))
+        for (key, difference), level in zip(known.items(), levels, strict=True)
     }
 
 

@@ -6,7 +6,7 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
-from pipeline.report import published_curves
+from pipeline.report import benchmark, data_size, published_curves
 from pipeline.report.panels import by_epoch, dates, logarithmic, stretch
 from pipeline.report.results import Evaluated
 from pipeline.report.svg import APART, DASHED, MAIN, OTHER, svg
@@ -68,6 +68,8 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         _free_runs(one, compared),
         _backtest(one),
         _published(one),
+        _benchmark(one),
+        _data_size(one),
         *_by_epoch(one, ranked),
         _input_gradients(one, ranked),
     )
@@ -155,10 +157,31 @@ def _published(one: Evaluated) -> Plots | None:
         return None
     what = "accuracy" if one.about.kind == "classify" else "loss"
     caption = (
-        f"Line: the {what} on validation that the source of documents 001 and 002 logged, one run; dots: somebody else's "
-        "run of the same listing. Shaded: where one more run of ours would lie at that epoch (95 %)."
+        f"Line: the {what} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
+        "else's run of the same listing. Shaded: where one more run of ours would lie at that epoch (95 %)."
     )
     return Plots("Published curves", caption, dict(published_curves.panel(one, band) for band in found))
+
+
+def _benchmark(one: Evaluated) -> Plots | None:
+    if not (others := benchmark.published(one)):
+        return None
+    caption = (
+        "Dots: our mean over seeds, by the corrected protocol; bars: where one more run on other weeks would lie. "
+        "Dashed: published figures of models that are not rebuilt here, one run each, from 96 timesteps (ours see 336)."
+    )
+    return Plots("Beside the field", caption, dict([benchmark.panel(one, others)]))
+
+
+def _data_size(one: Evaluated) -> Plots | None:
+    match data_size.curves(one):
+        case [network, opponent]:
+            caption = (
+                "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test "
+                "over seeds, and its 95 % interval. Blue: the recurrent one. Corrected for how many are asked."
+            )
+            return Plots("How many rows recurrence needs", caption, dict([data_size.panel(one, network, opponent)]))
+    return None
 
 
 def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
