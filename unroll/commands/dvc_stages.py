@@ -128,11 +128,27 @@ def evaluate(
 
 
 @app.command(rich_help_panel="Stages")
-def report(context: typer.Context) -> None:
+def report(
+    context: typer.Context,
+    against: Annotated[
+        str,
+        typer.Option(metavar="REF", help="Print instead what has changed since that commit. Exit code 1: a verdict."),
+    ] = "",
+    markdown: Annotated[bool, typer.Option("--markdown", help="With --against: for a pull request.")] = False,
+    verify: Annotated[
+        int, typer.Option(min=0, metavar="N", help="With --against: rebuild the N cheapest of what it changed.")
+    ] = 0,
+) -> None:
     """Write the page with every table, plot and verdict: results/index.html.
 
-    `unroll report`
+    `unroll report` · `unroll report --against main --verify 2`
     """
+    if against:
+        from unroll.verify import change
+
+        found = change.change(context.obj, against, verify)
+        print("\n".join(change.text(found, markdown=markdown)))
+        raise typer.Exit(0 if found.holds else 1)
     from stages.report import report
 
     print(report(context.obj))

@@ -44,7 +44,7 @@ def build(
         StoppedError: after Ctrl-C or a request to end, of which the build has told the user.
     """
     command = [sys.executable, "-m", "unroll", "repro", "--no-scores", "--jobs", str(jobs), *targets]
-    environment = {**_environment(workspace.root), **(variables or {})}
+    environment = {**variables_of(workspace.root), **(variables or {})}
     output = sys.stderr if quiet else None
     # In a session of its own, since Ctrl-C must reach it once: stopping takes a while, and a second would break it off.
     with (
@@ -82,7 +82,7 @@ def only(workspace: Workspace) -> Iterator[None]:
         yield
 
 
-def _environment(root: Path) -> dict[str, str]:
+def variables_of(root: Path) -> dict[str, str]:
     """This process's, for a build in the workspace at `root`."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     mirror = environment.get("UNROLL_MIRROR", "")

@@ -24,9 +24,9 @@ def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/theirs")
     monkeypatch.setenv("UNROLL_MIRROR", "data")
     monkeypatch.chdir(tmp_path)
-    found = isolated_build._environment(tmp_path / "fresh")
+    found = isolated_build.variables_of(tmp_path / "fresh")
     assert "the user's" not in found.values()
     assert found["PYTHONPATH"] == f"{tmp_path}/fresh:/theirs"
     assert found["UNROLL_MIRROR"] == str(tmp_path / "data"), "it is meant from here"
     monkeypatch.setenv("UNROLL_MIRROR", "https://example.org/data")
-    assert isolated_build._environment(tmp_path)["UNROLL_MIRROR"] == "https://example.org/data"
+    assert isolated_build.variables_of(tmp_path)["UNROLL_MIRROR"] == "https://example.org/data"

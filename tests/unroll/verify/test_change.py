@@ -1,0 +1,56 @@
+"""`unroll report --against`: a slip that flips a verdict, in a repository of its own with half the miniature."""
+
+import json
+import shutil
+
+from pipeline.config import plain_yaml
+from tests.conftest import ROOT
+from tests.unroll.workspaces.test_checkout import git
+
+FILE = "pipeline/data/preparations/waves.py"
+AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'
+
+
+def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
+    root = miniature.root
+    miniature.change(lambda data: [data["experiments"].pop(name) for name in ("jena_gru", "waves_node")])
+    shutil.copy(ROOT / ".gitignore", root)
+    before = miniature.json("results/metrics/waves/waves_linear.json")["score"]
+    claim = plain_yaml.read(miniature.workspace.claims)[0] | {"value": f"{before:.5f}"}
+    miniature.workspace.claims.write_text(json.dumps([claim]))
+    miniature.unroll("repro", "--jobs", "2")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "Right")
+    assert "Nothing flipped." in miniature.unroll("report", "--against", "HEAD")
+
+    code = (root / FILE).read_text()
+    (root / FILE).write_text(code.replace(AFTER, AFTER + SLIP))
+    told = miniature.unroll("report", "--against", "HEAD")
+    assert "0 verdicts flipped" in told  # nothing is built yet
+    assert "4 stages are not built as the code is now" in told
+    miniature.unroll("repro", "--jobs", "2")
+    git(root, "add", "-A")
+    git(root, "commit", "-qm", "Tidy | up")
+    after = miniature.json("results/metrics/waves/waves_linear.json")["score"]
+    told = miniature.unroll("report", "--against", "HEAD~1", "--markdown", "--verify", "1", status=1)
+    commit, line = git(root, "rev-parse", "--short", "HEAD"), code[: code.index(AFTER)].count("\n") + 2
+    cause = rf"{FILE}:{line} + {SLIP.strip()} ({commit} Tidy \| up)"
+    assert told[told.index("## Look") :].splitlines()[:14] == [  # before it, on standard error, the rebuild
+        "## Look at this.",
+        "",
+        "### 1 verdicts flipped",
+        "",
+        "| question or claim | before | now | since |",
+        "| --- | --- | --- | --- |",
+        f"| 003: close to 0.02 (waves_linear) | holds | does not hold | {cause} |",
+        "",
+        "### 1 scores changed",
+        "",
+        "| experiment | before | now |",
+        "| --- | --- | --- |",
+        f"| waves_linear | {before:.5g} | {after:.5g} |",
+        "",
+    ]
+    assert "All 3 outputs have the same bytes." in told
+    assert "git knows no commit nowhere" in miniature.unroll("report", "--against", "nowhere", status=2)

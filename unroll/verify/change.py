@@ -1,0 +1,279 @@
+"""The command `report --against`: what a commit changes in bytes, scores and verdicts, and what made it so."""
+
+import io
+import json
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import params
+from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.files import read_json
+from pipeline.provenance.environment import GIT
+from pipeline.report import results
+from pipeline.workspace import Workspace
+from unroll.runner import dvc_graph
+from unroll.runner.eta import Estimates
+from unroll.verify import committed
+from unroll.verify.compare_builds import Build
+from unroll.verify.isolated_build import variables_of
+from unroll.verify.verdict import Verdict, lines
+
+MOST = 8
+"""Rows of a section, so that a report is one screen."""
+
+LOCK = ".ci/locks/numerics.lock"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the report: a table, or nothing but its title."""
+
+    title: str
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+@dataclass(frozen=True)
+class Change:
+    """What lies between two states of a workspace.
+
+    Attributes:
+        sections: what to show, the most important first.
+        flipped: verdicts that are others now.
+        rebuilt: of a sample; None where none was asked for.
+    """
+
+    sections: list[Section]
+    flipped: int
+    rebuilt: Verdict | None = field(default=None)
+
+    @property
+    def holds(self) -> bool:
+        """Whether no verdict flipped, and what was rebuilt is what is committed."""
+        return not self.flipped and (self.rebuilt is None or self.rebuilt.holds)
+
+
+def change(workspace: Workspace, ref: str, sample: int) -> Change:
+    """Compare what is in a workspace with what was committed at `ref`.
+
+    Args:
+        workspace: the top of a git repository, with its dvc.lock, results/metrics and results/evaluations.
+        ref: a commit, as git names it.
+        sample: how many of the changed trainings are rebuilt from the last commit, the cheapest first.
+
+    Raises:
+        UsageError: git does not know `ref`.
+        UnrollError: a file is damaged, or the sample cannot be built.
+    """
+    root = workspace.root
+    with tempfile.TemporaryDirectory() as temporary:
+        before = Workspace(Path(temporary))
+        _extract(root, ref, before.root)
+        causes = Causes(root, ref, _made_of(before, apart=True), _made_of(workspace))
+        changed = _changed(Build(before, root), Build(workspace, root))
+        flips = _flips(_verdicts(before), _verdicts(workspace))
+        scores = _scores(before, workspace)
+    seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due()
+    trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
+    rows = [[what, old, new, "; ".join(causes.of(stages)) or "not known"] for what, old, new, stages in flips]
+    since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
+    sections = [
+        Section(f"{len(flips)} verdicts flipped", ("question or claim", "before", "now", "since"), rows),
+        Section(f"{len(scores)} scores changed", ("experiment", "before", "now"), scores),
+        Section(f"{len(changed)} stages have other bytes", ("stage", "since"), since),
+        Section(f"{len(due)} stages are not built as the code is now: about {sum(map(seconds.seconds, due)):.0f} s"),
+    ]
+    rebuilt = None
+    if sample and trained:
+        rebuilt = committed.verify(workspace, trained[:sample], 1, keep=False, quiet=True)
+        sections.append(Section(f"Rebuilt: {', '.join(trained[:sample])}", ("",), [[line] for line in lines(rebuilt)]))
+    return Change(sections, len(flips), rebuilt)
+
+
+def _extract(root: Path, ref: str, folder: Path) -> None:
+    """What is committed at `ref`, into a folder."""
+    try:
+        # A name that begins with a dash would be an option.
+        commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
+    except UnrollError:
+        raise UsageError(f"git knows no commit {ref} in {root}; a shallow clone has only the last one") from None
+    done = subprocess.run([*GIT, "-C", str(root), "archive", commit], check=True, capture_output=True)
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UnrollError(f"git cannot read {root}: {one_line(getattr(error, 'stderr', '') or str(error))}") from None
+    return done.stdout
+
+
+def _made_of(workspace: Workspace, *, apart: bool = False) -> dict[str, Any]:
+    """Stage -> what it depends on besides data; `apart`: by the workspace's own code, in a process of its own."""
+    if apart:
+        command, environment = [sys.executable, "-m", "unroll", "resolve"], variables_of(workspace.root)
+        done = subprocess.run(command, check=False, cwd=workspace.root, env=environment, capture_output=True)
+        if done.returncode:
+            return {}  # an earlier code's params may not be ours
+    else:
+        from stages.resolve import resolve
+
+        resolve(workspace)
+    folder = workspace.root / "resolved"
+    return {
+        path.relative_to(folder).with_suffix("").as_posix().replace("/", "@"): read_json(path)
+        for path in sorted(folder.rglob("*.json"))
+    }
+
+
+def _changed(before: Build, now: Build) -> list[str]:
+    """The stages with outputs that both builds have, in other bytes; those of dvc.lock alone come first."""
+    both = [stage for stage in now.stages if stage in before.stages and stage != "resolve"]
+    return [stage for stage in both if now.outputs(stage) != before.outputs(stage)]
+
+
+Verdicts = Mapping[str, tuple[str, list[str]]]
+"""A question or claim in words -> the outcome, and the stages that it hangs on."""
+
+
+def _verdicts(workspace: Workspace) -> Verdicts:
+    try:
+        wanted = params.load(workspace.params)
+        found = results.load(workspace, wanted)
+    except UnrollError:
+        return {}  # an earlier format: there is nothing to compare
+    answers = {
+        f"{one.name}: {each.networks}": (
+            each.outcome,
+            [f"train@{name}" for name in (each.network, each.opponent) if name],
+        )
+        for one in found.built
+        for each in one.answers
+    }
+    claims = {
+        f"{verdict.claim.document}: {verdict.claim.words} ({verdict.claim.experiment})": (
+            verdict.outcome,
+            [f"train@{name}" for name in verdict.claim.experiments],
+        )
+        for verdict in found.verdicts
+    }
+    return answers | claims
+
+
+def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, list[str]]]:
+    return [
+        (what, before[what][0], outcome, [*dict.fromkeys([*before[what][1], *stages])])
+        for what, (outcome, stages) in now.items()
+        if what in before and before[what][0] != outcome
+    ]
+
+
+def _scores(before: Workspace, now: Workspace) -> list[tuple[str, str, str]]:
+    old, new = (
+        {path.stem: _score(read_json(path)) for path in sorted(each.root.glob("results/metrics/*/*.json"))}
+        for each in (before, now)
+    )
+    return [(name, old[name], said) for name, said in new.items() if name in old and old[name] != said]
+
+
+def _score(found: Mapping[str, float]) -> str:
+    if "low" not in found or found["low"] == found["high"]:
+        return f"{found['score']:.5g}"
+    return f"{found['score']:.5g} ({found['low']:.5g} to {found['high']:.5g})"
+
+
+class Causes:
+    """What made stages differ: params, lines of code, packages.
+
+    Args:
+        root: of the repository.
+        ref: what it is compared with.
+        before, now: stage -> what it depends on (`stages.resolve`).
+    """
+
+    def __init__(self, root: Path, ref: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+        self._root, self._ref, self._before, self._now = root, ref, before, now
+        self._lines = cache(self._first_line)
+
+    def of(self, stages: Sequence[str]) -> list[str]:
+        """Of some stages and those before them, each cause once, at most three."""
+        found = dict.fromkeys(cause for stage in stages for each in self._chain(stage) for cause in self._causes(each))
+        return [*found][:3]
+
+    def _chain(self, stage: str) -> Iterator[str]:
+        """The stage, the preparation of its data, their source."""
+        yield stage
+        verb, _, name = stage.partition("@")
+        section = self._now.get(stage, {}).get("params", {})
+        if verb in {"train", "evaluate"}:
+            dataset = section["dataset"] if verb == "train" and section else name
+            yield from self._chain(f"prepare@{dataset}")
+        elif verb == "prepare" and section:
+            yield f"source@{section['source']}"
+
+    def _causes(self, stage: str) -> Iterator[str]:
+        if stage not in self._before or stage not in self._now:
+            return
+        before, now = self._before[stage], self._now[stage]
+        for key, (old, new) in _unlike(before["params"], now["params"]):
+            yield f"{stage.partition('@')[2]}.{key}: {old} -> {new}"
+        for module, _ in _unlike(before["modules"], now["modules"]):
+            yield self._lines(module)
+        if before["lock"] != now["lock"]:
+            yield self._lines(LOCK)
+
+    def _first_line(self, module: str) -> str:
+        """The first line that a change of a module has, with its file and number, and the commit's subject."""
+        path = module if "/" in module else module.replace(".", "/") + ".py"
+        if not (self._root / path).exists():
+            path = module.replace(".", "/") + "/__init__.py"
+        diff = _git(
+            self._root, "diff", "--unified=0", "--no-color", "--no-ext-diff", self._ref, "--", path
+        ).splitlines()
+        number, text = "", ""
+        for line in diff:
+            if line.startswith("@@") and not number:
+                number = line.split("+")[1].split(" ")[0].split(",")[0]
+            elif number and line[:1] in "+-" and line[1:].strip():
+                text = line
+                if line.startswith("+"):
+                    break
+        commits = _git(self._root, "log", "--format=%h %s", f"{self._ref}..HEAD", "--", path).splitlines()
+        return f"{path}:{number} {' '.join(text.split())}{f' ({commits[0]})' if commits else ' (not committed)'}"
+
+
+def _unlike(before: Any, now: Any, above: str = "") -> Iterator[tuple[str, tuple[Any, Any]]]:
+    """Paths at which two sections differ, with both values."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in dict.fromkeys([*before, *now]):
+            yield from _unlike(before.get(key), now.get(key), f"{above}.{key}".removeprefix("."))
+    elif before != now:
+        yield above, (json.dumps(before), json.dumps(now))
+
+
+def text(found: Change, *, markdown: bool) -> Iterator[str]:
+    """The report, a line each: for a terminal, or for a pull request."""
+    yield ("## " if markdown else "") + ("Nothing flipped." if found.holds else "Look at this.")
+    for section in found.sections:
+        yield ""
+        yield f"### {section.title}" if markdown else section.title
+        rows = [*section.rows[:MOST]]
+        if markdown and rows:
+            yield ""
+            yield f"| {' | '.join(section.columns)} |"
+            yield f"| {' | '.join('---' for _ in section.columns)} |"
+            yield from (f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in rows)
+        elif rows:
+            wide = [max(map(len, each)) for each in zip(*rows, strict=True)]
+            yield from ("  " + "  ".join(f"{c:<{w}}" for c, w in zip(row, wide, strict=True)).rstrip() for row in rows)
+        if more := len(section.rows) - len(rows):
+            yield f"{'' if markdown else '  '}and {more} more"
