@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from pipeline import tables
 from pipeline.evaluation.intervals import prediction
-from pipeline.report.panels import by_epoch
+from pipeline.report.panels import by_epoch, colour
 from pipeline.report.results import Evaluated
-from pipeline.report.svg import MAIN, OTHER, svg
+from pipeline.report.svg import INK, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -74,9 +74,11 @@ def panel(one: Evaluated, band: Band) -> tuple[str, str]:
     """What a panel shows, in words with the share of epochs inside; and its SVG."""
 
     def draw(axes: "Axes") -> None:
-        axes.fill_between(band.epochs, band.low, band.high, color=MAIN, alpha=0.2, linewidth=0)
-        axes.plot(band.epochs, band.published, color=OTHER, marker="o", markersize=2.5, linewidth=0.8)
+        axes.fill_between(band.epochs, band.low, band.high, color=colour(one, band.experiment), alpha=0.2, linewidth=0)
+        axes.plot(band.epochs, band.published, color=INK, marker="o", markersize=2.5, linewidth=0.8)
         by_epoch(axes, [*band.low, *band.high, *band.published], band.epochs[-1])
+        axes.set_ylabel("accuracy" if one.about.kind == "classify" else "MAE, standardised")
 
-    words = f"{band.experiment}: {band.inside} of {len(band.epochs)} epochs inside"
+    title = one.titles.get(band.experiment, band.experiment)
+    words = f"{title}: {band.inside} of {len(band.epochs)} epochs inside"
     return words, svg(draw, SIZE, f"{one.name}, published curve of {words}", f"{one.name}/published/{band.experiment}")

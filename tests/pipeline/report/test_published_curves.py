@@ -15,7 +15,9 @@ def built(values):
         for seed, each in enumerate(values)
         for epoch, value in enumerate(each, 1)
     ]
-    return SimpleNamespace(name="imdb", history=pd.DataFrame(rows), experiments={"imdb_rnn": None})
+    about = SimpleNamespace(kind="classify")
+    known = {"experiments": {"imdb_rnn": None}, "titles": {"imdb_rnn": "SimpleRNN"}, "families": {"imdb_rnn": "rnn"}}
+    return SimpleNamespace(name="imdb", history=pd.DataFrame(rows), about=about, **known)
 
 
 def test_a_published_epoch_lies_inside_where_one_more_run_would():
@@ -31,7 +33,7 @@ def test_a_published_epoch_lies_inside_where_one_more_run_would():
         low <= value <= high for low, value, high in zip(band.low, band.published, band.high, strict=True)
     )
     words, drawn = published_curves.panel(built(values), band)
-    assert words == f"imdb_rnn: {band.inside} of 10 epochs inside"
+    assert words == f"SimpleRNN: {band.inside} of 10 epochs inside"
     assert drawn.startswith("<svg")
 
 
