@@ -18,6 +18,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows, of_every_column
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, intervals, schema
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import blocks
 from pipeline.metrics import MEASURES, losses, score
 from pipeline.training import run_folder
@@ -121,6 +122,6 @@ def _verdicts(workspace: Workspace, name: str, data: Dataset, words: str, predic
         mine = losses(data.metric, predictions[None], targets)
         low, high = intervals.difference(each, mine, groups).interval()
         holds = (high < 0) if not MEASURES[data.metric].higher else (low > 0)
-        now = "still better" if holds else "no longer better" if found.outcome == answers.BETTER else "not better"
+        now = "still better" if holds else "no longer better" if found.outcome == Outcome.YES else "not better"
         apart = f"{found.network} less the sceptic's {low:.3g} to {high:.3g}"
         yield f"{name}  {found.networks}: was {found.outcome}; {apart}: {now}"

@@ -40,7 +40,9 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
             headline = answers.headline(evaluation)
             tables.write(folder / "scores.csv", plot_data.scores(headline))
-            shown = plot_data.tables(data, runs)
+            answer = answers.answer(evaluation)
+            compared = [name for name in (answer.network, answer.opponent) if name]
+            shown = plot_data.tables(data, runs, compared)
             if best := answers.champion(evaluation):
                 shown |= backtest.tables(data, best[0], runs[best[0]])
             for table, columns in shown.items():

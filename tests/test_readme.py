@@ -8,6 +8,7 @@ import tomllib
 from pathlib import Path
 
 from pipeline.config import params
+from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts
 from pipeline.report.claims_table import claims_table
 from pipeline.report.results import load
@@ -38,18 +39,16 @@ def published():
 
 def answers():
     """Whether each data set needs a recurrent network, as the page has it."""
-    yield "| question | a recurrent network? | best without | best recurrent | difference on test | command |"
+    yield "| question | does recurrence help? | best without, its error | best with | change in error | command |"
     yield "| --- | --- | ---: | ---: | ---: | --- |"
     for one in results().built:
-        scores = {row.name: f"{row.score} {row.small}".strip() for row in charts.ranking(one).rows}
-        for found in one.answers:
-            said = charts.answer(one, found)
-            if not said.word or one.about.stand_in:
+        for said in (charts.answer(one, found) for found in one.answers):
+            if said.outcome == Outcome.NOT_ASKED or one.about.stand_in:
                 continue
-            question = one.question if len(one.answers) == 1 else f"{one.question}: {said.networks}"
-            cells = [f"`{name}` {scores[name]}" for name in (found.opponent, found.network)]
-            rest = f"{' | '.join(cells)} | {said.words} | `unroll compare {one.name}` |"
-            yield f"| {question} | **{said.word}** | {rest}"
+            question = f"{said.question}: {said.networks}" if said.networks else said.question
+            sides = [f"{side.brief} {side.score}" for side in (said.without, said.best)]
+            change = f"{said.change} ({said.interval})" if said.interval else said.change
+            yield f"| {question} | **{said.outcome}** | {' | '.join(sides)} | {change} | `unroll compare {one.name}` |"
 
 
 def speed():

@@ -2,15 +2,22 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from pipeline.evaluation.outcome import Outcome
 
 WRAPS = 30
 """Characters from which on a cell may take several lines."""
 
 GAP = 3
 """Between two columns."""
+
+GREEN, RED = (Outcome.YES, Outcome.BETTER, Outcome.HOLDS), (Outcome.NO, Outcome.WORSE, Outcome.FAILS)
+STYLES = dict.fromkeys(GREEN, "green") | dict.fromkeys(RED, "red")
+STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.LITTLE), "yellow")
+"""A verdict at the end of a cell -> how it is shown."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,6 @@ def show(
     *,
     title: str = "",
     caption: str = "",
-    styles: Mapping[str, str] | None = None,
 ) -> None:
     """Print a table on standard output; on a terminal as many columns as there is room for, and which are left out.
 
@@ -43,7 +49,6 @@ def show(
         rows: the texts.
         title: above it.
         caption: below it.
-        styles: words -> the rich style that they are shown in.
     """
     cells = [[column.heading, *(row[place] for row in rows)] for place, column in enumerate(columns)]
     widest = [max(map(len, each)) for each in cells]
@@ -78,8 +83,8 @@ def show(
     for row in rows:
         texts = [Text(row[place]) for place in kept]
         for text in texts:
-            for words, style in (styles or {}).items():
-                text.highlight_words([words], style=style)
+            for word, style in STYLES.items():
+                text.highlight_regex(rf"\b{word}(?=$|;)", style=style)
         table.add_row(*texts)
     console.print(table)
 

@@ -5,15 +5,17 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Interval
 from pipeline.metrics import MEASURES
-
-BETTER, WORSE, UNSURE = "better", "worse", "cannot tell"
 
 Key = TypeVar("Key")
 
 NOTHING = "no recurrent network, or nothing to compare it with"
-NO_PAST = "one value in, so a recurrent layer has no past to use: it is one more feed-forward network"
+NO_PAST = "one value in, so there is no past to use"
+
+FAR = 10.0
+"""Times the error of the best without recurrence beyond which a change is no number that anybody can picture."""
 
 ALPHA = 0.05
 """How often a table with nothing in it may show a difference."""
@@ -37,8 +39,9 @@ class Answer:
         opponent: the strongest of all that has no recurrence; None where there is none.
         difference: of the measure on test, network against opponent; None where it is not known or says nothing.
         interval: of the difference, at the level that decides.
-        outcome: BETTER, WORSE or UNSURE: whether the interval excludes zero, and on which side.
+        outcome: YES or NO where the interval excludes zero, else UNSURE; NOT_ASKED where there is nothing to ask.
         reason: why there is no difference; empty where there is one.
+        change: of the error, as a share of the opponent's; None without a difference, or where it is beyond `FAR`.
     """
 
     networks: Networks
@@ -46,8 +49,20 @@ class Answer:
     opponent: str | None
     difference: Difference | None
     interval: Interval | None
-    outcome: str
+    outcome: Outcome
     reason: str = ""
+    change: "Change | None" = None
+
+
+@dataclass(frozen=True)
+class Change:
+    """How much more error one model has than another, as a share of the other's: -0.04 is 4 % less.
+
+    The error is the measure; of an accuracy it is the share that is wrong. The other's error is taken as it is.
+    """
+
+    mean: float
+    interval: Interval
 
 
 def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
@@ -57,18 +72,37 @@ def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
         return entry.recurrent and (networks == Networks.ALL or bool(entry.trials) == (networks == Networks.TUNED))
 
     network, opponent = strongest(evaluation, asked), strongest_opponent(evaluation)
-    none = Answer(networks, network, opponent, None, None, UNSURE)
+    none = Answer(networks, network, opponent, None, None, Outcome.UNSURE)
     if network is None or opponent is None:
-        return replace(none, reason=NOTHING)
+        return replace(none, outcome=Outcome.NOT_ASKED, reason=NOTHING)
     if evaluation.dataset.layout == "points":
-        return replace(none, reason=NO_PAST)
+        return replace(none, outcome=Outcome.NOT_ASKED, reason=NO_PAST)
     difference, weeks = evaluation.difference("test", network, opponent), evaluation.dataset.weeks
     if difference is None:
         ranked = "test" in evaluation.differences or weeks is None or weeks >= SEASON
-        few = "too few seeds" if ranked else f"{weeks} weeks of test rows rank nothing"
+        few = "too few seeds" if ranked else f"test period too short to rank ({weeks} of {SEASON} weeks)"
         return replace(none, reason=few)
-    interval, outcome = _decided(evaluation, difference, ALPHA)
-    return replace(none, difference=difference, interval=interval, outcome=outcome)
+    return _answered(evaluation, none, difference, ALPHA)
+
+
+def _answered(evaluation: Evaluation, asked: Answer, difference: Difference, alpha: float) -> Answer:
+    """What is asked, decided at a level."""
+    interval, outcome = _decided(evaluation, difference, alpha)
+    word = {Outcome.BETTER: Outcome.YES, Outcome.WORSE: Outcome.NO}.get(outcome, outcome)
+    changed = change(evaluation, asked.opponent, difference, interval)
+    return replace(asked, difference=difference, interval=interval, outcome=word, change=changed)
+
+
+def change(evaluation: Evaluation, other: str | None, difference: Difference, interval: Interval) -> Change | None:
+    """A difference on test to another experiment and its interval, as shares of the other's error."""
+    measure = MEASURES[evaluation.dataset.metric]
+    score = evaluation.experiments[other].score(evaluation.dataset.metric) if other else None
+    error = 0.0 if score is None else 1 - score.mean if measure.higher else score.mean
+    if error <= 0 or max(map(abs, (difference.mean, *interval))) > FAR * error:
+        return None
+    values = ((-value if measure.higher else value) / error for value in (difference.mean, *interval))
+    mean, *ends = (max(-1.0, value) for value in values)  # no error is less than none
+    return Change(mean, (min(ends), max(ends)))
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
@@ -84,8 +118,7 @@ def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]
     table: dict[str, list[Answer]] = {name: [] for name in evaluations}
     for name, found in every:
         if found.difference:
-            interval, outcome = _decided(evaluations[name], found.difference, next(levels))
-            found = replace(found, interval=interval, outcome=outcome)  # noqa: PLW2901
+            found = _answered(evaluations[name], found, found.difference, next(levels))  # noqa: PLW2901
         table[name].append(found)
     return table
 
@@ -100,21 +133,21 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
     if network is None and opponent is None:
         return None
     why = "the strongest without recurrence"
-    if network and (opponent is None or found.outcome == BETTER):
+    if network and (opponent is None or found.outcome == Outcome.YES):
         return network, f"better than {opponent}, {why}" if opponent else "the only kind here"
     if network is None:
         return str(opponent), why
-    said = f"{network} is {found.outcome}" if found.outcome != UNSURE else f"cannot tell of {network}"
+    said = f"{network} is worse" if found.outcome == Outcome.NO else f"cannot tell of {network}"
     return str(opponent), f"{why}; no network is better ({said}{f': {found.reason}' if found.reason else ''})"
 
 
-def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, Interval, str]]:
+def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, Interval, Outcome]]:
     """Experiment -> its difference to the opponent on test, with its interval and outcome, corrected for this table."""
     each = {name: evaluation.difference("test", name, opponent) for name in evaluation.experiments if opponent}
     return decided(evaluation, {name: difference for name, difference in each.items() if difference})
 
 
-def decided(evaluation: Evaluation, known: Mapping[Key, Difference]) -> dict[Key, tuple[Difference, Interval, str]]:
+def decided(evaluation: Evaluation, known: Mapping[Key, Difference]) -> dict[Key, tuple[Difference, Interval, Outcome]]:
     """Each of some differences with its interval and outcome, corrected for how many there are."""
     levels = holm([difference.p_value for difference in known.values()])
     return {
@@ -141,12 +174,13 @@ def strongest(evaluation: Evaluation, wanted: Callable[[Entry], bool]) -> str | 
     return (max if MEASURES[metric].higher else min)(chosen, key=chosen.__getitem__, default=None)
 
 
-def _decided(evaluation: Evaluation, difference: Difference, alpha: float) -> tuple[Interval, str]:
+def _decided(evaluation: Evaluation, difference: Difference, alpha: float) -> tuple[Interval, Outcome]:
     """The interval at a level, and in a word on which side of zero it lies."""
     low, high = difference.interval(1 - alpha)
+    better, worse = Outcome.BETTER, Outcome.WORSE
     if low <= 0 <= high:
-        return (low, high), UNSURE
-    return (low, high), BETTER if (low > 0) == MEASURES[evaluation.dataset.metric].higher else WORSE
+        return (low, high), Outcome.UNSURE
+    return (low, high), better if (low > 0) == MEASURES[evaluation.dataset.metric].higher else worse
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

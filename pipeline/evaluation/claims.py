@@ -12,12 +12,10 @@ from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
 from pipeline.evaluation.intervals import LEVEL, independent
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Difference, Evaluation, Interval, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
 from pipeline.validation import Strict, validated
-
-HOLDS, FAILS, UNSURE, LITTLE = "holds", "does not hold", "cannot tell", "says little"
-NOT_BUILT, STAND_IN, SCALED = "not built", "stand-in", "scaled down"
 
 ROUNDING = 1e-9
 """Relative slack, so that a figure that lies on the edge of an interval holds whatever its last bit."""
@@ -115,7 +113,7 @@ class Verdict:
 
     Attributes:
         claim: the claim.
-        outcome: HOLDS, FAILS, UNSURE, LITTLE, NOT_BUILT, STAND_IN or SCALED.
+        outcome: its word.
         dataset: the data set of the claim's experiment, as its evaluation describes it; None if not built.
         rebuilt: the metric over the seeds; None if not built or a shape.
         interval: where one more run would lie; of a comparison, where the difference lies; None if that is not known.
@@ -124,7 +122,7 @@ class Verdict:
     """
 
     claim: Claim
-    outcome: str
+    outcome: Outcome
     dataset: About | None = None
     rebuilt: Stat | None = None
     interval: Interval | None = None
@@ -149,12 +147,12 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool =
         UsageError: the claim names a metric that its experiment does not have.
     """
     if not all(name in evaluations for name in claim.experiments):
-        return Verdict(claim, NOT_BUILT)
+        return Verdict(claim, Outcome.NOT_BUILT)
     evaluation = evaluations[claim.experiment]
     if any(evaluations[name].dataset.name != evaluation.dataset.name for name in claim.experiments):
         raise UsageError(f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared")
     verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[claim.kind](claim, evaluation)
-    outcome = STAND_IN if evaluation.dataset.stand_in else SCALED if scaled else verdict.outcome
+    outcome = Outcome.STAND_IN if evaluation.dataset.stand_in else Outcome.SCALED if scaled else verdict.outcome
     return Verdict(**{**vars(verdict), "outcome": outcome})
 
 
@@ -163,10 +161,10 @@ def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
     if isinstance(found, list) and isinstance(claim.value, list):
         pairs = zip(found, claim.value, strict=False)
         same = len(found) == len(claim.value) and all(want is None or have == want for have, want in pairs)
-        return Verdict(claim, HOLDS if same else FAILS, about, shape=found)
+        return Verdict(claim, Outcome.HOLDS if same else Outcome.FAILS, about, shape=found)
     if isinstance(found, list) or isinstance(claim.value, list):
         raise UsageError(f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another kind of value")
-    return Verdict(claim, HOLDS if found.mean == claim.value else FAILS, about, rebuilt=found)
+    return Verdict(claim, Outcome.HOLDS if found.mean == claim.value else Outcome.FAILS, about, rebuilt=found)
 
 
 def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
@@ -175,12 +173,12 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     if claim.of and interval:
         unit = _stat(evaluation, claim.of, claim.metric).mean
         found, interval = Stat(**_divided(found.model_dump(), unit)), _divided(interval, unit)
-    outcome = UNSURE
+    outcome = Outcome.UNSURE
     if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
-        outcome = HOLDS if _meet(interval, claim.printed()) else FAILS
+        outcome = Outcome.HOLDS if _meet(interval, claim.printed()) else Outcome.FAILS
         others = [_stat(evaluation, name, claim.metric).mean for name in claim.beside]
-        if outcome == HOLDS and any(_meet(interval, (other, other)) for other in others):
-            outcome = LITTLE
+        if outcome == Outcome.HOLDS and any(_meet(interval, (other, other)) for other in others):
+            outcome = Outcome.LITTLE
     return Verdict(claim, outcome, evaluation.dataset, found, interval)
 
 
@@ -226,16 +224,18 @@ def _deciding(claim: Claim, difference: Difference) -> Interval:
     return difference.interval(0.9 if claim.within is not None else LEVEL)
 
 
-def _compared(claim: Claim, interval: Interval | None) -> str:
+def _compared(claim: Claim, interval: Interval | None) -> Outcome:
     if interval is None:
-        return UNSURE
+        return Outcome.UNSURE
     low, high = interval
     if claim.within is not None:
         inside = -claim.within < low and high < claim.within
-        return HOLDS if inside else FAILS if low > claim.within or high < -claim.within else UNSURE
+        return (
+            Outcome.HOLDS if inside else Outcome.FAILS if low > claim.within or high < -claim.within else Outcome.UNSURE
+        )
     if claim.relation == "above":
         low, high = -high, -low
-    return HOLDS if high < 0 else FAILS if low > 0 else UNSURE
+    return Outcome.HOLDS if high < 0 else Outcome.FAILS if low > 0 else Outcome.UNSURE
 
 
 def _meet(one: Interval, other: Interval) -> bool:

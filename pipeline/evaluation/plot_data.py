@@ -1,6 +1,6 @@
 """What plots show of a data set, as tables: curves of training, a stretch of its test set, its worst mistakes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,13 @@ LONGEST = 400
 """Test examples in an excerpt: as many as a plot can show."""
 
 CYCLES = 10
-"""Natural cycles (days) in an excerpt of a series that has them."""
+"""Natural cycles (days) in the excerpt of a series that has less than three weeks."""
+
+BEFORE = 24
+"""Values of an example's input in its excerpt, at most: the last ones."""
+
+PARTS = ("best", "median", "worst")
+"""Of a test set, drawn side by side."""
 
 CURVE = 100
 """Epochs in a curve: as many as a plot can show."""
@@ -27,10 +33,13 @@ MISTAKES, WORDS = 3, 40
 """Reviews shown of each experiment that is sure and wrong, and how many of their last words."""
 
 
-def tables(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, "pd.DataFrame"]:
-    """Every table but the history that there is something to put in: the name of its file -> the table."""
+def tables(dataset: Dataset, runs: Mapping[str, Run], compared: Sequence[str]) -> dict[str, "pd.DataFrame"]:
+    """Every table but the history that there is something to put in: the name of its file -> the table.
+
+    `compared` are the experiments whose predictions are drawn.
+    """
     every = {
-        "predictions": None if of_every_column(dataset.splits["test"]) else predictions(dataset, runs),
+        "predictions": predictions(dataset, runs, compared),
         "weeks": weeks(dataset, runs),
         "rollout": rollouts(dataset, runs),
         "slopes": input_gradients(runs),
@@ -69,50 +78,81 @@ def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
     return pd.concat(curves[1:] or curves, ignore_index=True).set_index(["experiment", "seed", "epoch"]).reset_index()
 
 
-def predictions(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame":
-    """predictions.csv: index, truth and one column per experiment, in the data's unit.
+def predictions(dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str]) -> "pd.DataFrame | None":
+    """predictions.csv: part, index, truth and one column for each of `names`, in the data's unit; None where no line
+    can be drawn of them.
 
-    The first seed's predictions, by the best epoch where one was chosen, else the final one. `index` is the row of
-    the series, counted from the first test window, or the number of the example; `time` that of the target, seconds
-    since 1970 by the file's clock, where it is known. For points (examples, 1) there is a column x, ascending. Of
-    several values per example, those of the first examples follow one another, but of windows the last value is shown,
-    which lies furthest ahead.
+    The first seed's predictions, by the best epoch where one was chosen, else the final one. A `part` is a stretch of
+    test to look at: the week (of a series) or the example in which these experiments together err least (0), by the
+    median (1) and most (2); part 0 alone where test has less than three whole weeks. `index` is the row of the series,
+    counted from the first one, or the step of the example: from 1, what stands before was given. `time` is that of the
+    target, seconds since 1970 by the file's clock, where it is known. Points (examples, 1) have a column x, ascending.
     """
     import pandas as pd
 
-    chosen, index = _stretch(dataset)
-    test, scale = dataset.splits["test"], dataset.scale
-    width = 1 if test.targets.ndim == 1 or isinstance(test, Windows) else test.targets.shape[1]
-    if width > 1:
-        chosen = chosen[: max(1, LONGEST // width)]
-        index = np.arange(len(chosen) * width)
-    columns: dict[str, Array] = {"index": index}
-    if not isinstance(test, Windows) and layout(dataset) == "points":
-        columns["x"] = test.inputs[chosen, 0]
-    if isinstance(test, Windows) and dataset.stamps is not None:
-        columns["time"] = dataset.stamps[test.rows + test.delay][chosen].astype(np.int64)
-    values = {"truth": test.targets} | {name: predicted[0] for name, predicted in _chosen(runs).items()}
-    for name, each in values.items():
-        rows = each[:, -1] if each.ndim == 2 and width == 1 else each
-        picked = rows[chosen].ravel().astype(np.float64)
-        columns[name] = picked if dataset.kind == "classify" else picked * scale.std + scale.mean
-    return pd.DataFrame(columns)
+    every, test = _chosen(runs), dataset.splits["test"]
+    said = {name: every[name] for name in names if name in every}
+    if not said or dataset.kind == "classify" or of_every_column(test):
+        return None
+    given = _given(dataset)
+    if layout(dataset) == "examples" and test.targets.ndim == 1 and not given:
+        return None
+    frames = []
+    for part, chosen in enumerate(_parts(dataset, said)):
+        truth = test.targets[chosen].astype(np.float64).ravel()
+        columns: dict[str, Array] = {"part": np.full(len(truth), part), "index": np.arange(1, len(truth) + 1)}
+        if isinstance(test, Windows):
+            rows = (test.rows[chosen][:, None] + test.ahead).ravel()
+            columns["index"] = rows - rows[0]
+            if dataset.stamps is not None:
+                columns["time"] = dataset.stamps[rows].astype("datetime64[s]").astype(np.int64)
+        elif layout(dataset) == "points":
+            columns["x"] = test.inputs[chosen, 0]
+        columns |= {"truth": truth} | {name: each[0][chosen].astype(np.float64).ravel() for name, each in said.items()}
+        if isinstance(test, Arrays) and given:
+            before = test.inputs[chosen].astype(np.float64).ravel()[-given:]
+            ends = {"part": np.full(given, part), "index": np.arange(1 - given, 1), "truth": before}
+            nothing = np.full(given, np.nan)
+            columns = {name: np.append(ends.get(name, nothing), values) for name, values in columns.items()}
+        frames.append(pd.DataFrame(columns))
+    table, scale = pd.concat(frames, ignore_index=True), dataset.scale
+    return table.assign(**{name: table[name] * scale.std + scale.mean for name in ("truth", *said)})
 
 
-def _stretch(dataset: Dataset) -> tuple[Array, Array]:
-    """Which test examples (m,) to show, and the index (m,) to show them at."""
-    test = dataset.splits["test"]
-    if isinstance(test, Windows):
-        offsets = test.rows - test.rows[0]
-        length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        chosen = np.flatnonzero((offsets < length) & (offsets % test.step == 0))[:LONGEST]
-        return chosen, offsets[chosen]
+def _given(dataset: Dataset) -> int:
+    """How many of the values before an example's targets to show, where its input holds those; else 0."""
+    shape, targets = dataset.input_shape, dataset.splits["test"].targets
+    follows = dataset.kind == "forecast" and layout(dataset) == "examples" and len(shape) == 2 and shape[1] == 1
+    return min(shape[0], BEFORE) if follows and (targets.ndim == 1 or targets.shape[1] < shape[0]) else 0
+
+
+def _parts(dataset: Dataset, said: Mapping[str, Array]) -> list[Array]:
+    """The test examples (m,) of each part."""
+    test, metric = dataset.splits["test"], dataset.metric
     if layout(dataset) == "points":
-        order = np.argsort(test.inputs[:, 0], kind="stable")
-        chosen = order[:: -(-len(order) // LONGEST)]
-        return chosen, np.arange(len(chosen))
-    chosen = np.arange(min(LONGEST, len(test)))
-    return chosen, chosen
+        order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
+        return [order[:: -(-len(order) // LONGEST)]]
+    errors = sum(losses(metric, each, test.targets).mean(axis=0) for each in said.values())
+    if isinstance(test, Arrays):
+        order = np.argsort(errors, kind="stable")
+        return [order[[place]] for place in (0, len(order) // 2, -1)]
+    numbers, places, counts = np.unique(blocks(dataset, "test"), return_inverse=True, return_counts=True)
+    whole = np.flatnonzero(counts > 0.9 * counts.max())
+    if not dataset.period or len(whole) < len(PARTS):
+        length = CYCLES * dataset.period * test.step or LONGEST * test.step
+        return [_apart(test, np.flatnonzero(test.rows - test.rows[0] < length))]
+    order = whole[np.argsort((np.bincount(places, errors, len(numbers)) / counts)[whole], kind="stable")]
+    return [_apart(test, np.flatnonzero(places == order[place])) for place in (0, len(order) // 2, -1)]
+
+
+def _apart(test: Windows, examples: Array) -> Array:
+    """Those of some examples that follow one another, from the first on, so that no target comes twice."""
+    chosen, free = [], 0
+    for example in examples:
+        if test.rows[example] >= free:
+            chosen.append(example)
+            free = int(test.rows[example]) + test.outputs * test.step
+    return np.array(chosen)
 
 
 def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":

@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import tables
-from pipeline.evaluation.answers import UNSURE, decided
+from pipeline.evaluation.answers import decided
+from pipeline.evaluation.outcome import Outcome
+from pipeline.report.panels import colour
 from pipeline.report.results import Evaluated
-from pipeline.report.svg import DASHED, MAIN, MUTED, svg
+from pipeline.report.svg import DASHED, MUTED, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -30,14 +32,14 @@ def panel(one: Evaluated, others: dict[str, float]) -> tuple[str, str]:
 
     def draw(axes: "Axes") -> None:
         for place, name in enumerate(ranked):
-            stat = scores[name]
+            stat, own = scores[name], colour(one, name)
             if ends := stat.prediction_interval_new_rows:
-                axes.plot(ends, [place, place], color=MAIN, alpha=0.4, linewidth=3)
-            axes.plot([stat.mean], [place], "o", color=MAIN, markersize=3.5)
+                axes.plot(ends, [place, place], color=own, alpha=0.4, linewidth=3)
+            axes.plot([stat.mean], [place], "o", color=own, markersize=3.5)
         for place, (model, value) in enumerate(sorted(others.items(), key=lambda other: other[1])):
             axes.axvline(value, color=MUTED, linestyle=DASHED, linewidth=0.8)
             axes.annotate(f"{model} ", (value, len(ranked) - 0.4 + 0.8 * place), ha="right", color=MUTED, fontsize=7)
-        axes.set_yticks(range(len(ranked)), [name.removeprefix(f"{one.name}_") for name in ranked])
+        axes.set_yticks(range(len(ranked)), [one.titles.get(name, name) for name in ranked])
         axes.set_ylim(-0.6, len(ranked) + 0.8 * len(others))
         axes.set_xlabel(one.about.metric.upper())
 
@@ -53,7 +55,10 @@ def pairs(one: Evaluated, names: list[str]) -> str:
         if (difference := one.evaluation.difference("test", *pair)) is not None
     }
     found = decided(one.evaluation, known)
-    short = {name: name.removeprefix(f"{one.name}_") for name in names}
-    unsure = [f"{short[a]} and {short[b]}" for (a, b), (_, _, outcome) in found.items() if outcome == UNSURE]
+    unsure = [
+        " and ".join(one.titles.get(name, name) for name in pair)
+        for pair, (_, _, outcome) in found.items()
+        if outcome == Outcome.UNSURE
+    ]
     words = f"{len(found) - len(unsure)} of {len(found)} differences exceed the scatter of seeds and weeks"
-    return f"{words}; not so {', '.join(unsure)}" if unsure else words
+    return f"{words}; not: {', '.join(unsure)}" if unsure else words

@@ -3,13 +3,16 @@
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 from pipeline.evaluation import answers
+from pipeline.evaluation.answers import Networks
 from pipeline.evaluation.claims import Verdict
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import measured, short, signed, signed_between, spread, title
+from pipeline.report.formatting import changed, changed_between, measured, number, short, signed, spread, title
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
@@ -61,21 +64,21 @@ class Ranked:
     """A row of a ranking, as text but for `value`, the score; an experiment, or a floor and what it is.
 
     Attributes:
-        kind: "network", "recurrent", "baseline" or "floor".
+        family: whose colour it has; "floor" of a floor.
         small: how sure the score is.
-        against, interval, outcome: of the difference to the strongest that has no recurrence.
+        change, interval, outcome: of its error against that of the best without recurrence.
     """
 
     name: str
     title: str
-    kind: str
+    family: str
     mark: Mark
     score: str
     small: str
     value: float
-    against: str = ""
+    change: str = ""
     interval: str = ""
-    outcome: str = ""
+    outcome: Outcome | None = None
     parameters: str = ""
     seeds: str = ""
 
@@ -100,44 +103,105 @@ def ranking(one: Evaluated) -> Ranking:
     axis = _axis(scored, {name for name in scored if not one.experiments[name].baseline}, log=not higher)
     rows = []
     for name, stat in scored.items():
-        entry, title_, against = one.experiments[name], one.titles.get(name, ""), {}
+        entry, against = one.experiments[name], dict[str, Any]()
         if name in compared:
             difference, ends, outcome = compared[name]
-            interval = signed_between(ends, metric)
-            against = {"against": signed(difference.mean, metric), "interval": interval, "outcome": outcome}
-        kind = "baseline" if entry.baseline else "recurrent" if entry.recurrent else "network"
+            against = {"outcome": outcome, "change": signed(difference.mean, metric)}
+            if change := answers.change(one.evaluation, base, difference, ends):
+                against |= {"change": changed(change), "interval": changed_between(change)}
         mark, text, small = axis.mark(stat.mean, _ends(stat)), measured(stat, metric), spread(stat, metric)
-        more = {"parameters": short(entry.parameters), "seeds": str(len(entry.seeds)) if entry.varies else ""}
-        rows.append(Ranked(name, title_, kind, mark, text, small, stat.mean, **more, **against))
+        against |= {"parameters": short(entry.parameters), "seeds": str(len(entry.seeds)) if entry.varies else ""}
+        family = one.families.get(name, "simple")
+        rows.append(Ranked(name, one.titles.get(name, name), family, mark, text, small, stat.mean, **against))
     rows += [
-        Ranked(words, "", "floor", axis.mark(value, (value, value)), measured(value, metric), "", value)
+        Ranked("", words, "floor", axis.mark(value, (value, value)), measured(value, metric), "", value)
         for words, value in one.about.floors.items()
     ]
     rows.sort(key=lambda row: -row.value if higher else row.value)
     label = f"Test {title(metric)}" + (", as selected" if "validation" in one.about.examples else "")
-    return Ranking(label, base, axis, metric, rows)
+    return Ranking(label, one.titles.get(base, base) if base else None, axis, metric, rows)
+
+
+CHANGES = Axis(-1.0, 0.5, log=False)
+"""Of a change of the error, none of which is less than -100 %."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two that an answer compares: the model, and its error on test."""
+
+    title: str
+    score: str
+
+    @property
+    def brief(self) -> str:
+        """Its title without how it was trained and what it sees."""
+        return self.title.split(", ")[0].split(" on ")[0]
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Does a data set need a recurrent network: which ones, yes, no, cannot tell or nothing; who differs, and how."""
+    """An answer as text: what is asked, whether a recurrent network helps, the two models and the change between them.
 
+    Attributes:
+        networks: which networks are asked about, where that has to be said.
+        change, interval: of the error; without a change the difference itself, or why there is none.
+        mark: of the change on `CHANGES`; None where there is none.
+    """
+
+    question: str
     networks: str
-    word: str
-    who: str
-    words: str
+    outcome: Outcome
+    without: Side | None
+    best: Side | None
+    change: str
+    interval: str = ""
+    mark: Mark | None = None
+
+    @property
+    def sentence(self) -> str:
+        """The two models and the change, in a line."""
+        if self.without is None or self.best is None:
+            return capital(self.change)
+        change = f"{self.change} error" if self.mark else self.change
+        sides = capital(f"{self.best.title} against {self.without.title}")
+        return f"{sides}: {change}{f' ({self.interval})' if self.interval else ''}"
 
 
 def answer(one: Evaluated, found: answers.Answer) -> Answer:
-    """What the page says of one of its answers."""
-    if found.reason in (answers.NOTHING, answers.NO_PAST):
-        return Answer(found.networks, "", "", found.reason)
-    who = f"{found.network} against {found.opponent}"
-    if found.interval is None:
-        return Answer(found.networks, found.outcome, who, found.reason)
-    word = {answers.BETTER: "yes", answers.WORSE: "no"}.get(found.outcome, found.outcome)
+    """What is said of one of a data set's answers."""
+    networks = "tuned networks" if found.networks == Networks.TUNED else ""
+    without, best = _side(one, found.opponent), _side(one, found.network)
+    known = Answer(capital(one.question), networks, found.outcome, without, best, "")
+    if found.outcome == Outcome.NOT_ASKED:
+        return replace(known, without=None, best=None, change=found.reason)
+    if found.difference is None or found.interval is None:
+        return replace(known, change=found.reason)
+    if found.change:
+        change = found.change
+        mark = CHANGES.mark(change.mean, change.interval)
+        return replace(known, change=changed(change), interval=changed_between(change), mark=mark)
     metric = one.about.metric
-    return Answer(found.networks, word, who, f"{title(metric)} {signed_between(found.interval, metric)}")
+    mean, *ends = (signed(value, metric) for value in (found.difference.mean, *found.interval))
+    return replace(known, change=f"{title(metric)} {mean}", interval=" to ".join(ends))
+
+
+def _side(one: Evaluated, name: str | None) -> Side | None:
+    """A model by its title, but for how it was trained, and its error: in the data's unit where they have one."""
+    if name is None or one.experiments[name].score(one.about.metric) is None:
+        return None
+    scores = one.experiments[name].chosen["test"]
+    words, stat = one.titles.get(name, name), scores[one.about.metric]
+    if MEASURES[one.about.metric].higher:
+        return Side(words, f"{100 * (1 - stat.mean):.2f} % wrong")
+    if one.about.metric == "mae" and "mae_unit" in scores:
+        return Side(words, f"{number(scores['mae_unit'].mean, 3)} {one.about.scale.unit}")
+    return Side(words, f"{title(one.about.metric)} {number(stat.mean, 3)}")
+
+
+def capital(text: str) -> str:
+    """The first letter in upper case."""
+    return text[:1].upper() + text[1:]
 
 
 @dataclass(frozen=True)
@@ -145,7 +209,7 @@ class Figure:
     """A published figure as a row: the rebuilt one and its interval as shares of it, and what its digits imply."""
 
     words: str
-    outcome: str
+    outcome: Outcome
     mark: Mark
     band: Mark
     text: str

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation.answers import decided
+from pipeline.report.panels import colour
 from pipeline.report.results import Evaluated
-from pipeline.report.svg import MAIN, OTHER, svg
+from pipeline.report.svg import svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,17 +30,19 @@ def panel(one: Evaluated, network: dict[float, str], opponent: dict[float, str])
     metric, rows = one.about.metric, one.about.examples["train"]
 
     def draw(axes: "Axes") -> None:
-        for curve, colour in ((network, MAIN), (opponent, OTHER)):
+        for curve in (network, opponent):
+            own = colour(one, curve[1.0])
             stats = {
                 share * rows: stat for share, name in curve.items() if (stat := one.experiments[name].score(metric))
             }
             low, high = zip(*(stat.mean_ci or (stat.mean, stat.mean) for stat in stats.values()), strict=True)
-            axes.fill_between([*stats], low, high, color=colour, alpha=0.2, linewidth=0)
-            axes.plot([*stats], [stat.mean for stat in stats.values()], color=colour, marker="o", markersize=2.5)
+            axes.fill_between([*stats], low, high, color=own, alpha=0.2, linewidth=0)
+            axes.plot([*stats], [stat.mean for stat in stats.values()], color=own, marker="o", markersize=2.5)
         axes.set_xscale("log")
         axes.set_xticks([share * rows for share in network], [f"{share * rows:,.0f}" for share in network])
         axes.minorticks_off()
         axes.set_xlabel("train examples")
+        axes.set_ylabel(metric.upper())
 
     known = {
         share: difference
@@ -48,5 +51,6 @@ def panel(one: Evaluated, network: dict[float, str], opponent: dict[float, str])
     }
     outcomes = decided(one.evaluation, dict(sorted(known.items())))
     said = ", ".join(f"{share * rows:,.0f}: {outcome}" for share, (_, _, outcome) in outcomes.items())
-    words = f"{network[1.0]} against {opponent[1.0]}, by train examples: {said}"
+    names = [one.titles.get(curve[1.0], curve[1.0]) for curve in (network, opponent)]
+    words = f"{names[0]} against {names[1]}, by train examples: {said}"
     return words, svg(draw, (4.6, 2.3), f"{one.name}: {words}", f"{one.name}/data-size")

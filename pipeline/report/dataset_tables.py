@@ -1,12 +1,15 @@
 """The tables of one data set: its experiments side by side, as text and as values."""
 
+import math
 from collections.abc import Collection, Mapping
 
 from pipeline.evaluation import answers
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Difference, Entry, Interval, Scores
 from pipeline.metrics import MEASURES
+from pipeline.report.charts import answer
 from pipeline.report.claims_table import published_cell
-from pipeline.report.formatting import DASH, between, measured, short, signed, spread, title
+from pipeline.report.formatting import DASH, changed, changed_between, measured, short, signed, spread, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import Cell, Column, Mark, Table
 
@@ -34,56 +37,71 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
         "epochs": "Best epoch" if validated else "Epochs",
         "validation": f"Validation {label}, best epoch" if validated else "",
         "validation_final": f"Validation {label}, final" if validated else "",
-        "test_best": f"Test {label}, best epoch" if validated else "",
+        "test_best": f"Test {label}, selected" if validated else "",
         "test": f"Test {label}, final",
         "unit": f"Test MAE in {unit}" if unit else "",
         "mase": "Test MASE" if about.naive else "",
-        "against": f"Test {label} against {base}" if base else "",
+        "against": "vs best without" if base else "",
+        "interval": "95 % interval" if base else "",
         "published": "Published",
     }
-    rows = [_row(results, one, name, _against(metric, compared.get(name))) for name in shown]
+    rows = []
+    for (name, entry), kind in zip(shown.items(), _kinds(shown), strict=True):
+        score = entry.score(metric)
+        row = _row(results, one, name) | _against(one, base, compared.get(name))
+        rows.append((score.mean if score else None, kind, row))
     for words, value in about.floors.items():
-        floor = {"experiment": Cell(words, "floor"), "test": Cell(measured(value, metric), value=value)}
-        rows.append(dict.fromkeys(columns, Cell()) | floor)
+        floor = dict.fromkeys(("test_best", "test"), Cell(measured(value, metric), value=value))
+        floor["experiment"] = Cell(words, "floor")
+        rows.append((value, "floor", dict.fromkeys(columns, Cell()) | floor))
+    sign = -1 if MEASURES[metric].higher else 1
+    rows.sort(key=lambda row: math.inf if row[0] is None else sign * row[0])
     better = "higher" if MEASURES[metric].higher else "lower"
     caption = "Of an earlier build. " if one.stale else ""
     caption += f"{label}, {better} is better; mean over seeds ± sample standard deviation."
     if validated:
-        caption += " The best epoch is chosen on validation, never on test."
+        caption += " Selected: by the epoch that is best on validation, never on test."
     if about.naive:
         caption += " MASE is the MAE as a share of the seasonal naive forecast's on train."
     if base:
         caption += (
-            f" {base} is the strongest that has no recurrence; the difference to it has an interval that is corrected "
-            "for the length of this table (Holm, 95 % in all), and is called better or worse where that excludes zero."
+            f" The best without recurrence is {base}, chosen before the test. Against it (vs): the change in error and "
+            "its interval, 95 % for the whole table (Holm)."
         )
     shown_columns = (
         Column(key, words, key not in {"experiment", "published"}) for key, words in columns.items() if words
     )
-    kinds = (*_kinds(shown), *["floor"] * len(about.floors))
-    return Table(one.name, f"{one.name}: experiments", caption, (*shown_columns,), (*rows,), about.stand_in, kinds)
+    return Table(
+        one.name,
+        f"{one.name}: {one.question}",
+        caption,
+        (*shown_columns,),
+        tuple(row for _, _, row in rows),
+        about.stand_in,
+        tuple(kind for _, kind, _ in rows),
+        answers=tuple(f"{found.outcome}: {answer(one, found).sentence}" for found in one.answers),
+    )
 
 
 def _kinds(shown: Mapping[str, Entry]) -> tuple[str, ...]:
     return tuple("baseline" if entry.baseline else "" for entry in shown.values())
 
 
-def _row(results: Results, one: Evaluated, name: str, against: Cell) -> dict[str, Cell]:
+def _row(results: Results, one: Evaluated, name: str) -> dict[str, Cell]:
     about, metric, entry = one.about, one.about.metric, one.experiments[name]
     test, seeds = entry.chosen.get("test"), len(entry.seeds)
     share = test["mae"].mean / about.naive if about.naive and test and "mae" in test else None
-    detail = f"{entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}"
+    detail = f"{one.titles.get(name, '')} · {entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}"
     return {
-        "experiment": Cell(name, "stand-in" if about.stand_in else "", detail, value=name),
+        "experiment": Cell(name, detail=detail, value=name),
         "parameters": Cell(short(entry.parameters), value=entry.parameters),
         "epochs": _epochs(entry),
         "validation": _stat(entry.chosen.get("validation"), metric),
         "validation_final": _stat(entry.final.get("validation"), metric),
-        "test_best": _stat(entry.best["test"] if entry.best else None, metric),
+        "test_best": _stat(test, metric),
         "test": _stat(entry.final.get("test"), metric),
         "unit": _stat(test, "mae_unit", about.scale.unit),
         "mase": Cell(DASH) if share is None else Cell(f"{share:.3f}", value=share),
-        "against": against,
         "published": _figures(results, name),
     }
 
@@ -112,12 +130,17 @@ def _epochs(entry: Entry) -> Cell:
     return Cell("-".join(map(str, ends)), f"of {epochs}", value=stat.model_dump(mode="json"))
 
 
-def _against(metric: str, compared: tuple[Difference, Interval, str] | None) -> Cell:
+def _against(
+    one: Evaluated, base: str | None, compared: tuple[Difference, Interval, Outcome] | None
+) -> dict[str, Cell]:
     if compared is None:
-        return Cell(DASH)
+        return {"against": Cell(DASH), "interval": Cell(DASH)}
     difference, ends, outcome = compared
-    value = difference.model_dump(mode="json") | {"interval": list(ends)}
-    return Cell(signed(difference.mean, metric), f"{between(ends, metric)}, {outcome}", value=value)
+    value, metric = difference.model_dump(mode="json") | {"outcome": outcome}, one.about.metric
+    mean, interval = signed(difference.mean, metric), " to ".join(signed(end, metric) for end in ends)
+    if change := answers.change(one.evaluation, base, difference, ends):
+        mean, interval = changed(change), changed_between(change)
+    return {"against": Cell(f"{mean} {outcome}", value=value), "interval": Cell(interval, value=list(ends))}
 
 
 def _figures(results: Results, name: str) -> Cell:
@@ -147,7 +170,7 @@ def _parts(one: Evaluated, shown: Mapping[str, Entry]) -> Table:
         )
     rows = []
     for name, entry in shown.items() if titles else ():
-        row = {"experiment": Cell(name, "stand-in" if stand_in else "", value=name)}
+        row = {"experiment": Cell(name, value=name)}
         row |= {f"group_{group}": _stat(entry.groups.get(group), metric) for group in groups}
         rows.append(row | {"rollout": _stat(entry.rollout, "mse"), "horizon": _horizon(one, entry.rollout)})
     heading = f"{one.name}: {' and '.join(titles)}"

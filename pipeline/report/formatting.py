@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+from pipeline.evaluation.answers import Change
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
 
@@ -67,8 +68,10 @@ def measured(stat: Stat | float, metric: str, unit: str = "") -> str:
 
 
 def signed(value: float, metric: str) -> str:
-    """A difference as text, of accuracies in points: +0.0013, -2.70."""
-    return f"{100 * value:+.2f}" if metric == "accuracy" else f"{value:+.4g}"
+    """A difference as text, of accuracies in points: +0.0013, -2.70, +2.4e-5."""
+    if metric == "accuracy":
+        return f"{100 * value:+.2f}"
+    return f"{value:+.4g}" if abs(value) >= SMALL or not value else f"{'+' * (value > 0)}{exponent(value, 1)}"
 
 
 def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
@@ -79,11 +82,18 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
     return f"{' to '.join(map(number, interval))} {unit}".rstrip()
 
 
-def signed_between(interval: tuple[float, float], metric: str) -> str:
-    """The interval of a difference as text: -0.0198 to -0.0187; of accuracies -3.68 to -2.28 points."""
-    if metric == "accuracy":
-        return " to ".join(f"{100 * end:+.2f}" for end in interval) + " points"
-    return " to ".join(f"{end:+.3g}" for end in interval)
+def changed(change: Change) -> str:
+    """A change of the error as text: -4.4 %; of a whole number of per cents from 10 on."""
+    return f"{_percent(change.mean)} %"
+
+
+def changed_between(change: Change) -> str:
+    """Its interval: -7.4 to -1.4 %."""
+    return f"{' to '.join(map(_percent, change.interval))} %"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:+.{1 if abs(share) < 0.0995 else 0}f}"
 
 
 def fact(value: Any) -> str:

@@ -1,4 +1,4 @@
-// The page is whole without this: it sorts tables by a click on a heading, and enlarges a plot.
+// The page is whole without this: it sorts tables by a click on a heading, enlarges a plot, and filters by words.
 for (const table of document.querySelectorAll("table.ranked, table.scores")) {
   const headings = [...table.tHead.rows[0].cells];
   const value = (row, place) => {
@@ -36,3 +36,17 @@ for (const figure of document.querySelectorAll(".panels figure")) {
   button.addEventListener("click", () => button.setAttribute("aria-pressed", figure.classList.toggle("large")));
   figure.prepend(button);
 }
+const box = Object.assign(document.createElement("input"), { type: "search", placeholder: "Filter: gru, temperature, yes …" });
+box.setAttribute("aria-label", "Filter questions");
+document.querySelector("nav .name").after(box);
+box.addEventListener("input", () => {
+  const wanted = box.value.toLowerCase().split(/\s+/);
+  for (const section of document.querySelectorAll("section.of")) {
+    const hidden = !wanted.every((word) => section.dataset.words.toLowerCase().includes(word));
+    const links = document.querySelectorAll(`nav a[href="#${section.id}"]`);
+    for (const one of [section, ...[...links].map((link) => link.parentElement)]) one.hidden = hidden;
+  }
+  for (const row of document.querySelectorAll("tr[data-of]")) {
+    row.hidden = document.getElementById(row.dataset.of).hidden;
+  }
+});

@@ -1,12 +1,14 @@
 """The page: one self-contained file without requests, which can be read without its script."""
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import printable
-from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, NOT_BUILT, SCALED, STAND_IN, UNSURE
+from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts
-from pipeline.report.charts import Answer, Ranking
+from pipeline.report.charts import CHANGES, Answer, Ranking, capital
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import fact, number, title
@@ -15,10 +17,6 @@ from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import SIGNS, Table
 
 FOLDER = Path(__file__).parent
-
-OUTCOMES = {HOLDS: "hold", LITTLE: "say little", FAILS: "do not hold"}
-OUTCOMES |= {outcome: outcome for outcome in (UNSURE, STAND_IN, SCALED, NOT_BUILT)}
-"""In the order in which the page counts them, in the plural."""
 
 KINDS = {
     "forecast": "forecast of a later value",
@@ -57,42 +55,58 @@ def page(results: Results) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters["breakable"] = breakable
+    environment.filters |= {"breakable": breakable, "capital": capital}
     # The user's own come first.
     sections = [_section(results, one) for one in sorted(results.built, key=lambda one: not one.own)]
+    every = [(section.one, answer) for section in sections for answer in section.answers]
     text = environment.get_template("page.html.j2").render(
         style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own files
         script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
         trusted=Markup,
         signs=SIGNS,
         results=results,
-        stand_ins=[one.name for one in results.built if one.about.stand_in],
+        sentence=sentence([answer.outcome for _, answer in every]),
+        # As the sentence counts them.
+        answers=sorted(every, key=lambda each: (not each[0].own, [*Outcome].index(each[1].outcome))),
+        changes=CHANGES,
+        stand_ins=[one.question for one in results.built if one.about.stand_in],
         counted=_counted(results),
         own_only=all(one.own for one in results.built),
         figures=charts.figures(results.verdicts),
         claims=claims_table(results),
         sections=sections,
         curves=max((len(group.overlay.looks) for one in sections for group in one.plots if group.overlay), default=0),
+        outcomes=[*Outcome],
     )
     return printable(text, kept="\n")
 
 
-def _counted(results: Results) -> str:
+def sentence(outcomes: Sequence[Outcome]) -> str:
+    """All answers in one sentence."""
+    found = Counter(outcomes)
+    yes, no, unsure = (found[one] for one in (Outcome.YES, Outcome.NO, Outcome.UNSURE))
+    if not (every := yes + no + unsure):
+        return "No figure here is a result" if found else "Nothing is built yet"
+    words = [f"A recurrent network helps on {yes or 'none'} of {every} question{'s' if every > 1 else ''}"]
+    words += [f"not on {no}"] if no else []
+    return f"{', '.join(words)}{f'; on {unsure} we cannot tell' if unsure else ''}"
+
+
+def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:
     """How many measured figures and comparisons have which verdict; counts and shapes apart."""
     parts = []
     for words, of_kind in (("Figures and comparisons", False), ("Counts and shapes", True)):
-        found = [verdict.outcome for verdict in results.verdicts if (verdict.claim.kind == "count") == of_kind]
-        each = [f"{found.count(o)} {o if found.count(o) == 1 else many}" for o, many in OUTCOMES.items() if o in found]
-        parts += [f"{words}: {', '.join(each)}."] if each else []
-    return " ".join(parts)
+        found = Counter(verdict.outcome for verdict in results.verdicts if (verdict.claim.kind == "count") == of_kind)
+        parts += [(words, [(outcome, found[outcome]) for outcome in Outcome if found[outcome]])] if found else []
+    return parts
 
 
 def _section(results: Results, one: Evaluated) -> Section:
     answers, ranking = [charts.answer(one, found) for found in one.answers], charts.ranking(one)
     if results.scaled or one.about.stand_in:
-        word = STAND_IN if one.about.stand_in else SCALED
-        answers = [replace(answer, word=word if answer.word else "") for answer in answers]
-    drawn = plots(one, [row.name for row in ranking.rows if row.kind != "floor"])
+        word = Outcome.STAND_IN if one.about.stand_in else Outcome.SCALED
+        answers = [each if each.outcome == Outcome.NOT_ASKED else replace(each, outcome=word) for each in answers]
+    drawn = plots(one, [row.name for row in ranking.rows if row.family != "floor"])
     return Section(one, answers, ranking, _mistakes(one), _facts(one), dataset_tables(results, one), drawn)
 
 
@@ -101,7 +115,8 @@ def _mistakes(one: Evaluated) -> list[dict[str, str]]:
     if table is None:
         return []
     said, truth = (100 * table["probability"]).map("{:.1f} %".format), table["truth"].map({0: "bad", 1: "good"})
-    rows: list[dict[str, str]] = table.assign(probability=said, truth=truth).to_dict("records")
+    named = table["experiment"].map(one.titles).map(capital)
+    rows: list[dict[str, str]] = table.assign(probability=said, truth=truth, experiment=named).to_dict("records")
     return rows
 
 
@@ -109,6 +124,7 @@ def _facts(one: Evaluated) -> list[tuple[str, str]]:
     about = one.about
     unit = f", {about.scale.quantity} in {about.scale.unit}" if about.scale.unit else ""
     facts = [
+        ("name", one.name),
         ("question", f"{KINDS[about.kind]}{unit}"),
         ("examples", ", ".join(f"{count:,} {split}" for split, count in about.examples.items())),
         ("input", " x ".join(map(str, about.input_shape))),

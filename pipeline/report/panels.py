@@ -1,20 +1,17 @@
-"""Axes by epoch, by date and logarithmic, and the panel of a stretch of a test set."""
+"""Axes by epoch, by date and logarithmic, and the picture of a stretch of a test set."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.evaluation.schema import About
-from pipeline.report.svg import DOTTED, MAIN, MUTED, OTHER, svg
+from pipeline.report.results import Evaluated
+from pipeline.report.svg import FAMILY, INK, svg
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.axis import Axis
 
-SHOWN = 160
-"""Examples in a panel at most, but for a series, whose whole excerpt is shown."""
-
-AXES = {"x": "x", "time": "", "index": "step of the test set", "step": "step"}
+AXES = {"x": "x", "time": "", "index": "step", "step": "step"}
 """The column of a table that is its x, the first of these that it has, and what it is called."""
 
 LOG_ABOVE = 4.0
@@ -58,48 +55,38 @@ def logarithmic(axis: "Axis", ratio: float) -> None:
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
 
 
-def stretch(about: About, table: "pd.DataFrame", name: str, what: str = "predictions") -> str:
-    """SVG of a stretch of a test set: the truth and what an experiment said.
+def stretch(one: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str, name: str) -> str:
+    """SVG of a stretch of a test set: the truth, and what each experiment said where it said something.
 
     Args:
-        about: the data set.
-        table: predictions.csv or rollout.csv.
-        name: the experiment, a column of it.
-        what: the experiment said.
+        one: the data set.
+        rows: of predictions.csv or rollout.csv.
+        names: of the experiments, columns of these.
+        title: what a reader who can't see it is told.
+        name: distinct for every plot on a page.
     """
-    title, salt = f"Test set of {about.name}: the truth and the {what} of {name}", f"{about.name}/{name}/{what}"
-    if about.layout == "examples":
-        return _scatter(table["truth"][:SHOWN], table[name][:SHOWN], title, salt, about.scale.unit)
+    scale = one.about.scale
 
     def draw(axes: "Axes") -> None:
-        key = next(key for key in AXES if key in table)
-        x, truth = dates(axes, table[key]) if key == "time" else table[key].tolist(), table["truth"]
-        axes.plot(x, truth, color=OTHER, linewidth=2.2, alpha=0.5)
-        axes.plot(x, table[name], color=MAIN, linewidth=1.2)
-        low, high = min(truth), max(truth)
-        reach = 0.35 * (high - low) or 1.0
-        axes.set_ylim(low - reach, high + reach)
+        key = next(key for key in AXES if key in rows)
+        x = dates(axes, rows[key].tolist()) if key == "time" else rows[key].tolist()
+        truth = rows["truth"].tolist()
+        axes.plot(x, truth, color=INK, linewidth=1.1)
+        for each in names:
+            said = [(place, value) for place, value in zip(x, rows[each].tolist(), strict=True) if value == value]  # noqa: PLR0124 -- no NaN
+            axes.plot(
+                *zip(*said, strict=True), color=colour(one, each), marker="o" if len(said) == 1 else "", markersize=4
+            )
+        reach = 0.35 * (max(truth) - min(truth)) or 1.0
+        axes.set_ylim(min(truth) - reach, max(truth) + reach)
         if x[0] < x[-1]:
-            axes.set_xlim(x[0], x[-1])
+            axes.set_xlim(x[0], x[-1] + (x[-1] - x[0]) * (0.02 if rows[names].isna().any(axis=None) else 0))
         axes.set_xlabel(AXES[key])
-        axes.set_ylabel(f"{about.scale.quantity}, {about.scale.unit}" if about.scale.unit else "")
+        axes.set_ylabel(f"{scale.quantity}, {scale.unit}" if scale.unit else "value")
 
-    return svg(draw, (3.3, 1.8), title, salt)
+    return svg(draw, (3.3, 1.9), title, name)
 
 
-def _scatter(truth: "pd.Series[float]", predicted: "pd.Series[float]", title: str, salt: str, unit: str) -> str:
-    def draw(axes: "Axes") -> None:
-        import numpy as np
-
-        low, high = min(truth), max(truth)
-        axes.plot([low, high], [low, high], color=MUTED, linewidth=0.9, linestyle=DOTTED)
-        # Lines without length are dots, in a tenth of the bytes of as many markers.
-        x, y = (np.c_[each, each, np.full(len(each), np.nan)].ravel() for each in (truth, predicted))
-        axes.plot(x, y, color=MAIN, linewidth=2.2, alpha=0.6, solid_capstyle="round")
-        reach = 0.1 * (high - low) or 1.0
-        axes.set_xlim(low - reach, high + reach)
-        axes.set_ylim(low - reach, high + reach)
-        axes.set_xlabel(f"truth {unit}".strip())
-        axes.set_ylabel("prediction")
-
-    return svg(draw, (2.0, 1.8), title, salt)
+def colour(one: Evaluated, name: str) -> str:
+    """Of an experiment: that of its family, in every plot."""
+    return FAMILY[one.families.get(name, "simple")]

@@ -1,31 +1,45 @@
 """The plots of one data set: how its models learn, and what the compared ones say."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
+from pipeline.evaluation.plot_data import PARTS
 from pipeline.report import benchmark, data_size, published_curves
-from pipeline.report.panels import by_epoch, dates, logarithmic, stretch
+from pipeline.report.formatting import title as measure_title
+from pipeline.report.panels import by_epoch, colour, dates, logarithmic, stretch
 from pipeline.report.results import Evaluated
-from pipeline.report.svg import APART, DASHED, MAIN, OTHER, svg
+from pipeline.report.svg import DASHED, INK, svg
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-WIDE, LARGE = (3.3, 1.8), (4.6, 2.3)
+WIDE, LARGE = (3.3, 1.9), (4.6, 2.3)
 """Inches."""
 
 CHOSEN = 5
 """Experiments whose curves are in one plot before a reader chooses: the best ones."""
 
-POINTS = 60
+POINTS = 50
 """Of a curve, at most."""
 
-LOOKS = [(colour, dash) for dash, colour in product(("solid", "dashed", "dotted"), range(len(APART)))]
-"""How the lines of one plot are told apart: the number of a colour, and a dash."""
+DASHES = ("solid", "dashed", "dotted")
+"""How the experiments of one family, which have one colour, are told apart."""
+
+TRUTH = ("truth", "ink", "solid")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A figure by epoch: epochs, its mean over the seeds there, and their least and greatest."""
+
+    x: list[float]
+    mean: list[float]
+    low: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -33,24 +47,27 @@ class Overlay:
     """Curves of many experiments in one plot, of which a reader chooses.
 
     Attributes:
-        svg: the curves, each with its number from 0 as `data-curve`.
-        looks: experiment, by that number -> how its line is drawn: the number of its colour and the dash.
+        svg: the curves, each with its number from 0 as `data-curve`, its band as `data-band`.
+        looks: by that number what each is, the name of its colour and its dash.
         chosen: how many, from the first, are shown until the reader chooses.
     """
 
     svg: str
-    looks: dict[str, tuple[int, str]]
+    looks: list[tuple[str, str, str]]
     chosen: int = CHOSEN
 
 
 @dataclass(frozen=True)
 class Plots:
-    """Plots that belong together: a heading, how to read them, what each is of -> SVG, and curves in one plot."""
+    """Plots that belong together: a heading, how to read them, what each is of -> SVG, and curves in one plot.
+
+    `key` says what the lines of the panels are: words, the name of a colour, a dash.
+    """
 
     title: str
     caption: str
     panels: Mapping[str, str] = field(default_factory=dict)
-    wide: bool = True
+    key: Sequence[tuple[str, str, str]] = ()
     overlay: Overlay | None = None
 
 
@@ -64,8 +81,9 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     answer = answers.answer(one.evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     every = (
-        _predictions(one, compared),
+        _forecasts(one, compared),
         _free_runs(one, compared),
+        _by_week(one, compared),
         _backtest(one),
         _published(one),
         _benchmark(one),
@@ -73,40 +91,41 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         *_by_epoch(one, ranked),
         _input_gradients(one, ranked),
     )
-    return [group for group in every if group and (group.panels or group.overlay)]
+    return [group for group in every if group]
 
 
-def _predictions(one: Evaluated, compared: Sequence[str]) -> Plots | None:
-    if one.about.kind == "classify" or not compared:
+def _key(one: Evaluated, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    return [TRUTH, *((one.titles.get(name, name), one.families.get(name, "simple"), "solid") for name in names)]
+
+
+def _forecasts(one: Evaluated, compared: Sequence[str]) -> Plots | None:
+    if one.about.kind == "classify" or not compared or not (one.folder / "tables" / "predictions.csv").exists():
         return None
-    if (one.folder / "tables" / "weeks.csv").exists():
-        return _by_week(one, compared)
-    scatter = one.about.layout == "examples"
-    caption = "Thick line: true values. Thin line: predictions; what leaves the panel is far off."
-    if scatter:
-        caption = "Each dot is a test example; on the dotted line the prediction is exact."
-    weights = "weights of the best epoch" if "validation" in one.about.examples else "final weights"
-    caption += f" The best recurrent network and the strongest that has no recurrence, first seed, {weights}."
-    excerpt = one.numbers("predictions", "index", "truth", *compared)
-    panels = {name: stretch(one.about, excerpt, name) for name in compared}
-    return Plots("Predictions on test", caption, panels, wide=not scatter)
-
-
-def _by_week(one: Evaluated, compared: Sequence[str]) -> Plots:
-    table = one.numbers("weeks", "week", *compared)
-
-    def draw(axes: "Axes") -> None:
-        for name, colour in zip(compared, (MAIN, OTHER), strict=False):
-            axes.plot(table["week"], table[name], color=colour, marker="o", markersize=2.5)
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("week of test")
-
-    caption = (
-        f"{one.about.metric.upper()} by the week of test in which a window lies, mean over seeds. Blue: {compared[0]}."
+    table, title = one.numbers("predictions", "index", "truth"), "Forecasts beside the truth"
+    if lacking := [name for name in compared if name not in table]:
+        return Plots(title, f"There are none of {' and '.join(lacking)} yet: {_again(one)}")
+    if "part" not in table:
+        if one.about.layout == "examples":
+            return Plots(title, f"This evaluation is of an earlier version, which kept none: {_again(one)}")
+        table = table.assign(part=0)
+    caption, count = (
+        "The best recurrent network and the best model without recurrence, first seed.",
+        table["part"].nunique(),
     )
-    words = " and ".join(compared)
-    panel = svg(draw, WIDE, f"{one.name}: error by week of {words}", f"{one.name}/weeks")
-    return Plots("Error by week", caption, {words: panel})
+    what = "week" if one.about.layout == "windows" else "example"
+    if count > 1:
+        caption += f" Best, median and worst {what} of test: by the error of the two together."
+    panels = {
+        f"{PARTS[int(part)]} {what}" if count > 1 else "": stretch(
+            one, rows, compared, f"{one.question}: {PARTS[int(part)]}", f"{one.name} forecasts {part}"
+        )
+        for part, rows in table.groupby("part", sort=False)
+    }
+    return Plots(title, caption, panels, _key(one, compared))
+
+
+def _again(one: Evaluated) -> str:
+    return f"unroll repro evaluate@{one.name} draws them."
 
 
 def _free_runs(one: Evaluated, compared: Sequence[str]) -> Plots | None:
@@ -114,41 +133,59 @@ def _free_runs(one: Evaluated, compared: Sequence[str]) -> Plots | None:
     if not names:
         return None
     free = one.numbers("rollout", "step", "truth", *names)
-    caption = "Thick line: true values. Thin line: one true window, then its own predictions. First seed, last epoch."
-    return Plots("Free run", caption, {name: stretch(one.about, free, name, "free run") for name in names})
+    caption = "From one true window on, each model is fed its own predictions. First seed, last epoch."
+    drawn = stretch(one, free, names, f"{one.question}: free run", f"{one.name} free")
+    return Plots("Left alone: predictions fed back", caption, {"": drawn}, _key(one, names))
+
+
+def _by_week(one: Evaluated, compared: Sequence[str]) -> Plots | None:
+    if not compared or not (one.folder / "tables" / "weeks.csv").exists():
+        return None
+    table, label = one.numbers("weeks", "week", *compared), measure_title(one.about.metric)
+
+    def draw(axes: "Axes") -> None:
+        for name in compared:
+            axes.plot(table["week"], table[name], color=colour(one, name), marker="o", markersize=2.5)
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel("week of test")
+        axes.set_ylabel(label)
+
+    drawn = {"": svg(draw, WIDE, f"{one.question}: error by week", f"{one.name} weeks")}
+    return Plots("Error by week of test", "Mean over seeds.", drawn, _key(one, compared)[1:])
 
 
 def _backtest(one: Evaluated) -> Plots | None:
     stretches, ahead = one.table("backtest"), one.table("ahead")
     if stretches is None or ahead is None or ahead.empty:
         return None
+    name, held = str(ahead["experiment"].iloc[0]), 100 * ahead["coverage"]
+    family, unit = colour(one, name), one.about.scale.unit or "standardised"
 
     def from_origins(axes: "Axes") -> None:
         for _, rows in stretches.groupby("origin"):
             times = dates(axes, rows["time"].tolist())
-            axes.fill_between(times, rows["low"], rows["high"], color=MAIN, alpha=0.2, linewidth=0)
-            axes.plot(times, rows["truth"], color=OTHER, linewidth=2.2, alpha=0.5)
-            axes.plot(times, rows["forecast"], color=MAIN, linewidth=1)
+            axes.fill_between(times, rows["low"], rows["high"], color=family, alpha=0.2, linewidth=0)
+            axes.plot(times, rows["truth"], color=INK, linewidth=1.1)
+            axes.plot(times, rows["forecast"], color=family)
+        axes.set_ylabel(f"{one.about.scale.quantity}, {unit}")
 
     def by_step(axes: "Axes") -> None:
-        axes.plot(ahead["step"], ahead["mae"], color=MAIN)
-        axes.plot(ahead["step"], ahead["half_width"], color=OTHER, linestyle=DASHED)
+        axes.plot(ahead["step"], ahead["mae"], color=family)
+        axes.plot(ahead["step"], ahead["half_width"], color=family, linestyle=DASHED)
         axes.set_ylim(bottom=0)
         axes.set_xlabel("steps ahead")
+        axes.set_ylabel(f"MAE, {unit}")
 
-    name, held = str(ahead["experiment"].iloc[0]), 100 * ahead["coverage"]
-    unit = f", {one.about.scale.unit}" if one.about.scale.unit else ""
-    words = f"error by step; 90 % intervals held {held.mean():.1f} % ({held.min():.1f} to {held.max():.1f} %)"
-    caption = (
-        f"On test{unit}, by {name}, which the command predict takes. Left what came (thick) and what was "
-        "forecast, with 90 % intervals, from origins that share no step; right the error by step ahead (solid) and "
-        "half the interval (dashed)."
-    )
-    panels = {
-        each: svg(draw, WIDE, f"{one.name}, backtest: {each}", f"{one.name}/backtest/{each}")
-        for each, draw in {name: from_origins, words: by_step}.items()
+    words = {
+        "From origins that share no step": from_origins,
+        f"Error (solid) and half a 90 % interval (dashed) by step ahead; intervals held {held.mean():.1f} %": by_step,
     }
-    return Plots("Forecasts from many origins", caption, panels)
+    panels = {
+        each: svg(draw, WIDE, f"{one.question}: {each}", f"{one.name} backtest {place}")
+        for place, (each, draw) in enumerate(words.items())
+    }
+    caption = "What `unroll predict` would have said on test: forecasts with 90 % intervals."
+    return Plots("Forecasts with intervals", caption, panels, _key(one, [name]))
 
 
 def _published(one: Evaluated) -> Plots | None:
@@ -158,7 +195,7 @@ def _published(one: Evaluated) -> Plots | None:
     what = "accuracy" if one.about.kind == "classify" else "loss"
     caption = (
         f"Line: the {what} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
-        "else's run of the same listing. Shaded: where one more run of ours would lie at that epoch (95 %)."
+        "else's run of the same listing. Band: where one more run of ours would lie at that epoch (95 %)."
     )
     return Plots("Published curves", caption, dict(published_curves.panel(one, band) for band in found))
 
@@ -178,7 +215,7 @@ def _data_size(one: Evaluated) -> Plots | None:
         case [network, opponent]:
             caption = (
                 "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test "
-                "over seeds, and its 95 % interval. Blue: the recurrent one. Corrected for how many are asked."
+                "over seeds, and its 95 % interval. Corrected for how many are asked."
             )
             return Plots("How many rows recurrence needs", caption, dict([data_size.panel(one, network, opponent)]))
     return None
@@ -188,26 +225,34 @@ def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     """The loss and, of classes, the accuracy."""
     split, groups = "validation" if "validation" in one.about.examples else "train", []
     for what in ("loss", "accuracy") if one.about.kind == "classify" else ("loss",):
-        title, medians = f"{what.title()} by epoch", {}
-        for name in ranked:
-            epochs, values = median(one.history, name, f"{split}_{what}")
-            if len(epochs) > 1:
-                medians[name] = epochs, values
-        caption = f"On {split}: the median over the seeds that are still being trained."
-        groups.append(Plots(title, caption, overlay=_overlay(medians, title, f"{one.name}/{what}")))
+        curves = {name: found for name in ranked if (found := curve(one.history, name, f"{split}_{what}"))}
+        if not curves:
+            continue
+        losses = {one.experiments[name].loss for name in curves} if what == "loss" else {what}
+        label = measure_title(str(losses.pop())) if len(losses) == 1 else what
+        label += f" on {split}{', standardised' if one.about.scale.unit and what == 'loss' else ''}"
+        caption = (
+            f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
+            "stopped early keeps its last value."
+        )
+        title = f"{what.title()} by epoch"
+        groups.append(Plots(title, caption, overlay=_overlay(one, curves, title, label)))
     return groups
 
 
-def median(history: "pd.DataFrame", name: str, column: str) -> tuple[list[float], list[float]]:
-    """Epochs, and the median over the seeds there of a column of history.csv, which has not every epoch of each."""
+def curve(history: "pd.DataFrame", name: str, column: str) -> Curve | None:
+    """A column of history.csv, which has not every epoch of each seed, from the first epoch to the longest seed's last.
+
+    A seed has a value between two of its epochs, and keeps its last one, so that the mean is over the same seeds all
+    along. None with less than two epochs.
+    """
     rows = history[history["experiment"] == name]
-    if column not in rows:
-        return [], []
-    # A seed has a value between two of its epochs, and none after its last one.
+    if column not in rows or rows[column].count() < 2:
+        return None
     seeds = rows.pivot_table(index="epoch", columns="seed", values=column).interpolate("index", limit_area="inside")
-    medians = seeds.median(axis=1)
-    kept = medians.iloc[_thin(len(medians))] if len(medians) else medians
-    return kept.index.tolist(), kept.tolist()
+    kept = seeds.ffill().iloc[_thin(len(seeds))]
+    spread = (kept.mean(axis=1), kept.min(axis=1), kept.max(axis=1))
+    return Curve(kept.index.tolist(), *(each.tolist() for each in spread)) if len(seeds) > 1 else None
 
 
 def _thin(count: int, *, log: bool = False) -> list[int]:
@@ -226,31 +271,38 @@ def _input_gradients(one: Evaluated, ranked: Sequence[str]) -> Plots | None:
     for name in ranked:
         if len(rows := shown[shown["experiment"] == name]):
             kept = rows.iloc[_thin(len(rows), log=True)]
-            curves[name] = (kept["distance"] + 1).tolist(), kept["slope"].tolist()
+            curves[name] = Curve((kept["distance"] + 1).tolist(), kept["slope"].tolist())
+    if not curves:
+        return None
     caption = (
         "How much the loss changes with the input so many steps before the last one: the mean norm of its gradient on "
         "validation at the best epoch, both axes logarithmic."
     )
-    title = "What is felt of the past"
-    return Plots(title, caption, overlay=_overlay(curves, title, f"{one.name}/gradients", log=True))
+    title = "How far back the network reacts"
+    return Plots(title, caption, overlay=_overlay(one, curves, title, "norm of the gradient", log=True))
 
 
-def _overlay(
-    curves: Mapping[str, tuple[Sequence[float], Sequence[float]]], title: str, salt: str, *, log: bool = False
-) -> Overlay | None:
-    """Experiment -> x and y as one plot, over epochs or on two logarithmic axes; None where there are none."""
-    if not curves:
-        return None
-    looks = {name: LOOKS[place % len(LOOKS)] for place, name in enumerate(curves)}
+def _overlay(one: Evaluated, curves: Mapping[str, Curve], title: str, label: str, *, log: bool = False) -> Overlay:
+    """Experiment -> its curve as one plot, over epochs or on two logarithmic axes."""
+    looks, seen = [], Counter[str]()
+    for name in curves:
+        family = one.families.get(name, "simple")
+        looks.append((one.titles.get(name, name), family, DASHES[seen[family] % len(DASHES)]))
+        seen[family] += 1
 
     def draw(axes: "Axes") -> None:
-        for place, ((x, y), (colour, dash)) in enumerate(zip(curves.values(), looks.values(), strict=True)):
-            axes.plot(x, y, color=APART[colour], linestyle=dash, gid=f"curve-{place}")
+        for place, ((name, found), (_, _, dash)) in enumerate(zip(curves.items(), looks, strict=True)):
+            if found.low != found.high:
+                ends = [*found.low, *found.high[::-1]]
+                band = [*found.x, *found.x[::-1]]
+                axes.fill(band, ends, color=colour(one, name), alpha=0.15, linewidth=0, gid=f"band-{place}")
+            axes.plot(found.x, found.mean, color=colour(one, name), linestyle=dash, gid=f"curve-{place}")
         # One that starts far off would press those that are shown into a line: of the others the second half has room.
-        shown = [y if place < CHOSEN else y[len(y) // 2 :] for place, (_, y) in enumerate(curves.values())]
-        values = [value for each in shown for value in each]
+        every = [found.mean for found in curves.values()]
+        values = [value for place, y in enumerate(every) for value in (y if place < CHOSEN else y[len(y) // 2 :])]
+        axes.set_ylabel(label)
         if not log:
-            by_epoch(axes, values, max(x[-1] for x, _ in curves.values()))
+            by_epoch(axes, values, max(found.x[-1] for found in curves.values()))
             return
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -260,4 +312,4 @@ def _overlay(
         logarithmic(axes.xaxis, 1e3)
         axes.set_xlabel("steps back, from 1")
 
-    return Overlay(svg(draw, LARGE, f"{title}: {', '.join(curves)}", salt), looks)
+    return Overlay(svg(draw, LARGE, f"{one.question}: {title}", f"{one.name} {title}"), looks)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 from pipeline import tables
 from pipeline.evaluation.intervals import prediction
-from pipeline.report.panels import by_epoch
+from pipeline.report.panels import by_epoch, colour
 from pipeline.report.results import Evaluated
-from pipeline.report.svg import MAIN, OTHER, svg
+from pipeline.report.svg import INK, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,13 +78,14 @@ def panel(one: Evaluated, band: Band) -> tuple[str, str]:
     """What a panel shows, in words with the share of epochs inside; and its SVG."""
 
     def draw(axes: "Axes") -> None:
-        axes.fill_between(band.epochs, band.low, band.high, color=MAIN, alpha=0.2, linewidth=0)
+        axes.fill_between(band.epochs, band.low, band.high, color=colour(one, band.experiment), alpha=0.2, linewidth=0)
         own, *again = band.published.values()
-        axes.plot(band.epochs, own, color=OTHER, linewidth=1.2)
+        axes.plot(band.epochs, own, color=INK, linewidth=1.2)
         for values in again:
-            axes.plot(band.epochs, values, ".", color=OTHER, markersize=3)
+            axes.plot(band.epochs, values, ".", color=INK, markersize=3)
         by_epoch(axes, [*band.low, *band.high, *chain.from_iterable(band.published.values())], band.epochs[-1])
+        axes.set_ylabel("accuracy" if one.about.kind == "classify" else "MAE, standardised")
 
     told = ", ".join(f"{band.inside(who)} of {len(band.epochs)} of {who}'s epochs inside" for who in band.published)
-    words = f"{band.experiment}: {told}"
+    words = f"{one.titles.get(band.experiment, band.experiment)}: {told}"
     return words, svg(draw, SIZE, f"{one.name}, published curve of {words}", f"{one.name}/published/{band.experiment}")

@@ -42,6 +42,7 @@ class Evaluated:
         question: what is asked, in words.
         own: whether the series is the user's own file.
         titles: experiment -> what it is, in words.
+        families: experiment -> one of `titles.FAMILIES`, or "simple".
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
         answers: does it need a recurrent network, corrected for all that are asked in this workspace.
@@ -52,6 +53,7 @@ class Evaluated:
     question: str
     own: bool
     titles: dict[str, str]
+    families: dict[str, str]
     folder: Path
     stale: str = ""
     answers: Sequence[Answer] = ()
@@ -175,6 +177,7 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing
         titles.question(section, whole.dataset),
         wanted.sources[section.source].kind == "local",
         {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
+        {key: titles.family(experiment) for key, experiment in experiments.items()},
         folder,
         f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
     )

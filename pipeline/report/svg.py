@@ -4,20 +4,19 @@ import io
 import re
 import warnings
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
+from pipeline.report.titles import FAMILIES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-INK, MUTED, GRID, MAIN, OTHER, SHADE = "#010101", "#020202", "#030303", "#040404", "#050505", "#060606"
-APART = [f"#{place:02x}{place:02x}{place:02x}" for place in range(0x11, 0x19)]
-"""Colours that can be told apart."""
+INK, MUTED, GRID = "#010101", "#020202", "#030303"
+FAMILY = {name: f"#{place:02x}{place:02x}{place:02x}" for place, name in enumerate((*FAMILIES, "simple"), 0x11)}
+"""The colour of each family of models, in every plot."""
 
-COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid", MAIN: "main", OTHER: "other", SHADE: "shade"}
-COLOURS |= {colour: f"line-{place}" for place, colour in enumerate(APART)}
+COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid"} | {colour: name for name, colour in FAMILY.items()}
 """Colours that stand for a variable of the style sheet, so that one plot serves light and dark."""
 
 DASHED, DOTTED = (0, (3, 2)), (0, (1, 2))
@@ -35,7 +34,7 @@ SETTINGS: dict[str, Any] = {
     "axes.unicode_minus": True,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
-    "lines.linewidth": 1.3,
+    "lines.linewidth": 1.5,
     "text.color": INK,
     "text.parse_math": False,  # a unit with $ in it is no formula
     "xtick.color": MUTED,
@@ -48,14 +47,14 @@ SETTINGS: dict[str, Any] = {
 }
 
 
-def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str, salt: str) -> str:
+def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str, name: str) -> str:
     """One pair of axes as an inline SVG element.
 
     Args:
         draw: draws on the axes, with the colours of this module.
         inches: width and height; a panel's text is 8 points.
         title: what a reader who can't see the plot is told.
-        salt: distinct for every plot on a page, so that no two share an id.
+        name: distinct for every plot on a page, so that no two share an id.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
@@ -77,7 +76,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
         draw(axes)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-        return printable(_inline(text.getvalue(), title, salt))  # a control character is no XML
+        return printable(_inline(text.getvalue(), title, name))  # a control character is no XML
 
 
 NUMBER = re.compile(r"(?<!: )(?<![\d.])-?\d+\.\d{2,}")
@@ -87,11 +86,11 @@ SHORTER = {
     r"\s*\n\s*": "",  # between elements, and in a path
     r"font-family: 'DejaVu Sans'; ": "",  # the page has its own
     r' transform="rotate\(-0 [^"]*"': "",
-    r'<g id="curve-(\d+)"><path': r'<g><path data-curve="\1"',
+    r'<g id="(curve|band)-(\d+)"><path': r'<g><path data-\1="\2"',
 }
 
 
-def _inline(text: str, title: str, salt: str) -> str:
+def _inline(text: str, title: str, name: str) -> str:
     """One of matplotlib's SVG files as an element of a page: with a title, colours of the style sheet, and half of the
     bytes; without its own style, which would be the whole page's.
     """
@@ -106,8 +105,8 @@ def _inline(text: str, title: str, salt: str) -> str:
     for colour, variable in COLOURS.items():
         body = body.replace(colour, f"var(--{variable})")
     # Matplotlib's ids are new each time: those that are referred to are counted, the others left out.
-    own = "p" + blake2b(salt.encode(), digest_size=4).hexdigest()
-    for place, name in enumerate(dict.fromkeys(re.findall(r'(?:href="|url\()#(\w+)', body))):
-        body = body.replace(name, f"{own}-{place}")
+    own = re.sub(r"\W+", "-", name)
+    for place, found in enumerate(dict.fromkeys(re.findall(r'(?:href="|url\()#(\w+)', body))):
+        body = body.replace(found, f"{own}-{place}")
     body = re.sub(rf' id="(?!{own}-)[^"]*"', "", body)
     return head + body.strip()

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.evaluation.claims import FAILS, HOLDS
+from pipeline.evaluation.outcome import Outcome
 
-SIGNS = {HOLDS: "✓", FAILS: "✗"}
+SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,7 @@ class Table:
         stand_in: whether its figures come from generated stand-in data.
         kinds: of each row: "baseline", "floor", "stand-in" or "".
         groups: of each row: the heading that it stands under; empty where there are none.
+        answers: whether a recurrent network helps here, a line for each answer.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Table:
     stand_in: bool = False
     kinds: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
 
 def as_data(table: Table) -> dict[str, Any]:
@@ -70,6 +72,7 @@ def as_data(table: Table) -> dict[str, Any]:
     ]
     columns = [{"key": column.key, "title": column.title, "numeric": column.numeric} for column in table.columns]
     about = {"name": table.name, "title": table.title, "caption": table.caption, "stand_in": table.stand_in}
+    about |= {"answers": list(table.answers)}
     return {**about, "columns": columns, "rows": rows}
 
 

@@ -10,15 +10,27 @@ CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "min_gru": "mi
 
 DIRECTIONS = {"backward": "backward", "both": "in both directions"}
 
-DAY = 86_400
+DAY, YEAR = 86_400, 365.25 * 86_400
+
+FAMILIES = {
+    "gru": ("gru", "segments"),
+    "lstm": ("lstm",),
+    "rnn": ("simple_rnn", "min_gru"),
+    "dense": ("mlp",),
+    "convolution": ("tcn",),
+    "attention": ("attention",),
+    "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
+    "trees": ("lags",),
+}
+"""Families of models that have one colour wherever they are drawn -> their names; all others are "simple" rules."""
 
 QUESTIONS = {
     "sine_points": "sin x from x",
     "sine_windows": "the next value of a sine",
     "waves": "the next value of noisy waves",
-    "imdb": "the sentiment of a film review",
-    "shapes": "sines, {shape}",
-    "long_forecast": "21 columns of the weather, the next {horizon} rows",
+    "imdb": "a film review: good or bad",
+    "shapes": "sines: {shape}",
+    "long_forecast": "all 21 columns of the weather, {horizon} rows ahead",
 }
 """The name of a preparation -> what is asked."""
 
@@ -27,7 +39,7 @@ def question(section: DatasetParams, about: About) -> str:
     """What a data set asks, in a few words."""
     options: Mapping[str, Any] = section.preparation.model_dump()
     if words := QUESTIONS.get(section.preparation.name):
-        part = f", {options['part']}" if "part" in options else ""
+        part = f": {options['part']}" if "part" in options else ""
         shape = str(options.get("shape", "")).replace("_", " ")
         return words.format(shape=shape, horizon=options.get("horizon")) + part
     hours, seconds = about.facts.get("horizon in hours"), about.facts.get("seconds between rows")
@@ -35,8 +47,14 @@ def question(section: DatasetParams, about: About) -> str:
     if seconds:
         words += f" from {_span(options['lookback'] * seconds)}"
         every = {3600: "hourly", DAY: "daily"}.get(seconds, f"{seconds / 60:g}-minute")
-        words += f", {every} rows"
-    return words + (", as published" if about.facts.get("protocol") == "as_published" else "")
+        years = round(about.facts.get("rows", 0) * seconds / YEAR)
+        words += f", {f'{years} years of ' if years > 1 else ''}{every} rows"
+    return words
+
+
+def family(section: Experiment) -> str:
+    """One of `FAMILIES`, or "simple"."""
+    return next((family for family, names in FAMILIES.items() if section.model.name in names), "simple")
 
 
 def _span(seconds: float) -> str:
@@ -70,7 +88,7 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
     if section.calendar:
         words.append("calendar")
     if section.trials:
-        words.append(f"the best of {section.trials} trials")
+        words.append(f"best of {section.trials} trials")
     return ", ".join(words)
 
 
@@ -83,19 +101,19 @@ def _network(model: Mapping[str, Any]) -> str:
 
 
 def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    last = f" of the last {model['last']} steps" if model.get("last") else ""
-    fit = "ridge" if training.get("ridge") else "least squares"
+    last = f" on the last {model['last']} steps" if model.get("last") else ""
+    fit = f"{'ridge' if training.get('ridge') else 'linear'} regression"
     if training.get("method") == "least_absolute":
         fit = "least absolute deviation"
     match model["name"]:
         case "mlp":
             hidden = "-".join(str(width) for width in model.get("hidden", ()))
-            words = f"dense {hidden}" if hidden else "perceptron"
+            words = f"dense network {hidden}" if hidden else "perceptron"
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "constant":
             return f"always {model.get('value', 0):g}"
         case "linear" if training.get("method") != "gradient_descent":
-            return f"linear{last}, {fit}"
+            return f"{fit}{last}"
         case "lags":
             return f"boosted trees{last}"
         case "seasonal_naive":
@@ -108,13 +126,13 @@ KNOWN = {
     "last_value": "the last value",
     "daily_cycle": "the value a day before",
     "majority": "the more frequent class",
-    "linear": "one linear map for all columns",
+    "linear": "a linear map for all columns",
     "nlinear": "NLinear",
     "dlinear": "DLinear",
     "tcn": "TCN",
-    "shared": "one linear map for all columns, least squares",
+    "shared": "a linear map for all columns, least squares",
     "segments": "a GRU on segments",
     "bag_of_words": "logistic regression on words",
-    "tfidf": "logistic regression on tf-idf of words and pairs",
+    "tfidf": "logistic regression on words and pairs, tf-idf",
 }
 """Models without a size."""

@@ -38,7 +38,10 @@ def test_it_writes_metrics_the_evaluation_and_what_plots_need(evaluated):
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
     headline = read_json(evaluated.headline("waves", "waves_node"))
     assert scores.T.to_dict()["waves_node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
-    assert list(tables.read(folder / "tables" / "predictions.csv")) == ["index", "truth", *baselines]
+    assert list(tables.read(folder / "tables" / "predictions.csv")) == [
+        *("part", "index", "truth"),
+        *("waves_node", "waves_perceptron"),
+    ]
     predicted = read_npz(evaluated.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)

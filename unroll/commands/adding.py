@@ -9,7 +9,7 @@ from unroll.app import app, complete
 from unroll.commands.building import Certificates, On
 
 
-@app.command(rich_help_panel="All at once")
+@app.command(rich_help_panel="Start here")
 def add(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="A CSV or Parquet file; or several of one form in one folder.")],
@@ -44,7 +44,7 @@ def add(
     add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes), known)
 
 
-@app.command(rich_help_panel="All at once")
+@app.command(rich_help_panel="Search and check")
 def tune(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="An experiment of params.yaml.", autocompletion=complete("experiments"))],
@@ -73,7 +73,7 @@ def tune(
     tune_it(context.obj, name, trials=trials, over=options, seeds=seeds, target=target, dry=dry, on=cluster)
 
 
-@app.command(rich_help_panel="All at once")
+@app.command(rich_help_panel="Search and check")
 def search(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=complete("datasets"))],

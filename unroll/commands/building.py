@@ -26,7 +26,18 @@ Certificates = Annotated[
 ]
 
 
-@app.command(rich_help_panel="All at once")
+@app.command(rich_help_panel="Start here")
+def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
+    """Run the whole graph, small, on generated data, offline, in a workspace of its own (.demo).
+
+    `unroll demo` · `unroll demo --jobs 1`
+    """
+    from unroll.demo import demo
+
+    raise typer.Exit(demo(context.obj, jobs))
+
+
+@app.command(rich_help_panel="Start here")
 def repro(
     context: typer.Context,
     targets: Targets = None,
@@ -36,7 +47,7 @@ def repro(
     label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
     scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
 ) -> None:
-    """Build everything that is out of date, then the page; what fails blocks only what needs it.
+    """Build everything that is out of date, then the page; what fails stops only its own results.
 
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tcp://127.0.0.1:8786`
     """
@@ -55,18 +66,7 @@ def repro(
     raise typer.Exit(status)
 
 
-@app.command(rich_help_panel="All at once")
-def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
-    """Run the whole graph, small, on generated data, offline, in a workspace of its own (.demo).
-
-    `unroll demo` · `unroll demo --jobs 1`
-    """
-    from unroll.demo import demo
-
-    raise typer.Exit(demo(context.obj, jobs))
-
-
-@app.command(rich_help_panel="All at once")
+@app.command(rich_help_panel="Search and check")
 def verify(
     context: typer.Context,
     targets: Targets = None,

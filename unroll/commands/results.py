@@ -17,13 +17,13 @@ Forecasting = Annotated[
 ]
 
 
-@app.command(rich_help_panel="Results")
+@app.command(rich_help_panel="Start here")
 def compare(
     context: typer.Context,
     names: Annotated[list[str] | None, _name("Experiments or data sets; none: all.", "datasets", "experiments")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print experiments side by side, as on the page.
+    """Print whether a recurrent network helps, and the experiments behind that, the best first.
 
     `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare waves --json`
     """
@@ -75,14 +75,18 @@ def claims(context: typer.Context, as_json: Json = False) -> None:
 
 
 @app.command("list", rich_help_panel="Results")
-def list_(context: typer.Context, as_json: Json = False) -> None:
-    """Print every experiment of params.yaml, and whether it is built.
+def list_(
+    context: typer.Context,
+    names: Annotated[list[str] | None, _name("Data sets; none: all.", "datasets")] = None,
+    as_json: Json = False,
+) -> None:
+    """Print the experiments of params.yaml, and whether they are built.
 
-    `unroll list` · `unroll list --json`
+    `unroll list` · `unroll list waves` · `unroll list --json`
     """
     from unroll.results import listing
 
-    rows = listing.listing(context.obj)
+    rows = listing.listing(context.obj, names or [])
     print_json(rows) if as_json else listing.show(rows)
 
 
@@ -113,7 +117,7 @@ def diff(
 ) -> None:
     """Say why two runs differ: params, code, data or environment. Exit code 1 if they do.
 
-    `unroll diff waves_rnn waves_rnn6` · `unroll diff waves_rnn .verify/rebuild/workspace/runs/waves/waves_rnn`
+    `unroll diff waves_rnn6 waves_rnn20` · `unroll diff waves_rnn6 .verify/rebuild/workspace/runs/waves/waves_rnn6`
     """
     from unroll.results import diff
 

@@ -6,7 +6,6 @@ from typing import Any
 
 from pipeline.config import params
 from pipeline.errors import UnrollError
-from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, UNSURE
 from pipeline.report.claims_table import DOCUMENT, claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
@@ -17,10 +16,8 @@ from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.tables import Column
 
-RANKS = {key: rank for rank, key in enumerate(("score", "test_best", "test", "against", "verdict", "published"))}
+RANKS = {key: rank for rank, key in enumerate(("test_best", "against", "test", "verdict", "published", "interval"))}
 """Which columns a narrow terminal shows first."""
-
-STYLES = {HOLDS: "green", FAILS: "red", UNSURE: "yellow", LITTLE: "yellow"}
 
 
 def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
@@ -31,7 +28,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         names: data sets, or experiments to show side by side; none: every data set, then the published figures.
 
     Returns:
-        One mapping per table: name, title, caption, stand_in, columns (key, title, numeric) and rows, where
+        One mapping per table: name, title, caption, stand_in, answers, columns (key, title, numeric) and rows, where
         a row has for each column's key a `text` and the `value` behind it.
 
     Raises:
@@ -48,7 +45,13 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     results = load(workspace, wanted)
     _must_be_built(results, chosen, names)
     shown = [one for one in results.built if not names or one.name in chosen]
-    tables = [table for one in shown for table in dataset_tables(results, one, chosen.get(one.name, ()))]
+    absent = {one.name for one in results.missing}
+    tables = []
+    for one in shown:
+        lacking = len(absent & set(wanted.experiments_of(one.name)))
+        note = f" {lacking} of its experiments {'is' if lacking == 1 else 'are'} not built." if lacking else ""
+        made = dataset_tables(results, one, chosen.get(one.name, ()))
+        tables += [replace(table, caption=table.caption + note) for table in made]
     if not names and results.verdicts:
         tables.append(claims_table(results))
     return [as_data(table) for table in tables]
@@ -66,7 +69,7 @@ def claims(workspace: Workspace) -> dict[str, Any]:
 
 def _must_be_built(results: Results, chosen: Mapping[str, Iterable[str]], names: Sequence[str]) -> None:
     missing = {experiment: one for one in results.missing for experiment in [one.name, *one.experiments]}
-    for name in [*names, *(experiment for experiments in chosen.values() for experiment in sorted(experiments))]:
+    for name in names:
         if name in missing:
             one = missing[name]
             if one.stage:
@@ -93,4 +96,5 @@ def show(found: Sequence[Mapping[str, Any]]) -> None:
         ]
         rows = [[row[column["key"]]["text"] for column in shown] for row in table["rows"]]
         title = f"{table['title']}  [STAND-IN: no result]" if table["stand_in"] else str(table["title"])
-        tables.show(columns, rows, title=title, caption=table["caption"], styles=STYLES)
+        answered = [f"Does a recurrent network help? {line}" for line in table["answers"]]
+        tables.show(columns, rows, title="\n".join([title, *answered]), caption=table["caption"])

@@ -1,7 +1,7 @@
 """Every experiment of params.yaml, and whether it is built."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from pipeline.config import params
@@ -12,13 +12,16 @@ from unroll import tables
 from unroll.tables import Column
 
 
-def listing(workspace: Workspace) -> list[dict[str, Any]]:
-    """One mapping per experiment, in the order of params.yaml, all plain data.
+def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str, Any]]:
+    """One mapping per experiment, of these data sets (of all without), in the order of params.yaml, all plain data.
 
     Raises:
+        UsageError: a name is no data set.
         UnrollError: params.yaml is missing or wrong.
     """
     every = params.load(workspace.params)
+    for name in names:
+        every.dataset(name)
     return [
         {
             "experiment": name,
@@ -31,6 +34,7 @@ def listing(workspace: Workspace) -> list[dict[str, Any]]:
             "built": (workspace.run(experiment.dataset, name) / "run.json").exists(),
         }
         for name, experiment in every.experiments.items()
+        if not names or experiment.dataset in names
     ]
 
 

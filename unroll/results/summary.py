@@ -5,21 +5,19 @@ from typing import Any
 
 from pipeline.config import params
 from pipeline.evaluation.answers import Answer, Networks
-from pipeline.evaluation.schema import Evaluation
-from pipeline.report.formatting import DASH, measured, title
-from pipeline.report.results import load
+from pipeline.report.charts import answer
+from pipeline.report.formatting import DASH
+from pipeline.report.results import Evaluated, load
 from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.tables import Column
 
 COLUMNS = (
     Column("data set"),
-    Column("measure on test", rank=3),
-    Column("best without", rank=4),
-    Column("score without", number=True, rank=1),
-    Column("best recurrent", rank=5),
-    Column("score recurrent", number=True, rank=0),
-    Column("recurrent is", rank=2),
+    Column("does recurrence help?", rank=0),
+    Column("change in error", rank=1),
+    Column("best without", rank=2),
+    Column("best with", rank=3),
 )
 
 
@@ -43,18 +41,15 @@ def summary(workspace: Workspace, names: Collection[str]) -> list[list[str]]:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
     found = load(workspace, params.load(workspace.params)).built
-    return [_row(one.name, one.evaluation, answer) for one in found if one.name in names for answer in one.answers]
+    return [_row(one, answer) for one in found if one.name in names for answer in one.answers]
 
 
-def _row(name: str, evaluation: Evaluation, answer: Answer) -> list[str]:
-    metric = evaluation.dataset.metric
-    sides: list[str] = []
-    for experiment in (answer.opponent, answer.network):
-        score = evaluation.experiments[experiment].score(metric) if experiment else None
-        sides += [experiment or DASH, measured(score, metric) if score else DASH]
-    marks = ["stand-in"] * evaluation.dataset.stand_in + ["tuned"] * (answer.networks == Networks.TUNED)
-    mark = f" ({', '.join(marks)})" if marks else ""
-    return [name + mark, title(metric), *sides, answer.outcome]
+def _row(one: Evaluated, found: Answer) -> list[str]:
+    said = answer(one, found)
+    change = f"{said.change} ({said.interval})" if said.interval else said.change
+    sides = [f"{side.brief} {side.score}" if side else DASH for side in (said.without, said.best)]
+    marks = ["stand-in"] * one.about.stand_in + ["tuned"] * (found.networks == Networks.TUNED)
+    return [one.name + (f" ({', '.join(marks)})" if marks else ""), found.outcome, change, *sides]
 
 
 def show(rows: list[list[str]], **words: Any) -> None:

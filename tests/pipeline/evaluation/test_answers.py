@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation import answers
-from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.schema import Difference, Evaluation, Stat
 
 
 def test_holm_keeps_false_finds_of_a_table_below_one_in_twenty():
@@ -52,7 +53,7 @@ def evaluated(weeks, network, opponent):
         (
             evaluated(5, 0.3, 0.5),
             "dense",
-            r"no network is better \(cannot tell of gru: 5 weeks of test rows rank nothing\)",
+            r"no network is better \(cannot tell of gru: test period too short to rank \(5 of 12 weeks\)\)",
         ),
         (evaluated(40, None, 0.5), "dense", "the strongest without recurrence$"),
         (evaluated(40, 0.3, None), "gru", "the only kind here"),
@@ -86,11 +87,33 @@ def test_documents_and_tuned_networks_are_asked_about_apart_and_decided_together
         return answer.interval[1] - answer.interval[0]
 
     (alone,) = table(part=({"share": 0.5}, 0.0))
-    assert (alone.networks, alone.network, alone.outcome) == (answers.Networks.DOCUMENTS, "gru", answers.BETTER)
+    assert (alone.networks, alone.network, alone.outcome) == (answers.Networks.DOCUMENTS, "gru", Outcome.YES)
     both = table(tuned=({"trials": 12}, 0.9))
     assert [(one.networks, one.network) for one in both] == [
         ("the documents' networks", "gru"),
         ("tuned networks", "tuned"),
     ]
     assert width(both[0]) > width(alone)
-    assert both[1].outcome == answers.BETTER, "its interval decides, and is the one that is shown"
+    assert both[1].outcome == Outcome.YES, "its interval decides, and is the one that is shown"
+
+
+@pytest.mark.parametrize(
+    ("metric", "error", "mean", "interval", "change"),
+    [
+        ("mae", 0.5, -0.02, (-0.04, 0.01), (-0.04, (-0.08, 0.02))),
+        ("accuracy", 0.9, -0.03, (-0.04, -0.02), (0.3, (0.2, 0.4))),
+        ("mae", 0.5, -0.4, (-0.6, -0.2), (-0.8, (-1.0, -0.4))),
+        ("mse", 1e-9, 0.1, (0.0, 0.2), None),
+        ("mse", 0.0, 0.1, (0.0, 0.2), None),
+    ],
+    ids=["an error", "of what is wrong", "no error is less than none", "too far", "nothing to divide by"],
+)
+def test_a_change_is_a_share_of_the_opponents_error(metric, error, mean, interval, change):
+    evaluation = evaluated(40, 0.3, 0.5)
+    about = evaluation.dataset.model_copy(update={"metric": metric})
+    stat = Stat(mean=error, std=None, min=error, max=error, values=[error])
+    dense = evaluation.experiments["dense"].model_copy(update={"final": {"test": {metric: stat}}})
+    evaluation = evaluation.model_copy(update={"dataset": about, "experiments": {"dense": dense}})
+    difference = Difference(mean=mean, error=1.0, freedom=None, p_value=1.0)
+    found = answers.change(evaluation, "dense", difference, interval)
+    assert (found and (found.mean, found.interval)) == (change and (pytest.approx(change[0]), pytest.approx(change[1])))

@@ -3,7 +3,8 @@ import pytest
 from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
-from pipeline.evaluation.claims import FAILS, HOLDS, LITTLE, UNSURE, Claim, judge, load, look_up
+from pipeline.evaluation.claims import Claim, judge, load, look_up
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Difference
 from pipeline.evaluation.scores import evaluate, statistics
 from pipeline.training import run_folder
@@ -51,25 +52,25 @@ SPREAD, NARROW = [1.0, 2.0, 4.0], [1.0, 1.01, 1.02]
 @pytest.mark.parametrize(
     ("values", "fields", "known", "outcome"),
     [
-        (SPREAD, {"value": "2.0"}, {}, HOLDS),
-        (SPREAD, {"value": "500"}, {}, FAILS),
-        (NARROW, {"value": "1.3"}, {}, FAILS),
-        (NARROW, {"value": "1.0"}, {}, HOLDS),
+        (SPREAD, {"value": "2.0"}, {}, Outcome.HOLDS),
+        (SPREAD, {"value": "500"}, {}, Outcome.FAILS),
+        (NARROW, {"value": "1.3"}, {}, Outcome.FAILS),
+        (NARROW, {"value": "1.0"}, {}, Outcome.HOLDS),
         # Too few seeds.
-        ([1.0, 2.0], {"value": "1.0"}, {}, UNSURE),
+        ([1.0, 2.0], {"value": "1.0"}, {}, Outcome.UNSURE),
         # An interval that is wider than the claim allows.
-        (SPREAD, {"value": "2.0", "width": 3.0}, {}, UNSURE),
+        (SPREAD, {"value": "2.0", "width": 3.0}, {}, Outcome.UNSURE),
         # Beside what a baseline has.
-        (SPREAD, {"value": "2.0", "beside": ["o"]}, {"other": (2.5,)}, LITTLE),
-        (SPREAD, {"value": "500", "beside": ["o"]}, {"other": (2.5,)}, FAILS),
-        (SPREAD, {"value": "2.0", "beside": ["o"]}, {"other": (90.0,)}, HOLDS),
+        (SPREAD, {"value": "2.0", "beside": ["o"]}, {"other": (2.5,)}, Outcome.LITTLE),
+        (SPREAD, {"value": "500", "beside": ["o"]}, {"other": (2.5,)}, Outcome.FAILS),
+        (SPREAD, {"value": "2.0", "beside": ["o"]}, {"other": (90.0,)}, Outcome.HOLDS),
         # A model without seeds is exact on the same rows. On others 0.1 is a tenth, and there are two draws.
-        ([1.0], {"value": "1.1"}, {"varies": False}, FAILS),
-        ([1.0], {"value": "1.1", "rows": "own"}, {"varies": False}, HOLDS),
-        ([1.0], {"value": "1.5", "rows": "own"}, {"varies": False}, FAILS),
+        ([1.0], {"value": "1.1"}, {"varies": False}, Outcome.FAILS),
+        ([1.0], {"value": "1.1", "rows": "own"}, {"varies": False}, Outcome.HOLDS),
+        ([1.0], {"value": "1.5", "rows": "own"}, {"varies": False}, Outcome.FAILS),
         # A share of another experiment's figure.
-        ([1.0, 1.1, 1.2], {"value": "0.25", "of": "o", "about": True}, {"other": (4.0,)}, HOLDS),
-        ([1.0, 1.1, 1.2], {"value": "0.50", "of": "o", "about": True}, {"other": (4.0,)}, FAILS),
+        ([1.0, 1.1, 1.2], {"value": "0.25", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.HOLDS),
+        ([1.0, 1.1, 1.2], {"value": "0.50", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.FAILS),
     ],
 )
 def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outcome):
@@ -84,15 +85,15 @@ def apart(mean, reach):
 @pytest.mark.parametrize(
     ("relation", "difference", "outcome"),
     [
-        ({"relation": "below"}, apart(-1, 0.5), HOLDS),
-        ({"relation": "below"}, apart(-1, 1.5), UNSURE),
-        ({"relation": "below"}, apart(1, 0.5), FAILS),
-        ({"relation": "above"}, apart(1, 0.5), HOLDS),
-        ({"relation": "par", "within": 2.0}, apart(0.5, 1.0), HOLDS),
-        ({"relation": "par", "within": 2.0}, apart(1.1, 1.0), HOLDS),  # by the 90 % interval, which is shown
-        ({"relation": "par", "within": 2.0}, apart(1.5, 1.0), UNSURE),
-        ({"relation": "par", "within": 2.0}, apart(-3.5, 1.0), FAILS),
-        ({"relation": "below"}, None, UNSURE),
+        ({"relation": "below"}, apart(-1, 0.5), Outcome.HOLDS),
+        ({"relation": "below"}, apart(-1, 1.5), Outcome.UNSURE),
+        ({"relation": "below"}, apart(1, 0.5), Outcome.FAILS),
+        ({"relation": "above"}, apart(1, 0.5), Outcome.HOLDS),
+        ({"relation": "par", "within": 2.0}, apart(0.5, 1.0), Outcome.HOLDS),
+        ({"relation": "par", "within": 2.0}, apart(1.1, 1.0), Outcome.HOLDS),  # by the 90 % interval, which is shown
+        ({"relation": "par", "within": 2.0}, apart(1.5, 1.0), Outcome.UNSURE),
+        ({"relation": "par", "within": 2.0}, apart(-3.5, 1.0), Outcome.FAILS),
+        ({"relation": "below"}, None, Outcome.UNSURE),
     ],
 )
 def test_a_comparison_with_another_experiment(relation, difference, outcome):
@@ -123,18 +124,23 @@ def test_parameters_are_compared_as_they_are_and_epochs_over_seeds():
         update={"experiments": {"e": fewer, "o": more.model_copy(update={"seeds": [0, 1, 2]})}}
     )
     for metric in ("parameters", "best_epoch"):
-        for relation, outcome in (("below", HOLDS), ("above", FAILS)):
+        for relation, outcome in (("below", Outcome.HOLDS), ("above", Outcome.FAILS)):
             one = claim(against="o", relation=relation, metric=metric)
             assert judge(one, dict.fromkeys("eo", both)).outcome == outcome
     one_seed = both.model_copy(update={"experiments": {"e": fewer.model_copy(update={"seeds": [0]}), "o": more}})
     assert (
         judge(claim(against="o", relation="below", metric="best_epoch"), dict.fromkeys("eo", one_seed)).outcome
-        == UNSURE
+        == Outcome.UNSURE
     )
 
 
 def test_shapes():
-    for shape, outcome in (([None, 32], HOLDS), ([None, None, 32], FAILS), ([None, 31], FAILS), ([4, 32], FAILS)):
+    for shape, outcome in (
+        ([None, 32], Outcome.HOLDS),
+        ([None, None, 32], Outcome.FAILS),
+        ([None, 31], Outcome.FAILS),
+        ([4, 32], Outcome.FAILS),
+    ):
         verdict = judge(claim(metric="layers.SimpleRNN.output", value=shape), evaluation([0.0]))
         assert (verdict.outcome, verdict.shape) == (outcome, [None, 32])
 
@@ -145,7 +151,7 @@ def test_without_an_evaluation_a_claim_is_not_built():
 
 
 def test_a_count_is_equal_or_not_and_stand_ins_and_a_scaled_workspace_never_give_a_verdict():
-    for value, outcome in ((3, HOLDS), (4, FAILS)):
+    for value, outcome in ((3, Outcome.HOLDS), (4, Outcome.FAILS)):
         count = claim(metric="parameters", value=value)
         assert judge(count, evaluation([1.0])).outcome == outcome
         assert judge(count, evaluation([1.0], stand_in=True)).outcome == "stand-in"
@@ -205,7 +211,12 @@ def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_
             runs = {key: run_folder.load(made.run(name, key)) for key in wanted.experiments_of(name)}
             scores = evaluate(fake_runs.dataset(name, entry.preparation.name), runs, {})
         known |= dict.fromkeys(scores.experiments, scores)
-    assert {judge(one, known).outcome for one in claims} <= {HOLDS, FAILS, LITTLE, UNSURE}
+    assert {judge(one, known).outcome for one in claims} <= {
+        Outcome.HOLDS,
+        Outcome.FAILS,
+        Outcome.LITTLE,
+        Outcome.UNSURE,
+    }
     documents = [one.document for one in claims]
     assert sorted(documents) == documents, "document by document"
     assert set(documents) == {"000", "001", "002", "003", "004", "005"}

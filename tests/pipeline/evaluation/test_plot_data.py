@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 from pipeline.evaluation import plot_data
 from tests.pipeline.evaluation.scored import of, small
@@ -22,43 +23,69 @@ def test_history_has_every_seed_and_of_a_long_training_the_first_the_best_and_th
     assert {(0, 777), (1, 3)} <= {*zip(table["seed"], table["epoch"], strict=True)}
 
 
-def test_an_excerpt_is_in_the_unit_of_the_data_and_of_the_best_epoch_and_digits_are_six():
-    run = of({"final_test": [np.zeros(4)], "best_test": [np.arange(4.0)]}, best_epochs=[2])
-    table = plot_data.predictions(small(unit="°C"), {"e": run, "summary": of({})})
-    assert table.to_dict("list") == {"index": [0, 1, 2, 3], "truth": [5, 7, 9, 11], "e": [5, 7, 9, 11]}
-    classes = small("classify", scale=Scale(mean=9.0, std=9.0))
-    table = plot_data.predictions(classes, {"e": of({"final_test": [[0.25, 2 / 3, 0.5, 0.0]]})})
-    assert plot_data.rounded(table)["e"].tolist() == [0.25, 0.666667, 0.5, 0.0], "a probability has no unit"
+def test_predictions_are_in_the_unit_of_the_data_and_of_the_best_epoch_and_classes_have_none():
+    pairs = np.arange(8.0).reshape(4, 2)
+    run = of({"final_test": [np.zeros((4, 2))], "best_test": [pairs]}, best_epochs=[2])
+    table = plot_data.predictions(small("regress", pairs, "°C"), {"e": run, "summary": of({})}, ["e", "summary"])
+    assert table[table["part"] == 2].to_dict("list") == {
+        "part": [2, 2],
+        "index": [1, 2],
+        "truth": [17, 19],
+        "e": [17, 19],
+    }
+    assert plot_data.predictions(small("classify"), {"e": of({"final_test": [np.zeros(4)]})}, ["e"]) is None
+    assert plot_data.rounded(pd.DataFrame({"e": [2 / 3]}))["e"].tolist() == [0.666667]
 
 
-def test_an_excerpt_of_points_is_in_the_order_of_x():
+def test_predictions_of_points_are_in_the_order_of_x():
     examples = Arrays(np.array([[3.0], [1.0], [2.0]]), np.array([30.0, 10.0, 20.0]))
     dataset = Dataset("d", "regress", "mse", {"train": examples, "test": examples})
-    table = plot_data.predictions(dataset, {"e": of({"final_test": [[3.0, 1.0, 2.0]]})})
+    table = plot_data.predictions(dataset, {"e": of({"final_test": [[3.0, 1.0, 2.0]]})}, ["e"])
     assert table[["x", "truth", "e"]].to_numpy().tolist() == [[1.0, 10.0, 1.0], [2.0, 20.0, 2.0], [3.0, 30.0, 3.0]]
 
 
-def test_an_excerpt_of_a_series_spans_ten_days_and_keeps_the_place_of_gaps():
+def test_examples_are_the_best_the_median_and_the_worst_of_two_models_behind_what_they_were_given():
+    truth = np.arange(5.0)
+    examples = Arrays(np.arange(15.0).reshape(5, 3, 1), truth)
+    dataset = Dataset("d", "forecast", "mse", {"train": examples, "test": examples})
+    off = np.array([3.0, 0.0, 1.0, 2.0, 9.0])
+    runs = {"one": of({"final_test": [truth + off, truth]}), "two": of({"final_test": [truth - off]})}
+    table = plot_data.predictions(dataset, runs, ["one", "two"])
+    assert table["index"].tolist() == [-2, -1, 0, 1] * 3
+    assert table["truth"].tolist() == [3, 4, 5, 1, 9, 10, 11, 3, 12, 13, 14, 4]
+    assert table["one"].dropna().tolist() == [1, 5, 13]
+    assert table["two"].dropna().tolist() == [1, 1, -5]
+
+
+@pytest.mark.parametrize("outputs", [1, 3])
+def test_weeks_of_a_series_are_the_best_the_median_and_the_worst_and_no_target_comes_twice(outputs):
+    day, weeks = 24, 5
+    rows = np.arange(day, day + 7 * day * weeks + 50)
+    windows = Windows(np.arange(2000.0)[:, None], rows, day, 1, 0, 0, outputs=outputs)
+    stamps = np.datetime64("2019-12-31T20:00:00", "s") + 3600 * np.arange(2000)
+    dataset = Dataset("d", "forecast", "mae", {"train": windows, "test": windows}, period=day, stamps=stamps)
+    week = rows // (7 * day)
+    off = np.array([0.0, 5, 1, 4, 3, 2])[week]
+    run = of({"final_test": [windows.targets + (off if outputs == 1 else off[:, None])]})
+    table = plot_data.predictions(dataset, {"e": run}, ["e"])
+    errors = (table["e"] - table["truth"]).abs().groupby(table["part"])
+    assert errors.min().tolist() == errors.max().tolist() == [1, 4, 5], "week 0 and 5 are not whole"
+    assert table.groupby("part")["truth"].agg(["nunique", "count"]).to_numpy().tolist() == [[7 * day] * 2] * 3
+    assert (table["time"].diff().dropna() % 3600 == 0).all()
+
+
+def test_less_than_three_weeks_are_ten_days_that_keep_the_place_of_gaps():
     rows = np.concatenate([np.arange(144, 200), np.arange(800, 1700)])
     windows = Windows(np.arange(2000.0)[:, None], rows, 144, 6, 0, 0)
     stamps = np.datetime64("2019-12-31T20:00:00", "s") + 600 * np.arange(2000)
     dataset = Dataset("d", "forecast", "mae", {"train": windows, "test": windows}, period=24, stamps=stamps)
-    table = plot_data.predictions(dataset, {})
+    table = plot_data.predictions(dataset, {"e": of({"final_test": [windows.targets]})}, ["e"])
     index = table["index"].tolist()
     assert table["time"].iloc[0] == stamps[144].astype(int)
     assert index[:3] == [0, 6, 12]
     assert 1300 < index[-1] < 10 * 144
     assert [i for i in index if 54 < i < 656] == []
     assert (table["truth"] == 144 + table["index"]).all()
-
-
-def test_several_values_of_an_example_follow_one_another_and_of_a_window_the_last_is_shown():
-    pairs = np.array([[0.0, 1.0], [2.0, 3.0]])
-    table = plot_data.predictions(small(targets=pairs, scale=Scale()), {"e": of({"final_test": [pairs + 1]})})
-    assert table.to_dict("list") == {"index": [0, 1, 2, 3], "truth": [0, 1, 2, 3], "e": [1, 2, 3, 4]}
-    windows = Windows(np.arange(9.0)[:, None], np.arange(2, 7), 2, 1, 0, 0, outputs=3)
-    dataset = Dataset("d", "forecast", "mae", {"train": windows, "test": windows})
-    assert plot_data.predictions(dataset, {})["truth"].tolist() == [4, 5, 6, 7, 8]
 
 
 def test_input_gradients_are_means_over_seeds():
@@ -89,5 +116,5 @@ def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
 
 def test_there_is_a_table_only_of_what_a_data_set_has():
     runs = {"e": of({"final_test": [np.arange(4.0)], "rollout": [np.arange(4.0)]})}
-    assert [*plot_data.tables(small(), runs)] == ["predictions"]
-    assert [*plot_data.tables(small(rollout=True), runs)] == ["predictions", "rollout"]
+    assert [*plot_data.tables(small(), runs, ["e"])] == ["predictions"]
+    assert [*plot_data.tables(small(rollout=True), runs, [])] == ["rollout"]

@@ -29,7 +29,12 @@ class Built(SimpleNamespace):
             return Difference(mean=off, error=0.01, freedom=None, p_value=2e-6 if abs(off) > 0.03 else 0.5)
 
         super().__init__(
-            name=name, experiments=entry, about=about, evaluation=SimpleNamespace(dataset=about, difference=difference)
+            name=name,
+            titles={model: model.removeprefix(f"{name}_").replace("gru", "GRU") for model in models},
+            families={},
+            experiments=entry,
+            about=about,
+            evaluation=SimpleNamespace(dataset=about, difference=difference),
         )
 
 
@@ -40,7 +45,7 @@ def test_the_pairs_of_a_benchmark_that_cannot_be_told_apart_are_named_beside_wha
     others = benchmark.published(one)
     assert others == {"iTransformer": 0.174, "TimesNet": 0.172, "PatchTST": 0.177}
     words, drawn = benchmark.panel(one, others)
-    assert words == "2 of 3 differences exceed the scatter of seeds and weeks; not so gru and repeat"
+    assert words == "2 of 3 differences exceed the scatter of seeds and weeks; not: GRU and repeat"
     assert all(name in drawn for name in ("PatchTST", "repeat"))
     assert benchmark.published(Built("waves")) == {}
 
@@ -52,6 +57,6 @@ def test_a_network_and_its_opponent_are_compared_by_the_share_of_rows_that_they_
     network, opponent = data_size.curves(one)
     assert (network, opponent[0.5]) == ({0.25: "gru_quarter", 0.5: "gru_half", 1: "gru"}, "map_half")
     words, drawn = data_size.panel(one, network, opponent)
-    assert words == "gru against map, by train examples: 2,000: worse, 4,000: cannot tell, 8,000: better"
+    assert words == "GRU against map, by train examples: 2,000: worse, 4,000: cannot tell, 8,000: better"
     assert drawn.startswith("<svg")
     assert data_size.curves(Built("waves", gru=(0.1, 1, "GRU"))) == []

@@ -64,7 +64,8 @@ def test_it_asks_for_nothing_and_complains_of_nothing(tab, path):
 def test_nothing_is_wider_than_its_box_or_over_another_and_a_finger_hits_what_it_is_for(tab, width, media):
     tab.unfolded(width=width, media=media)
     tab.look(width=width, height=tab.run("document.documentElement.scrollHeight"), media=media)
-    assert [tab.run(f"layout.{fault}()") for fault in ("wide", "overlapping", "covered", "small")] == [[]] * 4
+    faults = ("wide", "overlapping", "covered", *["small"] * (not media))
+    assert {fault: tab.run(f"layout.{fault}()") for fault in faults} == {fault: [] for fault in faults}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -103,6 +104,7 @@ def test_the_keyboard_opens_and_enlarges(tab):
     before = count(tab, closed)
     enter(f"{closed} summary")
     assert count(tab, closed) == before - 1
+    enter(f"{closed} summary")
     width = "document.querySelector('#waves .panels svg').clientWidth"
     before = tab.run(width)
     for pressed in ("true", "false"):
@@ -112,6 +114,8 @@ def test_the_keyboard_opens_and_enlarges(tab):
 
 
 def test_a_click_on_a_heading_sorts(tab):
+    tab.unfolded()
+
     def column(place):
         rows = "[...document.querySelectorAll('#waves .ranked tbody tr')]"
         text = f"row.cells[{place}].innerText.trim().split(/\\s/)[0].replaceAll(',', '')"
@@ -161,6 +165,23 @@ def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path, width
     assert "does not hold" in without
     assert without == with_scripts or width < 1040, "where rows are cards, buttons sort them"
     assert tab.run("layout.wide()") == []
+
+
+def test_words_filter_questions_and_contents_and_rows(tab):
+    tab.look()
+    seen = "[...document.querySelectorAll('{}')].filter((one) => one.checkVisibility()).length"
+    places = ("section.of", "nav li", "tr[data-of]")
+    before = [tab.run(seen.format(place)) for place in places]
+    tab.run("document.querySelector('nav input').focus()")
+    tab.ask("Input.insertText", text="temperature GRU")
+    assert [tab.run(seen.format(place)) for place in places] == [1, before[1] - len(SHOWN) + 1, 1]
+
+
+def test_contents_stay_and_charts_are_folded(tab):
+    tab.look()
+    assert count(tab, "details[open]") == 0
+    tab.run("scrollTo({top: 1e4, behavior: 'instant'})")
+    assert abs(tab.run("document.querySelector('nav').getBoundingClientRect().top")) < 1
 
 
 def test_on_paper_what_is_folded_is_open(tab):

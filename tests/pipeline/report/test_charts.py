@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.evaluation import answers
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
 from pipeline.report.results import Evaluated, load
@@ -32,21 +33,21 @@ def test_ticks_lie_on_the_axis_at_round_numbers(low, high, log):
 def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
     kinds = {}
     for one in results.built:
-        rows = [row for row in charts.ranking(one).rows if row.kind != "floor"]
+        rows = [row for row in charts.ranking(one).rows if row.name]
         values = {row.name: row.value for row in rows}
         assert [*values.values()] == sorted(values.values(), reverse=one.about.metric == "accuracy")
         chosen = {name: entry.best or entry.final for name, entry in one.experiments.items()}
         assert values == {name: chosen[name]["test"][one.about.metric].mean for name in values}
-        kinds |= {row.name: row.kind for row in rows}
-    known = ("waves_last_value", "waves_perceptron", "imdb_rnn")
-    assert [kinds[name] for name in known] == ["baseline", "network", "recurrent"]
+        kinds |= {row.name: row.family for row in rows}
+    known = ("waves_last_value", "waves_perceptron", "imdb_rnn", "jena_hourly_gru")
+    assert [kinds[name] for name in known] == ["simple", "dense", "rnn", "gru"]
     assert "imdb_summary" not in kinds
 
 
 def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     each = {"base": [value + 1e-15 for value in range(4)], "net": [value + 0.1 for value in range(4)]}
     runs = {name: of({"final_train": [values], "final_test": [values]}) for name, values in each.items()}
-    found = charts.ranking(Evaluated("d", evaluate(small(), runs, {"base": asked()}), "?", False, {}, None))
+    found = charts.ranking(Evaluated("d", evaluate(small(), runs, {"base": asked()}), "?", False, {}, {}, None))
     assert [row.mark.beyond for row in found.rows] == [True, False]
     assert found.axis.low == pytest.approx(0.01 / 10 / 1.1)
 
@@ -56,8 +57,8 @@ def test_a_recurrent_layer_on_one_value_is_no_answer(results):
     about = one.about.model_copy(update={"layout": "points"})
     points = dataclasses.replace(one, evaluation=one.evaluation.model_copy(update={"dataset": about}))
     said, nothing = (charts.answer(each, answers.answer(each.evaluation)) for each in (one, points))
-    assert (said.word != "", nothing.word) == (True, "")
-    assert "no past" in nothing.words
+    assert (said.outcome, nothing.outcome) == (Outcome.UNSURE, Outcome.NOT_ASKED)
+    assert "no past" in nothing.sentence
 
 
 def test_a_rebuilt_figure_is_a_share_of_the_published_one_and_of_accuracies_the_errors_are(results):

@@ -1,5 +1,16 @@
+from pipeline.evaluation.answers import Change
 from pipeline.evaluation.schema import Stat
-from pipeline.report.formatting import fact, measured, number, published, short, signed_between, spread
+from pipeline.report.formatting import (
+    changed,
+    changed_between,
+    fact,
+    measured,
+    number,
+    published,
+    short,
+    signed,
+    spread,
+)
 
 
 def test_numbers_have_four_digits_and_published_values_keep_theirs():
@@ -28,6 +39,8 @@ def test_a_mean_and_its_spread_have_the_same_decimals():
 def test_values_are_in_the_form_of_their_metric():
     assert (published(0.85, "accuracy"), published(0.005, "accuracy")) == ("85 %", "0.5 %")
     assert published(2.35, "mae_unit", "°C") == "2.35 °C"
-    assert signed_between((-0.0368, 0.0228), "accuracy") == "-3.68 to +2.28 points"
-    assert signed_between((-0.00086712, 0.1), "mse") == "-0.000867 to +0.1"
+    assert [signed(value, "mse") for value in (-0.00086712, 0.1, 2.44e-5)] == ["-8.7e-4", "+0.1", "+2.4e-5"]
+    assert signed(-0.0368, "accuracy") == "-3.68"
+    change = Change(-0.0444, (-0.09951, 0.3))
+    assert (changed(change), changed_between(change)) == ("-4.4 %", "-10 to +30 %")
     assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"

@@ -8,12 +8,14 @@ from pipeline.config import params
 from pipeline.data.dataset import Scale
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
+from pipeline.evaluation.outcome import Outcome
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
-from pipeline.report.page import page
+from pipeline.report.page import page, sentence
 from pipeline.report.results import load
 from tests.support import fake_runs
 
+YES, NO, UNSURE = Outcome.YES, Outcome.NO, Outcome.UNSURE
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
 NAMES = ["sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly", "jena"]
 
@@ -112,7 +114,7 @@ def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(
 
 
 def section(text, name):
-    return re.search(rf'<section id="{name}">.*?</section>', text, re.DOTALL).group()
+    return re.search(rf'<section id="{name}" .*?</section>', text, re.DOTALL).group()
 
 
 def test_two_builds_have_the_same_bytes(workspace, text):
@@ -120,12 +122,18 @@ def test_two_builds_have_the_same_bytes(workspace, text):
 
 
 def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(text):
+    forecasts = "Forecasts beside the truth"
     assert {name: re.findall("<summary>(.*?) *<", section(text, name))[:-1] for name in NAMES[:-1]} == {
-        "sine_extrapolation": ["Predictions on test", "Loss by epoch"],
-        "sine_windows": ["Predictions on test", "Free run", "Loss by epoch"],
-        "waves": ["Predictions on test", "Loss by epoch"],
-        "imdb": ["Loss by epoch", "Accuracy by epoch"],
-        "jena_hourly": ["Predictions on test", "Loss by epoch"],
+        "sine_extrapolation": ["All 2 models, the best first", forecasts, "Loss by epoch"],
+        "sine_windows": [
+            "All 3 models, the best first",
+            forecasts,
+            "Left alone: predictions fed back",
+            "Loss by epoch",
+        ],
+        "waves": ["All 4 models, the best first", forecasts, "Loss by epoch"],
+        "imdb": ["All 2 models, the best first", "Loss by epoch", "Accuracy by epoch"],
+        "jena_hourly": ["All 2 models, the best first", forecasts, "Loss by epoch"],
     }
 
 
@@ -218,11 +226,11 @@ def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     scores = {name: entry.chosen["validation"] for name, entry in one.experiments.items() if not entry.recurrent}
     strongest = min(scores, key=lambda name: scores[name]["mse"].mean)
     assert strongest == answers.answer(one.evaluation).opponent == "waves_perceptron"
-    assert f"Test MSE against {strongest}" in [column.title for column in table.columns]
+    assert f"without recurrence is {strongest}, chosen" in table.caption
     assert rows[strongest]["against"].text == DASH
     found = rows["waves_last_value"]["against"]
     assert found.value["mean"] == one.evaluation.difference("test", "waves_last_value", strongest).mean
-    assert found.small.endswith(("better", "worse", "cannot tell"))
+    assert found.text.endswith(("better", "worse", "cannot tell"))
 
 
 def test_units_floors_published_figures_parts_and_the_free_run_have_their_columns_and_rows(results):
@@ -232,7 +240,7 @@ def test_units_floors_published_figures_parts_and_the_free_run_have_their_column
     rows, table = table_of(results, "waves")
     assert "unit" not in [column.key for column in table.columns]
     assert rows["noise variance"]["test"].text == "8.33e-4"
-    assert table.kinds == ("baseline", "", "", "floor")
+    assert table.kinds == ("floor", "", "", "baseline")
     (mark,) = rows["waves_perceptron"]["published"].marks
     assert (mark.text, mark.tone) == ("1,000", "does not hold")
     rows, _ = table_of(results, "sine_extrapolation", 1)
@@ -242,3 +250,31 @@ def test_units_floors_published_figures_parts_and_the_free_run_have_their_column
     rows, _ = table_of(results, "imdb")
     assert rows["imdb_summary"]["parameters"].value > 0
     assert {rows["imdb_summary"][key].text for key in ("validation", "test", "against")} == {DASH}
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "words"),
+    [
+        ([YES] * 4 + [NO] * 7 + [UNSURE] * 3, "helps on 4 of 14 questions, not on 7; on 3 we cannot tell"),
+        ([YES, Outcome.NOT_ASKED], "helps on 1 of 1 question"),
+        ([UNSURE, UNSURE], "helps on none of 2 questions; on 2 we cannot tell"),
+        ([Outcome.STAND_IN], "No figure here is a result"),
+        ([], "Nothing is built yet"),
+    ],
+)
+def test_all_answers_in_one_sentence(outcomes, words):
+    assert sentence(outcomes).endswith(words)
+
+
+def test_the_first_table_has_no_raw_name_and_each_verdict_its_meaning(results, text):
+    first = re.search('<section id="answers">.*?</section>', text, re.DOTALL).group()
+    shown = "".join(Checker(first).texts)
+    assert not [name for one in results.built for name in one.experiments if name in shown]
+    titled = {*re.findall('class="verdict [a-z-]*" title="([^"]*)"', text)}
+    assert {outcome.meaning for outcome in Outcome} == titled
+    assert text.index("Temperature") < text.index("No recurrent network, or nothing"), "what has no answer comes last"
+
+
+def test_an_evaluation_of_an_earlier_version_says_what_it_lacks(workspace, edit):
+    edit(workspace.evaluation("waves") / "tables" / "predictions.csv", "part,", "part_of_old,")
+    assert "is of an earlier version, which kept none: unroll repro evaluate@waves" in only(read(workspace), "waves")

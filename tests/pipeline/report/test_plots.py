@@ -13,24 +13,33 @@ def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(eval
     results = load(evaluated, params.load(evaluated.params))
     waves = next(one for one in results.built if one.name == "waves")
     drawn = {each.title: each for each in plots.plots(waves, ["waves_perceptron", "waves_last_value", "waves_node"])}
-    assert [*drawn["Predictions on test"].panels] == ["waves_node", "waves_perceptron"]
+    forecasts = drawn["Forecasts beside the truth"]
+    assert [*forecasts.panels] == ["best example", "median example", "worst example"]
+    assert [words for words, _, _ in forecasts.key] == [
+        "truth",
+        waves.titles["waves_node"],
+        waves.titles["waves_perceptron"],
+    ]
     overlay = drawn["Loss by epoch"].overlay
-    assert [*overlay.looks] == ["waves_perceptron", "waves_node"]
-    colours = re.findall(r'data-curve="(\d)" [^>]*stroke: var\(--line-(\d)\)', overlay.svg)
-    assert colours == [("0", "0"), ("1", "1")]
+    assert [words for words, _, _ in overlay.looks] == [
+        waves.titles[name] for name in ("waves_perceptron", "waves_node")
+    ]
+    colours = re.findall(r'data-curve="(\d)" [^>]*stroke: var\(--(\w+)\)', overlay.svg)
+    assert colours == [("0", "dense"), ("1", "rnn")], "of the family, as in every plot"
+    assert re.findall(r'data-band="(\d)"', overlay.svg) == ["0"], "one seed has no band"
 
 
-def test_a_curve_is_the_median_over_the_seeds_that_are_still_trained_whatever_epochs_were_kept():
+def test_a_curve_is_the_mean_and_the_band_of_all_seeds_to_the_end_of_the_longest_whatever_epochs_were_kept():
     """Each seed has every second epoch, another half than its neighbour's; the last one ends early."""
-    seeds = [np.arange(1, 101, 2), np.arange(2, 101, 2), np.arange(1, 40, 2)]
+    seeds = [np.arange(1, 101, 2), np.append(1, np.arange(2, 101, 2)), np.arange(1, 40, 2)]
     lines = [("e", seed, epoch, seed + epoch / 100) for seed, epochs in enumerate(seeds) for epoch in epochs]
     history = pd.DataFrame(lines, columns=["experiment", "seed", "epoch", "train_loss"])
-    epochs, values = plots.median(history, "e", "train_loss")
-    assert (epochs[0], epochs[-1], len(epochs)) == (1, 100, plots.POINTS)
-    for epoch, value in zip(epochs, values, strict=True):
-        there = [seed for seed, each in enumerate(seeds) if each[0] <= epoch <= each[-1]]
-        assert value == pytest.approx(np.median(there) + epoch / 100)
-    assert plots.median(history, "none", "train_loss") == plots.median(history, "e", "validation_loss") == ([], [])
+    found = plots.curve(history, "e", "train_loss")
+    assert (found.x[0], found.x[-1], len(found.x)) == (1, 100, plots.POINTS)
+    for epoch, *values in zip(found.x, found.mean, found.low, found.high, strict=True):
+        each = [seed + min(epoch, ends[-1]) / 100 for seed, ends in enumerate(seeds)]
+        assert values == pytest.approx([np.mean(each), min(each), max(each)])
+    assert plots.curve(history, "none", "train_loss") is plots.curve(history, "e", "validation_loss") is None
 
 
 @pytest.mark.parametrize("unit", [60, 3600, 86_400, 30 * 86_400], ids=["minutes", "hours", "days", "months"])

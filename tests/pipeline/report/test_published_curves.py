@@ -15,7 +15,9 @@ def built(values):
         for seed, each in enumerate(values)
         for epoch, value in enumerate(each, 1)
     ]
-    return SimpleNamespace(name="imdb", history=pd.DataFrame(rows), experiments={"imdb_rnn": None})
+    about = SimpleNamespace(kind="classify")
+    known = {"experiments": {"imdb_rnn": None}, "titles": {"imdb_rnn": "SimpleRNN"}, "families": {"imdb_rnn": "rnn"}}
+    return SimpleNamespace(name="imdb", history=pd.DataFrame(rows), about=about, **known)
 
 
 def test_a_published_epoch_lies_inside_where_one_more_run_would():
@@ -29,7 +31,7 @@ def test_a_published_epoch_lies_inside_where_one_more_run_would():
         assert (band.low[place], band.high[place]) == pytest.approx(tuple(ends))
     inside = sum(a <= value <= b for a, value, b in zip(band.low, band.published["Chollet"], band.high, strict=True))
     words, drawn = published_curves.panel(built(values), band)
-    assert words == f"imdb_rnn: {inside} of 10 of Chollet's epochs inside"
+    assert words == f"SimpleRNN: {inside} of 10 of Chollet's epochs inside"
     assert drawn.startswith("<svg")
 
 

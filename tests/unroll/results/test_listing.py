@@ -1,6 +1,9 @@
 import json
 
+import pytest
+
 from pipeline.config import plain_yaml
+from pipeline.errors import UsageError
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
 from unroll.results.listing import listing, show
@@ -37,6 +40,9 @@ def test_every_experiment_in_the_order_of_params_and_no_other(tmp_path, capsys):
         )
     ]
     assert json.loads(json.dumps(rows)) == rows
+    assert listing(workspace, ["waves"]) == rows
+    with pytest.raises(UsageError, match="must be one of: waves"):
+        listing(workspace, ["wave"])
     show(rows)
     assert capsys.readouterr().out == (
         "experiment  data set  model                 method            epochs  seeds  score on test  built\n"
