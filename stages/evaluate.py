@@ -3,7 +3,7 @@
 from pipeline import locks, tables
 from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.evaluation import answers, backtest, plot_data, scores
+from pipeline.evaluation import answers, backtest, networks, plot_data, scores
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import atomic_folder, write_json
 from pipeline.tracking import live
@@ -29,7 +29,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         UnrollError: the data set is not prepared, or a run is missing or damaged.
     """
     wanted = params.load(workspace.params)
-    wanted.dataset(name)
+    preparation = wanted.dataset(name).preparation.name
     with locks.stage(workspace, "evaluate", name):
         data = dataset.load(workspace.prepared(name))
         experiments = wanted.experiments_of(name)
@@ -47,6 +47,9 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
                 shown |= backtest.tables(data, best[0], runs[best[0]])
             for table, columns in shown.items():
                 tables.write(folder / "tables" / f"{table}.csv", plot_data.rounded(columns))
+            played = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(name))
+            if played:
+                write_json(folder / "tables" / "network.json", played.model_dump())
             # Before the folder takes its place: on a full disk both stay what they were.
             with atomic_folder(workspace.metrics(name), workspace.scratch) as headlines:
                 for key, numbers in headline.items():

@@ -42,7 +42,6 @@ def tables(dataset: Dataset, runs: Mapping[str, Run], compared: Sequence[str]) -
         "predictions": predictions(dataset, runs, compared),
         "weeks": weeks(dataset, runs),
         "rollout": rollouts(dataset, runs),
-        "slopes": input_gradients(runs),
         "mistakes": mistakes(dataset, runs),
     }
     return {name: table for name, table in every.items() if table is not None}
@@ -164,18 +163,6 @@ def rollouts(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     truth = dataset.splits["test"].targets
     free = {name: run.predictions["rollout"][0] for name, run in runs.items() if "rollout" in run.predictions}
     return pd.DataFrame({"step": np.arange(1, len(truth) + 1), "truth": truth, **free})
-
-
-def input_gradients(runs: Mapping[str, Run]) -> "pd.DataFrame | None":
-    """slopes.csv: experiment, point, distance and the mean over seeds of the loss's slope by the input there."""
-    import pandas as pd
-
-    tables = {name: run.input_gradients for name, run in runs.items() if run.input_gradients is not None}
-    means = [
-        table.groupby(["point", "distance"], sort=False)["slope"].mean().reset_index().assign(experiment=name)
-        for name, table in tables.items()
-    ]
-    return pd.concat(means, ignore_index=True)[["experiment", "point", "distance", "slope"]] if means else None
 
 
 def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":

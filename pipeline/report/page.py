@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import printable
+from pipeline.evaluation.networks import Network
 from pipeline.evaluation.outcome import Outcome
-from pipeline.report import charts
+from pipeline.report import charts, play
 from pipeline.report.charts import CHANGES, Answer, Ranking, capital
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
@@ -36,6 +37,7 @@ class Section:
     facts: list[tuple[str, str]]
     tables: list[Table]
     plots: list[Plots]
+    network: Network | None
 
 
 def page(results: Results) -> str:
@@ -57,11 +59,13 @@ def page(results: Results) -> str:
     )
     environment.filters |= {"breakable": breakable, "capital": capital}
     # The user's own come first.
-    sections = [_section(results, one) for one in sorted(results.built, key=lambda one: not one.own)]
+    built = sorted(results.built, key=lambda one: not one.own)
+    networks = play.networks(built)
+    sections = [_section(results, one, networks.get(one.name)) for one in built]
     every = [(section.one, answer) for section in sections for answer in section.answers]
     text = environment.get_template("page.html.j2").render(
-        style=Markup((FOLDER / "page.css").read_text(encoding="utf-8")),  # noqa: S704 -- our own files
-        script=Markup((FOLDER / "page.js").read_text(encoding="utf-8")),  # noqa: S704
+        style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
+        script=Markup(_ours("page.js", "play.js")),  # noqa: S704
         trusted=Markup,
         signs=SIGNS,
         results=results,
@@ -79,6 +83,10 @@ def page(results: Results) -> str:
         outcomes=[*Outcome],
     )
     return printable(text, kept="\n")
+
+
+def _ours(*files: str) -> str:
+    return "".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
 
 
 def sentence(outcomes: Sequence[Outcome]) -> str:
@@ -101,13 +109,13 @@ def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:
     return parts
 
 
-def _section(results: Results, one: Evaluated) -> Section:
+def _section(results: Results, one: Evaluated, network: Network | None) -> Section:
     answers, ranking = [charts.answer(one, found) for found in one.answers], charts.ranking(one)
     if results.scaled or one.about.stand_in:
         word = Outcome.STAND_IN if one.about.stand_in else Outcome.SCALED
         answers = [each if each.outcome == Outcome.NOT_ASKED else replace(each, outcome=word) for each in answers]
     drawn = plots(one, [row.name for row in ranking.rows if row.family != "floor"])
-    return Section(one, answers, ranking, _mistakes(one), _facts(one), dataset_tables(results, one), drawn)
+    return Section(one, answers, ranking, _mistakes(one), _facts(one), dataset_tables(results, one), drawn, network)
 
 
 def _mistakes(one: Evaluated) -> list[dict[str, str]]:

@@ -9,7 +9,7 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.plot_data import PARTS
 from pipeline.report import benchmark, data_size, published_curves
 from pipeline.report.formatting import title as measure_title
-from pipeline.report.panels import by_epoch, colour, dates, logarithmic, stretch
+from pipeline.report.panels import by_epoch, colour, dates, stretch
 from pipeline.report.results import Evaluated
 from pipeline.report.svg import DASHED, INK, svg
 
@@ -38,8 +38,8 @@ class Curve:
 
     x: list[float]
     mean: list[float]
-    low: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
+    low: list[float]
+    high: list[float]
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,6 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         _benchmark(one),
         _data_size(one),
         *_by_epoch(one, ranked),
-        _input_gradients(one, ranked),
     )
     return [group for group in every if group]
 
@@ -255,35 +254,15 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> Curve | None:
     return Curve(kept.index.tolist(), *(each.tolist() for each in spread)) if len(seeds) > 1 else None
 
 
-def _thin(count: int, *, log: bool = False) -> list[int]:
+def _thin(count: int) -> list[int]:
     """The places of at most `POINTS` of so many points, from the first to the last."""
     import numpy as np
 
-    spaced = np.geomspace(1, count, POINTS) - 1 if log else np.linspace(0, count - 1, POINTS)
-    return sorted({round(place) for place in spaced.tolist()})
+    return sorted({round(place) for place in np.linspace(0, count - 1, POINTS).tolist()})
 
 
-def _input_gradients(one: Evaluated, ranked: Sequence[str]) -> Plots | None:
-    table = one.table("slopes")
-    if table is None:
-        return None
-    curves, shown = {}, table[(table["slope"] > 0) & (table["point"] != "start")]
-    for name in ranked:
-        if len(rows := shown[shown["experiment"] == name]):
-            kept = rows.iloc[_thin(len(rows), log=True)]
-            curves[name] = Curve((kept["distance"] + 1).tolist(), kept["slope"].tolist())
-    if not curves:
-        return None
-    caption = (
-        "How much the loss changes with the input so many steps before the last one: the mean norm of its gradient on "
-        "validation at the best epoch, both axes logarithmic."
-    )
-    title = "How far back the network reacts"
-    return Plots(title, caption, overlay=_overlay(one, curves, title, "norm of the gradient", log=True))
-
-
-def _overlay(one: Evaluated, curves: Mapping[str, Curve], title: str, label: str, *, log: bool = False) -> Overlay:
-    """Experiment -> its curve as one plot, over epochs or on two logarithmic axes."""
+def _overlay(one: Evaluated, curves: Mapping[str, Curve], title: str, label: str) -> Overlay:
+    """Experiment -> its curve as one plot over epochs."""
     looks, seen = [], Counter[str]()
     for name in curves:
         family = one.families.get(name, "simple")
@@ -301,15 +280,6 @@ def _overlay(one: Evaluated, curves: Mapping[str, Curve], title: str, label: str
         every = [found.mean for found in curves.values()]
         values = [value for place, y in enumerate(every) for value in (y if place < CHOSEN else y[len(y) // 2 :])]
         axes.set_ylabel(label)
-        if not log:
-            by_epoch(axes, values, max(found.x[-1] for found in curves.values()))
-            return
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.minorticks_off()
-        axes.set_ylim(min(values) / 2, max(values) * 2)
-        logarithmic(axes.yaxis, max(values) / min(values))
-        logarithmic(axes.xaxis, 1e3)
-        axes.set_xlabel("steps back, from 1")
+        by_epoch(axes, values, max(found.x[-1] for found in curves.values()))
 
     return Overlay(svg(draw, LARGE, f"{one.question}: {title}", f"{one.name} {title}"), looks)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: dict[str, dict[str, type]] = {
-    "slopes": {"experiment": str, "point": str, "distance": int, "slope": float},
     "backtest": {"experiment": str, "origin": int, "time": float, "truth": float, "forecast": float},
     "ahead": {"experiment": str, "step": int, "mae": float, "coverage": float},
     "mistakes": {"experiment": str, "truth": int, "probability": float, "words": str},

@@ -1,4 +1,3 @@
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -86,14 +85,6 @@ def test_less_than_three_weeks_are_ten_days_that_keep_the_place_of_gaps():
     assert 1300 < index[-1] < 10 * 144
     assert [i for i in index if 54 < i < 656] == []
     assert (table["truth"] == 144 + table["index"]).all()
-
-
-def test_input_gradients_are_means_over_seeds():
-    lines = [(0, "start", 0, 1.0), (0, "best", 0, 3.0), (1, "start", 0, 2.0), (1, "best", 0, 5.0)]
-    slopes = pd.DataFrame(lines, columns=["seed", "point", "distance", "slope"])
-    table = plot_data.input_gradients({"a": replace(of({}), input_gradients=slopes), "none": of({})})
-    assert table.to_numpy().tolist() == [["a", "start", 0, 1.5], ["a", "best", 0, 4.0]]
-    assert plot_data.input_gradients({"none": of({})}) is None
 
 
 def test_free_runs_lie_beside_the_truth():

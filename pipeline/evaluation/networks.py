@@ -1,0 +1,201 @@
+"""network.json: a trained recurrent network, small enough to run in the page, and test examples to run it on."""
+
+import base64
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, cast, get_args
+
+import numpy as np
+import pydantic
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array, Windows, of_every_column
+from pipeline.errors import UnrollError
+from pipeline.evaluation import answers
+from pipeline.evaluation.schema import Evaluation
+from pipeline.training.keras_models import SUFFIX
+from pipeline.training.run_folder import Run
+from pipeline.validation import Strict
+
+PLAIN = {"units", "layers", "widths", "dropout", "recurrent_dropout", "embedding"}
+"""Options of `models.recurrent` under which a model is one or two of Keras' layers and a dense head."""
+
+EXAMPLES, WORDS, RARE = 3, 60, "…"
+"""Test examples; the most words of one that is a text, as their vectors are kept, too; what a rare word is shown as."""
+
+SEEDS, BYTES = 5, 50_000
+"""Seeds at most, and bytes of their weights, as git keeps them; the first one's are there whatever they take."""
+
+
+Cell = Literal["simple_rnn", "lstm", "gru"]
+
+
+class Example(Strict):
+    """A test example.
+
+    Attributes:
+        label: which one it is: when its input ends, or its number.
+        inputs: float32 (timesteps, features), in base64; of a text the number of the embedding's row at each timestep.
+        truth: its targets.
+        predicted: what each seed's network said of it, by its Keras model.
+    """
+
+    label: str
+    inputs: str
+    truth: list[float]
+    predicted: list[list[float]]
+
+
+class Network(Strict):
+    """What network.json holds.
+
+    Attributes:
+        experiment: whose network it is.
+        preparation: of its data set.
+        cell: of its recurrent layers.
+        each_step: whether an output at each timestep is asked for, not at the last one alone.
+        classify: whether the output is a sigmoid's.
+        column: of the inputs, the one that is predicted.
+        words: the word of each row of the embedding; empty where inputs are values.
+        shapes: of the weights: of the embedding if there is one, of kernel, recurrent kernel and bias of each layer, of
+            kernel and bias of the head.
+        seeds: of its runs.
+        weights: of each seed, float32 (little-endian), one array after the other, in base64.
+        examples: on test.
+        nodes: document 003's node where the data set has it: the three weights that each seed's training ended with.
+    """
+
+    experiment: str
+    preparation: str
+    cell: Cell
+    each_step: bool
+    classify: bool
+    column: int
+    words: list[str]
+    shapes: list[list[int]]
+    seeds: Annotated[list[int], pydantic.Field(min_length=1)]
+    weights: list[str]
+    examples: list[Example]
+    nodes: list[list[float]]
+
+
+def network(
+    dataset: Dataset,
+    preparation: str,
+    runs: Mapping[str, Run],
+    asked: Mapping[str, Experiment],
+    scored: Evaluation,
+    folder: Path,
+) -> Network | None:
+    """The best of a data set's plain recurrent networks that nobody tuned; None where there is none to play with.
+
+    Args:
+        dataset: with its splits.
+        preparation: its name.
+        runs: experiment -> its run.
+        asked: the experiments as params.yaml has them.
+        scored: what they came to.
+        folder: of the runs.
+
+    Raises:
+        UnrollError: a file of weights is damaged.
+    """
+    test = dataset.splits["test"]
+    plain = {key: entry for key, entry in scored.experiments.items() if key in asked and _plain(asked[key])}
+    name = answers.strongest(scored.model_copy(update={"experiments": plain}), lambda _: True)
+    no_past = scored.dataset.layout == "points" or (len(dataset.input_shape) == 1 and test.targets.ndim > 1)
+    unread = bool(dataset.vocabulary) and dataset.words is None
+    if name is None or no_past or unread or of_every_column(test):
+        return None
+    chosen, labels = _chosen(dataset)
+    inputs, targets = test.take(chosen)
+    weights, words = _weights(folder, runs[name]), list[str]()
+    if dataset.words is not None:
+        rows = np.unique(np.append(inputs, np.flatnonzero(dataset.words == RARE)))
+        words, inputs = dataset.words[rows].tolist(), np.searchsorted(rows, inputs)
+        weights = [[each[0][rows], *each[1:]] for each in weights]
+    packed = [_base64(np.concatenate([one.ravel() for one in each])) for each in weights]
+    if not packed:
+        return None
+    packed = packed[: max(1, BYTES // len(packed[0]))]
+    said = runs[name].predictions[f"{runs[name].points[-1]}_test"][: len(packed), chosen]
+    by_hand = [
+        key for key, one in asked.items() if one.training.method == "by_hand" and one.model.family == "recurrent"
+    ]
+    nodes = [
+        np.concatenate([one.ravel() for one in each]) for key in by_hand[:1] for each in _weights(folder, runs[key])
+    ]
+    return Network(
+        experiment=name,
+        preparation=preparation,
+        cell=cast("Cell", asked[name].model.name),
+        each_step=dataset.each_step,
+        classify=dataset.kind == "classify",
+        column=getattr(test, "target", 0),
+        words=words,
+        shapes=[list(one.shape) for one in weights[0]],
+        seeds=runs[name].summary.seeds[: len(packed)],
+        weights=packed,
+        examples=[
+            Example(label=label, inputs=_base64(given), truth=_short(truth), predicted=[_short(each) for each in seeds])
+            for label, given, truth, seeds in zip(labels, inputs, targets, said.swapaxes(0, 1), strict=True)
+        ],
+        nodes=[_short(each) for each in nodes],
+    )
+
+
+def _plain(experiment: Experiment) -> bool:
+    model, options = experiment.model, experiment.model.options
+    few = options.get("layers", 1) <= 2 and len(options.get("widths", ())) <= 2
+    known = model.family == "recurrent" and model.name in get_args(Cell) and set(options) <= PLAIN
+    return known and few and not experiment.calendar and not experiment.trials
+
+
+def _weights(folder: Path, run: Run) -> list[list[Array]]:
+    """The arrays of each seed's Keras model, in the order of its layers; none where a run left no files."""
+    files = [
+        folder / run.summary.experiment / "weights" / f"seed_{n}_{run.points[-1]}{SUFFIX}" for n in run.summary.seeds
+    ]
+    return [_arrays(path) for path in files[:SEEDS] if path.exists()]
+
+
+def _arrays(path: Path) -> list[Array]:
+    import h5py
+
+    found: dict[str, Array] = {}
+
+    def visit(key: str, one: "h5py.Dataset | h5py.Group") -> None:
+        if isinstance(one, h5py.Dataset) and "seed_generator" not in key:
+            found[key] = one[()]
+
+    try:
+        with h5py.File(path) as file:
+            file["layers"].visititems(visit)
+    except (OSError, KeyError) as error:
+        raise UnrollError(f"{path} is damaged ({error!s:.100}); run `unroll train {path.parents[1].name}`") from None
+    # Keras names a layer by its kind, and those of one kind by a number.
+    order = {"embedding": 0, "dense": 2}
+    return [found[key] for key in sorted(found, key=lambda key: (order.get(key.split("/")[0], 1), key))]
+
+
+def _chosen(dataset: Dataset) -> tuple[Array, list[str]]:
+    """Test examples (m,), evenly spaced, of texts among the short ones; and what to call them."""
+    test = dataset.splits["test"]
+    lengths = (
+        np.zeros(len(test)) if isinstance(test, Windows) or dataset.words is None else (test.inputs != 0).sum(axis=1)
+    )
+    among = np.flatnonzero(lengths <= max(WORDS, lengths.min()))
+    chosen = among[np.linspace(0, len(among) - 1, EXAMPLES + 2).round().astype(int)[1:-1]]
+    if isinstance(test, Windows) and dataset.stamps is not None:
+        ends = dataset.stamps[test.rows[chosen] - test.step].astype("datetime64[m]")
+        return chosen, [f"up to {end}".replace("T", " ") for end in ends]
+    return chosen, [f"test example {place:,}" for place in chosen]
+
+
+def _base64(array: Array) -> str:
+    return base64.b64encode(array.astype("<f4").tobytes()).decode()
+
+
+def _short(values: Array) -> list[float]:
+    return [float(f"{value:.9g}") for value in np.ravel(values)]

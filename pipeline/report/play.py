@@ -1,0 +1,30 @@
+"""The networks that run in the page: which data sets have room for theirs."""
+
+from collections.abc import Iterable
+
+from pipeline.evaluation.networks import Network
+from pipeline.files import read_checked
+from pipeline.report.results import Evaluated
+
+ROOM = 260_000
+"""Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else that it holds."""
+
+
+def networks(built: Iterable[Evaluated]) -> dict[str, Network]:
+    """Data set -> the network to play with: of each preparation the first data set's, as long as there is room.
+
+    Raises:
+        UnrollError: a network.json is damaged.
+    """
+    found: dict[str, Network] = {}
+    room, seen = ROOM, set()
+    for one in built:
+        path = one.folder / "tables" / "network.json"
+        network = read_checked(path, Network) if path.exists() else None
+        if network is None or network.preparation in seen or network.experiment not in one.experiments:
+            continue
+        size = sum(map(len, network.weights)) + sum(len(example.inputs) for example in network.examples)
+        if size <= room:
+            found[one.name], room = network, room - size
+            seen.add(network.preparation)
+    return found
