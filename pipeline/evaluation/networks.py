@@ -3,10 +3,8 @@
 import base64
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal, cast, get_args
 
 import numpy as np
-import pydantic
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
@@ -18,17 +16,15 @@ from pipeline.training.keras_models import SUFFIX
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
 
+CELLS = ("simple_rnn", "lstm", "gru")
 PLAIN = {"units", "layers", "widths", "dropout", "recurrent_dropout", "embedding"}
-"""Options of `models.recurrent` under which a model is one or two of Keras' layers and a dense head."""
+"""What the page's script knows: models of `models.recurrent`, and options that leave them Keras' layers and a head."""
 
-EXAMPLES, WORDS, RARE = 3, 60, "…"
+EXAMPLES, WORDS, RARE = 3, 40, "…"
 """Test examples; the most words of one that is a text, as their vectors are kept, too; what a rare word is shown as."""
 
-SEEDS, BYTES = 5, 50_000
-"""Seeds at most, and bytes of their weights, as git keeps them; the first one's are there whatever they take."""
-
-
-Cell = Literal["simple_rnn", "lstm", "gru"]
+SEEDS, BYTES = 5, 120_000
+"""Seeds at most, and bytes of weights and inputs, as git keeps them; the first seed is there whatever it takes."""
 
 
 class Example(Strict):
@@ -53,7 +49,7 @@ class Network(Strict):
     Attributes:
         experiment: whose network it is.
         preparation: of its data set.
-        cell: of its recurrent layers.
+        cell: of its recurrent layers, one of `CELLS`.
         each_step: whether an output at each timestep is asked for, not at the last one alone.
         classify: whether the output is a sigmoid's.
         column: of the inputs, the one that is predicted.
@@ -63,18 +59,18 @@ class Network(Strict):
         seeds: of its runs.
         weights: of each seed, float32 (little-endian), one array after the other, in base64.
         examples: on test.
-        nodes: document 003's node where the data set has it: the three weights that each seed's training ended with.
+        nodes: the three weights of document 003's node where the data set has it, a seed each.
     """
 
     experiment: str
     preparation: str
-    cell: Cell
+    cell: str
     each_step: bool
     classify: bool
     column: int
     words: list[str]
     shapes: list[list[int]]
-    seeds: Annotated[list[int], pydantic.Field(min_length=1)]
+    seeds: list[int]
     weights: list[str]
     examples: list[Example]
     nodes: list[list[float]]
@@ -115,21 +111,17 @@ def network(
         rows = np.unique(np.append(inputs, np.flatnonzero(dataset.words == RARE)))
         words, inputs = dataset.words[rows].tolist(), np.searchsorted(rows, inputs)
         weights = [[each[0][rows], *each[1:]] for each in weights]
-    packed = [_base64(np.concatenate([one.ravel() for one in each])) for each in weights]
+    packed = [_base64(np.concatenate([*map(np.ravel, each)])) for each in weights]
     if not packed:
         return None
-    packed = packed[: max(1, BYTES // len(packed[0]))]
+    given = [_base64(one) for one in inputs]
+    packed = packed[: max(1, (BYTES - sum(map(len, given))) // len(packed[0]))]
     said = runs[name].predictions[f"{runs[name].points[-1]}_test"][: len(packed), chosen]
-    by_hand = [
-        key for key, one in asked.items() if one.training.method == "by_hand" and one.model.family == "recurrent"
-    ]
-    nodes = [
-        np.concatenate([one.ravel() for one in each]) for key in by_hand[:1] for each in _weights(folder, runs[key])
-    ]
+    node = [key for key, entry in scored.experiments.items() if entry.recurrent and entry.parameters == 3][:1]
     return Network(
         experiment=name,
         preparation=preparation,
-        cell=cast("Cell", asked[name].model.name),
+        cell=asked[name].model.name,
         each_step=dataset.each_step,
         classify=dataset.kind == "classify",
         column=getattr(test, "target", 0),
@@ -138,17 +130,17 @@ def network(
         seeds=runs[name].summary.seeds[: len(packed)],
         weights=packed,
         examples=[
-            Example(label=label, inputs=_base64(given), truth=_short(truth), predicted=[_short(each) for each in seeds])
-            for label, given, truth, seeds in zip(labels, inputs, targets, said.swapaxes(0, 1), strict=True)
+            Example(label=label, inputs=one, truth=_short(truth), predicted=[_short(each) for each in seeds])
+            for label, one, truth, seeds in zip(labels, given, targets, said.swapaxes(0, 1), strict=True)
         ],
-        nodes=[_short(each) for each in nodes],
+        nodes=[_short(np.concatenate([*map(np.ravel, each)])) for key in node for each in _weights(folder, runs[key])],
     )
 
 
 def _plain(experiment: Experiment) -> bool:
     model, options = experiment.model, experiment.model.options
     few = options.get("layers", 1) <= 2 and len(options.get("widths", ())) <= 2
-    known = model.family == "recurrent" and model.name in get_args(Cell) and set(options) <= PLAIN
+    known = model.family == "recurrent" and model.name in CELLS and set(options) <= PLAIN
     return known and few and not experiment.calendar and not experiment.trials
 
 

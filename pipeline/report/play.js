@@ -25,24 +25,21 @@
       for (let at = 0; at < matrix.length; at++) x.grad[Math.floor(at / width)] += grad[at % width] * matrix[at];
     });
   };
-  const both = (a, b, value, slopes) =>
-    made(a.value.map((one, k) => value(one, b.value[k])), (grad) => {
-      grad.forEach((one, k) => {
-        const [ofA, ofB] = slopes(a.value[k], b.value[k]);
-        a.grad[k] += one * ofA;
-        b.grad[k] += one * ofB;
-      });
+  // Element by element; `slopes` are those by each of what it is made of, the value found last.
+  const map = (from, value, slopes) => {
+    const of = (k) => from.map((one) => one.value[k]);
+    return made(from[0].value.map((_, k) => value(...of(k))), (grad, found) => {
+      grad.forEach((outer, k) => slopes(...of(k), found[k]).forEach((one, place) => (from[place].grad[k] += outer * one)));
     });
-  const add = (a, b) => both(a, b, (x, y) => x + y, () => [1, 1]);
-  const less = (a, b) => both(a, b, (x, y) => x - y, () => [1, -1]);
-  const product = (a, b) => both(a, b, (x, y) => x * y, (x, y) => [y, x]);
-  const each = (a, value, slope) =>
-    made(a.value.map(value), (grad, found) => grad.forEach((one, k) => (a.grad[k] += one * slope(found[k]))));
-  const tanh = (a) => each(a, Math.tanh, (y) => 1 - y * y);
-  const sigmoid = (a) => each(a, (x) => 1 / (1 + Math.exp(-x)), (y) => y * (1 - y));
+  };
+  const add = (a, b) => map([a, b], (x, y) => x + y, () => [1, 1]);
+  const product = (a, b) => map([a, b], (x, y) => x * y, (x, y) => [y, x]);
+  const mixed = (share, a, b) => map([share, a, b], (s, x, y) => s * x + (1 - s) * y, (s, x, y) => [x - y, s, 1 - s]);
+  const tanh = (a) => map([a], Math.tanh, (x, y) => [1 - y * y]);
+  const sigmoid = (a) => map([a], (x) => 1 / (1 + Math.exp(-x)), (x, y) => [y * (1 - y)]);
   const gate = (a, place, units) =>
     made(a.value.slice(place * units, (place + 1) * units), (grad) => {
-      grad.forEach((one, k) => (a.grad[place * units + k] += one));
+      for (let k = 0; k < units; k++) a.grad[place * units + k] += grad[k];
     });
 
   // One timestep of Keras' cells.
@@ -55,7 +52,7 @@
       const ofState = times(states, recurrent, bias.subarray(width));
       const [update, reset] = [0, 1].map((k) => sigmoid(add(gate(ofInput, k, units), gate(ofState, k, units))));
       const candidate = tanh(add(gate(ofInput, 2, units), product(reset, gate(ofState, 2, units))));
-      return { states: add(candidate, product(update, less(states, candidate))), update, reset, candidate };
+      return { states: mixed(update, states, candidate), update, reset, candidate };
     },
     lstm: (layer, x, old) => {
       const all = sums(layer, x, old.states);
@@ -66,19 +63,18 @@
   };
 
   const build = ({ cell, classify, shapes, words }, text) => {
-    const all = floats(text);
+    const [all, arrays] = [floats(text), []];
     let at = 0;
-    const arrays = shapes.map((shape) => ({ shape, data: all.subarray(at, (at += shape.reduce((a, b) => a * b))) }));
-    const embedding = words.length ? arrays.shift().data : null;
-    const [kernel, bias] = arrays.splice(-2).map(({ data }) => data);
-    const width = arrays[0].shape[0];
+    for (const shape of shapes) arrays.push(all.subarray(at, (at += shape.reduce((a, b) => a * b))));
+    const embedding = words.length ? arrays.shift() : null;
+    const [kernel, bias] = arrays.splice(-2);
     const layers = [];
     while (arrays.length) {
       const [ofInput, recurrent, ofBoth] = arrays.splice(0, 3);
-      const [units, wide] = recurrent.shape;
-      layers.push({ kernel: ofInput.data, recurrent: recurrent.data, bias: ofBoth.data, none: new Float64Array(wide), units });
+      const [units, wide] = shapes[(embedding ? 2 : 1) + 3 * layers.length];
+      layers.push({ kernel: ofInput, recurrent, bias: ofBoth, none: new Float64Array(wide), units });
     }
-    return { step: CELLS[cell], classify, embedding, width, layers, kernel, bias };
+    return { step: CELLS[cell], classify, embedding, width: shapes[embedding ? 1 : 0][0], layers, kernel, bias };
   };
   // What each layer has at each timestep, what the head says there, and how strongly the last answer depends on each
   // input: the norm of the gradient of the last output.
@@ -128,19 +124,16 @@
     const about = JSON.parse(box.dataset.network);
     const networks = about.weights.map((weights) => build(about, weights));
     const { layers, width, embedding } = networks[0];
-    const told = (value) => {
-      if (about.classify) return `${digits(100 * value)} %`;
-      return `${digits(value * about.std + about.mean)} ${about.unit}`.trim();
-    };
+    const [by, plus, unit] = about.classify ? [100, 0, "%"] : [about.std, about.mean, about.unit];
+    const told = (value) => `${digits(value * by + plus)} ${unit}`.trim();
     const [word, shown] = [([row]) => about.words[row] || "▸", (row) => row[about.column]];
-    // The example's rows as they were and as they are; how many are padding, which is run and not shown.
-    let example, before, rows, first, bounds, found;
+    // Its timesteps, of which the padding in front of a text is run and not shown; what the networks make of them.
+    let example, rows, first, bounds, found;
 
     const pick = () => {
       example = about.examples[find("example").value];
       const [values, size] = [floats(example.inputs), embedding ? 1 : width];
-      before = Array.from({ length: values.length / size }, (_, row) => values.slice(row * size, (row + 1) * size));
-      rows = before.map((row) => row.slice());
+      rows = Array.from({ length: values.length / size }, (_, row) => values.subarray(row * size, (row + 1) * size));
       first = embedding && !about.words[0] ? rows.findIndex(([row]) => row) : 0;
       bounds = embedding ? [0, about.words.length] : ends(rows.map(shown));
       find("step").value = find("step").max = rows.length - first;
@@ -198,7 +191,7 @@
       const then = vector ? "" : `; answer ${told(answers[seed][step])}`;
       find("where").textContent = `step ${step + 1} of ${felt.length}: ${there}${then}`;
       find("tracks").style.setProperty("--at", `${(100 * (step + 0.5)) / felt.length}%`);
-      box.answers = answers;
+      box.found = found;
     };
     const change = (step, value) => {
       rows[step][about.column] = Math.min(bounds[1], Math.max(bounds[0], value));
@@ -284,9 +277,8 @@
       for (const name of ["across", "up", "rate"]) find(name).nextElementSibling.textContent = digits(value(name));
     };
     const value = (name) => (name === "rate" ? 10 ** find(name).value : Number(find(name).value));
-    const stop = () => (frame = cancelAnimationFrame(frame));
     const begin = () => {
-      stop();
+      frame = cancelAnimationFrame(frame);
       weights = [value("across"), value("up"), 0];
       path = [[...weights]];
       draw();
@@ -304,7 +296,7 @@
     find("rate").addEventListener("input", draw);
     find("again").addEventListener("click", begin);
     find("train").addEventListener("click", () => {
-      if (frame) return draw(stop());
+      if (frame) return draw((frame = cancelAnimationFrame(frame)));
       if (path.length > PASSES) begin();
       if (!matchMedia("(prefers-reduced-motion: reduce)").matches) return turn();
       while (path.length <= PASSES) once();

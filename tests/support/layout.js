@@ -119,7 +119,7 @@
     return [...faults];
   };
 
-  const REACHED = 'a[href], button, input, summary, [tabindex="0"]';
+  const REACHED = 'a[href], button, input, select, summary, [tabindex="0"]';
   const reachable = () => [...document.querySelectorAll(REACHED)].filter((one) => one.checkVisibility());
   // By WCAG 2.2 AA a finger needs 24 by 24, but for a link within a sentence.
   const small = () =>

@@ -1,14 +1,18 @@
 """The page as a reader's browser has it."""
 
 import dataclasses
+import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pipeline.config import params
+from pipeline.files import write_json
 from pipeline.report.page import page
 from pipeline.report.results import load
-from tests.support import chromium
+from pipeline.training.methods import by_hand
+from tests.support import chromium, networks
 
 LAYOUT = Path(chromium.__file__).with_name("layout.js").read_text(encoding="utf-8")
 SHOWN = ("waves", "imdb", "jena_hourly")
@@ -23,10 +27,21 @@ if chromium.find() is None:
 
 
 @pytest.fixture(scope="module")
-def path(evaluated, tmp_path_factory):
+def played(evaluated, tmp_path_factory):
+    """Data set -> its network, and the slopes of its first example."""
+    return {name: networks.network(evaluated, name, tmp_path_factory.mktemp("weights")) for name in networks.PLAYED}
+
+
+@pytest.fixture(scope="module")
+def path(evaluated, played, tmp_path_factory):
     results = load(evaluated, params.load(evaluated.params))
-    built = [one for one in results.built if one.name in SHOWN]
     made = tmp_path_factory.mktemp("page") / "index.html"
+    built = []
+    for one in results.built:
+        if one.name in SHOWN:
+            folder = shutil.copytree(one.folder, made.parent / one.name)
+            write_json(folder / "tables" / "network.json", played[one.name][0].model_dump())
+            built.append(dataclasses.replace(one, folder=folder))
     made.write_text(page(dataclasses.replace(results, built=built, scaled="At most 3 epochs.")), encoding="utf-8")
     return made
 
@@ -151,12 +166,14 @@ def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, p
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path, width):
-    words = "layout.unfold(), layout.texts().map((one) => one.element.closest('.enlarge') ? '' : one.text).join('')"
+    words = (
+        "layout.unfold(), layout.texts().map((one) => one.element.closest('.enlarge, .play') ? '' : one.text).join('')"
+    )
     tab.look(width=width)
     with_scripts = tab.run(words)
     tab.open(path, width=width, scripts=False)
     tab.run(LAYOUT)
-    assert count(tab, "button") == 0
+    assert count(tab, "button:not([hidden] *)") == 0
     closed = "details:not([open])"
     before = count(tab, closed)
     tab.click(f"document.querySelector('{closed} summary')")
@@ -189,3 +206,60 @@ def test_on_paper_what_is_folded_is_open(tab):
     folded = "document.querySelector('details:not([open]) > :not(summary)')"
     assert tab.run(f"{folded}.getBoundingClientRect().height") > 0
     assert tab.run(f"{folded}.checkVisibility({{contentVisibilityAuto: true}})")
+
+
+def panel(tab, name, kind="network"):
+    """The panel of a data set, open, as an expression of JavaScript."""
+    box = f"document.querySelector('#{name} [data-{kind}]')"
+    tab.run(f"new Promise((ready) => ({box}.addEventListener('toggle', ready, {{once: true}}), {box}.open = true))")
+    return box
+
+
+def choose(tab, box, control, value, event="input"):
+    element = f"{box}.querySelector('.{control}')"
+    tab.run(f"{element}.value = {value}, {element}.dispatchEvent(new Event('{event}'))")
+
+
+@pytest.mark.parametrize("name", networks.PLAYED)
+def test_a_network_says_in_the_page_what_it_says_in_keras_and_reacts_as_far_back(tab, played, path, name):
+    tab.open(path)
+    box, (network, slopes) = panel(tab, name), played[name]
+    assert tab.run(f"{box}.found.map((one) => one.felt)") == pytest.approx(np.array(slopes), rel=1e-3, abs=1e-6)
+    for place, example in enumerate(network.examples):
+        choose(tab, box, "example", place)
+        said = tab.run(f"{box}.found.map((one) => one.outputs.at(-1))")
+        assert np.array(said) == pytest.approx(np.array(example.predicted), abs=1e-6)
+    assert tab.errors == []
+
+
+def test_an_input_is_dragged_or_moved_by_keys_and_a_word_is_hidden(tab, path):
+    tab.open(path)
+    box = panel(tab, "waves")
+    last = f"{box}.found[0].outputs.at(-1)[0]"
+    before = tab.run(last)
+    tab.run(f"{box}.querySelector('.value').focus()")
+    tab.press("ArrowRight", 39)
+    moved = tab.run(last)
+    tab.click(f"{box}.querySelector('svg.input')")
+    assert len({before, moved, tab.run(last)}) == 3
+    tab.click(f"{box}.querySelector('.again')")
+    assert tab.run(last) == before
+    box = panel(tab, "imdb")
+    tab.click(f"{box}.querySelector('.rare')")
+    assert tab.run(f"{box}.querySelector('.review').innerText").endswith("…")
+    assert "<w" in tab.run(f"{box}.querySelector('.review').innerText"), "as text"
+
+
+def test_the_node_learns_by_the_assignments_rule(tab, path):
+    tab.open(path)
+    box = panel(tab, "waves", "nodes")
+    tab.click(f"{box}.querySelector('.train')")
+    learned = tab.run(f"{box}.learned()")
+    assert len(learned["path"]) == 201, "at once, where motion is to be reduced"
+    series = np.array(learned["series"])
+    weights = [np.array([value]) for value in learned["path"][0]]
+    for _ in range(3):
+        by_hand.node_epoch(weights, series[:, :-1], series[:, -1], 0.01)
+    assert np.ravel(weights) == pytest.approx(learned["path"][3], rel=1e-9)
+    tab.click(f"{box}.querySelector('.path')")
+    assert tab.run(f"{box}.learned().path") == [[1, 0, 0]]
