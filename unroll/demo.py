@@ -35,7 +35,7 @@ ASKED = {
 }
 """Data set -> what it asks for."""
 
-FEWER = """Real results, of {seeds} seeds each and of {few} of {all} experiments; document 003's networks for 20 epochs.
+FEWER = """Real results, of {seeds} seeds each and of {few} of {all} experiments; document 003's networks for 10 epochs.
 `make repro` trains everything."""
 
 CAUTION = """These figures show that everything works; they are no results: data and training are small, and a stand-in
