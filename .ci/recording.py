@@ -1,6 +1,8 @@
 """Records `unroll demo` as a film of 20 seconds, docs/demo.svg: `make recording`."""
 
+import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -15,17 +17,22 @@ SECONDS, HOLD = 20.0, 0.8
 ROWS, WIDTH, HEIGHT, WIDE = 30, 112, 18, 7.9
 """Lines and characters of the screen; pixels from line to line, and of a character."""
 
-STYLE = "text{font:13px ui-monospace,Menlo,Consolas,monospace;fill:#d8dee9;white-space:pre}.p{fill:#7f8a9e}.yes{fill:#8fd694}.no{fill:#f0a37e}"
+STYLE = (
+    "text{font:13px ui-monospace,Menlo,Consolas,monospace;fill:#d8dee9;white-space:pre}"
+    ".p{fill:#7f8a9e}.yes{fill:#8fd694}.no{fill:#f0a37e}"
+)
 
 
 def main() -> None:
     """Run the demo anew, and write the film."""
-    subprocess.run(["rm", "-rf", str(ROOT / ".demo")], check=True)
+    shutil.rmtree(ROOT / ".demo", ignore_errors=True)
     lines, started = [(0.0, "$ make demo")], time.monotonic()
     command = [sys.executable, "-m", "unroll", "demo"]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, encoding="utf-8") as process:
+    screen = {**os.environ, "FORCE_COLOR": "1", "COLUMNS": str(WIDTH - 4)}
+    with subprocess.Popen(command, cwd=ROOT, env=screen, stdout=subprocess.PIPE, encoding="utf-8") as process:
         for line in process.stdout or ():
-            lines.append((time.monotonic() - started, line.rstrip().replace(str(ROOT), "~/unroll")))
+            shown = re.sub(r"\x1b\[[0-9;]*m", "", line.rstrip()).replace(str(ROOT), "~/unroll")
+            lines.append((time.monotonic() - started, shown))  # noqa: PERF401 - the time is that of the line
     (ROOT / "docs" / "demo.svg").write_text(film(lines), encoding="utf-8")
 
 

@@ -35,7 +35,7 @@ ASKED = {
 }
 """Data set -> what it asks for."""
 
-FEWER = """Real results, of {seeds} seeds each and of {few} of {all} experiments; document 003's networks for 10 epochs.
+FEWER = """Results of {seeds} seeds each and {few} of {all} experiments; document 003's networks for 10 or 30 epochs.
 `make repro` trains everything."""
 
 CAUTION = """These figures show that everything works; they are no results: data and training are small, and a stand-in
@@ -151,6 +151,6 @@ def _next(small: Workspace, kept: Params) -> list[str]:
         "MLflow": f"make ui ROOT={os.path.relpath(small.root)}",
         "One data set": f"{here} compare {next(iter(kept.datasets))}",
         "Every table": f"{here} compare",
-        "The results": "make repro",
+        "Everything": "make repro",
     }
     return [f"  {name:<13} {step}" for name, step in steps.items()]

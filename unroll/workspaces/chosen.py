@@ -33,8 +33,8 @@ Left out are tuned options and what costs more than it shows in two minutes (doc
 SEEDS = 3
 """The fewest that tell a difference from chance."""
 
-EPOCHS = {"waves": 10}
-"""Of 100 and 400: as many as `unroll lab` takes, since document 003 says "a few" (docs/attempts.md)."""
+EPOCHS = {"waves_perceptron": 10, "waves_hidden10": 10, "waves_node": 10, "waves_rnn6": 30}
+"""Of 100 and 400: by hand as many as `unroll lab` takes, since document 003 says "a few" (docs/attempts.md)."""
 
 
 def make_workspace(root: Path, folder: Path) -> Workspace:
@@ -51,17 +51,17 @@ def choose(whole: Mapping[str, Any]) -> dict[str, Any]:
     whole = complete(whole)
     kept = without(whole, [name for name in whole["datasets"] if name not in CHOSEN])
     names = [f"{dataset}_{one}" for dataset, each in CHOSEN.items() for one in each.split()]
-    experiments = {name: _with_few_seeds(kept["experiments"][name]) for name in names if name in kept["experiments"]}
-    datasets = {name: _with_few_seeds(kept["datasets"][name]) for name in CHOSEN if name in kept["datasets"]}
+    experiments = {name: _in_short(kept["experiments"][name]) for name in names if name in kept["experiments"]}
+    for name in EPOCHS.keys() & experiments.keys():
+        experiments[name]["training"] = {**experiments[name]["training"], "epochs": EPOCHS[name]}
+    datasets = {name: _in_short(kept["datasets"][name]) for name in CHOSEN if name in kept["datasets"]}
     return {**kept, "templates": {}, "datasets": datasets, "experiments": experiments}
 
 
-def _with_few_seeds(section: Mapping[str, Any]) -> dict[str, Any]:
+def _in_short(section: Mapping[str, Any]) -> dict[str, Any]:
     few = dict(section)
     if "seeds" in few:
         few["seeds"] = few["seeds"][:SEEDS] if isinstance(few["seeds"], list) else min(few["seeds"], SEEDS)
-    if (most := EPOCHS.get(few.get("dataset", ""))) and "epochs" in few["training"]:
-        few["training"] = {**few["training"], "epochs": min(few["training"]["epochs"], most)}
     return few
 
 
