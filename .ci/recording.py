@@ -32,7 +32,7 @@ def main() -> None:
     with subprocess.Popen(command, cwd=ROOT, env=screen, stdout=subprocess.PIPE, encoding="utf-8") as process:
         for line in process.stdout or ():
             shown = re.sub(r"\x1b\[[0-9;]*m", "", line.rstrip()).replace(str(ROOT), "~/unroll")
-            lines.append((time.monotonic() - started, shown))  # noqa: PERF401 - the time is that of the line
+            lines.append((time.monotonic() - started, shown))
     (ROOT / "docs" / "demo.svg").write_text(film(lines), encoding="utf-8")
 
 

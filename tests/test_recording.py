@@ -1,7 +1,7 @@
 """The film of the demo in README.md, made by `make recording`."""
 
 import runpy
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from tests.support import REPOSITORY
 
@@ -10,7 +10,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next():
     lines = [(0.0, "$ make demo"), (5.0, "     1/9  a <model>"), (6.0, "  yes  a question"), (10.0, "done")]
-    film = ElementTree.fromstring(runpy.run_path(str(REPOSITORY / ".ci/recording.py"))["film"](lines))
+    film = ET.fromstring(runpy.run_path(str(REPOSITORY / ".ci/recording.py"))["film"](lines))
     texts = film.findall(f".//{SVG}text")
     assert [(text.text, text.get("y"), text.get("class")) for text in texts] == [
         ("$ make demo", "24", None),
@@ -24,4 +24,4 @@ def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next()
 
 
 def test_the_film_is_there():
-    assert ElementTree.parse(REPOSITORY / "docs" / "demo.svg").findall(f".//{SVG}text")
+    assert ET.parse(REPOSITORY / "docs" / "demo.svg").findall(f".//{SVG}text")
