@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro ui bench cluster cluster-down lock clean help venv
+.PHONY: demo test lint repro ui site recording bench cluster cluster-down lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -21,7 +21,7 @@ endif
 export UNROLL_MIRROR
 endif
 
-demo: venv ## train and compare everything, small, on generated data, offline (the default)
+demo: venv ## train some of the experiments in full, offline: answers in two minutes (the default)
 	@.venv/bin/unroll demo
 
 test: lint ## check style, types, imports, and run the tests (PYTEST=--long: random trials in full)
@@ -37,6 +37,13 @@ repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked fi
 
 ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo)
 	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui
+
+site: ## build the site and run the notebooks, all in .site
+	@.ci/venv docs
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+
+recording: venv ## run the demo anew and film it: docs/demo.svg
+	@.venv/bin/python .ci/recording.py
 
 bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
 	@.ci/venv bench
@@ -60,7 +67,7 @@ lock: venv ## make every lock again (UPGRADE=--upgrade: the newest of everything
 
 clean: ## remove the demo, the cluster if it has ended, scratch files and tools' caches; data, results, records, .venv stay
 	@if ls .cluster/run/*.pid >/dev/null 2>&1; then echo ".cluster stays until make cluster-down"; else rm -rf .cluster; fi
-	@rm -rf .demo .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
+	@rm -rf .demo .site .unroll dvc_plots .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis unroll.egg-info
 	@find pipeline stages unroll tests bench -name __pycache__ -prune -exec rm -rf {} +
 
 help: ## this list

@@ -51,6 +51,10 @@ def answers():
             yield f"| {question} | **{said.outcome}** | {' | '.join(sides)} | {change} | `unroll compare {one.name}` |"
 
 
+FASTER = ("sine_windowed", "imdb_lstm", "jena_gru_dropout")
+"""One workload of each kind of document."""
+
+
 def speed():
     """How many times Unroll's time others take with the same settings, median over the rounds."""
     rows = {}
@@ -59,8 +63,8 @@ def speed():
             rows.setdefault(row["work"], {}).setdefault(row["phase"], {})[row["side"]] = row
     yield "| work | train: the documents' way | fastest peer | predict: the documents' way | fastest peer |"
     yield "| --- | ---: | ---: | ---: | ---: |"
-    for work, phases in rows.items():
-        cells = []
+    for work in FASTER:
+        phases, cells = rows[work], []
         for phase in ("train", "evaluate"):
             ratios = {side: row["ratio"]["median"] for side, row in phases[phase].items() if side != "unroll"}
             peer = min(ratios, key=ratios.get)
@@ -94,7 +98,7 @@ def test_every_figure_is_that_of_the_last_build_and_the_last_bench():
 
 
 def test_the_readme_is_read_in_one_sitting():
-    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 100
 
 
 def test_the_example_of_an_own_series_is_valid(tmp_path):

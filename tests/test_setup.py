@@ -178,7 +178,7 @@ def test_without_a_python_that_serves_there_is_one_line(clone, python, said):
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("name", [".ci/locks/requirements.lock", ".ci/requirements.lock"])
+@pytest.mark.parametrize("name", [".ci/locks/requirements.lock", ".ci/locks/docs.lock", ".ci/requirements.lock"])
 def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
     lock = (ROOT / name).read_text()
     assert not re.search(r"://|^-|@ ", lock, re.MULTILINE)
@@ -187,8 +187,11 @@ def test_a_lock_names_no_host_and_no_path_and_hashes_everything(name):
     assert [pin.split("==")[0] for pin in pins if "--hash=sha256:" not in pin] == []
 
 
+LOCKS = (".ci/locks/requirements.lock", ".ci/locks/cluster.lock", ".ci/locks/docs.lock")
+
+
 def test_every_direct_dependency_is_locked_once_within_its_bounds():
-    locks = "".join((ROOT / name).read_text() for name in (".ci/locks/requirements.lock", ".ci/locks/cluster.lock"))
+    locks = "".join((ROOT / name).read_text() for name in LOCKS)
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = project["optional-dependencies"].values()
     for requirement in map(Requirement, [*project["dependencies"], *chain(*extras)]):

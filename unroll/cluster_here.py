@@ -26,7 +26,7 @@ from unroll.cluster import connection, head
 from unroll.cluster.connection import Address
 from unroll.runner.build import repro
 from unroll.runner.dvc_lock import LOCK
-from unroll.workspaces import scaled
+from unroll.workspaces import chosen, scaled
 
 FOLDER, DEMO = ".cluster", ".demo"
 
@@ -76,7 +76,7 @@ def demo(workspace: Workspace) -> int:
     home = workspace.root / FOLDER
     known = _known(home)
     os.environ.update(_variables(known))
-    small = scaled.make_workspace(workspace.root, home / "workspace", scaled.TWINS, once=True)
+    small = chosen.make_workspace(workspace.root, home / "workspace")
     remote = f"    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}\n"
     remote += f"    endpointurl = http://{HOST}:{known['s3']}\n"
     write_text(small.root / ".dvc" / "config", scaled.CONFIG + remote)

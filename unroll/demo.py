@@ -1,85 +1,156 @@
-"""The command `demo`: the whole graph, small, on generated data, offline, in a workspace of its own."""
+"""The command `demo`: results in two minutes, from data that are generated or lie here, in a workspace of its own."""
 
 import os
 import sys
 import time
+import webbrowser
+from collections import Counter
 from pathlib import Path
 
 from pipeline.config import params
-from pipeline.config.params import Experiment
+from pipeline.config.params import Params
+from pipeline.evaluation import answers, schema
+from pipeline.report import titles
+from pipeline.report.formatting import measured
+from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from stages.progress import duration
 from unroll.results import summary
 from unroll.runner.build import repro
-from unroll.workspaces import scaled
+from unroll.runner.display import Words
+from unroll.workspaces import chosen, scaled
 
 FOLDER = ".demo"
+
+ASKED = {
+    "jena_sample": "the temperature at Jena six hours ahead",
+    "shapes_delayed": "what was seen five steps before",
+    "shapes_seq2vec": "the next ten values of a sum of sines",
+    "shapes_vec2seq": "a sum of sines from its frequencies",
+    "shapes_seq2seq": "each next value of a sum of sines",
+    "waves": "the next value of noisy waves",
+    "sine_windows": "the next value of a sine",
+    "sine_interpolation": "sin x from x, inside of what was seen",
+    "sine_extrapolation": "sin x from x, beyond what was seen",
+}
+"""Data set -> what it asks for."""
+
+FEWER = """Results of {seeds} seeds each and {few} of {all} experiments; document 003's networks for 10 or 30 epochs.
+`make repro` trains everything."""
 
 CAUTION = """These figures show that everything works; they are no results: data and training are small, and a stand-in
 is generated in place of a download. Without three seeds nobody can tell whether a network is better."""
 
 
-def demo(workspace: Workspace, jobs: int) -> int:
-    """Build the demo, then print a line for each data set, where the page is and what to do next.
+def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
+    """Build the demo: each answer as soon as it is there, then all of them, where the page is and what to do next.
 
     What is up to date is not built again.
 
     Args:
-        workspace: the real one; the demo's is its folder `.demo`, which git ignores.
+        workspace: the real one; the demo's is its folder `.demo`, which git ignores and which is a repository itself.
         jobs: how many stages run side by side.
+        everything: whether all experiments are built, small and on stand-ins, in place of some in full.
 
     Returns:
         The exit status of the build.
 
     Raises:
-        UsageError, UnrollError: as `unroll.runner.build.repro`.
+        UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.
     """
-    real = params.load(workspace.params).experiments
-    small = scaled.make_workspace(workspace.root, workspace.root / FOLDER, scaled.TWINS, once=True)
-    kept = params.load(small.params).experiments
-    print(
-        f"The whole pipeline, small: {len(kept)} experiments on generated data, offline, {jobs} stages at a time.\n"
-        f"Data are generated and prepared, networks trained, results compared, a page is written, all in {FOLDER}/.",
-        flush=True,
-    )
-    for line in _left_out(real, kept):
-        print(line, flush=True)
-    # A stand-in does not belong in the user's records: MLflow writes to the demo's own folder.
+    folder, real = workspace.root / FOLDER, params.load(workspace.params).experiments
+    if everything:
+        small = scaled.make_workspace(workspace.root, folder, scaled.TWINS, once=True)
+    else:
+        small = chosen.make_workspace(workspace.root, folder)
+    kept = params.load(small.params)
+    chosen.commit(workspace.root, folder, "what is asked")
+    # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    said = "on stand-ins, small" if everything else f"{chosen.SEEDS} seeds each"
+    print(f"{len(kept.experiments)} experiments, {said}, {jobs} at a time, offline, all in {FOLDER}/.")
+    print("Is a recurrent network better than the best without one?", flush=True)
     started = time.monotonic()
-    status = repro(small, [], jobs, brief=True)
+    status = repro(small, [], jobs, words=Story(small, kept), first=list(kept.datasets))
     took = duration(time.monotonic() - started)
+    chosen.commit(workspace.root, folder, "what was found")
     print()
-    sets = summary.built(small)
-    summary.show(summary.summary(small, sets))
-    print(f"\n{CAUTION}\n\nThe demo took {took}: {len(kept)} experiments, {len(sets)} data sets.")
-    print("\n".join(_next(small)), flush=True)
+    summary.show(summary.summary(small, summary.built(small)))
+    fewer = FEWER.format(seeds=chosen.SEEDS, few=len(kept.experiments), all=len(real))
+    print("\n" + (CAUTION if everything else f"{_published(small, kept)}\n{fewer}"))
+    print(f"\nThe demo took {took}.")
+    print("\n".join(_next(small, kept)), flush=True)
+    if sys.stdout.isatty() and _has_screen():
+        webbrowser.open(small.report.as_uri())
     return status
 
 
-def _left_out(real: dict[str, Experiment], kept: dict[str, Experiment]) -> list[str]:
-    """What the demo does not build, and why, a line for each reason."""
-    gone = {name: one.dataset for name, one in real.items() if name not in kept}
-    built = {one.dataset for one in kept.values()}
-    twins = dict.fromkeys(dataset for dataset in gone.values() if dataset in scaled.TWINS)
-    reasons = {
-        "they ask once more what others ask": list(twins),
-        "their network is there, trained in another way": [name for name, dataset in gone.items() if dataset in built],
-        "their download has no stand-in": [name for name, dataset in gone.items() if dataset not in {*built, *twins}],
-    }
-    return [f"left out, since {why}: {', '.join(names)}" for why, names in reasons.items() if names]
+class Story(Words):
+    """What the demo prints of its stages.
+
+    Args:
+        workspace: the demo's.
+        wanted: its params.yaml.
+    """
+
+    def __init__(self, workspace: Workspace, wanted: Params) -> None:
+        self._workspace, self._wanted = workspace, wanted
+
+    def running(self, stage: str) -> str:
+        """See `Words`: which model is trained, and for what."""
+        verb, _, name = stage.partition("@")
+        if verb != "train":
+            return ""
+        experiment = self._wanted.experiments[name]
+        model = titles.experiment(experiment, self._wanted.datasets[experiment.dataset])
+        return f"{model} for {ASKED.get(experiment.dataset, experiment.dataset)}"
+
+    def ended(self, stage: str) -> str:
+        """See `Words`: the answer of a data set, if this was its evaluation.
+
+        Yes and no are said at a level that no correction for the other answers takes back (Bonferroni).
+        """
+        verb, _, name = stage.partition("@")
+        if verb != "evaluate":
+            return ""
+        evaluation, question = schema.load(self._workspace.evaluation(name)), ASKED.get(name, name)
+        found = answers.answer(evaluation)
+        if found.difference is None or not found.network or not found.opponent:
+            return f"  -            {question}: {found.reason}"
+        low, high = found.difference.interval(1 - answers.ALPHA / len(self._wanted.datasets))
+        word = "cannot tell" if low <= 0 <= high else "no" if found.difference.mean > 0 else "yes"
+        if word != "cannot tell" and evaluation.dataset.metric == "accuracy":
+            word = {"yes": "no", "no": "yes"}[word]
+        sides = (self._score(evaluation, side) for side in (found.network, found.opponent))
+        return f"  {word:<12} {question}: {' against '.join(sides)}"
+
+    def _score(self, evaluation: schema.Evaluation, name: str) -> str:
+        experiment, metric = self._wanted.experiments[name], evaluation.dataset.metric
+        score = evaluation.experiments[name].score(metric)
+        model = titles.experiment(experiment, self._wanted.datasets[experiment.dataset])
+        return f"{model} {measured(score, metric).split(' ± ')[0] if score else ''}".strip()
 
 
-def _next(small: Workspace) -> list[str]:
+def _published(small: Workspace, kept: Params) -> str:
+    """How many published figures could be judged, and how."""
+    outcomes = Counter(str(verdict.outcome) for verdict in load(small, kept).verdicts)
+    counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
+    return f"Published figures judged: {outcomes.total()} ({counts})."
+
+
+def _has_screen() -> bool:
+    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def _next(small: Workspace, kept: Params) -> list[str]:
     """What can be done with the demo, a line each."""
     command = os.path.relpath(Path(sys.executable).parent / "unroll")
     here = f"{command} --root {os.path.relpath(small.root)}"
-    first = next(iter(params.load(small.params).datasets))
     steps = {
         "The page": str(small.report),
         "MLflow": f"make ui ROOT={os.path.relpath(small.root)}",
-        "One data set": f"{here} compare {first}",
+        "One data set": f"{here} compare {next(iter(kept.datasets))}",
         "Every table": f"{here} compare",
-        "The results": "make repro",
+        "Everything": "make repro",
     }
     return [f"  {name:<13} {step}" for name, step in steps.items()]

@@ -4,14 +4,15 @@ import shutil
 
 import pytest
 
-from pipeline.config import plain_yaml
+from pipeline.config import params, plain_yaml
 from pipeline.config.templates import complete
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.report import report
 from tests.support import REPOSITORY, fake_runs
+from tests.unroll.workspaces.test_checkout import git
 from unroll import demo
-from unroll.workspaces import scaled
+from unroll.workspaces import chosen, scaled
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def root(tmp_path, monkeypatch):
     """A repository with a download that has a stand-in, and one that has none."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
     root = tmp_path / "repository"
-    for name in scaled.COPIED:
+    for name in (*scaled.COPIED, ".gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, root / name)
     for name in scaled.LINKED:
@@ -37,9 +38,11 @@ def root(tmp_path, monkeypatch):
 
 
 def test_a_download_is_stood_in_for_and_everything_is_shown(root, capsys, monkeypatch):
-    def repro(workspace, _targets, _jobs, *, brief):
+    def repro(workspace, _targets, _jobs, *, words, first):
         """The build has tests of its own."""
-        assert brief
+        assert first == ["weather"]
+        assert words.running("train@weather_last_value") == "the last value for weather"
+        assert words.running("evaluate@weather") == ""
         assert "MLFLOW_TRACKING_URI" not in os.environ, "a stand-in does not belong in the user's records"
         evaluate(fake_runs.fill(workspace), "weather")
         report(workspace)
@@ -47,17 +50,43 @@ def test_a_download_is_stood_in_for_and_everything_is_shown(root, capsys, monkey
 
     monkeypatch.setattr(demo, "repro", repro)
     before = sorted(path.name for path in root.iterdir())
-    assert demo.demo(Workspace(root), 2) == 0
+    assert demo.demo(Workspace(root), 2, everything=True) == 0
     output = capsys.readouterr().out
     page = root / ".demo/results/index.html"
-    assert output.startswith("The whole pipeline, small: 1 experiments on generated data, offline, 2 stages at a time.")
-    assert re.search(r"\nThe demo took [0-9]+ s: 1 experiments, 1 data sets\.\n", output)
+    assert output.startswith("1 experiments, on stand-ins, small, 2 at a time, offline, all in .demo/.")
+    assert re.search(r"\nThe demo took [0-9]+ s\.\n", output)
     assert re.search(rf"The page +{re.escape(str(page))}\n", output)
     assert re.search(r"MLflow +make ui ROOT=\S+\.demo\n", output)
     (line,) = re.findall(r"^weather \(stand-in\) .*", output, re.MULTILINE)
     assert "weather_last_value" in line
-    assert "left out, since their download has no stand-in: far_last_value\n" in output
     assert "weather_last_value" in output
     assert "they are no results" in output
     assert "stand-in" in page.read_text(encoding="utf-8")
     assert sorted(path.name for path in root.iterdir()) == sorted([".demo", *before]), "all is in the demo's workspace"
+    assert git(root / ".demo", "log", "--format=%s").split("\n") == ["what was found", "what is asked"]
+    assert git(root / ".demo", "status", "--porcelain") == ""
+
+
+def test_an_answer_is_said_as_soon_as_it_is_there(evaluated):
+    story = demo.Story(evaluated, params.load(evaluated.params))
+    line = story.ended("evaluate@waves")
+    assert (
+        re.fullmatch(r"  (yes|no|cannot tell) +the next value of noisy waves: .* against .*", line)
+        or "few seeds" in line
+    )
+    assert story.ended("evaluate@sine_extrapolation").startswith("  -            sin x from x, beyond what was seen: ")
+    assert story.ended("train@waves_node") == story.running("report") == ""
+    assert story.running("train@sine_windows_lstm").endswith(" for the next value of a sine")
+
+
+def test_what_is_chosen_is_there_and_has_few_seeds():
+    whole = complete(plain_yaml.read(REPOSITORY / "params.yaml"))
+    few = chosen.choose(whole)
+    assert len(few["experiments"]) == sum(len(names.split()) for names in chosen.CHOSEN.values())
+    assert {*few["datasets"]} == {*chosen.CHOSEN} == {*demo.ASKED}
+    assert {*few["sources"], *few["files"]} == {"sine", "waves", "sines", "jena_sample"}
+    for name, one in few["experiments"].items():
+        full = whole["experiments"][name]
+        assert one.get("seeds", 1) == min(full.get("seeds", 1), 3)
+        assert one["model"] == full["model"]
+        assert one["training"] == full["training"] or name in chosen.EPOCHS

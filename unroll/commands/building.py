@@ -27,14 +27,20 @@ Certificates = Annotated[
 
 
 @app.command(rich_help_panel="Start here")
-def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
-    """Run the whole graph, small, on generated data, offline, in a workspace of its own (.demo).
+def demo(
+    context: typer.Context,
+    jobs: Jobs = CORES,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="All experiments, small, on stand-ins: that it works, no results.")
+    ] = False,
+) -> None:
+    """Train a part of the experiments in full, offline, in a workspace of its own (.demo): answers in two minutes.
 
-    `unroll demo` · `unroll demo --jobs 1`
+    `unroll demo` · `unroll demo --jobs 1` · `unroll demo --everything`
     """
     from unroll.demo import demo
 
-    raise typer.Exit(demo(context.obj, jobs))
+    raise typer.Exit(demo(context.obj, jobs, everything=everything))
 
 
 @app.command(rich_help_panel="Start here")

@@ -14,7 +14,7 @@ from pipeline.errors import UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from unroll.runner import cleanup, dvc_graph, processes, scheduler
-from unroll.runner.display import Display
+from unroll.runner.display import Display, Words
 from unroll.runner.dvc_graph import Dvc, Graph
 from unroll.runner.eta import Estimates
 from unroll.runner.processes import Process
@@ -27,11 +27,22 @@ NOT_RECORDED = b"not recorded in MLflow"
 On = Callable[[Workspace, Dvc, Executor], AbstractContextManager[Executor]]
 """Opens what runs stages in place of this machine, which still runs some."""
 
+FAR = 1e6
+"""Seconds that no build takes."""
+
 REPORT = "report"
 """The stage that is built whatever failed: it says what is missing, and why."""
 
 
-def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: bool = False, on: On | None = None) -> int:
+def repro(
+    workspace: Workspace,
+    targets: Sequence[str],
+    jobs: int,
+    *,
+    words: Words | None = None,
+    first: Sequence[str] = (),
+    on: On | None = None,
+) -> int:
     """Build the targets, or everything, and the page; print a line per stage.
 
     A stage that fails stops those that need it and nothing else. Folders of experiments and data sets that
@@ -42,7 +53,8 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: boo
         workspace: where params.yaml and dvc.yaml are.
         targets: stages such as `evaluate@waves`; none means all.
         jobs: how many stages run side by side, each on one core.
-        brief: whether only failures and the count are printed, not a line per stage.
+        words: say what is done, in place of a line per stage.
+        first: data sets that are evaluated before others, in this order.
         on: opens a cluster whose workers build in place of this machine; `jobs` does not count then.
 
     Returns:
@@ -63,11 +75,17 @@ def repro(workspace: Workspace, targets: Sequence[str], jobs: int, *, brief: boo
             dvc_graph.opened(workspace.root) as dvc,
             on(workspace, dvc, local) if on else nullcontext(local) as executor,
         ):
-            return _build(workspace, wanted, dvc, targets, executor, brief=brief)
+            return _build(workspace, wanted, dvc, targets, executor, words, first)
 
 
 def _build(
-    workspace: Workspace, wanted: Params, dvc: Dvc, targets: Sequence[str], executor: Executor, *, brief: bool
+    workspace: Workspace,
+    wanted: Params,
+    dvc: Dvc,
+    targets: Sequence[str],
+    executor: Executor,
+    words: Words | None,
+    first: Sequence[str],
 ) -> int:
     before = failures.read(workspace)
     whole = dvc.graph
@@ -84,15 +102,21 @@ def _build(
         executor.slots,
         estimates,
         partial(reason, workspace),
-        brief=brief,
+        words=words,
         where=executor.where,
         restored=dvc.restored,
     )
 
+    # A long way to the end of the build: what an evaluation needs starts before what a later one needs.
+    ahead = {f"evaluate@{name}": (len(first) - place) * FAR for place, name in enumerate(first)}
+
+    def weight(stage: str) -> float:
+        return estimates.seconds(stage) + ahead.get(stage, 0.0)
+
     start = partial(Stage, workspace, dvc, executor)
     outcomes = []
     try:
-        outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, estimates.seconds))
+        outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, weight))
         _forget(workspace, whole, asked, outcomes[0])
         # The page shows why a stage failed, and no file that DVC watches says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}

@@ -4,13 +4,24 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Container, Iterable, Sequence
+from typing import Protocol
 
 from stages.progress import CLEAR, duration
 from unroll.runner.eta import Estimates
 from unroll.runner.scheduler import Outcome
 
 OFTEN = 10.0
-"""Seconds between two counts in a log that is brief."""
+"""Seconds between two counts in a log of `Words`."""
+
+
+class Words(Protocol):
+    """What a build says of its stages to somebody who does not know their names."""
+
+    def running(self, stage: str) -> str:
+        """What a stage does; "" if that is not worth a word."""
+
+    def ended(self, stage: str) -> str:
+        """A line for a stage that ended well, or ""."""
 
 
 class Display:
@@ -21,7 +32,7 @@ class Display:
         jobs: how many may run at once, by now.
         estimates: learns from it.
         reason: stage -> why it failed, one line.
-        brief: whether stages that end well get no line of their own, only the count a new one now and then.
+        words: say what is done in place of a line per stage, with the count now and then.
         where: stage -> where it has run, "" for here.
         restored: stages that did not run, since DVC's cache had what they make; estimates learn nothing from them.
     """
@@ -33,11 +44,11 @@ class Display:
         estimates: Estimates,
         reason: Callable[[str], str],
         *,
-        brief: bool = False,
+        words: Words | None = None,
         where: Callable[[str], str] = lambda _stage: "",
         restored: Container[str] = (),
     ) -> None:
-        self._brief, self._where, self._restored = brief, where, restored
+        self._words, self._where, self._restored = words, where, restored
         self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
         self._estimates = estimates
         self._running: dict[str, float] = {}
@@ -55,22 +66,28 @@ class Display:
                 seconds, restored = outcome.built[ended], ended in self._restored
                 if not restored:
                     self._estimates.learn(ended, seconds)
-                if not self._brief:
+                if not self._words:
                     self._print(ended, "from DVC's cache" if restored else duration(seconds) + self._where(ended))
-                elif not self._live and now - self._counted >= OFTEN:
-                    self._counted = now
-                    self._print("stages", "done")
+                elif line := self._words.ended(ended):
+                    say(line)
             else:
                 for stage in outcome.skipped:
                     self._left.pop(stage, None)
                 self._print(ended, f"FAILED{self._where(ended)}: {self._reason(ended)}")
+        if self._words and not self._live and now - self._counted >= OFTEN:
+            self._counted = now
+            say(self._told(self._words))
         if self._live and (ended is not None or now - self._drawn >= 1):
             self._drawn = now
             what = ", ".join(f"{stage} {duration(now - since)}" for stage, since in self._running.items())
-            if self._brief:
-                what = f"{self._count()}{self._time_left()}  {what}"
+            if self._words:
+                what = self._told(self._words)
             # A line that wraps cannot be drawn over.
             print(f"\r\x1b[2K{what[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+
+    def _told(self, words: Words) -> str:
+        running = "; ".join(filter(None, map(words.running, self._running)))
+        return f"{self._count()}{self._time_left()}  {running}".rstrip()
 
     def _count(self) -> str:
         return f"{f'{self._total - len(self._left)}/{self._total}':>9}"

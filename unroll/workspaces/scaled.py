@@ -14,10 +14,20 @@ from pipeline.workspace import Workspace
 LINKED = PACKAGES
 """The code, which the workspace's stages depend on."""
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", "claims.yaml", ".ci/locks/numerics.lock")
+COPIED = (
+    "dvc.yaml",
+    ".dvcignore",
+    ".dvc/plots/curves.json",
+    ".dvc/plots/scores.json",
+    "claims.yaml",
+    ".ci/locks/numerics.lock",
+)
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
+
+NOTE = "scaled.txt"
+"""The scratch file that says what was scaled down."""
 
 EPOCHS, FEWEST_EPOCHS = 10, 3
 """Epochs are divided by the first and never below the second, unless they were."""
@@ -75,6 +85,15 @@ def make_workspace(root: Path, folder: Path, left_out: Collection[str] = (), *, 
         left_out: data sets that are not built there.
         once: whether a network that is trained in several ways is trained in the first of them alone.
     """
+    small = without(scale(plain_yaml.read(root / "params.yaml")), left_out)
+    made = lay_out(root, folder, each_network_once(small) if once else small)
+    # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
+    write_text(made.scratch / NOTE, "Fewer rows, fewer epochs and one seed.\n")
+    return made
+
+
+def lay_out(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
+    """Make `folder` a DVC workspace with the graph and the code of `root` and this params.yaml."""
     (folder / ".dvc" / "plots").mkdir(parents=True, exist_ok=True)
     write_text(folder / ".dvc" / "config", CONFIG)
     for name in LINKED:
@@ -84,10 +103,8 @@ def make_workspace(root: Path, folder: Path, left_out: Collection[str] = (), *, 
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)
-    small = without(scale(plain_yaml.read(root / "params.yaml")), left_out)
-    plain_yaml.write(each_network_once(small) if once else small, folder / "params.yaml")
-    # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
-    write_text(Workspace(folder).scratch / "scaled.txt", "Fewer rows, fewer epochs and one seed.\n")
+    plain_yaml.write(sections, folder / "params.yaml")
+    (Workspace(folder).scratch / NOTE).unlink(missing_ok=True)
     return Workspace(folder)
 
 

@@ -23,7 +23,7 @@ def load(sections, folder):
 def test_dvc_sees_the_whole_graph(tmp_path):
     made = make_workspace(REPOSITORY, tmp_path)
     wanted = params.load(made.params)
-    expected = {f"source@{name}" for name in wanted.sources} | {f"train@{name}" for name in wanted.experiments}
+    expected = {wanted.source_stage(name) for name in wanted.sources} | {f"train@{name}" for name in wanted.experiments}
     expected |= {f"{verb}@{name}" for verb in ("prepare", "evaluate") for name in wanted.datasets}
     expected |= {"report", "resolve"}
     with Repo(str(tmp_path)) as repo:
@@ -68,7 +68,7 @@ def test_scaled_series_have_windows_in_every_block_as_the_full_ones_do(whole, tm
         if not raw.exists():
             raw.mkdir()
             registry.source(small, dataset.source)(
-                raw, Context(dataset.source, tmp_path, tmp_path, None, lambda *_: None)
+                raw, Context(dataset.source, REPOSITORY / "docs", tmp_path, None, lambda *_: None)
             )
         prepared = registry.preparation(small, name)(name, raw)
         assert all(len(prepared.splits[split]) >= 128 for split in ("train", "validation", "test")), name

@@ -4,6 +4,7 @@ import hashlib
 import io
 import os
 import re
+import runpy
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from pipeline.config import registry
 from pipeline.data.download import UnavailableError
 from pipeline.data.sources import jena, jena_2009_2010, jena_hourly
 from pipeline.errors import UnrollError
+from tests.support import REPOSITORY
 
 HERE = Path(__file__).parent
 ROWS = (HERE / "jena_31_rows.csv").read_text(encoding="utf-8")
@@ -23,6 +25,7 @@ BEGINNING = "".join(ROWS.splitlines(keepends=True)[:11]).encode()
 STRUCTURE = {"rows": 31, "last": "01.01.2009 05:10:00", "csv_bytes": len(ROWS)}
 ZIP = f"{jena.FILE}.zip"
 MIRROR = Path(os.environ.get("UNROLL_MIRROR", "")) / "jena"
+SAMPLE = "81d8a1c836065a383cddb9558da6dafb10b8183d186dec69aab1cca4a9ee879b"
 FIRST = MIRROR / "jena_2009_first_1000_rows.csv"
 
 
@@ -191,3 +194,13 @@ def test_an_extract_that_is_not_the_known_one_is_an_error(extract, web, mirror):
     both = rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be"
     with pytest.raises(UnavailableError, match=both):
         get()
+
+
+def test_the_sample_is_every_sixth_row_of_the_official_file(tmp_path):
+    committed = REPOSITORY / "data/sample/jena_hourly.csv"
+    assert hashlib.sha256(committed.read_bytes()).hexdigest() == SAMPLE
+    official = MIRROR / jena_2009_2010.FILE
+    if not official.is_file():
+        pytest.skip("no mirror")
+    runpy.run_path(str(committed.with_name("make.py")))["make"](official, tmp_path / "sample.csv")
+    assert (tmp_path / "sample.csv").read_bytes() == committed.read_bytes()

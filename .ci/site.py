@@ -1,0 +1,40 @@
+"""What MkDocs calls (mkdocs.yml): notebooks are run, and shown with what they print and draw."""
+
+import base64
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jupytext
+from nbclient import NotebookClient
+from nbconvert import MarkdownExporter
+from traitlets.config import Config
+
+ROOT = Path(__file__).resolve().parents[1]
+
+SOCKETS = Config({"AsyncKernelManager": {"transport": "ipc"}})
+"""A kernel that only this user reaches."""
+
+
+def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
+    """A page as it is, or as a notebook that was run; links to files that are no page become plain text."""
+    place = Path(page.file.src_uri)
+    if place.parent.name == "notebooks":
+        markdown = _run(ROOT / "docs" / place)
+    outside = "../" * len(place.parents)
+    return re.sub(rf"\[([^\]]+)\]\({re.escape(outside)}[^)]*\)", r"\1", markdown)
+
+
+def on_post_build(config: Any, **_: Any) -> None:
+    """Add the page of results."""
+    shutil.copyfile(ROOT / "results" / "index.html", Path(config["site_dir"]) / "results.html")
+
+
+def _run(source: Path) -> str:
+    notebook = jupytext.read(source)
+    NotebookClient(notebook, timeout=180, resources={"metadata": {"path": str(ROOT)}}, config=SOCKETS).execute()
+    markdown, resources = MarkdownExporter().from_notebook_node(notebook)
+    for name, picture in resources["outputs"].items():
+        markdown = markdown.replace(f"({name})", f"(data:image/png;base64,{base64.b64encode(picture).decode()})")
+    return str(markdown)

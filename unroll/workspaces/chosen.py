@@ -1,0 +1,85 @@
+"""A workspace with a part of the graph as it is: what the demo trains for two minutes to get results."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import plain_yaml
+from pipeline.config.templates import complete
+from pipeline.errors import UnrollError
+from pipeline.files import write_text
+from pipeline.provenance.environment import GIT
+from pipeline.workspace import Workspace
+from unroll.workspaces.scaled import CONFIG, lay_out, without
+
+CHOSEN = {
+    "jena_sample": "last_value daily_cycle ridge boosting dense gru",
+    "shapes_delayed": "zero last_value copy linear rnn",
+    "shapes_seq2vec": "zero last_value linear rnn gru",
+    "waves": "last_value linear perceptron hidden10 node rnn6",
+    "sine_windows": "zero last_value recurrence dense lstm dense4",
+    "shapes_vec2seq": "zero linear rnn gru",
+    "shapes_seq2seq": "zero last_value linear rnn gru",
+    "sine_interpolation": "zero dense",
+    "sine_extrapolation": "zero dense rnn rnn2 rnn2_matched dense_rnn2 lstm2 gru2",
+}
+"""Data set -> its experiments that are trained, in the order in which they are answered.
+
+Left out are tuned options and what costs more than it shows in two minutes (docs/attempts.md)."""
+
+SEEDS = 3
+"""The fewest that tell a difference from chance."""
+
+EPOCHS = {"waves_perceptron": 10, "waves_hidden10": 10, "waves_node": 10, "waves_rnn6": 30}
+"""Of 100 and 400: by hand as many as `unroll lab` takes, since document 003 says "a few" (docs/attempts.md)."""
+
+
+def make_workspace(root: Path, folder: Path) -> Workspace:
+    """Make `folder` a DVC workspace with the graph and the code of `root`, and what is `CHOSEN` of its params.yaml."""
+    sections = choose(plain_yaml.read(root / "params.yaml"))
+    for files in sections["files"].values():
+        (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / files["path"], folder / files["path"])
+    return lay_out(root, folder, sections)
+
+
+def choose(whole: Mapping[str, Any]) -> dict[str, Any]:
+    """What is `CHOSEN` of the sections of params.yaml, with few seeds; what they no longer have is left out."""
+    whole = complete(whole)
+    kept = without(whole, [name for name in whole["datasets"] if name not in CHOSEN])
+    names = [f"{dataset}_{one}" for dataset, each in CHOSEN.items() for one in each.split()]
+    experiments = {name: _in_short(kept["experiments"][name]) for name in names if name in kept["experiments"]}
+    for name in EPOCHS.keys() & experiments.keys():
+        experiments[name]["training"] = {**experiments[name]["training"], "epochs": EPOCHS[name]}
+    datasets = {name: _in_short(kept["datasets"][name]) for name in CHOSEN if name in kept["datasets"]}
+    return {**kept, "templates": {}, "datasets": datasets, "experiments": experiments}
+
+
+def _in_short(section: Mapping[str, Any]) -> dict[str, Any]:
+    few = dict(section)
+    if "seeds" in few:
+        few["seeds"] = few["seeds"][:SEEDS] if isinstance(few["seeds"], list) else min(few["seeds"], SEEDS)
+    return few
+
+
+def commit(root: Path, folder: Path, message: str) -> None:
+    """Make the workspace in `folder` a git repository of its own, if it is none, and commit what has changed.
+
+    DVC compares commits, and runs experiments from one.
+
+    Raises:
+        UnrollError: git is not there, or refuses.
+    """
+    write_text(folder / ".dvc" / "config", re.sub(" +no_scm.*\n", "", CONFIG))
+    write_text(folder / ".dvc" / ".gitignore", "/config.local\n/tmp\n/cache\n")
+    shutil.copyfile(root / ".gitignore", folder / ".gitignore")
+    author = ("-c", "user.name=unroll", "-c", "user.email=unroll@localhost", "-c", "commit.gpgsign=false")
+    try:
+        for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--allow-empty", "-m", message)):
+            subprocess.run([*GIT, *author, *words], cwd=folder, check=True, capture_output=True, encoding="utf-8")
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = " ".join((getattr(error, "stderr", "") or str(error)).split())
+        raise UnrollError(f"git cannot keep the demo, which DVC's commands need ({said})") from None
