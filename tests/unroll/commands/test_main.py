@@ -105,7 +105,7 @@ def test_one_who_stops_reading_is_no_error():
     assert (done.returncode, done.stderr) == (0, "")
 
 
-class Reached(Exception):
+class ReachedError(Exception):
     """A command has come to its work, which takes too long for a test, or needs what is not here."""
 
 
@@ -165,11 +165,11 @@ def test_every_example_of_a_help_text_runs(of_examples, monkeypatch, example):
         return
 
     def reached(*_, **__):
-        raise Reached
+        raise ReachedError
 
     for place in begins:
         monkeypatch.setattr(place, reached)
-    with pytest.raises(Reached):
+    with pytest.raises(ReachedError):
         invoke(words)
     every = params.load(Path("params.yaml"))
     known = {**every.sources, **every.datasets, **every.experiments}
