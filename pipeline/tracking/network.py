@@ -5,7 +5,7 @@ import json
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,7 +13,6 @@ from pipeline import numerics
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array
 from pipeline.data.problem import Problem, problem
 from pipeline.files import read_checked, write_json
 from pipeline.forecast import models
@@ -21,6 +20,9 @@ from pipeline.tracking.runs import Runs
 from pipeline.training import keras_models
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
+
+if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
+    from pipeline.data.examples import Array
 
 EXAMPLES = 2
 """Of the test set, as an example of the input."""
@@ -48,8 +50,7 @@ class Network:
     def __init__(self, predict: models.Predict) -> None:
         self._predict = predict
 
-    # MLflow reads the hint of the data, and would take more of one for a schema.
-    def predict(self, data: np.ndarray, params: dict[str, Any] | None = None) -> Array:  # type: ignore[type-arg]  # noqa: ARG002
+    def predict(self, data: "Array", params: dict[str, Any] | None = None) -> "Array":  # noqa: ARG002 -- MLflow passes it
         """Inputs (n, ...) as the data set has them -> predictions (n, values), in model units."""
         return self._predict(np.asarray(data, np.float32))
 

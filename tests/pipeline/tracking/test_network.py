@@ -28,6 +28,7 @@ experiments:
 
 
 @pytest.mark.usefixtures("alone")
+@pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning")  # of MLflow's own classes
 def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was_scored(tmp_path, monkeypatch):
     workspace = Workspace(tmp_path)
     workspace.params.write_text(PARAMS, encoding="utf-8")
