@@ -61,7 +61,7 @@ def _span(seconds: float) -> str:
     return f"{seconds / DAY:.3g} days" if seconds >= 2 * DAY else f"{seconds / 3600:.3g} hours"
 
 
-def experiment(section: Experiment, dataset: DatasetParams) -> str:
+def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str:
     """An experiment in words, but for what all of its data set have: LSTM(32), dropout 0.2."""
     model: Mapping[str, Any] = section.model.model_dump()
     training: Mapping[str, Any] = section.training.model_dump()
@@ -78,7 +78,7 @@ def experiment(section: Experiment, dataset: DatasetParams) -> str:
         words.append("shapes matched")
     if training.get("method") == "by_hand":
         words.append(f"by hand, rate {training.get('learning_rate', '')}")
-    common = dataset.training.options if dataset.training else {}
+    common = dataset.training.options if dataset and dataset.training else {}
     if (steps := training.get("steps_per_epoch")) and steps != common.get("steps_per_epoch"):
         words.append(f"{steps} steps an epoch")
     if training.get("optimizer") == "rmsprop_keras2":

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Self
 
+import psutil
+
 from pipeline.config.params import Experiment, Params
 from pipeline.errors import UnrollError
 from pipeline.tracking import payload, queries, replay, store
@@ -34,6 +36,8 @@ class Recording:
         self._failed = False
         self._waiting: dict[int, payload.Points] = {}
         self._written = -INTERVAL
+        self._began, self._process = time.monotonic(), psutil.Process()
+        self._process.cpu_percent()  # the next call says how much there was since this one
         self._lock = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -85,6 +89,7 @@ class Recording:
             with self._unharmed():
                 for seed, points in self._waiting.items():
                     self._runs.epochs(seed, points)
+                self._runs.used(int(time.monotonic() - self._began), payload.used(self._process))
         self._waiting.clear()
         self._written = time.monotonic()
 

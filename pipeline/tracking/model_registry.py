@@ -83,13 +83,13 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         record(opened, workspace, name, experiment, evaluation(workspace, experiment.dataset))
         group = runs.data_set(opened, data)
         run = queries.recorded(queries.parents(opened, group, name), mark)
-        known = [one for one in _versions(opened, title) if one.tags.get("unroll.fingerprint") == mark]
+        known = [one for one in _versions(opened, title) if one.tags.get("fingerprint") == mark]
         before = _champion(opened, title)
         if known:
             version = known[0]
         else:
             example = _example(workspace.raw(wanted.dataset(experiment.dataset).source), forecaster)
-            tags = {"unroll.fingerprint": mark, "unroll.experiment": name}
+            tags = {"fingerprint": mark, "experiment": name}
             with _at(opened, group):
                 model = _log(forecaster, run.info.run_id if run else None, example)
                 version = _register(opened, title, model, tags)

@@ -6,16 +6,20 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlencode
+
+import psutil
 
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
-from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
+from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
 from pipeline.provenance import environment
 from pipeline.provenance.environment import Environment
+from pipeline.report import charts, titles
+from pipeline.report.formatting import changed, changed_between, measured, signed, spread
+from pipeline.report.formatting import title as metric_title
 from pipeline.tracking.store import dvc_experiment
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Summary
@@ -35,8 +39,15 @@ IN_UNIT = {"mae": "mae_unit", "mse": "rmse_unit"}
 
 STAND_IN = "Stand-in data, generated in place of the real ones: no figure here is a result."
 
-CURRENT = "tags.`unroll.current` = 'true'"
+CURRENT = "tags.`current` = 'true'"
 """MLflow's search for the experiments that are on disk."""
+
+
+VIEW = "scores"
+"""The key of the view of MLflow's page that a data set's address opens."""
+
+COLUMNS = ("score", "score_low", "score_high", "change_in_error_percent", "parameters")
+"""Metrics in the table of that view."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +59,14 @@ class Subject:
         params: flat, as in params.yaml, defaults included.
         tags: of every run of it.
         data: its data set.
+        alone: whether it has a single seed, so that its replicate needs no run beside the experiment's.
     """
 
     label: str
     params: dict[str, str]
     tags: dict[str, str]
     data: Description
+    alone: bool = False
 
 
 def title(data: Description | About) -> str:
@@ -61,11 +74,30 @@ def title(data: Description | About) -> str:
     return data.name + MARK * data.stand_in
 
 
-def address(group: str, metric: str) -> str:
+def address(group: str) -> str:
     """Where MLflow's page shows the MLflow experiment with this id by score, behind the server's own address."""
-    order = {"orderByKey": "metrics.`score`", "orderByAsc": str(not MEASURES[metric].higher).lower()}
-    query = {"searchFilter": CURRENT, **order, "workflowType": "machine_learning"}
-    return f"#/experiments/{group}/runs?{urlencode(query, quote_via=quote)}"
+    return f"#/experiments/{group}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
+
+
+def view(metric: str) -> str:
+    """What the address shows, in the form in which MLflow's page shares a view: experiments by score, the columns that
+    say most, and charts of the change in error and, on a logarithmic axis, of the loss.
+    """
+    columns = ["tags.`verdict`", *(f"metrics.`{name}`" for name in COLUMNS)]
+    charts: list[dict[str, Any]] = [{"type": "BAR", "metricKey": "change_in_error_percent"}]
+    losses = [f"{split}_loss" for split in ("train", "validation")]
+    charts += [{"type": "LINE", "metricKey": name, "selectedMetricKeys": [name], "scaleType": "log"} for name in losses]
+    common = {"metricSectionId": VIEW, "runsCountToCompare": 10, "deleted": False, "isGenerated": False}
+    state = {
+        "searchFilter": CURRENT,
+        "orderByKey": "metrics.`score`",
+        "orderByAsc": not MEASURES[metric].higher,
+        "selectedColumns": columns,
+        "compareRunCharts": [chart | common | {"uuid": chart["metricKey"]} for chart in charts],
+        "compareRunSections": [{"uuid": VIEW, "name": "Scores and losses", "display": True, "isReordered": True}],
+        "isAccordionReordered": True,  # else what MLflow adds by itself comes first
+    }
+    return json.dumps(state)
 
 
 def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mapping[str, str] | None = None) -> Subject:
@@ -76,23 +108,23 @@ def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mappi
     """
     data = dataset.describe(workspace.prepared(experiment.dataset))
     tags = {
-        "unroll.experiment": name,
-        "unroll.dataset": experiment.dataset,
-        "unroll.stage": "train",
-        "unroll.stand_in": str(data.stand_in).lower(),
+        "experiment": name,
+        "dataset": experiment.dataset,
+        "stage": "train",
+        "stand_in": str(data.stand_in).lower(),
         "mlflow.source.name": f"unroll train {name}",
         "mlflow.source.type": "LOCAL",
     }
-    tags |= {"unroll.protocol": str(data.facts["protocol"])} if "protocol" in data.facts else {}
-    tags |= {"mlflow.note.content": STAND_IN} if data.stand_in else {}
+    tags |= {"protocol": str(data.facts["protocol"])} if "protocol" in data.facts else {}
+    tags |= {"mlflow.note.content": described(titles.experiment(experiment), data)}
     tags |= origin(environment.here(workspace)) if made is None else made
     if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
-        tags["unroll.worker"] = os.environ["UNROLL_WORKER"]
+        tags["worker"] = os.environ["UNROLL_WORKER"]
     label = name + MARK * data.stand_in
     if variant := dvc_experiment():
-        tags["unroll.dvc_experiment"] = variant
+        tags["dvc_experiment"] = variant
         label += f" [{variant}]"
-    return Subject(label, options(name, experiment), tags, data)
+    return Subject(label, options(name, experiment), tags, data, len(experiment.seeds) == 1)
 
 
 def options(name: str, experiment: Experiment) -> dict[str, str]:
@@ -108,8 +140,14 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
 
 def origin(made: Environment) -> dict[str, str]:
     """Tags for where a run was made."""
-    git = {"mlflow.source.git.commit": made.commit, "unroll.git_dirty": str(made.dirty).lower()} if made.commit else {}
-    return {"unroll.python": made.python, "unroll.cpu": made.cpu, **git}
+    git = {"mlflow.source.git.commit": made.commit, "git_dirty": str(made.dirty).lower()} if made.commit else {}
+    return {"python": made.python, "cpu": made.cpu, **git}
+
+
+def used(process: psutil.Process) -> dict[str, float]:
+    """What a training takes of the machine, by names that MLflow shows apart."""
+    memory = process.memory_info().rss / 2**20
+    return {"system/cpu_utilization_percentage": process.cpu_percent(), "system/process_memory_megabytes": memory}
 
 
 def points(curves: "pd.DataFrame") -> Points:
@@ -129,13 +167,33 @@ def summary(facts: Summary) -> dict[int, dict[str, int]]:
     return found
 
 
+def described(title: str, data: Description | About, score: str = "") -> str:
+    """A run's description: the model, then that its data are a stand-in, then its score."""
+    return "\n\n".join(part for part in (charts.capital(title), STAND_IN if data.stand_in else "", score) if part)
+
+
+def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
+    """An experiment's score in words, and as a tag whether it is better than the best without recurrence."""
+    metric, base = evaluation.dataset.metric, answers.strongest_opponent(evaluation)
+    if (stat := evaluation.experiments[name].score(metric)) is None:
+        return "", {}
+    said = f"{metric_title(metric)} on test {measured(stat, metric)} {spread(stat, metric)}".rstrip()
+    if not (compared := answers.against(evaluation, base).get(name)):
+        return f"{said}.", {}
+    difference, ends, outcome = compared
+    change = answers.change(evaluation, base, difference, ends)
+    words = f"{changed(change)} error ({changed_between(change)})" if change else signed(difference.mean, metric)
+    return f"{said}: {words} against {base}, the best without recurrence: {outcome}.", {"verdict": outcome}
+
+
 def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
     """The metrics of one experiment's evaluation, each number once.
 
     Returns:
         Over the seeds: `score`, the data set's measure on test by the weights chosen on validation; `score_std`,
         `score_low` and `score_high`, its 95 % interval; `score_in_unit`; `against_best_baseline`, how much more the
-        score is than that of the strongest experiment without recurrence. Then every other measure ("test/rmse"), the
+        score is than that of the strongest experiment without recurrence, and `change_in_error_percent`, the same as a
+        share of that one's error. Then every other measure ("test/rmse"), the
         score by the weights of the last epoch ("at_end/test/mae"), parts of the test set and the free run. And seed ->
         its values.
     """
@@ -157,6 +215,9 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
     known = evaluation.experiments[opponent].score(metric) if opponent else None
     if known is not None:
         overall["against_best_baseline"] = score.mean - known.mean
+        none, lost = (0.0, 0.0), Difference(mean=score.mean - known.mean, error=0.0, freedom=None, p_value=1.0)
+        if change := answers.change(evaluation, opponent, lost, none):
+            overall["change_in_error_percent"] = round(100 * change.mean, 1)
     return overall, each
 
 

@@ -22,7 +22,7 @@ MANY = 50_000
 
 def search(opened: Store, group: str, **tags: str) -> list["Run"]:
     """The runs of the MLflow experiment with this id that have these `unroll` tags, newest first."""
-    query = " and ".join(f"tags.`unroll.{name}` = '{value}'" for name, value in tags.items())
+    query = " and ".join(f"tags.`{name}` = '{value}'" for name, value in tags.items())
     return list(opened.client.search_runs([group], query, max_results=MANY))
 
 
@@ -34,7 +34,7 @@ def parents(opened: Store, group: str, name: str) -> list["Run"]:
 def recorded(found: list["Run"], fingerprint: str) -> "Run | None":
     """The parent that holds all of the run with this fingerprint."""
     complete = (run for run in found if run.info.status == "FINISHED")
-    return next((run for run in complete if run.data.tags.get("unroll.fingerprint") == fingerprint), None)
+    return next((run for run in complete if run.data.tags.get("fingerprint") == fingerprint), None)
 
 
 def make_current(opened: Store, found: list["Run"], chosen: "Run") -> bool:
@@ -45,15 +45,15 @@ def make_current(opened: Store, found: list["Run"], chosen: "Run") -> bool:
     changed = False
     for run in found:
         current = str(run.info.run_id == chosen.info.run_id).lower()
-        if _variant(run) == _variant(chosen) and run.data.tags.get("unroll.current", "false") != current:
-            opened.client.set_tag(run.info.run_id, "unroll.current", current)
+        if _variant(run) == _variant(chosen) and run.data.tags.get("current", "false") != current:
+            opened.client.set_tag(run.info.run_id, "current", current)
             changed = True
     return changed
 
 
 def _variant(run: "Run") -> str:
     """The experiment of DVC that a run belongs to; empty for an ordinary build."""
-    return str(run.data.tags.get("unroll.dvc_experiment", ""))
+    return str(run.data.tags.get("dvc_experiment", ""))
 
 
 def addresses(opened: Store, workspace: Workspace) -> dict[str, str]:
@@ -62,21 +62,21 @@ def addresses(opened: Store, workspace: Workspace) -> dict[str, str]:
     for path in sorted(workspace.prepared("").glob("*/dataset.json")):
         data = dataset.describe(path.parent)
         if group := opened.client.get_experiment_by_name(payload.title(data)):
-            found[group.name] = payload.address(group.experiment_id, data.metric)
+            found[group.name] = payload.address(group.experiment_id)
     return found
 
 
 def end_abandoned(opened: Store, workspace: Workspace) -> None:
     """End what processes of this workspace left running: they were killed, or the store was away when they ended."""
-    for run in _running(opened, f"tags.`unroll.place` = '{opened.place}'"):
-        lock = store.experiment_lock(workspace, run.data.tags["unroll.experiment"], _variant(run))
+    for run in _running(opened, f"tags.`place` = '{opened.place}'"):
+        lock = store.experiment_lock(workspace, run.data.tags["experiment"], _variant(run))
         with contextlib.suppress(UnrollError), store.hold(lock, 0):  # a training that is at work holds it
             opened.client.set_terminated(run.info.run_id, "KILLED")
 
 
 def end_worker(opened: Store, worker: str) -> int:
     """End what a worker of a cluster left running; how many runs. In `worker`, % stands for any text."""
-    found = _running(opened, f"tags.`unroll.worker` LIKE '{worker}'")
+    found = _running(opened, f"tags.`worker` LIKE '{worker}'")
     for run in found:
         opened.client.set_terminated(run.info.run_id, "KILLED")
     return len(found)
@@ -93,20 +93,26 @@ def score(opened: Store, parent: "Run", evaluated: Evaluation) -> bool:
 
     Says whether anything changed.
     """
-    name = parent.data.tags["unroll.experiment"]
+    name = parent.data.tags["experiment"]
     entry = evaluated.experiments.get(name)
-    if entry is None or entry.fingerprint != parent.data.tags["unroll.brief"]:  # not evaluated since it was trained
+    if entry is None or entry.fingerprint != parent.data.tags["brief"]:  # not evaluated since it was trained
         return False
     overall, each = payload.scores(evaluated, name)
-    if not _update(opened, parent, overall):
+    said, tags = payload.verdict(evaluated, name)
+    model = parent.data.tags.get("mlflow.note.content", "").partition("\n")[0]
+    if not _update(
+        opened, parent, overall, tags | {"mlflow.note.content": payload.described(model, evaluated.dataset, said)}
+    ):
         return False
-    for child in search(opened, parent.info.experiment_id, level="replicate", experiment=name):
+    alone = len(entry.seeds) == 1
+    for child in () if alone else search(opened, parent.info.experiment_id, level="replicate", experiment=name):
         if child.data.tags["mlflow.parentRunId"] == parent.info.run_id:
-            _update(opened, child, each.get(int(child.data.tags["unroll.seed"]), {}))
+            _update(opened, child, each.get(int(child.data.tags["seed"]), {}))
     return True
 
 
-def _update(opened: Store, run: "Run", values: Mapping[str, float]) -> bool:
+def _update(opened: Store, run: "Run", values: Mapping[str, float], tags: Mapping[str, str] | None = None) -> bool:
     new = {name: value for name, value in values.items() if run.data.metrics.get(name) != value}
-    log(opened, run.info.run_id, [(0, new)])
-    return bool(new)
+    said = {name: value for name, value in (tags or {}).items() if run.data.tags.get(name) != value}
+    log(opened, run.info.run_id, [(0, new)], said)
+    return bool(new or said)

@@ -11,7 +11,7 @@ from pipeline.evaluation import schema
 from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
-from pipeline.tracking import payload, queries, store
+from pipeline.tracking import network, payload, queries, store
 from pipeline.tracking.runs import Runs, data_set
 from pipeline.tracking.store import Store, StoreError
 from pipeline.training import run_folder
@@ -78,7 +78,7 @@ def record(
             if not new:
                 return "not there"
             parent = opened.client.get_run(_complete(opened, workspace, name, experiment, mark, live))
-            found = queries.parents(opened, group, name)
+            found = [parent, *(run for run in found if run.info.run_id != parent.info.run_id)]
         changed = queries.make_current(opened, found, parent)
         if evaluated is not None:
             changed |= queries.score(opened, parent, evaluated)
@@ -100,6 +100,7 @@ def _complete(
         began = datetime.fromisoformat(made.started) if made else None
         live = Runs(opened, payload.subject(workspace, name, experiment, origin), "replay", began)
     try:
+        network.log(live, name, experiment, workspace.prepared(experiment.dataset), run, folder)
         live.complete(run, mark, folder, made)
     except BaseException:
         with contextlib.suppress(Exception):  # else it would be said to be running for good

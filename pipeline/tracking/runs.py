@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import Literal
+from typing import Any, Literal
 
 from pipeline.data.dataset import Description
 from pipeline.evaluation.schema import About
@@ -31,20 +31,37 @@ def data_set(opened: Store, data: Description | About) -> str:
     """The id of a data set's MLflow experiment, made if need be."""
     what = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
     return store.experiment(
-        opened, payload.title(data), lambda group: f"{what} [By score]({payload.address(group, data.metric)})"
+        opened,
+        payload.title(data),
+        lambda group: {
+            "mlflow.note.content": f"{what} [By score]({payload.address(group)})",
+            f"mlflow.sharedViewState.{payload.VIEW}": payload.view(data.metric),
+        },
     )
 
 
-def log(opened: Store, run_id: str, points: Points, tags: Mapping[str, str] | None = None) -> None:
-    """Log metrics by step, and tags, in as few calls as may be."""
-    from mlflow.entities import Metric, RunTag
+def log(
+    opened: Store,
+    run_id: str,
+    points: Points,
+    tags: Mapping[str, str] | None = None,
+    params: Mapping[str, str] | None = None,
+) -> None:
+    """Log metrics by step, tags and parameters in as few calls as may be: each is a transaction."""
+    from mlflow.entities import Metric, Param, RunTag
 
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, step) for step, values in points for name, value in values.items()]
-    for first in range(0, len(metrics), LIMIT):
-        opened.client.log_batch(run_id, metrics=metrics[first : first + LIMIT])
-    if tags:
-        opened.client.log_batch(run_id, tags=[RunTag(*each) for each in tags.items()])
+    # With the last of the metrics, so that what has a fingerprint has them all.
+    said, marks = (
+        [Param(*each) for each in (params or {}).items()],
+        [RunTag(*each) for each in (tags or {}).items()],
+    )
+    whole = max(0, len(metrics) - LIMIT + len(said) + len(marks))
+    for first in range(0, whole, LIMIT):
+        opened.client.log_batch(run_id, metrics=metrics[first : min(first + LIMIT, whole)])
+    if metrics[whole:] or said or marks:
+        opened.client.log_batch(run_id, metrics=metrics[whole:], params=said, tags=marks)
 
 
 class Runs:
@@ -59,52 +76,66 @@ class Runs:
         self.store, self.subject, self.how, self.began = opened, subject, how, began
         self.group = data_set(opened, subject.data)
         self._ids: dict[int | None, str] = {}
+        self._params: dict[str, dict[str, str]] = {}  # run -> those that are not logged yet
+        self._places: dict[str, str] = {}  # run -> where its files go
         self._sent: dict[int, int] = {}  # seed -> the last epoch that is logged
         self._ended = False
 
     def run(self, seed: int | None = None) -> str:
-        """The id of a replicate's run, or of the parent."""
-        from mlflow.entities import Param
-
+        """The id of a replicate's run, or of the parent; one that has no other is its own parent."""
+        if self.subject.alone:
+            seed = None
         if seed in self._ids:
             return self._ids[seed]
-        tags = self.subject.tags | {"unroll.recorded": self.how, "unroll.place": self.store.place}
-        tags["unroll.level"] = "experiment" if seed is None else "replicate"
+        tags = self.subject.tags | {"recorded": self.how, "place": self.store.place}
+        tags["level"] = "experiment" if seed is None else "replicate"
         label, params = self.subject.label, dict(self.subject.params)
         if seed is not None:
-            tags |= {"unroll.seed": str(seed), "mlflow.parentRunId": self.run()}
+            tags |= {"seed": str(seed), "mlflow.parentRunId": self.run()}
             label, params = f"{label} seed {seed}", params | {"seed": str(seed)}
         client, began = self.store.client, _milliseconds(self.began)
         # Known before it is complete, so that whatever fails from here on, somebody can end it.
-        self._ids[seed] = client.create_run(self.group, start_time=began, tags=tags, run_name=label).info.run_id
-        client.log_batch(self._ids[seed], params=[Param(key, value) for key, value in params.items()])
-        return self._ids[seed]
+        made = client.create_run(self.group, start_time=began, tags=tags, run_name=label)
+        one = self._ids[seed] = str(made.info.run_id)
+        self._params[one], self._places[one] = params, made.info.artifact_uri
+        if self.how == "live":
+            self._log(one, [])
+        return one
+
+    def _log(self, run_id: str, points: Points, tags: Mapping[str, str] | None = None) -> None:
+        """As `log`, with what is left to say of a new run."""
+        log(self.store, run_id, points, tags, self._params.pop(run_id, None))
 
     def epochs(self, seed: int, points: payload.Points) -> None:
         """Log those epochs of a replicate that are not logged yet."""
         if new := [(epoch, values) for epoch, values in points if epoch > self._sent.get(seed, 0)]:
-            log(self.store, self.run(seed), new)
+            self._log(self.run(seed), new)
             self._sent[seed] = new[-1][0]
+
+    def used(self, seconds: int, values: Mapping[str, float]) -> None:
+        """Log what the training takes of the machine, so many seconds after its start."""
+        self._log(self.run(), [(seconds, values)])
 
     def complete(self, run: Run, mark: str, folder: Path, made: Record | None) -> None:
         """Add what a training left in its folder, then end the runs: FINISHED with a fingerprint, all is there.
 
         `mark` is the folder's fingerprint.
         """
-        for seed, curves in run.history.groupby("seed"):
-            self.epochs(int(seed), payload.points(curves))
         parts, summaries = run.summary.fingerprint, payload.summary(run.summary)
-        tags = {f"unroll.{'dataset' if part == 'data' else part}_hash": value for part, value in parts.items()}
-        tags |= {"unroll.fingerprint": mark, "unroll.brief": brief(parts)}
-        for seed, values in summaries.items():
-            log(self.store, self.run(seed), [(0, values)], tags)
+        tags = {f"{'dataset' if part == 'data' else part}_hash": value for part, value in parts.items()}
+        tags |= {"fingerprint": mark, "brief": brief(parts)}
+        for seed, values in summaries.items() if not self.subject.alone else ():
+            curves, sent = run.history[run.history["seed"] == seed], self._sent.get(seed, 0)
+            self._log(self.run(seed), [*payload.points(curves[curves["epoch"] > sent]), (0, values)], tags)
         overall = {key: fmean(one[key] for one in summaries.values()) for key in summaries[run.summary.seeds[0]]}
         if made is not None:
             seconds = datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)
             overall["seconds"] = seconds.total_seconds()
         self._input(parts["data"])
         self._files(folder)
-        log(self.store, self.run(), [*payload.points(run.history), (0, overall)], tags)
+        sent = max(self._sent.values(), default=0) if self.subject.alone else 0
+        points = payload.points(run.history[run.history["epoch"] > sent])
+        self._log(self.run(), [*points, (0, overall)], tags | {"current": "true"})
         self.end("FINISHED", datetime.fromisoformat(made.ended) if made else None)
 
     def end(self, status: str, ended: datetime | None = None) -> None:
@@ -138,11 +169,14 @@ class Runs:
             self.store.client.log_inputs(self.run(), inputs)
 
     def _files(self, folder: Path) -> None:
-        client, parent = self.store.client, self.run()
+        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+
+        # As the client's own functions do, but they look for the run and its place with each file.
+        place: Any = get_artifact_repository(self._places[self.run()], tracking_uri=self.store.uri)
         for name in ("run.json", "history.csv"):
-            client.log_artifact(parent, str(folder / name))
+            place.log_artifact(str(folder / name))
         if any((folder / "weights").iterdir()):
-            client.log_artifacts(parent, str(folder / "weights"), "weights")
+            place.log_artifacts(str(folder / "weights"), "weights")
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

@@ -1,6 +1,7 @@
 """The MLflow store: where it lies, how it is opened by several processes, and what its errors say."""
 
 import contextlib
+import functools
 import hashlib
 import logging
 import os
@@ -108,20 +109,22 @@ def connect(workspace: Workspace) -> Store:
                 _check(file)
             elif own:
                 _set_up(database(workspace), home(workspace).scratch)
+            if own:
+                _do_not_wait_for_the_disk()
             client = MlflowClient(tracking_uri=uri, registry_uri=uri)
     where = f"{platform.node()} {home(workspace).root.resolve()}"
     place = OWN if own else hashlib.sha256(where.encode()).hexdigest()[:12]
     return Store(client, uri, file.with_name("mlartifacts") if file else None, place)
 
 
-def experiment(store: Store, title: str, note: Callable[[str], str]) -> str:
+def experiment(store: Store, title: str, tags: Callable[[str], dict[str, str]]) -> str:
     """The id of the MLflow experiment with this title; made, or brought back from the bin, if need be.
 
-    `note` gives the description of a new one from its id. Raises StoreError if the workspace was copied or moved.
+    `tags` gives those of a new one from its id. Raises StoreError if the workspace was copied or moved.
     """
     location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
     with guard(store.uri):
-        found = store.client.get_experiment_by_name(title) or _create(store, title, location, note)
+        found = store.client.get_experiment_by_name(title) or _create(store, title, location, tags)
         if location and store.place == OWN and found.artifact_location != location:
             raise StoreError(
                 f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
@@ -132,7 +135,7 @@ def experiment(store: Store, title: str, note: Callable[[str], str]) -> str:
         return str(found.experiment_id)
 
 
-def _create(store: Store, title: str, location: str | None, note: Callable[[str], str]) -> "Experiment":
+def _create(store: Store, title: str, location: str | None, tags: Callable[[str], dict[str, str]]) -> "Experiment":
     from mlflow.exceptions import MlflowException
 
     try:
@@ -141,7 +144,8 @@ def _create(store: Store, title: str, location: str | None, note: Callable[[str]
         if found := store.client.get_experiment_by_name(title):
             return found
         raise
-    store.client.set_experiment_tag(made, "mlflow.note.content", note(made))
+    for name, value in tags(made).items():
+        store.client.set_experiment_tag(made, name, value)
     return store.client.get_experiment(made)
 
 
@@ -180,6 +184,14 @@ def _check(file: Path) -> None:
         connection.execute("BEGIN IMMEDIATE")
         connection.execute("SELECT count(*) FROM sqlite_master")
         connection.execute("ROLLBACK")
+
+
+@functools.cache
+def _do_not_wait_for_the_disk() -> None:
+    """A record takes ten transactions of 10 ms. What a failure of power damages is recorded anew (`guard`)."""
+    from sqlalchemy import Engine, event
+
+    event.listen(Engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous = OFF"))
 
 
 def _set_up(file: Path, scratch: Path) -> None:

@@ -32,7 +32,7 @@ class Record:
             with store.guard(self._store.uri):
                 self._group = runs.data_set(self._store, self._subject.data)
                 # Ended from the start: a tuning that is killed leaves no run that seems to go on.
-                self.parent = self._known(parent) or self._run("tuning", {"unroll.level": "tuning"}, {}, "FINISHED")
+                self.parent = self._known(parent) or self._run("tuning", {"level": "tuning"}, {}, "FINISHED")
 
     def add(
         self, number: int, experiment: Experiment, epochs: Mapping[int, float], score: float | None, best: float | None
@@ -49,7 +49,7 @@ class Record:
         if self.parent is None:
             return
         measure = f"validation_{self._subject.data.metric}"
-        tags = {"unroll.level": "trial", "mlflow.parentRunId": self.parent}
+        tags = {"level": "trial", "mlflow.parentRunId": self.parent}
         points = [(epoch, {measure: value}) for epoch, value in epochs.items()]
         with self._unharmed(), store.guard(self._store.uri):
             params = payload.options(self._name, experiment)
@@ -69,7 +69,7 @@ class Record:
         from mlflow.entities import Param
 
         client = self._store.client
-        tags = {**self._subject.tags, "mlflow.source.name": f"unroll tune {self._name}", "unroll.stage": "tune", **tags}
+        tags = {**self._subject.tags, "mlflow.source.name": f"unroll tune {self._name}", "stage": "tune", **tags}
         run = client.create_run(self._group, tags=tags, run_name=f"{self._subject.label} {what}")
         client.log_batch(run.info.run_id, params=[Param(key, value) for key, value in params.items()])
         client.set_terminated(run.info.run_id, status)

@@ -98,8 +98,8 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     client = store.connect(workspace).client
     version = client.get_model_version_by_alias(registered[-1].name, "champion")
     run = client.get_run(version.run_id)
-    assert version.tags == {"unroll.experiment": "ridge", "unroll.fingerprint": run.data.tags["unroll.fingerprint"]}
-    assert (run.info.status, run.data.tags["unroll.current"]) == ("FINISHED", "true")
+    assert version.tags == {"experiment": "ridge", "fingerprint": run.data.tags["fingerprint"]}
+    assert (run.info.status, run.data.tags["current"]) == ("FINISHED", "true")
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
     tags = client.get_logged_model(model).tags
     assert (tags["mlflow.user"], tags["mlflow.source.name"]) == ("unknown", "unroll register ridge")

@@ -14,6 +14,8 @@ import pytest
 from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.errors import DivergedError, UnrollError
+from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.schema import Evaluation, Stat
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import live, payload, queries, replay, runs, store
@@ -33,7 +35,7 @@ experiments:
     training: {{method: gradient_descent, optimizer: adam, loss: mae, epochs: 20, batch_size: 8}}
   last: {{dataset: {0}, model: {{family: baselines, name: last_value}}, training: {{method: none}}}}
 """
-PARENTS = "tags.`unroll.level` = 'experiment'"
+PARENTS = "tags.`level` = 'experiment'"
 numbers = itertools.count()
 
 
@@ -92,17 +94,18 @@ class Lab:
             one, tags = run.info.run_id, dict(run.data.tags)
             files = Path(unquote(urlparse(run.info.artifact_uri).path))
             above = tags.pop("mlflow.parentRunId", None)
-            tags.pop("unroll.recorded")
-            said[tags["unroll.experiment"], tags.get("unroll.seed")] = SimpleNamespace(
+            tags.pop("recorded")
+            said[tags["experiment"], tags.get("seed")] = SimpleNamespace(
                 name=run.info.run_name,
                 status=run.info.status,
                 parent=client.get_run(above).info.run_name if above else None,
                 tags=tags,
                 params=run.data.params,
-                metrics=run.data.metrics,
+                metrics={name: value for name, value in run.data.metrics.items() if not name.startswith("system/")},
                 curves={
                     name: [(point.step, point.value) for point in client.get_metric_history(one, name)]
                     for name in run.data.metrics
+                    if not name.startswith("system/")
                 },
                 data=[entry.dataset.to_dictionary() for entry in run.inputs.dataset_inputs],
                 files={str(file.relative_to(files)): file.read_text("utf-8") for file in files.rglob("*.*")},
@@ -176,14 +179,14 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
     values |= dict(zip(("score_low", "score_high"), best["mae"].mean_ci, strict=True))
     assert parent.metrics.items() >= values.items()
     tags = {
-        "unroll.fingerprint": fingerprint.run(lab.folder("gru")),
-        "unroll.brief": entry.fingerprint,
-        **{f"unroll.{part}_hash": run.summary.fingerprint[part] for part in ("params", "code", "lock")},
-        "unroll.dataset_hash": run.summary.fingerprint["data"],
-        "unroll.current": "true",
-        "unroll.protocol": "as_published",
-        "unroll.stand_in": "false",
-        "unroll.python": platform.python_version(),
+        "fingerprint": fingerprint.run(lab.folder("gru")),
+        "brief": entry.fingerprint,
+        **{f"{part}_hash": run.summary.fingerprint[part] for part in ("params", "code", "lock")},
+        "dataset_hash": run.summary.fingerprint["data"],
+        "current": "true",
+        "protocol": "as_published",
+        "stand_in": "false",
+        "python": platform.python_version(),
     }
     assert parent.tags.items() >= tags.items()
     assert sorted(parent.files) == ["history.csv", "run.json", "weights/seed_0_final.weights.h5"]
@@ -194,12 +197,59 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
 
 def test_a_baseline_has_the_same_headline_and_no_number_has_two_names(whole):
     metrics, network = (whole[2][name, None].metrics for name in ("last", "gru"))
-    headline = {"score", "score_low", "score_high", "score_in_unit", "against_best_baseline"}
+    headline = {"score", "score_low", "score_high", "score_in_unit", "against_best_baseline", "change_in_error_percent"}
     assert {name for name in metrics if "/" not in name} == headline | {"parameters", "epochs", "seconds"}
     assert network["against_best_baseline"] == network["score"] - metrics["score"]
     # The loss is the measure here, so curves may agree.
     names = [name for name in network if not name.startswith(("train_", "validation_", "seconds"))]
     assert len({network[name] for name in names}) == len(names)
+
+
+def test_a_run_says_what_it_is_whether_it_is_better_and_what_it_took(whole):
+    lab, evaluated, found = whole
+    note = found["last", None].tags["mlflow.note.content"]
+    assert note.startswith(
+        f"The last value\n\nMAE on test {evaluated.experiments['last'].final['test']['mae'].mean:.4f}"
+    )
+    assert ("last", "0") not in found, "one seed has one run"
+    (parent,) = lab.search(f"{PARENTS} and tags.`experiment` = 'gru'")
+    assert parent.data.metrics["system/process_memory_megabytes"] > 10
+    assert "system/cpu_utilization_percentage" in parent.data.metrics
+
+
+def test_a_verdict_is_that_of_the_page():
+    stat = Stat(mean=0.5, std=None, min=0.5, max=0.5, values=[0.5])
+    evaluation = compared("gru", {"mean": -0.02, "error": 0.001, "freedom": None, "p_value": 0.0}, stat)
+    words, tags = payload.verdict(evaluation, "gru")
+    assert tags == {"verdict": Outcome.BETTER}
+    assert (
+        words == "MAE on test 0.5000: -4.0 % error (-4.4 to -3.6 %) against dense, the best without recurrence: better."
+    )
+
+
+def compared(name, difference, stat):
+    entry = {"parameters": 1, "baseline": False, "varies": False, "epochs": 1, "loss": "mae", "seeds": [0]}
+    entry |= {"fingerprint": "", "best_epoch": None, "best": None, "groups": {}, "rollout": None}
+    entry |= {"final": {split: {"mae": stat.model_dump()} for split in ("validation", "test")}}
+    kinds = {name: "GRU", "dense": "Dense"}
+    layers = {key: [{"name": "x", "type": kind, "output": [None, 1], "parameters": 1}] for key, kind in kinds.items()}
+    about = {
+        "name": "d",
+        "kind": "forecast",
+        "metric": "mae",
+        "scale": {},
+        "stand_in": False,
+        "floors": {},
+        "facts": {},
+    }
+    about |= {"examples": {"validation": 9, "test": 9}, "input_shape": [4, 1], "layout": "examples"}
+    return Evaluation.model_validate(
+        {
+            "dataset": about,
+            "experiments": {key: entry | {"layers": each} for key, each in layers.items()},
+            "differences": {"test": {name: {"dense": difference}}},
+        }
+    )
 
 
 def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
@@ -209,8 +259,9 @@ def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
         opened.client.get_experiment_by_name("whole"),
     )
     assert address in group.tags["mlflow.note.content"]
-    asked = {key: value for key, (value,) in parse_qs(urlparse(address[1:]).query).items()}
-    order = f"{asked['orderByKey']} {'ASC' if asked['orderByAsc'] == 'true' else 'DESC'}"
+    (key,) = parse_qs(urlparse(address[1:]).query)["viewStateShareKey"]
+    asked = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
+    order = f"{asked['orderByKey']} {'ASC' if asked['orderByAsc'] else 'DESC'}"
     found = opened.client.search_runs([group.experiment_id], asked["searchFilter"], order_by=[order])
     assert [run.info.run_name for run in found] == ["gru", "last"]
 
@@ -239,7 +290,7 @@ def test_a_replay_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml
     assert actions["gru"].startswith("skipped: the run of gru is damaged")
     assert actions["last"] == "recorded"
     for run in lab.search():
-        of_a_record = {"mlflow.source.git.commit", "unroll.git_dirty", "unroll.cpu"}
+        of_a_record = {"mlflow.source.git.commit", "git_dirty", "cpu"}
         assert run.data.tags.keys().isdisjoint(of_a_record), "without a record nobody knows where it was made"
     lab.leave("gru")
     write_text(lab.workspace.params, PARAMS.format(lab.data).replace("units: 4", "units: 5"))
@@ -252,7 +303,7 @@ def test_only_the_run_on_disk_is_current(lab):
     lab.leave("last", "some")
     assert lab.track()["last"] == "updated"
     (current,) = lab.search(payload.CURRENT)
-    assert current.data.tags["unroll.fingerprint"] == fingerprint.run(lab.folder("last"))
+    assert current.data.tags["fingerprint"] == fingerprint.run(lab.folder("last"))
 
 
 def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypatch):
@@ -264,7 +315,7 @@ def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypa
     copy.train("gru", "others")
     newest, oldest = lab.search(payload.CURRENT)
     assert (oldest.info.run_name, newest.info.run_name) == ("gru", "gru [coy-auk]")
-    assert newest.data.tags["unroll.dvc_experiment"] == "coy-auk"
+    assert newest.data.tags["dvc_experiment"] == "coy-auk"
     assert newest.data.params["model.units"] == "5"
     assert not (tmp_path / "mlflow.db").exists()
 
@@ -295,7 +346,7 @@ def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(la
     with lab.recording("gru") as recorded:
         assert status(opened.client.get_run(abandoned)) == ["KILLED"]
         recorded.epoch(0, 1, {"train_loss": 0.5})
-        (run,) = lab.search("tags.`unroll.seed` = '0'")
+        (run,) = lab.search("tags.`seed` = '0'")
         assert (run.info.status, run.data.metrics) == ("RUNNING", {"train_loss": 0.5})
         lab.leave("gru")
         assert lab.track()["gru"].startswith("skipped: another process"), "it is at work"
@@ -316,7 +367,7 @@ def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
     child, parent = lab.search()
     assert status(child, parent) == [ended]
     assert child.data.metrics == {"train_loss": 0.5}
-    assert "unroll.fingerprint" not in parent.data.tags
+    assert "fingerprint" not in parent.data.tags
 
 
 def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
