@@ -257,7 +257,7 @@ def test_the_node_learns_by_the_assignments_rule(tab, path):
     learned = tab.run(f"{box}.learned()")
     assert len(learned["path"]) == 201, "at once, where motion is to be reduced"
     series = np.array(learned["series"])
-    weights = [np.array([value]) for value in learned["path"][0]]
+    weights = [np.array([value], float) for value in learned["path"][0]]
     for _ in range(3):
         by_hand.node_epoch(weights, series[:, :-1], series[:, -1], 0.01)
     assert np.ravel(weights) == pytest.approx(learned["path"][3], rel=1e-9)
