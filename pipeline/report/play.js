@@ -1,6 +1,9 @@
 // Trained networks run in the page, and document 003's node learns in it. The page is whole without this.
 (() => {
-  const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
+  const floats = (text) => {
+    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    return new Float64Array(new Float32Array(bytes.buffer));
+  };
   const digits = (value) => Number(value.toPrecision(3)).toString().replace("-", "−");
 
   // Where in its element a pointer is, from 0 to 1.
@@ -18,25 +21,30 @@
   };
   const times = (x, matrix, bias) => {
     const [sums, width] = [new Float64Array(bias), bias.length];
-    x.value.forEach((factor, row) => {
-      for (let k = 0; k < width; k++) sums[k] += factor * matrix[row * width + k];
-    });
+    for (let row = 0, at = 0; row < x.value.length; row++) {
+      for (let k = 0; k < width; k++) sums[k] += x.value[row] * matrix[at++];
+    }
     return made(sums, (grad) => {
-      for (let at = 0; at < matrix.length; at++) x.grad[Math.floor(at / width)] += grad[at % width] * matrix[at];
+      for (let row = 0, at = 0; row < x.grad.length; row++) {
+        for (let k = 0; k < width; k++) x.grad[row] += grad[k] * matrix[at++];
+      }
     });
   };
-  // Element by element; `slopes` are those by each of what it is made of, the value found last.
-  const map = (from, value, slopes) => {
-    const of = (k) => from.map((one) => one.value[k]);
-    return made(from[0].value.map((_, k) => value(...of(k))), (grad, found) => {
-      grad.forEach((outer, k) => slopes(...of(k), found[k]).forEach((one, place) => (from[place].grad[k] += outer * one)));
+  // Element by element; `slopes` gives those by each of `from`, of the value found and of what it is made of.
+  const map = (value, slopes, ...from) => {
+    const [a, b = a, c = a] = from.map((one) => one.value);
+    return made(a.map((x, k) => value(x, b[k], c[k])), (grad, found) => {
+      for (let k = 0; k < grad.length; k++) {
+        const each = slopes(found[k], a[k], b[k], c[k]);
+        for (let place = 0; place < from.length; place++) from[place].grad[k] += grad[k] * each[place];
+      }
     });
   };
-  const add = (a, b) => map([a, b], (x, y) => x + y, () => [1, 1]);
-  const product = (a, b) => map([a, b], (x, y) => x * y, (x, y) => [y, x]);
-  const mixed = (share, a, b) => map([share, a, b], (s, x, y) => s * x + (1 - s) * y, (s, x, y) => [x - y, s, 1 - s]);
-  const tanh = (a) => map([a], Math.tanh, (x, y) => [1 - y * y]);
-  const sigmoid = (a) => map([a], (x) => 1 / (1 + Math.exp(-x)), (x, y) => [y * (1 - y)]);
+  const add = (a, b) => map((x, y) => x + y, () => [1, 1], a, b);
+  const product = (a, b) => map((x, y) => x * y, (_, x, y) => [y, x], a, b);
+  const mixed = (share, a, b) => map((s, x, y) => s * x + (1 - s) * y, (_, s, x, y) => [x - y, s, 1 - s], share, a, b);
+  const tanh = (a) => map(Math.tanh, (found) => [1 - found * found], a);
+  const sigmoid = (a) => map((x) => 1 / (1 + Math.exp(-x)), (found) => [found * (1 - found)], a);
   const gate = (a, place, units) =>
     made(a.value.slice(place * units, (place + 1) * units), (grad) => {
       for (let k = 0; k < units; k++) a.grad[place * units + k] += grad[k];
