@@ -139,8 +139,8 @@
     let example, rows, first, bounds, found;
 
     const pick = () => {
-      example = about.examples[find("example").value];
-      const [values, size] = [floats(example.inputs), embedding ? 1 : width];
+      example = find("example").value;
+      const [values, size] = [floats(about.inputs[example]), embedding ? 1 : width];
       rows = Array.from({ length: values.length / size }, (_, row) => values.subarray(row * size, (row + 1) * size));
       first = embedding && !about.words[0] ? rows.findIndex(([row]) => row) : 0;
       bounds = embedding ? [0, about.words.length] : ends(rows.map(shown));
@@ -179,7 +179,7 @@
       }
       const vector = found[0].outputs[0].length > 1;
       const answers = found.map(({ outputs }) => (vector ? outputs.at(-1) : outputs.flat()));
-      const truth = answers[0].map((_, place) => example.truth[place] ?? example.truth[0]);
+      const truth = answers[0].map((_, place) => about.truth[example][place] ?? about.truth[example][0]);
       const range = about.classify ? [0, 1] : ends([...answers.flat(), ...truth]);
       fit(find("output"), truth.length, [line(truth, ...range, "truth"), ...lines(answers, ...range)]);
       const [layer, key] = find("view").value.split(" ");
@@ -193,7 +193,7 @@
       const apart = between.map(([low, high]) => high - low);
       find("says").textContent =
         `${vector ? "Of the last value" : "At the end"} seed ${about.seeds[seed]} says ${told(answers[seed].at(-1))} ` +
-        `(Keras, of the example as it was: ${told(example.predicted[seed].at(-1))}); the truth is ${told(truth.at(-1))}.` +
+        `(Keras, of the example as it was: ${told(about.predicted[example][seed].at(-1))}); the truth is ${told(truth.at(-1))}.` +
         (networks[1] ? ` All seeds: ${between.at(-1).map(told).join(" to ")}; furthest apart at step ${apart.indexOf(Math.max(...apart)) + 1}.` : "");
       const there = embedding ? word(rows[first + step]) : told(shown(rows[step]));
       const then = vector ? "" : `; answer ${told(answers[seed][step])}`;

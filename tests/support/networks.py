@@ -48,7 +48,7 @@ def network(workspace, name, folder):
     found = networks.network(
         data, wanted.dataset(name).preparation.name, runs, asked, schema.load(workspace.evaluation(name)), folder
     )
-    first = int(found.examples[0].label.split()[-1].replace(",", ""))
+    first = int(found.examples[0].split()[-1].replace(",", ""))
     return found, [slopes(model, inputs[first : first + 1]) for model in models]
 
 

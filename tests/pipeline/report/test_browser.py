@@ -225,10 +225,10 @@ def test_a_network_says_in_the_page_what_it_says_in_keras_and_reacts_as_far_back
     tab.open(path)
     box, (network, slopes) = panel(tab, name), played[name]
     assert tab.run(f"{box}.found.map((one) => one.felt)") == pytest.approx(np.array(slopes), rel=1e-3, abs=1e-6)
-    for place, example in enumerate(network.examples):
+    for place, predicted in enumerate(network.predicted):
         choose(tab, box, "example", place)
         said = tab.run(f"{box}.found.map((one) => one.outputs.at(-1))")
-        assert np.array(said) == pytest.approx(np.array(example.predicted), abs=1e-6)
+        assert np.array(said) == pytest.approx(np.array(predicted), abs=1e-6)
     assert tab.errors == []
 
 
