@@ -118,12 +118,11 @@
   // A cell for each value from -1 (orange) to 1 (blue); canvas needs the style sheet's colours told.
   const paint = (canvas, width, height, value) => {
     const [pen, style] = [canvas.getContext("2d"), getComputedStyle(canvas)];
-    const colours = ["--main", "--below"].map((name) => style.getPropertyValue(name));
     Object.assign(canvas, { width, height });
     for (let at = 0; at < width * height; at++) {
       const [x, y] = [at % width, Math.floor(at / width)];
-      pen.fillStyle = colours[Number(value(x, y) < 0)];
-      pen.globalAlpha = Math.min(1, Math.abs(value(x, y)));
+      pen.fillStyle = style.getPropertyValue(value(x, y) < 0 ? "--below" : "--main");
+      pen.globalAlpha = Math.abs(value(x, y));
       pen.fillRect(x, y, 1, 1);
     }
   };
@@ -194,7 +193,7 @@
       find("says").textContent =
         `${vector ? "Of the last value" : "At the end"} seed ${about.seeds[seed]} says ${told(answers[seed].at(-1))} ` +
         `(Keras, of the example as it was: ${told(about.predicted[example][seed].at(-1))}); the truth is ${told(truth.at(-1))}.` +
-        (networks[1] ? ` All seeds: ${between.at(-1).map(told).join(" to ")}; furthest apart at step ${apart.indexOf(Math.max(...apart)) + 1}.` : "");
+        (networks[1] ? ` All seeds: ${between.at(-1).map(told).join(" to ")}; furthest apart at ${vector ? "value" : "step"} ${apart.indexOf(Math.max(...apart)) + 1}.` : "");
       const there = embedding ? word(rows[first + step]) : told(shown(rows[step]));
       const then = vector ? "" : `; answer ${told(answers[seed][step])}`;
       find("where").textContent = `step ${step + 1} of ${felt.length}: ${there}${then}`;
@@ -266,21 +265,21 @@
     const series = waves();
     const naive = series.reduce((sum, values) => sum + (values[50] - values[49]) ** 2, 0) / series.length;
     const grid = Array.from({ length: WIDE * HIGH }, (_, at) => {
-      const [x, y] = [at % WIDE, Math.floor(at / WIDE)];
-      return Math.log(mse([(x + 0.5) / 12 - 1, 1.5 - (y + 0.5) / 12, 0], series));
+      return Math.log(mse([((at % WIDE) + 0.5) / 12 - 1, 1.5 - (Math.floor(at / WIDE) + 0.5) / 12, 0], series));
     });
     const [low, high] = ends(grid, 0);
-    const circle = ([x, y], look) => `<circle class="${look}" cx="${100 * (x + 1)}" cy="${100 * (1.5 - y)}" r="5"/>`;
+    const place = ([x, y]) => [100 * (x + 1), 100 * (1.5 - y)];
+    const dot = (look, at) => `<circle class="${look}" cx="${place(at)[0]}" cy="${place(at)[1]}" r="5"/>`;
     let weights, path, frame;
     const draw = () => {
       paint(find("surface"), WIDE, HIGH, (x, y) => (high - grid[y * WIDE + x]) / (high - low));
-      const way = path.map(([x, y]) => [100 * (x + 1), 100 * (1.5 - y)]).join("L");
-      find("path").innerHTML =
-        JSON.parse(box.dataset.nodes).map((one) => circle(one, "ended")).join("") +
-        `<path class="halo" d="M${way}"/><path d="M${way}"/>${circle(path[0], "begun")}${circle(weights, "now")}`;
+      const [way, ended] = [path.map(place).join("L"), JSON.parse(box.dataset.nodes)];
+      const lines = ["halo", "way"].map((look) => `<path class="${look}" d="M${way}"/>`);
+      find("path").innerHTML = [...ended.map((one) => dot("ended", one)), ...lines, dot("begun", path[0]), dot("now", weights)].join("");
+      const [ofInput, ofStep, bias, error] = [...weights, mse(weights, series)].map(digits);
       find("says").textContent =
-        `After ${path.length - 1} passes: weight of the input ${digits(weights[0])}, of the step before ` +
-        `${digits(weights[1])}, bias ${digits(weights[2])}; MSE ${digits(mse(weights, series))}, of the last value as the answer ${digits(naive)}.`;
+        `After ${path.length - 1} passes: weight of the input ${ofInput}, of the step before ${ofStep}, bias ${bias}; ` +
+        `MSE ${error}, of the last value as the answer ${digits(naive)}.`;
       find("train").textContent = frame ? "stop" : "train";
       for (const name of ["across", "up", "rate"]) find(name).nextElementSibling.textContent = digits(value(name));
     };
@@ -291,12 +290,11 @@
       path = [[...weights]];
       draw();
     };
-    const once = () => {
-      pass(weights, series, value("rate"));
-      path.push([...weights]);
-    };
     const turn = () => {
-      once();
+      do {
+        pass(weights, series, value("rate"));
+        path.push([...weights]);
+      } while (path.length <= PASSES && matchMedia("(prefers-reduced-motion: reduce)").matches);
       frame = path.length <= PASSES && requestAnimationFrame(turn);
       draw();
     };
@@ -306,9 +304,7 @@
     find("train").addEventListener("click", () => {
       if (frame) return draw((frame = cancelAnimationFrame(frame)));
       if (path.length > PASSES) begin();
-      if (!matchMedia("(prefers-reduced-motion: reduce)").matches) return turn();
-      while (path.length <= PASSES) once();
-      draw();
+      turn();
     });
     find("path").addEventListener("click", (event) => {
       const [x, y] = share(event);
