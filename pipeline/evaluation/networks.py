@@ -27,22 +27,6 @@ SEEDS, BYTES = 5, 120_000
 """Seeds at most, and bytes of weights and inputs, as git keeps them; the first seed is there whatever it takes."""
 
 
-class Example(Strict):
-    """A test example.
-
-    Attributes:
-        label: which one it is: when its input ends, or its number.
-        inputs: float32 (timesteps, features), in base64; of a text the number of the embedding's row at each timestep.
-        truth: its targets.
-        predicted: what each seed's network said of it, by its Keras model.
-    """
-
-    label: str
-    inputs: str
-    truth: list[float]
-    predicted: list[list[float]]
-
-
 class Network(Strict):
     """What network.json holds.
 
@@ -58,7 +42,10 @@ class Network(Strict):
             kernel and bias of the head.
         seeds: of its runs.
         weights: of each seed, float32 (little-endian), one array after the other, in base64.
-        examples: on test.
+        examples: test examples: which ones they are, by when their input ends or by number.
+        inputs: of each, float32 (timesteps, features), in base64; of a text the embedding's row at each timestep.
+        truth: of each, its targets.
+        predicted: of each, what every seed's network said of it, by its Keras model.
         nodes: the three weights of document 003's node where the data set has it, a seed each.
     """
 
@@ -72,7 +59,10 @@ class Network(Strict):
     shapes: list[list[int]]
     seeds: list[int]
     weights: list[str]
-    examples: list[Example]
+    examples: list[str]
+    inputs: list[str]
+    truth: list[list[float]]
+    predicted: list[list[list[float]]]
     nodes: list[list[float]]
 
 
@@ -97,27 +87,25 @@ def network(
     Raises:
         UnrollError: a file of weights is damaged.
     """
-    test = dataset.splits["test"]
-    plain = {key: entry for key, entry in scored.experiments.items() if key in asked and _plain(asked[key])}
+    test, entries = dataset.splits["test"], scored.experiments
+    plain = {key: entry for key, entry in entries.items() if key in asked and _plain(asked[key])}
     name = answers.strongest(scored.model_copy(update={"experiments": plain}), lambda _: True)
     no_past = scored.dataset.layout == "points" or (len(dataset.input_shape) == 1 and test.targets.ndim > 1)
-    unread = bool(dataset.vocabulary) and dataset.words is None
-    if name is None or no_past or unread or of_every_column(test):
+    no_words = dataset.vocabulary > 0 and dataset.words is None
+    if name is None or no_past or no_words or of_every_column(test) or not (weights := _weights(folder, runs[name])):
         return None
     chosen, labels = _chosen(dataset)
     inputs, targets = test.take(chosen)
-    weights, words = _weights(folder, runs[name]), list[str]()
+    words: list[str] = []
     if dataset.words is not None:
         rows = np.unique(np.append(inputs, np.flatnonzero(dataset.words == RARE)))
         words, inputs = dataset.words[rows].tolist(), np.searchsorted(rows, inputs)
         weights = [[each[0][rows], *each[1:]] for each in weights]
     packed = [_base64(np.concatenate([*map(np.ravel, each)])) for each in weights]
-    if not packed:
-        return None
     given = [_base64(one) for one in inputs]
     packed = packed[: max(1, (BYTES - sum(map(len, given))) // len(packed[0]))]
     said = runs[name].predictions[f"{runs[name].points[-1]}_test"][: len(packed), chosen]
-    node = [key for key, entry in scored.experiments.items() if entry.recurrent and entry.parameters == 3][:1]
+    node = [key for key, entry in entries.items() if entry.recurrent and entry.parameters == 3][:1]
     return Network(
         experiment=name,
         preparation=preparation,
@@ -129,10 +117,10 @@ def network(
         shapes=[list(one.shape) for one in weights[0]],
         seeds=runs[name].summary.seeds[: len(packed)],
         weights=packed,
-        examples=[
-            Example(label=label, inputs=one, truth=_short(truth), predicted=[_short(each) for each in seeds])
-            for label, one, truth, seeds in zip(labels, given, targets, said.swapaxes(0, 1), strict=True)
-        ],
+        examples=labels,
+        inputs=given,
+        truth=[_short(one) for one in targets],
+        predicted=[[_short(each) for each in one] for one in said.swapaxes(0, 1)],
         nodes=[_short(np.concatenate([*map(np.ravel, each)])) for key in node for each in _weights(folder, runs[key])],
     )
 
@@ -146,29 +134,24 @@ def _plain(experiment: Experiment) -> bool:
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:
     """The arrays of each seed's Keras model, in the order of its layers; none where a run left no files."""
-    files = [
-        folder / run.summary.experiment / "weights" / f"seed_{n}_{run.points[-1]}{SUFFIX}" for n in run.summary.seeds
-    ]
-    return [_arrays(path) for path in files[:SEEDS] if path.exists()]
+    names = [f"seed_{seed}_{run.points[-1]}{SUFFIX}" for seed in run.summary.seeds[:SEEDS]]
+    files = [folder / run.summary.experiment / "weights" / name for name in names]
+    return [_arrays(path) for path in files if path.exists()]
 
 
 def _arrays(path: Path) -> list[Array]:
     import h5py
 
-    found: dict[str, Array] = {}
-
-    def visit(key: str, one: "h5py.Dataset | h5py.Group") -> None:
-        if isinstance(one, h5py.Dataset) and "seed_generator" not in key:
-            found[key] = one[()]
-
+    # Keras names a layer by its kind, and those of one kind by a number.
+    order, names = {"embedding": 0, "dense": 2}, list[str]()
     try:
         with h5py.File(path) as file:
-            file["layers"].visititems(visit)
+            file["layers"].visit(names.append)
+            found = [name for name in names if name[-1].isdigit() and "/vars/" in name and "seed_generator" not in name]
+            found.sort(key=lambda name: (order.get(name.split("/")[0], 1), name))
+            return [file["layers"][name][()] for name in found]
     except (OSError, KeyError) as error:
         raise UnrollError(f"{path} is damaged ({error!s:.100}); run `unroll train {path.parents[1].name}`") from None
-    # Keras names a layer by its kind, and those of one kind by a number.
-    order = {"embedding": 0, "dense": 2}
-    return [found[key] for key in sorted(found, key=lambda key: (order.get(key.split("/")[0], 1), key))]
 
 
 def _chosen(dataset: Dataset) -> tuple[Array, list[str]]:

@@ -1,6 +1,9 @@
 // Trained networks run in the page, and document 003's node learns in it. The page is whole without this.
 (() => {
-  const floats = (text) => new Float32Array(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
+  const floats = (text) => {
+    const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+    return new Float64Array(new Float32Array(bytes.buffer));
+  };
   const digits = (value) => Number(value.toPrecision(3)).toString().replace("-", "−");
 
   // Where in its element a pointer is, from 0 to 1.
@@ -18,25 +21,30 @@
   };
   const times = (x, matrix, bias) => {
     const [sums, width] = [new Float64Array(bias), bias.length];
-    x.value.forEach((factor, row) => {
-      for (let k = 0; k < width; k++) sums[k] += factor * matrix[row * width + k];
-    });
+    for (let row = 0, at = 0; row < x.value.length; row++) {
+      for (let k = 0; k < width; k++) sums[k] += x.value[row] * matrix[at++];
+    }
     return made(sums, (grad) => {
-      for (let at = 0; at < matrix.length; at++) x.grad[Math.floor(at / width)] += grad[at % width] * matrix[at];
+      for (let row = 0, at = 0; row < x.grad.length; row++) {
+        for (let k = 0; k < width; k++) x.grad[row] += grad[k] * matrix[at++];
+      }
     });
   };
-  // Element by element; `slopes` are those by each of what it is made of, the value found last.
-  const map = (from, value, slopes) => {
-    const of = (k) => from.map((one) => one.value[k]);
-    return made(from[0].value.map((_, k) => value(...of(k))), (grad, found) => {
-      grad.forEach((outer, k) => slopes(...of(k), found[k]).forEach((one, place) => (from[place].grad[k] += outer * one)));
+  // Element by element; `slopes` gives those by each of `from`, of the value found and of what it is made of.
+  const map = (value, slopes, ...from) => {
+    const [a, b = a, c = a] = from.map((one) => one.value);
+    return made(a.map((x, k) => value(x, b[k], c[k])), (grad, found) => {
+      for (let k = 0; k < grad.length; k++) {
+        const each = slopes(found[k], a[k], b[k], c[k]);
+        for (let place = 0; place < from.length; place++) from[place].grad[k] += grad[k] * each[place];
+      }
     });
   };
-  const add = (a, b) => map([a, b], (x, y) => x + y, () => [1, 1]);
-  const product = (a, b) => map([a, b], (x, y) => x * y, (x, y) => [y, x]);
-  const mixed = (share, a, b) => map([share, a, b], (s, x, y) => s * x + (1 - s) * y, (s, x, y) => [x - y, s, 1 - s]);
-  const tanh = (a) => map([a], Math.tanh, (x, y) => [1 - y * y]);
-  const sigmoid = (a) => map([a], (x) => 1 / (1 + Math.exp(-x)), (x, y) => [y * (1 - y)]);
+  const add = (a, b) => map((x, y) => x + y, () => [1, 1], a, b);
+  const product = (a, b) => map((x, y) => x * y, (_, x, y) => [y, x], a, b);
+  const mixed = (share, a, b) => map((s, x, y) => s * x + (1 - s) * y, (_, s, x, y) => [x - y, s, 1 - s], share, a, b);
+  const tanh = (a) => map(Math.tanh, (found) => [1 - found * found], a);
+  const sigmoid = (a) => map((x) => 1 / (1 + Math.exp(-x)), (found) => [found * (1 - found)], a);
   const gate = (a, place, units) =>
     made(a.value.slice(place * units, (place + 1) * units), (grad) => {
       for (let k = 0; k < units; k++) a.grad[place * units + k] += grad[k];
@@ -110,12 +118,11 @@
   // A cell for each value from -1 (orange) to 1 (blue); canvas needs the style sheet's colours told.
   const paint = (canvas, width, height, value) => {
     const [pen, style] = [canvas.getContext("2d"), getComputedStyle(canvas)];
-    const colours = ["--main", "--below"].map((name) => style.getPropertyValue(name));
     Object.assign(canvas, { width, height });
     for (let at = 0; at < width * height; at++) {
       const [x, y] = [at % width, Math.floor(at / width)];
-      pen.fillStyle = colours[Number(value(x, y) < 0)];
-      pen.globalAlpha = Math.min(1, Math.abs(value(x, y)));
+      pen.fillStyle = style.getPropertyValue(value(x, y) < 0 ? "--below" : "--main");
+      pen.globalAlpha = Math.abs(value(x, y));
       pen.fillRect(x, y, 1, 1);
     }
   };
@@ -131,8 +138,8 @@
     let example, rows, first, bounds, found;
 
     const pick = () => {
-      example = about.examples[find("example").value];
-      const [values, size] = [floats(example.inputs), embedding ? 1 : width];
+      example = find("example").value;
+      const [values, size] = [floats(about.inputs[example]), embedding ? 1 : width];
       rows = Array.from({ length: values.length / size }, (_, row) => values.subarray(row * size, (row + 1) * size));
       first = embedding && !about.words[0] ? rows.findIndex(([row]) => row) : 0;
       bounds = embedding ? [0, about.words.length] : ends(rows.map(shown));
@@ -171,7 +178,7 @@
       }
       const vector = found[0].outputs[0].length > 1;
       const answers = found.map(({ outputs }) => (vector ? outputs.at(-1) : outputs.flat()));
-      const truth = answers[0].map((_, place) => example.truth[place] ?? example.truth[0]);
+      const truth = answers[0].map((_, place) => about.truth[example][place] ?? about.truth[example][0]);
       const range = about.classify ? [0, 1] : ends([...answers.flat(), ...truth]);
       fit(find("output"), truth.length, [line(truth, ...range, "truth"), ...lines(answers, ...range)]);
       const [layer, key] = find("view").value.split(" ");
@@ -185,8 +192,8 @@
       const apart = between.map(([low, high]) => high - low);
       find("says").textContent =
         `${vector ? "Of the last value" : "At the end"} seed ${about.seeds[seed]} says ${told(answers[seed].at(-1))} ` +
-        `(Keras, of the example as it was: ${told(example.predicted[seed].at(-1))}); the truth is ${told(truth.at(-1))}.` +
-        (networks[1] ? ` All seeds: ${between.at(-1).map(told).join(" to ")}; furthest apart at step ${apart.indexOf(Math.max(...apart)) + 1}.` : "");
+        `(Keras, of the example as it was: ${told(about.predicted[example][seed].at(-1))}); the truth is ${told(truth.at(-1))}.` +
+        (networks[1] ? ` All seeds: ${between.at(-1).map(told).join(" to ")}; furthest apart at ${vector ? "value" : "step"} ${apart.indexOf(Math.max(...apart)) + 1}.` : "");
       const there = embedding ? word(rows[first + step]) : told(shown(rows[step]));
       const then = vector ? "" : `; answer ${told(answers[seed][step])}`;
       find("where").textContent = `step ${step + 1} of ${felt.length}: ${there}${then}`;
@@ -258,21 +265,21 @@
     const series = waves();
     const naive = series.reduce((sum, values) => sum + (values[50] - values[49]) ** 2, 0) / series.length;
     const grid = Array.from({ length: WIDE * HIGH }, (_, at) => {
-      const [x, y] = [at % WIDE, Math.floor(at / WIDE)];
-      return Math.log(mse([(x + 0.5) / 12 - 1, 1.5 - (y + 0.5) / 12, 0], series));
+      return Math.log(mse([((at % WIDE) + 0.5) / 12 - 1, 1.5 - (Math.floor(at / WIDE) + 0.5) / 12, 0], series));
     });
     const [low, high] = ends(grid, 0);
-    const circle = ([x, y], look) => `<circle class="${look}" cx="${100 * (x + 1)}" cy="${100 * (1.5 - y)}" r="5"/>`;
+    const place = ([x, y]) => [100 * (x + 1), 100 * (1.5 - y)];
+    const dot = (look, at) => `<circle class="${look}" cx="${place(at)[0]}" cy="${place(at)[1]}" r="5"/>`;
     let weights, path, frame;
     const draw = () => {
       paint(find("surface"), WIDE, HIGH, (x, y) => (high - grid[y * WIDE + x]) / (high - low));
-      const way = path.map(([x, y]) => [100 * (x + 1), 100 * (1.5 - y)]).join("L");
-      find("path").innerHTML =
-        JSON.parse(box.dataset.nodes).map((one) => circle(one, "ended")).join("") +
-        `<path class="halo" d="M${way}"/><path d="M${way}"/>${circle(path[0], "begun")}${circle(weights, "now")}`;
+      const [way, ended] = [path.map(place).join("L"), JSON.parse(box.dataset.nodes)];
+      const lines = ["halo", "way"].map((look) => `<path class="${look}" d="M${way}"/>`);
+      find("path").innerHTML = [...ended.map((one) => dot("ended", one)), ...lines, dot("begun", path[0]), dot("now", weights)].join("");
+      const [ofInput, ofStep, bias, error] = [...weights, mse(weights, series)].map(digits);
       find("says").textContent =
-        `After ${path.length - 1} passes: weight of the input ${digits(weights[0])}, of the step before ` +
-        `${digits(weights[1])}, bias ${digits(weights[2])}; MSE ${digits(mse(weights, series))}, of the last value as the answer ${digits(naive)}.`;
+        `After ${path.length - 1} passes: weight of the input ${ofInput}, of the step before ${ofStep}, bias ${bias}; ` +
+        `MSE ${error}, of the last value as the answer ${digits(naive)}.`;
       find("train").textContent = frame ? "stop" : "train";
       for (const name of ["across", "up", "rate"]) find(name).nextElementSibling.textContent = digits(value(name));
     };
@@ -283,12 +290,11 @@
       path = [[...weights]];
       draw();
     };
-    const once = () => {
-      pass(weights, series, value("rate"));
-      path.push([...weights]);
-    };
     const turn = () => {
-      once();
+      do {
+        pass(weights, series, value("rate"));
+        path.push([...weights]);
+      } while (path.length <= PASSES && matchMedia("(prefers-reduced-motion: reduce)").matches);
       frame = path.length <= PASSES && requestAnimationFrame(turn);
       draw();
     };
@@ -298,9 +304,7 @@
     find("train").addEventListener("click", () => {
       if (frame) return draw((frame = cancelAnimationFrame(frame)));
       if (path.length > PASSES) begin();
-      if (!matchMedia("(prefers-reduced-motion: reduce)").matches) return turn();
-      while (path.length <= PASSES) once();
-      draw();
+      turn();
     });
     find("path").addEventListener("click", (event) => {
       const [x, y] = share(event);

@@ -23,7 +23,7 @@ def networks(built: Iterable[Evaluated]) -> dict[str, Network]:
         network = read_checked(path, Network) if path.exists() else None
         if network is None or network.preparation in seen or network.experiment not in one.experiments:
             continue
-        given, each = sum(len(example.inputs) for example in network.examples), len(network.weights[0])
+        given, each = sum(map(len, network.inputs)), len(network.weights[0])
         if kept := network.weights[: max(0, room - given) // each]:
             found[one.name] = network.model_copy(update={"seeds": network.seeds[: len(kept)], "weights": kept})
             room -= given + each * len(kept)

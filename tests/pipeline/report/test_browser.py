@@ -225,10 +225,10 @@ def test_a_network_says_in_the_page_what_it_says_in_keras_and_reacts_as_far_back
     tab.open(path)
     box, (network, slopes) = panel(tab, name), played[name]
     assert tab.run(f"{box}.found.map((one) => one.felt)") == pytest.approx(np.array(slopes), rel=1e-3, abs=1e-6)
-    for place, example in enumerate(network.examples):
+    for place, predicted in enumerate(network.predicted):
         choose(tab, box, "example", place)
         said = tab.run(f"{box}.found.map((one) => one.outputs.at(-1))")
-        assert np.array(said) == pytest.approx(np.array(example.predicted), abs=1e-6)
+        assert np.array(said) == pytest.approx(np.array(predicted), abs=1e-6)
     assert tab.errors == []
 
 
@@ -257,7 +257,7 @@ def test_the_node_learns_by_the_assignments_rule(tab, path):
     learned = tab.run(f"{box}.learned()")
     assert len(learned["path"]) == 201, "at once, where motion is to be reduced"
     series = np.array(learned["series"])
-    weights = [np.array([value]) for value in learned["path"][0]]
+    weights = [np.array([value], float) for value in learned["path"][0]]
     for _ in range(3):
         by_hand.node_epoch(weights, series[:, :-1], series[:, -1], 0.01)
     assert np.ravel(weights) == pytest.approx(learned["path"][3], rel=1e-9)

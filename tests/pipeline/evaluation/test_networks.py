@@ -1,0 +1,98 @@
+import base64
+import dataclasses
+
+import h5py
+import numpy as np
+import pytest
+
+from pipeline.config import params
+from pipeline.data import dataset as datasets
+from pipeline.errors import UnrollError
+from pipeline.evaluation import networks, schema
+from pipeline.report import play
+from pipeline.report.results import load
+from pipeline.training import run_folder
+
+OPTIONS = {"family": "recurrent", "name": "simple_rnn", "embedding": 2, "units": 1}
+WEIGHTS = {
+    "embedding/vars/0": np.arange(198).reshape(99, 2),
+    "simple_rnn/cell/vars/0": np.array([[1], [2]]),
+    "simple_rnn/cell/vars/1": np.array([[3]]),
+    "simple_rnn/cell/vars/2": np.array([4]),
+    "dense/vars/0": np.array([[5]]),
+    "dense/vars/1": np.array([6]),
+}
+
+
+@pytest.fixture
+def of_imdb(evaluated, tmp_path):
+    """A function of the model's options: the network of imdb_rnn, whose second seed has other weights."""
+    data = datasets.load(evaluated.prepared("imdb"))
+    data = dataclasses.replace(data, words=np.array(["", *map(str, range(1, 98)), networks.RARE]))
+    wanted = params.load(evaluated.params)
+    (tmp_path / "imdb_rnn" / "weights").mkdir(parents=True)
+    for seed in (0, 1):
+        with h5py.File(tmp_path / "imdb_rnn" / "weights" / f"seed_{seed}_best.weights.h5", "w") as file:
+            for name, array in WEIGHTS.items():
+                file[f"layers/{name}"] = np.float32(array + 1000 * seed)
+
+    def made(**options):
+        asked = wanted.experiments_of("imdb")
+        model = params.Model.model_validate(OPTIONS | options)
+        asked["imdb_rnn"] = asked["imdb_rnn"].model_copy(update={"model": model})
+        runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in asked}
+        return (
+            networks.network(data, "imdb", runs, asked, schema.load(evaluated.evaluation("imdb")), tmp_path),
+            data,
+            runs,
+        )
+
+    return made
+
+
+def numbers(text):
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def test_it_holds_the_weights_by_layer_the_vectors_of_its_words_and_what_keras_said(of_imdb):
+    network, data, runs = of_imdb()
+    rows = [data.words.tolist().index(word) for word in network.words]
+    assert networks.RARE in network.words
+    assert network.shapes == [[len(rows), 2], [2, 1], [1, 1], [1], [1, 1], [1]]
+    for seed, text in enumerate(network.weights):
+        assert numbers(text).tolist() == [
+            *(WEIGHTS["embedding/vars/0"][rows].ravel() + 1000 * seed),
+            *np.arange(1, 7) + 1000 * seed,
+        ]
+    for k, place in enumerate((25, 50, 74)):
+        assert [rows[int(row)] for row in numbers(network.inputs[k])] == data.splits["test"].inputs[place].tolist()
+        said = runs["imdb_rnn"].predictions["best_test"][:, place]
+        assert np.ravel(network.predicted[k]) == pytest.approx(said, rel=1e-8)
+        assert network.truth[k] == [data.splits["test"].targets[place]]
+
+
+@pytest.mark.parametrize(
+    "options", [{"name": "min_gru"}, {"layers": 3}, {"direction": "backward"}, {"activation": "relu"}, {"head": False}]
+)
+def test_one_that_the_script_does_not_know_is_not_played(of_imdb, options):
+    assert of_imdb(**options)[0] is None
+
+
+def test_damaged_weights_are_one_line(of_imdb, tmp_path):
+    (tmp_path / "imdb_rnn" / "weights" / "seed_1_best.weights.h5").write_bytes(b"no")
+    with pytest.raises(UnrollError, match=r"seed_1_best.weights.h5 is damaged .*; run `unroll train imdb_rnn`"):
+        of_imdb()
+
+
+def test_a_page_has_one_of_each_preparation_and_as_many_seeds_as_have_room(evaluated, of_imdb, tmp_path, monkeypatch):
+    network = of_imdb()[0]
+    (one,) = (each for each in load(evaluated, params.load(evaluated.params)).built if each.name == "imdb")
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "network.json").write_text(network.model_dump_json(), encoding="utf-8")
+    built = [dataclasses.replace(one, name=name, folder=tmp_path) for name in ("a", "b")]
+    assert play.networks(built) == {"a": network}
+    given = sum(map(len, network.inputs))
+    monkeypatch.setattr(play, "ROOM", given + len(network.weights[0]))
+    assert play.networks(built)["a"].weights == network.weights[:1]
+    monkeypatch.setattr(play, "ROOM", given)
+    assert play.networks(built) == {}
