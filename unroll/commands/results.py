@@ -165,16 +165,33 @@ def register(context: typer.Context, name: Forecasting) -> None:
 @app.command(rich_help_panel="Learning")
 def lab(
     context: typer.Context,
-    part: Annotated[str, typer.Argument(help="N: naive guess; D: dense, a perceptron; R: one recurrent node.")],
+    part: Annotated[
+        str, typer.Argument(help="N: naive guess; D: dense, a perceptron; R: one recurrent node; check: a program.")
+    ],
+    script: Annotated[
+        Path | None, typer.Argument(help="The program to check.", exists=True, dir_okay=False, metavar="[SCRIPT]")
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the 7,000 series.")] = 10,
     rate: Annotated[float | None, typer.Option(help="Learning rate; as in params.yaml if not given.")] = None,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Of the first weights.")] = 0,
 ) -> None:
-    """Document 003's assignment: generate the waves, train, print the test error after every epoch.
+    """Document 003's assignment: generate the waves, train, print the test error after every epoch; or check a program.
 
-    `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001`
+    `check` runs somebody's program, with your rights, on rows made for it, and says in one sentence what is wrong.
+
+    `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll lab check program.py`
     """
+    from pipeline.errors import UsageError
     from unroll.results.assignment import lab
+
+    if (part == "check") != (script is not None):
+        raise UsageError("`unroll lab check SCRIPT` checks a program; N, D and R take none")
+    if script:
+        from unroll.lab.check import check
+
+        right, sentence = check(script)
+        print(sentence)
+        raise typer.Exit(0 if right else 1)
 
     lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
 
