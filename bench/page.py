@@ -29,7 +29,7 @@ def text(found: Mapping[str, Any]) -> str:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - Markdown
     )
-    environment.filters |= {"figure": figure, "spread": spread, "fastest": fastest}
+    environment.filters |= {"figure": figure, "fastest": fastest}
     rows = found.get("peers", {}).get("rows", [])
     settings = " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in OWN.items())
     return environment.get_template("performance.md.j2").render(
@@ -60,8 +60,3 @@ def fastest(rows: Rows) -> Row:
 def figure(value: float) -> str:
     """A number with three significant digits, without an exponent."""
     return np.format_float_positional(value, 3, unique=False, fractional=False, trim="-")
-
-
-def spread(one: Mapping[str, float]) -> str:
-    """Median, and in brackets least and greatest."""
-    return f"{figure(one['median'])} ({figure(one['min'])} to {figure(one['max'])})"

@@ -10,8 +10,8 @@ from pathlib import Path
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.evaluation import answers, schema
+from pipeline.evaluation.outcome import Outcome
 from pipeline.report import titles
-from pipeline.report.formatting import measured
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from stages.progress import duration
@@ -69,7 +69,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     said = "on stand-ins, small" if everything else f"{chosen.SEEDS} seeds each"
     print(f"{len(kept.experiments)} experiments, {said}, {jobs} at a time, offline, all in {FOLDER}/.")
-    print("Is a recurrent network better than the best without one?", flush=True)
+    print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
     status = repro(small, [], jobs, words=Story(small, kept), first=list(kept.datasets))
     took = duration(time.monotonic() - started)
@@ -113,22 +113,13 @@ class Story(Words):
         verb, _, name = stage.partition("@")
         if verb != "evaluate":
             return ""
-        evaluation, question = schema.load(self._workspace.evaluation(name)), ASKED.get(name, name)
-        found = answers.answer(evaluation)
-        if found.difference is None or not found.network or not found.opponent:
-            return f"  -            {question}: {found.reason}"
+        question, found = ASKED.get(name, name), answers.answer(schema.load(self._workspace.evaluation(name)))
+        if found.difference is None:
+            return f"  {found.outcome:<12} {question}: {found.reason}"
         low, high = found.difference.interval(1 - answers.ALPHA / len(self._wanted.datasets))
-        word = "cannot tell" if low <= 0 <= high else "no" if found.difference.mean > 0 else "yes"
-        if word != "cannot tell" and evaluation.dataset.metric == "accuracy":
-            word = {"yes": "no", "no": "yes"}[word]
-        sides = (self._score(evaluation, side) for side in (found.network, found.opponent))
-        return f"  {word:<12} {question}: {' against '.join(sides)}"
-
-    def _score(self, evaluation: schema.Evaluation, name: str) -> str:
-        experiment, metric = self._wanted.experiments[name], evaluation.dataset.metric
-        score = evaluation.experiments[name].score(metric)
-        model = titles.experiment(experiment, self._wanted.datasets[experiment.dataset])
-        return f"{model} {measured(score, metric).split(' ± ')[0] if score else ''}".strip()
+        word = Outcome.UNSURE if low <= 0 <= high else found.outcome
+        ((*_, without, best),) = summary.summary(self._workspace, [name])
+        return f"  {word:<12} {question}: {best} against {without}"
 
 
 def _published(small: Workspace, kept: Params) -> str:

@@ -16,9 +16,9 @@ from pipeline.workspace import Workspace
 from unroll.workspaces.scaled import CONFIG, lay_out, without
 
 CHOSEN = {
-    "jena_sample": "last_value daily_cycle ridge boosting dense gru",
-    "shapes_delayed": "zero last_value copy linear rnn",
     "shapes_seq2vec": "zero last_value linear rnn gru",
+    "jena_sample": "last_value daily_cycle ridge boosting gru",
+    "shapes_delayed": "zero last_value copy linear rnn",
     "waves": "last_value linear perceptron hidden10 node rnn6",
     "sine_windows": "zero last_value recurrence dense lstm dense4",
     "shapes_vec2seq": "zero linear rnn gru",
