@@ -13,9 +13,9 @@ from pipeline.models.recurrent import MODELS
 from pipeline.training import keras_models, run_folder
 
 PLAYED = {
-    "waves": ("waves_perceptron", "gru", {"units": 5, "layers": 2}),
+    "waves": ("waves_perceptron", "simple_rnn", {"units": 6}),
     "imdb": ("imdb_rnn", "lstm", {"units": 4, "embedding": 3}),
-    "jena_hourly": ("jena_hourly_gru", "simple_rnn", {"units": 6}),
+    "jena_hourly": ("jena_hourly_gru", "gru", {"units": 5, "layers": 2}),
 }
 """Data set -> an experiment of `fake_runs`, and what its network is here."""
 
