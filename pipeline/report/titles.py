@@ -116,7 +116,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"{fit}{last}"
         case "lags":
             return f"boosted trees{last}"
-        case "seasonal_naive":
+        case "seasonal_naive" | "delayed":
             return f"the value {model['timesteps']} timesteps before"
         case name:
             return KNOWN.get(str(name), str(name).replace("_", " "))

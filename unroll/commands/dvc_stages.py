@@ -141,7 +141,7 @@ def report(
 ) -> None:
     """Write the page with every table, plot and verdict: results/index.html.
 
-    `unroll report` · `unroll report --against main --verify 2`
+    `unroll report` · `unroll report --against HEAD --verify 2`
     """
     if against:
         from unroll.verify import change

@@ -95,7 +95,7 @@ class Program:
         if error := notes.get("error"):
             raise Wrong(f"with {letter} it stops: {error}")
         if not notes.get("calls", 1):
-            raise Wrong(f"with {letter} it makes no series with generate_time_series; is sys.argv[1] read?")
+            raise Wrong(f"with {letter} it makes no series with generate_time_series; does it read sys.argv[1]")
         if not printed.series:
             raise Wrong(f"with {letter} it prints no figure; does it compare sys.argv[1] with {letter!r}?")
         return printed
@@ -243,7 +243,7 @@ class _Rule:
     """What leads from a network's outputs for the probes after one epoch to those after the next."""
 
     def __init__(self, letter: str, train: Array, first: Array, second: Array) -> None:
-        self._letter, self._second = letter, second
+        self._letter, self._first, self._second = letter, first, second
         # All 50 inputs of D are alike, so they are one, of this size.
         self._inputs = train[:, :1] * np.sqrt(INPUTS) if letter == "D" else train[:, :-1]
         self._probes = PROBES[letter][:, :1] * np.sqrt(INPUTS) if letter == "D" else PROBES[letter]
@@ -254,11 +254,17 @@ class _Rule:
         """The rate at which the document's rule comes nearest, and by how much it misses."""
         from scipy.optimize import minimize_scalar
 
-        misses = [self._miss(rate) for rate in np.log(self._rates)]
-        place = np.clip(np.argmin(misses), 1, len(misses) - 2)
-        bounds = np.log(self._rates[[place - 1, place + 1]])
-        found = minimize_scalar(self._miss, bounds=bounds, method="bounded", options={"xatol": 1e-6})
-        return float(np.exp(found.x)), float(found.fun)
+        logs = np.log(self._rates)
+        misses = [np.inf, *map(self._miss, logs), np.inf]
+        # A network that has settled is where it was an epoch ago, which a rate of nearly 0 would explain as well.
+        inner = range(1, len(logs) - 1)
+        valleys = [at for at in inner if misses[at + 1] <= min(misses[at], misses[at + 2])] or [1, len(logs) - 2]
+        found = [
+            minimize_scalar(self._miss, bounds=logs[[at - 1, at + 1]], method="bounded", options={"xatol": 1e-6})
+            for at in valleys
+        ]
+        best = min(found, key=lambda one: one.fun)
+        return float(np.exp(best.x)), float(best.fun)
 
     def _miss(self, log_rate: float) -> float:
         weights = [*self._weights.copy()]
@@ -277,14 +283,17 @@ class _Rule:
             Undecided: it is none of them.
         """
         names = list(node.SLIPS)[: None if self._letter == "R" else node.OF_A_PERCEPTRON]
-        rates = np.tile(self._rates, (len(names), 1))
+        low, high, count = (1e-3, 10, 161) if self._letter == "D" else (1e-4, 1, 41)
+        rates = np.tile(np.geomspace(low, high, count), (len(names), 1))
         for _ in range(7):
             misses = np.array(self._misses(rates, names))
             best = np.take_along_axis(rates, misses.argmin(1)[:, None], 1)
             reach = (rates[0, 1] / rates[0, 0]) ** np.linspace(-1, 1, 7)
-            rates = np.clip(best * reach, self._rates[0], self._rates[-1])
+            rates = np.clip(best * reach, low, high)
         if misses.min() < tolerance:
             raise Wrong(f"{self._letter}: {node.SLIPS[names[misses.min(1).argmin()]]}")
+        if min(abs(self._first)) > 0.95:  # it has climbed to where tanh is flat
+            raise Wrong(f"{self._letter}: {node.SLIPS['sign']}")
         raise Undecided(
             f"{self._letter} learns, but neither by the document's rule nor with a slip that is known here; batches, "
             f"another optimiser, or an order of its own that the check cannot hold still would do that"

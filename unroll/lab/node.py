@@ -3,6 +3,7 @@
 With one timestep it is the perceptron: what all 50 inputs have in common is one input.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -74,5 +75,6 @@ def weights_of(read: Array, inputs: Array) -> Array:
     # The state has settled before the input comes: then the last but one is the second probe's output.
     recurrent = (dots[2] - dots[0]) / (read[1] - read[0])
     start = [dots[1] - dots[0], recurrent, dots[0] - recurrent * read[0]]
-    found: Array = fsolve(lambda w: outputs(w[:, None], inputs)[:, 0] - read, start, xtol=1e-14)
+    with warnings.catch_warnings(action="ignore"):  # it says so when rounding stops it
+        found: Array = fsolve(lambda w: outputs(w[:, None], inputs)[:, 0] - read, start, xtol=1e-13)
     return found[:, None]

@@ -15,7 +15,9 @@ import numpy as np
 
 from pipeline.data.examples import Array
 
-NUMBER = re.compile(r"(?i)(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e)|nan\b|inf\b)(?:e[-+]?\d+)?(?!\s*(?:s|sec\w*|ms|%))")
+NUMBER = re.compile(
+    r"(?i)(?<![\w.])[-+]?(?:\d+\.\d*|\.\d+|\d+(?=e)|nan\b|inf\b)(?:e[-+]?\d+)?(?![\d.]|\s*(?:s|sec\w*|ms|%))"
+)
 ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
 Place = tuple[str, int]
 
