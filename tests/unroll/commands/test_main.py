@@ -124,7 +124,9 @@ ELSEWHERE = {
     "register": "unroll.results.register.register",
     "track": "unroll.results.track.track",
     "ui": "unroll.results.track.ui",
+    "report --against": "unroll.verify.change.change",
     "lab": "unroll.results.assignment.lab",
+    "lab check": "unroll.lab.check.check",
     "cluster scheduler": "unroll.cluster.worker.schedule",
     "cluster worker": "unroll.cluster.worker.serve",
     "cluster certificates": "unroll.cluster.connection.make_certificates",
@@ -152,6 +154,7 @@ def of_examples(tmp_path_factory):
     for name in ("waves", "imdb"):
         evaluate.evaluate(workspace, name)
     shutil.copytree(root / "runs", root / ".verify/rebuild/workspace/runs")
+    (root / "program.py").touch()
     return root
 
 
