@@ -114,7 +114,6 @@ ELSEWHERE = {
     "train --epochs": "stages.train.trial",
     "repro": "unroll.runner.build.repro",
     "demo": "unroll.demo.demo",
-    "report --against": "unroll.verify.change.change",
     "verify": "unroll.verify.committed.verify",
     "verify --quick": "unroll.verify.quick.quick",
     "add": "unroll.add.add.add",
