@@ -193,6 +193,7 @@ def corrected_rows(
     spacing: int,
     target: int,
     further: Array | None = None,
+    overlap: bool = False,
 ) -> tuple[Rows, dict[str, int]]:
     """Every row whose window and targets lie in one block, with no gap of the clock between them.
 
@@ -206,6 +207,7 @@ def corrected_rows(
         spacing: seconds from one row to the next.
         target: the column to forecast; where nothing was measured of it, there is nothing to be right about.
         further: (outputs - 1,) rows from the first target to each further one; None for none.
+        overlap: whether a window may begin in the block before; its targets never lie there.
 
     Returns:
         The rows, and how many were lost: words -> count.
@@ -224,7 +226,8 @@ def corrected_rows(
     kept: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
     for split, (start, stop) in blocks.items():
-        rows = np.arange(start + lookback, stop - aheads[-1])
+        first_row = max(series.start + lookback, start - delay) if overlap else start + lookback
+        rows = np.arange(first_row, stop - aheads[-1])
         whole = runs[rows - lookback] == runs[rows + aheads[-1]]
         known = np.ones(len(rows), bool)
         for ahead in aheads:

@@ -78,7 +78,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     print(
         f"\n{name}: {windows} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}.\n"
-        f"Next: unroll repro evaluate@{name} && unroll compare {name}"
+        f"Next: unroll repro refit@{name} && unroll predict {name}"
     )
     return name
 
