@@ -50,26 +50,26 @@ def linear(problem: Problem, *, last: Size | None = None, others: Count = 6, kno
     Args:
         problem: of a series.
         last: timesteps of the target; None for all.
-        others: timesteps of the other columns.
+        others: timesteps of the other columns, and as many past ones of those that are known beforehand.
         known: columns that are known beforehand.
     """
-    last, others = min(last or problem.input_shape[0], problem.input_shape[0]), min(others, problem.input_shape[0])
+    timesteps = problem.input_shape[0]
+    last, others = min(last or timesteps, timesteps), min(others, timesteps)
 
     def features(inputs: Array) -> Array:
         target, beside, beforehand = _columns(problem, inputs, known)
         parts = [target[:, -last:], beside[:, beside.shape[1] - others :].reshape(len(inputs), -1)]
-        parts += [beforehand.reshape(len(inputs), -1), *_harmonics(problem, inputs)]
+        parts += [beforehand[:, -problem.outputs - others :].reshape(len(inputs), -1), *_harmonics(problem, inputs)]
         return np.concatenate(parts, axis=1)
 
     return Baseline(features, intercept=True)
 
 
 def _columns(problem: Problem, inputs: Array, known: int) -> tuple[Array, Array, Array]:
-    """The target (n, timesteps), the others (n, timesteps, columns), and what is known of the targets' times."""
+    """The target (n, timesteps), and (n, timesteps, columns) the others and those that are known beforehand."""
     measured = inputs.shape[2] - problem.calendar
     others = [column for column in range(measured - known) if column != problem.target]
-    ahead = min(problem.outputs, inputs.shape[1])
-    return inputs[:, :, problem.target], inputs[:, :, others], inputs[:, -ahead:, measured - known : measured]
+    return inputs[:, :, problem.target], inputs[:, :, others], inputs[:, :, measured - known : measured]
 
 
 def _harmonics(problem: Problem, inputs: Array) -> list[Array]:
@@ -128,7 +128,7 @@ def boosting(problem: Problem, *, cycles: Cycles, known: Count = 0, own: bool = 
         for column in () if own else np.moveaxis(beside, 2, 0):
             rows += [each(column[:, -1]), each(column[:, -first:].mean(axis=1))]
             rows += [_repeats(column, ahead, first)[:, :, 0]] if cycles else []
-        rows += [column[:, -outputs:] for column in np.moveaxis(beforehand, 2, 0) if column.shape[1] == outputs]
+        rows += [column[:, -outputs:] for column in np.moveaxis(beforehand, 2, 0) if timesteps >= outputs]
         return np.stack(rows, axis=2, dtype=np.float32, casting="same_kind"), np.array(each(base))
 
     return Direct(features)
