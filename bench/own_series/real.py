@@ -1,4 +1,4 @@
-"""Real files, the last 14 days cut off: `unroll add` and `unroll repro`, then a forecast a day beside what others would say.
+"""Real files, the last 14 days cut off: what `unroll add` and `unroll repro` make says a forecast a day; so do others.
 
 Nothing is chosen by what was cut off. The opponents are what a user would pick instead, fitted once on the same rows
 (LightGBM), or anew on the last eight weeks before each origin (MSTL, ETS).
@@ -27,6 +27,8 @@ DAYS, STEPS = 14, 10_000
 
 RAW = "https://raw.githubusercontent.com"
 SKFORECAST = f"{RAW}/skforecast/skforecast-datasets/f8c3d7fe5ec41ef86f93e969c31ec4b469b7c949/data"
+ETT = f"{RAW}/zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07/ETT-small"
+NAB = f"{RAW}/numenta/NAB/ea702d75cc2258d9d7dd35ca8e5e2539d71f3140/data/realKnownCause"
 
 
 @dataclass(frozen=True)
@@ -35,26 +37,25 @@ class Real:
 
     Attributes:
         kind: what it is.
-        place: in a mirror.
-        url: of the file; None where no lasting address is known.
-        sha256: of it.
-        stamp, target: columns.
-        day: timesteps of a day.
-        step: rows to a timestep.
         licence: in a word.
-        flags: further ones of `unroll add`.
+        stamp: its column of times.
+        target: what is forecast.
+        day: timesteps of a day.
+        url: where it is; None where no lasting address is known.
+        sha256: of it.
+        place: in a mirror (UNROLL_MIRROR).
+        step: rows to a timestep.
     """
 
     kind: str
-    place: str
-    url: str | None
-    sha256: str
+    licence: str
     stamp: str
     target: str
     day: int
-    licence: str
+    url: str | None
+    sha256: str
+    place: str
     step: int = 1
-    flags: tuple[str, ...] = ()
 
     @property
     def horizon(self) -> int:
@@ -69,63 +70,52 @@ class Real:
 
 FILES = {
     "vic": Real(
-        *(
-            "power demand",
-            "series/vic.csv",
-            f"{SKFORECAST}/vic_electricity.csv",
-            "6fa81bc3552f8822e984900f727584b82b3f10f41d78a1a0cdda2879a29a122e",
-        ),
-        *("Time", "Demand", 48, "GPL-3 (tsibbledata)"),
+        *("power demand", "GPL-3 (tsibbledata)", "Time", "Demand", 48),
+        f"{SKFORECAST}/vic_electricity.csv",
+        "6fa81bc3552f8822e984900f727584b82b3f10f41d78a1a0cdda2879a29a122e",
+        "series/vic.csv",
     ),
     "transformer": Real(
-        *("power station", "series/etth1.csv"),
-        f"{RAW}/zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07/ETT-small/ETTh1.csv",
-        *("f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066", "date", "OT", 24, "CC BY-ND 4.0"),
+        *("power station", "CC BY-ND 4.0 (ETDataset)", "date", "OT", 24),
+        f"{ETT}/ETTh1.csv",
+        "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
+        "series/etth1.csv",
     ),
     "taxi": Real(
-        *("traffic", "series/taxi.csv"),
-        f"{RAW}/numenta/NAB/ea702d75cc2258d9d7dd35ca8e5e2539d71f3140/data/realKnownCause/nyc_taxi.csv",
-        *("d8fa6f7f0734bf5c8be12c52a94e20a82664c397d9dec4449156bd453d32856d", "timestamp", "value", 48, "MIT (NAB)"),
+        *("traffic", "MIT (NAB)", "timestamp", "value", 48),
+        f"{NAB}/nyc_taxi.csv",
+        "d8fa6f7f0734bf5c8be12c52a94e20a82664c397d9dec4449156bd453d32856d",
+        "series/taxi.csv",
     ),
     "bike": Real(
-        *(
-            "rentals",
-            "series/bike.csv",
-            f"{SKFORECAST}/bike_sharing_dataset_clean.csv",
-            "b2252681fd3f41eacbbd7242b1184e6aa364c4c01267db2b4b7d706aea184d36",
-        ),
-        *("date_time", "users", 24, "CC BY 4.0 (UCI)"),
+        *("rentals", "CC BY 4.0 (UCI)", "date_time", "users", 24),
+        f"{SKFORECAST}/bike_sharing_dataset_clean.csv",
+        "b2252681fd3f41eacbbd7242b1184e6aa364c4c01267db2b4b7d706aea184d36",
+        "series/bike.csv",
     ),
     "valencia": Real(
-        *(
-            "air",
-            "series/valencia.csv",
-            f"{SKFORECAST}/air_quality_valencia.csv",
-            "42a6243296634bdd47984f268b061817c39389e613d49849d280505a6dbedb72",
-        ),
-        *("datetime", "no2", 24, "open data (GVA)"),
+        *("air", "open data (Generalitat Valenciana)", "datetime", "no2", 24),
+        f"{SKFORECAST}/air_quality_valencia.csv",
+        "42a6243296634bdd47984f268b061817c39389e613d49849d280505a6dbedb72",
+        "series/valencia.csv",
     ),
     "manning": Real(
-        *(
-            "web",
-            "series/wiki.csv",
-            f"{SKFORECAST}/wikipedia_visits.csv",
-            "38f9814b25f816276bcda4296a6d06a5fd357fce8234e3cfe29eeef83327f6c2",
-        ),
-        *("date", "y", 1, "MIT (Prophet)"),
+        *("web, daily", "MIT (Prophet)", "date", "y", 1),
+        f"{SKFORECAST}/wikipedia_visits.csv",
+        "38f9814b25f816276bcda4296a6d06a5fd357fce8234e3cfe29eeef83327f6c2",
+        "series/wiki.csv",
     ),
     "bicimad": Real(
-        *(
-            "rentals, daily",
-            "series/bicimad.csv",
-            f"{SKFORECAST}/bicimad_users.csv",
-            "550898c4ddc34d2982db0c0e98277d2e2d4fac0eb531b41631603b0d4a38e65e",
-        ),
-        *("date", "users", 1, "open data (Madrid)"),
+        *("retail: rentals, daily", "open data (Madrid)", "date", "users", 1),
+        f"{SKFORECAST}/bicimad_users.csv",
+        "550898c4ddc34d2982db0c0e98277d2e2d4fac0eb531b41631603b0d4a38e65e",
+        "series/bicimad.csv",
     ),
     "jena": Real(
-        *("weather", "weather/weather.csv", None),
-        *("34ee981d07313e51da2a50bb600072c8ae4a69cb4b0651f4cb93a069d7a2ba63", "date", "T (degC)", 24, "MPI Jena", 6),
+        *("weather", "MPI for Biogeochemistry", "date", "T (degC)", 24, None),
+        "34ee981d07313e51da2a50bb600072c8ae4a69cb4b0651f4cb93a069d7a2ba63",
+        "weather/weather.csv",
+        step=6,
     ),
 }
 
@@ -150,7 +140,7 @@ def _one(folder: Path, name: str, file: Real, say: Callable[[str], None]) -> dic
     costs = {}
     for command in ("add", "repro", "predict"):
         options = {
-            "add": [f"{name}.csv", "--target", file.target, "--yes", *file.flags],
+            "add": [f"{name}.csv", "--target", file.target, "--yes"],
             "repro": ["--jobs", "2", f"refit@{name}"],
             "predict": [name],
         }[command]
@@ -218,9 +208,8 @@ def _forecasts(
             began = time.process_time()
             tables.append(forecaster.forecast(rows))
             costs.append(1000 * (time.process_time() - began))
-    return {
-        key: np.stack([each[key].to_numpy(float) for each in tables]) for key in ("forecast", "low", "high")
-    }, fmean(costs[1:])
+    found = {key: np.stack([each[key].to_numpy(float) for each in tables]) for key in ("forecast", "low", "high")}
+    return found, fmean(costs[1:])
 
 
 def _opponents(series: Array, times: pd.DatetimeIndex, places: Array, file: Real) -> Iterator[tuple[str, Array]]:
@@ -241,10 +230,10 @@ def _mstl(window: Array, cycles: list[int], horizon: int) -> Array:
     from statsmodels.tsa.seasonal import MSTL
 
     seasons = MSTL(window, periods=cycles).fit().seasonal.reshape(len(window), -1)
-    rest = _ets(window - seasons.sum(axis=1), horizon, 0)
-    return rest + sum(
-        season[-cycle:][np.arange(horizon) % cycle] for cycle, season in zip(cycles, seasons.T, strict=True)
-    )
+    found = _ets(window - seasons.sum(axis=1), horizon, 0)
+    for cycle, season in zip(cycles, seasons.T, strict=True):
+        found = found + season[-cycle:][np.arange(horizon) % cycle]
+    return found
 
 
 def _ets(window: Array, horizon: int, cycle: int) -> Array:

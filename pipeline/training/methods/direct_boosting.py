@@ -1,6 +1,8 @@
 """Gradient boosting of one model for all values ahead, which sees how far ahead each is; told by NumPy afterwards."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Annotated
 
 import numpy as np
@@ -54,11 +56,16 @@ def train(
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         found.fit(features, wanted)
         weights = nodes(found)
-        trained = prediction.fitted(job, lambda inputs: predict(model, weights, inputs), weights, loss="mae")
+
+        def quick(inputs: Array) -> Array:  # as `predict`, which needs no scikit-learn; of many rows this is faster
+            return _answers(model, inputs, found.predict)
+
+        trained = prediction.fitted(job, quick, weights, loss="mae")
     return replace(trained, parameters=len(weights))
 
 
-CHUNK = 1024
+CHUNK = 4096
+"""Windows to fit, and values ahead to predict, at once: bounds memory."""
 
 
 def _rows(model: Direct, inputs: Array, targets: Array) -> tuple[Array, Array]:
@@ -74,15 +81,14 @@ def predict(model: Direct, weights: Array, inputs: Array) -> Array:
         weights: (nodes, 5) as `boosting.nodes` gives them.
         inputs: (n, timesteps, columns).
     """
+    return _answers(model, inputs, partial(_corrections, weights))
+
+
+def _answers(model: Direct, inputs: Array, corrections: Callable[[Array], Array]) -> Array:
     features, base = model.features(inputs)
-    found = np.concatenate([_corrections(weights, part) for part in _parts(features.reshape(-1, features.shape[2]))])
-    answers = base + found.reshape(base.shape)
+    parts = np.split(features.reshape(-1, features.shape[2]), range(CHUNK, base.size, CHUNK))
+    answers = base + np.concatenate([corrections(part) for part in parts]).reshape(base.shape)
     return np.asarray(answers if answers.shape[1] > 1 else answers[:, 0])
-
-
-def _parts(rows: Array) -> list[Array]:
-    """So many rows at once that places in all trees stay small."""
-    return np.split(rows, range(CHUNK, len(rows), CHUNK))
 
 
 def _corrections(weights: Array, rows: Array) -> Array:

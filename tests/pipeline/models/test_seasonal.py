@@ -54,6 +54,8 @@ def test_trees_as_arrays_say_what_they_said_when_they_were_fitted(options):
         early_stopping=False, random_state=0,
     ).fit(flat, (targets - base).ravel())  # fmt: skip
     said = trained.replicates[0].predictions["final_test"]
+    weights = trained.replicates[0].weights["final"]
+    assert direct_boosting.predict(model, weights, inputs) == pytest.approx(said)
     assert said == pytest.approx(base + theirs.predict(flat).reshape(base.shape))
     if "known" in options:
         assert np.abs(said - targets).mean() < 0.3
