@@ -111,7 +111,7 @@ def judged(
         final = rolling.mean_of_best(members, truth)
         if title == MEAN or not networks.isdisjoint(each):
             weights[title] = final
-            found[title] = np.concatenate(list(rolling.later_weights(members, truth, sizes)))
+            found[title] = rolling.by_others(members, truth, sizes)
     price = {name: 1 / CHEAP if networks & weights[name].keys() else 1.0 for name in found}
     scores = {name: float(np.abs(values - truth).mean()) for name, values in found.items()}
     best = min(scores, key=lambda name: scores[name] * price[name])

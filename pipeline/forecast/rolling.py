@@ -3,7 +3,7 @@
 Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -123,7 +123,8 @@ def settled(experiment: Experiment, best_epochs: Sequence[int] | None) -> Experi
 def predictions(trained: Trained, outputs: int) -> Array:
     """(origins, outputs) the mean over the seeds; one value for all steps counts for each."""
     found = np.mean([each.predictions["final_test"] for each in trained.replicates], axis=0, dtype=np.float64)
-    return np.broadcast_to(found.reshape(len(found), -1), (len(found), outputs))
+    count = len(trained.replicates[0].predictions["final_test"])
+    return np.broadcast_to(found.reshape(count, -1), (count, outputs))
 
 
 def mean_of_best(forecasts: Mapping[str, Array], truth: Array) -> dict[str, float]:
@@ -147,14 +148,14 @@ def weighted(forecasts: Mapping[str, Array], weights: Mapping[str, float]) -> Ar
     return np.asarray(sum(weight * forecasts[name] for name, weight in weights.items()))
 
 
-def later_weights(forecasts: Mapping[str, Array], truth: Array, groups: Sequence[int]) -> Iterator[Array]:
-    """The mean's forecasts, group of origins by group, by weights from the groups before: nothing judges itself.
-
-    Of the first group all models count the same.
-    """
-    start = 0
+def by_others(forecasts: Mapping[str, Array], truth: Array, groups: Sequence[int]) -> Array:
+    """The mean's forecasts, each group of origins by weights from the other groups: nothing judges itself."""
+    found, start = np.empty(truth.shape), 0
     for size in groups:
-        before = {name: each[:start] for name, each in forecasts.items()}
-        weights = mean_of_best(before, truth[:start]) if start else dict.fromkeys(forecasts, 1 / len(forecasts))
-        yield weighted({name: each[start : start + size] for name, each in forecasts.items()}, weights)
+        own = np.zeros(len(truth), bool)
+        own[start : start + size] = True
+        others = {name: each[~own] for name, each in forecasts.items()} if size < len(truth) else forecasts
+        weights = mean_of_best(others, truth[~own] if size < len(truth) else truth)
+        found[own] = weighted({name: each[own] for name, each in forecasts.items()}, weights)
         start += size
+    return found
