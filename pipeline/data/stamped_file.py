@@ -125,7 +125,7 @@ class _Reading:
         import pandas as pd
 
         form = self.file.form
-        values = np.ascontiguousarray(frame[self.columns].astype(np.float64).to_numpy())
+        values = np.array(frame[self.columns].astype(np.float64).to_numpy(), order="C")  # its own, to write to
         if self.file.parquet and form.missing:
             words = pd.to_numeric(pd.Series(form.missing, dtype=object), errors="coerce")
             values[np.isin(values, words.dropna())] = np.nan

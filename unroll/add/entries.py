@@ -53,7 +53,7 @@ def entries(
         "quantity": quantity,
         "drop": [*left_out] or None,
         "categories": words or None,
-        "missing": [*found.missing] or None,
+        "missing": [*found.missing] or ([""] if words else None),  # else a word such as None would mean nothing
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
         "train": TRAIN,
         "validation": VALIDATION,
@@ -76,7 +76,7 @@ def entries(
         "fill": "rows; proposed: gaps up to a quarter of a day are filled from the past, longer ones cut windows",
         "train": "proposed: shares of the rows, in the order of time",
         "spacing": "seconds from row to row",
-        "until": "later rows are for the refit alone; `unroll backtest NAME --renew` moves this on",
+        "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
         **found.guesses,
         **question.reasons,
     }

@@ -45,6 +45,35 @@ def add(
 
 
 @app.command(rich_help_panel="All at once")
+def remove(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A file of your own.", autocompletion=complete("files"))],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+) -> None:
+    """Take a series out of params.yaml, with all that was built of it; your file stays.
+
+    `unroll remove meter`
+    """
+    from unroll.add.remove import remove as remove_it
+
+    remove_it(context.obj, name, yes=yes)
+
+
+@app.command(rich_help_panel="All at once")
+def renew(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A file of your own.", autocompletion=complete("forecasts"))],
+) -> None:
+    """Let the rows that have come since `add` count for the evaluation and the backtest, too.
+
+    `unroll renew meter && unroll repro refit@meter`
+    """
+    from unroll.add.renew import renew as renew_it
+
+    renew_it(context.obj, name)
+
+
+@app.command(rich_help_panel="All at once")
 def tune(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="An experiment of params.yaml.", autocompletion=complete("experiments"))],

@@ -89,7 +89,7 @@ def predict(
         steps = forecaster.spec.question.outputs
         if horizon is not None and not 1 <= horizon <= steps:
             raise UsageError(f"--horizon must be 1 to {steps}, which the model was trained for. Received: {horizon}")
-        paths = [data] if data else _own(workspace, wanted, forecaster.spec.question.dataset)
+        paths = [data] if data else own_files(workspace, wanted, forecaster.spec.question.dataset)
         with warnings.catch_warnings(record=True) as unusual:
             warnings.simplefilter("always", OutsideRangeWarning)
             window = forecaster.read(paths, shown, [plan] if plan else [])
@@ -126,7 +126,7 @@ def champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str]
     return best
 
 
-def _own(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
+def own_files(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
     """The files of a data set: the user's own where they lie, since they may have got new rows."""
     section = wanted.dataset(name)
     pattern, folder = section.preparation.options["file"], workspace.raw(section.source)

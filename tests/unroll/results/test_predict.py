@@ -77,7 +77,7 @@ def test_what_was_added_is_forecast(hours, capsys):
     for row in found["forecasts"]:
         assert row["forecast"] == pytest.approx(value(720 + row["step"] - 1), abs=4)
         assert row["low"] < row["forecast"] < row["high"]
-        assert 0.7 < row["coverage"] <= 1
+        assert 0.6 < row["coverage"] <= 1
     lines = predict(capsys, workspace, "meter", "--csv", "--level", "0.8").splitlines()
     assert lines[0] == "stamp,forecast,low,high"
     assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
