@@ -7,7 +7,6 @@ from pipeline.config import params
 from pipeline.data import dataset, row_files
 from pipeline.data.dataset import Dataset
 from pipeline.data.preparations.series import files_of
-from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
@@ -100,7 +99,7 @@ def _spec(
         members=members,
         question=question.model_copy(update={"fitted": fitted}),
         scale=data.scale,
-        why=f"{chosen.champion}, fitted on all rows to {shown(until)}: {chosen.why}",
+        why=f"{chosen.champion}, fitted on all rows to {question.when(until)}: {chosen.why}",
         until=str(until),
         apart=rolling.stride(data),
         judged=f"From {chosen.origins} rolling origins",

@@ -50,8 +50,9 @@ def coverage(errors: Array, half_widths: Array) -> Array:
     return np.asarray((errors <= half_widths).mean(axis=0))
 
 
-WEIGHT, RATE = 0.99, 0.6
-"""How much less an origin's errors count than those of the next one; how fast the width follows what it missed."""
+WEIGHT, RATE = 0.98, 0.1
+"""How much less an origin's errors count than those of the next one; how fast the width follows what it missed (on real
+files faster ones swing, docs/decisions/forecast-intervals.md)."""
 
 FEWEST = 5
 """Origins whose errors are known before intervals are counted on."""
@@ -80,18 +81,21 @@ def adaptive(errors: Array, level: float, lag: int) -> tuple[Array, Array]:
         known = max(0, origin - lag + 1)
         if known >= FEWEST:
             if known > FEWEST:
-                factor += RATE * ((~held[known - 1]).mean() - (1 - level))
+                factor += RATE / lag * ((~held[known - 1]).mean() - (1 - level))
             pool = errors[:known, near].swapaxes(0, 1).reshape(steps, -1)
-            weights = np.repeat(WEIGHT ** np.arange(known)[::-1], near.shape[1])
-            widths[origin] = np.exp(np.clip(factor, -2, 2)) * _quantiles(pool, weights, level)
+            weights = WEIGHT ** np.arange(known)[::-1]
+            count_of = weights.sum() ** 2 / (weights**2).sum()  # origins that would say as much if all counted the same
+            rank = min(1.0, level * (1 + 1 / count_of))
+            found = _quantiles(pool, np.repeat(weights, near.shape[1]), rank)
+            widths[origin] = np.exp(np.clip(factor, -2, 2)) * found
         if origin < count:
             held[origin] = errors[origin] <= widths[origin]
     return widths, held
 
 
 def _quantiles(values: Array, weights: Array, level: float) -> Array:
-    """(rows,) of (rows, values) the least one that values of `level` of all weight, and of one more value, reach."""
+    """(rows,) of (rows, values) the least one that is not below a share `level` of all weight."""
     order = np.argsort(values, axis=1)
-    reached = np.cumsum(weights[order], axis=1) / (weights.sum() + 1)
-    place = np.minimum((reached < level).sum(axis=1), values.shape[1] - 1)
+    reached = np.cumsum(weights[order], axis=1) / weights.sum()
+    place = np.minimum((reached < level - 1e-9).sum(axis=1), values.shape[1] - 1)
     return np.asarray(np.take_along_axis(values, order, axis=1)[np.arange(len(values)), place])

@@ -77,7 +77,7 @@ class Question(Strict):
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        index, zone = pd.DatetimeIndex(times), self.preparation["time_zone"]
+        index, zone = pd.DatetimeIndex(series.on_days(times, self.preparation)), self.preparation["time_zone"]
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:
@@ -156,7 +156,7 @@ def history(
         UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
     """
     options = question.preparation
-    table = stamped_file.table([_only(question, file) for file in files], progress)
+    table = series.evenly(stamped_file.table([_only(question, file) for file in files], progress), options)
     name, spacing = files[0].path.name, options["spacing"]
     own = series_splits.clock(table.stamps, None).spacing
     if len(np.unique(table.stamps)) > 1 and own != spacing:
@@ -230,7 +230,7 @@ def _apart(
             raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
         drop = [name for name in header if name not in {*question.form.stamp, *names}]
         form = replace(file.form, target=names[0], drop=drop, categories=())
-        later = stamped_file.table([replace(file, form=form)], progress)
+        later = series.evenly(stamped_file.table([replace(file, form=form)], progress), options)
         rows = later.values[:, [later.columns.index(name) for name in names]]  # noqa: PD011
         known |= dict(zip(later.stamps, rows, strict=True))
     wanted = table.stamps[come].max() + np.arange(1, series.lead(options) + 1) * np.timedelta64(options["spacing"], "s")

@@ -139,8 +139,8 @@ def _backtest(one: Evaluated) -> Plots | None:
     words = f"error by step; 90 % intervals held {held.mean():.1f} % ({held.min():.1f} to {held.max():.1f} %)"
     caption = (
         f"On test{unit}, by {name} with the weights of train; rolling origins (`unroll backtest`) say whose forecasts "
-        "the command predict takes, fitted on all rows, where params.yaml has `forecasts`. Left what came (thick) and what "
-        "was forecast, with 90 % intervals, from origins that share no step; right the error by step ahead (solid) and "
+        "the command predict takes, fitted on all rows, where params.yaml has `forecasts`. Left what came (thick) and "
+        "what was forecast, with 90 % intervals, from origins that share no step; right the error by step (solid) and "
         "half the interval (dashed)."
     )
     panels = {

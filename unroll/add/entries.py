@@ -55,13 +55,16 @@ def entries(
         "categories": words or None,
         "missing": [*found.missing] or ([""] if words else None),  # else a word such as None would mean nothing
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
+        "repeat": question.cycles[0] * question.step if gaps and question.cycles else None,
+        "rows": found.uneven,
+        "ends": form.ends or None,
         "train": TRAIN,
         "validation": VALIDATION,
         "lookback": question.lookback * question.step,
         "step": question.step if question.step > 1 else None,
         "horizon": question.horizon if question.horizon > 1 else None,
         "spacing": spacing,
-        "week": True,
+        "week": True if question.day or found.uneven == "business" else None,
         "overlap": True,
         "until": str(found.last.astype("datetime64[s]")),
     }
@@ -73,7 +76,8 @@ def entries(
         "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
         "categories": "columns of words: a column of 0 and 1 for each word",
         "missing": f"no value, found: {seen}",
-        "fill": "rows; proposed: gaps up to a quarter of a day are filled from the past, longer ones cut windows",
+        "fill": "rows; proposed: what is missing for up to a quarter of a day takes the last value",
+        "repeat": "rows; what is missing for longer takes the value of a cycle before; after seven, windows are cut",
         "train": "proposed: shares of the rows, in the order of time",
         "spacing": "seconds from row to row",
         "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
@@ -116,8 +120,8 @@ def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
             if cycle + question.horizon <= question.lookback
         },
         "ridge": ("seasonal", "linear", {}, ridge),
-        "boosting": ("seasonal", "boosting", {"cycles": question.cycles}, boosting),
-        "boosting_own": ("seasonal", "boosting", {"cycles": question.cycles, "own": True, "level": False}, boosting),
+        "boosting": ("seasonal", "boosting", {"cycles": [*question.cycles]}, boosting),
+        "boosting_own": ("seasonal", "boosting", {"cycles": [*question.cycles], "own": True, "level": False}, boosting),
         "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
         "gru": ("seasonal", "gru", {"units": 32, **last}, network),
     }
@@ -137,5 +141,5 @@ def _statistical(question: Question) -> dict[str, dict[str, Any]]:
     first = {"cycle": question.cycles[0]} if question.cycles else {}
     found: dict[str, dict[str, Any]] = {"ets": {"family": "statistical", "name": "ets", **first}}
     if question.cycles:
-        found["mstl"] = {"family": "statistical", "name": "mstl", "cycles": question.cycles}
+        found["mstl"] = {"family": "statistical", "name": "mstl", "cycles": [*question.cycles]}
     return found

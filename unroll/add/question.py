@@ -13,7 +13,7 @@ HOUR, DAY = 3600, 86_400
 TRAIN, VALIDATION = 0.6, 0.2
 """Shares of the rows, in the order of time; the rest is for the test."""
 
-PART = 0.1
+PART = 0.2
 """The share of the rows that a window may span, so that the smaller blocks have many."""
 
 
@@ -43,7 +43,7 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     """Fill in what is None.
 
     A timestep is an hour where rows are closer than half an hour. The horizon is a day, or a week of daily rows. The
-    lookback is four weeks, of daily rows eight, so that cycles are seen several times; a tenth of the rows at most.
+    lookback is four weeks, of daily rows eight, so that cycles are seen several times; a fifth of the rows at most.
     """
     spacing, reasons = found.clock.spacing, {}
     if step is None:
@@ -54,14 +54,18 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
     cycles = [cycle for cycle in (day, week) if cycle > 1]
+    if found.uneven:
+        day, cycles = 0, {"business": [5], "month": [12]}[found.uneven]
     longest = max(2, int(found.rows * PART) // step)
     if horizon is None:
-        horizon = max(1, min(day if day > 1 else 7 if day else 1, longest // 2))
-        reasons["horizon"] = "values at once; proposed: " + ("a day" if day > 1 else "a week" if day else "the next")
+        one, why = (day, "a day") if day > 1 else (cycles[-1], "a cycle") if cycles else (1, "the next")
+        horizon = max(1, min(one, longest // 2))
+        reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
-        lookback, why = (
-            (4 * week, "four weeks") if day > 1 else (8 * week, "eight weeks") if day else (24, "24 timesteps")
-        )
+        weeks, words = (4, "four weeks") if day > 1 else (8, "eight weeks")
+        lookback, why = (weeks * week, words) if day else (24, "24 timesteps")
+        if found.uneven:
+            lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         if day:
             near, far = (likeness(found, target, lag * step) for lag in (day, week))
             why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"

@@ -5,7 +5,7 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 
 import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,7 +28,7 @@ Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
 Protocol = Literal["as_published", "corrected"]
 METRIC = "mae"
 
-LATER = ("week", "overlap", "until", "future", "holidays")
+LATER = ("repeat", "rows", "measured", "ends", "week", "overlap", "until", "future", "holidays")
 """Options that fitted.json has only where they are set."""
 
 DAY = 86_400
@@ -75,6 +75,10 @@ def prepare(
     sentinel: float | None = None,
     fill: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] | None = None,
     target_lags: Annotated[list[Count], pydantic.Field(min_length=1, max_length=100)] | None = None,
+    rows: Literal["business", "month"] | None = None,
+    measured: bool | None = None,
+    ends: bool | None = None,
+    repeat: Count | None = None,
     week: bool | None = None,
     overlap: bool | None = None,
     until: str | None = None,
@@ -130,6 +134,11 @@ def prepare(
         sentinel: corrected only: the number that stands for a missing value.
         fill: corrected only: rows. Gaps of up to so many are filled from the past, longer ones cut windows.
         target_lags: corrected only: rows. The target so long before is a further input of each row.
+        repeat: corrected only: rows of a cycle. With `fill` gaps of up to seven cycles are filled: what is missing for
+            longer than `fill` rows takes the value of a cycle before.
+        rows: corrected only: of what rows are made that have no even distance, so that none is a gap.
+        measured: corrected only: whether rows without a target are left out, such as days on which nothing is sold.
+        ends: corrected only: whether stamps tell the end of what was measured; with a time zone.
         week: whether the calendar tells the day of the week, too.
         overlap: whether windows of validation and test may begin in the block before; their targets never lie there.
         until: corrected only: the last row that counts, as ISO 8601; in UTC with a time zone. Later rows are for the
@@ -155,23 +164,22 @@ def prepare(
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
     table = stamped_file.read(files_of(raw, file), form_of(options), where, progress)
     if until:
-        early = table.stamps <= np.datetime64(until, "ms")
-        table = stamped_file.Table(table.stamps[early], table.columns, table.values[early])
-    measured = rows_of(table, options)
-    series, column = measured.series, measured.columns.index(target)
+        table = table.only(table.stamps <= np.datetime64(until, "ms"))
+    found = rows_of(evenly(table, options), options)
+    series, column = found.series, found.columns.index(target)
     # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is `delay - step`
     # there. The documents' generator counts so, too, and forgets the step.
     shift = delay if protocol == "as_published" else delay - step
     try:
         borders = series_splits.borders(len(series.values), train, validation)
-        fitted = _fitted(measured, borders[0], options)
-        rows, lost = _rows(measured, borders, shift, options)
+        fitted = _fitted(found, borders[0], options)
+        each, lost = _rows(found, borders, shift, options)
     except UnrollError as error:
         raise UnrollError(f"{raw / file}: {error}; see {where}") from None
     inputs = inputs_of(series, fitted)
     windows = {
-        split: Windows(inputs, found, lookback, step, delay=shift, target=column, outputs=horizon)
-        for split, found in rows.items()
+        split: Windows(inputs, chosen, lookback, step, delay=shift, target=column, outputs=horizon)
+        for split, chosen in each.items()
     }
     return Dataset(
         name=name,
@@ -179,11 +187,11 @@ def prepare(
         metric=METRIC,
         splits={**windows},
         scale=Scale(mean=fitted.mean[column], std=fitted.std[column], unit=unit, quantity=quantity),
-        period=_timesteps_per_day(measured.clock.spacing * step),
+        period=0 if rows else _timesteps_per_day(found.clock.spacing * step),
         calendar=calendar_columns(options),
-        stamps=series.stamps,
+        stamps=stamps.as_they_are(series.stamps, rows),
         fitted=fitted,
-        facts=_facts(measured, borders, windows, options) | measured.lost | lost,
+        facts=_facts(found, borders, windows, options) | found.lost | lost,
     )
 
 
@@ -233,6 +241,8 @@ def rows_of(table: stamped_file.Table, options: Mapping[str, Any], plan: "Plan" 
         options: of `prepare`.
         plan: of each of `future` its values (lead,) after the last row; None where no forecast is made.
     """
+    if options.get("measured"):
+        table = table.only(~np.isnan(table.values[:, table.columns.index(options["target"])]))
     clock, lost = series_splits.clock(table.stamps, options["spacing"]), dict[str, int]()
     if options["protocol"] == "as_published":
         series = series_splits.Series(table.stamps, table.values, unknown=np.zeros(table.values.shape, bool))
@@ -240,7 +250,7 @@ def rows_of(table: stamped_file.Table, options: Mapping[str, Any], plan: "Plan" 
         series = series_splits.clean(table.stamps, table.values, options["sentinel"])
     columns, missed = table.columns, int(series.unknown.sum())
     if options["fill"] is not None:
-        series, lost = series_splits.fill(series, clock.spacing, options["fill"])
+        series, lost = series_splits.fill(series, clock.spacing, options["fill"], options.get("repeat"))
         columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
     target = options["target"]
     for lag in options["target_lags"] or []:
@@ -273,9 +283,19 @@ def _known(
         yield "holiday", holidays_of(country, on_clock(moments, options)).astype(np.float64)
 
 
+def evenly(table: stamped_file.Table, options: Mapping[str, Any]) -> stamped_file.Table:
+    """The rows with stamps an even distance apart (`stamps.evenly`)."""
+    return replace(table, stamps=stamps.evenly(table.stamps, options.get("rows")))
+
+
+def on_days(moments: Array, options: Mapping[str, Any]) -> Array:
+    """Stamps (rows,) of rows without an even distance, as they are in the file."""
+    return stamps.as_they_are(moments, options.get("rows"))
+
+
 def on_clock(moments: Array, options: Mapping[str, Any]) -> Array:
     """Stamps (rows,) as the clock of the file shows them."""
-    zone = options["time_zone"]
+    zone, moments = options["time_zone"], stamps.as_they_are(moments, options.get("rows"))
     return moments if zone is None else stamps.to_wall_clock(moments, zone)
 
 
@@ -363,7 +383,7 @@ def _facts(
     measured: Measured, borders: tuple[int, int], windows: Mapping[str, Windows], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    stamps, clock, one = measured.series.stamps, measured.clock, windows["test"]
+    stamps, clock, one = on_days(measured.series.stamps, options), measured.clock, windows["test"]
     zone, batch = options["time_zone"], options["batch_size"]
     return {
         "protocol": options["protocol"],

@@ -63,6 +63,7 @@ class Found:
         head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
         guesses: what was not certain: the option of params.yaml -> why it was decided so.
         text: whether they are CSV.
+        uneven: what rows are without an even distance (`stamps.evenly`), else None.
     """
 
     form: Form
@@ -78,6 +79,7 @@ class Found:
     head: Array
     guesses: dict[str, str]
     text: bool = True
+    uneven: str | None = None
 
     @property
     def targets(self) -> list[str]:
@@ -243,11 +245,11 @@ def _found(
     unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
     clock = series_splits.clock(written, None)
     if not utc and form.time_zone is None and (zone := times.zone(written, clock.spacing)):
-        form = replace(form, time_zone=zone)
+        form = replace(form, time_zone=zone[0], ends=zone[1])
         guesses["time_zone"] = "hours are missing in spring and doubled in autumn; zones of the same rule do as well"
     if not utc and form.time_zone:
         try:
-            moved = stamps.to_utc(written, form.time_zone)
+            moved = stamps.to_utc(written, form.time_zone, ends=form.ends)
         except KeyError:
             raise UsageError(
                 f"--time-zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
@@ -255,6 +257,9 @@ def _found(
         if np.isnat(moved).any():
             raise UsageError(f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped")
         written, clock = moved, series_splits.clock(moved, clock.spacing)
+    rows = _uneven(written)
+    written = stamps.evenly(written, rows)
+    clock = series_splits.clock(written, None) if rows else clock
     _require_even(written, clock)
     later = np.unique(written)
     apart = np.diff(later).astype(np.int64) // (clock.spacing * 1000)
@@ -280,12 +285,29 @@ def _found(
         clock=clock,
         rows=len(written),
         unsorted=unsorted,
-        first=later[0],
-        last=later[-1],
+        first=stamps.as_they_are(later[:1], rows)[0],
+        last=stamps.as_they_are(later[-1:], rows)[0],
         gaps=Counter((apart[apart > 1] - 1).tolist()),
         head=np.concatenate(heads) if heads else np.empty((0, 0)),
         guesses=guesses,
+        uneven=rows,
     )
+
+
+def _uneven(written: Array) -> str | None:
+    """Of what rows consist that have no even distance."""
+    days = np.unique(written).astype("datetime64[D]")
+    if len(days) < FEW_DAYS or len(np.unique(days)) < len(days):
+        return None
+    apart = np.diff(days).astype(int)
+    if np.median(apart) == 1 and np.is_busday(days).all():
+        return "business"
+    months = np.diff(days.astype("datetime64[M]")).astype(int)
+    return "month" if (apart >= MONTH // 86_400_000).all() and np.median(months) == 1 else None
+
+
+FEW_DAYS = 15
+"""Stamps, of which it can be coincidence that none lies on a weekend."""
 
 
 def _is_stamp(column: Column) -> bool:

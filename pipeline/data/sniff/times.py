@@ -138,8 +138,10 @@ def _options(
     return found + [([column], forms) for column, forms in days.items()]
 
 
-def zone(written: Array, spacing: int) -> str | None:
-    """The time zone by whose clock the stamps are more regular than as written, None where none is.
+def zone(written: Array, spacing: int) -> tuple[str, bool] | None:
+    """The time zone by whose clock the stamps are more regular than as written, and whether they tell an end.
+
+    None where none is.
 
     Args:
         written: (rows,) datetime64[ms].
@@ -148,11 +150,11 @@ def zone(written: Array, spacing: int) -> str | None:
     found, least = None, series_splits.clock(written, spacing)
     if not least.repeated or spacing > 3600:
         return None
-    for name in ZONES:
-        moved = stamps.to_utc(written, name)
+    for name, ends in itertools.product(ZONES, (False, True)):
+        moved = stamps.to_utc(written, name, ends=ends)
         if np.isnat(moved).any():
             continue
         clock = series_splits.clock(moved, spacing)
         if clock.repeated + clock.gaps < least.repeated + least.gaps:
-            found, least = name, clock
+            found, least = (name, ends), clock
     return found
