@@ -42,7 +42,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
         windows = found.windows(question)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
             members = []
-            for key, weight in chosen.weights.items():
+            for key in chosen.members:
                 experiment = candidates[key]
                 if key in wanted.experiments_of(name):
                     run = run_folder.load_for(workspace.run(name, key), name, experiment.seeds)
@@ -55,7 +55,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 seeds = [one.seed for one in trained.replicates][: None if trained.layers else 1]
                 for one in trained.replicates[: len(seeds)]:
                     trained.save(one.weights["final"], folder / "weights" / key / f"seed_{one.seed}_final")
-                members.append(member(key, experiment, seen, seeds, "final", weight))
+                members.append(member(key, experiment, seen, seeds, "final"))
             spec = _spec(name, chosen, members, data, question, found)
             write_json(folder / "forecaster.json", spec.model_dump())
             write_npz(

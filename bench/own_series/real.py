@@ -163,7 +163,7 @@ def _one(folder: Path, name: str, file: Real, say: Callable[[str], None]) -> dic
         "licence": file.licence,
         "rows": first,
         "champion": found.champion,
-        "weights": found.weights,
+        "members": found.members,
         "mae": _mae(ours["forecast"], truth),
         "opponents": others,
         "ratio": _mae(ours["forecast"], truth) / min(others.values()),

@@ -15,10 +15,14 @@ from pipeline.files import read_checked
 from pipeline.forecast import rolling
 from pipeline.validation import Strict
 
-MEAN = "mean of models"
+MEDIAN = "median of models"
 
-CHEAP = 0.98
-"""A network starts TensorFlow, which takes seconds: it has to lower the MAE by 2 %."""
+FEWEST = 3
+"""Models of a kind of their own that a median is taken of."""
+
+MARGIN = 0.9
+"""A model has to lower the median's MAE by a tenth to be champion by itself: some weeks of one season sway its figures,
+and the median of models that err in different ways is the safer one (docs/decisions/own-series.md)."""
 
 
 class Scored(Strict):
@@ -55,10 +59,10 @@ class Backtest(Strict):
         scale: of the target.
         first, last: origins: the last row that was known.
         origins, refits: how many.
-        models: each one's scores, the mean of several among them.
+        models: each one's scores, the median of several among them.
         naive: which of them need no fit.
         champion: of `models`.
-        weights: model -> its share of the champion.
+        members: the models whose median it is, or itself.
         why: it is the champion, in words with figures.
     """
 
@@ -71,7 +75,7 @@ class Backtest(Strict):
     models: dict[str, Scored]
     naive: list[str]
     champion: str
-    weights: dict[str, float]
+    members: list[str]
     why: str
 
 
@@ -95,26 +99,28 @@ def judged(
         folds: the origins.
         forecasts: of each model for each fold, (origins, steps) in model units.
         candidates: the models.
-        networks: those that take TensorFlow.
+        networks: those that take TensorFlow, which is slow to start: they are champions by themselves or not at all.
         naive: the MAE that MASE divides by, in model units.
 
     Returns:
         What was found, and `truth`, each model's forecasts and `errors`, the champion's, all (origins, steps).
     """
     truth = np.concatenate([fold.asked.targets.reshape(len(fold.asked), -1) for fold in folds]).astype(np.float64)
-    sizes = [len(fold.asked) for fold in folds]
     each = {name: np.concatenate(list(parts)) for name, parts in forecasts.items()}
     plain = {name for name in each if is_naive(candidates[name])}
-    found, weights = dict(each), {name: {name: 1.0} for name in each}
-    for title, left_out in ((MEAN, networks), (f"{MEAN} and networks", set[str]())):
-        members = {name: values for name, values in each.items() if name not in left_out}
-        final = rolling.mean_of_best(members, truth)
-        if title == MEAN or not networks.isdisjoint(each):
-            weights[title] = final
-            found[title] = rolling.by_others(members, truth, sizes)
-    price = {name: 1 / CHEAP if networks & weights[name].keys() else 1.0 for name in found}
-    scores = {name: float(np.abs(values - truth).mean()) for name, values in found.items()}
-    best = min(scores, key=lambda name: scores[name] * price[name])
+    scores = {name: float(np.abs(values - truth).mean()) for name, values in each.items()}
+    kinds: dict[str, str] = {}
+    for name in sorted(set(each) - networks, key=scores.__getitem__):
+        kinds.setdefault(_kind(name, candidates[name]), name)
+    members = sorted(kinds.values())
+    best = min(scores, key=scores.__getitem__)
+    found = dict(each)
+    if len(members) >= FEWEST:
+        found[MEDIAN] = np.median([each[name] for name in members], axis=0)
+        scores[MEDIAN] = float(np.abs(found[MEDIAN] - truth).mean())
+        beaten = any(scores[name] < scores[MEDIAN] for name in plain)
+        if not beaten and scores[best] > MARGIN * scores[MEDIAN]:
+            best = MEDIAN
     lag = -(-folds[0].asked.outputs * folds[0].asked.step // rolling.stride(dataset))
     rows = np.concatenate([fold.asked.rows for fold in folds]) - folds[0].asked.step
     stamps = dataset.stamps
@@ -128,10 +134,15 @@ def judged(
         models={name: _scored(values - truth, lag, dataset.scale, naive) for name, values in found.items()},
         naive=sorted(plain),
         champion=best,
-        weights=weights[best],
+        members=members if best == MEDIAN else [best],
         why=_why(best, scores, plain, dataset.scale),
     )
     return made, {"truth": truth, "errors": found[best] - truth, **each}
+
+
+def _kind(name: str, experiment: Experiment) -> str:
+    """Of naive and of statistical models the best speaks for all."""
+    return experiment.model.family if experiment.training.method == "none" else name
 
 
 def is_naive(experiment: Experiment) -> bool:
@@ -150,7 +161,7 @@ def _scored(errors: Array, lag: int, scale: Scale, naive: float | None) -> Score
 
 def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale) -> str:
     unit = f" {scale.unit}" if scale.unit else ""
-    others = sorted((name for name in scores if name != best and not name.startswith(MEAN)), key=scores.__getitem__)
+    others = sorted((name for name in scores if name not in {best, MEDIAN}), key=scores.__getitem__)
     naive = min(plain, key=scores.__getitem__, default=None)
     said = [name for name in (others[0] if others else None, naive) if name not in {None, best}]
     beside = ", ".join(f"{name} {scores[name] * scale.std:.4g}" for name in dict.fromkeys(said) if name)

@@ -46,7 +46,6 @@ class Member(Strict):
         problem: what its model was built for (`Problem`).
         seeds: the replicates whose mean it says; one where no seed matters.
         point: "best" or "final" weights.
-        weight: its share of the forecast.
     """
 
     name: str
@@ -54,7 +53,6 @@ class Member(Strict):
     problem: dict[str, Any]
     seeds: list[int]
     point: str
-    weight: float = 1.0
 
 
 class Spec(Strict):
@@ -62,7 +60,7 @@ class Spec(Strict):
 
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
-        members: whose weighted mean is the forecast.
+        members: whose median is the forecast.
         question: how rows become inputs.
         scale: of the target.
         why: they were chosen.
@@ -207,14 +205,14 @@ class Forecaster:
         return widths, held[conformal.FEWEST + lag - 1 :]
 
     def _said(self, inputs: Array) -> Array:
-        """The weighted mean of what the members say of windows with the calendar: (n, steps), in model units."""
-        total = np.zeros((len(inputs), self.spec.question.outputs))
+        """The median of what the members say of windows with the calendar: (n, steps), in model units."""
+        shape, each_says = (len(inputs), self.spec.question.outputs), []
         calendar = series.calendar_columns(self.spec.question.preparation)
         for one, predict in zip(self.spec.members, self.predict, strict=True):
             seen = inputs if one.experiment.calendar else inputs[:, :, :-calendar]
-            said = [np.broadcast_to(each(seen).reshape(len(inputs), -1), total.shape) for each in predict]
-            total += one.weight * np.mean(said, axis=0, dtype=np.float64)
-        return total
+            said = [np.broadcast_to(each(seen).reshape(len(inputs), -1), shape) for each in predict]
+            each_says.append(np.mean(said, axis=0, dtype=np.float64))
+        return np.asarray(np.median(each_says, axis=0))
 
     def read(self, paths: Sequence[Path], progress: "Progress" = row_files.unseen, plan: Sequence[Path] = ()) -> Window:
         """The last window of files of the form that the model was trained on. Raises as `forecast`.
@@ -277,13 +275,11 @@ class Forecaster:
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
 
 
-def member(
-    name: str, experiment: Experiment, data: datasets.Dataset, seeds: list[int], point: str, weight: float = 1.0
-) -> Member:
+def member(name: str, experiment: Experiment, data: datasets.Dataset, seeds: list[int], point: str) -> Member:
     """A member of a forecast: an experiment on a data set."""
     found = problem(data)
     asked = asdict(found) | {"input_shape": list(found.input_shape)}
-    return Member(name=name, experiment=experiment, problem=asked, seeds=seeds, point=point, weight=weight)
+    return Member(name=name, experiment=experiment, problem=asked, seeds=seeds, point=point)
 
 
 def _place(level: float) -> int:

@@ -20,9 +20,6 @@ from pipeline.training.run_folder import Run
 MOST = 0.25
 """The share of all windows that origins may be spread over."""
 
-ROUNDS = 12
-"""How often the mean takes one more model."""
-
 
 @dataclass(frozen=True)
 class Fold:
@@ -125,37 +122,3 @@ def predictions(trained: Trained, outputs: int) -> Array:
     found = np.mean([each.predictions["final_test"] for each in trained.replicates], axis=0, dtype=np.float64)
     count = len(trained.replicates[0].predictions["final_test"])
     return np.broadcast_to(found.reshape(count, -1), (count, outputs))
-
-
-def mean_of_best(forecasts: Mapping[str, Array], truth: Array) -> dict[str, float]:
-    """Weights of a mean: the best model, then again and again the one that lowers the MAE most, while one does.
-
-    Caruana and others 2004, "Ensemble selection from libraries of models".
-    """
-    total, taken, least = np.zeros(truth.shape), list[str](), np.inf
-    for count in range(1, ROUNDS + 1):
-        scores = {name: np.abs((total + each) / count - truth).mean() for name, each in forecasts.items()}
-        best = min(scores, key=scores.__getitem__)
-        if scores[best] >= least:
-            break
-        total, least = total + forecasts[best], scores[best]
-        taken.append(best)
-    return {name: taken.count(name) / len(taken) for name in dict.fromkeys(taken)}
-
-
-def weighted(forecasts: Mapping[str, Array], weights: Mapping[str, float]) -> Array:
-    """The weighted mean of some forecasts."""
-    return np.asarray(sum(weight * forecasts[name] for name, weight in weights.items()))
-
-
-def by_others(forecasts: Mapping[str, Array], truth: Array, groups: Sequence[int]) -> Array:
-    """The mean's forecasts, each group of origins by weights from the other groups: nothing judges itself."""
-    found, start = np.empty(truth.shape), 0
-    for size in groups:
-        own = np.zeros(len(truth), bool)
-        own[start : start + size] = True
-        others = {name: each[~own] for name, each in forecasts.items()} if size < len(truth) else forecasts
-        weights = mean_of_best(others, truth[~own] if size < len(truth) else truth)
-        found[own] = weighted({name: each[own] for name, each in forecasts.items()}, weights)
-        start += size
-    return found

@@ -66,6 +66,8 @@ def entries(
         "spacing": spacing,
         "week": True if question.day or found.uneven == "business" else None,
         "overlap": True,
+        "future": [*question.future] or None,
+        "holidays": question.holidays,
         "until": str(found.last.astype("datetime64[s]")),
     }
     preparation = {"name": "series"} | {option: value for option, value in options.items() if value is not None}
@@ -110,8 +112,11 @@ def _training(rows: float) -> dict[str, Any]:
 def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
     """The naive answers of each cycle, the strongest models without a network, and networks."""
     last = {"last": min(DAYS * question.day if question.day > 1 else 4 * DAYS, question.lookback)}
+    known = {"known": count} if (count := len(question.future) + bool(question.holidays)) else {}
     none, network = {"method": "none"}, {"method": "gradient_descent"}
     ridge, boosting = {"method": "least_squares", "ridge": 100.0}, {"method": "direct_boosting"}
+    cycles = {"cycles": [*question.cycles], **known}
+    own = {**cycles, "cycles": [*question.cycles], "own": True, "level": False}
     found: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "last_value": ("baselines", "last_value", {}, none),
         **{
@@ -119,9 +124,9 @@ def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
             for cycle in question.cycles
             if cycle + question.horizon <= question.lookback
         },
-        "ridge": ("seasonal", "linear", {}, ridge),
-        "boosting": ("seasonal", "boosting", {"cycles": [*question.cycles]}, boosting),
-        "boosting_own": ("seasonal", "boosting", {"cycles": [*question.cycles], "own": True, "level": False}, boosting),
+        "ridge": ("seasonal", "linear", known, ridge),
+        "boosting": ("seasonal", "boosting", cycles, boosting),
+        "boosting_own": ("seasonal", "boosting", own, boosting),
         "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
         "gru": ("seasonal", "gru", {"units": 32, **last}, network),
     }

@@ -27,6 +27,7 @@ class Question:
         horizon, lookback: timesteps.
         day: timesteps of a day, 0 where those are not a whole number.
         cycles: timesteps of a day and a week, of rows that lie further apart of what fits.
+        future, holidays: what is known beforehand.
         reasons: option of params.yaml -> why it has its value.
     """
 
@@ -37,6 +38,8 @@ class Question:
     day: int
     cycles: list[int]
     reasons: dict[str, str] = field(default_factory=dict)
+    future: list[str] = field(default_factory=list)
+    holidays: str | None = None
 
 
 def propose(found: Found, target: str, step: int | None, horizon: int | None, lookback: int | None) -> Question:

@@ -27,9 +27,7 @@ def show(found: Backtest) -> None:
 
 
 def _shares(found: Backtest) -> str:
-    if len(found.weights) < 2:
-        return ""
-    return " It is " + ", ".join(f"{share:.0%} {name}" for name, share in found.weights.items()) + "."
+    return f" It is that of {', '.join(found.members)}." if len(found.members) > 1 else ""
 
 
 def _figure(value: float | None) -> str:

@@ -44,6 +44,7 @@ class Known:
     delimiter: str | None = None
     decimal: str | None = None
     target: str | None = None
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,20 @@ class Found:
     uneven: str | None = None
 
     @property
+    def odd(self) -> dict[str, float]:
+        """Columns with an end that lies further from all other numbers than those from each other -> that number."""
+        found = {}
+        for place, (name, column) in enumerate(self.columns.items()):
+            values = np.unique(self.head[:, place][np.isfinite(self.head[:, place])])
+            if len(values) < FEW_DAYS or not column.numeric or self.why_not(name):
+                continue
+            values = values[~np.isin(values, [*self.sentinels])]
+            for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
+                if max(low - end, end - high) > high - low:
+                    found[name] = float(end)
+        return found
+
+    @property
     def targets(self) -> list[str]:
         """The columns of numbers that can be forecast."""
         return [name for name, column in self.columns.items() if column.numeric and not self.why_not(name)]
@@ -90,6 +105,8 @@ class Found:
         """Why a column is left out, "" if it is not."""
         if name in self.form.drop:
             return "another stamp"
+        if self.columns[name].counts and any(one.numeric and not one.counts for one in self.columns.values()):
+            return "counts the rows"
         return self.columns[name].left_out(self.sentinels)
 
 
@@ -124,8 +141,26 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
+    _require_one_series(paths[0], head, written, columns)
+    for column in columns.values():
+        column.suspects.update({float(word): 0 for word in known.missing if layout.is_number(word)})
     found = _found(form, written, utc, columns, heads, guesses)
+    found.missing.update(dict.fromkeys(known.missing, 1))
     return replace(found, text=not files[0].parquet, missing=found.missing + Counter({"": blank}))
+
+
+def _require_one_series(path: Path, head: "pd.DataFrame", written: Array, columns: dict[str, Column]) -> None:
+    """Raise UsageError if stamps repeat and a column of words says whose each row is."""
+    first = written[: len(head)]
+    if len(np.unique(written)) > 0.7 * len(written):
+        return
+    for name, column in columns.items():
+        names = head[name].to_numpy()
+        if not column.numeric and len(np.unique(names)) > 1 and len({*zip(first, names, strict=False)}) == len(first):
+            raise UsageError(
+                f"{path} holds several series, of {', '.join(sorted(map(str, np.unique(names)))[:3])}, ... in "
+                f"{name!r}; write the rows of one, or of each, to a file of its own"
+            )
 
 
 def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:

@@ -31,7 +31,8 @@ def test_adaptive_intervals_follow_errors_that_grow():
     assert widths.shape == (121, 4)
     assert np.isinf(widths[:5]).all()
     assert 0.85 < held[20:60].mean() < 0.95
-    assert held[60:80].mean() < 0.8 < 0.87 < held[100:].mean(), "it has learnt"
+    assert held[60:80].mean() < 0.8, "nothing has been learnt yet"
+    assert held[100:].mean() > 0.87
     assert widths[-1].mean() > 2 * widths[59].mean()
     later, _ = adaptive(errors, 0.9, lag=3)
     assert np.isinf(later[:7]).all(), "the errors of an origin are known three origins later"

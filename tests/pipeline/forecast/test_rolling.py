@@ -1,4 +1,4 @@
-"""Rolling origins: nothing that comes later is learnt from, and a mean is judged by weights from elsewhere."""
+"""Rolling origins: nothing that comes later is learnt from, and no champion is worse than a naive model."""
 
 import numpy as np
 import pytest
@@ -35,16 +35,6 @@ def test_targets_of_train_have_come_when_an_origin_is_asked():
         rolling.folds(data(), 6, 9)
 
 
-def test_the_mean_takes_what_lowers_the_error_and_is_judged_by_weights_of_others():
-    truth = np.zeros((4, 2))
-    forecasts = {"high": truth + 1, "low": truth - 1, "far": truth + 5}
-    assert rolling.mean_of_best(forecasts, truth) == {"high": 0.5, "low": 0.5}
-    truth[:2] = 5
-    said = rolling.by_others(forecasts, truth, [2, 2])
-    assert said[:2] == pytest.approx(0), "as it was best for the others"
-    assert said[2:] == pytest.approx(5)
-
-
 def test_a_champion_is_never_beaten_by_a_naive_model():
     found, made = rolling.folds(data(), 4, 2), {}
     candidates = {
@@ -60,10 +50,26 @@ def test_a_champion_is_never_beaten_by_a_naive_model():
     assert judged.naive == ["cycle", "last"]
     assert judged.models[judged.champion].whole <= judged.models["cycle"].whole
     assert judged.why.startswith("MAE ")
-    assert judged.champion == "cycle", "the mean is no better"
+    assert judged.champion == "cycle"
     assert judged.models["last"].mase == pytest.approx(judged.models["last"].whole / 0.5)
     assert arrays["errors"].shape == (4, 12)
     assert (judged.first, judged.last) == ("2024-01-14 03:00:00", "2024-01-17 03:00:00")
+
+
+def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_tenth_better():
+    folds = rolling.folds(data(), 4, 2)
+    truth = [fold.asked.targets for fold in folds]
+    ridge = experiment("seasonal", "linear", "least_squares")
+    candidates = dict.fromkeys(("high", "low", "odd"), ridge)
+    candidates["last"] = experiment("baselines", "last_value", "none")
+    off = {"high": 1.0, "low": -1.0, "odd": 0.2, "last": 3.0}
+    made = {name: [part + each for part in truth] for name, each in off.items()}
+    assert backtest.judged(data(), folds, made, candidates, set(), None)[0].champion == "odd"
+    made["odd"] = [part + 0.95 for part in truth]
+    judged, arrays = backtest.judged(data(), folds, made, candidates, set(), None)
+    assert (judged.champion, judged.members) == (backtest.MEDIAN, ["high", "last", "low", "odd"])
+    assert arrays["errors"] == pytest.approx(0.975)
+    assert "odd 0.95" in judged.why
 
 
 def test_a_network_is_fitted_for_its_best_epochs():
