@@ -65,6 +65,10 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
         forecasts = {form.name: first_forecast(workspace, form, rows, say) for form in forms}
         served = [one for model in SERVED for one in answers(workspace, forms[0], model, requested, say)]
         found = {"forecasts": forecasts, "served": served, "large": large(Path(name), quick, say)}
+        if not quick:
+            from bench.own_series import real
+
+            found["real"] = real.measure(Path(name), [*real.FILES], say)
     return {part: results.rounded(one, 3) for part, one in found.items()}
 
 
@@ -93,7 +97,7 @@ def first_forecast(workspace: Workspace, form: files.Form, rows: int, say: Say) 
     form.write(workspace.root / form.file, rows)
     commands = {
         "add": ["add", form.file, "--target", form.target, "--yes"],
-        "repro": ["repro", "--jobs", "2", f"evaluate@{form.name}"],
+        "repro": ["repro", "--jobs", "2", f"refit@{form.name}"],
         "predict": ["predict", form.name],
     }
     found: dict[str, Any] = {"form": form.text, "rows": rows}
