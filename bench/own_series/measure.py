@@ -65,10 +65,6 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
         forecasts = {form.name: first_forecast(workspace, form, rows, say) for form in forms}
         served = [one for model in SERVED for one in answers(workspace, forms[0], model, requested, say)]
         found = {"forecasts": forecasts, "served": served, "large": large(Path(name), quick, say)}
-        if not quick:
-            from bench.own_series import real
-
-            found["real"] = real.measure(Path(name), [*real.FILES], say)
     return {part: results.rounded(one, 3) for part, one in found.items()}
 
 

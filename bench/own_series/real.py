@@ -4,6 +4,7 @@ Nothing is chosen by what was cut off. The opponents are what a user would pick 
 (LightGBM), or anew on the last eight weeks before each origin (MSTL, ETS).
 """
 
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -16,7 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from bench import results
 from bench.own_series.measure import empty, unroll
+from bench.own_series.measure import measure as generated
 from pipeline.data import download
 from pipeline.data.examples import Array
 from pipeline.forecast import backtest
@@ -118,6 +121,15 @@ FILES = {
         step=6,
     ),
 }
+
+
+def series(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
+    """A series of one's own: generated files (`own_series.measure`) and, if not `quick`, the real ones as `real`."""
+    found = generated(quick, say)
+    if not quick:
+        with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
+            found["real"] = results.rounded(measure(Path(name), [*FILES], say), 4)
+    return found
 
 
 def measure(folder: Path, names: list[str], say: Callable[[str], None]) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def renew(
 
     `unroll renew meter && unroll repro refit@meter`
     """
-    from unroll.add.renew import renew as renew_it
+    from unroll.results.renew import renew as renew_it
 
     renew_it(context.obj, name)
 
