@@ -11,7 +11,7 @@ import typer
 
 from bench import REPOSITORY, results
 from bench import page as performance
-from bench.own_series import measure as own_series
+from bench.own_series import real
 from bench.peers import compare
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
@@ -20,7 +20,7 @@ from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
     "peers": compare.measure,
-    "series": own_series.measure,
+    "series": real.series,
 }
 """Part of results.json -> what measures it."""
 

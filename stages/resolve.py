@@ -37,6 +37,18 @@ def resolve(workspace: Workspace) -> Path:
     return workspace.root / "resolved"
 
 
+def _forecast(every: Params, name: str, code: fingerprint.Code, stage: str) -> dict[str, Any]:
+    """What a backtest and a refit are made of: all candidates."""
+    found = every.candidates(name)
+    families = {f"{MODELS}.{one.model.family}" for one in found.values()}
+    methods = {f"{METHODS}.{one.training.method}" for one in found.values()}
+    for key, one in found.items():
+        full_name(MODELS, one.model.family, f"experiments.{key}.model.family")
+        full_name(METHODS, one.training.method, f"experiments.{key}.training.method")
+    options = {"forecast": every.forecast(name).model_dump(), "models": {k: e.model_dump() for k, e in found.items()}}
+    return code.made_of(options, [stage, *sorted(families | methods)])
+
+
 def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[str, Any]]]:
     measures = [f"{METRICS}.{name}" for name in MEASURES]
     for name, source in every.sources.items():
@@ -58,5 +70,8 @@ def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[s
             one_of(loss, MEASURES, f"params.yaml: experiments.{name}.training.loss")
         preparation = every.datasets[experiment.dataset].preparation
         yield f"train/{name}", fingerprint.training(experiment, preparation, code)
+    for name in every.forecasts:
+        yield f"backtest/{name}", _forecast(every, name, code, "stages.backtest")
+        yield f"refit/{name}", _forecast(every, name, code, "stages.refit")
     shown = {"datasets": list(every.datasets.items()), "experiments": list(every.experiments.items())}
     yield "report", code.made_of(to_jsonable_python(shown), ["stages.report", *measures])

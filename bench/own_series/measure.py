@@ -93,7 +93,7 @@ def first_forecast(workspace: Workspace, form: files.Form, rows: int, say: Say) 
     form.write(workspace.root / form.file, rows)
     commands = {
         "add": ["add", form.file, "--target", form.target, "--yes"],
-        "repro": ["repro", "--jobs", "2", f"evaluate@{form.name}"],
+        "repro": ["repro", "--jobs", "2", f"refit@{form.name}"],
         "predict": ["predict", form.name],
     }
     found: dict[str, Any] = {"form": form.text, "rows": rows}

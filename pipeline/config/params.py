@@ -136,6 +136,20 @@ class Experiment(Strict):
         return self.model_copy(update={"training": training, "seeds": seeds or self.seeds})
 
 
+class Forecast(Strict):
+    """How a series' champion is found and fitted; named as its data set.
+
+    Attributes:
+        origins: of the backtest, at most: one a day, the last one at the end.
+        refits: how often each model is fitted anew on the way.
+        models: that are tried there alone, beside the experiments: they are fitted to each window.
+    """
+
+    origins: Annotated[int, pydantic.Field(ge=1, le=1000)] = 56
+    refits: Annotated[int, pydantic.Field(ge=1, le=100)] = 3
+    models: dict[Name, Model] = pydantic.Field(default={})
+
+
 class Params(Strict):
     """The whole of params.yaml. Names are checked against each other; options when they are used.
 
@@ -148,6 +162,7 @@ class Params(Strict):
     files: dict[Name, Files] = pydantic.Field(default={})
     datasets: dict[Name, DatasetParams]
     experiments: dict[Name, Experiment]
+    forecasts: dict[Name, Forecast] = pydantic.Field(default={})
 
     @pydantic.model_validator(mode="after")
     def _complete(self) -> "Params":
@@ -163,6 +178,8 @@ class Params(Strict):
             one_of(dataset.source, self.sources, f"params.yaml: datasets.{name}.source")
         for name, experiment in self.experiments.items():
             one_of(experiment.dataset, self.datasets, f"params.yaml: experiments.{name}.dataset")
+        for name in self.forecasts:
+            one_of(name, self.datasets, "params.yaml: the data set that `forecasts` names")
         return self
 
     def source(self, name: str) -> Source:
@@ -180,6 +197,18 @@ class Params(Strict):
     def experiment(self, name: str) -> Experiment:
         """Raises UsageError with the valid names if there is no such experiment."""
         return self.experiments[one_of(name, self.experiments, "the experiment")]
+
+    def forecast(self, name: str) -> Forecast:
+        """Raises UsageError with the valid names if the data set has no entry in `forecasts`."""
+        return self.forecasts[one_of(name, self.forecasts, "the data set with an entry in `forecasts`")]
+
+    def candidates(self, name: str) -> dict[str, Experiment]:
+        """The experiments of a series, and the models that are fitted to each window."""
+        none = Training(method="none")
+        return self.experiments_of(name) | {
+            f"{name}_{key}": Experiment(dataset=name, model=model, training=none)
+            for key, model in self.forecast(name).models.items()
+        }
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
         """The experiments of one data set, in the order of params.yaml."""

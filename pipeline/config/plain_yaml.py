@@ -3,7 +3,7 @@
 import io
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,28 @@ def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mappin
                 lines[key.start_mark.line] = f"{section}:\n"
             block = [line for line in block if not line.startswith((f"{section}:", "#"))]
         lines[at:at] = block
+    return "".join(lines)
+
+
+def removed(path: Path, entries: Mapping[str, Sequence[str]]) -> str:
+    """The text of a YAML file without some entries of its sections, nor the comments right above them.
+
+    Args:
+        path: the file, valid.
+        entries: section -> names.
+    """
+    text = _text(path)
+    lines = text.splitlines(keepends=True)
+    for section, value in reversed(YAML().compose(text).value):
+        gone = entries.get(section.value, ())
+        for key, entry in reversed(value.value if gone else []):
+            first = key.start_mark.line
+            if key.value in gone:
+                while lines[first - 1].startswith("  ") and lines[first - 1].lstrip().startswith("#"):
+                    first -= 1
+                del lines[first : _last_line(entry) + 1]
+        if gone and all(key.value in gone for key, _ in value.value):
+            lines[section.start_mark.line] = f"{section.value}: {{}}\n"
     return "".join(lines)
 
 

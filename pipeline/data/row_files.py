@@ -52,6 +52,7 @@ class Form:
     missing: Sequence[str] | None = None
     names: Sequence[str] | None = None
     skip: int = 0
+    ends: bool = False
 
 
 @dataclass(frozen=True)

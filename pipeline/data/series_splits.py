@@ -97,7 +97,11 @@ def _last_good(unknown: Array) -> Array:
     return known
 
 
-def fill(series: Series, spacing: int, limit: int) -> tuple[Series, dict[str, int]]:
+CYCLES = 7
+"""That a gap may last where what repeats is known."""
+
+
+def fill(series: Series, spacing: int, limit: int, repeat: int | None = None) -> tuple[Series, dict[str, int]]:
     """Put in the rows that a gap of up to `limit` of them lacks; they hold what was measured last.
 
     A value that is missing for longer is not held further than that: its rows are `late`, and no window may have one.
@@ -107,19 +111,27 @@ def fill(series: Series, spacing: int, limit: int) -> tuple[Series, dict[str, in
         series: as `clean` gives it.
         spacing: seconds from one row to the next.
         limit: rows.
+        repeat: rows of a cycle; beyond `limit` a missing value takes that of a cycle before, for `CYCLES` of them.
 
     Returns:
         A new series, and what was done: words -> count.
     """
-    apart = np.diff(series.stamps).astype(np.int64)
+    apart, few = np.diff(series.stamps).astype(np.int64), limit
+    limit = max(limit, CYCLES * repeat) if repeat else limit
     lacking = np.where(apart % (spacing * 1000) == 0, apart // (spacing * 1000) - 1, 0)
     lacking = np.append(np.where(lacking <= limit, lacking, 0), 0)
     before = np.repeat(np.arange(len(series.values)), lacking + 1)  # the measured row that each row is, or follows
     after = np.arange(len(before)) - np.searchsorted(before, before)
     unknown = series.unknown[before] | (after > 0)[:, None]
     late = np.zeros(len(before), bool)
-    for column in unknown.T:
-        late |= np.arange(len(column)) - _last_good(column) > limit
+    values, places = series.values[before], np.arange(len(before))
+    for column, missing in enumerate(unknown.T):
+        age = places - _last_good(missing)
+        late |= age > limit
+        if repeat:
+            source = places - -(-age // repeat) * repeat
+            old = (age > few) & (age <= limit) & (source >= 0)
+            values[old, column] = values[source[old], column]
     start = int(np.searchsorted(before, series.start))
     stamps = series.stamps[before] + (after * spacing * 1000).astype("timedelta64[ms]")
     counts = {
@@ -127,7 +139,7 @@ def fill(series: Series, spacing: int, limit: int) -> tuple[Series, dict[str, in
         "values filled": int((unknown & ~late[:, None])[start:].sum()),
         "rows missing for longer": int(late[start:].sum()),
     }
-    return Series(stamps, series.values[before], unknown, start, late), counts
+    return Series(stamps, values, unknown, start, late), counts
 
 
 def borders(rows: int, train: float, validation: float) -> tuple[int, int]:
@@ -193,6 +205,7 @@ def corrected_rows(
     spacing: int,
     target: int,
     further: Array | None = None,
+    overlap: bool = False,
 ) -> tuple[Rows, dict[str, int]]:
     """Every row whose window and targets lie in one block, with no gap of the clock between them.
 
@@ -206,6 +219,7 @@ def corrected_rows(
         spacing: seconds from one row to the next.
         target: the column to forecast; where nothing was measured of it, there is nothing to be right about.
         further: (outputs - 1,) rows from the first target to each further one; None for none.
+        overlap: whether a window may begin in the block before; its targets never lie there.
 
     Returns:
         The rows, and how many were lost: words -> count.
@@ -224,7 +238,8 @@ def corrected_rows(
     kept: Rows = {}
     lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
     for split, (start, stop) in blocks.items():
-        rows = np.arange(start + lookback, stop - aheads[-1])
+        first_row = max(series.start + lookback, start - delay) if overlap else start + lookback
+        rows = np.arange(first_row, stop - aheads[-1])
         whole = runs[rows - lookback] == runs[rows + aheads[-1]]
         known = np.ones(len(rows), bool)
         for ahead in aheads:

@@ -40,6 +40,10 @@ class Table:
     columns: list[str]
     values: Array
 
+    def only(self, kept: Array) -> "Table":
+        """Some of the rows, by a mask (rows,)."""
+        return Table(self.stamps[kept], self.columns, self.values[kept])
+
 
 def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = unseen) -> Table:
     """Read every column but the dropped ones, of one file or of several of one form.
@@ -125,7 +129,7 @@ class _Reading:
         import pandas as pd
 
         form = self.file.form
-        values = np.ascontiguousarray(frame[self.columns].astype(np.float64).to_numpy())
+        values = np.array(frame[self.columns].astype(np.float64).to_numpy(), order="C")  # its own, to write to
         if self.file.parquet and form.missing:
             words = pd.to_numeric(pd.Series(form.missing, dtype=object), errors="coerce")
             values[np.isin(values, words.dropna())] = np.nan
@@ -170,7 +174,7 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: 
     if form.time_zone is not None and not readings[0].utc:
         written = stamps
         try:
-            stamps = clocks.to_utc(written, form.time_zone)
+            stamps = clocks.to_utc(written, form.time_zone, ends=form.ends)
         except KeyError:
             raise UsageError(
                 f"params.yaml: {where}.time_zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"

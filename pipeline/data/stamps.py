@@ -11,6 +11,9 @@ from pipeline.data.examples import Array
 if TYPE_CHECKING:
     import pandas as pd
 
+DAY = 86_400_000
+"""Milliseconds."""
+
 UNIX = {"unix": "s", "unix_ms": "ms"}
 """Formats that count from 1970 in UTC -> what they count."""
 
@@ -63,7 +66,32 @@ def shown(stamp: np.datetime64) -> str:
     return str(stamp.astype("datetime64[s]")).replace("T", " ")
 
 
-def to_utc(stamps: Array, zone: str) -> Array:
+def evenly(stamps: Array, rows: str | None) -> Array:
+    """Days or months that follow one another -> as many days in a row, so that no gap lies between them.
+
+    Args:
+        stamps: (rows,) datetime64[ms].
+        rows: "business" for days from Monday to Friday, "month"; None leaves them as they are.
+    """
+    days: Array
+    if rows == "business":
+        days = np.asarray(np.busday_count(np.datetime64("1970-01-01"), stamps.astype("datetime64[D]")))
+    elif rows == "month":
+        days = stamps.astype("datetime64[M]").astype(np.int64)
+    else:
+        return stamps
+    return np.asarray((days * DAY).astype("datetime64[ms]"))
+
+
+def as_they_are(stamps: Array, rows: str | None) -> Array:
+    """The inverse of `evenly`, to the day; of a month its first one."""
+    days = stamps.astype("datetime64[ms]").astype(np.int64) // DAY
+    if rows == "business":
+        return np.asarray(np.busday_offset(np.datetime64("1970-01-01"), days), "datetime64[ms]")
+    return days.astype("datetime64[M]").astype("datetime64[ms]") if rows == "month" else stamps
+
+
+def to_utc(stamps: Array, zone: str, *, ends: bool = False) -> Array:
     """Readings of a wall clock that keeps daylight saving -> UTC; NaT where the clock skipped that reading.
 
     Of a reading that comes twice, in the night when clocks are put back, the earlier is summer time.
@@ -71,12 +99,16 @@ def to_utc(stamps: Array, zone: str) -> Array:
     Args:
         stamps: (rows,) datetime64[ms], as written.
         zone: such as "Europe/Berlin".
+        ends: whether they tell the end of what was measured: of an hour from 02:00 to 03:00, say, 03:00.
 
     Raises:
         KeyError: there is no such zone.
     """
     import pandas as pd
 
+    if ends:
+        apart = np.median(np.diff(np.unique(stamps)))
+        return np.asarray(to_utc(stamps - apart, zone) + apart)
     order = "last" if len(stamps) and stamps[0] > stamps[-1] else "first"  # a file may begin with the newest row
     summer = ~pd.Series(stamps).duplicated(keep=order).to_numpy()
     index = pd.DatetimeIndex(stamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")

@@ -21,7 +21,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.forecast import models
-from pipeline.forecast.rows import Question, Window, latest
+from pipeline.forecast.rows import Question, Window, history, latest
 from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.validation import Strict
@@ -37,44 +37,69 @@ class OutsideRangeWarning(UserWarning):
     """A value that is far from all that was trained on, where a model's answer is a guess."""
 
 
-class Spec(Strict):
-    """What forecaster.json holds.
+class Member(Strict):
+    """A model that a forecast is made of.
 
     Attributes:
         name: of the experiment.
         experiment: its section of params.yaml.
         problem: what its model was built for (`Problem`).
-        question: how rows become inputs.
-        scale: of the target.
-        seeds: the replicates whose mean is the forecast; one where no seed matters.
+        seeds: the replicates whose mean it says; one where no seed matters.
         point: "best" or "final" weights.
     """
 
     name: str
     experiment: Experiment
     problem: dict[str, Any]
-    question: Question
-    scale: Scale
     seeds: list[int]
     point: str
 
 
+class Spec(Strict):
+    """What forecaster.json holds.
+
+    Attributes:
+        name: of the experiment, or of the data set whose champion it is.
+        members: whose median is the forecast.
+        question: how rows become inputs.
+        scale: of the target.
+        why: they were chosen.
+        until: the last row that they were fitted to, where the errors since then are to count; else None.
+        apart: rows from one origin to the next, with `until`.
+        judged: what the coverage comes from, in words.
+    """
+
+    name: str
+    members: list[Member]
+    question: Question
+    scale: Scale
+    why: str = "as asked"
+    until: str | None = None
+    apart: int = 1
+    judged: str = "On test"
+
+    @property
+    def seeds(self) -> int:
+        """Of the member that has most."""
+        return max(len(member.seeds) for member in self.members)
+
+
 @dataclass(frozen=True)
 class Forecaster:
-    """A model with all that it takes to forecast from raw rows.
+    """Models with all that it takes to forecast from raw rows.
 
     Attributes:
         spec: plain data.
         arrays: `half_widths` and `coverage` (levels, steps) of `conformal.LEVELS`, the first in model units, the second
-            on test.
-        weights: the folder of the weights.
-        predict: of each seed.
+            on test. Or `errors` (origins, steps), of the backtest, in model units, which intervals are made of anew.
+        weights: name of a member -> the folder of its weights.
+        predict: of each member each seed.
     """
 
     spec: Spec
     arrays: dict[str, Array]
-    weights: Path
-    predict: tuple[models.Predict, ...]
+    weights: dict[str, Path]
+    predict: tuple[tuple[models.Predict, ...], ...]
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> "Forecaster":
@@ -103,10 +128,10 @@ class Forecaster:
             raise UnrollError(f"{experiment.dataset} was prepared by an earlier Unroll; {again}")
         errors = {split: conformal.errors(data, run, split) for split in ("validation", "test")}
         wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
+        seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
         spec = Spec(
             name=name,
-            experiment=experiment,
-            problem=asdict(problem(data)) | {"input_shape": list(windows.input_shape)},
+            members=[member(name, experiment, data, seeds, run.points[-1])],
             question=Question(
                 dataset=experiment.dataset,
                 fitted=data.fitted,
@@ -116,55 +141,94 @@ class Forecaster:
                 outputs=windows.outputs,
             ),
             scale=data.scale,
-            seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
-            point=run.points[-1],
         )
         arrays = {
             "half_widths": wide,
             "coverage": np.stack([conformal.coverage(errors["test"], each) for each in wide]),
         }
-        return cls._ready(spec, arrays, workspace.run(experiment.dataset, name) / "weights")
+        return cls._ready(spec, arrays, {name: workspace.run(experiment.dataset, name) / "weights"})
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
         """What `save` wrote, wherever it lies now. Raises UnrollError if a file is missing or damaged."""
         spec = read_checked(folder / "forecaster.json", Spec)
-        return cls._ready(spec, read_npz(folder / "forecaster.npz"), folder / "weights")
+        weights = {member.name: folder / "weights" / member.name for member in spec.members}
+        return cls._ready(spec, read_npz(folder / "forecaster.npz"), weights)
 
     @classmethod
-    def _ready(cls, spec: Spec, arrays: dict[str, Array], weights: Path) -> "Forecaster":
-        asked = Problem(**spec.problem | {"input_shape": tuple(spec.problem["input_shape"])})
-        each = (
-            models.load(spec.name, spec.experiment, asked, weights / f"seed_{seed}_{spec.point}") for seed in spec.seeds
-        )
+    def _ready(cls, spec: Spec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
+        each = []
+        for one in spec.members:
+            asked = Problem(**one.problem | {"input_shape": tuple(one.problem["input_shape"])})
+            paths = (weights[one.name] / f"seed_{seed}_{one.point}" for seed in one.seeds)
+            each.append(tuple(models.load(one.name, one.experiment, asked, path) for path in paths))
         return cls(spec, arrays, weights, tuple(each))
 
     def save(self, folder: Path) -> None:
         """Write forecaster.json, forecaster.npz and weights/ into a folder."""
-        (folder / "weights").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "forecaster.json", self.spec.model_dump())
         write_npz(folder / "forecaster.npz", self.arrays)
-        for seed in self.spec.seeds:
-            for file in self.weights.glob(f"seed_{seed}_{self.spec.point}.*"):
-                shutil.copyfile(file, folder / "weights" / file.name)
+        for one in self.spec.members:
+            (folder / "weights" / one.name).mkdir(parents=True)
+            for seed in one.seeds:
+                for file in self.weights[one.name].glob(f"seed_{seed}_{one.point}.*"):
+                    shutil.copyfile(file, folder / "weights" / one.name / file.name)
 
-    def coverage(self, level: float = conformal.USUAL) -> Array:
-        """(steps,) the share of test targets that intervals of this level held."""
-        found: Array = self.arrays["coverage"][_place(level)]
-        return found
+    def coverage(self, level: float = conformal.USUAL, window: Window | None = None) -> Array:
+        """(steps,) the share of targets that intervals of this level held: on test, or from rolling origins."""
+        place = _place(level)
+        if "errors" not in self.arrays:
+            return np.asarray(self.arrays["coverage"][place])
+        return np.asarray(self._adaptive(level, window)[1].mean(axis=0))
 
-    def half_widths(self, level: float = conformal.USUAL) -> Array:
-        """(steps,) how far intervals of this level reach to each side, in the target's unit."""
-        found: Array = self.arrays["half_widths"][_place(level)] * self.spec.scale.std
-        return found
+    def half_widths(self, level: float = conformal.USUAL, window: Window | None = None) -> Array:
+        """(steps,) how far intervals of this level reach to each side, in the target's unit.
 
-    def read(self, paths: Sequence[Path], progress: "Progress" = row_files.unseen) -> Window:
-        """The last window of files of the form that the model was trained on. Raises as `forecast`."""
+        Args:
+            level: the share that they are to hold.
+            window: whose errors since the models were fitted count, too.
+        """
+        place = _place(level)
+        if "errors" not in self.arrays:
+            return np.asarray(self.arrays["half_widths"][place] * self.spec.scale.std)
+        return np.asarray(self._adaptive(level, window)[0][-1] * self.spec.scale.std)
+
+    def _adaptive(self, level: float, window: Window | None) -> tuple[Array, Array]:
+        """Half widths, and which values were held by those that could be counted on (`conformal.adaptive`)."""
+        errors, question = np.abs(self.arrays["errors"]), self.spec.question
+        if window is not None and window.since is not None and len(window.since):
+            inputs, targets = window.since.take(np.arange(len(window.since)))
+            errors = np.concatenate([errors, np.abs(self._said(inputs) - targets.reshape(len(inputs), -1))])
+        lag = -(-question.outputs * question.step // self.spec.apart)
+        widths, held = conformal.adaptive(errors, level, lag)
+        return widths, held[conformal.FEWEST + lag - 1 :]
+
+    def _said(self, inputs: Array) -> Array:
+        """The median of what the members say of windows with the calendar: (n, steps), in model units."""
+        shape, each_says = (len(inputs), self.spec.question.outputs), []
+        calendar = series.calendar_columns(self.spec.question.preparation)
+        for one, predict in zip(self.spec.members, self.predict, strict=True):
+            seen = inputs if one.experiment.calendar else inputs[:, :, :-calendar]
+            said = [np.broadcast_to(each(seen).reshape(len(inputs), -1), shape) for each in predict]
+            each_says.append(np.mean(said, axis=0, dtype=np.float64))
+        return np.asarray(np.median(each_says, axis=0))
+
+    def read(self, paths: Sequence[Path], progress: "Progress" = row_files.unseen, plan: Sequence[Path] = ()) -> Window:
+        """The last window of files of the form that the model was trained on. Raises as `forecast`.
+
+        Args:
+            paths: of the rows.
+            progress: told of what has been read.
+            plan: files with what is known beforehand of the rows that come.
+        """
         form = self.spec.question.form
-        for path in paths:
+        for path in [*paths, *plan]:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        return self._latest([row_files.Given(path, form, self.spec.question.where) for path in paths], progress)
+        where = self.spec.question.where
+        given, known = ([row_files.Given(path, form, where) for path in each] for each in (paths, plan))
+        return self._latest(given, progress, known)
 
     def window(self, rows: "pd.DataFrame") -> Window:
         """The last window of rows in memory. Raises as `forecast`."""
@@ -172,8 +236,12 @@ class Forecaster:
         file = row_files.Rows(Path("the table"), form, self.spec.question.where, rows)
         return self._latest([file], row_files.unseen)
 
-    def _latest(self, files: Sequence[row_files.File], progress: "Progress") -> Window:
-        window = latest(self.spec.question, files, progress)
+    def _latest(
+        self, files: Sequence[row_files.File], progress: "Progress", plan: Sequence[row_files.File] = ()
+    ) -> Window:
+        question, until = self.spec.question, self.spec.until
+        found = history(question, files, progress, plan)
+        window = latest(question, found, np.datetime64(until) if until else None, self.spec.apart)
         for text in window.unusual:
             warnings.warn(text, OutsideRangeWarning, stacklevel=3)
         return window
@@ -202,12 +270,16 @@ class Forecaster:
         """What follows a window, as `forecast`."""
         import pandas as pd
 
-        inputs = window.inputs if self.spec.experiment.calendar else window.inputs[:, : -series.CALENDAR]
-        steps = self.spec.problem["outputs"]
-        said = [np.broadcast_to(predict(inputs[None]).reshape(-1), (steps,)) for predict in self.predict]
-        scale, wide = self.spec.scale, self.half_widths(level)
-        middle = np.mean(said, axis=0, dtype=np.float64) * scale.std + scale.mean
+        scale, wide = self.spec.scale, self.half_widths(level, window)
+        middle = self._said(window.inputs[None])[0] * scale.std + scale.mean
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
+
+
+def member(name: str, experiment: Experiment, data: datasets.Dataset, seeds: list[int], point: str) -> Member:
+    """A member of a forecast: an experiment on a data set."""
+    found = problem(data)
+    asked = asdict(found) | {"input_shape": list(found.input_shape)}
+    return Member(name=name, experiment=experiment, problem=asked, seeds=seeds, point=point)
 
 
 def _place(level: float) -> int:

@@ -1,8 +1,9 @@
 """The weights of a run -> a function that predicts. What each training method leaves is read back here."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +16,6 @@ from pipeline.training import keras_models
 from pipeline.training.recipe import recipe
 
 if TYPE_CHECKING:
-    from pipeline.models.baselines import Baseline
     from pipeline.training.recipe import Recipe
 
 Predict = Callable[[Array], Array]
@@ -38,10 +38,10 @@ def load(name: str, experiment: Experiment, problem: Problem, path: Path) -> Pre
     if found.network:
         return _network(found, problem, path)
     weights = read_npz(path.with_name(f"{path.name}.npz"))["weights"]
-    baseline: Baseline = found.build(problem)
+    baseline: Any = found.build(problem)
     method = experiment.training.method
     if method == "none":
-        return baseline.features
+        return lambda inputs: np.asarray(baseline.features(inputs))
     if method == "least_squares":
         from pipeline.training.methods.least_squares import design
 
@@ -49,6 +49,10 @@ def load(name: str, experiment: Experiment, problem: Problem, path: Path) -> Pre
     if method == "least_absolute":
         slopes, constant = (weights[:-1], weights[-1]) if baseline.intercept else (weights, 0.0)
         return lambda inputs: np.asarray(baseline.features(inputs), np.float64) @ slopes + constant
+    if method == "direct_boosting":
+        from pipeline.training.methods import direct_boosting
+
+        return partial(direct_boosting.predict, baseline, weights)
     if method == "boosting":
         return lambda inputs: boosted(weights, np.asarray(baseline.features(inputs), np.float64))
     raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")

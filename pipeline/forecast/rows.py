@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.data import row_files, series_splits, stamped_file
 from pipeline.data.dataset import Fitted
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, Windows
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
@@ -64,6 +64,7 @@ class Question(Strict):
     def read(self) -> list[str]:
         """The columns that stand in a file: numbers, then a column for each word of a category."""
         made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
+        made += series.known_columns(self.preparation)
         return self.fitted.columns[: len(self.fitted.columns) - made]
 
     @property
@@ -76,7 +77,7 @@ class Question(Strict):
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        index, zone = pd.DatetimeIndex(times), self.preparation["time_zone"]
+        index, zone = pd.DatetimeIndex(series.on_days(times, self.preparation)), self.preparation["time_zone"]
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:
@@ -89,6 +90,7 @@ class Window:
     """The last rows of a file.
 
     Attributes:
+        since: windows as `examples.Windows`, of the origins whose answers have come since the models were fitted.
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
         target: (rows,) what was measured of the target, gaps filled as for the model.
         inputs: (timesteps, columns + CALENDAR) float32.
@@ -101,48 +103,144 @@ class Window:
     inputs: Array
     ahead: Any
     unusual: list[str]
+    since: Windows | None = None
 
 
-def latest(question: Question, files: Sequence[row_files.File], progress: "Progress") -> Window:
-    """The last window of some rows.
+@dataclass(frozen=True)
+class History:
+    """All rows of some files.
+
+    Attributes:
+        name: of the files, for error texts.
+        measured: the rows.
+        inputs: (rows, columns + calendar) float32, as models see them.
+    """
+
+    name: str
+    measured: series.Measured
+    inputs: Array
+
+    def windows(self, question: Question) -> Windows:
+        """Every window whose targets are known and between whose rows there is no gap."""
+        rows, options = self.measured.series, question.preparation
+        delay, target = options["delay"] - question.step, self.measured.columns.index(options["target"])
+        found, _ = series_splits.corrected_rows(
+            rows,
+            len(rows.values),
+            len(rows.values),
+            lookback=question.lookback + series.longest_lag(options),
+            delay=delay,
+            spacing=options["spacing"],
+            target=target,
+            further=question.step * np.arange(1, question.outputs),
+        )
+        shape = question.lookback, question.step, delay, target, question.outputs
+        return Windows(self.inputs, found["train"], *shape)
+
+
+def history(
+    question: Question,
+    files: Sequence[row_files.File],
+    progress: "Progress",
+    plan: Sequence[row_files.File] | None = (),
+) -> History:
+    """All rows of some files, as models see them.
 
     Args:
         question: what the model was trained on.
-        files: of the rows.
+        files: of the rows. Behind the last one with a target there may be rows with what is known beforehand.
         progress: told of what has been read.
+        plan: files of more such rows; None where no forecast is made of them.
 
     Raises:
-        UnrollError: a column is missing, a cell is wrong, rows are too few or too far apart, or there is a gap.
+        UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
     """
     options = question.preparation
-    table = stamped_file.table([_only(question, file) for file in files], progress)
+    table = series.evenly(stamped_file.table([_only(question, file) for file in files], progress), options)
     name, spacing = files[0].path.name, options["spacing"]
     own = series_splits.clock(table.stamps, None).spacing
     if len(np.unique(table.stamps)) > 1 and own != spacing:
         raise UnrollError(
             f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {spacing:,}; give such rows"
         )
-    measured = series.rows_of(_aligned(question, table, name), options)
+    table, beforehand = _apart(question, _aligned(question, table, name), plan, progress)
+    measured = series.rows_of(table, options, beforehand)
+    with np.errstate(over="ignore"):
+        return History(name, measured, series.inputs_of(measured.series, question.fitted))
+
+
+def latest(question: Question, found: History, until: np.datetime64 | None = None, apart: int = 1) -> Window:
+    """The last window of some rows.
+
+    Args:
+        question: what the model was trained on.
+        found: the rows.
+        until: the last row that models were fitted to; None where it does not matter.
+        apart: rows from one origin since then to the next.
+
+    Raises:
+        UnrollError: rows are too few, there is a gap, or something that is known beforehand is missing.
+    """
+    measured, name, spacing = found.measured, found.name, question.preparation["spacing"]
     rows, last = measured.series, len(measured.series.values) - 1
     first = last + 1 - question.reach
     _require_whole(question, measured, first, name)
-    with np.errstate(over="ignore"):
-        inputs = series.inputs_of(rows, question.fitted, options["time_zone"])
     # As `Windows` counts them: the window of row `last + step` ends with the last row.
-    inputs = inputs[last + question.step + np.arange(-question.lookback, 0, question.step)]
+    inputs = found.inputs[last + question.step + np.arange(-question.lookback, 0, question.step)]
     if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
         raise UnrollError(
             f"{name}: {question.fitted.columns[beyond.argmax()]!r} holds a number too large for any model"
         )
     ahead = question.horizon + question.step * np.arange(question.outputs)
     times, values = rows.stamps[first:], rows.values[first:]  # noqa: PD011 - not pandas'
+    since = None
+    if until is not None:
+        every = found.windows(question)
+        again = (last + question.step - every.rows) % apart == 0
+        since = replace(every, rows=every.rows[again & (rows.stamps[every.rows - question.step] >= until)])
     return Window(
         stamps=times,
-        target=values[:, question.fitted.columns.index(options["target"])],
+        target=values[:, question.fitted.columns.index(question.preparation["target"])],
         inputs=inputs,
         ahead=question.on_clock(rows.stamps[last] + (ahead * spacing * 1000).astype("timedelta64[ms]")),
         unusual=_unusual(question, times, values),
+        since=since,
     )
+
+
+def _apart(
+    question: Question, table: stamped_file.Table, plan: Sequence[row_files.File] | None, progress: "Progress"
+) -> tuple[stamped_file.Table, series.Plan]:
+    """The rows up to the last one with a target, and what is known beforehand of those that come.
+
+    Raises:
+        UnrollError: it is not known of all that are asked for.
+    """
+    options = question.preparation
+    if plan is None or not (names := options.get("future", [])):
+        return table, None
+    values = table.values  # noqa: PD011 - not pandas'
+    places = [table.columns.index(name) for name in names]
+    measured = ~np.isnan(values[:, table.columns.index(options["target"])])
+    come = table.stamps <= table.stamps[measured].max()
+    known = dict(zip(table.stamps[~come], values[~come][:, places], strict=True))
+    for file in plan:
+        header = file.header()
+        if lacking := [name for name in [*question.form.stamp, *names] if name not in header]:
+            raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
+        drop = [name for name in header if name not in {*question.form.stamp, *names}]
+        form = replace(file.form, target=names[0], drop=drop, categories=())
+        later = series.evenly(stamped_file.table([replace(file, form=form)], progress), options)
+        rows = later.values[:, [later.columns.index(name) for name in names]]  # noqa: PD011
+        known |= dict(zip(later.stamps, rows, strict=True))
+    wanted = table.stamps[come].max() + np.arange(1, series.lead(options) + 1) * np.timedelta64(options["spacing"], "s")
+    if lacking := [moment for moment in wanted if moment not in known or np.isnan(known[moment]).any()]:
+        raise UnrollError(
+            f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
+            "--future FILE with such rows, or add them behind the last one"
+        )
+    kept = stamped_file.Table(table.stamps[come], table.columns, values[come])
+    return kept, dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
 
 
 def _only(question: Question, file: row_files.File) -> row_files.File:

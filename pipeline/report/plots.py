@@ -183,7 +183,7 @@ def _backtest(one: Evaluated) -> Plots | None:
         each: svg(draw, WIDE, f"{one.question}: {each}", f"{one.name} backtest {place}")
         for place, (each, draw) in enumerate(words.items())
     }
-    caption = "What `unroll predict` would have said on test: forecasts with 90 % intervals."
+    caption = "On test, by the weights of train: forecasts with 90 % intervals. `unroll predict` has fits on all rows."
     return Plots("Forecasts with intervals", caption, panels, _key(one, [name]))
 
 

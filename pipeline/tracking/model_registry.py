@@ -39,7 +39,18 @@ OWN = "unroll"
 """This package, whose code a model holds."""
 
 NEEDS = (
-    *("keras", "mlflow", "numpy", "pandas", "pydantic", "ruamel.yaml", "tensorflow", "tensorflow-cpu", "threadpoolctl"),
+    *(
+        "keras",
+        "mlflow",
+        "numpy",
+        "pandas",
+        "pydantic",
+        "ruamel.yaml",
+        "statsmodels",
+        "tensorflow",
+        "tensorflow-cpu",
+        "threadpoolctl",
+    ),
     "tzdata",
 )
 """What this package imports to forecast; of the two TensorFlows, the one that is installed."""
@@ -75,20 +86,22 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
     """
     name, wanted = forecaster.spec.name, params.load(workspace.params)
-    experiment, opened = wanted.experiment(name), store.connect(workspace)
-    mark = fingerprint.run(workspace.run(experiment.dataset, name))
-    data = dataset.describe(workspace.prepared(experiment.dataset))
+    about, opened = forecaster.spec.question.dataset, store.connect(workspace)
+    fitted = forecaster.spec.until is not None  # on all rows, which is no run of an experiment
+    mark = fingerprint.run(workspace.forecaster(name) if fitted else workspace.run(about, name))
+    data = dataset.describe(workspace.prepared(about))
     title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
-        record(opened, workspace, name, experiment, evaluation(workspace, experiment.dataset))
+        if not fitted:
+            record(opened, workspace, name, wanted.experiment(name), evaluation(workspace, about))
         group = runs.data_set(opened, data)
-        run = queries.recorded(queries.parents(opened, group, name), mark)
+        run = None if fitted else queries.recorded(queries.parents(opened, group, name), mark)
         known = [one for one in _versions(opened, title) if one.tags.get("fingerprint") == mark]
         before = _champion(opened, title)
         if known:
             version = known[0]
         else:
-            example = _example(workspace.raw(wanted.dataset(experiment.dataset).source), forecaster)
+            example = _example(workspace.raw(wanted.dataset(about).source), forecaster)
             tags = {"fingerprint": mark, "experiment": name}
             with _at(opened, group):
                 model = _log(forecaster, run.info.run_id if run else None, example)

@@ -10,15 +10,17 @@ from os.path import commonprefix
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import typer
 
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
+from pipeline.data.preparations.series import holidays_of
 from pipeline.data.sniff.look import Found, Known, look
 from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
-from pipeline.validation import utf_8
+from pipeline.validation import one_of, utf_8
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll.add.entries import entries
@@ -41,6 +43,8 @@ class Wanted:
     horizon: int | None = None
     lookback: int | None = None
     yes: bool = False
+    future: Sequence[str] = ()
+    holidays: str | None = None
 
 
 def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Known) -> str:
@@ -66,6 +70,8 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
         found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
     question = _ask(found, wanted)
+    _require_known(found, question.target, wanted)
+    question = replace(question, future=[*wanted.future], holidays=wanted.holidays)
     sections, comments = entries(name, section, pattern, found, question)
     text = plain_yaml.added(workspace.params, sections, comments)
     with scratch_folder(workspace.scratch, "add") as scratch:
@@ -78,9 +84,18 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     print(
         f"\n{name}: {windows} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}.\n"
-        f"Next: unroll repro evaluate@{name} && unroll compare {name}"
+        f"Next: unroll repro refit@{name} && unroll predict {name}"
     )
     return name
+
+
+def _require_known(found: Found, target: str, wanted: Wanted) -> None:
+    """Raise UsageError unless what is said to be known beforehand can be."""
+    others = [name for name in found.targets if name != target]
+    for name in wanted.future:
+        one_of(name, others, "--future, a column of numbers besides the target")
+    if wanted.holidays:
+        holidays_of(wanted.holidays, np.array([found.last]))
 
 
 def _tried(after: params.Params, name: str, folder: Path, shown: "Progress") -> Dataset:
@@ -120,6 +135,8 @@ def _relative(workspace: Workspace, path: Path) -> str:
 
 def _name(text: str, before: params.Params, *, given: bool) -> str:
     name = text if given else re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:LONGEST_NAME].strip("_")
+    if not name and not given:
+        raise UsageError(f"the file's name, {text!r:.60}, has no letter from a to z; pass --name with one that has")
     if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
         raise UsageError(
             f"--name must be small letters, digits and _, a letter first, up to {LONGEST_NAME}. Received: {name!r:.60}"
@@ -142,7 +159,9 @@ def lines(found: Found) -> Iterator[str]:
         yield f"text      {form.encoding}, columns divided by {marks}"
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
-    yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}, {clock.spacing:,} seconds apart"
+    apart = {"business": "business days", "month": "months"}.get(found.uneven or "", f"{clock.spacing:,} seconds apart")
+    utc = " (UTC)" if form.time_zone else ""
+    yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
     if clock.repeated or found.unsorted:
         yield f"order     {clock.repeated:,} repeated stamps" + (
             ", rows not in the order of time" if found.unsorted else ""
@@ -156,6 +175,8 @@ def lines(found: Found) -> Iterator[str]:
         why = found.why_not(name)
         what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
+    for name, odd in found.odd.items():
+        yield f"odd       {printable(name):.60}: {odd:g} lies far from all others; no value? then --missing {odd:g}"
     for option, why in found.guesses.items():
         yield f"guessed   {option}: {why}"
 

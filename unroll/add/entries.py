@@ -12,8 +12,11 @@ FEW, MANY = 5_000, 100_000
 """Rows to train on, above which an epoch takes longer than it is worth, and is cut to a number of steps."""
 
 STEPS, BATCH = 500, 128
-LAST = 48
-"""Timesteps that ridge regression and boosting look back, at most."""
+DAYS = 3
+"""That networks look back, at most; a week of rows that are a day apart or more, four times."""
+
+ORIGINS, REFITS = 56, 3
+"""Of the backtest."""
 
 WRITTEN = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip")
 """Options of a file's form that stand in the entry where they are not the usual ones."""
@@ -50,14 +53,22 @@ def entries(
         "quantity": quantity,
         "drop": [*left_out] or None,
         "categories": words or None,
-        "missing": [*found.missing] or None,
+        "missing": [*found.missing] or ([""] if words else None),  # else a word such as None would mean nothing
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
+        "repeat": question.cycles[0] * question.step if gaps and question.cycles else None,
+        "rows": found.uneven,
+        "ends": form.ends or None,
         "train": TRAIN,
         "validation": VALIDATION,
         "lookback": question.lookback * question.step,
         "step": question.step if question.step > 1 else None,
         "horizon": question.horizon if question.horizon > 1 else None,
         "spacing": spacing,
+        "week": True if question.day or found.uneven == "business" else None,
+        "overlap": True,
+        "future": [*question.future] or None,
+        "holidays": question.holidays,
+        "until": str(found.last.astype("datetime64[s]")),
     }
     preparation = {"name": "series"} | {option: value for option, value in options.items() if value is not None}
     seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in found.missing.items())
@@ -67,9 +78,11 @@ def entries(
         "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
         "categories": "columns of words: a column of 0 and 1 for each word",
         "missing": f"no value, found: {seen}",
-        "fill": "rows; proposed: gaps up to a quarter of a day are filled from the past, longer ones cut windows",
+        "fill": "rows; proposed: what is missing for up to a quarter of a day takes the last value",
+        "repeat": "rows; what is missing for longer takes the value of a cycle before; after seven, windows are cut",
         "train": "proposed: shares of the rows, in the order of time",
         "spacing": "seconds from row to row",
+        "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
         **found.guesses,
         **question.reasons,
     }
@@ -84,6 +97,7 @@ def entries(
             name: {"source": name, "preparation": preparation, "seeds": 3, "training": _training(found.rows * TRAIN)}
         },
         "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, question).items()},
+        "forecasts": {name: {"origins": ORIGINS, "refits": REFITS, "models": _statistical(question)}},
     }
     return sections, comments
 
@@ -96,27 +110,26 @@ def _training(rows: float) -> dict[str, Any]:
 
 
 def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
-    """The plainest answers, the strongest ones without a network, and recurrent networks."""
-    day, last = question.day, {"last": min(LAST, question.lookback)}
-    units, dropout = {"units": 32}, {"dropout": 0.1, "recurrent_dropout": 0.1}
+    """The naive answers of each cycle, the strongest models without a network, and networks."""
+    last = {"last": min(DAYS * question.day if question.day > 1 else 4 * DAYS, question.lookback)}
+    known = {"known": count} if (count := len(question.future) + bool(question.holidays)) else {}
     none, network = {"method": "none"}, {"method": "gradient_descent"}
-    ridge = {"method": "least_squares", "ridge": 10.0}
-    boosting = {"method": "boosting", "trees": 200, "leaves": 16, "learning_rate": 0.05, "examples": 50}
+    ridge, boosting = {"method": "least_squares", "ridge": 100.0}, {"method": "direct_boosting"}
+    cycles = {"cycles": [*question.cycles], **known}
+    own = {**cycles, "cycles": [*question.cycles], "own": True, "level": False}
     found: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "last_value": ("baselines", "last_value", {}, none),
-        "daily_cycle": ("baselines", "daily_cycle", {}, none),
-        "weekly_cycle": ("baselines", "seasonal_naive", {"timesteps": 7 * day}, none),
-        "ridge": ("baselines", "linear", last, ridge),
-        "boosting": ("baselines", "lags", last, boosting),
-        "rnn": ("recurrent", "simple_rnn", units, network),
-        "gru": ("recurrent", "gru", units, network),
-        "lstm": ("recurrent", "lstm", units, network),
-        "gru_dropout": ("recurrent", "gru", units | dropout, network),
+        **{
+            f"cycle_{cycle}": ("baselines", "seasonal_naive", {"timesteps": cycle}, none)
+            for cycle in question.cycles
+            if cycle + question.horizon <= question.lookback
+        },
+        "ridge": ("seasonal", "linear", known, ridge),
+        "boosting": ("seasonal", "boosting", cycles, boosting),
+        "boosting_own": ("seasonal", "boosting", own, boosting),
+        "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
+        "gru": ("seasonal", "gru", {"units": 32, **last}, network),
     }
-    if day < 2 or question.lookback < day:
-        del found["daily_cycle"]
-    if not day or question.lookback < 7 * day:
-        del found["weekly_cycle"]
     return {
         key: {
             "dataset": dataset,
@@ -126,3 +139,12 @@ def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
         }
         for key, (family, name, options, training) in found.items()
     }
+
+
+def _statistical(question: Question) -> dict[str, dict[str, Any]]:
+    """Models that are fitted to each window, in the backtest alone."""
+    first = {"cycle": question.cycles[0]} if question.cycles else {}
+    found: dict[str, dict[str, Any]] = {"ets": {"family": "statistical", "name": "ets", **first}}
+    if question.cycles:
+        found["mstl"] = {"family": "statistical", "name": "mstl", "cycles": [*question.cycles]}
+    return found

@@ -13,7 +13,7 @@ HOUR, DAY = 3600, 86_400
 TRAIN, VALIDATION = 0.6, 0.2
 """Shares of the rows, in the order of time; the rest is for the test."""
 
-PART = 0.1
+PART = 0.2
 """The share of the rows that a window may span, so that the smaller blocks have many."""
 
 
@@ -26,6 +26,8 @@ class Question:
         step: rows to a timestep.
         horizon, lookback: timesteps.
         day: timesteps of a day, 0 where those are not a whole number.
+        cycles: timesteps of a day and a week, of rows that lie further apart of what fits.
+        future, holidays: what is known beforehand.
         reasons: option of params.yaml -> why it has its value.
     """
 
@@ -34,14 +36,17 @@ class Question:
     horizon: int
     lookback: int
     day: int
+    cycles: list[int]
     reasons: dict[str, str] = field(default_factory=dict)
+    future: list[str] = field(default_factory=list)
+    holidays: str | None = None
 
 
 def propose(found: Found, target: str, step: int | None, horizon: int | None, lookback: int | None) -> Question:
     """Fill in what is None.
 
     A timestep is an hour where rows are closer than half an hour. The horizon is a day, or a week of daily rows. The
-    lookback is a week if a value is more like that of a week before than like that of a day before, else two days.
+    lookback is four weeks, of daily rows eight, so that cycles are seen several times; a fifth of the rows at most.
     """
     spacing, reasons = found.clock.spacing, {}
     if step is None:
@@ -51,21 +56,26 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     timestep = spacing * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
+    cycles = [cycle for cycle in (day, week) if cycle > 1]
+    if found.uneven:
+        day, cycles = 0, {"business": [5], "month": [12]}[found.uneven]
     longest = max(2, int(found.rows * PART) // step)
     if horizon is None:
-        horizon = max(1, min(day if day > 1 else 7 if day else 1, longest // 2))
-        reasons["horizon"] = "values at once; proposed: " + ("a day" if day > 1 else "a week" if day else "the next")
+        one, why = (day, "a day") if day > 1 else (cycles[-1], "a cycle") if cycles else (1, "the next")
+        horizon = max(1, min(one, longest // 2))
+        reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
-        near, far = (likeness(found, target, lag * step) for lag in (max(day, 1), week))
-        if day > 1:
-            lookback, why = (week, "a week") if far >= near else (2 * day, "two days")
+        weeks, words = (4, "four weeks") if day > 1 else (8, "eight weeks")
+        lookback, why = (weeks * week, words) if day else (24, "24 timesteps")
+        if found.uneven:
+            lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
+        if day:
+            near, far = (likeness(found, target, lag * step) for lag in (day, week))
             why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
-        else:
-            lookback, why = (28, "four weeks") if day else (24, "24 timesteps")
         if lookback > longest:
             lookback, why = longest, f"{longest} timesteps, since the file is short"
         reasons["lookback"] = f"rows; proposed: {why}"
-    return Question(target, step, horizon, lookback, day, reasons)
+    return Question(target, step, horizon, lookback, day, cycles, reasons)
 
 
 def likeness(found: Found, target: str, lag: int) -> float:

@@ -1,5 +1,6 @@
 """The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -17,6 +18,9 @@ def add(
     horizon: Annotated[int | None, typer.Option(min=1, max=10_000, help="Values ahead, all at once.")] = None,
     lookback: Annotated[int | None, typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees.")] = None,
     step: Annotated[int | None, typer.Option(min=1, help="Rows to a timestep.")] = None,
+    future: Annotated[list[str] | None, typer.Option(help="A column known beforehand (repeatable).")] = None,
+    holidays: Annotated[str | None, typer.Option(help="Whose holidays are known: DE, US ...")] = None,
+    missing: Annotated[list[str] | None, typer.Option(help="A number or word that means no value.")] = None,
     name: Annotated[str | None, typer.Option(help="In params.yaml; by default the file's.")] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")] = False,
     stamp: Annotated[list[str] | None, typer.Option(help="A column of times (repeatable).")] = None,
@@ -41,7 +45,37 @@ def add(
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"--delimiter must be one character. Received: {delimiter!r}")
     known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal)
-    add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes), known)
+    known = replace(known, missing=missing or ())
+    add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes, future or (), holidays), known)
+
+
+@app.command(rich_help_panel="All at once")
+def remove(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A file of your own.", autocompletion=complete("files"))],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
+) -> None:
+    """Take a series out of params.yaml, with all that was built of it; your file stays.
+
+    `unroll remove meter`
+    """
+    from unroll.add.remove import remove as remove_it
+
+    remove_it(context.obj, name, yes=yes)
+
+
+@app.command(rich_help_panel="All at once")
+def renew(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(help="A file of your own.", autocompletion=complete("forecasts"))],
+) -> None:
+    """Let the rows that have come since `add` count for the evaluation and the backtest, too.
+
+    `unroll renew meter && unroll repro refit@meter`
+    """
+    from unroll.results.renew import renew as renew_it
+
+    renew_it(context.obj, name)
 
 
 @app.command(rich_help_panel="Search and check")

@@ -10,7 +10,7 @@ import typer
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.app import app, complete
+from unroll.app import Json, app, complete, print_json
 
 if TYPE_CHECKING:
     from pipeline.config.params import Params
@@ -40,7 +40,9 @@ def _inputs(workspace: Workspace, wanted: "Params", verb: str, name: str) -> Ite
     dataset = wanted.experiment(name).dataset if verb == "train" else name
     wanted.dataset(dataset)
     yield workspace.prepared(dataset) / "dataset.json", f"prepare@{dataset}"
-    if verb == "evaluate":
+    if verb == "refit":
+        yield workspace.backtest(name) / "backtest.json", f"backtest@{name}"
+    if verb in {"evaluate", "backtest"}:
         for experiment in wanted.experiments_of(name):
             yield workspace.run(name, experiment) / "run.json", f"train@{experiment}"
 
@@ -125,6 +127,35 @@ def evaluate(
     with _naming_what_is_missing(workspace, "evaluate", name):
         evaluate(workspace, name)
     print(workspace.metrics(name))
+
+
+Series = Annotated[str, typer.Argument(help="A data set with a forecast.", autocompletion=complete("forecasts"))]
+
+
+@app.command(rich_help_panel="Stages")
+def backtest(context: typer.Context, name: Series, as_json: Json = False) -> None:
+    """Ask every model of a series from rolling origins, and choose the champion.
+
+    `unroll backtest meter` · `unroll backtest meter --json`
+    """
+    from stages.backtest import backtest
+    from unroll.results.backtest import show
+
+    with _naming_what_is_missing(context.obj, "backtest", name):
+        found = backtest(context.obj, name)
+    print_json(found.model_dump()) if as_json else show(found)
+
+
+@app.command(rich_help_panel="Stages")
+def refit(context: typer.Context, name: Series) -> None:
+    """Fit a series' champion on all rows: what `predict`, `register` and `save` use.
+
+    `unroll refit meter`
+    """
+    from stages.refit import refit
+
+    with _naming_what_is_missing(context.obj, "refit", name):
+        print(refit(context.obj, name).why)
 
 
 @app.command(rich_help_panel="Stages")

@@ -40,6 +40,8 @@ def predict(
     data: Annotated[Path | None, typer.Option(help="New rows of the same form; by default the data set's own.")] = None,
     level: Annotated[float, typer.Option(help="The share of intervals that are to hold what comes.")] = 0.9,
     plot: Annotated[Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")] = None,
+    future: Annotated[Path | None, typer.Option(help="Rows to come, with what is known beforehand.")] = None,
+    horizon: Annotated[int | None, typer.Option(help="Steps ahead, of those that were trained for.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -53,7 +55,7 @@ def predict(
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    found = predict.predict(context.obj, name, data, level)
+    found = predict.predict(context.obj, name, data, level, future, horizon)
     if plot:
         predict.draw(found, plot)
     if as_json:

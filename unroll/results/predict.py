@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data.preparations.series import files_of
-from pipeline.errors import UnrollError, printable
+from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.forecast import plot
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
@@ -24,6 +24,8 @@ from unroll.tables import Column
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from pipeline.data.examples import Array
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,24 @@ class Predicted:
     table: "pd.DataFrame"
 
     @property
+    def held(self) -> "Array":
+        """(steps,) the share of values that intervals of the level held."""
+        return self.forecaster.coverage(self.level, self.window)[: len(self.table)]
+
+    @property
     def origin(self) -> str:
         """The stamp of the last row."""
         return self.forecaster.spec.question.when(self.window.stamps[-1])
 
 
-def predict(workspace: Workspace, name: str, data: Path | None, level: float) -> Predicted:
+def predict(
+    workspace: Workspace,
+    name: str,
+    data: Path | None,
+    level: float,
+    plan: Path | None = None,
+    horizon: int | None = None,
+) -> Predicted:
     """Forecast what follows a series.
 
     Args:
@@ -60,26 +74,43 @@ def predict(workspace: Workspace, name: str, data: Path | None, level: float) ->
         name: of a data set, for its best experiment, or of an experiment.
         data: new rows; None for those of the data set, of a file of one's own as they are now.
         level: of the intervals.
+        plan: a file with what is known beforehand.
+        horizon: how many steps of those that the model was trained for; None for all.
 
     Raises:
-        UsageError: a name or the level is wrong, or it is no series.
+        UsageError: a name, the level or the horizon is wrong, or it is no series.
         UnrollError: something is not built, or the rows cannot be used.
     """
     wanted = params.load(workspace.params)
     one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
-    experiment, why = name, "as asked"
-    if name in wanted.datasets:
-        experiment, why = champion(workspace, wanted, name)
     with progress.files() as shown:
-        forecaster = Forecaster.of(workspace, experiment)
+        forecaster, why = best(workspace, wanted, name)
         forecaster.half_widths(level)
-        paths = [data] if data else _own(workspace, wanted, wanted.experiment(experiment).dataset)
+        steps = forecaster.spec.question.outputs
+        if horizon is not None and not 1 <= horizon <= steps:
+            raise UsageError(f"--horizon must be 1 to {steps}, which the model was trained for. Received: {horizon}")
+        paths = [data] if data else own_files(workspace, wanted, forecaster.spec.question.dataset)
         with warnings.catch_warnings(record=True) as unusual:
             warnings.simplefilter("always", OutsideRangeWarning)
-            window = forecaster.read(paths, shown)
+            window = forecaster.read(paths, shown, [plan] if plan else [])
     for warning in unusual:
         print(printable(f"unroll: warning: {warning.message}"), file=sys.stderr)
-    return Predicted(forecaster, why, paths[-1], window, level, forecaster.after(window, level))
+    return Predicted(forecaster, why, paths[-1], window, level, forecaster.after(window, level)[:horizon])
+
+
+def best(workspace: Workspace, wanted: Params, name: str) -> tuple[Forecaster, str]:
+    """What forecasts an experiment or a data set, and why that: the refitted champion where there is one.
+
+    Raises UnrollError if it is not built.
+    """
+    if name in wanted.forecasts:
+        folder = workspace.forecaster(name)
+        if not (folder / "forecaster.json").is_file():
+            raise UnrollError(f"{name} is not fitted; `unroll repro refit@{name}` does it")
+        forecaster = Forecaster.load(folder)
+        return forecaster, forecaster.spec.why
+    experiment, why = champion(workspace, wanted, name) if name in wanted.datasets else (name, "as asked")
+    return Forecaster.of(workspace, experiment), why
 
 
 def champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str]:
@@ -95,7 +126,7 @@ def champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str]
     return best
 
 
-def _own(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
+def own_files(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
     """The files of a data set: the user's own where they lie, since they may have got new rows."""
     section = wanted.dataset(name)
     pattern, folder = section.preparation.options["file"], workspace.raw(section.source)
@@ -110,13 +141,13 @@ def _own(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
 def as_data(found: Predicted) -> dict[str, Any]:
     """The forecast as plain data; an end that is not known is None."""
     spec = found.forecaster.spec
-    rows = found.table.assign(coverage=found.forecaster.coverage(found.level)).to_dict("records")
+    rows = found.table.assign(coverage=found.held).to_dict("records")
     finite = [{key: None if _infinite(value) else value for key, value in row.items()} for row in rows]
     return {
         "dataset": spec.question.dataset,
         "experiment": spec.name,
         "why": found.why,
-        "seeds": len(spec.seeds),
+        "seeds": spec.seeds,
         "quantity": spec.scale.quantity,
         "unit": spec.scale.unit,
         "origin": found.origin,
@@ -147,15 +178,15 @@ def show(found: Predicted) -> None:
         [str(row.stamp), *("-" if _infinite(value) else f"{value:.{digits}f}" for value in row[1:])]
         for row in table.itertuples(index=False)
     ]
-    held = forecaster.coverage(found.level)
-    seeds = f", the mean of {len(spec.seeds)} seeds" if len(spec.seeds) > 1 else ""
+    held = found.held
+    seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     steps = f" ({100 * held.min():.1f} to {100 * held.max():.1f} % by step ahead)" if len(held) > 1 else ""
     print(printable(f"{spec.name}{seeds}: {found.why}"))
     print(printable(f"After {found.origin}, the last row of {found.file.name}:") + "\n")
     headings = ["Stamp", f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
-    caption = f"\nOn test, intervals of {percent} held {100 * held.mean():.1f} % of what came{steps}."
+    caption = f"\n{spec.judged}, intervals of {percent} held {100 * held.mean():.1f} % of what came{steps}."
     if math.isinf(wide):
-        caption = f"\nValidation has too few examples for intervals of {percent}; pass a smaller --level."
+        caption = f"\nThere are too few errors for intervals of {percent}; pass a smaller --level."
     tables.show([Column(heading, place > 0) for place, heading in enumerate(headings)], texts, caption=caption)
 
 

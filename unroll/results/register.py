@@ -21,15 +21,14 @@ def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
     """
     wanted = params.load(workspace.params)
     one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
-    experiment = predict.champion(workspace, wanted, name)[0] if name in wanted.datasets else name
-    forecaster = Forecaster.of(workspace, experiment)
+    forecaster, _ = predict.best(workspace, wanted, name)
     return model_registry.register(workspace, forecaster), forecaster
 
 
 def lines(found: Registered, forecaster: Forecaster) -> Iterator[str]:
     """What was registered, what changed, and how to serve it."""
     spec = forecaster.spec
-    seeds = f", the mean of {len(spec.seeds)} seeds" if len(spec.seeds) > 1 else ""
+    seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     there = "" if found.new else ", registered before"
     yield f"{found.name}, version {found.version}: {spec.name}{seeds}{there}"
     if found.before not in {None, found.version}:

@@ -1,5 +1,6 @@
 """The best trial as an experiment of params.yaml."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,19 +15,43 @@ from unroll.tune.study import PATIENCE
 
 
 def check(workspace: Workspace, name: str, target: str) -> None:
-    """Raises UsageError if an experiment could not stand in params.yaml once more, under another name."""
-    _text(workspace, name, target, {}, "")
+    """Raises UsageError if an experiment could not stand in params.yaml once more, under another name.
+
+    If that is the same model on the same data, more trials change its options.
+    """
+    every = params.load(workspace.params).experiments
+    there = every.get(target)
+    if there is None or (there.dataset, there.model.name) != (every[name].dataset, every[name].model.name):
+        _text(workspace, name, target, {}, "")
 
 
-def write(workspace: Workspace, name: str, target: str, values: Mapping[str, Any], comment: str) -> None:
-    """Add an experiment to params.yaml once more, with other values, under another name.
+def write(
+    workspace: Workspace, name: str, target: str, values: Mapping[str, Any], now: Mapping[str, Any], comment: str
+) -> None:
+    """Add an experiment to params.yaml once more, with other values (`now` its own), under another name.
+
+    If it is there by earlier trials, its options are changed.
 
     It has the seeds of its data set, if that says how such experiments are trained.
     """
     with alone(workspace.scratch / "params.lock", "another tune writes params.yaml", patience=PATIENCE):
-        # It was not there at the start: of two processes that end at once the other one has written it.
         if target not in params.load(workspace.params).experiments:
             write_text(workspace.params, _text(workspace, name, target, values, comment))
+            return
+    change(workspace, target, {**now, **values})
+
+
+def change(workspace: Workspace, name: str, values: Mapping[str, Any]) -> None:
+    """Set options of an experiment in params.yaml, as `dvc exp run -S` does."""
+    from dvc.utils.hydra import apply_overrides
+
+    with alone(workspace.scratch / "params.lock", "another process writes params.yaml", patience=PATIENCE):
+        after = changed(params.load(workspace.params).experiments[name].model_dump(), values)
+        options = {(part, option): after[part][option] for part, option, *_ in (place.split(".") for place in values)}
+        apply_overrides(
+            workspace.params,
+            [f"++experiments.{name}.{part}.{option}={json.dumps(value)}" for (part, option), value in options.items()],
+        )
 
 
 def _text(workspace: Workspace, name: str, target: str, values: Mapping[str, Any], comment: str) -> str:

@@ -9,13 +9,13 @@ from pipeline import tables
 from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.errors import UnrollError
-from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll.tune import entry
 from unroll.tune.space import Space, changed, present, rounded, space
-from unroll.tune.study import PATIENCE, Trials, opened
+from unroll.tune.study import Trials, opened
 from unroll.tune.trial import pruner, seen, train
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
         # From the file, so that a search that was killed before it wrote them does so the next time.
         best, section = _best(file), experiment.model_dump()
         if changed(section, best) != section:
-            _write(workspace, name, best)
+            entry.change(workspace, name, best)
 
 
 def _best(file: Path) -> dict[str, Any]:
@@ -149,16 +149,3 @@ def _rows(trials: Trials, name: str, metric: str, seed: int) -> Iterator[dict[st
             "ended": trial.user_attrs["why"] or "complete",
             "options": options,
         }
-
-
-def _write(workspace: Workspace, name: str, values: dict[str, Any]) -> None:
-    """Set options of an experiment in params.yaml, as `dvc exp run -S` does."""
-    from dvc.utils.hydra import apply_overrides
-
-    with alone(workspace.scratch / "params.lock", "another process writes params.yaml", patience=PATIENCE):
-        after = changed(params.load(workspace.params).experiments[name].model_dump(), values)
-        options = {(part, option): after[part][option] for part, option, *_ in (place.split(".") for place in values)}
-        apply_overrides(
-            workspace.params,
-            [f"++experiments.{name}.{part}.{option}={json.dumps(value)}" for (part, option), value in options.items()],
-        )

@@ -123,7 +123,7 @@ class Tuning:
         width = max(map(len, values))
         print(*(f"  {place:{width}}  {self._now[place]} -> {value}" for place, value in values.items()), sep="\n")
         comment = f"By `unroll tune {self.name}`, {len(done)} trials: {found}."
-        entry.write(self._workspace, self.name, target, values, comment)
+        entry.write(self._workspace, self.name, target, values, self._now, comment)
         stand_in = " These are stand-in data: no figure is a result." if self._data.stand_in else ""
         print(
             f"Written to params.yaml: {target}. Its figure on validation flatters it; test decides.{stand_in}\n"

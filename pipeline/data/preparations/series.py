@@ -4,8 +4,8 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 import fnmatch
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -28,12 +28,15 @@ Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
 Protocol = Literal["as_published", "corrected"]
 METRIC = "mae"
 
+LATER = ("repeat", "rows", "measured", "ends", "week", "overlap", "until", "future", "holidays")
+"""Options that fitted.json has only where they are set."""
+
 DAY = 86_400
 YEAR = 365.2425 * DAY
 """Seconds."""
 
-CALENDAR = 4
-"""Columns of `calendar`."""
+CALENDAR, WEEK = 4, 2
+"""Columns of `calendar`, and those of the week that `week` adds."""
 
 FILLED = "filled"
 """The column that says in which rows something was not measured."""
@@ -72,6 +75,15 @@ def prepare(
     sentinel: float | None = None,
     fill: Annotated[int, pydantic.Field(ge=0, le=1_000_000)] | None = None,
     target_lags: Annotated[list[Count], pydantic.Field(min_length=1, max_length=100)] | None = None,
+    rows: Literal["business", "month"] | None = None,
+    measured: bool | None = None,
+    ends: bool | None = None,
+    repeat: Count | None = None,
+    week: bool | None = None,
+    overlap: bool | None = None,
+    until: str | None = None,
+    future: list[str] | None = None,
+    holidays: str | None = None,
 ) -> Dataset:
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
 
@@ -122,9 +134,21 @@ def prepare(
         sentinel: corrected only: the number that stands for a missing value.
         fill: corrected only: rows. Gaps of up to so many are filled from the past, longer ones cut windows.
         target_lags: corrected only: rows. The target so long before is a further input of each row.
+        repeat: corrected only: rows of a cycle. With `fill` gaps of up to seven cycles are filled: what is missing for
+            longer than `fill` rows takes the value of a cycle before.
+        rows: corrected only: of what rows are made that have no even distance, so that none is a gap.
+        measured: corrected only: whether rows without a target are left out, such as days on which nothing is sold.
+        ends: corrected only: whether stamps tell the end of what was measured; with a time zone.
+        week: whether the calendar tells the day of the week, too.
+        overlap: whether windows of validation and test may begin in the block before; their targets never lie there.
+        until: corrected only: the last row that counts, as ISO 8601; in UTC with a time zone. Later rows are for the
+            refit alone, so that they change no evaluation.
+        future: corrected only: columns whose later values are known beforehand. Each row has them as they are when the
+            last value that is asked for comes.
+        holidays: corrected only: a country, such as "DE"; the column `holiday` is 1 on its holidays, known beforehand.
 
     Returns:
-        A forecast, scored by MAE; its series (rows, columns + CALENDAR) float32 is shared by the three splits.
+        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the three splits.
 
     Raises:
         UnrollError: the file cannot be used (`stamped_file.read`) or is too short for the split and the window.
@@ -133,26 +157,29 @@ def prepare(
     """
     delay = delay or step
     options = {key: value for key, value in dict(locals()).items() if key not in {"name", "raw", "progress"}}
+    options = {key: value for key, value in options.items() if key not in LATER or value}
     where = f"datasets.{name}.preparation"
     _require_effect(options, where)
     if lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
     table = stamped_file.read(files_of(raw, file), form_of(options), where, progress)
-    measured = rows_of(table, options)
-    series, column = measured.series, measured.columns.index(target)
+    if until:
+        table = table.only(table.stamps <= np.datetime64(until, "ms"))
+    found = rows_of(evenly(table, options), options)
+    series, column = found.series, found.columns.index(target)
     # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is `delay - step`
     # there. The documents' generator counts so, too, and forgets the step.
     shift = delay if protocol == "as_published" else delay - step
     try:
         borders = series_splits.borders(len(series.values), train, validation)
-        fitted = _fitted(measured, borders[0], options)
-        rows, lost = _rows(measured, borders, shift, options)
+        fitted = _fitted(found, borders[0], options)
+        each, lost = _rows(found, borders, shift, options)
     except UnrollError as error:
         raise UnrollError(f"{raw / file}: {error}; see {where}") from None
-    inputs = inputs_of(series, fitted, time_zone)
+    inputs = inputs_of(series, fitted)
     windows = {
-        split: Windows(inputs, found, lookback, step, delay=shift, target=column, outputs=horizon)
-        for split, found in rows.items()
+        split: Windows(inputs, chosen, lookback, step, delay=shift, target=column, outputs=horizon)
+        for split, chosen in each.items()
     }
     return Dataset(
         name=name,
@@ -160,11 +187,11 @@ def prepare(
         metric=METRIC,
         splits={**windows},
         scale=Scale(mean=fitted.mean[column], std=fitted.std[column], unit=unit, quantity=quantity),
-        period=_timesteps_per_day(measured.clock.spacing * step),
-        calendar=CALENDAR,
-        stamps=series.stamps,
+        period=0 if rows else _timesteps_per_day(found.clock.spacing * step),
+        calendar=calendar_columns(options),
+        stamps=stamps.as_they_are(series.stamps, rows),
         fitted=fitted,
-        facts=_facts(measured, borders, windows, options) | measured.lost | lost,
+        facts=_facts(found, borders, windows, options) | found.lost | lost,
     )
 
 
@@ -172,10 +199,10 @@ def _require_effect(options: Mapping[str, Any], where: str) -> None:
     """Refuse an option that the protocol would not look at: it would seem to have an effect."""
     protocol, idle = options["protocol"], ["batch_size"]
     if protocol == "as_published":
-        idle = ["spacing", "sentinel", "missing", "fill", "horizon", "target_lags"]
+        idle = ["spacing", "sentinel", "missing", "fill", "horizon", "target_lags", *LATER]
         if options["batch_size"] is None:
             raise UsageError(f"params.yaml: {where}.batch_size is missing; protocol as_published scores whole batches")
-    if said := [key for key in idle if options[key] != {"horizon": 1}.get(key)]:
+    if said := [key for key in idle if options.get(key) != {"horizon": 1}.get(key)]:
         raise UsageError(f"params.yaml: {where}.{said[0]} has no effect under protocol {protocol}; take it out")
 
 
@@ -204,8 +231,18 @@ class Measured:
     lost: dict[str, int]
 
 
-def rows_of(table: stamped_file.Table, options: Mapping[str, Any]) -> Measured:
-    """Clean and complete what was read; `prepare` says what the options mean. A row depends on no later one."""
+def rows_of(table: stamped_file.Table, options: Mapping[str, Any], plan: "Plan" = None) -> Measured:
+    """Clean and complete what was read; `prepare` says what the options mean.
+
+    A row depends on no later one, but for what is known beforehand.
+
+    Args:
+        table: what was read.
+        options: of `prepare`.
+        plan: of each of `future` its values (lead,) after the last row; None where no forecast is made.
+    """
+    if options.get("measured"):
+        table = table.only(~np.isnan(table.values[:, table.columns.index(options["target"])]))
     clock, lost = series_splits.clock(table.stamps, options["spacing"]), dict[str, int]()
     if options["protocol"] == "as_published":
         series = series_splits.Series(table.stamps, table.values, unknown=np.zeros(table.values.shape, bool))
@@ -213,13 +250,71 @@ def rows_of(table: stamped_file.Table, options: Mapping[str, Any]) -> Measured:
         series = series_splits.clean(table.stamps, table.values, options["sentinel"])
     columns, missed = table.columns, int(series.unknown.sum())
     if options["fill"] is not None:
-        series, lost = series_splits.fill(series, clock.spacing, options["fill"])
+        series, lost = series_splits.fill(series, clock.spacing, options["fill"], options.get("repeat"))
         columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
     target = options["target"]
     for lag in options["target_lags"] or []:
         earlier = np.roll(series.values[:, table.columns.index(target)], lag)  # windows do not reach what wraps around
         columns, series = [*columns, f"{target} {lag} rows before"], series.with_column(earlier)
+    for name, values in _known(table, series, clock.spacing, options, plan):
+        columns, series = [*columns, name], series.with_column(values)
     return Measured(series, columns, clock, missed, lost)
+
+
+Plan = Mapping[str, Array] | None
+
+
+def lead(options: Mapping[str, Any]) -> int:
+    """Rows from a window's last input to the last value that is asked for."""
+    return int(options["delay"] + (options["horizon"] - 1) * options["step"])
+
+
+def _known(
+    table: stamped_file.Table, series: series_splits.Series, spacing: int, options: Mapping[str, Any], plan: Plan
+) -> Iterator[tuple[str, Array]]:
+    """Columns that are known beforehand, each row's as they are `lead` rows later."""
+    ahead = lead(options)
+    for name in options.get("future", []):
+        values = series.values[:, table.columns.index(name)]
+        later = plan[name] if plan else np.repeat(values[-1:], ahead)  # no target lies there
+        yield f"{name} {ahead} rows on", np.concatenate([values, later])[ahead:]
+    if country := options.get("holidays"):
+        moments = series.stamps + np.timedelta64(ahead * spacing * 1000, "ms")
+        yield "holiday", holidays_of(country, on_clock(moments, options)).astype(np.float64)
+
+
+def evenly(table: stamped_file.Table, options: Mapping[str, Any]) -> stamped_file.Table:
+    """The rows with stamps an even distance apart (`stamps.evenly`)."""
+    return replace(table, stamps=stamps.evenly(table.stamps, options.get("rows")))
+
+
+def on_days(moments: Array, options: Mapping[str, Any]) -> Array:
+    """Stamps (rows,) of rows without an even distance, as they are in the file."""
+    return stamps.as_they_are(moments, options.get("rows"))
+
+
+def on_clock(moments: Array, options: Mapping[str, Any]) -> Array:
+    """Stamps (rows,) as the clock of the file shows them."""
+    zone, moments = options["time_zone"], stamps.as_they_are(moments, options.get("rows"))
+    return moments if zone is None else stamps.to_wall_clock(moments, zone)
+
+
+def holidays_of(country: str, moments: Array) -> Array:
+    """(rows,) whether stamps lie on a holiday. Raises UsageError if the country is unknown."""
+    import holidays
+
+    days = moments.astype("datetime64[D]")
+    each, places = np.unique(days, return_inverse=True)
+    try:
+        found = holidays.country_holidays(country, years=sorted({int(str(day)[:4]) for day in each}))
+    except NotImplementedError:
+        raise UsageError(f"--holidays must be a country such as DE or US. Received: {country!r}") from None
+    return np.array([str(day) in found for day in each])[places]
+
+
+def known_columns(options: Mapping[str, Any]) -> int:
+    """How many columns, the last before the calendar's, are known beforehand."""
+    return len(options.get("future", [])) + bool(options.get("holidays"))
 
 
 def longest_lag(options: Mapping[str, Any]) -> int:
@@ -273,6 +368,7 @@ def _rows(
         lookback += longest_lag(options)  # a window's first row needs its lagged value, too
         reach = {"lookback": lookback, "delay": shift, "further": further}
         target = measured.columns.index(options["target"])
+        reach["overlap"] = bool(options.get("overlap"))
         rows, lost = series_splits.corrected_rows(measured.series, *borders, spacing=spacing, target=target, **reach)
     if empty := [split for split, found in rows.items() if not len(found)]:
         furthest = options["delay"] + (options["horizon"] - 1) * step
@@ -287,7 +383,7 @@ def _facts(
     measured: Measured, borders: tuple[int, int], windows: Mapping[str, Windows], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    stamps, clock, one = measured.series.stamps, measured.clock, windows["test"]
+    stamps, clock, one = on_days(measured.series.stamps, options), measured.clock, windows["test"]
     zone, batch = options["time_zone"], options["batch_size"]
     return {
         "protocol": options["protocol"],
@@ -310,16 +406,19 @@ def _facts(
     }
 
 
-def inputs_of(series: series_splits.Series, fitted: Fitted, time_zone: str | None) -> Array:
-    """What models see: (rows, columns + CALENDAR) float32, by the mean and deviation of the train rows."""
+def inputs_of(series: series_splits.Series, fitted: Fitted) -> Array:
+    """What models see: (rows, columns + calendar) float32, by the mean and deviation of the train rows."""
     columns = series.values.shape[1]
-    inputs = np.empty((len(series.values), columns + CALENDAR), np.float32)
+    inputs = np.empty((len(series.values), columns + calendar_columns(fitted.options)), np.float32)
     for place in range(columns):
         inputs[:, place] = (series.values[:, place] - fitted.mean[place]) / fitted.std[place]
-    inputs[:, columns:] = calendar(
-        series.stamps if time_zone is None else stamps.to_wall_clock(series.stamps, time_zone)
-    )
+    inputs[:, columns:] = calendar(on_clock(series.stamps, fitted.options), week=bool(fitted.options.get("week")))
     return inputs
+
+
+def calendar_columns(options: Mapping[str, Any]) -> int:
+    """How many columns `calendar` gives."""
+    return CALENDAR + (WEEK if options.get("week") else 0)
 
 
 def files_of(raw: Path, file: str) -> list[Path]:
@@ -330,17 +429,18 @@ def files_of(raw: Path, file: str) -> list[Path]:
     return sorted(path for path in found if path.name != manifest.NAME) or [raw / file]
 
 
-def calendar(stamps: Array) -> Array:
-    """When a row is: sine and cosine of the time of day, then of the time of year.
+def calendar(stamps: Array, *, week: bool = False) -> Array:
+    """When a row is: sine and cosine of the time of day, then of the time of year, then perhaps of the week.
 
     Args:
-        stamps: (rows,) datetime64[ms]; a day begins at 00:00 of their clock.
+        stamps: (rows,) datetime64[ms]; a day begins at 00:00 of their clock, a week on Thursday as 1970 did.
+        week: whether it tells the week.
 
     Returns:
-        (rows, CALENDAR) float64.
+        (rows, CALENDAR) or (rows, CALENDAR + WEEK) float64.
     """
-    seconds = stamps.astype(np.int64) / 1000
-    return np.column_stack([wave(2 * np.pi * seconds / cycle) for cycle in (DAY, YEAR) for wave in (np.sin, np.cos)])
+    seconds, cycles = stamps.astype(np.int64) / 1000, (DAY, YEAR, 7 * DAY) if week else (DAY, YEAR)
+    return np.column_stack([wave(2 * np.pi * seconds / cycle) for cycle in cycles for wave in (np.sin, np.cos)])
 
 
 def _timesteps_per_day(seconds: int) -> int:

@@ -33,6 +33,8 @@ class Column:
         words: what else there is -> how often.
         low, high: of the numbers but `SENTINELS`.
         suspects: the numbers of `SENTINELS` -> how often.
+        counts: whether each number is one more than that before.
+        last: of the numbers.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Column:
     low: float = np.inf
     high: float = -np.inf
     suspects: Counter[float] = field(default_factory=Counter)
+    counts: bool = True
+    last: float = np.nan
 
     def take(self, cells: "pd.Series[Any]", form: row_files.Form) -> Array:
         """Count the cells of a chunk; (rows,) float64 of them, NaN where there is no number."""
@@ -58,6 +62,9 @@ class Column:
             values = np.where(np.isfinite(values), values, np.nan)
             if len(self.words) < COUNTED:
                 self.words.update(texts[np.isnan(values) & ~empty].value_counts().to_dict())
+        apart = np.diff(values, prepend=self.last)
+        self.counts &= bool((apart[self.rows == 0 :] == 1).all())
+        self.last = values[-1] if len(values) else self.last
         suspect = np.isin(values, SENTINELS)
         self.suspects.update(values[suspect].tolist())
         self.rows += len(values)

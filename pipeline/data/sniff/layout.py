@@ -108,6 +108,11 @@ def _like_data(cell: str) -> bool:
     return re.fullmatch(r"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", cell.strip()) is not None
 
 
+def is_number(text: str) -> bool:
+    """Whether Python reads it as one."""
+    return re.fullmatch(r"[-+]?\d+(\.\d+)?", text) is not None
+
+
 def marks(cells: Iterable[str], path: Path) -> tuple[str, str | None]:
     """The decimal mark and the mark between thousands that these cells have.
 

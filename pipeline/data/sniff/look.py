@@ -44,6 +44,7 @@ class Known:
     delimiter: str | None = None
     decimal: str | None = None
     target: str | None = None
+    missing: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,7 @@ class Found:
         head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
         guesses: what was not certain: the option of params.yaml -> why it was decided so.
         text: whether they are CSV.
+        uneven: what rows are without an even distance (`stamps.evenly`), else None.
     """
 
     form: Form
@@ -78,6 +80,21 @@ class Found:
     head: Array
     guesses: dict[str, str]
     text: bool = True
+    uneven: str | None = None
+
+    @property
+    def odd(self) -> dict[str, float]:
+        """Columns with an end that lies further from all other numbers than those from each other -> that number."""
+        found = {}
+        for place, (name, column) in enumerate(self.columns.items()):
+            values = np.unique(self.head[:, place][np.isfinite(self.head[:, place])])
+            if len(values) < FEW_DAYS or not column.numeric or self.why_not(name):
+                continue
+            values = values[~np.isin(values, [*self.sentinels])]
+            for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
+                if max(low - end, end - high) > high - low:
+                    found[name] = float(end)
+        return found
 
     @property
     def targets(self) -> list[str]:
@@ -88,6 +105,8 @@ class Found:
         """Why a column is left out, "" if it is not."""
         if name in self.form.drop:
             return "another stamp"
+        if self.columns[name].counts and any(one.numeric and not one.counts for one in self.columns.values()):
+            return "counts the rows"
         return self.columns[name].left_out(self.sentinels)
 
 
@@ -122,8 +141,26 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
+    _require_one_series(paths[0], head, written, columns)
+    for column in columns.values():
+        column.suspects.update({float(word): 0 for word in known.missing if layout.is_number(word)})
     found = _found(form, written, utc, columns, heads, guesses)
+    found.missing.update(dict.fromkeys(known.missing, 1))
     return replace(found, text=not files[0].parquet, missing=found.missing + Counter({"": blank}))
+
+
+def _require_one_series(path: Path, head: "pd.DataFrame", written: Array, columns: dict[str, Column]) -> None:
+    """Raise UsageError if stamps repeat and a column of words says whose each row is."""
+    first = written[: len(head)]
+    if len(np.unique(written)) > 0.7 * len(written):
+        return
+    for name, column in columns.items():
+        names = head[name].to_numpy()
+        if not column.numeric and len(np.unique(names)) > 1 and len({*zip(first, names, strict=False)}) == len(first):
+            raise UsageError(
+                f"{path} holds several series, of {', '.join(sorted(map(str, np.unique(names)))[:3])}, ... in "
+                f"{name!r}; write the rows of one, or of each, to a file of its own"
+            )
 
 
 def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
@@ -243,11 +280,11 @@ def _found(
     unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
     clock = series_splits.clock(written, None)
     if not utc and form.time_zone is None and (zone := times.zone(written, clock.spacing)):
-        form = replace(form, time_zone=zone)
+        form = replace(form, time_zone=zone[0], ends=zone[1])
         guesses["time_zone"] = "hours are missing in spring and doubled in autumn; zones of the same rule do as well"
     if not utc and form.time_zone:
         try:
-            moved = stamps.to_utc(written, form.time_zone)
+            moved = stamps.to_utc(written, form.time_zone, ends=form.ends)
         except KeyError:
             raise UsageError(
                 f"--time-zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
@@ -255,6 +292,9 @@ def _found(
         if np.isnat(moved).any():
             raise UsageError(f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped")
         written, clock = moved, series_splits.clock(moved, clock.spacing)
+    rows = _uneven(written)
+    written = stamps.evenly(written, rows)
+    clock = series_splits.clock(written, None) if rows else clock
     _require_even(written, clock)
     later = np.unique(written)
     apart = np.diff(later).astype(np.int64) // (clock.spacing * 1000)
@@ -280,12 +320,29 @@ def _found(
         clock=clock,
         rows=len(written),
         unsorted=unsorted,
-        first=later[0],
-        last=later[-1],
+        first=stamps.as_they_are(later[:1], rows)[0],
+        last=stamps.as_they_are(later[-1:], rows)[0],
         gaps=Counter((apart[apart > 1] - 1).tolist()),
         head=np.concatenate(heads) if heads else np.empty((0, 0)),
         guesses=guesses,
+        uneven=rows,
     )
+
+
+def _uneven(written: Array) -> str | None:
+    """Of what rows consist that have no even distance."""
+    days = np.unique(written).astype("datetime64[D]")
+    if len(days) < FEW_DAYS or len(np.unique(days)) < len(days):
+        return None
+    apart = np.diff(days).astype(int)
+    if np.median(apart) == 1 and np.is_busday(days).all():
+        return "business"
+    months = np.diff(days.astype("datetime64[M]")).astype(int)
+    return "month" if (apart >= MONTH // 86_400_000).all() and np.median(months) == 1 else None
+
+
+FEW_DAYS = 15
+"""Stamps, of which it can be coincidence that none lies on a weekend."""
 
 
 def _is_stamp(column: Column) -> bool:

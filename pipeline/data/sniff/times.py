@@ -105,18 +105,23 @@ def find(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str], list[s
         if re.fullmatch(name, column.strip(), re.IGNORECASE)
         and pd.to_numeric(cells[column], errors="coerce").notna().all()
     }
-    options = _options(whole, hours, parts)
+    timed = {column for column, texts in cells.items() if len(texts) and ":" in texts.iloc[0]}
+    options = _options(whole, hours, parts, timed)
     if chosen:
         options = [option for option in options if option[0] == list(chosen)] or [(list(chosen), [])]
     return options[0] if options else ([], [])
 
 
 def _options(
-    whole: dict[str, list[str]], hours: dict[str, list[str]], parts: dict[str, str]
+    whole: dict[str, list[str]], hours: dict[str, list[str]], parts: dict[str, str], timed: set[str]
 ) -> list[tuple[list[str], list[str]]]:
-    """Columns and formats that would do, the best first."""
+    """Columns and formats that would do, the best first; those of `timed` have a time of day already."""
     found = [([column], forms) for column, forms in whole.items() if forms and re.search("H|8601|%I|unix", forms[0])]
-    days = {column: forms for column, forms in whole.items() if forms and not re.search("H|%I|unix", forms[0])}
+    days = {
+        column: forms
+        for column, forms in whole.items()
+        if forms and column not in timed and not re.search("H|%I|unix", forms[0])
+    }
     clocks = {column: forms for column, forms in hours.items() if forms}
     if "%H" in parts and parts["%H"] not in clocks:
         clocks[parts["%H"]] = ["%H"]
@@ -133,8 +138,10 @@ def _options(
     return found + [([column], forms) for column, forms in days.items()]
 
 
-def zone(written: Array, spacing: int) -> str | None:
-    """The time zone by whose clock the stamps are more regular than as written, None where none is.
+def zone(written: Array, spacing: int) -> tuple[str, bool] | None:
+    """The time zone by whose clock the stamps are more regular than as written, and whether they tell an end.
+
+    None where none is.
 
     Args:
         written: (rows,) datetime64[ms].
@@ -143,11 +150,11 @@ def zone(written: Array, spacing: int) -> str | None:
     found, least = None, series_splits.clock(written, spacing)
     if not least.repeated or spacing > 3600:
         return None
-    for name in ZONES:
-        moved = stamps.to_utc(written, name)
+    for name, ends in itertools.product(ZONES, (False, True)):
+        moved = stamps.to_utc(written, name, ends=ends)
         if np.isnat(moved).any():
             continue
         clock = series_splits.clock(moved, spacing)
         if clock.repeated + clock.gaps < least.repeated + least.gaps:
-            found, least = name, clock
+            found, least = (name, ends), clock
     return found

@@ -115,7 +115,7 @@ def test_a_file_becomes_a_data_set_and_a_forecast_with_no_edit_by_hand(workspace
     target = {split_stamps: ["--target", "load"], utf16: ["--target", "Last [kW]"]}.get(form, [])
     add(workspace, files, *target, "--horizon", "12", "--lookback", "24", "--yes")
     said, text = capsys.readouterr().out, workspace.params.read_text(encoding="utf-8")
-    assert "Next: unroll repro evaluate@load" in said
+    assert "Next: unroll repro refit@load" in said
     if form is daylight_saving:
         assert "guessed   time_zone" in said
         assert "# hours are missing in spring and doubled in autumn; zones of the same rule do as well\n" in text
@@ -155,7 +155,7 @@ def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspa
     assert any("# rows; proposed: " in line for line in new)
     assert any("patience: 5" in line for line in new)
     added = {e.model.name for e in params.load(workspace.params).experiments_of("load").values()}
-    assert added >= {"last_value", "linear", "simple_rnn", "gru", "lstm"}
+    assert added >= {"last_value", "seasonal_naive", "linear", "boosting", "mlp", "gru"}
     with modify_yaml(str(workspace.params)) as data:
         data["experiments"]["load_gru"]["model"]["units"] = 16
     assert sum(one != other for one, other in zip(new, lines(), strict=True)) == 1

@@ -15,8 +15,10 @@ from pipeline.report.page import page
 from pipeline.report.results import load
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
+from stages.backtest import backtest
 from stages.evaluate import evaluate
 from stages.prepare import prepare
+from stages.refit import refit
 from stages.source import source
 from tests.support.training import train
 from unroll.commands.main import invoke
@@ -43,12 +45,15 @@ def hours(tmp_path_factory):
     data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
     data["experiments"]["meter_gru"]["model"]["units"] = 2
     data["experiments"] = {name: data["experiments"][name] for name in MODELS}
+    data["forecasts"]["meter"] = {"origins": 9, "refits": 2, "models": {}}
     plain_yaml.write(data, workspace.params)
     source(workspace, "meter")
     prepare(workspace, "meter")
     for name in MODELS:
         train(workspace, name)
     evaluate(workspace, "meter")
+    backtest(workspace, "meter")
+    refit(workspace, "meter")
     return workspace, frame
 
 
@@ -61,17 +66,18 @@ def predict(capsys, workspace, *arguments):
 def test_what_was_added_is_forecast(hours, capsys):
     workspace, _ = hours
     text = predict(capsys, workspace, "meter")
-    assert text.startswith(
-        "meter_ridge: the strongest without recurrence; no network is better (cannot tell of meter_gru:"
-    )
+    assert text.startswith("meter: meter_ridge, fitted on all rows to 2023-01-30 23:00:00: MAE ")
+    assert "from rolling origins; meter_gru " in text
+    assert ", meter_last_value " in text
     assert "the last row of meter.csv:\n\n" in text
-    assert "On test, intervals of 90 % held " in text
+    assert "From 8 rolling origins, intervals of 90 % held " in text
+    assert predict(capsys, workspace, "meter", "--horizon", "2", "--csv").count("\n") == 3
     found = json.loads(predict(capsys, workspace, "meter", "--json"))
-    assert found["experiment"] == "meter_ridge"
+    assert found["experiment"] == "meter"
     for row in found["forecasts"]:
         assert row["forecast"] == pytest.approx(value(720 + row["step"] - 1), abs=4)
         assert row["low"] < row["forecast"] < row["high"]
-        assert 0.7 < row["coverage"] <= 1
+        assert 0.6 < row["coverage"] <= 1
     lines = predict(capsys, workspace, "meter", "--csv", "--level", "0.8").splitlines()
     assert lines[0] == "stamp,forecast,low,high"
     assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
@@ -103,6 +109,7 @@ def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, 
         file.write_bytes(before)
     said = capsys.readouterr()
     assert json.loads(said.out)["origin"] == "2023-01-31 00:00:00"
+    assert refit(workspace, "meter").until == "2023-01-30T23:00:00.000", "what was copied is as it was"
     assert "unroll: warning: 'load (kW)' is 900 at 2023-01-31 00:00:00, far outside" in said.err
 
 
@@ -137,6 +144,7 @@ def test_a_plot_is_a_picture(hours, capsys, tmp_path):
     [
         (["meters"], "must be one of: meter, meter_gru, meter_last_value, meter_ridge"),
         (["meter", "--data", "none.csv"], "none.csv is not there"),
+        (["meter", "--horizon", "13"], "--horizon must be 1 to 12, which"),
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
         (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
         (["meter", "--plot", "next.docx"], "--plot must name a .png, .svg or .pdf file"),

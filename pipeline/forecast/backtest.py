@@ -1,0 +1,168 @@
+"""What a backtest says: the errors of each model from rolling origins, and why one is the champion."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.examples import Array
+from pipeline.data.stamps import shown
+from pipeline.evaluation import conformal
+from pipeline.files import read_checked
+from pipeline.forecast import rolling
+from pipeline.validation import Strict
+
+MEDIAN = "median of models"
+
+FEWEST = 3
+"""Models of a kind of their own that a median is taken of."""
+
+MARGIN = 0.9
+"""A model has to lower the median's MAE by a tenth to be champion by itself: some weeks of one season sway its figures,
+and the median of models that err in different ways is the safer one (docs/decisions/own-series.md)."""
+
+
+class Scored(Strict):
+    """A model's forecasts from all origins.
+
+    Attributes:
+        mae: of each step ahead, in the target's unit.
+        coverage: of each step, by intervals of `conformal.USUAL` that are made of the origins before; None where those
+            are too few.
+        mase: the MAE as a share of that of the seasonal naive forecast on train; None where there is none.
+    """
+
+    mae: list[float]
+    coverage: list[float | None]
+    mase: float | None
+
+    @property
+    def whole(self) -> float:
+        """The MAE over all steps."""
+        return float(np.mean(self.mae))
+
+    @property
+    def held(self) -> float | None:
+        """The coverage over all steps."""
+        known = [share for share in self.coverage if share is not None]
+        return float(np.mean(known)) if known else None
+
+
+class Backtest(Strict):
+    """What backtest.json holds.
+
+    Attributes:
+        dataset: its name.
+        scale: of the target.
+        first, last: origins: the last row that was known.
+        origins, refits: how many.
+        models: each one's scores, the median of several among them.
+        naive: which of them need no fit.
+        champion: of `models`.
+        members: the models whose median it is, or itself.
+        why: it is the champion, in words with figures.
+    """
+
+    dataset: str
+    scale: Scale
+    first: str
+    last: str
+    origins: int
+    refits: int
+    models: dict[str, Scored]
+    naive: list[str]
+    champion: str
+    members: list[str]
+    why: str
+
+
+def load(folder: Path) -> Backtest:
+    """The backtest.json of backtests/DATASET. Raises UnrollError if it is missing or damaged."""
+    return read_checked(folder / "backtest.json", Backtest)
+
+
+def judged(
+    dataset: Dataset,
+    folds: Sequence[rolling.Fold],
+    forecasts: Mapping[str, Sequence[Array]],
+    candidates: Mapping[str, Experiment],
+    networks: set[str],
+    naive: float | None,
+) -> tuple[Backtest, dict[str, Array]]:
+    """Score the forecasts and choose.
+
+    Args:
+        dataset: with its stamps.
+        folds: the origins.
+        forecasts: of each model for each fold, (origins, steps) in model units.
+        candidates: the models.
+        networks: those that take TensorFlow, which is slow to start: they are champions by themselves or not at all.
+        naive: the MAE that MASE divides by, in model units.
+
+    Returns:
+        What was found, and `truth`, each model's forecasts and `errors`, the champion's, all (origins, steps).
+    """
+    truth = np.concatenate([fold.asked.targets.reshape(len(fold.asked), -1) for fold in folds]).astype(np.float64)
+    each = {name: np.concatenate(list(parts)) for name, parts in forecasts.items()}
+    plain = {name for name in each if is_naive(candidates[name])}
+    scores = {name: float(np.abs(values - truth).mean()) for name, values in each.items()}
+    kinds: dict[str, str] = {}
+    for name in sorted(set(each) - networks, key=scores.__getitem__):
+        kinds.setdefault(_kind(name, candidates[name]), name)
+    members = sorted(kinds.values())
+    best = min(scores, key=scores.__getitem__)
+    found = dict(each)
+    if len(members) >= FEWEST:
+        found[MEDIAN] = np.median([each[name] for name in members], axis=0)
+        scores[MEDIAN] = float(np.abs(found[MEDIAN] - truth).mean())
+        beaten = any(scores[name] < scores[MEDIAN] for name in plain)
+        if not beaten and scores[best] > MARGIN * scores[MEDIAN]:
+            best = MEDIAN
+    lag = -(-folds[0].asked.outputs * folds[0].asked.step // rolling.stride(dataset))
+    rows = np.concatenate([fold.asked.rows for fold in folds]) - folds[0].asked.step
+    stamps = dataset.stamps
+    made = Backtest(
+        dataset=dataset.name,
+        scale=dataset.scale,
+        first=shown(stamps[rows[0]]) if stamps is not None else "",
+        last=shown(stamps[rows[-1]]) if stamps is not None else "",
+        origins=len(truth),
+        refits=len(folds),
+        models={name: _scored(values - truth, lag, dataset.scale, naive) for name, values in found.items()},
+        naive=sorted(plain),
+        champion=best,
+        members=members if best == MEDIAN else [best],
+        why=_why(best, scores, plain, dataset.scale),
+    )
+    return made, {"truth": truth, "errors": found[best] - truth, **each}
+
+
+def _kind(name: str, experiment: Experiment) -> str:
+    """Of naive and of statistical models the best speaks for all."""
+    return experiment.model.family if experiment.training.method == "none" else name
+
+
+def is_naive(experiment: Experiment) -> bool:
+    """Whether nothing is fitted."""
+    return experiment.training.method == "none" and experiment.model.family == "baselines"
+
+
+def _scored(errors: Array, lag: int, scale: Scale, naive: float | None) -> Scored:
+    off = np.abs(errors)
+    _, held = conformal.adaptive(off, conformal.USUAL, lag)
+    counted = held[conformal.FEWEST + lag - 1 :]
+    share: list[Any] = counted.mean(axis=0).tolist() if len(counted) else [None] * off.shape[1]
+    mae = off.mean(axis=0)
+    return Scored(mae=(mae * scale.std).tolist(), coverage=share, mase=float(mae.mean() / naive) if naive else None)
+
+
+def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale) -> str:
+    unit = f" {scale.unit}" if scale.unit else ""
+    others = sorted((name for name in scores if name not in {best, MEDIAN}), key=scores.__getitem__)
+    naive = min(plain, key=scores.__getitem__, default=None)
+    said = [name for name in (others[0] if others else None, naive) if name not in {None, best}]
+    beside = ", ".join(f"{name} {scores[name] * scale.std:.4g}" for name in dict.fromkeys(said) if name)
+    return f"MAE {scores[best] * scale.std:.4g}{unit} from rolling origins" + (f"; {beside}" if beside else "")

@@ -1,0 +1,124 @@
+"""Rolling origins: each model fitted on what came before, asked from one origin after the other, and whom to follow.
+
+Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array, Windows
+from pipeline.errors import UnrollError
+from pipeline.evaluation import conformal
+from pipeline.training.job import Callback, Trained
+from pipeline.training.recipe import recipe
+from pipeline.training.run_folder import Run
+
+MOST = 0.25
+"""The share of all windows that origins may be spread over."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """Origins that are asked of one fit.
+
+    Attributes:
+        train: windows whose targets had all come when the first of them was asked.
+        asked: a window for each origin.
+    """
+
+    train: Windows
+    asked: Windows
+
+
+def whole(dataset: Dataset) -> Windows:
+    """The windows of all splits.
+
+    Raises:
+        UnrollError: it is no series.
+    """
+    splits = [split for split in dataset.splits.values() if isinstance(split, Windows)]
+    if not splits:
+        raise UnrollError(f"{dataset.name} is no series")
+    return replace(splits[0], rows=np.unique(np.concatenate([split.rows for split in splits])))
+
+
+def stride(dataset: Dataset) -> int:
+    """Rows from one origin to the next: a day, of daily rows and longer ones a timestep."""
+    return whole(dataset).step * max(1, dataset.period)
+
+
+def folds(dataset: Dataset, origins: int, refits: int) -> list[Fold]:
+    """The last origins of a series, one a day, in as many groups as there are fits.
+
+    Raises:
+        UnrollError: there are too few windows.
+    """
+    windows, apart = whole(dataset), stride(dataset)
+    rows, reach = windows.rows, int(windows.ahead[-1])
+    first = rows[-1] - MOST * (rows[-1] - rows[0])
+    wanted = rows[-1] - apart * np.arange(origins)[::-1]
+    chosen = np.intersect1d(wanted[wanted > first], rows)
+    if len(chosen) < refits:
+        raise UnrollError(f"{dataset.name}: {len(chosen)} origins are too few for {refits} fits; add rows")
+    found = []
+    for group in np.array_split(chosen, refits):
+        count = int(np.searchsorted(rows, group[0] - windows.step - reach, side="right"))
+        if not count:
+            raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
+        found.append(Fold(replace(windows, rows=rows[:count]), replace(windows, rows=group)))
+    return found
+
+
+def entrants(dataset: Dataset, candidates: Mapping[str, Experiment], runs: Mapping[str, Run]) -> list[str]:
+    """Who takes part: every model, but of the networks only the best on validation, since each fit takes minutes."""
+    networks = {name: run for name, run in runs.items() if run.summary.layers}
+    found = [name for name in candidates if name not in networks]
+    if not networks:
+        return found
+    errors = {name: float(conformal.errors(dataset, run, "validation").mean()) for name, run in networks.items()}
+    return [*found, min(errors, key=errors.__getitem__)]
+
+
+def forecast(name: str, experiment: Experiment, dataset: Dataset, fold: Fold) -> Array:
+    """(origins, steps) in model units, of a fold; the mean over the seeds."""
+    return predictions(fit(name, experiment, dataset, fold.train, fold.asked), fold.asked.outputs)
+
+
+def fit(
+    name: str, experiment: Experiment, dataset: Dataset, train: Windows, asked: Windows, *callbacks: Callback
+) -> Trained:
+    """An experiment trained on some windows and asked at others; its predictions are "final_test".
+
+    Args:
+        name: of the experiment.
+        experiment: of a network with as many epochs as it is to have (`settled`).
+        dataset: with the columns that the experiment sees.
+        train: windows of its series, whose own may have more columns.
+        asked: the same.
+        callbacks: told of each epoch.
+    """
+    series = dataset.splits["train"].series if isinstance(dataset.splits["train"], Windows) else train.series
+    if experiment.training.method == "none":
+        train = asked  # nothing is learnt there, and all splits are answered
+    splits = {"train": replace(train, series=series), "test": replace(asked, series=series)}
+    chosen = recipe(name, experiment)
+    return chosen.train(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks))
+
+
+def settled(experiment: Experiment, best_epochs: Sequence[int] | None) -> Experiment:
+    """The experiment without validation: for as many epochs as were best before, at the median of the seeds."""
+    if not best_epochs:
+        return experiment
+    options = experiment.training.model_dump() | {"epochs": round(float(np.median(best_epochs))), "patience": None}
+    return experiment.model_copy(update={"training": type(experiment.training).model_validate(options)})
+
+
+def predictions(trained: Trained, outputs: int) -> Array:
+    """(origins, outputs) the mean over the seeds; one value for all steps counts for each."""
+    found = np.mean([each.predictions["final_test"] for each in trained.replicates], axis=0, dtype=np.float64)
+    count = len(trained.replicates[0].predictions["final_test"])
+    return np.broadcast_to(found.reshape(count, -1), (count, outputs))

@@ -1,0 +1,178 @@
+"""Models of series that repeat by the day, the week or the year: what they see are lags of these cycles.
+
+A cycle is a number of timesteps. The last `known` columns before the calendar's are known beforehand: each row has
+their values of `problem.outputs` timesteps later (the preparation `series`), so a window's last rows have those of its
+targets.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from pydantic import Field
+
+from pipeline.data.examples import Array
+from pipeline.data.problem import Problem
+from pipeline.models.baselines import Baseline
+
+if TYPE_CHECKING:
+    import keras
+
+Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
+Count = Annotated[int, Field(ge=0)]
+Size = Annotated[int, Field(ge=1)]
+
+HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
+"""Of the week: its own, and those around the day's."""
+
+REPEATS = 7
+"""How many cycles are looked back."""
+
+
+@dataclass(frozen=True)
+class Direct:
+    """A model that says each value ahead from numbers of its own.
+
+    Attributes:
+        features: inputs (n, timesteps, columns) -> (n, outputs, numbers) float32, and a base (n, outputs) that trees
+            correct, since they say nothing beyond the values that they were trained on.
+    """
+
+    features: Callable[[Array], tuple[Array, Array]]
+
+
+def linear(problem: Problem, *, last: Size | None = None, others: Count = 6, known: Count = 0) -> Baseline:
+    """A weighted sum, for `least_squares`: the target's past, a little of the others', what is known beforehand.
+
+    With the calendar of the last timestep: harmonics of the day and the week, and their products with the season.
+
+    Args:
+        problem: of a series.
+        last: timesteps of the target; None for all.
+        others: timesteps of the other columns, and as many past ones of those that are known beforehand.
+        known: columns that are known beforehand.
+    """
+    timesteps = problem.input_shape[0]
+    last, others = min(last or timesteps, timesteps), min(others, timesteps)
+
+    def features(inputs: Array) -> Array:
+        target, beside, beforehand = _columns(problem, inputs, known)
+        parts = [target[:, -last:], beside[:, beside.shape[1] - others :].reshape(len(inputs), -1)]
+        parts += [beforehand[:, -problem.outputs - others :].reshape(len(inputs), -1), *_harmonics(problem, inputs)]
+        return np.concatenate(parts, axis=1)
+
+    return Baseline(features, intercept=True)
+
+
+def _columns(problem: Problem, inputs: Array, known: int) -> tuple[Array, Array, Array]:
+    """The target (n, timesteps), and (n, timesteps, columns) the others and those that are known beforehand."""
+    measured = inputs.shape[2] - problem.calendar
+    others = [column for column in range(measured - known) if column != problem.target]
+    return inputs[:, :, problem.target], inputs[:, :, others], inputs[:, :, measured - known : measured]
+
+
+def _harmonics(problem: Problem, inputs: Array) -> list[Array]:
+    """The calendar of the last timestep, (n, ...) each; of one with a week its harmonics, too."""
+    if not problem.calendar:
+        return []
+    now = inputs[:, -1, inputs.shape[2] - problem.calendar :]
+    season = now[:, 2:4]
+    if now.shape[1] > 4:
+        turn = now[:, 5] + 1j * now[:, 4]
+        powers = np.stack([turn**power for power in HARMONICS], axis=1)
+        daily = np.concatenate([powers.real, powers.imag], axis=1)
+    else:
+        daily = now[:, :2]
+    return [daily, season, (daily[:, :, None] * season[:, None]).reshape(len(now), -1)]
+
+
+def boosting(problem: Problem, *, cycles: Cycles, known: Count = 0, own: bool = False, level: bool = True) -> Direct:
+    """What trees see of each value ahead, for `direct_boosting`.
+
+    How far ahead it is; the hour, the weekday and the season then; the target one, two, ... cycles before, their means;
+    its last values, their means and how they differ from those a cycle before; of the others the last value, the mean
+    of the last cycle and the value a cycle before; and what is known beforehand.
+
+    Args:
+        problem: of a series.
+        cycles: of the series, the shortest first.
+        known: columns that are known beforehand.
+        own: whether it sees the target's past alone, and what is known beforehand.
+        level: whether trees say how far a value is from the mean of the last cycle, or the value itself.
+    """
+    timesteps, outputs = problem.input_shape[0], problem.outputs
+    ahead = problem.horizon + np.arange(outputs)
+    cycles = [cycle for cycle in cycles if cycle + ahead[0] <= timesteps]
+    first = cycles[0] if cycles else min(7, timesteps)
+    spans = sorted({min(span, timesteps) for span in (max(2, first // 8), first, 2 * first, *cycles[1:])})
+
+    def features(inputs: Array) -> tuple[Array, Array]:
+        target, beside, beforehand = _columns(problem, inputs, known)
+        count = len(inputs)
+
+        def each(values: Array) -> Array:
+            return np.broadcast_to(values[:, None], (count, outputs))
+
+        rows = [np.broadcast_to(ahead, (count, outputs)), *_moments(problem, inputs, ahead)]
+        base = target[:, -first:].mean(axis=1) * level
+        for cycle in cycles:
+            same = _repeats(target, ahead, cycle)
+            rows += [*np.moveaxis(same, 2, 0), same.mean(axis=2), same[:, :, :3].mean(axis=2), np.median(same, axis=2)]
+        rows += [each(target[:, -1 - back]) for back in range(min(6, timesteps))]
+        rows += [each(target[:, -span:].mean(axis=1)) for span in spans]
+        if cycles:
+            few = spans[0]
+            rows.append(each(target[:, -1] - target[:, -1 - first]))
+            rows.append(each(target[:, -few:].mean(axis=1) - target[:, -few - first : -first].mean(axis=1)))
+        for column in () if own else np.moveaxis(beside, 2, 0):
+            rows += [each(column[:, -1]), each(column[:, -first:].mean(axis=1))]
+            rows += [_repeats(column, ahead, first)[:, :, 0]] if cycles else []
+        rows += [column[:, -outputs:] for column in np.moveaxis(beforehand, 2, 0) if timesteps >= outputs]
+        return np.stack(rows, axis=2, dtype=np.float32, casting="same_kind"), np.array(each(base))
+
+    return Direct(features)
+
+
+def _repeats(values: Array, ahead: Array, cycle: int) -> Array:
+    """Values (n, timesteps) one, two, ... cycles before each of the times ahead: (n, ahead, how many)."""
+    last = values.shape[1] - 1
+    latest = last + ahead - -(-ahead // cycle) * cycle  # at the last input or before it
+    count = max(1, min(REPEATS, 1 + int(latest.min()) // cycle))
+    return values[:, latest[:, None] - cycle * np.arange(count)]
+
+
+def _moments(problem: Problem, inputs: Array, ahead: Array) -> list[Array]:
+    """Hour, season and weekday of each time ahead, (n, ahead) each; none without a calendar."""
+    if not problem.calendar:
+        return []
+    now = inputs[:, -1, inputs.shape[2] - problem.calendar :].astype(np.float64)
+    turn = 2 * np.pi * ahead / problem.period if problem.period else np.zeros(len(ahead))
+    day = np.mod(np.arctan2(now[:, :1], now[:, 1:2]) + turn, 2 * np.pi)
+    found: list[Array] = [np.round(day, 3), *(np.broadcast_to(now[:, [column]], day.shape) for column in (2, 3))]
+    if now.shape[1] > 4:
+        later = turn / 7 if problem.period else 2 * np.pi * ahead / 7
+        week = np.mod(np.arctan2(now[:, 4:5], now[:, 5:6]) + later + 1e-4, 2 * np.pi)
+        found += [np.round(week, 3), np.floor(7 * week / (2 * np.pi))]
+    return found
+
+
+def gru(
+    problem: Problem, *, last: Size, units: Size = 32, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+) -> "keras.Model":
+    """A GRU that reads the `last` timesteps alone, however far other models look back."""
+    import keras
+
+    from pipeline.models import recurrent
+
+    timesteps, columns = problem.input_shape
+    last = min(last, timesteps)
+    inner = recurrent.build("GRU", replace(problem, input_shape=(last, columns)), units=units, dropout=dropout)
+    crop = keras.layers.Cropping1D((timesteps - last, 0))
+    return keras.Sequential([keras.Input(problem.input_shape), crop, *inner.layers])
+
+
+MODELS = {"linear": linear, "boosting": boosting, "gru": gru}
+
+KINDS = {"linear": "features", "boosting": "features ahead"}
+"""What `features` gives, and so which training methods can take a model; the others are networks."""

@@ -1,0 +1,106 @@
+"""The stage `refit`: the champion of a backtest, fitted on all rows that there are."""
+
+from dataclasses import replace
+
+from pipeline import locks
+from pipeline.config import params
+from pipeline.data import dataset, row_files
+from pipeline.data.dataset import Dataset
+from pipeline.data.preparations.series import files_of
+from pipeline.errors import UnrollError
+from pipeline.files import atomic_folder, read_npz, write_json, write_npz
+from pipeline.forecast import backtest, rolling
+from pipeline.forecast.forecaster import Member, Spec, member
+from pipeline.forecast.rows import History, Question, history
+from pipeline.training import run_folder
+from pipeline.workspace import Workspace
+from stages.progress import Epochs
+
+
+def refit(workspace: Workspace, name: str) -> Spec:
+    """Write forecasters/NAME, as `Forecaster.load` reads it.
+
+    Networks are trained for as many epochs as were best on validation, with the same seeds.
+
+    Args:
+        workspace: where params.yaml, the raw and the prepared data and the backtest are.
+        name: a key of `forecasts` in params.yaml.
+
+    Raises:
+        UsageError: there is none.
+        UnrollError: something is not built.
+    """
+    wanted = params.load(workspace.params)
+    candidates, section = wanted.candidates(name), wanted.dataset(name)
+    with locks.stage(workspace, "refit", name):
+        chosen = backtest.load(workspace.backtest(name))
+        data = dataset.load(workspace.prepared(name), calendar=True)
+        question = _question(data)
+        paths = files_of(workspace.raw(section.source), question.preparation["file"])
+        files = [row_files.File(path, question.form, question.where) for path in paths]
+        found = history(question, files, row_files.unseen, plan=None)
+        windows = found.windows(question)
+        with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
+            members = []
+            for key in chosen.members:
+                experiment = candidates[key]
+                if key in wanted.experiments_of(name):
+                    run = run_folder.load_for(workspace.run(name, key), name, experiment.seeds)
+                    experiment = rolling.settled(experiment, run.summary.best_epochs)
+                seen = _columns(replace(data, splits={"train": windows}), calendar=experiment.calendar)
+                train = rolling.whole(seen)
+                shown_epochs = Epochs(key, experiment.training.options, experiment.seeds)
+                trained = rolling.fit(key, experiment, seen, train, replace(train, rows=train.rows[-1:]), shown_epochs)
+                (folder / "weights" / key).mkdir(parents=True)
+                seeds = [one.seed for one in trained.replicates][: None if trained.layers else 1]
+                for one in trained.replicates[: len(seeds)]:
+                    trained.save(one.weights["final"], folder / "weights" / key / f"seed_{one.seed}_final")
+                members.append(member(key, experiment, seen, seeds, "final"))
+            spec = _spec(name, chosen, members, data, question, found)
+            write_json(folder / "forecaster.json", spec.model_dump())
+            write_npz(
+                folder / "forecaster.npz", {"errors": read_npz(workspace.backtest(name) / "forecasts.npz")["errors"]}
+            )
+    return spec
+
+
+def _question(data: Dataset) -> Question:
+    windows = rolling.whole(data)
+    if data.fitted is None:
+        raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro prepare@{data.name}`")
+    return Question(
+        dataset=data.name,
+        fitted=data.fitted,
+        lookback=windows.lookback,
+        step=windows.step,
+        horizon=windows.horizon,
+        outputs=windows.outputs,
+    )
+
+
+def _columns(data: Dataset, *, calendar: bool) -> Dataset:
+    """The data set of one split with or without the calendar."""
+    windows = rolling.whole(data)
+    if calendar:
+        return data
+    windows = replace(windows, series=windows.series[:, : -data.calendar])
+    return replace(data, splits={"train": windows}, calendar=0)
+
+
+def _spec(
+    name: str, chosen: backtest.Backtest, members: list[Member], data: Dataset, question: Question, found: History
+) -> Spec:
+    values = found.measured.series.values
+    ranges = {"low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist()}
+    until = found.measured.series.stamps[-1]
+    fitted = question.fitted.model_copy(update=ranges)
+    return Spec(
+        name=name,
+        members=members,
+        question=question.model_copy(update={"fitted": fitted}),
+        scale=data.scale,
+        why=f"{chosen.champion}, fitted on all rows to {question.when(until)}: {chosen.why}",
+        until=str(until),
+        apart=rolling.stride(data),
+        judged=f"From {chosen.origins} rolling origins",
+    )

@@ -1,0 +1,80 @@
+"""Rolling origins: nothing that comes later is learnt from, and no champion is worse than a naive model."""
+
+import numpy as np
+import pytest
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
+from pipeline.errors import UnrollError
+from pipeline.forecast import backtest, rolling
+
+
+def data(rows=400):
+    time = np.arange(rows)
+    series = np.sin(2 * np.pi * time / 24)[:, None].astype(np.float32)
+    parts = {"train": np.arange(48, 200), "validation": np.arange(200, 300), "test": np.arange(300, rows - 11)}
+    splits = {split: Windows(series, found, 48, 1, 0, 0, outputs=12) for split, found in parts.items()}
+    stamps = np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]")
+    return Dataset(name="x", kind="forecast", metric="mae", splits=splits, period=24, stamps=stamps)
+
+
+def experiment(family, name, method, **options):
+    section = {"dataset": "x", "model": {"family": family, "name": name, **options}, "training": {"method": method}}
+    return Experiment.model_validate(section)
+
+
+def test_targets_of_train_have_come_when_an_origin_is_asked():
+    folds = rolling.folds(data(), 6, 2)
+    origins = np.concatenate([fold.asked.rows for fold in folds])
+    assert origins[-1] == 388, "the last window"
+    assert set(np.diff(origins)) == {24}, "one a day"
+    for fold in folds:
+        assert fold.train.rows[-1] + 11 == fold.asked.rows[0] - 1
+    with pytest.raises(UnrollError, match="origins are too few for 9 fits"):
+        rolling.folds(data(), 6, 9)
+
+
+def test_a_champion_is_never_beaten_by_a_naive_model():
+    found, made = rolling.folds(data(), 4, 2), {}
+    candidates = {
+        "cycle": experiment("baselines", "seasonal_naive", "none", timesteps=24),
+        "last": experiment("baselines", "last_value", "none"),
+        "ridge": experiment("baselines", "linear", "least_squares", last=2),
+    }
+    for name, one in candidates.items():
+        made[name] = [rolling.forecast(name, one, data(), fold) for fold in found]
+    made["wild"] = [part + 9 for part in made["cycle"]]
+    candidates["wild"] = candidates["ridge"]
+    judged, arrays = backtest.judged(data(), found, made, candidates, set(), 0.5)
+    assert judged.naive == ["cycle", "last"]
+    assert judged.models[judged.champion].whole <= judged.models["cycle"].whole
+    assert judged.why.startswith("MAE ")
+    assert judged.champion == "cycle"
+    assert judged.models["last"].mase == pytest.approx(judged.models["last"].whole / 0.5)
+    assert arrays["errors"].shape == (4, 12)
+    assert (judged.first, judged.last) == ("2024-01-14 03:00:00", "2024-01-17 03:00:00")
+
+
+def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_tenth_better():
+    folds = rolling.folds(data(), 4, 2)
+    truth = [fold.asked.targets for fold in folds]
+    ridge = experiment("seasonal", "linear", "least_squares")
+    candidates = dict.fromkeys(("high", "low", "odd"), ridge)
+    candidates["last"] = experiment("baselines", "last_value", "none")
+    off = {"high": 1.0, "low": -1.0, "odd": 0.2, "last": 3.0}
+    made = {name: [part + each for part in truth] for name, each in off.items()}
+    assert backtest.judged(data(), folds, made, candidates, set(), None)[0].champion == "odd"
+    made["odd"] = [part + 0.95 for part in truth]
+    judged, arrays = backtest.judged(data(), folds, made, candidates, set(), None)
+    assert (judged.champion, judged.members) == (backtest.MEDIAN, ["high", "last", "low", "odd"])
+    assert arrays["errors"] == pytest.approx(0.975)
+    assert "odd 0.95" in judged.why
+
+
+def test_a_network_is_fitted_for_its_best_epochs():
+    section = experiment("dense", "mlp", "gradient_descent").model_copy()
+    section.training.__pydantic_extra__.update({"epochs": 50, "patience": 5})
+    settled = rolling.settled(section, [3, 9, 4])
+    assert settled.training.options == {"epochs": 4, "patience": None}
+    assert rolling.settled(section, None) is section

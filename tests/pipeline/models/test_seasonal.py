@@ -1,0 +1,82 @@
+"""What seasonal models see of a window, and that trees as arrays say what scikit-learn's say."""
+
+import numpy as np
+import pytest
+
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
+from pipeline.data.problem import Problem, problem
+from pipeline.models import seasonal, statistical
+from pipeline.models.seasonal import _repeats
+from pipeline.training.methods import direct_boosting, least_squares
+from tests.support.training import job
+
+DAY, HORIZON = 4, 3
+
+
+def series(rows=240):
+    """A target that repeats by the day, another column, and one that is known beforehand."""
+    time = np.arange(rows)
+    plan = np.random.default_rng(0).integers(0, 2, rows + HORIZON)
+    load = np.sin(2 * np.pi * time / DAY) + plan[:rows]
+    return np.column_stack([load, time % 7, plan[HORIZON:]]).astype(np.float32)
+
+
+def data(model, **options):
+    windows = Windows(series(), np.arange(40, 237), lookback=12, step=1, delay=0, target=0, outputs=HORIZON)
+    split = {"train": windows, "test": windows}
+    found = Dataset(name="x", kind="forecast", metric="mae", splits=split, period=DAY, scored=())
+    return job(found, seasonal.MODELS[model], **options)
+
+
+def test_a_cycle_before_each_time_ahead_is_the_latest_that_is_known():
+    values = np.arange(12.0)[None]
+    assert _repeats(values, np.array([1, 4, 5]), 4)[0, :, 0].tolist() == [8, 11, 8]
+    assert _repeats(values, np.array([1, 4, 5]), 4)[0, :, 1].tolist() == [4, 7, 4]
+
+
+def test_what_is_known_beforehand_is_seen_at_its_time():
+    said = least_squares.train(data("linear", known=1), ridge=1e-6).replicates[0].predictions["final_test"]
+    assert said == pytest.approx(data("linear").dataset.splits["test"].targets, abs=1e-3)
+
+
+@pytest.mark.parametrize("options", [{}, {"own": True, "level": False}, {"known": 1}])
+def test_trees_as_arrays_say_what_they_said_when_they_were_fitted(options):
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    made = data("boosting", cycles=[DAY], **options)
+    trained = direct_boosting.train(made, trees=30, leaves=4, learning_rate=0.3, examples=5)
+    model, (inputs, targets) = made.build(), made.dataset.splits["train"].take(np.arange(197))
+    features, base = model.features(inputs)
+    flat = features.reshape(-1, features.shape[2])
+    theirs = HistGradientBoostingRegressor(
+        loss="absolute_error", learning_rate=0.3, max_iter=30, max_leaf_nodes=4, min_samples_leaf=5,
+        early_stopping=False, random_state=0,
+    ).fit(flat, (targets - base).ravel())  # fmt: skip
+    said = trained.replicates[0].predictions["final_test"]
+    weights = trained.replicates[0].weights["final"]
+    assert direct_boosting.predict(model, weights, inputs) == pytest.approx(said)
+    assert said == pytest.approx(base + theirs.predict(flat).reshape(base.shape))
+    if "known" in options:
+        assert np.abs(said - targets).mean() < 0.3
+
+
+def test_statistical_models_go_on_as_a_clear_cycle_does():
+    asked = Problem((28, 1), outputs=HORIZON, period=DAY)
+    window = np.tile([1.0, 2.0, 5.0, 3.0], 7)[None, :, None]
+    for name, options in {"mstl": {"cycles": [DAY, 40]}, "ets": {"cycle": DAY}}.items():
+        said = statistical.MODELS[name](asked, **options).features(window)
+        assert said[0] == pytest.approx([1, 2, 5], abs=0.1)
+
+
+def test_a_gru_sees_its_last_timesteps_alone():
+    from pipeline.training import keras_models
+
+    keras_models.start()
+    asked = problem(data("linear").dataset)
+    model = seasonal.gru(asked, last=4, units=2)
+    inputs = np.random.default_rng(0).normal(size=(2, 12, 3)).astype(np.float32)
+    other = inputs.copy()
+    other[:, :8] = 9
+    assert np.array_equal(model(inputs), model(other))
+    assert model.output_shape == (None, HORIZON)
