@@ -34,7 +34,7 @@ def test_every_service_is_unprivileged(name):
 
 def test_every_action_is_pinned_by_its_commit():
     workflows = "".join(path.read_text(encoding="utf-8") for path in (ROOT / ".github/workflows").iterdir())
-    used = re.findall(r"uses: (.+)", workflows)
+    used = re.findall(r"uses: ([^.].+)", workflows)  # our own lie in the same commit
     assert used
     for action in used:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action

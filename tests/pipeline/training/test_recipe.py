@@ -41,7 +41,7 @@ def test_names_become_functions_and_options_are_filled_in(sine_windows):
         ({"model": LINEAR | {"name": "liner"}}, "model.name must be one of: bag_of_words, constant"),
         ({"model": LINEAR | {"lst": 1}}, "model.lst is not known here. Valid:"),
         ({"model": LINEAR | {"last": 0}}, "model.last must be greater than or equal"),
-        ({"training": {"method": "least_square"}}, "training.method must be one of: boosting, by_hand, gradient_"),
+        ({"training": {"method": "least_square"}}, "training.method must be one of: boosting, by_hand, direct_"),
         ({"training": {"method": "least_squares", "epochs": 1}}, "training.epochs is not known here. Valid: ridge"),
         ({"training": {"method": "none"}}, "training.method: none is for models of the kind predictions or network"),
         (

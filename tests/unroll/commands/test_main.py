@@ -119,6 +119,10 @@ ELSEWHERE = {
     "add": "unroll.add.add.add",
     "tune": "unroll.tune.tune.tune",
     "search": "unroll.tune.families.tune",
+    "remove": "unroll.add.remove.remove",
+    "renew": "unroll.results.renew.renew",
+    "backtest": "stages.backtest.backtest",
+    "refit": "stages.refit.refit",
     "predict": "unroll.results.predict.predict",
     "register": "unroll.results.register.register",
     "track": "unroll.results.track.track",
@@ -203,11 +207,11 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
     code, out, err = unroll("evalute", "waves")
     assert (code, out) == (2, "")
     assert err.startswith(
-        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, claims, cluster, compare, demo, diff, "
+        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, backtest, claims, cluster, compare, "
     )
     assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
     assert len(err.splitlines()) == 1
-    assert "Valid: add, claims, cluster, " in unroll("xyz")[2]
+    assert "Valid: add, backtest, claims, cluster, " in unroll("xyz")[2]
 
 
 @pytest.mark.parametrize(
