@@ -95,7 +95,11 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
         ("dataset: waves", "dataset: wavs", "experiments.guess.dataset must be one of: waves. Received: 'wavs'."),
         ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, dataset, like, model, seeds, share,"),
-        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, templates."),
+        (
+            "sources:",
+            "sourcs:",
+            "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, templates.",
+        ),
         (
             "name: waves}}",
             "name: waves}, sees: 3}",
