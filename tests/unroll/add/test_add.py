@@ -191,7 +191,7 @@ BAD = {
         text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for d in range(1, 29) for who in "ab")),
         "holds several series, of a, b, ... in 'who'",
     ),
-    "too few rows": (text("time,load", *DAILY[:3]), "no room .* pass a smaller --horizon or --lookback"),
+    "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),
     "which target": (
         text("time,a,b", *(f"{line[:-1]}7,{line[-1]}" for line in DAILY)),
