@@ -187,14 +187,14 @@ BAD = {
     "thousands or decimals": ("time;load\n2020-01-01;1,234\n2020-01-02;1,235\n", "pass --decimal , or --decimal ."),
     "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
-    "irregular": (
-        text("m,x", *(f"20{m // 12:02d}-{m % 12 + 1:02d}-{m % 25 + 1:02d},{m * m}" for m in range(99))),
-        "not evenly",
+    "several series": (
+        text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for d in range(1, 29) for who in "ab")),
+        "holds several series, of a, b, ... in 'who'",
     ),
-    "too few rows": (text("time,load", *DAILY[:4]), "no room .* pass a smaller --horizon or --lookback"),
+    "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),
     "which target": (
-        text("time,a,b", *(f"{line[:10]},{line[-1]},{line[-1]}" for line in DAILY)),
+        text("time,a,b", *(f"{line[:-1]}7,{line[-1]}" for line in DAILY)),
         "what is .*, by --target: a, b",
     ),
 }
