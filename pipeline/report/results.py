@@ -174,7 +174,8 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing
         name,
         whole.model_copy(update={"experiments": entries}),
         titles.question(section, whole.dataset),
-        wanted.sources[section.source].kind == "local",
+        # A file that lies in the repository is ours.
+        section.source in wanted.files and Path("data/sample") not in Path(wanted.files[section.source].path).parents,
         {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
         {key: titles.family(experiment) for key, experiment in experiments.items()},
         folder,
