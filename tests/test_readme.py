@@ -5,36 +5,34 @@
 
 import json
 import tomllib
+from collections import Counter
+from functools import partial
 from pathlib import Path
 
 from pipeline.config import params
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts
-from pipeline.report.claims_table import claims_table
 from pipeline.report.results import load
-from pipeline.report.table import plain
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
 
 ROOT = Path(__file__).resolve().parents[1]
-
-REBUILD = "unroll repro evaluate@{dataset}"
 
 
 def results():
     return load(Workspace(ROOT), params.load(ROOT / "params.yaml"))
 
 
-def published():
-    """Every claim that is rebuilt, with its verdict, as the page has it."""
-    found = results()
-    yield "| document | what it says | published | rebuilt | verdict | command |"
-    yield "| --- | --- | ---: | ---: | --- | --- |"
-    for verdict, row in zip(found.verdicts, claims_table(found).rows, strict=True):
-        if verdict.dataset:
-            cells = [plain(row[key]).replace("|", "\\|") for key in ("claim", "published", "rebuilt", "verdict")]
-            command = REBUILD.format(dataset=verdict.dataset.name)
-            yield f"| {verdict.claim.document} | {' | '.join(cells)} | `{command}` |"
+def paragraph(one, found):
+    """What a data set says: its answers, and how many published figures hold, in sentences to be read aloud."""
+    for said in (charts.answer(one, answer) for answer in one.answers):
+        asked = f" {said.networks.capitalize()}:" if said.networks else ""
+        yield f"**{str(said.outcome).capitalize()}.**{asked} {said.sentence}."
+    counts = Counter(str(each.outcome) for each in found.verdicts if each.dataset and each.dataset.name == one.name)
+    if counts:
+        told = ", ".join(f"{word} {count}" for word, count in counts.most_common())
+        yield f"Of {sum(counts.values())} published figures and comparisons: {told}."
+    yield f"(`unroll compare {one.name}`)"
 
 
 def answers():
@@ -74,8 +72,13 @@ def speed():
 
 TABLES = {
     ("README.md", "results", "results/evaluations/"): answers,
-    ("docs/results.md", "results", "results/evaluations/"): published,
     ("README.md", "speed", "bench/results.json"): speed,
+}
+TABLES |= {
+    ("docs/results.md", one.name, "results/evaluations/"): partial(paragraph, one, found)
+    for found in [results()]
+    for one in found.built
+    if not one.about.stand_in
 }
 """Page, name of the table, and where its figures come from -> what makes it."""
 
