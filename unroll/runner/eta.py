@@ -26,6 +26,11 @@ class Estimates:
         except (OSError, ValueError, TypeError, AttributeError):
             self._known = {}
 
+    @property
+    def known(self) -> bool:
+        """Whether anything was ever built here."""
+        return bool(self._known)
+
     def learn(self, stage: str, seconds: float) -> None:
         """Remember what a stage took."""
         self._known[stage] = seconds

@@ -82,19 +82,24 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
         scores = _scores(before, workspace)
     seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due()
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
+    took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
     rows = [[what, old, new, "; ".join(causes.of(stages)) or "not known"] for what, old, new, stages in flips]
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
     sections = [
-        Section(f"{len(flips)} verdicts flipped", ("question or claim", "before", "now", "since"), rows),
-        Section(f"{len(scores)} scores changed", ("experiment", "before", "now"), scores),
-        Section(f"{len(changed)} stages have other bytes", ("stage", "since"), since),
-        Section(f"{len(due)} stages are not built as the code is now: about {sum(map(seconds.seconds, due)):.0f} s"),
+        Section(f"{_count(flips, 'verdict')} flipped", ("question or claim", "before", "now", "since"), rows),
+        Section(f"{_count(scores, 'score')} changed", ("experiment", "before", "now"), scores),
+        Section(f"{_count(changed, 'stage')} with other bytes", ("stage", "since"), since),
+        Section(f"{_count(due, 'stage')} not built as the code is now{took}"),
     ]
     rebuilt = None
     if sample and trained:
         rebuilt = committed.verify(workspace, trained[:sample], 1, keep=False, quiet=True)
         sections.append(Section(f"Rebuilt: {', '.join(trained[:sample])}", ("",), [[line] for line in lines(rebuilt)]))
     return Change(sections, len(flips), rebuilt)
+
+
+def _count(of: Sequence[Any], word: str) -> str:
+    return f"{len(of)} {word}{'s' * (len(of) != 1)}"
 
 
 def _extract(root: Path, ref: str, folder: Path) -> None:

@@ -28,7 +28,7 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     (root / FILE).write_text(code.replace(AFTER, AFTER + SLIP))
     told = miniature.unroll("report", "--against", "HEAD")
     assert "0 verdicts flipped" in told  # nothing is built yet
-    assert "4 stages are not built as the code is now" in told
+    assert "4 stages not built as the code is now: about" in told
     miniature.unroll("repro", "--jobs", "2")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "Tidy | up")
@@ -39,13 +39,13 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     assert told[told.index("## Look") :].splitlines()[:14] == [  # before it, on standard error, the rebuild
         "## Look at this.",
         "",
-        "### 1 verdicts flipped",
+        "### 1 verdict flipped",
         "",
         "| question or claim | before | now | since |",
         "| --- | --- | --- | --- |",
         f"| 003: close to 0.02 (waves_linear) | holds | does not hold | {cause} |",
         "",
-        "### 1 scores changed",
+        "### 1 score changed",
         "",
         "| experiment | before | now |",
         "| --- | --- | --- |",
