@@ -1,21 +1,20 @@
 """The command `report --against`: what a commit changes in bytes, scores and verdicts, and what made it so."""
 
-import io
 import json
 import subprocess
 import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from pipeline.config import params
-from pipeline.errors import UnrollError, UsageError, one_line
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
-from pipeline.provenance.environment import GIT
 from pipeline.report import results
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
@@ -24,11 +23,12 @@ from unroll.verify import committed
 from unroll.verify.compare_builds import Build
 from unroll.verify.isolated_build import variables_of
 from unroll.verify.verdict import Verdict, lines
+from unroll.workspaces.checkout import git
 
-MOST = 8
-"""Rows of a section, so that a report is one screen."""
+MOST, WIDE = 8, 120
+"""Rows of a section, and characters of an option that changed, so that a report is one screen."""
 
-LOCK = ".ci/locks/numerics.lock"
+LOCK, GONE = ".ci/locks/numerics.lock", "gone"
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,13 @@ class Change:
         sections: what to show, the most important first.
         flipped: verdicts that are others now.
         rebuilt: of a sample; None where none was asked for.
+        unread: why the earlier verdicts are not known; empty where they are.
     """
 
     sections: list[Section]
     flipped: int
-    rebuilt: Verdict | None = field(default=None)
+    rebuilt: Verdict | None = None
+    unread: str = ""
 
     @property
     def holds(self) -> bool:
@@ -78,7 +80,8 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
         _extract(root, ref, before.root)
         causes = Causes(root, ref, _made_of(before, apart=True), _made_of(workspace))
         changed = _changed(Build(before, root), Build(workspace, root))
-        flips = _flips(_verdicts(before), _verdicts(workspace))
+        verdicts, unread = _before(before)
+        flips = _flips(verdicts, _verdicts(workspace))
         scores = _scores(before, workspace)
     seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due()
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
@@ -95,7 +98,7 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
     if sample and trained:
         rebuilt = committed.verify(workspace, trained[:sample], 1, keep=False, quiet=True)
         sections.append(Section(f"Rebuilt: {', '.join(trained[:sample])}", ("",), [[line] for line in lines(rebuilt)]))
-    return Change(sections, len(flips), rebuilt)
+    return Change(sections, len(flips), rebuilt, unread)
 
 
 def _count(of: Sequence[Any], word: str) -> str:
@@ -106,20 +109,13 @@ def _extract(root: Path, ref: str, folder: Path) -> None:
     """What is committed at `ref`, into a folder."""
     try:
         # A name that begins with a dash would be an option.
-        commit = _git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
+        commit = git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").strip()
     except UnrollError:
         raise UsageError(f"git knows no commit {ref} in {root}; a shallow clone has only the last one") from None
-    done = subprocess.run([*GIT, "-C", str(root), "archive", commit], check=True, capture_output=True)
-    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as archive:
+    packed = folder / "archive.tar"
+    git(root, "archive", f"--output={packed}", commit)
+    with tarfile.open(packed) as archive:
         archive.extractall(folder, filter="data")
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise UnrollError(f"git cannot read {root}: {one_line(getattr(error, 'stderr', '') or str(error))}") from None
-    return done.stdout
 
 
 def _made_of(workspace: Workspace, *, apart: bool = False) -> dict[str, Any]:
@@ -151,15 +147,12 @@ Verdicts = Mapping[str, tuple[str, list[str]]]
 
 
 def _verdicts(workspace: Workspace) -> Verdicts:
-    try:
-        wanted = params.load(workspace.params)
-        found = results.load(workspace, wanted)
-    except UnrollError:
-        return {}  # an earlier format: there is nothing to compare
+    """Raises UnrollError if an evaluation is damaged, or of another format."""
+    found = results.load(workspace, params.load(workspace.params))
     answers = {
         f"{one.name}: {each.networks}": (
             each.outcome,
-            [f"train@{name}" for name in (each.network, each.opponent) if name],
+            [*(f"train@{name}" for name in (each.network, each.opponent) if name), f"evaluate@{one.name}"],
         )
         for one in found.built
         for each in one.answers
@@ -174,11 +167,20 @@ def _verdicts(workspace: Workspace) -> Verdicts:
     return answers | claims
 
 
+def _before(workspace: Workspace) -> tuple[Verdicts, str]:
+    """The verdicts of the earlier state, and why there are none."""
+    try:
+        return _verdicts(workspace), ""
+    except UnrollError as error:
+        return {}, f"The verdicts before cannot be read by this code: {error}"
+
+
 def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, list[str]]]:
+    """What had a verdict and has another one, or none any more."""
     return [
-        (what, before[what][0], outcome, [*dict.fromkeys([*before[what][1], *stages])])
-        for what, (outcome, stages) in now.items()
-        if what in before and before[what][0] != outcome
+        (what, old, now[what][0] if what in now else GONE, [*dict.fromkeys([*stages, *now.get(what, ("", []))[1]])])
+        for what, (old, stages) in before.items()
+        if what not in now or now[what][0] != old
     ]
 
 
@@ -230,29 +232,32 @@ class Causes:
             return
         before, now = self._before[stage], self._now[stage]
         for key, (old, new) in _unlike(before["params"], now["params"]):
-            yield f"{stage.partition('@')[2]}.{key}: {old} -> {new}"
+            yield shorten(f"{stage.partition('@')[2]}.{key}: {old} -> {new}", WIDE, placeholder=" ...")
         for module, _ in _unlike(before["modules"], now["modules"]):
             yield self._lines(module)
         if before["lock"] != now["lock"]:
             yield self._lines(LOCK)
 
+    def _path(self, module: str) -> str:
+        """Of a module, of a file beside one (`pipeline.report/page.css`), or of the lock."""
+        package, _, name = module.rpartition("/")
+        paths = (module, f"{package.replace('.', '/')}/{name}", f"{module.replace('.', '/')}.py")
+        found = (path for path in paths if (self._root / path).is_file())
+        return next(found, f"{module.replace('.', '/')}/__init__.py")
+
     def _first_line(self, module: str) -> str:
         """The first line that a change of a module has, with its file and number, and the commit's subject."""
-        path = module if "/" in module else module.replace(".", "/") + ".py"
-        if not (self._root / path).exists():
-            path = module.replace(".", "/") + "/__init__.py"
-        diff = _git(
-            self._root, "diff", "--unified=0", "--no-color", "--no-ext-diff", self._ref, "--", path
-        ).splitlines()
+        path = self._path(module)
         number, text = "", ""
-        for line in diff:
-            if line.startswith("@@") and not number:
+        plain = ("--unified=0", "--no-color", "--no-ext-diff")
+        for line in git(self._root, "diff", *plain, self._ref, "--", path).splitlines():
+            if line.startswith("@@"):
                 number = line.split("+")[1].split(" ")[0].split(",")[0]
             elif number and line[:1] in "+-" and line[1:].strip():
                 text = line
                 if line.startswith("+"):
                     break
-        commits = _git(self._root, "log", "--format=%h %s", f"{self._ref}..HEAD", "--", path).splitlines()
+        commits = git(self._root, "log", "--format=%h %s", f"{self._ref}..HEAD", "--", path).splitlines()
         return f"{path}:{number} {' '.join(text.split())}{f' ({commits[0]})' if commits else ' (not committed)'}"
 
 
@@ -267,7 +272,8 @@ def _unlike(before: Any, now: Any, above: str = "") -> Iterator[tuple[str, tuple
 
 def text(found: Change, *, markdown: bool) -> Iterator[str]:
     """The report, a line each: for a terminal, or for a pull request."""
-    yield ("## " if markdown else "") + ("Nothing flipped." if found.holds else "Look at this.")
+    heading = found.unread or ("Nothing flipped." if found.holds else "Look at this.")
+    yield f"## {heading}" if markdown else heading
     for section in found.sections:
         yield ""
         yield f"### {section.title}" if markdown else section.title

@@ -115,11 +115,18 @@ def _head(root: Path) -> str:
     return commit
 
 
-def _git(root: Path, *arguments: str) -> str:
+def git(root: Path, *arguments: str) -> str:
+    """What git says in a folder. Raises UnrollError, in git's own words, if it is not there or refuses."""
     try:
         done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
     except (OSError, subprocess.CalledProcessError) as error:
-        said = " ".join((getattr(error, "stderr", "") or str(error)).split())
-        why = f"git cannot read the last commit of {root}, which is what is built ({said})"
-        raise UnrollError(f"{why}; `unroll verify --quick` needs none") from None
+        raise UnrollError(" ".join((getattr(error, "stderr", "") or str(error)).split())) from None
     return done.stdout
+
+
+def _git(root: Path, *arguments: str) -> str:
+    try:
+        return git(root, *arguments)
+    except UnrollError as error:
+        why = f"git cannot read the last commit of {root}, which is what is built ({error})"
+        raise UnrollError(f"{why}; `unroll verify --quick` needs none") from None

@@ -2,7 +2,6 @@
 
 import re
 import shutil
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from pipeline.config import plain_yaml
 from pipeline.config.templates import complete
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
-from pipeline.provenance.environment import GIT
 from pipeline.workspace import Workspace
+from unroll.workspaces.checkout import git
 from unroll.workspaces.scaled import CONFIG, lay_out, without
 
 CHOSEN = {
@@ -79,7 +78,6 @@ def commit(root: Path, folder: Path, message: str) -> None:
     author = ("-c", "user.name=unroll", "-c", "user.email=unroll@localhost", "-c", "commit.gpgsign=false")
     try:
         for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--allow-empty", "-m", message)):
-            subprocess.run([*GIT, *author, *words], cwd=folder, check=True, capture_output=True, encoding="utf-8")
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = " ".join((getattr(error, "stderr", "") or str(error)).split())
-        raise UnrollError(f"git cannot keep the demo, which DVC's commands need ({said})") from None
+            git(folder, *author, *words)
+    except UnrollError as error:
+        raise UnrollError(f"git cannot keep the demo, which DVC's commands need ({error})") from None

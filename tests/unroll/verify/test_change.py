@@ -53,4 +53,9 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
         "",
     ]
     assert "All 3 outputs have the same bytes." in told
+    (root / "results/evaluations/waves/evaluation.json").write_text("{}")
+    assert "evaluation.json is damaged" in miniature.unroll("report", "--against", "HEAD", status=1)
+    git(root, "checkout", "-q", "results")
+    miniature.workspace.claims.write_text("[]")
+    assert "gone" in miniature.unroll("report", "--against", "HEAD", status=1)
     assert "git knows no commit nowhere" in miniature.unroll("report", "--against", "nowhere", status=2)
