@@ -7,7 +7,6 @@ from pipeline.config import params
 from pipeline.data import dataset, row_files
 from pipeline.data.dataset import Dataset
 from pipeline.data.preparations.series import files_of
-from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
 from pipeline.forecast.forecaster import Member, Spec, member
@@ -35,7 +34,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
     with locks.stage(workspace, "refit", name):
         chosen = backtest.load(workspace.backtest(name))
         data = dataset.load(workspace.prepared(name), calendar=True)
-        question = _question(data)
+        question = Question.of(data, rolling.whole(data))
         paths = files_of(workspace.raw(section.source), question.preparation["file"])
         files = [row_files.File(path, question.form, question.where) for path in paths]
         found = history(question, files, row_files.unseen, plan=None)
@@ -62,20 +61,6 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 folder / "forecaster.npz", {"errors": read_npz(workspace.backtest(name) / "forecasts.npz")["errors"]}
             )
     return spec
-
-
-def _question(data: Dataset) -> Question:
-    windows = rolling.whole(data)
-    if data.fitted is None:
-        raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro prepare@{data.name}`")
-    return Question(
-        dataset=data.name,
-        fitted=data.fitted,
-        lookback=windows.lookback,
-        step=windows.step,
-        horizon=windows.horizon,
-        outputs=windows.outputs,
-    )
 
 
 def _columns(data: Dataset, *, calendar: bool) -> Dataset:

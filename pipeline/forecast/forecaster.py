@@ -124,22 +124,16 @@ class Forecaster:
         if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
             raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")
         windows = data.splits["test"]
-        if data.fitted is None or not isinstance(windows, Windows):
+        if not isinstance(windows, Windows):
             raise UnrollError(f"{experiment.dataset} was prepared by an earlier Unroll; {again}")
+        question = Question.of(data, windows)
         errors = {split: conformal.errors(data, run, split) for split in ("validation", "test")}
         wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
         seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
         spec = Spec(
             name=name,
             members=[member(name, experiment, data, seeds, run.points[-1])],
-            question=Question(
-                dataset=experiment.dataset,
-                fitted=data.fitted,
-                lookback=windows.lookback,
-                step=windows.step,
-                horizon=windows.horizon,
-                outputs=windows.outputs,
-            ),
+            question=question,
             scale=data.scale,
         )
         arrays = {

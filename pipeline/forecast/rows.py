@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.data import row_files, series_splits, stamped_file
-from pipeline.data.dataset import Fitted
+from pipeline.data.dataset import Dataset, Fitted
 from pipeline.data.examples import Array, Windows
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
@@ -39,6 +39,20 @@ class Question(Strict):
     step: int
     horizon: int
     outputs: int
+
+    @classmethod
+    def of(cls, data: Dataset, windows: Windows) -> "Question":
+        """What a prepared series asks. Raises UnrollError if it was prepared by an earlier Unroll."""
+        if data.fitted is None:
+            raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
+        return cls(
+            dataset=data.name,
+            fitted=data.fitted,
+            lookback=windows.lookback,
+            step=windows.step,
+            horizon=windows.horizon,
+            outputs=windows.outputs,
+        )
 
     @property
     def preparation(self) -> dict[str, Any]:

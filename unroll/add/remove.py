@@ -34,7 +34,7 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
     for dataset in datasets:
         folders += [workspace.prepared(dataset), workspace.runs(dataset), workspace.backtest(dataset)]
         folders += [workspace.forecaster(dataset), workspace.evaluation(dataset), workspace.metrics(dataset)]
-        folders += [workspace.record(dataset, "x").parent]
+        folders += [workspace.records(dataset)]
     folders = [folder for folder in folders if folder.exists()]
     print(f"params.yaml: {', '.join([name, *experiments])}", *(f"{folder}/" for folder in folders), sep="\n")
     if not yes and not typer.confirm("Remove all this?"):

@@ -295,7 +295,7 @@ def on_days(moments: Array, options: Mapping[str, Any]) -> Array:
 
 def on_clock(moments: Array, options: Mapping[str, Any]) -> Array:
     """Stamps (rows,) as the clock of the file shows them."""
-    zone, moments = options["time_zone"], stamps.as_they_are(moments, options.get("rows"))
+    zone, moments = options["time_zone"], on_days(moments, options)
     return moments if zone is None else stamps.to_wall_clock(moments, zone)
 
 

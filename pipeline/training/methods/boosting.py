@@ -37,8 +37,6 @@ def train(
     Raises:
         ValueError: targets are one for each timestep, and features of the whole input know what comes after it.
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
     if job.dataset.each_step:
         raise ValueError("boosting sees the whole input, and these targets are to be answered step by step")
     loss: Literal["mse", "mae"] = "mse" if job.dataset.metric == "mse" else "mae"
@@ -46,18 +44,7 @@ def train(
     split = job.dataset.splits["train"]
     features = np.concatenate([baseline.features(inputs) for inputs, _ in prediction.chunks(split)])
     targets = split.targets.astype(np.float64)
-    models = [
-        HistGradientBoostingRegressor(
-            loss="squared_error" if loss == "mse" else "absolute_error",
-            learning_rate=learning_rate,
-            max_iter=trees,
-            max_leaf_nodes=leaves,
-            min_samples_leaf=examples,
-            early_stopping=False,
-            random_state=0,
-        )
-        for _ in range(targets[0].size)
-    ]
+    models = [regressor(loss, trees, leaves, learning_rate, examples) for _ in range(targets[0].size)]
 
     def predict(inputs: Array) -> Array:
         answers = np.stack([model.predict(baseline.features(inputs)) for model in models], axis=1)
@@ -68,6 +55,21 @@ def train(
             model.fit(features, wanted)
         weights = np.concatenate([nodes(model) for model in models])
         return replace(prediction.fitted(job, predict, weights, loss=loss), parameters=len(weights))
+
+
+def regressor(loss: Literal["mse", "mae"], trees: int, leaves: int, learning_rate: float, examples: int) -> Any:
+    """scikit-learn's, without anything that is drawn or held out; options as for `train`."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
+
+    return HistGradientBoostingRegressor(
+        loss="squared_error" if loss == "mse" else "absolute_error",
+        learning_rate=learning_rate,
+        max_iter=trees,
+        max_leaf_nodes=leaves,
+        min_samples_leaf=examples,
+        early_stopping=False,
+        random_state=0,
+    )
 
 
 def nodes(model: Any) -> Array:

@@ -13,7 +13,7 @@ from pipeline.data.examples import Array
 from pipeline.models.seasonal import Direct
 from pipeline.training import prediction
 from pipeline.training.job import Job, Trained
-from pipeline.training.methods.boosting import nodes
+from pipeline.training.methods.boosting import nodes, regressor
 
 TRAINS = ("features ahead",)
 
@@ -37,22 +37,12 @@ def train(
         examples: in a leaf, at least.
         rows: values ahead that are learnt from, at most; of more so many, drawn evenly.
     """
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
     model, split = job.build(), job.dataset.splits["train"]
     outputs = split.targets[0].size
     chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), max(1, rows // outputs))).astype(int))
     parts = [_rows(model, *split.take(chosen[start : start + CHUNK])) for start in range(0, len(chosen), CHUNK)]
     features, wanted = (np.concatenate(part) for part in zip(*parts, strict=True))
-    found = HistGradientBoostingRegressor(
-        loss="absolute_error",
-        learning_rate=learning_rate,
-        max_iter=trees,
-        max_leaf_nodes=leaves,
-        min_samples_leaf=examples,
-        early_stopping=False,
-        random_state=0,
-    )
+    found = regressor("mae", trees, leaves, learning_rate, examples)
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         found.fit(features, wanted)
         weights = nodes(found)
