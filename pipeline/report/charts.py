@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.evaluation import answers
-from pipeline.evaluation.answers import Networks
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
@@ -167,10 +166,15 @@ class Answer:
         sides = capital(f"{self.best.title} against {self.without.title}")
         return f"{sides}: {change}{f' ({self.interval})' if self.interval else ''}"
 
+    @property
+    def line(self) -> str:
+        """The answer, and after it the sentence."""
+        return f"{self.outcome}{f' ({self.networks})' if self.networks else ''}: {self.sentence}"
+
 
 def answer(one: Evaluated, found: answers.Answer) -> Answer:
     """What is said of one of a data set's answers."""
-    networks = "tuned networks" if found.networks == Networks.TUNED else ""
+    networks = str(found.networks) if len(one.answers) > 1 else ""
     without, best = _side(one, found.opponent), _side(one, found.network)
     known = Answer(capital(one.question), networks, found.outcome, without, best, "")
     if found.outcome == Outcome.NOT_ASKED:

@@ -79,7 +79,7 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
         tuple(row for _, _, row in rows),
         about.stand_in,
         tuple(kind for _, kind, _ in rows),
-        answers=tuple(f"{found.outcome}: {answer(one, found).sentence}" for found in one.answers),
+        answers=tuple(said.line for said in (answer(one, found) for found in one.answers)),
     )
 
 
