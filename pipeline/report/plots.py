@@ -216,7 +216,9 @@ def _data_size(one: Evaluated) -> Plots | None:
                 "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test "
                 "over seeds, and its 95 % interval. Corrected for how many are asked."
             )
-            return Plots("How many rows recurrence needs", caption, dict([data_size.panel(one, network, opponent)]))
+            key = _key(one, [network[1.0], opponent[1.0]])[1:]
+            panels = dict([data_size.panel(one, network, opponent)])
+            return Plots("How many rows recurrence needs", caption, panels, key)
     return None
 
 
