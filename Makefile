@@ -40,7 +40,7 @@ ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the de
 
 site: ## build the site and run the notebooks, all in .site
 	@.ci/venv docs
-	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 .venv/bin/mkdocs build --config-file .ci/mkdocs.yml --quiet --strict
 
 recording: venv ## run the demo anew and film it: docs/demo.svg
 	@.venv/bin/python .ci/recording.py

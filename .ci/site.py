@@ -1,4 +1,4 @@
-"""What MkDocs calls (mkdocs.yml): notebooks are run, and shown with what they print and draw."""
+"""What MkDocs calls (.ci/mkdocs.yml): notebooks are run, and shown with what they print and draw."""
 
 import base64
 import re

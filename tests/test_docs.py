@@ -69,6 +69,6 @@ def test_a_notebook_has_three_exercises_and_names_what_exists(notebook):
 
 
 def test_the_site_leads_to_every_page_of_the_docs():
-    pages = re.findall(r": ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
+    pages = re.findall(r": ([\w/-]+\.md)$", (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     docs = ROOT / "docs"
     assert {docs / page for page in pages} == {*docs.glob("*.md"), *docs.glob("notebooks/*.md"), INDEX, VERDICTS}
