@@ -46,7 +46,7 @@ box.addEventListener("input", () => {
     const links = document.querySelectorAll(`nav a[href="#${section.id}"]`);
     for (const one of [section, ...[...links].map((link) => link.parentElement)]) one.hidden = hidden;
   }
-  for (const row of document.querySelectorAll("tr[data-of]")) {
+  for (const row of document.querySelectorAll("tbody[data-of]")) {
     row.hidden = document.getElementById(row.dataset.of).hidden;
   }
 });

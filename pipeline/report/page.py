@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import printable
+from pipeline.evaluation.answers import Networks
 from pipeline.evaluation.networks import Network
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts, play
@@ -62,16 +63,15 @@ def page(results: Results) -> str:
     built = sorted(results.built, key=lambda one: not one.own)
     networks = play.networks(built)
     sections = [_section(results, one, networks.get(one.name)) for one in built]
-    every = [(section.one, answer) for section in sections for answer in section.answers]
+    every = [section for section in sections if section.answers]
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
         script=Markup(_ours("page.js", "play.js")),  # noqa: S704
         trusted=Markup,
         signs=SIGNS,
         results=results,
-        sentence=sentence([answer.outcome for _, answer in every]),
-        # As the sentence counts them.
-        answers=sorted(every, key=lambda each: (not each[0].own, [*Outcome].index(each[1].outcome))),
+        sentence=sentence([answer for section in every for answer in section.answers]),
+        answers=sorted(every, key=lambda each: (not each.one.own, min(map(_place, each.answers)))),
         changes=CHANGES,
         stand_ins=[one.question for one in results.built if one.about.stand_in],
         counted=_counted(results),
@@ -89,15 +89,23 @@ def _ours(*files: str) -> str:
     return "".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
 
 
-def sentence(outcomes: Sequence[Outcome]) -> str:
+def sentence(answers: Sequence[Answer]) -> str:
     """All answers in one sentence."""
-    found = Counter(outcomes)
+    tuned = [answer.outcome for answer in answers if answer.networks == Networks.TUNED]
+    found = Counter(answer.outcome for answer in answers if answer.networks != Networks.TUNED)
     yes, no, unsure = (found[one] for one in (Outcome.YES, Outcome.NO, Outcome.UNSURE))
     if not (every := yes + no + unsure):
         return "No figure here is a result" if found else "Nothing is built yet"
-    words = [f"A recurrent network helps on {yes or 'none'} of {every} question{'s' if every > 1 else ''}"]
-    words += [f"not on {no}"] if no else []
-    return f"{', '.join(words)}{f'; on {unsure} we cannot tell' if unsure else ''}"
+    words = f"A recurrent network helps on {yes or 'none'} of {every} question{'s' if every > 1 else ''}"
+    words += f", not on {no}" if no else ""
+    if tuned:
+        words += f"; tuned, on {tuned.count(Outcome.YES) or 'none'} of {len(tuned)}"
+        return f"{words}{f', not on {no}' if (no := tuned.count(Outcome.NO)) else ''}"
+    return f"{words}{f'; on {unsure} we cannot tell' if unsure else ''}"
+
+
+def _place(answer: Answer) -> int:
+    return [*Outcome].index(answer.outcome)
 
 
 def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:

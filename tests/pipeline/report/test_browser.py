@@ -187,7 +187,7 @@ def test_without_scripts_it_says_as_much_and_has_no_dead_button(tab, path, width
 def test_words_filter_questions_and_contents_and_rows(tab):
     tab.look()
     seen = "[...document.querySelectorAll('{}')].filter((one) => one.checkVisibility()).length"
-    places = ("section.of", "nav li", "tr[data-of]")
+    places = ("section.of", "nav li", "tbody[data-of]")
     before = [tab.run(seen.format(place)) for place in places]
     tab.run("document.querySelector('nav input').focus()")
     tab.ask("Input.insertText", text="temperature GRU")

@@ -9,6 +9,7 @@ from pipeline.data.dataset import Scale
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
+from pipeline.report.charts import Answer
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page, sentence
@@ -263,7 +264,16 @@ def test_units_floors_published_figures_parts_and_the_free_run_have_their_column
     ],
 )
 def test_all_answers_in_one_sentence(outcomes, words):
-    assert sentence(outcomes).endswith(words)
+    assert sentence([asked(outcome) for outcome in outcomes]).endswith(words)
+
+
+def test_tuned_networks_are_counted_apart():
+    answers = [asked(YES), asked(NO), asked(NO), asked(YES, "tuned networks"), asked(UNSURE, "tuned networks")]
+    assert sentence(answers).endswith("helps on 1 of 3 questions, not on 2; tuned, on 1 of 2")
+
+
+def asked(outcome, networks=""):
+    return Answer("", networks, outcome, None, None, "")
 
 
 def test_the_first_table_has_no_raw_name_and_each_verdict_its_meaning(results, text):
