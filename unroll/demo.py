@@ -35,8 +35,8 @@ ASKED = {
 }
 """Data set -> what it asks for."""
 
-FEWER = """Results of {seeds} seeds each and {few} of {all} experiments; document 003's networks for 10 or 30 epochs.
-`make repro` trains everything."""
+FEWER = """Results of {seeds} seeds each and {few} of {all} experiments; document 003's networks for 10 or 30 epochs, so
+none of its figures is judged. `make repro` trains everything."""
 
 CAUTION = """These figures show that everything works; they are no results: data and training are small, and a stand-in
 is generated in place of a download. Without three seeds nobody can tell whether a network is better."""

@@ -86,3 +86,10 @@ def test_what_is_chosen_is_there_and_has_few_seeds():
         assert one.get("seeds", 1) == min(full.get("seeds", 1), 3)
         assert one["model"] == full["model"]
         assert one["training"] == full["training"] or name in chosen.EPOCHS
+
+
+def test_no_figure_is_judged_by_a_shorter_training(tmp_path):
+    made = chosen.make_workspace(REPOSITORY, tmp_path)
+    judged = [claim for claim in plain_yaml.read(made.root / "claims.yaml") if claim["metric"] != "parameters"]
+    assert len(judged) > 100
+    assert not {claim["experiment"] for claim in judged} & {*chosen.EPOCHS}
