@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
@@ -22,6 +23,9 @@ WIDE, LARGE = (3.3, 1.9), (4.6, 2.3)
 
 CHOSEN = 5
 """Experiments whose curves are in one plot before a reader chooses: the best ones."""
+
+CURVES = 9
+"""Experiments whose curves are in one plot at all: the best ones. Thirty make a page heavy that nobody can read."""
 
 POINTS = 50
 """Of a curve, at most."""
@@ -226,16 +230,18 @@ def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     """The loss and, of classes, the accuracy."""
     split, groups = "validation" if "validation" in one.about.examples else "train", []
     for what in ("loss", "accuracy") if one.about.kind == "classify" else ("loss",):
-        curves = {name: found for name in ranked if (found := curve(one.history, name, f"{split}_{what}"))}
-        if not curves:
+        found = {name: curve(one.history, name, f"{split}_{what}") for name in ranked}
+        every = {name: line for name, line in found.items() if line and one.experiments[name].share == 1}
+        if not every:
             continue
+        curves = dict(islice(every.items(), CURVES))
         losses = {one.experiments[name].loss for name in curves} if what == "loss" else {what}
         label = measure_title(str(losses.pop())) if len(losses) == 1 else what
         label += f" on {split}{', standardised' if one.about.scale.unit and what == 'loss' else ''}"
         caption = (
             f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
             "stopped early keeps its last value."
-        )
+        ) + (f" The best {CURVES} of {len(every)}." if len(every) > CURVES else "")
         title = f"{what.title()} by epoch"
         groups.append(Plots(title, caption, overlay=_overlay(one, curves, title, label)))
     return groups
