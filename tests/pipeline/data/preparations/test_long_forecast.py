@@ -11,7 +11,7 @@ from pipeline.data.problem import problem
 from pipeline.errors import UnrollError
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
-from pipeline.models import baselines, feedforward, recurrent
+from pipeline.models import baselines, feedforward, ltsf, recurrent
 from pipeline.training.methods import gradient_descent, least_squares, none
 from tests.support.training import job
 
@@ -85,7 +85,7 @@ def test_the_last_values_and_least_squares_answer_for_each_column_by_its_own_pas
     np.testing.assert_allclose(found[:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
 
 
-@pytest.mark.parametrize("build", [feedforward.linear, feedforward.nlinear, feedforward.dlinear])
+@pytest.mark.parametrize("build", [ltsf.linear, ltsf.nlinear, ltsf.dlinear])
 def test_columns_share_one_map(data, build):
     model = build(problem(data))
     inputs, _ = data.splits["test"].take(np.arange(5))
@@ -95,6 +95,8 @@ def test_columns_share_one_map(data, build):
     np.testing.assert_allclose(again, once[:, :, [2, 0, 1]], rtol=1e-4, atol=1e-5)
     outputs = {weights.shape[-1] for weights in model.get_weights()}
     assert outputs == {HORIZON}
+    bound = LOOKBACK**-0.5  # where PyTorch's layers begin
+    assert all(0.5 * bound < abs(weights).max() <= bound for weights in model.get_weights())
 
 
 def test_segments_are_read_and_written_by_themselves_and_start_from_the_last_value(data):
