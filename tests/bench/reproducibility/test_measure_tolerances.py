@@ -13,7 +13,7 @@ from unroll.runner.dvc_graph import Graph
 from unroll.workspaces import checkout
 
 NEEDS = {"prepare@sine": [], "evaluate@sine": ["prepare@sine"], "evaluate@waves": [], "report": ["evaluate@sine"]}
-CONDITIONS = {"up": Condition("more", {"ADDED": "2"}, ()), "down": Condition("less", {"ADDED": "-1"}, ())}
+CONDITIONS = {"up": Condition("more", {"ADDED": "2"}), "down": Condition("less", {"ADDED": "-1"})}
 MOVED = {"dense": {"low": 1.5, "score": 3.0}}
 
 
@@ -55,8 +55,8 @@ def measured(tmp_path, monkeypatch):
     monkeypatch.setattr(checkout, "make", make)
     monkeypatch.setattr(measure_tolerances.dvc_graph, "read", lambda _root: Graph(NEEDS, frozenset()))
     monkeypatch.setattr(measure_tolerances.dvc_graph, "cache", lambda root: root)
-    monkeypatch.setattr(measure_tolerances, "MEASURED", tuple(CONDITIONS))
-    monkeypatch.setattr(cpu_caps, "CONDITIONS", CONDITIONS)
+    monkeypatch.setattr(measure_tolerances, "CONDITIONS", CONDITIONS)
+    monkeypatch.setattr(cpu_caps, "NEEDS", set())
     measured.root = workspace.root
     return measured
 
