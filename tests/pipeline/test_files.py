@@ -1,4 +1,3 @@
-import os
 import string
 from pathlib import Path
 
@@ -93,18 +92,6 @@ def test_links_are_replaced_and_what_they_lead_to_stays(tmp_path, scratch):
         assert not path.is_symlink()
         assert names(path) == ["new.txt"]
     assert names(tmp_path / "cache") == ["kept.txt"]
-
-
-def test_the_umask_is_respected(tmp_path, scratch):
-    before = os.umask(0o002)
-    try:
-        files.write_text(tmp_path / "file", "text")
-        with files.atomic_folder(tmp_path / "folder", scratch) as temporary:
-            (temporary / "file").touch()
-    finally:
-        os.umask(before)
-    for name, mode in (("file", 0o664), ("folder/file", 0o664), ("folder", 0o775)):
-        assert (tmp_path / name).stat().st_mode & 0o777 == mode
 
 
 def test_the_same_data_give_the_same_bytes(tmp_path):

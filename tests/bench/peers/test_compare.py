@@ -56,19 +56,3 @@ def test_a_framework_that_cannot_is_named_and_one_whose_process_ended_is_not_wai
             worker.ask(turn)
     finally:
         worker.close()
-
-
-def test_with_dropout_the_reference_is_the_spread_over_seeds():
-    class Drawn:
-        """Losses that go with the seed, of all steps."""
-
-        name, random, workload = "tiny", True, compare.WORKLOADS["jena_lstm_dropout"]
-
-        def ask(self, _learn, seed, steps):
-            return 0.4 + 0.001 * seed if steps == 10 else 0.0
-
-    found = compare.tolerated(Drawn(), Drawn(), {"before": 0.5, "train": 0.4})
-    assert found["before"] == (0.5, 0.5 * compare.TOLERANCE)
-    assert found["train"] == pytest.approx((0.4045, 6 * 0.00302765 * 1.1**0.5), rel=1e-4)
-    with pytest.raises(UnrollError, match=r"the loss \(train\) is nan"):
-        compare.check(Drawn(), "jax", {"train": float("nan")}, found)

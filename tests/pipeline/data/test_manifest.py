@@ -2,9 +2,6 @@ import pytest
 
 from pipeline.data import manifest
 from pipeline.errors import UnrollError
-from pipeline.files import read_json
-
-EMPTY = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
 
 @pytest.fixture
@@ -14,20 +11,6 @@ def raw(tmp_path):
     (folder / "b.csv").write_bytes(b"T\n1.5\n")
     (folder / "a.csv").write_bytes(b"")
     return folder
-
-
-@pytest.mark.parametrize("kind", ["stand_in", "local"])
-def test_every_file_is_described_and_found_again(raw, kind):
-    manifest.write(raw, "station", kind)
-    written = read_json(raw / "source.json")
-    assert {key: written[key] for key in ("name", "kind", "stand_in")} == {
-        "name": "station",
-        "kind": kind,
-        "stand_in": kind == "stand_in",  # nothing else is one
-    }
-    assert [*written["files"]] == ["a.csv", "b.csv"]
-    assert written["files"]["a.csv"] == {"bytes": 0, "sha256": EMPTY}
-    assert manifest.checked(raw).files["b.csv"].bytes == 6
 
 
 @pytest.mark.parametrize(

@@ -102,9 +102,3 @@ def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
         ["e", 1, 0, 0.9, "bad film good"],
         ["e", 0, 1, 0.2, "… good"],
     ]
-
-
-def test_there_is_a_table_only_of_what_a_data_set_has():
-    runs = {"e": of({"final_test": [np.arange(4.0)], "rollout": [np.arange(4.0)]})}
-    assert [*plot_data.tables(small(), runs, ["e"])] == ["predictions"]
-    assert [*plot_data.tables(small(rollout=True), runs, [])] == ["rollout"]

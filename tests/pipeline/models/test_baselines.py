@@ -80,13 +80,6 @@ def test_tfidf_is_that_of_a_library():
     np.testing.assert_allclose(ours.toarray()[:, 1:], library.transform(reviews).toarray()[:, order], atol=1e-12)
 
 
-def test_tfidf_keeps_pairs_that_enough_train_reviews_have():
-    reviews = np.array([[0, 1, 2, 1, 2], [0, 0, 1, 2, 3], [3, 3, 1, 1, 0], [0, 0, 0, 0, 4]])
-    found = MODELS["tfidf"](Problem((5,), vocabulary=5), reviews=2).learn(reviews)(reviews).toarray()
-    assert found.shape == (4, 5 + 1)
-    assert (found[:, 5] > 0).tolist() == [True, True, False, False]  # 1 2, twice in the first, counts once each
-
-
 def test_bag_of_words_says_which_words_occur_and_ignores_padding():
     baseline = MODELS["bag_of_words"](Problem((4,), classify=True, vocabulary=6))
     bag = baseline.features(np.array([[0, 0, 3, 3], [5, 1, 2, 5]]))

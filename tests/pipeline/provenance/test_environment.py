@@ -48,11 +48,6 @@ def test_code_is_dirty_by_what_shapes_results_only(checkout, changed, dirty):
     assert found.dirty is dirty
 
 
-def test_a_workspace_outside_is_not_what_was_committed(checkout, tmp_path):
-    found = environment.here(Workspace(tmp_path))
-    assert (found.commit, found.dirty) == (environment.here(checkout).commit, True)
-
-
 def test_without_git_there_is_no_commit(checkout, monkeypatch):
     monkeypatch.setenv("PATH", "")
     found = environment.here(checkout)

@@ -16,20 +16,6 @@ def results(evaluated):
     return load(evaluated, params.load(evaluated.params))
 
 
-def test_a_place_is_a_share_of_the_way_and_what_is_off_the_axis_stands_at_its_edge():
-    assert [charts.Axis(0.0, 2.0, log=False).place(value) for value in (0.5, -1, 9)] == [25, 0, 100]
-    assert [charts.Axis(0.01, 100.0, log=True).place(value) for value in (0.1, 1, 0)] == [25, 50, 0]
-
-
-@pytest.mark.parametrize(("low", "high", "log"), [(0.48, 0.92, False), (0.0033, 0.17, True), (1e-8, 3.0, True)])
-def test_ticks_lie_on_the_axis_at_round_numbers(low, high, log):
-    ticks = charts.Axis(low, high, log).ticks()
-    assert 2 <= len(ticks) <= 5
-    for place, words in ticks:
-        assert low <= float(words) <= high
-        assert place == charts.Axis(low, high, log).place(float(words))
-
-
 def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
     kinds = {}
     for one in results.built:

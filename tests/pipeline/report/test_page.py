@@ -117,10 +117,6 @@ def section(text, name):
     return re.search(rf'<section id="{name}" .*?</section>', text, re.DOTALL).group()
 
 
-def test_two_builds_have_the_same_bytes(workspace, text):
-    assert section(only(read(workspace), "waves"), "waves") == section(text, "waves")
-
-
 def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(text):
     forecasts = "Forecasts beside the truth"
     assert {name: re.findall("<summary>(.*?) *<", section(text, name))[:-1] for name in NAMES[:-1]} == {
@@ -161,14 +157,6 @@ def test_figures_of_an_earlier_build_say_so(workspace, text, edit):
     assert "<b>Of an earlier build.</b> train@waves_node failed: unroll: no room left" in shown
     assert shown.count("Of an earlier build.") == 2
     assert "Of an earlier build." not in text
-
-
-def test_what_is_missing_for_unknown_reasons_says_how_to_build_it(tmp_path):
-    results = read(fake_runs.build(tmp_path / "nothing", without=tuple(NAMES)))
-    assert results.built == []
-    assert {one.name for one in results.missing} == set(NAMES)
-    assert all("unroll repro" in one.reason for one in results.missing)
-    assert "Not built" in page(results)
 
 
 def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(results, text):
@@ -264,15 +252,6 @@ def test_units_floors_published_figures_parts_and_the_free_run_have_their_column
 )
 def test_all_answers_in_one_sentence(outcomes, words):
     assert sentence(outcomes).endswith(words)
-
-
-def test_the_first_table_has_no_raw_name_and_each_verdict_its_meaning(results, text):
-    first = re.search('<section id="answers">.*?</section>', text, re.DOTALL).group()
-    shown = "".join(Checker(first).texts)
-    assert not [name for one in results.built for name in one.experiments if name in shown]
-    titled = {*re.findall('class="verdict [a-z-]*" title="([^"]*)"', text)}
-    assert {outcome.meaning for outcome in Outcome} == titled
-    assert text.index("Temperature") < text.index("No recurrent network, or nothing"), "what has no answer comes last"
 
 
 def test_an_evaluation_of_an_earlier_version_says_what_it_lacks(workspace, edit):

@@ -30,15 +30,6 @@ def test_time_left_is_from_stages_of_the_same_kind_and_shared_by_jobs(capsys, es
     assert capsys.readouterr().out == "      1/5  train@a  10 s  (about 11 s left)\n"
 
 
-def test_a_stage_that_comes_from_the_cache_says_so_and_teaches_nothing(capsys, estimates):
-    estimates.learn("train@a", 50.0)
-    Display(["train@a"], lambda: 2, estimates, str, restored={"train@a"}).show(
-        Outcome(built={"train@a": 0.1}), [], "train@a"
-    )
-    assert capsys.readouterr().out == "      1/1  train@a  from DVC's cache\n"
-    assert estimates.seconds("train@a") == 50.0
-
-
 def test_a_terminal_shows_what_runs_and_since_when(capsys, clock, estimates, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
     display = Display(["train@a", "train@b"], lambda: 2, estimates, str)

@@ -58,19 +58,6 @@ def test_a_stage_starts_as_soon_as_all_that_it_needs_is_built():
     assert max(map(len, events.ran)) == 2, "no more than the jobs at once"
 
 
-def test_one_job_runs_stages_in_the_order_given():
-    assert run(1, a=Stage(polls=9))[1].ended == list(NEEDS)
-
-
-def test_a_failure_stops_only_what_needs_it():
-    outcome, _ = run(2, a=Stage(status=7))
-    assert (set(outcome.built), outcome.failed, outcome.skipped) == ({"b", "b2"}, {"a": 7}, ["a2", "both"])
-
-
-def test_what_is_not_due_counts_as_built():
-    assert set(run(1, due=["both"])[0].built) == {"both"}
-
-
 def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_it():
     stages = {"a": Stage(polls=10**9), "b": Stage(polls=10**9, heeds=False)}
 

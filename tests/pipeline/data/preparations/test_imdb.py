@@ -97,12 +97,8 @@ def test_a_file_that_would_call_a_function_is_refused_before_it_does(write, tmp_
     [
         *({"x_train": objects([[1, odd]] * 60)} for odd in (2.5, True, None, -1, 2**40)),
         *({"x_train": objects([odd] * 60)} for odd in ((1, 2), "text")),
-        {"x_train": np.ones((60, 3), int)},
-        {"x_train": objects([])},
         {"x_train": objects([[1]] * 59)},
         {"y_test": np.full(31, 2)},
-        {"y_test": np.zeros((31, 1))},
-        {"y_test": objects(["good"] * 31)},
     ],
 )
 def test_what_is_no_list_of_word_numbers_is_refused(change, write):

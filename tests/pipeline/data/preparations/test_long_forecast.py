@@ -12,7 +12,7 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, feedforward, recurrent
-from pipeline.training.methods import gradient_descent, least_squares, none
+from pipeline.training.methods import least_squares, none
 from tests.support.training import job
 
 ROWS, LOOKBACK, HORIZON, COLUMNS = 400, 12, 4, 3
@@ -112,19 +112,6 @@ def test_segments_are_read_and_written_by_themselves_and_start_from_the_last_val
     np.testing.assert_array_equal(model(unseen), model(inputs))
     with pytest.raises(ValueError, match="`segment` must divide"):
         recurrent.segments(problem(data), segment=5)
-
-
-def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
-    training = job(data, feedforward.linear, 0, 1, 2)
-    options = {"optimizer": "adam", "loss": "mse", "epochs": 3, "batch_size": 16, "patience": 2, "halve": True}
-    trained = gradient_descent.train(training, **options)
-    inputs, targets = naive(raw, "test")
-    for replicate in trained.replicates:
-        kernel, bias = replicate.weights["best"][:2]
-        answers = np.einsum("nlc,lh->nhc", inputs, kernel) + bias[None, :, None]
-        off = answers - targets
-        np.testing.assert_allclose(replicate.predictions["best_test"][:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
-        np.testing.assert_allclose(replicate.predictions["best_test"][:, 1], np.abs(off).mean(axis=(1, 2)), rtol=1e-3)
 
 
 def test_kept_errors_become_scores_groups_and_differences(data):
