@@ -1,13 +1,7 @@
-import os
-import signal
 from dataclasses import replace
-
-import pytest
 
 from bench import __main__ as command
 from bench.peers import compare
-from bench.peers.worker import start, turn
-from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 
@@ -44,15 +38,3 @@ def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(t
     facts = found["works"]["sine_dense"]
     assert facts["train"]["difference"] <= facts["train"]["tolerance"]
     assert "| sine_dense | train |" in (tmp_path / ".unroll/bench/performance.md").read_text(encoding="utf-8")
-
-
-def test_a_framework_that_cannot_is_named_and_one_whose_process_ended_is_not_waited_for(tmp_path):
-    worker = compare.Worker("documents", tmp_path)
-    try:
-        with pytest.raises(UnrollError, match=r"documents failed: .*params\.yaml is missing"):
-            worker.ask(start, tmp_path, "sine_dense")
-        os.kill(worker.pool.submit(os.getpid).result(), signal.SIGKILL)
-        with pytest.raises(UnrollError, match="documents failed: its process ended: without a word"):
-            worker.ask(turn)
-    finally:
-        worker.close()

@@ -1,10 +1,6 @@
-import dataclasses
-
 import pytest
 
 from pipeline.config import params
-from pipeline.evaluation import answers
-from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
 from pipeline.report.results import Evaluated, load
@@ -36,15 +32,6 @@ def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     found = charts.ranking(Evaluated("d", evaluate(small(), runs, {"base": asked()}), "?", False, {}, {}, None))
     assert [row.mark.beyond for row in found.rows] == [True, False]
     assert found.axis.low == pytest.approx(0.01 / 10 / 1.1)
-
-
-def test_a_recurrent_layer_on_one_value_is_no_answer(results):
-    one = next(one for one in results.built if one.name == "sine_windows")
-    about = one.about.model_copy(update={"layout": "points"})
-    points = dataclasses.replace(one, evaluation=one.evaluation.model_copy(update={"dataset": about}))
-    said, nothing = (charts.answer(each, answers.answer(each.evaluation)) for each in (one, points))
-    assert (said.outcome, nothing.outcome) == (Outcome.UNSURE, Outcome.NOT_ASKED)
-    assert "no past" in nothing.sentence
 
 
 def test_a_rebuilt_figure_is_a_share_of_the_published_one_and_of_accuracies_the_errors_are(results):

@@ -313,20 +313,6 @@ def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
     assert "fingerprint" not in parent.data.tags
 
 
-def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
-    def log(*_):
-        monkeypatch.setattr(runs, "log", whole)
-        raise OSError("disk full")
-
-    whole = runs.log
-    monkeypatch.setattr(runs, "log", log)
-    lab.train("gru")
-    assert capsys.readouterr().err == ""
-    assert status(*lab.search(PARENTS)) == ["FINISHED"]
-    assert [epoch for epoch, _ in lab.read()["gru", "3"].curves["train_loss"]] == [*range(1, 21)]
-    assert lab.track()["gru"] == "present"
-
-
 def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(lab, monkeypatch, capsys):
     def broken(*_):
         raise OSError("disk full")

@@ -23,12 +23,3 @@ def test_there_must_be_something_to_show(workspace, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UnrollError, match="nothing is built here; `unroll demo`"):
         stage.ui(workspace, 5000)
-
-
-def test_a_damaged_store_is_one_line(workspace, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    write_text(workspace.run("sine", "zero") / "run.json", "{}")
-    (workspace.root / "mlflow.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(UnrollError, match="move it away and run `unroll track`") as error:
-        stage.track(workspace)
-    assert "\n" not in str(error.value)
