@@ -68,7 +68,7 @@ def up(workspace: Workspace) -> None:
     print(
         f"MLflow: {variables['MLFLOW_TRACKING_URI']}   scheduler: {variables['UNROLL_SCHEDULER']}   logs: {FOLDER}/run"
     )
-    print(f"`. {FOLDER}/environment` gives a shell what `unroll repro` and `unroll tune` need, in {FOLDER}/workspace")
+    print(f"`. {FOLDER}/environment` gives a shell what `unroll repro` needs, in {FOLDER}/workspace")
 
 
 def demo(workspace: Workspace) -> int:
