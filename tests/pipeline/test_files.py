@@ -184,11 +184,3 @@ def test_json_that_holds_no_number_is_damaged_or_not_as_its_model_says_is_refuse
     files.write_json(path, {"bytes": "3"})
     with pytest.raises(UnrollError, match=r"a\.json is damaged \(bytes must be a valid integer\. Received: '3'\); del"):
         files.read_checked(path, Size)
-
-
-@pytest.mark.parametrize("read", [files.read_json, files.read_npz])
-def test_a_missing_file_says_what_builds_it_and_a_folder_is_not_called_damaged(tmp_path, read):
-    with pytest.raises(UnrollError, match="a is missing; `unroll repro` builds it"):
-        read(tmp_path / "a")
-    with pytest.raises(IsADirectoryError):
-        read(tmp_path)

@@ -54,11 +54,3 @@ def test_damage_is_one_line(tmp_path, content, why):
     said = rf"^\S+a\.csv is damaged \([^\n]*({why})[^\n]*\); delete it and run `unroll repro`$"
     with pytest.raises(UnrollError, match=said):
         tables.read(tmp_path / "a.csv", a=int)
-
-
-def test_a_column_of_names_without_one_and_a_missing_table_are_one_line(tmp_path):
-    (tmp_path / "a.csv").write_bytes(b"name,x\n,1\n")
-    with pytest.raises(UnrollError, match=r"is damaged \(column name has no value in some row\)"):
-        tables.read(tmp_path / "a.csv", name=str)
-    with pytest.raises(UnrollError, match=r"b\.csv is missing; `unroll repro` builds it"):
-        tables.read(tmp_path / "b.csv")

@@ -7,7 +7,6 @@ import pytest
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.evaluation.answers import headline
 from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, statistics
 from tests.pipeline.evaluation.scored import of, small
 
@@ -113,18 +112,6 @@ def test_predictions_that_are_not_one_number_for_each_example_are_named(test, ma
     with pytest.raises(UnrollError, match=match) as error:
         entry(run)
     assert "\n" not in str(error.value)
-
-
-def test_the_headline_is_the_score_on_test_by_the_weights_that_validation_chose():
-    chosen = {f"best_{split}": [TRUE + 3] for split in ("train", "test")}
-    runs = {
-        "two": of({"final_train": [TRUE, TRUE], "final_test": [TRUE + 1, TRUE + 2]}),
-        "one": of({"final_train": [TRUE], "final_test": [TRUE + 1]} | chosen, best_epochs=[1]),
-        "summary": of({}),
-    }
-    low, high = (pytest.approx(2.5 + sign * 12.706 * 1.5, rel=1e-3) for sign in (-1, 1))
-    two = {"score": 2.5, "low": low, "high": high}
-    assert headline(evaluate(small(), runs, {})) == {"two": two, "one": {"score": 9.0}}
 
 
 def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():

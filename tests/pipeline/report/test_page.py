@@ -13,7 +13,6 @@ from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page, sentence
 from pipeline.report.results import load
-from tests.support import fake_runs
 
 YES, NO, UNSURE = Outcome.YES, Outcome.NO, Outcome.UNSURE
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
@@ -117,22 +116,6 @@ def section(text, name):
     return re.search(rf'<section id="{name}" .*?</section>', text, re.DOTALL).group()
 
 
-def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(text):
-    forecasts = "Forecasts beside the truth"
-    assert {name: re.findall("<summary>(.*?) *<", section(text, name))[:-1] for name in NAMES[:-1]} == {
-        "sine_extrapolation": ["All 2 models, the best first", forecasts, "Loss by epoch"],
-        "sine_windows": [
-            "All 3 models, the best first",
-            forecasts,
-            "Left alone: predictions fed back",
-            "Loss by epoch",
-        ],
-        "waves": ["All 4 models, the best first", forecasts, "Loss by epoch"],
-        "imdb": ["All 2 models, the best first", "Loss by epoch", "Accuracy by epoch"],
-        "jena_hourly": ["All 2 models, the best first", forecasts, "Loss by epoch"],
-    }
-
-
 def test_hostile_texts_are_shown_not_run(results):
     evil = "<script>alert('x')</script><img src=x onerror=alert(1)>\x1b[2J\x85"
     words = dict.fromkeys(("words", "note", "document"), evil)
@@ -194,14 +177,6 @@ def test_a_damaged_table_is_named(workspace, edit, path, column):
     edit(workspace.evaluation("waves") / path, column, "other")
     with pytest.raises(UnrollError, match=rf"{path.rpartition('/')[2]} is damaged \(it has no column {column}"):
         only(read(workspace), "waves")
-
-
-def test_names_come_in_the_order_of_params_yaml_and_one_that_is_not_evaluated_yet_is_not_built(workspace, edit):
-    added = fake_runs.EXPERIMENT.format("waves_new", "waves", 1, "dense", "mlp", "none")
-    edit(workspace.params, "experiments:\n", f"experiments:\n{added}")
-    results = read(workspace)
-    assert [one.name for one in results.built] == NAMES[:-1]
-    assert [one.name for one in results.missing] == ["waves_new", "jena"]
 
 
 def table_of(results, name, place=0):
