@@ -114,17 +114,6 @@ def test_where_uv_fails_or_there_is_none_pip_installs_and_what_uv_said_is_kept(c
     assert_installed_by("pip", clone)
 
 
-def test_uv_looks_for_packages_where_pip_would(clone):
-    add_python(clone, "python3")
-    (clone / "pip.conf").write_text(
-        ":env:.find-links='/wheels /more'\nglobal.extra-index-url='\\nfile:///one\\nfile:///two'\n"
-        "global.find-links='/other'\nglobal.index-url='file:///first'\ninstall.cert='/ca.pem'\n"
-    )
-    set_up(clone)
-    asked = [line.strip() for line in (clone / "where").read_text().splitlines()[:4]]
-    assert asked == ["file:///first", "file:///one file:///two", "/wheels,/more", "/ca.pem"]
-
-
 def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_others(clone):
     add_python(clone, "python3", pip_fails=1)
     (clone / "fetched").unlink()
@@ -147,20 +136,6 @@ def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_ot
     (clone / ".venv/bin/python").unlink()
     assert "Making .venv" in set_up(clone)
     assert "Making .venv" in set_up(clone.rename(clone.with_name("moved")))
-
-
-def test_the_python_that_is_named_comes_first_and_one_is_found_past_those_that_do_not_fit(clone):
-    add_python(clone, "python3", unsupported=1)
-    broken = clone.parent / "bin/python3.13"
-    broken.write_text("#!/bin/sh\necho no such version >&2\nexit 127\n")
-    broken.chmod(0o755)
-    add_python(clone, "python3.12")
-    output = set_up(clone)
-    assert "python3.12 " in output
-    assert "no such version" not in output
-    add_python(clone, "mine")
-    shutil.rmtree(clone / ".venv")
-    assert "bin/mine " in set_up(clone, PYTHON=str(clone.parent / "bin/mine"))
 
 
 @pytest.mark.parametrize(

@@ -95,20 +95,6 @@ def test_stacked_cells_are_stacked_layers(cell):
         np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "problem", "change", "message"),
-    [
-        ("imdb_rnn", POINT, {}, "`embedding` must be set where inputs are words"),
-        ("waves_perceptron", WORDS, {}, "`embedding` must be set where inputs are words"),
-        ("waves_perceptron", Problem((3,), classify=True), {}, '`output` must be "sigmoid"'),
-        ("waves_rnn6", WAVES, {"recurrent_activation": "hard_sigmoid"}, "`reset_after` for GRU. Received: SimpleRNN"),
-    ],
-)
-def test_what_does_not_fit_is_refused(name, problem, change, message):
-    with pytest.raises(ValueError, match=message):
-        build(name, problem, **change)
-
-
 def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():
     old = build("jena_hourly_gru_keras2", JENA)
     assert old.count_params() == 3 * 32 * 47 + 33, "one bias of each gate"

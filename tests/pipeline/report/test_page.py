@@ -16,7 +16,6 @@ from pipeline.report.results import load
 
 YES, NO, UNSURE = Outcome.YES, Outcome.NO, Outcome.UNSURE
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
-NAMES = ["sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly", "jena"]
 
 
 @pytest.fixture(scope="module")

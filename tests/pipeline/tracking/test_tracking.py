@@ -193,18 +193,6 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
     assert json.loads(data["profile"])["examples"] == {"train": 976, "validation": 376, "test": 546}
 
 
-def test_a_run_says_what_it_is_whether_it_is_better_and_what_it_took(whole):
-    lab, evaluated, found = whole
-    note = found["last", None].tags["mlflow.note.content"]
-    assert note.startswith(
-        f"The last value\n\nMAE on test {evaluated.experiments['last'].final['test']['mae'].mean:.4f}"
-    )
-    assert ("last", "0") not in found, "one seed has one run"
-    (parent,) = lab.search(f"{PARENTS} and tags.`experiment` = 'gru'")
-    assert parent.data.metrics["system/process_memory_megabytes"] > 10
-    assert "system/cpu_utilization_percentage" in parent.data.metrics
-
-
 def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
     opened = store.connect(whole[0].workspace)
     address, group = (

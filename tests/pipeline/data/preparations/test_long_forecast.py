@@ -8,7 +8,6 @@ import pytest
 from pipeline.data import dataset
 from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
-from pipeline.errors import UnrollError
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, feedforward, recurrent
@@ -60,13 +59,6 @@ def test_windows_and_targets_are_those_of_the_papers_code(raw, data):
         np.testing.assert_allclose(inputs, expected, rtol=1e-5, atol=1e-6)
         np.testing.assert_allclose(targets, wanted.reshape(len(wanted), -1), rtol=1e-5, atol=1e-6)
     assert len(data.groups["as published"]) == len(data.splits["test"]) // 32 * 32
-
-
-def test_too_short_a_file_and_a_missing_one_are_one_line(raw, tmp_path):
-    with pytest.raises(UnrollError, match="400 rows are too few for windows of 12 and 90 more"):
-        prepare("long", raw, **OPTIONS | {"horizon": 90})
-    with pytest.raises(UnrollError, match=r"some\.csv is missing"):
-        prepare("long", tmp_path, **OPTIONS)
 
 
 def test_the_last_values_and_least_squares_answer_for_each_column_by_its_own_past(raw, data):
