@@ -1,4 +1,4 @@
-"""Measurements: peers, a series of one's own, other processors."""
+"""Measurements: peers, a series of one's own, tolerances."""
 
 from pathlib import Path
 

@@ -65,15 +65,6 @@ def page() -> None:
 
 
 @app.command()
-def conditions(jobs: Jobs = CORES) -> None:
-    """Build a small graph as on other processors, and compare bytes; writes bench/conditions.json."""
-    from bench.reproducibility import capped_builds
-
-    for line in capped_builds.table(capped_builds.measure(Workspace(REPOSITORY), jobs)):
-        print(" | ".join(line))
-
-
-@app.command()
 def tolerances(
     targets: Annotated[list[str] | None, typer.Argument(help="Stages, such as evaluate@waves; none: all.")] = None,
     jobs: Jobs = CORES,
@@ -82,19 +73,6 @@ def tolerances(
     from bench.reproducibility import measure_tolerances
 
     measure_tolerances.measure(Workspace(REPOSITORY), targets or [], jobs)
-
-
-@app.command()
-def sceptic(
-    names: Annotated[list[str], typer.Argument(help="Data sets that are built.")],
-    minutes: Annotated[float, typer.Option(help="For each.")] = 60.0,
-) -> None:
-    """Search at random, by scikit-learn alone, for what beats the networks of the answers."""
-    from bench.sceptic import search
-
-    for name in names:
-        for line in search(Workspace(REPOSITORY), name, minutes):
-            print(line, flush=True)
 
 
 def update(parts: Sequence[str], *, quick: bool) -> None:

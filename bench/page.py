@@ -38,6 +38,10 @@ def text(found: Mapping[str, Any]) -> str:
         own=grouped(rows, own_settings=True),
         goals={name: dict(zip(("train", "evaluate"), one.goals, strict=True)) for name, one in WORKLOADS.items()},
         frameworks=FRAMEWORKS,
+        warm_ups={
+            name: [row["warm_up"] for row in rows if row["side"] == name and not row["own_settings"]]
+            for name in FRAMEWORKS
+        },
         checked=CHECKED,
         settings=settings,
     )

@@ -49,11 +49,7 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:
-    """Plain data as `model` describes it.
-
-    Raises:
-        ValueError: they are not; the text is that of `explain`.
-    """
+    """Plain data as `model` describes it. Raises ValueError: they are not; the text is that of `explain`."""
     try:
         return model.model_validate(data)
     except pydantic.ValidationError as error:

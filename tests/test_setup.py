@@ -114,17 +114,6 @@ def test_where_uv_fails_or_there_is_none_pip_installs_and_what_uv_said_is_kept(c
     assert_installed_by("pip", clone)
 
 
-def test_uv_looks_for_packages_where_pip_would(clone):
-    add_python(clone, "python3")
-    (clone / "pip.conf").write_text(
-        ":env:.find-links='/wheels /more'\nglobal.extra-index-url='\\nfile:///one\\nfile:///two'\n"
-        "global.find-links='/other'\nglobal.index-url='file:///first'\ninstall.cert='/ca.pem'\n"
-    )
-    set_up(clone)
-    asked = [line.strip() for line in (clone / "where").read_text().splitlines()[:4]]
-    assert asked == ["file:///first", "file:///one file:///two", "/wheels,/more", "/ca.pem"]
-
-
 def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_others(clone):
     add_python(clone, "python3", pip_fails=1)
     (clone / "fetched").unlink()
@@ -147,20 +136,6 @@ def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_ot
     (clone / ".venv/bin/python").unlink()
     assert "Making .venv" in set_up(clone)
     assert "Making .venv" in set_up(clone.rename(clone.with_name("moved")))
-
-
-def test_the_python_that_is_named_comes_first_and_one_is_found_past_those_that_do_not_fit(clone):
-    add_python(clone, "python3", unsupported=1)
-    broken = clone.parent / "bin/python3.13"
-    broken.write_text("#!/bin/sh\necho no such version >&2\nexit 127\n")
-    broken.chmod(0o755)
-    add_python(clone, "python3.12")
-    output = set_up(clone)
-    assert "python3.12 " in output
-    assert "no such version" not in output
-    add_python(clone, "mine")
-    shutil.rmtree(clone / ".venv")
-    assert "bin/mine " in set_up(clone, PYTHON=str(clone.parent / "bin/mine"))
 
 
 @pytest.mark.parametrize(
@@ -199,24 +174,10 @@ def test_every_direct_dependency_is_locked_once_within_its_bounds():
         assert version in requirement.specifier, requirement
 
 
-def test_tensorflow_is_the_small_one_exactly_where_there_is_one():
-    lock = (ROOT / ".ci/locks/requirements.lock").read_text()
-    markers = dict(re.findall(r"^(tensorflow(?:-cpu)?)==\S+ ; (.*?) \\$", lock, re.MULTILINE))
-    assert markers == {
-        "tensorflow": "platform_machine != 'x86_64' or sys_platform != 'linux'",
-        "tensorflow-cpu": "platform_machine == 'x86_64' and sys_platform == 'linux'",
-    }
-
-
 def make(*arguments, **environment):
     base = {key: value for key, value in os.environ.items() if key not in {"UNROLL_MIRROR", "MAKEFLAGS", "MAKELEVEL"}}
     command = ["make", "--no-print-directory", *arguments]
     return subprocess.run(command, cwd=ROOT, env=base | environment, check=True, capture_output=True, text=True).stdout
-
-
-def test_help_lists_every_target():
-    lines = make("help").splitlines()
-    assert {"demo", "test", "repro", "ui", "clean", "help", "lock", "lint"} <= {line.split()[1] for line in lines}
 
 
 @pytest.mark.parametrize(
@@ -234,20 +195,3 @@ def test_a_relative_mirror_is_meant_from_the_repository(tmp_path, given, meant):
     wrapper.write_text('include Makefile\nshow:\n\t@echo "$$UNROLL_MIRROR"\n')
     assert make("-f", str(wrapper), "show", UNROLL_MIRROR=given).strip() == meant
     assert make("-f", str(wrapper), "show", f"UNROLL_MIRROR={given}").strip() == meant
-
-
-def test_stages_find_unroll_by_name(tmp_path):
-    wrapper = tmp_path / "Makefile"
-    wrapper.write_text('include Makefile\nshow:\n\t@echo "$$PATH"\n')
-    assert make("-f", str(wrapper), "show").startswith(f"{ROOT}/.venv/bin:")
-
-
-def test_clean_leaves_a_cluster_that_runs(tmp_path):
-    for name in ("pipeline", "stages", "unroll", "tests", "bench", ".demo", ".cluster/run"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / ".cluster/run/s3.pid").touch()
-    assert "until make cluster-down" in make("-C", str(tmp_path), "-f", str(ROOT / "Makefile"), "clean")
-    assert (tmp_path / ".cluster").exists()
-    (tmp_path / ".cluster/run/s3.pid").unlink()
-    assert not make("-C", str(tmp_path), "-f", str(ROOT / "Makefile"), "clean")
-    assert not {".cluster", ".demo"} & {path.name for path in tmp_path.iterdir()}

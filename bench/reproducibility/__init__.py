@@ -1,1 +1,1 @@
-"""How far results may be trusted to come again: bytes and metrics as on other processors, errors on other test sets."""
+"""How far metrics may lie apart on other processors."""

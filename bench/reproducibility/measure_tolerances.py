@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.reproducibility.cpu_caps import MEASURED, clear, possible
+from bench.reproducibility.cpu_caps import CONDITIONS, clear, require
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json
 from pipeline.provenance import environment
@@ -24,7 +24,7 @@ Metrics = Mapping[tuple[str, str], float]
 
 
 def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
-    """Rebuild what is committed in each condition of `MEASURED`, and write bench/tolerances.json.
+    """Rebuild what is committed in each of `CONDITIONS`, and write bench/tolerances.json.
 
     The tolerance of a metric is the largest distance between any two of the builds, the committed one included. Data
     sets that are not measured keep the tolerances that they have.
@@ -43,15 +43,15 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
         StoppedError: a build was stopped; the same command goes on from there.
     """
     clear()
-    conditions = possible(environment.here(workspace).features)
-    folders = {name: workspace.root / checkout.FOLDER / f"measure-{name}" for name in MEASURED}
+    require(environment.here(workspace).features)
+    folders = {name: workspace.root / checkout.FOLDER / f"measure-{name}" for name in CONDITIONS}
     with only(workspace):
         made = {name: checkout.make(workspace.root, folder) for name, folder in folders.items()}
-        first = made[MEASURED[0]]
+        first = next(iter(made.values()))
         asked = _asked(first.workspace, targets)
         datasets = [stage.partition("@")[2] for stage in asked.needs if stage.startswith("evaluate@")]
         for place, (name, fresh) in enumerate(made.items(), 1):
-            condition = conditions[name]
+            condition = CONDITIONS[name]
             print(f"{place} of {len(made)}: {name}, {condition.why}: {some(datasets)}, in {folders[name]}", flush=True)
             wanted = [f"evaluate@{dataset}" for dataset in datasets]
             build(fresh.workspace, wanted, jobs, condition.variables, quiet=False)
@@ -103,6 +103,6 @@ def _write(workspace: Workspace, builds: Mapping[str, Sequence[Metrics]]) -> Non
     data: dict[str, Any] = read_json(path) if path.exists() else {"conditions": {}, "tolerances": {}}
     where = environment.here(workspace).model_dump(include={"cpu", "platform", "python", "packages"})
     for dataset, found in builds.items():
-        data["conditions"][dataset] = {"names": list(MEASURED), **where}
+        data["conditions"][dataset] = {"names": list(CONDITIONS), **where}
         data["tolerances"][dataset] = spread(found)
     write_json(path, {part: dict(sorted(data[part].items())) for part in ("conditions", "tolerances")})

@@ -58,11 +58,7 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
 
 
 def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
-    """The record of the run that is on disk.
-
-    Raises:
-        UnrollError: there is none, or it is damaged; the text says why.
-    """
+    """The record of the run that is on disk. Raises UnrollError: there is none, or it is damaged; the text says why."""
     path = workspace.record(dataset, experiment)
     if not path.is_file():
         raise UnrollError("no record on this machine: taken from DVC's cache, or made elsewhere")

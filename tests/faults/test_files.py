@@ -21,15 +21,12 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
     [
         (f"{RAW}/waves.npz", "gone", "prepare waves", "waves.npz is missing; run `unroll source waves` again"),
         (f"{RAW}/waves.npz", b"\0", "prepare waves", "has another sha256 than source.json says, so it is damaged"),
-        (f"{RAW}/source.json", "cut", "prepare waves", "source.json is damaged"),
         (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro` builds it"),
-        (f"{PREPARED}/dataset.json", b"mse", "evaluate waves", "dataset.json is damaged"),
         (f"{RUN}/run.json", "gone", "evaluate waves", "missing; `unroll repro train@waves_linear` builds it"),
         (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
         (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),
         ("results/evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),
         ("results/evaluations/jena/tables/predictions.csv", "emptied", "report", "it holds no rows"),
-        ("results/metrics/waves/waves_linear.json", "cut", "show waves_linear", "waves_linear.json is damaged"),
     ],
 )
 def test_a_damaged_file_is_named_and_can_be_made_anew(lab, file, damage, command, says):

@@ -1,6 +1,6 @@
 import pytest
 
-from pipeline.errors import DivergedError, one_line, printable, without_password
+from pipeline.errors import one_line, printable, without_password
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,3 @@ def test_an_address_is_shown_without_its_password(text, shown):
 def test_what_steers_a_terminal_is_shown_as_escapes():
     assert printable("20\N{NO-BREAK SPACE}°C \x1b[2J\n\u202e") == "20\N{NO-BREAK SPACE}°C \\x1b[2J\\n\\u202e"
     assert one_line(" a\n\tb  c ") == "a b c"
-
-
-def test_a_diverged_training_names_what_to_lower():
-    line = str(DivergedError("gru", seed=3, epoch=2, step=7))
-    assert "gru: the loss is not a finite number in epoch 2, step 7 (seed 3)" in line
-    assert "lower experiments.gru.training.learning_rate" in line

@@ -1,4 +1,3 @@
-import os
 import string
 from pathlib import Path
 
@@ -95,18 +94,6 @@ def test_links_are_replaced_and_what_they_lead_to_stays(tmp_path, scratch):
     assert names(tmp_path / "cache") == ["kept.txt"]
 
 
-def test_the_umask_is_respected(tmp_path, scratch):
-    before = os.umask(0o002)
-    try:
-        files.write_text(tmp_path / "file", "text")
-        with files.atomic_folder(tmp_path / "folder", scratch) as temporary:
-            (temporary / "file").touch()
-    finally:
-        os.umask(before)
-    for name, mode in (("file", 0o664), ("folder/file", 0o664), ("folder", 0o775)):
-        assert (tmp_path / name).stat().st_mode & 0o777 == mode
-
-
 def test_the_same_data_give_the_same_bytes(tmp_path):
     """Golden bytes: another release of NumPy or Python that writes others would change every hash in dvc.lock."""
     data = {"b": 0.1 + 0.2, "a": [10**30, None, "né\u2028"]}
@@ -197,11 +184,3 @@ def test_json_that_holds_no_number_is_damaged_or_not_as_its_model_says_is_refuse
     files.write_json(path, {"bytes": "3"})
     with pytest.raises(UnrollError, match=r"a\.json is damaged \(bytes must be a valid integer\. Received: '3'\); del"):
         files.read_checked(path, Size)
-
-
-@pytest.mark.parametrize("read", [files.read_json, files.read_npz])
-def test_a_missing_file_says_what_builds_it_and_a_folder_is_not_called_damaged(tmp_path, read):
-    with pytest.raises(UnrollError, match="a is missing; `unroll repro` builds it"):
-        read(tmp_path / "a")
-    with pytest.raises(IsADirectoryError):
-        read(tmp_path)

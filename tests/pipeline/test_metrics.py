@@ -2,16 +2,12 @@ import math
 
 import keras
 import numpy as np
-import pydantic
 import pytest
 import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import metrics
-from pipeline.config import registry
-from pipeline.metrics import MEASURES, Measure, score
-from pipeline.training.methods import gradient_descent
+from pipeline.metrics import MEASURES, score
 from pipeline.training.program import Tensors
 
 CLASSES = {"accuracy", "brier", "binary_crossentropy"}
@@ -76,19 +72,6 @@ def test_a_probability_of_zero_or_one_has_a_finite_loss_in_both(probability, lab
     assert found == pytest.approx(score("binary_crossentropy", *arrays), rel=0.2)  # float32 has no 1 - 1e-7
 
 
-def test_a_new_entry_is_at_once_a_metric_and_a_loss(monkeypatch):
-    schema = pydantic.TypeAdapter(metrics.Metric)
-    with pytest.raises(pydantic.ValidationError, match="one of: mse, mae, binary_crossentropy, pairwise_mse"):
-        pydantic.TypeAdapter(metrics.Loss).validate_python("accuracy")
-    with pytest.raises(pydantic.ValidationError, match="one of: mse, mae, accuracy, brier, binary_crossentropy"):
-        schema.validate_python("cubed")
-    monkeypatch.setitem(MEASURES, "cubed", Measure("cubed", "cubed", lambda p, t, ops: ops.mean(abs(p - t) ** 3)))
-    assert schema.validate_python("cubed") == "cubed"
-    training = {"optimizer": "adam", "loss": "cubed", "epochs": 1, "batch_size": 1}
-    assert registry.options(gradient_descent.train, training, "training")["loss"] == "cubed"
-    assert score("cubed", np.array([1.0, 3.0]), np.array([0.0, 1.0])) == 4.5
-
-
 def test_keras_lets_the_slip_of_document_000_through():
     """Outputs (n, 1, 1) against targets (n,)."""
     predictions, targets = np.random.default_rng(0).random((2, 50), np.float32)
@@ -110,10 +93,3 @@ def test_a_shape_slip_is_an_error_that_names_both_shapes(predictions, targets):
     with pytest.raises(ValueError, match="must both have shape") as caught:
         score("mse", np.zeros(predictions), np.zeros(targets))
     assert f"Received: {predictions} and {targets}" in str(caught.value)
-
-
-def test_better():
-    assert MEASURES["mse"].better(1, 2)
-    assert MEASURES["accuracy"].better(2, 1)
-    assert not any(measure.better(1, 1) for measure in MEASURES.values())  # the first of equals is kept
-    assert not any(measure.better(math.nan, 1) for measure in MEASURES.values())

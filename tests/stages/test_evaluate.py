@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 
 from pipeline import tables
-from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
-from pipeline.files import read_json, read_npz, write_json, write_npz
+from pipeline.files import read_json, read_npz
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from tests.support import fake_runs
@@ -54,33 +53,3 @@ def test_a_removed_experiment_leaves_every_table_though_its_run_is_there(waves):
     evaluate(waves, "waves")
     assert waves.run("waves", "waves_perceptron").is_dir()
     assert "waves_perceptron" not in str(written(waves, "waves"))
-
-
-def other_seeds(folder):
-    write_json(folder / "run.json", read_json(folder / "run.json") | {"seeds": [7]})
-    write_npz(folder / "predictions.npz", read_npz(folder / "predictions.npz") | {"seeds": np.array([7])})
-    history = folder / "history.csv"
-    history.write_text(re.sub(r"(?m)^0,", "7,", history.read_text()))
-
-
-def not_finite(folder):
-    arrays = read_npz(folder / "predictions.npz")
-    arrays["best_train"][:] = np.nan
-    write_npz(folder / "predictions.npz", arrays)
-
-
-@pytest.mark.parametrize(
-    ("damage", "match"),
-    [
-        (shutil.rmtree, "waves_node is not trained"),
-        (other_seeds, r"waves_node is of waves with seeds \[7\], but params.yaml says waves with seeds \[0\]"),
-        (not_finite, "waves_node: the predictions best_train hold values that are not finite"),
-    ],
-)
-def test_a_bad_run_is_one_line_with_what_to_do_and_nothing_is_written(waves, damage, match):
-    before = written(waves, "waves")
-    damage(waves.run("waves", "waves_node"))
-    with pytest.raises(UnrollError, match=match) as error:
-        evaluate(waves, "waves")
-    assert "run `unroll train waves_node`" in str(error.value)
-    assert written(waves, "waves") == before

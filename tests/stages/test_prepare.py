@@ -4,7 +4,7 @@ import pytest
 from pipeline.config import plain_yaml
 from pipeline.data import manifest
 from pipeline.data.dataset import load
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 
@@ -42,27 +42,6 @@ def describe(workspace, preparation):
 
 def content(workspace):
     return {path.name: path.read_bytes() for path in workspace.prepared("mine").iterdir()}
-
-
-@pytest.mark.parametrize(
-    ("change", "kind", "message"),
-    [
-        ({"train": 60.5}, UnrollError, r"^params.yaml: datasets.mine.preparation: `train` and `validation` must"),
-        ({"lookback": 0}, UsageError, r"datasets.mine.preparation.lookback.* greater than or equal to 1. Received: 0"),
-        ({"lokback": 4}, UsageError, r"datasets.mine.preparation.lokback is not .* batch_size, .*delay, "),
-        ({"name": "serie"}, UsageError, r"datasets.mine.preparation.name must be one of: imdb, .* Did you mean series"),
-        ({"file": "other.csv"}, UsageError, r"datasets.mine.preparation.file: .* It has: mine.csv"),
-    ],
-)
-def test_a_wrong_option_gives_one_line_and_leaves_nothing(workspace, change, kind, message):
-    describe(workspace, MINE | change)
-    with pytest.raises(UnrollError, match=message) as caught:
-        prepare(workspace, "mine")
-    assert type(caught.value) is kind
-    assert "\n" not in str(caught.value)
-    assert not workspace.prepared("mine").exists()
-    with pytest.raises(UsageError, match=r"must be one of: mine. Received: 'mime'"):
-        prepare(workspace, "mime")
 
 
 def test_a_users_own_file_becomes_a_data_set_which_a_failure_leaves_as_it_is(workspace):

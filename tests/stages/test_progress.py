@@ -39,18 +39,6 @@ def terminal(monkeypatch):
     return make
 
 
-def test_a_duration_is_in_its_two_largest_units():
-    texts = {
-        0: "0 s",
-        59.4: "59 s",
-        59.6: "1 min 0 s",
-        3599.4: "59 min 59 s",
-        3599.6: "1 h 0 min",
-        90_060: "25 h 1 min",
-    }
-    assert {seconds: progress.duration(seconds) for seconds in texts} == texts
-
-
 def test_a_log_gets_a_line_every_two_seconds_with_the_time_left_over_all_seeds_and_the_last_epoch(clock, capsys):
     shown = progress.Epochs("rnn", {"epochs": 4}, (7, 9))
     clock.now += 10
@@ -84,26 +72,3 @@ def test_a_terminal_gets_one_line_that_keeps_the_time_left_and_what_figures_fit(
         shown.epoch(0, epoch, {"train_loss": 1.0, "validation_loss": 2.0, "validation_accuracy": 0.5})
     assert seen.drawn == [f"a_long_name  seed 0  epoch {done}/3  {figures}{3 - done} s left" for done in (1, 2, 3)]
     assert seen.stayed == seen.drawn[-1:]
-
-
-def test_fast_epochs_are_not_all_drawn_and_the_line_of_a_replicate_that_ended_early_stays(clock, terminal):
-    seen, shown = terminal(80), progress.Epochs("rnn", {"epochs": 1000}, (7, 9))
-    for seed in (7, 9):
-        for epoch in range(1, 501):
-            clock.now += 0.001
-            shown.epoch(seed, epoch, {})
-    progress.finish()
-    progress.finish()
-    assert len(seen.drawn) < 12
-    assert [line.split("  ")[1] for line in seen.stayed] == ["seed 7", "seed 9"]
-
-
-def test_files_that_are_read_are_shown_on_a_terminal_alone_and_nothing_stays(terminal, capsys):
-    for place in ("log", "terminal"):
-        seen = terminal(80) if place == "terminal" else None
-        with progress.files() as shown:
-            for done in range(0, 11, 5):
-                shown("a[1].npz", done * 1_000_000, 10_000_000)
-    assert capsys.readouterr() == ("", "")
-    assert "a[1].npz" in seen.getvalue()
-    assert seen.getvalue().endswith("\x1b[2K")

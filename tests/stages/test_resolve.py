@@ -3,10 +3,8 @@ import sys
 
 import pytest
 
-from pipeline.config import params, plain_yaml
-from pipeline.errors import UsageError
+from pipeline.config import params
 from pipeline.workspace import Workspace
-from stages.resolve import resolve
 from tests.support import REPOSITORY
 
 
@@ -28,22 +26,3 @@ def test_every_stage_of_the_repository_has_a_file_and_no_library_that_trains_is_
     wanted = {"report"} | {f"source/{name}" for name in every.sources} | {f"train/{name}" for name in every.experiments}
     wanted |= {f"{verb}/{name}" for verb in ("prepare", "evaluate") for name in every.datasets}
     assert {path.relative_to(folder).with_suffix("").as_posix() for path in folder.rglob("*.json")} == wanted
-
-
-@pytest.mark.parametrize(
-    ("section", "part", "option", "value", "said"),
-    [
-        ("sources", "sine", "kind", "sin", r"sources\.sine\.kind must be one of: .*Did you mean sine\?"),
-        ("experiments", "model", "family", "dens", r"waves_rnn6\.model\.family must be .*Did you mean dense\?"),
-        ("experiments", "training", "method", "hand", r"waves_rnn6\.training\.method must be .*'hand'"),
-        ("experiments", "training", "loss", ["mae"], r"waves_rnn6\.training\.loss must be .*Received: \['mae'\]"),
-    ],
-)
-def test_a_name_without_a_module_is_one_line_and_nothing_is_written(workspace, section, part, option, value, said):
-    data = plain_yaml.read(workspace.params)
-    entry = data[section] if section == "sources" else data[section]["waves_rnn6"]
-    entry.setdefault(part, {})[option] = value
-    plain_yaml.write(data, workspace.params)
-    with pytest.raises(UsageError, match=rf"^params\.yaml: .*{said}"):
-        resolve(workspace)
-    assert not (workspace.root / "resolved").exists()

@@ -1,8 +1,6 @@
-import types
-
 import pytest
 
-from pipeline.config import plain_yaml, registry
+from pipeline.config import plain_yaml
 from pipeline.data import manifest
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
@@ -43,16 +41,3 @@ def test_the_mirror_is_asked_and_what_it_has_is_described(workspace, tmp_path, m
     with pytest.raises(UnrollError, match=r"^a\.txt cannot be had"):
         source(workspace, "file")
     assert (workspace.raw("file") / "a.txt").read_bytes() == BODY, "a failure keeps what was there"
-
-
-@pytest.mark.parametrize("error", [KeyboardInterrupt, UnrollError, OSError(28, "No space left on device")])
-def test_whatever_ends_it_early_leaves_nothing_behind(workspace, monkeypatch, error):
-    def produce(folder, context):
-        (folder / "half.csv").write_bytes(BODY)
-        context.progress("half.csv", 6, None)
-        raise error
-
-    monkeypatch.setattr(registry, "module", lambda *_: types.SimpleNamespace(produce=produce))
-    with pytest.raises(type(error) if isinstance(error, OSError) else error):
-        source(workspace, "odd")
-    assert left(workspace) == []

@@ -1,1 +1,1 @@
-"""Builds on many machines: `scheduler.Executor` on a Dask cluster. Commands and `tune` alone import it."""
+"""Builds on many machines: `scheduler.Executor` on a Dask cluster. Commands alone import it."""

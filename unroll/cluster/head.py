@@ -145,9 +145,7 @@ class Cluster:
                 self._sent[need] = self._carrier.send(need)
         return Remote(self, stage, (stage, {need: self._sent[need] for need in needs}))
 
-    def submit(
-        self, stage: str, task: Any, tried: Collection[str] = (), module: str = worker.BUILDS
-    ) -> "tuple[Future, set[str]]":
+    def submit(self, stage: str, task: Any, tried: Collection[str] = ()) -> "tuple[Future, set[str]]":
         """Hand a task out, to none of the workers on which it was tried; the addresses it may go to, empty: all."""
         resources = {self._slot: 1.0}
         if self._address.label and stage.startswith("train@"):
@@ -155,7 +153,7 @@ class Cluster:
         avoided = {*tried, *self._aside}
         only = {address for name, address in self._fit.items() if name not in avoided} if avoided else set()
         key = f"{stage}-{uuid4().hex}"
-        arguments = self._code, self._name, task, module
+        arguments = self._code, self._name, task
         future = self._client.submit(worker.build, *arguments, key=key, resources=resources, workers=[*only] or None)
         return future, only
 

@@ -31,9 +31,6 @@ GONE = 0.2
 JOIN = 60
 """Seconds to wait for the scheduler, which may start later than its workers."""
 
-BUILDS = "unroll.cluster.slot"
-"""The module that a slot runs unless a task says otherwise."""
-
 TAIL = 20_000
 """Bytes of a slot's log that the head is told, at most."""
 
@@ -44,7 +41,7 @@ _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
 
 
 class Slot:
-    """Does one task at a time, such as to build a stage.
+    """Builds one stage at a time.
 
     Args:
         root: its folder; is emptied when other code comes.
@@ -56,20 +53,19 @@ class Slot:
         self._process: subprocess.Popen[bytes] | None = None
         self._code = ""
 
-    def build(self, code: bytes, name: str, module: str, task: Any, wanted: Callable[[], bool]) -> Answer:
-        """Have a task done; see `unroll.cluster.slot.serve`.
+    def build(self, code: bytes, name: str, task: Any, wanted: Callable[[], bool]) -> Answer:
+        """Have a stage built; see `unroll.cluster.slot.serve`.
 
         Args:
             code: the head's, as a tar file.
             name: of the worker, for its records.
-            module: of that code; takes tasks from standard input, and answers.
-            task: for the module.
+            task: for the slot.
             wanted: whether the head still waits for it; if not, it is killed.
         """
-        digest = hashlib.sha256(code + f"{name} {module}".encode()).hexdigest()
+        digest = hashlib.sha256(code + name.encode()).hexdigest()
         if self._process is None or self._process.poll() is not None or self._code != digest:
             self.close()
-            self._start(code, name, module)
+            self._start(code, name)
             self._code = digest
         process = self._process
         if process is None or process.stdin is None or process.stdout is None:
@@ -99,7 +95,7 @@ class Slot:
     def _log(self) -> Path:
         return self._root.with_name(f"{self._root.name}.log")
 
-    def _start(self, code: bytes, name: str, module: str) -> None:
+    def _start(self, code: bytes, name: str) -> None:
         shutil.rmtree(self._root, ignore_errors=True)
         self._root.mkdir(parents=True, exist_ok=True)  # a stage that is just being killed may still write there
         with tarfile.open(fileobj=io.BytesIO(code)) as tar:
@@ -111,7 +107,7 @@ class Slot:
         own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(site)}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", module],
+                [sys.executable, "-m", "unroll.cluster.slot"],
                 cwd=self._root,
                 env={**os.environ, **own},
                 stdin=subprocess.PIPE,
@@ -121,7 +117,7 @@ class Slot:
             )
 
 
-def build(code: bytes, name: str, task: Any, module: str = BUILDS) -> tuple[Answer, str]:
+def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
     """What Dask runs: a task in a free slot; the slot's answer, and the name of the worker. `name` is the build's."""
     from distributed import get_worker
 
@@ -133,7 +129,7 @@ def build(code: bytes, name: str, task: Any, module: str = BUILDS) -> tuple[Answ
         return worker.status.name == "running" and state is not None and state.state == "executing"
 
     try:
-        return slot.build(code, f"{name}/{worker.name}", module, task, wanted), str(worker.name)
+        return slot.build(code, f"{name}/{worker.name}", task, wanted), str(worker.name)
     except OSError as error:  # the slot cannot even be set up, such as on a full disk
         return (None, f"the worker cannot set it up ({error.strerror or error})", b"", True), str(worker.name)
     finally:

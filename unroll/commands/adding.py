@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 import typer
 
 from unroll.app import app, complete
-from unroll.commands.building import Certificates, On
 
 
 @app.command(rich_help_panel="Start here")
@@ -90,21 +89,16 @@ def tune(
     seeds: Annotated[int, typer.Option(min=1, help="Of the experiment, so many for each trial.")] = 1,
     new_name: Annotated[str | None, typer.Option("--name", help="Of the new experiment; else NAME_tuned.")] = None,
     dry: Annotated[bool, typer.Option("--dry-run", help="Only say what would be searched.")] = False,
-    on: On = None,
-    certificates: Certificates = None,
-    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
 ) -> None:
     """Try other options of an experiment, and add the best on validation to params.yaml; test is not looked at.
 
     `unroll tune waves_gru` · `unroll tune jena_hourly_gru --trials 50 --over units,learning_rate=1e-4:1e-2`
     """
-    from unroll.cluster.connection import Address
     from unroll.tune.tune import tune as tune_it
 
     options = [option for text in over or () for option in text.split(",")]
-    cluster = Address(on, certificates, label) if on else None
     target = new_name or f"{name}_tuned"
-    tune_it(context.obj, name, trials=trials, over=options, seeds=seeds, target=target, dry=dry, on=cluster)
+    tune_it(context.obj, name, trials=trials, over=options, seeds=seeds, target=target, dry=dry)
 
 
 @app.command(rich_help_panel="Search and check")

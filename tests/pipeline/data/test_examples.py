@@ -1,21 +1,17 @@
 import numpy as np
 import pytest
 
-from pipeline.data.examples import Arrays, Windows
+from pipeline.data.examples import Windows
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"lookback": 5}, r"`lookback` must be a multiple of `step`. Received: 5, 2"),
-        ({"step": 0}, "multiple of `step`"),
         ({"lookback": 0}, "multiple of `step`"),
         ({"outputs": 0}, "`outputs` must be at least 1"),
         ({"target": 3}, r"`target` must be a column .* Received: \(20, 3\)"),
-        ({"series": np.zeros(20)}, r"Received: \(20,\)"),
         ({"rows": np.array([3, 10])}, "windows that reach from -1 to 13"),
-        ({"rows": np.array([4, 17])}, "windows that reach from 0 to 20"),
-        ({"rows": np.array([4, 22]), "delay": -3}, "windows that reach from 0 to 20"),
         ({"rows": np.array([4, 13]), "outputs": 3}, "windows that reach from 0 to 20"),
     ],
 )
@@ -24,17 +20,3 @@ def test_windows_that_cannot_be_cut_are_refused(change, message):
     Windows(**valid)
     with pytest.raises(ValueError, match=message):
         Windows(**valid | change)
-
-
-def test_arrays_take_and_refuse():
-    inputs, targets = np.arange(12).reshape(4, 3), np.arange(4.0)
-    examples = Arrays(inputs, targets)
-    assert (len(examples), examples.input_shape) == (4, (3,))
-    some, wanted = examples.take(np.array([3, 0]))
-    assert (some.tolist(), wanted.tolist()) == ([[9, 10, 11], [0, 1, 2]], [3, 0])
-    assert Arrays(inputs, inputs).take(np.array([1]))[1].tolist() == [[3, 4, 5]]
-    for wrong in (targets[:3], targets[:, None]):
-        with pytest.raises(
-            ValueError, match=r"one value for each of `inputs`, or several. Received: inputs \(4, 3\), t"
-        ):
-            Arrays(inputs, wrong)

@@ -89,20 +89,15 @@ def test_a_spreadsheets_numbers_words_and_empty_cells(file):
 LINE = {
     "2020-01-01 00:20:00,warm,1": "line 4: column 'T' holds 'warm', not a finite number; correct the file, say",
     "2020-01-01 00:20:00,1,1,1": r"not a regular CSV file \(Expected 3 fields in line 4, saw 4\)",
-    "2020-01-01 00:20:00,1": "line 4: column 'p' holds no value",
     "2020-01-01 00:20:00,,1": "line 4: column 'T' holds no value",
     "\n\n2020-01-01 00:20:00,1,NaN": "line 6: column 'p' holds 'NaN', not a finite number",
-    "2020-01-01 00:20:00,inf,1": "line 4: column 'T' holds 'inf', not a finite number",
     "2020-01-01 00:20:00,1,1e999": "line 4: column 'p' holds '1e999', not a finite number",
     "01.01.2020 00:20:00,1,1": "line 4: column 'when' holds '01.01.2020 00:20:00', not a stamp of the form",
     "2020-02-30 00:20:00,1,1": "line 4: column 'when' holds '2020-02-30 00:20:00', not a stamp",
-    ",1,1": "line 4: column 'when' holds nothing, not a stamp",
-    "a,b,c\nd,e,f": "line 4: column 'T' holds 'b'",
 }
 WHOLE = {
     "": "mine.csv is empty; run `unroll source station` again",
     "when,T,p\n": "mine.csv holds a header and no rows",
-    "when,T,p\n2020-01-01 00:00:00,1,1,1\n": "not a regular CSV file",
     'when,T,p\n2020-01-01 00:00:00,"1,1\n': "not a regular CSV file",
 }
 
@@ -123,8 +118,6 @@ def test_a_damaged_file_gives_one_line(file, text, message):
         ({"target": "t"}, "target: mine.csv has no column 't'. It has: when, T, p"),
         ({"stamp": "Date"}, "stamp: mine.csv has no column 'Date'. It has: when, T, p"),
         ({"drop": ["q"]}, "drop: mine.csv has no column 'q'. It has: when, T, p"),
-        ({"drop": ["T"]}, r"target, stamp and drop must name different columns. Received: 'T', 'when', \['T'\]"),
-        ({"target": "when"}, "target, stamp and drop must name different columns"),
         ({"drop": ["when"]}, "target, stamp and drop must name different columns"),
         ({"encoding": "latin-77"}, "encoding is unknown. Received: 'latin-77'"),
         ({"stamp_format": "%Q"}, "stamp_format: .* Received: '%Q'"),
@@ -178,9 +171,7 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     [
         ([b"\xff", b"a"], "mine.csv: column 'T' holds binary; save it as numbers, text or times, or leave it out"),
         (pa.array([b"\xff", b"a"]).view(pa.string()), r"is no whole Parquet file \(In column 1: .*UTF8"),
-        ([{"a": 1}, None], "column 'T' holds struct<a: int64>; save it as"),
         (STAMPS, r"mine.csv, row 0 \(from 0\): column 'T' holds '2020-01-01 00:00:00', not a finite number"),
-        ([1.5, None], r"row 1 \(from 0\): column 'T' holds no value"),
         ([1.5, np.inf], r"row 1 \(from 0\): column 'T' holds 'inf', not a finite number"),
     ],
 )

@@ -35,13 +35,6 @@ def test_predictions_are_in_the_unit_of_the_data_and_of_the_best_epoch_and_class
     assert plot_data.rounded(pd.DataFrame({"e": [2 / 3]}))["e"].tolist() == [0.666667]
 
 
-def test_predictions_of_points_are_in_the_order_of_x():
-    examples = Arrays(np.array([[3.0], [1.0], [2.0]]), np.array([30.0, 10.0, 20.0]))
-    dataset = Dataset("d", "regress", "mse", {"train": examples, "test": examples})
-    table = plot_data.predictions(dataset, {"e": of({"final_test": [[3.0, 1.0, 2.0]]})}, ["e"])
-    assert table[["x", "truth", "e"]].to_numpy().tolist() == [[1.0, 10.0, 1.0], [2.0, 20.0, 2.0], [3.0, 30.0, 3.0]]
-
-
 def test_examples_are_the_best_the_median_and_the_worst_of_two_models_behind_what_they_were_given():
     truth = np.arange(5.0)
     examples = Arrays(np.arange(15.0).reshape(5, 3, 1), truth)
@@ -86,12 +79,6 @@ def test_less_than_three_weeks_are_ten_days_that_keep_the_place_of_gaps():
     assert (table["truth"] == 144 + table["index"]).all()
 
 
-def test_free_runs_lie_beside_the_truth():
-    run = of({"rollout": [[9.0, 8.0, 7.0, 6.0], [0.0, 0.0, 0.0, 0.0]]})
-    table = plot_data.rollouts(small(rollout=True), {"e": run, "other": of({})})
-    assert table.to_dict("list") == {"step": [1, 2, 3, 4], "truth": [0, 1, 2, 3], "e": [9, 8, 7, 6]}
-
-
 def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
     reviews = Arrays(np.array([[0, 1, 2, 4], [1, 5, 6, 4], [0, 0, 1, 5], [0, 1, 4, 6]]), np.array([1.0, 0, 0, 1]))
     words = np.array(["", "", "…", "", "good", "bad", "film"])
@@ -102,9 +89,3 @@ def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
         ["e", 1, 0, 0.9, "bad film good"],
         ["e", 0, 1, 0.2, "… good"],
     ]
-
-
-def test_there_is_a_table_only_of_what_a_data_set_has():
-    runs = {"e": of({"final_test": [np.arange(4.0)], "rollout": [np.arange(4.0)]})}
-    assert [*plot_data.tables(small(), runs, ["e"])] == ["predictions"]
-    assert [*plot_data.tables(small(rollout=True), runs, [])] == ["rollout"]

@@ -7,11 +7,8 @@ import pytest
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.evaluation.answers import headline
-from pipeline.evaluation.schema import load
 from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, statistics
-from pipeline.files import write_json
-from tests.pipeline.evaluation.scored import asked, of, small
+from tests.pipeline.evaluation.scored import of, small
 
 TRUE = np.arange(4.0)
 
@@ -117,30 +114,6 @@ def test_predictions_that_are_not_one_number_for_each_example_are_named(test, ma
     assert "\n" not in str(error.value)
 
 
-def test_an_evaluation_is_written_in_the_order_of_the_runs_and_read_again(tmp_path):
-    run = of({"final_train": [TRUE], "final_test": [TRUE]})
-    evaluation = evaluate(small(), dict.fromkeys(("z", "a", "m"), run), {"a": asked()})
-    write_json(tmp_path / "evaluation.json", evaluation.model_dump())
-    assert load(tmp_path) == evaluation
-    order = [(name, found.baseline) for name, found in load(tmp_path).experiments.items()]
-    assert order == [("z", False), ("a", True), ("m", False)]
-    write_json(tmp_path / "evaluation.json", {"dataset": {}})
-    with pytest.raises(UnrollError, match=r"evaluation\.json is damaged"):
-        load(tmp_path)
-
-
-def test_the_headline_is_the_score_on_test_by_the_weights_that_validation_chose():
-    chosen = {f"best_{split}": [TRUE + 3] for split in ("train", "test")}
-    runs = {
-        "two": of({"final_train": [TRUE, TRUE], "final_test": [TRUE + 1, TRUE + 2]}),
-        "one": of({"final_train": [TRUE], "final_test": [TRUE + 1]} | chosen, best_epochs=[1]),
-        "summary": of({}),
-    }
-    low, high = (pytest.approx(2.5 + sign * 12.706 * 1.5, rel=1e-3) for sign in (-1, 1))
-    two = {"score": 2.5, "low": low, "high": high}
-    assert headline(evaluate(small(), runs, {})) == {"two": two, "one": {"score": 9.0}}
-
-
 def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():
     series = Windows(np.zeros((900, 1)), np.arange(20, 880), lookback=4, step=2, delay=1, target=0)
     data = Dataset("d", "forecast", "mae", {"train": series, "test": series}, period=12)
@@ -159,12 +132,6 @@ def test_less_than_a_season_of_a_series_with_days_ranks_nothing(weeks, compared)
     assert found.dataset.weeks == weeks
     assert (found.difference("test", "a", "b") is not None) == compared
     assert (evaluate(dataclasses.replace(data, period=0), runs, {}).difference("test", "a", "b")) is not None
-
-
-def test_what_has_learnt_from_a_share_of_train_is_scored_there_on_what_it_has_seen():
-    run = of({"final_train": [TRUE[2:] + 1], "final_test": [TRUE]})
-    found = evaluate(small(), {"e": run}, {"e": asked(share=0.5, trials=12)}).experiments["e"]
-    assert (found.share, found.trials, found.final["train"]["mse"].mean) == (0.5, 12, 1.0)
 
 
 def test_the_gap_is_how_much_worse_validation_is_and_an_epoch_is_noted_when_accuracy_first_was_so_high():

@@ -31,22 +31,6 @@ def test_daily_cycle_answers_each_of_several_values():
     assert found.tolist() == [*range(24, 48), *range(24, 30)]
 
 
-@pytest.mark.parametrize(
-    ("name", "problem", "options", "message"),
-    [
-        ("last_value", Problem((500,)), {}, r"last_value needs inputs \(timesteps, features\)"),
-        ("daily_cycle", Problem((48, 2)), {}, "needs a data set with a period"),
-        ("daily_cycle", Problem((20, 2), horizon=25, period=24), {}, "a cycle of 24 needs 24 timesteps. Received: 20"),
-        ("linear", Problem((4, 3)), {"last": 5}, "`last` must be at most 4 timesteps. Received: 5"),
-        ("tfidf", Problem((4,)), {}, "needs a data set of words"),
-        ("bag_of_words", Problem((4,)), {}, "needs a data set of words"),
-    ],
-)
-def test_what_does_not_fit_is_refused(name, problem, options, message):
-    with pytest.raises(ValueError, match=message):
-        MODELS[name](problem, **options)
-
-
 @pytest.mark.parametrize("calendar", [0, 4])
 def test_linear_takes_the_last_timesteps_and_the_last_calendar_with_its_products(calendar):
     inputs = series(calendar)
@@ -78,13 +62,6 @@ def test_tfidf_is_that_of_a_library():
     ours = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1).learn(reviews[:20])(reviews)
     order = [library.vocabulary_[name] for name in sorted(library.vocabulary_, key=lambda name: (len(name), name))]
     np.testing.assert_allclose(ours.toarray()[:, 1:], library.transform(reviews).toarray()[:, order], atol=1e-12)
-
-
-def test_tfidf_keeps_pairs_that_enough_train_reviews_have():
-    reviews = np.array([[0, 1, 2, 1, 2], [0, 0, 1, 2, 3], [3, 3, 1, 1, 0], [0, 0, 0, 0, 4]])
-    found = MODELS["tfidf"](Problem((5,), vocabulary=5), reviews=2).learn(reviews)(reviews).toarray()
-    assert found.shape == (4, 5 + 1)
-    assert (found[:, 5] > 0).tolist() == [True, True, False, False]  # 1 2, twice in the first, counts once each
 
 
 def test_bag_of_words_says_which_words_occur_and_ignores_padding():

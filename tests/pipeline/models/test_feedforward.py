@@ -95,15 +95,3 @@ def test_attention_knows_the_order_and_words_have_a_probability():
         probabilities = np.asarray(seeded(build, WORDS, embedding=8)(inputs(WORDS)))
         assert probabilities.shape == (4, 1)
         assert ((probabilities > 0) & (probabilities < 1)).all()
-
-
-@pytest.mark.parametrize(
-    ("build", "problem", "options", "said"),
-    [
-        (feedforward.tcn, WORDS, {}, "`embedding` must be set where inputs are words"),
-        (feedforward.nlinear, EACH_STEP, {}, "a linear map of the window needs values"),
-    ],
-)
-def test_what_does_not_fit_is_said(build, problem, options, said):
-    with pytest.raises(ValueError, match=said):
-        build(problem, **options)

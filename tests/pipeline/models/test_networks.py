@@ -95,22 +95,6 @@ def test_stacked_cells_are_stacked_layers(cell):
         np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("name", "problem", "change", "message"),
-    [
-        ("imdb_rnn", POINT, {}, "`embedding` must be set where inputs are words"),
-        ("imdb_rnn", WORDS, {"embedding": 0}, "`embedding` must be set where inputs are words"),
-        ("waves_perceptron", WORDS, {}, "`embedding` must be set where inputs are words"),
-        ("waves_perceptron", Problem((3,), classify=True), {}, '`output` must be "sigmoid"'),
-        ("waves_rnn6", WAVES, {"recurrent_activation": "hard_sigmoid"}, "`reset_after` for GRU. Received: SimpleRNN"),
-        ("waves_lstm", WAVES, {"reset_after": False}, "`reset_after` for GRU. Received: LSTM"),
-    ],
-)
-def test_what_does_not_fit_is_refused(name, problem, change, message):
-    with pytest.raises(ValueError, match=message):
-        build(name, problem, **change)
-
-
 def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():
     old = build("jena_hourly_gru_keras2", JENA)
     assert old.count_params() == 3 * 32 * 47 + 33, "one bias of each gate"
@@ -152,9 +136,3 @@ def test_a_text_is_read_backward_behind_its_padding():
     np.testing.assert_array_equal(backward(texts), forward(turned))
     with pytest.raises(ValueError, match="`direction` must be forward"):
         build("imdb_rnn", WORDS, direction="both", sequences=True)
-
-
-def test_stacked_layers_may_differ():
-    model = build("jena_gru", JENA, widths=[8, 16], top_activation="relu")
-    cells = model.layers[0].cell.cells
-    assert [(cell.units, cell.activation.__name__) for cell in cells] == [(8, "tanh"), (16, "relu")]

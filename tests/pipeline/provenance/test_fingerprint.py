@@ -6,7 +6,6 @@ import sys
 import pytest
 
 from pipeline.config.params import Experiment, Preparation
-from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
@@ -56,16 +55,6 @@ def test_a_run_is_made_of_its_section_files_modules_and_lock(place):
     assert found.fingerprint.keys() == {"params", "data", "code", "lock"}
 
 
-def test_a_training_uses_its_loss_and_what_its_data_set_is_compared_by(place):
-    def measures(**options):
-        found = made_of(place, training={"method": "method", **options}).modules
-        return [name for name in found if name.startswith("pipeline.metrics")]
-
-    assert measures() == []
-    assert measures(loss="mae") == ["pipeline.metrics.mae"]
-    assert measures(loss="mae", epochs=3) == ["pipeline.metrics.mae", "pipeline.metrics.mse"], "the best epoch's"
-
-
 @pytest.mark.parametrize(
     ("file", "part"),
     [
@@ -86,25 +75,6 @@ def test_an_edited_file_changes_its_own_hash_and_no_other(place, file, part):
     write_text(place / file, "edited = 1")
     after = made_of(place).fingerprint
     assert {name for name in before if before[name] != after[name]} == ({part} if part else set())
-
-
-def test_another_value_changes_the_hash_of_params_alone_and_line_ends_none(place):
-    before, after = made_of(place).fingerprint, made_of(place, seeds=[1]).fingerprint
-    assert {name for name in before if before[name] != after[name]} == {"params"}
-    for path in (place / "pipeline" / "toys" / "model.py", place / ".ci/locks/numerics.lock"):
-        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    assert made_of(place).fingerprint == before
-
-
-def test_what_is_missing_is_named(place):
-    shutil.rmtree(place / "prepared")
-    with pytest.raises(UnrollError, match="prepared is missing; `unroll repro` builds it"):
-        made_of(place)
-    (place / ".ci/locks/numerics.lock").unlink()
-    with pytest.raises(UnrollError, match=r"numerics\.lock is missing; take it from the repository"):
-        made_of(place)
-    with pytest.raises(FileNotFoundError, match="nothing"):
-        Code(place).sources(["pipeline.nothing"])
 
 
 def test_the_order_of_keys_does_not_count_and_the_hash_stays_the_same_over_versions():

@@ -38,13 +38,6 @@ def test_a_record_of_another_run_is_none(workspace):
         record.read(workspace, *NAME)
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"run": 1}'])
-def test_a_damaged_record_is_said_to_be_one(workspace, text):
-    write_text(workspace.record(*NAME), text)
-    with pytest.raises(UnrollError, match="is damaged"):
-        record.read(workspace, *NAME)
-
-
 def test_a_record_that_cannot_be_written_costs_one_line(workspace, capsys):
     (workspace.root / "records").write_text("a file where a folder should be")
     record.write(workspace, workspace.run(*NAME), MADE_OF)

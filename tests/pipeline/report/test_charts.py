@@ -1,10 +1,6 @@
-import dataclasses
-
 import pytest
 
 from pipeline.config import params
-from pipeline.evaluation import answers
-from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
 from pipeline.report.results import Evaluated, load
@@ -14,20 +10,6 @@ from tests.pipeline.evaluation.scored import asked, of, small
 @pytest.fixture(scope="module")
 def results(evaluated):
     return load(evaluated, params.load(evaluated.params))
-
-
-def test_a_place_is_a_share_of_the_way_and_what_is_off_the_axis_stands_at_its_edge():
-    assert [charts.Axis(0.0, 2.0, log=False).place(value) for value in (0.5, -1, 9)] == [25, 0, 100]
-    assert [charts.Axis(0.01, 100.0, log=True).place(value) for value in (0.1, 1, 0)] == [25, 50, 0]
-
-
-@pytest.mark.parametrize(("low", "high", "log"), [(0.48, 0.92, False), (0.0033, 0.17, True), (1e-8, 3.0, True)])
-def test_ticks_lie_on_the_axis_at_round_numbers(low, high, log):
-    ticks = charts.Axis(low, high, log).ticks()
-    assert 2 <= len(ticks) <= 5
-    for place, words in ticks:
-        assert low <= float(words) <= high
-        assert place == charts.Axis(low, high, log).place(float(words))
 
 
 def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
@@ -50,15 +32,6 @@ def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     found = charts.ranking(Evaluated("d", evaluate(small(), runs, {"base": asked()}), "?", False, {}, {}, None))
     assert [row.mark.beyond for row in found.rows] == [True, False]
     assert found.axis.low == pytest.approx(0.01 / 10 / 1.1)
-
-
-def test_a_recurrent_layer_on_one_value_is_no_answer(results):
-    one = next(one for one in results.built if one.name == "sine_windows")
-    about = one.about.model_copy(update={"layout": "points"})
-    points = dataclasses.replace(one, evaluation=one.evaluation.model_copy(update={"dataset": about}))
-    said, nothing = (charts.answer(each, answers.answer(each.evaluation)) for each in (one, points))
-    assert (said.outcome, nothing.outcome) == (Outcome.UNSURE, Outcome.NOT_ASKED)
-    assert "no past" in nothing.sentence
 
 
 def test_a_rebuilt_figure_is_a_share_of_the_published_one_and_of_accuracies_the_errors_are(results):

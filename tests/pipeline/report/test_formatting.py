@@ -5,20 +5,10 @@ from pipeline.report.formatting import (
     changed_between,
     fact,
     measured,
-    number,
     published,
-    short,
     signed,
     spread,
 )
-
-
-def test_numbers_have_four_digits_and_published_values_keep_theirs():
-    texts = {0: "0", 0.289: "0.2890", 12.345: "12.35", 322113: "322,113", 0.0044: "0.004400", -0.5: "-0.5000"}
-    texts |= {4.397257e-4: "4.40e-4", 1.2e-32: "1.20e-32"}
-    assert {value: number(value) for value in texts} == texts
-    texts = {322113.0: "322,113", 0.265: "0.265", 8.971e-6: "8.971e-6", 4.397e-4: "4.397e-4", 0.9014: "0.9014"}
-    assert {value: short(value) for value in texts} == texts
 
 
 def test_a_mean_and_its_spread_have_the_same_decimals():

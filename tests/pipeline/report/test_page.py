@@ -14,11 +14,9 @@ from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page, sentence
 from pipeline.report.results import load
-from tests.support import fake_runs
 
 YES, NO, UNSURE = Outcome.YES, Outcome.NO, Outcome.UNSURE
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
-NAMES = ["sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly", "jena"]
 
 
 @pytest.fixture(scope="module")
@@ -118,26 +116,6 @@ def section(text, name):
     return re.search(rf'<section id="{name}" .*?</section>', text, re.DOTALL).group()
 
 
-def test_two_builds_have_the_same_bytes(workspace, text):
-    assert section(only(read(workspace), "waves"), "waves") == section(text, "waves")
-
-
-def test_each_data_set_has_the_plots_that_there_is_something_to_draw_of(text):
-    forecasts = "Forecasts beside the truth"
-    assert {name: re.findall("<summary>(.*?) *<", section(text, name))[:-1] for name in NAMES[:-1]} == {
-        "sine_extrapolation": ["All 2 models, the best first", forecasts, "Loss by epoch"],
-        "sine_windows": [
-            "All 3 models, the best first",
-            forecasts,
-            "Left alone: predictions fed back",
-            "Loss by epoch",
-        ],
-        "waves": ["All 4 models, the best first", forecasts, "Loss by epoch"],
-        "imdb": ["All 2 models, the best first", "Loss by epoch", "Accuracy by epoch"],
-        "jena_hourly": ["All 2 models, the best first", forecasts, "Loss by epoch"],
-    }
-
-
 def test_hostile_texts_are_shown_not_run(results):
     evil = "<script>alert('x')</script><img src=x onerror=alert(1)>\x1b[2J\x85"
     words = dict.fromkeys(("words", "note", "document"), evil)
@@ -162,14 +140,6 @@ def test_figures_of_an_earlier_build_say_so(workspace, text, edit):
     assert "<b>Of an earlier build.</b> train@waves_node failed: unroll: no room left" in shown
     assert shown.count("Of an earlier build.") == 2
     assert "Of an earlier build." not in text
-
-
-def test_what_is_missing_for_unknown_reasons_says_how_to_build_it(tmp_path):
-    results = read(fake_runs.build(tmp_path / "nothing", without=tuple(NAMES)))
-    assert results.built == []
-    assert {one.name for one in results.missing} == set(NAMES)
-    assert all("unroll repro" in one.reason for one in results.missing)
-    assert "Not built" in page(results)
 
 
 def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(results, text):
@@ -207,14 +177,6 @@ def test_a_damaged_table_is_named(workspace, edit, path, column):
     edit(workspace.evaluation("waves") / path, column, "other")
     with pytest.raises(UnrollError, match=rf"{path.rpartition('/')[2]} is damaged \(it has no column {column}"):
         only(read(workspace), "waves")
-
-
-def test_names_come_in_the_order_of_params_yaml_and_one_that_is_not_evaluated_yet_is_not_built(workspace, edit):
-    added = fake_runs.EXPERIMENT.format("waves_new", "waves", 1, "dense", "mlp", "none")
-    edit(workspace.params, "experiments:\n", f"experiments:\n{added}")
-    results = read(workspace)
-    assert [one.name for one in results.built] == NAMES[:-1]
-    assert [one.name for one in results.missing] == ["waves_new", "jena"]
 
 
 def table_of(results, name, place=0):
@@ -274,15 +236,6 @@ def test_tuned_networks_are_counted_apart():
 
 def asked(outcome, networks=""):
     return Answer("", networks, outcome, None, None, "")
-
-
-def test_the_first_table_has_no_raw_name_and_each_verdict_its_meaning(results, text):
-    first = re.search('<section id="answers">.*?</section>', text, re.DOTALL).group()
-    shown = "".join(Checker(first).texts)
-    assert not [name for one in results.built for name in one.experiments if name in shown]
-    titled = {*re.findall('class="verdict [a-z-]*" title="([^"]*)"', text)}
-    assert {outcome.meaning for outcome in Outcome} == titled
-    assert text.index("Temperature") < text.index("No recurrent network, or nothing"), "what has no answer comes last"
 
 
 def test_an_evaluation_of_an_earlier_version_says_what_it_lacks(workspace, edit):

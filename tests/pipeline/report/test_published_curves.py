@@ -33,27 +33,3 @@ def test_a_published_epoch_lies_inside_where_one_more_run_would():
     words, drawn = published_curves.panel(built(values), band)
     assert words == f"SimpleRNN: {inside} of 10 of Chollet's epochs inside"
     assert drawn.startswith("<svg")
-
-
-def test_others_who_ran_the_same_listing_are_judged_beside_it():
-    losses = np.random.default_rng(0).uniform(0.26, 0.3, (3, 20))
-    one = built(losses)
-    one.history = one.history.assign(experiment="jena_hourly_gru").rename(
-        columns={"validation_accuracy": "validation_loss"}
-    )
-    one.experiments = {"jena_hourly_gru": None}
-    (band,) = published_curves.bands(one)
-    assert {who: values[:2] for who, values in band.published.items()} == {
-        "Chollet": [0.2738, 0.2654],
-        "tessy1234": [0.2666, 0.2612],
-    }
-
-
-def test_two_seeds_are_no_band_and_what_is_not_built_has_none():
-    assert published_curves.bands(built(np.full((2, 10), 0.8))) == []
-    assert (
-        published_curves.bands(
-            SimpleNamespace(history=built(np.zeros((0, 0))).history.assign(experiment=[]), experiments={})
-        )
-        == []
-    )

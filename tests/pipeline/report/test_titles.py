@@ -1,9 +1,6 @@
-import types
-
 import pytest
 
 from pipeline.config import params
-from pipeline.data.dataset import Scale
 from pipeline.report import titles
 from tests.support import REPOSITORY
 
@@ -28,29 +25,6 @@ EVERY = params.load(REPOSITORY / "params.yaml")
 def test_an_experiment_in_words(name, words):
     experiment = EVERY.experiments[name]
     assert titles.experiment(experiment, EVERY.datasets[experiment.dataset]) == words
-
-
-HOURS, EVERY_HOUR = "horizon in hours", "seconds between rows"
-
-
-@pytest.mark.parametrize(
-    ("dataset", "facts", "words"),
-    [
-        ("waves", {}, "the next value of noisy waves"),
-        ("sine_interpolation", {}, "sin x from x: interpolation"),
-        ("shapes_seq2vec", {}, "sines: sequence to vector"),
-        (
-            "jena_hourly",
-            {HOURS: 25.0, EVERY_HOUR: 3600, "rows": 70_038},
-            "temperature 25 hours ahead from 10 days, 8 years of hourly rows",
-        ),
-        ("weather", {HOURS: 168.0}, "temperature 7 days ahead"),
-        ("weather", {HOURS: 24.0, EVERY_HOUR: 600}, "temperature 24 hours ahead from 5 days, 10-minute rows"),
-    ],
-)
-def test_a_question_in_words(dataset, facts, words):
-    about = types.SimpleNamespace(facts=facts, scale=Scale(quantity="temperature"))
-    assert titles.question(EVERY.datasets[dataset], about) == words
 
 
 def test_no_two_experiments_of_a_data_set_have_the_same_words():

@@ -14,8 +14,6 @@ import pytest
 from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.errors import DivergedError, UnrollError
-from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import Evaluation, Stat
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import live, payload, queries, replay, runs, store
@@ -195,63 +193,6 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
     assert json.loads(data["profile"])["examples"] == {"train": 976, "validation": 376, "test": 546}
 
 
-def test_a_baseline_has_the_same_headline_and_no_number_has_two_names(whole):
-    metrics, network = (whole[2][name, None].metrics for name in ("last", "gru"))
-    headline = {"score", "score_low", "score_high", "score_in_unit", "against_best_baseline", "change_in_error_percent"}
-    assert {name for name in metrics if "/" not in name} == headline | {"parameters", "epochs", "seconds"}
-    assert network["against_best_baseline"] == network["score"] - metrics["score"]
-    # The loss is the measure here, so curves may agree.
-    names = [name for name in network if not name.startswith(("train_", "validation_", "seconds"))]
-    assert len({network[name] for name in names}) == len(names)
-
-
-def test_a_run_says_what_it_is_whether_it_is_better_and_what_it_took(whole):
-    lab, evaluated, found = whole
-    note = found["last", None].tags["mlflow.note.content"]
-    assert note.startswith(
-        f"The last value\n\nMAE on test {evaluated.experiments['last'].final['test']['mae'].mean:.4f}"
-    )
-    assert ("last", "0") not in found, "one seed has one run"
-    (parent,) = lab.search(f"{PARENTS} and tags.`experiment` = 'gru'")
-    assert parent.data.metrics["system/process_memory_megabytes"] > 10
-    assert "system/cpu_utilization_percentage" in parent.data.metrics
-
-
-def test_a_verdict_is_that_of_the_page():
-    stat = Stat(mean=0.5, std=None, min=0.5, max=0.5, values=[0.5])
-    evaluation = compared("gru", {"mean": -0.02, "error": 0.001, "freedom": None, "p_value": 0.0}, stat)
-    words, tags = payload.verdict(evaluation, "gru")
-    assert tags == {"verdict": Outcome.BETTER}
-    assert (
-        words == "MAE on test 0.5000: -4.0 % error (-4.4 to -3.6 %) against dense, the best without recurrence: better."
-    )
-
-
-def compared(name, difference, stat):
-    entry = {"parameters": 1, "baseline": False, "varies": False, "epochs": 1, "loss": "mae", "seeds": [0]}
-    entry |= {"fingerprint": "", "best_epoch": None, "best": None, "groups": {}, "rollout": None}
-    entry |= {"final": {split: {"mae": stat.model_dump()} for split in ("validation", "test")}}
-    kinds = {name: "GRU", "dense": "Dense"}
-    layers = {key: [{"name": "x", "type": kind, "output": [None, 1], "parameters": 1}] for key, kind in kinds.items()}
-    about = {
-        "name": "d",
-        "kind": "forecast",
-        "metric": "mae",
-        "scale": {},
-        "stand_in": False,
-        "floors": {},
-        "facts": {},
-    }
-    about |= {"examples": {"validation": 9, "test": 9}, "input_shape": [4, 1], "layout": "examples"}
-    return Evaluation.model_validate(
-        {
-            "dataset": about,
-            "experiments": {key: entry | {"layers": each} for key, each in layers.items()},
-            "differences": {"test": {name: {"dense": difference}}},
-        }
-    )
-
-
 def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
     opened = store.connect(whole[0].workspace)
     address, group = (
@@ -329,16 +270,6 @@ def test_a_stand_in_is_called_one_and_kept_apart(workspace):
     assert "no figure here is a result" in parent.data.tags["mlflow.note.content"]
 
 
-def test_an_evaluation_of_what_is_not_recorded_makes_neither_a_run_nor_a_store(lab, tmp_path, capsys):
-    for each in (lab, make(Workspace(tmp_path), "air")):
-        each.leave("gru")
-        each.leave("last")
-        evaluate(each.workspace, each.data)
-    assert lab.search() == []
-    assert not (tmp_path / "mlflow.db").exists()
-    assert capsys.readouterr().err == ""
-
-
 def test_epochs_are_there_while_it_trains_and_what_a_killed_one_left_is_ended(lab, monkeypatch):
     monkeypatch.setattr(live, "INTERVAL", 0)
     opened = store.connect(lab.workspace)
@@ -368,20 +299,6 @@ def test_a_training_that_stops_leaves_runs_that_say_so(lab, error, ended):
     assert status(child, parent) == [ended]
     assert child.data.metrics == {"train_loss": 0.5}
     assert "fingerprint" not in parent.data.tags
-
-
-def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
-    def log(*_):
-        monkeypatch.setattr(runs, "log", whole)
-        raise OSError("disk full")
-
-    whole = runs.log
-    monkeypatch.setattr(runs, "log", log)
-    lab.train("gru")
-    assert capsys.readouterr().err == ""
-    assert status(*lab.search(PARENTS)) == ["FINISHED"]
-    assert [epoch for epoch, _ in lab.read()["gru", "3"].curves["train_loss"]] == [*range(1, 21)]
-    assert lab.track()["gru"] == "present"
 
 
 def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(lab, monkeypatch, capsys):
@@ -433,18 +350,6 @@ def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(lab
     assert running() == ["other/a"]
 
 
-def test_a_data_set_that_another_first_training_adds_meanwhile_is_logged_again(lab, monkeypatch):
-    import mlflow
-
-    def beaten(*_):
-        monkeypatch.undo()
-        raise mlflow.MlflowException("UniqueViolation")
-
-    monkeypatch.setattr(mlflow.MlflowClient, "log_inputs", beaten)
-    lab.train("last")
-    assert [len(run.inputs.dataset_inputs) for run in lab.search(PARENTS)] == [1]
-
-
 def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_path, monkeypatch):
     def killed(_engine):
         raise KeyboardInterrupt
@@ -456,17 +361,3 @@ def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_p
     monkeypatch.setattr(store, "PATIENCE", 0)
     with store.hold(tmp_path / ".unroll" / "mlflow.lock", 0), pytest.raises(UnrollError, match="another process"):
         store.connect(Workspace(tmp_path))
-
-
-def test_a_store_lies_where_the_user_wants_it_and_is_written_from_any_folder(lab, other, monkeypatch):
-    with monkeypatch.context() as patch:
-        patch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{store.database(other).as_posix()}")
-        lab.train("last")
-    assert lab.search() == []
-    assert (other.root / "mlartifacts" / lab.data).is_dir()
-    monkeypatch.chdir(lab.workspace.root)
-    Lab(Workspace(Path()), lab.data).train("last")
-    monkeypatch.chdir(other.root)
-    assert "run.json" in lab.read()["last", None].files
-    store.connect(lab.workspace).client.delete_experiment(lab.search()[0].info.experiment_id)
-    assert lab.track()["last"] == "present", "it is brought back from the bin"

@@ -57,25 +57,6 @@ def test_a_damaged_checkpoint_is_none_wherever_it_is_damaged(path):
         assert read is None or repr(read) == repr(STATE), place
 
 
-def test_it_is_not_due_before_the_first_second_nor_sooner_than_its_share(path, monkeypatch):
-    now = 100.0
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now)
-    monkeypatch.setattr(checkpoint, "FIRST", 1.0)
-    monkeypatch.setattr(checkpoint, "SHARE", 20.0)
-    written = []
-
-    def state():
-        nonlocal now
-        written.append(now)
-        now += 0.5  # what it costs
-        return {}
-
-    kept = Checkpoint(path, "a")
-    for now in (100.5, 101.0, 101.6, 111.4, 111.6):  # noqa: B007 - the clock
-        kept.write(state)
-    assert written == [101.0, 111.6]
-
-
 def test_a_full_disk_costs_the_checkpoint_only(path, monkeypatch):
     def full(_path, _arrays):
         raise OSError(28, "No space left on device")

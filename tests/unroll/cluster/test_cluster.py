@@ -182,16 +182,6 @@ def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_d
     assert "worker other is not used: it was not started by `unroll cluster worker`" in said
 
 
-def test_a_training_is_not_tried_on_workers_without_its_label(head):
-    slot = locked.label(locked.environment())
-    found = Head(head.workspace, None, None, connection.Address("tcp://127.0.0.1:1", label="big"), None)
-    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0})})
-    assert [found.failed_on("train@x", "a", ["a"], "no room", b"") for _ in range(4)] == [False] * 4
-    assert found.failed_on("prepare@x", "a", ["a"], "no room", b"")
-    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0, "big": 1.0})})
-    assert found.failed_on("train@x", "a", ["a"], "no room", b"")
-
-
 def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_the_cluster(tmp_path):
     import asyncio
 

@@ -1,6 +1,5 @@
 import contextlib
 import errno
-import json
 import os
 import re
 import shlex
@@ -142,7 +141,7 @@ def examples():
     commands = {**COMMANDS, **{f"cluster {name}": one for name, one in COMMANDS["cluster"].commands.items()}}
     for name, command in commands.items():
         found = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", command.help)
-        assert found or "`make" in command.help or name == "cluster down", f"{name} has no example"
+        assert found, f"{name} has no example"
         yield from found
 
 
@@ -158,12 +157,13 @@ def of_examples(tmp_path_factory):
         evaluate.evaluate(workspace, name)
     shutil.copytree(root / "runs", root / ".verify/rebuild/workspace/runs")
     (root / "program.py").touch()
-    return root
+    return root, {*every.sources, *every.datasets, *every.experiments}
 
 
 @pytest.mark.parametrize("example", dict.fromkeys(examples()))
 def test_every_example_of_a_help_text_runs(of_examples, monkeypatch, example):
-    monkeypatch.chdir(of_examples)
+    root, known = of_examples
+    monkeypatch.chdir(root)
     words = shlex.split(example)
     words = words[2:] if words[0] == "--root" else words
     begins = [place for name, place in ELSEWHERE.items() if all(word in words for word in name.split())]
@@ -178,10 +178,8 @@ def test_every_example_of_a_help_text_runs(of_examples, monkeypatch, example):
         monkeypatch.setattr(place, reached)
     with pytest.raises(ReachedError):
         invoke(words)
-    every = params.load(Path("params.yaml"))
-    known = {**every.sources, **every.datasets, **every.experiments}
     names = [word.rpartition("@")[2] for word in words[1:] if re.fullmatch(r"\w*@?[a-z]\w*_\w+", word)]
-    assert {name for name in names if not name.startswith("meter")} <= {*known}
+    assert {name for name in names if not name.startswith("meter")} <= known
 
 
 def test_the_version(unroll):
@@ -220,19 +218,12 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
         (["list", "--jsn"], "No such option: --jsn (Possible options: --json). Valid: --help, --json. `unroll"),
         (["verify", "--measure"], "No such option: --measure"),
         (["verify", "--quick", "report"], "--quick builds the whole miniature; leave out report, or --quick"),
-        (["--rot", "x", "list"], "No such option: --rot"),
         (["train"], "Missing argument 'name'. `unroll train --help` says more"),
-        (["train", "a", "b"], "Got unexpected extra argument(s) (b)."),
         (["train", "waves_node", "--epochs", "0"], "Invalid value for '--epochs': Input should be greater than"),
-        (["train", "waves_node", "--epochs", "two"], "Invalid value for '--epochs'"),
-        (["train", "waves_node", "--seed", "-1"], "Invalid value for '--seed'"),
         (["train", "waves_nod"], "the experiment must be one of 13 names. Nearest: waves_node, waves_"),
-        (["train", "waves_nod"], "Received: 'waves_nod'. Did you mean waves_node?"),
         (["prepare", "wavs"], "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
         (["evaluate", "wavs"], "Did you mean waves?"),
-        (["source", "wavs"], "the source must be one of: imdb, jena, jena_hourly, sine, waves. Received: 'wavs'."),
         (["show", "wavs"], "the name must be one of 20 names. Nearest: waves, "),
-        (["compare", "wavs"], "Did you mean waves?"),
         (["lab", "X"], "the part must be one of: D, N, R. Received: 'X'."),
     ],
 )  # fmt: skip
@@ -260,27 +251,13 @@ def test_what_is_not_built_is_one_line_and_exit_code_1(unroll, arguments, said):
 
 
 @pytest.mark.parametrize(
-    "arguments",
-    [["list"], ["show", "waves"], ["show", "waves_last_value"], ["compare", "waves"], ["claims"]],
-)
-def test_json_is_json(unroll, arguments):
-    code, out, _ = unroll(*arguments, "--json")
-    assert code == 0
-    assert json.loads(out, parse_constant=pytest.fail)
-    assert unroll(*arguments)[1] != out
-
-
-@pytest.mark.parametrize(
     ("error", "code", "line"),
     [
         (KeyboardInterrupt(), 130, "stopped; what was finished is kept, the same command goes on from there"),
         (UnrollError("a\n  b"), 1, "a b"),
         (OSError(errno.ENOSPC, "No space"), 1, "the disk is full (while writing); free some room, then run it again"),
-        (OSError(errno.EDQUOT, "Quota", "/x/y"), 1, "the disk is full (/x/y); free some room, then run it again"),
         (PermissionError(errno.EACCES, "Permission denied", "/x/y"), 1,
          "/x/y: Permission denied; check that it is there and who may read and write it"),
-        (OSError(errno.EROFS, "Read-only file system", "/x/y"), 1,
-         "/x/y: Read-only file system; check that it is there and who may read and write it"),
         (MemoryError(), 1, "memory ran out; close other programs or make the data set smaller in params.yaml"),
     ],
 )  # fmt: skip
@@ -293,11 +270,6 @@ def test_a_mistake_in_the_code_keeps_its_traceback(unroll, monkeypatch):
     failing(monkeypatch, ZeroDivisionError("boom"))
     with pytest.raises(ZeroDivisionError, match="boom"):
         unroll("list")
-
-
-def test_a_bar_on_a_terminal_is_cleared_before_the_line(unroll, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    assert unroll("lab", "X")[2].startswith("\r\x1b[2Kunroll: ")
 
 
 @pytest.mark.parametrize(
@@ -335,10 +307,3 @@ def test_dvcs_notes_lie_where_the_user_alone_may_write(tmp_path, monkeypatch, gi
     keep_notes_private()
     assert site_cache_dir() == str(tmp_path / (given or "unroll/dvc"))
     assert stat.S_IMODE(Path(site_cache_dir()).stat().st_mode) == 0o700
-
-
-def test_without_a_home_that_can_be_written_commands_run(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    monkeypatch.setenv("DVC_SITE_CACHE_DIR", "")
-    (tmp_path / "file").touch()
-    keep_notes_private()

@@ -20,8 +20,7 @@ CARRY = [
     ("    return dots", "    LAST[:] = outs\n    return dots"),
     ("def node", "LAST = [0]\ndef node"),
 ]
-OUTPUT = [("slope(dots[49])", "slope(outs[50])"), ("slope(dots[i - 1])", "slope(outs[i])")]
-SCORE_D, SCORE_R = 'print("D", ', 'print("R", '
+SCORE_D = 'print("D", '
 
 
 @pytest.mark.parametrize("style", ["lists", "matrices", "globals"])
@@ -37,37 +36,23 @@ def test_a_right_program_is_right_in_any_style(style):
     {
         # the program as a whole
         "argument": ([('sys.argv[1] == "N"', "sys.argv[0] == 'N'")], "with N it prints no figure; does it compare"),
-        "asks": ([("sys.argv[1] ==", "input() ==")], r"with N it stops: EOFError.*\(line \d+\)"),
         "crash": ([("b += rate * delta\n", "b += rate * slip\n")], r"with D it stops: NameError: name 'slip'.*line"),
-        "syntax": ([("if sys", "iff sys")], "with N it stops: SyntaxError"),
         "endless": ([(SCORE_D, "0, (")], "with D it prints too few figures in 5 seconds"),
         "generator": ([("freq2 * 20", "freq2 * 10")], "generate_time_series is not the document's"),
-        "length": ([("(51) for _ in range(350)", "(50) for _ in range(350)")], "for 50 values"),
         # N
         "index": ([("s: s[49]", "s: s[48]")], "at index 48, and must be that at 49"),
         "root": ([("/ len(test)", "/ len(test)) ** 0.5"), ("return sum", "return (sum")], "it prints the root"),
-        "sum": ([(" / len(test)", "")], "it prints the sum over 100"),
         "on train": ([("for s in test) / len(test)", "for s in train) / len(train)")], "N is the mean over 350 of 450"),
         # D
         "D on train": ([(SCORE_D, f"test[:] = train; {SCORE_D}")], "D prints a figure that does not depend on"),
-        "D of test": ([("for s in train:", "for s in test:", 1)], "D has seen the test rows"),
         "D of both": ([("for s in train:", "for s in test + train:", 1)], "D has seen the test rows"),
-        "D sign": ([("(s[50] - a) *", "(a - s[50]) *")], "D: the sign of the gradient"),
         "D plain": ([("(s[50] - a) * slope(dot)", "(s[50] - a)")], "D: the derivative of tanh is left out"),
-        "D output": ([("(s[50] - a) * slope(dot)", "(s[50] - a) * slope(a)")], "D: the derivative of tanh is taken"),
         "D bias": ([("            b += rate * delta\n", "")], "D: the bias is not trained"),
         "D fast": ([("perceptron(0.1)", "perceptron(1.0)")], "D learns by the rule.*rate of about 1 .*too high"),
-        "D slow": ([("perceptron(0.1)", "perceptron(0.01)")], "D learns by the rule.*rate of about 0.01 .*too low"),
         # R
-        "R sum": ([(SCORE_R, f"{SCORE_R}len(test) * ")], "R prints the sum"),
-        "R of both": ([("in train:\n            dots", "in train + test:\n            dots")], "R has seen"),
         "R state": (CARRY, "R does not set the state to 0"),
-        "R sign": ([("(s[50] - outs[50])", "(outs[50] - s[50])")], "R: the sign of the gradient"),
-        "R output": (OUTPUT, "R: the derivative of tanh is taken"),
         "R last": ([("delta * ws * slope(dots[i - 1])", "0")], "R: only the last step is trained"),
         "R weight": ([("delta * ws *", "delta *")], "R: on the way back .* not multiplied by ws"),
-        "R fast": ([("node(0.01)", "node(0.1)")], "R learns by the rule.*rate of about 0.1 .*too high"),
-        "R slow": ([("node(0.01)", "node(0.0001)")], "R learns by the rule.*rate of about 0.0001 .*too low"),
     }.values(),
 )  # fmt: skip
 def test_each_slip_has_its_sentence(edits, sentence, tmp_path):

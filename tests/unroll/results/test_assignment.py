@@ -52,12 +52,6 @@ def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
     assert errors[-1] < 0.9 * errors[0]
 
 
-def test_the_rate_and_the_seed_count_and_the_data_do_not_change(workspace):
-    lines = [said(workspace, "D", epochs=1, **changed) for changed in ({}, {"rate": 0.01}, {"seed": 1})]
-    assert {sizes for sizes, _ in lines} == {SIZES}
-    assert len({epoch for _, epoch in lines}) == 3
-
-
 @pytest.mark.parametrize(
     ("part", "rate", "message"),
     [

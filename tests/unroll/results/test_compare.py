@@ -60,18 +60,6 @@ def test_what_is_not_built_is_an_error(evaluated, tmp_path):
         compare(fake_runs.build(tmp_path, without=everything), [])
 
 
-def test_plain_output_is_aligned_without_columns_that_say_nothing(evaluated, printed):
-    tables = compare(evaluated, ["waves"])
-    lines = printed(tables, terminal=False).splitlines()
-    assert lines[0] == "waves: the next value of noisy waves"
-    assert lines[1].startswith("Does a recurrent network help? ")
-    row = next(line for line in lines if line.startswith("waves_perceptron"))
-    assert row[lines[2].index("Published") :] == "1,000 ✗ does not hold"
-    for place, row in enumerate(tables[0]["rows"]):
-        row["published"]["text"] = "\N{EN DASH}" if place else ""
-    assert "Published" not in printed(tables, terminal=False)
-
-
 @pytest.mark.parametrize("width", [40, 80, 400])
 def test_a_narrow_terminal_shows_fewer_columns_and_breaks_no_name(evaluated, printed, width):
     tables = compare(evaluated, ["waves"])

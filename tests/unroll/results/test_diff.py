@@ -6,8 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from pipeline.errors import UsageError
-from pipeline.files import read_json, read_npz, write_json, write_npz, write_text
+from pipeline.files import read_json, read_npz, write_json, write_npz
 from pipeline.provenance import fingerprint, record
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.provenance.machine import FEATURES
@@ -110,35 +109,6 @@ def test_outputs_that_differ_without_a_cause_are_called_a_mistake(trained, other
     assert different == ["outputs"]
     assert [one["what"] for one in found["outputs"]["differences"]] == ["predictions.npz"]
     assert list(diff.lines(found))[-1] == diff.BUG
-
-
-def test_a_trial_has_outputs_only(trained, other):
-    trial = shutil.copytree(other.run(*NAME), other.scratch / "trials" / "waves_node")
-    write_json(trial / "run.json", read_json(trial / "run.json") | {"fingerprint": {}})
-    found = diff.diff(trained, str(trial), "waves_node")
-    assert found["same"]
-    assert [found[cause]["same"] for cause in diff.CAUSES] == [None] * 4
-    assert found["a"]["fingerprint"] is None
-    assert "as a trial does" in found["a"]["no_record"]
-
-
-@pytest.mark.parametrize(
-    ("names", "said"),
-    [
-        (("waves_node", "waves_nod"), "Did you mean waves_node"),
-        (("imdb_rnn", "waves_nod"), "Did you mean waves_node"),  # names are read before runs
-        (("waves_node", "imdb_rnn"), r"run\.json is missing; `unroll repro` builds it"),
-    ],
-)
-def test_what_is_no_run_is_misuse(trained, names, said):
-    with pytest.raises(UsageError, match=said):
-        diff.diff(trained, *names)
-
-
-def test_a_damaged_run_is_misuse_not_a_difference(trained, other):
-    write_text(other.run(*NAME) / "run.json", "[]")
-    with pytest.raises(UsageError, match="damaged"):
-        compare(trained, other)
 
 
 def test_the_command_ends_as_diff_does(trained, other, capsys):

@@ -142,7 +142,6 @@ def test_a_plot_is_a_picture(hours, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["meters"], "must be one of: meter, meter_gru, meter_last_value, meter_ridge"),
         (["meter", "--data", "none.csv"], "none.csv is not there"),
         (["meter", "--horizon", "13"], "--horizon must be 1 to 12, which"),
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),

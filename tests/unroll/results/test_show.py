@@ -1,7 +1,6 @@
 import pytest
 
 from pipeline.config import params, plain_yaml
-from pipeline.errors import UnrollError
 from pipeline.files import write_json
 from pipeline.provenance import fingerprint, record
 from pipeline.workspace import Workspace
@@ -67,27 +66,3 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     assert "no_record" not in found["experiment"]
     assert found["experiment"]["record"]["run"] == fingerprint.run(folder)
     assert f"    run: {fingerprint.run(folder)[:12]}..." in list(lines(found))
-
-
-def test_damage_is_said(workspace):
-    path = workspace.run("waves", "linear") / "run.json"
-    path.parent.mkdir(parents=True)
-    path.write_text("{", encoding="utf-8")
-    with pytest.raises(UnrollError, match=r"run\.json is damaged"):
-        show(workspace, "linear")
-
-
-def test_lines_read_like_params():
-    facts = {
-        "experiment": {
-            "name": "rnn",
-            "seeds": [0, 1],
-            "options": {"head": False, "last": None, "share": 0.1, "of": {}},
-            "layers": [{"name": "dense", "output": [None, 1]}, {"name": "out", "output": []}],
-            "built": None,
-        }
-    }
-    assert "\n".join(lines(facts)) == (
-        "experiment:\n  name: rnn\n  seeds: [0, 1]\n  options:\n    head: false\n    last: null\n    share: 0.1\n"
-        "    of: {}\n  layers:\n    name dense, output [null, 1]\n    name out, output []\n  built: not built"
-    )

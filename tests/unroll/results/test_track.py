@@ -19,35 +19,7 @@ def workspace(tmp_path):
     return Workspace(tmp_path)
 
 
-def test_what_is_not_built_is_one_line_and_what_is_skipped_one_each():
-    done = [
-        ("a", "recorded"),
-        ("b", "present"),
-        ("c", "not built"),
-        ("d", "not built"),
-        ("e", "skipped: it is damaged"),
-    ]
-    assert [*stage.lines(done)] == [
-        "MLflow: of 5 experiments 1 recorded, 1 there already, 2 not built (`unroll list` names them)",
-        "e: skipped: it is damaged",
-    ]
-
-
 def test_there_must_be_something_to_show(workspace, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     with pytest.raises(UnrollError, match="nothing is built here; `unroll demo`"):
         stage.ui(workspace, 5000)
-
-
-def test_nothing_built_makes_no_store(workspace):
-    assert stage.track(workspace) == [("zero", "not built")]
-    assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
-
-
-def test_a_damaged_store_is_one_line(workspace, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    write_text(workspace.run("sine", "zero") / "run.json", "{}")
-    (workspace.root / "mlflow.db").write_bytes(b"no database" * 1000)
-    with pytest.raises(UnrollError, match="move it away and run `unroll track`") as error:
-        stage.track(workspace)
-    assert "\n" not in str(error.value)

@@ -88,16 +88,6 @@ def test_what_is_out_of_date_is_built_and_what_was_built_before_is_taken_from_th
     assert ran(workspace) == ["b", "b2"] * 2, "the third time nothing ran"
 
 
-def test_what_was_pulled_without_runs_is_taken_from_the_cache(workspace):
-    assert repro(workspace, [], 2) == 0
-    shutil.rmtree(workspace.root / ".dvc/cache/runs")
-    for name in ("b", "b2"):
-        (workspace.root / name).unlink()
-    assert repro(workspace, [], 2) == 0
-    assert (workspace.root / "b2").exists()
-    assert ran(workspace) == ["b", "b2"]
-
-
 def test_dvc_lock_is_that_of_a_plain_dvc_repro(workspace):
     define(workspace, gone=("cp in gone", ["in"], ["gone"]))
     repro(workspace, [], 2)
@@ -136,16 +126,6 @@ def test_a_failure_stops_what_needs_it_and_the_page_says_why_until_it_is_mended(
     assert (workspace.root / "report/page").read_text() == ""
 
 
-def test_what_mlflow_did_not_hear_of_is_counted_at_the_end(workspace, capsys):
-    define(workspace, a=("echo 'not recorded in MLflow'; cp in a", ["in"], ["a"]))
-    assert repro(workspace, [], 2) == 0
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "What 1 stages made is not recorded in MLflow; `unroll track` records it."
-    (workspace.root / "a").unlink()
-    assert repro(workspace, [], 2) == 0
-    assert "not recorded" not in capsys.readouterr().out, "it came from DVC's cache"
-
-
 def test_a_target_is_built_with_what_it_needs(workspace):
     repro(workspace, ["a2"], 2)
     assert (workspace.root / "a2").exists()
@@ -174,22 +154,6 @@ def test_another_dvc_that_is_at_work_when_a_stage_starts_or_ends_is_waited_for(w
             timer.start()
             work("b")
             assert timer.finished.is_set()
-        dvc.close()
-    assert "b" not in dvc_graph.read(workspace.root).changed
-
-
-def test_a_stage_that_begins_twice_is_told_the_same_twice(workspace):
-    repro(workspace, ["b"], 1)
-    (workspace.root / "in").write_text("2\n")
-    with dvc_graph.opened(workspace.root) as dvc:
-        assert [dvc.begin("b"), dvc.begin("b")] == [STAGES["b"][0]] * 2
-        shutil.copy("in", "b")
-        dvc.finish("b")
-        dvc.close()
-    (workspace.root / "in").write_text("1\n")
-    with dvc_graph.opened(workspace.root) as dvc:
-        assert [dvc.begin("b"), dvc.begin("b")] == ["", ""]
-        assert (workspace.root / "b").read_text() == "1\n"
         dvc.close()
     assert "b" not in dvc_graph.read(workspace.root).changed
 

@@ -26,20 +26,6 @@ os._exit(9)
 """
 
 
-def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_one_left(tmp_path):
-    mine, old, zombie = (files.unfinished(tmp_path, name) for name in ("mine", "old", "zombie"))
-    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
-    child.stdout.read()
-    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
-    zombie = zombie.with_name(zombie.name.replace(f".{os.getpid()}.", f".{child.pid}."))
-    for path in (mine, old, zombie):
-        path.mkdir()
-    os.utime(old, (0, 0))  # before this process started
-    locks.sweep(Workspace(tmp_path))
-    assert [path for path in (mine, old, zombie) if path.exists()] == [mine]
-    child.communicate()
-
-
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     workspace = Workspace(tmp_path)
     kept = [tmp_path / ".mine.tmp", tmp_path / ".dvc.lock.old.1.tmp", workspace.scratch / "downloads" / "x.part"]

@@ -1,5 +1,3 @@
-import sys
-
 import pytest
 
 from unroll.runner import display
@@ -28,21 +26,3 @@ def test_time_left_is_from_stages_of_the_same_kind_and_shared_by_jobs(capsys, es
     display.show(Outcome(built={"train@a": 10.0}), ["train@b"], "train@a")
     # Two trains of 10 s, two kinds not seen yet that count as 1 s: 22 s on two jobs.
     assert capsys.readouterr().out == "      1/5  train@a  10 s  (about 11 s left)\n"
-
-
-def test_a_stage_that_comes_from_the_cache_says_so_and_teaches_nothing(capsys, estimates):
-    estimates.learn("train@a", 50.0)
-    Display(["train@a"], lambda: 2, estimates, str, restored={"train@a"}).show(
-        Outcome(built={"train@a": 0.1}), [], "train@a"
-    )
-    assert capsys.readouterr().out == "      1/1  train@a  from DVC's cache\n"
-    assert estimates.seconds("train@a") == 50.0
-
-
-def test_a_terminal_shows_what_runs_and_since_when(capsys, clock, estimates, monkeypatch):
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    display = Display(["train@a", "train@b"], lambda: 2, estimates, str)
-    display.show(Outcome(), ["train@a"], None)
-    clock[0] += 61
-    display.show(Outcome(), ["train@a", "train@b"], None)
-    assert "train@a 1 min 1 s, train@b 0 s" in capsys.readouterr().out

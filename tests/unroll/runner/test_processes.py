@@ -6,10 +6,8 @@ import sys
 import time
 from pathlib import Path
 
-import psutil
 import pytest
 
-from tests.support.ending import still_there
 from unroll.runner.build import environment
 from unroll.runner.processes import Process
 
@@ -44,17 +42,6 @@ def test_what_is_not_unroll_is_run_by_the_shell_in_its_folder_and_environment(tm
     command = 'pwd; echo "$WORD" | tr a-z A-Z; cat; exit 7'
     assert ended(Process(command, tmp_path, tmp_path / "log.txt", {"PATH": os.defpath, "WORD": "a b"})) == 7
     assert (tmp_path / "log.txt").read_text() == f"{tmp_path}\nA B\n", "and there is nothing to read"
-
-
-@pytest.mark.parametrize("how", ["interrupt", "kill"])
-def test_what_ends_a_command_ends_all_that_it_has_started(tmp_path, how):
-    process = Process("sleep 600; :", tmp_path, tmp_path / "log.txt", variables())
-    shell = psutil.Process(process._process.pid)
-    while not (started := shell.children()):
-        time.sleep(0.01)
-    getattr(process, how)()
-    assert ended(process) != 0
-    assert still_there(started) == []
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nothing is forked")

@@ -3,7 +3,7 @@ import signal
 import pytest
 
 from unroll.runner import scheduler
-from unroll.runner.scheduler import build, stop
+from unroll.runner.scheduler import build
 
 NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
 
@@ -58,19 +58,6 @@ def test_a_stage_starts_as_soon_as_all_that_it_needs_is_built():
     assert max(map(len, events.ran)) == 2, "no more than the jobs at once"
 
 
-def test_one_job_runs_stages_in_the_order_given():
-    assert run(1, a=Stage(polls=9))[1].ended == list(NEEDS)
-
-
-def test_a_failure_stops_only_what_needs_it():
-    outcome, _ = run(2, a=Stage(status=7))
-    assert (set(outcome.built), outcome.failed, outcome.skipped) == ({"b", "b2"}, {"a": 7}, ["a2", "both"])
-
-
-def test_what_is_not_due_counts_as_built():
-    assert set(run(1, due=["both"])[0].built) == {"both"}
-
-
 def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_it():
     stages = {"a": Stage(polls=10**9), "b": Stage(polls=10**9, heeds=False)}
 
@@ -81,19 +68,6 @@ def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_
     with pytest.raises(KeyboardInterrupt):
         build(list(NEEDS), NEEDS, lambda: 2, stages.__getitem__, interrupt)
     assert [stage.status for stage in stages.values()] == [130, -signal.SIGKILL]
-
-
-def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
-    class Slow(Stage):
-        def poll(self):
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGTERM)
-            return super().poll()
-
-    before = signal.getsignal(signal.SIGINT)
-    stop([slow := Slow(polls=3, heeds=False)])
-    assert slow.status == 0
-    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_what_the_longest_chain_needs_starts_first_so_that_no_long_training_is_left_for_the_end():

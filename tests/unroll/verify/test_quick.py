@@ -4,8 +4,6 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from unroll.verify import isolated_build
 
-LOCK = "stages:\n  source@sine:\n    outs: [{path: data/raw/sine, md5: '1'}]\n"
-
 
 @pytest.mark.parametrize(("recorded", "said"), [("no room", "train@x: no room"), ("", "exit status 1")])
 def test_a_miniature_that_cannot_be_built_says_why(tmp_path, monkeypatch, recorded, said):

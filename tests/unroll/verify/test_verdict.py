@@ -1,5 +1,3 @@
-import pytest
-
 from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Output
 from unroll.verify.tolerances import Deviation
 from unroll.verify.verdict import Verdict, lines
@@ -39,14 +37,3 @@ def test_a_line_for_each_output_that_does_not_have_the_same_bytes(tmp_path):
         "3 of 5 outputs do not hold.",
         f"What was built: {tmp_path}",
     ]
-
-
-@pytest.mark.parametrize(
-    ("outputs", "last"),
-    [
-        (LEVELS[:1], "All 1 outputs have the same bytes."),
-        (LEVELS[:2], "All 2 outputs hold: 1 have the same bytes, the others are within tolerance."),
-    ],
-)
-def test_the_sum(outputs, last):
-    assert list(lines(Verdict(outputs, None)))[-1] == last

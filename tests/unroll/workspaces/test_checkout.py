@@ -82,23 +82,6 @@ def test_what_is_no_repository_of_its_own_or_has_no_lock_is_one_line(repository,
             checkout.make(root, tmp_path / "rebuild")
 
 
-def test_an_unfinished_workspace_of_the_same_commit_is_kept(repository):
-    folder = repository / ".verify/rebuild"
-    trace = checkout.make(repository, folder).workspace.root / "trace"
-    trace.touch()
-    checkout.make(repository, folder)
-    assert trace.exists(), "it goes on with what was built"
-    git(repository, "commit", "-q", "--allow-empty", "-m", "another")
-    checkout.make(repository, folder)
-    assert not trace.exists()
-    trace.touch()
-    checkout.finish(folder)
-    checkout.make(repository, folder)
-    assert not trace.exists(), "a finished one is made anew"
-    checkout.clear(folder)
-    assert not folder.parent.exists()
-
-
 def test_a_workspace_in_which_a_build_runs_is_left_alone(repository):
     folder = repository / ".verify/rebuild"
     made = checkout.make(repository, folder)

@@ -72,10 +72,3 @@ def test_scaled_series_have_windows_in_every_block_as_the_full_ones_do(whole, tm
             )
         prepared = registry.preparation(small, name)(name, raw)
         assert all(len(prepared.splits[split]) >= 128 for split in ("train", "validation", "test")), name
-
-
-def test_a_users_own_file_is_found_from_one_folder_further_down():
-    whole = {"sources": {}, "files": {"a": {"path": "mine/a.csv"}}, "datasets": {}, "experiments": {}}
-    assert scale(whole)["files"]["a"]["path"] == "../mine/a.csv"
-    whole["files"]["a"]["path"] = "/data/a.csv"
-    assert scale(whole)["files"]["a"]["path"] == "/data/a.csv"

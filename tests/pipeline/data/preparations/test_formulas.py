@@ -3,10 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline import tables
 from pipeline.data.preparations import shapes, sine_points, sine_windows, waves
 from pipeline.data.sources import sine, sines
-from pipeline.errors import UnrollError
 from pipeline.files import read_npz, write_npz
 
 SERIES = np.random.default_rng(0).normal(size=(9, 51))
@@ -84,32 +82,3 @@ def test_what_does_not_fit_the_series_is_refused(raw):
         sine_windows.prepare("windows", raw, lookback=200)
     with pytest.raises(ValueError, match="`lookback` and `ahead` must be at most 40 in all"):
         shapes.prepare("d", raw, shape="delayed", lookback=31)
-
-
-PREPARED = {
-    "extrapolation_test.csv": lambda raw: sine_points.prepare("d", raw, part="extrapolation"),
-    "waves.npz": lambda raw: waves.prepare("d", raw),
-    "sines.npz": lambda raw: shapes.prepare("d", raw, shape="delayed"),
-}
-DAMAGED = [
-    ("waves.npz", {"train": SERIES, "validation": SERIES}, "must hold for each of train, validation, test one series"),
-    ("waves.npz", {"train": SERIES, "validation": SERIES, "test": SERIES[0]}, "one series per row; run `unroll source"),
-    ("sines.npz", {"train_series": SERIES}, "has no array 'train_waves'"),
-]
-
-
-def test_a_missing_or_damaged_file_gives_one_line(raw):
-    for name, arrays, said in DAMAGED:
-        write_npz(raw / name, arrays)
-        with pytest.raises(UnrollError, match=said):
-            PREPARED[name](raw)
-    for name, prepare in PREPARED.items():
-        (raw / name).write_bytes(b"PK\n")
-        with pytest.raises(UnrollError, match=rf"{name} is damaged \(.*\); delete it"):
-            prepare(raw)
-        (raw / name).unlink()
-        with pytest.raises(UnrollError, match=f"{name} is missing; `unroll repro` builds it"):
-            prepare(raw)
-    tables.write(raw / "extrapolation_test.csv", tables.read(raw / "extrapolation_train.csv", x=float)[["x"]])
-    with pytest.raises(UnrollError, match=r"extrapolation_test\.csv is damaged \(it has no column y\); delete it"):
-        PREPARED["extrapolation_test.csv"](raw)

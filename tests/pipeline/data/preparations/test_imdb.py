@@ -1,7 +1,6 @@
 import contextlib
 import json
 import os
-import pickle
 from pathlib import Path
 
 import numpy as np
@@ -97,27 +96,11 @@ def test_a_file_that_would_call_a_function_is_refused_before_it_does(write, tmp_
     [
         *({"x_train": objects([[1, odd]] * 60)} for odd in (2.5, True, None, -1, 2**40)),
         *({"x_train": objects([odd] * 60)} for odd in ((1, 2), "text")),
-        {"x_train": np.ones((60, 3), int)},
-        {"x_train": objects([])},
         {"x_train": objects([[1]] * 59)},
         {"y_test": np.full(31, 2)},
-        {"y_test": np.zeros((31, 1))},
-        {"y_test": objects(["good"] * 31)},
     ],
 )
 def test_what_is_no_list_of_word_numbers_is_refused(change, write):
     with pytest.raises(UnrollError, match=r"half holds more than lists of word numbers, labelled 0 or 1; ") as caught:
         prepare("imdb", write(**change), **OPTIONS)
     assert "\n" not in str(caught.value)
-
-
-def test_a_missing_or_damaged_file_gives_one_line(write):
-    raw = write(x_train=np.array(["nothing"]))
-    np.savez(raw / "half.npz", x_train=np.ones(1))
-    for content in (b"", b"PK", pickle.dumps([1]), (raw / "half.npz").read_bytes()):
-        (raw / "imdb.npz").write_bytes(content)
-        with pytest.raises(UnrollError, match="is not Keras's file of reviews"):
-            prepare("imdb", raw, **OPTIONS)
-    (raw / "imdb.npz").unlink()
-    with pytest.raises(UnrollError, match=r"imdb.npz is missing; run `unroll source imdb`"):
-        prepare("imdb", raw, **OPTIONS)

@@ -8,11 +8,10 @@ import pytest
 from pipeline.data import dataset
 from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
-from pipeline.errors import UnrollError
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, feedforward, ltsf, recurrent
-from pipeline.training.methods import gradient_descent, least_squares, none
+from pipeline.training.methods import least_squares, none
 from tests.support.training import job
 
 ROWS, LOOKBACK, HORIZON, COLUMNS = 400, 12, 4, 3
@@ -62,13 +61,6 @@ def test_windows_and_targets_are_those_of_the_papers_code(raw, data):
     assert len(data.groups["as published"]) == len(data.splits["test"]) // 32 * 32
 
 
-def test_too_short_a_file_and_a_missing_one_are_one_line(raw, tmp_path):
-    with pytest.raises(UnrollError, match="400 rows are too few for windows of 12 and 90 more"):
-        prepare("long", raw, **OPTIONS | {"horizon": 90})
-    with pytest.raises(UnrollError, match=r"some\.csv is missing"):
-        prepare("long", tmp_path, **OPTIONS)
-
-
 def test_the_last_values_and_least_squares_answer_for_each_column_by_its_own_past(raw, data):
     inputs, targets = naive(raw, "test")
     repeated = none.train(job(data, baselines.last_value)).replicates[0].predictions["final_test"]
@@ -114,19 +106,6 @@ def test_segments_are_read_and_written_by_themselves_and_start_from_the_last_val
     np.testing.assert_array_equal(model(unseen), model(inputs))
     with pytest.raises(ValueError, match="`segment` must divide"):
         recurrent.segments(problem(data), segment=5)
-
-
-def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
-    training = job(data, feedforward.linear, 0, 1, 2)
-    options = {"optimizer": "adam", "loss": "mse", "epochs": 3, "batch_size": 16, "patience": 2, "halve": True}
-    trained = gradient_descent.train(training, **options)
-    inputs, targets = naive(raw, "test")
-    for replicate in trained.replicates:
-        kernel, bias = replicate.weights["best"][:2]
-        answers = np.einsum("nlc,lh->nhc", inputs, kernel) + bias[None, :, None]
-        off = answers - targets
-        np.testing.assert_allclose(replicate.predictions["best_test"][:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
-        np.testing.assert_allclose(replicate.predictions["best_test"][:, 1], np.abs(off).mean(axis=(1, 2)), rtol=1e-3)
 
 
 def test_kept_errors_become_scores_groups_and_differences(data):

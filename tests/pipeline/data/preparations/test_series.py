@@ -238,31 +238,6 @@ def test_the_calendar_goes_with_its_row_by_the_wall_clock(tmp_path):
     assert (dataset.stamps - berlin.stamps == np.timedelta64(1, "h")).all()
 
 
-def test_facts_say_what_was_done(tmp_path):
-    values, seconds = np.arange(100.0), 3600 * np.arange(100)
-    values[[0, 50, 97]] = -1
-    seconds[30:] += 7200
-    dataset = made(tmp_path, seconds, {"T": values}, sentinel=-1.0)
-    assert dataset.facts == {
-        "protocol": "corrected",
-        "rows": 100,
-        "columns": ["T"],
-        "quantities": 1,
-        "horizon in hours": 2.0,
-        "train from": "2020-03-01 01:00:00",
-        "validation from": "2020-03-03 14:00:00",
-        "test from": "2020-03-04 10:00:00",
-        "test to": "2020-03-05 05:00:00",
-        "seconds between rows": 3600,
-        "repeated stamps": 0,
-        "gaps": 1,
-        "sentinels": 3,
-        "windows lost to gaps": 5,
-        "windows lost to unknown targets": 2,
-    }
-    assert len(dataset.splits["test"]) == 20 - 5 - 1
-
-
 @pytest.mark.parametrize("protocol", [{}, PUBLISHED | {"batch_size": 2}])
 @pytest.mark.parametrize(("seconds", "step", "period"), [(600, 6, 24), (600, 1, 144), (86_400, 1, 0), (3600, 5, 0)])
 def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, protocol, tmp_path):

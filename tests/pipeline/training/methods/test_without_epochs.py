@@ -11,7 +11,6 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
-from pipeline.data.problem import problem
 from pipeline.files import read_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent
@@ -89,16 +88,6 @@ def test_a_delayed_value_is_answered_by_its_copy(shape):
     np.testing.assert_array_equal(fitted(trained)[0], whole(dataset, "test")[1])
     with pytest.raises(ValueError, match="delayed needs inputs"):
         none.train(job(shape("vector_to_sequence"), baselines.delayed, timesteps=1))
-
-
-def test_boosting_has_lags_of_every_column_and_not_step_by_step(station, shape):
-    build = baselines.lags(problem(station), last=3, others=2)
-    x, _ = whole(station, "test")
-    target = station.splits["test"].target
-    expected = np.column_stack([x[:, -3:, target], np.delete(x[:, -2:], target, axis=2).reshape(len(x), -1)])
-    np.testing.assert_array_equal(build.features(x), expected)
-    with pytest.raises(ValueError, match="boosting sees the whole input"):
-        boosting.train(job(shape("delayed"), baselines.lags))
 
 
 @pytest.mark.parametrize("intercept", [True, False])
