@@ -1,4 +1,4 @@
-"""Commands of a cluster: its scheduler, its workers, its certificates."""
+"""Commands of a cluster: its scheduler, its workers, its certificates, and all of it on this machine to try."""
 
 import os
 import platform
@@ -58,3 +58,23 @@ def certificates(folder: Path) -> None:
 
     make_certificates(folder)
     print(f"{folder}: for all machines of one cluster, and for {DAYS} days. Copy it where only you can read it.")
+
+
+@clusters.command()
+def here(context: typer.Context) -> None:
+    """Start a whole cluster on this machine and build the demo on it.
+
+    `make cluster` · `make cluster-down`
+    """
+    from unroll.cluster_here import demo, up
+
+    up(context.obj)
+    raise typer.Exit(demo(context.obj))
+
+
+@clusters.command()
+def down(context: typer.Context) -> None:
+    """End what `here` has started, and nothing else."""
+    from unroll.cluster_here import down
+
+    down(context.obj)

@@ -10,7 +10,7 @@ from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
-from pipeline.models import baselines, feedforward, ltsf, recurrent
+from pipeline.models import baselines, ltsf, recurrent
 from pipeline.training.methods import least_squares, none
 from tests.support.training import job
 

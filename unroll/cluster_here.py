@@ -1,0 +1,228 @@
+"""A cluster on this machine, to try: scheduler, two workers, an S3 server, PostgreSQL and MLflow's server.
+
+Everything listens on the loopback interface, at ports that are free, and lies in `.cluster`. A file for each process
+says which it is, so that `down` ends these and no others.
+"""
+
+import contextlib
+import json
+import os
+import secrets
+import shlex
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.errors import UnrollError
+from pipeline.files import write_text
+from pipeline.workspace import Workspace
+from unroll.cluster import connection, head
+from unroll.cluster.connection import Address
+from unroll.runner.build import repro
+from unroll.runner.dvc_lock import LOCK
+from unroll.workspaces import chosen, scaled
+
+FOLDER, DEMO = ".cluster", ".demo"
+
+HOST = "127.0.0.1"
+
+WORKERS = ("a", "b")
+
+BUCKET = "unroll"
+
+PATIENCE = 90
+"""Seconds to wait for a server."""
+
+GRACE = 20
+"""Seconds that a process gets to end by itself."""
+
+POSTGRES = "usr/lib/postgresql/*/bin"
+"""Where Debian has PostgreSQL's programs, off PATH; below the root folder."""
+
+
+def up(workspace: Workspace) -> None:
+    """Start what does not run yet.
+
+    Raises:
+        UnrollError: something is not installed, or does not start; its last line is quoted.
+    """
+    connection.require()
+    home, programs = workspace.root / FOLDER, _postgres()
+    (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
+    home.chmod(0o711)  # PostgreSQL, which root has to run as someone else, must get through
+    known = _known(home)
+    variables = _variables(known)
+    _set_up_database(home, programs, known["password"])
+    (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True)
+    for name, (command, own) in _servers(home, programs, known).items():
+        _start(home, name, [str(word) for word in command], {**os.environ, **variables, **own}, known.get(name))
+    file = home / "environment"
+    file.touch(mode=0o600)
+    file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
+    print(
+        f"MLflow: {variables['MLFLOW_TRACKING_URI']}   scheduler: {variables['UNROLL_SCHEDULER']}   logs: {FOLDER}/run"
+    )
+    print(f"`. {FOLDER}/environment` gives a shell what `unroll repro` needs, in {FOLDER}/workspace")
+
+
+def demo(workspace: Workspace) -> int:
+    """Build the demo on the cluster, and compare its dvc.lock with that of `make demo`; the build's exit status."""
+    home = workspace.root / FOLDER
+    known = _known(home)
+    os.environ.update(_variables(known))
+    small = chosen.make_workspace(workspace.root, home / "workspace")
+    remote = f"    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}\n"
+    remote += f"    endpointurl = http://{HOST}:{known['s3']}\n"
+    write_text(small.root / ".dvc" / "config", scaled.CONFIG + remote)
+    status = repro(small, [], 1, on=head.on(Address(os.environ["UNROLL_SCHEDULER"])))
+    local = workspace.root / DEMO / LOCK
+    if local.exists() and local.read_bytes() == (small.root / LOCK).read_bytes():
+        print(f"{FOLDER}/workspace/{LOCK} is, byte for byte, the one of {DEMO}, which this machine built alone.")
+    else:
+        print(f"{DEMO}/{LOCK} is not there, or not the same; `make demo` builds it on this machine alone, to compare.")
+    print("`make cluster-down` ends the servers.")
+    return status
+
+
+def down(workspace: Workspace) -> None:
+    """End the processes that `up` has started, the last one first."""
+    import psutil
+
+    files = sorted((workspace.root / FOLDER / "run").glob("*.pid"), key=lambda file: -file.stat().st_mtime_ns)
+    for file in files:
+        process = _process(file)
+        if process is not None:
+            family = [process, *process.children(recursive=True)]
+            process.terminate()
+            for one in psutil.wait_procs(family, GRACE)[1]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+        file.unlink()
+        print(f"{file.stem} {'ended' if process else 'had ended before'}")
+    if not files:
+        print("nothing runs")
+
+
+def _servers(home: Path, programs: Path, known: Mapping[str, Any]) -> dict[str, tuple[list[Any], dict[str, str]]]:
+    """Of each server the command, and its own variables: passwords, since all users of a machine see commands."""
+    store = f"postgresql+psycopg2://unroll:{known['password']}@{HOST}:{known['postgres']}/postgres"
+    records = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_TRACKING_URI": ""}
+    records |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
+    rclone = [Path(sys.executable).parent / "rclone", "serve", "s3", "--addr", f"{HOST}:{known['s3']}", home / "s3"]
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", known["mlflow"], "--workers", 1]
+    unroll, scheduler = [sys.executable, "-m", "unroll", "cluster"], _variables(known)["UNROLL_SCHEDULER"]
+    found: dict[str, tuple[list[Any], dict[str, str]]] = {
+        "postgres": (
+            [programs / "postgres", "-D", home / "postgres", "-h", HOST, "-p", known["postgres"], "-k", ""],
+            {},
+        ),
+        "s3": (rclone, keys),
+        "mlflow": ([*mlflow, "--serve-artifacts", "--artifacts-destination", home / "mlartifacts"], records),
+        "scheduler": ([*unroll, "scheduler", scheduler], {}),
+    }
+    for name in WORKERS:
+        own = ["worker", scheduler, "--name", name, "--home", home / f"worker-{name}"]
+        found[f"worker-{name}"] = [*unroll, *own], {}
+    return found
+
+
+def _start(home: Path, name: str, command: Sequence[str], variables: Mapping[str, str], port: int | None) -> None:
+    """Start a process, unless it runs, and wait until its port answers."""
+    import psutil
+
+    file, log = home / "run" / f"{name}.pid", home / "run" / f"{name}.log"
+    if _process(file) is not None:
+        return
+    started, user = time.monotonic(), _user() if name == "postgres" else None
+    with log.open("wb") as said:
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
+        process = subprocess.Popen(command, env=variables, cwd=home, start_new_session=True, user=user, **streams)
+    write_text(file, json.dumps([process.pid, psutil.Process(process.pid).create_time()]))
+    # Once dead it is a zombie until somebody waits for it, and PostgreSQL does not start beside its own.
+    threading.Thread(target=process.wait, daemon=True).start()
+    while port and not _answers(port):
+        if process.poll() is not None or time.monotonic() - started > PATIENCE:
+            last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["without a word"]
+            raise UnrollError(f"{name} does not start: {last[0]}; its output is in {FOLDER}/run/{name}.log")
+        time.sleep(0.1)
+    print(f"{name} started in {time.monotonic() - started:.0f} s", flush=True)
+
+
+def _process(file: Path) -> Any:
+    """The process that a file names, if it is still that one."""
+    import psutil
+
+    with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
+        number, created = json.loads(file.read_text(encoding="utf-8"))
+        process = psutil.Process(number)
+        if process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE:
+            return process
+    return None
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as one:
+        return one.connect_ex((HOST, port)) == 0
+
+
+def _known(home: Path) -> dict[str, Any]:
+    """Ports and a password, made once, in a folder that only its owner may read."""
+    file = home / "run" / "known.json"
+    if not file.exists():
+        free = {name: socket.create_server((HOST, 0)) for name in ("postgres", "s3", "mlflow", "scheduler")}
+        ports = {name: one.getsockname()[1] for name, one in free.items()}
+        for one in free.values():
+            one.close()
+        write_text(file, json.dumps({"password": secrets.token_hex(16), **ports}))
+    found: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def _variables(known: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "unroll",
+        "AWS_SECRET_ACCESS_KEY": known["password"],
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}",
+        "UNROLL_SCHEDULER": f"tcp://{HOST}:{known['scheduler']}",
+    }
+
+
+def _postgres() -> Path:
+    """The folder of PostgreSQL's programs."""
+    folders = map(str, sorted(Path("/").glob(POSTGRES), reverse=True))
+    found = shutil.which("initdb") or shutil.which("initdb", path=os.pathsep.join(folders))
+    if found is None:
+        raise UnrollError("PostgreSQL is not installed; Debian, Ubuntu: apt install postgresql; macOS: brew")
+    return Path(found).parent
+
+
+def _user() -> str | None:
+    """Whom PostgreSQL runs as: it refuses root, whose packages bring a user for it."""
+    return "postgres" if os.geteuid() == 0 else None
+
+
+def _set_up_database(home: Path, programs: Path, password: str) -> None:
+    new, secret, user = home / "postgres.new", home / "password", _user()
+    if (home / "postgres").exists():
+        return
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(mode=0o700)
+    secret.touch(mode=0o600)
+    secret.write_text(password)
+    if user:
+        shutil.chown(new, user)
+        shutil.chown(secret, user)
+    initdb: list[Any] = [programs / "initdb", "-D", new, "-U", "unroll", "-A", "scram-sha-256", f"--pwfile={secret}"]
+    done = subprocess.run(initdb, capture_output=True, text=True, user=user, cwd="/", check=False)
+    if done.returncode:
+        raise UnrollError(f"PostgreSQL cannot set up {new}: {' '.join(done.stderr.split())}")
+    secret.unlink()
+    new.rename(home / "postgres")
