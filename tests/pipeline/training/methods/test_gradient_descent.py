@@ -12,7 +12,7 @@ from pipeline.errors import DivergedError, UnrollError
 from pipeline.models import dense, recurrent
 from pipeline.training import keras_models
 from pipeline.training import program as programs
-from pipeline.training.methods import gradient_descent
+from pipeline.training.methods import gradient_descent, halving
 from pipeline.training.program import Program
 from tests.support.training import job
 
@@ -98,6 +98,20 @@ def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root():
         square = 0.9 * square + 0.1 * gradients**2
         expected -= 0.01 * gradients / (np.sqrt(square) + 1e-7)
     np.testing.assert_allclose(variable, expected, rtol=1e-5)
+
+
+@pytest.mark.usefixtures("eager")
+def test_the_rate_of_the_long_forecasts_is_halved_from_the_third_epoch_on(points):
+    inputs, targets = points.splits["train"].take(np.arange(len(points.splits["train"])))
+    options = {"batch_size": len(inputs), "learning_rate": 0.01, "patience": None}
+    trained = halving.train(job(points, MLP, 0), epochs=4, **options)
+    model = keras_models.seeded(lambda: MLP(problem(points)), 0)
+    model.compile(keras.optimizers.Adam(), "mse", run_eagerly=True)
+    for rate in (0.01, 0.01, 0.005, 0.0025):
+        model.optimizer.learning_rate = rate
+        model.fit(inputs, targets, batch_size=len(inputs), verbose=0)
+    for one, other in zip(trained.replicates[0].weights["final"], keras_models.values(model), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_an_order_shows_every_example_once_or_draws_as_many_as_asked():
