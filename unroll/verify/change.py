@@ -86,7 +86,7 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
     seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due()
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
     took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
-    rows = [[what, old, new, "; ".join(causes.of(stages)) or "not known"] for what, old, new, stages in flips]
+    rows = [[*said, others or "; ".join(causes.of(stages)) or "not known"] for *said, others, stages in flips]
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
     sections = [
         Section(f"{_count(flips, 'verdict')} flipped", ("question or claim", "before", "now", "since"), rows),
@@ -175,13 +175,22 @@ def _before(workspace: Workspace) -> tuple[Verdicts, str]:
         return {}, f"The verdicts before cannot be read by this code: {error}"
 
 
-def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, list[str]]]:
-    """What had a verdict and has another one, or none any more."""
-    return [
-        (what, old, now[what][0] if what in now else GONE, [*dict.fromkeys([*stages, *now.get(what, ("", []))[1]])])
-        for what, (old, stages) in before.items()
-        if what not in now or now[what][0] != old
-    ]
+def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, str, list[str]]]:
+    """What had a verdict and has another one, or none: the two, the models where others are compared, its stages."""
+    found = []
+    for what, (old, stages) in before.items():
+        new, of = now.get(what, (GONE, stages))
+        if new != old:
+            found.append(
+                (what, old, new, "" if of == stages else _others(stages, of), [*dict.fromkeys([*stages, *of])])
+            )
+    return found
+
+
+def _others(before: Sequence[str], now: Sequence[str]) -> str:
+    """Which models are compared now, and which were; the evaluation stands last in both."""
+    new, old = (" against ".join(stage.partition("@")[2] for stage in of[:-1]) for of in (now, before))
+    return f"{new}; before, {old}"
 
 
 def _scores(before: Workspace, now: Workspace) -> list[tuple[str, str, str]]:
