@@ -184,7 +184,7 @@ def _lightgbm(series: Array, times: pd.DatetimeIndex, places: Array, file: Real)
     def features(origins: Array, step: int) -> Array:
         back = -(-(step + 1) // cycle) * cycle + cycle * np.arange(7)
         then = times[np.minimum(origins + step, len(times) - 1)]
-        calendar = np.column_stack([then.hour + then.minute / 60, then.dayofweek, then.month])
+        calendar = np.column_stack([then.hour + then.minute / 60, then.day_of_week, then.month])
         parts = [series[origins[:, None] - lags], series[origins[:, None] + step - back], calendar]
         return np.column_stack(parts)
 
