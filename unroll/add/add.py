@@ -79,13 +79,10 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
         prepared = _tried(after, name, folder, shown)
     write_text(workspace.params, text)
     windows = ", ".join(f"{len(examples):,} {split}" for split, examples in prepared.splits.items())
-    if (lost := prepared.facts.get("windows lost to unknown targets", 0)) > SOME * sum(
-        map(len, prepared.splits.values())
-    ):
-        print(
-            f"\nlost      {lost:,} windows, since a window counts if all its {question.horizon} targets were measured; "
-            "a smaller --horizon keeps more"
-        )
+    lost, kept = prepared.facts.get("windows lost to unknown targets", 0), sum(map(len, prepared.splits.values()))
+    if lost > SOME * kept:
+        said = f"since a window counts if all its {question.horizon} targets were measured"
+        print(f"lost      {lost:,} of {lost + kept:,} windows, {said}; a smaller --horizon keeps more")
     print(
         f"\n{name}: {windows} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}.\n"
