@@ -9,7 +9,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.preparations.series import files_of
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
-from pipeline.forecast.forecaster import Member, Spec, member
+from pipeline.forecast.forecaster import Member, Spec
 from pipeline.forecast.rows import History, Question, history
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
@@ -34,7 +34,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
     with locks.stage(workspace, "refit", name):
         chosen = backtest.load(workspace.backtest(name))
         data = dataset.load(workspace.prepared(name), calendar=True)
-        question = Question.of(data, rolling.whole(data))
+        question = Question.of(data)
         paths = files_of(workspace.raw(section.source), question.preparation["file"])
         files = [row_files.File(path, question.form, question.where) for path in paths]
         found = history(question, files, row_files.unseen, plan=None)
@@ -54,7 +54,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 seeds = [one.seed for one in trained.replicates][: None if trained.layers else 1]
                 for one in trained.replicates[: len(seeds)]:
                     trained.save(one.weights["final"], folder / "weights" / key / f"seed_{one.seed}_final")
-                members.append(member(key, experiment, seen, seeds, "final"))
+                members.append(Member.of(key, experiment, seen, seeds, "final"))
             spec = _spec(name, chosen, members, data, question, found)
             write_json(folder / "forecaster.json", spec.model_dump())
             write_npz(

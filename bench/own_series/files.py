@@ -12,15 +12,7 @@ from pyarrow import csv
 
 @dataclass(frozen=True)
 class Form:
-    """A file of one shape.
-
-    Attributes:
-        name: of its data set.
-        text: what its shape is.
-        target: the column to forecast.
-        frame: number of rows -> the rows, stamps as text.
-        delimiter, decimal: of the file.
-    """
+    """A file of one shape: its data set's name, what it is like, the column to forecast, rows with stamps as text."""
 
     name: str
     text: str
@@ -29,14 +21,11 @@ class Form:
     delimiter: str
     decimal: str
 
-    @property
-    def file(self) -> str:
-        """Its name in the workspace."""
-        return f"{self.name}.csv"
-
-    def write(self, path: Path, rows: int) -> None:
-        """Write so many rows."""
+    def write(self, folder: Path, rows: int) -> Path:
+        """The file, of so many rows, in a folder."""
+        path = folder / f"{self.name}.csv"
         self.frame(rows).to_csv(path, index=False, sep=self.delimiter, decimal=self.decimal)
+        return path
 
 
 def meter(rows: int) -> pd.DataFrame:
@@ -62,22 +51,15 @@ def cycle(rows: int, period: int) -> np.ndarray:
     return np.round(100 + 20 * np.sin(2 * np.pi * np.arange(rows) / period) + noise, 2)
 
 
-FORMS = (
-    Form(
-        "meter", "hourly, `;` and decimal commas, date and time apart, readings missing", "load (kW)", meter, ";", ","
-    ),
-    Form("river", "daily, commas and decimal points, one column besides the stamp", "level", river, ",", "."),
-)
+HOURS = "hourly, `;` and decimal commas, date and time apart, readings missing"
+DAYS = "daily, commas and decimal points, one column besides the stamp"
+FORMS = (Form("meter", HOURS, "load (kW)", meter, ";", ","), Form("river", DAYS, "level", river, ",", "."))
 
 
-def write_minutes(path: Path, rows: int) -> None:
+def minutes(path: Path, rows: int) -> None:
     """A file of two columns besides the stamp, a row each minute."""
-    minutes = np.arange(rows)
-    stamps = (np.datetime64("2004-01-01T00:00:00") + minutes.astype("timedelta64[m]")).astype("datetime64[s]")
-    noise = np.random.default_rng(0).normal(0, 1, (2, rows))
-    columns = {
-        "time": pa.array(stamps).cast(pa.string()),
-        "load": np.round(100 + 20 * np.sin(2 * np.pi * minutes / 1440) + noise[0], 2),
-        "wind": np.round(8 + noise[1], 2),
-    }
+    place, noise = np.arange(rows), np.random.default_rng(0).normal(0, 1, (2, rows))
+    stamps = (np.datetime64("2004-01-01T00:00:00") + place.astype("timedelta64[m]")).astype("datetime64[s]")
+    load = np.round(100 + 20 * np.sin(2 * np.pi * place / 1440) + noise[0], 2)
+    columns = {"time": pa.array(stamps).cast(pa.string()), "load": load, "wind": np.round(8 + noise[1], 2)}
     csv.write_csv(pa.table(columns), path, csv.WriteOptions(quoting_style="none"))

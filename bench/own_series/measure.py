@@ -44,19 +44,10 @@ PATIENCE = 120
 
 
 def measure(quick: bool, say: Say) -> dict[str, Any]:
-    """From a file of one's own to its forecast, answers over HTTP, and a file of ten million rows.
+    """`forecasts`, `served` and `large`, as `performance.md.j2` takes them; what is done next is said in words.
 
-    Args:
-        quick: the first file only, with fewer rows; fewer requests and fewer rows of the large file.
-        say: told in words what is done next.
-
-    Returns:
-        forecasts (file -> `form`, `rows`, `experiments`, and seconds of `add`, `repro` and `predict`), served (rows of
-        `experiment`, `seeds`, `at_once`, `requests`, milliseconds `median` and `p95`, answers `per_second`), large
-        (`rows`, `megabytes`, and of each of `commands` its seconds, CPU seconds and peak in MiB).
-
-    Raises:
-        UnrollError: a command failed, or a server does not answer.
+    `quick` takes the first file only, with fewer rows, fewer requests and fewer rows of the large file. Raises
+    UnrollError if a command failed.
     """
     rows, requested = (QUICK_ROWS, QUICK_REQUESTS) if quick else (ROWS, REQUESTS)
     forms = files.FORMS[:1] if quick else files.FORMS
@@ -90,9 +81,9 @@ def unroll(workspace: Workspace, *command: str) -> dict[str, float]:
 
 def first_forecast(workspace: Workspace, form: files.Form, rows: int, say: Say) -> dict[str, Any]:
     """The three commands from a file to its forecast, with nothing edited between them."""
-    form.write(workspace.root / form.file, rows)
+    path = form.write(workspace.root, rows)
     commands = {
-        "add": ["add", form.file, "--target", form.target, "--yes"],
+        "add": ["add", path.name, "--target", form.target, "--yes"],
         "repro": ["repro", "--jobs", "2", f"refit@{form.name}"],
         "predict": ["predict", form.name],
     }
@@ -133,10 +124,8 @@ def answers(workspace: Workspace, form: files.Form, model: str, requested: int, 
 
 def ask(address: str, records: str) -> float:
     """The seconds until one answer is there. Raises UnrollError if it is an error."""
-    began = time.perf_counter()
-    answer = requests.post(
-        f"{address}/invocations", data=records, headers={"Content-Type": "application/json"}, timeout=PATIENCE
-    )
+    began, headers = time.perf_counter(), {"Content-Type": "application/json"}
+    answer = requests.post(f"{address}/invocations", data=records, headers=headers, timeout=PATIENCE)
     if not answer.ok:
         raise UnrollError(f"the server says {answer.status_code}: {answer.text:.200}")
     return time.perf_counter() - began
@@ -148,14 +137,10 @@ def server(workspace: Workspace, name: str) -> Iterator[str]:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    address, until = f"http://127.0.0.1:{port}", time.monotonic() + PATIENCE
-    with subprocess.Popen(
-        ["mlflow", "models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local", "--port", port],
-        cwd=workspace.root,
-        env=environment(workspace) | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace.root}/mlflow.db"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
+    address, until, null = f"http://127.0.0.1:{port}", time.monotonic() + PATIENCE, subprocess.DEVNULL
+    command = ["mlflow", "models", "serve", "-m", f"models:/{name}@champion", "--env-manager", "local", "--port", port]
+    own = environment(workspace) | {"MLFLOW_TRACKING_URI": f"sqlite:///{workspace.root}/mlflow.db"}
+    with subprocess.Popen(command, cwd=workspace.root, env=own, stdout=null, stderr=null) as process:
         try:
             while not answers_at(address):
                 if process.poll() is not None or time.monotonic() > until:
@@ -179,7 +164,7 @@ def large(folder: Path, quick: bool, say: Say) -> dict[str, Any]:
     workspace, rows = empty(folder / "large"), QUICK_LARGE_ROWS if quick else LARGE_ROWS
     say(f"generate {rows:,} rows")
     path = workspace.root / "minutes.csv"
-    files.write_minutes(path, rows)
+    files.minutes(path, rows)
     costs = {}
     for command in LARGE:
         say(f"unroll {command}")

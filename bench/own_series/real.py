@@ -8,11 +8,10 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from os import environ
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,43 +21,27 @@ from bench.own_series.measure import empty, unroll
 from bench.own_series.measure import measure as generated
 from pipeline.data import download
 from pipeline.data.examples import Array
+from pipeline.data.row_files import unseen
 from pipeline.forecast import backtest
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 
 DAYS, STEPS = 14, 10_000
 """Held back; timesteps that a file keeps, its last ones."""
 
-RAW = "https://raw.githubusercontent.com"
-SKFORECAST = f"{RAW}/skforecast/skforecast-datasets/f8c3d7fe5ec41ef86f93e969c31ec4b469b7c949/data"
-ETT = f"{RAW}/zhouhaoyi/ETDataset/1d16c8f4f943005d613b5bc962e9eeb06058cf07/ETT-small"
-NAB = f"{RAW}/numenta/NAB/ea702d75cc2258d9d7dd35ca8e5e2539d71f3140/data/realKnownCause"
 
+class Real(NamedTuple):
+    """A public file: what it is, its columns, timesteps of a day, rows to a timestep, and where a mirror has it."""
 
-@dataclass(frozen=True)
-class Real:
-    """A public file.
-
-    Attributes:
-        kind: what it is.
-        licence: in a word.
-        stamp: its column of times.
-        target: what is forecast.
-        day: timesteps of a day.
-        url: where it is; None where no lasting address is known.
-        sha256: of it.
-        place: in a mirror (UNROLL_MIRROR).
-        step: rows to a timestep.
-    """
-
+    name: str
     kind: str
     licence: str
     stamp: str
     target: str
     day: int
-    url: str | None
-    sha256: str
+    step: int
     place: str
-    step: int = 1
+    sha256: str
+    url: str
 
     @property
     def horizon(self) -> int:
@@ -71,56 +54,8 @@ class Real:
         return 7 * self.day
 
 
-FILES = {
-    "vic": Real(
-        *("power demand", "GPL-3 (tsibbledata)", "Time", "Demand", 48),
-        f"{SKFORECAST}/vic_electricity.csv",
-        "6fa81bc3552f8822e984900f727584b82b3f10f41d78a1a0cdda2879a29a122e",
-        "series/vic.csv",
-    ),
-    "transformer": Real(
-        *("power station", "CC BY-ND 4.0 (ETDataset)", "date", "OT", 24),
-        f"{ETT}/ETTh1.csv",
-        "f18de3ad269cef59bb07b5438d79bb3042d3be49bdeecf01c1cd6d29695ee066",
-        "series/etth1.csv",
-    ),
-    "taxi": Real(
-        *("traffic", "MIT (NAB)", "timestamp", "value", 48),
-        f"{NAB}/nyc_taxi.csv",
-        "d8fa6f7f0734bf5c8be12c52a94e20a82664c397d9dec4449156bd453d32856d",
-        "series/taxi.csv",
-    ),
-    "bike": Real(
-        *("rentals", "CC BY 4.0 (UCI)", "date_time", "users", 24),
-        f"{SKFORECAST}/bike_sharing_dataset_clean.csv",
-        "b2252681fd3f41eacbbd7242b1184e6aa364c4c01267db2b4b7d706aea184d36",
-        "series/bike.csv",
-    ),
-    "valencia": Real(
-        *("air", "open data (Generalitat Valenciana)", "datetime", "no2", 24),
-        f"{SKFORECAST}/air_quality_valencia.csv",
-        "42a6243296634bdd47984f268b061817c39389e613d49849d280505a6dbedb72",
-        "series/valencia.csv",
-    ),
-    "manning": Real(
-        *("web, daily", "MIT (Prophet)", "date", "y", 1),
-        f"{SKFORECAST}/wikipedia_visits.csv",
-        "38f9814b25f816276bcda4296a6d06a5fd357fce8234e3cfe29eeef83327f6c2",
-        "series/wiki.csv",
-    ),
-    "bicimad": Real(
-        *("retail: rentals, daily", "open data (Madrid)", "date", "users", 1),
-        f"{SKFORECAST}/bicimad_users.csv",
-        "550898c4ddc34d2982db0c0e98277d2e2d4fac0eb531b41631603b0d4a38e65e",
-        "series/bicimad.csv",
-    ),
-    "jena": Real(
-        *("weather", "MPI for Biogeochemistry", "date", "T (degC)", 24, None),
-        "34ee981d07313e51da2a50bb600072c8ae4a69cb4b0651f4cb93a069d7a2ba63",
-        "weather/weather.csv",
-        step=6,
-    ),
-}
+LISTED = pd.read_csv(Path(__file__).with_suffix(".csv"), keep_default_na=False)
+FILES = {str(file.name): Real(*file) for file in LISTED.itertuples(index=False)}
 
 
 def series(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
@@ -128,36 +63,21 @@ def series(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     found = generated(quick, say)
     if not quick:
         with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
-            found["real"] = results.rounded(measure(Path(name), [*FILES], say), 4)
+            found["real"] = {key: results.rounded(one(Path(name) / key, file, say), 4) for key, file in FILES.items()}
     return found
 
 
-def measure(folder: Path, names: list[str], say: Callable[[str], None]) -> dict[str, Any]:
-    """A row for each file.
-
-    Returns:
-        name -> `kind`, `licence`, `rows`, `champion`, `mae`, the opponents' (`opponents`), `ratio` to the best of them,
-        `coverage` of 90 % intervals, seconds and CPU seconds of `add` and `repro`, seconds of `predict`, and
-        milliseconds of CPU of a forecast in a process that has it loaded (`ms`).
-    """
-    return {name: _one(folder / name, name, FILES[name], say) for name in names}
-
-
-def _one(folder: Path, name: str, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
-    workspace = empty(folder)
+def one(folder: Path, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
+    """A file's row of the table, with CPU seconds and the milliseconds of CPU of a forecast where all is loaded."""
+    workspace, name = empty(folder), file.name
     frame = _read(folder, file)
     held = file.step * (DAYS * file.day + file.horizon - file.day)
     first = len(frame) - held
     frame.head(first).to_csv(workspace.root / f"{name}.csv", index=False)
-    costs = {}
-    for command in ("add", "repro", "predict"):
-        options = {
-            "add": [f"{name}.csv", "--target", file.target, "--yes"],
-            "repro": ["--jobs", "2", f"refit@{name}"],
-            "predict": [name],
-        }[command]
-        say(f"{name}: unroll {command} {' '.join(options)}")
-        costs[command] = unroll(workspace, command, *options)
+    costs = []
+    for command in (f"add {name}.csv --yes --target", f"repro --jobs 2 refit@{name}", f"predict {name}"):
+        say(f"{name}: unroll {command}")
+        costs.append(unroll(workspace, *command.split(), *[file.target] * command.startswith("add")))
     found = backtest.load(workspace.backtest(name))
     forecaster = Forecaster.load(workspace.forecaster(name))
     origins = [first + day * file.day * file.step for day in range(DAYS)]
@@ -180,19 +100,16 @@ def _one(folder: Path, name: str, file: Real, say: Callable[[str], None]) -> dic
         "opponents": others,
         "ratio": _mae(ours["forecast"], truth) / min(others.values()),
         "coverage": float(inside[~np.isnan(truth)].mean()),
-        "seconds": costs["add"]["seconds"] + costs["repro"]["seconds"],
-        "cpu": costs["add"]["cpu"] + costs["repro"]["cpu"],
-        "predict": costs["predict"]["seconds"],
+        "seconds": costs[0]["seconds"] + costs[1]["seconds"],
+        "cpu": costs[0]["cpu"] + costs[1]["cpu"],
+        "predict": costs[2]["seconds"],
         "ms": ms,
     }
 
 
 def _read(folder: Path, file: Real) -> pd.DataFrame:
-    path = folder / "raw.csv"
-    mirror = environ.get("UNROLL_MIRROR")
-    download.fetch(
-        path.name, file.url, path, place=file.place, mirror=mirror, progress=lambda *_: None, sha256=file.sha256
-    )
+    path, mirror, url = folder / "raw.csv", environ.get("UNROLL_MIRROR"), file.url or None
+    download.fetch(path.name, url, path, place=file.place, mirror=mirror, progress=unseen, sha256=file.sha256)
     frame = pd.read_csv(path, encoding="latin-1")
     path.unlink()
     times = pd.to_datetime(frame[file.stamp])
@@ -267,7 +184,7 @@ def _lightgbm(series: Array, times: pd.DatetimeIndex, places: Array, file: Real)
     def features(origins: Array, step: int) -> Array:
         back = -(-(step + 1) // cycle) * cycle + cycle * np.arange(7)
         then = times[np.minimum(origins + step, len(times) - 1)]
-        calendar = np.column_stack([then.hour + then.minute / 60, then.dayofweek, then.month])
+        calendar = np.column_stack([then.hour + then.minute / 60, then.day_of_week, then.month])
         parts = [series[origins[:, None] - lags], series[origins[:, None] + step - back], calendar]
         return np.column_stack(parts)
 

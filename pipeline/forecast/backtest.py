@@ -12,7 +12,7 @@ from pipeline.data.examples import Array
 from pipeline.data.stamps import shown
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked
-from pipeline.forecast import rolling
+from pipeline.forecast import intervals, rolling
 from pipeline.validation import Strict
 
 MEDIAN = "median of models"
@@ -26,13 +26,9 @@ and the median of models that err in different ways is the safer one (docs/decis
 
 
 class Scored(Strict):
-    """A model's forecasts from all origins.
+    """A model's forecasts from all origins: the MAE of each step ahead, in the target's unit, and MASE of all.
 
-    Attributes:
-        mae: of each step ahead, in the target's unit.
-        coverage: of each step, by intervals of `conformal.USUAL` that are made of the origins before; None where those
-            are too few.
-        mase: the MAE as a share of that of the seasonal naive forecast on train; None where there is none.
+    `coverage` is of intervals of `conformal.USUAL` that are made of the origins before; None where those are too few.
     """
 
     mae: list[float]
@@ -55,14 +51,10 @@ class Backtest(Strict):
     """What backtest.json holds.
 
     Attributes:
-        dataset: its name.
-        scale: of the target.
         first, last: origins: the last row that was known.
-        origins, refits: how many.
         models: each one's scores, the median of several among them.
         naive: which of them need no fit.
-        champion: of `models`.
-        members: the models whose median it is, or itself.
+        members: the models whose median the champion is, or itself.
         why: it is the champion, in words with figures.
     """
 
@@ -121,17 +113,17 @@ def judged(
         beaten = any(scores[name] < scores[MEDIAN] for name in plain)
         if not beaten and scores[best] > MARGIN * scores[MEDIAN]:
             best = MEDIAN
-    lag = -(-folds[0].asked.outputs * folds[0].asked.step // rolling.stride(dataset))
+    known = intervals.later(folds[0].asked.outputs, folds[0].asked.step, rolling.stride(dataset))
     rows = np.concatenate([fold.asked.rows for fold in folds]) - folds[0].asked.step
-    stamps = dataset.stamps
+    first, last = ("", "") if dataset.stamps is None else map(shown, dataset.stamps[rows[[0, -1]]])
     made = Backtest(
         dataset=dataset.name,
         scale=dataset.scale,
-        first=shown(stamps[rows[0]]) if stamps is not None else "",
-        last=shown(stamps[rows[-1]]) if stamps is not None else "",
+        first=first,
+        last=last,
         origins=len(truth),
         refits=len(folds),
-        models={name: _scored(values - truth, lag, dataset.scale, naive) for name, values in found.items()},
+        models={name: _scored(values - truth, known, dataset.scale, naive) for name, values in found.items()},
         naive=sorted(plain),
         champion=best,
         members=members if best == MEDIAN else [best],
@@ -150,11 +142,10 @@ def is_naive(experiment: Experiment) -> bool:
     return experiment.training.method == "none" and experiment.model.family == "baselines"
 
 
-def _scored(errors: Array, lag: int, scale: Scale, naive: float | None) -> Scored:
+def _scored(errors: Array, known: Array, scale: Scale, naive: float | None) -> Scored:
     off = np.abs(errors)
-    _, held = conformal.adaptive(off, conformal.USUAL, lag)
-    counted = held[conformal.FEWEST + lag - 1 :]
-    share: list[Any] = counted.mean(axis=0).tolist() if len(counted) else [None] * off.shape[1]
+    _, held = intervals.adaptive(off, conformal.USUAL, known)
+    share: list[Any] = np.nanmean(held, axis=0).tolist() if len(held) else [None] * off.shape[1]
     mae = off.mean(axis=0)
     return Scored(mae=(mae * scale.std).tolist(), coverage=share, mase=float(mae.mean() / naive) if naive else None)
 

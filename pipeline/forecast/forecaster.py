@@ -3,7 +3,7 @@
 import shutil
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +14,13 @@ from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
 from pipeline.data import row_files
 from pipeline.data.dataset import Scale
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array
 from pipeline.data.preparations import series
 from pipeline.data.problem import Problem, problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
-from pipeline.forecast import models
+from pipeline.forecast import intervals, models
 from pipeline.forecast.rows import Question, Window, history, latest
 from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
@@ -33,26 +33,29 @@ if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 
+KEPT = 64
+"""Windows whose forecasts are kept, the last ones."""
+
+
 class OutsideRangeWarning(UserWarning):
     """A value that is far from all that was trained on, where a model's answer is a guess."""
 
 
 class Member(Strict):
-    """A model that a forecast is made of.
-
-    Attributes:
-        name: of the experiment.
-        experiment: its section of params.yaml.
-        problem: what its model was built for (`Problem`).
-        seeds: the replicates whose mean it says; one where no seed matters.
-        point: "best" or "final" weights.
-    """
+    """A model that a forecast is made of: the mean of its seeds' "best" or "final" weights."""
 
     name: str
     experiment: Experiment
     problem: dict[str, Any]
     seeds: list[int]
     point: str
+
+    @classmethod
+    def of(cls, name: str, experiment: Experiment, data: datasets.Dataset, seeds: list[int], point: str) -> "Member":
+        """An experiment on a data set."""
+        asked = asdict(problem(data))
+        asked["input_shape"] = [*asked["input_shape"]]
+        return cls(name=name, experiment=experiment, problem=asked, seeds=seeds, point=point)
 
 
 class Spec(Strict):
@@ -94,20 +97,18 @@ class Forecaster:
             on test. Or `errors` (origins, steps), of the backtest, in model units, which intervals are made of anew.
         weights: name of a member -> the folder of its weights.
         predict: of each member each seed.
+        told: a window's bytes -> what was said of it.
     """
 
     spec: Spec
     arrays: dict[str, Array]
     weights: dict[str, Path]
     predict: tuple[tuple[models.Predict, ...], ...]
+    told: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> "Forecaster":
         """The forecaster of a trained experiment.
-
-        Args:
-            workspace: with its prepared data and run.
-            name: of the experiment.
 
         Raises:
             UsageError: there is no such experiment, or its data set is no series with stamps.
@@ -123,23 +124,14 @@ class Forecaster:
         run = run_folder.load_for(workspace.run(experiment.dataset, name), experiment.dataset, experiment.seeds)
         if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
             raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")
-        windows = data.splits["test"]
-        if not isinstance(windows, Windows):
-            raise UnrollError(f"{experiment.dataset} was prepared by an earlier Unroll; {again}")
-        question = Question.of(data, windows)
+        question = Question.of(data)
         errors = {split: conformal.errors(data, run, split) for split in ("validation", "test")}
         wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
         seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
-        spec = Spec(
-            name=name,
-            members=[member(name, experiment, data, seeds, run.points[-1])],
-            question=question,
-            scale=data.scale,
-        )
-        arrays = {
-            "half_widths": wide,
-            "coverage": np.stack([conformal.coverage(errors["test"], each) for each in wide]),
-        }
+        members = [Member.of(name, experiment, data, seeds, run.points[-1])]
+        spec = Spec(name=name, members=members, question=question, scale=data.scale)
+        held = np.stack([conformal.coverage(errors["test"], each) for each in wide])
+        arrays = {"half_widths": wide, "coverage": held}
         return cls._ready(spec, arrays, {name: workspace.run(experiment.dataset, name) / "weights"})
 
     @classmethod
@@ -170,18 +162,17 @@ class Forecaster:
                     shutil.copyfile(file, folder / "weights" / one.name / file.name)
 
     def coverage(self, level: float = conformal.USUAL, window: Window | None = None) -> Array:
-        """(steps,) the share of targets that intervals of this level held: on test, or from rolling origins."""
+        """(steps,) the share of targets that intervals of this level held, on test or from rolling origins; or NaN."""
         place = _place(level)
         if "errors" not in self.arrays:
             return np.asarray(self.arrays["coverage"][place])
-        return np.asarray(self._adaptive(level, window)[1].mean(axis=0))
+        held = self._adaptive(level, window)[1]
+        return np.asarray(np.nanmean(held, axis=0) if len(held) else np.full(held.shape[1], np.nan))
 
     def half_widths(self, level: float = conformal.USUAL, window: Window | None = None) -> Array:
         """(steps,) how far intervals of this level reach to each side, in the target's unit.
 
-        Args:
-            level: the share that they are to hold.
-            window: whose errors since the models were fitted count, too.
+        The errors since the models were fitted, of a `window`, count, too.
         """
         place = _place(level)
         if "errors" not in self.arrays:
@@ -189,45 +180,48 @@ class Forecaster:
         return np.asarray(self._adaptive(level, window)[0][-1] * self.spec.scale.std)
 
     def _adaptive(self, level: float, window: Window | None) -> tuple[Array, Array]:
-        """Half widths, and which values were held by those that could be counted on (`conformal.adaptive`)."""
+        """Half widths, and which values were held by those that could be counted on (`intervals.adaptive`)."""
         errors, question = np.abs(self.arrays["errors"]), self.spec.question
-        if window is not None and window.since is not None and len(window.since):
-            inputs, targets = window.since.take(np.arange(len(window.since)))
-            errors = np.concatenate([errors, np.abs(self._said(inputs) - targets.reshape(len(inputs), -1))])
-        lag = -(-question.outputs * question.step // self.spec.apart)
-        widths, held = conformal.adaptive(errors, level, lag)
-        return widths, held[conformal.FEWEST + lag - 1 :]
+        known = intervals.later(question.outputs, question.step, self.spec.apart)
+        if window is not None and window.since is not None and len(window.since[0]):
+            # The models were fitted to what came between: of those origins nothing is known.
+            between = np.full((known[-1] - 1, question.outputs), np.nan)
+            errors = np.concatenate([errors, between, np.abs(self._said(window.since[0]) - window.since[1])])
+        return intervals.adaptive(errors, level, known)
 
     def _said(self, inputs: Array) -> Array:
         """The median of what the members say of windows with the calendar: (n, steps), in model units."""
-        shape, each_says = (len(inputs), self.spec.question.outputs), []
-        calendar = series.calendar_columns(self.spec.question.preparation)
-        for one, predict in zip(self.spec.members, self.predict, strict=True):
-            seen = inputs if one.experiment.calendar else inputs[:, :, :-calendar]
-            said = [np.broadcast_to(each(seen).reshape(len(inputs), -1), shape) for each in predict]
-            each_says.append(np.mean(said, axis=0, dtype=np.float64))
-        return np.asarray(np.median(each_says, axis=0))
+        return np.stack([self._once(window) for window in inputs])
+
+    def _once(self, window: Array) -> Array:
+        """One by one and kept, so that a served model computes what is new alone, and says the same to the last bit."""
+        if (key := window.tobytes()) not in self.told:
+            question, each_says = self.spec.question, []
+            calendar = series.calendar_columns(question.preparation)
+            for one, predict in zip(self.spec.members, self.predict, strict=True):
+                seen = window[None] if one.experiment.calendar else window[None, :, :-calendar]
+                said = [np.broadcast_to(each(seen).reshape(-1), question.outputs) for each in predict]
+                each_says.append(np.mean(said, axis=0, dtype=np.float64))
+            if len(self.told) >= KEPT:
+                self.told.pop(next(iter(self.told)))
+            self.told[key] = np.asarray(np.median(each_says, axis=0))
+        return self.told[key]
 
     def read(self, paths: Sequence[Path], progress: "Progress" = row_files.unseen, plan: Sequence[Path] = ()) -> Window:
         """The last window of files of the form that the model was trained on. Raises as `forecast`.
 
-        Args:
-            paths: of the rows.
-            progress: told of what has been read.
-            plan: files with what is known beforehand of the rows that come.
+        `plan` are files with what is known beforehand of the rows that come.
         """
-        form = self.spec.question.form
+        form, where = self.spec.question.form, self.spec.question.where
         for path in [*paths, *plan]:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        where = self.spec.question.where
         given, known = ([row_files.Given(path, form, where) for path in each] for each in (paths, plan))
         return self._latest(given, progress, known)
 
     def window(self, rows: "pd.DataFrame") -> Window:
         """The last window of rows in memory. Raises as `forecast`."""
-        form = self.spec.question.form
-        file = row_files.Rows(Path("the table"), form, self.spec.question.where, rows)
+        file = row_files.Rows(Path("the table"), self.spec.question.form, self.spec.question.where, rows)
         return self._latest([file], row_files.unseen)
 
     def _latest(
@@ -267,13 +261,6 @@ class Forecaster:
         scale, wide = self.spec.scale, self.half_widths(level, window)
         middle = self._said(window.inputs[None])[0] * scale.std + scale.mean
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
-
-
-def member(name: str, experiment: Experiment, data: datasets.Dataset, seeds: list[int], point: str) -> Member:
-    """A member of a forecast: an experiment on a data set."""
-    found = problem(data)
-    asked = asdict(found) | {"input_shape": list(found.input_shape)}
-    return Member(name=name, experiment=experiment, problem=asked, seeds=seeds, point=point)
 
 
 def _place(level: float) -> int:

@@ -23,13 +23,7 @@ Predict = Callable[[Array], Array]
 
 
 def load(name: str, experiment: Experiment, problem: Problem, path: Path) -> Predict:
-    """A trained model.
-
-    Args:
-        name: of the experiment.
-        experiment: its section of params.yaml.
-        problem: that it was trained on.
-        path: of its weights, without the suffix.
+    """A trained model, of an experiment on a problem; `path` is that of its weights, without the suffix.
 
     Raises:
         UnrollError: the weights are missing or damaged, or those of a method that forecasts nothing.
@@ -49,12 +43,16 @@ def load(name: str, experiment: Experiment, problem: Problem, path: Path) -> Pre
     if method == "least_absolute":
         slopes, constant = (weights[:-1], weights[-1]) if baseline.intercept else (weights, 0.0)
         return lambda inputs: np.asarray(baseline.features(inputs), np.float64) @ slopes + constant
-    if method == "direct_boosting":
-        from pipeline.training.methods import direct_boosting
+    if method in {"boosting", "direct_boosting"}:
+        from pipeline.models.seasonal import Direct
+        from pipeline.training.methods.direct_boosting import predict
 
-        return partial(direct_boosting.predict, baseline, weights)
-    if method == "boosting":
-        return lambda inputs: boosted(weights, np.asarray(baseline.features(inputs), np.float64))
+        if method == "direct_boosting":
+            return partial(predict, baseline, weights)
+        # A model for each value ahead begins with its constant.
+        each = np.split(weights, np.flatnonzero(weights[:, 0] == -1)[1:])
+        one = Direct(lambda inputs: (np.asarray(baseline.features(inputs))[:, None], np.zeros((len(inputs), 1))))
+        return lambda inputs: np.stack([predict(one, nodes, inputs) for nodes in each], axis=1)
     raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
 
 
@@ -71,27 +69,3 @@ def _network(found: "Recipe", problem: Problem, path: Path) -> Predict:
     shape = tf.TensorSpec((None, *problem.input_shape), tf.float32)
     call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[shape])
     return lambda inputs: np.asarray(call(inputs)).reshape(len(inputs), -1)
-
-
-def boosted(nodes: Array, features: Array) -> Array:
-    """What regression trees say: (n, values).
-
-    Args:
-        nodes: (nodes, 5) as `methods.boosting.nodes` gives them, of one model for each value.
-        features: (n, columns) float64.
-    """
-    starts = np.flatnonzero(nodes[:, 0] == -1)
-    return np.stack([_one(model, features) for model in np.split(nodes, starts[1:])], axis=1)
-
-
-def _one(nodes: Array, features: Array) -> Array:
-    values = np.full(len(features), nodes[0, 2])
-    for tree in np.split(nodes[1:], np.flatnonzero(np.diff(nodes[1:, 0])) + 1):
-        # All examples go down the tree together, a level each turn; who has come to a leaf stays there.
-        at, rows = np.zeros(len(features), int), np.arange(len(features))
-        while (inner := tree[at, 1] >= 0).any():
-            column, threshold = tree[at, 1].astype(int), tree[at, 2]
-            below = features[rows, column] <= threshold  # in a leaf the last column, to no effect
-            at = np.where(inner, np.where(below, tree[at, 3], tree[at, 4]).astype(int), at)
-        values += tree[at, 2]
-    return values

@@ -58,10 +58,11 @@ def folds(dataset: Dataset, origins: int, refits: int) -> list[Fold]:
         UnrollError: there are too few windows.
     """
     windows, apart = whole(dataset), stride(dataset)
-    rows, reach = windows.rows, int(windows.ahead[-1])
+    rows, reach, chosen = windows.rows, int(windows.ahead[-1]), list[int]()
     first = rows[-1] - MOST * (rows[-1] - rows[0])
-    wanted = rows[-1] - apart * np.arange(origins)[::-1]
-    chosen = np.intersect1d(wanted[wanted > first], rows)
+    for row in rows[rows > first][::-1]:  # where targets are missing an origin moves to the next that has all
+        if len(chosen) < origins and (not chosen or row <= chosen[0] - apart):
+            chosen.insert(0, int(row))
     if len(chosen) < refits:
         raise UnrollError(f"{dataset.name}: {len(chosen)} origins are too few for {refits} fits; add rows")
     found = []
@@ -93,15 +94,10 @@ def fit(
 ) -> Trained:
     """An experiment trained on some windows and asked at others; its predictions are "final_test".
 
-    Args:
-        name: of the experiment.
-        experiment: of a network with as many epochs as it is to have (`settled`).
-        dataset: with the columns that the experiment sees.
-        train: windows of its series, whose own may have more columns.
-        asked: the same.
-        callbacks: told of each epoch.
+    A network has as many epochs as it is to have (`settled`). The windows' own series may have more columns than that
+    of `dataset`, which are those that the experiment sees.
     """
-    series = dataset.splits["train"].series if isinstance(dataset.splits["train"], Windows) else train.series
+    series = whole(dataset).series
     if experiment.training.method == "none":
         train = asked  # nothing is learnt there, and all splits are answered
     splits = {"train": replace(train, series=series), "test": replace(asked, series=series)}

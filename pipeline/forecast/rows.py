@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, series_splits, stamped_file
+from pipeline.data import row_files, series_splits, stamped_file, stamps
 from pipeline.data.dataset import Dataset, Fitted
 from pipeline.data.examples import Array, Windows
 from pipeline.data.preparations import series
@@ -21,38 +21,22 @@ FAR = 0.5
 """How far beyond the trained range a value is far: a share of that range."""
 
 
-class Question(Strict):
-    """How rows become inputs, and what is asked of them.
+MOST = 14
+"""Origins since the fit whose errors count, the last ones."""
 
-    Attributes:
-        dataset: its name.
-        fitted: of the data set.
-        lookback: rows that a window spans.
-        step: rows from one input to the next.
-        horizon: rows from the last input to the first value asked for.
-        outputs: how many values, `step` rows apart.
-    """
+
+class Question(Strict):
+    """How rows become inputs, and what is asked of them: of a data set what was found in its train rows."""
 
     dataset: str
     fitted: Fitted
-    lookback: int
-    step: int
-    horizon: int
-    outputs: int
 
     @classmethod
-    def of(cls, data: Dataset, windows: Windows) -> "Question":
+    def of(cls, data: Dataset) -> "Question":
         """What a prepared series asks. Raises UnrollError if it was prepared by an earlier Unroll."""
-        if data.fitted is None:
+        if data.fitted is None or not isinstance(data.splits["test"], Windows):
             raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
-        return cls(
-            dataset=data.name,
-            fitted=data.fitted,
-            lookback=windows.lookback,
-            step=windows.step,
-            horizon=windows.horizon,
-            outputs=windows.outputs,
-        )
+        return cls(dataset=data.name, fitted=data.fitted)
 
     @property
     def preparation(self) -> dict[str, Any]:
@@ -60,14 +44,35 @@ class Question(Strict):
         return self.fitted.options
 
     @property
+    def step(self) -> int:
+        """Rows from one input to the next, and from one value that is asked for to the next."""
+        return int(self.preparation["step"])
+
+    @property
+    def outputs(self) -> int:
+        """How many values are asked for."""
+        return int(self.preparation["horizon"])
+
+    @property
+    def ahead(self) -> Array:
+        """(outputs,) rows from the last input to each value; the documents' generator forgets a step."""
+        slip = self.step * (self.preparation["protocol"] == "as_published")
+        return np.asarray(self.preparation["delay"] + slip + self.step * np.arange(self.outputs))
+
+    @property
     def where(self) -> str:
         """The place of the options in params.yaml."""
         return f"datasets.{self.dataset}.preparation"
 
     @property
+    def span(self) -> int:
+        """Rows that a window and the lags of its first row span."""
+        return int(self.preparation["lookback"]) + series.longest_lag(self.preparation)
+
+    @property
     def reach(self) -> int:
         """Rows in a row that a forecast needs."""
-        return self.lookback + series.longest_lag(self.preparation) - self.step + 1
+        return self.span - self.step + 1
 
     @property
     def form(self) -> row_files.Form:
@@ -78,8 +83,7 @@ class Question(Strict):
     def read(self) -> list[str]:
         """The columns that stand in a file: numbers, then a column for each word of a category."""
         made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
-        made += series.known_columns(self.preparation)
-        return self.fitted.columns[: len(self.fitted.columns) - made]
+        return self.fitted.columns[: len(self.fitted.columns) - made - series.known_columns(self.preparation)]
 
     @property
     def numbers(self) -> list[str]:
@@ -104,12 +108,14 @@ class Window:
     """The last rows of a file.
 
     Attributes:
-        since: windows as `examples.Windows`, of the origins whose answers have come since the models were fitted.
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
         target: (rows,) what was measured of the target, gaps filled as for the model.
         inputs: (timesteps, columns + CALENDAR) float32.
         ahead: a pandas DatetimeIndex of the stamps that are asked for.
         unusual: lines about values far outside of what was trained on.
+        since: (origins, timesteps, columns) the inputs of those since the models were fitted, and (origins, steps) what
+            came, in model units, NaN where nothing has come yet.
+        new: rows that came after the evaluation's end, as a share of those before.
     """
 
     stamps: Array
@@ -117,39 +123,40 @@ class Window:
     inputs: Array
     ahead: Any
     unusual: list[str]
-    since: Windows | None = None
+    since: tuple[Array, Array] | None = None
+    new: float = 0.0
 
 
 @dataclass(frozen=True)
 class History:
-    """All rows of some files.
-
-    Attributes:
-        name: of the files, for error texts.
-        measured: the rows.
-        inputs: (rows, columns + calendar) float32, as models see them.
-    """
+    """All rows of some files: their name for error texts, and (rows, columns + calendar) float32 as models see them."""
 
     name: str
     measured: series.Measured
     inputs: Array
 
-    def windows(self, question: Question) -> Windows:
-        """Every window whose targets are known and between whose rows there is no gap."""
+    def windows(self, question: Question, outputs: int | None = None) -> Windows:
+        """Every window whose targets, all or the first `outputs`, are known and between whose rows there is no gap."""
         rows, options = self.measured.series, question.preparation
         delay, target = options["delay"] - question.step, self.measured.columns.index(options["target"])
-        found, _ = series_splits.corrected_rows(
-            rows,
-            len(rows.values),
-            len(rows.values),
-            lookback=question.lookback + series.longest_lag(options),
-            delay=delay,
-            spacing=options["spacing"],
-            target=target,
-            further=question.step * np.arange(1, question.outputs),
-        )
-        shape = question.lookback, question.step, delay, target, question.outputs
+        further, spacing = question.step * np.arange(1, outputs or question.outputs), options["spacing"]
+        reach = {"lookback": question.span, "delay": delay, "spacing": spacing, "target": target, "further": further}
+        found, _ = series_splits.corrected_rows(rows, len(rows.values), len(rows.values), **reach)
+        shape = options["lookback"], question.step, delay, target, outputs or question.outputs
         return Windows(self.inputs, found["train"], *shape)
+
+    def since(self, question: Question, until: np.datetime64, apart: int) -> tuple[Array, Array]:
+        """As `Window.since`: origins from `until` on, `apart` rows from each other, the last `MOST` of them."""
+        rows, windows = self.measured.series, self.windows(question, 1)
+        origins = windows.rows - question.step  # `Windows` counts from the row after the last step
+        row = np.timedelta64(1000 * question.preparation["spacing"], "ms")
+        since = (rows.stamps[origins] - until) // row
+        origins = origins[(since >= 0) & (since % apart == 0)][-MOST:]
+        windows = replace(windows, rows=origins + question.step)
+        there = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
+        come = rows.stamps[there] - rows.stamps[origins, None] == question.ahead * row
+        come &= ~rows.unknown[there, windows.target]
+        return windows.take(np.arange(len(windows)))[0], np.where(come, self.inputs[there, windows.target], np.nan)
 
 
 def history(
@@ -171,11 +178,11 @@ def history(
     """
     options = question.preparation
     table = series.evenly(stamped_file.table([_only(question, file) for file in files], progress), options)
-    name, spacing = files[0].path.name, options["spacing"]
-    own = series_splits.clock(table.stamps, None).spacing
-    if len(np.unique(table.stamps)) > 1 and own != spacing:
+    name, own = files[0].path.name, series_splits.clock(table.stamps, None).spacing
+    if len(np.unique(table.stamps)) > 1 and own != options["spacing"]:
         raise UnrollError(
-            f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {spacing:,}; give such rows"
+            f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {options['spacing']:,}; "
+            "give such rows"
         )
     table, beforehand = _apart(question, _aligned(question, table, name), plan, progress)
     measured = series.rows_of(table, options, beforehand)
@@ -195,30 +202,26 @@ def latest(question: Question, found: History, until: np.datetime64 | None = Non
     Raises:
         UnrollError: rows are too few, there is a gap, or something that is known beforehand is missing.
     """
-    measured, name, spacing = found.measured, found.name, question.preparation["spacing"]
-    rows, last = measured.series, len(measured.series.values) - 1
+    rows, options = found.measured.series, question.preparation
+    last = len(rows.values) - 1
     first = last + 1 - question.reach
-    _require_whole(question, measured, first, name)
-    # As `Windows` counts them: the window of row `last + step` ends with the last row.
-    inputs = found.inputs[last + question.step + np.arange(-question.lookback, 0, question.step)]
+    _require_whole(question, found.measured, first, found.name)
+    inputs = found.inputs[last + np.arange(question.step - options["lookback"], 1, question.step)]
     if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
-        raise UnrollError(
-            f"{name}: {question.fitted.columns[beyond.argmax()]!r} holds a number too large for any model"
-        )
-    ahead = question.horizon + question.step * np.arange(question.outputs)
+        column = question.fitted.columns[beyond.argmax()]
+        raise UnrollError(f"{found.name}: {column!r} holds a number too large for any model")
     times, values = rows.stamps[first:], rows.values[first:]  # noqa: PD011 - not pandas'
-    since = None
-    if until is not None:
-        every = found.windows(question)
-        again = (last + question.step - every.rows) % apart == 0
-        since = replace(every, rows=every.rows[again & (rows.stamps[every.rows - question.step] >= until)])
+    new = 0
+    if end := options.get("until"):
+        new = int((rows.stamps > stamps.evenly(np.array([end], "datetime64[ms]"), options.get("rows"))).sum())
     return Window(
         stamps=times,
-        target=values[:, question.fitted.columns.index(question.preparation["target"])],
+        target=values[:, question.fitted.columns.index(options["target"])],
         inputs=inputs,
-        ahead=question.on_clock(rows.stamps[last] + (ahead * spacing * 1000).astype("timedelta64[ms]")),
+        ahead=question.on_clock(rows.stamps[last] + question.ahead * np.timedelta64(1000 * options["spacing"], "ms")),
         unusual=_unusual(question, times, values),
-        since=since,
+        since=found.since(question, until, apart) if until is not None else None,
+        new=new / max(1, len(rows.stamps) - new),
     )
 
 
@@ -234,9 +237,9 @@ def _apart(
     if plan is None or not (names := options.get("future", [])):
         return table, None
     values = table.values  # noqa: PD011 - not pandas'
-    places = [table.columns.index(name) for name in names]
     measured = ~np.isnan(values[:, table.columns.index(options["target"])])
     come = table.stamps <= table.stamps[measured].max()
+    places = [table.columns.index(name) for name in names]
     known = dict(zip(table.stamps[~come], values[~come][:, places], strict=True))
     for file in plan:
         header = file.header()
@@ -273,41 +276,35 @@ def _only(question: Question, file: row_files.File) -> row_files.File:
 
 def _aligned(question: Question, table: stamped_file.Table, name: str) -> stamped_file.Table:
     """The columns in the order that the model knows; a word that does not occur is 0 everywhere."""
-    kept, read = question.read, table.values  # noqa: PD011 - not pandas'
-    if unknown := [column for column in table.columns if column not in kept]:
+    import pandas as pd
+
+    if unknown := [column for column in table.columns if column not in question.read]:
         column, _, word = unknown[0].partition("=")
         raise UnrollError(f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} does not have")
-    values = np.zeros((len(read), len(kept)))
-    for place, column in enumerate(kept):
-        if column in table.columns:
-            values[:, place] = read[:, table.columns.index(column)]
-    return stamped_file.Table(table.stamps, kept, values)
+    frame = pd.DataFrame(table.values, columns=table.columns)
+    return replace(table, columns=question.read, values=frame.reindex(columns=question.read, fill_value=0).to_numpy())
 
 
 def _require_whole(question: Question, measured: series.Measured, first: int, name: str) -> None:
     """Raise UnrollError unless the rows from `first` on are without a gap and their values known."""
     rows, spacing = measured.series, question.preparation["spacing"]
-    needed = f"a forecast needs the last {question.reach:,} rows"
+    needed = f"{name}: a forecast needs the last {question.reach:,} rows"
     if first < 0:
-        raise UnrollError(f"{name}: {needed}, and there are {len(rows.values):,}; add rows from before")
+        raise UnrollError(f"{needed}, and there are {len(rows.values):,}; add rows from before")
     if first < rows.start:
         column = measured.columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
-        raise UnrollError(
-            f"{name}: {needed}, and {column!r} holds no value until {question.when(rows.stamps[rows.start - 1])}; "
-            "add rows from before"
-        )
+        until = question.when(rows.stamps[rows.start - 1])
+        raise UnrollError(f"{needed}, and {column!r} holds no value until {until}; add rows from before")
     longest = question.preparation["fill"]
     filled = f", and no more than {longest} in a row are filled" if longest else ""
     broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != spacing * 1000)
     if len(broken):
         before, after = map(question.when, rows.stamps[first + broken[-1] :][:2])
-        raise UnrollError(f"{name}: {needed}, and between {before} and {after} there are none{filled}; add them")
+        raise UnrollError(f"{needed}, and between {before} and {after} there are none{filled}; add them")
     if rows.late is not None and rows.late[first:].any():
         late = first + int(np.flatnonzero(rows.late[first:])[-1])
         column = measured.columns[int(rows.unknown[late].argmax())]
-        raise UnrollError(
-            f"{name}: {needed}, and {column!r} was not measured up to {question.when(rows.stamps[late])}{filled}"
-        )
+        raise UnrollError(f"{needed}, and {column!r} was not measured up to {question.when(rows.stamps[late])}{filled}")
 
 
 def _unusual(question: Question, times: Array, values: Array) -> list[str]:

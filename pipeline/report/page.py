@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import printable
-from pipeline.evaluation.answers import Networks
+from pipeline.evaluation.answers import Networks, champion
 from pipeline.evaluation.networks import Network
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts, play
@@ -149,4 +149,7 @@ def _facts(one: Evaluated) -> list[tuple[str, str]]:
     if about.scale.unit:
         mean, std = (f"{number(value)} {about.scale.unit}" for value in (about.scale.mean, about.scale.std))
         facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
+    if one.forecasts and (judged := champion(one.evaluation)):
+        facts.append(("judged here", f"{judged[0]} ({judged[1]}), by the weights of train"))
+        facts.append(("forecasts", one.forecasts))
     return facts + [(words, fact(value)) for words, value in about.facts.items()]

@@ -14,7 +14,7 @@ from pipeline.evaluation import claims, schema
 from pipeline.evaluation.answers import Answer, front_page
 from pipeline.evaluation.claims import Verdict, verdicts
 from pipeline.evaluation.schema import About, Entry, Evaluation
-from pipeline.files import damaged
+from pipeline.files import damaged, read_json
 from pipeline.report import titles
 from pipeline.workspace import Workspace
 
@@ -45,6 +45,7 @@ class Evaluated:
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
         answers: does it need a recurrent network, corrected for all that are asked in this workspace.
+        forecasts: who forecasts it, fitted on all rows, and why; empty where nobody does.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Evaluated:
     folder: Path
     stale: str = ""
     answers: Sequence[Answer] = ()
+    forecasts: str = ""
 
     @property
     def about(self) -> About:
@@ -169,6 +171,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
 def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing) -> Evaluated:
     folder, section = workspace.evaluation(name), wanted.datasets[name]
     whole, experiments = schema.load(folder), wanted.experiments_of(name)
+    fitted = workspace.forecaster(name) / "forecaster.json"
     entries = {key: whole.experiments[key] for key in experiments if key in whole.experiments}
     return Evaluated(
         name,
@@ -180,6 +183,7 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing
         {key: titles.family(experiment) for key, experiment in experiments.items()},
         folder,
         f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
+        forecasts=read_json(fitted)["why"] if name in wanted.forecasts and fitted.is_file() else "",
     )
 
 

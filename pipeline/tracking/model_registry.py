@@ -40,6 +40,7 @@ OWN = "unroll"
 
 NEEDS = (
     *(
+        "holidays",
         "keras",
         "mlflow",
         "numpy",

@@ -33,6 +33,10 @@ LONGEST_NAME = 40
 """Characters, so that the experiments' names are not too long."""
 
 
+SOME = 0.05
+"""Windows without a target, as a share of the others, that are worth a line."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """What the command line says of the question; None: it is asked, or proposed with `yes`."""
@@ -48,16 +52,7 @@ class Wanted:
 
 
 def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Known) -> str:
-    """Add a series to params.yaml.
-
-    Args:
-        workspace: where params.yaml is.
-        files: one, or several of one form and one folder.
-        wanted: what is to be forecast.
-        known: how the files are written.
-
-    Returns:
-        The name of the data set.
+    """Add a series, of a file or several of one form and one folder, to params.yaml; the name of the data set.
 
     Raises:
         UsageError, UnrollError: nothing was written.
@@ -69,9 +64,12 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     with progress.files() as shown:
         found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
-    question = _ask(found, wanted)
-    _require_known(found, question.target, wanted)
-    question = replace(question, future=[*wanted.future], holidays=wanted.holidays)
+    question = replace(_ask(found, wanted), future=[*wanted.future], holidays=wanted.holidays)
+    for column in wanted.future:
+        others = [other for other in found.targets if other != question.target]
+        one_of(column, others, "--future, a column of numbers besides the target")
+    if wanted.holidays:
+        holidays_of(wanted.holidays, np.array([found.last]))
     sections, comments = entries(name, section, pattern, found, question)
     text = plain_yaml.added(workspace.params, sections, comments)
     with scratch_folder(workspace.scratch, "add") as scratch:
@@ -81,21 +79,16 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
         prepared = _tried(after, name, folder, shown)
     write_text(workspace.params, text)
     windows = ", ".join(f"{len(examples):,} {split}" for split, examples in prepared.splits.items())
+    lost, kept = prepared.facts.get("windows lost to unknown targets", 0), sum(map(len, prepared.splits.values()))
+    if lost > SOME * kept:
+        said = f"since a window counts if all its {question.horizon} targets were measured"
+        print(f"lost      {lost:,} of {lost + kept:,} windows, {said}; a smaller --horizon keeps more")
     print(
         f"\n{name}: {windows} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}.\n"
         f"Next: unroll repro refit@{name} && unroll predict {name}"
     )
     return name
-
-
-def _require_known(found: Found, target: str, wanted: Wanted) -> None:
-    """Raise UsageError unless what is said to be known beforehand can be."""
-    others = [name for name in found.targets if name != target]
-    for name in wanted.future:
-        one_of(name, others, "--future, a column of numbers besides the target")
-    if wanted.holidays:
-        holidays_of(wanted.holidays, np.array([found.last]))
 
 
 def _tried(after: params.Params, name: str, folder: Path, shown: "Progress") -> Dataset:
@@ -152,20 +145,17 @@ def lines(found: Found) -> Iterator[str]:
     form, clock = found.form, found.clock
     if found.text:
         marks = {"\t": "tabs", " ": "white space"}.get(form.delimiter, repr(form.delimiter))
-        thousands = f", thousands by {form.thousands!r}" if form.thousands else ""
-        before = f", {form.skip} lines before the header" if form.skip else ""
-        header = ", no header" if form.names else ""
-        marks += f", decimals by {form.decimal!r}{thousands}{before}{header}"
-        yield f"text      {form.encoding}, columns divided by {marks}"
+        said = [form.encoding, f"columns divided by {marks}", f"decimals by {form.decimal!r}"]
+        said += [f"thousands by {form.thousands!r}"] * bool(form.thousands) + ["no header"] * bool(form.names)
+        yield f"text      {', '.join(said)}" + (f", {form.skip} lines before the header" if form.skip else "")
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
     apart = {"business": "business days", "month": "months"}.get(found.uneven or "", f"{clock.spacing:,} seconds apart")
     utc = " (UTC)" if form.time_zone else ""
     yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
     if clock.repeated or found.unsorted:
-        yield f"order     {clock.repeated:,} repeated stamps" + (
-            ", rows not in the order of time" if found.unsorted else ""
-        )
+        order = ", rows not in the order of time" if found.unsorted else ""
+        yield f"order     {clock.repeated:,} repeated stamps{order}"
     if found.gaps:
         yield f"gaps      {found.gaps.total():,}, the longest of {max(found.gaps):,} rows"
     if found.missing:
@@ -209,4 +199,4 @@ def _ask(found: Found, wanted: Wanted) -> Question:
         raise UsageError("timesteps ahead and back must be 1 or more")
     chosen = propose(found, target, question.step, horizon, lookback)
     reasons = {option: why for option, why in question.reasons.items() if kept[option]}
-    return Question(**{**vars(chosen), "reasons": reasons})
+    return replace(chosen, reasons=reasons)

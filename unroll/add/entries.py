@@ -25,7 +25,7 @@ WRITTEN = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "tho
 def entries(
     name: str, files: Mapping[str, Any], pattern: str, found: Found, question: Question
 ) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
-    """What is added to params.yaml.
+    """What is added to params.yaml: section -> name -> data, and comments as `plain_yaml.added` takes them.
 
     Args:
         name: of the files, of the data set, and the beginning of the experiments' names.
@@ -33,9 +33,6 @@ def entries(
         pattern: the name of the file, or a pattern for several.
         found: what was seen in them.
         question: what is asked.
-
-    Returns:
-        Section -> name -> data, and comments as `plain_yaml.added` takes them.
     """
     form, usual, stamp = found.form, Form(stamp=[], target=""), list(found.form.stamp)
     quantity, unit = question.target, found.columns[question.target].unit
@@ -53,7 +50,8 @@ def entries(
         "quantity": quantity,
         "drop": [*left_out] or None,
         "categories": words or None,
-        "missing": [*found.missing] or ([""] if words else None),  # else a word such as None would mean nothing
+        # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
+        "missing": [*found.missing] or ([""] if words or question.future else None),
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
         "repeat": question.cycles[0] * question.step if gaps and question.cycles else None,
         "rows": found.uneven,

@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.data.examples import Array
 from pipeline.data.sniff.look import Found
 
 HOUR, DAY = 3600, 86_400
@@ -19,16 +18,9 @@ PART = 0.2
 
 @dataclass(frozen=True)
 class Question:
-    """What is forecast.
+    """What is forecast: `step` counts rows to a timestep, `horizon`, `lookback`, `day` and `cycles` timesteps.
 
-    Attributes:
-        target: the column.
-        step: rows to a timestep.
-        horizon, lookback: timesteps.
-        day: timesteps of a day, 0 where those are not a whole number.
-        cycles: timesteps of a day and a week, of rows that lie further apart of what fits.
-        future, holidays: what is known beforehand.
-        reasons: option of params.yaml -> why it has its value.
+    A `day` that is no whole number of them is 0. `reasons` are of options of params.yaml: why they have their values.
     """
 
     target: str
@@ -48,6 +40,8 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     A timestep is an hour where rows are closer than half an hour. The horizon is a day, or a week of daily rows. The
     lookback is four weeks, of daily rows eight, so that cycles are seen several times; a fifth of the rows at most.
     """
+    import pandas as pd
+
     spacing, reasons = found.clock.spacing, {}
     if step is None:
         step = HOUR // spacing if spacing < HOUR // 2 and HOUR % spacing == 0 else 1
@@ -70,20 +64,11 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
         if found.uneven:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         if day:
-            near, far = (likeness(found, target, lag * step) for lag in (day, week))
+            with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
+                values = pd.Series(found.values(target))
+                near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))
             why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
         if lookback > longest:
             lookback, why = longest, f"{longest} timesteps, since the file is short"
         reasons["lookback"] = f"rows; proposed: {why}"
     return Question(target, step, horizon, lookback, day, cycles, reasons)
-
-
-def likeness(found: Found, target: str, lag: int) -> float:
-    """The autocorrelation of the target after `lag` rows, over the first rows of the file that have a value."""
-    values: Array = found.head[:, list(found.columns).index(target)]
-    values = np.where(np.isin(values, list(found.sentinels)), np.nan, values)
-    early, late = values[:-lag] if lag else values, values[lag:]
-    both = np.isfinite(early) & np.isfinite(late)
-    if both.sum() < 2 or not early[both].std() or not late[both].std():
-        return 0.0
-    return float(np.corrcoef(early[both], late[both])[0, 1])

@@ -12,14 +12,9 @@ from pipeline.workspace import Workspace
 
 
 def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
-    """Take out a file of one's own, its data sets and their experiments; the file itself stays.
+    """Take out a file of one's own (a key of `files`), its data sets and their experiments; the file itself stays.
 
     What MLflow has recorded stays, too, and so does what DVC's cache holds until `dvc gc`.
-
-    Args:
-        workspace: where params.yaml is.
-        name: a key of `files`.
-        yes: whether nothing is asked.
 
     Raises:
         UsageError: there is no such file.
@@ -30,11 +25,8 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
     datasets = [key for key, one in wanted.datasets.items() if one.source == name]
     experiments = [key for dataset in datasets for key in wanted.experiments_of(dataset)]
     gone = {"files": [name], "datasets": datasets, "experiments": experiments, "forecasts": datasets}
-    folders = [workspace.raw(name)]
-    for dataset in datasets:
-        folders += [workspace.prepared(dataset), workspace.runs(dataset), workspace.backtest(dataset)]
-        folders += [workspace.forecaster(dataset), workspace.evaluation(dataset), workspace.metrics(dataset)]
-        folders += [workspace.records(dataset)]
+    kinds = ("prepared", "runs", "backtest", "forecaster", "evaluation", "metrics", "records")
+    folders = [workspace.raw(name), *(getattr(workspace, kind)(dataset) for dataset in datasets for kind in kinds)]
     folders = [folder for folder in folders if folder.exists()]
     print(f"params.yaml: {', '.join([name, *experiments])}", *(f"{folder}/" for folder in folders), sep="\n")
     if not yes and not typer.confirm("Remove all this?"):

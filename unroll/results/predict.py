@@ -28,18 +28,13 @@ if TYPE_CHECKING:
     from pipeline.data.examples import Array
 
 
+MANY = 0.1
+"""New rows, as a share of the evaluation's, after which it is worth repeating."""
+
+
 @dataclass(frozen=True)
 class Predicted:
-    """A forecast.
-
-    Attributes:
-        forecaster: the model that made it.
-        why: it was chosen.
-        file: the last of those that the rows are from.
-        window: the rows that it was made from.
-        level: of its intervals.
-        table: stamp, forecast, low and high for each step ahead.
-    """
+    """A forecast: who made it and why that model, the last file of its rows, and `Forecaster.forecast`'s table."""
 
     forecaster: Forecaster
     why: str
@@ -93,8 +88,13 @@ def predict(
         with warnings.catch_warnings(record=True) as unusual:
             warnings.simplefilter("always", OutsideRangeWarning)
             window = forecaster.read(paths, shown, [plan] if plan else [])
-    for warning in unusual:
-        print(printable(f"unroll: warning: {warning.message}"), file=sys.stderr)
+    hints = [f"warning: {warning.message}" for warning in unusual]
+    about = forecaster.spec.question.dataset
+    if data is None and window.new >= MANY and about in wanted.forecasts:
+        again = f"`unroll renew {about} && unroll repro refit@{about}` judges the models on them, too"
+        hints.append(f"hint: {100 * window.new:.0f} % more rows have come since the evaluation; {again}")
+    for hint in hints:
+        print(printable(f"unroll: {hint}"), file=sys.stderr)
     return Predicted(forecaster, why, paths[-1], window, level, forecaster.after(window, level)[:horizon])
 
 
@@ -141,8 +141,6 @@ def own_files(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
 def as_data(found: Predicted) -> dict[str, Any]:
     """The forecast as plain data; an end that is not known is None."""
     spec = found.forecaster.spec
-    rows = found.table.assign(coverage=found.held).to_dict("records")
-    finite = [{key: None if _infinite(value) else value for key, value in row.items()} for row in rows]
     return {
         "dataset": spec.question.dataset,
         "experiment": spec.name,
@@ -152,19 +150,23 @@ def as_data(found: Predicted) -> dict[str, Any]:
         "unit": spec.scale.unit,
         "origin": found.origin,
         "level": found.level,
-        "forecasts": [row | {"stamp": str(row["stamp"]), "step": place} for place, row in enumerate(finite, 1)],
+        "forecasts": [
+            row | {"coverage": None if math.isnan(held) else float(held), "step": step}
+            for step, (row, held) in enumerate(zip(_rows(found), found.held, strict=True), 1)
+        ],
     }
 
 
-def _infinite(value: Any) -> bool:
-    return isinstance(value, float) and math.isinf(value)
+def _rows(found: Predicted) -> list[dict[str, Any]]:
+    rows = found.table.assign(stamp=[*map(str, found.table["stamp"])]).to_dict("records")
+    return [{key: None if value in {math.inf, -math.inf} else value for key, value in row.items()} for row in rows]
 
 
 def csv(found: Predicted) -> Iterator[str]:
     """The forecast as lines of comma-separated values, numbers in full."""
     yield ",".join(found.table.columns)
-    for row in found.table.itertuples(index=False):
-        yield ",".join("" if _infinite(value) else str(value) for value in row)
+    for row in _rows(found):
+        yield ",".join("" if value is None else str(value) for value in row.values())
 
 
 def show(found: Predicted) -> None:
@@ -174,10 +176,8 @@ def show(found: Predicted) -> None:
     unit = f", {spec.scale.unit}" if spec.scale.unit else ""
     wide = float((table["high"] - table["low"]).median())
     digits = max(0, min(6, 2 - math.floor(math.log10(wide)))) if 0 < wide < math.inf else 3
-    texts = [
-        [str(row.stamp), *("-" if _infinite(value) else f"{value:.{digits}f}" for value in row[1:])]
-        for row in table.itertuples(index=False)
-    ]
+    rows = ([*row.values()] for row in _rows(found))
+    texts = [[stamp, *("-" if one is None else f"{one:.{digits}f}" for one in rest)] for stamp, *rest in rows]
     held = found.held
     seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     steps = f" ({100 * held.min():.1f} to {100 * held.max():.1f} % by step ahead)" if len(held) > 1 else ""

@@ -118,8 +118,9 @@ def _build(
     try:
         outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, weight))
         _forget(workspace, whole, asked, outcomes[0])
-        # The page shows why a stage failed, and no file that DVC watches says that.
+        # The page shows why a stage failed, and who forecasts a series; no file that DVC watches for it says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
+        news = news or any(stage.startswith("refit@") for stage in outcomes[0].built)
         if page or news:
             here = partial(Stage, workspace, dvc, Local(workspace), force=news)
             outcomes.append(scheduler.build([REPORT], {REPORT: []}, lambda: 1, here, display.show))

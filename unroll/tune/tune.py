@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pipeline.config import params
+from pipeline.evaluation import schema
 from pipeline.locks import sweep
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
@@ -52,6 +53,8 @@ def tune(
         sep="\n",
         flush=True,
     )
+    if said := _on_test(workspace, data.name, [name, target], data.metric):
+        print(said, flush=True)
     if dry:
         return
     entry.check(workspace, name, target)
@@ -74,3 +77,13 @@ def tune(
             print(f"Another process is at the last {others}; it will write the best. If it is stopped, run this again.")
         else:
             tuning.finish(target)
+
+
+def _on_test(workspace: Workspace, dataset: str, names: Sequence[str], metric: str) -> str:
+    """What test says of an experiment and of what earlier trials made of it, where both are built."""
+    folder = workspace.evaluation(dataset)
+    entries = schema.load(folder).experiments if (folder / "evaluation.json").is_file() else {}
+    if not {*names} <= entries.keys():
+        return ""
+    figures = [f"{name} {entries[name].final['test'][metric].mean:.4g}" for name in names]
+    return f"{metric} on test, of the last build: {', '.join(figures)}"

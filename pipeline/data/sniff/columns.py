@@ -28,13 +28,11 @@ class Column:
     """One column, as far as it was read.
 
     Attributes:
-        name: its heading.
         rows, numbers, empty: cells in all, of finite numbers, of nothing.
         words: what else there is -> how often.
         low, high: of the numbers but `SENTINELS`.
         suspects: the numbers of `SENTINELS` -> how often.
-        counts: whether each number is one more than that before.
-        last: of the numbers.
+        counts: whether each number is one more than that before; `last` is the last.
     """
 
     name: str
@@ -71,8 +69,7 @@ class Column:
         self.empty += int(empty.sum())
         self.numbers += int(np.isfinite(values).sum())
         good = values[np.isfinite(values) & ~suspect]
-        if len(good):
-            self.low, self.high = min(self.low, float(good.min())), max(self.high, float(good.max()))
+        self.low, self.high = float(good.min(initial=self.low)), float(good.max(initial=self.high))
         return np.asarray(values)
 
     @property

@@ -23,13 +23,9 @@ UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True)
 class Layout:
-    """The beginning of a file.
+    """The beginning of a file: `skip` lines, perhaps a header, and the cells of the first rows.
 
-    Attributes:
-        delimiter: between columns; a space for any white space.
-        skip: lines before the header.
-        header: whether there is one.
-        rows: the cells of the first rows, the header left out.
+    A delimiter that is a space stands for any white space.
     """
 
     delimiter: str
@@ -69,11 +65,6 @@ def encoding(path: Path) -> str:
 
 def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     """Look at the first lines.
-
-    Args:
-        path: a text file.
-        encoding: of it.
-        delimiter: if it is known.
 
     Raises:
         UnrollError: its rows have no columns, too many or now more, now less of them, or are too few.

@@ -27,9 +27,11 @@ HEAD = 2000
 KEPT = 250_000
 """Rows whose numbers are kept, for their autocorrelation."""
 
-
 MONTH = 28 * 86_400_000
 """Milliseconds, at least."""
+
+FEW_DAYS = 15
+"""Stamps, of which it can be coincidence that none lies on a weekend."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,8 @@ class Found:
     Attributes:
         form: how it is written; no target yet.
         columns: all but those of the stamp, in their order.
-        missing: words and numbers that mean no value, "" an empty cell -> how often.
-        sentinels: those of them that are numbers.
-        clock: of the rows in the order of time.
-        rows: in all.
-        unsorted: whether rows stand in another order.
+        missing: words and numbers that mean no value, "" an empty cell -> how often; `sentinels` are the numbers.
+        clock: of the rows in the order of time; `unsorted` if they stand in another.
         first, last: stamps, as in UTC if the time zone is known.
         gaps: rows that a gap lacks -> how many such gaps.
         head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
@@ -82,18 +81,21 @@ class Found:
     text: bool = True
     uneven: str | None = None
 
+    def values(self, name: str) -> Array:
+        """(rows,) the first ones of a column, NaN where there is no value."""
+        values = self.head[:, list(self.columns).index(name)]
+        return np.where(np.isin(values, [*self.sentinels]), np.nan, values)
+
     @property
     def odd(self) -> dict[str, float]:
         """Columns with an end that lies further from all other numbers than those from each other -> that number."""
         found = {}
-        for place, (name, column) in enumerate(self.columns.items()):
-            values = np.unique(self.head[:, place][np.isfinite(self.head[:, place])])
-            if len(values) < FEW_DAYS or not column.numeric or self.why_not(name):
-                continue
-            values = values[~np.isin(values, [*self.sentinels])]
-            for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
-                if max(low - end, end - high) > high - low:
-                    found[name] = float(end)
+        for name in self.targets:
+            values = np.unique(self.values(name)[np.isfinite(self.values(name))])
+            if len(values) >= FEW_DAYS:
+                for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
+                    if max(low - end, end - high) > high - low:
+                        found[name] = float(end)
         return found
 
     @property
@@ -141,7 +143,7 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
-    _require_one_series(paths[0], head, written, columns)
+    _require_one_series(paths[0], form, head, written, columns, heads)
     for column in columns.values():
         column.suspects.update({float(word): 0 for word in known.missing if layout.is_number(word)})
     found = _found(form, written, utc, columns, heads, guesses)
@@ -149,17 +151,24 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     return replace(found, text=not files[0].parquet, missing=found.missing + Counter({"": blank}))
 
 
-def _require_one_series(path: Path, head: "pd.DataFrame", written: Array, columns: dict[str, Column]) -> None:
-    """Raise UsageError if stamps repeat and a column of words says whose each row is."""
-    first = written[: len(head)]
+def _require_one_series(
+    path: Path, form: Form, head: "pd.DataFrame", written: Array, columns: dict[str, Column], heads: list[Array]
+) -> None:
+    """Raise UsageError if stamps repeat and a column says whose each row is: each of its values has a stamp once."""
     if len(np.unique(written)) > 0.7 * len(written):
         return
-    for name, column in columns.items():
-        names = head[name].to_numpy()
-        if not column.numeric and len(np.unique(names)) > 1 and len({*zip(first, names, strict=False)}) == len(first):
+    numbers = np.concatenate(heads)
+    for place, (name, column) in enumerate(columns.items()):
+        cells = numbers[:, place] if column.numeric else head[name].to_numpy()
+        names = Counter(cells.tolist()) if column.numeric else column.words
+        apart = len({*zip(written, cells, strict=False)}) == len(cells)  # no value has a stamp twice
+        most = len(np.unique(written[: names.total()]))
+        if apart and len(names) > 1 and max(names.values()) <= most and 2 * names.total() >= most * len(names):
+            some = ", ".join(sorted(f"{one:g}" if column.numeric else one for one in names)[:3])
+            cut = f"pd.read_csv({path.name!r}, sep={form.delimiter!r}).groupby({name!r})"
             raise UsageError(
-                f"{path} holds several series, of {', '.join(sorted(map(str, np.unique(names)))[:3])}, ... in "
-                f"{name!r}; write the rows of one, or of each, to a file of its own"
+                f"{path} holds {len(names)} series, of {some}, ... in {name!r}, and one is read; write each to a file: "
+                f"python -c \"import pandas as pd; [part.to_csv(f'{{one}}.csv', index=False) for one, part in {cut}]\""
             )
 
 
@@ -186,15 +195,8 @@ def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
     names = None if found.header else [f"column{place}" for place in range(1, len(found.rows[0]) + 1)]
     if names:
         guesses["names"] = "the file has no header"
-    return replace(
-        form,
-        encoding=encoding,
-        delimiter=found.delimiter,
-        skip=found.skip,
-        decimal=decimal or ".",
-        thousands=thousands,
-        names=names,
-    )
+    marks: dict[str, Any] = {"delimiter": found.delimiter, "decimal": decimal or ".", "thousands": thousands}
+    return replace(form, encoding=encoding, skip=found.skip, names=names, **marks)
 
 
 def _text(file: File, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
@@ -286,9 +288,8 @@ def _found(
         try:
             moved = stamps.to_utc(written, form.time_zone, ends=form.ends)
         except KeyError:
-            raise UsageError(
-                f"--time-zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
-            ) from None
+            given = f"Received: {form.time_zone!r}"
+            raise UsageError(f"--time-zone must be a name such as Europe/Berlin. {given}") from None
         if np.isnat(moved).any():
             raise UsageError(f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped")
         written, clock = moved, series_splits.clock(moved, clock.spacing)
@@ -311,7 +312,8 @@ def _found(
                 )
             missing.update(column.words)
             missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
-    others = [name for name, c in columns.items() if not c.numeric and c.words and _is_stamp(c)]
+    words = {name: next(iter(column.words)) for name, column in columns.items() if not column.numeric and column.words}
+    others = [name for name, word in words.items() if times.formats(word, digits=False) or times.times(word)]
     return Found(
         form=replace(form, drop=others),
         columns=columns,
@@ -339,15 +341,6 @@ def _uneven(written: Array) -> str | None:
         return "business"
     months = np.diff(days.astype("datetime64[M]")).astype(int)
     return "month" if (apart >= MONTH // 86_400_000).all() and np.median(months) == 1 else None
-
-
-FEW_DAYS = 15
-"""Stamps, of which it can be coincidence that none lies on a weekend."""
-
-
-def _is_stamp(column: Column) -> bool:
-    word = next(iter(column.words))
-    return bool(times.formats(word, digits=False) or times.times(word))
 
 
 def _require_even(written: Array, clock: series_splits.Clock) -> None:

@@ -80,12 +80,7 @@ def parses(cells: "pd.Series[str]", stamp_format: str) -> bool:
 
 
 def find(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The columns of the stamp, and the formats that all first rows have; none where there is no such column.
-
-    Args:
-        head: the first rows as text.
-        chosen: the columns, if they are known.
-    """
+    """The columns of the stamp, `chosen` if they are known, and the formats that all first rows have, if any do."""
     import pandas as pd
 
     cells = {column: head[column].str.strip() for column in head.columns}
@@ -117,11 +112,8 @@ def _options(
 ) -> list[tuple[list[str], list[str]]]:
     """Columns and formats that would do, the best first; those of `timed` have a time of day already."""
     found = [([column], forms) for column, forms in whole.items() if forms and re.search("H|8601|%I|unix", forms[0])]
-    days = {
-        column: forms
-        for column, forms in whole.items()
-        if forms and column not in timed and not re.search("H|%I|unix", forms[0])
-    }
+    dated = {column: forms for column, forms in whole.items() if forms and column not in timed}
+    days = {column: forms for column, forms in dated.items() if not re.search("H|%I|unix", forms[0])}
     clocks = {column: forms for column, forms in hours.items() if forms}
     if "%H" in parts and parts["%H"] not in clocks:
         clocks[parts["%H"]] = ["%H"]
@@ -139,13 +131,9 @@ def _options(
 
 
 def zone(written: Array, spacing: int) -> tuple[str, bool] | None:
-    """The time zone by whose clock the stamps are more regular than as written, and whether they tell an end.
+    """The time zone by whose clock stamps (rows,) are more regular than as written, and whether they tell an end.
 
-    None where none is.
-
-    Args:
-        written: (rows,) datetime64[ms].
-        spacing: seconds from one row to the next.
+    None where none is; `spacing` is seconds from one row to the next.
     """
     found, least = None, series_splits.clock(written, spacing)
     if not least.repeated or spacing > 3600:

@@ -8,8 +8,7 @@ from unroll.commands.main import invoke
 @pytest.mark.parametrize("form", files.FORMS, ids=lambda form: form.name)
 def test_a_file_is_added_with_nothing_said_but_its_target_and_its_last_window_is_whole(form, tmp_path):
     workspace = measure.empty(tmp_path)
-    form.write(tmp_path / form.file, 800)
-    invoke(["--root", str(tmp_path), "add", str(tmp_path / form.file), "--target", form.target, "--yes"])
+    invoke(["--root", str(tmp_path), "add", str(form.write(tmp_path, 800)), "--target", form.target, "--yes"])
     added = params.load(workspace.params)
     assert {f"{form.name}_{model}" for model in measure.SERVED} <= added.experiments.keys()
     window = form.frame(800).tail(added.datasets[form.name].preparation.options["lookback"])

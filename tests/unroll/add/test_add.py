@@ -188,8 +188,12 @@ BAD = {
     "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
     "several series": (
-        text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for d in range(1, 29) for who in "ab")),
-        "holds several series, of a, b, ... in 'who'",
+        text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in "ab" for d in range(1, 29))),
+        "holds 2 series, of a, b, ... in 'who', and one is read; write each to a file: python -c .*groupby..who",
+    ),
+    "several series by number": (
+        text("time,x,shop", *(f"2020-01-{d:02d},{d * d % 70},{shop}" for d in range(1, 29) for shop in (7, 8, 9))),
+        "holds 3 series, of 7, 8, 9, ... in 'shop'",
     ),
     "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),

@@ -1,0 +1,68 @@
+"""Intervals around forecasts from rolling origins: conformal, by step, scaled by how large errors were lately.
+
+A score is an error as a share of what recent errors lead to expect (normalised scores: Lei and others 2018, JASA 113,
+section 5.2), and later scores count more (Barber and others 2023, arXiv 2202.13415).
+"""
+
+import numpy as np
+
+from pipeline.data.examples import Array
+
+KEPT, RECENT = 0.98, 0.8
+"""What an origin weighs as a share of the next one: in the scores' quantile, and in the size of recent errors."""
+
+PRIOR = 0.5
+"""Origins' worth of usual errors that the size of recent ones is drawn to."""
+
+FEWEST = 5
+"""Origins whose errors are known before intervals are counted on."""
+
+
+def later(outputs: int, step: int, apart: int) -> Array:
+    """(steps,) how many origins later an error is known; steps are `step` rows apart, and origins `apart` rows."""
+    return np.asarray(-(-np.arange(1, outputs + 1) * step // apart))
+
+
+def adaptive(errors: Array, level: float, known: Array) -> tuple[Array, Array]:
+    """Half widths from origin to origin, wider after large errors and narrower after small ones.
+
+    For each step the half width is the quantile of the scores at this step and its neighbours, times the size of the
+    errors that have become known since, those of the first steps of late origins too.
+
+    Args:
+        errors: (origins, steps) absolute, in the order of time; NaN where nothing was said or measured.
+        level: the share of values that are to be held.
+        known: (steps,) as `later` gives it.
+
+    Returns:
+        (origins + 1, steps) half widths, the last of them for what comes next, infinite where too few errors are known;
+        and (counted, steps) of the origins for which enough were known: 1 where the value was held, 0 or NaN.
+    """
+    count, steps = errors.shape
+    there, errors = np.isfinite(errors), np.nan_to_num(errors)
+    widths, sizes = np.full((count + 1, steps), np.inf), np.ones(count + 1)
+    near = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
+    first = FEWEST + int(known[-1]) - 1
+    for origin in range(first, count + 1):
+        past, age = errors[:origin], origin - known - np.arange(origin)[:, None]
+        told = there[:origin] & (age >= 0)
+        weights, recent = (np.where(told, share ** np.maximum(age, 0), 0.0) for share in (KEPT, RECENT))
+        usual = (weights * past).sum(axis=0) / weights.sum(axis=0)
+        lately = past / np.where(usual > 0, usual, 1.0)
+        sizes[origin] = ((recent * lately).sum() + PRIOR * steps) / (recent.sum() + PRIOR * steps)
+        pairs = (past / sizes[:origin, None], weights)
+        scores, counted = (each[:, near].transpose(1, 0, 2).reshape(steps, -1) for each in pairs)
+        whole = weights[:, -1]
+        origins = whole.sum() ** 2 / (whole**2).sum()  # that would say as much if all counted the same
+        widths[origin] = sizes[origin] * _quantiles(scores, counted, min(1.0, level * (1 + 1 / origins)))
+    return widths, np.where(there, errors <= widths[:-1], np.nan)[first:]
+
+
+def _quantiles(values: Array, weights: Array, level: float) -> Array:
+    """(rows,) of (rows, values) the least one that is not below a share `level` of all weight."""
+    order = np.argsort(values, axis=1)
+    reached = np.cumsum(np.take_along_axis(weights, order, axis=1), axis=1)
+    place = (reached < (level - 1e-9) * reached[:, -1:]).sum(axis=1)
+    # Of a level beyond all weight, the greatest value that has any.
+    place = np.minimum(place, (reached < reached[:, -1:]).sum(axis=1))
+    return np.asarray(np.take_along_axis(values, order, axis=1)[np.arange(len(values)), place])

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from pipeline.forecast import intervals
+from pipeline.forecast.intervals import FEWEST, adaptive, later
+
+
+def held(known, *, rounds=60, draw=None):
+    """(origins, steps) the share of many series of errors that intervals of 90 % held."""
+    random = np.random.default_rng(0)
+    return np.mean([adaptive(np.abs(draw(random)), 0.9, known)[1] for _ in range(rounds)], axis=0)
+
+
+@pytest.mark.parametrize("kind", ["normal", "laplace", "uniform"])
+@pytest.mark.parametrize("known", [later(4, 1, 4), later(4, 1, 1)], ids=["a day apart", "a row apart"])
+def test_of_errors_of_one_distribution_the_level_is_held(known, kind):
+    share = held(known, draw=lambda random: getattr(random, kind)(-1, 1, (50, 4)))
+    assert 0.89 < share[10:].mean() < 0.95, "not more than what few origins ask for"
+
+
+def test_after_a_shift_in_level_most_is_held_again_soon_which_scores_as_they_are_do_not_do(monkeypatch):
+    def draw(random):
+        return random.normal(size=(60, 4)) * np.repeat([1.0, 2.0], [40, 20])[:, None]
+
+    share = held(later(4, 1, 4), draw=draw)
+    assert 0.89 < share[5:35].mean() < 0.95
+    assert share[35].mean() < 0.7, "nothing has been learnt yet"
+    assert share[40:].mean() > 0.82
+    monkeypatch.setattr(intervals, "PRIOR", 1e9)
+    assert held(later(4, 1, 4), draw=draw)[40:].mean() < 0.78
+
+
+def test_an_error_of_the_first_step_counts_before_those_of_later_ones():
+    assert later(4, 1, 1).tolist() == [1, 2, 3, 4]
+    assert later(24, 6, 144).tolist() == [1] * 24
+    errors = np.ones((20, 4))
+    large = errors.copy()
+    large[-1, 0] = 9.0
+    known = later(4, 1, 1)
+    assert adaptive(large, 0.9, known)[0][-1].mean() > adaptive(errors, 0.9, known)[0][-1].mean()
+    large[-1] = [1, 9, 9, 9]
+    np.testing.assert_array_equal(adaptive(large, 0.9, known)[0][-1], adaptive(errors, 0.9, known)[0][-1])
+
+
+def test_too_few_errors_are_no_interval_and_none_is_no_division():
+    widths, counted = adaptive(np.zeros((7, 3)), 0.9, later(3, 1, 1))
+    assert np.isinf(widths[: FEWEST + 2]).all()
+    assert counted.shape == (0, 3)
+    assert widths[-1].tolist() == [0, 0, 0]
