@@ -180,8 +180,9 @@ def test_every_claim_of_the_repository_names_an_experiment_and_a_metric_that_it_
         if name in built:
             scores = there[name]
         else:
-            runs = {key: run_folder.load(made.run(name, key)) for key in wanted.experiments_of(name)}
-            scores = evaluate(fake_runs.dataset(name, entry.preparation.name), runs, {})
+            asked = wanted.experiments_of(name)
+            runs = {key: run_folder.load(made.run(name, key)) for key in asked}
+            scores = evaluate(fake_runs.dataset(name, entry.preparation.name), runs, asked)
         known |= dict.fromkeys(scores.experiments, scores)
     assert {judge(one, known).outcome for one in claims} <= {
         Outcome.HOLDS,
