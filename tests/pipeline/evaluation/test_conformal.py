@@ -1,6 +1,6 @@
 import numpy as np
 
-from pipeline.evaluation.conformal import LEVELS, adaptive, coverage, half_widths
+from pipeline.evaluation.conformal import LEVELS, coverage, half_widths
 
 
 def test_as_many_intervals_hold_what_comes_as_the_level_says_whatever_the_errors_are_like():
@@ -21,18 +21,3 @@ def test_the_half_width_is_the_error_of_the_rank_that_the_theorem_names():
     assert half_widths(errors, 0.95).tolist() == [19.0]
     assert half_widths(errors, LEVELS[-1]).tolist() == [np.inf], "nineteen errors cannot vouch for 99 %"
     assert coverage(errors, np.array([18.0])).tolist() == [18 / 19]
-
-
-def test_adaptive_intervals_follow_errors_that_grow():
-    random = np.random.default_rng(0)
-    sizes = np.repeat([1.0, 3.0], 60)[:, None]
-    errors = np.abs(random.normal(size=(120, 4))) * sizes
-    widths, held = adaptive(errors, 0.9, lag=1)
-    assert widths.shape == (121, 4)
-    assert np.isinf(widths[:5]).all()
-    assert 0.85 < held[20:60].mean() < 0.95
-    assert held[60:80].mean() < 0.8, "nothing has been learnt yet"
-    assert held[100:].mean() > 0.87
-    assert widths[-1].mean() > 2 * widths[59].mean()
-    later, _ = adaptive(errors, 0.9, lag=3)
-    assert np.isinf(later[:7]).all(), "the errors of an origin are known three origins later"
