@@ -10,6 +10,7 @@ from pathlib import Path
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.evaluation import answers, schema
+from pipeline.evaluation.answers import Networks
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import titles
 from pipeline.report.results import load
@@ -95,6 +96,8 @@ class Story(Words):
 
     def __init__(self, workspace: Workspace, wanted: Params) -> None:
         self._workspace, self._wanted = workspace, wanted
+        networks = [one for one in wanted.experiments.values() if one.model.family == "recurrent"]
+        self._asked = len({(one.dataset, bool(one.trials)) for one in networks})
 
     def running(self, stage: str) -> str:
         """See `Words`: which model is trained, and for what."""
@@ -113,13 +116,18 @@ class Story(Words):
         verb, _, name = stage.partition("@")
         if verb != "evaluate":
             return ""
-        question, found = ASKED.get(name, name), answers.answer(schema.load(self._workspace.evaluation(name)))
-        if found.difference is None:
-            return f"  {found.outcome:<12} {question}: {found.reason}"
-        low, high = found.difference.interval(1 - answers.ALPHA / len(self._wanted.datasets))
-        word = Outcome.UNSURE if low <= 0 <= high else found.outcome
-        ((*_, without, best),) = summary.summary(self._workspace, [name])
-        return f"  {word:<12} {question}: {best} against {without}"
+        evaluation, told = schema.load(self._workspace.evaluation(name)), []
+        rows = summary.summary(self._workspace, [name])
+        for networks, (*_, without, best) in zip((Networks.DOCUMENTS, Networks.TUNED), rows, strict=False):
+            question, found = ASKED.get(name, name), answers.answer(evaluation, networks)
+            if found.difference is None:
+                told.append(f"  {found.outcome:<12} {question}: {found.reason}")
+                continue
+            low, high = found.difference.interval(1 - answers.ALPHA / self._asked)
+            word = Outcome.UNSURE if low <= 0 <= high else found.outcome
+            tuned = ", tuned" if networks == Networks.TUNED else ""
+            told.append(f"  {word:<12} {question}: {best}{tuned} against {without}")
+        return "\n".join(told)
 
 
 def _published(small: Workspace, kept: Params) -> str:
