@@ -1,3 +1,4 @@
+import os
 import string
 from pathlib import Path
 
@@ -184,3 +185,15 @@ def test_json_that_holds_no_number_is_damaged_or_not_as_its_model_says_is_refuse
     files.write_json(path, {"bytes": "3"})
     with pytest.raises(UnrollError, match=r"a\.json is damaged \(bytes must be a valid integer\. Received: '3'\); del"):
         files.read_checked(path, Size)
+
+
+def test_the_umask_is_respected(tmp_path, scratch):
+    before = os.umask(0o002)
+    try:
+        files.write_text(tmp_path / "file", "text")
+        with files.atomic_folder(tmp_path / "folder", scratch) as temporary:
+            (temporary / "file").touch()
+    finally:
+        os.umask(before)
+    for name, mode in (("file", 0o664), ("folder/file", 0o664), ("folder", 0o775)):
+        assert (tmp_path / name).stat().st_mode & 0o777 == mode

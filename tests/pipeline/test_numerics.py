@@ -69,3 +69,8 @@ def test_a_process_starts_anew_with_huge_pages_unless_the_user_has_settings_of_t
     code = "import os; from pipeline import numerics; numerics.start_with(); print(os.environ['GLIBC_TUNABLES'])"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True)
     assert done.stdout.split() == [users or "glibc.malloc.hugetlb=1"]
+
+
+def test_the_settings_of_a_process_need_nothing_slow():
+    code = "import sys; from pipeline import numerics; print({'pydantic', 'numpy', 'tensorflow'} & {*sys.modules})"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True).stdout == b"set()\n"

@@ -1,6 +1,7 @@
 import json
 import shutil
 
+from stages.evaluate import evaluate
 from stages.train import train, trial
 
 
@@ -30,3 +31,19 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
     facts = miniature.json(".unroll/trials/waves_node/run.json")
     assert (facts["seeds"], facts["epochs"]) == ([8], 1)
     assert all_else() == before
+
+
+def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature):
+    section = {
+        "dataset": "jena",
+        "model": {"family": "baselines", "name": "linear", "last": 2},
+        "training": {"method": "least_squares", "ridge": 1.0},
+    }
+    told = section | {"calendar": True}
+    miniature.change(lambda data: data["experiments"].update(jena_ridge=section, jena_ridge_calendar=told))
+    for name, parameters in (("jena_ridge", 2 * 14 + 1), ("jena_ridge_calendar", 2 * 14 + 8 + 1)):
+        train(miniature.workspace, name)
+        assert miniature.json(f"runs/jena/{name}/run.json")["parameters"] == parameters
+    evaluation = evaluate(miniature.workspace, "jena")
+    assert {"jena_ridge", "jena_ridge_calendar"} < set(evaluation.experiments)
+    assert evaluation.dataset.input_shape == [4, 14]

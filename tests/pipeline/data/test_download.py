@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pipeline.data import download
-from pipeline.data.download import UnavailableError
+from pipeline.data.download import UnavailableError, is_address
 from pipeline.errors import UnrollError
 
 BODY = bytes(range(256)) * 2400
@@ -138,3 +138,9 @@ def test_no_line_holds_a_password(refused, web, monkeypatch):
     absent = refused(mirror)
     assert f"{web.url('mirror')}/imdb/imdb.npz (HTTP 404); " in absent
     assert "secret" not in unsafe + damaged + absent
+
+
+def test_addresses_are_https_or_on_this_machine():
+    valid = ("https://far.org/x", "http://localhost:8000/x", "http://127.0.0.1/x")
+    other = ("http://far.org/x", "http://localhost.far.org/x", "https:///x", "file:///etc/passwd", "/a/folder")
+    assert [is_address(text) for text in (*valid, *other)] == [True] * 3 + [False] * 5

@@ -2,6 +2,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
@@ -102,3 +104,16 @@ def test_a_change_is_a_share_of_the_opponents_error(metric, error, mean, interva
     difference = Difference(mean=mean, error=1.0, freedom=None, p_value=1.0)
     found = answers.change(evaluation, "dense", difference, interval)
     assert (found and (found.mean, found.interval)) == (change and (pytest.approx(change[0]), pytest.approx(change[1])))
+
+
+@given(thousandths=st.lists(st.integers(0, 100), min_size=1, max_size=8))
+def test_a_p_value_is_below_its_level_where_holms_adjusted_one_is_below_alpha(thousandths):
+    p_values = np.array(thousandths) / 1000
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    assert (p_values < answers.holm(p_values)).tolist() == (adjusted < answers.ALPHA).tolist()
+
+
+def test_where_nothing_is_scored_there_is_no_champion():
+    assert answers.champion(evaluated(40, None, None)) is None

@@ -223,3 +223,9 @@ def test_a_mistake_in_a_claim_is_one_line_with_its_place(tmp_path, old, new, sai
     assert line.startswith("claims.yaml: ")
     assert said in line
     assert "\n" not in line
+
+
+def test_a_difference_reads_the_same_from_the_other_side():
+    known = evaluation([1.0], difference=apart(-1, 0.5))["e"]
+    assert known.difference("test", "o", "e") == apart(1, 0.5)
+    assert known.difference("test", "e", "x") is None

@@ -8,7 +8,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, statistics
-from tests.pipeline.evaluation.scored import of, small
+from tests.pipeline.evaluation.scored import asked, of, small
 
 TRUE = np.arange(4.0)
 
@@ -147,3 +147,9 @@ def test_the_gap_is_how_much_worse_validation_is_and_an_epoch_is_noted_when_accu
     found = entry(of(points, history=history), data)
     assert found.gap.values == [0.0, 0.5]
     assert {level: stat.values for level, stat in found.reached.items()} == {"80": [2, 1], "85": [2, 5]}
+
+
+def test_what_has_learnt_from_a_share_of_train_is_scored_there_on_what_it_has_seen():
+    run = of({"final_train": [TRUE[2:] + 1], "final_test": [TRUE]})
+    found = evaluate(small(), {"e": run}, {"e": asked(share=0.5, trials=12)}).experiments["e"]
+    assert (found.share, found.trials, found.final["train"]["mse"].mean) == (0.5, 12, 1.0)

@@ -136,3 +136,9 @@ def test_a_text_is_read_backward_behind_its_padding():
     np.testing.assert_array_equal(backward(texts), forward(turned))
     with pytest.raises(ValueError, match="`direction` must be forward"):
         build("imdb_rnn", WORDS, direction="both", sequences=True)
+
+
+def test_stacked_layers_may_differ():
+    model = build("jena_gru", JENA, widths=[8, 16], top_activation="relu")
+    cells = model.layers[0].cell.cells
+    assert [(cell.units, cell.activation.__name__) for cell in cells] == [(8, "tanh"), (16, "relu")]

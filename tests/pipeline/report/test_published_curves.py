@@ -33,3 +33,17 @@ def test_a_published_epoch_lies_inside_where_one_more_run_would():
     words, drawn = published_curves.panel(built(values), band)
     assert words == f"SimpleRNN: {inside} of 10 of Chollet's epochs inside"
     assert drawn.startswith("<svg")
+
+
+def test_others_who_ran_the_same_listing_are_judged_beside_it():
+    losses = np.random.default_rng(0).uniform(0.26, 0.3, (3, 20))
+    one = built(losses)
+    one.history = one.history.assign(experiment="jena_hourly_gru").rename(
+        columns={"validation_accuracy": "validation_loss"}
+    )
+    one.experiments = {"jena_hourly_gru": None}
+    (band,) = published_curves.bands(one)
+    assert {who: values[:2] for who, values in band.published.items()} == {
+        "Chollet": [0.2738, 0.2654],
+        "tessy1234": [0.2666, 0.2612],
+    }

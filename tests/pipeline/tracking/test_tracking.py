@@ -361,3 +361,17 @@ def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_p
     monkeypatch.setattr(store, "PATIENCE", 0)
     with store.hold(tmp_path / ".unroll" / "mlflow.lock", 0), pytest.raises(UnrollError, match="another process"):
         store.connect(Workspace(tmp_path))
+
+
+def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
+    def log(*_):
+        monkeypatch.setattr(runs, "log", whole)
+        raise OSError("disk full")
+
+    whole = runs.log
+    monkeypatch.setattr(runs, "log", log)
+    lab.train("gru")
+    assert capsys.readouterr().err == ""
+    assert status(*lab.search(PARENTS)) == ["FINISHED"]
+    assert [epoch for epoch, _ in lab.read()["gru", "3"].curves["train_loss"]] == [*range(1, 21)]
+    assert lab.track()["gru"] == "present"

@@ -239,3 +239,13 @@ def test_a_remote_that_stops_answering_is_waited_for_and_one_that_never_did_is_n
     answers[:] = [2] * carrier.TRIES
     with pytest.raises(UnrollError, match=r"2 files of train@a did not get through"):
         carries._transfer(move, *files)
+
+
+def test_a_training_is_not_tried_on_workers_without_its_label(head):
+    slot = locked.label(locked.environment())
+    found = Head(head.workspace, None, None, connection.Address("tcp://127.0.0.1:1", label="big"), None)
+    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0})})
+    assert [found.failed_on("train@x", "a", ["a"], "no room", b"") for _ in range(4)] == [False] * 4
+    assert found.failed_on("prepare@x", "a", ["a"], "no room", b"")
+    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0, "big": 1.0})})
+    assert found.failed_on("train@x", "a", ["a"], "no room", b"")

@@ -78,3 +78,10 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
     workspace.params.unlink()
     workspace.claims.write_text("[", encoding="utf-8")
     assert "params.yaml is missing; " in failures(workspace)["params.yaml"]
+
+
+def test_a_folder_that_may_not_be_written_and_a_disk_that_is_nearly_full(workspace, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=1.25e9))
+    assert failures(workspace) == {"folder": "1.2 GB free, a full build takes up to 3.2 GB; free some room"}
+    monkeypatch.setattr(doctor.os, "access", lambda *_: False)
+    assert failures(workspace)["folder"].endswith("must be a folder that you may write to; see its permissions")

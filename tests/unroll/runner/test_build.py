@@ -213,3 +213,23 @@ def test_an_edit_of_the_code_during_a_build_counts_for_the_next_stage(workspace)
     (workspace.root / "dvc.yaml").write_text(graph)
     subprocess.run([sys.executable, "-B", "-m", "unroll", "repro"], cwd=workspace.root, check=True)
     assert workspace.log("train@x").read_text().startswith("edited\n")
+
+
+def test_what_was_pulled_without_runs_is_taken_from_the_cache(workspace):
+    assert repro(workspace, [], 2) == 0
+    shutil.rmtree(workspace.root / ".dvc/cache/runs")
+    for name in ("b", "b2"):
+        (workspace.root / name).unlink()
+    assert repro(workspace, [], 2) == 0
+    assert (workspace.root / "b2").exists()
+    assert ran(workspace) == ["b", "b2"]
+
+
+def test_what_mlflow_did_not_hear_of_is_counted_at_the_end(workspace, capsys):
+    define(workspace, a=("echo 'not recorded in MLflow'; cp in a", ["in"], ["a"]))
+    assert repro(workspace, [], 2) == 0
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "What 1 stages made is not recorded in MLflow; `unroll track` records it."
+    (workspace.root / "a").unlink()
+    assert repro(workspace, [], 2) == 0
+    assert "not recorded" not in capsys.readouterr().out, "it came from DVC's cache"

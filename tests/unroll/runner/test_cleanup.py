@@ -67,3 +67,17 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
     assert [folder.name for folder in (tmp_path / "runs").iterdir()] == ["waves"]
     assert [folder.name for folder in (tmp_path / "runs/waves").iterdir()] == ["kept"]
     assert [folder.name for folder in (tmp_path / "results" / "evaluations").iterdir()] == ["waves"]
+
+
+def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_one_left(tmp_path):
+    mine, old, zombie = (files.unfinished(tmp_path, name) for name in ("mine", "old", "zombie"))
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    child.stdout.read()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has asked how
+    zombie = zombie.with_name(zombie.name.replace(f".{os.getpid()}.", f".{child.pid}."))
+    for path in (mine, old, zombie):
+        path.mkdir()
+    os.utime(old, (0, 0))  # before this process started
+    locks.sweep(Workspace(tmp_path))
+    assert [path for path in (mine, old, zombie) if path.exists()] == [mine]
+    child.communicate()

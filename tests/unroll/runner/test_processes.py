@@ -6,8 +6,10 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from tests.support.ending import still_there
 from unroll.runner.build import environment
 from unroll.runner.processes import Process
 
@@ -53,3 +55,14 @@ print(*{open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listd
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables(), check=True, capture_output=True)
     assert done.stdout.split() in ([], [b"jemalloc_bg_thd"])
+
+
+@pytest.mark.parametrize("how", ["interrupt", "kill"])
+def test_what_ends_a_command_ends_all_that_it_has_started(tmp_path, how):
+    process = Process("sleep 600; :", tmp_path, tmp_path / "log.txt", variables())
+    shell = psutil.Process(process._process.pid)
+    while not (started := shell.children()):
+        time.sleep(0.01)
+    getattr(process, how)()
+    assert ended(process) != 0
+    assert still_there(started) == []

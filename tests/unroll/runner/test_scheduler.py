@@ -3,7 +3,7 @@ import signal
 import pytest
 
 from unroll.runner import scheduler
-from unroll.runner.scheduler import build
+from unroll.runner.scheduler import build, stop
 
 NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
 
@@ -76,3 +76,21 @@ def test_what_the_longest_chain_needs_starts_first_so_that_no_long_training_is_l
     needs = dict.fromkeys(short, ()) | {"raw": (), "data": ["raw"], "long": ["data"], "long2": ()}
     build(list(needs), needs, lambda: 1, lambda _name: Stage(), events := Events(), durations.__getitem__)
     assert events.ended == ["long2", "raw", "data", "long", *short]
+
+
+def test_a_failure_stops_only_what_needs_it():
+    outcome, _ = run(2, a=Stage(status=7))
+    assert (set(outcome.built), outcome.failed, outcome.skipped) == ({"b", "b2"}, {"a": 7}, ["a2", "both"])
+
+
+def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
+    class Slow(Stage):
+        def poll(self):
+            signal.raise_signal(signal.SIGINT)
+            signal.raise_signal(signal.SIGTERM)
+            return super().poll()
+
+    before = signal.getsignal(signal.SIGINT)
+    stop([slow := Slow(polls=3, heeds=False)])
+    assert slow.status == 0
+    assert signal.getsignal(signal.SIGINT) is before

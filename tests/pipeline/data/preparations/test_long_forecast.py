@@ -11,7 +11,7 @@ from pipeline.data.problem import problem
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, ltsf, recurrent
-from pipeline.training.methods import least_squares, none
+from pipeline.training.methods import halving, least_squares, none
 from tests.support.training import job
 
 ROWS, LOOKBACK, HORIZON, COLUMNS = 400, 12, 4, 3
@@ -132,3 +132,15 @@ def test_kept_errors_become_scores_groups_and_differences(data):
     expected = [errors[:, of_week == week, 0].mean() for week in np.unique(of_week)]
     assert weeks["one"].tolist() == pytest.approx(expected)
     assert found.difference("test", "one", "other").interval()[1] < 0, "a benchmark's few weeks are ranked as they are"
+
+
+def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
+    training = job(data, ltsf.linear, 0, 1, 2)
+    trained = halving.train(training, epochs=3, patience=2)
+    inputs, targets = naive(raw, "test")
+    for replicate in trained.replicates:
+        kernel, bias = replicate.weights["best"][:2]
+        answers = np.einsum("nlc,lh->nhc", inputs, kernel) + bias[None, :, None]
+        off = answers - targets
+        np.testing.assert_allclose(replicate.predictions["best_test"][:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
+        np.testing.assert_allclose(replicate.predictions["best_test"][:, 1], np.abs(off).mean(axis=(1, 2)), rtol=1e-3)

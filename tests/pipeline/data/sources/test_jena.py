@@ -25,6 +25,7 @@ BEGINNING = "".join(ROWS.splitlines(keepends=True)[:11]).encode()
 STRUCTURE = {"rows": 31, "last": "01.01.2009 05:10:00", "csv_bytes": len(ROWS)}
 ZIP = f"{jena.FILE}.zip"
 MIRROR = Path(os.environ.get("UNROLL_MIRROR", "")) / "jena"
+FIRST = MIRROR / "jena_2009_first_1000_rows.csv"
 SAMPLE = "81d8a1c836065a383cddb9558da6dafb10b8183d186dec69aab1cca4a9ee879b"
 
 
@@ -181,3 +182,9 @@ def test_the_sample_is_every_sixth_row_of_the_official_file(tmp_path):
         pytest.skip("no mirror")
     runpy.run_path(str(committed.with_name("make.py")))["make"](official, tmp_path / "sample.csv")
     assert (tmp_path / "sample.csv").read_bytes() == committed.read_bytes()
+
+
+@pytest.mark.skipif(not FIRST.is_file(), reason="the first 1,000 official rows are in no mirror (UNROLL_MIRROR)")
+def test_a_thousand_official_rows_give_the_extract_byte_for_byte(tmp_path):
+    known = (MIRROR / jena_hourly.FILE).read_bytes().splitlines(keepends=True)
+    assert thin(FIRST.read_text(encoding="utf-8"), tmp_path) == b"".join(known[: 1 + 167])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.config import registry
-from pipeline.data.sources import jena, stand_in
+from pipeline.data.sources import jena, jena_hourly, stand_in
 
 MINUTES = timedelta(minutes=10)
 
@@ -75,3 +75,12 @@ def test_imdb_has_the_official_form(make):
     index = json.loads(files["imdb_word_index.json"])
     assert sorted(index.values()) == list(range(1, 20_001))
     assert sum(name.startswith("good") for name in index) == sum(name.startswith("bad") for name in index) == 50
+
+
+def test_jena_hourly_is_its_jena_thinned(make):
+    (body,) = make("jena_hourly", 1000).values()
+    header, stamps, apart, values = table(body, jena.STAMP_FORMAT)
+    assert header == jena_hourly.COLUMNS
+    assert len(stamps) == len(set(stamps)) == 1000
+    assert apart.most_common(1) == [(timedelta(hours=1), 998)]
+    assert (values[:, -1] >= 0).all(), "the sentinel is gone"

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
+from pipeline.data.problem import problem
 from pipeline.files import read_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent
@@ -182,3 +183,13 @@ def test_bits_do_not_depend_on_the_number_of_threads(random, method):
         with threadpool_limits(threads):
             found.append([array.tobytes() for array in fitted(THREADED[method](training))])
     assert found[0] == found[1]
+
+
+def test_boosting_has_lags_of_every_column_and_not_step_by_step(station, shape):
+    build = baselines.lags(problem(station), last=3, others=2)
+    x, _ = whole(station, "test")
+    target = station.splits["test"].target
+    expected = np.column_stack([x[:, -3:, target], np.delete(x[:, -2:], target, axis=2).reshape(len(x), -1)])
+    np.testing.assert_array_equal(build.features(x), expected)
+    with pytest.raises(ValueError, match="boosting sees the whole input"):
+        boosting.train(job(shape("delayed"), baselines.lags))
