@@ -9,10 +9,10 @@ from pathlib import Path
 
 from pipeline.config import params
 from pipeline.config.params import Params
-from pipeline.evaluation import answers, schema
-from pipeline.evaluation.answers import Networks
+from pipeline.evaluation.answers import ALPHA
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import titles
+from pipeline.report.charts import answer, capital
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from stages.progress import duration
@@ -116,17 +116,16 @@ class Story(Words):
         verb, _, name = stage.partition("@")
         if verb != "evaluate":
             return ""
-        evaluation, told = schema.load(self._workspace.evaluation(name)), []
-        rows = summary.summary(self._workspace, [name])
-        for networks, (*_, without, best) in zip((Networks.DOCUMENTS, Networks.TUNED), rows, strict=False):
-            question, found = ASKED.get(name, name), answers.answer(evaluation, networks)
-            if found.difference is None:
+        one = next(each for each in load(self._workspace, self._wanted).built if each.name == name)
+        question, told = ASKED.get(name, name), []
+        for found, said in ((each, answer(one, each)) for each in one.answers):
+            if found.difference is None or said.without is None or said.best is None:
                 told.append(f"  {found.outcome:<12} {question}: {found.reason}")
                 continue
-            low, high = found.difference.interval(1 - answers.ALPHA / self._asked)
+            low, high = found.difference.interval(1 - ALPHA / self._asked)
             word = Outcome.UNSURE if low <= 0 <= high else found.outcome
-            tuned = ", tuned" if networks == Networks.TUNED else ""
-            told.append(f"  {word:<12} {question}: {best}{tuned} against {without}")
+            sides = f"{said.best}{', tuned' * said.tuned} against {said.without}"
+            told.append(f"  {word:<12} {question}: {capital(sides)}")
         return "\n".join(told)
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipeline.evaluation import answers
+from pipeline.evaluation.answers import Networks
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
@@ -137,6 +138,9 @@ class Side:
         """Its title without how it was trained and what it sees."""
         return self.title.split(", ")[0].split(" on ")[0]
 
+    def __str__(self) -> str:
+        return f"{self.brief} {self.score}"
+
 
 @dataclass(frozen=True)
 class Answer:
@@ -156,6 +160,11 @@ class Answer:
     change: str
     interval: str = ""
     mark: Mark | None = None
+
+    @property
+    def tuned(self) -> bool:
+        """Whether the networks asked about are tuned ones."""
+        return self.networks == Networks.TUNED
 
     @property
     def sentence(self) -> str:

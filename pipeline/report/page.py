@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import printable
-from pipeline.evaluation.answers import Networks, champion
+from pipeline.evaluation.answers import champion
 from pipeline.evaluation.networks import Network
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts, play
@@ -91,17 +91,21 @@ def _ours(*files: str) -> str:
 
 def sentence(answers: Sequence[Answer]) -> str:
     """All answers in one sentence."""
-    tuned = [answer.outcome for answer in answers if answer.networks == Networks.TUNED]
-    found = Counter(answer.outcome for answer in answers if answer.networks != Networks.TUNED)
-    yes, no, unsure = (found[one] for one in (Outcome.YES, Outcome.NO, Outcome.UNSURE))
-    if not (every := yes + no + unsure):
+    tuned = Counter(answer.outcome for answer in answers if answer.tuned)
+    found = Counter(answer.outcome for answer in answers if not answer.tuned)
+    unsure = found[Outcome.UNSURE]
+    if not (every := found[Outcome.YES] + found[Outcome.NO] + unsure):
         return "No figure here is a result" if found else "Nothing is built yet"
-    words = f"A recurrent network helps on {yes or 'none'} of {every} question{'s' if every > 1 else ''}"
-    words += f", not on {no}" if no else ""
+    asked = f"{every} question{'s' if every > 1 else ''}"
+    words = f"A recurrent network helps on {_shares(found, asked)}"
     if tuned:
-        words += f"; tuned, on {tuned.count(Outcome.YES) or 'none'} of {len(tuned)}"
-        return f"{words}{f', not on {no}' if (no := tuned.count(Outcome.NO)) else ''}"
+        return f"{words}; tuned, on {_shares(tuned, str(tuned.total()))}"
     return f"{words}{f'; on {unsure} we cannot tell' if unsure else ''}"
+
+
+def _shares(found: Counter[Outcome], of: str) -> str:
+    no = found[Outcome.NO]
+    return f"{found[Outcome.YES] or 'none'} of {of}{f', not on {no}' if no else ''}"
 
 
 def _place(answer: Answer) -> int:

@@ -115,7 +115,7 @@ def _inline(text: str, title: str, name: str) -> str:
 
 
 def _relative(path: re.Match[str]) -> str:
-    """A path whose points are told by how far each is from the one before, in tenths: less than half of the bytes."""
+    """A path whose points are told by how far each is from the one before, in tenths: fewer bytes."""
     points = [[round(10 * float(value)) for value in point.split()] for point in path[1].split("L")]
     steps = [(x - a, y - b) for (a, b), (x, y) in pairwise(points)]
     told = " ".join(f"{x / 10:g} {y / 10:g}" for x, y in steps)

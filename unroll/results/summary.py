@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from pipeline.config import params
-from pipeline.evaluation.answers import Answer, Networks
+from pipeline.evaluation.answers import Answer
 from pipeline.report.charts import answer
 from pipeline.report.formatting import DASH
 from pipeline.report.results import Evaluated, load
@@ -47,8 +47,8 @@ def summary(workspace: Workspace, names: Collection[str]) -> list[list[str]]:
 def _row(one: Evaluated, found: Answer) -> list[str]:
     said = answer(one, found)
     change = f"{said.change} ({said.interval})" if said.interval else said.change
-    sides = [f"{side.brief} {side.score}" if side else DASH for side in (said.without, said.best)]
-    marks = ["stand-in"] * one.about.stand_in + ["tuned"] * (found.networks == Networks.TUNED)
+    sides = [str(side) if side else DASH for side in (said.without, said.best)]
+    marks = ["stand-in"] * one.about.stand_in + ["tuned"] * said.tuned
     return [one.name + (f" ({', '.join(marks)})" if marks else ""), found.outcome, change, *sides]
 
 
