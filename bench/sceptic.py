@@ -79,7 +79,7 @@ def _drawn(random: np.random.Generator, data: Dataset) -> tuple[str, Any, int, i
             "learning_rate_init": float(10 ** random.uniform(-4, -2)),
         }
         options |= {"activation": str(random.choice(["relu", "tanh"])), "max_iter": int(random.integers(5, 60))}
-        model, most = MLPRegressor(sizes, random_state=0, **options), 10**9
+        model, most = MLPRegressor(hidden_layer_sizes=sizes, random_state=0, **options), 10**9
         options |= {"hidden": sizes}
     elif kind == "boosting":
         loss = "squared_error" if data.metric == "mse" else "absolute_error"
