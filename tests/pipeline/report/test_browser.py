@@ -1,6 +1,7 @@
 """The page as a reader's browser has it."""
 
 import dataclasses
+import json
 import shutil
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.support import chromium, networks
 LAYOUT = Path(chromium.__file__).with_name("layout.js").read_text(encoding="utf-8")
 SHOWN = ("waves", "imdb", "jena_hourly")
 """With floors, with stand-ins and a table of words, with a unit and many columns."""
+
+COMMITTED = Path(__file__).parents[3] / "results"
 
 PAPER = 718
 """Pixels across a sheet of A4 within the margins of a browser."""
@@ -214,6 +217,20 @@ def test_a_network_says_in_the_page_what_it_says_in_keras_and_reacts_as_far_back
         said = tab.run(f"{box}.found.map((one) => one.outputs.at(-1))")
         assert np.array(said) == pytest.approx(np.array(predicted), abs=1e-6)
     assert tab.errors == []
+
+
+def test_trained_networks_say_in_the_committed_page_what_they_say_in_keras(tab):
+    tab.open(COMMITTED / "index.html")
+    names = tab.run("[...document.querySelectorAll('[data-network]')].map((one) => one.closest('section').id)")
+    assert names
+    for name in names:
+        box = panel(tab, name)
+        network = json.loads((COMMITTED / "evaluations" / name / "tables" / "network.json").read_text("utf-8"))
+        for place, predicted in enumerate(network["predicted"]):
+            choose(tab, box, "example", place)
+            outputs = "outputs.flat()" if network["each_step"] else "outputs.at(-1)"
+            said = np.array(tab.run(f"{box}.found.map((one) => one.{outputs})"))
+            assert said == pytest.approx(np.array(predicted), rel=1e-6, abs=1e-6), name
 
 
 def test_an_input_is_dragged_or_moved_by_keys_and_a_word_is_hidden(tab, path):
