@@ -12,6 +12,11 @@ from pipeline.training import run_folder
 from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
+from stages.backtest import backtest
+from stages.evaluate import evaluate
+from stages.prepare import prepare
+from stages.refit import refit
+from stages.source import source
 
 
 def train(workspace: Workspace, name: str) -> None:
@@ -21,6 +26,17 @@ def train(workspace: Workspace, name: str) -> None:
     folder.mkdir(parents=True)
     job = chosen.job(dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar))
     run_folder.save(chosen.train(job), job, folder, {})
+
+
+def forecast(workspace: Workspace, name: str) -> None:
+    """All stages of a series of one's own, with the experiments that its params.yaml has."""
+    source(workspace, name)
+    prepare(workspace, name)
+    for each in params.load(workspace.params).experiments:
+        train(workspace, each)
+    evaluate(workspace, name)
+    backtest(workspace, name)
+    refit(workspace, name)
 
 
 def job(data: Dataset, build: Callable[..., Any], *seeds: int, **options: Any) -> Job:

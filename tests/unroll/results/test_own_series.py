@@ -10,12 +10,7 @@ import pytest
 from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from stages.backtest import backtest
-from stages.evaluate import evaluate
-from stages.prepare import prepare
-from stages.refit import refit
-from stages.source import source
-from tests.support.training import train
+from tests.support.training import forecast
 from unroll.commands.main import invoke
 
 DAYS, AHEAD = 300, 7
@@ -45,13 +40,7 @@ def shop(tmp_path_factory):
     data["experiments"] = {name: data["experiments"][name] for name in MODELS}
     data["forecasts"]["shop"] = {"origins": 20, "refits": 1, "models": {}}
     plain_yaml.write(data, workspace.params)
-    source(workspace, "shop")
-    prepare(workspace, "shop")
-    for name in MODELS:
-        train(workspace, name)
-    evaluate(workspace, "shop")
-    backtest(workspace, "shop")
-    refit(workspace, "shop")
+    forecast(workspace, "shop")
     return workspace
 
 

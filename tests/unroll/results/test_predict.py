@@ -15,12 +15,8 @@ from pipeline.report.page import page
 from pipeline.report.results import load
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
-from stages.backtest import backtest
-from stages.evaluate import evaluate
-from stages.prepare import prepare
 from stages.refit import refit
-from stages.source import source
-from tests.support.training import train
+from tests.support.training import forecast
 from unroll.commands.main import invoke
 
 
@@ -47,13 +43,7 @@ def hours(tmp_path_factory):
     data["experiments"] = {name: data["experiments"][name] for name in MODELS}
     data["forecasts"]["meter"] = {"origins": 9, "refits": 2, "models": {}}
     plain_yaml.write(data, workspace.params)
-    source(workspace, "meter")
-    prepare(workspace, "meter")
-    for name in MODELS:
-        train(workspace, name)
-    evaluate(workspace, "meter")
-    backtest(workspace, "meter")
-    refit(workspace, "meter")
+    forecast(workspace, "meter")
     return workspace, frame
 
 
