@@ -32,7 +32,7 @@ class Table:
     Attributes:
         stamps: (rows,) datetime64[ms], in UTC where the file gives an offset or its time zone is known, else as
             written.
-        columns: the names of the columns of numbers, then `COLUMN=WORD` for each category.
+        columns: the names of the columns of numbers, then `COLUMN=WORD` for each category: an empty cell is no word.
         values: (rows, columns) float64, NaN where there is no value, else finite.
     """
 
@@ -188,17 +188,14 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: 
     names = list(columns)
     for column in form.categories:
         cells = [frame[column] for reading in readings for frame in reading.words]
-        words = sorted({str(word) for part in cells for word in part.cat.categories})
+        words = sorted({str(word) for part in cells for word in part.cat.categories} - {""})
         if len(words) > MOST_WORDS:
             raise UsageError(
                 f"params.yaml: {where}.categories: column {column!r} holds {len(words)} words, more than "
                 f"{MOST_WORDS}; leave it out with drop"
             )
-        codes = pd.Categorical(pd.concat([part.astype("str") for part in cells]), categories=words).codes
+        codes = pd.Index(words).get_indexer(pd.concat([part.astype("str") for part in cells]))
         parts.append((codes[:, None] == np.arange(len(words))).astype(np.float64))
-        parts[-1][codes < 0] = np.nan
-        if (codes < 0).any() and form.missing is None:
-            raise UnrollError(f"column {column!r} has empty cells; say that they mean no value: {where}.missing: ['']")
         names += [f"{column}={word}" for word in words]
     return Table(stamps, names, np.concatenate([values, *parts], axis=1) if parts else values)
 

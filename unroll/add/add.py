@@ -166,7 +166,8 @@ def lines(found: Found) -> Iterator[str]:
         what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
     for name, odd in found.odd.items():
-        yield f"odd       {printable(name):.60}: {odd:g} lies far from all others; no value? then --missing {odd:g}"
+        cure = f"--missing {odd:g}" if found.alone(name, odd) else "empty such cells, since other columns hold it, too"
+        yield f"odd       {printable(name):.60}: {odd:g} lies far from all others; no value? then {cure}"
     for option, why in found.guesses.items():
         yield f"guessed   {option}: {why}"
 

@@ -373,8 +373,11 @@ def _rows(
     if empty := [split for split, found in rows.items() if not len(found)]:
         furthest = options["delay"] + (options["horizon"] - 1) * step
         window = f"a window of {lookback} rows and a target {furthest} rows on"
+        lacking = measured.series.unknown.sum(axis=0)
+        name, most = measured.columns[int(lacking.argmax())], int(lacking.max())
         raise UnrollError(
             f"the {empty[0]} block has no room for {window}, with {measured.clock.gaps} gaps in the clock"
+            + (f" and {most:,} of {len(measured.series.unknown):,} rows without a value of {name!r}" if most else "")
         )
     return rows, lost
 

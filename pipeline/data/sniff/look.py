@@ -98,6 +98,10 @@ class Found:
                         found[name] = float(end)
         return found
 
+    def alone(self, name: str, number: float) -> bool:
+        """Whether no other column holds this number."""
+        return not any((self.values(other) == number).any() for other in self.targets if other != name)
+
     @property
     def targets(self) -> list[str]:
         """The columns of numbers that can be forecast."""
@@ -302,9 +306,9 @@ def _found(
     sentinels: set[float] = set().union(*(column.sure for column in columns.values() if column.numeric))
     missing: Counter[str] = Counter()
     for column in columns.values():
-        if not column.left_out(sentinels):
-            missing.update({"": column.empty})
         if column.numeric:
+            if not column.left_out(sentinels):
+                missing.update({"": column.empty})
             if column.mixed:
                 raise UsageError(
                     f"column {column.name!r} holds {column.mixed} beside numbers with {form.decimal!r} as decimal "

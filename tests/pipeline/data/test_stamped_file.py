@@ -80,7 +80,7 @@ def test_a_spreadsheets_numbers_words_and_empty_cells(file):
     form = {"delimiter": ";", "decimal": ",", "thousands": ".", "missing": ["n/a", ""], "drop": ["Unnamed: 3"]}
     table = reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form)
     assert table.columns == ["T", "sky=dull", "sky=fair"]
-    np.testing.assert_array_equal(table.values, [[1234.5, 0, 1], [np.nan, 1, 0], [-9.25, np.nan, np.nan]])
+    np.testing.assert_array_equal(table.values, [[1234.5, 0, 1], [np.nan, 1, 0], [-9.25, 0, 0]])
     np.testing.assert_array_equal(table.stamps, HOURS)
     with pytest.raises(UnrollError, match="line 3: column 'T' holds 'n/a', not a finite number; correct the file, say"):
         reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form | {"missing": [""]})

@@ -248,3 +248,26 @@ def test_a_misspelt_target_is_said_before_all_rows_are_read(workspace, monkeypat
     monkeypatch.setattr("pipeline.data.sniff.look._pass", lambda *_: pytest.fail("read on"))
     with pytest.raises(UnrollError, match="--target must be one of: .*Did you mean load"):
         add(workspace, comma(workspace.root)[0], "--target", "laod (kW)", "--yes")
+
+
+def test_a_column_of_words_that_is_mostly_empty_costs_no_window_and_a_zero_that_others_hold_is_not_taken_out(
+    workspace, capsys
+):
+    """As the traffic of Metro Interstate: a holiday on few days, 0 K once, and no rain as 0."""
+    days, kelvin = {9: "Easter", 99: "May Day", 489: "Easter"}, {200: 0}
+    lines = [
+        f"{stamp:%Y-%m-%d %H:%M},{days.get(hour, '')},{kelvin.get(hour, load)},{hour % 7},{load}"
+        for hour, (stamp, load) in enumerate(rows())
+    ]
+    file = write(workspace.root / "load.csv", ["time,holiday,kelvin,rain,load", *lines])
+    add(workspace, [file], "--target", "load", "--horizon", "12", "--lookback", "24", "--yes")
+    said = capsys.readouterr().out
+    assert (
+        "kelvin: 0 lies far from all others; no value? then empty such cells, since other columns hold it, too" in said
+    )
+    assert "lost" not in said
+    source(workspace, "load")
+    prepare(workspace, "load")
+    assert {"holiday=Easter", "holiday=May Day"} < {*dataset.load(workspace.prepared("load")).fitted.columns}
+    with pytest.raises(UnrollError, match="0 gaps in the clock and 138 of 960 rows without a value of 'rain'"):
+        add(workspace, [file], "--name", "b", "--target", "load", "--lookback", "600", "--missing", "0", "--yes")
