@@ -87,7 +87,9 @@ def _harmonics(problem: Problem, inputs: Array) -> list[Array]:
     return [daily, season, (daily[:, :, None] * season[:, None]).reshape(len(now), -1)]
 
 
-def boosting(problem: Problem, *, cycles: Cycles, known: Count = 0, own: bool = False, level: bool = True) -> Direct:
+def boosting(
+    problem: Problem, *, cycles: Cycles, known: Count = 0, own: bool = False, level: bool = True, recent: Size = 6
+) -> Direct:
     """What trees see of each value ahead, for `direct_boosting`.
 
     How far ahead it is; the hour, the weekday and the season then; the target one, two, ... cycles before, their means;
@@ -100,6 +102,7 @@ def boosting(problem: Problem, *, cycles: Cycles, known: Count = 0, own: bool = 
         known: columns that are known beforehand.
         own: whether it sees the target's past alone, and what is known beforehand.
         level: whether trees say how far a value is from the mean of the last cycle, or the value itself.
+        recent: how many of the target's last values it sees.
     """
     timesteps, outputs = problem.input_shape[0], problem.outputs
     ahead = problem.horizon + np.arange(outputs)
@@ -119,7 +122,7 @@ def boosting(problem: Problem, *, cycles: Cycles, known: Count = 0, own: bool = 
         for cycle in cycles:
             same = _repeats(target, ahead, cycle)
             rows += [*np.moveaxis(same, 2, 0), same.mean(axis=2), same[:, :, :3].mean(axis=2), np.median(same, axis=2)]
-        rows += [each(target[:, -1 - back]) for back in range(min(6, timesteps))]
+        rows += [each(target[:, -1 - back]) for back in range(min(recent, timesteps))]
         rows += [each(target[:, -span:].mean(axis=1)) for span in spans]
         if cycles:
             few = spans[0]
