@@ -19,7 +19,7 @@ ORIGINS, REFITS = 56, 3
 """Of the backtest."""
 
 RECENT = 24
-"""Last values of the target that boosting of the target alone sees: the other boosting lacks them, so they err apart."""
+"""Last values of the target that boosting of the target alone sees; the other one has six, so that they err apart."""
 
 WRITTEN = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip")
 """Options of a file's form that stand in the entry where they are not the usual ones."""
