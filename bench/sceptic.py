@@ -24,7 +24,7 @@ from pipeline.metrics import MEASURES, losses, score
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 
-MOST = 4000
+MOST = 8000
 """Examples that kernel ridge regression and nearest neighbours are given: their time grows with the square."""
 
 

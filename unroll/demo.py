@@ -123,7 +123,8 @@ class Story(Words):
                 told.append(f"  {found.outcome:<12} {question}: {found.reason}")
                 continue
             low, high = found.difference.interval(1 - ALPHA / self._asked)
-            word = Outcome.UNSURE if low <= 0 <= high else found.outcome
+            sure = found.outcome not in {Outcome.YES, Outcome.NO} or not low <= 0 <= high
+            word = found.outcome if sure else Outcome.UNSURE
             sides = f"{said.best}{', tuned' * said.tuned} against {said.without}"
             told.append(f"  {word:<12} {question}: {capital(sides)}")
         return "\n".join(told)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import printable
@@ -123,9 +123,6 @@ def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:
 
 def _section(results: Results, one: Evaluated, network: Network | None) -> Section:
     answers, ranking = [charts.answer(one, found) for found in one.answers], charts.ranking(one)
-    if results.scaled or one.about.stand_in:
-        word = Outcome.STAND_IN if one.about.stand_in else Outcome.SCALED
-        answers = [each if each.outcome == Outcome.NOT_ASKED else replace(each, outcome=word) for each in answers]
     drawn = plots(one, [row.name for row in ranking.rows if row.family != "floor"])
     return Section(one, answers, ranking, _mistakes(one), _facts(one), dataset_tables(results, one), drawn, network)
 

@@ -13,6 +13,7 @@ from pipeline.errors import one_line
 from pipeline.evaluation import claims, schema
 from pipeline.evaluation.answers import Answer, front_page
 from pipeline.evaluation.claims import Verdict, verdicts
+from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged, read_json
 from pipeline.report import titles
@@ -44,7 +45,8 @@ class Evaluated:
         families: experiment -> one of `titles.FAMILIES`, or "simple".
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
-        answers: does it need a recurrent network, corrected for all that are asked in this workspace.
+        answers: does it need a recurrent network, corrected for all that are asked in this workspace; of what is no
+            result the outcome says so.
         forecasts: who forecasts it, fitted on all rows, and why; empty where nobody does.
     """
 
@@ -135,7 +137,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
     """Read every evaluation that params.yaml asks for and that is there.
 
     Args:
-        workspace: holds claims.yaml and results/evaluations/.
+        workspace: holds claims.yaml and results/evaluations/; `unroll.workspaces` leaves there what is scaled down.
         wanted: params.yaml.
 
     Raises:
@@ -160,12 +162,22 @@ def load(workspace: Workspace, wanted: Params) -> Results:
         absent = [experiment for experiment in experiments if experiment not in one.experiments]
         missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
     known = [claim for claim in published if set(claim.experiments) <= set(wanted.experiments)]
-    scaled = workspace.scratch / "scaled.txt"
-    note = one_line(scaled.read_text(encoding="utf-8")) if scaled.is_file() else ""
+    note, short = (_text(workspace.scratch / name) for name in ("scaled.txt", "short.txt"))
     judged = verdicts(known, evaluations, scaled=bool(note))
     table = front_page({one.name: one.evaluation for one in built})
-    built = [replace(one, answers=table[one.name]) for one in built]
+    for place, one in enumerate(built):
+        scaled = Outcome.SCALED if note or one.name in short.split() else None
+        word = Outcome.STAND_IN if one.about.stand_in else scaled
+        built[place] = replace(one, answers=[_labelled(each, word) for each in table[one.name]])
     return Results(built, missing, judged, len(published) - len(known), note)
+
+
+def _labelled(answer: Answer, word: Outcome | None) -> Answer:
+    return answer if word is None or answer.outcome == Outcome.NOT_ASKED else replace(answer, outcome=word)
+
+
+def _text(path: Path) -> str:
+    return one_line(path.read_text(encoding="utf-8")) if path.is_file() else ""
 
 
 def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing) -> Evaluated:

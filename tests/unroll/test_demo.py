@@ -73,6 +73,12 @@ def test_an_answer_is_said_as_soon_as_it_is_there(evaluated):
     assert story.ended("evaluate@sine_extrapolation").startswith("  not asked    sin x from x, beyond what was seen: ")
     assert story.ended("train@waves_node") == story.running("report") == ""
     assert story.running("train@sine_windows_lstm").endswith(" for the next value of a sine")
+    short = evaluated.scratch / "short.txt"
+    short.write_text("waves\n")
+    try:
+        assert story.ended("evaluate@waves").startswith("  scaled down  the next value of noisy waves: ")
+    finally:
+        short.unlink()
 
 
 def test_what_is_chosen_is_there_and_has_few_seeds():
@@ -93,3 +99,4 @@ def test_no_figure_is_judged_by_a_shorter_training(tmp_path):
     judged = [claim for claim in plain_yaml.read(made.root / "claims.yaml") if claim["metric"] != "parameters"]
     assert len(judged) > 100
     assert not {claim["experiment"] for claim in judged} & {*chosen.EPOCHS}
+    assert (made.scratch / "short.txt").read_text(encoding="utf-8") == "waves"
