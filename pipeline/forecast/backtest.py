@@ -20,9 +20,9 @@ MEDIAN = "median of models"
 FEWEST = 3
 """Models of a kind of their own that a median is taken of."""
 
-MARGIN = 0.9
-"""A model has to lower the median's MAE by a tenth to be champion by itself: some weeks of one season sway its figures,
-and the median of models that err in different ways is the safer one (docs/decisions/own-series.md)."""
+MARGIN = 2 / 3
+"""A model must lower the median's MAE by a third to be champion by itself: smaller leads, of some weeks of one season,
+did not last on any of the files that were tried (docs/decisions/own-series.md)."""
 
 
 class Scored(Strict):
@@ -156,4 +156,6 @@ def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale) 
     naive = min(plain, key=scores.__getitem__, default=None)
     said = [name for name in (others[0] if others else None, naive) if name not in {None, best}]
     beside = ", ".join(f"{name} {scores[name] * scale.std:.4g}" for name in dict.fromkeys(said) if name)
+    if best == MEDIAN and others and scores[others[0]] < scores[MEDIAN]:
+        beside += "; a lead of less than a third does not last"
     return f"MAE {scores[best] * scale.std:.4g}{unit} from rolling origins" + (f"; {beside}" if beside else "")
