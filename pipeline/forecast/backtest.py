@@ -157,5 +157,5 @@ def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale) 
     said = [name for name in (others[0] if others else None, naive) if name not in {None, best}]
     beside = ", ".join(f"{name} {scores[name] * scale.std:.4g}" for name in dict.fromkeys(said) if name)
     if best == MEDIAN and others and scores[others[0]] < scores[MEDIAN]:
-        beside += "; a lead of less than a third does not last"
+        beside += "; a lead below a third rarely lasts"
     return f"MAE {scores[best] * scale.std:.4g}{unit} from rolling origins" + (f"; {beside}" if beside else "")

@@ -69,7 +69,7 @@ def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better
     judged, arrays = backtest.judged(data(), folds, made, candidates, set(), None)
     assert (judged.champion, judged.members) == (backtest.MEDIAN, ["high", "last", "low", "odd"])
     assert arrays["errors"] == pytest.approx(0.85)
-    assert judged.why.endswith("; odd 0.7, last 3; a lead of less than a third does not last")
+    assert judged.why.endswith("; odd 0.7, last 3; a lead below a third rarely lasts")
 
 
 def test_a_network_is_fitted_for_its_best_epochs():
