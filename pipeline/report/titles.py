@@ -8,7 +8,7 @@ from pipeline.evaluation.schema import About
 
 CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "min_gru": "minGRU"}
 
-DIRECTIONS = {"backward": "backward", "both": "in both directions"}
+DIRECTIONS = {"backward": "backward ", "both": "bidirectional "}
 
 DAY, YEAR = 86_400, 365.25 * 86_400
 
@@ -65,11 +65,10 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     """An experiment in words, but for what all of its data set have: LSTM(32), dropout 0.2."""
     model: Mapping[str, Any] = section.model.model_dump()
     training: Mapping[str, Any] = section.training.model_dump()
-    words = [_network(model) if model["name"] in CELLS else _other(model, training)]
+    way = DIRECTIONS.get(model.get("direction") or "", "")
+    words = [way + (_network(model) if model["name"] in CELLS else _other(model, training))]
     if model.get("dropout") or model.get("recurrent_dropout"):
         words.append(f"dropout {model.get('dropout') or model['recurrent_dropout']:g}")
-    if model.get("direction"):
-        words.append(DIRECTIONS[model["direction"]])
     if model.get("head") is False:
         words.append("no output layer")
     if training.get("loss") == "pairwise_mse":
