@@ -1,7 +1,7 @@
 # Needs Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 SHELL := /bin/sh
 .DEFAULT_GOAL := demo
-.PHONY: demo test lint repro ui site recording bench cluster cluster-down lock clean help venv
+.PHONY: demo test lint repro ui site recording picture bench cluster cluster-down lock clean help venv
 
 # DVC's stages call `unroll`: it must be found by name. Make 3.81 finds its own commands without this PATH.
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -44,6 +44,9 @@ site: ## build the site and run the notebooks, all in .site
 
 recording: venv ## run the demo anew and film it: docs/demo.svg
 	@.venv/bin/python .ci/recording.py
+
+picture: venv ## take the picture of the committed page: docs/page.png
+	@.venv/bin/python .ci/picture.py
 
 bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
 	@.ci/venv bench

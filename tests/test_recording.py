@@ -1,4 +1,4 @@
-"""The film of the demo in README.md, made by `make recording`."""
+"""The film of the demo in README.md, made by `make recording`, and the page's picture, by `make picture`."""
 
 import runpy
 from xml.etree import ElementTree as ET
@@ -25,3 +25,8 @@ def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next()
 
 def test_the_film_is_there():
     assert ET.parse(REPOSITORY / "docs" / "demo.svg").findall(f".//{SVG}text")
+
+
+def test_the_picture_shows_the_answers_that_are_committed():
+    page = runpy.run_path(str(REPOSITORY / ".ci/picture.py"))
+    assert page["shown"]() in page["PICTURE"].read_bytes(), "run `make picture`"
