@@ -6,8 +6,8 @@ from pipeline.evaluation.networks import Network
 from pipeline.files import read_checked
 from pipeline.report.results import Evaluated
 
-ROOM = 240_000
-"""Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else that it holds."""
+ROOM, SEEDS = 150_000, 3
+"""Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else that it holds; seeds of each."""
 
 
 def networks(built: Iterable[Evaluated]) -> dict[str, Network]:
@@ -24,7 +24,7 @@ def networks(built: Iterable[Evaluated]) -> dict[str, Network]:
         if network is None or network.preparation in seen or network.experiment not in one.experiments:
             continue
         given, each = sum(map(len, network.inputs)), len(network.weights[0])
-        if kept := network.weights[: max(0, room - given) // each]:
+        if kept := network.weights[: min(SEEDS, max(0, room - given) // each)]:
             found[one.name] = network.model_copy(update={"seeds": network.seeds[: len(kept)], "weights": kept})
             room -= given + each * len(kept)
             seen.add(network.preparation)

@@ -24,10 +24,10 @@ WIDE, LARGE = (3.3, 1.9), (4.6, 2.3)
 CHOSEN = 5
 """Experiments whose curves are in one plot before a reader chooses: the best ones."""
 
-CURVES = 9
+CURVES = 6
 """Experiments whose curves are in one plot at all: the best ones. Thirty make a page heavy that nobody can read."""
 
-POINTS = 50
+POINTS = 36
 """Of a curve, at most."""
 
 DASHES = ("solid", "dashed", "dotted")
