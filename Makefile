@@ -46,7 +46,7 @@ recording: venv ## run the demo anew and film it: docs/demo.svg
 	@.venv/bin/python .ci/recording.py
 
 picture: venv ## take the picture of the committed page: docs/page.png
-	@.venv/bin/python .ci/picture.py
+	@PYTHONPATH=. .venv/bin/python .ci/picture.py
 
 bench: ## measure speed, write docs/performance.md (BENCH="peers --quick": a part, a trial; BENCH=-h: all parts)
 	@.ci/venv bench

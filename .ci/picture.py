@@ -1,17 +1,16 @@
 """Takes docs/page.png, the first screen of results/index.html, by a Chromium without a window: `make picture`."""
 
+import base64
 import hashlib
 import re
-import shutil
 import struct
-import subprocess
 import tempfile
 import zlib
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-PAGE, PICTURE = ROOT / "results" / "index.html", ROOT / "docs" / "page.png"
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+from tests.support import REPOSITORY, chromium
+
+PAGE, PICTURE = REPOSITORY / "results" / "index.html", REPOSITORY / "docs" / "page.png"
 END = 12
 """Bytes of the last chunk of a PNG file."""
 
@@ -24,14 +23,12 @@ def shown() -> bytes:
 
 def main() -> None:
     """Take the picture, and write into it what it shows."""
-    chromium = next(filter(None, map(shutil.which, NAMES)), None)
-    if chromium is None:
-        raise SystemExit(f"no Chromium on PATH ({', '.join(NAMES)}); install one")
-    with tempfile.TemporaryDirectory() as profile:
-        size, place = "--window-size=1280,1000", f"--screenshot={PICTURE}"
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={profile}"]
-        subprocess.run([chromium, *options, size, place, PAGE.as_uri()], check=True, capture_output=True, timeout=120)
-    made, text = PICTURE.read_bytes(), b"tEXtshown\0" + shown()
+    if chromium.find() is None:
+        raise SystemExit(f"no Chromium on PATH ({', '.join(chromium.NAMES)}); install one")
+    with tempfile.TemporaryDirectory() as profile, chromium.tab(Path(profile)) as tab:
+        tab.open(PAGE, width=1280, height=1000)
+        made = base64.b64decode(tab.ask("Page.captureScreenshot")["data"])
+    text = b"tEXtshown\0" + shown()
     chunk = struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text))
     PICTURE.write_bytes(made[:-END] + chunk + made[-END:])
 

@@ -45,13 +45,9 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     axes.plot(past, measured, color=OTHER, linewidth=1.6, label="measured")
     one = len(forecast) == 1
     if np.isfinite(forecast["low"]).all():
-        band: dict[str, Any] = {
-            "color": MAIN,
-            "alpha": 0.2,
-            "linewidth": 4 * one,
-            "label": "interval",
-        }  # of one value a line
-        axes.fill_between(ahead, forecast["low"], forecast["high"], **band)
+        wide = 4 * one  # the interval of a single value is a line
+        low, high = forecast["low"], forecast["high"]
+        axes.fill_between(ahead, low, high, color=MAIN, alpha=0.2, linewidth=wide, label="interval")
     axes.plot(ahead, forecast["forecast"], color=MAIN, linewidth=1.6, marker="o" if one else "", label="forecast")
     axes.axvline(past[-1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]

@@ -60,9 +60,14 @@ def folds(dataset: Dataset, origins: int, refits: int) -> list[Fold]:
     windows, apart = whole(dataset), stride(dataset)
     rows, reach, chosen = windows.rows, int(windows.ahead[-1]), list[int]()
     first = rows[-1] - MOST * (rows[-1] - rows[0])
-    for row in rows[rows > first][::-1]:  # where targets are missing an origin moves to the next that has all
-        if len(chosen) < origins and (not chosen or row <= chosen[0] - apart):
-            chosen.insert(0, int(row))
+    latest = rows[-1]
+    while len(chosen) < origins and latest > first:
+        # Where targets are missing an origin moves to the one before that has all.
+        row = int(rows[np.searchsorted(rows, latest, side="right") - 1])
+        if row <= first:
+            break
+        chosen.insert(0, row)
+        latest = row - apart
     if len(chosen) < refits:
         raise UnrollError(f"{dataset.name}: {len(chosen)} origins are too few for {refits} fits; add rows")
     found = []
