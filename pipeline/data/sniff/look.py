@@ -91,7 +91,8 @@ class Found:
         """Columns with an end that lies further from all other numbers than those from each other -> that number."""
         found = {}
         for name in self.targets:
-            values = np.unique(self.values(name)[np.isfinite(self.values(name))])
+            values = self.values(name)
+            values = np.unique(values[np.isfinite(values)])
             if len(values) >= FEW_DAYS:
                 for end, low, high in ((values[0], values[1], values[-1]), (values[-1], values[0], values[-2])):
                     if max(low - end, end - high) > high - low:
@@ -159,7 +160,7 @@ def _require_one_series(
     path: Path, form: Form, head: "pd.DataFrame", written: Array, columns: dict[str, Column], heads: list[Array]
 ) -> None:
     """Raise UsageError if stamps repeat and a column says whose each row is: each of its values has a stamp once."""
-    if len(np.unique(written)) > 0.7 * len(written):
+    if not heads or len(np.unique(written)) > 0.7 * len(written):
         return
     numbers = np.concatenate(heads)
     for place, (name, column) in enumerate(columns.items()):
@@ -167,7 +168,12 @@ def _require_one_series(
         names = Counter(cells.tolist()) if column.numeric else column.words
         apart = len({*zip(written, cells, strict=False)}) == len(cells)  # no value has a stamp twice
         most = len(np.unique(written[: names.total()]))
-        if apart and len(names) > 1 and max(names.values()) <= most and 2 * names.total() >= most * len(names):
+        if (
+            apart
+            and min(most, len(names)) > 1
+            and max(names.values()) <= most
+            and 2 * names.total() >= most * len(names)
+        ):
             some = ", ".join(sorted(f"{one:g}" if column.numeric else one for one in names)[:3])
             cut = f"pd.read_csv({path.name!r}, sep={form.delimiter!r}).groupby({name!r})"
             raise UsageError(
@@ -283,6 +289,8 @@ def _found(
     form: Form, written: Array, utc: bool, columns: dict[str, Column], heads: list[Array], guesses: dict[str, str]
 ) -> Found:
     """Put together what was seen."""
+    if (different := len(np.unique(written))) < 3:
+        raise UnrollError(f"the file has {different} different stamps; a series has many")
     unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
     clock = series_splits.clock(written, None)
     if not utc and form.time_zone is None and (zone := times.zone(written, clock.spacing)):
@@ -349,8 +357,6 @@ def _uneven(written: Array) -> str | None:
 
 def _require_even(written: Array, clock: series_splits.Clock) -> None:
     apart = np.diff(np.unique(written)).astype(np.int64)
-    if len(apart) < 2:
-        raise UnrollError(f"the file has {len(apart) + 1} different stamps; a series has many")
     if np.median(apart) < 1000:
         raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
     even = (apart == clock.spacing * 1000).mean()

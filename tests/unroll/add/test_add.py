@@ -196,6 +196,8 @@ BAD = {
         "holds 3 series, of 7, 8, 9, ... in 'shop'",
     ),
     "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
+    "one stamp": (text("time,load", *["2023-01-01 00:00,1"] * 40), "the file has 1 different stamps"),
+    "stamps alone": ("date,time\n" + "2023-01-01,00:00\n" * 40, "the file has 1 different stamps"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),
     "which target": (
         text("time,a,b", *(f"{line[:-1]}7,{line[-1]}" for line in DAILY)),
