@@ -92,6 +92,7 @@ def parts(page, name, origin):
         f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n",
         f"<!-- end of {name} -->",
     )
+    assert text.count(begin) == text.count(end) == 1, f"{page} needs one place for {name}, in marks as the others have"
     before, _, rest = text.partition(begin)
     inside, _, after = rest.partition(end)
     return before + begin, inside, end + after
