@@ -58,9 +58,7 @@ TWINS = (
     "jena_exact",
     "jena_720",
     "jena_hourly_exact",
-    "jena_2009_2010",
     "jena_2009_2010_exact",
-    "jena_2009_2010_720",
 )
 """Data sets that ask another one's question once more: of other rows, by another lookback, horizon or protocol.
 
