@@ -80,13 +80,13 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
         _extract(root, ref, before.root)
         causes = Causes(root, ref, _made_of(before, apart=True), _made_of(workspace))
         changed = _changed(Build(before, root), Build(workspace, root))
-        verdicts, unread = _before(before)
-        flips = _flips(verdicts, _verdicts(workspace))
+        (verdicts, unread), now = _before(before), _verdicts(workspace)
+        flips, shared = _flips(verdicts, now), _shared(verdicts, now)
         scores = _scores(before, workspace)
     seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due()
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
     took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
-    rows = [[*said, others or "; ".join(causes.of(stages)) or "not known"] for *said, others, stages in flips]
+    rows = [[*said, others or "; ".join(causes.of(stages)) or shared or "not known"] for *said, others, stages in flips]
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
     sections = [
         Section(f"{_count(flips, 'verdict')} flipped", ("question or claim", "before", "now", "since"), rows),
@@ -187,6 +187,12 @@ def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, str, li
     return found
 
 
+def _shared(before: Verdicts, now: Verdicts) -> str:
+    """That more or fewer answers share Holm's correction; empty where it is as many."""
+    old, new = (sum(stages[-1].startswith("evaluate@") for _, stages in each.values()) for each in (before, now))
+    return f"{new} answers share one correction; before, {old}" if old != new else ""
+
+
 def _others(before: Sequence[str], now: Sequence[str]) -> str:
     """Which models are compared now, and which were; the evaluation stands last in both."""
     new, old = (" against ".join(stage.partition("@")[2] for stage in of[:-1]) for of in (now, before))
@@ -237,7 +243,10 @@ class Causes:
             yield f"source@{section['source']}"
 
     def _causes(self, stage: str) -> Iterator[str]:
-        if stage not in self._before or stage not in self._now:
+        if stage not in self._before:
+            return
+        if stage not in self._now:
+            yield f"{stage} is no stage any more"
             return
         before, now = self._before[stage], self._now[stage]
         for key, (old, new) in _unlike(before["params"], now["params"]):

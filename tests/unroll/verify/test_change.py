@@ -6,6 +6,7 @@ import shutil
 from pipeline.config import plain_yaml
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
+from unroll.verify.change import Causes, _shared
 
 FILE = "pipeline/data/preparations/waves.py"
 AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'
@@ -59,3 +60,10 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     miniature.workspace.claims.write_text("[]")
     assert "gone" in miniature.unroll("report", "--against", "HEAD", status=1)
     assert "git knows no commit nowhere" in miniature.unroll("report", "--against", "nowhere", status=2)
+
+
+def test_what_is_gone_and_another_correction_are_causes_too():
+    assert Causes(ROOT, "HEAD", {"train@a": {}}, {}).of(["train@a"]) == ["train@a is no stage any more"]
+    one = {"waves: tuned networks": ("yes", ["train@waves_gru", "evaluate@waves"]), "a claim": ("holds", ["train@a"])}
+    assert _shared(one, one) == ""
+    assert _shared(one, {}) == "0 answers share one correction; before, 1"
