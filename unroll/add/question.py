@@ -37,8 +37,9 @@ class Question:
 def propose(found: Found, target: str, step: int | None, horizon: int | None, lookback: int | None) -> Question:
     """Fill in what is None.
 
-    A timestep is an hour where rows are closer than half an hour. The horizon is a day, or a week of daily rows. The
-    lookback is four weeks, of daily rows eight, so that cycles are seen several times; a fifth of the rows at most.
+    A timestep is an hour where rows are closer than half an hour. The horizon is a day, a week of daily rows, four of
+    weekly ones. The lookback is four weeks, of daily rows eight, so that cycles are seen several times, of weekly rows
+    a year; a fifth of the rows at most.
     """
     import pandas as pd
 
@@ -55,12 +56,14 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
         day, cycles = 0, {"business": [5], "month": [12]}[found.uneven]
     longest = max(2, int(found.rows * PART) // step)
     if horizon is None:
-        one, why = (day, "a day") if day > 1 else (cycles[-1], "a cycle") if cycles else (1, "the next")
+        rest = (4, "four weeks") if timestep == 7 * DAY else (1, "the next")
+        one, why = (day, "a day") if day > 1 else (cycles[-1], "a cycle") if cycles else rest
         horizon = max(1, min(one, longest // 2))
         reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
         weeks, words = (4, "four weeks") if day > 1 else (8, "eight weeks")
-        lookback, why = (weeks * week, words) if day else (24, "24 timesteps")
+        rest = (52, "a year") if timestep == 7 * DAY else (24, "24 timesteps")
+        lookback, why = (weeks * week, words) if day else rest
         if found.uneven:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         if day:

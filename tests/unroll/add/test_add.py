@@ -6,6 +6,7 @@ import zoneinfo
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.config import params, plain_yaml
@@ -226,6 +227,18 @@ def test_the_flag_that_a_line_names_decides(workspace):
     datasets = params.load(workspace.params).datasets
     assert datasets["days"].preparation.options["stamp_format"] == "%m/%d/%Y %H:%M"
     assert datasets["marks"].preparation.options["decimal"] == ","
+
+
+@pytest.mark.parametrize(
+    ("freq", "asked"), [("h", (24, 120)), ("D", (7, 56)), ("B", (5, 40)), ("W", (4, 52)), ("MS", (12, 96))]
+)
+def test_what_is_proposed_fits_the_rows(workspace, freq, asked):
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    stamps = pd.date_range("1990-01-07", periods=600, freq=freq)
+    lines = [f"{stamp:%Y-%m-%d %H:%M},{value(place)}" for place, stamp in enumerate(stamps)]
+    add(workspace, [write(workspace.root / "load.csv", ["time,load", *lines])], "--yes")
+    options = params.load(workspace.params).datasets["load"].preparation.options
+    assert (options["horizon"], options["lookback"]) == asked
 
 
 def test_what_was_passed_wrongly_gets_one_line(workspace):
