@@ -31,7 +31,10 @@ PARTS = {
 TIME = r"(\d{1,2})([:.h])(\d{2})(?:\2(\d{2})([.,]\d+)?)?( ?[AaPp][Mm])?( ?(?:Z|[+-]\d\d:?\d\d))?"
 DATE = r"(\d{1,4})([./-])(\d{1,2}|[A-Za-z]{3})\2(\d{1,4})"
 WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b-%y", "%b-%Y", "%b %Y", "%B %Y")
-"""Dates and months with a name in them; which one a column has, its cells say."""
+"""Forms of what `MONTH` matches; which one a column has, its cells say."""
+
+MONTH = r"(?i)(\d{1,2} )?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -](\d{1,2}, )?(\d\d){1,2}"
+"""A date or a month with its name."""
 
 NAMED = re.compile(r"time|date|dat[ue]m|stamp|zeit|fecha|epoch|unix|^ts$", re.IGNORECASE)
 
@@ -74,7 +77,7 @@ def formats(cell: str, *, digits: bool) -> list[str]:
         date, found, time = cell.partition(gap)
         if found and dates(date) and times(time.strip()):
             return [f"{one}{gap}{other}" for one in dates(date) for other in times(time.strip())]
-    return dates(cell) or ([*WORDED] if re.search(r"[A-Za-z]{3}.*\d", cell) else [])
+    return dates(cell) or ([*WORDED] if re.fullmatch(MONTH, cell) else [])
 
 
 def parses(cells: "pd.Series[str]", stamp_format: str) -> bool:

@@ -23,3 +23,4 @@ def test_a_form_is_seen(cells, form):
 
 def test_words_with_numbers_are_no_stamps():
     assert times.find(pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), [])[1] == []
+    assert not any(times.formats(word, digits=False) for word in ("Unit 12", "Store 3", "Mary-7", "mar 7, 1", "A12"))
