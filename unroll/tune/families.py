@@ -38,7 +38,8 @@ RANGES: dict[str, tuple[str, ...]] = {
     "gru": (*CELL, "embedding=8:64"),
     "min_gru": (*CELL, "embedding=8:64"),
 }
-"""Model -> what is searched. What an experiment has off (`last`, `embedding`) is not; a `last` ends with the input."""
+"""Model -> what is searched. What an experiment has off (`last`, `embedding`) is not, nor a `last` beyond its range; a
+`last` ends with the input."""
 
 
 def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
@@ -109,7 +110,7 @@ def _tried(workspace: Workspace, name: str, experiment: Experiment, every: param
                 value, why = None, str(error)
             _tell(trials, trial, value, why)
             said = why or f"{data.metric} {value:.4g}"
-            print(f"{name}  trial {trial.number + 1} of {experiment.trials}  {said}  {values}", flush=True)
+            print(f"{name}  trial {len(trials.done())} of {experiment.trials}  {said}  {values}", flush=True)
         if trials.best() is None:
             raise UnrollError(f"none of the {experiment.trials} trials of {name} came to an end")
         return pd.DataFrame(list(_rows(trials, name, data.metric, experiment.seeds[0])))
@@ -122,6 +123,8 @@ def _space(name: str, experiment: Experiment, timesteps: int) -> Space:
         low, high = limits.split(":")
         part, _, place = option.partition(".")
         if (option in ("last", "embedding") and not own.get(option)) or (place and int(place) > len(own[part])):
+            continue
+        if option == "last" and own["last"] > int(high):
             continue
         over.append(f"{'model.' * bool(place)}{option}={low}:{min(int(high), timesteps) if option == 'last' else high}")
     return space(name, experiment, over)

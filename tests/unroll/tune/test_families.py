@@ -13,7 +13,7 @@ from stages.prepare import prepare
 from stages.source import source
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
-from unroll.tune.families import RANGES
+from unroll.tune.families import RANGES, _space
 from unroll.tune.space import changed, rounded
 
 PARAMS = """\
@@ -61,6 +61,13 @@ def test_the_best_of_the_trials_replaces_the_options_and_all_of_them_are_kept(tm
     workspace.params.write_text(PARAMS.replace("    trials: 4\n", ""), encoding="utf-8")
     with pytest.raises(UnrollError, match="no experiment of waves has `trials`"):
         invoke(["--root", str(tmp_path), "search", "waves"])
+
+
+def test_what_is_off_or_beyond_its_range_stays_as_it_is():
+    every = params.load(REPOSITORY / "params.yaml")
+    asked = _space("imdb_tuned_attention", every.experiments["imdb_tuned_attention"], 500)
+    assert "model.embedding" in asked
+    assert "model.last" not in asked  # 200 words; of a series' rows 72 at most
 
 
 def test_the_options_of_params_are_those_of_the_best_trial_that_is_committed():
