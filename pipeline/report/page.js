@@ -1,6 +1,14 @@
-// The page is whole without this: it sorts tables by a click on a heading, enlarges a plot, and filters by words.
+// The page is whole without this: it sorts tables by a click on a heading, enlarges a plot, filters by words, and says
+// what is said once, a verdict's meaning and a column's name, wherever they stand.
+const meanings = [...document.querySelectorAll("#words dt")].map((term) => [term.firstElementChild.className, term.nextElementSibling]);
+for (const verdict of document.querySelectorAll(".verdict")) {
+  verdict.title = meanings.find(([name]) => name === verdict.className)?.[1].textContent ?? "";
+}
 for (const table of document.querySelectorAll("table.ranked, table.scores")) {
   const headings = [...table.tHead.rows[0].cells];
+  for (const cell of table.matches(".ranked") ? table.tBodies[0].querySelectorAll("td:not(.wide)") : []) {
+    cell.dataset.label = headings[cell.cellIndex].textContent;
+  }
   const value = (row, place) => {
     const cell = row.cells[place];
     const text = cell?.dataset.value ?? cell?.textContent.trim().replaceAll(",", "") ?? "";

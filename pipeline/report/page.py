@@ -131,6 +131,8 @@ def _mistakes(one: Evaluated) -> list[dict[str, str]]:
     table = one.table("mistakes")
     if table is None:
         return []
+    compared = {name for answer in one.answers for name in (answer.network, answer.opponent)}
+    table = table[table["experiment"].isin(compared)]
     said, truth = (100 * table["probability"]).map("{:.1f} %".format), table["truth"].map({0: "bad", 1: "good"})
     named = table["experiment"].map(one.titles).map(capital)
     rows: list[dict[str, str]] = table.assign(probability=said, truth=truth, experiment=named).to_dict("records")
