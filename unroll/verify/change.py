@@ -80,13 +80,16 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
         _extract(root, ref, before.root)
         causes = Causes(root, ref, _made_of(before, apart=True), _made_of(workspace))
         changed = _changed(Build(before, root), Build(workspace, root))
-        (verdicts, unread), now = _before(before), _verdicts(workspace)
-        flips, shared = _flips(verdicts, now), _shared(verdicts, now)
+        verdicts, unread = _before(before)
+        flips = _flips(verdicts, _verdicts(workspace))
         scores = _scores(before, workspace)
     seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due()
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
     took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
-    rows = [[*said, others or "; ".join(causes.of(stages)) or shared or "not known"] for *said, others, stages in flips]
+    rows = [
+        [*said, others or "; ".join(causes.of(stages)) or shared or "not known"]
+        for *said, others, shared, stages in flips
+    ]
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
     sections = [
         Section(f"{_count(flips, 'verdict')} flipped", ("question or claim", "before", "now", "since"), rows),
@@ -142,16 +145,18 @@ def _changed(before: Build, now: Build) -> list[str]:
     return [stage for stage in both if now.outputs(stage) != before.outputs(stage)]
 
 
-Verdicts = Mapping[str, tuple[str, list[str]]]
-"""A question or claim in words -> the outcome, and the stages that it hangs on."""
+Verdicts = Mapping[str, tuple[str, int, list[str]]]
+"""A question or claim in words -> the outcome, how many answers share its correction, the stages that it hangs on."""
 
 
 def _verdicts(workspace: Workspace) -> Verdicts:
     """Raises UnrollError if an evaluation is damaged, or of another format."""
     found = results.load(workspace, params.load(workspace.params))
+    shared = sum(each.difference is not None for one in found.built for each in one.answers)
     answers = {
         f"{one.name}: {each.networks}": (
             each.outcome,
+            shared if each.difference else 0,
             [*(f"train@{name}" for name in (each.network, each.opponent) if name), f"evaluate@{one.name}"],
         )
         for one in found.built
@@ -160,6 +165,7 @@ def _verdicts(workspace: Workspace) -> Verdicts:
     claims = {
         f"{verdict.claim.document}: {verdict.claim.words} ({verdict.claim.experiment})": (
             verdict.outcome,
+            0,
             [f"train@{name}" for name in verdict.claim.experiments],
         )
         for verdict in found.verdicts
@@ -175,22 +181,16 @@ def _before(workspace: Workspace) -> tuple[Verdicts, str]:
         return {}, f"The verdicts before cannot be read by this code: {error}"
 
 
-def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, str, list[str]]]:
-    """What had a verdict and has another one, or none: the two, the models where others are compared, its stages."""
+def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, str, str, list[str]]]:
+    """What had a verdict and has another one, or none: the two, what is compared or corrected otherwise, its stages."""
     found = []
-    for what, (old, stages) in before.items():
-        new, of = now.get(what, (GONE, stages))
+    for what, (old, few, stages) in before.items():
+        new, many, of = now.get(what, (GONE, 0, stages))
         if new != old:
-            found.append(
-                (what, old, new, "" if of == stages else _others(stages, of), [*dict.fromkeys([*stages, *of])])
-            )
+            others = "" if of == stages else _others(stages, of)
+            shared = f"{many} answers share one correction; before, {few}" if few and many and few != many else ""
+            found.append((what, old, new, others, shared, [*dict.fromkeys([*stages, *of])]))
     return found
-
-
-def _shared(before: Verdicts, now: Verdicts) -> str:
-    """That more or fewer answers share Holm's correction; empty where it is as many."""
-    old, new = (sum(stages[-1].startswith("evaluate@") for _, stages in each.values()) for each in (before, now))
-    return f"{new} answers share one correction; before, {old}" if old != new else ""
 
 
 def _others(before: Sequence[str], now: Sequence[str]) -> str:

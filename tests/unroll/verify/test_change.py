@@ -6,7 +6,7 @@ import shutil
 from pipeline.config import plain_yaml
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
-from unroll.verify.change import Causes, _shared
+from unroll.verify.change import Causes, _flips
 
 FILE = "pipeline/data/preparations/waves.py"
 AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'
@@ -64,6 +64,9 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
 
 def test_what_is_gone_and_another_correction_are_causes_too():
     assert Causes(ROOT, "HEAD", {"train@a": {}}, {}).of(["train@a"]) == ["train@a is no stage any more"]
-    one = {"waves: tuned networks": ("yes", ["train@waves_gru", "evaluate@waves"]), "a claim": ("holds", ["train@a"])}
-    assert _shared(one, one) == ""
-    assert _shared(one, {}) == "0 answers share one correction; before, 1"
+    before = {"waves: tuned networks": ("cannot tell", 26, ["train@b"]), "a claim": ("holds", 0, ["train@a"])}
+    now = {"waves: tuned networks": ("no", 24, ["train@b"]), "a claim": ("says little", 0, ["train@a"])}
+    answer, claim = _flips(before, now)
+    assert answer[-2:] == ("24 answers share one correction; before, 26", ["train@b"])
+    assert claim[-2:] == ("", ["train@a"]), "a claim is no answer"
+    assert [shared for *_, shared, _ in _flips(before, {})] == ["", ""]
