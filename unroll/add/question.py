@@ -55,15 +55,16 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     if found.uneven:
         day, cycles = 0, {"business": [5], "month": [12]}[found.uneven]
     longest = max(2, int(found.rows * PART) // step)
+    ahead, back = (1, "the next"), (24, "24 timesteps")
+    if timestep == 7 * DAY:
+        ahead, back = (4, "four weeks"), (52, "a year")
     if horizon is None:
-        rest = (4, "four weeks") if timestep == 7 * DAY else (1, "the next")
-        one, why = (day, "a day") if day > 1 else (cycles[-1], "a cycle") if cycles else rest
+        one, why = (day, "a day") if day > 1 else (cycles[-1], "a cycle") if cycles else ahead
         horizon = max(1, min(one, longest // 2))
         reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
         weeks, words = (4, "four weeks") if day > 1 else (8, "eight weeks")
-        rest = (52, "a year") if timestep == 7 * DAY else (24, "24 timesteps")
-        lookback, why = (weeks * week, words) if day else rest
+        lookback, why = (weeks * week, words) if day else back
         if found.uneven:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         if day:
