@@ -1,9 +1,8 @@
 // The page is whole without this: it sorts tables by a click on a heading, enlarges a plot, filters by words, and says
 // what is said once, a verdict's meaning and a column's name, wherever they stand.
-const meanings = [...document.querySelectorAll("#words dt")].map((term) => [term.firstElementChild.className, term.nextElementSibling]);
-for (const verdict of document.querySelectorAll(".verdict")) {
-  verdict.title = meanings.find(([name]) => name === verdict.className)?.[1].textContent ?? "";
-}
+const terms = [...document.querySelectorAll("#words dt")];
+const meanings = new Map(terms.map((term) => [term.firstElementChild.className, term.nextElementSibling.textContent]));
+for (const verdict of document.querySelectorAll(".verdict")) verdict.title = meanings.get(verdict.className) ?? "";
 for (const table of document.querySelectorAll("table.ranked, table.scores")) {
   const headings = [...table.tHead.rows[0].cells];
   for (const cell of table.matches(".ranked") ? table.tBodies[0].querySelectorAll("td:not(.wide)") : []) {

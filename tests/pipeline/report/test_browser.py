@@ -130,6 +130,15 @@ def test_the_keyboard_opens_and_enlarges(tab):
         assert (tab.run(width) > before) == (pressed == "true")
 
 
+def test_a_verdict_says_what_it_means_and_a_cell_what_it_is(tab):
+    assert tab.run("document.querySelectorAll('.verdict').length") > 10
+    assert not tab.run("[...document.querySelectorAll('.verdict')].filter((one) => !one.title.endsWith('.')).length")
+    labels = tab.run(
+        "[...document.querySelector('#waves .ranked tbody tr').cells].map((one) => one.dataset.label ?? '')"
+    )
+    assert labels[-2:] == ["Parameters", "Seeds"]
+
+
 def test_a_click_on_a_heading_sorts(tab):
     tab.unfolded()
 
