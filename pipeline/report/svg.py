@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from zlib import crc32
 
 from pipeline.errors import printable
 from pipeline.report.titles import FAMILIES
@@ -88,6 +89,8 @@ SHORTER = {
     r"font-family: 'DejaVu Sans'; ": "",  # the page has its own
     r' transform="rotate\(-0 [^"]*"': "",
     r'<g id="(curve|band)-(\d+)"><path': r'<g><path data-\1="\2"',
+    "xlink:href": "href",
+    rf'(<use [^>]*) style="fill: {MUTED}; stroke: {MUTED}; stroke-width: 0.6"': r"\1",  # a tick: its path says it, too
 }
 
 
@@ -107,10 +110,13 @@ def _inline(text: str, title: str, name: str) -> str:
     for colour, variable in COLOURS.items():
         body = body.replace(colour, f"var(--{variable})")
     # Matplotlib's ids are new each time: those that are referred to are counted, the others left out.
-    own = re.sub(r"\W+", "-", name)
-    for place, found in enumerate(dict.fromkeys(re.findall(r'(?:href="|url\()#(\w+)', body))):
-        body = body.replace(found, f"{own}-{place}")
+    own = f"p{crc32(name.encode()):x}"
+    for place, old in enumerate(dict.fromkeys(re.findall(r'(?:href="|url\()#(\w+)', body))):
+        body = body.replace(old, f"{own}-{place}")
     body = re.sub(rf' id="(?!{own}-)[^"]*"', "", body)
+    found = 1
+    while found:  # groups that say nothing, the innermost first
+        body, found = re.subn(r"<g>((?:(?!</?g\b).)*)</g>", r"\1", body)
     return head + body.strip()
 
 
