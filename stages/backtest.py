@@ -4,7 +4,6 @@ from pipeline import locks
 from pipeline.config import params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
-from pipeline.evaluation import scaled_error
 from pipeline.files import atomic_folder, write_json, write_npz
 from pipeline.forecast import rolling
 from pipeline.forecast.backtest import Backtest, judged
@@ -45,8 +44,7 @@ def backtest(workspace: Workspace, name: str) -> Backtest:
         if not forecasts:
             raise UnrollError(f"{name} has no model to forecast with; add one to params.yaml")
         networks = {key for key, run in runs.items() if run.summary.layers}
-        naive = scaled_error.seasonal_naive(seen[False])
-        made, arrays = judged(seen[False], found, forecasts, candidates, networks, naive)
+        made, arrays = judged(seen[False], found, forecasts, candidates, networks)
         with atomic_folder(workspace.backtest(name), workspace.scratch) as folder:
             write_json(folder / "backtest.json", made.model_dump())
             write_npz(folder / "forecasts.npz", arrays)

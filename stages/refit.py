@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from pipeline import locks
 from pipeline.config import params
-from pipeline.data import dataset, row_files
+from pipeline.data import dataset, row_files, several
 from pipeline.data.dataset import Dataset
 from pipeline.data.preparations.series import files_of
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
-from pipeline.forecast.forecaster import Member, Spec
-from pipeline.forecast.rows import History, Question, history
+from pipeline.forecast.forecaster import Member, Part, Spec
+from pipeline.forecast.rows import History, Question, histories
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.progress import Epochs
@@ -34,11 +34,12 @@ def refit(workspace: Workspace, name: str) -> Spec:
     with locks.stage(workspace, "refit", name):
         chosen = backtest.load(workspace.backtest(name))
         data = dataset.load(workspace.prepared(name), calendar=True)
-        question = Question.of(data)
+        questions = Question.of(data)
+        question = next(iter(questions.values()))
         paths = files_of(workspace.raw(section.source), question.preparation["file"])
         files = [row_files.File(path, question.form, question.where) for path in paths]
-        found = history(question, files, row_files.unseen, plan=None)
-        windows = found.windows(question)
+        found = histories(questions, files, row_files.unseen, plan=None)
+        windows = several.joined([found[word].windows(one) for word, one in questions.items()])
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
             members = []
             for key in chosen.members:
@@ -55,11 +56,11 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 for one in trained.replicates[: len(seeds)]:
                     trained.save(one.weights["final"], folder / "weights" / key / f"seed_{one.seed}_final")
                 members.append(Member.of(key, experiment, seen, seeds, "final"))
-            spec = _spec(name, chosen, members, data, question, found)
+            spec = _spec(name, chosen, members, data, questions, found)
             write_json(folder / "forecaster.json", spec.model_dump())
-            write_npz(
-                folder / "forecaster.npz", {"errors": read_npz(workspace.backtest(name) / "forecasts.npz")["errors"]}
-            )
+            arrays = read_npz(workspace.backtest(name) / "forecasts.npz")
+            kept = ("errors", "series") if chosen.each else ("errors",)
+            write_npz(folder / "forecaster.npz", {key: arrays[key] for key in kept})
     return spec
 
 
@@ -73,17 +74,26 @@ def _columns(data: Dataset, *, calendar: bool) -> Dataset:
 
 
 def _spec(
-    name: str, chosen: backtest.Backtest, members: list[Member], data: Dataset, question: Question, found: History
+    name: str,
+    chosen: backtest.Backtest,
+    members: list[Member],
+    data: Dataset,
+    questions: dict[str, Question],
+    found: dict[str, History],
 ) -> Spec:
-    values = found.measured.series.values
-    ranges = {"low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist()}
-    until = found.measured.series.stamps[-1]
-    fitted = question.fitted.model_copy(update=ranges)
+    asked = {}
+    for word, question in questions.items():
+        values = found[word].measured.series.values
+        ranges = {"low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist()}
+        asked[word] = question.model_copy(update={"fitted": question.fitted.model_copy(update=ranges)})
+    word, question = next(iter(asked.items()))
+    until, scales = found[word].measured.series.stamps[-1], several.scales(data)
     return Spec(
         name=name,
         members=members,
-        question=question.model_copy(update={"fitted": fitted}),
-        scale=data.scale,
+        question=question,
+        scale=scales[word],
+        each={word: Part(question=asked[word], scale=scale) for word, scale in scales.items() if len(scales) > 1},
         why=f"{chosen.champion}, fitted on all rows to {question.when(until)}: {chosen.why}",
         until=str(until),
         apart=rolling.stride(data),

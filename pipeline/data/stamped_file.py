@@ -74,6 +74,25 @@ def table(files: Sequence[File], progress: "Progress" = unseen) -> Table:
     return _table(readings, columns, files[0].form, files[0].where)
 
 
+def apart(table: Table, column: str) -> dict[str, Table]:
+    """The rows of each series, at the stamps of all: NaN where it has none; of rows with one stamp the first counts.
+
+    Args:
+        table: with `column` as a category.
+        column: says whose each row is.
+    """
+    marks = {name: name.partition("=")[2] for name in table.columns if name.startswith(f"{column}=")}
+    kept = [place for place, name in enumerate(table.columns) if name not in marks]
+    stamps, cells, found = np.unique(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
+    for name, word in marks.items():
+        own = np.flatnonzero(cells[:, table.columns.index(name)])
+        there, first = np.unique(table.stamps[own], return_index=True)
+        values = np.full((len(stamps), len(kept)), np.nan)
+        values[np.searchsorted(stamps, there)] = cells[own[first]][:, kept]
+        found[word] = Table(stamps, [table.columns[place] for place in kept], values)
+    return found
+
+
 def _columns(files: Sequence[File]) -> list[str]:
     """The columns of numbers, which every file must have."""
     file = files[0]

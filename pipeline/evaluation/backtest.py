@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.data import several
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.evaluation import conformal
@@ -47,6 +48,7 @@ def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
         "coverage": conformal.coverage(errors, half_widths),
     }
     chosen = origins(test)
+    chosen = chosen[several.of(dataset, test.rows[chosen]) == 0]  # one line is of one series
     forecast = conformal.mean_forecast(run, "test")[chosen] * scale.std + scale.mean
     rows = test.rows[chosen][:, None] + test.delay + test.step * np.arange(test.outputs)
     stretch = {

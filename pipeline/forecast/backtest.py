@@ -5,12 +5,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pydantic
 
 from pipeline.config.params import Experiment
+from pipeline.data import several
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.stamps import shown
 from pipeline.evaluation import conformal
+from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.files import read_checked
 from pipeline.forecast import intervals, rolling
 from pipeline.validation import Strict
@@ -56,6 +59,8 @@ class Backtest(Strict):
         naive: which of them need no fit.
         members: the models whose median the champion is, or itself.
         why: it is the champion, in words with figures.
+        each: of several series the champion's scores on each one, in the target's unit; `models` have multiples of
+            each one's standard deviation then, and `scale` is that of the first.
     """
 
     dataset: str
@@ -69,6 +74,7 @@ class Backtest(Strict):
     champion: str
     members: list[str]
     why: str
+    each: dict[str, Scored] = pydantic.Field(default_factory=dict)
 
 
 def load(folder: Path) -> Backtest:
@@ -82,7 +88,6 @@ def judged(
     forecasts: Mapping[str, Sequence[Array]],
     candidates: Mapping[str, Experiment],
     networks: set[str],
-    naive: float | None,
 ) -> tuple[Backtest, dict[str, Array]]:
     """Score the forecasts and choose.
 
@@ -92,10 +97,10 @@ def judged(
         forecasts: of each model for each fold, (origins, steps) in model units.
         candidates: the models.
         networks: those that take TensorFlow, which is slow to start: they are champions by themselves or not at all.
-        naive: the MAE that MASE divides by, in model units.
 
     Returns:
-        What was found, and `truth`, each model's forecasts and `errors`, the champion's, all (origins, steps).
+        What was found, and `truth`, each model's forecasts and `errors`, the champion's, all (origins, steps); of
+        several series one after the other in each fold, and `series` (origins,) says which.
     """
     truth = np.concatenate([fold.asked.targets.reshape(len(fold.asked), -1) for fold in folds]).astype(np.float64)
     each = {name: np.concatenate(list(parts)) for name, parts in forecasts.items()}
@@ -115,21 +120,33 @@ def judged(
             best = MEDIAN
     known = intervals.later(folds[0].asked.outputs, folds[0].asked.step, rolling.stride(dataset))
     rows = np.concatenate([fold.asked.rows for fold in folds]) - folds[0].asked.step
-    first, last = ("", "") if dataset.stamps is None else map(shown, dataset.stamps[rows[[0, -1]]])
+    whose, moments = several.of(dataset, rows), np.unique(rows % several.length(dataset))
+    first, last = ("", "") if dataset.stamps is None else map(shown, dataset.stamps[moments[[0, -1]]])
+    naive, errors, scales = seasonal_naive(dataset), found[best] - truth, several.scales(dataset)
     made = Backtest(
         dataset=dataset.name,
-        scale=dataset.scale,
+        scale=next(iter(scales.values())),
         first=first,
         last=last,
-        origins=len(truth),
+        origins=len(moments),
         refits=len(folds),
-        models={name: _scored(values - truth, known, dataset.scale, naive) for name, values in found.items()},
+        models={name: _scored(values - truth, whose, known, dataset.scale, naive) for name, values in found.items()},
         naive=sorted(plain),
         champion=best,
         members=members if best == MEDIAN else [best],
-        why=_why(best, scores, plain, dataset.scale),
+        why=_why(
+            best,
+            scores,
+            plain,
+            dataset.scale,
+            "of a series' standard deviation" if len(scales) > 1 else dataset.scale.unit,
+        ),
+        each={
+            word: _scored(errors[whose == place], whose[whose == place], known, scale, None)
+            for place, (word, scale) in enumerate(scales.items() if len(scales) > 1 else ())
+        },
     )
-    return made, {"truth": truth, "errors": found[best] - truth, **each}
+    return made, {"truth": truth, "errors": errors, **({"series": whose} if made.each else {}), **each}
 
 
 def _kind(name: str, experiment: Experiment) -> str:
@@ -142,16 +159,17 @@ def is_naive(experiment: Experiment) -> bool:
     return experiment.training.method == "none" and experiment.model.family == "baselines"
 
 
-def _scored(errors: Array, known: Array, scale: Scale, naive: float | None) -> Scored:
+def _scored(errors: Array, whose: Array, known: Array, scale: Scale, naive: float | None) -> Scored:
     off = np.abs(errors)
-    _, held = intervals.adaptive(off, conformal.USUAL, known)
+    each = [intervals.adaptive(off[whose == one], conformal.USUAL, known)[1] for one in np.unique(whose)]
+    held = np.concatenate(each)
     share: list[Any] = np.nanmean(held, axis=0).tolist() if len(held) else [None] * off.shape[1]
     mae = off.mean(axis=0)
     return Scored(mae=(mae * scale.std).tolist(), coverage=share, mase=float(mae.mean() / naive) if naive else None)
 
 
-def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale) -> str:
-    unit = f" {scale.unit}" if scale.unit else ""
+def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale, unit: str) -> str:
+    unit = f" {unit}" if unit else ""
     others = sorted((name for name in scores if name not in {best, MEDIAN}), key=scores.__getitem__)
     naive = min(plain, key=scores.__getitem__, default=None)
     said = [name for name in (others[0] if others else None, naive) if name not in {None, best}]

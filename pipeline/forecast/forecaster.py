@@ -2,17 +2,19 @@
 
 import shutil
 import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pydantic
 
 from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
-from pipeline.data import row_files
+from pipeline.data import row_files, several
 from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array
 from pipeline.data.preparations import series
@@ -21,7 +23,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.forecast import intervals, models
-from pipeline.forecast.rows import Question, Window, history, latest
+from pipeline.forecast.rows import Question, Window, histories, latest
 from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.validation import Strict
@@ -58,6 +60,13 @@ class Member(Strict):
         return cls(name=name, experiment=experiment, problem=asked, seeds=seeds, point=point)
 
 
+class Part(Strict):
+    """One of several series: what is asked of its rows, and the scale of its target."""
+
+    question: Question
+    scale: Scale
+
+
 class Spec(Strict):
     """What forecaster.json holds.
 
@@ -70,6 +79,7 @@ class Spec(Strict):
         until: the last row that they were fitted to, where the errors since then are to count; else None.
         apart: rows from one origin to the next, with `until`.
         judged: what the coverage comes from, in words.
+        each: of several series, by name; then `question` and `scale` are those of the first.
     """
 
     name: str
@@ -80,6 +90,7 @@ class Spec(Strict):
     until: str | None = None
     apart: int = 1
     judged: str = "On test"
+    each: dict[str, Part] = pydantic.Field(default_factory=dict)
 
     @property
     def seeds(self) -> int:
@@ -94,7 +105,8 @@ class Forecaster:
     Attributes:
         spec: plain data.
         arrays: `half_widths` and `coverage` (levels, steps) of `conformal.LEVELS`, the first in model units, the second
-            on test. Or `errors` (origins, steps), of the backtest, in model units, which intervals are made of anew.
+            on test. Or `errors` (origins, steps), of the backtest, in model units, which intervals are made of anew;
+            and of several series `series` (origins,), the place of each one's.
         weights: name of a member -> the folder of its weights.
         predict: of each member each seed.
         told: a window's bytes -> what was said of it.
@@ -124,7 +136,9 @@ class Forecaster:
         run = run_folder.load_for(workspace.run(experiment.dataset, name), experiment.dataset, experiment.seeds)
         if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
             raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")
-        question = Question.of(data)
+        question, *others = Question.of(data).values()
+        if others:
+            raise UsageError(f"{experiment.dataset} has several series; `unroll predict {experiment.dataset}` has all")
         errors = {split: conformal.errors(data, run, split) for split in ("validation", "test")}
         wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
         seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
@@ -207,8 +221,22 @@ class Forecaster:
             self.told[key] = np.asarray(np.median(each_says, axis=0))
         return self.told[key]
 
-    def read(self, paths: Sequence[Path], progress: "Progress" = row_files.unseen, plan: Sequence[Path] = ()) -> Window:
-        """The last window of files of the form that the model was trained on. Raises as `forecast`.
+    @cached_property
+    def parts(self) -> dict[str, "Forecaster"]:
+        """A forecaster for each of several series, by name; one of one series alone is `several.ONE`."""
+        if not self.spec.each:
+            return {several.ONE: self}
+        found = {}
+        for place, (word, one) in enumerate(self.spec.each.items()):
+            spec = self.spec.model_copy(update={"question": one.question, "scale": one.scale, "each": {}})
+            errors = self.arrays["errors"][self.arrays["series"] == place]
+            found[word] = replace(self, spec=spec, arrays={"errors": errors}, told={})
+        return found
+
+    def read(
+        self, paths: Sequence[Path], progress: "Progress" = row_files.unseen, plan: Sequence[Path] = ()
+    ) -> dict[str, Window]:
+        """The last window of each series in files of the form that the model was trained on. Raises as `forecast`.
 
         `plan` are files with what is known beforehand of the rows that come.
         """
@@ -219,23 +247,30 @@ class Forecaster:
         given, known = ([row_files.Given(path, form, where) for path in each] for each in (paths, plan))
         return self._latest(given, progress, known)
 
-    def window(self, rows: "pd.DataFrame") -> Window:
-        """The last window of rows in memory. Raises as `forecast`."""
+    def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
+        """The last window of each series in rows in memory. Raises as `forecast`."""
         file = row_files.Rows(Path("the table"), self.spec.question.form, self.spec.question.where, rows)
         return self._latest([file], row_files.unseen)
 
     def _latest(
         self, files: Sequence[row_files.File], progress: "Progress", plan: Sequence[row_files.File] = ()
-    ) -> Window:
-        question, until = self.spec.question, self.spec.until
-        found = history(question, files, progress, plan)
-        window = latest(question, found, np.datetime64(until) if until else None, self.spec.apart)
-        for text in window.unusual:
-            warnings.warn(text, OutsideRangeWarning, stacklevel=3)
-        return window
+    ) -> dict[str, Window]:
+        until = np.datetime64(self.spec.until) if self.spec.until else None
+        questions, windows = {word: one.spec.question for word, one in self.parts.items()}, dict[str, Window]()
+        error: UnrollError | None = None
+        for word, found in histories(questions, files, progress, plan).items():
+            try:
+                windows[word] = latest(questions[word], found, until, self.spec.apart)
+            except UnrollError as one:
+                error = one
+            for text in windows[word].unusual if word in windows else [f"left out: {error}"] if word else []:
+                warnings.warn(f"{word}: {text}" if word else text, OutsideRangeWarning, stacklevel=3)
+        if error and not windows:
+            raise error
+        return windows
 
     def forecast(self, rows: "pd.DataFrame", level: float = conformal.USUAL) -> "pd.DataFrame":
-        """Forecast what follows the last of some rows.
+        """Forecast what follows the last of some rows, of each series that they hold.
 
         Args:
             rows: in raw units, with the columns of the file that the model was trained on, others are ignored. At
@@ -243,8 +278,9 @@ class Forecaster:
             level: of the interval: 0.5 to 0.99, a whole number of percent.
 
         Returns:
-            A row for each step ahead: stamp, forecast, low and high, in the target's unit; of a data set with a time
-            zone stamps are aware of it. `low` and `high` are infinite where validation has too few examples.
+            A row for each step ahead: stamp, forecast, low and high, in the target's unit, and before them of several
+            series the name; of a data set with a time zone stamps are aware of it. `low` and `high` are infinite where
+            validation has too few examples.
 
         Raises:
             UnrollError: the rows cannot be used; one line says which and why.
@@ -252,10 +288,21 @@ class Forecaster:
         Warns:
             OutsideRangeWarning: a value is far outside of what was trained on.
         """
-        return self.after(self.window(rows), level)
+        return self.after(self.windows(rows), level)
 
-    def after(self, window: Window, level: float = conformal.USUAL) -> "pd.DataFrame":
-        """What follows a window, as `forecast`."""
+    def after(self, windows: Mapping[str, Window], level: float = conformal.USUAL) -> "pd.DataFrame":
+        """What follows the windows of some series, as `forecast`."""
+        import pandas as pd
+
+        column = self.spec.question.preparation.get("series_id")
+        tables = {word: self.parts[word].next_values(window, level) for word, window in windows.items()}
+        return pd.concat(
+            [table.assign(**{column: word})[[column, *table]] if column else table for word, table in tables.items()],
+            ignore_index=True,
+        )
+
+    def next_values(self, window: Window, level: float) -> "pd.DataFrame":
+        """What follows a window of one series."""
         import pandas as pd
 
         scale, wide = self.spec.scale, self.half_widths(level, window)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.config.params import Experiment
+from pipeline.data import several
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
@@ -52,13 +53,14 @@ def stride(dataset: Dataset) -> int:
 
 
 def folds(dataset: Dataset, origins: int, refits: int) -> list[Fold]:
-    """The last origins of a series, one a day, in as many groups as there are fits.
+    """The last origins of a series, one a day, in as many groups as there are fits; several series have the same ones.
 
     Raises:
         UnrollError: there are too few windows.
     """
     windows, apart = whole(dataset), stride(dataset)
-    rows, reach, chosen = windows.rows, int(windows.ahead[-1]), list[int]()
+    times, reach, chosen = windows.rows % several.length(dataset), int(windows.ahead[-1]), list[int]()
+    rows = np.unique(times)
     first = rows[-1] - MOST * (rows[-1] - rows[0])
     latest = rows[-1]
     while len(chosen) < origins and latest > first:
@@ -72,10 +74,11 @@ def folds(dataset: Dataset, origins: int, refits: int) -> list[Fold]:
         raise UnrollError(f"{dataset.name}: {len(chosen)} origins are too few for {refits} fits; add rows")
     found = []
     for group in np.array_split(chosen, refits):
-        count = int(np.searchsorted(rows, group[0] - windows.step - reach, side="right"))
-        if not count:
+        train = windows.rows[times <= group[0] - windows.step - reach]
+        if not len(train):
             raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
-        found.append(Fold(replace(windows, rows=rows[:count]), replace(windows, rows=group)))
+        asked = windows.rows[np.isin(times, group)]
+        found.append(Fold(replace(windows, rows=train), replace(windows, rows=asked)))
     return found
 
 

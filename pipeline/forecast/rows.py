@@ -1,13 +1,13 @@
 """New rows -> the last window of them as a model's input, by the preparation that its data set was made with."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, series_splits, stamped_file, stamps
+from pipeline.data import row_files, series_splits, several, stamped_file, stamps
 from pipeline.data.dataset import Dataset, Fitted
 from pipeline.data.examples import Array, Windows
 from pipeline.data.preparations import series
@@ -26,17 +26,17 @@ MOST = 14
 
 
 class Question(Strict):
-    """How rows become inputs, and what is asked of them: of a data set what was found in its train rows."""
+    """How rows of a series become inputs, and what is asked of them: of a data set what was found in its train rows."""
 
     dataset: str
     fitted: Fitted
 
     @classmethod
-    def of(cls, data: Dataset) -> "Question":
-        """What a prepared series asks. Raises UnrollError if it was prepared by an earlier Unroll."""
+    def of(cls, data: Dataset) -> dict[str, "Question"]:
+        """Name of a series -> what it asks (`several`). Raises UnrollError if it was prepared by an earlier Unroll."""
         if data.fitted is None or not isinstance(data.splits["test"], Windows):
             raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
-        return cls(dataset=data.name, fitted=data.fitted)
+        return {word: cls(dataset=data.name, fitted=fitted) for word, fitted in several.parts(data.fitted).items()}
 
     @property
     def preparation(self) -> dict[str, Any]:
@@ -83,7 +83,8 @@ class Question(Strict):
     def read(self) -> list[str]:
         """The columns that stand in a file: numbers, then a column for each word of a category."""
         made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
-        return self.fitted.columns[: len(self.fitted.columns) - made - series.known_columns(self.preparation)]
+        own = self.fitted.columns[: len(self.fitted.columns) - made - series.known_columns(self.preparation)]
+        return own + [f"{self.preparation['series_id']}={word}" for word in self.preparation.get("words", [])]
 
     @property
     def numbers(self) -> list[str]:
@@ -159,16 +160,16 @@ class History:
         return windows.take(np.arange(len(windows)))[0], np.where(come, self.inputs[there, windows.target], np.nan)
 
 
-def history(
-    question: Question,
+def histories(
+    questions: Mapping[str, Question],
     files: Sequence[row_files.File],
     progress: "Progress",
     plan: Sequence[row_files.File] | None = (),
-) -> History:
-    """All rows of some files, as models see them.
+) -> dict[str, History]:
+    """Name of a series -> all its rows in some files, as models see them.
 
     Args:
-        question: what the model was trained on.
+        questions: of each series what the model was trained on.
         files: of the rows. Behind the last one with a target there may be rows with what is known beforehand.
         progress: told of what has been read.
         plan: files of more such rows; None where no forecast is made of them.
@@ -176,6 +177,7 @@ def history(
     Raises:
         UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
     """
+    question = next(iter(questions.values()))
     options = question.preparation
     table = series.evenly(stamped_file.table([_only(question, file) for file in files], progress), options)
     name, own = files[0].path.name, series_splits.clock(table.stamps, None).spacing
@@ -185,9 +187,13 @@ def history(
             "give such rows"
         )
     table, beforehand = _apart(question, _aligned(question, table, name), plan, progress)
-    measured = series.rows_of(table, options, beforehand)
-    with np.errstate(over="ignore"):
-        return History(name, measured, series.inputs_of(measured.series, question.fitted))
+    found = {}
+    for word, part in series.apart(table, options).items():
+        measured = series.rows_of(part, options, beforehand)
+        with np.errstate(over="ignore"):
+            inputs = series.inputs_of(measured.series, questions[word].fitted)
+        found[word] = History(f"{name}, {word}" if word else name, measured, inputs)
+    return found
 
 
 def latest(question: Question, found: History, until: np.datetime64 | None = None, apart: int = 1) -> Window:

@@ -176,7 +176,7 @@ def _at(opened: Store, group: str) -> Iterator[None]:
 
 
 def signature(forecaster: Forecaster) -> "ModelSignature":
-    """Columns as in the user's file -> stamp, forecast, low and high.
+    """Columns as in the user's file -> the name of the series, where there are several, stamp, forecast, low and high.
 
     All columns are optional to MLflow: it would name a missing one behind all rows of the request, the model names it
     in one line.
@@ -187,11 +187,12 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
     question = forecaster.spec.question
     texts, numbers = [*question.form.stamp, *question.form.categories], question.numbers
     kinds = dict.fromkeys(texts, "string") | dict.fromkeys(numbers, "double")
+    names = [ColSpec("string", name) for name in [question.preparation.get("series_id")] if name]
     ends = [ColSpec("double", name, required=False) for name in ("low", "high")]
     warning = ColSpec("string", "warning", required=False)
     return ModelSignature(
         Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
-        Schema([ColSpec("string", "stamp"), ColSpec("double", "forecast"), *ends, warning]),
+        Schema([*names, ColSpec("string", "stamp"), ColSpec("double", "forecast"), *ends, warning]),
         ParamSchema([ParamSpec("level", "double", conformal.USUAL)]),
     )
 
@@ -202,7 +203,7 @@ def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
     example = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, question.reach)
     with suppress(UnrollError), warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
-        forecaster.window(example)
+        forecaster.windows(example)
         return example.reset_index(drop=True)
     return None
 

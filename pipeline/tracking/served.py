@@ -50,7 +50,7 @@ class Served:
             params: `level` of the intervals; `conformal.USUAL` if not given.
 
         Returns:
-            stamp (ISO 8601), forecast, low and high for each step ahead; an end that is not known is None. The column
+            As `Forecaster.forecast`, stamps by ISO 8601; an end that is not known is None. The column
             `warning` only where values are far outside of what was trained on.
 
         Raises:
@@ -64,13 +64,14 @@ class Served:
                 f"row {row} (from 0): {numbers.columns[column]!r} is no finite number; each row needs one"
             )
         try:
-            window = self.forecaster.window(data)
-            found = self.forecaster.after(window, float((params or {}).get("level", conformal.USUAL)))
+            windows = self.forecaster.windows(data)
+            found = self.forecaster.after(windows, float((params or {}).get("level", conformal.USUAL)))
         except UnrollError as error:
             raise RefusedError(str(error)) from None
         ends = found[["low", "high"]]
         found[["low", "high"]] = ends.astype(object).where(np.isfinite(ends), None)
-        unusual = {"warning": "; ".join(window.unusual)} if window.unusual else {}
+        said = [text for window in windows.values() for text in window.unusual]
+        unusual = {"warning": "; ".join(said)} if said else {}
         return found.assign(stamp=[stamp.isoformat() for stamp in found["stamp"]], **unusual)
 
 

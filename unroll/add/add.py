@@ -65,6 +65,8 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
         found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
     question = replace(_ask(found, wanted), future=[*wanted.future], holidays=wanted.holidays)
+    if wanted.future and found.series_id:
+        raise UsageError(f"--future is for one series; {files[0].name} has {len(found.series)}, by {found.series_id!r}")
     for column in wanted.future:
         others = [other for other in found.targets if other != question.target]
         one_of(column, others, "--future, a column of numbers besides the target")
@@ -153,7 +155,10 @@ def lines(found: Found) -> Iterator[str]:
     apart = {"business": "business days", "month": "months"}.get(found.uneven or "", f"{clock.spacing:,} seconds apart")
     utc = " (UTC)" if form.time_zone else ""
     yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
-    if clock.repeated or found.unsorted:
+    if found.series_id:
+        names = printable(", ".join(found.series))
+        yield f"series    {len(found.series)}, by {printable(found.series_id):.60}: {names:.80}"
+    elif clock.repeated or found.unsorted:
         order = ", rows not in the order of time" if found.unsorted else ""
         yield f"order     {clock.repeated:,} repeated stamps{order}"
     if found.gaps:
@@ -161,7 +166,7 @@ def lines(found: Found) -> Iterator[str]:
     if found.missing:
         cells = ", ".join(f"{printable(word) or 'nothing'} {count:,} times" for word, count in found.missing.items())
         yield f"no value  {cells}"
-    for name, column in found.columns.items():
+    for name, column in ((name, one) for name, one in found.columns.items() if name != found.series_id):
         why = found.why_not(name)
         what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")

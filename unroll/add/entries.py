@@ -42,12 +42,15 @@ def entries(
     if unit:
         quantity = quantity[: max(map(quantity.rfind, "[("))].rstrip() or quantity
     left_out = {column: why for column in found.columns if (why := found.why_not(column)) and column != question.target}
-    words = [column for column in found.columns if column not in left_out and not found.columns[column].numeric]
-    spacing, gaps = found.clock.spacing, found.missing or found.gaps
+    left_out.pop(found.series_id or "", None)
+    others = [column for column in found.columns if column not in {*left_out, found.series_id}]
+    words = [column for column in others if not found.columns[column].numeric]
+    spacing, gaps = found.clock.spacing, found.missing or found.gaps or found.series_id
     options = {
         "file": pattern,
         "stamp": stamp[0] if len(stamp) == 1 else stamp,
         **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
+        "series_id": found.series_id,
         "target": question.target,
         "unit": unit or None,
         "quantity": quantity,

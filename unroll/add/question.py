@@ -54,7 +54,7 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     cycles = [cycle for cycle in (day, week) if cycle > 1]
     if found.uneven:
         day, cycles = 0, {"business": [5], "month": [12]}[found.uneven]
-    longest = max(2, int(found.rows * PART) // step)
+    longest = max(2, int(found.length * PART) // step)
     ahead, back = (1, "the next"), (24, "24 timesteps")
     if timestep == 7 * DAY:
         ahead, back = (4, "four weeks"), (52, "a year")
@@ -67,7 +67,7 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
         lookback, why = (weeks * week, words) if day else back
         if found.uneven:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
-        if day:
+        if day and not found.series_id:
             with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
                 values = pd.Series(found.values(target))
                 near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))

@@ -42,6 +42,7 @@ def predict(
     plot: Annotated[Path | None, typer.Option(help="Draw it, into a .png, .svg or .pdf file.")] = None,
     future: Annotated[Path | None, typer.Option(help="Rows to come, with what is known beforehand.")] = None,
     horizon: Annotated[int | None, typer.Option(help="Steps ahead, of those that were trained for.")] = None,
+    series: Annotated[str | None, typer.Option(help="One of several.")] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print comma-separated values.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -55,7 +56,7 @@ def predict(
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    found = predict.predict(context.obj, name, data, level, future, horizon)
+    found = predict.predict(context.obj, name, data, level, future, horizon, series)
     if plot:
         predict.draw(found, plot)
     if as_json:

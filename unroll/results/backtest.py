@@ -10,8 +10,9 @@ STEPS = 8
 
 
 def show(found: Backtest) -> None:
-    """Print every model, then the champion by step."""
-    unit = f", {found.scale.unit}" if found.scale.unit else ""
+    """Print every model, then the champion by step, and of several series by series."""
+    own = f", {found.scale.unit}" if found.scale.unit else ""
+    unit = ", standard deviations" if found.each else own
     print(
         printable(f"{found.dataset}: {found.origins} origins, {found.first} to {found.last}, {found.refits} fits each")
     )
@@ -20,6 +21,10 @@ def show(found: Backtest) -> None:
     columns = [Column(heading, place > 0) for place, heading in enumerate(("Model", f"MAE{unit}", "MASE", "90 % held"))]
     tables.show(columns, texts)
     best = found.models[found.champion]
+    if found.each:
+        texts = [[name, f"{one.whole:.4g}", _percent(one.held)] for name, one in found.each.items()]
+        columns = [Column(heading, place > 0) for place, heading in enumerate(("Series", f"MAE{own}", "90 % held"))]
+        tables.show(columns, texts)
     places = sorted({round(place * (len(best.mae) - 1) / (STEPS - 1)) for place in range(STEPS)})
     texts = [[str(place + 1), f"{best.mae[place]:.4g}", _percent(best.coverage[place])] for place in places]
     columns = [Column(heading, number=True) for heading in ("Step", f"MAE{unit}", "90 % held")]

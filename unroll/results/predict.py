@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data.preparations.series import files_of
@@ -31,27 +33,35 @@ if TYPE_CHECKING:
 MANY = 0.1
 """New rows, as a share of the evaluation's, after which it is worth repeating."""
 
+MOST_LINES = 60
+"""Of a table of several series."""
+
 
 @dataclass(frozen=True)
 class Predicted:
-    """A forecast: who made it and why that model, the last file of its rows, and `Forecaster.forecast`'s table."""
+    """A forecast: who made it and why that model, the last file of its rows, and `Forecaster.forecast`'s table.
+
+    `windows` are those of each series, and `held` (rows of the table,) is the share of values that intervals of the
+    level held.
+    """
 
     forecaster: Forecaster
     why: str
     file: Path
-    window: Window
+    windows: dict[str, Window]
     level: float
     table: "pd.DataFrame"
+    held: "Array"
 
     @property
-    def held(self) -> "Array":
-        """(steps,) the share of values that intervals of the level held."""
-        return self.forecaster.coverage(self.level, self.window)[: len(self.table)]
+    def steps(self) -> int:
+        """Values ahead, of each series."""
+        return len(self.table) // len(self.windows)
 
     @property
     def origin(self) -> str:
         """The stamp of the last row."""
-        return self.forecaster.spec.question.when(self.window.stamps[-1])
+        return self.forecaster.spec.question.when(max(window.stamps[-1] for window in self.windows.values()))
 
 
 def predict(
@@ -61,6 +71,7 @@ def predict(
     level: float,
     plan: Path | None = None,
     horizon: int | None = None,
+    series: str | None = None,
 ) -> Predicted:
     """Forecast what follows a series.
 
@@ -71,31 +82,43 @@ def predict(
         level: of the intervals.
         plan: a file with what is known beforehand.
         horizon: how many steps of those that the model was trained for; None for all.
+        series: which of several; None for all.
 
     Raises:
         UsageError: a name, the level or the horizon is wrong, or it is no series.
         UnrollError: something is not built, or the rows cannot be used.
     """
+    import pandas as pd
+
     wanted = params.load(workspace.params)
     one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
     with progress.files() as shown:
         forecaster, why = best(workspace, wanted, name)
-        forecaster.half_widths(level)
+        parts = forecaster.parts
+        next(iter(parts.values())).half_widths(level)
+        if series is not None:
+            one_of(series, [word for word in parts if word], "--series")
         steps = forecaster.spec.question.outputs
         if horizon is not None and not 1 <= horizon <= steps:
             raise UsageError(f"--horizon must be 1 to {steps}, which the model was trained for. Received: {horizon}")
         paths = [data] if data else own_files(workspace, wanted, forecaster.spec.question.dataset)
         with warnings.catch_warnings(record=True) as unusual:
             warnings.simplefilter("always", OutsideRangeWarning)
-            window = forecaster.read(paths, shown, [plan] if plan else [])
+            windows = forecaster.read(paths, shown, [plan] if plan else [])
     hints = [f"warning: {warning.message}" for warning in unusual]
     about = forecaster.spec.question.dataset
-    if data is None and window.new >= MANY and about in wanted.forecasts:
+    new = max(window.new for window in windows.values())
+    if data is None and new >= MANY and about in wanted.forecasts:
         again = f"`unroll renew {about} && unroll repro refit@{about}` judges the models on them, too"
-        hints.append(f"hint: {100 * window.new:.0f} % more rows have come since the evaluation; {again}")
+        hints.append(f"hint: {100 * new:.0f} % more rows have come since the evaluation; {again}")
     for hint in hints:
         print(printable(f"unroll: {hint}"), file=sys.stderr)
-    return Predicted(forecaster, why, paths[-1], window, level, forecaster.after(window, level)[:horizon])
+    if series is not None and series not in windows:
+        raise UnrollError(f"{series} has no forecast, as said above")
+    windows = {word: window for word, window in windows.items() if series in {None, word}}
+    tables = [forecaster.after({word: window}, level)[:horizon] for word, window in windows.items()]
+    held = [parts[word].coverage(level, window)[:horizon] for word, window in windows.items()]
+    return Predicted(forecaster, why, paths[-1], windows, level, pd.concat(tables), np.concatenate(held))
 
 
 def best(workspace: Workspace, wanted: Params, name: str) -> tuple[Forecaster, str]:
@@ -151,8 +174,8 @@ def as_data(found: Predicted) -> dict[str, Any]:
         "origin": found.origin,
         "level": found.level,
         "forecasts": [
-            row | {"coverage": None if math.isnan(held) else float(held), "step": step}
-            for step, (row, held) in enumerate(zip(_rows(found), found.held, strict=True), 1)
+            row | {"coverage": None if math.isnan(held) else float(held), "step": place % found.steps + 1}
+            for place, (row, held) in enumerate(zip(_rows(found), found.held, strict=True))
         ],
     }
 
@@ -170,34 +193,46 @@ def csv(found: Predicted) -> Iterator[str]:
 
 
 def show(found: Predicted) -> None:
-    """Print the forecast as a table."""
+    """Print the forecast as a table; of many values of several series the next one of each."""
     forecaster, table = found.forecaster, found.table
     spec, percent = forecaster.spec, f"{100 * found.level:.0f} %"
     unit = f", {spec.scale.unit}" if spec.scale.unit else ""
-    wide = float((table["high"] - table["low"]).median())
+    several = table.columns[0] != "stamp"
+    apart = np.split((table["high"] - table["low"]).to_numpy(), len(found.windows))
+    wide = float(min(map(np.median, apart)))
     digits = max(0, min(6, 2 - math.floor(math.log10(wide)))) if 0 < wide < math.inf else 3
-    rows = ([*row.values()] for row in _rows(found))
-    texts = [[stamp, *("-" if one is None else f"{one:.{digits}f}" for one in rest)] for stamp, *rest in rows]
+    rows = _rows(found)[:: found.steps if several and len(table) > MOST_LINES else 1]
+    texts = [
+        [one if isinstance(one, str) else "-" if one is None else f"{one:.{digits}f}" for one in row.values()]
+        for row in rows
+    ]
     held = found.held
     seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
-    steps = f" ({100 * held.min():.1f} to {100 * held.max():.1f} % by step ahead)" if len(held) > 1 else ""
+    by = "series and step" if several else "step"
+    steps = f" ({100 * held.min():.1f} to {100 * held.max():.1f} % by {by} ahead)" if len(held) > 1 else ""
     print(printable(f"{spec.name}{seeds}: {found.why}"))
     print(printable(f"After {found.origin}, the last row of {found.file.name}:") + "\n")
-    headings = ["Stamp", f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
+    headings = [table.columns[0]] * several + ["Stamp", f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
     caption = f"\n{spec.judged}, intervals of {percent} held {100 * held.mean():.1f} % of what came{steps}."
     if math.isinf(wide):
         caption = f"\nThere are too few errors for intervals of {percent}; pass a smaller --level."
-    tables.show([Column(heading, place > 0) for place, heading in enumerate(headings)], texts, caption=caption)
+    if len(rows) < len(table):
+        caption += f" `--series {next(iter(found.windows))}` prints one series whole, `--csv` all."
+    tables.show([Column(heading, place > several) for place, heading in enumerate(headings)], texts, caption=caption)
 
 
 def draw(found: Predicted, path: Path) -> None:
     """Draw what was measured last, and the forecast with its interval. Raises UsageError for another kind of file."""
-    question, scale = found.forecaster.spec.question, found.forecaster.spec.scale
+    if len(found.windows) > 1:
+        raise UsageError(f"a plot shows one series; pass --series, such as {next(iter(found.windows))}")
+    ((word, window),) = found.windows.items()
+    spec = found.forecaster.parts[word].spec
+    question, scale = spec.question, spec.scale
     plot.write(
         path,
-        question.on_clock(found.window.stamps),
-        found.window.target,
+        question.on_clock(window.stamps),
+        window.target,
         found.table,
         label=f"{scale.quantity}, {scale.unit}" if scale.quantity != "value" else question.preparation["target"],
-        title=f"{found.forecaster.spec.name}, intervals of {100 * found.level:.0f} %",
+        title=f"{word or spec.name}, intervals of {100 * found.level:.0f} %",
     )

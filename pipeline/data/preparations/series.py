@@ -4,15 +4,17 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 import fnmatch
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pydantic
 
-from pipeline.data import manifest, row_files, series_splits, stamped_file, stamps
+from pipeline.data import manifest, row_files, series_splits, several, stamped_file, stamps
 from pipeline.data.dataset import Dataset, Fitted, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.stamps import shown
@@ -28,7 +30,7 @@ Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
 Protocol = Literal["as_published", "corrected"]
 METRIC = "mae"
 
-LATER = ("repeat", "rows", "measured", "ends", "week", "overlap", "until", "future", "holidays")
+LATER = ("repeat", "rows", "measured", "ends", "week", "overlap", "until", "future", "holidays", "series_id")
 """Options that fitted.json has only where they are set."""
 
 DAY = 86_400
@@ -84,6 +86,7 @@ def prepare(
     until: str | None = None,
     future: list[str] | None = None,
     holidays: str | None = None,
+    series_id: str | None = None,
 ) -> Dataset:
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
 
@@ -146,9 +149,12 @@ def prepare(
         future: corrected only: columns whose later values are known beforehand. Each row has them as they are when the
             last value that is asked for comes.
         holidays: corrected only: a country, such as "DE"; the column `holiday` is 1 on its holidays, known beforehand.
+        series_id: corrected only: the column that says whose each row is, of several series. Each is prepared as if it
+            were alone, at the stamps of all and cut at the same rows; their windows are those of one data set.
 
     Returns:
-        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the three splits.
+        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the three splits. Several
+        stand one behind the other (`several`), each normalised by its own mean and deviation, which is the unit then.
 
     Raises:
         UnrollError: the file cannot be used (`stamped_file.read`) or is too short for the split and the window.
@@ -165,33 +171,41 @@ def prepare(
     table = stamped_file.read(files_of(raw, file), form_of(options), where, progress)
     if until:
         table = table.only(table.stamps <= np.datetime64(until, "ms"))
-    found = rows_of(evenly(table, options), options)
-    series, column = found.series, found.columns.index(target)
+    found = {word: rows_of(part, options) for word, part in apart(evenly(table, options), options).items()}
+    first = next(iter(found.values()))
+    series, column, word = first.series, first.columns.index(target), ""
     # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is `delay - step`
     # there. The documents' generator counts so, too, and forgets the step.
     shift = delay if protocol == "as_published" else delay - step
     try:
         borders = series_splits.borders(len(series.values), train, validation)
-        fitted = _fitted(found, borders[0], options)
-        each, lost = _rows(found, borders, shift, options)
+        each, rows_each, lost = {}, {}, Counter[str]()
+        for word, one in found.items():
+            each[word] = _fitted(one, borders[0], options)
+            rows_each[word], gone = _rows(one, borders, shift, options)
+            lost.update(one.lost)
+            lost.update(gone)
     except UnrollError as error:
-        raise UnrollError(f"{raw / file}: {error}; see {where}") from None
-    inputs = inputs_of(series, fitted)
+        raise UnrollError(f"{raw / file}{word and f', {word}'}: {error}; see {where}") from None
+    inputs, fitted = {word: inputs_of(one.series, each[word]) for word, one in found.items()}, several.together(each)
+    cut = partial(Windows, lookback=lookback, step=step, delay=shift, target=column, outputs=horizon)
     windows = {
-        split: Windows(inputs, chosen, lookback, step, delay=shift, target=column, outputs=horizon)
-        for split, chosen in each.items()
+        split: several.joined([cut(inputs[word], rows_each[word][split]) for word in found])
+        for split in rows_each[word]
     }
+    windows = {split: replace(one, series=windows["train"].series) for split, one in windows.items()}  # shared
+    scale = Scale(mean=fitted.mean[column], std=fitted.std[column], unit=unit, quantity=quantity)
     return Dataset(
         name=name,
         kind="forecast",
         metric=METRIC,
         splits={**windows},
-        scale=Scale(mean=fitted.mean[column], std=fitted.std[column], unit=unit, quantity=quantity),
-        period=0 if rows else _timesteps_per_day(found.clock.spacing * step),
+        scale=Scale(quantity=quantity) if series_id else scale,
+        period=0 if rows else _timesteps_per_day(first.clock.spacing * step),
         calendar=calendar_columns(options),
-        stamps=stamps.as_they_are(series.stamps, rows),
+        stamps=np.tile(stamps.as_they_are(series.stamps, rows), len(found)),
         fitted=fitted,
-        facts=_facts(found, borders, windows, options) | found.lost | lost,
+        facts=_facts(first, borders, windows, options) | ({"series": len(found)} if series_id else {}) | dict(lost),
     )
 
 
@@ -202,6 +216,9 @@ def _require_effect(options: Mapping[str, Any], where: str) -> None:
         idle = ["spacing", "sentinel", "missing", "fill", "horizon", "target_lags", *LATER]
         if options["batch_size"] is None:
             raise UsageError(f"params.yaml: {where}.batch_size is missing; protocol as_published scores whole batches")
+    elif options.get("series_id"):
+        idle += ["measured", "future"]
+        protocol = f"{protocol} of several series"
     if said := [key for key in idle if options.get(key) != {"horizon": 1}.get(key)]:
         raise UsageError(f"params.yaml: {where}.{said[0]} has no effect under protocol {protocol}; take it out")
 
@@ -209,6 +226,8 @@ def _require_effect(options: Mapping[str, Any], where: str) -> None:
 def form_of(options: Mapping[str, Any]) -> row_files.Form:
     """How the file is written, of the options of `prepare`; others, and those that are None, do not count."""
     chosen = {f.name: options[f.name] for f in fields(row_files.Form) if options.get(f.name) is not None}
+    if series_id := options.get("series_id"):
+        chosen["categories"] = [*chosen.get("categories", []), series_id]
     return row_files.Form(**chosen | {"stamp": [stamp] if isinstance(stamp := chosen["stamp"], str) else stamp})
 
 
@@ -281,6 +300,12 @@ def _known(
     if country := options.get("holidays"):
         moments = series.stamps + np.timedelta64(ahead * spacing * 1000, "ms")
         yield "holiday", holidays_of(country, on_clock(moments, options)).astype(np.float64)
+
+
+def apart(table: stamped_file.Table, options: Mapping[str, Any]) -> dict[str, stamped_file.Table]:
+    """Name of a series -> its rows; of one alone the name is empty."""
+    column = options.get("series_id")
+    return stamped_file.apart(table, column) if column else {several.ONE: table}
 
 
 def evenly(table: stamped_file.Table, options: Mapping[str, Any]) -> stamped_file.Table:

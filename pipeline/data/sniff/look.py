@@ -13,6 +13,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_files import File, Form
 from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
+from pipeline.data.stamped_file import MOST_WORDS
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
 
@@ -64,6 +65,7 @@ class Found:
         guesses: what was not certain: the option of params.yaml -> why it was decided so.
         text: whether they are CSV.
         uneven: what rows are without an even distance (`stamps.evenly`), else None.
+        series_id: of several series the column that says whose each row is, with its values, `series`.
     """
 
     form: Form
@@ -80,6 +82,13 @@ class Found:
     guesses: dict[str, str]
     text: bool = True
     uneven: str | None = None
+    series_id: str | None = None
+    series: Sequence[str] = ()
+
+    @property
+    def length(self) -> int:
+        """Rows of one series."""
+        return self.rows // max(1, len(self.series))
 
     def values(self, name: str) -> Array:
         """(rows,) the first ones of a column, NaN where there is no value."""
@@ -106,7 +115,8 @@ class Found:
     @property
     def targets(self) -> list[str]:
         """The columns of numbers that can be forecast."""
-        return [name for name, column in self.columns.items() if column.numeric and not self.why_not(name)]
+        numbers = (name for name, column in self.columns.items() if column.numeric and not self.why_not(name))
+        return [name for name in numbers if name != self.series_id]
 
     def why_not(self, name: str) -> str:
         """Why a column is left out, "" if it is not."""
@@ -148,20 +158,23 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
-    _require_one_series(paths[0], form, head, written, columns, heads)
+    series_id, names = _series_id(head, written, columns, heads)
+    if len(names) > MOST_WORDS:
+        raise UsageError(f"{paths[0]} holds {len(names)} series, by {series_id!r}; leave all but {MOST_WORDS} out")
     for column in columns.values():
         column.suspects.update({float(word): 0 for word in known.missing if layout.is_number(word)})
     found = _found(form, written, utc, columns, heads, guesses)
     found.missing.update(dict.fromkeys(known.missing, 1))
+    found = replace(found, series_id=series_id, series=sorted(names))
     return replace(found, text=not files[0].parquet, missing=found.missing + Counter({"": blank}))
 
 
-def _require_one_series(
-    path: Path, form: Form, head: "pd.DataFrame", written: Array, columns: dict[str, Column], heads: list[Array]
-) -> None:
-    """Raise UsageError if stamps repeat and a column says whose each row is: each of its values has a stamp once."""
+def _series_id(
+    head: "pd.DataFrame", written: Array, columns: dict[str, Column], heads: list[Array]
+) -> tuple[str | None, list[str]]:
+    """Where stamps repeat, the column that says whose each row is, with its values: each has a stamp once."""
     if not heads or len(np.unique(written)) > 0.7 * len(written):
-        return
+        return None, []
     numbers = np.concatenate(heads)
     for place, (name, column) in enumerate(columns.items()):
         cells = numbers[:, place] if column.numeric else head[name].to_numpy()
@@ -174,12 +187,8 @@ def _require_one_series(
             and max(names.values()) <= most
             and 2 * names.total() >= most * len(names)
         ):
-            some = ", ".join(sorted(f"{one:g}" if column.numeric else one for one in names)[:3])
-            cut = f"pd.read_csv({path.name!r}, sep={form.delimiter!r}).groupby({name!r})"
-            raise UsageError(
-                f"{path} holds {len(names)} series, of {some}, ... in {name!r}, and one is read; write each to a file: "
-                f"python -c \"import pandas as pd; [part.to_csv(f'{{one}}.csv', index=False) for one, part in {cut}]\""
-            )
+            return name, [f"{one:g}" if column.numeric else one for one in names]
+    return None, []
 
 
 def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:

@@ -7,6 +7,7 @@ from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
+from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.forecast import backtest, rolling
 
 
@@ -46,12 +47,12 @@ def test_a_champion_is_never_beaten_by_a_naive_model():
         made[name] = [rolling.forecast(name, one, data(), fold) for fold in found]
     made["wild"] = [part + 9 for part in made["cycle"]]
     candidates["wild"] = candidates["ridge"]
-    judged, arrays = backtest.judged(data(), found, made, candidates, set(), 0.5)
+    judged, arrays = backtest.judged(data(), found, made, candidates, set())
     assert judged.naive == ["cycle", "last"]
     assert judged.models[judged.champion].whole <= judged.models["cycle"].whole
     assert judged.why.startswith("MAE ")
     assert judged.champion == "cycle"
-    assert judged.models["last"].mase == pytest.approx(judged.models["last"].whole / 0.5)
+    assert judged.models["last"].mase == pytest.approx(judged.models["last"].whole / seasonal_naive(data()))
     assert arrays["errors"].shape == (4, 12)
     assert (judged.first, judged.last) == ("2024-01-14 03:00:00", "2024-01-17 03:00:00")
 
@@ -64,9 +65,9 @@ def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better
     candidates["last"] = experiment("baselines", "last_value", "none")
     off = {"high": 1.0, "low": -1.0, "odd": 0.2, "last": 3.0}
     made = {name: [part + each for part in truth] for name, each in off.items()}
-    assert backtest.judged(data(), folds, made, candidates, set(), None)[0].champion == "odd"
+    assert backtest.judged(data(), folds, made, candidates, set())[0].champion == "odd"
     made["odd"] = [part + 0.7 for part in truth]
-    judged, arrays = backtest.judged(data(), folds, made, candidates, set(), None)
+    judged, arrays = backtest.judged(data(), folds, made, candidates, set())
     assert (judged.champion, judged.members) == (backtest.MEDIAN, ["high", "last", "low", "odd"])
     assert arrays["errors"] == pytest.approx(0.85)
     assert judged.why.endswith("; odd 0.7, last 3; a lead below a third rarely lasts")

@@ -1,0 +1,135 @@
+"""A file of several series: one model of all, and for each one the forecast and the scores that it would have alone."""
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import params, plain_yaml
+from pipeline.data import dataset, several
+from pipeline.data.preparations import series
+from pipeline.errors import UnrollError, UsageError
+from pipeline.forecast.backtest import load
+from pipeline.forecast.forecaster import Forecaster
+from pipeline.forecast.rolling import folds
+from pipeline.workspace import Workspace
+from tests.support.training import forecast
+from unroll.commands.main import invoke
+
+DAYS = 240
+MODELS = ("shops_last_value", "shops_cycle_7", "shops_ridge")
+LEVELS = {"north": 1000.0, "south": 3.0, "west": 50.0}
+
+
+def rows():
+    """Three shops of different size; one opens late, one is shut for three days, and rows stand in no order."""
+    random, days = np.random.default_rng(0), pd.date_range("2024-01-01", periods=DAYS)
+    parts = []
+    for place, (name, level) in enumerate(LEVELS.items()):
+        week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(DAYS) / 7 + place)
+        sales = level * week * np.exp(0.05 * random.standard_normal(DAYS))
+        parts.append(pd.DataFrame({"day": days, "shop": name, "sales": sales}))
+    parts[1], parts[2] = parts[1][30:], parts[2].drop(index=range(60, 63))
+    return pd.concat(parts).sample(frac=1, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def shops(tmp_path_factory):
+    """A workspace after `unroll add` and all stages, with the quickest of the models that it wrote."""
+    workspace = Workspace(root := tmp_path_factory.mktemp("shops"))
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    rows().to_csv(root / "shops.csv", index=False)
+    invoke(["--root", str(root), "add", str(root / "shops.csv"), "--lookback", "14", "--yes"])
+    data = plain_yaml.read(workspace.params)
+    data["experiments"] = {name: data["experiments"][name] for name in MODELS}
+    data["forecasts"]["shops"] = {"origins": 14, "refits": 2, "models": {}}
+    plain_yaml.write(data, workspace.params)
+    forecast(workspace, "shops")
+    return workspace
+
+
+def said(capsys, workspace, *arguments):
+    capsys.readouterr()
+    invoke(["--root", str(workspace.root), *arguments])
+    return capsys.readouterr()
+
+
+def test_each_series_is_prepared_as_if_it_were_alone(shops, tmp_path):
+    whole = dataset.load(shops.prepared("shops"), calendar=True)
+    options = plain_yaml.read(shops.params)["datasets"]["shops"]["preparation"]
+    assert (options.pop("name"), options.pop("series_id"), options["target"]) == ("series", "shop", "sales")
+    assert "drop" not in options
+    days = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=DAYS)})
+    for place, name in enumerate(LEVELS):
+        own = rows().query("shop == @name").drop(columns="shop")
+        days.merge(own, how="left").to_csv(tmp_path / "shops.csv", index=False)
+        one = series.prepare("shops", tmp_path, **options, missing=[""])
+        for split, windows in one.splits.items():
+            every = whole.splits[split]
+            mine = np.flatnonzero(several.of(whole, every.rows) == place)
+            for a, b in zip(every.take(mine), windows.take(np.arange(len(windows))), strict=True):
+                np.testing.assert_array_equal(a, b)
+        assert several.scales(whole)[name] == one.scale
+
+
+def test_origins_are_those_of_all_and_nothing_later_is_learnt(shops):
+    whole = dataset.load(shops.prepared("shops"))
+    for fold in folds(whole, 14, 2):
+        each = [fold.asked.rows[several.of(whole, fold.asked.rows) == place] % DAYS for place in range(3)]
+        assert len(each[0]) == 7
+        np.testing.assert_array_equal(each[0], each[1])
+        np.testing.assert_array_equal(each[0], each[2])
+        assert (fold.train.rows % DAYS).max() + 6 < each[0][0]
+
+
+def test_scores_of_each_are_in_its_own_unit(shops, capsys):
+    found, arrays = load(shops.backtest("shops")), dict(np.load(shops.backtest("shops") / "forecasts.npz"))
+    scales = several.scales(dataset.load(shops.prepared("shops")))
+    for place, name in enumerate(LEVELS):
+        errors = np.abs(arrays["errors"][arrays["series"] == place]) * scales[name].std
+        assert errors.shape == (14, 7)
+        assert found.each[name].mae == pytest.approx(errors.mean(axis=0).tolist())
+        assert 0.01 < found.each[name].whole / LEVELS[name] < 0.3
+    assert "south" in said(capsys, shops, "backtest", "shops").out
+
+
+def test_a_forecast_of_each_and_of_one(shops, capsys):
+    table = pd.read_csv(io.StringIO(said(capsys, shops, "predict", "shops", "--csv").out))
+    assert table["shop"].tolist() == [name for name in LEVELS for _ in range(7)]
+    assert table["stamp"].iloc[0] == "2024-08-28 00:00:00"
+    assert ((table["low"] < table["forecast"]) & (table["forecast"] < table["high"])).all()
+    for name, level in LEVELS.items():
+        assert table[table["shop"] == name]["forecast"].mean() == pytest.approx(level, rel=0.1)
+    one = json.loads(said(capsys, shops, "predict", "shops", "--series", "south", "--horizon", "2", "--json").out)
+    assert [row["step"] for row in one["forecasts"]] == [1, 2]
+    assert [row["forecast"] for row in one["forecasts"]] == table[table["shop"] == "south"]["forecast"].tolist()[:2]
+    assert "north" in said(capsys, shops, "predict", "shops").out
+    served = Forecaster.load(shops.forecaster("shops")).forecast(rows().astype({"day": str}))
+    np.testing.assert_array_equal(served["forecast"], table["forecast"])
+    assert list(served) == ["shop", "stamp", "forecast", "low", "high"]
+
+
+def test_new_rows_of_some_forecast_those(shops, capsys, tmp_path):
+    rows().query("shop != 'west'").to_csv(tmp_path / "new.csv", index=False)
+    found = said(capsys, shops, "predict", "shops", "--csv", "--data", str(tmp_path / "new.csv"))
+    assert found.out.count("\n") == 1 + 2 * 7
+    assert "unroll: warning: west: left out: new.csv, west: a forecast needs the last" in found.err
+    rows().assign(shop="east").to_csv(tmp_path / "new.csv", index=False)
+    with pytest.raises(UnrollError, match="column 'shop' holds 'east', a word that shops does not have"):
+        said(capsys, shops, "predict", "shops", "--data", str(tmp_path / "new.csv"))
+
+
+def test_what_cannot_be_done_gets_one_line(shops, capsys):
+    with pytest.raises(UsageError, match="--series must be one of: north, south, west. Received: 'nort'"):
+        said(capsys, shops, "predict", "shops", "--series", "nort")
+    with pytest.raises(UsageError, match="a plot shows one series; pass --series, such as north"):
+        said(capsys, shops, "predict", "shops", "--plot", "next.png")
+    with pytest.raises(UsageError, match="shops has several series; `unroll predict shops` has all"):
+        said(capsys, shops, "predict", "shops_ridge")
+    wanted = params.load(shops.params).dataset("shops").preparation.options
+    assert "words" not in wanted
+    again = ["add", str(shops.root / "shops.csv"), "--name", "more", "--yes"]
+    with pytest.raises(UsageError, match="--future is for one series; shops.csv has 3, by 'shop'"):
+        said(capsys, shops, *again, "--target", "sales", "--future", "sales")
