@@ -53,6 +53,7 @@ class Form:
     names: Sequence[str] | None = None
     skip: int = 0
     ends: bool = False
+    series_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def as_they_are(stamps: Array, rows: str | None) -> Array:
     return days.astype("datetime64[M]").astype("datetime64[ms]") if rows == "month" else stamps
 
 
-def to_utc(stamps: Array, zone: str, *, ends: bool = False) -> Array:
+def to_utc(stamps: Array, zone: str, *, ends: bool = False, whose: Array | None = None) -> Array:
     """Readings of a wall clock that keeps daylight saving -> UTC; NaT where the clock skipped that reading.
 
     Of a reading that comes twice, in the night when clocks are put back, the earlier is summer time.
@@ -100,6 +100,7 @@ def to_utc(stamps: Array, zone: str, *, ends: bool = False) -> Array:
         stamps: (rows,) datetime64[ms], as written.
         zone: such as "Europe/Berlin".
         ends: whether they tell the end of what was measured: of an hour from 02:00 to 03:00, say, 03:00.
+        whose: (rows,) of several series the number of each row's; None for one.
 
     Raises:
         KeyError: there is no such zone.
@@ -108,9 +109,10 @@ def to_utc(stamps: Array, zone: str, *, ends: bool = False) -> Array:
 
     if ends:
         apart = np.median(np.diff(np.unique(stamps)))
-        return np.asarray(to_utc(stamps - apart, zone) + apart)
+        return np.asarray(to_utc(stamps - apart, zone, whose=whose) + apart)
     order = "last" if len(stamps) and stamps[0] > stamps[-1] else "first"  # a file may begin with the newest row
-    summer = ~pd.Series(stamps).duplicated(keep=order).to_numpy()
+    rows = pd.DataFrame({"stamp": stamps, "whose": 0 if whose is None else whose})
+    summer = ~rows.duplicated(keep=order).to_numpy()
     index = pd.DatetimeIndex(stamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
     return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
 

@@ -21,6 +21,13 @@ def test_a_doubled_hour_is_two_hours(order):
     np.testing.assert_array_equal(to_wall_clock(found, "Europe/Berlin"), NIGHT[order])
 
 
+def test_a_doubled_hour_is_two_hours_of_each_series():
+    for whose in (np.repeat([0, 1], 5), np.tile([0, 1], 5)):
+        found = to_utc(np.repeat(NIGHT, 2) if whose[1] else np.tile(NIGHT, 2), "Europe/Berlin", whose=whose)
+        for one in (0, 1):
+            np.testing.assert_array_equal(found[whose == one], to_utc(NIGHT, "Europe/Berlin"))
+
+
 def test_a_skipped_time_is_no_time_and_an_unknown_zone_an_error():
     assert np.isnat(to_utc(times("2023-03-26T02:30"), "Europe/Berlin")).all()
     with pytest.raises(KeyError, match="Berlin"):

@@ -163,7 +163,8 @@ def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspa
 
 
 HOURLY = [f"01/02/2020 {hour:02d}:00,{hour}" for hour in range(24)]
-DAILY = [f"2020-01-{day:02d},{day}" for day in range(1, 29)]
+DAYS = range(1, 29)
+DAILY = [f"2020-01-{day:02d},{day}" for day in DAYS]
 TWO = "time,load\n2020-01-01,1\n2020-01-02,1\n"
 WIDE = ",".join(["time", *(f"c{place}" for place in range(100_000))]) + "\n" + "2020-01-01" + ",1" * 100_000
 MARKS = [f"2020-01-{day:02d};{day}{'.' if day == 20 else ','}25" for day in range(1, 29)]
@@ -189,8 +190,12 @@ BAD = {
     "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
     "too many series": (
-        text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in range(1, 29))),
+        text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),
         "holds 51 series, by 'who'; leave all but 50 out",
+    ),
+    "series by two columns": (
+        text("time,a,b,x", *(f"2020-01-{d:02d},{a},{b},{d * a % 7}{b}" for a in (1, 2) for b in (3, 4) for d in DAYS)),
+        "each stamp stands 4 times, with other numbers, and no column alone says whose a row is; join",
     ),
     "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
     "one stamp": (text("time,load", *["2023-01-01 00:00,1"] * 40), "the file has 1 different stamps"),
