@@ -87,8 +87,8 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
     took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
     rows = [
-        [*said, others or "; ".join(causes.of(stages)) or shared or "not known"]
-        for *said, others, shared, stages in flips
+        [one.what, one.before, one.now, one.others or "; ".join(causes.of(one.stages)) or one.shared or "not known"]
+        for one in flips
     ]
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
     sections = [
@@ -181,15 +181,35 @@ def _before(workspace: Workspace) -> tuple[Verdicts, str]:
         return {}, f"The verdicts before cannot be read by this code: {error}"
 
 
-def _flips(before: Verdicts, now: Verdicts) -> list[tuple[str, str, str, str, str, list[str]]]:
-    """What had a verdict and has another one, or none: the two, what is compared or corrected otherwise, its stages."""
+@dataclass(frozen=True)
+class Flip:
+    """What had a verdict and has another one, or none: the stages of both, and why without a change of those.
+
+    Attributes:
+        what: a question or claim in words.
+        before, now: outcomes.
+        others: which models are compared now, and were; empty where they are the same.
+        shared: by how many answers it is corrected; empty for a claim.
+        stages: what it hangs on.
+    """
+
+    what: str
+    before: str
+    now: str
+    others: str
+    shared: str
+    stages: list[str]
+
+
+def _flips(before: Verdicts, now: Verdicts) -> list[Flip]:
     found = []
     for what, (old, few, stages) in before.items():
         new, many, of = now.get(what, (GONE, 0, stages))
         if new != old:
             others = "" if of == stages else _others(stages, of)
-            shared = f"{many} answers share one correction; before, {few}" if few and many and few != many else ""
-            found.append((what, old, new, others, shared, [*dict.fromkeys([*stages, *of])]))
+            then = f"; before, {few}" if few != many else ", of which others changed"
+            shared = f"{many} answers share one correction{then}" if few and many else ""
+            found.append(Flip(what, old, new, others, shared, [*dict.fromkeys([*stages, *of])]))
     return found
 
 

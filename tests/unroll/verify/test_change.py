@@ -6,7 +6,7 @@ import shutil
 from pipeline.config import plain_yaml
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
-from unroll.verify.change import Causes, _flips
+from unroll.verify.change import Causes, Change, Section, _flips, text
 
 FILE = "pipeline/data/preparations/waves.py"
 AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'
@@ -54,6 +54,7 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
         "",
     ]
     assert "All 3 outputs have the same bytes." in told
+    assert told[told.index("## Look") :].count("\n") < 40, "one screen"
     (root / "results/evaluations/waves/evaluation.json").write_text("{}")
     assert "evaluation.json is damaged" in miniature.unroll("report", "--against", "HEAD", status=1)
     git(root, "checkout", "-q", "results")
@@ -62,11 +63,21 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     assert "git knows no commit nowhere" in miniature.unroll("report", "--against", "nowhere", status=2)
 
 
+def test_a_report_on_many_changes_is_one_screen():
+    sections = [Section("stages", ("stage", "since"), [[f"train@{number}", "x"] for number in range(99)])] * 4
+    for markdown in (False, True):
+        told = [*text(Change(sections, 99), markdown=markdown)]
+        assert len(told) < 60
+        assert sum("and 91 more" in line for line in told) == 4
+
+
 def test_what_is_gone_and_another_correction_are_causes_too():
     assert Causes(ROOT, "HEAD", {"train@a": {}}, {}).of(["train@a"]) == ["train@a is no stage any more"]
     before = {"waves: tuned networks": ("cannot tell", 26, ["train@b"]), "a claim": ("holds", 0, ["train@a"])}
     now = {"waves: tuned networks": ("no", 24, ["train@b"]), "a claim": ("says little", 0, ["train@a"])}
     answer, claim = _flips(before, now)
-    assert answer[-2:] == ("24 answers share one correction; before, 26", ["train@b"])
-    assert claim[-2:] == ("", ["train@a"]), "a claim is no answer"
-    assert [shared for *_, shared, _ in _flips(before, {})] == ["", ""]
+    assert (answer.shared, answer.stages) == ("24 answers share one correction; before, 26", ["train@b"])
+    assert (claim.shared, claim.stages) == ("", ["train@a"]), "a claim is no answer"
+    assert [flip.shared for flip in _flips(before, {})] == ["", ""]
+    moved = before | {"waves: tuned networks": ("no", 26, ["train@b"])}
+    assert _flips(before, moved)[0].shared == "26 answers share one correction, of which others changed"
