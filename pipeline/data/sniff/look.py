@@ -13,6 +13,7 @@ from pipeline.data.examples import Array
 from pipeline.data.row_files import File, Form
 from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
+from pipeline.data.sniff.series_id import series_id
 from pipeline.data.stamped_file import MOST_WORDS
 from pipeline.errors import UnrollError, UsageError
 from pipeline.validation import one_of
@@ -28,8 +29,8 @@ HEAD = 2000
 KEPT = 250_000
 """Rows whose numbers are kept, for their autocorrelation."""
 
-SURE = 0.99
-"""The share of rows that must tell series apart; the others are of the nights when clocks are put back."""
+PARTS_OF_A_DAY = (24, 48, 96, 144)
+"""Hours, half hours and such, which some files count in a column of its own."""
 
 MONTH = 28 * 86_400_000
 """Milliseconds, at least."""
@@ -161,49 +162,17 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
-    series_id, names = _series_id(head, written, columns, heads)
+    whose, names = series_id(head, written, columns, heads)
     if len(names) > MOST_WORDS:
-        raise UsageError(f"{paths[0]} holds {len(names)} series, by {series_id!r}; leave all but {MOST_WORDS} out")
+        raise UsageError(f"{paths[0]} holds {len(names)} series, by {whose!r}; leave all but {MOST_WORDS} out")
+    if len(names) in PARTS_OF_A_DAY and {*names} in ({*map(str, range(start, start + len(names)))} for start in (0, 1)):
+        guesses["series_id"] = f"{whose!r} may count parts of a day, too; then make it part of the stamp in the file"
     for column in columns.values():
         column.suspects.update({float(word): 0 for word in known.missing if layout.is_number(word)})
     found = _found(form, written, utc, columns, heads, guesses)
     found.missing.update(dict.fromkeys(known.missing, 1))
-    found = replace(found, series_id=series_id, series=sorted(names))
+    found = replace(found, series_id=whose, series=sorted(names))
     return replace(found, text=not files[0].parquet, missing=found.missing + Counter({"": blank}))
-
-
-def _series_id(
-    head: "pd.DataFrame", written: Array, columns: dict[str, Column], heads: list[Array]
-) -> tuple[str | None, list[str]]:
-    """Where stamps repeat, the column that says whose each row is, with its values: each has a stamp once.
-
-    But for hours that come twice in autumn.
-
-    Raises:
-        UsageError: none does, and rows of one stamp differ.
-    """
-    if not heads or len(np.unique(written)) > 0.7 * len(written):
-        return None, []
-    numbers = np.concatenate(heads)
-    for place, (name, column) in enumerate(columns.items()):
-        cells = numbers[:, place] if column.numeric else head[name].to_numpy()
-        names = Counter(cells.tolist()) if column.numeric else column.words
-        apart = len({*zip(written, cells, strict=False)}) >= SURE * len(cells)
-        most = len(np.unique(written[: names.total()]))
-        if (
-            apart
-            and min(most, len(names)) > 1
-            and SURE * max(names.values()) <= most
-            and 2 * names.total() >= most * len(names)
-        ):
-            return name, [f"{one:g}" if column.numeric else one for one in names]
-    stamps, places = np.unique(written[: len(numbers)], return_inverse=True)
-    if len(np.unique(np.column_stack([places, np.nan_to_num(numbers)]), axis=0)) > 2 * len(stamps):
-        raise UsageError(
-            f"each stamp stands {len(numbers) / len(stamps):.3g} times, with other numbers, and no column alone says "
-            "whose a row is; join those that do into one, or leave all but one series out"
-        )
-    return None, []
 
 
 def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
