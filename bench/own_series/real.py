@@ -68,7 +68,7 @@ def series(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def one(folder: Path, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
-    """A file's row of the table, with CPU seconds and the milliseconds of CPU of a forecast where all is loaded."""
+    """A file's row of the table, with the milliseconds of CPU of a forecast where all is loaded."""
     workspace, name = empty(folder), file.name
     frame = _read(folder, file)
     held = file.step * (DAYS * file.day + file.horizon - file.day)
@@ -101,7 +101,6 @@ def one(folder: Path, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
         "ratio": _mae(ours["forecast"], truth) / min(others.values()),
         "coverage": float(inside[~np.isnan(truth)].mean()),
         "seconds": costs[0]["seconds"] + costs[1]["seconds"],
-        "cpu": costs[0]["cpu"] + costs[1]["cpu"],
         "predict": costs[2]["seconds"],
         "ms": ms,
     }

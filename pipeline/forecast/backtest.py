@@ -123,6 +123,7 @@ def judged(
     whose, moments = several.of(dataset, rows), np.unique(rows % several.length(dataset))
     first, last = ("", "") if dataset.stamps is None else map(shown, dataset.stamps[moments[[0, -1]]])
     naive, errors, scales = seasonal_naive(dataset), found[best] - truth, several.scales(dataset)
+    whole = "of a series' standard deviation" if len(scales) > 1 else dataset.scale.unit
     made = Backtest(
         dataset=dataset.name,
         scale=next(iter(scales.values())),
@@ -134,13 +135,7 @@ def judged(
         naive=sorted(plain),
         champion=best,
         members=members if best == MEDIAN else [best],
-        why=_why(
-            best,
-            scores,
-            plain,
-            dataset.scale,
-            "of a series' standard deviation" if len(scales) > 1 else dataset.scale.unit,
-        ),
+        why=_why(best, scores, plain, dataset.scale, whole),
         each={
             word: _scored(errors[whose == place], whose[whose == place], known, scale, None)
             for place, (word, scale) in enumerate(scales.items() if len(scales) > 1 else ())

@@ -243,7 +243,8 @@ def test_what_is_proposed_fits_the_rows(workspace, freq, asked):
 
 
 def test_parts_of_a_day_may_look_like_series(workspace, capsys):
-    lines = (f"2020-{m:02d}-{d:02d},{part},{d * d * part % 101}" for m in range(1, 4) for d in DAYS for part in range(1, 49))
+    days = [(month, day) for month in range(1, 4) for day in DAYS]
+    lines = (f"2020-{m:02d}-{d:02d},{part},{d * d * part % 101}" for m, d in days for part in range(1, 49))
     file = write(workspace.root / "load.csv", ["day,period,load", *lines])
     invoke(["--root", str(workspace.root), "add", str(file), "--yes"])
     assert "guessed   series_id: 'period' may count parts of a day, too; then make it" in capsys.readouterr().out
