@@ -186,7 +186,8 @@ def prepare(
             lost.update(one.lost)
             lost.update(gone)
     except UnrollError as error:
-        raise UnrollError(f"{raw / file}{word and f', {word}'}: {error}; see {where}") from None
+        whose = f", or leave the rows of {word!r} out" if word else ""
+        raise UnrollError(f"{raw / file}: {error}{whose}; see {where}") from None
     inputs, fitted = {word: inputs_of(one.series, each[word]) for word, one in found.items()}, several.together(each)
     cut = partial(Windows, lookback=lookback, step=step, delay=shift, target=column, outputs=horizon)
     windows = {

@@ -121,6 +121,13 @@ def test_new_rows_of_some_forecast_those(shops, capsys, tmp_path):
         said(capsys, shops, "predict", "shops", "--data", str(tmp_path / "new.csv"))
 
 
+def test_one_that_opens_too_late_is_named(shops, capsys):
+    late = rows().query("shop == 'south'").assign(shop="late").query("day >= '2024-07-20'")
+    pd.concat([rows(), late]).to_csv(file := shops.root / "late.csv", index=False)
+    with pytest.raises(UnrollError, match="holds no value in the 144 train rows; drop it, or leave the rows of 'late'"):
+        said(capsys, shops, "add", str(file), "--yes")
+
+
 def test_what_cannot_be_done_gets_one_line(shops, capsys):
     with pytest.raises(UsageError, match="--series must be one of: north, south, west. Received: 'nort'"):
         said(capsys, shops, "predict", "shops", "--series", "nort")
