@@ -6,7 +6,7 @@ document's rule leads to known figures, whatever the first weights were: the pro
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,32 +15,15 @@ import numpy as np
 from pipeline.data.examples import Array
 from pipeline.data.sources import waves
 from pipeline.training.methods import by_hand
-from unroll.lab import node
-from unroll.lab.run import Place, Printed, run
+from unroll.lab.program import FAR, INPUTS, MSE, Layout, Program, Undecided, Wrong
+from unroll.lab.rule import PROBES, Rule
+from unroll.lab.run import Place, Printed
 
 RATES = {"D": (0.03, 0.3), "R": (0.0003, 0.03)}
 """Learning rates that are near enough to the document's: 0.1 for D, and for R a tenth or a hundredth of it."""
 
-FAR = 10.0
-"""The 51st value of test rows: far from what a network gives, so that a figure tells at once what it is of."""
-
 LIMIT = 100.0
 EPOCHS = 3
-
-MSE = ((FAR - 1) ** 2, (FAR + 1) ** 2)
-INPUTS = 50
-PROBES = {
-    "D": np.outer([0, 1], np.ones(INPUTS)) / np.sqrt(INPUTS),
-    "R": np.eye(INPUTS)[[0, -1, -2]] * np.array([[0], [1], [1]]),
-}
-
-
-class Wrong(Exception):  # noqa: N818 - a verdict
-    """What is wrong with the program."""
-
-
-class Undecided(Exception):  # noqa: N818
-    """Why it cannot be told."""
 
 
 class Learned(NamedTuple):
@@ -49,56 +32,6 @@ class Learned(NamedTuple):
     rate: float
     shuffles: bool
     place: Place
-
-
-@dataclass(frozen=True)
-class Layout:
-    """The program tests on the last `test` of the `total` series that it makes, or on the first; `place`: of N."""
-
-    total: int
-    test: int
-    last: bool
-    place: Place
-
-    def rows(self, train: Array, test: Array) -> Array:
-        """All rows in the order of the calls, test rows repeated as often as needed."""
-        test = np.resize(test, (self.test, waves.VALUES))
-        return np.concatenate([train, test] if self.last else [test, train])
-
-
-@dataclass(frozen=True)
-class Program:
-    """A program to check.
-
-    Attributes:
-        script: where it is.
-        limit: seconds that it has for each run.
-        seed: of the first numbers that it draws.
-    """
-
-    script: Path
-    limit: float
-    seed: int = 0
-
-    def prints(self, letter: str, rows: Array, epochs: int = 0, within: tuple[float, float] = MSE) -> Printed:
-        """What it prints for a letter.
-
-        Raises:
-            Wrong: it changed the generator, stopped with an error, or printed nothing.
-        """
-        printed = run(self.script, letter, rows, self.seed, limit=self.limit, epochs=epochs, within=within)
-        notes = printed.notes
-        if fault := notes.get("fault"):
-            raise Wrong(fault)
-        if printed.late and not printed.within(*within, max(epochs, 1)):
-            raise Wrong(f"with {letter} it prints too few figures in {self.limit:g} seconds")
-        if error := notes.get("error"):
-            raise Wrong(f"with {letter} it stops: {error}")
-        if not notes.get("calls", 1):
-            raise Wrong(f"with {letter} it makes no series with generate_time_series; does it read sys.argv[1]")
-        if not printed.series:
-            raise Wrong(f"with {letter} it prints no figure; does it compare sys.argv[1] with {letter!r}?")
-        return printed
 
 
 def naive(program: Program) -> Layout:
@@ -182,7 +115,7 @@ def learning(program: Program, letter: str, layout: Layout) -> Learned:
         MSE
     ):
         raise Undecided("two runs on the same rows differ: it draws numbers in a way that the check cannot hold still")
-    rule = _Rule(letter, train, first, second)
+    rule = Rule(letter, train, first, second)
     rate, miss = rule.by_hand()
     tolerance = 3e-5 + 20 * half
     if miss > tolerance or min(abs(first)) > 0.999:
@@ -237,75 +170,6 @@ def _state_is_reset(program: Program, layout: Layout) -> None:
         half = max(half, *printed.digits.values())
     if abs(found[0] - found[1]) > 1e-8 + 3 * half:
         raise Wrong("R does not set the state to 0 before each series: the order of the test rows changes its figure")
-
-
-class _Rule:
-    """What leads from a network's outputs for the probes after one epoch to those after the next."""
-
-    def __init__(self, letter: str, train: Array, first: Array, second: Array) -> None:
-        self._letter, self._first, self._second = letter, first, second
-        # All 50 inputs of D are alike, so they are one, of this size.
-        self._inputs = train[:, :1] * np.sqrt(INPUTS) if letter == "D" else train[:, :-1]
-        self._probes = PROBES[letter][:, :1] * np.sqrt(INPUTS) if letter == "D" else PROBES[letter]
-        self._targets, self._weights = train[:, -1], node.weights_of(first, self._probes)
-        self._rates = np.geomspace(1e-4, 10, 41) if letter == "D" else np.geomspace(1e-5, 1, 31)
-
-    def by_hand(self) -> tuple[float, float]:
-        """The rate at which the document's rule comes nearest, and by how much it misses."""
-        from scipy.optimize import minimize_scalar
-
-        logs = np.log(self._rates)
-        misses = [np.inf, *map(self._miss, logs), np.inf]
-        # A network that has settled is where it was an epoch ago, which a rate of nearly 0 would explain as well.
-        inner = range(1, len(logs) - 1)
-        valleys = [at for at in inner if misses[at + 1] <= min(misses[at], misses[at + 2])] or [1, len(logs) - 2]
-        found = [
-            minimize_scalar(self._miss, bounds=logs[[at - 1, at + 1]], method="bounded", options={"xatol": 1e-6})
-            for at in valleys
-        ]
-        best = min(found, key=lambda one: one.fun)
-        return float(np.exp(best.x)), float(best.fun)
-
-    def _miss(self, log_rate: float) -> float:
-        weights = [*self._weights.copy()]
-        if self._letter == "R":
-            by_hand.node_epoch(weights, self._inputs, self._targets, float(np.exp(log_rate)))
-        else:  # views: what changes in them changes in `weights`
-            kernel, _, bias = weights
-            by_hand.perceptron_epoch([kernel[:, None], bias], self._inputs, self._targets, float(np.exp(log_rate)))
-        return float(np.abs(node.outputs(np.array(weights), self._probes)[:, 0] - self._second).max())
-
-    def slip(self, tolerance: float) -> None:
-        """Say which slip it is.
-
-        Raises:
-            Wrong: one that is known.
-            Undecided: it is none of them.
-        """
-        names = list(node.SLIPS)[: None if self._letter == "R" else node.OF_A_PERCEPTRON]
-        low, high, count = (1e-3, 10, 161) if self._letter == "D" else (1e-4, 1, 41)
-        rates = np.tile(np.geomspace(low, high, count), (len(names), 1))
-        for _ in range(7):
-            misses = np.array(self._misses(rates, names))
-            best = np.take_along_axis(rates, misses.argmin(1)[:, None], 1)
-            reach = (rates[0, 1] / rates[0, 0]) ** np.linspace(-1, 1, 7)
-            rates = np.clip(best * reach, low, high)
-        if misses.min() < tolerance:
-            raise Wrong(f"{self._letter}: {node.SLIPS[names[misses.min(1).argmin()]]}")
-        if min(abs(self._first)) > 0.95:  # it has climbed to where tanh is flat
-            raise Wrong(f"{self._letter}: {node.SLIPS['sign']}")
-        raise Undecided(
-            f"{self._letter} learns, but neither by the document's rule nor with a slip that is known here; batches, "
-            f"another optimiser, or an order of its own that the check cannot hold still would do that"
-        )
-
-    def _misses(self, rates: Array, names: Sequence[str]) -> Array:
-        weights = np.repeat(self._weights, rates.size, 1)
-        slips = [name for name in names for _ in range(rates.shape[1])]
-        with np.errstate(all="ignore"):  # many a rate is far too high for one slip or another
-            after = node.epoch(weights, self._inputs, self._targets, rates.ravel(), slips)
-        misses: Array = np.abs(node.outputs(after, self._probes) - self._second[:, None]).max(0)
-        return np.where(np.isnan(misses), np.inf, misses).reshape(rates.shape)
 
 
 def _figures(program: Program, layout: Layout, learned: Mapping[str, Learned]) -> str:
