@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pipeline.data import stamped_file
 from pipeline.data.row_files import Form, unseen
-from pipeline.data.sniff.look import Known, look
+from pipeline.data.sniff.found import Known
+from pipeline.data.sniff.look import look
 from pipeline.errors import UnrollError
 
 PARQUET = {

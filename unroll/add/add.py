@@ -16,7 +16,8 @@ import typer
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
 from pipeline.data.preparations.series import holidays_of
-from pipeline.data.sniff.look import Found, Known, look
+from pipeline.data.sniff.found import Found, Known
+from pipeline.data.sniff.look import look
 from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text

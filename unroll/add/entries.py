@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.config.plain_yaml import Place
 from pipeline.data.row_files import Form
-from pipeline.data.sniff.look import Found
+from pipeline.data.sniff.found import Found
 from unroll.add.question import DAY, TRAIN, VALIDATION, Question
 
 FEW, MANY = 5_000, 100_000

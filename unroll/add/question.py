@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from pipeline.data.sniff.look import Found
+from pipeline.data.sniff.found import Found
 
 HOUR, DAY = 3600, 86_400
 """Seconds."""

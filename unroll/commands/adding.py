@@ -36,7 +36,7 @@ def add(
 
     `unroll add station/2023.csv station/2024.csv`
     """
-    from pipeline.data.sniff.look import Known
+    from pipeline.data.sniff.found import Known
     from pipeline.errors import UsageError
     from unroll.add.add import Wanted
     from unroll.add.add import add as add_to
