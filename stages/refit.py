@@ -39,7 +39,9 @@ def refit(workspace: Workspace, name: str) -> Spec:
         paths = files_of(workspace.raw(section.source), question.preparation["file"])
         files = [row_files.File(path, question.form, question.where) for path in paths]
         found = histories(questions, files, row_files.unseen, plan=None)
-        windows = several.joined([found[word].windows(one) for word, one in questions.items()])
+        each = [found[word].windows(one) for word, one in questions.items()]
+        inputs, rows = several.behind([one.series for one in each], {"train": [one.rows for one in each]})
+        windows = replace(each[0], series=inputs, rows=rows["train"])
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
             members = []
             for key in chosen.members:
@@ -87,13 +89,11 @@ def _spec(
         ranges = {"low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist()}
         asked[word] = question.model_copy(update={"fitted": question.fitted.model_copy(update=ranges)})
     word, question = next(iter(asked.items()))
-    until, scales = found[word].measured.series.stamps[-1], several.scales(data)
+    until = found[word].measured.series.stamps[-1]
     return Spec(
         name=name,
         members=members,
-        question=question,
-        scale=scales[word],
-        each={word: Part(question=asked[word], scale=scale) for word, scale in scales.items() if len(scales) > 1},
+        each={word: Part(question=asked[word], scale=scale) for word, scale in several.scales(data).items()},
         why=f"{chosen.champion}, fitted on all rows to {question.when(until)}: {chosen.why}",
         until=str(until),
         apart=rolling.stride(data),

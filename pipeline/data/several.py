@@ -1,7 +1,6 @@
 """Several series in one data set: each as a series by itself, their rows one behind the other, for one model of all."""
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -26,12 +25,16 @@ def together(each: Mapping[str, Fitted]) -> Fitted:
 
 def parts(fitted: Fitted) -> dict[str, Fitted]:
     """Name of a series -> what was found of it."""
-    words = fitted.options.get("words", [ONE])
+    words = _names(fitted)
     each = {key: np.reshape(getattr(fitted, key), (len(words), -1)).tolist() for key in STATISTICS}
     return {
         word: fitted.model_copy(update={key: each[key][place] for key in STATISTICS})
         for place, word in enumerate(words)
     }
+
+
+def _names(fitted: Fitted) -> list[str]:
+    return [*fitted.options.get("words", [ONE])]
 
 
 def scales(dataset: Dataset) -> dict[str, Scale]:
@@ -49,15 +52,15 @@ def scales(dataset: Dataset) -> dict[str, Scale]:
 def length(dataset: Dataset) -> int:
     """Rows of each series of a data set of windows."""
     windows = next(split for split in dataset.splits.values() if isinstance(split, Windows))
-    return len(windows.series) // (len(parts(dataset.fitted)) if dataset.fitted else 1)
+    return len(windows.series) // (len(_names(dataset.fitted)) if dataset.fitted else 1)
 
 
-def joined(each: list[Windows]) -> Windows:
-    """The windows of series of one length as those of all, one behind the other."""
-    if len(each) == 1:
-        return each[0]
-    rows = [one.rows + place * len(one.series) for place, one in enumerate(each)]
-    return replace(each[0], series=np.concatenate([one.series for one in each]), rows=np.concatenate(rows))
+def behind(each: Sequence[Array], rows: Mapping[str, Sequence[Array]]) -> tuple[Array, dict[str, Array]]:
+    """Series (rows, columns) of one length, one behind the other, and where the rows of each split are then."""
+    whole = np.concatenate(each) if len(each) > 1 else each[0]  # one alone is not copied
+    length = len(each[0])
+    moved = {key: [one + place * length for place, one in enumerate(found)] for key, found in rows.items()}
+    return whole, {key: np.concatenate(found) for key, found in moved.items()}
 
 
 def of(dataset: Dataset, rows: Array) -> Array:

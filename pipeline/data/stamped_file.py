@@ -190,12 +190,11 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: 
     import pandas as pd
 
     stamps = np.concatenate([stamps for reading in readings for stamps in reading.stamps])
-    whose = None
-    if form.series_id:
-        cells = [frame[form.series_id].astype("str") for reading in readings for frame in reading.words]
-        whose = pd.factorize(pd.concat(cells))[0]
     if form.time_zone is not None and not readings[0].utc:
-        written = stamps
+        written, whose = stamps, None
+        if form.series_id:
+            cells = [frame[form.series_id].astype("str") for reading in readings for frame in reading.words]
+            whose = pd.factorize(pd.concat(cells))[0]
         try:
             stamps = clocks.to_utc(written, form.time_zone, ends=form.ends, whose=whose)
         except KeyError:

@@ -111,7 +111,7 @@ def to_utc(stamps: Array, zone: str, *, ends: bool = False, whose: Array | None 
         apart = np.median(np.diff(np.unique(stamps)))
         return np.asarray(to_utc(stamps - apart, zone, whose=whose) + apart)
     order = "last" if len(stamps) and stamps[0] > stamps[-1] else "first"  # a file may begin with the newest row
-    rows = pd.DataFrame({"stamp": stamps, "whose": 0 if whose is None else whose})
+    rows = pd.Series(stamps) if whose is None else pd.DataFrame({"stamp": stamps, "whose": whose})
     summer = ~rows.duplicated(keep=order).to_numpy()
     index = pd.DatetimeIndex(stamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
     return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")

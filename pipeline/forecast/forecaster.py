@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydantic
 
 from pipeline.config import params
 from pipeline.config.params import Experiment
@@ -61,7 +60,7 @@ class Member(Strict):
 
 
 class Part(Strict):
-    """One of several series: what is asked of its rows, and the scale of its target."""
+    """A series: what is asked of its rows, and the scale of its target."""
 
     question: Question
     scale: Scale
@@ -73,24 +72,30 @@ class Spec(Strict):
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
         members: whose median is the forecast.
-        question: how rows become inputs.
-        scale: of the target.
+        each: name of a series -> how its rows become inputs; one alone is `several.ONE`.
         why: they were chosen.
         until: the last row that they were fitted to, where the errors since then are to count; else None.
         apart: rows from one origin to the next, with `until`.
         judged: what the coverage comes from, in words.
-        each: of several series, by name; then `question` and `scale` are those of the first.
     """
 
     name: str
     members: list[Member]
-    question: Question
-    scale: Scale
+    each: dict[str, Part]
     why: str = "as asked"
     until: str | None = None
     apart: int = 1
     judged: str = "On test"
-    each: dict[str, Part] = pydantic.Field(default_factory=dict)
+
+    @property
+    def question(self) -> Question:
+        """That of the first series; how a file is written and what is asked for is the same for all."""
+        return next(iter(self.each.values())).question
+
+    @property
+    def scale(self) -> Scale:
+        """That of the first series."""
+        return next(iter(self.each.values())).scale
 
     @property
     def seeds(self) -> int:
@@ -143,7 +148,7 @@ class Forecaster:
         wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
         seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
         members = [Member.of(name, experiment, data, seeds, run.points[-1])]
-        spec = Spec(name=name, members=members, question=question, scale=data.scale)
+        spec = Spec(name=name, members=members, each={several.ONE: Part(question=question, scale=data.scale)})
         held = np.stack([conformal.coverage(errors["test"], each) for each in wide])
         arrays = {"half_widths": wide, "coverage": held}
         return cls._ready(spec, arrays, {name: workspace.run(experiment.dataset, name) / "weights"})
@@ -177,7 +182,7 @@ class Forecaster:
 
     def coverage(self, level: float = conformal.USUAL, window: Window | None = None) -> Array:
         """(steps,) the share of targets that intervals of this level held, on test or from rolling origins; or NaN."""
-        place = _place(level)
+        place = level_place(level)
         if "errors" not in self.arrays:
             return np.asarray(self.arrays["coverage"][place])
         held = self._adaptive(level, window)[1]
@@ -188,7 +193,7 @@ class Forecaster:
 
         The errors since the models were fitted, of a `window`, count, too.
         """
-        place = _place(level)
+        place = level_place(level)
         if "errors" not in self.arrays:
             return np.asarray(self.arrays["half_widths"][place] * self.spec.scale.std)
         return np.asarray(self._adaptive(level, window)[0][-1] * self.spec.scale.std)
@@ -224,11 +229,11 @@ class Forecaster:
     @cached_property
     def parts(self) -> dict[str, "Forecaster"]:
         """A forecaster for each of several series, by name; one of one series alone is `several.ONE`."""
-        if not self.spec.each:
+        if len(self.spec.each) == 1:
             return {several.ONE: self}
         found = {}
         for place, (word, one) in enumerate(self.spec.each.items()):
-            spec = self.spec.model_copy(update={"question": one.question, "scale": one.scale, "each": {}})
+            spec = self.spec.model_copy(update={"each": {several.ONE: one}})
             errors = self.arrays["errors"][self.arrays["series"] == place]
             found[word] = replace(self, spec=spec, arrays={"errors": errors}, told={})
         return found
@@ -257,16 +262,23 @@ class Forecaster:
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
         questions, windows = {word: one.spec.question for word, one in self.parts.items()}, dict[str, Window]()
-        error: UnrollError | None = None
+        failed = UnrollError("")
         for word, found in histories(questions, files, progress, plan).items():
             try:
-                windows[word] = latest(questions[word], found, until, self.spec.apart)
-            except UnrollError as one:
-                error = one
-            for text in windows[word].unusual if word in windows else [f"left out: {error}"] if word else []:
-                warnings.warn(f"{word}: {text}" if word else text, OutsideRangeWarning, stacklevel=3)
-        if error and not windows:
-            raise error
+                window = latest(questions[word], found, until, self.spec.apart)
+            except UnrollError as error:
+                if word == several.ONE:
+                    raise
+                failed = error
+                warnings.warn(f"{word}: left out: {error}", OutsideRangeWarning, stacklevel=3)
+                continue
+            if word != several.ONE:
+                window = replace(window, unusual=[f"{word}: {text}" for text in window.unusual])
+            for text in window.unusual:
+                warnings.warn(text, OutsideRangeWarning, stacklevel=3)
+            windows[word] = window
+        if not windows:
+            raise failed
         return windows
 
     def forecast(self, rows: "pd.DataFrame", level: float = conformal.USUAL) -> "pd.DataFrame":
@@ -310,7 +322,8 @@ class Forecaster:
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
 
 
-def _place(level: float) -> int:
+def level_place(level: float) -> int:
+    """The place of a level among `conformal.LEVELS`. Raises UsageError if it is none of them."""
     if round(level, 9) not in conformal.LEVELS:
         raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level}")
     return conformal.LEVELS.index(round(level, 9))

@@ -1,10 +1,11 @@
 """Training without DVC, records and MLflow, which take longer than a small model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config import params
+from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
@@ -17,6 +18,10 @@ from stages.evaluate import evaluate
 from stages.prepare import prepare
 from stages.refit import refit
 from stages.source import source
+from unroll.commands.main import invoke
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def train(workspace: Workspace, name: str) -> None:
@@ -37,6 +42,23 @@ def forecast(workspace: Workspace, name: str) -> None:
     evaluate(workspace, name)
     backtest(workspace, name)
     refit(workspace, name)
+
+
+def added(root: Path, name: str, rows: "pd.DataFrame", models: Sequence[str], *flags: str, **section: Any) -> Workspace:
+    """A workspace after `unroll add` of NAME.csv and all stages, with some of the models that it wrote.
+
+    `section` is that of `forecasts`, with no model that is tried there alone.
+    """
+    workspace = Workspace(root)
+    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    rows.to_csv(root / f"{name}.csv", index=False)
+    invoke(["--root", str(root), "add", str(root / f"{name}.csv"), *flags, "--yes"])
+    data = plain_yaml.read(workspace.params)
+    data["experiments"] = {model: data["experiments"][model] for model in models}
+    data["forecasts"][name] = {**section, "models": {}}
+    plain_yaml.write(data, workspace.params)
+    forecast(workspace, name)
+    return workspace
 
 
 def job(data: Dataset, build: Callable[..., Any], *seeds: int, **options: Any) -> Job:

@@ -167,7 +167,9 @@ def lines(found: Found) -> Iterator[str]:
     if found.missing:
         cells = ", ".join(f"{printable(word) or 'nothing'} {count:,} times" for word, count in found.missing.items())
         yield f"no value  {cells}"
-    for name, column in ((name, one) for name, one in found.columns.items() if name != found.series_id):
+    for name, column in found.columns.items():
+        if name == found.series_id:
+            continue
         why = found.why_not(name)
         what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")

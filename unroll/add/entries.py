@@ -41,10 +41,9 @@ def entries(
     quantity, unit = question.target, found.columns[question.target].unit
     if unit:
         quantity = quantity[: max(map(quantity.rfind, "[("))].rstrip() or quantity
-    left_out = {column: why for column in found.columns if (why := found.why_not(column)) and column != question.target}
-    left_out.pop(found.series_id or "", None)
-    others = [column for column in found.columns if column not in {*left_out, found.series_id}]
-    words = [column for column in others if not found.columns[column].numeric]
+    others = [column for column in found.columns if column not in {question.target, found.series_id}]
+    left_out = {column: why for column in others if (why := found.why_not(column))}
+    words = [column for column in others if column not in left_out and not found.columns[column].numeric]
     spacing, gaps = found.clock.spacing, found.missing or found.gaps or found.series_id
     options = {
         "file": pattern,

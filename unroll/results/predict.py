@@ -16,7 +16,7 @@ from pipeline.data.preparations.series import files_of
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.forecast import plot
-from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
+from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning, level_place
 from pipeline.forecast.rows import Window
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -95,7 +95,7 @@ def predict(
     with progress.files() as shown:
         forecaster, why = best(workspace, wanted, name)
         parts = forecaster.parts
-        next(iter(parts.values())).half_widths(level)
+        level_place(level)
         if series is not None:
             one_of(series, [word for word in parts if word], "--series")
         steps = forecaster.spec.question.outputs
@@ -197,7 +197,7 @@ def show(found: Predicted) -> None:
     forecaster, table = found.forecaster, found.table
     spec, percent = forecaster.spec, f"{100 * found.level:.0f} %"
     unit = f", {spec.scale.unit}" if spec.scale.unit else ""
-    several = table.columns[0] != "stamp"
+    several = len(spec.each) > 1
     apart = np.split((table["high"] - table["low"]).to_numpy(), len(found.windows))
     wide = float(min(map(np.median, apart)))
     digits = max(0, min(6, 2 - math.floor(math.log10(wide)))) if 0 < wide < math.inf else 3

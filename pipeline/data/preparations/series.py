@@ -4,10 +4,9 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 import fnmatch
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,6 +31,9 @@ METRIC = "mae"
 
 LATER = ("repeat", "rows", "measured", "ends", "week", "overlap", "until", "future", "holidays", "series_id")
 """Options that fitted.json has only where they are set."""
+
+ANSWERED = ("stamp", "forecast", "low", "high", "warning")
+"""Columns of a forecast, beside which the name of the series stands."""
 
 DAY = 86_400
 YEAR = 365.2425 * DAY
@@ -179,22 +181,23 @@ def prepare(
     shift = delay if protocol == "as_published" else delay - step
     try:
         borders = series_splits.borders(len(series.values), train, validation)
-        each, rows_each, lost = {}, {}, Counter[str]()
+        each, chosen, lost = dict[str, Fitted](), defaultdict[str, list[Array]](list), Counter[str]()
         for word, one in found.items():
             each[word] = _fitted(one, borders[0], options)
-            rows_each[word], gone = _rows(one, borders, shift, options)
+            own, gone = _rows(one, borders, shift, options)
+            for split, places in own.items():
+                chosen[split].append(places)
             lost.update(one.lost)
             lost.update(gone)
     except UnrollError as error:
         whose = f", or leave the rows of {word!r} out" if word else ""
         raise UnrollError(f"{raw / file}: {error}{whose}; see {where}") from None
-    inputs, fitted = {word: inputs_of(one.series, each[word]) for word, one in found.items()}, several.together(each)
-    cut = partial(Windows, lookback=lookback, step=step, delay=shift, target=column, outputs=horizon)
+    inputs, where_each = several.behind([inputs_of(one.series, each[word]) for word, one in found.items()], chosen)
     windows = {
-        split: several.joined([cut(inputs[word], rows_each[word][split]) for word in found])
-        for split in rows_each[word]
+        split: Windows(inputs, places, lookback, step, delay=shift, target=column, outputs=horizon)
+        for split, places in where_each.items()
     }
-    windows = {split: replace(one, series=windows["train"].series) for split, one in windows.items()}  # shared
+    fitted = several.together(each)
     scale = Scale(mean=fitted.mean[column], std=fitted.std[column], unit=unit, quantity=quantity)
     return Dataset(
         name=name,
@@ -220,6 +223,10 @@ def _require_effect(options: Mapping[str, Any], where: str) -> None:
     elif options.get("series_id"):
         idle += ["measured", "future"]
         protocol = f"{protocol} of several series"
+        if options["series_id"] in ANSWERED:
+            raise UsageError(
+                f"params.yaml: {where}.series_id: a forecast has a column {options['series_id']!r}; rename it"
+            )
     if said := [key for key in idle if options.get(key) != {"horizon": 1}.get(key)]:
         raise UsageError(f"params.yaml: {where}.{said[0]} has no effect under protocol {protocol}; take it out")
 

@@ -80,8 +80,8 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
         column.suspects.update({float(word): 0 for word in known.missing if layout.is_number(word)})
     found = _found(form, written, utc, columns, heads, guesses)
     found.missing.update(dict.fromkeys(known.missing, 1))
-    found = replace(found, series_id=whose, series=sorted(names))
-    return replace(found, text=not files[0].parquet, missing=found.missing + Counter({"": blank}))
+    missing = found.missing + Counter({"": blank})
+    return replace(found, text=not files[0].parquet, missing=missing, series_id=whose, series=sorted(names))
 
 
 def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:

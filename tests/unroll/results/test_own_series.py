@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import params, plain_yaml
+from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
-from pipeline.workspace import Workspace
-from tests.support.training import forecast
+from tests.support.training import added
 from unroll.commands.main import invoke
 
 DAYS, AHEAD = 300, 7
@@ -31,17 +30,8 @@ def run(workspace, *arguments):
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    workspace = Workspace(tmp_path_factory.mktemp("shop"))
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
-    rows().to_csv(workspace.root / "shop.csv", index=False)
-    known = ("--future", "price", "--holidays", "DE")
-    run(workspace, "add", workspace.root / "shop.csv", "--target", "sales", *known, "--lookback", 21, "--yes")
-    data = plain_yaml.read(workspace.params)
-    data["experiments"] = {name: data["experiments"][name] for name in MODELS}
-    data["forecasts"]["shop"] = {"origins": 20, "refits": 1, "models": {}}
-    plain_yaml.write(data, workspace.params)
-    forecast(workspace, "shop")
-    return workspace
+    known = ("--target", "sales", "--future", "price", "--holidays", "DE", "--lookback", "21")
+    return added(tmp_path_factory.mktemp("shop"), "shop", rows(), MODELS, *known, origins=20, refits=1)
 
 
 @pytest.fixture

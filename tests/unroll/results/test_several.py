@@ -14,8 +14,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.backtest import load
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.forecast.rolling import folds
-from pipeline.workspace import Workspace
-from tests.support.training import forecast
+from tests.support.training import added
 from unroll.commands.main import invoke
 
 DAYS = 240
@@ -38,16 +37,7 @@ def rows():
 @pytest.fixture(scope="module")
 def shops(tmp_path_factory):
     """A workspace after `unroll add` and all stages, with the quickest of the models that it wrote."""
-    workspace = Workspace(root := tmp_path_factory.mktemp("shops"))
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
-    rows().to_csv(root / "shops.csv", index=False)
-    invoke(["--root", str(root), "add", str(root / "shops.csv"), "--lookback", "14", "--yes"])
-    data = plain_yaml.read(workspace.params)
-    data["experiments"] = {name: data["experiments"][name] for name in MODELS}
-    data["forecasts"]["shops"] = {"origins": 14, "refits": 2, "models": {}}
-    plain_yaml.write(data, workspace.params)
-    forecast(workspace, "shops")
-    return workspace
+    return added(tmp_path_factory.mktemp("shops"), "shops", rows(), MODELS, "--lookback", "14", origins=14, refits=2)
 
 
 def said(capsys, workspace, *arguments):
@@ -126,6 +116,12 @@ def test_one_that_opens_too_late_is_named(shops, capsys):
     pd.concat([rows(), late]).to_csv(file := shops.root / "late.csv", index=False)
     with pytest.raises(UnrollError, match="holds no value in the 144 train rows; drop it, or leave the rows of 'late'"):
         said(capsys, shops, "add", str(file), "--yes")
+
+
+def test_no_name_takes_a_forecast_s_place(shops, capsys):
+    rows().rename(columns={"shop": "low"}).to_csv(file := shops.root / "low.csv", index=False)
+    with pytest.raises(UsageError, match="a forecast has a column 'low'; rename it"):
+        said(capsys, shops, "add", str(file), "--target", "sales", "--yes")
 
 
 def test_what_cannot_be_done_gets_one_line(shops, capsys):
