@@ -10,7 +10,8 @@ from pipeline.data.preparations.series import files_of
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
 from pipeline.forecast.forecaster import Member, Part, Spec
-from pipeline.forecast.rows import History, Question, histories
+from pipeline.forecast.question import Question
+from pipeline.forecast.rows import History, histories
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.progress import Epochs

@@ -22,7 +22,8 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.forecast import intervals, models
-from pipeline.forecast.rows import Question, Window, histories, latest
+from pipeline.forecast.question import Question
+from pipeline.forecast.rows import Window, histories, latest
 from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.validation import Strict

@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, series_splits, several, stamped_file, stamps
-from pipeline.data.dataset import Dataset, Fitted
+from pipeline.data import row_files, series_splits, stamped_file, stamps
 from pipeline.data.examples import Array, Windows
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
-from pipeline.validation import Strict
+from pipeline.forecast.question import Question
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
@@ -23,85 +22,6 @@ FAR = 0.5
 
 MOST = 14
 """Origins since the fit whose errors count, the last ones."""
-
-
-class Question(Strict):
-    """How rows of a series become inputs, and what is asked of them: of a data set what was found in its train rows."""
-
-    dataset: str
-    fitted: Fitted
-
-    @classmethod
-    def of(cls, data: Dataset) -> dict[str, "Question"]:
-        """Name of a series -> what it asks (`several`). Raises UnrollError if it was prepared by an earlier Unroll."""
-        if data.fitted is None or not isinstance(data.splits["test"], Windows):
-            raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
-        return {word: cls(dataset=data.name, fitted=fitted) for word, fitted in several.parts(data.fitted).items()}
-
-    @property
-    def preparation(self) -> dict[str, Any]:
-        """The options of `series.prepare`."""
-        return self.fitted.options
-
-    @property
-    def step(self) -> int:
-        """Rows from one input to the next, and from one value that is asked for to the next."""
-        return int(self.preparation["step"])
-
-    @property
-    def outputs(self) -> int:
-        """How many values are asked for."""
-        return int(self.preparation["horizon"])
-
-    @property
-    def ahead(self) -> Array:
-        """(outputs,) rows from the last input to each value; the documents' generator forgets a step."""
-        slip = self.step * (self.preparation["protocol"] == "as_published")
-        return np.asarray(self.preparation["delay"] + slip + self.step * np.arange(self.outputs))
-
-    @property
-    def where(self) -> str:
-        """The place of the options in params.yaml."""
-        return f"datasets.{self.dataset}.preparation"
-
-    @property
-    def span(self) -> int:
-        """Rows that a window and the lags of its first row span."""
-        return int(self.preparation["lookback"]) + series.longest_lag(self.preparation)
-
-    @property
-    def reach(self) -> int:
-        """Rows in a row that a forecast needs."""
-        return self.span - self.step + 1
-
-    @property
-    def form(self) -> row_files.Form:
-        """How a file is written."""
-        return series.form_of(self.preparation)
-
-    @property
-    def read(self) -> list[str]:
-        """The columns that stand in a file: numbers, then a column for each word of a category."""
-        made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
-        own = self.fitted.columns[: len(self.fitted.columns) - made - series.known_columns(self.preparation)]
-        return own + [f"{self.preparation['series_id']}={word}" for word in self.preparation.get("words", [])]
-
-    @property
-    def numbers(self) -> list[str]:
-        """The columns of numbers."""
-        words = tuple(f"{name}=" for name in self.form.categories)
-        return [name for name in self.read if not (words and name.startswith(words))]
-
-    def on_clock(self, times: Array) -> Any:
-        """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
-        import pandas as pd
-
-        index, zone = pd.DatetimeIndex(series.on_days(times, self.preparation)), self.preparation["time_zone"]
-        return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
-
-    def when(self, stamp: Any) -> str:
-        """A stamp on the file's clock."""
-        return str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
 
 
 @dataclass(frozen=True)
@@ -216,7 +136,7 @@ def latest(question: Question, found: History, until: np.datetime64 | None = Non
     if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
         column = question.fitted.columns[beyond.argmax()]
         raise UnrollError(f"{found.name}: {column!r} holds a number too large for any model")
-    times, values = rows.stamps[first:], rows.values[first:]  # noqa: PD011 - not pandas'
+    times, values = rows.stamps[first:], rows.values[first:]
     new = 0
     if end := options.get("until"):
         new = int((rows.stamps > stamps.evenly(np.array([end], "datetime64[ms]"), options.get("rows"))).sum())
@@ -242,7 +162,7 @@ def _apart(
     options = question.preparation
     if plan is None or not (names := options.get("future", [])):
         return table, None
-    values = table.values  # noqa: PD011 - not pandas'
+    values = table.values
     measured = ~np.isnan(values[:, table.columns.index(options["target"])])
     come = table.stamps <= table.stamps[measured].max()
     places = [table.columns.index(name) for name in names]
@@ -254,7 +174,7 @@ def _apart(
         drop = [name for name in header if name not in {*question.form.stamp, *names}]
         form = replace(file.form, target=names[0], drop=drop, categories=())
         later = series.evenly(stamped_file.table([replace(file, form=form)], progress), options)
-        rows = later.values[:, [later.columns.index(name) for name in names]]  # noqa: PD011
+        rows = later.values[:, [later.columns.index(name) for name in names]]
         known |= dict(zip(later.stamps, rows, strict=True))
     wanted = table.stamps[come].max() + np.arange(1, series.lead(options) + 1) * np.timedelta64(options["spacing"], "s")
     if lacking := [moment for moment in wanted if moment not in known or np.isnan(known[moment]).any()]:

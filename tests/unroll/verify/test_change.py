@@ -6,7 +6,8 @@ import shutil
 from pipeline.config import plain_yaml
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
-from unroll.verify.change import Causes, Change, Section, _flips, text
+from unroll.verify.causes import Causes
+from unroll.verify.change import Change, Section, _flips, text
 
 FILE = "pipeline/data/preparations/waves.py"
 AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'

@@ -1,0 +1,91 @@
+"""What is asked of a series: how its rows become inputs, and which values come after them."""
+
+from typing import Any
+
+import numpy as np
+
+from pipeline.data import row_files, several
+from pipeline.data.dataset import Dataset, Fitted
+from pipeline.data.examples import Array, Windows
+from pipeline.data.preparations import series
+from pipeline.errors import UnrollError
+from pipeline.validation import Strict
+
+
+class Question(Strict):
+    """How rows of a series become inputs, and what is asked of them: of a data set what was found in its train rows."""
+
+    dataset: str
+    fitted: Fitted
+
+    @classmethod
+    def of(cls, data: Dataset) -> dict[str, "Question"]:
+        """Name of a series -> what it asks (`several`). Raises UnrollError if it was prepared by an earlier Unroll."""
+        if data.fitted is None or not isinstance(data.splits["test"], Windows):
+            raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
+        return {word: cls(dataset=data.name, fitted=fitted) for word, fitted in several.parts(data.fitted).items()}
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """The options of `series.prepare`."""
+        return self.fitted.options
+
+    @property
+    def step(self) -> int:
+        """Rows from one input to the next, and from one value that is asked for to the next."""
+        return int(self.preparation["step"])
+
+    @property
+    def outputs(self) -> int:
+        """How many values are asked for."""
+        return int(self.preparation["horizon"])
+
+    @property
+    def ahead(self) -> Array:
+        """(outputs,) rows from the last input to each value; the documents' generator forgets a step."""
+        slip = self.step * (self.preparation["protocol"] == "as_published")
+        return np.asarray(self.preparation["delay"] + slip + self.step * np.arange(self.outputs))
+
+    @property
+    def where(self) -> str:
+        """The place of the options in params.yaml."""
+        return f"datasets.{self.dataset}.preparation"
+
+    @property
+    def span(self) -> int:
+        """Rows that a window and the lags of its first row span."""
+        return int(self.preparation["lookback"]) + series.longest_lag(self.preparation)
+
+    @property
+    def reach(self) -> int:
+        """Rows in a row that a forecast needs."""
+        return self.span - self.step + 1
+
+    @property
+    def form(self) -> row_files.Form:
+        """How a file is written."""
+        return series.form_of(self.preparation)
+
+    @property
+    def read(self) -> list[str]:
+        """The columns that stand in a file: numbers, then a column for each word of a category."""
+        made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
+        own = self.fitted.columns[: len(self.fitted.columns) - made - series.known_columns(self.preparation)]
+        return own + [f"{self.preparation['series_id']}={word}" for word in self.preparation.get("words", [])]
+
+    @property
+    def numbers(self) -> list[str]:
+        """The columns of numbers."""
+        words = tuple(f"{name}=" for name in self.form.categories)
+        return [name for name in self.read if not (words and name.startswith(words))]
+
+    def on_clock(self, times: Array) -> Any:
+        """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
+        import pandas as pd
+
+        index, zone = pd.DatetimeIndex(series.on_days(times, self.preparation)), self.preparation["time_zone"]
+        return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
+
+    def when(self, stamp: Any) -> str:
+        """A stamp on the file's clock."""
+        return str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
