@@ -143,12 +143,17 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
 
 def against(evaluation: Evaluation, opponent: str | None) -> dict[str, tuple[Difference, Interval, Outcome]]:
     """Experiment -> its difference to the opponent on test, with its interval and outcome, corrected for this table."""
-    each = {name: evaluation.difference("test", name, opponent) for name in evaluation.experiments if opponent}
-    return decided(evaluation, {name: difference for name, difference in each.items() if difference})
+    return decided(evaluation, {name: (name, opponent) for name in evaluation.experiments if opponent})
 
 
-def decided(evaluation: Evaluation, known: Mapping[Key, Difference]) -> dict[Key, tuple[Difference, Interval, Outcome]]:
-    """Each of some differences with its interval and outcome, corrected for how many there are."""
+def decided(
+    evaluation: Evaluation, pairs: Mapping[Key, tuple[str, str]]
+) -> dict[Key, tuple[Difference, Interval, Outcome]]:
+    """The difference on test between the two of each pair, where it is known, with its interval and outcome, corrected
+    for how many there are.
+    """
+    every = ((key, evaluation.difference("test", *pair)) for key, pair in pairs.items())
+    known = {key: difference for key, difference in every if difference}
     levels = holm([difference.p_value for difference in known.values()])
     return {
         key: (difference, *_decided(evaluation, difference, level))

@@ -6,8 +6,9 @@ import numpy as np
 
 from pipeline.data import several
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Windows
 from pipeline.evaluation import conformal
+from pipeline.evaluation.plot_data import apart
 from pipeline.training.run_folder import Run
 
 if TYPE_CHECKING:
@@ -20,12 +21,7 @@ SHOWN = 240
 def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
     """The tables `backtest` and `ahead`, where several values of a series with stamps are asked for; else none.
 
-    In the target's unit, of the mean forecast over the seeds, with intervals of `conformal.USUAL`.
-
-    Args:
-        dataset: with its splits.
-        name: of the champion.
-        run: of the champion.
+    In the target's unit, of the champion's mean forecast over the seeds, with intervals of `conformal.USUAL`.
 
     Returns:
         backtest: experiment, origin (from 1), time (of the target, seconds since 1970), truth, forecast, low and high,
@@ -47,7 +43,7 @@ def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
         "half_width": np.where(np.isfinite(half_widths), half_widths * scale.std, np.nan),
         "coverage": conformal.coverage(errors, half_widths),
     }
-    chosen = origins(test)
+    chosen = apart(test, np.arange(len(test)))[: -(-SHOWN // test.outputs)]
     chosen = chosen[several.of(dataset, test.rows[chosen]) == 0]  # one line is of one series
     forecast = conformal.mean_forecast(run, "test")[chosen] * scale.std + scale.mean
     rows = test.rows[chosen][:, None] + test.delay + test.step * np.arange(test.outputs)
@@ -61,15 +57,3 @@ def tables(dataset: Dataset, name: str, run: Run) -> dict[str, "pd.DataFrame"]:
         "high": (forecast + ahead["half_width"]).ravel(),
     }
     return {"backtest": pd.DataFrame(stretch), "ahead": pd.DataFrame(ahead)}
-
-
-def origins(windows: Windows) -> Array:
-    """The examples (m,) that follow one another without overlap, from the first on, up to `SHOWN` values."""
-    chosen, free = [], int(windows.rows[0])
-    for example, row in enumerate(windows.rows):
-        if row >= free:
-            chosen.append(example)
-            free = int(row) + windows.outputs * windows.step
-        if len(chosen) * windows.outputs >= SHOWN:
-            break
-    return np.array(chosen)

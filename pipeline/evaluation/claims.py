@@ -1,7 +1,7 @@
 """Published figures and what a rebuild says of them, by the rule of docs/decisions/verdicts.md."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
@@ -112,8 +112,6 @@ class Verdict:
     """What the rebuild says of a claim.
 
     Attributes:
-        claim: the claim.
-        outcome: its word.
         dataset: the data set of the claim's experiment, as its evaluation describes it; None if not built.
         rebuilt: the metric over the seeds; None if not built or a shape.
         interval: where one more run would lie; of a comparison, where the difference lies; None if that is not known.
@@ -128,11 +126,6 @@ class Verdict:
     interval: Interval | None = None
     shape: list[int | None] | None = None
     other: Stat | None = None
-
-
-def verdicts(claims: Sequence[Claim], evaluations: Mapping[str, Evaluation], *, scaled: bool = False) -> list[Verdict]:
-    """As `judge`, of every claim."""
-    return [judge(claim, evaluations, scaled=scaled) for claim in claims]
 
 
 def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool = False) -> Verdict:
@@ -153,7 +146,7 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool =
         raise UsageError(f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared")
     verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[claim.kind](claim, evaluation)
     outcome = Outcome.STAND_IN if evaluation.dataset.stand_in else Outcome.SCALED if scaled else verdict.outcome
-    return Verdict(**{**vars(verdict), "outcome": outcome})
+    return replace(verdict, outcome=outcome)
 
 
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
@@ -207,7 +200,8 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         difference = evaluation.difference(claim.metric.split(".")[1], one, other)
     else:
         difference = _of_seeds(evaluation, claim, rebuilt, reference)
-    interval = _deciding(claim, difference) if difference else None
+    # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
+    interval = difference.interval(LEVEL if claim.within is None else 0.9) if difference else None
     return Verdict(claim, _compared(claim, interval), about, rebuilt, interval, other=reference)
 
 
@@ -217,11 +211,6 @@ def _of_seeds(evaluation: Evaluation, claim: Claim, one: Stat, other: Stat) -> D
     if claim.metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
         return None
     return Difference.of(independent(one.values, other.values))
-
-
-def _deciding(claim: Claim, difference: Difference) -> Interval:
-    """95 %; on par 90 %, since each of its ends is a one-sided test at 5 %."""
-    return difference.interval(0.9 if claim.within is not None else LEVEL)
 
 
 def _compared(claim: Claim, interval: Interval | None) -> Outcome:

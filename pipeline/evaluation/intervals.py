@@ -114,11 +114,7 @@ def difference(one: Array, other: Array, blocks: Array) -> Estimate:
         seeds = len(losses)
         if seeds > 1:
             parts.append((float(np.var(losses.mean(axis=1), ddof=1)) / seeds, seeds - 1))
-    total = sum(variance for variance, _ in parts)
-    # Welch's and Satterthwaite's.
-    shares = sum(variance**2 / freedom for variance, freedom in parts if freedom > 0)
-    freedom = total**2 / shares if shares else math.inf
-    return Estimate(float(one.mean() - other.mean()), math.sqrt(total), freedom)
+    return _sum(float(one.mean() - other.mean()), parts)
 
 
 def independent(one: Sequence[float], other: Sequence[float]) -> Estimate:
@@ -127,10 +123,14 @@ def independent(one: Sequence[float], other: Sequence[float]) -> Estimate:
     A single value is taken as it is: a count, or of a model that depends on no seed.
     """
     parts = [(float(np.var(each, ddof=1)) / len(each), len(each) - 1) for each in (one, other) if len(each) > 1]
+    return _sum(float(np.mean(one)) - float(np.mean(other)), parts)
+
+
+def _sum(value: float, parts: Sequence[tuple[float, int]]) -> Estimate:
+    """A value whose variance is the sum of these, each with its degrees of freedom: Welch's and Satterthwaite's."""
     total = sum(variance for variance, _ in parts)
-    shares = sum(variance**2 / freedom for variance, freedom in parts)
-    freedom = total**2 / shares if shares else math.inf
-    return Estimate(float(np.mean(one)) - float(np.mean(other)), math.sqrt(total), freedom)
+    shares = sum(variance**2 / freedom for variance, freedom in parts if freedom > 0)
+    return Estimate(value, math.sqrt(total), total**2 / shares if shares else math.inf)
 
 
 def clustered_error(losses: Array, blocks: Array) -> float:

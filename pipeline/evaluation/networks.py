@@ -31,8 +31,6 @@ class Network(Strict):
     """What network.json holds.
 
     Attributes:
-        experiment: whose network it is.
-        preparation: of its data set.
         cell: of its recurrent layers, one of `CELLS`.
         each_step: whether an output at each timestep is asked for, not at the last one alone.
         classify: whether the output is a sigmoid's.
@@ -40,7 +38,6 @@ class Network(Strict):
         words: the word of each row of the embedding; empty where inputs are values.
         shapes: of the weights: of the embedding if there is one, of kernel, recurrent kernel and bias of each layer, of
             kernel and bias of the head.
-        seeds: of its runs.
         weights: of each seed, float32 (little-endian), one array after the other, in base64.
         examples: test examples: which ones they are, by when their input ends or by number.
         inputs: of each, float32 (timesteps, features), in base64; of a text the embedding's row at each timestep.
@@ -76,13 +73,7 @@ def network(
 ) -> Network | None:
     """The best of a data set's plain recurrent networks that nobody tuned; None where there is none to play with.
 
-    Args:
-        dataset: with its splits.
-        preparation: its name.
-        runs: experiment -> its run.
-        asked: the experiments as params.yaml has them.
-        scored: what they came to.
-        folder: of the runs.
+    `asked` are the experiments as params.yaml has them, `folder` is that of their runs.
 
     Raises:
         UnrollError: a file of weights is damaged.

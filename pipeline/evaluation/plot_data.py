@@ -139,12 +139,12 @@ def _parts(dataset: Dataset, said: Mapping[str, Array]) -> list[Array]:
     whole = np.flatnonzero(counts > 0.9 * counts.max())
     if not dataset.period or len(whole) < len(PARTS):
         length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        return [_apart(test, np.flatnonzero(test.rows - test.rows[0] < length))]
+        return [apart(test, np.flatnonzero(test.rows - test.rows[0] < length))]
     order = whole[np.argsort((np.bincount(places, errors, len(numbers)) / counts)[whole], kind="stable")]
-    return [_apart(test, np.flatnonzero(places == order[place])) for place in (0, len(order) // 2, -1)]
+    return [apart(test, np.flatnonzero(places == order[place])) for place in (0, len(order) // 2, -1)]
 
 
-def _apart(test: Windows, examples: Array) -> Array:
+def apart(test: Windows, examples: Array) -> Array:
     """Those of some examples that follow one another, from the first on, so that no target comes twice."""
     chosen, free = [], 0
     for example in examples:

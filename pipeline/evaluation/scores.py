@@ -122,9 +122,8 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], asked: Mapping[str, Expe
         naive=seasonal_naive(dataset),
         facts=dataset.facts,
     )
-    targets = {split: compared(examples) for split, examples in dataset.splits.items()}
     entries = {name: _entry(dataset, run, asked.get(name)) for name, run in runs.items()}
-    return Evaluation(dataset=about, experiments=entries, differences=_differences(dataset, targets, runs))
+    return Evaluation(dataset=about, experiments=entries, differences=_differences(dataset, runs))
 
 
 def weeks(dataset: Dataset, split: str) -> int | None:
@@ -146,35 +145,29 @@ def blocks(dataset: Dataset, split: str) -> Array:
     return np.zeros(len(examples), int) if grid else np.arange(len(examples))
 
 
-def _differences(
-    dataset: Dataset, targets: Mapping[str, Array | None], runs: Mapping[str, Run]
-) -> dict[str, dict[str, dict[str, Difference]]]:
+def _differences(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, dict[str, dict[str, Difference]]]:
     found: dict[str, dict[str, dict[str, Difference]]] = {}
     known = {
         name: run
         for name, run in runs.items()
         if run.predictions and (not run.varies or len(run.summary.seeds) >= MIN_SEEDS)
     }
-    for split in ("validation", "test"):
+    for split in (split for split in ("validation", "test") if split in dataset.splits):
+        targets = compared(dataset.splits[split])
         # A benchmark's own weeks are ranked as they are: the question is what is sure of these.
-        ranked = split in targets and (targets[split] is None or (weeks(dataset, split) or SEASON) >= SEASON)
-        if not ranked:
+        if targets is not None and (weeks(dataset, split) or SEASON) < SEASON:
             continue
         groups = np.unique(blocks(dataset, split), return_inverse=True)[1]
         each = {
-            name: losses(dataset.metric, _checked(dataset, run, f"{run.points[-1]}_{split}"), targets[split])
+            name: losses(dataset.metric, _checked(dataset, run, f"{run.points[-1]}_{split}"), targets)
             for name, run in known.items()
         }
         names = list(each)
         found[split] = {
-            one: {other: _difference(each[one], each[other], groups) for other in names[place:]}
+            one: {other: Difference.of(intervals.difference(each[one], each[other], groups)) for other in names[place:]}
             for place, one in enumerate(names[:-1], 1)
         }
     return found
-
-
-def _difference(one: Array, other: Array, groups: Array) -> Difference:
-    return Difference.of(intervals.difference(one, other, groups))
 
 
 def _entry(whole: Dataset, run: Run, asked: Experiment | None) -> Entry:

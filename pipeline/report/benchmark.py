@@ -39,7 +39,7 @@ def panel(one: Evaluated, others: dict[str, float]) -> tuple[str, str]:
         for place, (model, value) in enumerate(sorted(others.items(), key=lambda other: other[1])):
             axes.axvline(value, color=MUTED, linestyle=DASHED, linewidth=0.8)
             axes.annotate(f"{model} ", (value, len(ranked) - 0.4 + 0.8 * place), ha="right", color=MUTED, fontsize=7)
-        axes.set_yticks(range(len(ranked)), [one.titles.get(name, name) for name in ranked])
+        axes.set_yticks(range(len(ranked)), [one.titles[name] for name in ranked])
         axes.set_ylim(-0.6, len(ranked) + 0.8 * len(others))
         axes.set_xlabel(one.about.metric.upper())
 
@@ -49,14 +49,9 @@ def panel(one: Evaluated, others: dict[str, float]) -> tuple[str, str]:
 
 def pairs(one: Evaluated, names: list[str]) -> str:
     """Which differences exceed the scatter of seeds and weeks, corrected for how many pairs there are."""
-    known = {
-        pair: difference
-        for pair in combinations(names, 2)
-        if (difference := one.evaluation.difference("test", *pair)) is not None
-    }
-    found = decided(one.evaluation, known)
+    found = decided(one.evaluation, {pair: pair for pair in combinations(names, 2)})
     unsure = [
-        " and ".join(one.titles.get(name, name) for name in pair)
+        " and ".join(one.titles[name] for name in pair)
         for pair, (_, _, outcome) in found.items()
         if outcome == Outcome.UNSURE
     ]

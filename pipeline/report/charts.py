@@ -12,7 +12,7 @@ from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import changed, changed_between, measured, number, short, signed, spread, title
+from pipeline.report.formatting import changed, measured, number, short, signed, spread, title
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
@@ -108,18 +108,17 @@ def ranking(one: Evaluated) -> Ranking:
             difference, ends, outcome = compared[name]
             against = {"outcome": outcome, "change": signed(difference.mean, metric)}
             if change := answers.change(one.evaluation, base, difference, ends):
-                against |= {"change": changed(change), "interval": changed_between(change)}
+                against["change"], against["interval"] = changed(change)
         mark, text, small = axis.mark(stat.mean, _ends(stat)), measured(stat, metric), spread(stat, metric)
         against |= {"parameters": short(entry.parameters), "seeds": str(len(entry.seeds)) if entry.varies else ""}
-        family = one.families.get(name, "simple")
-        rows.append(Ranked(name, one.titles.get(name, name), family, mark, text, small, stat.mean, **against))
+        rows.append(Ranked(name, one.titles[name], one.families[name], mark, text, small, stat.mean, **against))
     rows += [
         Ranked("", words, "floor", axis.mark(value, (value, value)), measured(value, metric), "", value)
         for words, value in one.about.floors.items()
     ]
     rows.sort(key=lambda row: -row.value if higher else row.value)
     label = f"Test {title(metric)}" + (", as selected" if "validation" in one.about.examples else "")
-    return Ranking(label, one.titles.get(base, base) if base else None, axis, metric, rows)
+    return Ranking(label, one.titles[base] if base else None, axis, metric, rows)
 
 
 CHANGES = Axis(-1.0, 0.5, log=False)
@@ -191,9 +190,9 @@ def answer(one: Evaluated, found: answers.Answer) -> Answer:
     if found.difference is None or found.interval is None:
         return replace(known, change=found.reason)
     if found.change:
-        change = found.change
-        mark = CHANGES.mark(change.mean, change.interval)
-        return replace(known, change=changed(change), interval=changed_between(change), mark=mark)
+        change, interval = changed(found.change)
+        mark = CHANGES.mark(found.change.mean, found.change.interval)
+        return replace(known, change=change, interval=interval, mark=mark)
     metric = one.about.metric
     mean, *ends = (signed(value, metric) for value in (found.difference.mean, *found.interval))
     return replace(known, change=f"{title(metric)} {mean}", interval=" to ".join(ends))
@@ -204,7 +203,7 @@ def _side(one: Evaluated, name: str | None) -> Side | None:
     if name is None or one.experiments[name].score(one.about.metric) is None:
         return None
     scores = one.experiments[name].chosen["test"]
-    words, stat = one.titles.get(name, name), scores[one.about.metric]
+    words, stat = one.titles[name], scores[one.about.metric]
     if MEASURES[one.about.metric].higher:
         return Side(words, f"{100 * (1 - stat.mean):.2f} % wrong")
     if one.about.metric == "mae" and "mae_unit" in scores:

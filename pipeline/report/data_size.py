@@ -44,13 +44,9 @@ def panel(one: Evaluated, network: dict[float, str], opponent: dict[float, str])
         axes.set_xlabel("train examples")
         axes.set_ylabel(metric.upper())
 
-    known = {
-        share: difference
-        for share in network.keys() & opponent.keys()
-        if (difference := one.evaluation.difference("test", network[share], opponent[share])) is not None
-    }
-    outcomes = decided(one.evaluation, dict(sorted(known.items())))
+    shares = sorted(network.keys() & opponent.keys())
+    outcomes = decided(one.evaluation, {share: (network[share], opponent[share]) for share in shares})
     said = ", ".join(f"{share * rows:,.0f}: {outcome}" for share, (_, _, outcome) in outcomes.items())
-    names = [one.titles.get(curve[1.0], curve[1.0]) for curve in (network, opponent)]
+    names = [one.titles[curve[1.0]] for curve in (network, opponent)]
     words = f"{names[0]} against {names[1]}, by train examples: {said}"
     return words, svg(draw, (4.6, 2.3), f"{one.name}: {words}", f"{one.name}/data-size")

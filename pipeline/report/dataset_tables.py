@@ -9,7 +9,7 @@ from pipeline.evaluation.schema import Difference, Entry, Interval, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.charts import answer
 from pipeline.report.claims_table import published_cell
-from pipeline.report.formatting import DASH, changed, changed_between, measured, short, signed, spread, title
+from pipeline.report.formatting import DASH, changed, measured, short, signed, spread, title
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import Cell, Column, Mark, Table
 
@@ -17,10 +17,7 @@ from pipeline.report.table import Cell, Column, Mark, Table
 def dataset_tables(results: Results, one: Evaluated, only: Collection[str] = ()) -> list[Table]:
     """The table of a data set and, where its test set is scored in parts or fed back, a second one.
 
-    Args:
-        results: for the verdicts.
-        one: the data set.
-        only: the experiments to show; all if empty.
+    `only` names the experiments to show; all if empty.
     """
     shown = {name: entry for name, entry in one.experiments.items() if not only or name in only}
     return [table for table in (_scores(results, one, shown), _parts(one, shown)) if table.rows]
@@ -91,7 +88,7 @@ def _row(results: Results, one: Evaluated, name: str) -> dict[str, Cell]:
     about, metric, entry = one.about, one.about.metric, one.experiments[name]
     test, seeds = entry.chosen.get("test"), len(entry.seeds)
     share = test["mae"].mean / about.naive if about.naive and test and "mae" in test else None
-    detail = f"{one.titles.get(name, '')} · {entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}"
+    detail = f"{one.titles[name]} · {entry.fingerprint} · {seeds} seed{'s' if seeds > 1 else ''}"
     return {
         "experiment": Cell(name, detail=detail, value=name),
         "parameters": Cell(short(entry.parameters), value=entry.parameters),
@@ -139,7 +136,7 @@ def _against(
     value, metric = difference.model_dump(mode="json") | {"outcome": outcome}, one.about.metric
     mean, interval = signed(difference.mean, metric), " to ".join(signed(end, metric) for end in ends)
     if change := answers.change(one.evaluation, base, difference, ends):
-        mean, interval = changed(change), changed_between(change)
+        mean, interval = changed(change)
     return {"against": Cell(f"{mean} {outcome}", value=value), "interval": Cell(interval, value=list(ends))}
 
 

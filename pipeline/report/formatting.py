@@ -41,7 +41,7 @@ def short(value: float) -> str:
     return f"{value:.6g}"
 
 
-def spread(stat: Stat, metric: str, digits: int = 4) -> str:
+def spread(stat: Stat, metric: str) -> str:
     """± the sample standard deviation over seeds, with the decimals of the mean; empty with one seed."""
     mean, std = stat.mean, stat.std
     if std is None:
@@ -50,7 +50,7 @@ def spread(stat: Stat, metric: str, digits: int = 4) -> str:
         return f"± {100 * std:.2f} %"
     if mean == 0 or abs(mean) < SMALL:
         return f"± {exponent(std, 1) if std else 0}"
-    decimals = 0 if abs(mean) >= 10 ** (digits - 1) else _decimals(mean, digits)
+    decimals = 0 if abs(mean) >= 1000 else _decimals(mean)
     lost = 0 < std < 0.5 * 10**-decimals  # of it nothing but zeros would be seen
     return f"± {exponent(std, 0) if lost else f'{std:,.{decimals}f}'}"
 
@@ -82,14 +82,9 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
     return f"{' to '.join(map(number, interval))} {unit}".rstrip()
 
 
-def changed(change: Change) -> str:
-    """A change of the error as text: -4.4 %; of a whole number of per cents from 10 on."""
-    return f"{_percent(change.mean)} %"
-
-
-def changed_between(change: Change) -> str:
-    """Its interval: -7.4 to -1.4 %."""
-    return f"{' to '.join(map(_percent, change.interval))} %"
+def changed(change: Change) -> tuple[str, str]:
+    """A change of the error and its interval as text: -4.4 %, -7.4 to -1.4 %; whole per cents from 10 on."""
+    return f"{_percent(change.mean)} %", f"{' to '.join(map(_percent, change.interval))} %"
 
 
 def _percent(share: float) -> str:
@@ -125,5 +120,5 @@ def title(metric: str) -> str:
     return MEASURES[metric].title if metric in MEASURES else derived.get(metric, metric)
 
 
-def _decimals(value: float, digits: int) -> int:
+def _decimals(value: float, digits: int = 4) -> int:
     return max(0, digits - 1 - math.floor(math.log10(abs(value))))

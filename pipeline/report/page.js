@@ -17,7 +17,6 @@ for (const table of document.querySelectorAll("table.ranked, table.scores")) {
   headings.forEach((heading, place) => {
     if (heading.classList.contains("wide") || !heading.textContent.trim()) return;
     const button = document.createElement("button");
-    button.type = "button";
     button.append(...heading.childNodes);
     heading.append(button);
     button.addEventListener("click", () => {
@@ -35,7 +34,6 @@ for (const table of document.querySelectorAll("table.ranked, table.scores")) {
 }
 for (const figure of document.querySelectorAll(".panels figure")) {
   const button = document.createElement("button");
-  button.type = "button";
   button.className = "enlarge";
   button.textContent = "⤢";
   button.setAttribute("aria-label", `enlarge ${figure.querySelector("figcaption").textContent}`);

@@ -14,7 +14,7 @@ from pipeline.report.charts import CHANGES, Answer, Ranking, capital
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import fact, number, title
-from pipeline.report.plots import Plots, plots
+from pipeline.report.plots import CHOSEN, Plots, plots
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import SIGNS, Table
 
@@ -75,12 +75,12 @@ def page(results: Results) -> str:
         changes=CHANGES,
         stand_ins=[one.question for one in results.built if one.about.stand_in],
         counted=_counted(results),
-        own_only=all(one.own for one in results.built),
         figures=charts.figures(results.verdicts),
         claims=claims_table(results),
         sections=sections,
         curves=max((len(group.overlay.looks) for one in sections for group in one.plots if group.overlay), default=0),
         outcomes=[*Outcome],
+        chosen=CHOSEN,
     )
     return printable(text, kept="\n")
 

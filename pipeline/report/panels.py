@@ -9,7 +9,6 @@ from pipeline.report.svg import FAMILY, INK, svg
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
 
 AXES = {"x": "x", "time": "", "index": "step", "step": "step"}
 """The column of a table that is its x, the first of these that it has, and what it is called."""
@@ -20,13 +19,15 @@ LOG_ABOVE = 4.0
 
 def by_epoch(axes: "Axes", values: Sequence[float], last: float) -> None:
     """Give the axes epochs as x, and room for `values` as y, on a logarithmic axis where they span much."""
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import LogLocator, MaxNLocator
 
     low, high = min(values, default=0.0), max(values, default=1.0)
     if low > 0 and high / low > LOG_ABOVE:
         axes.set_yscale("log")
         axes.minorticks_off()
-        logarithmic(axes.yaxis, high / low)
+        # Labels at 1, 2 and 5 where it spans less than two decades, else at powers of ten.
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=5))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_ylim(low / 1.2, high * 1.2)
     else:
         margin = 0.06 * (high - low) or 0.5
@@ -47,23 +48,10 @@ def dates(axes: "Axes", seconds: Sequence[float]) -> list[float]:
     return [second / 86_400 for second in seconds]
 
 
-def logarithmic(axis: "Axis", ratio: float) -> None:
-    """Label a logarithmic axis: at 1, 2 and 5 where it spans less than two decades, else at powers of ten."""
-    from matplotlib.ticker import FuncFormatter, LogLocator
-
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5) if ratio < 100 else (1,), numticks=5))
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-
-
 def stretch(one: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str, name: str) -> str:
     """SVG of a stretch of a test set: the truth, and what each experiment said where it said something.
 
-    Args:
-        one: the data set.
-        rows: of predictions.csv or rollout.csv.
-        names: of the experiments, columns of these.
-        title: what a reader who can't see it is told.
-        name: distinct for every plot on a page.
+    `rows` are of predictions.csv or rollout.csv, `names` columns of these; title and name are as `svg` takes them.
     """
     scale = one.about.scale
 
@@ -89,4 +77,4 @@ def stretch(one: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: s
 
 def colour(one: Evaluated, name: str) -> str:
     """Of an experiment: that of its family, in every plot."""
-    return FAMILY[one.families.get(name, "simple")]
+    return FAMILY[one.families[name]]

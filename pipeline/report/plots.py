@@ -37,28 +37,16 @@ TRUTH = ("truth", "ink", "solid")
 
 
 @dataclass(frozen=True)
-class Curve:
-    """A figure by epoch: epochs, its mean over the seeds there, and their least and greatest."""
-
-    x: list[float]
-    mean: list[float]
-    low: list[float]
-    high: list[float]
-
-
-@dataclass(frozen=True)
 class Overlay:
     """Curves of many experiments in one plot, of which a reader chooses.
 
     Attributes:
         svg: the curves, each with its number from 0 as `data-curve`, its band as `data-band`.
         looks: by that number what each is, the name of its colour and its dash.
-        chosen: how many, from the first, are shown until the reader chooses.
     """
 
     svg: str
     looks: list[tuple[str, str, str]]
-    chosen: int = CHOSEN
 
 
 @dataclass(frozen=True)
@@ -76,12 +64,7 @@ class Plots:
 
 
 def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """What there is something to draw of.
-
-    Args:
-        one: the data set.
-        ranked: its experiments, the best first.
-    """
+    """What there is something to draw of; `ranked` are its experiments, the best first."""
     answer = answers.answer(one.evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     every = (
@@ -98,37 +81,28 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
 
 
 def _key(one: Evaluated, names: Sequence[str]) -> list[tuple[str, str, str]]:
-    return [TRUTH, *((one.titles.get(name, name), one.families.get(name, "simple"), "solid") for name in names)]
+    return [TRUTH, *((one.titles[name], one.families[name], "solid") for name in names)]
 
 
 def _forecasts(one: Evaluated, compared: Sequence[str]) -> Plots | None:
     if one.about.kind == "classify" or not compared or not (one.folder / "tables" / "predictions.csv").exists():
         return None
-    table, title = one.numbers("predictions", "index", "truth"), "Forecasts beside the truth"
+    table, title = one.numbers("predictions", "part", "index", "truth"), "Forecasts beside the truth"
     if lacking := [name for name in compared if name not in table]:
-        return Plots(title, f"There are none of {' and '.join(lacking)} yet: {_again(one)}")
-    if "part" not in table:
-        if one.about.layout == "examples":
-            return Plots(title, f"This evaluation is of an earlier version, which kept none: {_again(one)}")
-        table = table.assign(part=0)
-    caption, count = (
-        "The best recurrent network and the best model without recurrence, first seed.",
-        table["part"].nunique(),
-    )
+        names = " and ".join(lacking)
+        return Plots(title, f"There are none of {names} yet: unroll repro evaluate@{one.name} draws them.")
+    caption = "The best recurrent network and the best model without recurrence, first seed."
+    count = table["part"].nunique()
     what = "week" if one.about.layout == "windows" else "example"
     if count > 1:
         caption += f" Best, median and worst {what} of test: by the error of the two together."
     panels = {
         f"{PARTS[int(part)]} {what}" if count > 1 else "": stretch(
-            one, rows, compared, f"{one.question}: {PARTS[int(part)]}", f"{one.name} forecasts {part}"
+            one, rows, compared, f"{one.question}: {PARTS[int(part)]}", f"{one.name} forecasts {part:g}"
         )
         for part, rows in table.groupby("part", sort=False)
     }
     return Plots(title, caption, panels, _key(one, compared))
-
-
-def _again(one: Evaluated) -> str:
-    return f"unroll repro evaluate@{one.name} draws them."
 
 
 def _free_runs(one: Evaluated, compared: Sequence[str]) -> Plots | None:
@@ -231,7 +205,7 @@ def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     split, groups = "validation" if "validation" in one.about.examples else "train", []
     for what in ("loss", "accuracy") if one.about.kind == "classify" else ("loss",):
         found = {name: curve(one.history, name, f"{split}_{what}") for name in ranked}
-        every = {name: line for name, line in found.items() if line and one.experiments[name].share == 1}
+        every = {name: line for name, line in found.items() if line is not None and one.experiments[name].share == 1}
         if not every:
             continue
         curves = dict(islice(every.items(), CURVES))
@@ -247,19 +221,17 @@ def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     return groups
 
 
-def curve(history: "pd.DataFrame", name: str, column: str) -> Curve | None:
-    """A column of history.csv, which has not every epoch of each seed, from the first epoch to the longest seed's last.
+def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | None":
+    """By epoch the mean, min and max over the seeds of a column of history.csv, to the longest seed's last epoch.
 
-    A seed has a value between two of its epochs, and keeps its last one, so that the mean is over the same seeds all
-    along. None with less than two epochs.
+    Not every epoch of each seed is there. A seed has a value between two of its epochs, and keeps its last one, so that
+    the mean is over the same seeds all along. None with less than two epochs.
     """
     rows = history[history["experiment"] == name]
     if column not in rows or rows[column].count() < 2:
         return None
     seeds = rows.pivot_table(index="epoch", columns="seed", values=column).interpolate("index", limit_area="inside")
-    kept = seeds.ffill().iloc[_thin(len(seeds))]
-    spread = (kept.mean(axis=1), kept.min(axis=1), kept.max(axis=1))
-    return Curve(kept.index.tolist(), *(each.tolist() for each in spread)) if len(seeds) > 1 else None
+    return seeds.ffill().iloc[_thin(len(seeds))].agg(["mean", "min", "max"], axis=1) if len(seeds) > 1 else None
 
 
 def _thin(count: int) -> list[int]:
@@ -269,25 +241,25 @@ def _thin(count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, POINTS).tolist()})
 
 
-def _overlay(one: Evaluated, curves: Mapping[str, Curve], title: str, label: str) -> Overlay:
+def _overlay(one: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: str, label: str) -> Overlay:
     """Experiment -> its curve as one plot over epochs."""
     looks, seen = [], Counter[str]()
     for name in curves:
-        family = one.families.get(name, "simple")
-        looks.append((one.titles.get(name, name), family, DASHES[seen[family] % len(DASHES)]))
+        family = one.families[name]
+        looks.append((one.titles[name], family, DASHES[seen[family] % len(DASHES)]))
         seen[family] += 1
 
     def draw(axes: "Axes") -> None:
         for place, ((name, found), (_, _, dash)) in enumerate(zip(curves.items(), looks, strict=True)):
-            if found.low != found.high:
-                ends = [*found.low, *found.high[::-1]]
-                band = [*found.x, *found.x[::-1]]
+            if not found["min"].equals(found["max"]):
+                ends = [*found["min"], *found["max"][::-1]]
+                band = [*found.index, *found.index[::-1]]
                 axes.fill(band, ends, color=colour(one, name), alpha=0.15, linewidth=0, gid=f"band-{place}")
-            axes.plot(found.x, found.mean, color=colour(one, name), linestyle=dash, gid=f"curve-{place}")
+            axes.plot(found["mean"], color=colour(one, name), linestyle=dash, gid=f"curve-{place}")
         # One that starts far off would press those that are shown into a line: of the others the second half has room.
-        every = [found.mean for found in curves.values()]
+        every = [found["mean"].tolist() for found in curves.values()]
         values = [value for place, y in enumerate(every) for value in (y if place < CHOSEN else y[len(y) // 2 :])]
         axes.set_ylabel(label)
-        by_epoch(axes, values, max(found.x[-1] for found in curves.values()))
+        by_epoch(axes, values, max(found.index[-1] for found in curves.values()))
 
     return Overlay(svg(draw, LARGE, f"{one.question}: {title}", f"{one.name} {title}"), looks)

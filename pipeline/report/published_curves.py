@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 FILE = Path(__file__).with_name("published_curves.csv")
+"""Experiment, measure and epoch -> the figure of each who ran it; the notebook's own first."""
 
 SIZE = (3.3, 1.8)
 """Inches."""
@@ -54,14 +55,14 @@ class Band:
 
 def bands(one: Evaluated) -> list[Band]:
     """Those of a data set whose experiment is built with enough seeds."""
-    table = tables.read(FILE, experiment=str, measure=str, epoch=int, value=float, by=str)
+    table = tables.read(FILE, experiment=str, measure=str, epoch=int)
     found = []
     for (name, measure), curve in table.groupby(["experiment", "measure"], sort=False):
         rows = one.history[one.history["experiment"] == name]
         if name not in one.experiments or measure not in rows:
             continue
         seeds = {int(epoch): each[measure].dropna().tolist() for epoch, each in rows.groupby("epoch")}
-        told = curve.pivot(index="epoch", columns="by", values="value")  # the names' order is the time's, too
+        told = curve.set_index("epoch").drop(columns=["experiment", "measure"]).dropna(axis="columns")
         ends = {
             int(epoch): both
             for epoch in told.index
@@ -87,5 +88,5 @@ def panel(one: Evaluated, band: Band) -> tuple[str, str]:
         axes.set_ylabel("accuracy" if one.about.kind == "classify" else "MAE, standardised")
 
     told = ", ".join(f"{band.inside(who)} of {len(band.epochs)} of {who}'s epochs inside" for who in band.published)
-    words = f"{one.titles.get(band.experiment, band.experiment)}: {told}"
+    words = f"{one.titles[band.experiment]}: {told}"
     return words, svg(draw, SIZE, f"{one.name}, published curve of {words}", f"{one.name}/published/{band.experiment}")

@@ -12,7 +12,7 @@ from pipeline.config.params import Params
 from pipeline.errors import one_line
 from pipeline.evaluation import claims, schema
 from pipeline.evaluation.answers import Answer, front_page
-from pipeline.evaluation.claims import Verdict, verdicts
+from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.files import damaged, read_json
@@ -86,7 +86,7 @@ class Evaluated:
         if not path.exists():
             return None
         table = tables.read(path, **COLUMNS[name])
-        return table[table["experiment"].isin([*self.experiments])] if "experiment" in table else table
+        return table[table["experiment"].isin([*self.experiments])]
 
     def numbers(self, name: str, *columns: str) -> "pd.DataFrame":
         """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks one of these columns."""
@@ -102,7 +102,6 @@ class Missing:
     """A data set, or one experiment of a built one, that has no evaluation.
 
     Attributes:
-        name: of the data set or the experiment.
         experiments: what is missing with it.
         stage: the stage that failed, such as "source@jena"; empty where that is unknown.
         reason: the line it failed with, or what to do.
@@ -136,9 +135,7 @@ class Results:
 def load(workspace: Workspace, wanted: Params) -> Results:
     """Read every evaluation that params.yaml asks for and that is there.
 
-    Args:
-        workspace: holds claims.yaml and results/evaluations/; `unroll.workspaces` leaves there what is scaled down.
-        wanted: params.yaml.
+    What is scaled down `unroll.workspaces` has left in the workspace.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -163,7 +160,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
         missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
     known = [claim for claim in published if set(claim.experiments) <= set(wanted.experiments)]
     note, short = (_text(workspace.scratch / name) for name in ("scaled.txt", "short.txt"))
-    judged = verdicts(known, evaluations, scaled=bool(note))
+    judged = [claims.judge(claim, evaluations, scaled=bool(note)) for claim in known]
     table = front_page({one.name: one.evaluation for one in built})
     for place, one in enumerate(built):
         scaled = Outcome.SCALED if note or one.name in short.split() else None

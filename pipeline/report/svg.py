@@ -21,7 +21,7 @@ FAMILY = {name: f"#{place:02x}{place:02x}{place:02x}" for place, name in enumera
 COLOURS = {INK: "ink", MUTED: "muted", GRID: "grid"} | {colour: name for name, colour in FAMILY.items()}
 """Colours that stand for a variable of the style sheet, so that one plot serves light and dark."""
 
-DASHED, DOTTED = (0, (3, 2)), (0, (1, 2))
+DASHED = (0, (3, 2))
 
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -32,11 +32,8 @@ SETTINGS: dict[str, Any] = {
     "axes.linewidth": 0.6,
     "axes.spines.right": False,
     "axes.spines.top": False,
-    "axes.formatter.limits": (-5, 6),
-    "axes.unicode_minus": True,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
-    "lines.linewidth": 1.5,
     "text.color": INK,
     "text.parse_math": False,  # a unit with $ in it is no formula
     "xtick.color": MUTED,

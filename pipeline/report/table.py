@@ -43,10 +43,8 @@ class Table:
 
     Attributes:
         name: of the data set, or "claims".
-        title: what it is a table of.
-        caption: how to read it.
         columns: the first one names the row.
-        rows: one mapping per row, from the columns' keys.
+        rows: of each the columns' keys -> cells.
         stand_in: whether its figures come from generated stand-in data.
         kinds: of each row: "baseline", "floor", "stand-in" or "".
         groups: of each row: the heading that it stands under; empty where there are none.

@@ -18,7 +18,7 @@ from pipeline.metrics import MEASURES
 from pipeline.provenance import environment
 from pipeline.provenance.environment import Environment
 from pipeline.report import charts, titles
-from pipeline.report.formatting import changed, changed_between, measured, signed, spread
+from pipeline.report.formatting import changed, measured, signed, spread
 from pipeline.report.formatting import title as metric_title
 from pipeline.tracking.store import dvc_experiment
 from pipeline.training.recipe import recipe
@@ -182,7 +182,7 @@ def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
         return f"{said}.", {}
     difference, ends, outcome = compared
     change = answers.change(evaluation, base, difference, ends)
-    words = f"{changed(change)} error ({changed_between(change)})" if change else signed(difference.mean, metric)
+    words = "{} error ({})".format(*changed(change)) if change else signed(difference.mean, metric)
     return f"{said}: {words} against {base}, the best without recurrence: {outcome}.", {"verdict": outcome}
 
 

@@ -31,7 +31,7 @@ class Built(SimpleNamespace):
         super().__init__(
             name=name,
             titles={model: model.removeprefix(f"{name}_").replace("gru", "GRU") for model in models},
-            families={},
+            families=dict.fromkeys(models, "simple"),
             experiments=entry,
             about=about,
             evaluation=SimpleNamespace(dataset=about, difference=difference),

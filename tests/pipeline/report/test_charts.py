@@ -29,7 +29,9 @@ def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
 def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     each = {"base": [value + 1e-15 for value in range(4)], "net": [value + 0.1 for value in range(4)]}
     runs = {name: of({"final_train": [values], "final_test": [values]}) for name, values in each.items()}
-    found = charts.ranking(Evaluated("d", evaluate(small(), runs, {"base": asked()}), "?", False, {}, {}, None))
+    titles, families = {name: name for name in runs}, dict.fromkeys(runs, "linear")
+    evaluation = evaluate(small(), runs, {"base": asked()})
+    found = charts.ranking(Evaluated("d", evaluation, "?", False, titles, families, None))
     assert [row.mark.beyond for row in found.rows] == [True, False]
     assert found.axis.low == pytest.approx(0.01 / 10 / 1.1)
 

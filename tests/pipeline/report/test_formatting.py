@@ -2,7 +2,6 @@ from pipeline.evaluation.answers import Change
 from pipeline.evaluation.schema import Stat
 from pipeline.report.formatting import (
     changed,
-    changed_between,
     fact,
     measured,
     published,
@@ -32,5 +31,5 @@ def test_values_are_in_the_form_of_their_metric():
     assert [signed(value, "mse") for value in (-0.00086712, 0.1, 2.44e-5)] == ["-8.7e-4", "+0.1", "+2.4e-5"]
     assert signed(-0.0368, "accuracy") == "-3.68"
     change = Change(-0.0444, (-0.09951, 0.3))
-    assert (changed(change), changed_between(change)) == ("-4.4 %", "-10 to +30 %")
+    assert changed(change) == ("-4.4 %", "-10 to +30 %")
     assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"

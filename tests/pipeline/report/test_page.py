@@ -238,10 +238,5 @@ def asked(outcome, networks=""):
     return Answer("", networks, outcome, None, None, "")
 
 
-def test_an_evaluation_of_an_earlier_version_says_what_it_lacks(workspace, edit):
-    edit(workspace.evaluation("waves") / "tables" / "predictions.csv", "part,", "part_of_old,")
-    assert "is of an earlier version, which kept none: unroll repro evaluate@waves" in only(read(workspace), "waves")
-
-
 def test_two_builds_have_the_same_bytes(workspace, text):
     assert section(only(read(workspace), "waves"), "waves") == section(text, "waves")

@@ -35,8 +35,8 @@ def test_a_curve_is_the_mean_and_the_band_of_all_seeds_to_the_end_of_the_longest
     lines = [("e", seed, epoch, seed + epoch / 100) for seed, epochs in enumerate(seeds) for epoch in epochs]
     history = pd.DataFrame(lines, columns=["experiment", "seed", "epoch", "train_loss"])
     found = plots.curve(history, "e", "train_loss")
-    assert (found.x[0], found.x[-1], len(found.x)) == (1, 100, plots.POINTS)
-    for epoch, *values in zip(found.x, found.mean, found.low, found.high, strict=True):
+    assert (found.index[0], found.index[-1], len(found)) == (1, 100, plots.POINTS)
+    for epoch, *values in found[["mean", "min", "max"]].itertuples():
         each = [seed + min(epoch, ends[-1]) / 100 for seed, ends in enumerate(seeds)]
         assert values == pytest.approx([np.mean(each), min(each), max(each)])
     assert plots.curve(history, "none", "train_loss") is plots.curve(history, "e", "validation_loss") is None
