@@ -163,7 +163,7 @@ def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
 def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     found = _stat(evaluation, claim.experiment, claim.metric)
     interval = found.prediction_interval if claim.rows == "same" else found.prediction_interval_new_rows
-    if claim.of and interval:
+    if claim.of:
         unit = _stat(evaluation, claim.of, claim.metric).mean
         found, interval = Stat(**_divided(found.model_dump(), unit)), _divided(interval, unit)
     outcome = Outcome.UNSURE

@@ -77,6 +77,12 @@ def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outco
     assert judge(figure(**fields), evaluation(values, **known)).outcome == outcome
 
 
+def test_a_share_is_one_of_too_few_seeds_too():
+    verdict = judge(figure("0.25", of="o"), evaluation([1.0, 1.2], other=(4.0,)))
+    assert (verdict.outcome, verdict.interval) == (Outcome.UNSURE, None)
+    assert verdict.rebuilt.mean == pytest.approx(1.1 / 4)
+
+
 def apart(mean, reach):
     """With so wide a 95 % interval to each side; the 90 % one has .84 of that."""
     return Difference(mean=mean, error=reach / 1.96, freedom=None, p_value=0)
