@@ -70,9 +70,9 @@ def tolerances(
     jobs: Jobs = CORES,
 ) -> None:
     """Rebuild what is committed as on other processors; how far metrics move goes to bench/tolerances.json."""
-    from bench.reproducibility import measure_tolerances
+    from bench.tolerances import measure
 
-    measure_tolerances.measure(Workspace(REPOSITORY), targets or [], jobs)
+    measure(Workspace(REPOSITORY), targets or [], jobs)
 
 
 @app.command()

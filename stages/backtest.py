@@ -15,12 +15,8 @@ from stages.progress import line
 def backtest(workspace: Workspace, name: str) -> Backtest:
     """Write backtests/NAME: backtest.json, and forecasts.npz with `truth` and each model's, (origins, steps) each.
 
-    Args:
-        workspace: where params.yaml, the prepared data and the runs are.
-        name: a key of `forecasts` in params.yaml.
-
     Raises:
-        UsageError: there is none.
+        UsageError: NAME is no key of `forecasts` in params.yaml.
         UnrollError: a run is missing, or there are too few windows.
     """
     wanted = params.load(workspace.params)

@@ -17,13 +17,6 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
     Which experiments there are comes from params.yaml, never from the folder: one that was removed
     there is in no table, whatever it left behind.
 
-    Args:
-        workspace: where params.yaml, the prepared data and the runs are.
-        name: a key of `datasets` in params.yaml.
-
-    Returns:
-        What evaluation.json says.
-
     Raises:
         UsageError: there is no such data set.
         UnrollError: the data set is not prepared, or a run is missing or damaged.

@@ -16,10 +16,7 @@ CLEAR = "\r\x1b[2K"
 class Epochs:
     """Shows every epoch of an experiment: epoch, loss, validation, time left (a `pipeline.training.job.Callback`).
 
-    Args:
-        name: the experiment.
-        training: its options; `epochs` may be missing, then nothing is shown.
-        seeds: its replicates, in the order in which they are trained.
+    `seeds` are in the order in which they are trained; without `epochs` in its options nothing is shown.
     """
 
     def __init__(self, name: str, training: Mapping[str, Any], seeds: Sequence[int]) -> None:
@@ -43,18 +40,14 @@ class Epochs:
         self._current = seed, epoch
         self._passed += 1
         now = time.monotonic()
-        if now - self._shown < _pause() and done < total:
+        # A log stays readable, and a terminal is not drawn on for every fast epoch.
+        if now - self._shown < (0.1 if sys.stderr.isatty() else 2.0) and done < total:
             return
         self._shown = now
         left = duration((now - self._started) / self._passed * (total - done))
         figures = [f"{key} {value:.4g}" for key, value in values.items()]
         start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
         line(start, figures, f"{left} left", last=done == total)
-
-
-def _pause() -> float:
-    """Seconds between two lines: a log stays readable, and a terminal is not drawn on for every fast epoch."""
-    return 0.1 if sys.stderr.isatty() else 2.0
 
 
 def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:

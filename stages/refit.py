@@ -22,12 +22,8 @@ def refit(workspace: Workspace, name: str) -> Spec:
 
     Networks are trained for as many epochs as were best on validation, with the same seeds.
 
-    Args:
-        workspace: where params.yaml, the raw and the prepared data and the backtest are.
-        name: a key of `forecasts` in params.yaml.
-
     Raises:
-        UsageError: there is none.
+        UsageError: NAME is no key of `forecasts` in params.yaml.
         UnrollError: something is not built.
     """
     wanted = params.load(workspace.params)

@@ -10,13 +10,7 @@ from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
-    """Write results/index.html from params.yaml, claims.yaml and the evaluations that are there.
-
-    Args:
-        workspace: where they are; `.unroll/failures` says why something is missing.
-
-    Returns:
-        The path of the page.
+    """Write results/index.html from params.yaml, claims.yaml and the evaluations that are there; its path.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.

@@ -40,13 +40,12 @@ def resolve(workspace: Workspace) -> Path:
 def _forecast(every: Params, name: str, code: fingerprint.Code, stage: str) -> dict[str, Any]:
     """What a backtest and a refit are made of: all candidates."""
     found = every.candidates(name)
-    families = {f"{MODELS}.{one.model.family}" for one in found.values()}
-    methods = {f"{METHODS}.{one.training.method}" for one in found.values()}
+    modules = set()
     for key, one in found.items():
-        full_name(MODELS, one.model.family, f"experiments.{key}.model.family")
-        full_name(METHODS, one.training.method, f"experiments.{key}.training.method")
+        modules.add(full_name(MODELS, one.model.family, f"experiments.{key}.model.family"))
+        modules.add(full_name(METHODS, one.training.method, f"experiments.{key}.training.method"))
     options = {"forecast": every.forecast(name).model_dump(), "models": {k: e.model_dump() for k, e in found.items()}}
-    return code.made_of(options, [stage, *sorted(families | methods)])
+    return code.made_of(options, [stage, *sorted(modules)])
 
 
 def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[str, Any]]]:

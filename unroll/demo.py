@@ -61,7 +61,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     """
     folder, real = workspace.root / FOLDER, params.load(workspace.params).experiments
     if everything:
-        small = scaled.make_workspace(workspace.root, folder, scaled.TWINS, once=True)
+        small = scaled.make_workspace(workspace.root, folder)
     else:
         small = chosen.make_workspace(workspace.root, folder)
     kept = params.load(small.params)

@@ -20,7 +20,7 @@ import requests
 
 from bench import REPOSITORY, process_cost, results
 from bench.own_series import files
-from pipeline.config import params, plain_yaml
+from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from unroll.workspaces import scaled
@@ -61,8 +61,7 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
 
 def empty(folder: Path) -> Workspace:
     """A fresh workspace in which nothing is built yet."""
-    workspace = scaled.make_workspace(REPOSITORY, folder)
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
+    workspace = scaled.lay_out(REPOSITORY, folder, {"sources": {}, "datasets": {}, "experiments": {}})
     workspace.claims.write_text("[]\n", encoding="utf-8")
     return workspace
 
@@ -80,19 +79,24 @@ def unroll(workspace: Workspace, *command: str) -> dict[str, float]:
 
 
 def first_forecast(workspace: Workspace, form: files.Form, rows: int, say: Say) -> dict[str, Any]:
-    """The three commands from a file to its forecast, with nothing edited between them."""
-    path = form.write(workspace.root, rows)
-    commands = {
-        "add": ["add", path.name, "--target", form.target, "--yes"],
-        "repro": ["repro", "--jobs", "2", f"refit@{form.name}"],
-        "predict": ["predict", form.name],
-    }
-    found: dict[str, Any] = {"form": form.text, "rows": rows}
-    for name, command in commands.items():
-        say(f"unroll {' '.join(command)}")
-        found[name] = unroll(workspace, *command)["seconds"]
+    """From a generated file to its forecast."""
+    form.write(workspace.root, rows)
+    found = {"form": form.text, "rows": rows} | commands(workspace, form.name, form.target, say)
     wanted = params.load(workspace.params).experiments.values()
     return found | {"experiments": sum(one.dataset == form.name for one in wanted)}
+
+
+def commands(workspace: Workspace, name: str, target: str, say: Say) -> dict[str, float]:
+    """Seconds of the three commands from NAME.csv to its forecast, with nothing edited between them."""
+    seconds = {}
+    for words in (
+        ["add", f"{name}.csv", "--yes", "--target", target],
+        ["repro", "--jobs", "2", f"refit@{name}"],
+        ["predict", name],
+    ):
+        say(f"{name}: unroll {' '.join(words)}")
+        seconds[words[0]] = unroll(workspace, *words)["seconds"]
+    return seconds
 
 
 def answers(workspace: Workspace, form: files.Form, model: str, requested: int, say: Say) -> Iterator[dict[str, Any]]:

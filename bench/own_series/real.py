@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from bench import results
-from bench.own_series.measure import empty, unroll
+from bench.own_series.measure import commands, empty
 from bench.own_series.measure import measure as generated
 from pipeline.data import download
 from pipeline.data.examples import Array
@@ -74,10 +74,7 @@ def one(folder: Path, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
     held = file.step * (DAYS * file.day + file.horizon - file.day)
     first = len(frame) - held
     frame.head(first).to_csv(workspace.root / f"{name}.csv", index=False)
-    costs = []
-    for command in (f"add {name}.csv --yes --target", f"repro --jobs 2 refit@{name}", f"predict {name}"):
-        say(f"{name}: unroll {command}")
-        costs.append(unroll(workspace, *command.split(), *[file.target] * command.startswith("add")))
+    seconds = commands(workspace, name, file.target, say)
     found = backtest.load(workspace.backtest(name))
     forecaster = Forecaster.load(workspace.forecaster(name))
     origins = [first + day * file.day * file.step for day in range(DAYS)]
@@ -100,8 +97,8 @@ def one(folder: Path, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
         "opponents": others,
         "ratio": _mae(ours["forecast"], truth) / min(others.values()),
         "coverage": float(inside[~np.isnan(truth)].mean()),
-        "seconds": costs[0]["seconds"] + costs[1]["seconds"],
-        "predict": costs[2]["seconds"],
+        "seconds": seconds["add"] + seconds["repro"],
+        "predict": seconds["predict"],
         "ms": ms,
     }
 

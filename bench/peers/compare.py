@@ -17,6 +17,7 @@ from bench.peers import worker, workloads
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
 from pipeline.errors import UnrollError
+from unroll.runner.build import ONE_THREAD
 
 ROUNDS, QUICK_ROUNDS = 5, 2
 
@@ -37,11 +38,7 @@ tolerance so many of their standard deviations; of a framework that does the sam
 (Student's t with 9 degrees of freedom)."""
 
 ENVIRONMENT = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "TF_NUM_INTRAOP_THREADS": "1",
-    "TF_NUM_INTEROP_THREADS": "1",
+    **ONE_THREAD,
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
     "PYTHONWARNINGS": "ignore",
@@ -59,13 +56,7 @@ SETTINGS = OWN | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {OWN['XLA_FLAGS']}"}
 
 
 class Worker:
-    """A framework's process.
-
-    Args:
-        framework: its name.
-        folder: where its libraries may write, to a file.
-        own_settings: whether it runs as it comes; else with what Unroll sets before its processes start.
-    """
+    """A framework's process, which logs to a file in `folder`; with what Unroll sets for its own, or as it comes."""
 
     def __init__(self, framework: str, folder: Path, *, own_settings: bool = False) -> None:
         self.framework, self.own_settings = framework, own_settings
@@ -94,22 +85,18 @@ class Worker:
 
 
 def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """Every workload by Unroll and by other frameworks, round by round.
-
-    Args:
-        quick: fewer workloads and rounds.
-        say: told in words what is done next.
+    """Every workload by Unroll and by other frameworks, round by round; `quick`: fewer of both.
 
     Returns:
         rows: one for each workload (`work`), phase, framework (`side`) and whether with `own_settings`, with
         milliseconds per batch (`ms`), their `ratio` to Unroll's, and seconds until the first round was done
-        (`warm_up`); works: what each workload is.
+        (`warm_up`).
 
     Raises:
         UnrollError: a framework failed, or came to other losses; names it.
     """
     names, rounds = (QUICK, QUICK_ROUNDS) if quick else (tuple(WORKLOADS), ROUNDS)
-    rows, works = [], {}
+    rows = []
     sides = [(name, own) for name in FRAMEWORKS for own in (False, True) if name != "unroll" or not own]
     with tempfile.TemporaryDirectory(prefix="unroll-peers-") as folder, ExitStack() as stack:
         root = Path(folder)
@@ -117,24 +104,24 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         workers = [stack.enter_context(closing(Worker(name, root, own_settings=own))) for name, own in sides]
         for name in names:
             task = workloads.load(root, name)
-            some = [each for each in workers if each.framework in task.workload.frameworks]
-            found, works[name] = compare(task, root, some, rounds, say)
-            rows += found
-    return {"rows": rows, "works": works}
+            # PyTorch has no recurrent dropout.
+            some = [each for each in workers if not (task.random and each.framework.startswith("pytorch"))]
+            rows += compare(task, root, some, rounds, say)
+    return {"rows": rows}
 
 
 def compare(
     task: Task, root: Path, workers: Sequence[Worker], rounds: int, say: Callable[[str], None]
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """One workload's rows, and what it is; arguments as in `measure`, and Unroll is the first of the workers."""
-    unroll, started, checks = workers[0], dict[Worker, dict[str, Any]](), list[Check]()
+) -> list[dict[str, Any]]:
+    """One workload's rows; arguments as in `measure`, and Unroll is the first of the workers."""
+    unroll, started = workers[0], dict[Worker, dict[str, Any]]()
     reference: Reference = {}
     for each in workers:
         say(f"{task.name}: {each.framework} builds and compiles")
         started[each] = each.ask(worker.start, root, task.name)
         losses = {"before": started[each]["before"], "train": learn(each, task)}
         reference = reference or tolerated(task, unroll, losses)
-        checks.append(check(task, each.framework, losses, reference))
+        check(task, each.framework, losses, reference)
     times = {each: {"train": list[float](), "evaluate": list[float]()} for each in workers}
     batches = {
         "train": task.workload.steps * task.workload.epochs,
@@ -147,16 +134,13 @@ def compare(
             seconds = each.ask(worker.turn)
             for phase, count in batches.items():
                 times[each][phase].append(1e3 * seconds[phase] / count)
-    rows = [
+    return [
         {"work": task.name, "phase": phase, "side": each.framework, "own_settings": each.own_settings}
         | spreads(times[each][phase], times[unroll][phase])
         | {"warm_up": round(started[each]["warm_up"], 2)}
         for phase in batches
         for each in workers
     ]
-    facts = {"experiment": task.workload.experiment, "stand_in": task.data.stand_in, "rounds": rounds}
-    facts |= {"batch": task.batch, "steps": batches["train"], "evaluated": task.workload.evaluated * task.batch}
-    return rows, facts | {when: worst(checks[1:], when) for when in reference}
 
 
 def spreads(times: Sequence[float], unrolls: Sequence[float]) -> dict[str, Any]:
@@ -176,9 +160,6 @@ Reference = dict[str, tuple[float, float]]
 """Of the held-out examples `before` training, and of the first steps of the `train`ing: Unroll's loss, and how far
 another framework may lie from it."""
 
-Check = Mapping[str, tuple[float, float]]
-"""As `Reference`: the distance and what is allowed."""
-
 
 def tolerated(task: Task, unroll: Worker, losses: Mapping[str, float]) -> Reference:
     """What Unroll's losses ask of the others: with dropout, of their spread over seeds."""
@@ -189,9 +170,8 @@ def tolerated(task: Task, unroll: Worker, losses: Mapping[str, float]) -> Refere
     return found
 
 
-def check(task: Task, framework: str, losses: Mapping[str, float], reference: Reference) -> Check:
-    """How far a framework's losses lie from Unroll's. Raises UnrollError if that is too far, or no number."""
-    found = {}
+def check(task: Task, framework: str, losses: Mapping[str, float], reference: Reference) -> None:
+    """Raises UnrollError if a framework's losses lie too far from Unroll's, or are no numbers."""
     for when, value in losses.items():
         expected, tolerance = reference[when]
         if not abs(value - expected) <= tolerance:
@@ -199,12 +179,3 @@ def check(task: Task, framework: str, losses: Mapping[str, float], reference: Re
                 f"bench: {framework} does not agree on {task.name}: the loss ({when}) is {value:.6g}, Unroll's "
                 f"{expected:.6g}, and they may differ by {tolerance:.2g}; so their times are no comparison"
             )
-        found[when] = abs(value - expected), tolerance
-    return found
-
-
-def worst(checks: Sequence[Check], when: str) -> dict[str, float]:
-    """The check with the greatest distance of what is allowed."""
-    difference, tolerance = max((one[when] for one in checks), key=lambda pair: pair[0] / pair[1])
-    found: dict[str, float] = results.rounded({"difference": difference, "tolerance": tolerance}, 4)
-    return found

@@ -18,8 +18,6 @@ from pipeline.workspace import Workspace
 from unroll.workspaces import scaled
 
 FRAMEWORKS = ("unroll", "documents", "keras", "keras_jit", "pytorch", "pytorch_compiled", "jax")
-DROPOUT = ("unroll", "documents", "keras", "keras_jit", "jax")
-"""PyTorch has no recurrent dropout."""
 
 SEED = 0
 
@@ -35,7 +33,6 @@ class Workload:
         evaluated: batches of a round's evaluation.
         epochs: times that a round goes through its steps.
         evaluations: times that a round goes through its evaluation.
-        frameworks: who does it.
     """
 
     experiment: str
@@ -44,14 +41,13 @@ class Workload:
     evaluated: int
     epochs: int = 1
     evaluations: int = 1
-    frameworks: tuple[str, ...] = FRAMEWORKS
 
 
 WORKLOADS = {
     "jena_lstm": Workload("jena_lstm", (1.55, 1.2), 10, 12),
-    "jena_lstm_dropout": Workload("jena_lstm_dropout", (1.6, 1), 10, 12, frameworks=DROPOUT),
+    "jena_lstm_dropout": Workload("jena_lstm_dropout", (1.6, 1), 10, 12),
     "jena_gru": Workload("jena_gru", (1.85, 1.4), 10, 12),
-    "jena_gru_dropout": Workload("jena_gru_dropout", (1.55, 1), 10, 12, frameworks=DROPOUT),
+    "jena_gru_dropout": Workload("jena_gru_dropout", (1.55, 1), 10, 12),
     "imdb_simple_rnn": Workload("imdb_rnn", (2.8, 1.9), 10, 20),
     "imdb_lstm": Workload("imdb_lstm", (1.9, 1.9), 10, 20),
     "imdb_gru": Workload("imdb_gru", (2.1, 1.9), 10, 20),
@@ -66,10 +62,6 @@ class Task:
     """A workload with its data.
 
     Attributes:
-        name: of the workload.
-        workload: what is done.
-        experiment: model and training, as in params.yaml.
-        data: the whole data set.
         batch: examples per step.
         rows: (steps, batch) the examples of each step, numbers into the train split.
         held_out: the examples that are evaluated: evaluated * batch of the validation split, or of test without one.

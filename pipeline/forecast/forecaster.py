@@ -140,7 +140,7 @@ class Forecaster:
         prepared = workspace.prepared(experiment.dataset)
         data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
         run = run_folder.load_for(workspace.run(experiment.dataset, name), experiment.dataset, experiment.seeds)
-        if run.summary.fingerprint.get("data") not in {None, fingerprint.data(prepared)}:
+        if run.summary.fingerprint.get("data") not in {None, fingerprint.folder(prepared)}:
             raise UnrollError(f"{name} was trained on an earlier build of {experiment.dataset}; {again}")
         question, *others = Question.of(data).values()
         if others:

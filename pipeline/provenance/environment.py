@@ -20,11 +20,8 @@ class Environment(Strict):
     """Where a run is made.
 
     Attributes:
-        commit: of the code; None outside git.
-        dirty: whether what shapes results differs from that commit; None outside git.
-        python: its version.
+        commit, dirty: of the code, and whether what shapes results differs from it; None outside git.
         platform: system, architecture and C library.
-        cpu: its model.
         features: those of `machine.FEATURES` that it has; only Linux tells.
         cores: as many as the system shows.
         variables: those of `machine.VARIABLES` that are set.
@@ -58,10 +55,15 @@ def here(workspace: Workspace) -> Environment:
     )
 
 
+def locked() -> dict[str, str]:
+    """What .ci/locks/numerics.lock says: package -> version."""
+    text = (machine.CODE / ".ci/locks/numerics.lock").read_text(encoding="utf-8")
+    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
+
+
 def _packages() -> dict[str, str]:
     versions = {}
-    lock = (machine.CODE / ".ci/locks/numerics.lock").read_text(encoding="utf-8")
-    for name in re.findall(r"^([\w.-]+)==", lock, re.MULTILINE):
+    for name in locked():
         with suppress(metadata.PackageNotFoundError):  # it is for another system
             versions[name] = metadata.version(name)
     return versions

@@ -71,19 +71,14 @@ def files_of(folder: Path) -> dict[str, str]:
     return found
 
 
-def data(folder: Path) -> str:
-    """The hash of a prepared data set, as in a run's fingerprint. Raises UnrollError if it is missing."""
-    return _of(files_of(folder))
-
-
 def params(experiment: Experiment) -> str:
     """The hash of an experiment's section, as in a run's fingerprint."""
     return _of(experiment.model_dump())
 
 
-def run(folder: Path) -> str:
-    """The hash of all that a training left in `runs/DATASET/EXPERIMENT`. Raises UnrollError if it is missing."""
-    return _of(files_of(folder))
+def folder(path: Path) -> str:
+    """The hash of all that lies in a folder, such as a run's or a data set's. Raises UnrollError if it is missing."""
+    return _of(files_of(path))
 
 
 def brief(parts: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ class Record(Environment):
     """An environment, and what is known once the run is made.
 
     Attributes:
-        run: `fingerprint.run` of the outputs, which ties the record to them.
+        run: `fingerprint.folder` of the outputs, which ties the record to them.
         started: when the process began that finished the run; UTC, ISO 8601.
         ended: when the outputs were in place.
         params, files, modules, lock: as in `Ingredients`.
@@ -47,7 +47,7 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
         found = Record(
             **environment.here(workspace).model_dump(),
             **asdict(made_of),
-            run=fingerprint.run(folder),
+            run=fingerprint.folder(folder),
             started=started.isoformat(timespec="seconds"),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -63,6 +63,6 @@ def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
     if not path.is_file():
         raise UnrollError("no record on this machine: taken from DVC's cache, or made elsewhere")
     record = read_checked(path, Record)
-    if record.run != fingerprint.run(workspace.run(dataset, experiment)):
+    if record.run != fingerprint.folder(workspace.run(dataset, experiment)):
         raise UnrollError("no record of this run: the one on this machine is of another, which DVC has replaced since")
     return record

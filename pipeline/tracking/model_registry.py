@@ -89,7 +89,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     name, wanted = forecaster.spec.name, params.load(workspace.params)
     about, opened = forecaster.spec.question.dataset, store.connect(workspace)
     fitted = forecaster.spec.until is not None  # on all rows, which is no run of an experiment
-    mark = fingerprint.run(workspace.forecaster(name) if fitted else workspace.run(about, name))
+    mark = fingerprint.folder(workspace.forecaster(name) if fitted else workspace.run(about, name))
     data = dataset.describe(workspace.prepared(about))
     title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):

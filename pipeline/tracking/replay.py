@@ -68,7 +68,7 @@ def record(
     has changed), "present" or "not there". Raises StoreError if the store cannot be used, another UnrollError if the
     run is damaged or params.yaml describes another one by now.
     """
-    mark = fingerprint.run(workspace.run(experiment.dataset, name))
+    mark = fingerprint.folder(workspace.run(experiment.dataset, name))
     with store.guard(opened.uri):
         group = data_set(opened, dataset.describe(workspace.prepared(experiment.dataset)))
         found = queries.parents(opened, group, name)

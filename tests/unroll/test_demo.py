@@ -23,7 +23,7 @@ def root(tmp_path, monkeypatch):
     for name in (*scaled.COPIED, ".gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, root / name)
-    for name in scaled.LINKED:
+    for name in scaled.PACKAGES:
         (root / name).symlink_to(REPOSITORY / name)
     real = complete(plain_yaml.read(REPOSITORY / "params.yaml"))
     model = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}

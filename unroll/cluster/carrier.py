@@ -29,22 +29,10 @@ class Made:
 
 
 class Carrier:
-    """Sends outputs to the default remote, and takes from there what was made elsewhere.
-
-    Args:
-        dvc: the workspace that they lie in.
-    """
+    """Sends outputs to the default remote, and takes from there what was made elsewhere."""
 
     def __init__(self, dvc: Dvc) -> None:
         self._dvc, self._reached = dvc, False
-
-    def require_remote(self) -> None:
-        """Raises UnrollError if there is no default remote."""
-        if not self._dvc.repo.config["core"].get("remote"):
-            raise UnrollError(
-                "a build on a cluster needs a DVC remote that head and workers reach, such as S3 or a shared folder; "
-                "name it: dvc remote add --default store s3://BUCKET/PATH"
-            )
 
     def send(self, name: str) -> Made:
         """Copy a stage's outputs to the default remote, for a `take` elsewhere.

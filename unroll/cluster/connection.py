@@ -86,11 +86,7 @@ def bound(address: str) -> str | None:
 
 
 def security(address: str, certificates: Path | None) -> "Security | None":
-    """What to show and to ask for at an address; None: nothing, on this machine alone.
-
-    Args:
-        address: `tcp://HOST:PORT` or `tls://HOST:PORT`.
-        certificates: the folder that `make_certificates` made.
+    """What to show and to ask for at `tcp://HOST:PORT` or `tls://HOST:PORT`; None: nothing, on this machine alone.
 
     Raises:
         UsageError: it is no such address, or lacks encryption where it is needed.

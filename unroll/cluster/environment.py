@@ -1,11 +1,10 @@
 """The environment that last bits depend on, in words: head and workers of a cluster must agree in it."""
 
 import platform
-import re
 import sys
 
 from pipeline.errors import UnrollError
-from pipeline.provenance.environment import here
+from pipeline.provenance.environment import here, locked
 from pipeline.provenance.machine import CODE
 from pipeline.workspace import Workspace
 
@@ -16,10 +15,8 @@ def environment() -> dict[str, str]:
     Raises:
         UnrollError: a package has another version than .ci/locks/numerics.lock says.
     """
-    found = here(Workspace(CODE))
-    text = (CODE / ".ci/locks/numerics.lock").read_text(encoding="utf-8")
-    locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
-    other = [f"{name} {has} (locked {locked[name]})" for name, has in found.packages.items() if has != locked[name]]
+    found, wanted = here(Workspace(CODE)), locked()
+    other = [f"{name} {has} (locked {wanted[name]})" for name, has in found.packages.items() if has != wanted[name]]
     if other:
         wrong = ", ".join(other)
         raise UnrollError(f"results would have other bits here: {wrong}; install .ci/locks/requirements.lock")

@@ -50,19 +50,9 @@ EVERY = 1.0
 TRIES = 3
 """Workers that a stage is tried on, where it may be them that fail, and failures in a row that set a worker aside."""
 
-DEATHS = "{} workers died while they built it, so it may be what kills them, such as by its memory"
-
 
 class Cluster:
-    """A cluster, while a build uses it (`opened`).
-
-    Args:
-        workspace: the head's.
-        dvc: the same, as DVC sees it.
-        local: runs what the head runs itself.
-        address: of the cluster.
-        client: connected to it.
-    """
+    """A cluster, while a build uses it (`opened`); `local` runs what the head runs itself (`scheduler.Executor`)."""
 
     def __init__(self, workspace: Workspace, dvc: Dvc, local: Executor, address: Address, client: "Client") -> None:
         self._workspace, self._dvc, self._local, self._address, self._client = workspace, dvc, local, address, client
@@ -72,7 +62,8 @@ class Cluster:
         self._code = pack(workspace.root)
         here = environment.here(workspace)
         self._revision = {"commit": here.commit, "dirty": here.dirty}
-        self._name = _name(workspace)
+        # Of this workspace's builds: the same after a kill, another one where the workspace was copied to.
+        self._name = hashlib.sha256(f"{platform.node()} {workspace.root}".encode(errors="replace")).hexdigest()[:12]
         self._slots, self._looked, self._away = -1, 0.0, False
         self._fit: dict[str, str] = {}  # name -> address
         self._trainers: set[str] = set()  # those of them that trainings may go to
@@ -94,7 +85,11 @@ class Cluster:
         from distributed import Client
 
         security = connection.security(address.scheduler, address.certificates)
-        Carrier(dvc).require_remote()
+        if not dvc.repo.config["core"].get("remote"):
+            raise UnrollError(
+                "a build on a cluster needs a DVC remote that head and workers reach, such as S3 or a shared folder; "
+                "name it: dvc remote add --default store s3://BUCKET/PATH"
+            )
         try:
             client = Client(address.scheduler, security=security, timeout=connection.PATIENCE, set_as_default=False)
         except (OSError, TimeoutError, ValueError) as error:
@@ -110,7 +105,6 @@ class Cluster:
             client.close(timeout=2)
 
     def slots(self) -> int:
-        """See `scheduler.Executor`."""
         status, where = self._client.status, self._address.scheduler
         if (status != "running") != self._away:
             self._away, self._looked = not self._away, 0.0
@@ -134,7 +128,6 @@ class Cluster:
         return self._slots
 
     def start(self, stage: str, command: str) -> Running:
-        """See `scheduler.Executor`."""
         self._ran.pop(stage, None)
         self._sent.pop(stage, None)
         if stage.startswith(HERE):
@@ -177,7 +170,6 @@ class Cluster:
         return len(tried) < TRIES and bool(good - {*tried})
 
     def where(self, stage: str) -> str:
-        """See `scheduler.Executor`."""
         return f" on {self._ran[stage]}" if stage in self._ran else " on the head"
 
     def land(self, stage: str, answer: worker.Answer, name: str) -> int:
@@ -256,7 +248,6 @@ class Remote:
         self._future, self._only = cluster.submit(stage, task, self._tried)
 
     def poll(self) -> int | None:
-        """See `scheduler.Running`."""
         if self._status is not None:
             return self._status
         match self._future.status:
@@ -293,13 +284,10 @@ class Remote:
         say(f"{self._stage} {why}; it is tried again")
         self._future, self._only = self._cluster.submit(self._stage, self._task, self._tried)
 
-    def interrupt(self) -> None:
-        """See `scheduler.Running`."""
+    def send_signal(self, _number: int) -> None:
         if self._cluster.connected:
             self._future.cancel()
         self._status = self._status or 130
-
-    kill = interrupt
 
 
 def pack(root: Path) -> bytes:
@@ -319,11 +307,6 @@ def pack(root: Path) -> bytes:
     return packed.getvalue()
 
 
-def _name(workspace: Workspace) -> str:
-    """A name for the builds of this workspace, the same after a kill, and another one where it was copied to."""
-    return hashlib.sha256(f"{platform.node()} {workspace.root}".encode(errors="replace")).hexdigest()[:12]
-
-
 def _nobody(address: str, error: Exception) -> str:
     said = next(iter(str(error).splitlines()), type(error).__name__)
     if address.startswith("tls:"):
@@ -335,7 +318,8 @@ def _why(error: BaseException | None) -> str:
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        return DEATHS.format(error.allowed_failures + 1)
+        died = error.allowed_failures + 1
+        return f"{died} workers died while they built it, so it may be what kills them, such as by its memory"
     return f"the cluster could not build it: {type(error).__name__}: {error}"
 
 

@@ -7,9 +7,9 @@ to standard output. When the input ends, as it does if the worker is killed, the
 import os
 import pickle
 import select
+import signal
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -61,21 +61,17 @@ def _built(
     stage = Stage(workspace, dvc, Local(workspace), name)
     while (status := stage.poll()) is None:
         if select.select([tasks], [], [], 0)[0]:  # the input has ended: nobody waits for it any more
-            stage.kill()
+            stage.send_signal(signal.SIGKILL)
             os._exit(1)
         time.sleep(POLL)
     if status:
-        why = failures.read(workspace).get(name) or reason(workspace, name)
+        why = reason(workspace, name)
         return None, why, status < 0 or why.startswith(failures.MACHINE)
-    return _with_record(workspace, name, wanted, carrier.send(name)), "", False
-
-
-def _with_record(workspace: Workspace, name: str, wanted: Params, made: Made) -> Made:
-    """With the record of where and when a training was made, which is none of its outputs."""
-    verb, _, key = name.partition("@")
+    sent, (verb, _, key) = carrier.send(name), name.partition("@")
+    # The record of where and when a training was made is none of its outputs.
     if verb == "train" and (path := workspace.record(wanted.experiments[key].dataset, key)).exists():
-        return replace(made, files={**made.files, path.relative_to(workspace.root).as_posix(): path.read_bytes()})
-    return made
+        sent.files[path.relative_to(workspace.root).as_posix()] = path.read_bytes()
+    return sent, "", False
 
 
 def main() -> None:

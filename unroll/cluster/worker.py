@@ -54,14 +54,7 @@ class Slot:
         self._code = ""
 
     def build(self, code: bytes, name: str, task: Any, wanted: Callable[[], bool]) -> Answer:
-        """Have a stage built; see `unroll.cluster.slot.serve`.
-
-        Args:
-            code: the head's, as a tar file.
-            name: of the worker, for its records.
-            task: for the slot.
-            wanted: whether the head still waits for it; if not, it is killed.
-        """
+        """Have a stage built (`unroll.cluster.slot.serve`) by the head's code, a tar file, until it is not `wanted`."""
         digest = hashlib.sha256(code + name.encode()).hexdigest()
         if self._process is None or self._process.poll() is not None or self._code != digest:
             self.close()
@@ -139,15 +132,7 @@ def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
 def serve(
     address: str, home: Path, slots: int, labels: Sequence[str], name: str, certificates: Path | None = None
 ) -> None:
-    """Be a worker until the scheduler ends or this process is stopped.
-
-    Args:
-        address: of the scheduler.
-        home: gets copies of the code, and DVC's cache; no other worker may have it.
-        slots: how many stages at once, each on one core.
-        labels: what this worker is said to be, such as `big`; a build may ask for one.
-        name: of the worker, no two alike.
-        certificates: see `connection.security`.
+    """Be a worker until the scheduler ends or this process is stopped; arguments as of `unroll cluster worker`.
 
     Raises:
         UsageError, UnrollError: it must not be a worker, or nobody listens at the address.

@@ -12,6 +12,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
+from pipeline.provenance import machine
 from pipeline.workspace import Workspace
 from unroll.runner import cleanup, dvc_graph, processes, scheduler
 from unroll.runner.display import Display, Words
@@ -29,6 +30,9 @@ On = Callable[[Workspace, Dvc, Executor], AbstractContextManager[Executor]]
 
 FAR = 1e6
 """Seconds that no build takes."""
+
+ONE_THREAD = {name: "1" for name in machine.VARIABLES if name.endswith("_THREADS")}
+"""Variables that keep every library to one thread."""
 
 REPORT = "report"
 """The stage that is built whatever failed: it says what is missing, and why."""
@@ -49,13 +53,8 @@ def repro(
     params.yaml no longer has are removed first, and so is what killed processes left half-written. dvc.lock ends as a
     sequential `dvc repro` would write it.
 
-    Args:
-        workspace: where params.yaml and dvc.yaml are.
-        targets: stages such as `evaluate@waves`; none means all.
-        jobs: how many stages run side by side, each on one core.
-        words: say what is done, in place of a line per stage.
-        first: data sets that are evaluated before others, in this order.
-        on: opens a cluster whose workers build in place of this machine; `jobs` does not count then.
+    As many stages as `jobs` run side by side, each on one core, unless `on` opens a cluster that builds. The data sets
+    of `first` are evaluated before others, in this order. `words` say what is done, in place of a line per stage.
 
     Returns:
         The exit status: 0, or that of the first stage that failed.
@@ -134,41 +133,25 @@ def _build(
 
 
 class Local:
-    """Runs commands on this machine (`scheduler.Executor`).
-
-    Args:
-        workspace: where they run.
-        jobs: how many at once.
-    """
+    """Runs commands on this machine, so many at once (`scheduler.Executor`)."""
 
     def __init__(self, workspace: Workspace, jobs: int = 1) -> None:
         self._workspace, self._jobs = workspace, jobs
 
     def slots(self) -> int:
-        """See `scheduler.Executor`."""
         return self._jobs
 
     def start(self, stage: str, command: str) -> Running:
-        """See `scheduler.Executor`."""
         root = self._workspace.root
         variables = {**os.environ, **environment(), "DVC_ROOT": str(root), "DVC_STAGE": stage}
         return Process(command, root, self._workspace.log(stage), variables)
 
     def where(self, _stage: str) -> str:
-        """See `scheduler.Executor`."""
         return ""
 
 
 class Stage:
-    """A stage at work (`scheduler.Running`): taken from DVC's cache, or run and then taken into it.
-
-    Args:
-        workspace: where it is built.
-        dvc: the workspace as DVC sees it.
-        executor: runs its command.
-        name: such as `train@jena_gru`.
-        force: whether to run it even if DVC's cache has its outputs.
-    """
+    """A stage at work (`scheduler.Running`): taken from DVC's cache (not if `force`), or run and then taken into it."""
 
     def __init__(self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False) -> None:
         self._workspace, self._dvc, self._name = workspace, dvc, name
@@ -183,7 +166,6 @@ class Stage:
             self._fail(error)
 
     def poll(self) -> int | None:
-        """See `scheduler.Running`."""
         if self._process is None:
             return 1 if self._failed else 0
         try:
@@ -195,15 +177,9 @@ class Stage:
             return 1
         return status
 
-    def interrupt(self) -> None:
-        """See `scheduler.Running`."""
+    def send_signal(self, number: int) -> None:
         if self._process:
-            self._process.interrupt()
-
-    def kill(self) -> None:
-        """See `scheduler.Running`."""
-        if self._process:
-            self._process.kill()
+            self._process.send_signal(number)
 
     def _fail(self, error: UnrollError) -> None:
         failures.record(self._workspace, self._name, str(error))
@@ -212,10 +188,8 @@ class Stage:
 
 def environment() -> dict[str, str]:
     """The environment of stages: one thread each, since parallelism is across stages, and `unroll` on PATH."""
-    threads = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
-    threads |= {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1"}
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    return threads | numerics.from_start() | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
+    return ONE_THREAD | numerics.from_start() | {"PATH": path, "DVC_NO_ANALYTICS": "1"}
 
 
 def reason(workspace: Workspace, stage: str) -> str:

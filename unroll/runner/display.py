@@ -25,12 +25,11 @@ class Words(Protocol):
 
 
 class Display:
-    """Prints a build as it goes.
+    """Prints a build as it goes, and lets estimates learn from it.
 
     Args:
         due: the stages that the build will run.
         jobs: how many may run at once, by now.
-        estimates: learns from it.
         reason: stage -> why it failed, one line.
         words: say what is done in place of a line per stage, with the count now and then.
         where: stage -> where it has run, "" for here.
@@ -53,7 +52,7 @@ class Display:
         self._estimates = estimates
         self._running: dict[str, float] = {}
         self._started = time.monotonic()
-        self._drawn = self._counted = self._started
+        self._drawn = self._started
         self._live = sys.stdout.isatty()
 
     def show(self, outcome: Outcome, running: Sequence[str], ended: str | None) -> None:
@@ -74,8 +73,8 @@ class Display:
                 for stage in outcome.skipped:
                     self._left.pop(stage, None)
                 self._print(ended, f"FAILED{self._where(ended)}: {self._reason(ended)}")
-        if self._words and not self._live and now - self._counted >= OFTEN:
-            self._counted = now
+        if self._words and not self._live and now - self._drawn >= OFTEN:
+            self._drawn = now
             say(self._told(self._words))
         if self._live and (ended is not None or now - self._drawn >= 1):
             self._drawn = now
@@ -83,7 +82,7 @@ class Display:
             if self._words:
                 what = self._told(self._words)
             # A line that wraps cannot be drawn over.
-            print(f"\r\x1b[2K{what[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+            print(f"{CLEAR}{what[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
 
     def _told(self, words: Words) -> str:
         running = "; ".join(filter(None, map(words.running, self._running)))
@@ -93,33 +92,30 @@ class Display:
         return f"{f'{self._total - len(self._left)}/{self._total}':>9}"
 
     def _time_left(self) -> str:
-        return f"  (about {duration(self._seconds_left())} left)" if self._left else ""
+        if not self._left:
+            return ""
+        now = time.monotonic()
+        running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
+        waiting = [stage for stage in self._left if stage not in running]
+        return f"  (about {duration(self._estimates.left(waiting, running, max(self._jobs(), 1)))} left)"
 
     def _print(self, stage: str, text: str) -> None:
         say(f"{self._count()}  {stage}  {text}{self._time_left()}")
 
-    def _seconds_left(self) -> float:
-        now = time.monotonic()
-        running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
-        waiting = [stage for stage in self._left if stage not in running]
-        return self._estimates.left(waiting, running, max(self._jobs(), 1))
-
     def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
         """Print how a build of a graph of `stages` stages ended."""
-        if self._live:
-            print("\r\x1b[2K", end="")
         built = sum(len(outcome.built) for outcome in outcomes)
         failed = [stage for outcome in outcomes for stage in outcome.failed]
         skipped = [stage for outcome in outcomes for stage in outcome.skipped]
         if not self._total and not built and not failed:
-            print(f"Everything is up to date: {stages} stages.", flush=True)
+            say(f"Everything is up to date: {stages} stages.")
             return
         line = f"Built {built} of {stages} stages in {duration(time.monotonic() - self._started)}"
         if failed:
             line += f"; {len(failed)} failed: {', '.join(failed)}"
         if skipped:
             line += f"; {len(skipped)} that need what failed were left out"
-        print(line + ".", flush=True)
+        say(f"{line}.")
 
 
 def say(text: str) -> None:

@@ -24,11 +24,6 @@ from stages.resolve import resolve
 from unroll.runner import dvc_lock
 from unroll.runner.dvc_lock import LOCK
 
-DAMAGED = (
-    f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
-    "what lies in DVC's cache is not trained anew"
-)
-
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
 
@@ -92,7 +87,7 @@ class Dvc:
         self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         with repo.lock:  # `repo.status` would read all files of DVC's a second time
             self._resolve()
-            changed = frozenset(name for name, stage in self.stages.items() if _never_built(stage) or stage.status())
+            changed = frozenset(name for name, stage in self.stages.items() if not _in_lock(stage) or stage.status())
         needs: dict[str, Sequence[str]] = {
             name: [need.addressing for need in graph.successors(stage) if need.addressing in self.stages]
             for name, stage in self.stages.items()
@@ -117,7 +112,7 @@ class Dvc:
         with self.locked():
             stage.remove_outs()
             # To look for what was never kept takes DVC a tenth of a second.
-            if not force and (self._ran_before or all(out.hash_info for out in stage.outs)):
+            if not force and (self._ran_before or _in_lock(stage)):
                 try:
                     self.repo.stage_cache.restore(stage)
                 except DvcException as error:
@@ -151,7 +146,6 @@ class Dvc:
                     if lock.exists():
                         shutil.copyfile(lock, new)
                     Lockfile(self.repo, str(new)).dump_stages(self._built)
-                self._built = []
             dvc_lock.order(lock, self._order)
 
     def _resolve(self) -> None:
@@ -199,9 +193,9 @@ class Dvc:
                 self.repo.lock.unlock()
 
 
-def _never_built(stage: Any) -> bool:
-    """Whether dvc.lock has no outputs of it: DVC would look at all files that it depends on, to say the same."""
-    return any(not out.hash_info for out in stage.outs)
+def _in_lock(stage: Any) -> bool:
+    """Whether dvc.lock has its outputs. If not, DVC would look at all files that it depends on, to say the same."""
+    return all(out.hash_info for out in stage.outs)
 
 
 def entry(stage: Any) -> dict[str, Any]:
@@ -258,7 +252,12 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except (ParseError, YAMLValidationError) as error:
-        raise UnrollError(DAMAGED if Path(error.path).name == LOCK else f"DVC: {error}") from None
+        if Path(error.path).name != LOCK:
+            raise UnrollError(f"DVC: {error}") from None
+        raise UnrollError(
+            f"{LOCK} is damaged; restore it (`git checkout {LOCK}`) or delete it, then run this again: "
+            "what lies in DVC's cache is not trained anew"
+        ) from None
     except sqlite3.Error as error:
         raise UnrollError(
             f"DVC's notes on the files that it has seen cannot be used ({error}); make room on the disk, or delete "

@@ -12,11 +12,7 @@ ROOM = 3 * 1024**3
 
 
 class Estimates:
-    """What each stage takes, learnt as a build goes.
-
-    Args:
-        file: where they are kept from one build to the next, outside of DVC's outputs. Damaged, it is as if empty.
-    """
+    """What each stage takes, learnt as a build goes; kept in a file for the next one. Damaged, it is as if empty."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -45,13 +41,7 @@ class Estimates:
         return self._known.get(stage, fmean(kind or [1.0]))
 
     def left(self, waiting: Sequence[str], running: Mapping[str, float], slots: int) -> float:
-        """Seconds until all stages are built, if every core stays busy.
-
-        Args:
-            waiting: stages that have not started.
-            running: stage -> seconds since it has started.
-            slots: how many run at once.
-        """
+        """Seconds until all stages are built, if all slots stay busy; `running`: stage -> seconds since it started."""
         rest = [max(self.seconds(stage) - since, 0.0) for stage, since in running.items()]
         rest += [self.seconds(stage) for stage in waiting]
         return max([sum(rest) / slots, *rest], default=0.0)

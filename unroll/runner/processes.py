@@ -28,11 +28,10 @@ LINUX = sys.platform == "linux"
 
 
 def prepare(variables: Mapping[str, str], *, networks: bool) -> None:
-    """Start the fork server, which imports while this process goes on; without effect where there is none.
+    """Start the fork server, which imports while this process goes on, TensorFlow too if there will be `networks`.
 
-    Args:
-        variables: of its environment, besides this process's: libraries read some when they are imported.
-        networks: whether TensorFlow will be needed.
+    Without effect where there is none. Its environment has the `variables` besides this process's: libraries read some
+    when they are imported.
     """
     if not LINUX:
         return
@@ -49,14 +48,7 @@ def prepare(variables: Mapping[str, str], *, networks: bool) -> None:
 
 
 class Process:
-    """A command of a stage, running.
-
-    Args:
-        command: as dvc.yaml has it.
-        root: the folder to run it in.
-        log: the file that gets what it prints.
-        variables: its environment.
-    """
+    """A command of dvc.yaml, running in the folder `root`; what it prints goes to the file `log`."""
 
     def __init__(self, command: str, root: Path, log: Path, variables: Mapping[str, str]) -> None:
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -70,15 +62,8 @@ class Process:
         status: int | None = self._process.exitcode
         return status
 
-    def interrupt(self) -> None:
-        """End the command as Ctrl-C would."""
-        self._signal(signal.SIGINT)
-
-    def kill(self) -> None:
-        """End the command and all that it has started."""
-        self._signal(signal.SIGKILL)
-
-    def _signal(self, number: int) -> None:
+    def send_signal(self, number: int) -> None:
+        """To the command and all that it has started."""
         if self._process.exitcode is None and self._process.pid:
             try:
                 os.killpg(self._process.pid, number)

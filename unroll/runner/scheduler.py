@@ -1,5 +1,6 @@
 """The order of a build: each stage as soon as what it needs is built, several at a time, the critical path first."""
 
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -22,11 +23,8 @@ class Running(Protocol):
     def poll(self) -> int | None:
         """The exit status, None while it runs."""
 
-    def interrupt(self) -> None:
-        """End it as Ctrl-C would."""
-
-    def kill(self) -> None:
-        """End it at once."""
+    def send_signal(self, number: int) -> None:
+        """End it as Ctrl-C would (SIGINT), or at once (SIGKILL)."""
 
 
 class Executor(Protocol):
@@ -74,16 +72,9 @@ def build(
     Of those that can start, the one with the longest path to the end of the build starts first. So no long training is
     left for the end, where it would run alone.
 
-    Args:
-        due: the stages to run, each behind those that it needs; in this order where their paths are equally long.
-        needs: stage -> the stages that it needs; those that are not due are up to date.
-        slots: how many may run at once, by now.
-        start: starts a stage.
-        on_event: called when a stage has started or ended, and while nothing happens.
-        seconds: that a stage is thought to take.
-
-    Returns:
-        What became of every stage of `due`.
+    In `due` each stage stands behind those that it `needs`, and is started in this order where paths are equally long;
+    what is not due is up to date. So many as `slots` says may run at once, by now. `on_event` is called when a stage
+    has started or ended, and while nothing happens; `seconds` says what a stage is thought to take.
 
     Raises:
         KeyboardInterrupt: after every running stage was stopped.
@@ -147,9 +138,9 @@ def stop(processes: Sequence[Running]) -> None:
     started = time.monotonic()
     with ignore_signals():
         for process in processes:
-            process.interrupt()
+            process.send_signal(signal.SIGINT)
         while waiting := [process for process in processes if process.poll() is None]:
             if time.monotonic() - started > GRACE:
                 for process in waiting:
-                    process.kill()
+                    process.send_signal(signal.SIGKILL)
             time.sleep(POLL)

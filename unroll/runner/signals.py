@@ -6,18 +6,14 @@ import threading
 from collections.abc import Iterator
 
 
-@contextlib.contextmanager
-def terminable() -> Iterator[None]:
+def terminable() -> contextlib.AbstractContextManager[None]:
     """Treat a request to end like Ctrl-C, so that no stage is left running."""
-    with _handled({signal.SIGTERM: signal.default_int_handler}):
-        yield
+    return _handled({signal.SIGTERM: signal.default_int_handler})
 
 
-@contextlib.contextmanager
-def ignore_signals(*numbers: int) -> Iterator[None]:
+def ignore_signals(*numbers: int) -> contextlib.AbstractContextManager[None]:
     """Do not listen to these signals; if none is named, neither to Ctrl-C nor to requests to end."""
-    with _handled(dict.fromkeys(numbers or (signal.SIGINT, signal.SIGTERM), signal.SIG_IGN)):
-        yield
+    return _handled(dict.fromkeys(numbers or (signal.SIGINT, signal.SIGTERM), signal.SIG_IGN))
 
 
 @contextlib.contextmanager

@@ -16,13 +16,7 @@ LOCK = ".ci/locks/numerics.lock"
 
 
 class Causes:
-    """What made stages differ: params, lines of code, packages.
-
-    Args:
-        root: of the repository.
-        ref: what it is compared with.
-        before, now: stage -> what it depends on (`stages.resolve`).
-    """
+    """What made stages differ since commit `ref`; `before`, `now`: stage -> what it depends on (`stages.resolve`)."""
 
     def __init__(self, root: Path, ref: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
         self._root, self._ref, self._before, self._now = root, ref, before, now

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,10 +63,7 @@ class Change:
 def change(workspace: Workspace, ref: str, sample: int) -> Change:
     """Compare what is in a workspace with what was committed at `ref`.
 
-    Args:
-        workspace: the top of a git repository, with its dvc.lock, results/metrics and results/evaluations.
-        ref: a commit, as git names it.
-        sample: how many of the changed trainings are rebuilt from the last commit, the cheapest first.
+    As many changed trainings as `sample` says are rebuilt from the last commit, the cheapest first.
 
     Raises:
         UsageError: git does not know `ref`.
@@ -77,20 +74,21 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
         before = Workspace(Path(temporary))
         _extract(root, ref, before.root)
         causes = Causes(root, ref, _made_of(before, apart=True), _made_of(workspace))
-        changed = _changed(Build(before, root), Build(workspace, root))
-        verdicts, unread = _before(before)
-        flips = _flips(verdicts, _verdicts(workspace))
+        old, new = Build(before, root), Build(workspace, root)
+        both = [stage for stage in new.stages if stage in old.stages and stage != "resolve"]
+        changed = [stage for stage in both if new.outputs(stage) != old.outputs(stage)]
+        try:
+            verdicts, unread = _verdicts(before), ""
+        except UnrollError as error:
+            verdicts, unread = {}, f"The verdicts before cannot be read by this code: {error}"
+        flips = _flips(verdicts, _verdicts(workspace), causes.of)
         scores = _scores(before, workspace)
     seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due()
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
     took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
-    rows = [
-        [one.what, one.before, one.now, one.others or "; ".join(causes.of(one.stages)) or one.shared or "not known"]
-        for one in flips
-    ]
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
     sections = [
-        Section(f"{_count(flips, 'verdict')} flipped", ("question or claim", "before", "now", "since"), rows),
+        Section(f"{_count(flips, 'verdict')} flipped", ("question or claim", "before", "now", "since"), flips),
         Section(f"{_count(scores, 'score')} changed", ("experiment", "before", "now"), scores),
         Section(f"{_count(changed, 'stage')} with other bytes", ("stage", "since"), since),
         Section(f"{_count(due, 'stage')} not built as the code is now{took}"),
@@ -137,12 +135,6 @@ def _made_of(workspace: Workspace, *, apart: bool = False) -> dict[str, Any]:
     }
 
 
-def _changed(before: Build, now: Build) -> list[str]:
-    """The stages with outputs that both builds have, in other bytes; those of dvc.lock alone come first."""
-    both = [stage for stage in now.stages if stage in before.stages and stage != "resolve"]
-    return [stage for stage in both if now.outputs(stage) != before.outputs(stage)]
-
-
 Verdicts = Mapping[str, tuple[str, int, list[str]]]
 """A question or claim in words -> the outcome, how many answers share its correction, the stages that it hangs on."""
 
@@ -171,43 +163,17 @@ def _verdicts(workspace: Workspace) -> Verdicts:
     return answers | claims
 
 
-def _before(workspace: Workspace) -> tuple[Verdicts, str]:
-    """The verdicts of the earlier state, and why there are none."""
-    try:
-        return _verdicts(workspace), ""
-    except UnrollError as error:
-        return {}, f"The verdicts before cannot be read by this code: {error}"
-
-
-@dataclass(frozen=True)
-class Flip:
-    """What had a verdict and has another one, or none: the stages of both, and why without a change of those.
-
-    Attributes:
-        what: a question or claim in words.
-        before, now: outcomes.
-        others: which models are compared now, and were; empty where they are the same.
-        shared: by how many answers it is corrected; empty for a claim.
-        stages: what it hangs on.
-    """
-
-    what: str
-    before: str
-    now: str
-    others: str
-    shared: str
-    stages: list[str]
-
-
-def _flips(before: Verdicts, now: Verdicts) -> list[Flip]:
-    found = []
+def _flips(before: Verdicts, now: Verdicts, causes: Callable[[Sequence[str]], list[str]]) -> list[Sequence[str]]:
+    """What had a verdict and has another one, or none: both, and why: other models, changed stages, a correction."""
+    found: list[Sequence[str]] = []
     for what, (old, few, stages) in before.items():
         new, many, of = now.get(what, (GONE, 0, stages))
         if new != old:
             others = "" if of == stages else _others(stages, of)
             then = f"; before, {few}" if few != many else ", of which others changed"
             shared = f"{many} answers share one correction{then}" if few and many else ""
-            found.append(Flip(what, old, new, others, shared, [*dict.fromkeys([*stages, *of])]))
+            why = others or "; ".join(causes([*dict.fromkeys([*stages, *of])])) or shared or "not known"
+            found.append((what, old, new, why))
     return found
 
 

@@ -16,12 +16,8 @@ from unroll.workspaces import checkout
 def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: bool, quiet: bool) -> Verdict:
     """Rebuild what is committed in a workspace of its own and compare it with the committed dvc.lock.
 
-    Args:
-        workspace: the user's; nothing in it is changed, but the rebuilt one lies in its folder `.verify`.
-        targets: stages such as `evaluate@waves`, which are built with all that they need; none means all.
-        jobs: how many stages run side by side.
-        keep: whether the rebuilt workspace stays; it does where something does not hold.
-        quiet: whether standard output is for data, and everything else goes to standard error.
+    Nothing in the user's is changed, but the rebuilt one lies in its folder `.verify`; it stays where something does
+    not hold, or `keep`. If `quiet`, standard output is for data, and everything else goes to standard error.
 
     Raises:
         UsageError: a target is no stage.

@@ -9,6 +9,7 @@ from typing import Any
 from pipeline.config import plain_yaml
 from pipeline.files import read_json
 from pipeline.workspace import Workspace
+from unroll.runner.dvc_graph import Graph
 from unroll.verify.tolerances import Deviation, Tolerances, deviations
 
 SAME = "same bytes"
@@ -87,14 +88,8 @@ def compare(
 
     An output is the same if its bytes are. Else it is within tolerance if every metric that depends on its stage
     is: of a training those of its experiment, of another stage all of the data sets that depend on it, of the page
-    all that it shows.
-
-    Args:
-        committed: the build to compare with.
-        rebuilt: the build to judge.
-        needs: the graph, or a part of it with all that it needs.
-        failures: stage -> why it could not be built, one line.
-        allowed: the tolerances of metrics; one without must be equal. None: only the same bytes hold.
+    all that it shows. A metric without a tolerance must be equal; if `allowed` is None, only the same bytes hold.
+    Of a stage that could not be built, `failures` says in one line why.
 
     Raises:
         UnrollError: a dvc.lock, a file of metrics or a listing in a cache is damaged.
@@ -113,10 +108,7 @@ def compare(
 
 def datasets(stage: str, needs: Needs) -> list[str]:
     """The data sets whose metrics depend on a stage. If none do (the page), those that the stage depends on."""
-    after, before = {stage}, _needed(stage, needs)
-    for other, others in needs.items():
-        if after.intersection(others):
-            after.add(other)
+    after, before = Graph(dict(needs), frozenset({stage})).due(), _needed(stage, needs)
     scored = [other for other in needs if other.startswith("evaluate@")]
     chosen = [other for other in scored if other in after] or [other for other in scored if other in before]
     return [other.partition("@")[2] for other in chosen]
@@ -186,8 +178,4 @@ def _why(stage: str, needs: Needs, failures: Mapping[str, str]) -> str:
 
 def _needed(stage: str, needs: Needs) -> set[str]:
     """A stage and all that it needs, directly or not."""
-    found = {stage}
-    for other in reversed(list(needs)):
-        if other in found:
-            found.update(needs[other])
-    return found
+    return {*Graph(dict(needs), frozenset()).within([stage]).needs}

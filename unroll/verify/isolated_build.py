@@ -3,8 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pipeline import failures
@@ -27,18 +27,10 @@ def build(
     quiet: bool,
     umask: int = -1,
 ) -> int:
-    """Run `unroll repro` of the workspace's own code in a process of its own.
+    """Run `unroll repro` of the workspace's own code in a process of its own; its exit status.
 
-    Args:
-        workspace: its folder; what it has already is not built again.
-        targets: as `unroll repro` takes them.
-        jobs: how many stages run side by side.
-        variables: on top of this process's environment.
-        quiet: whether its progress goes to standard error, since standard output is for data.
-        umask: of what it writes; -1 means this process's.
-
-    Returns:
-        Its exit status.
+    The `variables` come on top of this process's environment; a umask of -1 is this process's. If `quiet`, progress
+    goes to standard error, since standard output is for data.
 
     Raises:
         StoppedError: after Ctrl-C or a request to end, of which the build has told the user.
@@ -74,12 +66,10 @@ def build_all(
         raise UnrollError(f"the graph in {workspace.root} cannot be built: {why or f'exit status {status}'}")
 
 
-@contextmanager
-def only(workspace: Workspace) -> Iterator[None]:
+def only(workspace: Workspace) -> AbstractContextManager[None]:
     """Let no other `unroll verify` into the block. Raises UnrollError if one is at work in the workspace."""
     busy = f"another `unroll verify` is at work in {workspace.root}; wait until it is done, or stop it"
-    with alone(workspace.scratch / "verify.lock", busy):
-        yield
+    return alone(workspace.scratch / "verify.lock", busy)
 
 
 def variables_of(root: Path) -> dict[str, str]:

@@ -24,13 +24,8 @@ UMASK = 0o077
 def quick(workspace: Workspace, jobs: int, *, keep: bool, quiet: bool) -> Verdict:
     """Build the miniature with the code as it is, then again in other circumstances, and compare every file.
 
-    The second build has one job more, another folder, hash seed, time zone, language and umask.
-
-    Args:
-        workspace: whose code is tried; the two workspaces are in its folder `.verify`.
-        jobs: how many stages of the first build run side by side.
-        keep: whether both workspaces stay; they do where something differs.
-        quiet: whether standard output is for data, and everything else goes to standard error.
+    The second build has one job more, another folder, hash seed, time zone, language and umask. Arguments as in
+    `committed.verify`.
 
     Raises:
         UnrollError: another `unroll verify` is at work here, or the miniature cannot be built.

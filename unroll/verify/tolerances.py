@@ -16,8 +16,6 @@ class Deviation:
     """A metric that two builds do not give the same value.
 
     Attributes:
-        dataset, experiment: whose it is.
-        metric: its name, such as `score`.
         committed: the value in the first build, in the metric's unit; None where it has none.
         rebuilt: that in the second.
         tolerance: how far they may lie apart; None where that was not measured.
@@ -51,13 +49,7 @@ def tolerances(path: Path) -> Tolerances:
 
 
 def deviations(dataset: str, committed: Path, rebuilt: Path, allowed: Tolerances) -> list[Deviation]:
-    """Every metric of a data set that two builds do not give the same value, by experiment in alphabetical order.
-
-    Args:
-        dataset: its name.
-        committed: the first build's results/metrics/DATASET.
-        rebuilt: the second's.
-        allowed: the tolerances.
+    """Every metric of a data set that two builds' folders of metrics do not give the same value, by experiment.
 
     Raises:
         UnrollError: a file is damaged.

@@ -46,18 +46,17 @@ class Checkout:
 def make(root: Path, folder: Path) -> Checkout:
     """Make a fresh workspace of the last commit in `folder`, in place of the one that may be there.
 
-    A workspace of the same commit that was not built to its end (`finish`) is fresh enough, and kept.
-
-    Args:
-        root: of the user's workspace, the top of a git repository; nothing in it is changed, except that `folder` may
-            lie there.
-        folder: gets the folders `workspace` and `committed`.
+    A workspace of the same commit that was not built to its end (`finish`) is fresh enough, and kept. Nothing in the
+    user's, at `root`, is changed, except that `folder` may lie there.
 
     Raises:
         UnrollError: `root` is not the top of a repository, git cannot read it, a build of an earlier call still runs in
             `folder`, or no dvc.lock is committed.
     """
-    made = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), _head(root))
+    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    if Path(top).resolve() != root.resolve():
+        raise UnrollError(f"{root} is not the top of its git repository, {top}, so it has no commit to build")
+    made = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), commit)
     with _idle(folder):
         unfinished = folder / UNFINISHED
         if unfinished.exists() and unfinished.read_text(encoding="utf-8") == made.commit:
@@ -106,13 +105,6 @@ def _idle(folder: Path) -> Iterator[None]:
             root = lock.parents[1]
             stack.enter_context(alone(lock, f"a build still runs in {root}; wait until it is done, or stop it"))
         yield
-
-
-def _head(root: Path) -> str:
-    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
-    if Path(top).resolve() != root.resolve():
-        raise UnrollError(f"{root} is not the top of its git repository, {top}, so it has no commit to build")
-    return commit
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -11,9 +11,6 @@ from pipeline.files import write_text
 from pipeline.provenance.machine import PACKAGES
 from pipeline.workspace import Workspace
 
-LINKED = PACKAGES
-"""The code, which the workspace's stages depend on."""
-
 COPIED = (
     "dvc.yaml",
     ".dvcignore",
@@ -72,19 +69,13 @@ GENERATED = {
 """Generators -> how much they generate. What they generate is the real thing: only downloads get a stand-in."""
 
 
-def make_workspace(root: Path, folder: Path, left_out: Collection[str] = (), *, once: bool = False) -> Workspace:
+def make_workspace(root: Path, folder: Path) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and its params.yaml scaled down.
 
-    Files that are as they should be stay untouched, so that DVC finds them unchanged.
-
-    Args:
-        root: the workspace to scale down.
-        folder: becomes a workspace.
-        left_out: data sets that are not built there.
-        once: whether a network that is trained in several ways is trained in the first of them alone.
+    `TWINS` are left out, and a network that is trained in several ways is trained in the first of them alone.
     """
-    small = without(scale(plain_yaml.read(root / "params.yaml")), left_out)
-    made = lay_out(root, folder, each_network_once(small) if once else small)
+    small = without(scale(plain_yaml.read(root / "params.yaml")), TWINS)
+    made = lay_out(root, folder, each_network_once(small))
     # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
     write_text(made.scratch / NOTE, "Fewer rows, fewer epochs and one seed.\n")
     return made
@@ -94,7 +85,7 @@ def lay_out(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and this params.yaml."""
     (folder / ".dvc" / "plots").mkdir(parents=True, exist_ok=True)
     write_text(folder / ".dvc" / "config", CONFIG)
-    for name in LINKED:
+    for name in PACKAGES:
         link = folder / name
         link.unlink(missing_ok=True)
         link.symlink_to(root / name, target_is_directory=True)
@@ -111,28 +102,16 @@ def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
 
     Downloads become stand-ins in the official format, and a split that is given in rows keeps its share of them.
     Windows, models and optimizers stay as they are. Every experiment stays, with its first seed and fewer epochs,
-    but for those on a download that has no stand-in (`without_stand_in`).
-
-    Args:
-        whole: params.yaml as plain data, valid. It is not changed.
-
-    Returns:
-        Plain data. Relative paths of a user's own files are meant from a folder one further down.
+    but for those on a download that has no stand-in (`without_stand_in`). Relative paths of a user's own files are
+    meant from a folder one further down.
     """
     whole = complete(whole)
-    gone = set(without_stand_in(whole))
-    sources = {name: _source(section) for name, section in whole["sources"].items() if name not in gone}
-    files = {name: _one_further_down(section) for name, section in whole.get("files", {}).items()}
-    datasets = {
-        name: _dataset(section, sources.get(section["source"], {}))
-        for name, section in whole["datasets"].items()
-        if section["source"] in {*sources, *files}
-    }
-    experiments = {
-        name: _trained_briefly(section)
-        for name, section in whole["experiments"].items()
-        if section["dataset"] in datasets
-    }
+    gone = without_stand_in(whole)
+    kept = without(whole, [name for name, section in whole["datasets"].items() if section["source"] in gone])
+    sources = {name: _source(section) for name, section in kept["sources"].items()}
+    files = {name: _one_further_down(section) for name, section in kept["files"].items()}
+    datasets = {name: _dataset(one, sources.get(one["source"], {})) for name, one in kept["datasets"].items()}
+    experiments = {name: _trained_briefly(section) for name, section in kept["experiments"].items()}
     return {"sources": sources, "files": files, "datasets": datasets, "experiments": experiments}
 
 

@@ -103,21 +103,15 @@ class Clock(keras.callbacks.Callback):
 
     start, seconds = 0.0, 0.0
 
-    def on_epoch_begin(self, _epoch: int, _logs: Any = None) -> None:
+    def on_epoch_begin(self, *_: Any) -> None:
         """Start at the first."""
         self.start = self.start or time.perf_counter()
 
-    def on_epoch_end(self, _epoch: int, _logs: Any = None) -> None:
+    def on_epoch_end(self, *_: Any) -> None:
         """The last one counts."""
         self.seconds = time.perf_counter() - self.start
 
-    def on_test_begin(self, logs: Any = None) -> None:
-        """An evaluation is one epoch."""
-        self.on_epoch_begin(0, logs)
-
-    def on_test_end(self, logs: Any = None) -> None:
-        """An evaluation is one epoch."""
-        self.on_epoch_end(0, logs)
+    on_test_begin, on_test_end = on_epoch_begin, on_epoch_end
 
 
 def network(task: Task) -> keras.Model:

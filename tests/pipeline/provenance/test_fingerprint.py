@@ -101,13 +101,13 @@ def test_a_runs_fingerprint_is_of_every_byte_and_every_name_and_not_of_place_or_
     folder, elsewhere = tmp_path / "run", tmp_path / "elsewhere" / "other"
     for name in ("history.csv", "weights/a", "weights/b"):
         write_text(folder / name, name)
-    seen = {fingerprint.run(folder)}
+    seen = {fingerprint.folder(folder)}
     shutil.copytree(folder, elsewhere, copy_function=shutil.copyfile)
-    assert fingerprint.run(elsewhere) in seen
+    assert fingerprint.folder(elsewhere) in seen
     write_text(folder / "history.csv", "other")
-    seen.add(fingerprint.run(folder))
+    seen.add(fingerprint.folder(folder))
     (folder / "weights/a").rename(folder / "weights/c")
-    seen.add(fingerprint.run(folder))
+    seen.add(fingerprint.folder(folder))
     (folder / "weights/c").unlink()
-    assert fingerprint.run(folder) not in seen
+    assert fingerprint.folder(folder) not in seen
     assert len(seen) == 3

@@ -20,11 +20,11 @@ def workspace(tmp_path):
 
 
 def test_a_record_holds_what_the_run_was_made_of_and_touches_no_output(workspace):
-    before = fingerprint.run(workspace.run(*NAME))
+    before = fingerprint.folder(workspace.run(*NAME))
     record.write(workspace, workspace.run(*NAME), MADE_OF)
     found = record.read(workspace, *NAME)
     assert Ingredients(found.params, found.files, found.modules, found.lock) == MADE_OF
-    assert found.run == before == fingerprint.run(workspace.run(*NAME))
+    assert found.run == before == fingerprint.folder(workspace.run(*NAME))
     assert datetime.fromisoformat(found.started) <= datetime.fromisoformat(found.ended)
     assert found.cpu
 

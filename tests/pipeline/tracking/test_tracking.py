@@ -177,7 +177,7 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
     values |= dict(zip(("score_low", "score_high"), best["mae"].mean_ci, strict=True))
     assert parent.metrics.items() >= values.items()
     tags = {
-        "fingerprint": fingerprint.run(lab.folder("gru")),
+        "fingerprint": fingerprint.folder(lab.folder("gru")),
         "brief": entry.fingerprint,
         **{f"{part}_hash": run.summary.fingerprint[part] for part in ("params", "code", "lock")},
         "dataset_hash": run.summary.fingerprint["data"],
@@ -189,7 +189,7 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
     assert parent.tags.items() >= tags.items()
     assert sorted(parent.files) == ["history.csv", "run.json", "weights/seed_0_final.weights.h5"]
     (data,) = parent.data
-    assert fingerprint.data(lab.workspace.prepared("whole")).startswith(data["digest"])
+    assert fingerprint.folder(lab.workspace.prepared("whole")).startswith(data["digest"])
     assert json.loads(data["profile"])["examples"] == {"train": 976, "validation": 376, "test": 546}
 
 
@@ -244,7 +244,7 @@ def test_only_the_run_on_disk_is_current(lab):
     lab.leave("last", "some")
     assert lab.track()["last"] == "updated"
     (current,) = lab.search(payload.CURRENT)
-    assert current.data.tags["fingerprint"] == fingerprint.run(lab.folder("last"))
+    assert current.data.tags["fingerprint"] == fingerprint.folder(lab.folder("last"))
 
 
 def test_an_experiment_of_dvc_stands_beside_its_baseline(lab, tmp_path, monkeypatch):

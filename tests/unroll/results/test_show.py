@@ -64,5 +64,5 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), section, preparation))
     found = show(workspace, "linear")
     assert "no_record" not in found["experiment"]
-    assert found["experiment"]["record"]["run"] == fingerprint.run(folder)
-    assert f"    run: {fingerprint.run(folder)[:12]}..." in list(lines(found))
+    assert found["experiment"]["record"]["run"] == fingerprint.folder(folder)
+    assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(found))

@@ -1,6 +1,7 @@
 """Commands of stages are as those of a process of their own."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -57,12 +58,12 @@ print(*{open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listd
     assert done.stdout.split() in ([], [b"jemalloc_bg_thd"])
 
 
-@pytest.mark.parametrize("how", ["interrupt", "kill"])
-def test_what_ends_a_command_ends_all_that_it_has_started(tmp_path, how):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_what_ends_a_command_ends_all_that_it_has_started(tmp_path, number):
     process = Process("sleep 600; :", tmp_path, tmp_path / "log.txt", variables())
     shell = psutil.Process(process._process.pid)
     while not (started := shell.children()):
         time.sleep(0.01)
-    getattr(process, how)()
+    process.send_signal(number)
     assert ended(process) != 0
     assert still_there(started) == []

@@ -26,12 +26,9 @@ class Stage:
             self.status = self._end
         return self.status
 
-    def interrupt(self):
-        if self._heeds:
-            self.status = 130
-
-    def kill(self):
-        self.status = -signal.SIGKILL
+    def send_signal(self, number):
+        if self._heeds or number == signal.SIGKILL:
+            self.status = -number
 
 
 class Events:
@@ -67,7 +64,7 @@ def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_
 
     with pytest.raises(KeyboardInterrupt):
         build(list(NEEDS), NEEDS, lambda: 2, stages.__getitem__, interrupt)
-    assert [stage.status for stage in stages.values()] == [130, -signal.SIGKILL]
+    assert [stage.status for stage in stages.values()] == [-signal.SIGINT, -signal.SIGKILL]
 
 
 def test_what_the_longest_chain_needs_starts_first_so_that_no_long_training_is_left_for_the_end():

@@ -76,9 +76,12 @@ def test_what_is_gone_and_another_correction_are_causes_too():
     assert Causes(ROOT, "HEAD", {"train@a": {}}, {}).of(["train@a"]) == ["train@a is no stage any more"]
     before = {"waves: tuned networks": ("cannot tell", 26, ["train@b"]), "a claim": ("holds", 0, ["train@a"])}
     now = {"waves: tuned networks": ("no", 24, ["train@b"]), "a claim": ("says little", 0, ["train@a"])}
-    answer, claim = _flips(before, now)
-    assert (answer.shared, answer.stages) == ("24 answers share one correction; before, 26", ["train@b"])
-    assert (claim.shared, claim.stages) == ("", ["train@a"]), "a claim is no answer"
-    assert [flip.shared for flip in _flips(before, {})] == ["", ""]
+    asked = []
+    answer, claim = _flips(before, now, lambda stages: asked.append(stages) or [])
+    assert asked == [["train@b"], ["train@a"]]
+    assert answer == (*("waves: tuned networks", "cannot tell", "no"), "24 answers share one correction; before, 26")
+    assert claim == ("a claim", "holds", "says little", "not known"), "a claim is no answer"
+    assert [flip[2:] for flip in _flips(before, {}, lambda _: [])] == [("gone", "not known")] * 2
     moved = before | {"waves: tuned networks": ("no", 26, ["train@b"])}
-    assert _flips(before, moved)[0].shared == "26 answers share one correction, of which others changed"
+    (flip,) = _flips(before, moved, lambda _: [])
+    assert flip[3] == "26 answers share one correction, of which others changed"

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.reproducibility.cpu_caps import CONDITIONS, clear, require
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json
 from pipeline.provenance import environment
+from pipeline.provenance.machine import flags
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
 from unroll.runner.dvc_graph import Graph
@@ -19,6 +19,18 @@ from unroll.workspaces.checkout import Checkout
 
 FILE = "bench/tolerances.json"
 
+BELOW = {
+    "NPY_DISABLE_CPU_FEATURES": "X86_V3 X86_V4 AVX512_ICL AVX512_SPR",
+    "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4",
+}
+
+CONDITIONS = {
+    # A processor with AVX, without AVX2 and FMA; one without AVX.
+    "all_avx": {"XLA_FLAGS": "--xla_cpu_max_isa=AVX", "OPENBLAS_CORETYPE": "Sandybridge"} | BELOW,
+    "all_sse4_2": {"XLA_FLAGS": "--xla_cpu_max_isa=SSE4_2", "OPENBLAS_CORETYPE": "Nehalem"} | BELOW,
+}
+"""Name -> variables with which libraries compute as on another processor; each changes all that one may change."""
+
 Metrics = Mapping[tuple[str, str], float]
 """Experiment and metric, as in results/metrics/DATASET/EXPERIMENT.json -> value."""
 
@@ -27,13 +39,8 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
     """Rebuild what is committed in each of `CONDITIONS`, and write bench/tolerances.json.
 
     The tolerance of a metric is the largest distance between any two of the builds, the committed one included. Data
-    sets that are not measured keep the tolerances that they have.
-
-    Args:
-        workspace: the user's; bench/tolerances.json is written there, and builds lie in its folder `.verify`.
-        targets: the stages to rebuild, such as `evaluate@waves`; none means all. Data sets whose evaluation is among
-            them, or among what they need, are measured.
-        jobs: how many stages run side by side.
+    sets are measured whose evaluation is among the targets (none: all) or among what they need; others keep the
+    tolerances that they have. Builds lie in the workspace's folder `.verify`.
 
     Raises:
         UsageError: a target is no stage, or scores nothing.
@@ -42,8 +49,10 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
             could not be built.
         StoppedError: a build was stopped; the same command goes on from there.
     """
-    clear()
-    require(environment.here(workspace).features)
+    if not {"avx2", "fma"} <= set(flags()):
+        raise UnrollError(
+            "no AVX2 and FMA here, as far as is known (only Linux tells), so this processor cannot be capped"
+        )
     folders = {name: workspace.root / checkout.FOLDER / f"measure-{name}" for name in CONDITIONS}
     with only(workspace):
         made = {name: checkout.make(workspace.root, folder) for name, folder in folders.items()}
@@ -51,10 +60,9 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
         asked = _asked(first.workspace, targets)
         datasets = [stage.partition("@")[2] for stage in asked.needs if stage.startswith("evaluate@")]
         for place, (name, fresh) in enumerate(made.items(), 1):
-            condition = CONDITIONS[name]
-            print(f"{place} of {len(made)}: {name}, {condition.why}: {some(datasets)}, in {folders[name]}", flush=True)
+            print(f"{place} of {len(made)}: {name}: {some(datasets)}, in {folders[name]}", flush=True)
             wanted = [f"evaluate@{dataset}" for dataset in datasets]
-            build(fresh.workspace, wanted, jobs, condition.variables, quiet=False)
+            build(fresh.workspace, wanted, jobs, CONDITIONS[name], quiet=False)
             _require_same_inputs(fresh, asked)
         places = [first.committed, *(fresh.workspace for fresh in made.values())]
         builds = {dataset: [dict(numbers(each.metrics(dataset))) for each in places] for dataset in datasets}

@@ -1,1 +1,0 @@
-"""How far metrics may lie apart on other processors."""
