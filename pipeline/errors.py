@@ -15,17 +15,9 @@ class UsageError(UnrollError):
 
 
 class DivergedError(UnrollError):
-    """The training loss became NaN or infinite.
-
-    Args:
-        experiment: the name of the experiment.
-        seed: the replicate that diverged.
-        epoch: the epoch, counted from 1.
-        step: the batch within the epoch, counted from 1.
-    """
+    """The training loss of an experiment's replicate became NaN or infinite; epoch and step count from 1."""
 
     def __init__(self, experiment: str, seed: int, epoch: int, step: int) -> None:
-        self.experiment, self.seed, self.epoch, self.step = experiment, seed, epoch, step
         super().__init__(
             f"{experiment}: the loss is not a finite number in epoch {epoch}, step {step} (seed {seed}); "
             f"lower experiments.{experiment}.training.learning_rate or check the data set"

@@ -49,36 +49,27 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:
-    """Plain data as `model` describes it. Raises ValueError: they are not; the text is that of `explain`."""
-    try:
-        return model.model_validate(data)
-    except pydantic.ValidationError as error:
-        raise ValueError(explain(error, model, data, where)) from None
-
-
-def validated(model: type[Model], data: Any, where: str) -> Model:
-    """As `checked`, for what the user wrote.
+    """Plain data as `model` describes it; `where` is their place, such as "experiments.waves_node.model".
 
     Raises:
-        UsageError: the data are not as `model` describes them; `where`, such as "params.yaml", is named first.
+        ValueError: they are not; one line says the place, what is valid there, and what was received.
     """
     try:
         return model.model_validate(data)
     except pydantic.ValidationError as error:
-        raise UsageError(f"{where}: {explain(error, model, data)}") from None
+        raise ValueError(_explained(error, model, data, where)) from None
 
 
-def explain(error: pydantic.ValidationError, model: type[pydantic.BaseModel], data: Any, where: str = "") -> str:
-    """One line for what pydantic found: the place, what is valid there, and what was received.
+def validated(model: type[Model], data: Any, file: str, where: str = "") -> Model:
+    """As `checked`, for what the user wrote in a file. Raises UsageError, which names the file first."""
+    try:
+        return checked(model, data, where)
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from None
 
-    An unknown key goes first: what else is wrong is often what was meant by it.
 
-    Args:
-        error: what validation raised.
-        model: what `data` was validated against.
-        data: what was validated.
-        where: the place of `data`, such as "experiments.waves_node.model".
-    """
+def _explained(error: pydantic.ValidationError, model: type[pydantic.BaseModel], data: Any, where: str) -> str:
+    """An unknown key goes first: what else is wrong is often what was meant by it."""
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     location = _present(first["loc"], data)

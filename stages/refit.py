@@ -1,12 +1,13 @@
 """The stage `refit`: the champion of a backtest, fitted on all rows that there are."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from pipeline import locks
 from pipeline.config import params
 from pipeline.data import dataset, row_files, several
 from pipeline.data.dataset import Dataset
 from pipeline.data.preparations.series import files_of
+from pipeline.data.problem import problem
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
 from pipeline.forecast.forecaster import Member, Part, Spec
@@ -36,7 +37,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
         paths = files_of(workspace.raw(section.source), question.preparation["file"])
         files = [row_files.File(path, question.form, question.where) for path in paths]
         found = histories(questions, files, row_files.unseen, plan=None)
-        each = [found[word].windows(one) for word, one in questions.items()]
+        each = [found[word].windows() for word in questions]
         inputs, rows = several.behind([one.series for one in each], {"train": [one.rows for one in each]})
         windows = replace(each[0], series=inputs, rows=rows["train"])
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
@@ -54,7 +55,8 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 seeds = [one.seed for one in trained.replicates][: None if trained.layers else 1]
                 for one in trained.replicates[: len(seeds)]:
                     trained.save(one.weights["final"], folder / "weights" / key / f"seed_{one.seed}_final")
-                members.append(Member.of(key, experiment, seen, seeds, "final"))
+                asked = asdict(problem(seen))
+                members.append(Member(name=key, experiment=experiment, problem=asked, seeds=seeds, point="final"))
             spec = _spec(name, chosen, members, data, questions, found)
             write_json(folder / "forecaster.json", spec.model_dump())
             arrays = read_npz(workspace.backtest(name) / "forecasts.npz")

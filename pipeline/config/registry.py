@@ -15,8 +15,7 @@ from typing import Any
 import pydantic
 
 from pipeline.config.params import Params
-from pipeline.errors import UsageError
-from pipeline.validation import explain, one_of
+from pipeline.validation import Strict, one_of, validated
 
 SOURCES = "pipeline.data.sources"
 PREPARATIONS = "pipeline.data.preparations"
@@ -60,13 +59,7 @@ def options(function: Callable[..., Any], section: Mapping[str, Any], where: str
         for name, parameter in inspect.signature(function).parameters.items()
         if parameter.kind is parameter.KEYWORD_ONLY
     }
-    config = pydantic.ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, arbitrary_types_allowed=True)
-    model = pydantic.create_model("Options", __config__=config, **fields)
-    data = dict(section)
-    try:
-        valid = model.model_validate(data)
-    except pydantic.ValidationError as error:
-        raise UsageError(f"params.yaml: {explain(error, model, data, where)}") from None
+    valid = validated(pydantic.create_model("Options", __base__=Strict, **fields), dict(section), "params.yaml", where)
     return {name: getattr(valid, name) for name in fields}
 
 

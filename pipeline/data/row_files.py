@@ -70,11 +70,6 @@ class File:
         with self.path.open("rb") as file:
             return file.read(4) == b"PAR1"
 
-    @property
-    def again(self) -> str:
-        """What to do about one that holds nothing."""
-        return f"run `unroll source {self.path.parent.name}` again"
-
     def header(self) -> list[str]:
         """The names of all columns."""
         with self._whole():
@@ -150,16 +145,14 @@ class File:
                     yield chunk
                     progress(self.path.name, file.tell(), self.path.stat().st_size)
         except UnicodeError as error:
-            text = " ".join(str(error).split())
-            raise UnrollError(
-                f"{self.path} is not {form.encoding} text ({text}); set {self.where}.encoding, such as latin-1"
-            ) from None
+            what = f"{self.path} is not {form.encoding} text ({one_line(str(error))})"
+            raise UnrollError(f"{what}; set {self.where}.encoding, such as latin-1") from None
         except LookupError:
             raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
         except pd.errors.EmptyDataError:
-            raise UnrollError(f"{self.path} is empty; {self.again}") from None
+            raise UnrollError(f"{self.path} is empty; it needs a header and rows") from None
         except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-            text = " ".join(str(error).split()).removeprefix("Error tokenizing data. C error: ")
+            text = one_line(str(error)).removeprefix("Error tokenizing data. C error: ")
             raise UnrollError(f"{self.path} is not a regular CSV file ({text:.160}); correct the file") from None
 
     def line(self, row: int) -> int:
@@ -182,17 +175,8 @@ class File:
         return skip + row + 1 - first
 
 
-class Given(File):
-    """A file that no source brought."""
-
-    @property
-    def again(self) -> str:
-        """What to do about one that holds nothing."""
-        return "give one with a header and rows"
-
-
 @dataclass(frozen=True)
-class Rows(Given):
+class Rows(File):
     """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
 
     frame: "pd.DataFrame"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.data import several
 from pipeline.data import stamps as clocks
 from pipeline.data.examples import Array
 from pipeline.data.row_files import File, Form, numbers, unseen
@@ -55,14 +56,17 @@ def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = u
         progress: told of what has been read.
 
     Raises:
-        UnrollError: a file is missing, empty, of another encoding or no regular CSV, or a cell is not a stamp
+        UnrollError: a file is empty, of another encoding or no regular CSV, or a cell is not a stamp
             or not a finite number; the text names its line and column.
-        UsageError: a named column is not there (the text lists those that are), or an option contradicts another.
+        UsageError: a file or a named column is not there (the text lists those that are), or one option contradicts
+            another.
     """
-    files = [File(path, form, where) for path in paths]
-    for file in files:
-        _require_file(file)
-    return table(files, progress)
+    for path in paths:
+        if not path.is_file():
+            there = sorted(other.name for other in path.parent.glob("*") if other.name != "source.json")
+            what = f"{path.parent} has no {path.name!r}. It has: {', '.join(there) or 'none'}"
+            raise UsageError(f"params.yaml: {where}.file: {what}")
+    return table([File(path, form, where) for path in paths], progress)
 
 
 def table(files: Sequence[File], progress: "Progress" = unseen) -> Table:
@@ -74,13 +78,15 @@ def table(files: Sequence[File], progress: "Progress" = unseen) -> Table:
     return _table(readings, columns, files[0].form, files[0].where)
 
 
-def apart(table: Table, column: str) -> dict[str, Table]:
+def apart(table: Table, column: str | None) -> dict[str, Table]:
     """The rows of each series, at the stamps of all: NaN where it has none; of rows with one stamp the first counts.
 
     Args:
         table: with `column` as a category.
-        column: says whose each row is.
+        column: says whose each row is; None of one alone, which is called `several.ONE`.
     """
+    if column is None:
+        return {several.ONE: table}
     marks = {name: name.partition("=")[2] for name in table.columns if name.startswith(f"{column}=")}
     kept = [place for place, name in enumerate(table.columns) if name not in marks]
     stamps, cells, found = np.unique(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
@@ -141,7 +147,7 @@ class _Reading:
         except (NotImplementedError, TypeError, ValueError) as error:
             raise _not_a_number(self.file, self.columns, str(error)) from None
         if not sum(map(len, self.stamps)):
-            raise UnrollError(f"{self.file.path} holds a header and no rows; {self.file.again}")
+            raise UnrollError(f"{self.file.path} holds a header and no rows; it needs rows")
 
     def _take(self, frame: "pd.DataFrame", before: int) -> None:
         """Keep the numbers of a chunk that begins `before` rows after the header."""
@@ -220,18 +226,6 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: 
         parts.append((codes[:, None] == np.arange(len(words))).astype(np.float64))
         names += [f"{column}={word}" for word in words]
     return Table(stamps, names, np.concatenate([values, *parts], axis=1) if parts else values)
-
-
-def _require_file(file: File) -> None:
-    path = file.path
-    if path.is_file():
-        return
-    there = sorted(p.name for p in path.parent.glob("*") if p.name != "source.json")
-    if there:
-        raise UsageError(
-            f"params.yaml: {file.where}.file: {path.parent} has no {path.name!r}. It has: {', '.join(there)}"
-        )
-    raise UnrollError(f"{path} is missing; run `unroll source {path.parent.name}`")
 
 
 def _not_a_number(file: File, columns: list[str], otherwise: str) -> UnrollError:

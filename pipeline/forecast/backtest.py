@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pydantic
 
 from pipeline.config.params import Experiment
 from pipeline.data import several
@@ -74,7 +73,7 @@ class Backtest(Strict):
     champion: str
     members: list[str]
     why: str
-    each: dict[str, Scored] = pydantic.Field(default_factory=dict)
+    each: dict[str, Scored]
 
 
 def load(folder: Path) -> Backtest:
@@ -104,11 +103,13 @@ def judged(
     """
     truth = np.concatenate([fold.asked.targets.reshape(len(fold.asked), -1) for fold in folds]).astype(np.float64)
     each = {name: np.concatenate(list(parts)) for name, parts in forecasts.items()}
-    plain = {name for name in each if is_naive(candidates[name])}
+    unfitted = {name for name in each if candidates[name].training.method == "none"}
+    plain = {name for name in unfitted if candidates[name].model.family == "baselines"}  # naive, not statistical
     scores = {name: float(np.abs(values - truth).mean()) for name, values in each.items()}
     kinds: dict[str, str] = {}
     for name in sorted(set(each) - networks, key=scores.__getitem__):
-        kinds.setdefault(_kind(name, candidates[name]), name)
+        # Of naive and of statistical models the best speaks for all.
+        kinds.setdefault(candidates[name].model.family if name in unfitted else name, name)
     members = sorted(kinds.values())
     best = min(scores, key=scores.__getitem__)
     found = dict(each)
@@ -142,16 +143,6 @@ def judged(
         },
     )
     return made, {"truth": truth, "errors": errors, **({"series": whose} if made.each else {}), **each}
-
-
-def _kind(name: str, experiment: Experiment) -> str:
-    """Of naive and of statistical models the best speaks for all."""
-    return experiment.model.family if experiment.training.method == "none" else name
-
-
-def is_naive(experiment: Experiment) -> bool:
-    """Whether nothing is fitted."""
-    return experiment.training.method == "none" and experiment.model.family == "baselines"
 
 
 def _scored(errors: Array, whose: Array, known: Array, scale: Scale, naive: float | None) -> Scored:

@@ -17,7 +17,7 @@ from pipeline.data import row_files, several
 from pipeline.data.dataset import Scale
 from pipeline.data.examples import Array
 from pipeline.data.preparations import series
-from pipeline.data.problem import Problem, problem
+from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
@@ -51,13 +51,6 @@ class Member(Strict):
     problem: dict[str, Any]
     seeds: list[int]
     point: str
-
-    @classmethod
-    def of(cls, name: str, experiment: Experiment, data: datasets.Dataset, seeds: list[int], point: str) -> "Member":
-        """An experiment on a data set."""
-        asked = asdict(problem(data))
-        asked["input_shape"] = [*asked["input_shape"]]
-        return cls(name=name, experiment=experiment, problem=asked, seeds=seeds, point=point)
 
 
 class Part(Strict):
@@ -148,8 +141,9 @@ class Forecaster:
         errors = {split: conformal.errors(data, run, split) for split in ("validation", "test")}
         wide = np.stack([conformal.half_widths(errors["validation"], level) for level in conformal.LEVELS])
         seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
-        members = [Member.of(name, experiment, data, seeds, run.points[-1])]
-        spec = Spec(name=name, members=members, each={several.ONE: Part(question=question, scale=data.scale)})
+        asked = asdict(problem(data))
+        member = Member(name=name, experiment=experiment, problem=asked, seeds=seeds, point=run.points[-1])
+        spec = Spec(name=name, members=[member], each={several.ONE: Part(question=question, scale=data.scale)})
         held = np.stack([conformal.coverage(errors["test"], each) for each in wide])
         arrays = {"half_widths": wide, "coverage": held}
         return cls._ready(spec, arrays, {name: workspace.run(experiment.dataset, name) / "weights"})
@@ -165,9 +159,8 @@ class Forecaster:
     def _ready(cls, spec: Spec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
         each = []
         for one in spec.members:
-            asked = Problem(**one.problem | {"input_shape": tuple(one.problem["input_shape"])})
             paths = (weights[one.name] / f"seed_{seed}_{one.point}" for seed in one.seeds)
-            each.append(tuple(models.load(one.name, one.experiment, asked, path) for path in paths))
+            each.append(tuple(models.load(one.name, one.experiment, one.problem, path) for path in paths))
         return cls(spec, arrays, weights, tuple(each))
 
     def save(self, folder: Path) -> None:
@@ -181,40 +174,30 @@ class Forecaster:
                 for file in self.weights[one.name].glob(f"seed_{seed}_{one.point}.*"):
                     shutil.copyfile(file, folder / "weights" / one.name / file.name)
 
-    def coverage(self, level: float = conformal.USUAL, window: Window | None = None) -> Array:
-        """(steps,) the share of targets that intervals of this level held, on test or from rolling origins; or NaN."""
-        place = level_place(level)
-        if "errors" not in self.arrays:
-            return np.asarray(self.arrays["coverage"][place])
-        held = self._adaptive(level, window)[1]
-        return np.asarray(np.nanmean(held, axis=0) if len(held) else np.full(held.shape[1], np.nan))
+    def interval(self, window: Window, level: float = conformal.USUAL) -> tuple[Array, Array]:
+        """(steps,) how far intervals of this level reach to each side of what follows a window, in the target's unit.
 
-    def half_widths(self, level: float = conformal.USUAL, window: Window | None = None) -> Array:
-        """(steps,) how far intervals of this level reach to each side, in the target's unit.
-
-        The errors since the models were fitted, of a `window`, count, too.
+        The errors since the models were fitted count, too. And (steps,) the share of targets that such intervals held,
+        on test or from rolling origins; or NaN.
         """
-        place = level_place(level)
+        place, std = level_place(level), self.spec.scale.std
         if "errors" not in self.arrays:
-            return np.asarray(self.arrays["half_widths"][place] * self.spec.scale.std)
-        return np.asarray(self._adaptive(level, window)[0][-1] * self.spec.scale.std)
-
-    def _adaptive(self, level: float, window: Window | None) -> tuple[Array, Array]:
-        """Half widths, and which values were held by those that could be counted on (`intervals.adaptive`)."""
+            return self.arrays["half_widths"][place] * std, self.arrays["coverage"][place]
         errors, question = np.abs(self.arrays["errors"]), self.spec.question
         known = intervals.later(question.outputs, question.step, self.spec.apart)
-        if window is not None and window.since is not None and len(window.since[0]):
+        if window.since is not None and len(window.since[0]):
+            inputs, came = window.since
             # The models were fitted to what came between: of those origins nothing is known.
             between = np.full((known[-1] - 1, question.outputs), np.nan)
-            errors = np.concatenate([errors, between, np.abs(self._said(window.since[0]) - window.since[1])])
-        return intervals.adaptive(errors, level, known)
+            errors = np.concatenate([errors, between, np.abs(np.stack([*map(self._said, inputs)]) - came)])
+        wide, held = intervals.adaptive(errors, level, known)
+        return wide[-1] * std, np.nanmean(held, axis=0) if len(held) else np.full(held.shape[1], np.nan)
 
-    def _said(self, inputs: Array) -> Array:
-        """The median of what the members say of windows with the calendar: (n, steps), in model units."""
-        return np.stack([self._once(window) for window in inputs])
+    def _said(self, window: Array) -> Array:
+        """The median of what the members say of a window with the calendar: (steps,), in model units.
 
-    def _once(self, window: Array) -> Array:
-        """One by one and kept, so that a served model computes what is new alone, and says the same to the last bit."""
+        One by one and kept, so that a served model computes what is new alone, and says the same to the last bit.
+        """
         if (key := window.tobytes()) not in self.told:
             question, each_says = self.spec.question, []
             calendar = series.calendar_columns(question.preparation)
@@ -250,7 +233,7 @@ class Forecaster:
         for path in [*paths, *plan]:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        given, known = ([row_files.Given(path, form, where) for path in each] for each in (paths, plan))
+        given, known = ([row_files.File(path, form, where) for path in each] for each in (paths, plan))
         return self._latest(given, progress, known)
 
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
@@ -262,11 +245,11 @@ class Forecaster:
         self, files: Sequence[row_files.File], progress: "Progress", plan: Sequence[row_files.File] = ()
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
-        questions, windows = {word: one.spec.question for word, one in self.parts.items()}, dict[str, Window]()
-        failed = UnrollError("")
+        questions = {word: one.spec.question for word, one in self.parts.items()}
+        windows, failed = dict[str, Window](), UnrollError("")
         for word, found in histories(questions, files, progress, plan).items():
             try:
-                window = latest(questions[word], found, until, self.spec.apart)
+                window = latest(found, until, self.spec.apart)
             except UnrollError as error:
                 if word == several.ONE:
                     raise
@@ -318,8 +301,8 @@ class Forecaster:
         """What follows a window of one series."""
         import pandas as pd
 
-        scale, wide = self.spec.scale, self.half_widths(level, window)
-        middle = self._said(window.inputs[None])[0] * scale.std + scale.mean
+        scale, (wide, _) = self.spec.scale, self.interval(window, level)
+        middle = self._said(window.inputs) * scale.std + scale.mean
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
 
 

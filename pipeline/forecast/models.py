@@ -1,9 +1,9 @@
 """The weights of a run -> a function that predicts. What each training method leaves is read back here."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,22 +13,19 @@ from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
 from pipeline.files import read_npz
 from pipeline.training import keras_models
-from pipeline.training.recipe import recipe
-
-if TYPE_CHECKING:
-    from pipeline.training.recipe import Recipe
+from pipeline.training.recipe import Recipe, recipe
 
 Predict = Callable[[Array], Array]
 """Inputs (n, timesteps, features) float32 -> (n,) or (n, values), in model units."""
 
 
-def load(name: str, experiment: Experiment, problem: Problem, path: Path) -> Predict:
-    """A trained model, of an experiment on a problem; `path` is that of its weights, without the suffix.
+def load(name: str, experiment: Experiment, asked: Mapping[str, Any], path: Path) -> Predict:
+    """A trained model, of an experiment on a `Problem` as plain data; `path` is of its weights, without the suffix.
 
     Raises:
         UnrollError: the weights are missing or damaged, or those of a method that forecasts nothing.
     """
-    found = recipe(name, experiment)
+    found, problem = recipe(name, experiment), Problem(**{**asked, "input_shape": tuple(asked["input_shape"])})
     if found.network:
         return _network(found, problem, path)
     weights = read_npz(path.with_name(f"{path.name}.npz"))["weights"]
@@ -56,7 +53,7 @@ def load(name: str, experiment: Experiment, problem: Problem, path: Path) -> Pre
     raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
 
 
-def _network(found: "Recipe", problem: Problem, path: Path) -> Predict:
+def _network(found: Recipe, problem: Problem, path: Path) -> Predict:
     keras_models.start()
     import tensorflow as tf
 

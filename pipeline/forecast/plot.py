@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 MAIN, OTHER, MUTED = "#1f5fa8", "#c4702b", "#626a73"
 """The page's colours, in daylight."""
 
-KINDS = ("png", "svg", "pdf")
-
 
 def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, label: str, title: str) -> None:
     """Draw what was measured, what is forecast after it, and the interval.
@@ -36,7 +34,7 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     from matplotlib.figure import Figure
 
     kind = path.suffix.removeprefix(".").lower()
-    if kind not in KINDS:
+    if kind not in {"png", "svg", "pdf"}:
         raise UsageError(f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}")
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.subplots()

@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import row_files, several
+from pipeline.data import row_files, several, stamps
 from pipeline.data.dataset import Dataset, Fitted
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array
 from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
@@ -21,7 +21,7 @@ class Question(Strict):
     @classmethod
     def of(cls, data: Dataset) -> dict[str, "Question"]:
         """Name of a series -> what it asks (`several`). Raises UnrollError if it was prepared by an earlier Unroll."""
-        if data.fitted is None or not isinstance(data.splits["test"], Windows):
+        if data.fitted is None:
             raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
         return {word: cls(dataset=data.name, fitted=fitted) for word, fitted in several.parts(data.fitted).items()}
 
@@ -69,21 +69,24 @@ class Question(Strict):
     @property
     def read(self) -> list[str]:
         """The columns that stand in a file: numbers, then a column for each word of a category."""
-        made = (self.preparation["fill"] is not None) + len(self.preparation["target_lags"] or [])
-        own = self.fitted.columns[: len(self.fitted.columns) - made - series.known_columns(self.preparation)]
-        return own + [f"{self.preparation['series_id']}={word}" for word in self.preparation.get("words", [])]
+        options = self.preparation
+        made = (options["fill"] is not None) + len(options["target_lags"] or [])
+        made += len(options.get("future", [])) + bool(options.get("holidays"))
+        own = self.fitted.columns[: len(self.fitted.columns) - made]
+        return own + [f"{options['series_id']}={word}" for word in options.get("words", [])]
 
     @property
     def numbers(self) -> list[str]:
         """The columns of numbers."""
         words = tuple(f"{name}=" for name in self.form.categories)
-        return [name for name in self.read if not (words and name.startswith(words))]
+        return [name for name in self.read if not name.startswith(words)]
 
     def on_clock(self, times: Array) -> Any:
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        index, zone = pd.DatetimeIndex(series.on_days(times, self.preparation)), self.preparation["time_zone"]
+        days = stamps.as_they_are(times, self.preparation.get("rows"))
+        index, zone = pd.DatetimeIndex(days), self.preparation["time_zone"]
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:

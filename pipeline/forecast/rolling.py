@@ -61,15 +61,10 @@ def folds(dataset: Dataset, origins: int, refits: int) -> list[Fold]:
     windows, apart = whole(dataset), stride(dataset)
     times, reach, chosen = windows.rows % several.length(dataset), int(windows.ahead[-1]), list[int]()
     rows = np.unique(times)
-    first = rows[-1] - MOST * (rows[-1] - rows[0])
-    latest = rows[-1]
-    while len(chosen) < origins and latest > first:
-        # Where targets are missing an origin moves to the one before that has all.
-        row = int(rows[np.searchsorted(rows, latest, side="right") - 1])
-        if row <= first:
-            break
-        chosen.insert(0, row)
-        latest = row - apart
+    rows = rows[rows > rows[-1] - MOST * (rows[-1] - rows[0])]
+    while len(chosen) < origins and len(rows):
+        chosen.insert(0, int(rows[-1]))
+        rows = rows[rows <= rows[-1] - apart]  # where targets are missing, the next one is the one before that has all
     if len(chosen) < refits:
         raise UnrollError(f"{dataset.name}: {len(chosen)} origins are too few for {refits} fits; add rows")
     found = []
@@ -93,8 +88,10 @@ def entrants(dataset: Dataset, candidates: Mapping[str, Experiment], runs: Mappi
 
 
 def forecast(name: str, experiment: Experiment, dataset: Dataset, fold: Fold) -> Array:
-    """(origins, steps) in model units, of a fold; the mean over the seeds."""
-    return predictions(fit(name, experiment, dataset, fold.train, fold.asked), fold.asked.outputs)
+    """(origins, steps) in model units, of a fold; the mean over the seeds. One value for all steps counts for each."""
+    trained = fit(name, experiment, dataset, fold.train, fold.asked)
+    found = np.mean([each.predictions["final_test"] for each in trained.replicates], axis=0, dtype=np.float64)
+    return np.broadcast_to(found.reshape(len(fold.asked), -1), (len(fold.asked), fold.asked.outputs))
 
 
 def fit(
@@ -119,10 +116,3 @@ def settled(experiment: Experiment, best_epochs: Sequence[int] | None) -> Experi
         return experiment
     options = experiment.training.model_dump() | {"epochs": round(float(np.median(best_epochs))), "patience": None}
     return experiment.model_copy(update={"training": type(experiment.training).model_validate(options)})
-
-
-def predictions(trained: Trained, outputs: int) -> Array:
-    """(origins, outputs) the mean over the seeds; one value for all steps counts for each."""
-    found = np.mean([each.predictions["final_test"] for each in trained.replicates], axis=0, dtype=np.float64)
-    count = len(trained.replicates[0].predictions["final_test"])
-    return np.broadcast_to(found.reshape(count, -1), (count, outputs))

@@ -31,7 +31,7 @@ class Window:
     Attributes:
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
         target: (rows,) what was measured of the target, gaps filled as for the model.
-        inputs: (timesteps, columns + CALENDAR) float32.
+        inputs: (timesteps, columns + calendar) float32.
         ahead: a pandas DatetimeIndex of the stamps that are asked for.
         unusual: lines about values far outside of what was trained on.
         since: (origins, timesteps, columns) the inputs of those since the models were fitted, and (origins, steps) what
@@ -50,15 +50,18 @@ class Window:
 
 @dataclass(frozen=True)
 class History:
-    """All rows of some files: their name for error texts, and (rows, columns + calendar) float32 as models see them."""
+    """All rows of a series in some files: what models were asked of it, the files' name for error texts, and (rows,
+    columns + calendar) float32 as models see them.
+    """
 
+    question: Question
     name: str
     measured: series.Measured
     inputs: Array
 
-    def windows(self, question: Question, outputs: int | None = None) -> Windows:
+    def windows(self, outputs: int | None = None) -> Windows:
         """Every window whose targets, all or the first `outputs`, are known and between whose rows there is no gap."""
-        rows, options = self.measured.series, question.preparation
+        question, rows, options = self.question, self.measured.series, self.question.preparation
         delay, target = options["delay"] - question.step, self.measured.columns.index(options["target"])
         further, spacing = question.step * np.arange(1, outputs or question.outputs), options["spacing"]
         reach = {"lookback": question.span, "delay": delay, "spacing": spacing, "target": target, "further": further}
@@ -66,9 +69,9 @@ class History:
         shape = options["lookback"], question.step, delay, target, outputs or question.outputs
         return Windows(self.inputs, found["train"], *shape)
 
-    def since(self, question: Question, until: np.datetime64, apart: int) -> tuple[Array, Array]:
+    def since(self, until: np.datetime64, apart: int) -> tuple[Array, Array]:
         """As `Window.since`: origins from `until` on, `apart` rows from each other, the last `MOST` of them."""
-        rows, windows = self.measured.series, self.windows(question, 1)
+        question, rows, windows = self.question, self.measured.series, self.windows(1)
         origins = windows.rows - question.step  # `Windows` counts from the row after the last step
         row = np.timedelta64(1000 * question.preparation["spacing"], "ms")
         since = (rows.stamps[origins] - until) // row
@@ -108,19 +111,18 @@ def histories(
         )
     table, beforehand = _apart(question, _aligned(question, table, name), plan, progress)
     found = {}
-    for word, part in series.apart(table, options).items():
+    for word, part in stamped_file.apart(table, options.get("series_id")).items():
         measured = series.rows_of(part, options, beforehand)
         with np.errstate(over="ignore"):
             inputs = series.inputs_of(measured.series, questions[word].fitted)
-        found[word] = History(f"{name}, {word}" if word else name, measured, inputs)
+        found[word] = History(questions[word], f"{name}, {word}" if word else name, measured, inputs)
     return found
 
 
-def latest(question: Question, found: History, until: np.datetime64 | None = None, apart: int = 1) -> Window:
+def latest(found: History, until: np.datetime64 | None, apart: int) -> Window:
     """The last window of some rows.
 
     Args:
-        question: what the model was trained on.
         found: the rows.
         until: the last row that models were fitted to; None where it does not matter.
         apart: rows from one origin since then to the next.
@@ -128,10 +130,10 @@ def latest(question: Question, found: History, until: np.datetime64 | None = Non
     Raises:
         UnrollError: rows are too few, there is a gap, or something that is known beforehand is missing.
     """
-    rows, options = found.measured.series, question.preparation
+    question, rows, options = found.question, found.measured.series, found.question.preparation
     last = len(rows.values) - 1
     first = last + 1 - question.reach
-    _require_whole(question, found.measured, first, found.name)
+    _require_whole(found, first)
     inputs = found.inputs[last + np.arange(question.step - options["lookback"], 1, question.step)]
     if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
         column = question.fitted.columns[beyond.argmax()]
@@ -146,7 +148,7 @@ def latest(question: Question, found: History, until: np.datetime64 | None = Non
         inputs=inputs,
         ahead=question.on_clock(rows.stamps[last] + question.ahead * np.timedelta64(1000 * options["spacing"], "ms")),
         unusual=_unusual(question, times, values),
-        since=found.since(question, until, apart) if until is not None else None,
+        since=found.since(until, apart) if until is not None else None,
         new=new / max(1, len(rows.stamps) - new),
     )
 
@@ -182,8 +184,7 @@ def _apart(
             f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
             "--future FILE with such rows, or add them behind the last one"
         )
-    kept = stamped_file.Table(table.stamps[come], table.columns, values[come])
-    return kept, dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
+    return table.only(come), dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
 
 
 def _only(question: Question, file: row_files.File) -> row_files.File:
@@ -211,25 +212,25 @@ def _aligned(question: Question, table: stamped_file.Table, name: str) -> stampe
     return replace(table, columns=question.read, values=frame.reindex(columns=question.read, fill_value=0).to_numpy())
 
 
-def _require_whole(question: Question, measured: series.Measured, first: int, name: str) -> None:
+def _require_whole(found: History, first: int) -> None:
     """Raise UnrollError unless the rows from `first` on are without a gap and their values known."""
-    rows, spacing = measured.series, question.preparation["spacing"]
-    needed = f"{name}: a forecast needs the last {question.reach:,} rows"
+    question, rows, columns = found.question, found.measured.series, found.measured.columns
+    needed = f"{found.name}: a forecast needs the last {question.reach:,} rows"
     if first < 0:
         raise UnrollError(f"{needed}, and there are {len(rows.values):,}; add rows from before")
     if first < rows.start:
-        column = measured.columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
+        column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.stamps[rows.start - 1])
         raise UnrollError(f"{needed}, and {column!r} holds no value until {until}; add rows from before")
     longest = question.preparation["fill"]
     filled = f", and no more than {longest} in a row are filled" if longest else ""
-    broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != spacing * 1000)
+    broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != 1000 * question.preparation["spacing"])
     if len(broken):
         before, after = map(question.when, rows.stamps[first + broken[-1] :][:2])
         raise UnrollError(f"{needed}, and between {before} and {after} there are none{filled}; add them")
     if rows.late is not None and rows.late[first:].any():
         late = first + int(np.flatnonzero(rows.late[first:])[-1])
-        column = measured.columns[int(rows.unknown[late].argmax())]
+        column = columns[int(rows.unknown[late].argmax())]
         raise UnrollError(f"{needed}, and {column!r} was not measured up to {question.when(rows.stamps[late])}{filled}")
 
 

@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field
@@ -62,13 +62,12 @@ def _ets(values: Array, ahead: int, cycle: int = 0) -> Array:
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
     values = values[-max(RECENT, 4 * cycle) :]
-    options: dict[str, Any] = {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
+    season = "add" if cycle else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where it has not converged its forecast is still one
         # Powell's method needs no slopes: of the same error in a tenth of the time of the default.
-        fitted = ExponentialSmoothing(values, trend="add", damped_trend=True, **options).fit(
-            method="Powell", use_brute=False
-        )
+        model = ExponentialSmoothing(values, "add", damped_trend=True, seasonal=season, seasonal_periods=cycle or None)
+        fitted = model.fit(method="Powell", use_brute=False)
     return np.asarray(fitted.forecast(ahead))
 
 

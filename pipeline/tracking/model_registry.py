@@ -4,6 +4,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,39 +36,16 @@ if TYPE_CHECKING:
 
 ALIAS = "champion"
 
-OWN = "unroll"
-"""This package, whose code a model holds."""
-
 NEEDS = (
-    *(
-        "holidays",
-        "keras",
-        "mlflow",
-        "numpy",
-        "pandas",
-        "pydantic",
-        "ruamel.yaml",
-        "statsmodels",
-        "tensorflow",
-        "tensorflow-cpu",
-        "threadpoolctl",
-    ),
-    "tzdata",
+    *("holidays", "keras", "mlflow", "numpy", "pandas", "pydantic", "ruamel.yaml", "statsmodels"),
+    *("tensorflow", "tensorflow-cpu", "threadpoolctl", "tzdata"),
 )
 """What this package imports to forecast; of the two TensorFlows, the one that is installed."""
 
 
 @dataclass(frozen=True)
 class Registered:
-    """A version of a registered model.
-
-    Attributes:
-        name: of the model.
-        version: that the alias names now.
-        before: that it named before; None where there was none.
-        new: whether it was made now.
-        uri: of the store.
-    """
+    """The version of a registered model that the alias names now; `new` if it was made now, `before` what it named."""
 
     name: str
     version: str
@@ -97,8 +75,10 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
             record(opened, workspace, name, wanted.experiment(name), evaluation(workspace, about))
         group = runs.data_set(opened, data)
         run = None if fitted else queries.recorded(queries.parents(opened, group, name), mark)
-        known = [one for one in _versions(opened, title) if one.tags.get("fingerprint") == mark]
-        before = _champion(opened, title)
+        same = f"name = '{title}' and tags.fingerprint = '{mark}'"
+        known = opened.client.search_model_versions(same, order_by=["version_number DESC"])
+        models = opened.client.search_registered_models(f"name = '{title}'")
+        before = next((str(one.aliases[ALIAS]) for one in models if ALIAS in one.aliases), None)
         if known:
             version = known[0]
         else:
@@ -106,20 +86,12 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
             tags = {"fingerprint": mark, "experiment": name}
             with _at(opened, group):
                 model = _log(forecaster, run.info.run_id if run else None, example)
+                if not models:
+                    opened.client.create_registered_model(title)
                 version = _register(opened, title, model, tags)
         if before != str(version.version):
             opened.client.set_registered_model_alias(title, ALIAS, version.version)
         return Registered(title, str(version.version), before, not known, opened.uri)
-
-
-def _versions(opened: Store, name: str) -> list["ModelVersion"]:
-    """Newest first."""
-    return list(opened.client.search_model_versions(f"name = '{name}'", order_by=["version_number DESC"]))
-
-
-def _champion(opened: Store, name: str) -> str | None:
-    found = opened.client.search_registered_models(f"name = '{name}'")
-    return str(found[0].aliases[ALIAS]) if found and ALIAS in found[0].aliases else None
 
 
 def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None") -> "ModelInfo":
@@ -130,8 +102,8 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
         forecaster.save(Path(folder) / "forecaster")
         pins = Path(folder) / "constraints.txt"
         versions = {str(one.metadata["Name"]).replace("_", "-"): one.version for one in metadata.distributions()}
-        # Whatever is installed: pip installs of it what is needed, and in that version.
-        every = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != OWN]
+        # Whatever is installed: pip installs of it what is needed, and in that version; the model has our code itself.
+        every = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != "unroll"]
         pins.write_text("".join(every), encoding="utf-8")
         model: ModelInfo = Model.log(
             artifact_path=None,
@@ -153,8 +125,6 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
 def _register(opened: Store, name: str, model: "ModelInfo", tags: dict[str, str]) -> "ModelVersion":
     from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
 
-    if not opened.client.search_registered_models(f"name = '{name}'"):
-        opened.client.create_registered_model(name)
     source = f"models:/{model.model_id}"
     version = opened.client.create_model_version(name, source, model.run_id, tags, model_id=model.model_id)
     # As `mlflow.register_model` does, or the model's page would say that it is not registered.
@@ -215,9 +185,7 @@ def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
     question = forecaster.spec.question
     file = row_files.File(path, question.form, question.where)
     texts: dict[str, Any] = dict.fromkeys(file.header(), str)
-    kept: pd.DataFrame | None = None
-    for chunk in file.chunks(row_files.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64)):
-        words = {name: chunk[name].astype(str) for name in question.form.stamp}
-        chosen = chunk[[*question.form.stamp, *question.form.categories, *question.numbers]].assign(**words)
-        kept = (chosen if kept is None else pd.concat([kept, chosen])).tail(count)
-    return pd.DataFrame() if kept is None else kept
+    chunks = file.chunks(row_files.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64))
+    rows = pd.concat(deque(chunks, maxlen=2)).tail(count)  # the last chunk may be a short one
+    wanted = [*question.form.stamp, *question.form.categories, *question.numbers]
+    return rows[wanted].astype(dict.fromkeys(question.form.stamp, str))

@@ -13,7 +13,7 @@ from pipeline import numerics
 from pipeline.config.params import Experiment
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
-from pipeline.data.problem import Problem, problem
+from pipeline.data.problem import problem
 from pipeline.files import read_checked, write_json
 from pipeline.forecast import models
 from pipeline.tracking.runs import Runs
@@ -23,9 +23,6 @@ from pipeline.validation import Strict
 
 if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
     from pipeline.data.examples import Array
-
-EXAMPLES = 2
-"""Of the test set, as an example of the input."""
 
 
 class Spec(Strict):
@@ -59,8 +56,7 @@ def _load_pyfunc(path: str) -> Network:
     """What MLflow calls with the folder of network.json."""
     numerics.settle()
     spec = read_checked(Path(path) / "network.json", Spec)
-    asked = Problem(**spec.problem | {"input_shape": tuple(spec.problem["input_shape"])})
-    return Network(models.load(spec.name, spec.experiment, asked, Path(path) / spec.weights))
+    return Network(models.load(spec.name, spec.experiment, spec.problem, Path(path) / spec.weights))
 
 
 def log(live: Runs, name: str, experiment: Experiment, prepared: Path, run: Run, folder: Path) -> None:
@@ -78,7 +74,7 @@ def log(live: Runs, name: str, experiment: Experiment, prepared: Path, run: Run,
     if not file.exists() or not run.predictions:
         return
     data = _data(prepared, experiment.calendar)
-    inputs = data.splits["test"].take(np.arange(EXAMPLES))[0].astype(np.float32)
+    inputs = data.splits["test"].take(np.arange(2))[0].astype(np.float32)  # as examples
     asked, single = problem(data), np.dtype("float32")
     client, run_id = live.store.client, live.run()
     made = client.create_logged_model(live.group, name, run_id, model_type="network")

@@ -28,8 +28,8 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     import pandas as pd
 
-Points = list[tuple[int, dict[str, float]]]
-"""Epochs (from 1) and their values, in order."""
+Points = list[tuple[int, Mapping[str, float]]]
+"""Steps, or epochs (from 1), and their metrics, in order."""
 
 MARK = " (stand-in)"
 """Behind the name of whatever comes from a stand-in."""
@@ -66,7 +66,7 @@ class Subject:
     params: dict[str, str]
     tags: dict[str, str]
     data: Description
-    alone: bool = False
+    alone: bool
 
 
 def title(data: Description | About) -> str:
@@ -190,12 +190,8 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
     """The metrics of one experiment's evaluation, each number once.
 
     Returns:
-        Over the seeds: `score`, the data set's measure on test by the weights chosen on validation; `score_std`,
-        `score_low` and `score_high`, its 95 % interval; `score_in_unit`; `against_best_baseline`, how much more the
-        score is than that of the strongest experiment without recurrence, and `change_in_error_percent`, the same as a
-        share of that one's error. Then every other measure ("test/rmse"), the
-        score by the weights of the last epoch ("at_end/test/mae"), parts of the test set and the free run. And seed ->
-        its values.
+        Over the seeds: what docs/mlflow.md lists, then every other measure ("test/rmse"), the score by the weights of
+        the last epoch ("at_end/test/mae"), parts of the test set and the free run. And seed -> its values.
     """
     entry, metric = evaluation.experiments[name], evaluation.dataset.metric
     score = entry.score(metric)

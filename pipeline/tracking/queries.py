@@ -74,12 +74,10 @@ def end_abandoned(opened: Store, workspace: Workspace) -> None:
             opened.client.set_terminated(run.info.run_id, "KILLED")
 
 
-def end_worker(opened: Store, worker: str) -> int:
-    """End what a worker of a cluster left running; how many runs. In `worker`, % stands for any text."""
-    found = _running(opened, f"tags.`worker` LIKE '{worker}'")
-    for run in found:
+def end_worker(opened: Store, worker: str) -> None:
+    """End what a worker of a cluster left running. In `worker`, % stands for any text."""
+    for run in _running(opened, f"tags.`worker` LIKE '{worker}'"):
         opened.client.set_terminated(run.info.run_id, "KILLED")
-    return len(found)
 
 
 def _running(opened: Store, query: str) -> list["Run"]:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
@@ -13,18 +13,12 @@ from pipeline.evaluation.schema import About
 from pipeline.provenance.fingerprint import brief
 from pipeline.provenance.record import Record
 from pipeline.tracking import payload, store
-from pipeline.tracking.payload import Subject
+from pipeline.tracking.payload import Points, Subject
 from pipeline.tracking.store import Store
 from pipeline.training.run_folder import Run
 
 LIMIT = 1000
 """Metrics in one call, at most."""
-
-DIGEST = 12
-"""Characters of a data set's digest: MLflow takes 36 and shows it in a column; all 64 are in a tag."""
-
-Points = Iterable[tuple[int, Mapping[str, float]]]
-"""Steps and their metrics."""
 
 
 def data_set(opened: Store, data: Description | About) -> str:
@@ -53,10 +47,8 @@ def log(
     now = int(time.time() * 1000)
     metrics = [Metric(name, value, now, step) for step, values in points for name, value in values.items()]
     # With the last of the metrics, so that what has a fingerprint has them all.
-    said, marks = (
-        [Param(*each) for each in (params or {}).items()],
-        [RunTag(*each) for each in (tags or {}).items()],
-    )
+    said = [Param(*each) for each in (params or {}).items()]
+    marks = [RunTag(*each) for each in (tags or {}).items()]
     whole = max(0, len(metrics) - LIMIT + len(said) + len(marks))
     for first in range(0, whole, LIMIT):
         opened.client.log_batch(run_id, metrics=metrics[first : min(first + LIMIT, whole)])
@@ -106,7 +98,7 @@ class Runs:
         """As `log`, with what is left to say of a new run."""
         log(self.store, run_id, points, tags, self._params.pop(run_id, None))
 
-    def epochs(self, seed: int, points: payload.Points) -> None:
+    def epochs(self, seed: int, points: Points) -> None:
         """Log those epochs of a replicate that are not logged yet."""
         if new := [(epoch, values) for epoch, values in points if epoch > self._sent.get(seed, 0)]:
             self._log(self.run(seed), new)
@@ -156,7 +148,7 @@ class Runs:
         examples = self.subject.data.examples
         data = Dataset(
             name=payload.title(self.subject.data),
-            digest=digest[:DIGEST],
+            digest=digest[:12],  # MLflow takes 36 and shows it in a column; all 64 are in a tag
             source_type="local",
             source=json.dumps({"uri": f"data/prepared/{self.subject.data.name}"}),
             profile=json.dumps({"num_rows": sum(examples.values()), "examples": examples}),

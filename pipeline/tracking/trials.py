@@ -50,7 +50,7 @@ class Record:
             return
         measure = f"validation_{self._subject.data.metric}"
         tags = {"level": "trial", "mlflow.parentRunId": self.parent}
-        points = [(epoch, {measure: value}) for epoch, value in epochs.items()]
+        points: payload.Points = [(epoch, {measure: value}) for epoch, value in epochs.items()]
         with self._unharmed(), store.guard(self._store.uri):
             params = payload.options(self._name, experiment)
             child = self._run(f"trial {number}", tags, params, "KILLED" if score is None else "FINISHED")
@@ -66,12 +66,10 @@ class Record:
         return None
 
     def _run(self, what: str, tags: Mapping[str, str], params: Mapping[str, str], status: str) -> str:
-        from mlflow.entities import Param
-
         client = self._store.client
         tags = {**self._subject.tags, "mlflow.source.name": f"unroll tune {self._name}", "stage": "tune", **tags}
         run = client.create_run(self._group, tags=tags, run_name=f"{self._subject.label} {what}")
-        client.log_batch(run.info.run_id, params=[Param(key, value) for key, value in params.items()])
+        runs.log(self._store, run.info.run_id, [], params=params)
         client.set_terminated(run.info.run_id, status)
         return str(run.info.run_id)
 

@@ -24,7 +24,7 @@ def renew(workspace: Workspace, name: str) -> None:
     wanted.forecast(name)
     options = wanted.dataset(name).preparation.options
     where = f"datasets.{name}.preparation"
-    files = [row_files.Given(path, series.form_of(options), where) for path in own_files(workspace, wanted, name)]
+    files = [row_files.File(path, series.form_of(options), where) for path in own_files(workspace, wanted, name)]
     stamps = stamped_file.table(files).stamps
     before, last = np.datetime64(options["until"]), stamps.max()
     count = int((stamps > before).sum())

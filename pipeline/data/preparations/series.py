@@ -26,7 +26,6 @@ Count = Annotated[int, pydantic.Field(ge=1, le=1_000_000_000)]
 Part = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 File = Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]+$", max_length=255)]
 Word = Annotated[str, pydantic.StringConstraints(max_length=255)]
-Protocol = Literal["as_published", "corrected"]
 METRIC = "mae"
 
 LATER = ("repeat", "rows", "measured", "ends", "week", "overlap", "until", "future", "holidays", "series_id")
@@ -38,12 +37,6 @@ ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 DAY = 86_400
 YEAR = 365.2425 * DAY
 """Seconds."""
-
-CALENDAR, WEEK = 4, 2
-"""Columns of `calendar`, and those of the week that `week` adds."""
-
-FILLED = "filled"
-"""The column that says in which rows something was not measured."""
 
 
 def prepare(
@@ -60,7 +53,7 @@ def prepare(
     delay: Count | None = None,
     horizon: Annotated[int, pydantic.Field(ge=1, le=10_000)] = 1,
     step: Count = 1,
-    protocol: Protocol = "corrected",
+    protocol: Literal["as_published", "corrected"] = "corrected",
     stamp_format: str = "ISO8601",
     unit: str = "",
     quantity: str = "value",
@@ -173,7 +166,8 @@ def prepare(
     table = stamped_file.read(files_of(raw, file), form_of(options), where, progress)
     if until:
         table = table.only(table.stamps <= np.datetime64(until, "ms"))
-    found = {word: rows_of(part, options) for word, part in apart(evenly(table, options), options).items()}
+    parts = stamped_file.apart(evenly(table, options), series_id)
+    found = {word: rows_of(part, options) for word, part in parts.items()}
     first = next(iter(found.values()))
     series, column, word = first.series, first.columns.index(target), ""
     # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is `delay - step`
@@ -197,7 +191,7 @@ def prepare(
         split: Windows(inputs, places, lookback, step, delay=shift, target=column, outputs=horizon)
         for split, places in where_each.items()
     }
-    fitted = several.together(each)
+    fitted, timestep = several.together(each), first.clock.spacing * step
     scale = Scale(mean=fitted.mean[column], std=fitted.std[column], unit=unit, quantity=quantity)
     return Dataset(
         name=name,
@@ -205,7 +199,8 @@ def prepare(
         metric=METRIC,
         splits={**windows},
         scale=Scale(quantity=quantity) if series_id else scale,
-        period=0 if rows else _timesteps_per_day(first.clock.spacing * step),
+        # A day is a cycle where it is a whole number of timesteps, two or more.
+        period=DAY // timestep if not rows and timestep < DAY and DAY % timestep == 0 else 0,
         calendar=calendar_columns(options),
         stamps=np.tile(stamps.as_they_are(series.stamps, rows), len(found)),
         fitted=fitted,
@@ -223,10 +218,8 @@ def _require_effect(options: Mapping[str, Any], where: str) -> None:
     elif options.get("series_id"):
         idle += ["measured", "future"]
         protocol = f"{protocol} of several series"
-        if options["series_id"] in ANSWERED:
-            raise UsageError(
-                f"params.yaml: {where}.series_id: a forecast has a column {options['series_id']!r}; rename it"
-            )
+        if (column := options["series_id"]) in ANSWERED:
+            raise UsageError(f"params.yaml: {where}.series_id: a forecast has a column {column!r}; rename it")
     if said := [key for key in idle if options.get(key) != {"horizon": 1}.get(key)]:
         raise UsageError(f"params.yaml: {where}.{said[0]} has no effect under protocol {protocol}; take it out")
 
@@ -278,7 +271,7 @@ def rows_of(table: stamped_file.Table, options: Mapping[str, Any], plan: "Plan" 
     columns, missed = table.columns, int(series.unknown.sum())
     if options["fill"] is not None:
         series, lost = series_splits.fill(series, clock.spacing, options["fill"], options.get("repeat"))
-        columns, series = [*columns, FILLED], series.with_column(np.asarray(series.unknown.any(axis=1)))
+        columns, series = [*columns, "filled"], series.with_column(np.asarray(series.unknown.any(axis=1)))
     target = options["target"]
     for lag in options["target_lags"] or []:
         earlier = np.roll(series.values[:, table.columns.index(target)], lag)  # windows do not reach what wraps around
@@ -310,25 +303,14 @@ def _known(
         yield "holiday", holidays_of(country, on_clock(moments, options)).astype(np.float64)
 
 
-def apart(table: stamped_file.Table, options: Mapping[str, Any]) -> dict[str, stamped_file.Table]:
-    """Name of a series -> its rows; of one alone the name is empty."""
-    column = options.get("series_id")
-    return stamped_file.apart(table, column) if column else {several.ONE: table}
-
-
 def evenly(table: stamped_file.Table, options: Mapping[str, Any]) -> stamped_file.Table:
     """The rows with stamps an even distance apart (`stamps.evenly`)."""
     return replace(table, stamps=stamps.evenly(table.stamps, options.get("rows")))
 
 
-def on_days(moments: Array, options: Mapping[str, Any]) -> Array:
-    """Stamps (rows,) of rows without an even distance, as they are in the file."""
-    return stamps.as_they_are(moments, options.get("rows"))
-
-
 def on_clock(moments: Array, options: Mapping[str, Any]) -> Array:
     """Stamps (rows,) as the clock of the file shows them."""
-    zone, moments = options["time_zone"], on_days(moments, options)
+    zone, moments = options["time_zone"], stamps.as_they_are(moments, options.get("rows"))
     return moments if zone is None else stamps.to_wall_clock(moments, zone)
 
 
@@ -336,18 +318,12 @@ def holidays_of(country: str, moments: Array) -> Array:
     """(rows,) whether stamps lie on a holiday. Raises UsageError if the country is unknown."""
     import holidays
 
-    days = moments.astype("datetime64[D]")
-    each, places = np.unique(days, return_inverse=True)
+    years = 1970 + np.unique(moments.astype("datetime64[Y]")).astype(int)
     try:
-        found = holidays.country_holidays(country, years=sorted({int(str(day)[:4]) for day in each}))
+        found = holidays.country_holidays(country, years=years.tolist())
     except NotImplementedError:
         raise UsageError(f"--holidays must be a country such as DE or US. Received: {country!r}") from None
-    return np.array([str(day) in found for day in each])[places]
-
-
-def known_columns(options: Mapping[str, Any]) -> int:
-    """How many columns, the last before the calendar's, are known beforehand."""
-    return len(options.get("future", [])) + bool(options.get("holidays"))
+    return np.isin(moments.astype("datetime64[D]"), np.array([*found], "datetime64[D]"))
 
 
 def longest_lag(options: Mapping[str, Any]) -> int:
@@ -399,13 +375,11 @@ def _rows(
         rows = series_splits.published_rows(count, *borders, lookback=lookback, delay=shift, batch_size=batch)
     else:
         lookback += longest_lag(options)  # a window's first row needs its lagged value, too
-        reach = {"lookback": lookback, "delay": shift, "further": further}
+        reach = {"lookback": lookback, "delay": shift, "further": further, "overlap": bool(options.get("overlap"))}
         target = measured.columns.index(options["target"])
-        reach["overlap"] = bool(options.get("overlap"))
         rows, lost = series_splits.corrected_rows(measured.series, *borders, spacing=spacing, target=target, **reach)
     if empty := [split for split, found in rows.items() if not len(found)]:
-        furthest = options["delay"] + (options["horizon"] - 1) * step
-        window = f"a window of {lookback} rows and a target {furthest} rows on"
+        window = f"a window of {lookback} rows and a target {lead(options)} rows on"
         lacking = measured.series.unknown.sum(axis=0)
         name, most = measured.columns[int(lacking.argmax())], int(lacking.max())
         raise UnrollError(
@@ -419,18 +393,19 @@ def _facts(
     measured: Measured, borders: tuple[int, int], windows: Mapping[str, Windows], options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    stamps, clock, one = on_days(measured.series.stamps, options), measured.clock, windows["test"]
+    moments = stamps.as_they_are(measured.series.stamps, options.get("rows"))
+    clock, one = measured.clock, windows["test"]
     zone, batch = options["time_zone"], options["batch_size"]
     return {
         "protocol": options["protocol"],
-        "rows": len(stamps),
+        "rows": len(moments),
         "columns": measured.columns,
         "quantities": len(measured.columns),
         "horizon in hours": (one.horizon + (one.outputs - 1) * one.step) * clock.spacing / 3600,
-        "train from": shown(stamps[measured.series.start]),
-        "validation from": shown(stamps[borders[0]]),
-        "test from": shown(stamps[borders[1]]),
-        "test to": shown(stamps[-1]),
+        "train from": shown(moments[measured.series.start]),
+        "validation from": shown(moments[borders[0]]),
+        "test from": shown(moments[borders[1]]),
+        "test to": shown(moments[-1]),
         "seconds between rows": clock.spacing,
         "repeated stamps": clock.repeated,
         "gaps": clock.gaps,
@@ -454,7 +429,7 @@ def inputs_of(series: series_splits.Series, fitted: Fitted) -> Array:
 
 def calendar_columns(options: Mapping[str, Any]) -> int:
     """How many columns `calendar` gives."""
-    return CALENDAR + (WEEK if options.get("week") else 0)
+    return 6 if options.get("week") else 4
 
 
 def files_of(raw: Path, file: str) -> list[Path]:
@@ -473,12 +448,7 @@ def calendar(stamps: Array, *, week: bool = False) -> Array:
         week: whether it tells the week.
 
     Returns:
-        (rows, CALENDAR) or (rows, CALENDAR + WEEK) float64.
+        (rows, 4) or, with the week, (rows, 6) float64.
     """
     seconds, cycles = stamps.astype(np.int64) / 1000, (DAY, YEAR, 7 * DAY) if week else (DAY, YEAR)
     return np.column_stack([wave(2 * np.pi * seconds / cycle) for cycle in cycles for wave in (np.sin, np.cos)])
-
-
-def _timesteps_per_day(seconds: int) -> int:
-    """0 where a day is not a whole number of timesteps, of which there have to be two or more."""
-    return DAY // seconds if DAY % seconds == 0 and seconds < DAY else 0

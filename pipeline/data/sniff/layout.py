@@ -18,7 +18,6 @@ DELIMITERS = "\t;|, "
 """In the order of trust: a comma may be a decimal mark, a space may be in a stamp."""
 
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
-UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ def encoding(path: Path) -> str:
         head = file.read(HEAD)
         if not head.strip():
             raise UnrollError(f"{path} is empty; name a file with a header and rows")
-        if head.startswith(UTF16) and not head.startswith(UTF32):
+        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(UTF32):
             return "utf-16"
         if head.startswith(UTF32) or head.count(0) > len(head) // 4:
             raise UnrollError(f"{path} is UTF-32, UTF-16 without its mark, or no text; save it as UTF-8 CSV")
@@ -97,11 +96,6 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
 def _like_data(cell: str) -> bool:
     """A number or a date: no heading is one."""
     return re.fullmatch(r"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", cell.strip()) is not None
-
-
-def is_number(text: str) -> bool:
-    """Whether Python reads it as one."""
-    return re.fullmatch(r"[-+]?\d+(\.\d+)?", text) is not None
 
 
 def marks(cells: Iterable[str], path: Path) -> tuple[str, str | None]:

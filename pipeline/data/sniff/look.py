@@ -47,6 +47,8 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
         UnrollError: they are no series; one line says why.
         UsageError: something can be read in two ways; the line says which option decides.
     """
+    import pandas as pd
+
     guesses: dict[str, str] = {}
     form = _form(paths, known, guesses)
     files = [File(path, form, "add") for path in paths]
@@ -76,8 +78,9 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
         raise UsageError(f"{paths[0]} holds {len(names)} series, by {whose!r}; leave all but {MOST_WORDS} out")
     if len(names) in PARTS_OF_A_DAY and {*names} in ({*map(str, range(start, start + len(names)))} for start in (0, 1)):
         guesses["series_id"] = f"{whose!r} may count parts of a day, too; then make it part of the stamp in the file"
+    given = pd.to_numeric(pd.Series(known.missing, dtype=object), errors="coerce").to_numpy(np.float64)
     for column in columns.values():
-        column.suspects.update({float(word): 0 for word in known.missing if layout.is_number(word)})
+        column.suspects.update(dict.fromkeys(given[np.isfinite(given)].tolist(), 0))
     found = _found(form, written, utc, columns, heads, guesses)
     found.missing.update(dict.fromkeys(known.missing, 1))
     missing = found.missing + Counter({"": blank})
@@ -86,9 +89,6 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
 
 def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
     """How the files are written, as far as the first lines say."""
-    for path in paths:
-        if not path.is_file():
-            raise UnrollError(f"{path} {'is a folder; name its files' if path.is_dir() else 'is not there'}")
     form = Form(stamp=[], target="")
     if File(paths[0], form, "").parquet:
         return form

@@ -96,7 +96,7 @@ LINE = {
     "2020-02-30 00:20:00,1,1": "line 4: column 'when' holds '2020-02-30 00:20:00', not a stamp",
 }
 WHOLE = {
-    "": "mine.csv is empty; run `unroll source station` again",
+    "": "mine.csv is empty; it needs a header and rows",
     "when,T,p\n": "mine.csv holds a header and no rows",
     'when,T,p\n2020-01-01 00:00:00,"1,1\n': "not a regular CSV file",
 }
@@ -138,7 +138,7 @@ def test_a_file_of_another_encoding_and_one_that_is_missing_get_one_line(file):
     with pytest.raises(UsageError, match=rf"{WHERE}.file: .*station has no 'other.csv'. It has: mine.csv$"):
         reading(path.with_name("other.csv"))
     path.unlink()
-    with pytest.raises(UnrollError, match=r"mine.csv is missing; run `unroll source station`"):
+    with pytest.raises(UsageError, match=r"station has no 'mine.csv'. It has: none$"):
         reading(path)
 
 
