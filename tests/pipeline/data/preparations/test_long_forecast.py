@@ -79,7 +79,6 @@ def test_the_last_values_and_least_squares_answer_for_each_column_by_its_own_pas
 
 @pytest.mark.parametrize("build", [ltsf.linear, ltsf.nlinear, ltsf.dlinear])
 def test_columns_share_one_map(data, build):
-    keras.utils.set_random_seed(0)
     model = build(problem(data))
     inputs, _ = data.splits["test"].take(np.arange(5))
     turned = inputs[:, :, [2, 0, 1]]
@@ -89,7 +88,8 @@ def test_columns_share_one_map(data, build):
     outputs = {weights.shape[-1] for weights in model.get_weights()}
     assert outputs == {HORIZON}
     bound = LOOKBACK**-0.5  # where PyTorch's layers begin
-    assert all(0.5 * bound < abs(weights).max() <= bound for weights in model.get_weights())
+    largest = [abs(weights).max() for weights in model.get_weights()]
+    assert 0 < min(largest) and 0.9 * bound < max(largest) <= bound
 
 
 def test_segments_are_read_and_written_by_themselves_and_start_from_the_last_value(data):
