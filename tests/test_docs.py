@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import params
+from pipeline.evaluation import claims
+from pipeline.report.claims_table import DOCUMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "decisions" / "README.md"
@@ -72,3 +74,17 @@ def test_the_site_leads_to_every_page_of_the_docs():
     pages = re.findall(r": ([\w/-]+\.md)$", (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     docs = ROOT / "docs"
     assert {docs / page for page in pages} == {*docs.glob("*.md"), *docs.glob("notebooks/*.md"), INDEX, VERDICTS}
+
+
+def test_the_page_for_lecturers_has_every_claim_of_its_documents_and_the_command_that_shows_it():
+    sections = (ROOT / "docs/lecturers.md").read_text(encoding="utf-8").split("\n## ")[1:]
+    assert [section[:3] for section in sections] == ["000", "001", "002", "003"]
+    for section in sections:
+        document = section[:3]
+        assert section.startswith(f"{document} {DOCUMENTS[document]}\n")
+        published = [claim for claim in claims.load(ROOT / "claims.yaml") if claim.document == document]
+        asked = {(one.words, f"compare {one.experiment} {one.against}") for one in published if one.against}
+        asked |= {(one.words, f"show {one.experiment}") for one in published if not one.against}
+        rows = re.findall(r"^\| .+ \| (.+) \| `unroll (.+)` \|$", section, re.MULTILINE)
+        assert {*rows} == asked
+        assert len(rows) == len(published)

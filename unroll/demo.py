@@ -44,14 +44,9 @@ is generated in place of a download. Without three seeds nobody can tell whether
 
 
 def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
-    """Build the demo: each answer as soon as it is there, then all of them, where the page is and what to do next.
+    """Build the demo in `.demo`: each answer as soon as it is there, then all, where the page is and what to do next.
 
-    What is up to date is not built again.
-
-    Args:
-        workspace: the real one; the demo's is its folder `.demo`, which git ignores and which is a repository itself.
-        jobs: how many stages run side by side.
-        everything: whether all experiments are built, small and on stand-ins, in place of some in full.
+    What is up to date is not built again. `everything`: all experiments, small and on stand-ins, not some in full.
 
     Returns:
         The exit status of the build.
@@ -76,7 +71,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     took = duration(time.monotonic() - started)
     chosen.commit(workspace.root, folder, "what was found")
     print()
-    summary.show(summary.summary(small, summary.built(small)))
+    summary.show(small, summary.built(small))
     fewer = FEWER.format(seeds=chosen.SEEDS, few=len(kept.experiments), all=len(real))
     print("\n" + (CAUTION if everything else f"{_published(small, kept)}\n{fewer}"))
     print(f"\nThe demo took {took}.")
@@ -87,12 +82,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
 
 
 class Story(Words):
-    """What the demo prints of its stages.
-
-    Args:
-        workspace: the demo's.
-        wanted: its params.yaml.
-    """
+    """What the demo prints of its stages."""
 
     def __init__(self, workspace: Workspace, wanted: Params) -> None:
         self._workspace, self._wanted = workspace, wanted

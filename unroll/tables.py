@@ -22,34 +22,15 @@ STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.LITTLE), "yellow")
 
 @dataclass(frozen=True)
 class Column:
-    """A column.
-
-    Attributes:
-        heading: above it.
-        number: whether it holds numbers.
-        rank: on a narrow terminal columns with the lowest stay; the first one always does.
-    """
+    """A column. On a narrow terminal those with the lowest rank stay; the first one always does."""
 
     heading: str
     number: bool = False
     rank: int = 0
 
 
-def show(
-    columns: Sequence[Column],
-    rows: Sequence[Sequence[str]],
-    *,
-    title: str = "",
-    caption: str = "",
-) -> None:
-    """Print a table on standard output; on a terminal as many columns as there is room for, and which are left out.
-
-    Args:
-        columns: of each row.
-        rows: the texts.
-        title: above it.
-        caption: below it.
-    """
+def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str = "", caption: str = "") -> None:
+    """Print a table on standard output; on a terminal as many columns as there is room for, and which are left out."""
     cells = [[column.heading, *(row[place] for row in rows)] for place, column in enumerate(columns)]
     widest = [max(map(len, each)) for each in cells]
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):  # whoever reads it has no right-hand edge

@@ -8,13 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from os.path import commonprefix
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import typer
 
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
+from pipeline.data.download import Progress
 from pipeline.data.preparations.series import holidays_of
 from pipeline.data.sniff.found import Found, Known
 from pipeline.data.sniff.look import look
@@ -26,9 +26,6 @@ from pipeline.workspace import Workspace
 from stages import progress
 from unroll.add.entries import entries
 from unroll.add.question import Question, propose
-
-if TYPE_CHECKING:
-    from pipeline.data.download import Progress
 
 LONGEST_NAME = 40
 """Characters, so that the experiments' names are not too long."""
@@ -94,7 +91,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     return name
 
 
-def _tried(after: params.Params, name: str, folder: Path, shown: "Progress") -> Dataset:
+def _tried(after: params.Params, name: str, folder: Path, shown: Progress) -> Dataset:
     """The data set as it will be prepared, so that no entry is written that cannot be built."""
     try:
         prepared: Dataset = registry.preparation(after, name)(name, folder, shown)

@@ -30,12 +30,8 @@ def entries(
 ) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
     """What is added to params.yaml: section -> name -> data, and comments as `plain_yaml.added` takes them.
 
-    Args:
-        name: of the files, of the data set, and the beginning of the experiments' names.
-        files: where they lie.
-        pattern: the name of the file, or a pattern for several.
-        found: what was seen in them.
-        question: what is asked.
+    `name` is that of the files, of the data set, and the beginning of the experiments' names; `files` says where they
+    lie, and `pattern` is the file's name, or one for several.
     """
     form, usual, stamp = found.form, Form(stamp=[], target=""), list(found.form.stamp)
     quantity, unit = question.target, found.columns[question.target].unit

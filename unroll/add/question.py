@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 import numpy as np
+import pandas as pd
 
 from pipeline.data.sniff.found import Found
 
@@ -41,8 +42,6 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     weekly ones. The lookback is four weeks, of daily rows eight, so that cycles are seen several times, of weekly rows
     a year; a fifth of the rows at most.
     """
-    import pandas as pd
-
     spacing, reasons = found.clock.spacing, {}
     if step is None:
         step = HOUR // spacing if spacing < HOUR // 2 and HOUR % spacing == 0 else 1

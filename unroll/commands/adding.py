@@ -1,6 +1,5 @@
 """The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -43,8 +42,8 @@ def add(
 
     if delimiter is not None and len(delimiter) != 1:
         raise UsageError(f"--delimiter must be one character. Received: {delimiter!r}")
-    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal)
-    known = replace(known, missing=missing or ())
+    form = (time_zone, encoding, delimiter, decimal)
+    known = Known(stamp or (), stamp_format, day_first, *form, missing=missing or ())
     add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes, future or (), holidays), known)
 
 

@@ -67,7 +67,7 @@ def repro(
     if scores:
         if new := summary.since(context.obj, before):
             print()
-            summary.show(summary.summary(context.obj, new))
+            summary.show(context.obj, new)
         print(f"\nThe page: {context.obj.report}")
     raise typer.Exit(status)
 

@@ -6,6 +6,7 @@ document's rule leads to known figures, whatever the first weights were: the pro
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -15,9 +16,8 @@ import numpy as np
 from pipeline.data.examples import Array
 from pipeline.data.sources import waves
 from pipeline.training.methods import by_hand
-from unroll.lab.program import FAR, INPUTS, MSE, Layout, Program, Undecided, Wrong
+from unroll.lab.program import FAR, INPUTS, MSE, Layout, Place, Printed, Program, Undecided, Wrong
 from unroll.lab.rule import PROBES, Rule
-from unroll.lab.run import Place, Printed
 
 RATES = {"D": (0.03, 0.3), "R": (0.0003, 0.03)}
 """Learning rates that are near enough to the document's: 0.1 for D, and for R a tenth or a hundredth of it."""
@@ -201,9 +201,7 @@ def _by_hand(letter: str, train: Array, test: Array, rate: float, epochs: int, s
 def check(script: Path, limit: float = LIMIT) -> tuple[bool, str]:
     """Whether a program is right, and one sentence that says so or says what is wrong.
 
-    Args:
-        script: the program; it is run with the rights of this process, for a few epochs at a time.
-        limit: seconds that it has for each run.
+    It is run with the rights of this process, for a few epochs at a time, and has `limit` seconds for each run.
     """
     program = Program(script, limit)
     try:
@@ -221,8 +219,6 @@ def check(script: Path, limit: float = LIMIT) -> tuple[bool, str]:
 def _decided(program: Program, letter: str, layout: Layout) -> Learned:
     """The verdict from other first weights, where it cannot be told from the first ones."""
     for seed in range(2):
-        try:
+        with suppress(Undecided):
             return learning(replace(program, seed=seed), letter, layout)
-        except Undecided:
-            continue
     return learning(replace(program, seed=2), letter, layout)

@@ -1,4 +1,4 @@
-"""Runs a student's program on rows of our choosing. A child process of `unroll.lab.run`; it imports nothing of Unroll.
+"""Runs a student's program on rows of our choosing. A child of `unroll.lab.program`; it imports nothing of Unroll.
 
 The first numbers that numpy and `random` draw are the same in every run, and rows stay in their order: functions that
 shuffle only leave a note. So two runs start from the same first weights, and what differs between them is the rows.

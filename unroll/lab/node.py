@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import fsolve
 
 from pipeline.data.examples import Array
 
@@ -67,8 +68,6 @@ def weights_of(read: Array, inputs: Array) -> Array:
         read: the outputs (probes,); two of them for a perceptron, which has no recurrent weight.
         inputs: the probes (probes, steps).
     """
-    from scipy.optimize import fsolve
-
     dots = np.arctanh(np.clip(read, -1 + 1e-15, 1 - 1e-15))
     if len(read) == 2:
         return np.array([[dots[1] - dots[0]], [0.0], [dots[0]]])

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.optimize import minimize_scalar
 
 from pipeline.data.examples import Array
 from pipeline.training.methods import by_hand
@@ -28,8 +29,6 @@ class Rule:
 
     def by_hand(self) -> tuple[float, float]:
         """The rate at which the document's rule comes nearest, and by how much it misses."""
-        from scipy.optimize import minimize_scalar
-
         logs = np.log(self._rates)
         misses = [np.inf, *map(self._miss, logs), np.inf]
         # A network that has settled is where it was an epoch ago, which a rate of nearly 0 would explain as well.

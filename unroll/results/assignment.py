@@ -1,49 +1,36 @@
 """Document 003's assignment, in the form that its specification asks for: N, D or R."""
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
-from pipeline.config import params, registry
-from pipeline.config.params import Params, Training
-from pipeline.data.dataset import Dataset
-from pipeline.data.sources import Context
+from pipeline.config import params
 from pipeline.metrics import score
-from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll.lessons import Lesson
 
 PARTS = {"N": "waves_last_value", "D": "waves_perceptron", "R": "waves_node"}
 """The letter of the assignment -> the experiment that answers it."""
 
 
 def lab(workspace: Workspace, part: str, *, epochs: int = 10, rate: float | None = None, seed: int = 0) -> None:
-    """Generate the waves, train, and print the test set's mean squared error after every epoch.
+    """Generate the waves of params.yaml, train, and print the test set's mean squared error after every epoch.
 
-    Args:
-        workspace: params.yaml gives the waves, the models and the learning rates.
-        part: N (naive: the last value), D (dense: a perceptron) or R (one recurrent node); small letters too.
-        epochs: passes over the train set.
-        rate: learning rate; None for that of params.yaml.
-        seed: of the first weights. The data are always those of params.yaml.
+    `part` is a letter of `PARTS`, small ones too; `rate` None is that of params.yaml; `seed` is of the first weights.
 
     Raises:
         UsageError: another letter, or the experiment behind it was removed from params.yaml.
     """
     name = PARTS[one_of(part.upper(), PARTS, "the part")]
-    every = params.load(workspace.params)
-    experiment = every.experiment(name)
-    dataset = _waves(every, experiment.dataset)
-    print(f"{len(dataset.splits['train']):,} series to train on, {len(dataset.splits['test']):,} to test on")
+    lesson = Lesson(params.load(workspace.params).experiment(name).dataset, workspace)
+    splits = lesson.data.splits
+    print(f"{len(splits['train']):,} series to train on, {len(splits['test']):,} to test on")
     if part.upper() == "N":
-        chosen = recipe(name, experiment)
-        predictions = chosen.train(chosen.job(dataset)).replicates[0].predictions["final_test"]
-        print(f"last value: test MSE {score('mse', predictions, dataset.splits['test'].targets):.6f}")
+        predictions = lesson.train(name).replicates[0].predictions["final_test"]
+        print(f"last value: test MSE {score('mse', predictions, splits['test'].targets):.6f}")
         return
-    options = experiment.training.model_dump() | {"epochs": epochs} | ({} if rate is None else {"learning_rate": rate})
-    training = Training.model_validate(options)
-    chosen = recipe(name, experiment.model_copy(update={"training": training, "seeds": [seed]}))
-    chosen.train(chosen.job(dataset, _Said()))
+    training: dict[str, Any] = {"epochs": epochs} | ({} if rate is None else {"learning_rate": rate})
+    lesson.train(name, _Said(), seeds=[seed], **training)
 
 
 class _Said:
@@ -54,14 +41,3 @@ class _Said:
 
     def epoch(self, _seed: int, epoch: int, values: Mapping[str, float]) -> None:
         print(f"epoch {epoch}: test MSE {values['test_mse']:.6f}")
-
-
-def _waves(every: Params, name: str) -> Dataset:
-    """The data set, made in a folder that is thrown away."""
-    source = every.dataset(name).source
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        context = Context(source, folder, folder, None, lambda _file, _bytes, _total: None)
-        registry.source(every, source)(folder, context)
-        dataset: Dataset = registry.preparation(every, name)(name, folder)
-    return dataset

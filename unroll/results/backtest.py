@@ -17,7 +17,10 @@ def show(found: Backtest) -> None:
         printable(f"{found.dataset}: {found.origins} origins, {found.first} to {found.last}, {found.refits} fits each")
     )
     models = sorted(found.models.items(), key=lambda model: model[1].whole)
-    texts = [[name, f"{one.whole:.4g}", _figure(one.mase), _percent(one.held)] for name, one in models]
+    texts = [
+        [name, f"{one.whole:.4g}", "-" if one.mase is None else f"{one.mase:.3f}", _percent(one.held)]
+        for name, one in models
+    ]
     columns = [Column(heading, place > 0) for place, heading in enumerate(("Model", f"MAE{unit}", "MASE", "90 % held"))]
     tables.show(columns, texts)
     best = found.models[found.champion]
@@ -28,15 +31,8 @@ def show(found: Backtest) -> None:
     places = sorted({round(place * (len(best.mae) - 1) / (STEPS - 1)) for place in range(STEPS)})
     texts = [[str(place + 1), f"{best.mae[place]:.4g}", _percent(best.coverage[place])] for place in places]
     columns = [Column(heading, number=True) for heading in ("Step", f"MAE{unit}", "90 % held")]
-    tables.show(columns, texts, caption=f"\n{found.champion}: {found.why}.{_shares(found)}")
-
-
-def _shares(found: Backtest) -> str:
-    return f" It is that of {', '.join(found.members)}." if len(found.members) > 1 else ""
-
-
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    members = f" It is that of {', '.join(found.members)}." if len(found.members) > 1 else ""
+    tables.show(columns, texts, caption=f"\n{found.champion}: {found.why}.{members}")
 
 
 def _percent(value: float | None) -> str:

@@ -21,11 +21,7 @@ RANKS = {key: rank for rank, key in enumerate(("test_best", "against", "test", "
 
 
 def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
-    """The tables of the page, as plain data.
-
-    Args:
-        workspace: where params.yaml, claims.yaml and the evaluations are.
-        names: data sets, or experiments to show side by side; none: every data set, then the published figures.
+    """The tables of data sets, or of experiments side by side; no names: every data set, then the published figures.
 
     Returns:
         One mapping per table: name, title, caption, stand_in, answers, columns (key, title, numeric) and rows, where

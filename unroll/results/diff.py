@@ -36,15 +36,7 @@ NO_RECORD = "Without a record of both, only the kind of a difference is known, a
 
 @dataclass(frozen=True)
 class Side:
-    """One of the two runs.
-
-    Attributes:
-        name: as it was asked for.
-        folder: run.json, history.csv, predictions.npz and weights/.
-        run: run.json; its fingerprint is empty for a trial.
-        record: where it was made; None if that is not known.
-        no_record: why not.
-    """
+    """One of the two runs: run.json, whose fingerprint is empty for a trial, and where it was made, or why unknown."""
 
     name: str
     folder: Path
@@ -54,12 +46,7 @@ class Side:
 
 
 def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
-    """Compare two runs, and what they were made of.
-
-    Args:
-        workspace: where experiments are looked up.
-        first: an experiment of its params.yaml, or the folder of a run, of any workspace.
-        second: likewise.
+    """Compare two runs, each an experiment or the folder of a run of any workspace, and what they were made of.
 
     Returns:
         Plain data. `same` says whether anything differs. `a` and `b` say which runs these are. Each of `params`,

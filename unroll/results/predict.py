@@ -6,12 +6,14 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config import params
 from pipeline.config.params import Params
+from pipeline.data.examples import Array
 from pipeline.data.preparations.series import files_of
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
@@ -23,12 +25,6 @@ from pipeline.workspace import Workspace
 from stages import progress
 from unroll import tables
 from unroll.tables import Column
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from pipeline.data.examples import Array
-
 
 MANY = 0.1
 """New rows, as a share of the evaluation's, after which it is worth repeating."""
@@ -50,8 +46,8 @@ class Predicted:
     file: Path
     windows: dict[str, Window]
     level: float
-    table: "pd.DataFrame"
-    held: "Array"
+    table: pd.DataFrame
+    held: Array
 
     @property
     def steps(self) -> int:
@@ -73,25 +69,17 @@ def predict(
     horizon: int | None = None,
     series: str | None = None,
 ) -> Predicted:
-    """Forecast what follows a series.
+    """Forecast what follows a series, by an experiment or by the best one of a data set.
 
-    Args:
-        workspace: where all is that was built.
-        name: of a data set, for its best experiment, or of an experiment.
-        data: new rows; None for those of the data set, of a file of one's own as they are now.
-        level: of the intervals.
-        plan: a file with what is known beforehand.
-        horizon: how many steps of those that the model was trained for; None for all.
-        series: which of several; None for all.
+    Without `data` its rows are those of the data set, of a file of one's own as they are now. `plan` is a file with
+    what is known beforehand, `horizon` counts steps, of those that the model was trained for; `series` is one of
+    several.
 
     Raises:
         UsageError: a name, the level or the horizon is wrong, or it is no series.
         UnrollError: something is not built, or the rows cannot be used.
     """
-    import pandas as pd
-
     wanted = params.load(workspace.params)
-    one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
     with progress.files() as shown:
         forecaster, why = best(workspace, wanted, name)
         parts = forecaster.parts
@@ -124,29 +112,29 @@ def predict(
 def best(workspace: Workspace, wanted: Params, name: str) -> tuple[Forecaster, str]:
     """What forecasts an experiment or a data set, and why that: the refitted champion where there is one.
 
-    Raises UnrollError if it is not built.
+    Raises:
+        UsageError: there is no such name.
+        UnrollError: it is not built.
     """
+    one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
     if name in wanted.forecasts:
         folder = workspace.forecaster(name)
         if not (folder / "forecaster.json").is_file():
             raise UnrollError(f"{name} is not fitted; `unroll repro refit@{name}` does it")
         forecaster = Forecaster.load(folder)
         return forecaster, forecaster.spec.why
-    experiment, why = champion(workspace, wanted, name) if name in wanted.datasets else (name, "as asked")
-    return Forecaster.of(workspace, experiment), why
-
-
-def champion(workspace: Workspace, wanted: Params, name: str) -> tuple[str, str]:
-    """The experiment of a data set that answers for it, and why. Raises UnrollError if nothing is built."""
+    if name not in wanted.datasets:
+        return Forecaster.of(workspace, name), "as asked"
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
         raise UnrollError(f"{name} is not built; `unroll repro evaluate@{name}` builds it")
     evaluation = schema.load(folder)
     there = {key: entry for key, entry in evaluation.experiments.items() if key in wanted.experiments_of(name)}
-    best = answers.champion(evaluation.model_copy(update={"experiments": there}))
-    if best is None:
+    champion = answers.champion(evaluation.model_copy(update={"experiments": there}))
+    if champion is None:
         raise UnrollError(f"{name} has no experiment that predicts anything; add one to params.yaml")
-    return best
+    experiment, why = champion
+    return Forecaster.of(workspace, experiment), why
 
 
 def own_files(workspace: Workspace, wanted: Params, name: str) -> list[Path]:

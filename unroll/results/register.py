@@ -7,7 +7,6 @@ from pipeline.errors import without_password
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.tracking import model_registry
 from pipeline.tracking.model_registry import ALIAS, Registered
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results import predict
 
@@ -20,7 +19,6 @@ def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
         UnrollError: something is not built, or MLflow's store cannot be used.
     """
     wanted = params.load(workspace.params)
-    one_of(name, [*wanted.datasets, *wanted.experiments], "the name of a data set or experiment")
     forecaster, _ = predict.best(workspace, wanted, name)
     return model_registry.register(workspace, forecaster), forecaster
 

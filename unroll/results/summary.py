@@ -1,7 +1,6 @@
 """One line for each data set: does it need a recurrent network? What the demo and `unroll repro` end with."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from pipeline.config import params
 from pipeline.evaluation.answers import Answer
@@ -32,18 +31,6 @@ def since(workspace: Workspace, before: Mapping[str, int]) -> list[str]:
     return [name for name, when in built(workspace).items() if before.get(name) != when]
 
 
-def summary(workspace: Workspace, names: Collection[str]) -> list[list[str]]:
-    """A row for each answer on these data sets, in the order of params.yaml, as `COLUMNS`.
-
-    As the page has them: corrected for how many answers there are.
-
-    Raises:
-        UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
-    """
-    found = load(workspace, params.load(workspace.params)).built
-    return [_row(one, answer) for one in found if one.name in names for answer in one.answers]
-
-
 def _row(one: Evaluated, found: Answer) -> list[str]:
     said = answer(one, found)
     change = f"{said.change} ({said.interval})" if said.interval else said.change
@@ -52,6 +39,13 @@ def _row(one: Evaluated, found: Answer) -> list[str]:
     return [one.name + (f" ({', '.join(marks)})" if marks else ""), found.outcome, change, *sides]
 
 
-def show(rows: list[list[str]], **words: Any) -> None:
-    """Print what `summary` gave; keywords as those of `tables.show`."""
-    tables.show(COLUMNS, rows, **words)
+def show(workspace: Workspace, names: Collection[str]) -> None:
+    """Print a row for each answer on these data sets, in the order of params.yaml.
+
+    As the page has them: corrected for how many answers there are.
+
+    Raises:
+        UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
+    """
+    found = load(workspace, params.load(workspace.params)).built
+    tables.show(COLUMNS, [_row(one, answer) for one in found if one.name in names for answer in one.answers])

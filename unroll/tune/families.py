@@ -1,25 +1,23 @@
 """A data set's families of models, each with the same number of trials on validation (docs/decisions/opponents.md)."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
+from optuna.trial import TrialState
 
 from pipeline import tables
 from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.errors import UnrollError
 from pipeline.metrics import MEASURES
-from pipeline.provenance import fingerprint
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.tune import entry
 from unroll.tune.space import Space, changed, present, rounded, space
-from unroll.tune.study import Trials, opened
-from unroll.tune.trial import pruner, seen, train
-
-if TYPE_CHECKING:
-    import pandas as pd
+from unroll.tune.study import opened
+from unroll.tune.trial import seen, train
 
 RATE, DROPOUT = "learning_rate=0.0003:0.01", "dropout=0:0.4"
 CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE)
@@ -45,12 +43,8 @@ RANGES: dict[str, tuple[str, ...]] = {
 def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
     """Try each experiment of a data set that has `trials` as often as it says; the best options replace its own.
 
-    All trials go to results/trials/EXPERIMENT.csv. What was tried before is not tried again.
-
-    Args:
-        workspace: the data set must be prepared.
-        dataset: its name.
-        only: one of the experiments.
+    All trials go to results/trials/EXPERIMENT.csv. What was tried before is not tried again. `only` is one of the
+    experiments.
 
     Raises:
         UsageError, UnrollError: in one line; the trials that have ended are kept.
@@ -66,7 +60,7 @@ def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
         file = workspace.trials(name)
         if not file.exists():
             chosen = experiment.model_copy(update={"seeds": experiment.seeds[:1]})
-            tables.write(file, _tried(workspace, name, chosen, every))
+            tables.write(file, _tried(workspace, name, chosen))
         # From the file, so that a search that was killed before it wrote them does so the next time.
         best, section = _best(file), experiment.model_dump()
         if changed(section, best) != section:
@@ -83,37 +77,38 @@ def _best(file: Path) -> dict[str, Any]:
     return found
 
 
-def _tried(workspace: Workspace, name: str, experiment: Experiment, every: params.Params) -> "pd.DataFrame":
+def _tried(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFrame:
     """A row for each trial."""
-    import pandas as pd
-
     data = seen(workspace, experiment)
     searched = _space(name, experiment, data.input_shape[0])
     now = present(name, experiment, searched)
-    prepared, preparation = workspace.prepared(data.name), every.dataset(data.name).preparation
-    with opened(
-        workspace.scratch / "tuning" / f"{name}.db",
-        fingerprint.brief(fingerprint.ingredients(prepared, experiment, preparation).fingerprint),
-        searched,
-        now,
-        higher=MEASURES[data.metric].higher,
-        pruner=pruner(experiment),
-        wanted=experiment.trials,
-    ) as trials:
+    with opened(workspace, name, experiment, data, searched, now, experiment.trials) as trials:
         while (trial := trials.begin()) is not None:
             values = _values(trial.params)
+            tried = Experiment.model_validate(changed(experiment.model_dump(), values))
             try:
-                value, why = train(
-                    name, Experiment.model_validate(changed(experiment.model_dump(), values)), data, trial
-                )
+                value, why = train(name, tried, data, trial)
             except UnrollError as error:
                 value, why = None, str(error)
-            _tell(trials, trial, value, why)
+            trial.set_user_attr("why", why)
+            trials.study.tell(trial, value, TrialState.PRUNED if why else None)
             said = why or f"{data.metric} {value:.4g}"
             print(f"{name}  trial {len(trials.done())} of {experiment.trials}  {said}  {values}", flush=True)
         if trials.best() is None:
             raise UnrollError(f"none of the {experiment.trials} trials of {name} came to an end")
-        return pd.DataFrame(list(_rows(trials, name, data.metric, experiment.seeds[0])))
+        found = sorted(trials.done(), key=lambda trial: trial.number)
+    rows = [
+        {
+            "experiment": name,
+            "trial": number,
+            "seed": experiment.seeds[0],
+            f"validation_{data.metric}": None if trial.user_attrs["why"] else trial.value,
+            "ended": trial.user_attrs["why"] or "complete",
+            "options": json.dumps(_values(trial.params), sort_keys=True),
+        }
+        for number, trial in enumerate(found, 1)
+    ]
+    return pd.DataFrame(rows)
 
 
 def _space(name: str, experiment: Experiment, timesteps: int) -> Space:
@@ -132,23 +127,3 @@ def _space(name: str, experiment: Experiment, timesteps: int) -> Space:
 
 def _values(tried: dict[str, Any]) -> dict[str, Any]:
     return {place: rounded(value) for place, value in tried.items()}
-
-
-def _tell(trials: Trials, trial: Any, value: float | None, why: str) -> None:
-    from optuna.trial import TrialState
-
-    trial.set_user_attr("why", why)
-    trials.study.tell(trial, value, TrialState.PRUNED if why else None)
-
-
-def _rows(trials: Trials, name: str, metric: str, seed: int) -> Iterator[dict[str, Any]]:
-    for number, trial in enumerate(sorted(trials.done(), key=lambda trial: trial.number), 1):
-        options = json.dumps(_values(trial.params), sort_keys=True)
-        yield {
-            "experiment": name,
-            "trial": number,
-            "seed": seed,
-            f"validation_{metric}": trial.value if not trial.user_attrs["why"] else None,
-            "ended": trial.user_attrs["why"] or "complete",
-            "options": options,
-        }

@@ -3,9 +3,10 @@
 import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import pydantic
+from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from pydantic.fields import FieldInfo
 
 from pipeline.config.params import Experiment
@@ -13,10 +14,7 @@ from pipeline.errors import UsageError, one_line
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 
-if TYPE_CHECKING:
-    from optuna.distributions import BaseDistribution
-
-Space = dict[str, "BaseDistribution"]
+Space = dict[str, BaseDistribution]
 """Where an option stands in its experiment, such as "model.units" or, of a list, "model.hidden.1" -> what is tried."""
 
 BUDGET = ("epochs", "batch_size", "steps_per_epoch", "patience", "rounds", "slopes")
@@ -62,7 +60,7 @@ def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
         names = {place: {place, place.split(".")[1], ".".join(place.split(".")[:2])} for place in known}
         one_of(option, {each for all_of in names.values() for each in all_of}, "--over")
         for place in (place for place in known if option in names[place]):
-            chosen[place] = _limited(text, *known[place], limits) if limits else _asked(option, *known[place])
+            chosen[place] = _limited(text, known[place][0], limits) if limits else _asked(option, *known[place])
     return chosen
 
 
@@ -105,10 +103,8 @@ def _bounds(annotation: Any) -> dict[str, float]:
     }
 
 
-def _proposed(annotation: Any, value: Any) -> "BaseDistribution | None":
+def _proposed(annotation: Any, value: Any) -> BaseDistribution | None:
     """What is tried for a number; None for one that is off, and for what is no number."""
-    from optuna.distributions import FloatDistribution, IntDistribution
-
     if _choices(annotation):
         return None
     bounds = _bounds(annotation)
@@ -125,10 +121,8 @@ def _proposed(annotation: Any, value: Any) -> "BaseDistribution | None":
     return IntDistribution(int(max(1, low, value // SMALLER)), int(min(high, value * LARGER)), log=True)
 
 
-def _asked(option: str, annotation: Any, value: Any) -> "BaseDistribution":
+def _asked(option: str, annotation: Any, value: Any) -> BaseDistribution:
     """What is tried for an option that is named without a range."""
-    from optuna.distributions import CategoricalDistribution
-
     choices = _choices(annotation)
     found = CategoricalDistribution(choices) if choices else _proposed(annotation, value)
     if found is None:
@@ -136,10 +130,8 @@ def _asked(option: str, annotation: Any, value: Any) -> "BaseDistribution":
     return found
 
 
-def _limited(text: str, annotation: Any, _value: Any, limits: str) -> "BaseDistribution":
+def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
     """What is tried for "OPTION=LOW:HIGH"."""
-    from optuna.distributions import FloatDistribution, IntDistribution
-
     whole = float not in _types(annotation)
     try:
         low, high = (int(limit) if whole else float(limit) for limit in limits.split(":"))

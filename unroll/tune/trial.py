@@ -6,7 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean
-from typing import TYPE_CHECKING
+
+from optuna import Trial, TrialPruned
 
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
@@ -16,18 +17,11 @@ from pipeline.metrics import score
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 
-if TYPE_CHECKING:
-    from optuna import Trial
-    from optuna.pruners import BasePruner
-
 REPORTS = 20
 """How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
 
 INTERVAL = 0.5
 """Seconds between two lines that are drawn over each other; the study is read for each."""
-
-WARM_UP = 0.2
-"""The share of its epochs that a trial has in any case."""
 
 Show = Callable[[Sequence[str]], None]
 """Shows how far a trial is."""
@@ -51,24 +45,10 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
     return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)
 
 
-def pruner(experiment: Experiment) -> "BasePruner":
-    """What says whether a trial of an experiment is given up."""
-    from optuna.pruners import MedianPruner
-
-    return MedianPruner(n_warmup_steps=int(WARM_UP * experiment.training.options.get("epochs", 0)))
-
-
 def train(
-    name: str, experiment: Experiment, data: Dataset, trial: "Trial", show: Show | None = None
+    name: str, experiment: Experiment, data: Dataset, trial: Trial, show: Show | None = None
 ) -> tuple[float | None, str]:
-    """Train an experiment for a trial.
-
-    Args:
-        name: of the experiment.
-        experiment: with the options of the trial.
-        data: see `seen`.
-        trial: told after epochs, and asked whether to go on.
-        show: called in between, if at all.
+    """Train an experiment with the options of a trial, which is told after epochs and asked whether to go on.
 
     Returns:
         The measure on validation, at the best epoch where there are epochs, the mean over seeds; and "". Or None, and
@@ -77,8 +57,6 @@ def train(
     Raises:
         UnrollError: the options do not fit.
     """
-    from optuna import TrialPruned
-
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
     chosen = recipe(name, experiment)
     callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
@@ -99,7 +77,7 @@ def train(
 class _Callback:
     """Tells a study how a trial goes, and gives it up where the study says so (`pipeline.training.job.Callback`)."""
 
-    def __init__(self, trial: "Trial", metric: str, seed: int, epochs: int, show: Show | None) -> None:
+    def __init__(self, trial: Trial, metric: str, seed: int, epochs: int, show: Show | None) -> None:
         self._trial, self._metric, self._seed, self._epochs, self._show = trial, metric, seed, epochs, show
         self._shown = 0.0
 
@@ -108,8 +86,6 @@ class _Callback:
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Raises `optuna.TrialPruned`. Only the first seed is asked about."""
-        from optuna import TrialPruned
-
         value = values[f"validation_{self._metric}"]
         if seed == self._seed and epoch < self._epochs and epoch % -(-self._epochs // REPORTS) == 0:
             self._trial.report(value, epoch)

@@ -5,44 +5,25 @@ from collections.abc import Sequence
 from pipeline.config import params
 from pipeline.evaluation import schema
 from pipeline.locks import sweep
-from pipeline.metrics import MEASURES
-from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
 from unroll.tune import entry
 from unroll.tune.space import lines, present, space
 from unroll.tune.study import opened
-from unroll.tune.trial import pruner, seen
+from unroll.tune.trial import seen
 from unroll.tune.tuning import Tuning
 
 
 def tune(
-    workspace: Workspace,
-    name: str,
-    *,
-    trials: int,
-    over: Sequence[str],
-    seeds: int,
-    target: str,
-    dry: bool,
+    workspace: Workspace, name: str, *, trials: int, over: Sequence[str], seeds: int, target: str, dry: bool
 ) -> None:
-    """Go on with the trials of an experiment until there are enough, then write the best to params.yaml.
+    """Go on with the trials of an experiment until there are so many, then write the best to params.yaml, as `target`.
 
-    Args:
-        workspace: its data set must be prepared.
-        name: the experiment.
-        trials: how many, those of before included.
-        over: see `space`.
-        seeds: with how many of the experiment's seeds each trial is trained.
-        target: the name of the new experiment.
-        dry: only say what would be searched.
+    Each trial has so many `seeds` of the experiment's own; `over` is as in `space`; `dry` only says what is searched.
 
     Raises:
         UsageError, UnrollError: in one line; the trials that have ended are kept.
     """
-    from optuna.distributions import distribution_to_json
-
-    every = params.load(workspace.params)
-    experiment = every.experiment(name)
+    experiment = params.load(workspace.params).experiment(name)
     experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
     searched = space(name, experiment, over)
     now = present(name, experiment, searched)
@@ -58,19 +39,8 @@ def tune(
     if dry:
         return
     entry.check(workspace, name, target)
-    preparation = every.dataset(experiment.dataset).preparation
-    made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
-    made_of |= {place: place + distribution_to_json(tried) for place, tried in searched.items()}
     sweep(workspace)
-    with opened(
-        workspace.scratch / "tuning" / f"{name}.db",
-        fingerprint.brief(made_of),
-        searched,
-        now,
-        higher=MEASURES[data.metric].higher,
-        pruner=pruner(experiment),
-        wanted=trials,
-    ) as found:
+    with opened(workspace, name, experiment, data, searched, now, trials) as found:
         tuning = Tuning(workspace, name, experiment, now, data, found)
         tuning.go_on()
         if others := len(found.running()):

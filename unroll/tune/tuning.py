@@ -4,7 +4,10 @@ import gc
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from optuna import Trial
+from optuna.trial import TrialState
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset
@@ -18,21 +21,9 @@ from unroll.tune.space import changed, rounded
 from unroll.tune.study import Trials
 from unroll.tune.trial import train
 
-if TYPE_CHECKING:
-    from optuna import Trial
-
 
 class Tuning:
-    """One process at the trials of an experiment.
-
-    Args:
-        workspace: its data set must be prepared.
-        name: the experiment.
-        experiment: with the seeds that a trial has.
-        now: its own values of what is searched.
-        data: see `trial.seen`.
-        trials: of its study.
-    """
+    """One process at the trials of an experiment; what it takes is that of `study.opened`."""
 
     def __init__(
         self,
@@ -58,9 +49,8 @@ class Tuning:
             place = len(self._trials.done()) + len(self._trials.running())
             try:
                 value, why = train(self._name, self._with(trial.params), self._data, trial, partial(self._show, place))
-            except BaseException as error:
-                if not isinstance(error, UnrollError) or self._trials.best() is None:
-                    self._trials.put_back(trial)
+            except UnrollError as error:
+                if self._trials.best() is None:
                     raise
                 value, why = None, str(error)
             self._ended(trial, value, why, place)
@@ -69,10 +59,8 @@ class Tuning:
         """The experiment with the values of a trial."""
         return Experiment.model_validate(changed(self._experiment.model_dump(), self._values(tried)))
 
-    def _ended(self, trial: "Trial", value: float | None, why: str, place: int) -> None:
+    def _ended(self, trial: Trial, value: float | None, why: str, place: int) -> None:
         """Keep, show and record what became of the trial at `place`: a value, or None and why it was given up."""
-        from optuna.trial import TrialState
-
         told = self._trials.study.tell(trial, value, TrialState.PRUNED if why else None)
         best, values = self._trials.best(), self._values(told.params)
         said = why or f"{self._title} {told.value:.4g}"

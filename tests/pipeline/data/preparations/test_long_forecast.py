@@ -89,7 +89,8 @@ def test_columns_share_one_map(data, build):
     assert outputs == {HORIZON}
     bound = LOOKBACK**-0.5  # where PyTorch's layers begin
     largest = [abs(weights).max() for weights in model.get_weights()]
-    assert 0 < min(largest) and 0.9 * bound < max(largest) <= bound
+    assert min(largest) > 0
+    assert 0.9 * bound < max(largest) <= bound
 
 
 def test_segments_are_read_and_written_by_themselves_and_start_from_the_last_value(data):
