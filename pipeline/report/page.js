@@ -1,13 +1,10 @@
 // The page is whole without this: it sorts tables by a click on a heading, enlarges a plot, filters by words, and says
-// what is said once, a verdict's meaning and a column's name, wherever they stand.
+// what is said once, a verdict's meaning, wherever it stands.
 const terms = [...document.querySelectorAll("#words dt")];
 const meanings = new Map(terms.map((term) => [term.firstElementChild.className, term.nextElementSibling.textContent]));
 for (const verdict of document.querySelectorAll(".verdict")) verdict.title = meanings.get(verdict.className) ?? "";
 for (const table of document.querySelectorAll("table.ranked, table.scores")) {
   const headings = [...table.tHead.rows[0].cells];
-  for (const cell of table.matches(".ranked") ? table.tBodies[0].querySelectorAll("td:not(.wide)") : []) {
-    cell.dataset.label = headings[cell.cellIndex].textContent;
-  }
   const value = (row, place) => {
     const cell = row.cells[place];
     const text = cell?.dataset.value ?? cell?.textContent.trim().replaceAll(",", "") ?? "";

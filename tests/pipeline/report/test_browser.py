@@ -130,13 +130,21 @@ def test_the_keyboard_opens_and_enlarges(tab):
         assert (tab.run(width) > before) == (pressed == "true")
 
 
-def test_a_verdict_says_what_it_means_and_a_cell_what_it_is(tab):
+def test_a_verdict_says_what_it_means(tab):
     assert tab.run("document.querySelectorAll('.verdict').length") > 10
     assert not tab.run("[...document.querySelectorAll('.verdict')].filter((one) => !one.title.endsWith('.')).length")
-    labels = tab.run(
-        "[...document.querySelector('#waves .ranked tbody tr').cells].map((one) => one.dataset.label ?? '')"
+
+
+def test_on_a_small_screen_a_cell_says_what_it_is_also_without_scripts(tab, path):
+    tab.open(path, width=390, scripts=False)
+    said = tab.run(
+        "[...document.querySelectorAll('.ranked')].flatMap((table) => [...table.querySelectorAll('td:not(.wide)')].map("
+        "(cell) => [table.tHead.rows[0].cells[cell.cellIndex].textContent + (cell.dataset.value ? ' drawn' : ''),"
+        "getComputedStyle(cell, '::before').content]))"
     )
-    assert labels[-2:] == ["Parameters", "Seeds"]
+    named = {heading: name for heading, name in said if name != "none"}
+    assert named == {name: f'"{name}: "' for name in ("Change", "Verdict", "Parameters", "Seeds")}
+    assert {heading.endswith(" drawn") for heading, name in said if name == "none"} == {True}
 
 
 def test_a_click_on_a_heading_sorts(tab):
