@@ -174,15 +174,28 @@ class Forecaster:
                 for file in self.weights[one.name].glob(f"seed_{seed}_{one.point}.*"):
                     shutil.copyfile(file, folder / "weights" / one.name / file.name)
 
-    def interval(self, window: Window, level: float = conformal.USUAL) -> tuple[Array, Array]:
+    def half_widths(self, window: Window, level: float = conformal.USUAL) -> Array:
         """(steps,) how far intervals of this level reach to each side of what follows a window, in the target's unit.
 
-        The errors since the models were fitted count, too. And (steps,) the share of targets that such intervals held,
-        on test or from rolling origins; or NaN.
+        The errors since the models were fitted count, too.
         """
         place, std = level_place(level), self.spec.scale.std
         if "errors" not in self.arrays:
-            return self.arrays["half_widths"][place] * std, self.arrays["coverage"][place]
+            return np.asarray(self.arrays["half_widths"][place] * std)
+        errors, known = self._errors(window)
+        return np.asarray(intervals.adaptive(errors, level, known, since=len(errors))[0][-1] * std)
+
+    def coverage(self, window: Window, level: float = conformal.USUAL) -> Array:
+        """(steps,) the share of targets that such intervals held, on test or from rolling origins; or NaN."""
+        place = level_place(level)
+        if "errors" not in self.arrays:
+            return np.asarray(self.arrays["coverage"][place])
+        errors, known = self._errors(window)
+        held = intervals.adaptive(errors, level, known)[1]
+        return np.asarray(np.nanmean(held, axis=0) if len(held) else np.full(held.shape[1], np.nan))
+
+    def _errors(self, window: Window) -> tuple[Array, Array]:
+        """(origins, steps) absolute errors up to a window, in model units, and after how many origins each is known."""
         errors, question = np.abs(self.arrays["errors"]), self.spec.question
         known = intervals.later(question.outputs, question.step, self.spec.apart)
         if window.since is not None and len(window.since[0]):
@@ -190,8 +203,7 @@ class Forecaster:
             # The models were fitted to what came between: of those origins nothing is known.
             between = np.full((known[-1] - 1, question.outputs), np.nan)
             errors = np.concatenate([errors, between, np.abs(np.stack([*map(self._said, inputs)]) - came)])
-        wide, held = intervals.adaptive(errors, level, known)
-        return wide[-1] * std, np.nanmean(held, axis=0) if len(held) else np.full(held.shape[1], np.nan)
+        return errors, known
 
     def _said(self, window: Array) -> Array:
         """The median of what the members say of a window with the calendar: (steps,), in model units.
@@ -301,7 +313,7 @@ class Forecaster:
         """What follows a window of one series."""
         import pandas as pd
 
-        scale, (wide, _) = self.spec.scale, self.interval(window, level)
+        scale, wide = self.spec.scale, self.half_widths(window, level)
         middle = self._said(window.inputs) * scale.std + scale.mean
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
 

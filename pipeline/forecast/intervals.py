@@ -23,7 +23,7 @@ def later(outputs: int, step: int, apart: int) -> Array:
     return np.asarray(-(-np.arange(1, outputs + 1) * step // apart))
 
 
-def adaptive(errors: Array, level: float, known: Array) -> tuple[Array, Array]:
+def adaptive(errors: Array, level: float, known: Array, since: int = 0) -> tuple[Array, Array]:
     """Half widths from origin to origin, wider after large errors and narrower after small ones.
 
     For each step the half width is the quantile of the scores at this step and its neighbours, times the size of the
@@ -33,29 +33,33 @@ def adaptive(errors: Array, level: float, known: Array) -> tuple[Array, Array]:
         errors: (origins, steps) absolute, in the order of time; NaN where nothing was said or measured.
         level: the share of values that are to be held.
         known: (steps,) as `later` gives it.
+        since: the first origin that is asked about; most of the time goes into half widths.
 
     Returns:
         (origins + 1, steps) half widths, the last of them for what comes next, infinite where too few errors are known;
-        and (counted, steps) of the origins for which enough were known: 1 where the value was held, 0 or NaN.
+        and (counted, steps) of the origins asked about for which enough were known: 1 where the value was held, 0 or
+        NaN.
     """
     count, steps = errors.shape
     there, errors = np.isfinite(errors), np.nan_to_num(errors)
     widths, sizes = np.full((count + 1, steps), np.inf), np.ones(count + 1)
     near = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
-    first = FEWEST + int(known[-1]) - 1
+    first, fading = FEWEST + int(known[-1]) - 1, [share ** np.arange(count + 1) for share in (KEPT, RECENT)]
     for origin in range(first, count + 1):
         past, age = errors[:origin], origin - known - np.arange(origin)[:, None]
         told = there[:origin] & (age >= 0)
-        weights, recent = (np.where(told, share ** np.maximum(age, 0), 0.0) for share in (KEPT, RECENT))
+        weights, recent = (np.where(told, fades[np.maximum(age, 0)], 0.0) for fades in fading)
         usual = (weights * past).sum(axis=0) / weights.sum(axis=0)
         lately = past / np.where(usual > 0, usual, 1.0)
         sizes[origin] = ((recent * lately).sum() + PRIOR * steps) / (recent.sum() + PRIOR * steps)
+        if origin < since:
+            continue
         pairs = (past / sizes[:origin, None], weights)
         scores, counted = (each[:, near].transpose(1, 0, 2).reshape(steps, -1) for each in pairs)
         whole = weights[:, -1]
         origins = whole.sum() ** 2 / (whole**2).sum()  # that would say as much if all counted the same
         widths[origin] = sizes[origin] * _quantiles(scores, counted, min(1.0, level * (1 + 1 / origins)))
-    return widths, np.where(there, errors <= widths[:-1], np.nan)[first:]
+    return widths, np.where(there, errors <= widths[:-1], np.nan)[max(first, since) :]
 
 
 def _quantiles(values: Array, weights: Array, level: float) -> Array:

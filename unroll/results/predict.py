@@ -105,7 +105,7 @@ def predict(
         raise UnrollError(f"{series} has no forecast, as said above")
     windows = {word: window for word, window in windows.items() if series in {None, word}}
     tables = [forecaster.after({word: window}, level)[:horizon] for word, window in windows.items()]
-    held = [parts[word].interval(window, level)[1][:horizon] for word, window in windows.items()]
+    held = [parts[word].coverage(window, level)[:horizon] for word, window in windows.items()]
     return Predicted(forecaster, why, paths[-1], windows, level, pd.concat(tables), np.concatenate(held))
 
 

@@ -119,7 +119,7 @@ def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspac
         target = windows.rows[place] + windows.delay + windows.step * np.arange(windows.outputs)
         when = pd.DatetimeIndex(data.stamps[target])
         assert [*found["stamp"]] == [*(when.tz_localize("UTC").tz_convert(zone) if zone else when)]
-        wide, _ = forecaster.interval(forecaster.windows(past)[""])
+        wide = forecaster.half_widths(forecaster.windows(past)[""])
         np.testing.assert_allclose(found["high"] - found["low"], 2 * wide)
         pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), found)
 
@@ -167,9 +167,8 @@ def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained
 def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspace):
     _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
     window = forecaster.windows(rows())[""]
-    (wide, held), (narrow, fewer) = (forecaster.interval(window, level) for level in (0.95, 0.8))
-    assert (wide > narrow).all()
-    assert (held >= fewer).all()
+    assert (forecaster.half_widths(window, 0.95) > forecaster.half_widths(window, 0.8)).all()
+    assert (forecaster.coverage(window, 0.95) >= forecaster.coverage(window, 0.8)).all()
     for level in (0.905, 0.3, 1.0):
         with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
             forecaster.forecast(rows(), level)

@@ -42,6 +42,13 @@ def test_an_error_of_the_first_step_counts_before_those_of_later_ones():
     np.testing.assert_array_equal(adaptive(large, 0.9, known)[0][-1], adaptive(errors, 0.9, known)[0][-1])
 
 
+def test_what_is_asked_of_late_origins_alone_is_the_same():
+    errors, known = np.abs(np.random.default_rng(0).normal(size=(30, 4))), later(4, 1, 1)
+    (widths, held), (late, some) = (adaptive(errors, 0.9, known, since) for since in (0, 25))
+    np.testing.assert_array_equal(late[25:], widths[25:])
+    np.testing.assert_array_equal(some, held[-5:])
+
+
 def test_too_few_errors_are_no_interval_and_none_is_no_division():
     widths, counted = adaptive(np.zeros((7, 3)), 0.9, later(3, 1, 1))
     assert np.isinf(widths[: FEWEST + 2]).all()
