@@ -8,6 +8,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import sqlite3
 import time
 from pathlib import Path
@@ -83,7 +84,7 @@ def test_it_goes_on_to_the_same_bytes(command, output, seconds, stages, tmp_path
             if kill == 0 and trains:
                 wait(process, happened=lambda lab=lab: any(lab.root.glob(".unroll/checkpoints/*.npz")))
             wait(process, random.uniform(0, seconds))  # noqa: S311
-            process.kill()
+            process.send_signal(signal.SIGKILL)
             ended.add(wait(process))
         assert ended <= {-9, 0}, (tmp_path / "log.txt").read_text()
         said = lab.succeeds(command).said
