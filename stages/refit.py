@@ -2,6 +2,8 @@
 
 from dataclasses import asdict, replace
 
+import numpy as np
+
 from pipeline import locks
 from pipeline.config import params
 from pipeline.data import dataset, row_files, several
@@ -60,8 +62,9 @@ def refit(workspace: Workspace, name: str) -> Spec:
             spec = _spec(name, chosen, members, data, questions, found)
             write_json(folder / "forecaster.json", spec.model_dump())
             arrays = read_npz(workspace.backtest(name) / "forecasts.npz")
-            kept = ("errors", "series") if chosen.each else ("errors",)
-            write_npz(folder / "forecaster.npz", {key: arrays[key] for key in kept})
+            said = np.stack([arrays[key] for key in chosen.members])
+            whose = {"series": arrays["series"]} if chosen.each else {}
+            write_npz(folder / "forecaster.npz", {"truth": arrays["truth"], "said": said, **whose})
     return spec
 
 

@@ -14,10 +14,10 @@ from pipeline.data.stamps import shown
 from pipeline.evaluation import conformal
 from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.files import read_checked
-from pipeline.forecast import intervals, rolling
+from pipeline.forecast import combination, intervals, rolling
 from pipeline.validation import Strict
 
-MEDIAN = "median of models"
+COMBINED = "weighted median of models"
 
 FEWEST = 3
 """Models of a kind of their own that a median is taken of."""
@@ -54,9 +54,9 @@ class Backtest(Strict):
 
     Attributes:
         first, last: origins: the last row that was known.
-        models: each one's scores, the median of several among them.
+        models: each one's scores, the weighted median of several among them.
         naive: which of them need no fit.
-        members: the models whose median the champion is, or itself.
+        members: the models whose weighted median the champion is, or itself.
         why: it is the champion, in words with figures.
         each: of several series the champion's scores on each one, in the target's unit; `models` have multiples of
             each one's standard deviation then, and `scale` is that of the first.
@@ -112,17 +112,19 @@ def judged(
         kinds.setdefault(candidates[name].model.family if name in unfitted else name, name)
     members = sorted(kinds.values())
     best = min(scores, key=scores.__getitem__)
-    found = dict(each)
-    if len(members) >= FEWEST:
-        found[MEDIAN] = np.median([each[name] for name in members], axis=0)
-        scores[MEDIAN] = float(np.abs(found[MEDIAN] - truth).mean())
-        beaten = any(scores[name] < scores[MEDIAN] for name in plain)
-        if not beaten and scores[best] > MARGIN * scores[MEDIAN]:
-            best = MEDIAN
     known = intervals.later(folds[0].asked.outputs, folds[0].asked.step, rolling.stride(dataset))
     rows = np.concatenate([fold.asked.rows for fold in folds]) - folds[0].asked.step
     whose, moments = several.of(dataset, rows), np.unique(rows % several.length(dataset))
     first, last = ("", "") if dataset.stamps is None else map(shown, dataset.stamps[moments[[0, -1]]])
+    found = dict(each)
+    if len(members) >= FEWEST:
+        said, found[COMBINED] = np.stack([each[name] for name in members]), np.empty_like(truth)
+        for mine in (whose == one for one in np.unique(whose)):
+            found[COMBINED][mine] = combination.combined(said[:, mine], truth[mine], known)
+        scores[COMBINED] = float(np.abs(found[COMBINED] - truth).mean())
+        beaten = any(scores[name] < scores[COMBINED] for name in plain)
+        if not beaten and scores[best] > MARGIN * scores[COMBINED]:
+            best = COMBINED
     naive, errors, scales = seasonal_naive(dataset), found[best] - truth, several.scales(dataset)
     whole = "of a series' standard deviation" if len(scales) > 1 else dataset.scale.unit
     made = Backtest(
@@ -135,7 +137,7 @@ def judged(
         models={name: _scored(values - truth, whose, known, dataset.scale, naive) for name, values in found.items()},
         naive=sorted(plain),
         champion=best,
-        members=members if best == MEDIAN else [best],
+        members=members if best == COMBINED else [best],
         why=_why(best, scores, plain, dataset.scale, whole),
         each={
             word: _scored(errors[whose == place], whose[whose == place], known, scale, None)
@@ -156,10 +158,10 @@ def _scored(errors: Array, whose: Array, known: Array, scale: Scale, naive: floa
 
 def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale, unit: str) -> str:
     unit = f" {unit}" if unit else ""
-    others = sorted((name for name in scores if name not in {best, MEDIAN}), key=scores.__getitem__)
+    others = sorted((name for name in scores if name not in {best, COMBINED}), key=scores.__getitem__)
     naive = min(plain, key=scores.__getitem__, default=None)
     said = [name for name in (others[0] if others else None, naive) if name not in {None, best}]
     beside = ", ".join(f"{name} {scores[name] * scale.std:.4g}" for name in dict.fromkeys(said) if name)
-    if best == MEDIAN and others and scores[others[0]] < scores[MEDIAN]:
+    if best == COMBINED and others and scores[others[0]] < scores[COMBINED]:
         beside += "; a lead below a third rarely lasts"
     return f"MAE {scores[best] * scale.std:.4g}{unit} from rolling origins" + (f"; {beside}" if beside else "")

@@ -21,7 +21,7 @@ from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
-from pipeline.forecast import intervals, models
+from pipeline.forecast import combination, intervals, models
 from pipeline.forecast.question import Question
 from pipeline.forecast.rows import Window, histories, latest
 from pipeline.provenance import fingerprint
@@ -65,7 +65,7 @@ class Spec(Strict):
 
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
-        members: whose median is the forecast.
+        members: whose median, weighted by their errors, is the forecast (`combination`).
         each: name of a series -> how its rows become inputs; one alone is `several.ONE`.
         why: they were chosen.
         until: the last row that they were fitted to, where the errors since then are to count; else None.
@@ -104,11 +104,11 @@ class Forecaster:
     Attributes:
         spec: plain data.
         arrays: `half_widths` and `coverage` (levels, steps) of `conformal.LEVELS`, the first in model units, the second
-            on test. Or `errors` (origins, steps), of the backtest, in model units, which intervals are made of anew;
-            and of several series `series` (origins,), the place of each one's.
+            on test. Or of the backtest `truth` (origins, steps) and `said` (members, origins, steps), in model units,
+            which weights and intervals are made of anew; and of several series `series` (origins,), each one's place.
         weights: name of a member -> the folder of its weights.
         predict: of each member each seed.
-        told: a window's bytes -> what was said of it.
+        told: a window's bytes -> what each member says of it.
     """
 
     spec: Spec
@@ -180,33 +180,37 @@ class Forecaster:
         The errors since the models were fitted count, too.
         """
         place, std = level_place(level), self.spec.scale.std
-        if "errors" not in self.arrays:
+        if "truth" not in self.arrays:
             return np.asarray(self.arrays["half_widths"][place] * std)
-        errors, known = self._errors(window)
+        errors, known, _ = self._rolled(window)
         return np.asarray(intervals.adaptive(errors, level, known, since=len(errors))[0][-1] * std)
 
     def coverage(self, window: Window, level: float = conformal.USUAL) -> Array:
         """(steps,) the share of targets that such intervals held, on test or from rolling origins; or NaN."""
         place = level_place(level)
-        if "errors" not in self.arrays:
+        if "truth" not in self.arrays:
             return np.asarray(self.arrays["coverage"][place])
-        errors, known = self._errors(window)
+        errors, known, _ = self._rolled(window)
         held = intervals.adaptive(errors, level, known)[1]
         return np.asarray(np.nanmean(held, axis=0) if len(held) else np.full(held.shape[1], np.nan))
 
-    def _errors(self, window: Window) -> tuple[Array, Array]:
-        """(origins, steps) absolute errors up to a window, in model units, and after how many origins each is known."""
-        errors, question = np.abs(self.arrays["errors"]), self.spec.question
+    def _rolled(self, window: Window) -> tuple[Array, Array, Array]:
+        """(origins, steps) absolute errors up to a window, after how many origins each is known, and (steps,) what
+        follows the window; all in model units.
+        """
+        truth, said, question = self.arrays["truth"], self.arrays["said"], self.spec.question
         known = intervals.later(question.outputs, question.step, self.spec.apart)
-        if window.since is not None and len(window.since[0]):
-            inputs, came = window.since
-            # The models were fitted to what came between: of those origins nothing is known.
-            between = np.full((known[-1] - 1, question.outputs), np.nan)
-            errors = np.concatenate([errors, between, np.abs(np.stack([*map(self._said, inputs)]) - came)])
-        return errors, known
+        # The models were fitted to what came between: of those origins nothing is known.
+        between = np.full((known[-1] - 1, question.outputs), np.nan)
+        inputs, came = window.since or ((), np.empty((0, question.outputs)))
+        each = [self._said(one) for one in (*inputs, window.inputs)]
+        truth = np.concatenate([truth, between, came, np.full((1, question.outputs), np.nan)])
+        unasked = np.zeros((len(said), *between.shape))
+        found = combination.combined(np.concatenate([said, unasked, np.stack(each, axis=1)], axis=1), truth, known)
+        return np.abs(found - truth)[:-1], known, found[-1]
 
     def _said(self, window: Array) -> Array:
-        """The median of what the members say of a window with the calendar: (steps,), in model units.
+        """What the members say of a window with the calendar: (members, steps), in model units.
 
         One by one and kept, so that a served model computes what is new alone, and says the same to the last bit.
         """
@@ -219,7 +223,7 @@ class Forecaster:
                 each_says.append(np.mean(said, axis=0, dtype=np.float64))
             if len(self.told) >= KEPT:
                 self.told.pop(next(iter(self.told)))
-            self.told[key] = np.asarray(np.median(each_says, axis=0))
+            self.told[key] = np.stack(each_says)
         return self.told[key]
 
     @cached_property
@@ -230,8 +234,9 @@ class Forecaster:
         found = {}
         for place, (word, one) in enumerate(self.spec.each.items()):
             spec = self.spec.model_copy(update={"each": {several.ONE: one}})
-            errors = self.arrays["errors"][self.arrays["series"] == place]
-            found[word] = replace(self, spec=spec, arrays={"errors": errors}, told={})
+            mine = self.arrays["series"] == place
+            arrays = {"truth": self.arrays["truth"][mine], "said": self.arrays["said"][:, mine]}
+            found[word] = replace(self, spec=spec, arrays=arrays, told={})
         return found
 
     def read(
@@ -314,7 +319,8 @@ class Forecaster:
         import pandas as pd
 
         scale, wide = self.spec.scale, self.half_widths(window, level)
-        middle = self._said(window.inputs) * scale.std + scale.mean
+        said = self._rolled(window)[2] if "truth" in self.arrays else self._said(window.inputs)[0]
+        middle = said * scale.std + scale.mean
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
 
 

@@ -42,7 +42,9 @@ class Direct:
     features: Callable[[Array], tuple[Array, Array]]
 
 
-def linear(problem: Problem, *, last: Size | None = None, others: Count = 6, known: Count = 0) -> Baseline:
+def linear(
+    problem: Problem, *, last: Size | None = None, others: Count = 6, known: Count = 0, season: bool = True
+) -> Baseline:
     """A weighted sum, for `least_squares`: the target's past, a little of the others', what is known beforehand.
 
     With the calendar of the last timestep: harmonics of the day and the week, and their products with the season.
@@ -52,6 +54,7 @@ def linear(problem: Problem, *, last: Size | None = None, others: Count = 6, kno
         last: timesteps of the target; None for all.
         others: timesteps of the other columns, and as many past ones of those that are known beforehand.
         known: columns that are known beforehand.
+        season: whether it sees the time of the year.
     """
     timesteps = problem.input_shape[0]
     last, others = min(last or timesteps, timesteps), min(others, timesteps)
@@ -59,7 +62,8 @@ def linear(problem: Problem, *, last: Size | None = None, others: Count = 6, kno
     def features(inputs: Array) -> Array:
         target, beside, beforehand = _columns(problem, inputs, known)
         parts = [target[:, -last:], beside[:, beside.shape[1] - others :].reshape(len(inputs), -1)]
-        parts += [beforehand[:, -problem.outputs - others :].reshape(len(inputs), -1), *_harmonics(problem, inputs)]
+        parts += [beforehand[:, -problem.outputs - others :].reshape(len(inputs), -1)]
+        parts += _harmonics(problem, inputs, season)
         return np.concatenate(parts, axis=1)
 
     return Baseline(features, intercept=True)
@@ -72,7 +76,7 @@ def _columns(problem: Problem, inputs: Array, known: int) -> tuple[Array, Array,
     return inputs[:, :, problem.target], inputs[:, :, others], inputs[:, :, measured - known : measured]
 
 
-def _harmonics(problem: Problem, inputs: Array) -> list[Array]:
+def _harmonics(problem: Problem, inputs: Array, with_season: bool) -> list[Array]:
     """The calendar of the last timestep, (n, ...) each; of one with a week its harmonics, too."""
     if not problem.calendar:
         return []
@@ -84,11 +88,20 @@ def _harmonics(problem: Problem, inputs: Array) -> list[Array]:
         daily = np.concatenate([powers.real, powers.imag], axis=1)
     else:
         daily = now[:, :2]
+    if not with_season:
+        return [daily]
     return [daily, season, (daily[:, :, None] * season[:, None]).reshape(len(now), -1)]
 
 
 def boosting(
-    problem: Problem, *, cycles: Cycles, known: Count = 0, own: bool = False, level: bool = True, recent: Size = 6
+    problem: Problem,
+    *,
+    cycles: Cycles,
+    known: Count = 0,
+    own: bool = False,
+    level: bool = True,
+    recent: Size = 6,
+    season: bool = True,
 ) -> Direct:
     """What trees see of each value ahead, for `direct_boosting`.
 
@@ -103,6 +116,7 @@ def boosting(
         own: whether it sees the target's past alone, and what is known beforehand.
         level: whether trees say how far a value is from the mean of the last cycle, or the value itself.
         recent: how many of the target's last values it sees.
+        season: whether it sees the time of the year.
     """
     timesteps, outputs = problem.input_shape[0], problem.outputs
     ahead = problem.horizon + np.arange(outputs)
@@ -117,7 +131,7 @@ def boosting(
         def each(values: Array) -> Array:
             return np.broadcast_to(values[:, None], (count, outputs))
 
-        rows = [np.broadcast_to(ahead, (count, outputs)), *_moments(problem, inputs, ahead)]
+        rows = [np.broadcast_to(ahead, (count, outputs)), *_moments(problem, inputs, ahead, season)]
         base = target[:, -first:].mean(axis=1) * level
         for cycle in cycles:
             same = _repeats(target, ahead, cycle)
@@ -145,14 +159,15 @@ def _repeats(values: Array, ahead: Array, cycle: int) -> Array:
     return values[:, latest[:, None] - cycle * np.arange(count)]
 
 
-def _moments(problem: Problem, inputs: Array, ahead: Array) -> list[Array]:
+def _moments(problem: Problem, inputs: Array, ahead: Array, season: bool) -> list[Array]:
     """Hour, season and weekday of each time ahead, (n, ahead) each; none without a calendar."""
     if not problem.calendar:
         return []
     now = inputs[:, -1, inputs.shape[2] - problem.calendar :].astype(np.float64)
     turn = 2 * np.pi * ahead / problem.period if problem.period else np.zeros(len(ahead))
     day = np.mod(np.arctan2(now[:, :1], now[:, 1:2]) + turn, 2 * np.pi)
-    found: list[Array] = [np.round(day, 3), *(np.broadcast_to(now[:, [column]], day.shape) for column in (2, 3))]
+    found: list[Array] = [np.round(day, 3)]
+    found += [np.broadcast_to(now[:, [column]], day.shape) for column in (2, 3) if season]
     if now.shape[1] > 4:
         later = turn / 7 if problem.period else 2 * np.pi * ahead / 7
         week = np.mod(np.arctan2(now[:, 4:5], now[:, 5:6]) + later + 1e-4, 2 * np.pi)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from pipeline.config.plain_yaml import Place
 from pipeline.data.row_files import Form
 from pipeline.data.sniff.found import Found
@@ -20,6 +22,9 @@ ORIGINS, REFITS = 56, 3
 
 RECENT = 24
 """Last values of the target that boosting of the target alone sees; the other one has six, so that they err apart."""
+
+YEARS = 2 * np.timedelta64(365, "D")
+"""Of rows, below which models are not told the time of the year: they would learn single weeks by heart."""
 
 WRITTEN = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip")
 """Options of a file's form that stand in the entry where they are not the usual ones."""
@@ -95,7 +100,7 @@ def entries(
         "datasets": {
             name: {"source": name, "preparation": preparation, "seeds": 3, "training": _training(found.rows * TRAIN)}
         },
-        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, question).items()},
+        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, found, question).items()},
         "forecasts": {name: {"origins": ORIGINS, "refits": REFITS, "models": _statistical(question)}},
     }
     return sections, comments
@@ -108,16 +113,17 @@ def _training(rows: float) -> dict[str, Any]:
     return found | ({"order": "draws", "steps_per_epoch": STEPS} if rows > MANY else {})
 
 
-def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
+def _experiments(dataset: str, found: Found, question: Question) -> dict[str, dict[str, Any]]:
     """The naive answers of each cycle, the strongest models without a network, and networks."""
     last = {"last": min(DAYS * question.day if question.day > 1 else 4 * DAYS, question.lookback)}
     known = {"known": count} if (count := len(question.future) + bool(question.holidays)) else {}
+    known |= {} if found.last - found.first >= YEARS else {"season": False}
     none, network = {"method": "none"}, {"method": "gradient_descent"}
     ridge, boosting = {"method": "least_squares", "ridge": 100.0}, {"method": "direct_boosting"}
-    cycles = {"cycles": [*question.cycles], **known}
-    own = {**cycles, "cycles": [*question.cycles], "own": True, "level": False, "recent": RECENT}
+    cycles = {"cycles": question.cycles[:1], **known}
+    own = {**cycles, "cycles": question.cycles[:1], "own": True, "level": False, "recent": RECENT}
     slow = {**boosting, "trees": 300, "learning_rate": 0.05}
-    found: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
+    models: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "last_value": ("baselines", "last_value", {}, none),
         **{
             f"cycle_{cycle}": ("baselines", "seasonal_naive", {"timesteps": cycle}, none)
@@ -137,7 +143,7 @@ def _experiments(dataset: str, question: Question) -> dict[str, dict[str, Any]]:
             "model": {"family": family, "name": name, **options},
             "training": dict(training),
         }
-        for key, (family, name, options, training) in found.items()
+        for key, (family, name, options, training) in models.items()
     }
 
 

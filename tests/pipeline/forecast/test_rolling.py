@@ -8,7 +8,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation.scaled_error import seasonal_naive
-from pipeline.forecast import backtest, rolling
+from pipeline.forecast import backtest, combination, rolling
 
 
 def data(rows=400):
@@ -53,7 +53,7 @@ def test_a_champion_is_never_beaten_by_a_naive_model():
     assert judged.why.startswith("MAE ")
     assert judged.champion == "cycle"
     assert judged.models["last"].mase == pytest.approx(judged.models["last"].whole / seasonal_naive(data()))
-    assert arrays["errors"].shape == (4, 12)
+    assert arrays["truth"].shape == arrays["ridge"].shape == (4, 12)
     assert (judged.first, judged.last) == ("2024-01-14 03:00:00", "2024-01-17 03:00:00")
 
 
@@ -63,14 +63,16 @@ def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better
     ridge = experiment("seasonal", "linear", "least_squares")
     candidates = dict.fromkeys(("high", "low", "odd"), ridge)
     candidates["last"] = experiment("baselines", "last_value", "none")
-    off = {"high": 1.0, "low": -1.0, "odd": 0.2, "last": 3.0}
+    off = {"high": 1.0, "low": -1.0, "odd": 0.05, "last": 3.0}
     made = {name: [part + each for part in truth] for name, each in off.items()}
     assert backtest.judged(data(), folds, made, candidates, set())[0].champion == "odd"
-    made["odd"] = [part + 0.7 for part in truth]
+    made["odd"] = [part + 0.3 for part in truth]
     judged, arrays = backtest.judged(data(), folds, made, candidates, set())
-    assert (judged.champion, judged.members) == (backtest.MEDIAN, ["high", "last", "low", "odd"])
-    assert arrays["errors"] == pytest.approx(0.85)
-    assert judged.why.endswith("; odd 0.7, last 3; a lead below a third rarely lasts")
+    assert (judged.champion, judged.members) == (backtest.COMBINED, ["high", "last", "low", "odd"])
+    said = np.stack([arrays[name] for name in judged.members])
+    together = combination.combined(said, arrays["truth"], np.ones(12, int))
+    assert np.abs(together - arrays["truth"]).mean() == pytest.approx(judged.models[backtest.COMBINED].whole)
+    assert judged.why.endswith("; odd 0.3, last 3; a lead below a third rarely lasts")
 
 
 def test_a_network_is_fitted_for_its_best_epochs():

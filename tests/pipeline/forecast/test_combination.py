@@ -1,0 +1,66 @@
+"""Several forecasts as one: by what is known at each origin alone, nearer to the models that erred less."""
+
+import numpy as np
+import pytest
+
+from pipeline.forecast import combination
+
+KNOWN = np.array([1, 1, 2])
+
+
+def case(origins=30, models=4):
+    rng = np.random.default_rng(5)
+    truth = rng.normal(size=(origins, 3))
+    return truth + rng.normal(size=(models, 1, 1)) * rng.normal(size=(models, origins, 3)), truth
+
+
+def test_with_nothing_known_it_is_the_median_and_of_one_model_itself():
+    forecasts, truth = case()
+    none = np.full_like(truth, np.nan)
+    np.testing.assert_allclose(combination.combined(forecasts, none, KNOWN), np.median(forecasts, axis=0))
+    np.testing.assert_array_equal(combination.combined(forecasts[:1], truth, KNOWN), forecasts[0])
+
+
+def test_an_origin_uses_what_had_come_by_then():
+    forecasts, truth = case()
+    usual, later = combination.combined(forecasts, truth, KNOWN), truth.copy()
+    later[20, :2] += 9  # known at origin 21
+    later[19, 2] += 9
+    changed = combination.combined(forecasts, later, KNOWN) != usual
+    assert not changed[:21].any()
+    assert changed[21].all()
+
+
+def test_sums_are_those_of_a_loop_over_what_is_known():
+    forecasts, truth = case()
+    errors = truth - forecasts[0]
+    errors[7, 1] = np.nan
+    found, weights = combination.discounted(combination._known(errors, KNOWN), 0.9)
+    for origin, step in np.ndindex(errors.shape):
+        past = [place for place in range(origin - KNOWN[step] + 1) if np.isfinite(errors[place, step])]
+        aged = [0.9 ** (origin - KNOWN[step] - place) for place in past]
+        assert found[origin, step] == pytest.approx(sum(a * errors[p, step] for a, p in zip(aged, past, strict=True)))
+        assert weights[origin, step] == pytest.approx(sum(aged))
+
+
+def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
+    rng = np.random.default_rng(3)
+    truth = rng.normal(size=(60, 3))
+    good, bad = (truth + size * rng.normal(size=(3, 60, 3)) for size in (0.1, 2.0))
+    off = np.abs(combination.combined(np.concatenate([good[:2], bad]), truth, KNOWN) - truth)[20:].mean()
+    assert off < 0.3 * np.abs(np.median(np.concatenate([good[:2], bad]), axis=0) - truth)[20:].mean()
+    low = combination.combined(good - 1, truth, KNOWN)
+    share = combination.CARRIED / (1 - combination.FADING)
+    assert np.mean(truth - low, where=np.arange(60)[:, None] > 20) == pytest.approx(1 - share / (1 + share), abs=0.1)
+    wild = truth.copy()
+    wild[40] += 100
+    after = combination.combined(good, wild, KNOWN)[41] - combination.combined(good, truth, KNOWN)[41]
+    assert np.abs(after).max() < 1, "one odd day moves the next by no more than a usual error"
+
+
+def test_a_weighted_median_of_equal_weights_is_the_median():
+    values = np.random.default_rng(1).normal(size=(5, 6))
+    np.testing.assert_allclose(combination.weighted_median(values, np.ones_like(values)), np.median(values, axis=0))
+    alone = np.ones_like(values) * 1e-9
+    alone[2] = 1
+    np.testing.assert_allclose(combination.weighted_median(values, alone), values[2], atol=1e-6)
