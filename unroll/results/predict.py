@@ -190,8 +190,9 @@ def show(found: Predicted) -> None:
     wide = float(min(map(np.median, apart)))
     digits = max(0, min(6, 2 - math.floor(math.log10(wide)))) if 0 < wide < math.inf else 3
     rows = _rows(found)[:: found.steps if several and len(table) > MOST_LINES else 1]
+    midnight = " 00:00:00" if all(row["stamp"].endswith(" 00:00:00") for row in rows) else ""
     texts = [
-        [one if isinstance(one, str) else "-" if one is None else f"{one:.{digits}f}" for one in row.values()]
+        [one.removesuffix(midnight) if isinstance(one, str) else "-" if one is None else f"{one:.{digits}f}" for one in row.values()]
         for row in rows
     ]
     held = found.held
