@@ -65,12 +65,11 @@ def weighted_median(values: Array, weights: Array) -> Array:
 
 def discounted(errors: Array, kept: float) -> tuple[Array, Array]:
     """(..., origins, steps) -> sums of the errors up to each origin, each one `kept` of the next, and of weights."""
-    sums, weights = np.zeros((2, *errors.shape))
-    total = weight = np.zeros(1)
-    for origin in range(errors.shape[-2]):
-        came = errors[..., origin, :]
-        total, weight = kept * total + np.nan_to_num(came), kept * weight + np.isfinite(came)
-        sums[..., origin, :], weights[..., origin, :] = total, weight
+    there = np.isfinite(errors)
+    sums, weights = np.where(there, errors, 0.0), there.astype(np.float64)
+    for origin in range(1, errors.shape[-2]):
+        for each in (sums, weights):
+            each[..., origin, :] += kept * each[..., origin - 1, :]
     return sums, weights
 
 

@@ -150,10 +150,14 @@ class Forecaster:
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
-        """What `save` wrote, wherever it lies now. Raises UnrollError if a file is missing or damaged."""
+        """What `save` wrote, wherever it lies now. Raises UnrollError if a file is missing, damaged or too old."""
         spec = read_checked(folder / "forecaster.json", Spec)
         weights = {member.name: folder / "weights" / member.name for member in spec.members}
-        return cls._ready(spec, read_npz(folder / "forecaster.npz"), weights)
+        arrays = read_npz(folder / "forecaster.npz")
+        if not {"truth", "half_widths"} & {*arrays}:
+            again = f"fit it anew: `unroll repro refit@{spec.question.dataset}`"
+            raise UnrollError(f"{folder / 'forecaster.npz'} is of an older version of Unroll; {again}")
+        return cls._ready(spec, arrays, weights)
 
     @classmethod
     def _ready(cls, spec: Spec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
@@ -174,16 +178,18 @@ class Forecaster:
                 for file in self.weights[one.name].glob(f"seed_{seed}_{one.point}.*"):
                     shutil.copyfile(file, folder / "weights" / one.name / file.name)
 
-    def half_widths(self, window: Window, level: float = conformal.USUAL) -> Array:
-        """(steps,) how far intervals of this level reach to each side of what follows a window, in the target's unit.
+    def ahead(self, window: Window, level: float = conformal.USUAL) -> tuple[Array, Array]:
+        """(steps,) what follows a window, and how far intervals of this level reach to each side; in the target's unit.
 
         The errors since the models were fitted count, too.
         """
-        place, std = level_place(level), self.spec.scale.std
-        if "truth" not in self.arrays:
-            return np.asarray(self.arrays["half_widths"][place] * std)
-        errors, known, _ = self._rolled(window)
-        return np.asarray(intervals.adaptive(errors, level, known, since=len(errors))[0][-1] * std)
+        place, scale = level_place(level), self.spec.scale
+        if "truth" in self.arrays:
+            errors, known, said = self._rolled(window)
+            wide = intervals.adaptive(errors, level, known, since=len(errors))[0][-1]
+        else:
+            said, wide = self._said(window.inputs)[0], self.arrays["half_widths"][place]
+        return said * scale.std + scale.mean, wide * scale.std
 
     def coverage(self, window: Window, level: float = conformal.USUAL) -> Array:
         """(steps,) the share of targets that such intervals held, on test or from rolling origins; or NaN."""
@@ -318,9 +324,7 @@ class Forecaster:
         """What follows a window of one series."""
         import pandas as pd
 
-        scale, wide = self.spec.scale, self.half_widths(window, level)
-        said = self._rolled(window)[2] if "truth" in self.arrays else self._said(window.inputs)[0]
-        middle = said * scale.std + scale.mean
+        middle, wide = self.ahead(window, level)
         return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
 
 

@@ -192,7 +192,10 @@ def show(found: Predicted) -> None:
     rows = _rows(found)[:: found.steps if several and len(table) > MOST_LINES else 1]
     midnight = " 00:00:00" if all(row["stamp"].endswith(" 00:00:00") for row in rows) else ""
     texts = [
-        [one.removesuffix(midnight) if isinstance(one, str) else "-" if one is None else f"{one:.{digits}f}" for one in row.values()]
+        [
+            one.removesuffix(midnight) if isinstance(one, str) else "-" if one is None else f"{one:.{digits}f}"
+            for one in row.values()
+        ]
         for row in rows
     ]
     held = found.held
