@@ -28,7 +28,9 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
 
     code = (root / FILE).read_text()
     (root / FILE).write_text(code.replace(AFTER, AFTER + SLIP))
+    (root / "runs").rename(root / "away")  # as in a clone, which has no outputs
     told = miniature.unroll("report", "--against", "HEAD")
+    (root / "away").rename(root / "runs")
     assert "0 verdicts flipped" in told  # nothing is built yet
     assert "4 stages not built as the code is now: about" in told
     miniature.unroll("repro", "--jobs", "2")
