@@ -14,7 +14,7 @@ from pipeline.data.stamps import shown
 from pipeline.evaluation import conformal
 from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.files import read_checked
-from pipeline.forecast import combination, intervals, rolling
+from pipeline.forecast import combination, intervals, origins, rolling
 from pipeline.validation import Strict
 
 COMBINED = "weighted median of models"
@@ -112,7 +112,7 @@ def judged(
         kinds.setdefault(candidates[name].model.family if name in unfitted else name, name)
     members = sorted(kinds.values())
     best = min(scores, key=scores.__getitem__)
-    known = intervals.later(folds[0].asked.outputs, folds[0].asked.step, rolling.stride(dataset))
+    known = origins.later(folds[0].asked.outputs, folds[0].asked.step, rolling.stride(dataset))
     rows = np.concatenate([fold.asked.rows for fold in folds]) - folds[0].asked.step
     whose, moments = several.of(dataset, rows), np.unique(rows % several.length(dataset))
     first, last = ("", "") if dataset.stamps is None else map(shown, dataset.stamps[moments[[0, -1]]])

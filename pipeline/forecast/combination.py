@@ -8,6 +8,7 @@ change", Journal of Applied Econometrics 11.
 import numpy as np
 
 from pipeline.data.examples import Array
+from pipeline.forecast.origins import come, discounted
 
 KEPT, POWER, NEAR = 0.95, 4, 2.0
 """What an origin weighs as a share of the next one, the power of a model's MAE, and how many steps around one count."""
@@ -26,7 +27,7 @@ def combined(forecasts: Array, truth: Array, known: Array) -> Array:
     Args:
         forecasts: (models, origins, steps), in the order of time.
         truth: (origins, steps), NaN where nothing was measured, or not yet.
-        known: (steps,) after how many origins an error is known, as `intervals.later` gives it.
+        known: (steps,) after how many origins an error is known, as `origins.later` gives it.
 
     Returns:
         (origins, steps); of one model alone what it says.
@@ -36,11 +37,11 @@ def combined(forecasts: Array, truth: Array, known: Array) -> Array:
     steps = np.arange(truth.shape[1])
     near = np.exp(-0.5 * ((steps[:, None] - steps) / NEAR) ** 2)
     near /= near.sum(axis=0)
-    missed, counted = (each @ near for each in discounted(np.abs(_known(truth - forecasts, known)), KEPT))
+    missed, counted = (each @ near for each in discounted(np.abs(come(truth - forecasts, known)), KEPT))
     mean = missed.sum(axis=0) / np.maximum(counted.sum(axis=0), 1e-12)
     mae = (missed + PRIOR * mean) / (counted + PRIOR)
     found = weighted_median(forecasts, np.where(mae > 0, mae.min(axis=0) / np.where(mae > 0, mae, 1.0), 1.0) ** POWER)
-    came = _known(truth - found, known)
+    came = come(truth - found, known)
     size, values = (each.sum(axis=1, keepdims=True) for each in discounted(np.abs(came), KEPT))
     usual = size / np.maximum(values, 1e-12)
     last, weight = discounted(np.clip(came, -usual, usual), FADING)
@@ -61,20 +62,3 @@ def weighted_median(values: Array, weights: Array) -> Array:
     )
     share = np.clip((0.5 - before) / np.maximum(after - before, 1e-12), 0, 1)
     return np.asarray(low + share * (high - low))
-
-
-def discounted(errors: Array, kept: float) -> tuple[Array, Array]:
-    """(..., origins, steps) -> sums of the errors up to each origin, each one `kept` of the next, and of weights."""
-    there = np.isfinite(errors)
-    sums, weights = np.where(there, errors, 0.0), there.astype(np.float64)
-    for origin in range(1, errors.shape[-2]):
-        for each in (sums, weights):
-            each[..., origin, :] += kept * each[..., origin - 1, :]
-    return sums, weights
-
-
-def _known(errors: Array, known: Array) -> Array:
-    """(..., origins, steps): the errors that become known at each origin; NaN where none does."""
-    origins = np.arange(errors.shape[-2])[:, None] - known
-    came = errors[..., np.maximum(origins, 0), np.arange(len(known))]
-    return np.asarray(np.where(origins >= 0, came, np.nan))

@@ -21,7 +21,7 @@ from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal
 from pipeline.files import read_checked, read_npz, write_json, write_npz
-from pipeline.forecast import combination, intervals, models
+from pipeline.forecast import combination, intervals, models, origins
 from pipeline.forecast.question import Question
 from pipeline.forecast.rows import Window, histories, latest
 from pipeline.provenance import fingerprint
@@ -205,7 +205,7 @@ class Forecaster:
         follows the window; all in model units.
         """
         truth, said, question = self.arrays["truth"], self.arrays["said"], self.spec.question
-        known = intervals.later(question.outputs, question.step, self.spec.apart)
+        known = origins.later(question.outputs, question.step, self.spec.apart)
         # The models were fitted to what came between: of those origins nothing is known.
         between = np.full((known[-1] - 1, question.outputs), np.nan)
         inputs, came = window.since or ((), np.empty((0, question.outputs)))

@@ -7,6 +7,7 @@ section 5.2), and later scores count more (Barber and others 2023, arXiv 2202.13
 import numpy as np
 
 from pipeline.data.examples import Array
+from pipeline.forecast.origins import come, discounted
 
 KEPT, RECENT = 0.98, 0.8
 """What an origin weighs as a share of the next one: in the scores' quantile, and in the size of recent errors."""
@@ -18,11 +19,6 @@ FEWEST = 5
 """Origins whose errors are known before intervals are counted on."""
 
 
-def later(outputs: int, step: int, apart: int) -> Array:
-    """(steps,) how many origins later an error is known; steps are `step` rows apart, and origins `apart` rows."""
-    return np.asarray(-(-np.arange(1, outputs + 1) * step // apart))
-
-
 def adaptive(errors: Array, level: float, known: Array, since: int = 0) -> tuple[Array, Array]:
     """Half widths from origin to origin, wider after large errors and narrower after small ones.
 
@@ -32,8 +28,8 @@ def adaptive(errors: Array, level: float, known: Array, since: int = 0) -> tuple
     Args:
         errors: (origins, steps) absolute, in the order of time; NaN where nothing was said or measured.
         level: the share of values that are to be held.
-        known: (steps,) as `later` gives it.
-        since: the first origin that is asked about; most of the time goes into half widths.
+        known: (steps,) as `origins.later` gives it.
+        since: the first origin that is asked about; the time goes into half widths.
 
     Returns:
         (origins + 1, steps) half widths, the last of them for what comes next, infinite where too few errors are known;
@@ -41,19 +37,18 @@ def adaptive(errors: Array, level: float, known: Array, since: int = 0) -> tuple
         NaN.
     """
     count, steps = errors.shape
-    there, errors = np.isfinite(errors), np.nan_to_num(errors)
-    widths, sizes = np.full((count + 1, steps), np.inf), np.ones(count + 1)
+    first = FEWEST + int(known[-1]) - 1
+    lately = come(np.concatenate([errors, np.full((1, steps), np.nan)]), known)
+    (total, weight), (recent, recently) = (discounted(lately, kept) for kept in (KEPT, RECENT))
+    usual = np.where(total > 0, total / np.where(weight > 0, weight, 1.0), 1.0)
+    sizes = ((recent / usual).sum(axis=1) + PRIOR * steps) / (recently.sum(axis=1) + PRIOR * steps)
+    sizes[:first] = 1.0
+    there, errors, fading = np.isfinite(errors), np.nan_to_num(errors), KEPT ** np.arange(count + 1)
+    widths = np.full((count + 1, steps), np.inf)
     near = np.clip(np.arange(steps)[:, None] + np.arange(-1, 2), 0, steps - 1)
-    first, fading = FEWEST + int(known[-1]) - 1, [share ** np.arange(count + 1) for share in (KEPT, RECENT)]
-    for origin in range(first, count + 1):
+    for origin in range(max(first, since), count + 1):
         past, age = errors[:origin], origin - known - np.arange(origin)[:, None]
-        told = there[:origin] & (age >= 0)
-        weights, recent = (np.where(told, fades[np.maximum(age, 0)], 0.0) for fades in fading)
-        usual = (weights * past).sum(axis=0) / weights.sum(axis=0)
-        lately = past / np.where(usual > 0, usual, 1.0)
-        sizes[origin] = ((recent * lately).sum() + PRIOR * steps) / (recent.sum() + PRIOR * steps)
-        if origin < since:
-            continue
+        weights = np.where(there[:origin] & (age >= 0), fading[np.maximum(age, 0)], 0.0)
         pairs = (past / sizes[:origin, None], weights)
         scores, counted = (each[:, near].transpose(1, 0, 2).reshape(steps, -1) for each in pairs)
         whole = weights[:, -1]

@@ -76,21 +76,21 @@ def _columns(problem: Problem, inputs: Array, known: int) -> tuple[Array, Array,
     return inputs[:, :, problem.target], inputs[:, :, others], inputs[:, :, measured - known : measured]
 
 
-def _harmonics(problem: Problem, inputs: Array, with_season: bool) -> list[Array]:
+def _harmonics(problem: Problem, inputs: Array, season: bool) -> list[Array]:
     """The calendar of the last timestep, (n, ...) each; of one with a week its harmonics, too."""
     if not problem.calendar:
         return []
     now = inputs[:, -1, inputs.shape[2] - problem.calendar :]
-    season = now[:, 2:4]
+    year = now[:, 2:4]
     if now.shape[1] > 4:
         turn = now[:, 5] + 1j * now[:, 4]
         powers = np.stack([turn**power for power in HARMONICS], axis=1)
         daily = np.concatenate([powers.real, powers.imag], axis=1)
     else:
         daily = now[:, :2]
-    if not with_season:
+    if not season:
         return [daily]
-    return [daily, season, (daily[:, :, None] * season[:, None]).reshape(len(now), -1)]
+    return [daily, year, (daily[:, :, None] * year[:, None]).reshape(len(now), -1)]
 
 
 def boosting(

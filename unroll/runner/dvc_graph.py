@@ -12,7 +12,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ class Graph:
         needs: every stage but `resolve` -> the stages whose outputs it reads. In the order of a sequential build, so
             what a stage needs comes before it.
         changed: the stages that are not up to date, whatever becomes of those that they need.
+        absent: those of them that lack files and nothing else, as all do in a clone.
     """
 
     needs: dict[str, Sequence[str]]
     changed: frozenset[str]
+    absent: frozenset[str] = frozenset()
 
     def within(self, targets: Sequence[str]) -> "Graph":
         """The targets and all that they need, directly or not.
@@ -51,13 +53,16 @@ class Graph:
         for stage, needs in reversed(self.needs.items()):
             if stage in wanted:
                 wanted.update(needs)
-        return Graph({stage: needs for stage, needs in self.needs.items() if stage in wanted}, self.changed)
+        return replace(self, needs={stage: needs for stage, needs in self.needs.items() if stage in wanted})
 
-    def due(self) -> list[str]:
-        """The changed stages and those that need one of them, directly or not, in the order of the graph."""
-        due: dict[str, None] = {}
+    def due(self, *, absent: bool = True) -> list[str]:
+        """The changed stages and those that need one of them, directly or not, in the order of the graph.
+
+        `absent` counts those that lack files and nothing else.
+        """
+        changed, due = self.changed if absent else self.changed - self.absent, dict[str, None]()
         for stage, needs in self.needs.items():
-            if stage in self.changed or any(need in due for need in needs):
+            if stage in changed or any(need in due for need in needs):
                 due[stage] = None
         return list(due)
 
@@ -87,12 +92,13 @@ class Dvc:
         self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         with repo.lock:  # `repo.status` would read all files of DVC's a second time
             self._resolve()
-            changed = frozenset(name for name, stage in self.stages.items() if not _in_lock(stage) or stage.status())
+            status = {name: stage.status() for name, stage in self.stages.items() if _in_lock(stage)}
         needs: dict[str, Sequence[str]] = {
             name: [need.addressing for need in graph.successors(stage) if need.addressing in self.stages]
             for name, stage in self.stages.items()
         }
-        self.graph = Graph(needs, changed)
+        changed = frozenset(name for name in self.stages if status.get(name, True))
+        self.graph = Graph(needs, changed, frozenset(name for name in changed if _absent(status.get(name, {}))))
 
     def begin(self, name: str, *, force: bool = False) -> str:
         """Make room for a stage's outputs; the command that makes them, "" if DVC's cache had them (and not `force`).
@@ -196,6 +202,13 @@ class Dvc:
 def _in_lock(stage: Any) -> bool:
     """Whether dvc.lock has its outputs. If not, DVC would look at all files that it depends on, to say the same."""
     return all(out.hash_info for out in stage.outs)
+
+
+def _absent(status: dict[str, Any]) -> bool:
+    """Whether all that DVC says against a stage is that files are not there; not of one that it has no entry of."""
+    said = [each for parts in status.values() for each in parts]
+    found = {word for each in said if isinstance(each, dict) for files in each.values() for word in files.values()}
+    return bool(found) and found <= {"deleted", "not in cache"} and all(isinstance(each, dict) for each in said)
 
 
 def entry(stage: Any) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The command `report --against`: what a commit changes in bytes, scores and verdicts, and what made it so."""
 
-import hashlib
 import subprocess
 import sys
 import tarfile
@@ -84,7 +83,8 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
             verdicts, unread = {}, f"The verdicts before cannot be read by this code: {error}"
         flips = _flips(verdicts, _verdicts(workspace), causes.of)
         scores = _scores(before, workspace)
-    seconds, due = Estimates(workspace.scratch / "seconds.json"), _due(root, new)
+    # That files lie elsewhere, as a clone's outputs do, says nothing of a change.
+    seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due(absent=False)
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
     took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
@@ -99,22 +99,6 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
         rebuilt = committed.verify(workspace, trained[:sample], 1, keep=False, quiet=True)
         sections.append(Section(f"Rebuilt: {', '.join(trained[:sample])}", ("",), [[line] for line in lines(rebuilt)]))
     return Change(sections, len(flips), rebuilt, unread)
-
-
-def _due(root: Path, build: Build) -> list[str]:
-    """The stages that are to be built, in order. That outputs lie elsewhere, as those of a clone do, says nothing."""
-
-    def moved(stage: str) -> bool:
-        entry = build.stages.get(stage, {"deps": []})
-        if all((root / each["path"]).exists() for each in (*entry["deps"], *entry.get("outs", ()))):
-            return True  # as DVC says
-        made_of = {root / dep["path"]: dep["md5"] for dep in entry["deps"] if dep["path"].startswith("resolved/")}
-        return any(
-            hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest() != md5 for path, md5 in made_of.items()
-        )
-
-    graph = dvc_graph.read(root)
-    return dvc_graph.Graph(graph.needs, frozenset(filter(moved, graph.changed))).due()
 
 
 def _count(of: Sequence[Any], word: str) -> str:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.forecast import combination
+from pipeline.forecast import combination, origins
 
 KNOWN = np.array([1, 1, 2])
 
@@ -35,7 +35,7 @@ def test_sums_are_those_of_a_loop_over_what_is_known():
     forecasts, truth = case()
     errors = truth - forecasts[0]
     errors[7, 1] = np.nan
-    found, weights = combination.discounted(combination._known(errors, KNOWN), 0.9)
+    found, weights = origins.discounted(origins.come(errors, KNOWN), 0.9)
     for origin, step in np.ndindex(errors.shape):
         past = [place for place in range(origin - KNOWN[step] + 1) if np.isfinite(errors[place, step])]
         aged = [0.9 ** (origin - KNOWN[step] - place) for place in past]

@@ -53,7 +53,7 @@ def test_a_champion_is_never_beaten_by_a_naive_model():
     assert judged.why.startswith("MAE ")
     assert judged.champion == "cycle"
     assert judged.models["last"].mase == pytest.approx(judged.models["last"].whole / seasonal_naive(data()))
-    assert arrays["truth"].shape == arrays["ridge"].shape == (4, 12)
+    assert arrays["errors"].shape == arrays["truth"].shape == arrays["ridge"].shape == (4, 12)
     assert (judged.first, judged.last) == ("2024-01-14 03:00:00", "2024-01-17 03:00:00")
 
 
@@ -71,7 +71,8 @@ def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better
     assert (judged.champion, judged.members) == (backtest.COMBINED, ["high", "last", "low", "odd"])
     said = np.stack([arrays[name] for name in judged.members])
     together = combination.combined(said, arrays["truth"], np.ones(12, int))
-    assert np.abs(together - arrays["truth"]).mean() == pytest.approx(judged.models[backtest.COMBINED].whole)
+    np.testing.assert_array_equal(arrays["errors"], together - arrays["truth"])
+    assert np.abs(arrays["errors"]).mean() == pytest.approx(judged.models[backtest.COMBINED].whole)
     assert judged.why.endswith("; odd 0.3, last 3; a lead below a third rarely lasts")
 
 

@@ -40,6 +40,19 @@ def test_what_is_known_beforehand_is_seen_at_its_time():
     assert said == pytest.approx(data("linear").dataset.splits["test"].targets, abs=1e-3)
 
 
+@pytest.mark.parametrize(("model", "options"), [("linear", {}), ("boosting", {"cycles": [DAY]})])
+def test_without_the_season_the_time_of_the_year_changes_nothing(model, options):
+    """The calendar's columns are sine and cosine of the day, the year and the week."""
+    asked = Problem((12, 7), outputs=HORIZON, period=DAY, calendar=6)
+    inputs = np.random.default_rng(0).uniform(-1, 1, (2, 12, 7))
+    other = inputs.copy()
+    other[:, :, 3:5] = 0.5
+    for season in (True, False):
+        features = seasonal.MODELS[model](asked, season=season, **options).features
+        # [0]: the first window's of `linear`, and of `boosting` those of all beside their base.
+        assert np.array_equal(features(inputs)[0], features(other)[0]) is not season
+
+
 @pytest.mark.parametrize("options", [{}, {"own": True, "level": False}, {"known": 1}])
 def test_trees_as_arrays_say_what_they_said_when_they_were_fitted(options):
     from sklearn.ensemble import HistGradientBoostingRegressor

@@ -20,6 +20,7 @@ from tests.support.training import train
 from unroll.commands.main import invoke
 
 HOURS = 24 * 40
+SEASONAL = ["ridge", "boosting", "boosting_own"]
 START = dt.datetime(2023, 1, 20, tzinfo=dt.UTC)
 
 
@@ -231,15 +232,19 @@ def test_the_flag_that_a_line_names_decides(workspace):
 
 
 @pytest.mark.parametrize(
-    ("freq", "asked"), [("h", (24, 120)), ("D", (7, 56)), ("B", (5, 40)), ("W", (4, 52)), ("MS", (12, 96))]
+    ("freq", "asked", "two_years"),
+    [("h", (24, 120), 0), ("D", (7, 56), 0), ("B", (5, 40), 1), ("W", (4, 52), 1), ("MS", (12, 96), 1)],
 )
-def test_what_is_proposed_fits_the_rows(workspace, freq, asked):
+def test_what_is_proposed_fits_the_rows(workspace, freq, asked, two_years):
     plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
     stamps = pd.date_range("1990-01-07", periods=600, freq=freq)
     lines = [f"{stamp:%Y-%m-%d %H:%M},{value(place)}" for place, stamp in enumerate(stamps)]
     add(workspace, [write(workspace.root / "load.csv", ["time,load", *lines])], "--yes")
-    options = params.load(workspace.params).datasets["load"].preparation.options
+    loaded = params.load(workspace.params)
+    options = loaded.datasets["load"].preparation.options
     assert (options["horizon"], options["lookback"]) == asked
+    seen = {name: loaded.experiments[f"load_{name}"].model.options.get("season", True) for name in SEASONAL}
+    assert seen == dict.fromkeys(SEASONAL, bool(two_years))
 
 
 def test_parts_of_a_day_may_look_like_series(workspace, capsys):
