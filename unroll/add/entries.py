@@ -150,7 +150,10 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
 def _statistical(question: Question) -> dict[str, dict[str, Any]]:
     """Models that are fitted to each window, in the backtest alone."""
     first = {"cycle": question.cycles[0]} if question.cycles else {}
-    found: dict[str, dict[str, Any]] = {"ets": {"family": "statistical", "name": "ets", **first}}
+    found = {"ets": {"name": "ets", **first}}
+    for cycle in question.cycles:
+        if 2 * cycle <= question.lookback:
+            found[f"ets_{cycle}"] = {"name": "ets", "cycle": cycle, "trend": False}
     if question.cycles:
-        found["mstl"] = {"family": "statistical", "name": "mstl", "cycles": [*question.cycles]}
-    return found
+        found["mstl"] = {"name": "mstl", "cycles": [*question.cycles]}
+    return {name: {"family": "statistical", **options} for name, options in found.items()}

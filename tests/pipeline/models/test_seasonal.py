@@ -74,12 +74,22 @@ def test_trees_as_arrays_say_what_they_said_when_they_were_fitted(options):
         assert np.abs(said - targets).mean() < 0.3
 
 
-def test_statistical_models_go_on_as_a_clear_cycle_does():
-    asked = Problem((28, 1), outputs=HORIZON, period=DAY)
-    window = np.tile([1.0, 2.0, 5.0, 3.0], 7)[None, :, None]
-    for name, options in {"mstl": {"cycles": [DAY, 40]}, "ets": {"cycle": DAY}}.items():
-        said = statistical.MODELS[name](asked, **options).features(window)
-        assert said[0] == pytest.approx([1, 2, 5], abs=0.1)
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [("mstl", {"cycles": [DAY, 40]}), ("ets", {"cycle": DAY}), ("ets", {"cycle": DAY, "trend": False})],
+)
+def test_statistical_models_go_on_as_a_clear_cycle_does(name, options):
+    forecast = statistical.MODELS[name](Problem((28, 1), outputs=HORIZON, period=DAY), **options).features
+    assert forecast(np.tile([1.0, 2.0, 5.0, 3.0], 7)[None, :, None])[0] == pytest.approx([1, 2, 5], abs=0.1)
+    assert forecast(np.full((1, 28, 1), 7.0))[0] == pytest.approx([7, 7, 7])
+
+
+@pytest.mark.parametrize(("cycle", "timesteps"), [(0, 2), (5, 12), (7, 14)])
+def test_smoothing_of_few_values_gives_numbers(cycle, timesteps):
+    window = np.random.default_rng(0).normal(size=(1, timesteps, 1))
+    for trend in (True, False):
+        model = statistical.ets(Problem((timesteps, 1), outputs=HORIZON), cycle=cycle, trend=trend)
+        assert np.isfinite(model.features(window)).all()
 
 
 def test_a_gru_sees_its_last_timesteps_alone():
