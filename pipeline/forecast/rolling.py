@@ -18,8 +18,8 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Run
 
-MOST = 0.25
-"""The share of all windows that origins may be spread over."""
+MOST, FEW = 0.25, 28
+"""The share of all windows that origins may be spread over; twice that while they are so few."""
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ def folds(dataset: Dataset, origins: int, refits: int) -> list[Fold]:
     windows, apart = whole(dataset), stride(dataset)
     times, reach, chosen = windows.rows % several.length(dataset), int(windows.ahead[-1]), list[int]()
     rows = np.unique(times)
-    rows = rows[rows > rows[-1] - MOST * (rows[-1] - rows[0])]
-    while len(chosen) < origins and len(rows):
+    few, enough = (rows[-1] - share * (rows[-1] - rows[0]) for share in (2 * MOST, MOST))
+    while len(chosen) < origins and len(rows) and rows[-1] > (few if len(chosen) < FEW else enough):
         chosen.insert(0, int(rows[-1]))
         rows = rows[rows <= rows[-1] - apart]  # where targets are missing, the next one is the one before that has all
     if len(chosen) < refits:

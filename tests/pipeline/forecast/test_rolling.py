@@ -36,6 +36,11 @@ def test_targets_of_train_have_come_when_an_origin_is_asked():
         rolling.folds(data(), 6, 9)
 
 
+@pytest.mark.parametrize(("rows", "count"), [(400, 8), (2000, 28), (3000, 31)])
+def test_origins_lie_in_the_last_quarter_and_where_they_are_few_in_the_last_half(rows, count):
+    assert sum(len(fold.asked) for fold in rolling.folds(data(rows), 56, 2)) == count
+
+
 def test_a_champion_is_never_beaten_by_a_naive_model():
     found, made = rolling.folds(data(), 4, 2), {}
     candidates = {
