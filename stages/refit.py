@@ -1,5 +1,7 @@
 """The stage `refit`: the champion of a backtest, fitted on all rows that there are."""
 
+import contextlib
+import warnings
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -10,9 +12,10 @@ from pipeline.data import dataset, row_files, several
 from pipeline.data.dataset import Dataset
 from pipeline.data.preparations.series import files_of
 from pipeline.data.problem import problem
+from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
-from pipeline.forecast.forecaster import Member, Part, Spec
+from pipeline.forecast.forecaster import Forecaster, Member, Part, Spec
 from pipeline.forecast.question import Question
 from pipeline.forecast.rows import History, histories
 from pipeline.training import run_folder
@@ -61,10 +64,16 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 members.append(Member(name=key, experiment=experiment, problem=asked, seeds=seeds, point="final"))
             spec = _spec(name, chosen, members, data, questions, found)
             write_json(folder / "forecaster.json", spec.model_dump())
-            arrays = read_npz(workspace.backtest(name) / "forecasts.npz")
-            said = np.stack([arrays[key] for key in chosen.members])
-            whose = {"series": arrays["series"]} if chosen.each else {}
-            write_npz(folder / "forecaster.npz", {"truth": arrays["truth"], "said": said, **whose})
+            backtested = read_npz(workspace.backtest(name) / "forecasts.npz")
+            said = np.stack([backtested[key] for key in chosen.members])
+            arrays = {"truth": backtested["truth"], "said": said}
+            arrays |= {"series": backtested["series"]} if chosen.each else {}
+            write_npz(folder / "forecaster.npz", arrays)
+            forecaster = Forecaster.load(folder)
+            # What comes next is said now. Rows that nothing can follow are for `predict` to complain of.
+            with warnings.catch_warnings(action="ignore"), contextlib.suppress(UnrollError):
+                arrays |= forecaster.answers(forecaster.read(paths).values())
+                write_npz(folder / "forecaster.npz", arrays)
     return spec
 
 

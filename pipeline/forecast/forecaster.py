@@ -1,8 +1,9 @@
 """A trained experiment that forecasts: from a workspace, or from a folder of plain files that needs nothing else."""
 
+import hashlib
 import shutil
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -106,9 +107,10 @@ class Forecaster:
         arrays: `half_widths` and `coverage` (levels, steps) of `conformal.LEVELS`, the first in model units, the second
             on test. Or of the backtest `truth` (origins, steps) and `said` (members, origins, steps), in model units,
             which weights and intervals are made of anew; and of several series `series` (origins,), each one's place.
+            Perhaps `asked` (windows, 32), digests of windows, and `told` (windows, members, steps), what they bring.
         weights: name of a member -> the folder of its weights.
         predict: of each member each seed.
-        told: a window's bytes -> what each member says of it.
+        told: a window's digest -> what each member says of it.
     """
 
     spec: Spec
@@ -165,7 +167,9 @@ class Forecaster:
         for one in spec.members:
             paths = (weights[one.name] / f"seed_{seed}_{one.point}" for seed in one.seeds)
             each.append(tuple(models.load(one.name, one.experiment, one.problem, path) for path in paths))
-        return cls(spec, arrays, weights, tuple(each))
+        known = {"asked", "told"} <= {*arrays}
+        told = dict(zip(map(bytes, arrays["asked"]), arrays["told"], strict=True)) if known else {}
+        return cls(spec, arrays, weights, tuple(each), told)
 
     def save(self, folder: Path) -> None:
         """Write forecaster.json, forecaster.npz and weights/ into a folder."""
@@ -220,7 +224,7 @@ class Forecaster:
 
         One by one and kept, so that a served model computes what is new alone, and says the same to the last bit.
         """
-        if (key := window.tobytes()) not in self.told:
+        if (key := hashlib.sha256(window.tobytes()).digest()) not in self.told:
             question, each_says = self.spec.question, []
             calendar = series.calendar_columns(question.preparation)
             for one, predict in zip(self.spec.members, self.predict, strict=True):
@@ -232,6 +236,11 @@ class Forecaster:
             self.told[key] = np.stack(each_says)
         return self.told[key]
 
+    def answers(self, windows: Iterable[Window]) -> dict[str, Array]:
+        """`asked` and `told` of `arrays`: with them a forecast from these windows runs no model, nor imports any."""
+        told = {hashlib.sha256(one.inputs.tobytes()).digest(): self._said(one.inputs) for one in windows}
+        return {"asked": np.array([[*key] for key in told], np.uint8), "told": np.stack([*told.values()])}
+
     @cached_property
     def parts(self) -> dict[str, "Forecaster"]:
         """A forecaster for each of several series, by name; one of one series alone is `several.ONE`."""
@@ -242,7 +251,7 @@ class Forecaster:
             spec = self.spec.model_copy(update={"each": {several.ONE: one}})
             mine = self.arrays["series"] == place
             arrays = {"truth": self.arrays["truth"][mine], "said": self.arrays["said"][:, mine]}
-            found[word] = replace(self, spec=spec, arrays=arrays, told={})
+            found[word] = replace(self, spec=spec, arrays=arrays, told=dict(self.told))
         return found
 
     def read(

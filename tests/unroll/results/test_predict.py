@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -10,6 +11,7 @@ from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
+from pipeline.forecast.forecaster import Forecaster
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.page import page
 from pipeline.report.results import load
@@ -60,7 +62,7 @@ def test_what_was_added_is_forecast(hours, capsys):
     assert "from rolling origins; meter_gru " in text
     assert ", meter_last_value " in text
     assert "the last row of meter.csv:\n\n" in text
-    assert "From 8 rolling origins, intervals of 90 % held " in text
+    assert "From 9 rolling origins, intervals of 90 % held " in text
     assert predict(capsys, workspace, "meter", "--horizon", "2", "--csv").count("\n") == 3
     found = json.loads(predict(capsys, workspace, "meter", "--json"))
     assert found["experiment"] == "meter"
@@ -72,6 +74,18 @@ def test_what_was_added_is_forecast(hours, capsys):
     assert lines[0] == "stamp,forecast,low,high"
     assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
     assert lines[1].split(",")[0] == found["forecasts"][0]["stamp"] == "2023-01-31 00:00:00"
+
+
+def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(hours):
+    workspace, _ = hours
+    forecaster = Forecaster.load(workspace.forecaster("meter"))
+    windows = forecaster.read([workspace.root / "meter.csv"])
+
+    def never(_):
+        raise AssertionError("a model is asked")
+
+    kept = replace(forecaster, predict=tuple((never,) for _ in forecaster.predict))
+    pd.testing.assert_frame_equal(kept.after(windows), replace(forecaster, told={}).after(windows))
 
 
 def test_a_network_is_taken_by_name_and_says_of_new_rows_what_its_run_said(hours, capsys, tmp_path):
