@@ -1,5 +1,6 @@
 import os
 import string
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -102,6 +103,8 @@ def test_the_same_data_give_the_same_bytes(tmp_path):
     json = f'{{\n "b": 0.30000000000000004,\n "a": [\n  {10**30},\n  null,\n  "né\u2028"\n ]\n}}\n'
     assert (tmp_path / "a.json").read_text(encoding="utf-8") == json
     assert [*files.read_json(tmp_path / "a.json").items()] == [*data.items()]
+    if sys.version_info < (3, 11, 4):
+        pytest.skip("zipfile wrote other headers: docs/reproducibility.md")
     files.write_npz(tmp_path / "a.npz", ARRAYS)
     assert files.sha256(tmp_path / "a.npz") == "0af1d6d42678603a0a44d132e85d8b1bfd4d2021d381b213952a647b68a922ac"
 
