@@ -73,7 +73,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
             # What comes next is said now. Rows that nothing can follow are for `predict` to complain of.
             with warnings.catch_warnings(action="ignore"), contextlib.suppress(UnrollError):
                 arrays |= forecaster.answers(forecaster.read(paths).values())
-                write_npz(folder / "forecaster.npz", arrays)
+            write_npz(folder / "forecaster.npz", arrays)
     return spec
 
 

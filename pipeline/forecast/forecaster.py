@@ -224,7 +224,7 @@ class Forecaster:
 
         One by one and kept, so that a served model computes what is new alone, and says the same to the last bit.
         """
-        if (key := hashlib.sha256(window.tobytes()).digest()) not in self.told:
+        if (key := _digest(window)) not in self.told:
             question, each_says = self.spec.question, []
             calendar = series.calendar_columns(question.preparation)
             for one, predict in zip(self.spec.members, self.predict, strict=True):
@@ -238,7 +238,7 @@ class Forecaster:
 
     def answers(self, windows: Iterable[Window]) -> dict[str, Array]:
         """`asked` and `told` of `arrays`: with them a forecast from these windows runs no model, nor imports any."""
-        told = {hashlib.sha256(one.inputs.tobytes()).digest(): self._said(one.inputs) for one in windows}
+        told = {_digest(one.inputs): self._said(one.inputs) for one in windows}
         return {"asked": np.array([[*key] for key in told], np.uint8), "told": np.stack([*told.values()])}
 
     @cached_property
@@ -342,3 +342,7 @@ def level_place(level: float) -> int:
     if round(level, 9) not in conformal.LEVELS:
         raise UsageError(f"the level must be 0.5 to 0.99, a whole number of percent. Received: {level}")
     return conformal.LEVELS.index(round(level, 9))
+
+
+def _digest(window: Array) -> bytes:
+    return hashlib.sha256(window.tobytes()).digest()
