@@ -15,9 +15,10 @@ from pipeline.data.problem import problem
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling
-from pipeline.forecast.forecaster import Forecaster, Member, Part, Spec
+from pipeline.forecast.forecaster import Forecaster
 from pipeline.forecast.question import Question
 from pipeline.forecast.rows import History, histories
+from pipeline.forecast.spec import Member, Part, Spec
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.progress import Epochs

@@ -1,0 +1,62 @@
+"""What a forecaster is, as plain data: its models, what is asked of each series, and why they were chosen."""
+
+from typing import Any
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Scale
+from pipeline.forecast.question import Question
+from pipeline.validation import Strict
+
+
+class Member(Strict):
+    """A model that a forecast is made of: the mean of its seeds' "best" or "final" weights."""
+
+    name: str
+    experiment: Experiment
+    problem: dict[str, Any]
+    seeds: list[int]
+    point: str
+
+
+class Part(Strict):
+    """A series: what is asked of its rows, and the scale of its target."""
+
+    question: Question
+    scale: Scale
+
+
+class Spec(Strict):
+    """What forecaster.json holds.
+
+    Attributes:
+        name: of the experiment, or of the data set whose champion it is.
+        members: whose median, weighted by their errors, is the forecast (`combination`).
+        each: name of a series -> how its rows become inputs; one alone is `several.ONE`.
+        why: they were chosen.
+        until: the last row that they were fitted to, where the errors since then are to count; else None.
+        apart: rows from one origin to the next, with `until`.
+        judged: what the coverage comes from, in words.
+    """
+
+    name: str
+    members: list[Member]
+    each: dict[str, Part]
+    why: str = "as asked"
+    until: str | None = None
+    apart: int = 1
+    judged: str = "On test"
+
+    @property
+    def question(self) -> Question:
+        """That of the first series; how a file is written and what is asked for is the same for all."""
+        return next(iter(self.each.values())).question
+
+    @property
+    def scale(self) -> Scale:
+        """That of the first series."""
+        return next(iter(self.each.values())).scale
+
+    @property
+    def seeds(self) -> int:
+        """Of the member that has most."""
+        return max(len(member.seeds) for member in self.members)
