@@ -61,7 +61,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 seeds = [one.seed for one in trained.replicates][: None if trained.layers else 1]
                 for one in trained.replicates[: len(seeds)]:
                     trained.save(one.weights["final"], folder / "weights" / key / f"seed_{one.seed}_final")
-                asked = asdict(problem(seen))
+                asked = asdict(problem(replace(seen, splits={"train": rolling.seen_by(experiment, train)})))
                 members.append(Member(name=key, experiment=experiment, problem=asked, seeds=seeds, point="final"))
             spec = _spec(name, chosen, members, data, questions, found)
             write_json(folder / "forecaster.json", spec.model_dump())

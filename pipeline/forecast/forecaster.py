@@ -172,7 +172,8 @@ class Forecaster:
             question, each_says = self.spec.question, []
             calendar = series.calendar_columns(question.preparation)
             for one, predict in zip(self.spec.members, self.predict, strict=True):
-                seen = window[None] if one.experiment.calendar else window[None, :, :-calendar]
+                seen = window[None, -one.timesteps :]
+                seen = seen if one.experiment.calendar else seen[:, :, :-calendar]
                 said = [np.broadcast_to(each(seen).reshape(-1), question.outputs) for each in predict]
                 each_says.append(np.mean(said, axis=0, dtype=np.float64))
             if len(self.told) >= KEPT:
@@ -225,7 +226,7 @@ class Forecaster:
         windows, failed = dict[str, Window](), UnrollError("")
         for word, found in histories(questions, files, progress, plan).items():
             try:
-                window = latest(found, until, self.spec.apart)
+                window = latest(found, self.spec.timesteps, until, self.spec.apart)
             except UnrollError as error:
                 if word == several.ONE:
                     raise

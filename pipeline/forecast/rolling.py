@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.config.params import Experiment
-from pipeline.data import several
+from pipeline.data import several, stamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
@@ -36,7 +36,7 @@ class Fold:
 
 
 def whole(dataset: Dataset) -> Windows:
-    """The windows of all splits.
+    """The windows of all splits, and of rows without a step those whose targets lie on both sides of a border.
 
     Raises:
         UnrollError: it is no series.
@@ -44,7 +44,13 @@ def whole(dataset: Dataset) -> Windows:
     splits = [split for split in dataset.splits.values() if isinstance(split, Windows)]
     if not splits:
         raise UnrollError(f"{dataset.name} is no series")
-    return replace(splits[0], rows=np.unique(np.concatenate([split.rows for split in splits])))
+    rows = np.unique(np.concatenate([split.rows for split in splits]))
+    if splits[0].step == 1:
+        every = np.arange(rows[0], rows[-1] + 1)
+        later = np.searchsorted(rows, every)
+        # Two windows so near have all targets of those between; a value that is not known leaves a wider gap.
+        rows = every[(rows[later] == every) | (rows[later] - rows[later - 1] <= splits[0].outputs)]
+    return replace(splits[0], rows=rows)
 
 
 def stride(dataset: Dataset) -> int:
@@ -101,13 +107,32 @@ def fit(
 
     A network has as many epochs as it is to have (`settled`). The windows' own series may have more columns than that
     of `dataset`, which are those that the experiment sees.
+
+    Raises:
+        UnrollError: it looks back further than the windows, and the series has a gap.
     """
-    series = whole(dataset).series
+    if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
+        apart = np.diff(stamps.evenly(dataset.stamps, dataset.fitted.options.get("rows")))
+        if (apart != apart[0]).any():
+            raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     if experiment.training.method == "none":
         train = asked  # nothing is learnt there, and all splits are answered
-    splits = {"train": replace(train, series=series), "test": replace(asked, series=series)}
+    splits = {
+        split: seen_by(experiment, replace(one, series=whole(dataset).series))
+        for split, one in (("train", train), ("test", asked))
+    }
     chosen = recipe(name, experiment)
     return chosen.train(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks))
+
+
+def seen_by(experiment: Experiment, windows: Windows) -> Windows:
+    """Windows as a model sees them: with `history` so many timesteps long, NaN where the series has not begun."""
+    more = (experiment.model.options.get("history") or 0) * windows.step - windows.lookback
+    if more <= 0:
+        return windows
+    before = np.full((more, windows.series.shape[1]), np.nan, windows.series.dtype)
+    series = np.concatenate([before, windows.series])
+    return replace(windows, series=series, rows=windows.rows + more, lookback=windows.lookback + more)
 
 
 def settled(experiment: Experiment, best_epochs: Sequence[int] | None) -> Experiment:

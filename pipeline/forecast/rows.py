@@ -31,7 +31,7 @@ class Window:
     Attributes:
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
         target: (rows,) what was measured of the target, gaps filled as for the model.
-        inputs: (timesteps, columns + calendar) float32.
+        inputs: (timesteps, columns + calendar) float32; those before the lookback NaN where there is no row.
         ahead: a pandas DatetimeIndex of the stamps that are asked for.
         unusual: lines about values far outside of what was trained on.
         since: (origins, timesteps, columns) the inputs of those since the models were fitted, and (origins, steps) what
@@ -69,18 +69,27 @@ class History:
         shape = options["lookback"], question.step, delay, target, outputs or question.outputs
         return Windows(self.inputs, found["train"], *shape)
 
-    def since(self, until: np.datetime64, apart: int) -> tuple[Array, Array]:
+    def behind(self, origins: Array, timesteps: int) -> Array:
+        """(origins, timesteps, columns + calendar) what is seen at each, NaN before the first row or a gap."""
+        options, rows = self.question.preparation, self.measured.series
+        gaps = np.flatnonzero(np.diff(rows.stamps) != np.timedelta64(1000 * options["spacing"], "ms")) + 1
+        begun = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
+        places = origins[:, None] + self.question.step * np.arange(1 - timesteps, 1)
+        seen = self.inputs[np.maximum(places, 0)]
+        seen[places < begun[:, None]] = np.nan
+        return seen
+
+    def since(self, timesteps: int, until: np.datetime64, apart: int) -> tuple[Array, Array]:
         """As `Window.since`: origins from `until` on, `apart` rows from each other, the last `MOST` of them."""
         question, rows, windows = self.question, self.measured.series, self.windows(1)
         origins = windows.rows - question.step  # `Windows` counts from the row after the last step
         row = np.timedelta64(1000 * question.preparation["spacing"], "ms")
         since = (rows.stamps[origins] - until) // row
         origins = origins[(since >= 0) & (since % apart == 0)][-MOST:]
-        windows = replace(windows, rows=origins + question.step)
         there = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
         come = rows.stamps[there] - rows.stamps[origins, None] == question.ahead * row
         come &= ~rows.unknown[there, windows.target]
-        return windows.take(np.arange(len(windows)))[0], np.where(come, self.inputs[there, windows.target], np.nan)
+        return self.behind(origins, timesteps), np.where(come, self.inputs[there, windows.target], np.nan)
 
 
 def histories(
@@ -119,11 +128,12 @@ def histories(
     return found
 
 
-def latest(found: History, until: np.datetime64 | None, apart: int) -> Window:
+def latest(found: History, timesteps: int, until: np.datetime64 | None, apart: int) -> Window:
     """The last window of some rows.
 
     Args:
         found: the rows.
+        timesteps: of the inputs.
         until: the last row that models were fitted to; None where it does not matter.
         apart: rows from one origin since then to the next.
 
@@ -134,8 +144,8 @@ def latest(found: History, until: np.datetime64 | None, apart: int) -> Window:
     last = len(rows.values) - 1
     first = last + 1 - question.reach
     _require_whole(found, first)
-    inputs = found.inputs[last + np.arange(question.step - options["lookback"], 1, question.step)]
-    if (beyond := ~np.isfinite(inputs).all(axis=0)).any():
+    inputs = found.behind(np.array([last]), timesteps)[0]
+    if (beyond := ~np.isfinite(inputs[-options["lookback"] // question.step :]).all(axis=0)).any():
         column = question.fitted.columns[beyond.argmax()]
         raise UnrollError(f"{found.name}: {column!r} holds a number too large for any model")
     times, values = rows.stamps[first:], rows.values[first:]
@@ -148,7 +158,7 @@ def latest(found: History, until: np.datetime64 | None, apart: int) -> Window:
         inputs=inputs,
         ahead=question.on_clock(rows.stamps[last] + question.ahead * np.timedelta64(1000 * options["spacing"], "ms")),
         unusual=_unusual(question, times, values),
-        since=found.since(until, apart) if until is not None else None,
+        since=found.since(timesteps, until, apart) if until is not None else None,
         new=new / max(1, len(rows.stamps) - new),
     )
 

@@ -17,6 +17,11 @@ class Member(Strict):
     seeds: list[int]
     point: str
 
+    @property
+    def timesteps(self) -> int:
+        """How far back it looks."""
+        return int(self.problem["input_shape"][0])
+
 
 class Part(Strict):
     """A series: what is asked of its rows, and the scale of its target."""
@@ -55,6 +60,11 @@ class Spec(Strict):
     def scale(self) -> Scale:
         """That of the first series."""
         return next(iter(self.each.values())).scale
+
+    @property
+    def timesteps(self) -> int:
+        """Of the member that looks back furthest."""
+        return max(member.timesteps for member in self.members)
 
     @property
     def seeds(self) -> int:

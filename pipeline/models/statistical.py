@@ -14,31 +14,41 @@ from pipeline.models.baselines import Baseline
 
 Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(min_length=1, max_length=4)]
 
+History = Annotated[int, Field(ge=2)] | None
+
 RECENT = 100
 """Values that smoothing with a trend is fitted to, or four cycles if those are more: a trend is of lately."""
 
 
-def mstl(problem: Problem, *, cycles: Cycles) -> Baseline:
+def mstl(problem: Problem, *, cycles: Cycles, history: History = None) -> Baseline:
     """MSTL (Bandara, Hyndman and Bergmeir 2021): cycles taken off by LOESS, the rest smoothed, cycles put back.
 
     Args:
         problem: of a series.
-        cycles: in timesteps, the shortest first; one that the window has not twice is left out.
+        cycles: in timesteps, the shortest first; one is left out if there are no more values than two of it.
+        history: timesteps that it looks back, of a series without gaps; None for the data set's lookback.
     """
-    return _each(problem, partial(_mstl, [cycle for cycle in cycles if 2 * cycle <= problem.input_shape[0]]))
+    return _each(problem, history, partial(_mstl, cycles))
 
 
-def ets(problem: Problem, *, cycle: Annotated[int, Field(ge=0)] = 0, trend: bool = True) -> Baseline:
-    """Exponential smoothing (Holt and Winters), with a cycle an additive season, with `trend` a damped trend."""
-    return _each(problem, partial(_ets, cycle=cycle if 2 * cycle <= problem.input_shape[0] else 0, trend=trend))
+def ets(
+    problem: Problem, *, cycle: Annotated[int, Field(ge=0)] = 0, trend: bool = True, history: History = None
+) -> Baseline:
+    """Exponential smoothing (Holt and Winters), with a cycle an additive season, with `trend` a damped trend.
+
+    `history` is as that of `mstl`.
+    """
+    return _each(problem, history, partial(_ets, cycle=cycle, trend=trend))
 
 
-def _each(problem: Problem, forecast: Callable[[Array, int], Array]) -> Baseline:
+def _each(problem: Problem, history: int | None, forecast: Callable[[Array, int], Array]) -> Baseline:
     first, ahead = problem.horizon - 1, problem.horizon - 1 + problem.outputs
+    last = history or problem.input_shape[0]
 
     def predictions(inputs: Array) -> Array:
-        windows = inputs[:, :, problem.target].astype(np.float64)
-        found = np.stack([forecast(window, ahead)[first:] for window in windows])
+        windows = inputs[:, -last:, problem.target].astype(np.float64)
+        # Where `history` reaches back further than the series, nothing stands.
+        found = np.stack([forecast(window[~np.isnan(window)], ahead)[first:] for window in windows])
         return found if problem.outputs > 1 else found[:, 0]
 
     return Baseline(predictions)
@@ -47,6 +57,7 @@ def _each(problem: Problem, forecast: Callable[[Array, int], Array]) -> Baseline
 def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
     from statsmodels.tsa.seasonal import MSTL
 
+    cycles = [cycle for cycle in cycles if 2 * cycle < len(values)]
     if not cycles:
         return _ets(values, ahead)
     # LOESS at some places, straight lines between, and two passes as in R, not five: a small part of the time, for no
@@ -62,6 +73,7 @@ def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
 def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Array:
     from statsmodels.tsa.holtwinters import ExponentialSmoothing
 
+    cycle = cycle if 2 * cycle <= len(values) else 0
     options: dict[str, Any] = {"seasonal": "add", "seasonal_periods": cycle} if cycle else {}
     if trend:
         values, options = values[-max(RECENT, 4 * cycle) :], {**options, "trend": "add", "damped_trend": True}

@@ -47,15 +47,16 @@ def forecast(workspace: Workspace, name: str) -> None:
 def added(root: Path, name: str, rows: "pd.DataFrame", models: Sequence[str], *flags: str, **section: Any) -> Workspace:
     """A workspace after `unroll add` of NAME.csv and all stages, with some of the models that it wrote.
 
-    `section` is that of `forecasts`, with no model that is tried there alone.
+    `section` is that of `forecasts`.
     """
     workspace = Workspace(root)
     plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
     rows.to_csv(root / f"{name}.csv", index=False)
     invoke(["--root", str(root), "add", str(root / f"{name}.csv"), *flags, "--yes"])
     data = plain_yaml.read(workspace.params)
-    data["experiments"] = {model: data["experiments"][model] for model in models}
-    data["forecasts"][name] = {**section, "models": {}}
+    tried = data["forecasts"][name]["models"]
+    data["experiments"] = {model: one for model, one in data["experiments"].items() if model in models}
+    data["forecasts"][name] = {**section, "models": {model: one for model, one in tried.items() if model in models}}
     plain_yaml.write(data, workspace.params)
     forecast(workspace, name)
     return workspace

@@ -128,7 +128,7 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
         **{
             f"cycle_{cycle}": ("baselines", "seasonal_naive", {"timesteps": cycle}, none)
             for cycle in question.cycles
-            if cycle + question.horizon <= question.lookback
+            if cycle <= question.lookback
         },
         "ridge": ("seasonal", "linear", known, ridge),
         "boosting": ("seasonal", "boosting", cycles, boosting),
@@ -149,11 +149,12 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
 
 def _statistical(question: Question) -> dict[str, dict[str, Any]]:
     """Models that are fitted to each window, in the backtest alone."""
+    long = {"history": question.history} if question.history else {}
     first = {"cycle": question.cycles[0]} if question.cycles else {}
-    found = {"ets": {"name": "ets", **first}}
+    models = {"ets": {"name": "ets", **first, **long}}
     for cycle in question.cycles:
-        if 2 * cycle <= question.lookback:
-            found[f"ets_{cycle}"] = {"name": "ets", "cycle": cycle, "trend": False}
+        if long or 2 * cycle <= question.lookback:
+            models[f"ets_{cycle}"] = {"name": "ets", "cycle": cycle, "trend": False, **long}
     if question.cycles:
-        found["mstl"] = {"name": "mstl", "cycles": [*question.cycles]}
-    return {name: {"family": "statistical", **options} for name, options in found.items()}
+        models["mstl"] = {"name": "mstl", "cycles": [*question.cycles], **long}
+    return {name: {"family": "statistical", **options} for name, options in models.items()}

@@ -13,15 +13,20 @@ HOUR, DAY = 3600, 86_400
 TRAIN, VALIDATION = 0.6, 0.2
 """Shares of the rows, in the order of time; the rest is for the test."""
 
-PART = 0.2
-"""The share of the rows that a window may span, so that the smaller blocks have many."""
+PART, MOST = 0.2, 0.4
+"""The share of the rows that a window may span, so that the smaller blocks have many; and up to the `LEAST` years."""
+
+LEAST, HISTORY = {12: 2, 52: 1}, {12: 10, 52: 5}
+"""Timesteps of a year -> years that a window spans, and that statistical models look back: in months and weeks a season
+is seen in years alone."""
 
 
 @dataclass(frozen=True)
 class Question:
     """What is forecast: `step` counts rows to a timestep, `horizon`, `lookback`, `day` and `cycles` timesteps.
 
-    A `day` that is no whole number of them is 0. `reasons` are of options of params.yaml: why they have their values.
+    A `day` that is no whole number of them is 0. `history` is how far statistical models look back, 0 for `lookback`.
+    `reasons` are of options of params.yaml: why they have their values.
     """
 
     target: str
@@ -33,6 +38,7 @@ class Question:
     reasons: dict[str, str] = field(default_factory=dict)
     future: list[str] = field(default_factory=list)
     holidays: str | None = None
+    history: int = 0
 
 
 def propose(found: Found, target: str, step: int | None, horizon: int | None, lookback: int | None) -> Question:
@@ -50,15 +56,18 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     timestep = spacing * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
-    cycles = [cycle for cycle in (day, week) if cycle > 1]
+    cycles = [52] if timestep == 7 * DAY else [cycle for cycle in (day, week) if cycle > 1]
     if found.uneven:
         day, cycles = 0, {"business": [5], "month": [12]}[found.uneven]
     longest = max(2, int(found.length * PART) // step)
-    ahead, back = (1, "the next"), (24, "24 timesteps")
-    if timestep == 7 * DAY:
+    year = cycles[0] if cycles and cycles[0] in LEAST and not day else 0
+    if year:
+        longest = max(longest, min(LEAST[year] * year, int(found.length * MOST)))
+    ahead, back = (cycles[-1], "a cycle") if cycles else (1, "the next"), (24, "24 timesteps")
+    if year == 52:
         ahead, back = (4, "four weeks"), (52, "a year")
     if horizon is None:
-        one, why = (day, "a day") if day > 1 else (cycles[-1], "a cycle") if cycles else ahead
+        one, why = (day, "a day") if day > 1 else ahead
         horizon = max(1, min(one, longest // 2))
         reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
@@ -74,4 +83,5 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
         if lookback > longest:
             lookback, why = longest, f"{longest} timesteps, since the file is short"
         reasons["lookback"] = f"rows; proposed: {why}"
-    return Question(target, step, horizon, lookback, day, cycles, reasons)
+    history = 0 if not year or found.gaps or found.series_id else HISTORY[year] * year
+    return Question(target, step, horizon, lookback, day, cycles, reasons, history=history)

@@ -1,5 +1,7 @@
 """Rolling origins: nothing that comes later is learnt from, and no champion is worse than a naive model."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,24 @@ def test_targets_of_train_have_come_when_an_origin_is_asked():
 @pytest.mark.parametrize(("rows", "count"), [(400, 8), (2000, 28), (3000, 31)])
 def test_origins_lie_in_the_last_quarter_and_where_they_are_few_in_the_last_half(rows, count):
     assert sum(len(fold.asked) for fold in rolling.folds(data(rows), 56, 2)) == count
+
+
+def test_windows_between_two_blocks_count_and_those_of_unknown_targets_do_not():
+    whole, lost = data(), {"train": np.arange(48, 189), "validation": np.arange(200, 289), "test": np.arange(301, 389)}
+    splits = {split: replace(whole.splits[split], rows=rows) for split, rows in lost.items()}
+    found = rolling.whole(replace(whole, splits=splits)).rows
+    assert [*found] == [*range(48, 289), *range(301, 389)]
+
+
+def test_what_looks_back_further_than_windows_sees_all_that_there_is():
+    windows = data().splits["train"]
+    seen = rolling.seen_by(experiment("statistical", "ets", "none", history=60), windows)
+    inputs, targets = seen.take(np.array([0, 20]))
+    assert inputs.shape == (2, 60, 1)
+    assert np.isnan(inputs[0, :12]).all()
+    assert np.array_equal(inputs[0, 12:], windows.take(np.array([0]))[0][0])
+    assert np.array_equal(inputs[1], windows.series[8:68])
+    assert np.array_equal(targets, windows.take(np.array([0, 20]))[1])
 
 
 def test_a_champion_is_never_beaten_by_a_naive_model():

@@ -85,10 +85,10 @@ def test_statistical_models_go_on_as_a_clear_cycle_does(name, options):
 
 
 @pytest.mark.parametrize(("cycle", "timesteps"), [(0, 2), (5, 12), (7, 14)])
-def test_smoothing_of_few_values_gives_numbers(cycle, timesteps):
-    window = np.random.default_rng(0).normal(size=(1, timesteps, 1))
-    for trend in (True, False):
-        model = statistical.ets(Problem((timesteps, 1), outputs=HORIZON), cycle=cycle, trend=trend)
+def test_statistical_models_of_few_values_give_numbers(cycle, timesteps):
+    window, asked = np.random.default_rng(0).normal(size=(1, timesteps, 1)), Problem((timesteps, 1), outputs=HORIZON)
+    models = [statistical.ets(asked, cycle=cycle, trend=trend) for trend in (True, False)]
+    for model in (*models, statistical.mstl(asked, cycles=[max(2, cycle)])):
         assert np.isfinite(model.features(window)).all()
 
 
