@@ -247,7 +247,7 @@ class Forecaster:
 
         Args:
             rows: in raw units, with the columns of the file that the model was trained on, others are ignored. At
-                least `spec.question.reach` of them in a row, in any order.
+                least `spec.question.reach` of them in a row, in any order; best `spec.reach`.
             level: of the interval: 0.5 to 0.99, a whole number of percent.
 
         Returns:

@@ -67,6 +67,11 @@ class Spec(Strict):
         return max(member.timesteps for member in self.members)
 
     @property
+    def reach(self) -> int:
+        """Rows that are looked at; of a model with `history` fewer do, down to those that a window takes."""
+        return max(self.question.reach, (self.timesteps - 1) * self.question.step + 1)
+
+    @property
     def seeds(self) -> int:
         """Of the member that has most."""
         return max(len(member.seeds) for member in self.members)

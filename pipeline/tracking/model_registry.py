@@ -170,7 +170,7 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
 def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
     """The last rows of the data set, as a request has them; None where no forecast can be made from those."""
     question = forecaster.spec.question
-    example = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, question.reach)
+    example = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, forecaster.spec.reach)
     with suppress(UnrollError), warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
         forecaster.windows(example)

@@ -31,6 +31,6 @@ def lines(found: Registered, forecaster: Forecaster) -> Iterator[str]:
     yield f"{found.name}, version {found.version}: {spec.name}{seeds}{there}"
     if found.before not in {None, found.version}:
         yield f"{ALIAS} was version {found.before} and is now version {found.version}"
-    yield f"It takes the last {spec.question.reach:,} rows and answers on this machine, once served:"
+    yield f"It takes the last {spec.reach:,} rows and answers on this machine, once served:"
     address = f"MLFLOW_TRACKING_URI={without_password(found.uri)}"
     yield f'  {address} mlflow models serve -m "models:/{found.name}@{ALIAS}" --env-manager local --port 5001'
