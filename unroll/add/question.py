@@ -13,7 +13,7 @@ HOUR, DAY = 3600, 86_400
 TRAIN, VALIDATION = 0.6, 0.2
 """Shares of the rows, in the order of time; the rest is for the test."""
 
-PART, MOST = 0.2, 0.4
+PART, MOST = 0.2, 1 / 3
 """The share of the rows that a window may span, so that the smaller blocks have many; and up to the `LEAST` years."""
 
 LEAST, HISTORY = {12: 2, 52: 1}, {12: 10, 52: 5}
