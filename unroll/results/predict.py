@@ -220,11 +220,12 @@ def draw(found: Predicted, path: Path) -> None:
     ((word, window),) = found.windows.items()
     spec = found.forecaster.parts[word].spec
     question, scale = spec.question, spec.scale
+    names = (scale.quantity, scale.unit) if scale.quantity != "value" else (question.preparation["target"],)
     plot.write(
         path,
         question.on_clock(window.stamps),
         window.target,
         found.table,
-        label=f"{scale.quantity}, {scale.unit}" if scale.quantity != "value" else question.preparation["target"],
+        label=", ".join(filter(None, names)),
         title=f"{word or spec.name}, intervals of {100 * found.level:.0f} %",
     )
