@@ -265,5 +265,5 @@ def _require_even(written: Array, clock: series_splits.Clock) -> None:
     if even < 0.5 or (even < 1 and apart.min() >= MONTH):
         raise UnrollError(
             f"rows are not evenly spaced: from {apart.min() / 1000:g} to {apart.max() / 1000:g} seconds apart, "
-            f"{clock.spacing:,} in the middle; make rows of equal distance first (months and years have none)"
+            f"{clock.spacing:,} in the middle; make rows of equal distance first (quarters and years have none)"
         )
