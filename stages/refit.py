@@ -69,8 +69,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
             said = np.stack([backtested[key] for key in chosen.members])
             arrays = {"truth": backtested["truth"], "said": said}
             arrays |= {"series": backtested["series"]} if chosen.each else {}
-            write_npz(folder / "forecaster.npz", arrays)
-            forecaster = Forecaster.load(folder)
+            forecaster = Forecaster.ready(spec, arrays, {key: folder / "weights" / key for key in chosen.members})
             # What comes next is said now. Rows that nothing can follow are for `predict` to complain of.
             with warnings.catch_warnings(action="ignore"), contextlib.suppress(UnrollError):
                 arrays |= forecaster.answers(forecaster.read(paths).values())

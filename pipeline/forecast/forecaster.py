@@ -92,7 +92,7 @@ class Forecaster:
         spec = Spec(name=name, members=[member], each={several.ONE: Part(question=question, scale=data.scale)})
         held = np.stack([conformal.coverage(errors["test"], each) for each in wide])
         arrays = {"half_widths": wide, "coverage": held}
-        return cls._ready(spec, arrays, {name: workspace.run(experiment.dataset, name) / "weights"})
+        return cls.ready(spec, arrays, {name: workspace.run(experiment.dataset, name) / "weights"})
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
@@ -103,10 +103,11 @@ class Forecaster:
         if not {"truth", "half_widths"} & {*arrays}:
             again = f"fit it anew: `unroll repro refit@{spec.question.dataset}`"
             raise UnrollError(f"{folder / 'forecaster.npz'} is of an older version of Unroll; {again}")
-        return cls._ready(spec, arrays, weights)
+        return cls.ready(spec, arrays, weights)
 
     @classmethod
-    def _ready(cls, spec: Spec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
+    def ready(cls, spec: Spec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
+        """One of these parts. Raises UnrollError if weights are missing or damaged."""
         each = []
         for one in spec.members:
             paths = (weights[one.name] / f"seed_{seed}_{one.point}" for seed in one.seeds)

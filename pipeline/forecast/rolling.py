@@ -117,10 +117,9 @@ def fit(
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     if experiment.training.method == "none":
         train = asked  # nothing is learnt there, and all splits are answered
-    splits = {
-        split: seen_by(experiment, replace(one, series=whole(dataset).series))
-        for split, one in (("train", train), ("test", asked))
-    }
+    series = whole(dataset).series
+    parts = {"train": train, "test": asked}
+    splits = {split: seen_by(experiment, replace(one, series=series)) for split, one in parts.items()}
     chosen = recipe(name, experiment)
     return chosen.train(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks))
 

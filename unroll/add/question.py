@@ -14,7 +14,7 @@ TRAIN, VALIDATION = 0.6, 0.2
 """Shares of the rows, in the order of time; the rest is for the test."""
 
 PART, MOST = 0.2, 1 / 3
-"""The share of the rows that a window may span, so that the smaller blocks have many; and up to the `LEAST` years."""
+"""The share of the rows that a window may span, so that the smaller blocks have many; and up to `LEAST` years."""
 
 LEAST, HISTORY = {12: 2, 52: 1}, {12: 10, 52: 5}
 """Timesteps of a year -> years that a window spans, and that statistical models look back: in months and weeks a season
@@ -46,7 +46,7 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
 
     A timestep is an hour where rows are closer than half an hour. The horizon is a day, a week of daily rows, four of
     weekly ones. The lookback is four weeks, of daily rows eight, so that cycles are seen several times, of weekly rows
-    a year; a fifth of the rows at most.
+    a year; a fifth of the rows at most, of weeks and months a third, up to a year and two.
     """
     spacing, reasons = found.clock.spacing, {}
     if step is None:
@@ -56,11 +56,10 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     timestep = spacing * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
-    cycles = [52] if timestep == 7 * DAY else [cycle for cycle in (day, week) if cycle > 1]
-    if found.uneven:
-        day, cycles = 0, {"business": [5], "month": [12]}[found.uneven]
+    year = 12 if found.uneven == "month" else 52 if timestep == 7 * DAY and not found.uneven else 0
+    cycles = [year] if year else [5] if found.uneven else [cycle for cycle in (day, week) if cycle > 1]
+    day = 0 if found.uneven else day
     longest = max(2, int(found.length * PART) // step)
-    year = cycles[0] if cycles and cycles[0] in LEAST and not day else 0
     if year:
         longest = max(longest, min(LEAST[year] * year, int(found.length * MOST)))
     ahead, back = (cycles[-1], "a cycle") if cycles else (1, "the next"), (24, "24 timesteps")

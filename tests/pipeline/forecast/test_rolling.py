@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, Fitted
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
 from pipeline.evaluation.scaled_error import seasonal_naive
@@ -59,6 +59,16 @@ def test_what_looks_back_further_than_windows_sees_all_that_there_is():
     assert np.array_equal(inputs[0, 12:], windows.take(np.array([0]))[0][0])
     assert np.array_equal(inputs[1], windows.series[8:68])
     assert np.array_equal(targets, windows.take(np.array([0, 20]))[1])
+
+
+def test_a_gap_is_told_of_where_more_than_a_window_is_seen():
+    fitted = Fitted(columns=["x"], mean=[0], std=[1], low=[0], high=[0], options={"rows": None})
+    asked, tried = replace(data(), fitted=fitted), experiment("statistical", "ets", "none", history=60)
+    (fold,) = rolling.folds(asked, 1, 1)
+    assert np.isfinite(rolling.forecast("x_ets", tried, asked, fold)).all()
+    broken = replace(asked, stamps=asked.stamps + np.where(np.arange(400) < 50, 0, 3600))
+    with pytest.raises(UnrollError, match="x_ets: `history` is for one series without gaps"):
+        rolling.forecast("x_ets", tried, broken, fold)
 
 
 def test_a_champion_is_never_beaten_by_a_naive_model():
