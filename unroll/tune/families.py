@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from pipeline import tables
 from pipeline.config import params
@@ -15,8 +15,8 @@ from pipeline.metrics import MEASURES
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.tune import entry
-from unroll.tune.space import Space, changed, present, rounded, space
-from unroll.tune.study import opened
+from unroll.tune.space import Space, changed, space
+from unroll.tune.study import Trials, opened
 from unroll.tune.trial import seen, train
 
 RATE, DROPOUT = "learning_rate=0.0003:0.01", "dropout=0:0.4"
@@ -81,19 +81,17 @@ def _tried(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFr
     """A row for each trial."""
     data = seen(workspace, experiment)
     searched = _space(name, experiment, data.input_shape[0])
-    now = present(name, experiment, searched)
-    with opened(workspace, name, experiment, data, searched, now, experiment.trials) as trials:
+    with opened(workspace, name, experiment, data, searched, experiment.trials) as trials:
         while (trial := trials.begin()) is not None:
-            values = _values(trial.params)
-            tried = Experiment.model_validate(changed(experiment.model_dump(), values))
             try:
-                value, why = train(name, tried, data, trial)
+                value, why = train(trials, trial)
             except UnrollError as error:
                 value, why = None, str(error)
             trial.set_user_attr("why", why)
             trials.study.tell(trial, value, TrialState.PRUNED if why else None)
             said = why or f"{data.metric} {value:.4g}"
-            print(f"{name}  trial {len(trials.done())} of {experiment.trials}  {said}  {values}", flush=True)
+            place = f"trial {len(trials.done())} of {experiment.trials}"
+            print(f"{name}  {place}  {said}  {_options(trials, trial)}", flush=True)
         if trials.best() is None:
             raise UnrollError(f"none of the {experiment.trials} trials of {name} came to an end")
         found = sorted(trials.done(), key=lambda trial: trial.number)
@@ -104,7 +102,7 @@ def _tried(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFr
             "seed": experiment.seeds[0],
             f"validation_{data.metric}": None if trial.user_attrs["why"] else trial.value,
             "ended": trial.user_attrs["why"] or "complete",
-            "options": json.dumps(_values(trial.params), sort_keys=True),
+            "options": json.dumps(_options(trials, trial), sort_keys=True),
         }
         for number, trial in enumerate(found, 1)
     ]
@@ -125,5 +123,5 @@ def _space(name: str, experiment: Experiment, timesteps: int) -> Space:
     return space(name, experiment, over)
 
 
-def _values(tried: dict[str, Any]) -> dict[str, Any]:
-    return {place: rounded(value) for place, value in tried.items()}
+def _options(trials: Trials, trial: Trial | FrozenTrial) -> dict[str, Any]:
+    return {**trials.now, **trials.values(trial)}

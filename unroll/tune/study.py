@@ -4,6 +4,7 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,7 @@ from pipeline.locks import alive, alone
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
-from unroll.tune.space import Space
+from unroll.tune.space import Space, changed, present, rounded
 
 PATIENCE = 60
 """Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
@@ -32,17 +33,21 @@ WARM_UP = 0.2
 """The share of its epochs that a trial has in any case."""
 
 
+@dataclass(frozen=True)
 class Trials:
-    """The trials of one study. Several processes of this machine may be at it. Made by `opened`.
+    """The trials of an experiment, in one study. Several processes of this machine may be at it. Made by `opened`.
 
-    Under `alone` no other process begins a trial.
+    `now` are the experiment's own values of what is searched. Under `alone` no other process begins a trial.
     """
 
-    def __init__(
-        self, study: Study, searched: Space, wanted: int, lock: Callable[[], AbstractContextManager[None]]
-    ) -> None:
-        self.study, self.wanted, self.alone = study, wanted, lock
-        self._space = searched
+    name: str
+    experiment: Experiment
+    data: Dataset
+    searched: Space
+    now: Mapping[str, Any]
+    wanted: int
+    study: Study
+    alone: Callable[[], AbstractContextManager[None]]
 
     def begin(self) -> Trial | None:
         """The next trial; None if there are enough, those that are being trained included."""
@@ -51,7 +56,7 @@ class Trials:
                 return None
             # Drawn by its number: a study that was stopped goes on with the trials that it would have had.
             self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
-            trial = self.study.ask(self._space)
+            trial = self.study.ask(self.searched)
             trial.set_user_attr("process", os.getpid())
         return trial
 
@@ -62,7 +67,7 @@ class Trials:
         for trial in found:
             if trial not in lives:
                 self.study.tell(trial.number, state=TrialState.FAIL)
-                if len(trial.params) == len(self._space):  # else it was broken off while it was drawn
+                if len(trial.params) == len(self.searched):  # else it was broken off while it was drawn
                     self.study.enqueue_trial(trial.params)
         return lives
 
@@ -76,6 +81,14 @@ class Trials:
             return self.study.best_trial
         return None
 
+    def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
+        """What a trial has that differs from the experiment as it is."""
+        return {place: rounded(value) for place, value in trial.params.items() if value != self.now[place]}
+
+    def tried(self, trial: Trial | FrozenTrial) -> Experiment:
+        """The experiment with the values of a trial."""
+        return Experiment.model_validate(changed(self.experiment.model_dump(), self.values(trial)))
+
 
 def _began(trial: FrozenTrial) -> float:
     return trial.datetime_start.timestamp() if trial.datetime_start else 0.0
@@ -83,24 +96,17 @@ def _began(trial: FrozenTrial) -> float:
 
 @contextlib.contextmanager
 def opened(
-    workspace: Workspace,
-    name: str,
-    experiment: Experiment,
-    data: Dataset,
-    searched: Space,
-    now: Mapping[str, Any],
-    wanted: int,
+    workspace: Workspace, name: str, experiment: Experiment, data: Dataset, searched: Space, wanted: int
 ) -> Iterator[Trials]:
     """The trials of an experiment, of before and to come; those of other ranges, options, data or code are kept apart.
 
-    The experiment has the seeds of a trial. Its own values (`now`) are the first trial if they are among what is
-    `searched`.
+    The experiment has the seeds of a trial. Its own values are the first trial if they are among what is `searched`.
 
     Raises:
         UnrollError: the file of the trials cannot be read or written.
     """
     file = workspace.scratch / "tuning" / f"{name}.db"
-    held = file.with_suffix(".lock")
+    held, now = file.with_suffix(".lock"), present(name, experiment, searched)
     lock = partial(alone, held, f"another process holds {held}", patience=PATIENCE)
     preparation = params.load(workspace.params).dataset(data.name).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
@@ -123,7 +129,7 @@ def opened(
                 study.enqueue_trial(dict(now))
         if others and study_name not in others:
             print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
-        yield Trials(study, searched, wanted, lock)
+        yield Trials(name, experiment, data, searched, now, wanted, study, lock)
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         said = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
         raise UnrollError(f"{file} cannot be used ({said:.200}); move it away to begin anew") from error

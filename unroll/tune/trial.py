@@ -16,6 +16,7 @@ from pipeline.errors import DivergedError, UnrollError, UsageError
 from pipeline.metrics import score
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
+from unroll.tune.study import Trials
 
 REPORTS = 20
 """How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
@@ -45,10 +46,8 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
     return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)
 
 
-def train(
-    name: str, experiment: Experiment, data: Dataset, trial: Trial, show: Show | None = None
-) -> tuple[float | None, str]:
-    """Train an experiment with the options of a trial, which is told after epochs and asked whether to go on.
+def train(trials: Trials, trial: Trial, show: Show | None = None) -> tuple[float | None, str]:
+    """Train the experiment with the options of a trial, which is told after epochs and asked whether to go on.
 
     Returns:
         The measure on validation, at the best epoch where there are epochs, the mean over seeds; and "". Or None, and
@@ -58,7 +57,7 @@ def train(
         UnrollError: the options do not fit.
     """
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
-    chosen = recipe(name, experiment)
+    chosen, data = recipe(trials.name, trials.tried(trial)), trials.data
     callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
     try:
         replicates = chosen.train(chosen.job(data, callback)).replicates

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import optuna
 import pytest
 
-import unroll.tune.tuning
+import unroll.tune.tune
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
@@ -100,7 +100,7 @@ def other_test(tmp_path_factory):
     splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
     dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unroll.tune.tuning, "Record", no_record)
+        patch.setattr(unroll.tune.tune, "Record", no_record)
         tune(workspace, "node", "--trials", "8", "--over", OVER)
     return workspace
 
@@ -198,7 +198,7 @@ def test_mlflow_has_a_parent_with_a_run_for_each_trial(tuned, monkeypatch):
 
 
 def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(unroll.tune.tuning, "Record", no_record)
+    monkeypatch.setattr(unroll.tune.tune, "Record", no_record)
     workspace = make(tmp_path)
     tune(workspace, "ridge", "--trials", "2", "--name", "early")
     storage = f"sqlite:///{workspace.scratch / 'tuning' / 'ridge.db'}"
@@ -219,7 +219,7 @@ def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_lef
 
 
 def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(unroll.tune.tuning, "Record", no_record)
+    monkeypatch.setattr(unroll.tune.tune, "Record", no_record)
     workspace = make(tmp_path)
     tune(workspace, "ridge", "--trials", "1")
     assert "ridge as it is was the best, so nothing was written" in capsys.readouterr().out
