@@ -1,1 +1,1 @@
-"""Looking at what was built: compare, list, show, diff, track, and document 003's assignment."""
+"""Looking at what was built: compare, list, show, diff and track, and forecasting from it."""

@@ -9,7 +9,7 @@ from pipeline.data.sources.waves import generate
 from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
-from unroll.results.assignment import lab
+from unroll.lessons import lab
 
 SIZES = "400 series to train on, 200 to test on"
 
