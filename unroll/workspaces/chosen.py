@@ -13,7 +13,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
 from unroll.workspaces.checkout import git
-from unroll.workspaces.scaled import CONFIG, lay_out, without
+from unroll.workspaces.scaled import CONFIG, few_seeds, lay_out, without
 
 CHOSEN = {
     "shapes_seq2vec": "zero last_value linear tuned_mlp rnn",
@@ -59,22 +59,15 @@ def choose(whole: Mapping[str, Any]) -> dict[str, Any]:
     whole = complete(whole)
     kept = without(whole, [name for name in whole["datasets"] if name not in CHOSEN])
     names = [f"{dataset}_{one}" for dataset, each in CHOSEN.items() for one in each.split()]
-    experiments = {name: _in_short(kept["experiments"][name]) for name in names if name in kept["experiments"]}
+    experiments = {name: few_seeds(kept["experiments"][name], SEEDS) for name in names if name in kept["experiments"]}
     for name in EPOCHS.keys() & experiments.keys():
         experiments[name]["training"] = {**experiments[name]["training"], "epochs": EPOCHS[name]}
-    datasets = {name: _in_short(kept["datasets"][name]) for name in CHOSEN if name in kept["datasets"]}
+    datasets = {name: few_seeds(kept["datasets"][name], SEEDS) for name in CHOSEN if name in kept["datasets"]}
     return {**kept, "templates": {}, "datasets": datasets, "experiments": experiments}
 
 
 def _fair(claim: Mapping[str, Any]) -> bool:
     return claim["metric"] == "parameters" or not EPOCHS.keys() & {claim["experiment"], claim.get("against")}
-
-
-def _in_short(section: Mapping[str, Any]) -> dict[str, Any]:
-    few = dict(section)
-    if "seeds" in few:
-        few["seeds"] = few["seeds"][:SEEDS] if isinstance(few["seeds"], list) else min(few["seeds"], SEEDS)
-    return few
 
 
 def commit(root: Path, folder: Path, message: str) -> None:

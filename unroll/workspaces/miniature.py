@@ -6,10 +6,7 @@ from pathlib import Path
 from pipeline.files import write_text
 from pipeline.provenance.machine import PACKAGES
 from pipeline.workspace import Workspace
-from unroll.workspaces.scaled import CONFIG
-
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots", ".ci/locks/numerics.lock", *PACKAGES)
-"""The graph and the code."""
+from unroll.workspaces.scaled import copy_graph
 
 PARAMS = Path(__file__).with_suffix(".yaml")
 
@@ -20,14 +17,9 @@ CLAIMS = """
 
 def make_workspace(root: Path, folder: Path) -> Workspace:
     """Make a new folder a DVC workspace with the miniature, and with copies of the graph and the code of `root`."""
-    for name in COPIED:
-        source, target = root / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
-            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copyfile(source, target)
-    write_text(folder / ".dvc" / "config", CONFIG)
+    copy_graph(root, folder)
+    for name in PACKAGES:
+        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(PARAMS, folder / "params.yaml")
     write_text(folder / "claims.yaml", CLAIMS)
     return Workspace(folder)

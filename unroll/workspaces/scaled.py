@@ -11,14 +11,8 @@ from pipeline.files import write_text
 from pipeline.provenance.machine import PACKAGES
 from pipeline.workspace import Workspace
 
-COPIED = (
-    "dvc.yaml",
-    ".dvcignore",
-    ".dvc/plots/curves.json",
-    ".dvc/plots/scores.json",
-    "claims.yaml",
-    ".ci/locks/numerics.lock",
-)
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", ".ci/locks/numerics.lock")
+"""The graph, and what the code is run with."""
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
@@ -76,6 +70,7 @@ def make_workspace(root: Path, folder: Path) -> Workspace:
     """
     small = without(scale(plain_yaml.read(root / "params.yaml")), TWINS)
     made = lay_out(root, folder, each_network_once(small))
+    shutil.copyfile(root / "claims.yaml", folder / "claims.yaml")
     # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
     write_text(made.scratch / NOTE, "Fewer rows, fewer epochs and one seed.\n")
     return made
@@ -83,18 +78,22 @@ def make_workspace(root: Path, folder: Path) -> Workspace:
 
 def lay_out(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and this params.yaml."""
-    (folder / ".dvc" / "plots").mkdir(parents=True, exist_ok=True)
-    write_text(folder / ".dvc" / "config", CONFIG)
+    copy_graph(root, folder)
     for name in PACKAGES:
         link = folder / name
         link.unlink(missing_ok=True)
         link.symlink_to(root / name, target_is_directory=True)
-    for name in COPIED:
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(root / name, folder / name)
     plain_yaml.write(sections, folder / "params.yaml")
     (Workspace(folder).scratch / NOTE).unlink(missing_ok=True)
     return Workspace(folder)
+
+
+def copy_graph(root: Path, folder: Path) -> None:
+    """Make `folder` a DVC workspace with the graph of `root`, but without code and params.yaml."""
+    for name in COPIED:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(root / name, folder / name)
+    write_text(folder / ".dvc" / "config", CONFIG)
 
 
 def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,11 +101,11 @@ def scale(whole: Mapping[str, Any]) -> dict[str, Any]:
 
     Downloads become stand-ins in the official format, and a split that is given in rows keeps its share of them.
     Windows, models and optimizers stay as they are. Every experiment stays, with its first seed and fewer epochs,
-    but for those on a download that has no stand-in (`without_stand_in`). Relative paths of a user's own files are
-    meant from a folder one further down.
+    but for those on a download that has no stand-in. Relative paths of a user's own files are meant from a folder one
+    further down.
     """
     whole = complete(whole)
-    gone = without_stand_in(whole)
+    gone = {name for name, one in whole["sources"].items() if one["kind"] == "download" and _stands_in(one) is None}
     kept = without(whole, [name for name, section in whole["datasets"].items() if section["source"] in gone])
     sources = {name: _source(section) for name, section in kept["sources"].items()}
     files = {name: _one_further_down(section) for name, section in kept["files"].items()}
@@ -128,6 +127,14 @@ def without(whole: Mapping[str, Any], left_out: Collection[str]) -> dict[str, An
     }
 
 
+def few_seeds(section: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """An experiment, or a data set that says how its experiments are trained, with its first seeds."""
+    few = dict(section)
+    if "seeds" in few:
+        few["seeds"] = few["seeds"][:most] if isinstance(few["seeds"], list) else min(few["seeds"], most)
+    return few
+
+
 def each_network_once(whole: Mapping[str, Any]) -> dict[str, Any]:
     """The sections without experiments that train by gradient descent what an earlier one of their data set trains.
 
@@ -143,11 +150,6 @@ def each_network_once(whole: Mapping[str, Any]) -> dict[str, Any]:
         if not (again or one.get("trials") or one.get("share", 1) < 1):
             kept[name] = one
     return {**whole, "experiments": kept}
-
-
-def without_stand_in(whole: Mapping[str, Any]) -> list[str]:
-    """The sources that need the network and for which there is no stand-in."""
-    return [name for name, s in whole["sources"].items() if s["kind"] == "download" and _stands_in(s) is None]
 
 
 def _stands_in(section: Mapping[str, Any]) -> str | None:
@@ -180,9 +182,7 @@ def _dataset(section: Mapping[str, Any], source: Mapping[str, Any]) -> dict[str,
 
 def _trained_briefly(section: Mapping[str, Any]) -> dict[str, Any]:
     """An experiment, or a data set that says how its experiments are trained, with one seed and fewer epochs."""
-    scaled = dict(section)
-    if "seeds" in scaled:
-        scaled["seeds"] = scaled["seeds"][:1] if isinstance(scaled["seeds"], list) else 1
+    scaled = few_seeds(section, 1)
     if "training" in scaled:
         scaled["training"] = training = dict(scaled["training"])
         for option, divisor, fewest in (("epochs", EPOCHS, FEWEST_EPOCHS), ("steps_per_epoch", STEPS, FEWEST_STEPS)):
