@@ -44,12 +44,9 @@ is generated in place of a download. Without three seeds nobody can tell whether
 
 
 def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
-    """Build the demo in `.demo`: each answer as soon as it is there, then all, where the page is and what to do next.
+    """Build the demo in `.demo`: each answer as soon as it is there, then all, and what to do next; the exit status.
 
     What is up to date is not built again. `everything`: all experiments, small and on stand-ins, not some in full.
-
-    Returns:
-        The exit status of the build.
 
     Raises:
         UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.

@@ -37,12 +37,9 @@ FEW = 32
 
 
 def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
-    """What is searched for an experiment.
+    """What is searched for an experiment: a number that is off in it (0 or nothing) stays off, but for a share.
 
-    Args:
-        name: the experiment.
-        experiment: from params.yaml. A number that is off in it (0 or nothing) stays off, but for a share.
-        over: only these: options, or "OPTION=LOW:HIGH" for a range of one's own.
+    `over`: only these options, or "OPTION=LOW:HIGH" for a range of one's own.
 
     Raises:
         UsageError: there is nothing to search, or an option or a range is wrong.
@@ -161,12 +158,7 @@ def rounded(value: Any) -> Any:
 
 
 def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """An experiment's section of params.yaml with other values.
-
-    Args:
-        section: plain data.
-        values: where they stand -> they; as in `Space`.
-    """
+    """An experiment's section of params.yaml with other values: `values` has where each stands, as in `Space` -> it."""
     found: dict[str, Any] = deepcopy(dict(section))
     for place, value in values.items():
         part, option, *index = place.split(".")

@@ -30,12 +30,9 @@ UNFINISHED = "unfinished"
 
 @dataclass(frozen=True)
 class Checkout:
-    """A fresh workspace.
+    """A fresh workspace with the code and params.yaml of a commit, in which nothing is built yet.
 
-    Attributes:
-        workspace: has the committed code and params.yaml; nothing is built in it yet.
-        committed: holds the committed `RESULTS`.
-        commit: where they are from.
+    The `RESULTS` of that commit are in `committed`.
     """
 
     workspace: Workspace
