@@ -15,9 +15,11 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
@@ -60,7 +62,7 @@ def up(workspace: Workspace) -> None:
     variables = _variables(known)
     _set_up_database(home, programs, known["password"])
     (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True)
-    for name, (command, own) in _servers(home, programs, known).items():
+    for name, command, own in _servers(home, programs, known):
         _start(home, name, [str(word) for word in command], {**os.environ, **variables, **own}, known.get(name))
     file = home / "environment"
     file.touch(mode=0o600)
@@ -92,8 +94,6 @@ def demo(workspace: Workspace) -> int:
 
 def down(workspace: Workspace) -> None:
     """End the processes that `up` has started, the last one first."""
-    import psutil
-
     files = sorted((workspace.root / FOLDER / "run").glob("*.pid"), key=lambda file: -file.stat().st_mtime_ns)
     for file in files:
         process = _process(file)
@@ -109,34 +109,27 @@ def down(workspace: Workspace) -> None:
         print("nothing runs")
 
 
-def _servers(home: Path, programs: Path, known: Mapping[str, Any]) -> dict[str, tuple[list[Any], dict[str, str]]]:
-    """Of each server the command, and its own variables: passwords, since all users of a machine see commands."""
+def _servers(home: Path, programs: Path, known: Mapping[str, Any]) -> Iterator[tuple[str, list[Any], dict[str, str]]]:
+    """Of each server its name, the command, and its own variables: passwords, since all users see commands."""
     store = f"postgresql+psycopg2://unroll:{known['password']}@{HOST}:{known['postgres']}/postgres"
     records = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_TRACKING_URI": ""}
     records |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
+    postgres = [programs / "postgres", "-D", home / "postgres", "-h", HOST, "-p", known["postgres"], "-k", ""]
     rclone = [Path(sys.executable).parent / "rclone", "serve", "s3", "--addr", f"{HOST}:{known['s3']}", home / "s3"]
     mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", known["mlflow"], "--workers", 1]
     unroll, scheduler = [sys.executable, "-m", "unroll", "cluster"], _variables(known)["UNROLL_SCHEDULER"]
-    found: dict[str, tuple[list[Any], dict[str, str]]] = {
-        "postgres": (
-            [programs / "postgres", "-D", home / "postgres", "-h", HOST, "-p", known["postgres"], "-k", ""],
-            {},
-        ),
-        "s3": (rclone, keys),
-        "mlflow": ([*mlflow, "--serve-artifacts", "--artifacts-destination", home / "mlartifacts"], records),
-        "scheduler": ([*unroll, "scheduler", scheduler], {}),
-    }
+    yield "postgres", postgres, {}
+    yield "s3", rclone, keys
+    yield "mlflow", [*mlflow, "--serve-artifacts", "--artifacts-destination", home / "mlartifacts"], records
+    yield "scheduler", [*unroll, "scheduler", scheduler], {}
     for name in WORKERS:
         own = ["worker", scheduler, "--name", name, "--home", home / f"worker-{name}"]
-        found[f"worker-{name}"] = [*unroll, *own], {}
-    return found
+        yield f"worker-{name}", [*unroll, *own], {}
 
 
 def _start(home: Path, name: str, command: Sequence[str], variables: Mapping[str, str], port: int | None) -> None:
     """Start a process, unless it runs, and wait until its port answers."""
-    import psutil
-
     file, log = home / "run" / f"{name}.pid", home / "run" / f"{name}.log"
     if _process(file) is not None:
         return
@@ -157,8 +150,6 @@ def _start(home: Path, name: str, command: Sequence[str], variables: Mapping[str
 
 def _process(file: Path) -> Any:
     """The process that a file names, if it is still that one."""
-    import psutil
-
     with contextlib.suppress(OSError, ValueError, psutil.NoSuchProcess):
         number, created = json.loads(file.read_text(encoding="utf-8"))
         process = psutil.Process(number)
