@@ -11,13 +11,7 @@ from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.tables import Column
 
-COLUMNS = (
-    Column("data set"),
-    Column("does recurrence help?", rank=0),
-    Column("change in error", rank=1),
-    Column("best without", rank=2),
-    Column("best with", rank=3),
-)
+HEADINGS = ("data set", "does recurrence help?", "change in error", "best without", "best with")
 
 
 def built(workspace: Workspace) -> dict[str, int]:
@@ -48,4 +42,5 @@ def show(workspace: Workspace, names: Collection[str]) -> None:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
     found = load(workspace, params.load(workspace.params)).built
-    tables.show(COLUMNS, [_row(one, answer) for one in found if one.name in names for answer in one.answers])
+    rows = [_row(one, answer) for one in found if one.name in names for answer in one.answers]
+    tables.show([*map(Column, HEADINGS)], rows)
