@@ -106,9 +106,9 @@ def _part(part: str, a: Side, b: Side) -> dict[str, Any]:
 
 
 def _environment(a: Side, b: Side) -> dict[str, Any]:
-    locks = [{".ci/locks/numerics.lock": side.run.fingerprint.get("lock")} for side in (a, b)]
-    known = all(lock[".ci/locks/numerics.lock"] for lock in locks)
-    found = _differences(*locks) if known else []
+    locks = [side.run.fingerprint.get("lock") for side in (a, b)]
+    known = all(locks)
+    found = _differences(*({".ci/locks/numerics.lock": lock} for lock in locks)) if known else []
     if a.record and b.record:
         found += _differences(_machine(a.record), _machine(b.record))
     same = not found if known and a.record and b.record else None
@@ -173,8 +173,5 @@ def _change(difference: Difference) -> str:
     a, b = (difference.get(side) for side in ("a", "b"))
     if any(HASH.fullmatch(str(value)) for value in (a, b)):
         return "changed" if a and b else f"only in {'A' if a else 'B'}"
-    return " -> ".join(_brief(difference[side]) if side in difference else "(none)" for side in ("a", "b"))
-
-
-def _brief(value: Any) -> str:
-    return shorten(text(value), 60, placeholder="...")
+    said = {side: shorten(text(value), 60, placeholder="...") for side, value in difference.items()}
+    return f"{said.get('a', '(none)')} -> {said.get('b', '(none)')}"
