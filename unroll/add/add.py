@@ -200,9 +200,8 @@ def _ask(found: Found, wanted: Wanted) -> Question:
         )
     horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=question.horizon, type=int)
     lookback = wanted.lookback or typer.prompt("From how many back?", default=question.lookback, type=int)
-    kept = {"horizon": horizon == question.horizon, "lookback": lookback == question.lookback, "step": True}
     if horizon < 1 or lookback < 1:
         raise UsageError("timesteps ahead and back must be 1 or more")
-    chosen = propose(found, target, question.step, horizon, lookback)
-    reasons = {option: why for option, why in question.reasons.items() if kept[option]}
-    return replace(chosen, reasons=reasons)
+    chosen = replace(question, horizon=horizon, lookback=lookback)
+    kept = {key: why for key, why in question.reasons.items() if getattr(chosen, key) == getattr(question, key)}
+    return replace(chosen, reasons=kept)
