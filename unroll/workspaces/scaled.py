@@ -20,11 +20,8 @@ CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = f
 NOTE = "scaled.txt"
 """The scratch file that says what was scaled down."""
 
-EPOCHS, FEWEST_EPOCHS = 10, 3
-"""Epochs are divided by the first and never below the second, unless they were."""
-
-STEPS, FEWEST_STEPS = 25, 10
-"""The same for the steps of an epoch that draws its examples."""
+SHORTER = {"epochs": (10, 3), "steps_per_epoch": (25, 10)}
+"""Option of a training -> what it is divided by, and what it is never below, unless it was."""
 
 ROWS = {
     "imdb": (1000, 25_000),
@@ -185,7 +182,7 @@ def _trained_briefly(section: Mapping[str, Any]) -> dict[str, Any]:
     scaled = few_seeds(section, 1)
     if "training" in scaled:
         scaled["training"] = training = dict(scaled["training"])
-        for option, divisor, fewest in (("epochs", EPOCHS, FEWEST_EPOCHS), ("steps_per_epoch", STEPS, FEWEST_STEPS)):
-            if option in training:
-                training[option] = min(training[option], max(fewest, training[option] // divisor))
+        for option in SHORTER.keys() & training.keys():
+            divisor, fewest = SHORTER[option]
+            training[option] = min(training[option], max(fewest, training[option] // divisor))
     return scaled
