@@ -20,7 +20,7 @@ from unroll.tune.study import Trials, opened
 from unroll.tune.trial import seen, train
 
 RATE, DROPOUT = "learning_rate=0.0003:0.01", "dropout=0:0.4"
-CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE)
+CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE, "embedding=8:64")
 
 RANGES: dict[str, tuple[str, ...]] = {
     "linear": ("last=1:120", "ridge=1:100000"),
@@ -31,10 +31,7 @@ RANGES: dict[str, tuple[str, ...]] = {
     "nlinear": ("last=4:240", RATE),
     "dlinear": ("last=4:240", "average=3:49", RATE),
     "tfidf": ("c=1:100", "reviews=3:10"),
-    "simple_rnn": (*CELL, "embedding=8:64"),
-    "lstm": (*CELL, "embedding=8:64"),
-    "gru": (*CELL, "embedding=8:64"),
-    "min_gru": (*CELL, "embedding=8:64"),
+    **dict.fromkeys(("simple_rnn", "lstm", "gru", "min_gru"), CELL),
 }
 """Model -> what is searched. What an experiment has off (`last`, `embedding`) is not, nor a `last` beyond its range; a
 `last` ends with the input."""
