@@ -52,10 +52,8 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
         UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.
     """
     folder, real = workspace.root / FOLDER, params.load(workspace.params).experiments
-    if everything:
-        small = scaled.make_workspace(workspace.root, folder)
-    else:
-        small = chosen.make_workspace(workspace.root, folder)
+    make = scaled.make_workspace if everything else chosen.make_workspace
+    small = make(workspace.root, folder)
     kept = params.load(small.params)
     chosen.commit(workspace.root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
