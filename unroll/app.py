@@ -47,6 +47,15 @@ def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
     return names
 
 
+def named(about: str, *sections: str) -> Any:
+    """An argument that is a name in sections of params.yaml."""
+    return typer.Argument(help=about, autocompletion=complete(*sections))
+
+
+DataSet = Annotated[str, named("A data set of params.yaml.", "datasets")]
+Experiment = Annotated[str, named("An experiment of params.yaml.", "experiments")]
+
+
 def targets(context: typer.Context, incomplete: str) -> list[str]:
     """What a shell proposes for a stage."""
     of_stage = {"source": "sources", "prepare": "datasets", "train": "experiments", "evaluate": "datasets"}

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from unroll.app import app, complete
+from unroll.app import DataSet, Experiment, app, named
 
 
 @app.command(rich_help_panel="Start here")
@@ -50,7 +50,7 @@ def add(
 @app.command(rich_help_panel="All at once")
 def remove(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A file of your own.", autocompletion=complete("files"))],
+    name: Annotated[str, named("A file of your own.", "files")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Ask nothing.")] = False,
 ) -> None:
     """Take a series out of params.yaml, with all that was built of it; your file stays.
@@ -63,10 +63,7 @@ def remove(
 
 
 @app.command(rich_help_panel="All at once")
-def renew(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A file of your own.", autocompletion=complete("forecasts"))],
-) -> None:
+def renew(context: typer.Context, name: Annotated[str, named("A file of your own.", "forecasts")]) -> None:
     """Let the rows that have come since `add` count for the evaluation and the backtest, too.
 
     `unroll renew meter && unroll repro refit@meter`
@@ -79,7 +76,7 @@ def renew(
 @app.command(rich_help_panel="Search and check")
 def tune(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="An experiment of params.yaml.", autocompletion=complete("experiments"))],
+    name: Experiment,
     trials: Annotated[int, typer.Option(min=1, max=100_000, help="How many, those of before included.")] = 30,
     over: Annotated[
         list[str] | None,
@@ -103,7 +100,7 @@ def tune(
 @app.command(rich_help_panel="Search and check")
 def search(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=complete("datasets"))],
+    name: DataSet,
     only: Annotated[str | None, typer.Argument(help="One of its experiments.")] = None,
 ) -> None:
     """Give each experiment of a data set that has `trials` so many on validation; the best options replace its own.

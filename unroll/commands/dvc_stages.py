@@ -10,7 +10,7 @@ import typer
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.app import Json, app, complete, print_json
+from unroll.app import DataSet, Experiment, Json, app, named, print_json
 
 if TYPE_CHECKING:
     from pipeline.config.params import Params
@@ -59,10 +59,7 @@ def resolve(context: typer.Context) -> None:
 
 
 @app.command(rich_help_panel="Stages")
-def source(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A source of params.yaml.", autocompletion=complete("sources"))],
-) -> None:
+def source(context: typer.Context, name: Annotated[str, named("A source of params.yaml.", "sources")]) -> None:
     """Fetch or generate the raw data of a source.
 
     `unroll source waves` · `UNROLL_MIRROR=../shared/data unroll source imdb`
@@ -73,10 +70,7 @@ def source(
 
 
 @app.command(rich_help_panel="Stages")
-def prepare(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=complete("datasets"))],
-) -> None:
+def prepare(context: typer.Context, name: DataSet) -> None:
     """Normalise and split a data set, from its source's raw data.
 
     `unroll prepare jena_hourly`
@@ -92,7 +86,7 @@ def prepare(
 @app.command(rich_help_panel="Stages")
 def train(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="An experiment of params.yaml.", autocompletion=complete("experiments"))],
+    name: Experiment,
     epochs: Annotated[int | None, typer.Option(min=1, help="Another number of epochs: a trial, not recorded.")] = None,
     seed: Annotated[
         list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a trial too.")
@@ -113,10 +107,7 @@ def train(
 
 
 @app.command(rich_help_panel="Stages")
-def evaluate(
-    context: typer.Context,
-    name: Annotated[str, typer.Argument(help="A data set of params.yaml.", autocompletion=complete("datasets"))],
-) -> None:
+def evaluate(context: typer.Context, name: DataSet) -> None:
     """Score every experiment of a data set, side by side.
 
     `unroll evaluate imdb`
@@ -129,7 +120,7 @@ def evaluate(
     print(workspace.metrics(name))
 
 
-Series = Annotated[str, typer.Argument(help="A data set with a forecast.", autocompletion=complete("forecasts"))]
+Series = Annotated[str, named("A data set with a forecast.", "forecasts")]
 
 
 @app.command(rich_help_panel="Stages")

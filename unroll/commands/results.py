@@ -1,26 +1,21 @@
 """Commands that show, compare and check what was built. Heavy imports wait until a command runs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from unroll.app import Json, app, complete, print_json
-
-
-def _name(about: str, *sections: str) -> Any:
-    return typer.Argument(help=about, autocompletion=complete(*sections))
-
+from unroll.app import Json, app, named, print_json
 
 Forecasting = Annotated[
-    str, _name("A data set, whose best model is taken; or an experiment.", "datasets", "experiments")
+    str, named("A data set, whose best model is taken; or an experiment.", "datasets", "experiments")
 ]
 
 
 @app.command(rich_help_panel="Start here")
 def compare(
     context: typer.Context,
-    names: Annotated[list[str] | None, _name("Experiments or data sets; none: all.", "datasets", "experiments")] = None,
+    names: Annotated[list[str] | None, named("Experiments or data sets; none: all.", "datasets", "experiments")] = None,
     as_json: Json = False,
 ) -> None:
     """Print whether a recurrent network helps, and the experiments behind that, the best first.
@@ -80,7 +75,7 @@ def claims(context: typer.Context, as_json: Json = False) -> None:
 @app.command("list", rich_help_panel="Results")
 def list_(
     context: typer.Context,
-    names: Annotated[list[str] | None, _name("Data sets; none: all.", "datasets")] = None,
+    names: Annotated[list[str] | None, named("Data sets; none: all.", "datasets")] = None,
     as_json: Json = False,
 ) -> None:
     """Print the experiments of params.yaml, and whether they are built.
@@ -97,7 +92,7 @@ def list_(
 def show(
     context: typer.Context,
     name: Annotated[
-        str, _name("A source, data set or experiment of params.yaml.", "sources", "datasets", "experiments")
+        str, named("A source, data set or experiment of params.yaml.", "sources", "datasets", "experiments")
     ],
     as_json: Json = False,
 ) -> None:
