@@ -106,7 +106,8 @@ def opened(
         UnrollError: the file of the trials cannot be read or written.
     """
     file = workspace.scratch / "tuning" / f"{name}.db"
-    held, now = file.with_suffix(".lock"), present(name, experiment, searched)
+    held = file.with_suffix(".lock")
+    now = present(name, experiment, searched)
     lock = partial(alone, held, f"another process holds {held}", patience=PATIENCE)
     preparation = params.load(workspace.params).dataset(data.name).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint

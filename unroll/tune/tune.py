@@ -84,7 +84,8 @@ class _Tuning:
                 if trials.best() is None:
                     raise
                 value, why = None, str(error)
-            told, best = trials.study.tell(trial, value, TrialState.PRUNED if why else None), trials.best()
+            told = trials.study.tell(trial, value, TrialState.PRUNED if why else None)
+            best = trials.best()
             values = (f"{option.partition('.')[2]} {chosen}" for option, chosen in trials.values(told).items())
             self._show(place, [why or f"{self._title} {told.value:.4g}", *values], last=True)
             score_of_best = best.value if best else None
