@@ -1,4 +1,8 @@
-"""Run a command and print what it cost, as JSON: `python -I -S bench/meter.py COMMAND`. See `process_cost`."""
+"""Run a command and print what it cost, as JSON: `python -I -S bench/meter.py COMMAND`.
+
+A child starts with its parent's peak: Linux counts the memory that it shares until it runs its own program. So the
+parent is this interpreter, with next to nothing imported.
+"""
 
 import json
 import resource

@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,7 @@ from typing import Any
 
 import requests
 
-from bench import REPOSITORY, process_cost, results
+from bench import REPOSITORY, results
 from bench.own_series import files
 from pipeline.config import params
 from pipeline.errors import UnrollError
@@ -41,6 +42,9 @@ LARGE = ("add minutes.csv --target load --yes", "source minutes", "prepare minut
 
 PATIENCE = 120
 """Seconds in which a server must begin to answer."""
+
+PRINTED = REPOSITORY / ".unroll" / "bench" / "printed.txt"
+"""All that the last command printed."""
 
 
 def measure(quick: bool, say: Say) -> dict[str, Any]:
@@ -74,8 +78,29 @@ def environment(workspace: Workspace) -> dict[str, str]:
 
 
 def unroll(workspace: Workspace, *command: str) -> dict[str, float]:
-    """What one command costs; see `process_cost.run`."""
-    return process_cost.run(["unroll", *command], workspace.root, environment(workspace))
+    """What one command costs: its `seconds`, its `cpu` seconds and its `peak` in MiB, by `bench/meter.py`.
+
+    Raises:
+        UnrollError: it ended with another status than 0; says the last line that it printed, and where all is.
+    """
+    PRINTED.parent.mkdir(parents=True, exist_ok=True)
+    with PRINTED.open("wb") as printed:  # no pipe, which could hold it up where nobody reads
+        done = subprocess.run(
+            [sys.executable, "-I", "-S", REPOSITORY / "bench" / "meter.py", "unroll", *command],
+            cwd=workspace.root,
+            env=environment(workspace),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=printed,
+            check=False,
+        )
+    if done.returncode:
+        last = PRINTED.read_text(encoding="utf-8", errors="replace").splitlines()[-1:] or ["it printed nothing"]
+        raise UnrollError(
+            f"`unroll {' '.join(command)}` ended with status {done.returncode}: {last[0]} (all: {PRINTED})"
+        )
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
 
 
 def first_forecast(workspace: Workspace, form: files.Form, rows: int, say: Say) -> dict[str, Any]:

@@ -1,10 +1,16 @@
 """`python -m bench`: one clear line for a mistake, and results that are not mixed."""
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
 from bench import __main__ as command
-from bench import process_cost, results
+from bench import results
+from bench.own_series import measure
 from pipeline.errors import UnrollError
+from pipeline.workspace import Workspace
 
 
 @pytest.mark.parametrize(
@@ -37,8 +43,10 @@ def test_a_part_takes_the_place_of_its_old_self_and_parts_of_two_machines_are_no
 
 
 def test_what_a_command_says_when_it_fails_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr(process_cost, "FAILED", tmp_path / "failed.txt")
-    code = "import sys; print('all is well', flush=True); sys.exit('it is not')"
-    with pytest.raises(UnrollError, match="ended with status 1: it is not"):
-        process_cost.run(["python", "-c", code], tmp_path)
-    assert (tmp_path / "failed.txt").read_text(encoding="utf-8") == "all is well\nit is not\n"
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
+    monkeypatch.setattr(measure, "PRINTED", tmp_path / "printed.txt")
+    with pytest.raises(UnrollError) as failed:
+        measure.unroll(Workspace(tmp_path), "doctor")
+    *before, last = (tmp_path / "printed.txt").read_text(encoding="utf-8").splitlines()
+    assert before
+    assert f"`unroll doctor` ended with status 1: {last} (all: " in str(failed.value)
