@@ -73,7 +73,12 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
     with tempfile.TemporaryDirectory() as temporary:
         before = Workspace(Path(temporary))
         _extract(root, ref, before.root)
-        causes = Causes(root, ref, _made_of(before, apart=True), _made_of(workspace))
+        # That files lie elsewhere, as a clone's outputs do, says nothing of a change.
+        due = dvc_graph.read(root).due(absent=False)  # after `resolve`
+        command, variables = [sys.executable, "-m", "unroll", "resolve"], variables_of(before.root)
+        # By the earlier code, whose params may not be ours; if it fails, no causes are known.
+        subprocess.run(command, check=False, cwd=before.root, env=variables, capture_output=True)
+        causes = Causes(root, ref, _resolved(before.root), _resolved(root))
         old, new = Build(before, root), Build(workspace, root)
         both = [stage for stage in new.stages if stage in old.stages and stage != "resolve"]
         changed = [stage for stage in both if new.outputs(stage) != old.outputs(stage)]
@@ -83,8 +88,7 @@ def change(workspace: Workspace, ref: str, sample: int) -> Change:
             verdicts, unread = {}, f"The verdicts before cannot be read by this code: {error}"
         flips = _flips(verdicts, _verdicts(workspace), causes.of)
         scores = _scores(before, workspace)
-    # That files lie elsewhere, as a clone's outputs do, says nothing of a change.
-    seconds, due = Estimates(workspace.scratch / "seconds.json"), dvc_graph.read(root).due(absent=False)
+    seconds = Estimates(workspace.scratch / "seconds.json")
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=seconds.seconds)
     took = f": about {sum(map(seconds.seconds, due)):.0f} s" if due and seconds.known else ""
     since = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
@@ -119,18 +123,9 @@ def _extract(root: Path, ref: str, folder: Path) -> None:
         archive.extractall(folder)  # noqa: S202 - what git packed above
 
 
-def _made_of(workspace: Workspace, *, apart: bool = False) -> dict[str, Any]:
-    """Stage -> what it depends on besides data; `apart`: by the workspace's own code, in a process of its own."""
-    if apart:
-        command, environment = [sys.executable, "-m", "unroll", "resolve"], variables_of(workspace.root)
-        done = subprocess.run(command, check=False, cwd=workspace.root, env=environment, capture_output=True)
-        if done.returncode:
-            return {}  # an earlier code's params may not be ours
-    else:
-        from stages.resolve import resolve
-
-        resolve(workspace)
-    folder = workspace.root / "resolved"
+def _resolved(root: Path) -> dict[str, Any]:
+    """Stage -> what it depends on besides data, as `resolve` has written it; nothing where it has not."""
+    folder = root / "resolved"
     return {
         path.relative_to(folder).with_suffix("").as_posix().replace("/", "@"): read_json(path)
         for path in sorted(folder.rglob("*.json"))
