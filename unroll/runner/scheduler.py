@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
-from heapq import heappop, heappush
 from typing import Protocol
 
 from unroll.runner.signals import ignore_signals
@@ -87,14 +86,13 @@ def build(
     rank = {stage: place for place, stage in enumerate(sorted(due, key=lambda stage: -paths[stage]))}
     sorter = TopologicalSorter({stage: [need for need in needs[stage] if need in users] for stage in due})
     sorter.prepare()
-    outcome, ready, running = Outcome(), list[tuple[int, str]](), dict[str, tuple[Running, float]]()
+    outcome, ready, running = Outcome(), list[str](), dict[str, tuple[Running, float]]()
     try:
         while True:
-            for stage in sorter.get_ready():
-                heappush(ready, (rank[stage], stage))
+            ready = sorted([*ready, *sorter.get_ready()], key=rank.__getitem__)
             most = slots()  # asked each time: a cluster looks at its workers then
             while ready and len(running) < most:
-                stage = heappop(ready)[1]
+                stage = ready.pop(0)
                 running[stage] = start(stage), time.monotonic()
             on_event(outcome, list(running), None)
             if not running and not ready:
