@@ -53,7 +53,10 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 if key in wanted.experiments_of(name):
                     run = run_folder.load_for(workspace.run(name, key), name, experiment.seeds)
                     experiment = rolling.settled(experiment, run.summary.best_epochs)
-                seen = _columns(replace(data, splits={"train": windows}), calendar=experiment.calendar)
+                seen = replace(data, splits={"train": windows})
+                if not experiment.calendar:
+                    bare = replace(windows, series=windows.series[:, : -data.calendar])
+                    seen = replace(data, splits={"train": bare}, calendar=0)
                 train = rolling.whole(seen)
                 shown_epochs = Epochs(key, experiment.training.options, experiment.seeds)
                 trained = rolling.fit(key, experiment, seen, train, replace(train, rows=train.rows[-1:]), shown_epochs)
@@ -75,15 +78,6 @@ def refit(workspace: Workspace, name: str) -> Spec:
                 arrays |= forecaster.answers(forecaster.read(paths).values())
             write_npz(folder / "forecaster.npz", arrays)
     return spec
-
-
-def _columns(data: Dataset, *, calendar: bool) -> Dataset:
-    """The data set of one split with or without the calendar."""
-    windows = rolling.whole(data)
-    if calendar:
-        return data
-    windows = replace(windows, series=windows.series[:, : -data.calendar])
-    return replace(data, splits={"train": windows}, calendar=0)
 
 
 def _spec(
