@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pipeline import failures
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
-from unroll.verify.compare_builds import Build, compare
+from unroll.verify.compare_builds import Build, compare, tolerances
 from unroll.verify.isolated_build import build, only
-from unroll.verify.tolerances import tolerances
 from unroll.verify.verdict import Verdict, some
 from unroll.workspaces import checkout
 

@@ -10,7 +10,6 @@ from pipeline.config import plain_yaml
 from pipeline.files import read_json
 from pipeline.workspace import Workspace
 from unroll.runner.dvc_graph import Graph
-from unroll.verify.tolerances import Deviation, Tolerances, deviations
 
 SAME = "same bytes"
 WITHIN = "within tolerance"
@@ -20,6 +19,9 @@ NOT_COMPARED = "not compared"
 
 Needs = Mapping[str, Sequence[str]]
 """Stage -> the stages whose outputs it reads, in the order of a build."""
+
+Tolerances = Mapping[str, Mapping[str, Mapping[str, float]]]
+"""Data set -> experiment -> metric in results/metrics/DATASET/EXPERIMENT.json -> how far it may lie off."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,34 @@ class Build:
 
 
 @dataclass(frozen=True)
+class Deviation:
+    """A metric that two builds do not give the same value.
+
+    Attributes:
+        committed: the value in the first build, in the metric's unit; None where it has none.
+        rebuilt: that in the second.
+        tolerance: how far they may lie apart; None where that was not measured.
+    """
+
+    dataset: str
+    experiment: str
+    metric: str
+    committed: float | None
+    rebuilt: float | None
+    tolerance: float | None
+
+    @property
+    def difference(self) -> float | None:
+        """How far apart, in the metric's unit; None where one of them is missing."""
+        return None if self.committed is None or self.rebuilt is None else abs(self.rebuilt - self.committed)
+
+    @property
+    def within(self) -> bool:
+        """Whether it is within tolerance. Without one, only the same value is, which is no deviation."""
+        return self.difference is not None and self.tolerance is not None and self.difference <= self.tolerance
+
+
+@dataclass(frozen=True)
 class Output:
     """How an output of one build compares with that of another.
 
@@ -79,6 +109,20 @@ class Output:
     def holds(self) -> bool:
         """Whether it is the same, within tolerance, or not compared."""
         return self.level in {SAME, WITHIN, NOT_COMPARED}
+
+
+def tolerances(path: Path) -> Tolerances:
+    """What bench/tolerances.json allows; nothing where there is no such file."""
+    found: Tolerances = read_json(path)["tolerances"] if path.exists() else {}
+    return found
+
+
+def numbers(metrics: Path) -> Iterator[tuple[tuple[str, str], float]]:
+    """Experiment, name and value of each number in a data set's folder of metrics."""
+    for file in sorted(metrics.glob("*.json")):
+        for name, value in read_json(file).items():
+            if value is not None:
+                yield (file.stem, name), value
 
 
 def compare(
@@ -162,7 +206,12 @@ def _deviations(
             return found, f"evaluate@{name} is not built, so there are no metrics to compare"
         if not committed.workspace.metrics(name).exists():
             return found, f"results/metrics/{name} is not committed, so there is nothing to compare"
-        found += deviations(name, committed.workspace.metrics(name), rebuilt.workspace.metrics(name), allowed)
+        before, after = (dict(numbers(build.workspace.metrics(name))) for build in (committed, rebuilt))
+        found += [
+            Deviation(name, *key, before.get(key), after.get(key), allowed.get(name, {}).get(key[0], {}).get(key[1]))
+            for key in {**before, **after}
+            if before.get(key) != after.get(key)
+        ]
     verb, _, experiment = stage.partition("@")
     of_stage = [one for one in found if verb != "train" or one.experiment == experiment]
     return of_stage, "" if scored else "no metric depends on it"

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from unroll.verify.compare_builds import NOT_COMPARED, SAME, Output
-from unroll.verify.tolerances import Deviation
+from unroll.verify.compare_builds import NOT_COMPARED, SAME, Deviation, Output
 
 MOST = 4
 """Names in a line, before it says how many more there are."""

@@ -1,5 +1,4 @@
-from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Output
-from unroll.verify.tolerances import Deviation
+from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Deviation, Output
 from unroll.verify.verdict import Verdict, lines
 
 FAR = Deviation("waves", "node", "score", 0.25, 0.3, 0.01)
