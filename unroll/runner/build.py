@@ -96,15 +96,8 @@ def _build(
     if many and isinstance(executor, Local):  # else the fork server does not pay
         networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
         processes.prepare(environment(), networks=any(stage in networks for stage in due))
-    display = Display(
-        [*due, *[REPORT] * page],
-        executor.slots,
-        estimates,
-        partial(reason, workspace),
-        words=words,
-        where=executor.where,
-        restored=dvc.restored,
-    )
+    shown, why = [*due, *[REPORT] * page], partial(reason, workspace)
+    display = Display(shown, executor, estimates, why, words=words, restored=dvc.restored)
 
     # A long way to the end of the build: what an evaluation needs starts before what a later one needs.
     ahead = {f"evaluate@{name}": (len(first) - place) * FAR for place, name in enumerate(first)}

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from stages.progress import CLEAR, duration
 from unroll.runner.eta import Estimates
-from unroll.runner.scheduler import Outcome
+from unroll.runner.scheduler import Executor, Outcome
 
 OFTEN = 10.0
 """Seconds between two counts in a log of `Words`."""
@@ -29,27 +29,25 @@ class Display:
 
     Args:
         due: the stages that the build will run.
-        jobs: how many may run at once, by now.
+        executor: says how many may run at once, by now, and where each has run.
         reason: stage -> why it failed, one line.
         words: say what is done in place of a line per stage, with the count now and then.
-        where: stage -> where it has run, "" for here.
         restored: stages that did not run, since DVC's cache had what they make; estimates learn nothing from them.
     """
 
     def __init__(
         self,
         due: Sequence[str],
-        jobs: Callable[[], int],
+        executor: Executor,
         estimates: Estimates,
         reason: Callable[[str], str],
         *,
         words: Words | None = None,
-        where: Callable[[str], str] = lambda _stage: "",
         restored: Container[str] = (),
     ) -> None:
-        self._words, self._where, self._restored = words, where, restored
-        self._left, self._total, self._jobs, self._reason = dict.fromkeys(due), len(due), jobs, reason
-        self._estimates = estimates
+        self._left, self._total = dict.fromkeys(due), len(due)
+        self._executor, self._estimates, self._reason = executor, estimates, reason
+        self._words, self._restored = words, restored
         self._running: dict[str, float] = {}
         self._started = time.monotonic()
         self._drawn = self._started
@@ -61,18 +59,19 @@ class Display:
         self._running = {stage: self._running.get(stage, now) for stage in running}
         if ended is not None:
             self._left.pop(ended, None)
+            where = self._executor.where(ended)
             if ended in outcome.built:
                 seconds, restored = outcome.built[ended], ended in self._restored
                 if not restored:
                     self._estimates.learn(ended, seconds)
                 if not self._words:
-                    self._print(ended, "from DVC's cache" if restored else duration(seconds) + self._where(ended))
+                    self._print(ended, "from DVC's cache" if restored else duration(seconds) + where)
                 elif line := self._words.ended(ended):
                     say(line)
             else:
                 for stage in outcome.skipped:
                     self._left.pop(stage, None)
-                self._print(ended, f"FAILED{self._where(ended)}: {self._reason(ended)}")
+                self._print(ended, f"FAILED{where}: {self._reason(ended)}")
         if self._words and not self._live and now - self._drawn >= OFTEN:
             self._drawn = now
             say(self._told(self._words))
@@ -97,7 +96,7 @@ class Display:
         now = time.monotonic()
         running = {stage: now - since for stage, since in self._running.items() if stage in self._left}
         waiting = [stage for stage in self._left if stage not in running]
-        return f"  (about {duration(self._estimates.left(waiting, running, max(self._jobs(), 1)))} left)"
+        return f"  (about {duration(self._estimates.left(waiting, running, max(self._executor.slots(), 1)))} left)"
 
     def _print(self, stage: str, text: str) -> None:
         say(f"{self._count()}  {stage}  {text}{self._time_left()}")
