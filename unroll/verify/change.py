@@ -138,26 +138,17 @@ Verdicts = Mapping[str, tuple[str, int, list[str]]]
 
 def _verdicts(workspace: Workspace) -> Verdicts:
     """Raises UnrollError if an evaluation is damaged, or of another format."""
-    found = results.load(workspace, params.load(workspace.params))
+    found, said = results.load(workspace, params.load(workspace.params)), dict[str, tuple[str, int, list[str]]]()
     shared = sum(each.difference is not None for one in found.built for each in one.answers)
-    answers = {
-        f"{one.name}: {each.networks}": (
-            each.outcome,
-            shared if each.difference else 0,
-            [*(f"train@{name}" for name in (each.network, each.opponent) if name), f"evaluate@{one.name}"],
-        )
-        for one in found.built
-        for each in one.answers
-    }
-    claims = {
-        f"{verdict.claim.document}: {verdict.claim.words} ({verdict.claim.experiment})": (
-            verdict.outcome,
-            0,
-            [f"train@{name}" for name in verdict.claim.experiments],
-        )
-        for verdict in found.verdicts
-    }
-    return answers | claims
+    for one in found.built:
+        for each in one.answers:
+            stages = [*(f"train@{name}" for name in (each.network, each.opponent) if name), f"evaluate@{one.name}"]
+            said[f"{one.name}: {each.networks}"] = each.outcome, shared if each.difference else 0, stages
+    for verdict in found.verdicts:
+        claim = verdict.claim
+        stages = [f"train@{name}" for name in claim.experiments]
+        said[f"{claim.document}: {claim.words} ({claim.experiment})"] = verdict.outcome, 0, stages
+    return said
 
 
 def _flips(before: Verdicts, now: Verdicts, causes: Callable[[Sequence[str]], list[str]]) -> list[Sequence[str]]:
