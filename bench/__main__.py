@@ -1,6 +1,5 @@
 """`python -m bench [PART] [--quick]`: measure, and write what was found."""
 
-import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from bench.peers import compare
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace
+from unroll.commands.building import CORES, Jobs, Targets
 from unroll.exits import run
 
 PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
@@ -27,9 +27,6 @@ PARTS: dict[str, Callable[[bool, Callable[[str], None]], dict[str, Any]]] = {
 Quick = Annotated[
     bool, typer.Option("--quick", help="A trial of some minutes, into .unroll/bench: what is committed stays.")
 ]
-Jobs = Annotated[int, typer.Option("--jobs", "-j", min=1, help="Stages side by side.")]
-
-CORES = os.cpu_count() or 1
 
 app = typer.Typer(
     add_completion=False,
@@ -66,7 +63,7 @@ def page() -> None:
 
 @app.command()
 def tolerances(
-    targets: Annotated[list[str] | None, typer.Argument(help="Stages, such as evaluate@waves; none: all.")] = None,
+    targets: Targets = None,
     jobs: Jobs = CORES,
 ) -> None:
     """Rebuild what is committed as on other processors; how far metrics move goes to bench/tolerances.json."""
