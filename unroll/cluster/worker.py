@@ -49,7 +49,7 @@ class Slot:
     """
 
     def __init__(self, root: Path, cache: Path) -> None:
-        self._root, self._cache = root, cache
+        self._root, self._cache, self._log = root, cache, root.with_name(f"{root.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._code = ""
 
@@ -83,10 +83,6 @@ class Slot:
             self._process.kill()
             self._process.communicate()
             self._process = None
-
-    @property
-    def _log(self) -> Path:
-        return self._root.with_name(f"{self._root.name}.log")
 
     def _start(self, code: bytes, name: str) -> None:
         shutil.rmtree(self._root, ignore_errors=True)
