@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipeline.data.dataset import Description
 from pipeline.evaluation.schema import About
@@ -17,21 +17,46 @@ from pipeline.tracking.payload import Points, Subject
 from pipeline.tracking.store import Store
 from pipeline.training.run_folder import Run
 
+if TYPE_CHECKING:
+    from mlflow.entities import Experiment
+
 LIMIT = 1000
 """Metrics in one call, at most."""
 
 
 def data_set(opened: Store, data: Description | About) -> str:
-    """The id of a data set's MLflow experiment, made if need be."""
+    """The id of a data set's MLflow experiment; made, or brought back from the bin, if need be.
+
+    Raises StoreError if the workspace was copied or moved.
+    """
+    title = payload.title(data)
+    location = (opened.artifacts / title.replace(" ", "_")).as_uri() if opened.artifacts else None
+    with store.guard(opened.uri):
+        found = opened.client.get_experiment_by_name(title) or _create(opened, data, location)
+        if location and opened.place == store.OWN and found.artifact_location != location:
+            raise store.StoreError(
+                f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
+                "delete mlflow.db and mlartifacts here, then run `unroll track`"
+            )
+        if found.lifecycle_stage == "deleted":
+            opened.client.restore_experiment(found.experiment_id)
+        return str(found.experiment_id)
+
+
+def _create(opened: Store, data: Description | About, location: str | None) -> "Experiment":
+    from mlflow.exceptions import MlflowException
+
+    title = payload.title(data)
+    try:
+        made = opened.client.create_experiment(title, artifact_location=location)
+    except MlflowException:  # another process may have been first
+        if found := opened.client.get_experiment_by_name(title):
+            return found
+        raise
     what = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
-    return store.experiment(
-        opened,
-        payload.title(data),
-        lambda group: {
-            "mlflow.note.content": f"{what} [By score]({payload.address(group)})",
-            f"mlflow.sharedViewState.{payload.VIEW}": payload.view(data.metric),
-        },
-    )
+    opened.client.set_experiment_tag(made, "mlflow.note.content", f"{what} [By score]({payload.address(made)})")
+    opened.client.set_experiment_tag(made, f"mlflow.sharedViewState.{payload.VIEW}", payload.view(data.metric))
+    return opened.client.get_experiment(made)
 
 
 def log(

@@ -8,7 +8,7 @@ import os
 import platform
 import sqlite3
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,6 @@ from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import Experiment
 
 PATIENCE = 60
 """Seconds to wait for another process that sets the store up; that takes it 1-5 s."""
@@ -115,38 +114,6 @@ def connect(workspace: Workspace) -> Store:
     where = f"{platform.node()} {home(workspace).root.resolve()}"
     place = OWN if own else hashlib.sha256(where.encode()).hexdigest()[:12]
     return Store(client, uri, file.with_name("mlartifacts") if file else None, place)
-
-
-def experiment(store: Store, title: str, tags: Callable[[str], dict[str, str]]) -> str:
-    """The id of the MLflow experiment with this title; made, or brought back from the bin, if need be.
-
-    `tags` gives those of a new one from its id. Raises StoreError if the workspace was copied or moved.
-    """
-    location = (store.artifacts / title.replace(" ", "_")).as_uri() if store.artifacts else None
-    with guard(store.uri):
-        found = store.client.get_experiment_by_name(title) or _create(store, title, location, tags)
-        if location and store.place == OWN and found.artifact_location != location:
-            raise StoreError(
-                f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
-                "delete mlflow.db and mlartifacts here, then run `unroll track`"
-            )
-        if found.lifecycle_stage == "deleted":
-            store.client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
-
-
-def _create(store: Store, title: str, location: str | None, tags: Callable[[str], dict[str, str]]) -> "Experiment":
-    from mlflow.exceptions import MlflowException
-
-    try:
-        made = store.client.create_experiment(title, artifact_location=location)
-    except MlflowException:  # another process may have been first
-        if found := store.client.get_experiment_by_name(title):
-            return found
-        raise
-    for name, value in tags(made).items():
-        store.client.set_experiment_tag(made, name, value)
-    return store.client.get_experiment(made)
 
 
 @contextlib.contextmanager
