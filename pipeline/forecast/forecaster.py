@@ -268,19 +268,12 @@ class Forecaster:
         """What follows the windows of some series, as `forecast`."""
         import pandas as pd
 
-        column = self.spec.question.preparation.get("series_id")
-        tables = {word: self.parts[word].next_values(window, level) for word, window in windows.items()}
-        return pd.concat(
-            [table.assign(**{column: word})[[column, *table]] if column else table for word, table in tables.items()],
-            ignore_index=True,
-        )
-
-    def next_values(self, window: Window, level: float) -> "pd.DataFrame":
-        """What follows a window of one series."""
-        import pandas as pd
-
-        middle, wide = self.ahead(window, level)
-        return pd.DataFrame({"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide})
+        column, tables = self.spec.question.preparation.get("series_id"), []
+        for word, window in windows.items():
+            middle, wide = self.parts[word].ahead(window, level)
+            values = {"stamp": window.ahead, "forecast": middle, "low": middle - wide, "high": middle + wide}
+            tables.append(pd.DataFrame(({column: word} if column else {}) | values))
+        return pd.concat(tables, ignore_index=True)
 
 
 def level_place(level: float) -> int:

@@ -46,10 +46,8 @@ def train(
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         found.fit(features, wanted)
         weights = nodes(found)
-
-        def quick(inputs: Array) -> Array:  # as `predict`, which needs no scikit-learn; of many rows this is faster
-            return _answers(model, inputs, found.predict)
-
+        # As `predict`, which needs no scikit-learn; of many rows this is faster.
+        quick = partial(_answers, model, corrections=found.predict)
         trained = prediction.fitted(job, quick, weights, loss="mae")
     return replace(trained, parameters=len(weights))
 
@@ -64,12 +62,9 @@ def _rows(model: Direct, inputs: Array, targets: Array) -> tuple[Array, Array]:
 
 
 def predict(model: Direct, weights: Array, inputs: Array) -> Array:
-    """What the trees say: (n,), or (n, values).
+    """What the trees say of inputs (n, timesteps, columns): (n,), or (n, values).
 
-    Args:
-        model: makes the features.
-        weights: (nodes, 5) as `boosting.nodes` gives them.
-        inputs: (n, timesteps, columns).
+    `weights` are (nodes, 5) as `boosting.nodes` gives them.
     """
     return _answers(model, inputs, partial(_corrections, weights))
 
