@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pipeline.data.dataset import Description
 from pipeline.evaluation.schema import About
@@ -93,8 +93,6 @@ class Runs:
         self.store, self.subject, self.how, self.began = opened, subject, how, began
         self.group = data_set(opened, subject.data)
         self._ids: dict[int | None, str] = {}
-        self._params: dict[str, dict[str, str]] = {}  # run -> those that are not logged yet
-        self._places: dict[str, str] = {}  # run -> where its files go
         self._sent: dict[int, int] = {}  # seed -> the last epoch that is logged
         self._ended = False
 
@@ -113,25 +111,19 @@ class Runs:
         client, began = self.store.client, _milliseconds(self.began)
         # Known before it is complete, so that whatever fails from here on, somebody can end it.
         made = client.create_run(self.group, start_time=began, tags=tags, run_name=label)
-        one = self._ids[seed] = str(made.info.run_id)
-        self._params[one], self._places[one] = params, made.info.artifact_uri
-        if self.how == "live":
-            self._log(one, [])
-        return one
-
-    def _log(self, run_id: str, points: Points, tags: Mapping[str, str] | None = None) -> None:
-        """As `log`, with what is left to say of a new run."""
-        log(self.store, run_id, points, tags, self._params.pop(run_id, None))
+        self._ids[seed] = str(made.info.run_id)
+        log(self.store, self._ids[seed], [], params=params)
+        return self._ids[seed]
 
     def epochs(self, seed: int, points: Points) -> None:
         """Log those epochs of a replicate that are not logged yet."""
         if new := [(epoch, values) for epoch, values in points if epoch > self._sent.get(seed, 0)]:
-            self._log(self.run(seed), new)
+            log(self.store, self.run(seed), new)
             self._sent[seed] = new[-1][0]
 
     def used(self, seconds: int, values: Mapping[str, float]) -> None:
         """Log what the training takes of the machine, so many seconds after its start."""
-        self._log(self.run(), [(seconds, values)])
+        log(self.store, self.run(), [(seconds, values)])
 
     def complete(self, run: Run, mark: str, folder: Path, made: Record | None) -> None:
         """Add what a training left in its folder, then end the runs: FINISHED with a fingerprint, all is there.
@@ -143,16 +135,19 @@ class Runs:
         tags |= {"fingerprint": mark, "brief": brief(parts)}
         for seed, values in summaries.items() if not self.subject.alone else ():
             curves, sent = run.history[run.history["seed"] == seed], self._sent.get(seed, 0)
-            self._log(self.run(seed), [*payload.points(curves[curves["epoch"] > sent]), (0, values)], tags)
+            log(self.store, self.run(seed), [*payload.points(curves[curves["epoch"] > sent]), (0, values)], tags)
         overall = {key: fmean(one[key] for one in summaries.values()) for key in summaries[run.summary.seeds[0]]}
         if made is not None:
             seconds = datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)
             overall["seconds"] = seconds.total_seconds()
         self._input(parts["data"])
-        self._files(folder)
+        for name in ("run.json", "history.csv"):
+            self.store.client.log_artifact(self.run(), str(folder / name))
+        if any((folder / "weights").iterdir()):
+            self.store.client.log_artifacts(self.run(), str(folder / "weights"), "weights")
         sent = max(self._sent.values(), default=0) if self.subject.alone else 0
         points = payload.points(run.history[run.history["epoch"] > sent])
-        self._log(self.run(), [*points, (0, overall)], tags | {"current": "true"})
+        log(self.store, self.run(), [*points, (0, overall)], tags | {"current": "true"})
         self.end("FINISHED", datetime.fromisoformat(made.ended) if made else None)
 
     def end(self, status: str, ended: datetime | None = None) -> None:
@@ -184,16 +179,6 @@ class Runs:
         except MlflowException:
             # MLflow looks for the data set, then adds it: of two trainings at once one fails, and now finds it.
             self.store.client.log_inputs(self.run(), inputs)
-
-    def _files(self, folder: Path) -> None:
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-        # As the client's own functions do, but they look for the run and its place with each file.
-        place: Any = get_artifact_repository(self._places[self.run()], tracking_uri=self.store.uri)
-        for name in ("run.json", "history.csv"):
-            place.log_artifact(str(folder / name))
-        if any((folder / "weights").iterdir()):
-            place.log_artifacts(str(folder / "weights"), "weights")
 
 
 def _milliseconds(moment: datetime | None) -> int | None:

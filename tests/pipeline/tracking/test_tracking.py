@@ -364,7 +364,7 @@ def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_p
 
 
 def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
-    def log(*_):
+    def log(*_, **_params):
         monkeypatch.setattr(runs, "log", whole)
         raise OSError("disk full")
 
