@@ -14,7 +14,8 @@ from pipeline.report.charts import CHANGES, Answer, Ranking, capital
 from pipeline.report.claims_table import claims_table
 from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import fact, number, title
-from pipeline.report.plots import CHOSEN, Plots, plots
+from pipeline.report.panels import Plots
+from pipeline.report.plots import CHOSEN, plots
 from pipeline.report.results import Evaluated, Results
 from pipeline.report.table import SIGNS, Table
 
@@ -78,7 +79,7 @@ def page(results: Results) -> str:
         figures=charts.figures(results.verdicts),
         claims=claims_table(results),
         sections=sections,
-        curves=max((len(group.overlay.looks) for one in sections for group in one.plots if group.overlay), default=0),
+        curves=max((len(group.key) for one in sections for group in one.plots if group.overlay), default=0),
         outcomes=[*Outcome],
         chosen=CHOSEN,
     )

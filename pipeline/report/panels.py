@@ -1,6 +1,7 @@
-"""Axes by epoch, by date and logarithmic, and the picture of a stretch of a test set."""
+"""What plots are made of: axes by epoch, by date and logarithmic, and the picture of a stretch of a test set."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pipeline.report.results import Evaluated
@@ -15,6 +16,26 @@ AXES = {"x": "x", "time": "", "index": "step", "step": "step"}
 
 LOG_ABOVE = 4.0
 """Where the greatest value is this many times the least, the axis is logarithmic."""
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Plots that belong together.
+
+    Attributes:
+        title: a heading.
+        caption: how to read them.
+        panels: what each is of -> SVG.
+        key: what the lines are: words, the name of a colour, a dash.
+        overlay: SVG of curves in one plot, of which a reader chooses by `key`: each has its place there as
+            `data-curve`, and its band has it as `data-band`.
+    """
+
+    title: str
+    caption: str
+    panels: Mapping[str, str] = field(default_factory=dict)
+    key: Sequence[tuple[str, str, str]] = ()
+    overlay: str = ""
 
 
 def by_epoch(axes: "Axes", values: Sequence[float], last: float) -> None:
@@ -78,3 +99,8 @@ def stretch(one: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: s
 def colour(one: Evaluated, name: str) -> str:
     """Of an experiment: that of its family, in every plot."""
     return FAMILY[one.families[name]]
+
+
+def key(one: Evaluated, names: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Of the lines of experiments, for `Plots`."""
+    return [(one.titles[name], one.families[name], "solid") for name in names]

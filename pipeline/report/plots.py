@@ -2,15 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.plot_data import PARTS
-from pipeline.report import benchmark, data_size, published_curves
+from pipeline.report import data_size, published
 from pipeline.report.formatting import title as measure_title
-from pipeline.report.panels import by_epoch, colour, dates, stretch
+from pipeline.report.panels import Plots, by_epoch, colour, dates, key, stretch
 from pipeline.report.results import Evaluated
 from pipeline.report.svg import DASHED, INK, svg
 
@@ -36,33 +35,6 @@ DASHES = ("solid", "dashed", "dotted")
 TRUTH = ("truth", "ink", "solid")
 
 
-@dataclass(frozen=True)
-class Overlay:
-    """Curves of many experiments in one plot, of which a reader chooses.
-
-    Attributes:
-        svg: the curves, each with its number from 0 as `data-curve`, its band as `data-band`.
-        looks: by that number what each is, the name of its colour and its dash.
-    """
-
-    svg: str
-    looks: list[tuple[str, str, str]]
-
-
-@dataclass(frozen=True)
-class Plots:
-    """Plots that belong together: a heading, how to read them, what each is of -> SVG, and curves in one plot.
-
-    `key` says what the lines of the panels are: words, the name of a colour, a dash.
-    """
-
-    title: str
-    caption: str
-    panels: Mapping[str, str] = field(default_factory=dict)
-    key: Sequence[tuple[str, str, str]] = ()
-    overlay: Overlay | None = None
-
-
 def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     """What there is something to draw of; `ranked` are its experiments, the best first."""
     answer = answers.answer(one.evaluation)
@@ -72,16 +44,12 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         _free_runs(one, compared),
         _by_week(one, compared),
         _backtest(one),
-        _published(one),
-        _benchmark(one),
-        _data_size(one),
+        published.curves(one),
+        published.scores(one),
+        data_size.plot(one),
         *_by_epoch(one, ranked),
     )
     return [group for group in every if group]
-
-
-def _key(one: Evaluated, names: Sequence[str]) -> list[tuple[str, str, str]]:
-    return [TRUTH, *((one.titles[name], one.families[name], "solid") for name in names)]
 
 
 def _forecasts(one: Evaluated, compared: Sequence[str]) -> Plots | None:
@@ -102,7 +70,7 @@ def _forecasts(one: Evaluated, compared: Sequence[str]) -> Plots | None:
         )
         for part, rows in table.groupby("part", sort=False)
     }
-    return Plots(title, caption, panels, _key(one, compared))
+    return Plots(title, caption, panels, [TRUTH, *key(one, compared)])
 
 
 def _free_runs(one: Evaluated, compared: Sequence[str]) -> Plots | None:
@@ -112,7 +80,7 @@ def _free_runs(one: Evaluated, compared: Sequence[str]) -> Plots | None:
     free = one.numbers("rollout", "step", "truth", *names)
     caption = "From one true window on, each model is fed its own predictions. First seed, last epoch."
     drawn = stretch(one, free, names, f"{one.question}: free run", f"{one.name} free")
-    return Plots("Left alone: predictions fed back", caption, {"": drawn}, _key(one, names))
+    return Plots("Left alone: predictions fed back", caption, {"": drawn}, [TRUTH, *key(one, names)])
 
 
 def _by_week(one: Evaluated, compared: Sequence[str]) -> Plots | None:
@@ -128,7 +96,7 @@ def _by_week(one: Evaluated, compared: Sequence[str]) -> Plots | None:
         axes.set_ylabel(label)
 
     drawn = {"": svg(draw, WIDE, f"{one.question}: error by week", f"{one.name} weeks")}
-    return Plots("Error by week of test", "Mean over seeds.", drawn, _key(one, compared)[1:])
+    return Plots("Error by week of test", "Mean over seeds.", drawn, key(one, compared))
 
 
 def _backtest(one: Evaluated) -> Plots | None:
@@ -162,42 +130,7 @@ def _backtest(one: Evaluated) -> Plots | None:
         for place, (each, draw) in enumerate(words.items())
     }
     caption = "On test, by the weights of train: forecasts with 90 % intervals. `unroll predict` has fits on all rows."
-    return Plots("Forecasts with intervals", caption, panels, _key(one, [name]))
-
-
-def _published(one: Evaluated) -> Plots | None:
-    found = published_curves.bands(one)
-    if not found:
-        return None
-    what = "accuracy" if one.about.kind == "classify" else "loss"
-    caption = (
-        f"Line: the {what} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
-        "else's run of the same listing. Band: where one more run of ours would lie at that epoch (95 %)."
-    )
-    return Plots("Published curves", caption, dict(published_curves.panel(one, band) for band in found))
-
-
-def _benchmark(one: Evaluated) -> Plots | None:
-    if not (others := benchmark.published(one)):
-        return None
-    caption = (
-        "Dots: our mean over seeds, by the corrected protocol; bars: where one more run on other weeks would lie. "
-        "Dashed: published figures of models that are not rebuilt here, one run each, from 96 timesteps (ours see 336)."
-    )
-    return Plots("Beside the field", caption, dict([benchmark.panel(one, others)]))
-
-
-def _data_size(one: Evaluated) -> Plots | None:
-    match data_size.curves(one):
-        case [network, opponent]:
-            caption = (
-                "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test "
-                "over seeds, and its 95 % interval. Corrected for how many are asked."
-            )
-            key = _key(one, [network[1.0], opponent[1.0]])[1:]
-            panels = dict([data_size.panel(one, network, opponent)])
-            return Plots("How many rows recurrence needs", caption, panels, key)
-    return None
+    return Plots("Forecasts with intervals", caption, panels, [TRUTH, *key(one, [name])])
 
 
 def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
@@ -217,7 +150,8 @@ def _by_epoch(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
             "stopped early keeps its last value."
         ) + (f" The best {CURVES} of {len(every)}." if len(every) > CURVES else "")
         title = f"{what.title()} by epoch"
-        groups.append(Plots(title, caption, overlay=_overlay(one, curves, title, label)))
+        looks, drawn = _overlay(one, curves, title, label)
+        groups.append(Plots(title, caption, key=looks, overlay=drawn))
     return groups
 
 
@@ -241,8 +175,10 @@ def _thin(count: int) -> list[int]:
     return sorted({round(place) for place in np.linspace(0, count - 1, POINTS).tolist()})
 
 
-def _overlay(one: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: str, label: str) -> Overlay:
-    """Experiment -> its curve as one plot over epochs."""
+def _overlay(
+    one: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: str, label: str
+) -> tuple[list[tuple[str, str, str]], str]:
+    """The curves of experiments as one plot over epochs: its key, and its SVG."""
     looks, seen = [], Counter[str]()
     for name in curves:
         family = one.families[name]
@@ -262,4 +198,4 @@ def _overlay(one: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: str, l
         axes.set_ylabel(label)
         by_epoch(axes, values, max(found.index[-1] for found in curves.values()))
 
-    return Overlay(svg(draw, LARGE, f"{one.question}: {title}", f"{one.name} {title}"), looks)
+    return looks, svg(draw, LARGE, f"{one.question}: {title}", f"{one.name} {title}")

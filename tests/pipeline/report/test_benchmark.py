@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 from pipeline.evaluation.schema import Difference, Stat
-from pipeline.report import benchmark, data_size
+from pipeline.report import data_size, published
 
 
 def stat(mean):
@@ -42,12 +42,11 @@ def test_the_pairs_of_a_benchmark_that_cannot_be_told_apart_are_named_beside_wha
     one = Built(
         "weather_96", weather_96_gru=(0.2, 1, "GRU"), weather_96_map=(0.1, 1, ""), weather_96_repeat=(0.21, 1, "")
     )
-    others = benchmark.published(one)
-    assert others == {"iTransformer": 0.174, "TimesNet": 0.172, "PatchTST": 0.177}
-    words, drawn = benchmark.panel(one, others)
+    assert published.others(one) == {"iTransformer": 0.174, "TimesNet": 0.172, "PatchTST": 0.177}
+    ((words, drawn),) = published.scores(one).panels.items()
     assert words == "2 of 3 differences exceed the scatter of seeds and weeks; not: GRU and repeat"
     assert all(name in drawn for name in ("PatchTST", "repeat"))
-    assert benchmark.published(Built("waves")) == {}
+    assert published.scores(Built("waves")) is None
 
 
 def test_a_network_and_its_opponent_are_compared_by_the_share_of_rows_that_they_saw():
@@ -56,7 +55,7 @@ def test_a_network_and_its_opponent_are_compared_by_the_share_of_rows_that_they_
     one = Built("waves", **others, **networks)
     network, opponent = data_size.curves(one)
     assert (network, opponent[0.5]) == ({0.25: "gru_quarter", 0.5: "gru_half", 1: "gru"}, "map_half")
-    words, drawn = data_size.panel(one, network, opponent)
+    ((words, drawn),) = data_size.plot(one).panels.items()
     assert words == "GRU against map, by train examples: 2,000: worse, 4,000: cannot tell, 8,000: better"
     assert drawn.startswith("<svg")
-    assert data_size.curves(Built("waves", gru=(0.1, 1, "GRU"))) == []
+    assert data_size.plot(Built("waves", gru=(0.1, 1, "GRU"))) is None

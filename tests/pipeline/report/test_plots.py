@@ -20,13 +20,11 @@ def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(eval
         waves.titles["waves_node"],
         waves.titles["waves_perceptron"],
     ]
-    overlay = drawn["Loss by epoch"].overlay
-    assert [words for words, _, _ in overlay.looks] == [
-        waves.titles[name] for name in ("waves_perceptron", "waves_node")
-    ]
-    colours = re.findall(r'data-curve="(\d)" [^>]*stroke: var\(--(\w+)\)', overlay.svg)
+    curves = drawn["Loss by epoch"]
+    assert [words for words, _, _ in curves.key] == [waves.titles[name] for name in ("waves_perceptron", "waves_node")]
+    colours = re.findall(r'data-curve="(\d)" [^>]*stroke: var\(--(\w+)\)', curves.overlay)
     assert colours == [("0", "dense"), ("1", "rnn")], "of the family, as in every plot"
-    assert re.findall(r'data-band="(\d)"', overlay.svg) == ["0"], "one seed has no band"
+    assert re.findall(r'data-band="(\d)"', curves.overlay) == ["0"], "one seed has no band"
 
 
 def test_a_curve_is_the_mean_and_the_band_of_all_seeds_to_the_end_of_the_longest_whatever_epochs_were_kept():
