@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipeline.evaluation import answers
 from pipeline.evaluation.plot_data import PARTS
 from pipeline.report import data_size, published
@@ -162,17 +164,13 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | No
     the mean is over the same seeds all along. None with less than two epochs.
     """
     rows = history[history["experiment"] == name]
-    if column not in rows or rows[column].count() < 2:
+    if column not in rows:
         return None
-    seeds = rows.pivot_table(index="epoch", columns="seed", values=column).interpolate("index", limit_area="inside")
-    return seeds.ffill().iloc[_thin(len(seeds))].agg(["mean", "min", "max"], axis=1) if len(seeds) > 1 else None
-
-
-def _thin(count: int) -> list[int]:
-    """The places of at most `POINTS` of so many points, from the first to the last."""
-    import numpy as np
-
-    return sorted({round(place) for place in np.linspace(0, count - 1, POINTS).tolist()})
+    seeds = rows.pivot_table(index="epoch", columns="seed", values=column)
+    if len(seeds) < 2:
+        return None
+    shown = np.unique(np.linspace(0, len(seeds) - 1, POINTS).round().astype(int))
+    return seeds.interpolate("index", limit_area="inside").ffill().iloc[shown].agg(["mean", "min", "max"], axis=1)
 
 
 def _overlay(
