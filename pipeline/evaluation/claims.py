@@ -218,13 +218,10 @@ def _compared(claim: Claim, interval: Interval | None) -> Outcome:
         return Outcome.UNSURE
     low, high = interval
     if claim.within is not None:
-        inside = -claim.within < low and high < claim.within
-        return (
-            Outcome.HOLDS if inside else Outcome.FAILS if low > claim.within or high < -claim.within else Outcome.UNSURE
-        )
-    if claim.relation == "above":
-        low, high = -high, -low
-    return Outcome.HOLDS if high < 0 else Outcome.FAILS if low > 0 else Outcome.UNSURE
+        holds, fails = -claim.within < low and high < claim.within, low > claim.within or high < -claim.within
+    else:
+        holds, fails = (high < 0, low > 0) if claim.relation == "below" else (low > 0, high < 0)
+    return Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNSURE
 
 
 def _meet(one: Interval, other: Interval) -> bool:
