@@ -64,15 +64,14 @@ def page(results: Results) -> str:
     built = sorted(results.built, key=lambda one: not one.own)
     networks = play.networks(built)
     sections = [_section(results, one, networks.get(one.name)) for one in built]
-    every = [section for section in sections if section.answers]
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
         script=Markup(_ours("page.js", "play.js")),  # noqa: S704
         trusted=Markup,
         signs=SIGNS,
         results=results,
-        sentence=sentence([answer for section in every for answer in section.answers]),
-        answers=sorted(every, key=lambda each: (not each.one.own, min(map(_place, each.answers)))),
+        sentence=sentence([answer for section in sections for answer in section.answers]),
+        answers=sorted(sections, key=lambda each: (not each.one.own, min(map(_place, each.answers)))),
         changes=CHANGES,
         stand_ins=[one.question for one in results.built if one.about.stand_in],
         counted=_counted(results),

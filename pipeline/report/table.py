@@ -1,7 +1,7 @@
 """A table as data: the page, the terminal and `--json` show the same one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.evaluation.outcome import Outcome
@@ -68,10 +68,9 @@ def as_data(table: Table) -> dict[str, Any]:
         {column.key: {"text": plain(row[column.key]), "value": row[column.key].value} for column in table.columns}
         for row in table.rows
     ]
-    columns = [{"key": column.key, "title": column.title, "numeric": column.numeric} for column in table.columns]
     about = {"name": table.name, "title": table.title, "caption": table.caption, "stand_in": table.stand_in}
-    about |= {"answers": list(table.answers)}
-    return {**about, "columns": columns, "rows": rows}
+    columns = [asdict(column) for column in table.columns]
+    return about | {"answers": list(table.answers), "columns": columns, "rows": rows}
 
 
 def plain(cell: Cell) -> str:
