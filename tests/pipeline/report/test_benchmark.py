@@ -1,7 +1,7 @@
 from types import SimpleNamespace
 
 from pipeline.evaluation.schema import Difference, Stat
-from pipeline.report import data_size, published
+from pipeline.report import plots, published
 
 
 def stat(mean):
@@ -53,9 +53,9 @@ def test_a_network_and_its_opponent_are_compared_by_the_share_of_rows_that_they_
     networks = {"gru": (0.1, 1, "GRU"), "gru_half": (0.2, 0.5, "GRU"), "gru_quarter": (0.3, 0.25, "GRU")}
     others = {"map": (0.15, 1, ""), "map_half": (0.21, 0.5, ""), "map_quarter": (0.2, 0.25, ""), "plain": (0.3, 1, "x")}
     one = Built("waves", **others, **networks)
-    network, opponent = data_size.curves(one)
+    network, opponent = plots.by_share(one)
     assert (network, opponent[0.5]) == ({0.25: "gru_quarter", 0.5: "gru_half", 1: "gru"}, "map_half")
-    ((words, drawn),) = data_size.plot(one).panels.items()
+    ((words, drawn),) = plots._data_size(one).panels.items()
     assert words == "GRU against map, by train examples: 2,000: worse, 4,000: cannot tell, 8,000: better"
     assert drawn.startswith("<svg")
-    assert data_size.plot(Built("waves", gru=(0.1, 1, "GRU"))) is None
+    assert plots._data_size(Built("waves", gru=(0.1, 1, "GRU"))) is None
