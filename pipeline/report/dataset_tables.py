@@ -42,18 +42,17 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
         "interval": "95 % interval" if base else "",
         "published": "Published",
     }
+    sign, better = (-1, "higher") if MEASURES[metric].higher else (1, "lower")
     rows = []
-    for (name, entry), kind in zip(shown.items(), _kinds(shown), strict=True):
+    for name, entry in shown.items():
         score = entry.score(metric)
         row = _row(results, one, name) | _against(one, base, compared.get(name))
-        rows.append((score.mean if score else None, kind, row))
+        rows.append((sign * score.mean if score else math.inf, "baseline" if entry.baseline else "", row))
     for words, value in about.floors.items():
         floor = dict.fromkeys(("test_best", "test"), Cell(measured(value, metric), value=value))
         floor["experiment"] = Cell(words, "floor")
-        rows.append((value, "floor", dict.fromkeys(columns, Cell()) | floor))
-    sign = -1 if MEASURES[metric].higher else 1
-    rows.sort(key=lambda row: math.inf if row[0] is None else sign * row[0])
-    better = "higher" if MEASURES[metric].higher else "lower"
+        rows.append((sign * value, "floor", dict.fromkeys(columns, Cell()) | floor))
+    rows.sort(key=lambda row: row[0])
     caption = "Of an earlier build. " if one.stale else ""
     caption += f"{label}, {better} is better; mean over seeds ± sample standard deviation."
     if validated:
@@ -76,12 +75,8 @@ def _scores(results: Results, one: Evaluated, shown: Mapping[str, Entry]) -> Tab
         tuple(row for _, _, row in rows),
         about.stand_in,
         tuple(kind for _, kind, _ in rows),
-        answers=tuple(said.line for said in (answer(one, found) for found in one.answers)),
+        answers=tuple(answer(one, found).line for found in one.answers),
     )
-
-
-def _kinds(shown: Mapping[str, Entry]) -> tuple[str, ...]:
-    return tuple("baseline" if entry.baseline else "" for entry in shown.values())
 
 
 def _row(results: Results, one: Evaluated, name: str) -> dict[str, Cell]:
@@ -171,4 +166,5 @@ def _parts(one: Evaluated, shown: Mapping[str, Entry]) -> Table:
         row |= {f"group_{group}": _stat(entry.groups.get(group), metric) for group in groups}
         rows.append(row | {"rollout": _stat(entry.rollout, "mse"), "horizon": _horizon(one, entry.rollout)})
     heading = f"{one.name}: {' and '.join(titles)}"
-    return Table(one.name, heading, caption, (*columns,), (*rows,), stand_in, _kinds(shown))
+    kinds = tuple("baseline" if entry.baseline else "" for entry in shown.values())
+    return Table(one.name, heading, caption, (*columns,), (*rows,), stand_in, kinds)
