@@ -1,29 +1,12 @@
-import pytest
-
-from unroll.runner import display
 from unroll.runner.build import Local
 from unroll.runner.display import Display
 from unroll.runner.eta import Estimates
 from unroll.runner.scheduler import Outcome
 
-pytestmark = pytest.mark.usefixtures("clock")
 
-
-@pytest.fixture
-def clock(monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr(display.time, "monotonic", lambda: now[0])
-    return now
-
-
-@pytest.fixture
-def estimates(tmp_path):
-    return Estimates(tmp_path / "seconds.json")
-
-
-def test_time_left_is_from_stages_of_the_same_kind_and_shared_by_jobs(capsys, estimates):
+def test_time_left_is_from_stages_of_the_same_kind_and_shared_by_jobs(capsys, tmp_path):
     due = ["train@a", "train@b", "train@c", "evaluate@d", "report"]
-    display = Display(due, Local(None, jobs=2), estimates, str)
+    display = Display(due, Local(None, jobs=2), Estimates(tmp_path / "seconds.json"), str)
     display.show(Outcome(built={"train@a": 10.0}), ["train@b"], "train@a")
     # Two trains of 10 s, two kinds not seen yet that count as 1 s: 22 s on two jobs.
     assert capsys.readouterr().out == "      1/5  train@a  10 s  (about 11 s left)\n"
