@@ -6,6 +6,7 @@ import pytest
 from pipeline.errors import UnrollError
 from tests.support import fake_runs
 from unroll.results.compare import compare, show
+from unroll.results.track import ui
 
 
 @pytest.fixture
@@ -52,12 +53,16 @@ def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(ev
     assert cell["text"].count("±") == 1
 
 
-def test_what_is_not_built_is_an_error(evaluated, tmp_path):
+def test_what_is_not_built_is_an_error(evaluated, tmp_path, monkeypatch):
     with pytest.raises(UnrollError, match="jena_gru is not built; `unroll repro evaluate@jena` builds it"):
         compare(evaluated, ["waves", "jena_gru"])
     everything = ("sine_extrapolation", "sine_windows", "waves", "imdb", "jena_hourly", "jena")
+    empty = fake_runs.build(tmp_path, without=everything)
     with pytest.raises(UnrollError, match="nothing is built yet"):
-        compare(fake_runs.build(tmp_path, without=everything), [])
+        compare(empty, [])
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    with pytest.raises(UnrollError, match="nothing is built here; `unroll demo`"):
+        ui(empty, 5000)
 
 
 @pytest.mark.parametrize("width", [40, 80, 400])
