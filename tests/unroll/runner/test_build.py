@@ -127,6 +127,10 @@ def test_a_failure_stops_what_needs_it_and_the_page_says_why_until_it_is_mended(
 
 
 def test_a_target_is_built_with_what_it_needs(workspace):
+    define(workspace, a=("exit 3", ["in"], ["a"]), report=("exit 3", ["results/metrics"], []))
+    assert repro(workspace, ["a2"], 2) == 3
+    assert not (workspace.root / "dvc.lock").exists(), "nothing was ever built"
+    define(workspace)
     repro(workspace, ["a2"], 2)
     assert (workspace.root / "a2").exists()
     assert not (workspace.root / "b").exists()
