@@ -23,10 +23,6 @@ def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next()
     assert {move.get("dur") for move in moves} == {"20s"}
 
 
-def test_the_film_is_there():
-    assert ET.parse(REPOSITORY / "docs" / "demo.svg").findall(f".//{SVG}text")
-
-
 def test_the_picture_shows_the_answers_that_are_committed():
     page = runpy.run_path(str(REPOSITORY / ".ci/picture.py"))
     assert page["shown"]() in page["PICTURE"].read_bytes(), "run `make picture`"

@@ -37,10 +37,6 @@ judged = st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0
 judged_in_float32 = st.lists(st.tuples(st.floats(2**-4, 1 - 2**-4, width=32), st.sampled_from([0.0, 1.0])), min_size=1)
 
 
-def test_every_measure_has_its_loop_here():
-    assert NAIVE.keys() == MEASURES.keys()
-
-
 @pytest.mark.parametrize("name", MEASURES)
 @given(data=st.data(), dtype=st.sampled_from([np.float32, np.float64]))
 def test_a_measure_equals_a_loop_over_the_examples(name, data, dtype):

@@ -56,11 +56,3 @@ def test_models_that_err_less_weigh_more_and_what_all_miss_is_added():
     wild[40] += 100
     after = combination.combined(good, wild, KNOWN)[41] - combination.combined(good, truth, KNOWN)[41]
     assert np.abs(after).max() < 1, "one odd day moves the next by no more than a usual error"
-
-
-def test_a_weighted_median_of_equal_weights_is_the_median():
-    values = np.random.default_rng(1).normal(size=(5, 6))
-    np.testing.assert_allclose(combination.weighted_median(values, np.ones_like(values)), np.median(values, axis=0))
-    alone = np.ones_like(values) * 1e-9
-    alone[2] = 1
-    np.testing.assert_allclose(combination.weighted_median(values, alone), values[2], atol=1e-6)

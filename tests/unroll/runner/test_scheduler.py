@@ -75,11 +75,6 @@ def test_what_the_longest_chain_needs_starts_first_so_that_no_long_training_is_l
     assert events.ended == ["long2", "raw", "data", "long", *short]
 
 
-def test_a_failure_stops_only_what_needs_it():
-    outcome, _ = run(2, a=Stage(status=7))
-    assert (set(outcome.built), outcome.failed, outcome.skipped) == ({"b", "b2"}, {"a": 7}, ["a2", "both"])
-
-
 def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
     class Slow(Stage):
         def poll(self):
