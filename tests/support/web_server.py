@@ -32,19 +32,15 @@ class Web:
 
     # Scripted answers.
 
-    def status(self, code, **headers):
-        return self.says(code, b"", **headers)
-
-    def says(self, code, body, **headers):
-        headers = {key.replace("_", "-"): text for key, text in headers.items()}
-        return lambda handler: reply(handler, code, body, headers)
+    def status(self, code):
+        return lambda handler: reply(handler, code)
 
     def cuts(self, sent, *, stall=0.0):
         """The file's first `sent` bytes; after `stall` seconds the connection closes."""
 
         def act(handler):
             body = self.files[handler.path.lstrip("/")]
-            reply(handler, 200, body[:sent], {"Content-Length": str(len(body))})
+            reply(handler, 200, body[:sent], len(body))
             handler.wfile.flush()
             time.sleep(stall)
             handler.close_connection = True
@@ -52,11 +48,9 @@ class Web:
         return act
 
 
-def reply(handler, code, body=b"", headers=()):
-    headers = {"Content-Length": str(len(body))} | dict(headers)
+def reply(handler, code, body=b"", length=None):
     handler.send_response(code)
-    for key, text in headers.items():
-        handler.send_header(key, text)
+    handler.send_header("Content-Length", str(len(body) if length is None else length))
     handler.end_headers()
     handler.wfile.write(body)
 
