@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from datetime import datetime
 from pathlib import Path
 
 from dvc.cli import main
@@ -28,6 +29,7 @@ def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
         assert f"pipeline.models.{experiment.model.family}" in found.modules
         assert "arrays.npz" in found.files
         assert "numpy" in found.packages
+        assert datetime.fromisoformat(found.started) <= datetime.fromisoformat(found.ended)
 
 
 def test_dvc_shows_metrics_and_plots(built, tmp_path):
