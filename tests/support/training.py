@@ -33,21 +33,18 @@ def train(workspace: Workspace, name: str) -> None:
     run_folder.save(chosen.train(job), job, folder, {})
 
 
-def forecast(workspace: Workspace, name: str) -> None:
-    """All stages of a series of one's own, with the experiments that its params.yaml has."""
-    source(workspace, name)
-    prepare(workspace, name)
-    for each in params.load(workspace.params).experiments:
-        train(workspace, each)
-    evaluate(workspace, name)
-    backtest(workspace, name)
-    refit(workspace, name)
-
-
-def added(root: Path, name: str, rows: "pd.DataFrame", models: Sequence[str], *flags: str, **section: Any) -> Workspace:
+def added(
+    root: Path,
+    name: str,
+    rows: "pd.DataFrame",
+    models: Sequence[str],
+    *flags: str,
+    change: Callable[[Any], object] = lambda _: None,
+    **section: Any,
+) -> Workspace:
     """A workspace after `unroll add` of NAME.csv and all stages, with some of the models that it wrote.
 
-    `section` is that of `forecasts`.
+    `change` gets the data of params.yaml before it is built; `section` is that of `forecasts`.
     """
     workspace = Workspace(root)
     plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
@@ -57,8 +54,15 @@ def added(root: Path, name: str, rows: "pd.DataFrame", models: Sequence[str], *f
     tried = data["forecasts"][name]["models"]
     data["experiments"] = {model: one for model, one in data["experiments"].items() if model in models}
     data["forecasts"][name] = {**section, "models": {model: one for model, one in tried.items() if model in models}}
+    change(data)
     plain_yaml.write(data, workspace.params)
-    forecast(workspace, name)
+    source(workspace, name)
+    prepare(workspace, name)
+    for each in data["experiments"]:
+        train(workspace, each)
+    evaluate(workspace, name)
+    backtest(workspace, name)
+    refit(workspace, name)
     return workspace
 
 

@@ -18,7 +18,7 @@ from pipeline.report.results import load
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.refit import refit
-from tests.support.training import forecast
+from tests.support.training import added
 from unroll.commands.main import invoke
 
 
@@ -32,21 +32,16 @@ MODELS = ("meter_last_value", "meter_ridge", "meter_gru")
 @pytest.fixture(scope="module")
 def hours(tmp_path_factory):
     """A workspace after `unroll add`, with the quickest of the models that it wrote, and the rows."""
-    workspace = Workspace(root := tmp_path_factory.mktemp("hours"))
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
     stamps = pd.date_range("2023-01-01", periods=24 * 30, freq="h")
     frame = pd.DataFrame({"time": stamps, "load (kW)": [*map(value, range(24 * 30))]})
-    frame.to_csv(root / "meter.csv", index=False)
-    invoke(["--root", str(root), "add", str(root / "meter.csv"), "--horizon", "12", "--lookback", "24", "--yes"])
-    data = plain_yaml.read(workspace.params)
-    data["datasets"]["meter"]["seeds"] = 1
-    data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
-    data["experiments"]["meter_gru"]["model"]["units"] = 2
-    data["experiments"] = {name: data["experiments"][name] for name in MODELS}
-    data["forecasts"]["meter"] = {"origins": 9, "refits": 2, "models": {}}
-    plain_yaml.write(data, workspace.params)
-    forecast(workspace, "meter")
-    return workspace, frame
+
+    def briefly(data):
+        data["datasets"]["meter"]["seeds"] = 1
+        data["datasets"]["meter"]["training"] |= {"epochs": 1, "batch_size": 128}
+        data["experiments"]["meter_gru"]["model"]["units"] = 2
+
+    root, flags = tmp_path_factory.mktemp("hours"), ("--horizon", "12", "--lookback", "24")
+    return added(root, "meter", frame, MODELS, *flags, change=briefly, origins=9, refits=2), frame
 
 
 def predict(capsys, workspace, *arguments):
