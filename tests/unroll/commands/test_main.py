@@ -45,8 +45,8 @@ def outside_dvc(monkeypatch):
 def unroll(capsys, built):
     """Run a command line in the built workspace: exit code, standard output, standard error."""
 
-    def call(*arguments, root=built.root):
-        code = run(lambda: invoke(["--root", str(root), *arguments]))
+    def call(*arguments):
+        code = run(lambda: invoke(["--root", str(built.root), *arguments]))
         return code, *capsys.readouterr()
 
     return call
