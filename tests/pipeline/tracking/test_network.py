@@ -4,16 +4,13 @@ import mlflow
 import numpy as np
 import pytest
 
-from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.files import read_json, write_json
-from pipeline.provenance import fingerprint
-from pipeline.tracking import replay, store
+from pipeline.tracking import store
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
-from tests.support.training import train
+from stages.train import train
 
 PARAMS = """
 sources: {sines: {kind: sines, seed: 0}}
@@ -35,11 +32,6 @@ def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was
     source(workspace, "sines")
     prepare(workspace, "waves")
     train(workspace, "gru")
-    wanted, summary = params.load(workspace.params), workspace.run("waves", "gru") / "run.json"
-    files = fingerprint.files_of(workspace.prepared("waves"))
-    made_of = fingerprint.Ingredients(wanted.experiment("gru").model_dump(), files, {}, "lock")
-    write_json(summary, read_json(summary) | {"fingerprint": made_of.fingerprint})
-    assert dict(replay.replay(workspace, wanted)) == {"gru": "recorded"}
     opened = store.connect(workspace)
     (group,) = [one for one in opened.client.search_experiments() if one.name == "waves"]
     (run,) = opened.client.search_runs([group.experiment_id])
