@@ -41,12 +41,12 @@ class Lab(Miniature):
             assert ended.code == 0, f"{command}: {ended.line}"
         return ended
 
-    def refuses(self, command: str, words: str, code: int = 1) -> None:
-        """It ends with this code and one line with these words, and changes nothing."""
+    def refuses(self, command: str, words: str) -> None:
+        """It ends with 1 and one line with these words, and changes nothing."""
         before = self.outputs()
         ended = self.run(command)
         assert words in ended.line, ended.line
-        assert (ended.code, ended.line.startswith("unroll: ")) == (code, True), ended.line
+        assert (ended.code, ended.line.startswith("unroll: ")) == (1, True), ended.line
         assert self.outputs() == before
         assert self.unfinished() == []
 

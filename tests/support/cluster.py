@@ -40,23 +40,22 @@ class Cluster:
         self.start("scheduler", "cluster", "scheduler", self.address)
         self.says("scheduler", "scheduler at")
 
-    def start(self, name, *command, **variables):
+    def start(self, name, *command):
         environment = {**Miniature(self.root).environment, "MLFLOW_TRACKING_URI": ""}
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-c", IMPATIENT, *command],
                 cwd=self.root,
-                env=environment | variables,
+                env=environment,
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
 
-    def work(self, name, **variables):
-        own = "--name", name, "--home", str(self.folder / name)
-        self.start(name, "cluster", "worker", self.address, *own, **variables)
+    def work(self, name):
+        self.start(name, "cluster", "worker", self.address, "--name", name, "--home", str(self.folder / name))
 
-    def build(self, *arguments):
-        self.start("head", "repro", "--on", self.address, *arguments)
+    def build(self):
+        self.start("head", "repro", "--on", self.address)
 
     def kill(self, name):
         """As if its machine was switched off; the processes that its stage consisted of."""
