@@ -7,7 +7,6 @@ from pydantic import Field
 
 from pipeline.config import registry
 from pipeline.config.params import Params
-from pipeline.data.sources import sine
 from pipeline.errors import UsageError
 
 
@@ -63,21 +62,10 @@ def test_the_modules_of_a_package_are_the_names():
         registry.module(registry.METHODS, "..errors", "x")
 
 
-def test_a_source_and_a_preparation_are_looked_up_and_validated():
-    params = Params.model_validate(
-        {
-            "sources": {"a": {"kind": "sine", "seed": 3}, "b": {"kind": "sin"}},
-            "datasets": {"a": {"source": "a", "preparation": {"name": "waves", "steps": "x"}}},
-            "experiments": {},
-        }
-    )
-    found = registry.source(params, "a")
-    assert found.func is sine.produce
-    assert found.keywords["seed"] == 3
+def test_a_wrong_kind_of_source_is_named_with_its_place():
+    params = Params.model_validate({"sources": {"b": {"kind": "sin"}}, "datasets": {}, "experiments": {}})
     with pytest.raises(UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"):
         registry.source(params, "b")
-    with pytest.raises(UsageError, match=r"params\.yaml: datasets\.a\.preparation\.steps "):
-        registry.preparation(params, "a")
 
 
 def test_only_the_module_that_is_asked_for_is_imported():
