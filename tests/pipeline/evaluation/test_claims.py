@@ -108,23 +108,20 @@ def test_a_comparison_with_another_experiment(relation, difference, outcome):
 
 
 def test_parameters_are_compared_as_they_are_and_epochs_over_seeds():
-    found = evaluation([1.0, 1.0, 1.0])
-    more = found["e"].experiments["o"].model_copy(update={"parameters": 5, "best_epoch": statistics([8.0, 9.0, 10.0])})
-    fewer = (
-        found["e"].experiments["e"].model_copy(update={"best_epoch": statistics([2.0, 3.0, 3.0]), "seeds": [0, 1, 2]})
-    )
-    both = found["e"].model_copy(
-        update={"experiments": {"e": fewer, "o": more.model_copy(update={"seeds": [0, 1, 2]})}}
-    )
+    found = evaluation([1.0, 1.0, 1.0])["e"]
+
+    def outcome(relation, metric, seeds):
+        """Of e with three parameters, best at epochs 2 to 3, against o with five, best at epochs 8 to 10."""
+        e, o = (found.experiments[name].model_copy(update={"seeds": seeds}) for name in "eo")
+        e = e.model_copy(update={"best_epoch": statistics([2.0, 3.0, 3.0])})
+        o = o.model_copy(update={"best_epoch": statistics([8.0, 9.0, 10.0]), "parameters": 5})
+        both = found.model_copy(update={"experiments": {"e": e, "o": o}})
+        return judge(claim(against="o", relation=relation, metric=metric), dict.fromkeys("eo", both)).outcome
+
     for metric in ("parameters", "best_epoch"):
-        for relation, outcome in (("below", Outcome.HOLDS), ("above", Outcome.FAILS)):
-            one = claim(against="o", relation=relation, metric=metric)
-            assert judge(one, dict.fromkeys("eo", both)).outcome == outcome
-    one_seed = both.model_copy(update={"experiments": {"e": fewer.model_copy(update={"seeds": [0]}), "o": more}})
-    assert (
-        judge(claim(against="o", relation="below", metric="best_epoch"), dict.fromkeys("eo", one_seed)).outcome
-        == Outcome.UNSURE
-    )
+        assert outcome("below", metric, [0, 1, 2]) == Outcome.HOLDS
+        assert outcome("above", metric, [0, 1, 2]) == Outcome.FAILS
+    assert outcome("below", "best_epoch", [0]) == Outcome.UNSURE
 
 
 def test_shapes():
