@@ -85,17 +85,11 @@ assert not {heavy!r} & set(sys.modules), {heavy!r} & set(sys.modules)
     assert shown in done.stdout
 
 
-def test_the_module_is_the_command(tmp_path):
-    def unroll(*arguments):
-        command = [sys.executable, "-m", "unroll", *arguments]
-        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-
-    taught = unroll()
-    assert (taught.returncode, taught.stderr) == (0, "")
-    assert "unroll [OPTIONS] COMMAND" in taught.stdout
-    missing = unroll("--root", str(tmp_path), "list")
-    assert (missing.returncode, missing.stdout) == (1, "")
-    assert re.fullmatch(r"unroll: .*params\.yaml is missing; run this in the folder that holds it.*\n", missing.stderr)
+def test_the_module_is_the_command():
+    command = [sys.executable, "-m", "unroll"]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "unroll [OPTIONS] COMMAND" in done.stdout
 
 
 def test_one_who_stops_reading_is_no_error():
