@@ -236,7 +236,3 @@ def test_tuned_networks_are_counted_apart():
 
 def asked(outcome, networks=""):
     return Answer("", networks, outcome, None, None, "")
-
-
-def test_two_builds_have_the_same_bytes(workspace, text):
-    assert section(only(read(workspace), "waves"), "waves") == section(text, "waves")
