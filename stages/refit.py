@@ -10,8 +10,8 @@ from pipeline import locks
 from pipeline.config import params
 from pipeline.data import dataset, row_files, several
 from pipeline.data.dataset import Dataset
-from pipeline.data.preparations.series import files_of
 from pipeline.data.problem import problem
+from pipeline.data.series import files_of
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, rolling

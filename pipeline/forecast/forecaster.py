@@ -13,9 +13,8 @@ import numpy as np
 
 from pipeline.config import params
 from pipeline.data import dataset as datasets
-from pipeline.data import row_files, several
+from pipeline.data import row_files, series, several
 from pipeline.data.examples import Array
-from pipeline.data.preparations import series
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import conformal

@@ -4,10 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import row_files, several, stamps
+from pipeline.data import row_files, series, several, stamps
 from pipeline.data.dataset import Dataset, Fitted
 from pipeline.data.examples import Array
-from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, series_splits, stamped_file, stamps
+from pipeline.data import row_files, series, series_splits, stamped_file, stamps
 from pipeline.data.examples import Array, Windows
-from pipeline.data.preparations import series
 from pipeline.errors import UnrollError
 from pipeline.forecast.question import Question
 

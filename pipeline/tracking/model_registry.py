@@ -17,8 +17,7 @@ import numpy as np
 
 import pipeline
 from pipeline.config import params
-from pipeline.data import dataset, row_files
-from pipeline.data.preparations import series
+from pipeline.data import dataset, row_files, series
 from pipeline.errors import UnrollError
 from pipeline.evaluation import conformal
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning

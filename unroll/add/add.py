@@ -15,7 +15,7 @@ import typer
 from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
 from pipeline.data.download import Progress
-from pipeline.data.preparations.series import holidays_of
+from pipeline.data.series import holidays_of
 from pipeline.data.sniff.found import Found, Known
 from pipeline.data.sniff.look import look
 from pipeline.data.stamps import shown

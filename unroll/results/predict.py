@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data.examples import Array
-from pipeline.data.preparations.series import files_of
+from pipeline.data.series import files_of
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.forecast import plot

@@ -3,8 +3,7 @@
 import numpy as np
 
 from pipeline.config import params
-from pipeline.data import row_files, stamped_file
-from pipeline.data.preparations import series
+from pipeline.data import row_files, series, stamped_file
 from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
