@@ -96,7 +96,7 @@ class Story(Words):
     def ended(self, stage: str) -> str:
         """See `Words`: the answer of a data set, if this was its evaluation.
 
-        Yes and no are said at a level that no correction for the other answers takes back (Bonferroni).
+        Yes and no stand alone where no correction for the answers to come takes them back (Bonferroni).
         """
         verb, _, name = stage.partition("@")
         if verb != "evaluate":
@@ -108,8 +108,8 @@ class Story(Words):
                 told.append(f"  {found.outcome:<12} {question}: {found.reason}")
                 continue
             low, high = found.difference.interval(1 - ALPHA / self._asked)
-            sure = found.outcome not in {Outcome.YES, Outcome.NO} or not low <= 0 <= high
-            word = found.outcome if sure else Outcome.UNSURE
+            open_ = found.outcome in {Outcome.YES, Outcome.NO} and low <= 0 <= high
+            word = f"so far {found.outcome}" if open_ else found.outcome
             sides = f"{said.best}{', tuned' * said.tuned} against {said.without}"
             told.append(f"  {word:<12} {question}: {capital(sides)}")
         return "\n".join(told)
