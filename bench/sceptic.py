@@ -28,6 +28,9 @@ from pipeline.workspace import Workspace
 FEW, MANY = 8000, 100_000
 """Rows that a model learns from: kernel ridge regression and neighbours, whose time grows with the square; others."""
 
+HALF = 0.5
+"""How often a model sees the whole input; else its last timesteps, drawn at random."""
+
 AT_ONCE = 500
 """Examples that are answered at once: kernel ridge regression compares each of their rows with all that it learnt."""
 
@@ -73,17 +76,18 @@ def _drawn(random: np.random.Generator, data: Dataset) -> tuple[str, Any, int, i
     from sklearn.preprocessing import StandardScaler
 
     values = _rows(data, "train", np.arange(1), 1)[1][0].size
-    last = int(random.integers(1, data.input_shape[0] + 1))
+    whole = data.input_shape[0]
+    last = whole if random.random() < HALF else int(random.integers(1, whole + 1))
     kinds = ["mlp", "boosting", "kernel ridge", "neighbours"]
     kind = str(random.choice([kind for kind in kinds if kind != "boosting" or values <= TOO_MANY]))
     most, options = FEW, dict[str, Any]()
     if kind == "mlp":
-        sizes = tuple(int(size) for size in 2 ** random.integers(3, 8, random.integers(1, 3)))
+        sizes = tuple(int(size) for size in 2 ** random.integers(4, 9, random.integers(1, 4)))
         options = {
             "alpha": float(10 ** random.uniform(-6, -1)),
             "learning_rate_init": float(10 ** random.uniform(-4, -2)),
         }
-        options |= {"activation": str(random.choice(["relu", "tanh"])), "max_iter": int(random.integers(5, 60))}
+        options |= {"activation": str(random.choice(["relu", "tanh"])), "max_iter": int(10 ** random.uniform(1, 2.7))}
         model, most = MLPRegressor(hidden_layer_sizes=sizes, random_state=0, **options), MANY
         options |= {"hidden": sizes}
     elif kind == "boosting":
@@ -93,7 +97,8 @@ def _drawn(random: np.random.Generator, data: Dataset) -> tuple[str, Any, int, i
         model, most = HistGradientBoostingRegressor(loss=loss, random_state=0, **options), MANY
         model = MultiOutputRegressor(model) if values > 1 else model
     elif kind == "kernel ridge":
-        options = {"alpha": float(10 ** random.uniform(-4, 1)), "gamma": float(10 ** random.uniform(-4, 0))}
+        columns = _rows(data, "train", np.arange(1), last)[0].shape[1]
+        options = {"alpha": float(10 ** random.uniform(-4, 1)), "gamma": float(10 ** random.uniform(-1.5, 1)) / columns}
         model = KernelRidge(kernel="rbf", **options)
     else:
         options = {"n_neighbors": int(random.integers(1, 40)), "weights": str(random.choice(["uniform", "distance"]))}

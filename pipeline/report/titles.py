@@ -114,7 +114,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         case "linear" if training.get("method") not in ("gradient_descent", "halving"):
             return f"{fit}{last}"
         case "lags":
-            return f"boosted trees{last}"
+            return f"{'kernel ridge regression' if training.get('method') == 'kernel_ridge' else 'boosted trees'}{last}"
         case "seasonal_naive" | "delayed":
             return f"the value {model['timesteps']} timesteps before"
         case name:

@@ -11,7 +11,7 @@ from pipeline.errors import UnrollError
 
 def test_a_sceptic_keeps_the_best_on_validation_and_holds_it_against_each_answer(evaluated):
     met = set()
-    for seed in (0, 2, 3, 4):
+    for seed in (1, 3, 4, 9):
         *tried, best, answer = search(evaluated, "waves", minutes=0, seed=seed)
         assert len(tried) == 1
         assert best.endswith(re.sub(r".*on validation \S+  ", "", tried[0]))

@@ -25,6 +25,7 @@ CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE, "embedding=8:64")
 RANGES: dict[str, tuple[str, ...]] = {
     "linear": ("last=1:120", "ridge=1:100000"),
     "lags": ("last=1:72", "others=1:12", "trees=50:400", "leaves=4:32", "learning_rate=0.02:0.2", "examples=20:200"),
+    "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10"),
     "mlp": ("hidden.1=16:256", "hidden.2=8:128", "dropout=0:0.5", "last=4:72", "embedding=8:64", RATE),
     "tcn": ("filters=8:48", "kernel=2:5", "layers=2:5", DROPOUT, "last=12:72", "embedding=8:64", RATE),
     "attention": ("size=4:16", "layers=1:2", DROPOUT, "last=12:72", "embedding=8:64", RATE),
@@ -33,8 +34,8 @@ RANGES: dict[str, tuple[str, ...]] = {
     "tfidf": ("c=1:100", "reviews=3:10"),
     **dict.fromkeys(("simple_rnn", "lstm", "gru", "min_gru"), CELL),
 }
-"""Model -> what is searched. What an experiment has off (`last`, `embedding`) is not, nor a `last` beyond its range; a
-`last` ends with the input."""
+"""Model, or method with its own -> what is searched. What an experiment has off (`last`, `others`, `embedding`)
+is not, nor a `last` beyond its range; a `last` ends with the input."""
 
 
 def tune(workspace: Workspace, dataset: str, only: str | None = None) -> None:
@@ -107,12 +108,13 @@ def _tried(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFr
 
 
 def _space(name: str, experiment: Experiment, timesteps: int) -> Space:
-    own, over = experiment.model.options, []
-    for text in RANGES[experiment.model.name]:
+    own, method, over = experiment.model.options, experiment.training.method, []
+    for text in RANGES[method if method in RANGES else experiment.model.name]:
         option, limits = text.split("=")
         low, high = limits.split(":")
         part, _, place = option.partition(".")
-        if (option in ("last", "embedding") and not own.get(option)) or (place and int(place) > len(own[part])):
+        off = option in ("last", "others", "embedding") and not own.get(option)
+        if off or (place and int(place) > len(own[part])):
             continue
         if option == "last" and own["last"] > int(high):
             continue

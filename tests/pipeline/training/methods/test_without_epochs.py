@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 import pytest
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileRegressor, Ridge
 from threadpoolctl import threadpool_limits
 
@@ -16,7 +17,14 @@ from pipeline.files import read_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent
 from pipeline.training import prediction
-from pipeline.training.methods import boosting, least_absolute, least_squares, logistic_regression, none
+from pipeline.training.methods import (
+    boosting,
+    kernel_ridge,
+    least_absolute,
+    least_squares,
+    logistic_regression,
+    none,
+)
 from tests.support.training import job
 
 
@@ -136,6 +144,24 @@ def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
     np.testing.assert_array_equal(fitted(several)[0][:, 1], fitted(second)[0])
 
 
+def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_apart(station):
+    dataset = replace(
+        station, splits={split: replace(w, outputs=2, rows=w.rows[:-2]) for split, w in station.splits.items()}
+    )
+    trained = kernel_ridge.train(job(dataset, baselines.lags, last=4), gamma=0.5, alpha=0.1, rows=50)
+    chosen = np.unique(np.linspace(0, len(dataset.splits["train"]) - 1, 50).astype(int))
+    (x, y), (x_test, _) = dataset.splits["train"].take(chosen), whole(dataset, "test")
+    x, x_test = x.astype(np.float64), x_test.astype(np.float64)
+    features, features_test = (np.column_stack([some[:, -4:, 1], some[:, -1, [0, 2]]]) for some in (x, x_test))
+    mean, deviation = features.mean(axis=0), features.std(axis=0)
+    library = KernelRidge(kernel="rbf", gamma=0.5 / 6, alpha=0.1).fit((features - mean) / deviation, y - y.mean(axis=0))
+    expected = library.predict((features_test - mean) / deviation) + y.mean(axis=0)
+    np.testing.assert_allclose(fitted(trained)[0], expected, rtol=1e-6)
+    assert fitted(trained)[1].shape == (50, 2)
+    one = kernel_ridge.train(job(station, baselines.lags, last=4))
+    assert fitted(one)[0].shape == (len(station.splits["test"]),)
+
+
 def test_a_baseline_predicts_every_split_and_its_rollout_stays_where_it_began(station, sine_windows, reviews):
     predictions = none.train(job(station, baselines.last_value)).replicates[0].predictions
     for split, examples in station.splits.items():
@@ -168,6 +194,7 @@ THREADED = {
     "logistic_regression": logistic_regression.train,
     "least_absolute": partial(least_absolute.train, rounds=3),
     "boosting": partial(boosting.train, trees=3),
+    "kernel_ridge": kernel_ridge.train,
 }
 
 
@@ -191,5 +218,6 @@ def test_boosting_has_lags_of_every_column_and_not_step_by_step(station, shape):
     target = station.splits["test"].target
     expected = np.column_stack([x[:, -3:, target], np.delete(x[:, -2:], target, axis=2).reshape(len(x), -1)])
     np.testing.assert_array_equal(build.features(x), expected)
-    with pytest.raises(ValueError, match="boosting sees the whole input"):
-        boosting.train(job(shape("delayed"), baselines.lags))
+    for method, word in ((boosting, "boosting"), (kernel_ridge, "kernel ridge")):
+        with pytest.raises(ValueError, match=f"{word} sees the whole input"):
+            method.train(job(shape("delayed"), baselines.lags))
