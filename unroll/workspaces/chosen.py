@@ -26,7 +26,7 @@ CHOSEN = {
     "sine_interpolation": "zero dense",
     "sine_extrapolation": "zero dense rnn rnn2 dense_rnn2 lstm2 gru2",
 }
-"""Data set -> its experiments that are trained, in the order in which they are answered.
+"""Data set -> its experiments that are trained, in the order in which they begin.
 
 Each has an opponent that is as good as the strongest or nearly so, so that no answer is one that all experiments take
 back. Left out are other tuned networks and what costs more than it shows in two minutes (docs/attempts.md)."""
