@@ -45,3 +45,15 @@ def read(path: Path, **columns: type) -> "pd.DataFrame":
     except (ValueError, TypeError) as error:  # pandas' own errors are ValueErrors
         raise damaged(path, error) from None
     return table
+
+
+def read_parquet(path: Path) -> "pd.DataFrame":
+    """A table that `DataFrame.to_parquet` wrote. Raises UnrollError if it is missing or damaged."""
+    import pandas as pd
+
+    try:
+        return pd.read_parquet(path)
+    except FileNotFoundError:
+        raise missing(path) from None
+    except (OSError, ValueError) as error:  # Arrow's are both
+        raise damaged(path, error) from None

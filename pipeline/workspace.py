@@ -73,10 +73,6 @@ class Workspace:
         """A data set's scores in full, and the curves behind its plots."""
         return self.root / "results" / "evaluations" / dataset
 
-    def backtest(self, dataset: str) -> Path:
-        """The folder of a series' forecasts from rolling origins, and of whom they speak for."""
-        return self.root / "backtests" / dataset
-
     def forecaster(self, dataset: str) -> Path:
         """The folder of what forecasts a series, fitted on all rows."""
         return self.root / "forecasters" / dataset

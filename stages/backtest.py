@@ -1,47 +1,46 @@
-"""The stage `backtest`: every model of a series from rolling origins, and the champion."""
+"""What the stage `train` is for a series of one's own: a model's forecasts from rolling origins."""
+
+from pathlib import Path
 
 from pipeline import locks
 from pipeline.config import params
 from pipeline.data import dataset
-from pipeline.errors import UnrollError
-from pipeline.files import atomic_folder, write_json, write_npz
-from pipeline.forecast import rolling
-from pipeline.forecast.backtest import Backtest, judged
+from pipeline.files import atomic_folder
+from pipeline.forecast.backtest import TABLE, cross_validate
+from pipeline.provenance import fingerprint, record
+from pipeline.tracking import live
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.progress import line
 
 
-def backtest(workspace: Workspace, name: str) -> Backtest:
-    """Write backtests/NAME: backtest.json, and forecasts.npz with `truth` and each model's, (origins, steps) each.
+def backtest(workspace: Workspace, name: str) -> Path:
+    """Write runs/DATASET/NAME: forecasts.parquet, and the run of its last fit.
+
+    Args:
+        workspace: where params.yaml and the prepared data set are.
+        name: an experiment whose data set is one of `forecasts` in params.yaml.
 
     Raises:
-        UsageError: NAME is no key of `forecasts` in params.yaml.
-        UnrollError: a run is missing, or there are too few windows.
+        UsageError: a name or an option is wrong.
+        UnrollError: the data set is not prepared, there are too few windows, or the loss is not finite.
     """
-    wanted = params.load(workspace.params)
-    section, candidates = wanted.forecast(name), wanted.candidates(name)
-    with locks.stage(workspace, "backtest", name):
-        prepared = workspace.prepared(name)
-        seen = {calendar: dataset.load(prepared, calendar=calendar) for calendar in (False, True)}
-        found, runs = rolling.folds(seen[False], section.origins, section.refits), {}
-        for key in wanted.experiments_of(name):
-            runs[key] = run_folder.load_for(workspace.run(name, key), name, candidates[key].seeds)
-        forecasts = {}
-        for key in rolling.entrants(seen[False], candidates, runs):
-            best = runs[key].summary.best_epochs if key in runs else None
-            # One seed says enough of a network; three would take most of the time.
-            experiment = rolling.settled(candidates[key], best).model_copy(update={"seeds": candidates[key].seeds[:1]})
-            parts = []
-            for place, fold in enumerate(found, 1):
-                line(f"{name}: {key}, fit {place} of {len(found)}", last=place == len(found))
-                parts.append(rolling.forecast(key, experiment, seen[experiment.calendar], fold))
-            forecasts[key] = parts
-        if not forecasts:
-            raise UnrollError(f"{name} has no model to forecast with; add one to params.yaml")
-        networks = {key for key, run in runs.items() if run.summary.layers}
-        made, arrays = judged(seen[False], found, forecasts, candidates, networks)
-        with atomic_folder(workspace.backtest(name), workspace.scratch) as folder:
-            write_json(folder / "backtest.json", made.model_dump())
-            write_npz(folder / "forecasts.npz", arrays)
-    return made
+    every = params.load(workspace.params)
+    experiment = every.experiment(name)
+    about, settings = experiment.dataset, every.forecast(experiment.dataset)
+    folder, prepared = workspace.run(about, name), workspace.prepared(about)
+    with locks.stage(workspace, "train", name):
+        data = dataset.load(prepared, calendar=experiment.calendar)
+        made_of = fingerprint.ingredients(prepared, experiment, every.dataset(about).preparation, settings)
+
+        def progress(number: int, count: int) -> None:
+            line(f"{name}: fit {number} of {count}", last=number == count)
+
+        with live.Recording(workspace, name, experiment) as recording:
+            forecasts, trained, job = cross_validate(name, experiment, data, settings, progress)
+            with atomic_folder(folder, workspace.scratch) as unfinished:
+                run_folder.save(trained, job, unfinished, made_of.fingerprint)
+                forecasts.to_parquet(unfinished / TABLE, index=False)
+            record.write(workspace, folder, made_of)
+            recording.finish()
+    return folder

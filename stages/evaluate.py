@@ -1,13 +1,22 @@
 """The stage `evaluate`: every experiment of a data set, scored side by side."""
 
+from pathlib import Path
+
+import pandas as pd
+
 from pipeline import locks, tables
 from pipeline.config import params
+from pipeline.config.params import Params
 from pipeline.data import dataset
-from pipeline.evaluation import answers, backtest, networks, plot_data, scores
+from pipeline.data.dataset import Dataset
+from pipeline.errors import UnrollError
+from pipeline.evaluation import answers, networks, plot_data, scores
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import atomic_folder, write_json
+from pipeline.forecast import backtest, leaderboard
 from pipeline.tracking import live
 from pipeline.training import run_folder
+from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
 
 
@@ -22,30 +31,52 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         UnrollError: the data set is not prepared, or a run is missing or damaged.
     """
     wanted = params.load(workspace.params)
-    preparation = wanted.dataset(name).preparation.name
+    wanted.dataset(name)
     with locks.stage(workspace, "evaluate", name):
         data = dataset.load(workspace.prepared(name))
         experiments = wanted.experiments_of(name)
         runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
-        evaluation = scores.evaluate(data, runs, experiments)
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
+            (folder / "tables").mkdir()
+            score = _from_origins if name in wanted.forecasts else _on_splits
+            evaluation = score(workspace, wanted, data, runs, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
             headline = answers.headline(evaluation)
             tables.write(folder / "scores.csv", plot_data.scores(headline))
-            answer = answers.answer(evaluation)
-            compared = [name for name in (answer.network, answer.opponent) if name]
-            shown = plot_data.tables(data, runs, compared)
-            if best := answers.champion(evaluation):
-                shown |= backtest.tables(data, best[0], runs[best[0]])
-            for table, columns in shown.items():
-                tables.write(folder / "tables" / f"{table}.csv", plot_data.rounded(columns))
-            played = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(name))
-            if played:
-                write_json(folder / "tables" / "network.json", played.model_dump())
             # Before the folder takes its place: on a full disk both stay what they were.
             with atomic_folder(workspace.metrics(name), workspace.scratch) as headlines:
                 for key, numbers in headline.items():
                     write_json(headlines / f"{key}.json", numbers)
         live.scored(workspace, wanted, name)
     return evaluation
+
+
+def _on_splits(workspace: Workspace, wanted: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
+    experiments = wanted.experiments_of(data.name)
+    evaluation = scores.evaluate(data, runs, experiments)
+    answer = answers.answer(evaluation)
+    compared = [name for name in (answer.network, answer.opponent) if name]
+    for table, columns in plot_data.tables(data, runs, compared).items():
+        tables.write(folder / f"{table}.csv", plot_data.rounded(columns))
+    preparation = wanted.dataset(data.name).preparation.name
+    played = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(data.name))
+    if played:
+        write_json(folder / "network.json", played.model_dump())
+    return evaluation
+
+
+def _from_origins(
+    workspace: Workspace, wanted: Params, data: Dataset, runs: dict[str, Run], folder: Path
+) -> Evaluation:
+    """Of a series of one's own: all from one long table of forecasts, which is kept as forecasts.parquet."""
+    if not runs:
+        raise UnrollError(f"{data.name} has no model to forecast with; add one to params.yaml")
+    settings, experiments = wanted.forecast(data.name), wanted.experiments_of(data.name)
+    parts = [tables.read_parquet(workspace.run(data.name, name) / backtest.TABLE) for name in runs]
+    slow = {name for name, run in runs.items() if run.summary.layers}
+    forecasts, board = leaderboard.with_ensemble(data, pd.concat(parts), experiments, slow, settings.refits)
+    forecasts.to_parquet(folder / backtest.TABLE, index=False)
+    write_json(folder / "leaderboard.json", board.model_dump())
+    tables.write(folder / "by_week.csv", plot_data.rounded(leaderboard.by_week(forecasts)))
+    return leaderboard.evaluate(data, forecasts, {name: run.summary for name, run in runs.items()}, experiments)

@@ -1,21 +1,26 @@
-"""The stage `refit`: the champion of a backtest, fitted on all rows that there are."""
+"""The stage `refit`: the champion of a series, fitted on all rows that there are."""
 
 import contextlib
 import warnings
+from collections.abc import Mapping
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import numpy as np
 
-from pipeline import locks
+from pipeline import locks, tables
 from pipeline.config import params
-from pipeline.data import dataset, row_files, several
+from pipeline.config.params import Experiment
+from pipeline.data import dataset, row_files
 from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array, Windows
 from pipeline.data.problem import problem
 from pipeline.data.series import files_of
 from pipeline.errors import UnrollError
-from pipeline.files import atomic_folder, read_npz, write_json, write_npz
-from pipeline.forecast import backtest, rolling
+from pipeline.files import atomic_folder, write_json, write_npz
+from pipeline.forecast import backtest, leaderboard
 from pipeline.forecast.forecaster import Forecaster
+from pipeline.forecast.leaderboard import Leaderboard
 from pipeline.forecast.question import Question
 from pipeline.forecast.rows import History, histories
 from pipeline.forecast.spec import Member, Part, Spec
@@ -27,52 +32,29 @@ from stages.progress import Epochs
 def refit(workspace: Workspace, name: str) -> Spec:
     """Write forecasters/NAME, as `Forecaster.load` reads it.
 
-    Networks are trained for as many epochs as were best on validation, with the same seeds.
+    Networks are trained for as many epochs as they had in the backtest, with the same seeds.
 
     Raises:
         UsageError: NAME is no key of `forecasts` in params.yaml.
         UnrollError: something is not built.
     """
     wanted = params.load(workspace.params)
-    candidates, section = wanted.candidates(name), wanted.dataset(name)
+    wanted.forecast(name)
     with locks.stage(workspace, "refit", name):
-        chosen = backtest.load(workspace.backtest(name))
+        board = leaderboard.load(workspace.evaluation(name))
         data = dataset.load(workspace.prepared(name), calendar=True)
         questions = Question.of(data)
         question = next(iter(questions.values()))
-        paths = files_of(workspace.raw(section.source), question.preparation["file"])
-        files = [row_files.File(path, question.form, question.where) for path in paths]
-        found = histories(questions, files, row_files.unseen, plan=None)
-        each = [found[word].windows() for word in questions]
-        inputs, rows = several.behind([one.series for one in each], {"train": [one.rows for one in each]})
-        windows = replace(each[0], series=inputs, rows=rows["train"])
+        paths = files_of(workspace.raw(wanted.dataset(name).source), question.csv.file)
+        files = [row_files.File(path, question.csv, question.where) for path in paths]
+        rows = histories(questions, files, row_files.unseen, plan=None)
+        data = _whole(data, rows)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
-            members = []
-            for key in chosen.members:
-                experiment = candidates[key]
-                if key in wanted.experiments_of(name):
-                    run = run_folder.load_for(workspace.run(name, key), name, experiment.seeds)
-                    experiment = rolling.settled(experiment, run.summary.best_epochs)
-                seen = replace(data, splits={"train": windows})
-                if not experiment.calendar:
-                    bare = replace(windows, series=windows.series[:, : -data.calendar])
-                    seen = replace(data, splits={"train": bare}, calendar=0)
-                train = rolling.whole(seen)
-                shown_epochs = Epochs(key, experiment.training.options, experiment.seeds)
-                trained = rolling.fit(key, experiment, seen, train, replace(train, rows=train.rows[-1:]), shown_epochs)
-                (folder / "weights" / key).mkdir(parents=True)
-                seeds = [one.seed for one in trained.replicates][: None if trained.layers else 1]
-                for one in trained.replicates[: len(seeds)]:
-                    trained.save(one.weights["final"], folder / "weights" / key / f"seed_{one.seed}_final")
-                asked = asdict(problem(replace(seen, splits={"train": rolling.seen_by(experiment, train)})))
-                members.append(Member(name=key, experiment=experiment, problem=asked, seeds=seeds, point="final"))
-            spec = _spec(name, chosen, members, data, questions, found)
+            members = [_fit(workspace, wanted.experiment(key), key, data, folder / "weights") for key in board.members]
+            spec = _spec(board, members, data, questions, rows)
+            arrays = _origins(workspace, board, data)
             write_json(folder / "forecaster.json", spec.model_dump())
-            backtested = read_npz(workspace.backtest(name) / "forecasts.npz")
-            said = np.stack([backtested[key] for key in chosen.members])
-            arrays = {"truth": backtested["truth"], "said": said}
-            arrays |= {"series": backtested["series"]} if chosen.each else {}
-            forecaster = Forecaster.ready(spec, arrays, {key: folder / "weights" / key for key in chosen.members})
+            forecaster = Forecaster.ready(spec, arrays, {key: folder / "weights" / key for key in board.members})
             # What comes next is said now. Rows that nothing can follow are for `predict` to complain of.
             with warnings.catch_warnings(action="ignore"), contextlib.suppress(UnrollError):
                 arrays |= forecaster.answers(forecaster.read(paths).values())
@@ -80,27 +62,86 @@ def refit(workspace: Workspace, name: str) -> Spec:
     return spec
 
 
+def _whole(data: Dataset, rows: Mapping[str, History]) -> Dataset:
+    """The data set with one split, of all windows of all rows, later ones than the backtest's too."""
+    parts = [history.windows() for history in rows.values()]
+    lengths = np.cumsum([0, *(len(part.series) for part in parts)])
+    measured = [part.measured for part in parts if part.measured is not None]
+    windows = replace(
+        parts[0],
+        series=np.concatenate([part.series for part in parts]),
+        rows=np.concatenate([part.rows + start for part, start in zip(parts, lengths, strict=False)]),
+        measured=np.concatenate(measured) if measured else None,
+    )
+    thin = data.fitted.windows.stride if data.fitted else 1
+    return replace(data, splits={"train": replace(windows, rows=windows.rows[::-thin][::-1])})
+
+
+def _fit(workspace: Workspace, experiment: Experiment, name: str, data: Dataset, weights: Path) -> Member:
+    """Fit a member on all windows, and write its weights into WEIGHTS/NAME."""
+    run = run_folder.load_for(workspace.run(data.name, name), data.name, experiment.seeds)
+    if run.varies:
+        experiment = backtest.with_epochs(experiment, run.summary.epochs)
+    train = data.splits["train"]
+    if not isinstance(train, Windows):
+        raise TypeError(data.name)
+    if not experiment.calendar:
+        train = replace(train, series=train.series[:, : -data.calendar])
+        data = replace(data, splits={"train": train}, calendar=0)
+    shown_epochs = Epochs(name, experiment.training.options, experiment.seeds)
+    trained, job = backtest.fit(name, experiment, data, train, replace(train, rows=train.rows[-1:]), shown_epochs)
+    (weights / name).mkdir(parents=True)
+    seeds = [replicate.seed for replicate in trained.replicates][: None if run.varies else 1]
+    for replicate in trained.replicates[: len(seeds)]:
+        trained.save(replicate.weights["final"], weights / name / f"seed_{replicate.seed}_final")
+    return Member(name=name, experiment=experiment, problem=asdict(problem(job.dataset)), seeds=seeds, point="final")
+
+
+def _origins(workspace: Workspace, board: Leaderboard, data: Dataset) -> dict[str, Array]:
+    """Of the table of forecasts: `truth` and `forecasts` of the members in model units, and which series is which."""
+    table = tables.read_parquet(workspace.evaluation(data.name) / "tables" / backtest.TABLE)
+    grids = dict(backtest.grids(table[table["model"].isin(board.members)], data.splits["train"].targets.shape[-1]))
+    outputs = next(iter(grids.values())).shape[1]
+    rows = leaderboard.first_seed(table, board.members[0])
+    scales = {name or data.name: scale for name, scale in data.scales.items()}
+    ids = rows["unique_id"].to_numpy()[::outputs]
+    mean, std = (np.array([getattr(scales[key], part) for key in ids])[:, None] for part in ("mean", "std"))
+    arrays = {
+        "truth": (rows["y"].to_numpy().reshape(-1, outputs) - mean) / std,
+        "forecasts": np.stack([(grids[key] - mean) / std for key in board.members]),
+    }
+    return arrays | ({"series_id": np.array([[*scales].index(key) for key in ids])} if len(scales) > 1 else {})
+
+
 def _spec(
-    name: str,
-    chosen: backtest.Backtest,
+    board: Leaderboard,
     members: list[Member],
     data: Dataset,
-    questions: dict[str, Question],
-    found: dict[str, History],
+    questions: Mapping[str, Question],
+    rows: Mapping[str, History],
 ) -> Spec:
-    asked = {}
-    for word, question in questions.items():
-        values = found[word].measured.series.values
-        ranges = {"low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist()}
-        asked[word] = question.model_copy(update={"fitted": question.fitted.model_copy(update=ranges)})
-    word, question = next(iter(asked.items()))
-    until = found[word].measured.series.stamps[-1]
+    ranges = {
+        name: {"low": history.measured.series.values.min(axis=0), "high": history.measured.series.values.max(axis=0)}
+        for name, history in rows.items()
+    }
+    fitted = next(iter(questions.values())).fitted
+    statistics = {
+        name: fitted.series[name].model_copy(update={key: ends.tolist() for key, ends in ranges[name].items()})
+        for name in fitted.series
+    }
+    fitted = fitted.model_copy(update={"series": statistics})
+    series = {
+        name: Part(question=question.model_copy(update={"fitted": fitted}), scale=data.scales[name])
+        for name, question in questions.items()
+    }
+    until = next(iter(rows.values())).measured.series.stamps[-1]
+    first = next(iter(questions.values()))
     return Spec(
-        name=name,
+        name=board.dataset,
         members=members,
-        each={word: Part(question=asked[word], scale=scale) for word, scale in several.scales(data).items()},
-        why=f"{chosen.champion}, fitted on all rows to {question.when(until)}: {chosen.why}",
+        series=series,
+        why=f"{board.champion}, fitted on all rows to {first.when(until)}: {board.why}",
         until=str(until),
-        apart=rolling.stride(data),
-        judged=f"From {chosen.origins} rolling origins",
+        stride=backtest.stride(data),
+        judged=f"From {board.origins} rolling origins",
     )

@@ -17,6 +17,7 @@ from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, SOU
 from pipeline.files import atomic_folder
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
+from pipeline.provenance.machine import CODE
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 
@@ -28,24 +29,14 @@ def resolve(workspace: Workspace) -> Path:
         UsageError: params.yaml is wrong, or a name in it has no module.
         UnrollError: .ci/locks/numerics.lock is missing.
     """
-    code = fingerprint.Code(workspace.root)
+    # A workspace of one's own has no code in it.
+    code = fingerprint.Code(workspace.root if (workspace.root / "pipeline").is_dir() else CODE)
     with atomic_folder(workspace.root / "resolved", workspace.scratch) as folder:
         for name, made_of in _stages(params.load(workspace.params), code):
             (folder / name).parent.mkdir(exist_ok=True)
             text = json.dumps(made_of, ensure_ascii=False, indent=1, sort_keys=True)  # the order of options is none
             (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
     return workspace.root / "resolved"
-
-
-def _forecast(every: Params, name: str, code: fingerprint.Code, stage: str) -> dict[str, Any]:
-    """What a backtest and a refit are made of: all candidates."""
-    found = every.candidates(name)
-    modules = set()
-    for key, one in found.items():
-        modules.add(full_name(MODELS, one.model.family, f"experiments.{key}.model.family"))
-        modules.add(full_name(METHODS, one.training.method, f"experiments.{key}.training.method"))
-    options = {"forecast": every.forecast(name).model_dump(), "models": {k: e.model_dump() for k, e in found.items()}}
-    return code.made_of(options, [stage, *sorted(modules)])
 
 
 def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -68,9 +59,14 @@ def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[s
         if loss := experiment.training.options.get("loss"):
             one_of(loss, MEASURES, f"params.yaml: experiments.{name}.training.loss")
         preparation = every.datasets[experiment.dataset].preparation
-        yield f"train/{name}", fingerprint.training(experiment, preparation, code)
-    for name in every.forecasts:
-        yield f"backtest/{name}", _forecast(every, name, code, "stages.backtest")
-        yield f"refit/{name}", _forecast(every, name, code, "stages.refit")
+        settings = every.forecasts.get(experiment.dataset)
+        yield f"train/{name}", fingerprint.training(experiment, preparation, code, settings)
+    for name, settings in every.forecasts.items():
+        candidates = every.experiments_of(name)
+        made_of = {key: one.model_dump() for key, one in candidates.items()}
+        modules = {f"{MODELS}.{one.model.family}" for one in candidates.values()}
+        modules |= {f"{METHODS}.{one.training.method}" for one in candidates.values()}
+        options = {"forecast": settings.model_dump(), "models": made_of}
+        yield f"refit/{name}", code.made_of(options, ["stages.refit", *sorted(modules)])
     shown = {"datasets": list(every.datasets.items()), "experiments": list(every.experiments.items())}
     yield "report", code.made_of(to_jsonable_python(shown), ["stages.report", *measures])

@@ -12,11 +12,14 @@ from pipeline.training import run_folder
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
+from stages.backtest import backtest
 from stages.progress import Epochs
 
 
 def train(workspace: Workspace, name: str) -> Path:
     """Train an experiment as params.yaml says; from its checkpoint on, if it was interrupted.
+
+    A model of a series of one's own is fitted anew on the way, and forecasts from rolling origins (`backtest`).
 
     Args:
         workspace: where params.yaml and the prepared data set are.
@@ -31,6 +34,8 @@ def train(workspace: Workspace, name: str) -> Path:
     """
     every = params.load(workspace.params)
     experiment = every.experiment(name)
+    if experiment.dataset in every.forecasts:
+        return backtest(workspace, name)
     chosen = recipe(name, experiment)
     folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
     with locks.stage(workspace, "train", name):

@@ -59,7 +59,7 @@ Experiment = Annotated[str, named("An experiment of params.yaml.", "experiments"
 def targets(context: typer.Context, incomplete: str) -> list[str]:
     """What a shell proposes for a stage."""
     of_stage = {"source": "sources", "prepare": "datasets", "train": "experiments", "evaluate": "datasets"}
-    of_stage |= {"backtest": "forecasts", "refit": "forecasts"}
+    of_stage |= {"refit": "forecasts"}
     stages = [f"{stage}@{name}" for stage, section in of_stage.items() for name in complete(section)(context, "")]
     return [stage for stage in [*stages, "report"] if stage.startswith(incomplete)]
 

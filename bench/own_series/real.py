@@ -22,7 +22,7 @@ from bench.own_series.measure import measure as generated
 from pipeline.data import download
 from pipeline.data.examples import Array
 from pipeline.data.row_files import unseen
-from pipeline.forecast import backtest
+from pipeline.forecast import leaderboard
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 
 DAYS, STEPS = 14, 10_000
@@ -73,7 +73,7 @@ def one(folder: Path, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
     first = len(frame) - held
     frame.head(first).to_csv(workspace.root / f"{name}.csv", index=False)
     seconds = commands(workspace, name, file.target, say)
-    found = backtest.load(workspace.backtest(name))
+    found = leaderboard.load(workspace.evaluation(name))
     forecaster = Forecaster.load(workspace.forecaster(name))
     origins = [first + day * file.day * file.step for day in range(DAYS)]
     ours, ms = _forecasts(forecaster, frame, origins, file)

@@ -137,17 +137,15 @@ class Experiment(Strict):
 
 
 class Forecast(Strict):
-    """How a series' champion is found and fitted; named as its data set.
+    """A series of one's own, whose models forecast from rolling origins; named as its data set.
 
     Attributes:
-        origins: of the backtest, at most: one a day, the last one at the end.
+        origins: at most: one a day, the last one at the end. Half a year of them rank models.
         refits: how often each model is fitted anew on the way.
-        models: that are tried there alone, beside the experiments: they are fitted to each window.
     """
 
-    origins: Annotated[int, pydantic.Field(ge=1, le=1000)] = 56
+    origins: Annotated[int, pydantic.Field(ge=2, le=1000)] = 182
     refits: Annotated[int, pydantic.Field(ge=1, le=100)] = 3
-    models: dict[Name, Model] = pydantic.Field(default={})
 
 
 class Params(Strict):
@@ -157,11 +155,11 @@ class Params(Strict):
         sources: those of `files`, too.
     """
 
-    sources: dict[Name, Source]
+    sources: dict[Name, Source] = pydantic.Field(default={})
     templates: dict[Name, dict[str, Any]] = pydantic.Field(default={})
     files: dict[Name, Files] = pydantic.Field(default={})
-    datasets: dict[Name, DatasetParams]
-    experiments: dict[Name, Experiment]
+    datasets: dict[Name, DatasetParams] = pydantic.Field(default={})
+    experiments: dict[Name, Experiment] = pydantic.Field(default={})
     forecasts: dict[Name, Forecast] = pydantic.Field(default={})
 
     @pydantic.model_validator(mode="after")
@@ -201,14 +199,6 @@ class Params(Strict):
     def forecast(self, name: str) -> Forecast:
         """Raises UsageError with the valid names if the data set has no entry in `forecasts`."""
         return self.forecasts[one_of(name, self.forecasts, "the data set with an entry in `forecasts`")]
-
-    def candidates(self, name: str) -> dict[str, Experiment]:
-        """The experiments of a series, and the models that are fitted to each window."""
-        none = Training(method="none")
-        return self.experiments_of(name) | {
-            f"{name}_{key}": Experiment(dataset=name, model=model, training=none)
-            for key, model in self.forecast(name).models.items()
-        }
 
     def experiments_of(self, dataset: str) -> dict[str, Experiment]:
         """The experiments of one data set, in the order of params.yaml."""

@@ -9,6 +9,7 @@ import numpy as np
 import pydantic
 
 from pipeline.data.examples import Array, Arrays, Examples, Windows
+from pipeline.data.series_options import ALONE, Fitted
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import damaged, read_checked, read_npz, write_json, write_npz
 from pipeline.metrics import Metric
@@ -17,6 +18,8 @@ from pipeline.validation import Strict, checked
 Kind = Literal["forecast", "regress", "classify"]
 SPLITS = ("train", "validation", "test")
 FITTED = "fitted.json"
+ROWS = ("series_id", "truth", "words")
+"""Attributes of a `Dataset` that are arrays of their own, where it has them."""
 
 
 class Scale(Strict):
@@ -32,23 +35,6 @@ class Scale(Strict):
     std: Annotated[float, pydantic.Field(gt=0)] = 1.0
     unit: str = ""
     quantity: str = "value"
-
-
-class Fitted(Strict):
-    """What turns new rows of a series into inputs, as it was when the data set was made.
-
-    Attributes:
-        options: of the preparation; the spacing as it was found, where it was not given.
-        columns: of a row, in their order, the calendar left out.
-        mean, std, low, high: of each column, over the train rows.
-    """
-
-    options: dict[str, Any]
-    columns: list[str]
-    mean: list[float]
-    std: list[float]
-    low: list[float]
-    high: list[float]
 
 
 @dataclass(frozen=True)
@@ -73,6 +59,10 @@ class Dataset:
         stand_in: whether the raw data were generated in place of the real ones.
         facts: what a reader wants to know of the preparation: words -> value, plain data.
         stamps: (rows,) datetime64[s], when each row of the windows' series was measured; None where that is not known.
+        series_id: (rows,) int, which of `fitted.series` each row of the windows' series belongs to; None where that is
+            not known.
+        truth: (rows,) float64, what was measured of the target in each row, in its unit, NaN where nothing was; None
+            where windows of whose targets some are missing do not count.
         words: (vocabulary,) str, the word of each word number; None where inputs are none.
         fitted: what turns new rows into inputs; None where that is not asked.
     """
@@ -93,6 +83,8 @@ class Dataset:
     stand_in: bool = False
     facts: dict[str, Any] = field(default_factory=dict)
     stamps: Array | None = None
+    series_id: Array | None = None
+    truth: Array | None = None
     words: Array | None = None
     fitted: Fitted | None = None
 
@@ -100,6 +92,17 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """The shape of one example's input."""
         return self.splits["train"].input_shape
+
+    @property
+    def scales(self) -> dict[str, Scale]:
+        """Name of a series -> the scale of its targets; several are asked for as multiples of their own deviation."""
+        if self.fitted is None or [*self.fitted.series] == [ALONE]:
+            return {ALONE: self.scale}
+        column, windows = self.fitted.columns.index(self.fitted.csv.target), self.fitted.windows
+        return {
+            name: Scale(mean=one.mean[column], std=one.std[column], unit=windows.unit, quantity=windows.quantity)
+            for name, one in self.fitted.series.items()
+        }
 
 
 class _Cut(Strict):
@@ -153,7 +156,7 @@ def save(dataset: Dataset, folder: Path) -> None:
             key = stored.setdefault(id(examples.series), f"{split}_series")  # splits of one series share it
             arrays.setdefault(key, examples.series)
             arrays[f"{split}_rows"] = examples.rows
-            layout[split] = {"series": key} | {f.name: getattr(examples, f.name) for f in fields(Windows)[2:]}
+            layout[split] = {"series": key} | {name: getattr(examples, name) for name in [*_Cut.model_fields][1:]}
         else:
             arrays[f"{split}_inputs"], arrays[f"{split}_targets"] = examples.inputs, examples.targets
             layout[split] = {}
@@ -161,12 +164,13 @@ def save(dataset: Dataset, folder: Path) -> None:
         arrays[f"group_{group}"] = indices
     if dataset.stamps is not None:
         arrays["stamps"] = dataset.stamps.astype("datetime64[s]").astype(np.int64)
-    if dataset.words is not None:
-        arrays["words"] = dataset.words
+    for key in ROWS:
+        if (values := getattr(dataset, key)) is not None:
+            arrays[key] = values
     for key, array in arrays.items():
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
+        if key != "truth" and array.dtype.kind == "f" and not np.isfinite(array).all():
             raise UnrollError(f"{dataset.name}: {key} holds values that are not finite; check its source")
-    facts = {f.name: getattr(dataset, f.name) for f in fields(dataset) if f.name not in {"stamps", "words", "fitted"}}
+    facts = {f.name: getattr(dataset, f.name) for f in fields(dataset) if f.name not in {"stamps", "fitted", *ROWS}}
     facts |= {"scale": dataset.scale.model_dump(), "splits": layout, "groups": list(dataset.groups)}
     facts["examples"] = {split: len(examples) for split, examples in dataset.splits.items()}
     folder.mkdir(parents=True, exist_ok=True)
@@ -202,7 +206,8 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
         groups = {group: arrays[f"group_{group}"] for group in described.groups}
         _agree(described, splits, groups)
         rest = described.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
-        rest |= {"scored": tuple(described.scored), "scale": described.scale, "words": arrays.get("words")}
+        rest |= {"scored": tuple(described.scored), "scale": described.scale}
+        rest |= {key: arrays.get(key) for key in ROWS}
         stamps = arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
         fitted = read_checked(folder / FITTED, Fitted) if (folder / FITTED).exists() else None
         dataset = Dataset(splits=splits, groups=groups, stamps=stamps, fitted=fitted, **rest)
@@ -237,7 +242,8 @@ def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]
     if not layout:
         return Arrays(arrays[f"{split}_inputs"], arrays[f"{split}_targets"])
     cut = checked(_Cut, layout, f"splits.{split}")
-    return Windows(arrays[cut.series], arrays[f"{split}_rows"], **cut.model_dump(exclude={"series"}))
+    measured = np.isfinite(arrays["truth"]) if "truth" in arrays else None
+    return Windows(arrays[cut.series], arrays[f"{split}_rows"], **cut.model_dump(exclude={"series"}), measured=measured)
 
 
 def _agree(described: Description, splits: dict[str, Examples], groups: dict[str, Array]) -> None:

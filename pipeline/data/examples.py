@@ -3,7 +3,7 @@
 A window is an index: a series of 420,551 x 14 float32 takes 24 MB, its materialised windows 12 GB.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeGuard
 
@@ -67,6 +67,7 @@ class Windows:
         target: the column to predict.
         outputs: how many of its values.
         every: whether all columns are predicted, and not `target` alone.
+        measured: (rows,) bool, whether there is a target in a row: else it is NaN; None where all have one.
     """
 
     series: Array
@@ -77,6 +78,7 @@ class Windows:
     target: int
     outputs: int = 1
     every: bool = False
+    measured: Array | None = None
 
     def __post_init__(self) -> None:
         if self.step < 1 or self.lookback < self.step or self.lookback % self.step:
@@ -125,12 +127,20 @@ class Windows:
     def _after(self, rows: Array) -> Array:
         ahead = rows[:, None] + self.ahead if self.every or self.outputs > 1 else rows + self.delay
         values: Array = self.series[ahead] if self.every else self.series[ahead, self.target]
+        if self.measured is not None:
+            values = np.where(self.measured[ahead], values, np.nan)
         return values.reshape(len(rows), -1) if self.every else values
 
     @property
     def ahead(self) -> Array:
         """(outputs,) where a window's targets lie, relative to its row."""
         return self.delay + np.arange(self.outputs) * self.step
+
+    def complete(self) -> "Windows":
+        """The windows all of whose targets were measured."""
+        if self.measured is None:
+            return self
+        return replace(self, rows=self.rows[self.measured[self.rows[:, None] + self.ahead].all(axis=1)])
 
 
 Examples = Arrays | Windows

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.data.examples import Array
+from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError, UsageError, one_line
 
 if TYPE_CHECKING:
@@ -36,32 +37,11 @@ def unseen(_file: str, _done: int, _total: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class Form:
-    """How a file is written, and what of it is wanted; `preparations.series.prepare` says what each option means."""
-
-    stamp: Sequence[str]
-    target: str
-    stamp_format: str = "ISO8601"
-    time_zone: str | None = None
-    drop: Sequence[str] = ()
-    categories: Sequence[str] = ()
-    encoding: str = "utf-8"
-    delimiter: str = ","
-    decimal: str = "."
-    thousands: str | None = None
-    missing: Sequence[str] | None = None
-    names: Sequence[str] | None = None
-    skip: int = 0
-    ends: bool = False
-    series_id: str | None = None
-
-
-@dataclass(frozen=True)
 class File:
     """A file of rows, and where params.yaml describes it."""
 
     path: Path
-    form: Form
+    form: CsvFormat
     where: str
 
     @property
@@ -195,7 +175,7 @@ class Rows(File):
         yield self.frame
 
 
-def numbers(cells: "pd.Series[Any]", form: Form) -> Array:
+def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
     """(rows,) float64 of cells of text, NaN where a cell is no number."""
     import pandas as pd
 

@@ -1,19 +1,15 @@
-"""Rows of a file -> rows as models see them: for a data set that is prepared, and for a forecast of later rows.
-
-`options` are those of `preparations.series.prepare`, which says what they mean.
-"""
+"""Rows of a file -> rows as models see them: for a data set that is prepared, and for a forecast of later rows."""
 
 import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from pipeline.data import manifest, row_files, series_splits, stamped_file, stamps
-from pipeline.data.dataset import Fitted
+from pipeline.data import manifest, series_splits, stamped_file, stamps
 from pipeline.data.examples import Array
+from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UsageError
 
 DAY = 86_400
@@ -29,19 +25,6 @@ def files_of(raw: Path, file: str) -> list[Path]:
         return [raw / file]
     found = (path for path in raw.iterdir() if fnmatch.fnmatchcase(path.name, file)) if raw.is_dir() else ()
     return sorted(path for path in found if path.name != manifest.NAME) or [raw / file]
-
-
-def form_of(options: Mapping[str, Any]) -> row_files.Form:
-    """How the file is written, of the options of `prepare`; others, and those that are None, do not count."""
-    chosen = {f.name: options[f.name] for f in fields(row_files.Form) if options.get(f.name) is not None}
-    if series_id := options.get("series_id"):
-        chosen["categories"] = [*chosen.get("categories", []), series_id]
-    return row_files.Form(**chosen | {"stamp": [stamp] if isinstance(stamp := chosen["stamp"], str) else stamp})
-
-
-def evenly(table: stamped_file.Table, options: Mapping[str, Any]) -> stamped_file.Table:
-    """The rows with stamps an even distance apart (`stamps.evenly`)."""
-    return replace(table, stamps=stamps.evenly(table.stamps, options.get("rows")))
 
 
 @dataclass(frozen=True)
@@ -62,75 +45,81 @@ class Measured:
     missed: int
     lost: dict[str, int]
 
+    def target(self, column: int) -> Array:
+        """(rows,) what was measured of a column, NaN where nothing was."""
+        return np.where(self.series.unknown[:, column], np.nan, self.series.values[:, column])
 
-def rows_of(table: stamped_file.Table, options: Mapping[str, Any], plan: Plan = None) -> Measured:
-    """Clean and complete what was read; `prepare` says what the options mean.
 
-    A row depends on no later one, but for what is known beforehand.
+def rows_of(
+    table: stamped_file.Table, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None
+) -> Measured:
+    """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
     Args:
-        table: what was read.
-        options: of `prepare`.
-        plan: of each of `future` its values (lead,) after the last row; None where no forecast is made.
+        table: what was read, stamps an even distance apart (`stamps.evenly`).
+        csv: how the file is written.
+        cleaning: how rows are completed.
+        windows: which further columns there are.
+        plan: of each of `windows.future` its values (lead,) after the last row; None where no forecast is made.
     """
-    if options.get("measured"):
-        table = table.only(~np.isnan(table.values[:, table.columns.index(options["target"])]))
-    clock, lost = series_splits.clock(table.stamps, options["spacing"]), dict[str, int]()
-    if options["protocol"] == "as_published":
-        series = series_splits.Series(table.stamps, table.values, unknown=np.zeros(table.values.shape, bool))
-    else:
-        series = series_splits.clean(table.stamps, table.values, options["sentinel"])
+    target = table.columns.index(csv.target)
+    if cleaning.measured:
+        table = table.only(~np.isnan(table.values[:, target]))
+    clock, lost = series_splits.clock(table.stamps, cleaning.spacing), dict[str, int]()
+    series = series_splits.clean(table.stamps, table.values, cleaning.sentinel)
     columns, missed = table.columns, int(series.unknown.sum())
-    if options["fill"] is not None:
-        series, lost = series_splits.fill(series, clock.spacing, options["fill"], options.get("repeat"))
+    if cleaning.fill is not None:
+        series, lost = series_splits.fill(series, clock.spacing, cleaning.fill, cleaning.repeat)
         columns, series = [*columns, "filled"], series.with_column(np.asarray(series.unknown.any(axis=1)))
-    target = options["target"]
-    for lag in options["target_lags"] or []:
-        earlier = np.roll(series.values[:, table.columns.index(target)], lag)  # windows do not reach what wraps around
-        columns, series = [*columns, f"{target} {lag} rows before"], series.with_column(earlier)
-    for name, values in _known(table, series, clock.spacing, options, plan):
+    for lag in windows.target_lags:
+        earlier = np.roll(series.values[:, target], lag)  # windows do not reach what wraps around
+        columns, series = [*columns, f"{csv.target} {lag} rows before"], series.with_column(earlier)
+    for name, values in _known(table, series, clock.spacing, csv, cleaning, windows, plan):
         columns, series = [*columns, name], series.with_column(values)
     return Measured(series, columns, clock, missed, lost)
 
 
+def as_they_are(table: stamped_file.Table, spacing: int | None) -> Measured:
+    """Rows as the documents take them: nothing is handled."""
+    unknown = np.zeros(table.values.shape, bool)
+    series = series_splits.Series(table.stamps, table.values, unknown)
+    return Measured(series, table.columns, series_splits.clock(table.stamps, spacing), 0, {})
+
+
 def _known(
-    table: stamped_file.Table, series: series_splits.Series, spacing: int, options: Mapping[str, Any], plan: Plan
+    table: stamped_file.Table,
+    series: series_splits.Series,
+    spacing: int,
+    csv: CsvFormat,
+    cleaning: Cleaning,
+    windows: Windowing,
+    plan: Plan,
 ) -> Iterator[tuple[str, Array]]:
-    """Columns that are known beforehand, each row's as they are `lead` rows later."""
-    ahead = lead(options)
-    for name in options.get("future", []):
+    """Columns that are known beforehand, each row's as they are when the last value that is asked for comes."""
+    lead = int(windows.ahead[-1])
+    for name in windows.future:
         values = series.values[:, table.columns.index(name)]
-        later = plan[name] if plan else np.repeat(values[-1:], ahead)  # no target lies there
-        yield f"{name} {ahead} rows on", np.concatenate([values, later])[ahead:]
-    if country := options.get("holidays"):
-        moments = series.stamps + np.timedelta64(ahead * spacing * 1000, "ms")
-        yield "holiday", holidays_of(country, on_clock(moments, options)).astype(np.float64)
+        later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
+        yield f"{name} {lead} rows on", np.concatenate([values, later])[lead:]
+    if windows.holidays:
+        moments = series.stamps + np.timedelta64(lead * spacing * 1000, "ms")
+        yield "holiday", holidays_of(windows.holidays, on_clock(moments, csv, cleaning)).astype(np.float64)
 
 
-def lead(options: Mapping[str, Any]) -> int:
-    """Rows from a window's last input to the last value that is asked for."""
-    return int(options["delay"] + (options["horizon"] - 1) * options["step"])
-
-
-def longest_lag(options: Mapping[str, Any]) -> int:
-    """Rows that the inputs of a row look back."""
-    return max(options["target_lags"] or [], default=0)
-
-
-def inputs_of(series: series_splits.Series, fitted: Fitted) -> Array:
+def inputs_of(series: series_splits.Series, fitted: Fitted, statistics: Statistics) -> Array:
     """What models see: (rows, columns + calendar) float32, by the mean and deviation of the train rows."""
-    columns = series.values.shape[1]
-    inputs = np.empty((len(series.values), columns + calendar_columns(fitted.options)), np.float32)
-    for place in range(columns):
-        inputs[:, place] = (series.values[:, place] - fitted.mean[place]) / fitted.std[place]
-    inputs[:, columns:] = calendar(on_clock(series.stamps, fitted.options), week=bool(fitted.options.get("week")))
+    columns, week = series.values.shape[1], fitted.windows.week
+    inputs = np.empty((len(series.values), columns + calendar_columns(week=week)), np.float32)
+    for column in range(columns):
+        inputs[:, column] = (series.values[:, column] - statistics.mean[column]) / statistics.std[column]
+    inputs[:, columns:] = calendar(on_clock(series.stamps, fitted.csv, fitted.cleaning), week=week)
     return inputs
 
 
-def on_clock(moments: Array, options: Mapping[str, Any]) -> Array:
+def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     """Stamps (rows,) as the clock of the file shows them."""
-    zone, moments = options["time_zone"], stamps.as_they_are(moments, options.get("rows"))
-    return moments if zone is None else stamps.to_wall_clock(moments, zone)
+    moments = stamps.as_they_are(moments, cleaning.rows)
+    return moments if csv.time_zone is None else stamps.to_wall_clock(moments, csv.time_zone)
 
 
 def holidays_of(country: str, moments: Array) -> Array:
@@ -145,9 +134,9 @@ def holidays_of(country: str, moments: Array) -> Array:
     return np.isin(moments.astype("datetime64[D]"), np.array([*found], "datetime64[D]"))
 
 
-def calendar_columns(options: Mapping[str, Any]) -> int:
+def calendar_columns(*, week: bool) -> int:
     """How many columns `calendar` gives."""
-    return 6 if options.get("week") else 4
+    return 6 if week else 4
 
 
 def calendar(stamps: Array, *, week: bool = False) -> Array:

@@ -142,20 +142,20 @@ def fill(series: Series, spacing: int, limit: int, repeat: int | None = None) ->
     return Series(stamps, values, unknown, start, late), counts
 
 
-def borders(rows: int, train: float, validation: float) -> tuple[int, int]:
+def borders(rows: int, train: float, validation: float | None) -> tuple[int, int]:
     """The first row of the validation block and of the test block.
 
     Args:
         rows: of the series.
         train: rows, if 1 or more, else a share of `rows`.
-        validation: the same.
+        validation: the same; None for no such block.
 
     Raises:
         ValueError: a number of 1 or more is not whole.
         UnrollError: no row is left for the test block.
     """
     counts = []
-    for part in (train, validation):
+    for part in (train, validation or 0.0):
         if part >= 1 and part != int(part):
             raise ValueError(f"`train` and `validation` must be whole rows, or shares below 1. Received: {part}")
         # The small step up: 0.29 of 100 rows is 29, though the product of the doubles is 28.999...
@@ -206,6 +206,7 @@ def corrected_rows(
     target: int,
     further: Array | None = None,
     overlap: bool = False,
+    partial: bool = False,
 ) -> tuple[Rows, dict[str, int]]:
     """Every row whose window and targets lie in one block, with no gap of the clock between them.
 
@@ -220,6 +221,7 @@ def corrected_rows(
         target: the column to forecast; where nothing was measured of it, there is nothing to be right about.
         further: (outputs - 1,) rows from the first target to each further one; None for none.
         overlap: whether a window may begin in the block before; its targets never lie there.
+        partial: whether one of the targets being measured is enough.
 
     Returns:
         The rows, and how many were lost: words -> count.
@@ -241,9 +243,10 @@ def corrected_rows(
         first_row = max(series.start + lookback, start - delay) if overlap else start + lookback
         rows = np.arange(first_row, stop - aheads[-1])
         whole = runs[rows - lookback] == runs[rows + aheads[-1]]
-        known = np.ones(len(rows), bool)
+        known = np.full(len(rows), not partial)
         for ahead in aheads:
-            known &= ~series.unknown[rows + ahead, target]
+            there = ~series.unknown[rows + ahead, target]
+            known = known | there if partial else known & there
         kept[split] = rows[whole & known]
         lost["windows lost to gaps"] += int((~whole).sum())
         lost["windows lost to unknown targets"] += int((whole & ~known).sum())

@@ -5,16 +5,16 @@ Of each chunk of a file only numbers are kept, so that memory is that of the res
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import several
 from pipeline.data import stamps as clocks
 from pipeline.data.examples import Array
-from pipeline.data.row_files import File, Form, numbers, unseen
+from pipeline.data.row_files import File, numbers, unseen
+from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnrollError, UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Table:
         return Table(self.stamps[kept], self.columns, self.values[kept])
 
 
-def read(paths: Sequence[Path], form: Form, where: str, progress: "Progress" = unseen) -> Table:
+def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = unseen) -> Table:
     """Read every column but the dropped ones, of one file or of several of one form.
 
     Args:
@@ -83,10 +83,10 @@ def apart(table: Table, column: str | None) -> dict[str, Table]:
 
     Args:
         table: with `column` as a category.
-        column: says whose each row is; None of one alone, which is called `several.ONE`.
+        column: says which series a row belongs to; None of one alone.
     """
     if column is None:
-        return {several.ONE: table}
+        return {ALONE: table}
     marks = {name: name.partition("=")[2] for name in table.columns if name.startswith(f"{column}=")}
     kept = [place for place, name in enumerate(table.columns) if name not in marks]
     stamps, cells, found = np.unique(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
@@ -103,13 +103,13 @@ def _columns(files: Sequence[File]) -> list[str]:
     """The columns of numbers, which every file must have."""
     file = files[0]
     form, where, header = file.form, file.where, file.header()
-    asked = {"stamp": form.stamp, "target": [form.target], "drop": form.drop, "categories": form.categories}
+    asked = {"stamp": form.stamp, "target": [form.target], "drop": form.drop, "categories": form.words}
     for key, column in ((key, column) for key, columns in asked.items() for column in columns):
         if column not in header:
             raise UsageError(
                 f"params.yaml: {where}.{key}: {file.path.name} has no column {column!r}. It has: {', '.join(header)}"
             )
-    columns = [column for column in header if column not in {*form.stamp, *form.drop, *form.categories}]
+    columns = [column for column in header if column not in {*form.stamp, *form.drop, *form.words}]
     if form.target not in columns or {*form.stamp} & {*form.drop}:
         stamp = form.stamp[0] if len(form.stamp) == 1 else list(form.stamp)
         raise UsageError(
@@ -168,7 +168,7 @@ class _Reading:
             cells, values, frame, rows = cells[full], values[full], frame[full], rows[full]
         self.stamps.append(self._stamps(cells, rows))
         self.rows.append(values)
-        self.words.append(frame[list(form.categories)].astype("category"))
+        self.words.append(frame[form.words].astype("category"))
 
     def _stamps(self, cells: "pd.Series[Any]", rows: Array) -> Array:
         import pandas as pd
@@ -191,7 +191,7 @@ class _Reading:
         return found
 
 
-def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: str) -> Table:
+def _table(readings: Sequence[_Reading], columns: list[str], form: CsvFormat, where: str) -> Table:
     """What was read, as one."""
     import pandas as pd
 
@@ -214,7 +214,7 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: 
             )
     values, parts = np.concatenate([values for reading in readings for values in reading.rows]), []
     names = list(columns)
-    for column in form.categories:
+    for column in form.words:
         cells = [frame[column] for reading in readings for frame in reading.words]
         words = sorted({str(word) for part in cells for word in part.cat.categories} - {""})
         if len(words) > MOST_WORDS:
@@ -230,7 +230,7 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: Form, where: 
 
 def _not_a_number(file: File, columns: list[str], otherwise: str) -> UnrollError:
     """Find the first cell that is not a finite number; read as text, so only when it is known to be there."""
-    form = replace(file.form, decimal=".", thousands=None) if file.parquet else file.form
+    form = file.form.model_copy(update={"decimal": ".", "thousands": None}) if file.parquet else file.form
     todo = (
         f"correct the file, say what means no value with {file.where}.missing, or leave the column out with "
         f"{file.where}.drop"

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import numpy as np
 
 from pipeline.config.params import Experiment
-from pipeline.data import several
 from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows, compared
 from pipeline.errors import UnrollError
@@ -140,7 +139,7 @@ def blocks(dataset: Dataset, split: str) -> Array:
     examples = dataset.splits[split]
     if isinstance(examples, Windows) and dataset.period:
         # Seven cycles are a week, since the only cycle that a preparation finds in a series is the day (`series`).
-        return examples.rows % several.length(dataset) // (7 * dataset.period * examples.step)
+        return np.asarray(examples.rows // (7 * dataset.period * examples.step))
     grid = isinstance(examples, Windows) or layout(dataset) == "points"
     return np.zeros(len(examples), int) if grid else np.arange(len(examples))
 

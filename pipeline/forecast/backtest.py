@@ -1,167 +1,222 @@
-"""What a backtest says: the errors of each model from rolling origins, and why one is the champion."""
+"""A model's forecasts from rolling origins: fitted on what came before, asked from one origin after the other.
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16. What comes out is
+one long table, a row for each value that was forecast, with the columns of the field (Nixtla's utilsforecast):
+`unique_id, ds, cutoff, model, seed, y, y_hat`.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.config.params import Experiment
-from pipeline.data import several
-from pipeline.data.dataset import Dataset, Scale
-from pipeline.data.examples import Array
-from pipeline.data.stamps import shown
-from pipeline.evaluation import conformal
-from pipeline.evaluation.scaled_error import seasonal_naive
-from pipeline.files import read_checked
-from pipeline.forecast import combination, intervals, origins, rolling
-from pipeline.validation import Strict
+from pipeline.config.params import Experiment, Forecast
+from pipeline.data import stamps
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array, Windows
+from pipeline.errors import UnrollError
+from pipeline.training.job import Callback, Job, Trained
+from pipeline.training.recipe import recipe
 
-COMBINED = "weighted median of models"
+if TYPE_CHECKING:
+    import pandas as pd
 
-FEWEST = 3
-"""Models of a kind of their own that a median is taken of."""
+REACH = 0.5
+"""The part of all windows, the last ones, that origins may lie in."""
 
-MARGIN = 2 / 3
-"""A model must lower the median's MAE by a third to be champion by itself: smaller leads, of some weeks of one season,
-did not last on any of the files that were tried (docs/decisions/own-series.md)."""
+VALIDATION = 0.15
+"""The part of the first fit's windows, the last ones, by which a network's epochs are chosen."""
 
-
-class Scored(Strict):
-    """A model's forecasts from all origins: the MAE of each step ahead, in the target's unit, and MASE of all.
-
-    `coverage` is of intervals of `conformal.USUAL` that are made of the origins before; None where those are too few.
-    """
-
-    mae: list[float]
-    coverage: list[float | None]
-    mase: float | None
-
-    @property
-    def whole(self) -> float:
-        """The MAE over all steps."""
-        return float(np.mean(self.mae))
-
-    @property
-    def held(self) -> float | None:
-        """The coverage over all steps."""
-        known = [share for share in self.coverage if share is not None]
-        return float(np.mean(known)) if known else None
+TABLE = "forecasts.parquet"
 
 
-class Backtest(Strict):
-    """What backtest.json holds.
+@dataclass(frozen=True)
+class Fold:
+    """Origins that are asked of one fit.
 
     Attributes:
-        first, last: origins: the last row that was known.
-        models: each one's scores, the weighted median of several among them.
-        naive: which of them need no fit.
-        members: the models whose weighted median the champion is, or itself.
-        why: it is the champion, in words with figures.
-        each: of several series the champion's scores on each one, in the target's unit; `models` have multiples of
-            each one's standard deviation then, and `scale` is that of the first.
+        train: windows whose targets were all known when the first of them was asked.
+        test: a window for each origin.
     """
 
-    dataset: str
-    scale: Scale
-    first: str
-    last: str
-    origins: int
-    refits: int
-    models: dict[str, Scored]
-    naive: list[str]
-    champion: str
-    members: list[str]
-    why: str
-    each: dict[str, Scored]
+    train: Windows
+    test: Windows
 
 
-def load(folder: Path) -> Backtest:
-    """The backtest.json of backtests/DATASET. Raises UnrollError if it is missing or damaged."""
-    return read_checked(folder / "backtest.json", Backtest)
+def windows(dataset: Dataset) -> Windows:
+    """All windows, and of rows without a step those whose targets lie on both sides of a border of splits.
+
+    Raises:
+        UnrollError: it is no series.
+    """
+    splits = [split for split in dataset.splits.values() if isinstance(split, Windows)]
+    if not splits:
+        raise UnrollError(f"{dataset.name} is no series")
+    rows = np.concatenate([split.rows for split in splits])
+    if (np.diff(rows) <= 0).any():
+        rows = np.unique(rows)
+    if splits[0].step == 1:
+        every = np.arange(rows[0], rows[-1] + 1)
+        later = np.searchsorted(rows, every)
+        # Two windows so near have all targets of those between; a value that is not known leaves a wider gap.
+        rows = every[(rows[later] == every) | (rows[later] - rows[later - 1] <= splits[0].outputs)]
+    return replace(splits[0], rows=rows)
 
 
-def judged(
-    dataset: Dataset,
-    folds: Sequence[rolling.Fold],
-    forecasts: Mapping[str, Sequence[Array]],
-    candidates: Mapping[str, Experiment],
-    networks: set[str],
-) -> tuple[Backtest, dict[str, Array]]:
-    """Score the forecasts and choose.
+def stride(dataset: Dataset) -> int:
+    """Rows from one origin to the next: a day, of daily rows and longer ones a timestep."""
+    return windows(dataset).step * max(1, dataset.period)
+
+
+def times(dataset: Dataset, rows: Array) -> Array:
+    """The number of each row (n,) in its own series: the same for all series at the same time."""
+    if dataset.series_id is None:
+        return rows
+    return rows - np.searchsorted(dataset.series_id, dataset.series_id[rows])
+
+
+def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
+    """The last origins of a series, one a day, in as many groups as there are fits; several series have the same ones.
+
+    Raises:
+        UnrollError: there are too few windows.
+    """
+    whole, spacing = windows(dataset), stride(dataset)
+    numbers, reach, origins = times(dataset, whole.rows), int(whole.ahead[-1]), list[int]()
+    candidates = np.unique(numbers)
+    earliest = candidates[-1] - REACH * (candidates[-1] - candidates[0])
+    while len(origins) < settings.origins and len(candidates) and candidates[-1] > earliest:
+        origins.insert(0, int(candidates[-1]))
+        candidates = candidates[candidates <= origins[0] - spacing]  # over a gap, the next one before it
+    if len(origins) < max(2, settings.refits):
+        raise UnrollError(f"{dataset.name}: {len(origins)} origins are too few for {settings.refits} fits; add rows")
+    options = dataset.fitted.windows if dataset.fitted else None
+    found = []
+    for group in np.array_split(origins, settings.refits):
+        known = numbers <= group[0] - whole.step - reach
+        if options:
+            known &= (group[0] - numbers) % options.stride == 0
+        if not known.any():
+            raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
+        test = whole.rows[np.isin(numbers, group)]
+        found.append(Fold(replace(whole, rows=whole.rows[known]), replace(whole, rows=test)))
+    return found
+
+
+def cross_validate(
+    name: str, experiment: Experiment, dataset: Dataset, settings: Forecast, progress: Callable[[int, int], None]
+) -> tuple["pd.DataFrame", Trained, Job]:
+    """The forecasts of an experiment from all origins, and its last fit with what that was given.
 
     Args:
-        dataset: with its stamps.
-        folds: the origins.
-        forecasts: of each model for each fold, (origins, steps) in model units.
-        candidates: the models.
-        networks: those that take TensorFlow, which is slow to start: they are champions by themselves or not at all.
+        name: of the experiment.
+        experiment: with patience its epochs are chosen in the first fold (`settled`), and are so many in all.
+        dataset: the series, with the columns that the experiment sees.
+        settings: how many origins and fits.
+        progress: told which fit of how many begins.
 
     Returns:
-        What was found, and `truth`, each model's forecasts and `errors`, the champion's, all (origins, steps); of
-        several series one after the other in each fold, and `series` (origins,) says which.
+        The table that the module's docstring describes, in the target's unit.
     """
-    truth = np.concatenate([fold.asked.targets.reshape(len(fold.asked), -1) for fold in folds]).astype(np.float64)
-    each = {name: np.concatenate(list(parts)) for name, parts in forecasts.items()}
-    unfitted = {name for name in each if candidates[name].training.method == "none"}
-    plain = {name for name in unfitted if candidates[name].model.family == "baselines"}  # naive, not statistical
-    scores = {name: float(np.abs(values - truth).mean()) for name, values in each.items()}
-    kinds: dict[str, str] = {}
-    for name in sorted(set(each) - networks, key=scores.__getitem__):
-        # Of naive and of statistical models the best speaks for all.
-        kinds.setdefault(candidates[name].model.family if name in unfitted else name, name)
-    members = sorted(kinds.values())
-    best = min(scores, key=scores.__getitem__)
-    known = origins.later(folds[0].asked.outputs, folds[0].asked.step, rolling.stride(dataset))
-    rows = np.concatenate([fold.asked.rows for fold in folds]) - folds[0].asked.step
-    whose, moments = several.of(dataset, rows), np.unique(rows % several.length(dataset))
-    first, last = ("", "") if dataset.stamps is None else map(shown, dataset.stamps[moments[[0, -1]]])
-    found = dict(each)
-    if len(members) >= FEWEST:
-        said, found[COMBINED] = np.stack([each[name] for name in members]), np.empty_like(truth)
-        for mine in (whose == one for one in np.unique(whose)):
-            found[COMBINED][mine] = combination.combined(said[:, mine], truth[mine], known)
-        scores[COMBINED] = float(np.abs(found[COMBINED] - truth).mean())
-        beaten = any(scores[name] < scores[COMBINED] for name in plain)
-        if not beaten and scores[best] > MARGIN * scores[COMBINED]:
-            best = COMBINED
-    naive, errors, scales = seasonal_naive(dataset), found[best] - truth, several.scales(dataset)
-    whole = "of a series' standard deviation" if len(scales) > 1 else dataset.scale.unit
-    made = Backtest(
-        dataset=dataset.name,
-        scale=next(iter(scales.values())),
-        first=first,
-        last=last,
-        origins=len(moments),
-        refits=len(folds),
-        models={name: _scored(values - truth, whose, known, dataset.scale, naive) for name, values in found.items()},
-        naive=sorted(plain),
-        champion=best,
-        members=members if best == COMBINED else [best],
-        why=_why(best, scores, plain, dataset.scale, whole),
-        each={
-            word: _scored(errors[whose == place], whose[whose == place], known, scale, None)
-            for place, (word, scale) in enumerate(scales.items() if len(scales) > 1 else ())
-        },
+    import pandas as pd
+
+    parts, every = [], folds(dataset, settings)
+    experiment = settled(name, experiment, dataset, every[0].train)
+    for number, fold in enumerate(every, 1):
+        progress(number, len(every))
+        trained, job = fit(name, experiment, dataset, fold.train, fold.test)
+        for replicate in trained.replicates:
+            said = replicate.predictions["final_test"].reshape(len(fold.test), -1)
+            said = np.broadcast_to(said, (len(fold.test), fold.test.outputs))  # one value for all steps counts for each
+            parts.append(table(dataset, fold.test, said).assign(model=name, seed=replicate.seed))
+    whole = pd.concat(parts).sort_values(["seed", "unique_id", "cutoff", "ds"], ignore_index=True)
+    return whole[["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]], trained, job
+
+
+def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame":
+    """unique_id, ds, cutoff, y and y_hat of forecasts (origins, steps) in model units; y is NaN where nothing was."""
+    import pandas as pd
+
+    ahead, count = origins.rows[:, None] + origins.ahead, origins.outputs
+    ids = np.zeros(len(origins), int) if dataset.series_id is None else dataset.series_id[origins.rows]
+    scales = dataset.scales
+    std, mean = (np.array([getattr(scale, key) for scale in scales.values()])[ids, None] for key in ("std", "mean"))
+    names = np.array([name or dataset.name for name in scales], object)
+    moments = np.asarray(dataset.stamps)
+    truth = origins.series[ahead, origins.target] * std + mean if dataset.truth is None else dataset.truth[ahead]
+    return pd.DataFrame(
+        {
+            "unique_id": np.repeat(names[ids], count),
+            "ds": moments[ahead].ravel(),
+            "cutoff": np.repeat(moments[origins.rows - origins.step], count),
+            "y": truth.ravel(),
+            "y_hat": (np.asarray(forecasts, np.float64) * std + mean).ravel(),
+        }
     )
-    return made, {"truth": truth, "errors": errors, **({"series": whose} if made.each else {}), **each}
 
 
-def _scored(errors: Array, whose: Array, known: Array, scale: Scale, naive: float | None) -> Scored:
-    off = np.abs(errors)
-    each = [intervals.adaptive(off[whose == one], conformal.USUAL, known)[1] for one in np.unique(whose)]
-    held = np.concatenate(each)
-    share: list[Any] = np.nanmean(held, axis=0).tolist() if len(held) else [None] * off.shape[1]
-    mae = off.mean(axis=0)
-    return Scored(mae=(mae * scale.std).tolist(), coverage=share, mase=float(mae.mean() / naive) if naive else None)
+def fit(
+    name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows, *callbacks: Callback
+) -> tuple[Trained, Job]:
+    """An experiment trained on some windows and asked at others (its predictions "final_test"), and what it was given.
+
+    Raises:
+        UnrollError: it looks back further than the windows, and the series has a gap; or no window has all targets.
+    """
+    if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
+        apart = np.diff(stamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
+        if (apart != apart[0]).any():
+            raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
+    chosen = recipe(name, experiment)
+    if experiment.training.method == "none":
+        train = test  # nothing is learnt there, and all splits are answered
+    elif not chosen.masks:
+        train = train.complete()
+        if not len(train):
+            raise UnrollError(f"{name}: no window before an origin has all its targets; pass a smaller --horizon")
+    splits = {split: seen_by(experiment, given) for split, given in (("train", train), ("test", test))}
+    job = chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks)
+    return chosen.train(job), job
 
 
-def _why(best: str, scores: Mapping[str, float], plain: set[str], scale: Scale, unit: str) -> str:
-    unit = f" {unit}" if unit else ""
-    others = sorted((name for name in scores if name not in {best, COMBINED}), key=scores.__getitem__)
-    naive = min(plain, key=scores.__getitem__, default=None)
-    said = [name for name in (others[0] if others else None, naive) if name not in {None, best}]
-    beside = ", ".join(f"{name} {scores[name] * scale.std:.4g}" for name in dict.fromkeys(said) if name)
-    if best == COMBINED and others and scores[others[0]] < scores[COMBINED]:
-        beside += "; a lead below a third rarely lasts"
-    return f"MAE {scores[best] * scale.std:.4g}{unit} from rolling origins" + (f"; {beside}" if beside else "")
+def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
+    """The experiment for as many epochs as are best on the last of some windows, by its first seed; no patience."""
+    if not experiment.training.options.get("patience"):
+        return experiment
+    complete = train.complete()
+    border = complete.rows[int((1 - VALIDATION) * len(complete))] if len(complete) > 1 else 0
+    before = complete.rows[complete.rows < border - complete.ahead[-1]]
+    if not len(before):
+        raise UnrollError(f"{name}: there are too few windows before the first origin to choose epochs by; add rows")
+    validation = replace(complete, rows=complete.rows[complete.rows >= border])
+    splits = {"train": replace(complete, rows=before), "validation": validation, "test": validation}
+    chosen = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
+    found = chosen.train(chosen.job(replace(dataset, splits={**splits}, scored=("validation",))))
+    return with_epochs(experiment, found.replicates[0].best_epoch or 1)
+
+
+def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
+    """The experiment for so many epochs, whatever validation would say."""
+    options = experiment.training.model_dump() | {"epochs": epochs, "patience": None}
+    return experiment.model_copy(update={"training": type(experiment.training).model_validate(options)})
+
+
+def seen_by(experiment: Experiment, chosen: Windows) -> Windows:
+    """Windows as a model sees them: with `history` so many timesteps long, NaN where the series has not begun."""
+    more = (experiment.model.options.get("history") or 0) * chosen.step - chosen.lookback
+    if more <= 0:
+        return chosen
+    before = np.full((more, chosen.series.shape[1]), np.nan, chosen.series.dtype)
+    series, measured = np.concatenate([before, chosen.series]), chosen.measured
+    if measured is not None:
+        measured = np.concatenate([np.zeros(more, bool), measured])
+    shifted: dict[str, Any] = {"rows": chosen.rows + more, "lookback": chosen.lookback + more, "measured": measured}
+    return replace(chosen, series=series, **shifted)
+
+
+def grids(forecasts: "pd.DataFrame", outputs: int) -> Iterator[tuple[str, Array]]:
+    """Of a table of several models: name -> the mean over the seeds of its forecasts, (origins, steps)."""
+    for name, rows in forecasts.groupby("model", sort=False):
+        values = rows.groupby(["unique_id", "cutoff", "ds"], sort=True)["y_hat"].mean().to_numpy()
+        yield str(name), values.reshape(-1, outputs)

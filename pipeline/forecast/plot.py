@@ -1,5 +1,6 @@
 """A forecast as a picture in a file of its own."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,25 @@ if TYPE_CHECKING:
 
 MAIN, OTHER, MUTED = "#1f5fa8", "#c4702b", "#626a73"
 """The page's colours, in daylight."""
+
+
+def by_week(path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, unit: str) -> None:
+    """Draw the error of two models in each week, a dot each; `errors` (weeks, models), `sides` name -> title."""
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    figure = Figure(figsize=(8, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for (name, title), colour in zip(sides.items(), (MAIN, OTHER), strict=False):
+        axes.plot(errors.index, errors[name], color=colour, marker="o", linewidth=1.2, label=title)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("week")
+    axes.set_ylabel(f"MAE, {unit}" if unit else "MAE")
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+    axes.spines[["top", "right"]].set_visible(False)
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format=path.suffix.removeprefix("."))
 
 
 def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, label: str, title: str) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import row_files, series, several, stamps
-from pipeline.data.dataset import Dataset, Fitted
+from pipeline.data import stamps
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
+from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
 from pipeline.validation import Strict
 
@@ -16,44 +17,64 @@ class Question(Strict):
 
     dataset: str
     fitted: Fitted
+    series: str
 
     @classmethod
     def of(cls, data: Dataset) -> dict[str, "Question"]:
-        """Name of a series -> what it asks (`several`). Raises UnrollError if it was prepared by an earlier Unroll."""
+        """Name of a series -> what it asks. Raises UnrollError if it was prepared by an earlier Unroll."""
         if data.fitted is None:
             raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
-        return {word: cls(dataset=data.name, fitted=fitted) for word, fitted in several.parts(data.fitted).items()}
+        return {name: cls(dataset=data.name, fitted=data.fitted, series=name) for name in data.fitted.series}
 
     @property
-    def preparation(self) -> dict[str, Any]:
-        """The options of `series.prepare`."""
-        return self.fitted.options
+    def csv(self) -> CsvFormat:
+        """How a file is written."""
+        return self.fitted.csv
+
+    @property
+    def cleaning(self) -> Cleaning:
+        """How rows are completed."""
+        return self.fitted.cleaning
+
+    @property
+    def windows(self) -> Windowing:
+        """How they are cut."""
+        return self.fitted.windows
+
+    @property
+    def statistics(self) -> Statistics:
+        """Of the series."""
+        return self.fitted.series[self.series]
+
+    @property
+    def spacing(self) -> int:
+        """Seconds from row to row."""
+        return self.fitted.cleaning.spacing or 1
 
     @property
     def step(self) -> int:
         """Rows from one input to the next, and from one value that is asked for to the next."""
-        return int(self.preparation["step"])
+        return self.windows.step
 
     @property
     def outputs(self) -> int:
         """How many values are asked for."""
-        return int(self.preparation["horizon"])
+        return self.windows.horizon
 
     @property
     def ahead(self) -> Array:
         """(outputs,) rows from the last input to each value; the documents' generator forgets a step."""
-        slip = self.step * (self.preparation["protocol"] == "as_published")
-        return np.asarray(self.preparation["delay"] + slip + self.step * np.arange(self.outputs))
+        return self.windows.ahead + self.fitted.slip
 
     @property
     def where(self) -> str:
-        """The place of the options in params.yaml."""
-        return f"datasets.{self.dataset}.preparation"
+        """The place of the file's format in params.yaml."""
+        return f"datasets.{self.dataset}.preparation.csv"
 
     @property
     def span(self) -> int:
         """Rows that a window and the lags of its first row span."""
-        return int(self.preparation["lookback"]) + series.longest_lag(self.preparation)
+        return self.windows.lookback + self.windows.lag
 
     @property
     def reach(self) -> int:
@@ -61,31 +82,25 @@ class Question(Strict):
         return self.span - self.step + 1
 
     @property
-    def form(self) -> row_files.Form:
-        """How a file is written."""
-        return series.form_of(self.preparation)
-
-    @property
     def read(self) -> list[str]:
         """The columns that stand in a file: numbers, then a column for each word of a category."""
-        options = self.preparation
-        made = (options["fill"] is not None) + len(options["target_lags"] or [])
-        made += len(options.get("future", [])) + bool(options.get("holidays"))
+        made = (self.cleaning.fill is not None) + len(self.windows.target_lags)
+        made += len(self.windows.future) + bool(self.windows.holidays)
         own = self.fitted.columns[: len(self.fitted.columns) - made]
-        return own + [f"{options['series_id']}={word}" for word in options.get("words", [])]
+        return own + [f"{self.csv.series_id}={name}" for name in self.fitted.series if self.csv.series_id]
 
     @property
     def numbers(self) -> list[str]:
         """The columns of numbers."""
-        words = tuple(f"{name}=" for name in self.form.categories)
+        words = tuple(f"{name}=" for name in self.csv.words)
         return [name for name in self.read if not name.startswith(words)]
 
     def on_clock(self, times: Array) -> Any:
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        days = stamps.as_they_are(times, self.preparation.get("rows"))
-        index, zone = pd.DatetimeIndex(days), self.preparation["time_zone"]
+        days, zone = stamps.as_they_are(times, self.cleaning.rows), self.csv.time_zone
+        index = pd.DatetimeIndex(days)
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:

@@ -58,37 +58,54 @@ class History:
     measured: series.Measured
     inputs: Array
 
+    @property
+    def target(self) -> int:
+        """The column that is forecast."""
+        return self.measured.columns.index(self.question.csv.target)
+
     def windows(self, outputs: int | None = None) -> Windows:
-        """Every window whose targets, all or the first `outputs`, are known and between whose rows there is no gap."""
-        question, rows, options = self.question, self.measured.series, self.question.preparation
-        delay, target = options["delay"] - question.step, self.measured.columns.index(options["target"])
-        further, spacing = question.step * np.arange(1, outputs or question.outputs), options["spacing"]
-        reach = {"lookback": question.span, "delay": delay, "spacing": spacing, "target": target, "further": further}
-        found, _ = series_splits.corrected_rows(rows, len(rows.values), len(rows.values), **reach)
-        shape = options["lookback"], question.step, delay, target, outputs or question.outputs
-        return Windows(self.inputs, found["train"], *shape)
+        """Every window between whose rows there is no gap, and of whose targets one, or all, were measured.
+
+        As `Windowing.partial` says; `outputs` counts the first of the targets, None all of them.
+        """
+        question, rows = self.question, self.measured.series
+        delay, count = question.windows.first - question.step, outputs or question.outputs
+        found, _ = series_splits.corrected_rows(
+            rows,
+            len(rows.values),
+            len(rows.values),
+            lookback=question.span,
+            delay=delay,
+            spacing=question.spacing,
+            target=self.target,
+            further=question.step * np.arange(1, count),
+            partial=question.windows.partial,
+        )
+        measured = ~rows.unknown[:, self.target] if question.windows.partial else None
+        shape = question.windows.lookback, question.step, delay, self.target, count
+        return Windows(self.inputs, found["train"], *shape, measured=measured)
 
     def behind(self, origins: Array, timesteps: int) -> Array:
         """(origins, timesteps, columns + calendar) what is seen at each, NaN before the first row or a gap."""
-        options, rows = self.question.preparation, self.measured.series
-        gaps = np.flatnonzero(np.diff(rows.stamps) != np.timedelta64(1000 * options["spacing"], "ms")) + 1
+        rows = self.measured.series
+        gaps = np.flatnonzero(np.diff(rows.stamps) != np.timedelta64(1000 * self.question.spacing, "ms")) + 1
         begun = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
         places = origins[:, None] + self.question.step * np.arange(1 - timesteps, 1)
         seen = self.inputs[np.maximum(places, 0)]
         seen[places < begun[:, None]] = np.nan
         return seen
 
-    def since(self, timesteps: int, until: np.datetime64, apart: int) -> tuple[Array, Array]:
-        """As `Window.since`: origins from `until` on, `apart` rows from each other, the last `MOST` of them."""
-        question, rows, windows = self.question, self.measured.series, self.windows(1)
-        origins = windows.rows - question.step  # `Windows` counts from the row after the last step
-        row = np.timedelta64(1000 * question.preparation["spacing"], "ms")
+    def since(self, timesteps: int, until: np.datetime64, stride: int) -> tuple[Array, Array]:
+        """As `Window.since`: origins from `until` on, `stride` rows from each other, the last `MOST` of them."""
+        question, rows = self.question, self.measured.series
+        origins = self.windows(1).rows - question.step  # `Windows` counts from the row after the last step
+        row = np.timedelta64(1000 * question.spacing, "ms")
         since = (rows.stamps[origins] - until) // row
-        origins = origins[(since >= 0) & (since % apart == 0)][-MOST:]
-        there = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
-        come = rows.stamps[there] - rows.stamps[origins, None] == question.ahead * row
-        come &= ~rows.unknown[there, windows.target]
-        return self.behind(origins, timesteps), np.where(come, self.inputs[there, windows.target], np.nan)
+        origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
+        later = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
+        known = rows.stamps[later] - rows.stamps[origins, None] == question.ahead * row
+        known &= ~rows.unknown[later, self.target]
+        return self.behind(origins, timesteps), np.where(known, self.inputs[later, self.target], np.nan)
 
 
 def histories(
@@ -109,60 +126,63 @@ def histories(
         UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
     """
     question = next(iter(questions.values()))
-    options = question.preparation
-    table = series.evenly(stamped_file.table([_only(question, file) for file in files], progress), options)
+    table = stamped_file.table([_only(question, file) for file in files], progress)
+    table = replace(table, stamps=stamps.evenly(table.stamps, question.cleaning.rows))
     name, own = files[0].path.name, series_splits.clock(table.stamps, None).spacing
-    if len(np.unique(table.stamps)) > 1 and own != options["spacing"]:
+    if len(table.stamps) > 1 and table.stamps.min() < table.stamps.max() and own != question.spacing:
         raise UnrollError(
-            f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {options['spacing']:,}; "
+            f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
             "give such rows"
         )
-    table, beforehand = _apart(question, _aligned(question, table, name), plan, progress)
+    table, beforehand = _split(question, _aligned(question, table, name), plan, progress)
     found = {}
-    for word, part in stamped_file.apart(table, options.get("series_id")).items():
-        measured = series.rows_of(part, options, beforehand)
+    for word, part in stamped_file.apart(table, question.csv.series_id).items():
+        if question.fitted.slip:
+            measured = series.as_they_are(part, question.spacing)
+        else:
+            measured = series.rows_of(part, question.csv, question.cleaning, question.windows, beforehand)
         with np.errstate(over="ignore"):
-            inputs = series.inputs_of(measured.series, questions[word].fitted)
+            inputs = series.inputs_of(measured.series, question.fitted, questions[word].statistics)
         found[word] = History(questions[word], f"{name}, {word}" if word else name, measured, inputs)
     return found
 
 
-def latest(found: History, timesteps: int, until: np.datetime64 | None, apart: int) -> Window:
+def latest(history: History, timesteps: int, until: np.datetime64 | None, stride: int) -> Window:
     """The last window of some rows.
 
     Args:
-        found: the rows.
+        history: the rows.
         timesteps: of the inputs.
         until: the last row that models were fitted to; None where it does not matter.
-        apart: rows from one origin since then to the next.
+        stride: rows from one origin since then to the next.
 
     Raises:
         UnrollError: rows are too few, there is a gap, or something that is known beforehand is missing.
     """
-    question, rows, options = found.question, found.measured.series, found.question.preparation
+    question, rows = history.question, history.measured.series
     last = len(rows.values) - 1
     first = last + 1 - question.reach
-    _require_whole(found, first)
-    inputs = found.behind(np.array([last]), timesteps)[0]
-    if (beyond := ~np.isfinite(inputs[-options["lookback"] // question.step :]).all(axis=0)).any():
+    _require_whole(history, first)
+    inputs = history.behind(np.array([last]), timesteps)[0]
+    if (beyond := ~np.isfinite(inputs[-question.windows.lookback // question.step :]).all(axis=0)).any():
         column = question.fitted.columns[beyond.argmax()]
-        raise UnrollError(f"{found.name}: {column!r} holds a number too large for any model")
+        raise UnrollError(f"{history.name}: {column!r} holds a number too large for any model")
     times, values = rows.stamps[first:], rows.values[first:]
     new = 0
-    if end := options.get("until"):
-        new = int((rows.stamps > stamps.evenly(np.array([end], "datetime64[ms]"), options.get("rows"))).sum())
+    if end := question.cleaning.until:
+        new = int((rows.stamps > stamps.evenly(np.array([end], "datetime64[ms]"), question.cleaning.rows)).sum())
     return Window(
         stamps=times,
-        target=values[:, question.fitted.columns.index(options["target"])],
+        target=values[:, history.target],
         inputs=inputs,
-        ahead=question.on_clock(rows.stamps[last] + question.ahead * np.timedelta64(1000 * options["spacing"], "ms")),
+        ahead=question.on_clock(rows.stamps[last] + question.ahead * np.timedelta64(1000 * question.spacing, "ms")),
         unusual=_unusual(question, times, values),
-        since=found.since(timesteps, until, apart) if until is not None else None,
+        since=history.since(timesteps, until, stride) if until is not None else None,
         new=new / max(1, len(rows.stamps) - new),
     )
 
 
-def _apart(
+def _split(
     question: Question, table: stamped_file.Table, plan: Sequence[row_files.File] | None, progress: "Progress"
 ) -> tuple[stamped_file.Table, series.Plan]:
     """The rows up to the last one with a target, and what is known beforehand of those that come.
@@ -170,36 +190,36 @@ def _apart(
     Raises:
         UnrollError: it is not known of all that are asked for.
     """
-    options = question.preparation
-    if plan is None or not (names := options.get("future", [])):
+    if plan is None or not (names := question.windows.future):
         return table, None
     values = table.values
-    measured = ~np.isnan(values[:, table.columns.index(options["target"])])
-    come = table.stamps <= table.stamps[measured].max()
+    measured = ~np.isnan(values[:, table.columns.index(question.csv.target)])
+    past = table.stamps <= table.stamps[measured].max()
     places = [table.columns.index(name) for name in names]
-    known = dict(zip(table.stamps[~come], values[~come][:, places], strict=True))
+    known = dict(zip(table.stamps[~past], values[~past][:, places], strict=True))
     for file in plan:
         header = file.header()
-        if lacking := [name for name in [*question.form.stamp, *names] if name not in header]:
+        if lacking := [name for name in [*question.csv.stamp, *names] if name not in header]:
             raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
-        drop = [name for name in header if name not in {*question.form.stamp, *names}]
-        form = replace(file.form, target=names[0], drop=drop, categories=())
-        later = series.evenly(stamped_file.table([replace(file, form=form)], progress), options)
+        drop = [name for name in header if name not in {*question.csv.stamp, *names}]
+        form = file.form.model_copy(update={"target": names[0], "drop": drop, "categories": []})
+        later = stamped_file.table([replace(file, form=form)], progress)
         rows = later.values[:, [later.columns.index(name) for name in names]]
-        known |= dict(zip(later.stamps, rows, strict=True))
-    wanted = table.stamps[come].max() + np.arange(1, series.lead(options) + 1) * np.timedelta64(options["spacing"], "s")
+        known |= dict(zip(stamps.evenly(later.stamps, question.cleaning.rows), rows, strict=True))
+    lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
+    wanted = table.stamps[past].max() + lead * np.timedelta64(question.spacing, "s")
     if lacking := [moment for moment in wanted if moment not in known or np.isnan(known[moment]).any()]:
         raise UnrollError(
             f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
             "--future FILE with such rows, or add them behind the last one"
         )
-    return table.only(come), dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
+    return table.only(past), dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
 
 
 def _only(question: Question, file: row_files.File) -> row_files.File:
     """The file without the columns that the model was not trained on."""
-    form, header = question.form, file.header()
-    needed = [*form.stamp, *question.numbers, *form.categories]
+    form, header = question.csv, file.header()
+    needed = [*form.stamp, *question.numbers, *form.words]
     if lacking := [name for name in needed if name not in header]:
         close = difflib.get_close_matches(lacking[0], header, n=1)
         hint = f"; is it {close[0]!r}? Rename it there" if close else ""
@@ -207,7 +227,8 @@ def _only(question: Question, file: row_files.File) -> row_files.File:
             f"{file.path.name} has no column {lacking[0]!r}, which {question.dataset} was trained on{hint}. "
             f"It has: {', '.join(header)}"
         )
-    return replace(file, form=replace(file.form, drop=[name for name in header if name not in needed]))
+    drop = [name for name in header if name not in needed]
+    return replace(file, form=file.form.model_copy(update={"drop": drop}))
 
 
 def _aligned(question: Question, table: stamped_file.Table, name: str) -> stamped_file.Table:
@@ -221,19 +242,19 @@ def _aligned(question: Question, table: stamped_file.Table, name: str) -> stampe
     return replace(table, columns=question.read, values=frame.reindex(columns=question.read, fill_value=0).to_numpy())
 
 
-def _require_whole(found: History, first: int) -> None:
+def _require_whole(history: History, first: int) -> None:
     """Raise UnrollError unless the rows from `first` on are without a gap and their values known."""
-    question, rows, columns = found.question, found.measured.series, found.measured.columns
-    needed = f"{found.name}: a forecast needs the last {question.reach:,} rows"
+    question, rows, columns = history.question, history.measured.series, history.measured.columns
+    needed = f"{history.name}: a forecast needs the last {question.reach:,} rows"
     if first < 0:
         raise UnrollError(f"{needed}, and there are {len(rows.values):,}; add rows from before")
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
         until = question.when(rows.stamps[rows.start - 1])
         raise UnrollError(f"{needed}, and {column!r} holds no value until {until}; add rows from before")
-    longest = question.preparation["fill"]
+    longest = question.cleaning.fill
     filled = f", and no more than {longest} in a row are filled" if longest else ""
-    broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != 1000 * question.preparation["spacing"])
+    broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != 1000 * question.spacing)
     if len(broken):
         before, after = map(question.when, rows.stamps[first + broken[-1] :][:2])
         raise UnrollError(f"{needed}, and between {before} and {after} there are none{filled}; add them")
@@ -244,10 +265,10 @@ def _require_whole(found: History, first: int) -> None:
 
 
 def _unusual(question: Question, times: Array, values: Array) -> list[str]:
-    lines, fitted = [], question.fitted
+    lines = []
     for name in question.numbers:
-        place = fitted.columns.index(name)
-        low, high = fitted.low[place], fitted.high[place]
+        place = question.fitted.columns.index(name)
+        low, high = question.statistics.low[place], question.statistics.high[place]
         beyond = np.maximum(low - values[:, place], values[:, place] - high)
         if (far := beyond > FAR * ((high - low) or 1.0)).any():
             row = int(beyond.argmax())

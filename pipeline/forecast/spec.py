@@ -36,30 +36,30 @@ class Spec(Strict):
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
         members: whose median, weighted by their errors, is the forecast (`combination`).
-        each: name of a series -> how its rows become inputs; one alone is `several.ONE`.
+        series: name of a series -> how its rows become inputs; one that is alone is `ALONE`.
         why: they were chosen.
         until: the last row that they were fitted to, where the errors since then are to count; else None.
-        apart: rows from one origin to the next, with `until`.
+        stride: rows from one origin to the next.
         judged: what the coverage comes from, in words.
     """
 
     name: str
     members: list[Member]
-    each: dict[str, Part]
+    series: dict[str, Part]
     why: str = "as asked"
     until: str | None = None
-    apart: int = 1
-    judged: str = "On test"
+    stride: int = 1
+    judged: str = ""
 
     @property
     def question(self) -> Question:
         """That of the first series; how a file is written and what is asked for is the same for all."""
-        return next(iter(self.each.values())).question
+        return next(iter(self.series.values())).question
 
     @property
     def scale(self) -> Scale:
         """That of the first series."""
-        return next(iter(self.each.values())).scale
+        return next(iter(self.series.values())).scale
 
     @property
     def timesteps(self) -> int:

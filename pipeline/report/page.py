@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import printable
-from pipeline.evaluation.answers import champion
 from pipeline.evaluation.networks import Network
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts, play
@@ -61,7 +60,7 @@ def page(results: Results) -> str:
     )
     environment.filters |= {"breakable": breakable, "capital": capital}
     # The user's own come first.
-    built = sorted(results.built, key=lambda one: not one.own)
+    built = results.built
     networks = play.networks(built)
     sections = [_section(results, one, networks.get(one.name)) for one in built]
     text = environment.get_template("page.html.j2").render(
@@ -71,7 +70,7 @@ def page(results: Results) -> str:
         signs=SIGNS,
         results=results,
         sentence=sentence([answer for section in sections for answer in section.answers]),
-        answers=sorted(sections, key=lambda each: (not each.one.own, min(map(_place, each.answers)))),
+        answers=sorted(sections, key=lambda each: min(map(_place, each.answers))),
         changes=CHANGES,
         stand_ins=[one.question for one in results.built if one.about.stand_in],
         counted=_counted(results),
@@ -152,7 +151,4 @@ def _facts(one: Evaluated) -> list[tuple[str, str]]:
     if about.scale.unit:
         mean, std = (f"{number(value)} {about.scale.unit}" for value in (about.scale.mean, about.scale.std))
         facts.append(("scale of train", f"mean {mean}, standard deviation {std}"))
-    if one.forecasts and (judged := champion(one.evaluation)):
-        facts.append(("judged here", f"{judged[0]} ({judged[1]}), by the weights of train"))
-        facts.append(("forecasts", one.forecasts))
     return facts + [(words, fact(value)) for words, value in about.facts.items()]

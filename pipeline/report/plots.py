@@ -11,9 +11,9 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.plot_data import PARTS
 from pipeline.report import published
 from pipeline.report.formatting import title as measure_title
-from pipeline.report.panels import Plots, by_epoch, colour, dates, key, stretch
+from pipeline.report.panels import Plots, by_epoch, colour, key, stretch
 from pipeline.report.results import Evaluated
-from pipeline.report.svg import DASHED, INK, svg
+from pipeline.report.svg import svg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,6 @@ def plots(one: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         _forecasts(one, compared),
         _free_runs(one, compared),
         _by_week(one, compared),
-        _backtest(one),
         published.curves(one),
         published.scores(one),
         _data_size(one),
@@ -99,40 +98,6 @@ def _by_week(one: Evaluated, compared: Sequence[str]) -> Plots | None:
 
     drawn = {"": svg(draw, WIDE, f"{one.question}: error by week", f"{one.name} weeks")}
     return Plots("Error by week of test", "Mean over seeds.", drawn, key(one, compared))
-
-
-def _backtest(one: Evaluated) -> Plots | None:
-    stretches, ahead = one.table("backtest"), one.table("ahead")
-    if stretches is None or ahead is None or ahead.empty:
-        return None
-    name, held = str(ahead["experiment"].iloc[0]), 100 * ahead["coverage"]
-    family, unit = colour(one, name), one.about.scale.unit or "standardised"
-
-    def from_origins(axes: "Axes") -> None:
-        for _, rows in stretches.groupby("origin"):
-            times = dates(axes, rows["time"].tolist())
-            axes.fill_between(times, rows["low"], rows["high"], color=family, alpha=0.2, linewidth=0)
-            axes.plot(times, rows["truth"], color=INK, linewidth=1.1)
-            axes.plot(times, rows["forecast"], color=family)
-        axes.set_ylabel(f"{one.about.scale.quantity}, {unit}")
-
-    def by_step(axes: "Axes") -> None:
-        axes.plot(ahead["step"], ahead["mae"], color=family)
-        axes.plot(ahead["step"], ahead["half_width"], color=family, linestyle=DASHED)
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("steps ahead")
-        axes.set_ylabel(f"MAE, {unit}")
-
-    words = {
-        "From origins that share no step": from_origins,
-        f"Error (solid) and half a 90 % interval (dashed) by step ahead; intervals held {held.mean():.1f} %": by_step,
-    }
-    panels = {
-        each: svg(draw, WIDE, f"{one.question}: {each}", f"{one.name} backtest {place}")
-        for place, (each, draw) in enumerate(words.items())
-    }
-    caption = "On test, by the weights of train: forecasts with 90 % intervals. `unroll predict` has fits on all rows."
-    return Plots("Forecasts with intervals", caption, panels, [TRUTH, *key(one, [name])])
 
 
 def _data_size(one: Evaluated) -> Plots | None:

@@ -15,7 +15,7 @@ from pipeline.evaluation.answers import Answer, front_page
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Entry, Evaluation
-from pipeline.files import damaged, read_json
+from pipeline.files import damaged
 from pipeline.report import titles
 from pipeline.workspace import Workspace
 
@@ -23,11 +23,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 COLUMNS: dict[str, dict[str, type]] = {
-    "backtest": {"experiment": str, "origin": int, "time": float, "truth": float, "forecast": float},
-    "ahead": {"experiment": str, "step": int, "mae": float, "coverage": float},
     "mistakes": {"experiment": str, "truth": int, "probability": float, "words": str},
 }
-"""Table of `plot_data` and `backtest` -> columns that have a value in every row."""
+"""Table of `plot_data` -> columns that have a value in every row."""
 
 
 @dataclass(frozen=True)
@@ -40,26 +38,22 @@ class Evaluated:
         name: its key in params.yaml.
         evaluation: what evaluation.json holds of the experiments of params.yaml, in their order there.
         question: what is asked, in words.
-        own: whether the series is the user's own file.
         titles: experiment -> what it is, in words.
         families: experiment -> one of `titles.FAMILIES`, or "simple".
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
         answers: does it need a recurrent network, corrected for all that are asked in this workspace; of what is no
             result the outcome says so.
-        forecasts: who forecasts it, fitted on all rows, and why; empty where nobody does.
     """
 
     name: str
     evaluation: Evaluation
     question: str
-    own: bool
     titles: dict[str, str]
     families: dict[str, str]
     folder: Path
     stale: str = ""
     answers: Sequence[Answer] = ()
-    forecasts: str = ""
 
     @property
     def about(self) -> About:
@@ -132,10 +126,11 @@ class Results:
     scaled: str
 
 
-def load(workspace: Workspace, wanted: Params) -> Results:
-    """Read every evaluation that params.yaml asks for and that is there.
+def load(workspace: Workspace, wanted: Params, *, own: bool = False) -> Results:
+    """Read every evaluation of the documents' data sets that params.yaml asks for and that is there.
 
-    What is scaled down `unroll.workspaces` has left in the workspace.
+    Or, with `own`, of the series of one's own, each of which is a question by itself. What is scaled down
+    `unroll.workspaces` has left in the workspace.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -148,7 +143,7 @@ def load(workspace: Workspace, wanted: Params) -> Results:
     built: list[Evaluated] = []
     missing: list[Missing] = []
     evaluations: dict[str, Evaluation] = {}
-    for name in wanted.datasets:
+    for name in (name for name in wanted.datasets if (name in wanted.forecasts) == own):
         experiments = list(wanted.experiments_of(name))
         failure = _missing(failed, wanted, name, name, experiments)
         if not (workspace.evaluation(name) / "evaluation.json").is_file():
@@ -161,7 +156,9 @@ def load(workspace: Workspace, wanted: Params) -> Results:
     known = [claim for claim in published if set(claim.experiments) <= set(wanted.experiments)]
     note, short = (_text(workspace.scratch / name) for name in ("scaled.txt", "short.txt"))
     judged = [claims.judge(claim, evaluations, scaled=bool(note)) for claim in known]
-    table = front_page({one.name: one.evaluation for one in built})
+    evaluated = {one.name: one.evaluation for one in built}
+    apart = [{name: evaluation} for name, evaluation in evaluated.items()] if own else [evaluated]
+    table = {name: found for part in apart for name, found in front_page(part).items()}
     for place, one in enumerate(built):
         scaled = Outcome.SCALED if note or one.name in short.split() else None
         word = Outcome.STAND_IN if one.about.stand_in else scaled
@@ -180,19 +177,15 @@ def _text(path: Path) -> str:
 def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing) -> Evaluated:
     folder, section = workspace.evaluation(name), wanted.datasets[name]
     whole, experiments = schema.load(folder), wanted.experiments_of(name)
-    fitted = workspace.forecaster(name) / "forecaster.json"
     entries = {key: whole.experiments[key] for key in experiments if key in whole.experiments}
     return Evaluated(
         name,
         whole.model_copy(update={"experiments": entries}),
         titles.question(section, whole.dataset),
-        # A file that lies in the repository is ours.
-        section.source in wanted.files and Path("data/sample") not in Path(wanted.files[section.source].path).parents,
         {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
         {key: titles.family(experiment) for key, experiment in experiments.items()},
         folder,
         f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
-        forecasts=read_json(fitted)["why"] if name in wanted.forecasts and fitted.is_file() else "",
     )
 
 

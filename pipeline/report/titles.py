@@ -45,7 +45,7 @@ def question(section: DatasetParams, about: About) -> str:
     hours, seconds = about.facts.get("horizon in hours"), about.facts.get("seconds between rows")
     words = f"{about.scale.quantity} {f'{_span(hours * 3600)} ahead' if hours else 'later on'}"
     if seconds:
-        words += f" from {_span(options['lookback'] * seconds)}"
+        words += f" from {_span(options['windows']['lookback'] * seconds)}"
         every = {3600: "hourly", DAY: "daily"}.get(seconds, f"{seconds / 60:g}-minute")
         years = round(about.facts.get("rows", 0) * seconds / YEAR)
         words += f", {f'{years} years of ' if years > 1 else ''}{every} rows"
@@ -118,7 +118,10 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         case "seasonal_naive" | "delayed":
             return f"the value {model['timesteps']} timesteps before"
         case name:
-            return KNOWN.get(str(name), str(name).replace("_", " "))
+            words = KNOWN.get(str(name), str(name).replace("_", " "))
+            parts = {" of the target alone": model.get("own"), " without a trend": not model.get("trend", True)}
+            cycle = f" by {model['cycle']}" if name == "ets" and model.get("cycle") else ""
+            return words + cycle + "".join(part for part, there in parts.items() if there)
 
 
 KNOWN = {
@@ -129,6 +132,8 @@ KNOWN = {
     "nlinear": "NLinear",
     "dlinear": "DLinear",
     "tcn": "TCN",
+    "ets": "ETS",
+    "mstl": "MSTL",
     "shared": "a linear map for all columns, least squares",
     "segments": "a GRU on segments",
     "bag_of_words": "logistic regression on words",

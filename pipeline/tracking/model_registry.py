@@ -19,7 +19,7 @@ import pipeline
 from pipeline.config import params
 from pipeline.data import dataset, row_files, series
 from pipeline.errors import UnrollError
-from pipeline.evaluation import conformal
+from pipeline.forecast import intervals
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.provenance import fingerprint
 from pipeline.tracking import payload, queries, runs, store
@@ -154,22 +154,22 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
     from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema
 
     question = forecaster.spec.question
-    texts, numbers = [*question.form.stamp, *question.form.categories], question.numbers
+    texts, numbers = [*question.csv.stamp, *question.csv.words], question.numbers
     kinds = dict.fromkeys(texts, "string") | dict.fromkeys(numbers, "double")
-    names = [ColSpec("string", name) for name in [question.preparation.get("series_id")] if name]
+    names = [ColSpec("string", name) for name in [question.csv.series_id] if name]
     ends = [ColSpec("double", name, required=False) for name in ("low", "high")]
     warning = ColSpec("string", "warning", required=False)
     return ModelSignature(
         Schema([ColSpec(kind, name, required=False) for name, kind in kinds.items()]),
         Schema([*names, ColSpec("string", "stamp"), ColSpec("double", "forecast"), *ends, warning]),
-        ParamSchema([ParamSpec("level", "double", conformal.USUAL)]),
+        ParamSchema([ParamSpec("level", "double", intervals.USUAL)]),
     )
 
 
 def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
     """The last rows of the data set, as a request has them; None where no forecast can be made from those."""
     question = forecaster.spec.question
-    example = _last(series.files_of(raw, question.preparation["file"])[-1], forecaster, forecaster.spec.reach)
+    example = _last(series.files_of(raw, question.csv.file)[-1], forecaster, forecaster.spec.reach)
     with suppress(UnrollError), warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
         forecaster.windows(example)
@@ -182,9 +182,9 @@ def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
     import pandas as pd
 
     question = forecaster.spec.question
-    file = row_files.File(path, question.form, question.where)
+    file = row_files.File(path, question.csv, question.where)
     texts: dict[str, Any] = dict.fromkeys(file.header(), str)
     chunks = file.chunks(row_files.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64))
     rows = pd.concat(deque(chunks, maxlen=2)).tail(count)  # the last chunk may be a short one
-    wanted = [*question.form.stamp, *question.form.categories, *question.numbers]
-    return rows[wanted].astype(dict.fromkeys(question.form.stamp, str))
+    wanted = [*question.csv.stamp, *question.csv.words, *question.numbers]
+    return rows[wanted].astype(dict.fromkeys(question.csv.stamp, str))

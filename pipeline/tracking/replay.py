@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 
+from pipeline.config import params
 from pipeline.config.params import Experiment, Params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
@@ -18,20 +19,20 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 
 
-def replay(workspace: Workspace, params: Params, *, new: bool = True) -> Iterator[tuple[str, str]]:
+def replay(workspace: Workspace, wanted: Params, *, new: bool = True) -> Iterator[tuple[str, str]]:
     """Record every run on disk in MLflow, once, and end the runs of trainings that were killed.
 
     Yields each experiment of params.yaml with what was done: as `record` says, "not built", or "skipped: " and the
     reason. Without `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an
     evaluation is damaged.
     """
-    built = {name for name, e in params.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
-    evaluations = {name: evaluation(workspace, name) for name in {params.experiments[name].dataset for name in built}}
+    built = {name for name, e in wanted.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
+    evaluations = {name: evaluation(workspace, name) for name in {wanted.experiments[name].dataset for name in built}}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
     if opened is not None:
         with store.guard(opened.uri):
             queries.end_abandoned(opened, workspace)
-    for name, experiment in params.experiments.items():
+    for name, experiment in wanted.experiments.items():
         action = "not built"
         if opened is not None and name in built:
             evaluated = evaluations[experiment.dataset]
@@ -91,7 +92,8 @@ def _complete(
     """The id of the parent."""
     folder, made = workspace.run(experiment.dataset, name), None
     run = run_folder.load(folder)
-    if run.summary.fingerprint["params"] != fingerprint.params(experiment):
+    settings = params.load(workspace.params).forecasts.get(experiment.dataset)
+    if run.summary.fingerprint["params"] != fingerprint.params(experiment, settings):
         raise UnrollError(f"params.yaml says otherwise of {name} by now; `unroll repro` trains it anew")
     with contextlib.suppress(UnrollError):  # without a record nobody knows where and when it was made
         made = records.read(workspace, experiment.dataset, name)

@@ -15,7 +15,7 @@ from pipeline import numerics
 numerics.settle()  # before TensorFlow is imported
 
 from pipeline.errors import UnrollError, one_line  # noqa: E402
-from pipeline.evaluation import conformal  # noqa: E402
+from pipeline.forecast import intervals  # noqa: E402
 from pipeline.forecast.forecaster import Forecaster  # noqa: E402
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Served:
 
         Args:
             data: as `Forecaster.forecast` takes it, stamps as text.
-            params: `level` of the intervals; `conformal.USUAL` if not given.
+            params: `level` of the intervals; `intervals.USUAL` if not given.
 
         Returns:
             As `Forecaster.forecast`, stamps by ISO 8601; an end that is not known is None. The column
@@ -58,14 +58,14 @@ class Served:
         """
         question = self.forecaster.spec.question
         numbers = data[[name for name in question.numbers if name in data]]
-        if question.form.missing is None and (empty := ~np.isfinite(numbers.to_numpy(np.float64))).any():
+        if question.csv.missing is None and (empty := ~np.isfinite(numbers.to_numpy(np.float64))).any():
             row, column = np.argwhere(empty)[0]
             raise RefusedError(
                 f"row {row} (from 0): {numbers.columns[column]!r} is no finite number; each row needs one"
             )
         try:
             windows = self.forecaster.windows(data)
-            found = self.forecaster.after(windows, float((params or {}).get("level", conformal.USUAL)))
+            found = self.forecaster.after(windows, float((params or {}).get("level", intervals.USUAL)))
         except UnrollError as error:
             raise RefusedError(str(error)) from None
         ends = found[["low", "high"]]

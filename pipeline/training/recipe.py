@@ -25,6 +25,7 @@ class Recipe:
         method: the training method: call it with a `Job`.
         seeds: of its replicates.
         network: whether the model is a Keras model, so that TensorFlow is needed.
+        masks: whether the method takes windows of whose targets some are missing (its module's `MASKS`).
     """
 
     name: str
@@ -32,6 +33,7 @@ class Recipe:
     method: partial[Any]
     seeds: tuple[int, ...]
     network: bool
+    masks: bool = False
 
     def job(self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None) -> Job:
         """What `train` takes: the experiment on a data set. For a network it starts TensorFlow."""
@@ -75,4 +77,5 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         partial(method.train, **options(method.train, training.options, f"{place}.training")),
         tuple(experiment.seeds),
         network=kind == "network",
+        masks=getattr(method, "MASKS", False),
     )

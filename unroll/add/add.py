@@ -21,6 +21,7 @@ from pipeline.data.sniff.look import look
 from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
+from pipeline.forecast import backtest
 from pipeline.validation import one_of, utf_8
 from pipeline.workspace import Workspace
 from stages import progress
@@ -32,7 +33,7 @@ LONGEST_NAME = 40
 
 
 SOME = 0.05
-"""Windows without a target, as a share of the others, that are worth a line."""
+"""Windows lost, relative to the others, that are worth a line."""
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,14 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     with progress.files() as shown:
         prepared = _tried(after, name, folder, shown)
     write_text(workspace.params, text)
-    windows = ", ".join(f"{len(examples):,} {split}" for split, examples in prepared.splits.items())
-    lost, kept = prepared.facts.get("windows lost to unknown targets", 0), sum(map(len, prepared.splits.values()))
-    if lost > SOME * kept:
-        said = f"since a window counts if all its {question.horizon} targets were measured"
-        print(f"lost      {lost:,} of {lost + kept:,} windows, {said}; a smaller --horizon keeps more")
+    count = len(backtest.windows(prepared))
+    lost = prepared.facts.get("windows lost to gaps", 0)
+    if lost > SOME * count:
+        print(f"lost      {lost:,} of {lost + count:,} windows, over gaps in the rows")
     print(
-        f"\n{name}: {windows} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
+        f"\n{name}: {count:,} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}.\n"
-        f"Next: unroll repro refit@{name} && unroll predict {name}"
+        f"Next: unroll answer {name}"
     )
     return name
 

@@ -6,19 +6,21 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.plain_yaml import Place
-from pipeline.data.row_files import Form
+from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff.found import Found
-from unroll.add.question import DAY, TRAIN, VALIDATION, Question
+from unroll.add.question import DAY, TRAIN, Question
 
-FEW, MANY = 5_000, 100_000
-"""Rows to train on, above which an epoch takes longer than it is worth, and is cut to a number of steps."""
+FEW, BATCH = 5_000, 128
+"""Rows to train on, below which networks take more epochs of smaller batches."""
 
-STEPS, BATCH = 500, 128
+MOST_WINDOWS = 25_000
+"""That models learn from, evenly drawn: of more an epoch takes longer than it is worth."""
+
 DAYS = 3
 """That networks look back, at most; a week of rows that are a day apart or more, four times."""
 
-ORIGINS, REFITS = 56, 3
-"""Of the backtest."""
+ORIGINS, REFITS = 182, 3
+"""Of the backtest: half a year of days, so that twelve weeks are left to compare on after twelve to choose on."""
 
 RECENT = 24
 """Last values of the target that boosting of the target alone sees; the other one has six, so that they err apart."""
@@ -38,7 +40,7 @@ def entries(
     `name` is that of the files, of the data set, and the beginning of the experiments' names; `files` says where they
     lie, and `pattern` is the file's name, or one for several.
     """
-    form, usual, stamp = found.form, Form(stamp=[], target=""), list(found.form.stamp)
+    form, usual, stamp = found.form, CsvFormat(), list(found.form.stamp)
     quantity, unit = question.target, found.columns[question.target].unit
     if unit:
         quantity = quantity[: max(map(quantity.rfind, "[("))].rstrip() or quantity
@@ -46,35 +48,44 @@ def entries(
     left_out = {column: why for column in others if (why := found.why_not(column))}
     words = [column for column in others if column not in left_out and not found.columns[column].numeric]
     spacing, gaps = found.clock.spacing, found.missing or found.gaps or found.series_id
-    options = {
+    csv = {
         "file": pattern,
         "stamp": stamp[0] if len(stamp) == 1 else stamp,
+        "target": question.target,
         **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
         "series_id": found.series_id,
-        "target": question.target,
-        "unit": unit or None,
-        "quantity": quantity,
         "drop": [*left_out] or None,
         "categories": words or None,
         # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
         "missing": [*found.missing] or ([""] if words or question.future else None),
+        "ends": form.ends or None,
+    }
+    cleaning = {
+        "spacing": spacing,
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
         "repeat": question.cycles[0] * question.step if gaps and question.cycles else None,
         "rows": found.uneven,
-        "ends": form.ends or None,
-        "train": TRAIN,
-        "validation": VALIDATION,
+        "until": str(found.last.astype("datetime64[s]")),
+    }
+    stride = -(-found.rows // MOST_WINDOWS)
+    windows = {
         "lookback": question.lookback * question.step,
         "step": question.step if question.step > 1 else None,
         "horizon": question.horizon if question.horizon > 1 else None,
-        "spacing": spacing,
+        "stride": stride if stride > 1 else None,
+        "unit": unit or None,
+        "quantity": quantity,
         "week": True if question.day or found.uneven == "business" else None,
         "overlap": True,
+        "partial": True,
         "future": [*question.future] or None,
         "holidays": question.holidays,
-        "until": str(found.last.astype("datetime64[s]")),
     }
-    preparation = {"name": "series"} | {option: value for option, value in options.items() if value is not None}
+    sections: dict[str, dict[str, Any]] = {
+        section: {option: value for option, value in options.items() if value is not None}
+        for section, options in (("csv", csv), ("cleaning", cleaning), ("windows", windows))
+    }
+    preparation = {"name": "series", **sections, "train": TRAIN}
     seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in found.missing.items())
     reasons = {
         "unit": "from the heading",
@@ -84,7 +95,8 @@ def entries(
         "missing": f"no value, found: {seen}",
         "fill": "rows; proposed: what is missing for up to a quarter of a day takes the last value",
         "repeat": "rows; what is missing for longer takes the value of a cycle before; after seven, windows are cut",
-        "train": "proposed: shares of the rows, in the order of time",
+        "train": "of the rows, in the order of time; origins of the backtest lie in the rest",
+        "stride": "rows from one window to the next that models learn from",
         "spacing": "seconds from row to row",
         "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
         **found.guesses,
@@ -93,24 +105,30 @@ def entries(
     comments: dict[Place, str] = {
         ("files",): "Your own files, which DVC watches: an edit of one rebuilds what it can change.",
         ("datasets", name): "Added by `unroll add`; what was guessed or proposed says so.",
-        **{("datasets", name, "preparation", option): reasons[option] for option in preparation if option in reasons},
+        **{
+            ("datasets", name, "preparation", section, option): reasons[option]
+            for section, options in sections.items()
+            for option in options
+            if option in reasons
+        },
+        ("datasets", name, "preparation", "train"): reasons["train"],
     }
-    sections = {
+    made = {
         "files": {name: dict(files)},
         "datasets": {
             name: {"source": name, "preparation": preparation, "seeds": 3, "training": _training(found.rows * TRAIN)}
         },
         "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, found, question).items()},
-        "forecasts": {name: {"origins": ORIGINS, "refits": REFITS, "models": _statistical(question)}},
+        "forecasts": {name: {"origins": ORIGINS, "refits": REFITS}},
     }
-    return sections, comments
+    return made, comments
 
 
 def _training(rows: float) -> dict[str, Any]:
     """How networks are trained: until validation has not improved for some epochs."""
     found: dict[str, Any] = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae"}
     found |= {"epochs": 100 if rows < FEW else 50, "batch_size": 32 if rows < FEW else BATCH, "patience": 5}
-    return found | ({"order": "draws", "steps_per_epoch": STEPS} if rows > MANY else {})
+    return found
 
 
 def _experiments(dataset: str, found: Found, question: Question) -> dict[str, dict[str, Any]]:
@@ -135,6 +153,7 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
         "boosting_own": ("seasonal", "boosting", own, slow),
         "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
         "gru": ("seasonal", "gru", {"units": 32, **last}, network),
+        **{name: ("statistical", kind, options, none) for name, (kind, options) in _statistical(question).items()},
     }
     return {
         key: {
@@ -147,14 +166,14 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
     }
 
 
-def _statistical(question: Question) -> dict[str, dict[str, Any]]:
-    """Models that are fitted to each window, in the backtest alone."""
+def _statistical(question: Question) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Models that are fitted to each window: name -> kind and options."""
     long = {"history": question.history} if question.history else {}
     first = {"cycle": question.cycles[0]} if question.cycles else {}
-    models = {"ets": {"name": "ets", **first, **long}}
+    models: dict[str, tuple[str, dict[str, Any]]] = {"ets": ("ets", {**first, **long})}
     for cycle in question.cycles:
         if long or 2 * cycle <= question.lookback:
-            models[f"ets_{cycle}"] = {"name": "ets", "cycle": cycle, "trend": False, **long}
+            models[f"ets_{cycle}"] = ("ets", {"cycle": cycle, "trend": False, **long})
     if question.cycles:
-        models["mstl"] = {"name": "mstl", "cycles": [*question.cycles], **long}
-    return {name: {"family": "statistical", **options} for name, options in models.items()}
+        models["mstl"] = ("mstl", {"cycles": [*question.cycles], **long})
+    return models

@@ -25,7 +25,7 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
     datasets = [key for key, one in wanted.datasets.items() if one.source == name]
     experiments = [key for dataset in datasets for key in wanted.experiments_of(dataset)]
     gone = {"files": [name], "datasets": datasets, "experiments": experiments, "forecasts": datasets}
-    kinds = ("prepared", "runs", "backtest", "forecaster", "evaluation", "metrics", "records")
+    kinds = ("prepared", "runs", "forecaster", "evaluation", "metrics", "records")
     folders = [workspace.raw(name), *(getattr(workspace, kind)(dataset) for dataset in datasets for kind in kinds)]
     folders = [folder for folder in folders if folder.exists()]
     print(f"params.yaml: {', '.join([name, *experiments])}", *(f"{folder}/" for folder in folders), sep="\n")

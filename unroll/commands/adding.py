@@ -5,45 +5,102 @@ from typing import Annotated, Literal
 
 import typer
 
-from unroll.app import DataSet, Experiment, app, named
+from unroll.app import DataSet, Experiment, Json, app, named
+from unroll.commands.building import CORES, Jobs
+
+Target = Annotated[str | None, typer.Option(help="The column to forecast.")]
+Horizon = Annotated[int | None, typer.Option(min=1, max=10_000, help="Values ahead, all at once.")]
+Lookback = Annotated[int | None, typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees.")]
+Step = Annotated[int | None, typer.Option(min=1, help="Rows to a timestep.")]
+Future = Annotated[list[str] | None, typer.Option(help="A column known beforehand (repeatable).")]
+Holidays = Annotated[str | None, typer.Option(help="Whose holidays are known: DE, US ...")]
+Missing = Annotated[list[str] | None, typer.Option(help="A number or word that means no value.")]
+Name = Annotated[str | None, typer.Option(help="In params.yaml; by default the file's.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")]
+Stamp = Annotated[list[str] | None, typer.Option(help="A column of times (repeatable).")]
+StampFormat = Annotated[str | None, typer.Option(help="As strptime takes it.")]
+DayFirst = Annotated[bool | None, typer.Option("--day-first/--month-first", help="Of 01/02/2024.")]
+TimeZone = Annotated[str | None, typer.Option(help="Whose clock the stamps show: Europe/Berlin.")]
+Encoding = Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")]
+Delimiter = Annotated[str | None, typer.Option(help="Between columns; a space for any white space.")]
+Decimal = Annotated[Literal[".", ","] | None, typer.Option(help="The mark before decimals.")]
+
+
+@app.command(rich_help_panel="Start here")
+def answer(
+    context: typer.Context,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="A CSV or Parquet file, or several of one form; or a data set. None: all answers."),
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="A folder for this series alone; made if it is not there.")] = None,
+    target: Target = None,
+    horizon: Horizon = None,
+    lookback: Lookback = None,
+    step: Step = None,
+    future: Future = None,
+    holidays: Holidays = None,
+    missing: Missing = None,
+    name: Name = None,
+    yes: Yes = False,
+    stamp: Stamp = None,
+    stamp_format: StampFormat = None,
+    day_first: DayFirst = None,
+    time_zone: TimeZone = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    level: Annotated[float, typer.Option(help="The share of intervals that are to hold what comes.")] = 0.9,
+    jobs: Jobs = CORES,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print the forecast as comma-separated values.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Does your series need a recurrent network? Looks at the file, builds, answers, and forecasts what comes next.
+
+    `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll answer waves`
+    """
+    from pipeline.data.sniff.found import Known
+    from unroll.add.add import Wanted
+    from unroll.answer import command
+
+    wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
+    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
+    here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
+    command(here, names or [], wanted, known, jobs, level, as_csv=as_csv, as_json=as_json)
 
 
 @app.command(rich_help_panel="Start here")
 def add(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="A CSV or Parquet file; or several of one form in one folder.")],
-    target: Annotated[str | None, typer.Option(help="The column to forecast.")] = None,
-    horizon: Annotated[int | None, typer.Option(min=1, max=10_000, help="Values ahead, all at once.")] = None,
-    lookback: Annotated[int | None, typer.Option(min=1, max=100_000, help="Timesteps that a forecast sees.")] = None,
-    step: Annotated[int | None, typer.Option(min=1, help="Rows to a timestep.")] = None,
-    future: Annotated[list[str] | None, typer.Option(help="A column known beforehand (repeatable).")] = None,
-    holidays: Annotated[str | None, typer.Option(help="Whose holidays are known: DE, US ...")] = None,
-    missing: Annotated[list[str] | None, typer.Option(help="A number or word that means no value.")] = None,
-    name: Annotated[str | None, typer.Option(help="In params.yaml; by default the file's.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Take what is proposed; ask nothing.")] = False,
-    stamp: Annotated[list[str] | None, typer.Option(help="A column of times (repeatable).")] = None,
-    stamp_format: Annotated[str | None, typer.Option(help="As strptime takes it.")] = None,
-    day_first: Annotated[bool | None, typer.Option("--day-first/--month-first", help="Of 01/02/2024.")] = None,
-    time_zone: Annotated[str | None, typer.Option(help="Whose clock the stamps show: Europe/Berlin.")] = None,
-    encoding: Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")] = None,
-    delimiter: Annotated[str | None, typer.Option(help="Between columns; a space for any white space.")] = None,
-    decimal: Annotated[Literal[".", ","] | None, typer.Option(help="The mark before decimals.")] = None,
+    target: Target = None,
+    horizon: Horizon = None,
+    lookback: Lookback = None,
+    step: Step = None,
+    future: Future = None,
+    holidays: Holidays = None,
+    missing: Missing = None,
+    name: Name = None,
+    yes: Yes = False,
+    stamp: Stamp = None,
+    stamp_format: StampFormat = None,
+    day_first: DayFirst = None,
+    time_zone: TimeZone = None,
+    encoding: Encoding = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
 ) -> None:
-    """Look at a file of your own, say what is in it, and write what it takes to compare models on it.
+    """Look at a file of your own, say what is in it, and write what it takes to answer; `answer` does this, too.
 
     `unroll add meter.csv` · `unroll add meter.csv --target load --horizon 24 --yes`
 
     `unroll add station/2023.csv station/2024.csv`
     """
     from pipeline.data.sniff.found import Known
-    from pipeline.errors import UsageError
     from unroll.add.add import Wanted
     from unroll.add.add import add as add_to
 
-    if delimiter is not None and len(delimiter) != 1:
-        raise UsageError(f"--delimiter must be one character. Received: {delimiter!r}")
-    form = (time_zone, encoding, delimiter, decimal)
-    known = Known(stamp or (), stamp_format, day_first, *form, missing=missing or ())
+    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing=missing or ())
     add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes, future or (), holidays), known)
 
 

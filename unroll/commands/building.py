@@ -68,7 +68,8 @@ def repro(
         if new := summary.since(context.obj, before):
             print()
             summary.show(context.obj, new)
-        print(f"\nThe page: {context.obj.report}")
+        if context.obj.report.exists():
+            print(f"\nThe page: {context.obj.report}")
     raise typer.Exit(status)
 
 

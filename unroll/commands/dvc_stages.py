@@ -10,7 +10,7 @@ import typer
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.app import DataSet, Experiment, Json, app, named, print_json
+from unroll.app import DataSet, Experiment, app, named
 
 if TYPE_CHECKING:
     from pipeline.config.params import Params
@@ -41,8 +41,8 @@ def _inputs(workspace: Workspace, wanted: "Params", verb: str, name: str) -> Ite
     wanted.dataset(dataset)
     yield workspace.prepared(dataset) / "dataset.json", f"prepare@{dataset}"
     if verb == "refit":
-        yield workspace.backtest(name) / "backtest.json", f"backtest@{name}"
-    if verb in {"evaluate", "backtest"}:
+        yield workspace.evaluation(name) / "evaluation.json", f"evaluate@{name}"
+    if verb == "evaluate":
         for experiment in wanted.experiments_of(name):
             yield workspace.run(name, experiment) / "run.json", f"train@{experiment}"
 
@@ -121,20 +121,6 @@ def evaluate(context: typer.Context, name: DataSet) -> None:
 
 
 Series = Annotated[str, named("A data set with a forecast.", "forecasts")]
-
-
-@app.command(rich_help_panel="Stages")
-def backtest(context: typer.Context, name: Series, as_json: Json = False) -> None:
-    """Ask every model of a series from rolling origins, and choose the champion.
-
-    `unroll backtest meter` · `unroll backtest meter --json`
-    """
-    from stages.backtest import backtest
-    from unroll.results.backtest import show
-
-    with _naming_what_is_missing(context.obj, "backtest", name):
-        found = backtest(context.obj, name)
-    print_json(found.model_dump()) if as_json else show(found)
 
 
 @app.command(rich_help_panel="Stages")

@@ -38,9 +38,10 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         of_dataset = name in wanted.datasets
         dataset = name if of_dataset else wanted.experiments[name].dataset
         chosen.setdefault(dataset, set()).update(wanted.experiments_of(name) if of_dataset else {name})
-    results = load(workspace, wanted)
+    documents, own = load(workspace, wanted), load(workspace, wanted, own=True)
+    results = replace(documents, built=[*documents.built, *own.built], missing=[*documents.missing, *own.missing])
     _must_be_built(results, chosen, names)
-    shown = [one for one in results.built if not names or one.name in chosen]
+    shown = [one for one in results.built if one.name in chosen] if names else documents.built
     absent = {one.name for one in results.missing}
     tables = []
     for one in shown:

@@ -18,7 +18,7 @@ from pipeline.data.series import files_of
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.forecast import plot
-from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning, level_place
+from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning, require_level
 from pipeline.forecast.rows import Window
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
@@ -28,6 +28,9 @@ from unroll.tables import Column
 
 MANY = 0.1
 """New rows, as a share of the evaluation's, after which it is worth repeating."""
+
+CYCLES = 7
+"""How many times as far back as ahead a picture shows."""
 
 MOST_LINES = 60
 """Of a table of several series."""
@@ -82,8 +85,8 @@ def predict(
     wanted = params.load(workspace.params)
     with progress.files() as shown:
         forecaster, why = best(workspace, wanted, name)
-        parts = forecaster.parts
-        level_place(level)
+        parts = forecaster.by_series
+        require_level(level)
         if series is not None:
             one_of(series, [word for word in parts if word], "--series")
         steps = forecaster.spec.question.outputs
@@ -140,7 +143,7 @@ def best(workspace: Workspace, wanted: Params, name: str) -> tuple[Forecaster, s
 def own_files(workspace: Workspace, wanted: Params, name: str) -> list[Path]:
     """The files of a data set: the user's own where they lie, since they may have got new rows."""
     section = wanted.dataset(name)
-    pattern, folder = section.preparation.options["file"], workspace.raw(section.source)
+    pattern, folder = section.preparation.options["csv"]["file"], workspace.raw(section.source)
     if section.source in wanted.files:
         own = workspace.root / wanted.files[section.source].path
         if own.is_file():
@@ -185,7 +188,7 @@ def show(found: Predicted) -> None:
     forecaster, table = found.forecaster, found.table
     spec, percent = forecaster.spec, f"{100 * found.level:.0f} %"
     unit = f", {spec.scale.unit}" if spec.scale.unit else ""
-    several = len(spec.each) > 1
+    several = len(spec.series) > 1
     apart = np.split((table["high"] - table["low"]).to_numpy(), len(found.windows))
     wide = float(min(map(np.median, apart)))
     digits = max(0, min(6, 2 - math.floor(math.log10(wide)))) if 0 < wide < math.inf else 3
@@ -218,13 +221,14 @@ def draw(found: Predicted, path: Path) -> None:
     if len(found.windows) > 1:
         raise UsageError(f"a plot shows one series; pass --series, such as {next(iter(found.windows))}")
     ((word, window),) = found.windows.items()
-    spec = found.forecaster.parts[word].spec
+    spec = found.forecaster.by_series[word].spec
     question, scale = spec.question, spec.scale
-    names = (scale.quantity, scale.unit) if scale.quantity != "value" else (question.preparation["target"],)
+    shown = max(2, CYCLES * int(question.ahead[-1]))
+    names = (scale.quantity, scale.unit) if scale.quantity != "value" else (question.csv.target,)
     plot.write(
         path,
-        question.on_clock(window.stamps),
-        window.target,
+        question.on_clock(window.stamps[-shown:]),
+        window.target[-shown:],
         found.table,
         label=", ".join(filter(None, names)),
         title=f"{word or spec.name}, intervals of {100 * found.level:.0f} %",

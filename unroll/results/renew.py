@@ -3,7 +3,8 @@
 import numpy as np
 
 from pipeline.config import params
-from pipeline.data import row_files, series, stamped_file
+from pipeline.data import row_files, stamped_file
+from pipeline.data.series_options import CsvFormat
 from pipeline.data.stamps import shown
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
@@ -22,12 +23,12 @@ def renew(workspace: Workspace, name: str) -> None:
     wanted = params.load(workspace.params)
     wanted.forecast(name)
     options = wanted.dataset(name).preparation.options
-    where = f"datasets.{name}.preparation"
-    files = [row_files.File(path, series.form_of(options), where) for path in own_files(workspace, wanted, name)]
+    where, form = f"datasets.{name}.preparation", CsvFormat.model_validate(options["csv"])
+    files = [row_files.File(path, form, f"{where}.csv") for path in own_files(workspace, wanted, name)]
     stamps = stamped_file.table(files).stamps
-    before, last = np.datetime64(options["until"]), stamps.max()
+    before, last = np.datetime64(options["cleaning"]["until"]), stamps.max()
     count = int((stamps > before).sum())
     if not count:
         raise UnrollError(f"{name} has no row after {shown(before)}, so there is nothing to renew")
-    apply_overrides(workspace.params, [f"{where}.until='{last.astype('datetime64[s]')}'"])
+    apply_overrides(workspace.params, [f"{where}.cleaning.until='{last.astype('datetime64[s]')}'"])
     print(f"{name}: {count:,} rows more, until {shown(last)}. Next: unroll repro refit@{name}")

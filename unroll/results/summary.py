@@ -41,6 +41,7 @@ def show(workspace: Workspace, names: Collection[str]) -> None:
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
-    found = load(workspace, params.load(workspace.params)).built
+    wanted = params.load(workspace.params)
+    found = [*load(workspace, wanted).built, *load(workspace, wanted, own=True).built]
     rows = [_row(one, answer) for one in found if one.name in names for answer in one.answers]
     tables.show([*map(Column, HEADINGS)], rows)

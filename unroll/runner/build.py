@@ -110,16 +110,15 @@ def _build(
     try:
         outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, weight))
         _forget(workspace, whole, asked, outcomes[0])
-        # The page shows why a stage failed, and who forecasts a series; no file that DVC watches for it says that.
+        # The page shows why a stage failed; no file that DVC watches for it says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
-        news = news or any(stage.startswith("refit@") for stage in outcomes[0].built)
-        if page or news:
+        if REPORT in whole.needs and (page or news):
             here = partial(Stage, workspace, dvc, Local(workspace), force=news)
             outcomes.append(scheduler.build([REPORT], {REPORT: []}, lambda: 1, here, display.show))
     finally:
         dvc.close()
         estimates.keep()
-    display.close(outcomes, len({*asked.needs, REPORT}))
+    display.close(outcomes, len({*asked.needs, *({REPORT} & {*whole.needs})}))
     if unrecorded := [stage for stage in outcomes[0].built if _not_recorded(workspace, stage, dvc.restored)]:
         print(f"What {len(unrecorded)} stages made is not recorded in MLflow; `unroll track` records it.", flush=True)
     return next((status for outcome in outcomes for status in outcome.failed.values()), 0)

@@ -3,7 +3,6 @@
 As in the code that most of them share: cure-lab/LTSF-Linear (Zeng et al. 2023, arXiv 2205.13504), in turn Autoformer's.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,8 @@ import pydantic
 from pipeline.data import stamped_file
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
-from pipeline.data.row_files import File, Form
+from pipeline.data.row_files import File
+from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
 from pipeline.files import missing
 
@@ -52,9 +52,9 @@ def prepare(name: str, raw: Path, *, file: str, stamp: str, lookback: Count, hor
     """
     if not (raw / file).is_file():
         raise missing(raw / file)
-    where, form = f"datasets.{name}.preparation", Form(stamp=[stamp], target="")
+    where, form = f"datasets.{name}.preparation", CsvFormat(stamp=[stamp])
     first = next((column for column in File(raw / file, form, where).header() if column != stamp), "")
-    table = stamped_file.read([raw / file], replace(form, target=first), where)
+    table = stamped_file.read([raw / file], form.model_copy(update={"target": first}), where)
     rows = len(table.values)
     train, test = int(rows * TRAIN), int(rows * TEST)
     borders = {"train": (lookback, train), "validation": (train, rows - test), "test": (rows - test, rows)}

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.data import row_files
 from pipeline.data.examples import Array
+from pipeline.data.series_options import CsvFormat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ class Column:
     counts: bool = True
     last: float = np.nan
 
-    def take(self, cells: "pd.Series[Any]", form: row_files.Form) -> Array:
+    def take(self, cells: "pd.Series[Any]", form: CsvFormat) -> Array:
         """Count the cells of a chunk; (rows,) float64 of them, NaN where there is no number."""
         import pandas as pd
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.data import series_splits
 from pipeline.data.examples import Array
-from pipeline.data.row_files import Form
+from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff.columns import Column
 
 FEW_NUMBERS = 15
@@ -26,8 +26,8 @@ class Known:
     encoding: str | None = None
     delimiter: str | None = None
     decimal: str | None = None
-    target: str | None = None
     missing: Sequence[str] = ()
+    target: str | None = None
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Found:
         series_id: of several series the column that says whose each row is, with its values, `series`.
     """
 
-    form: Form
+    form: CsvFormat
     columns: dict[str, Column]
     missing: Counter[str]
     sentinels: set[float]

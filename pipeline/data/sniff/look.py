@@ -10,7 +10,8 @@ import numpy as np
 
 from pipeline.data import series_splits, stamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import File, Form
+from pipeline.data.row_files import File
+from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
 from pipeline.data.sniff.found import Found, Known
@@ -66,13 +67,13 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
             f"{paths[0]}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
             f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
         )
-    form = replace(form, stamp=stamp)
+    form = form.model_copy(update={"stamp": stamp})
     columns = {name: Column(name) for name in head.columns if name not in stamp}
     if known.target is not None:  # now, since the rows of a large file take minutes
         one_of(known.target, columns, "--target")
     readings, heads, blank = _pass(files, form, options, columns, progress)
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
-    form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
+    form = form.model_copy(update={"stamp_format": chosen, "time_zone": known.time_zone})
     whose, names = series_id(head, written, columns, heads)
     if len(names) > MOST_WORDS:
         raise UsageError(f"{paths[0]} holds {len(names)} series, by {whose!r}; leave all but {MOST_WORDS} out")
@@ -87,9 +88,9 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     return replace(found, text=not files[0].parquet, missing=missing, series_id=whose, series=sorted(names))
 
 
-def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
+def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> CsvFormat:
     """How the files are written, as far as the first lines say."""
-    form = Form(stamp=[], target="")
+    form = CsvFormat()
     if File(paths[0], form, "").parquet:
         return form
     encodings = [known.encoding or layout.encoding(path) for path in paths]
@@ -108,7 +109,7 @@ def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> Form:
     if names:
         guesses["names"] = "the file has no header"
     marks: dict[str, Any] = {"delimiter": found.delimiter, "decimal": decimal or ".", "thousands": thousands}
-    return replace(form, encoding=encoding, skip=found.skip, names=names, **marks)
+    return form.model_copy(update={"encoding": encoding, "skip": found.skip, "names": names, **marks})
 
 
 def _text(file: File, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
@@ -140,7 +141,7 @@ class _Stamps:
 
 
 def _pass(
-    files: Sequence[File], form: Form, options: Sequence[str], columns: dict[str, Column], progress: "Progress"
+    files: Sequence[File], form: CsvFormat, options: Sequence[str], columns: dict[str, Column], progress: "Progress"
 ) -> tuple[list[_Stamps], list[Array], int]:
     """Count what stands in each column, and read the stamps by every format that may be theirs."""
     readings, heads, rows, blanks = [_Stamps(option, []) for option in options], [], 0, 0
@@ -188,7 +189,7 @@ def _decided(readings: Sequence[_Stamps], known: Known, path: Path, guesses: dic
 
 
 def _found(
-    form: Form, written: Array, utc: bool, columns: dict[str, Column], heads: list[Array], guesses: dict[str, str]
+    form: CsvFormat, written: Array, utc: bool, columns: dict[str, Column], heads: list[Array], guesses: dict[str, str]
 ) -> Found:
     """Put together what was seen."""
     if (different := len(np.unique(written))) < 3:
@@ -196,7 +197,7 @@ def _found(
     unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
     clock = series_splits.clock(written, None)
     if not utc and form.time_zone is None and (zone := times.zone(written, clock.spacing)):
-        form = replace(form, time_zone=zone[0], ends=zone[1])
+        form = form.model_copy(update={"time_zone": zone[0], "ends": zone[1]})
         guesses["time_zone"] = "hours are missing in spring and doubled in autumn; zones of the same rule do as well"
     if not utc and form.time_zone:
         try:
@@ -229,7 +230,7 @@ def _found(
     words = {name: next(iter(column.words)) for name, column in columns.items() if not column.numeric and column.words}
     others = [name for name, word in words.items() if times.formats(word, digits=False) or times.times(word)]
     return Found(
-        form=replace(form, drop=others),
+        form=form.model_copy(update={"drop": others}),
         columns=columns,
         missing=+missing,
         sentinels=sentinels,

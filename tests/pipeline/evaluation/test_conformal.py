@@ -1,5 +1,4 @@
 import numpy as np
-
 from pipeline.evaluation.conformal import LEVELS, coverage, half_widths
 
 

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from pipeline.forecast.origins import later
 
 from pipeline.forecast import intervals
 from pipeline.forecast.intervals import FEWEST, adaptive
-from pipeline.forecast.origins import later
 
 
 def held(known, *, rounds=60, draw=None):

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from pipeline.forecast.rolling import folds
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset, several
@@ -13,7 +14,6 @@ from pipeline.data.preparations import series
 from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.backtest import load
 from pipeline.forecast.forecaster import Forecaster
-from pipeline.forecast.rolling import folds
 from tests.support.training import added
 from unroll.commands.main import invoke
 
