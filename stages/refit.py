@@ -13,7 +13,7 @@ from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.data import dataset, row_files
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Windows
 from pipeline.data.problem import problem
 from pipeline.data.series import files_of
 from pipeline.errors import UnrollError
@@ -52,7 +52,8 @@ def refit(workspace: Workspace, name: str) -> Spec:
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
             members = [_fit(workspace, wanted.experiment(key), key, data, folder / "weights") for key in board.members]
             spec = _spec(board, members, data, questions, rows)
-            arrays = _origins(workspace, board, data)
+            table = tables.read_parquet(workspace.evaluation(name) / "tables" / backtest.TABLE)
+            arrays = backtest.past(table, board.members, data)
             write_json(folder / "forecaster.json", spec.model_dump())
             forecaster = Forecaster.ready(spec, arrays, {key: folder / "weights" / key for key in board.members})
             # What comes next is said now. Rows that nothing can follow are for `predict` to complain of.
@@ -95,22 +96,6 @@ def _fit(workspace: Workspace, experiment: Experiment, name: str, data: Dataset,
     for replicate in trained.replicates[: len(seeds)]:
         trained.save(replicate.weights["final"], weights / name / f"seed_{replicate.seed}_final")
     return Member(name=name, experiment=experiment, problem=asdict(problem(job.dataset)), seeds=seeds, point="final")
-
-
-def _origins(workspace: Workspace, board: Leaderboard, data: Dataset) -> dict[str, Array]:
-    """Of the table of forecasts: `truth` and `forecasts` of the members in model units, and which series is which."""
-    table = tables.read_parquet(workspace.evaluation(data.name) / "tables" / backtest.TABLE)
-    grids = dict(backtest.grids(table[table["model"].isin(board.members)], data.splits["train"].targets.shape[-1]))
-    outputs = next(iter(grids.values())).shape[1]
-    rows = leaderboard.first_seed(table, board.members[0])
-    scales = {name or data.name: scale for name, scale in data.scales.items()}
-    ids = rows["unique_id"].to_numpy()[::outputs]
-    mean, std = (np.array([getattr(scales[key], part) for key in ids])[:, None] for part in ("mean", "std"))
-    arrays = {
-        "truth": (rows["y"].to_numpy().reshape(-1, outputs) - mean) / std,
-        "forecasts": np.stack([(grids[key] - mean) / std for key in board.members]),
-    }
-    return arrays | ({"series_id": np.array([[*scales].index(key) for key in ids])} if len(scales) > 1 else {})
 
 
 def _spec(

@@ -1,6 +1,8 @@
 """The command `answer`: does a series of one's own need a recurrent network, and what comes next? In one command."""
 
+import contextlib
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -374,7 +376,9 @@ def command(
         return
     if documents:
         return
-    found = answer(workspace, names, wanted, known, jobs, level)
+    # What a program reads stands alone on standard output.
+    with contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext():
+        found = answer(workspace, names, wanted, known, jobs, level)
     if as_json:
         print_json(as_data(found))
     elif as_csv:

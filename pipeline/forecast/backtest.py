@@ -5,7 +5,7 @@ one long table, a row for each value that was forecast, with the columns of the 
 `unique_id, ds, cutoff, model, seed, y, y_hat`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -184,16 +184,24 @@ def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows)
     """The experiment for as many epochs as are best on the last of some windows, by its first seed; no patience."""
     if not experiment.training.options.get("patience"):
         return experiment
+    chosen = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
+    found = chosen.train(chosen.job(validated(dataset, train)))
+    return with_epochs(experiment, found.replicates[0].best_epoch or 1)
+
+
+def validated(dataset: Dataset, train: Windows) -> Dataset:
+    """The data set with some windows alone, those with all targets, of which the last ones are for validation.
+
+    What asks for a test split gets validation again. Raises UnrollError if they are too few.
+    """
     complete = train.complete()
     border = complete.rows[int((1 - VALIDATION) * len(complete))] if len(complete) > 1 else 0
     before = complete.rows[complete.rows < border - complete.ahead[-1]]
     if not len(before):
-        raise UnrollError(f"{name}: there are too few windows before the first origin to choose epochs by; add rows")
+        raise UnrollError(f"{dataset.name}: there are too few windows before the first origin to validate by; add rows")
     validation = replace(complete, rows=complete.rows[complete.rows >= border])
     splits = {"train": replace(complete, rows=before), "validation": validation, "test": validation}
-    chosen = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
-    found = chosen.train(chosen.job(replace(dataset, splits={**splits}, scored=("validation",))))
-    return with_epochs(experiment, found.replicates[0].best_epoch or 1)
+    return replace(dataset, splits={**splits}, scored=("validation",))
 
 
 def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
@@ -215,8 +223,31 @@ def seen_by(experiment: Experiment, chosen: Windows) -> Windows:
     return replace(chosen, series=series, **shifted)
 
 
+def first_seed(rows: "pd.DataFrame", name: str) -> "pd.DataFrame":
+    """The rows of a model's first seed, in the order of series, cutoff and time."""
+    own = rows[rows["model"] == name]
+    return own[own["seed"] == own["seed"].iloc[0]].sort_values(["unique_id", "cutoff", "ds"])
+
+
 def grids(forecasts: "pd.DataFrame", outputs: int) -> Iterator[tuple[str, Array]]:
     """Of a table of several models: name -> the mean over the seeds of its forecasts, (origins, steps)."""
     for name, rows in forecasts.groupby("model", sort=False):
         values = rows.groupby(["unique_id", "cutoff", "ds"], sort=True)["y_hat"].mean().to_numpy()
         yield str(name), values.reshape(-1, outputs)
+
+
+def past(forecasts: "pd.DataFrame", names: Sequence[str], dataset: Dataset) -> dict[str, Array]:
+    """Of a table `truth` (origins, steps) and `forecasts` (models, origins, steps) in model units, as `Forecaster` has
+    them, and of several series `series_id` (origins,).
+    """
+    outputs = next(split for split in dataset.splits.values() if isinstance(split, Windows)).outputs
+    own, rows = forecasts[forecasts["model"].isin(names)], first_seed(forecasts, names[0])
+    scales = {name or dataset.name: scale for name, scale in dataset.scales.items()}
+    ids = rows["unique_id"].to_numpy()[::outputs]
+    mean, std = (np.array([getattr(scales[key], part) for key in ids])[:, None] for part in ("mean", "std"))
+    found = dict(grids(own, outputs))
+    arrays = {
+        "truth": (rows["y"].to_numpy().reshape(-1, outputs) - mean) / std,
+        "forecasts": np.stack([(found[name] - mean) / std for name in names]),
+    }
+    return arrays | ({"series_id": np.array([[*scales].index(key) for key in ids])} if len(scales) > 1 else {})

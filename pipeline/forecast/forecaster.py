@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline import tables
 from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.data import row_files, series
@@ -98,7 +99,10 @@ class Forecaster:
 
     @classmethod
     def of(cls, workspace: Workspace, name: str) -> "Forecaster":
-        """The forecaster of a trained experiment; its origins are those of validation and test, a day apart.
+        """The forecaster of a trained experiment, by its weights.
+
+        Its origins are those of validation and test, a day apart; of a series of one's own those of its backtest, and
+        the weights are the last fit's there.
 
         Raises:
             UsageError: there is no such experiment, or its data set is no series with stamps.
@@ -109,26 +113,29 @@ class Forecaster:
         about = experiment.dataset
         if wanted.dataset(about).preparation.name != "series":
             raise UsageError(f"{about} is no series with a time in each row, so there is no next value")
-        if about in wanted.forecasts:
-            raise UsageError(f"{name} is one of the models of {about}; `unroll predict {about}` takes the champion")
         again = f"run `unroll repro evaluate@{about}`"
         prepared = workspace.prepared(about)
         data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
         run = run_folder.load_for(workspace.run(about, name), about, experiment.seeds)
         if run.summary.fingerprint.get("data") not in {None, fingerprint.folder(prepared)}:
             raise UnrollError(f"{name} was trained on an earlier build of {about}; {again}")
-        question = Question.of(data)[ALONE]
+        questions = Question.of(data)
+        seen = replace(data, splits={"train": backtest.seen_by(experiment, backtest.windows(data))})
         seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
         member = Member(
-            name=name, experiment=experiment, problem=asdict(problem(data)), seeds=seeds, point=run.points[-1]
+            name=name, experiment=experiment, problem=asdict(problem(seen)), seeds=seeds, point=run.points[-1]
         )
-        arrays, origins = _origins(data, run), "validation and test"
+        rolling = about in wanted.forecasts
+        if rolling:
+            arrays = backtest.past(tables.read_parquet(workspace.run(about, name) / backtest.TABLE), [name], data)
+        else:
+            arrays = _origins(data, run)
         spec = Spec(
             name=name,
             members=[member],
-            series={ALONE: Part(question=question, scale=data.scale)},
+            series={word: Part(question=question, scale=data.scales[word]) for word, question in questions.items()},
             stride=backtest.stride(data),
-            judged=f"From {len(arrays['truth'])} origins of {origins}",
+            judged=f"From {len(arrays['truth'])} {'rolling origins' if rolling else 'origins of validation and test'}",
         )
         return cls.ready(spec, arrays, {name: workspace.run(about, name) / "weights"})
 

@@ -117,7 +117,7 @@ def with_ensemble(
     outputs = backtest.windows(dataset).outputs
     scale = _scale_of(dataset, forecasts)
     grids = dict(backtest.grids(forecasts, outputs))
-    rows = first_seed(forecasts, next(iter(grids))).reset_index(drop=True)
+    rows = backtest.first_seed(forecasts, next(iter(grids))).reset_index(drop=True)
     truth, scales = (array.to_numpy().reshape(-1, outputs) for array in (rows["y"], rows["unique_id"].map(scale)))
     series = rows["unique_id"].to_numpy()[::outputs]
     scores = {name: float(np.nanmean(np.abs(values - truth) / scales)) for name, values in grids.items()}
@@ -245,7 +245,7 @@ def evaluate(
     ranked, differences = int(span / WEEK), {}
     for split, rows in halves.items():
         found = losses[split]
-        blocks = weeks(first_seed(rows, sure[0])) if sure else np.array([])
+        blocks = weeks(backtest.first_seed(rows, sure[0])) if sure else np.array([])
         differences[SHORT if split == "test" and ranked < SEASON else split] = {
             one: {other: Difference.of(difference(found[one], found[other], blocks)) for other in sure[index:]}
             for index, one in enumerate(sure[:-1], 1)
@@ -265,12 +265,6 @@ def evaluate(
         facts=dataset.facts,
     )
     return Evaluation(dataset=about, experiments=entries, differences=differences)
-
-
-def first_seed(rows: "pd.DataFrame", name: str) -> "pd.DataFrame":
-    """The rows of a model's first seed, in the order of series, cutoff and time."""
-    own = rows[rows["model"] == name]
-    return own[own["seed"] == own["seed"].iloc[0]].sort_values(["unique_id", "cutoff", "ds"])
 
 
 def _by_seed(rows: "pd.DataFrame", name: str) -> Array:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.data import stamped_file
-from pipeline.data.row_files import Form, unseen
+from pipeline.data.row_files import unseen
+from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff.found import Known
 from pipeline.data.sniff.look import look
 from pipeline.errors import UnrollError
@@ -43,7 +44,7 @@ def whole(tmp_path_factory):
     return folder
 
 
-FORM = Form(["time"], "value", categories=["sky"])
+FORM = CsvFormat(stamp=["time"], target="value", categories=["sky"])
 WAYS = (
     lambda path: look([path], Known(target="value"), unseen),
     lambda path: stamped_file.read([path], FORM, "datasets.own.preparation"),

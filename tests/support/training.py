@@ -9,11 +9,11 @@ from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
+from pipeline.forecast.backtest import TABLE, cross_validate
 from pipeline.training import run_folder
 from pipeline.training.job import Job
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
-from stages.backtest import backtest
 from stages.evaluate import evaluate
 from stages.prepare import prepare
 from stages.refit import refit
@@ -26,11 +26,19 @@ if TYPE_CHECKING:
 
 def train(workspace: Workspace, name: str) -> None:
     """Leave the run of an experiment where it belongs."""
-    experiment = params.load(workspace.params).experiment(name)
-    folder, chosen = workspace.run(experiment.dataset, name), recipe(name, experiment)
+    wanted = params.load(workspace.params)
+    experiment = wanted.experiment(name)
+    about = experiment.dataset
+    folder, data = workspace.run(about, name), dataset.load(workspace.prepared(about), calendar=experiment.calendar)
     folder.mkdir(parents=True)
-    job = chosen.job(dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar))
-    run_folder.save(chosen.train(job), job, folder, {})
+    if about in wanted.forecasts:
+        table, trained, job = cross_validate(name, experiment, data, wanted.forecast(about), lambda *_: None)
+        table.to_parquet(folder / TABLE, index=False)
+    else:
+        chosen = recipe(name, experiment)
+        job = chosen.job(data)
+        trained = chosen.train(job)
+    run_folder.save(trained, job, folder, {})
 
 
 def added(
@@ -51,9 +59,8 @@ def added(
     rows.to_csv(root / f"{name}.csv", index=False)
     invoke(["--root", str(root), "add", str(root / f"{name}.csv"), *flags, "--yes"])
     data = plain_yaml.read(workspace.params)
-    tried = data["forecasts"][name]["models"]
     data["experiments"] = {model: one for model, one in data["experiments"].items() if model in models}
-    data["forecasts"][name] = {**section, "models": {model: one for model, one in tried.items() if model in models}}
+    data["forecasts"][name] = section
     change(data)
     plain_yaml.write(data, workspace.params)
     source(workspace, name)
@@ -61,7 +68,6 @@ def added(
     for each in data["experiments"]:
         train(workspace, each)
     evaluate(workspace, name)
-    backtest(workspace, name)
     refit(workspace, name)
     return workspace
 

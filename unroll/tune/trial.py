@@ -9,10 +9,12 @@ from statistics import fmean
 
 from optuna import Trial, TrialPruned
 
+from pipeline.config import params
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.errors import DivergedError, UnrollError, UsageError
+from pipeline.forecast import backtest
 from pipeline.metrics import score
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
@@ -39,6 +41,9 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
         missing = folder.relative_to(workspace.root)
         raise UnrollError(f"{missing} is missing; `unroll repro prepare@{experiment.dataset}` builds it")
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
+    wanted = params.load(workspace.params)
+    if experiment.dataset in wanted.forecasts:  # what lies before the first origin
+        return backtest.validated(data, backtest.folds(data, wanted.forecast(experiment.dataset))[0].train)
     if "validation" not in data.splits:
         raise UsageError(f"{data.name} has no validation split to choose by, and nothing is chosen on test")
     validation = data.splits["validation"]

@@ -4,8 +4,9 @@ import json
 import numpy as np
 import pytest
 
-from pipeline.data.dataset import Dataset, Fitted, Scale, load, save
+from pipeline.data.dataset import Dataset, Scale, load, save
 from pipeline.data.examples import Arrays, Windows
+from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError, UsageError
 
 
@@ -16,14 +17,22 @@ def windowed() -> Dataset:
         name="station",
         kind="forecast",
         metric="mae",
-        splits={s: Windows(series, rows, lookback=4, step=2, delay=3, target=1) for s, rows in blocks.items()},
+        splits={s: Windows(series, rows, 4, 2, 3, 1, measured=np.arange(60) % 7 > 0) for s, rows in blocks.items()},
         scale=Scale(mean=9.25, std=8.5, unit="°C", quantity="temperature"),
         calendar=2,
         period=24,
         stand_in=True,
         facts={"protocol": "corrected", "columns": ["p", "T"]},
         stamps=np.datetime64("2009-01-01", "s") + np.arange(60),
-        fitted=Fitted(options={"a": 1}, columns=["p", "T"], mean=[0.1, 9.25], std=[1.0, 8.5], low=[0, 1], high=[2, 3]),
+        series_id=np.repeat([0, 1], 30),
+        truth=np.where(np.arange(60) % 7, 0.5 * np.arange(60), np.nan),
+        fitted=Fitted(
+            csv=CsvFormat(target="T"),
+            cleaning=Cleaning(spacing=600),
+            windows=Windowing(lookback=4),
+            columns=["p", "T"],
+            series={"": Statistics(mean=[0.1, 9.25], std=[1.0, 8.5], low=[0, 1], high=[2, 3])},
+        ),
     )
 
 
@@ -68,7 +77,8 @@ def test_what_is_saved_is_loaded_and_saved_again_to_the_same_bytes(make, tmp_pat
 def test_splits_share_a_series_and_have_its_calendar_where_it_is_asked_for(tmp_path):
     save(windowed(), tmp_path)
     with np.load(tmp_path / "arrays.npz") as arrays:
-        assert sorted(arrays.files) == ["stamps", "test_rows", "train_rows", "train_series", "validation_rows"]
+        rows = {"series_id", "stamps", "truth", "test_rows", "train_rows", "validation_rows"}
+        assert {*arrays.files} == rows | {"train_series"}
     told, without, series = load(tmp_path, calendar=True), load(tmp_path), windowed().splits["test"].series
     assert (told.calendar, told.input_shape) == (2, (2, 4))
     assert (without.calendar, without.input_shape) == (0, (2, 2))

@@ -6,7 +6,7 @@ import pytest
 from pyarrow import parquet
 
 from pipeline.data import row_files
-from pipeline.data.row_files import Form
+from pipeline.data.series_options import CsvFormat
 from pipeline.data.stamped_file import read
 from pipeline.errors import UnrollError, UsageError
 
@@ -19,7 +19,7 @@ HOURS = np.array(["2020-01-01T00:00", "2020-01-01T01:00", "2020-01-01T02:00"], "
 def reading(path, **change):
     options = {"stamp": "when", "stamp_format": "%Y-%m-%d %H:%M:%S", "target": "T"} | change
     options["stamp"] = [options["stamp"]] if isinstance(options["stamp"], str) else options["stamp"]
-    return read([path], Form(**options), WHERE)
+    return read([path], CsvFormat(**options), WHERE)
 
 
 @pytest.fixture
@@ -152,7 +152,7 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     paths = [folder / "a.csv", folder / "b.csv"]
     for path, part in zip(paths, (lines[:4], lines[4:]), strict=True):
         path.write_text(rows("when,T,p", *part), encoding="utf-8")
-    form = Form(stamp=["when"], target="T", stamp_format="%Y-%m-%d %H:%M:%S")
+    form = CsvFormat(stamp=["when"], target="T", stamp_format="%Y-%m-%d %H:%M:%S")
     parts = read(paths, form, WHERE, lambda *report: told.append(report))
     assert told[-1] == ("b.csv", paths[1].stat().st_size, paths[1].stat().st_size)
     columns = {"when": whole.stamps} | dict(zip(whole.columns, np.transpose(whole.values), strict=True))

@@ -18,6 +18,7 @@ from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
+from tests.support.options import sections
 from tests.support.training import train
 
 HOURS = 700
@@ -38,7 +39,7 @@ MODELS = {
     ),
 }
 QUESTIONS = {
-    "ahead": {"horizon": 3, "fill": 3, "target_lags": [48], "categories": ["state"]},
+    "ahead": {"horizon": 3, "fill": 3, "target_lags": [48], "categories": ["state"], "overlap": True},
     "later": {"delay": 24, "step": 2, "drop": ["state"], "time_zone": "Europe/Berlin"},
 }
 ASKED = ["ahead_last", "ahead_daily_calendar", "ahead_ridge_calendar", "ahead_boosting"]
@@ -69,7 +70,7 @@ def workspace(tmp_path_factory):
     rows().to_csv(workspace.root / "meter.csv", index=False, sep=";", decimal=",")
     shape = {"name": "series", "missing": [""], "delimiter": ";", "decimal": ",", "train": 0.6, "validation": 0.2}
     datasets = {
-        question: {"source": "meter", "preparation": shape | READ | {"lookback": 24} | options}
+        question: {"source": "meter", "preparation": sections(shape | READ | {"lookback": 24} | options)}
         for question, options in QUESTIONS.items()
     }
     experiments = {}

@@ -117,11 +117,11 @@ def test_a_file_becomes_a_data_set_and_a_forecast_with_no_edit_by_hand(workspace
     target = {split_stamps: ["--target", "load"], utf16: ["--target", "Last [kW]"]}.get(form, [])
     add(workspace, files, *target, "--horizon", "12", "--lookback", "24", "--yes")
     said, text = capsys.readouterr().out, workspace.params.read_text(encoding="utf-8")
-    assert "Next: unroll repro refit@load" in said
+    assert "Next: unroll answer load" in said
     if form is daylight_saving:
         assert "guessed   time_zone" in said
         assert "# hours are missing in spring and doubled in autumn; zones of the same rule do as well\n" in text
-        assert "      time_zone: Europe/Berlin\n" in text
+        assert "        time_zone: Europe/Berlin\n" in text
 
     source(workspace, "load")
     prepare(workspace, "load")
@@ -227,8 +227,8 @@ def test_the_flag_that_a_line_names_decides(workspace):
     add(workspace, [days], "--yes", "--month-first")
     add(workspace, [marks], "--yes", "--decimal", ",", "--horizon", "1", "--lookback", "2")
     datasets = params.load(workspace.params).datasets
-    assert datasets["days"].preparation.options["stamp_format"] == "%m/%d/%Y %H:%M"
-    assert datasets["marks"].preparation.options["decimal"] == ","
+    assert datasets["days"].preparation.options["csv"]["stamp_format"] == "%m/%d/%Y %H:%M"
+    assert datasets["marks"].preparation.options["csv"]["decimal"] == ","
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_what_is_proposed_fits_the_rows(workspace, freq, asked, two_years):
     lines = [f"{stamp:%Y-%m-%d %H:%M},{value(place)}" for place, stamp in enumerate(stamps)]
     add(workspace, [write(workspace.root / "load.csv", ["time,load", *lines])], "--yes")
     loaded = params.load(workspace.params)
-    options = loaded.datasets["load"].preparation.options
+    options = loaded.datasets["load"].preparation.options["windows"]
     assert (options["horizon"], options["lookback"]) == asked
     seen = {name: loaded.experiments[f"load_{name}"].model.options.get("season", True) for name in SEASONAL}
     assert seen == dict.fromkeys(SEASONAL, bool(two_years))

@@ -21,12 +21,12 @@ def rows(count=MONTHS):
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory):
-    models = ("sales_last_value", "sales_cycle_12", "ets")
+    models = ("sales_last_value", "sales_cycle_12", "sales_ets")
     return added(tmp_path_factory.mktemp("months"), "sales", rows(), models, "--target", "sales", refits=1)
 
 
 def test_statistical_models_are_fitted_to_all_months_that_there_are(workspace):
-    options = params.load(workspace.params).datasets["sales"].preparation.options
+    options = params.load(workspace.params).datasets["sales"].preparation.options["windows"]
     assert (options["lookback"], options["horizon"]) == (24, 12), "two years, so that a year repeats in them"
     forecaster = Forecaster.load(workspace.forecaster("sales"))
     place = [member.name for member in forecaster.spec.members].index("sales_ets")
@@ -35,7 +35,7 @@ def test_statistical_models_are_fitted_to_all_months_that_there_are(workspace):
         (window,) = forecaster.windows(rows(count)).values()
         values = (rows(count)["sales"].to_numpy() - scale.mean) / scale.std
         expected = statistical._ets(values.astype(np.float32).astype(float), 12, 12)
-        np.testing.assert_allclose(forecaster._said(window.inputs)[place], expected)
+        np.testing.assert_allclose(forecaster.members.forecast(window.inputs)[place], expected)
 
 
 def test_months_before_a_gap_are_not_seen(workspace):

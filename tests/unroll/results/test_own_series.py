@@ -59,7 +59,7 @@ def said(shop, capsys, *arguments):
 
 def test_what_is_known_beforehand_counts_from_a_file_and_from_rows_behind_the_last(shop, file, capsys, tmp_path):
     options = params.load(shop.params).datasets["shop"].preparation.options
-    assert (options["future"], options["holidays"]) == (["price"], "DE")
+    assert (options["windows"]["future"], options["windows"]["holidays"]) == (["price"], "DE")
     with pytest.raises(UnrollError, match="price must be known beforehand, .* 2022-12-26 .*; pass --future FILE"):
         said(shop, capsys)
     found = said(shop, capsys, "--future", plan(tmp_path))
@@ -107,22 +107,12 @@ def test_renew_moves_the_end_of_the_evaluation_and_predict_says_when_it_is_time(
     assert "hint: 13 % more rows have come since the evaluation; `unroll renew shop &&" in capsys.readouterr().err
     run(shop, "renew", "shop")
     assert "shop: 40 rows more, until 2023-02-03 00:00:00. Next: unroll repro refit@shop" in capsys.readouterr().out
-    assert params.load(shop.params).datasets["shop"].preparation.options["until"] == "2023-02-03T00:00:00"
+    assert params.load(shop.params).datasets["shop"].preparation.options["cleaning"]["until"] == "2023-02-03T00:00:00"
 
 
 def test_tune_says_what_the_test_says_of_earlier_trials(shop, capsys):
     run(shop, "tune", "shop_ridge", "--name", "shop_last_value", "--dry-run")
     assert "mae on test, of the last build: shop_ridge 0." in capsys.readouterr().out
-
-
-def test_the_page_says_who_was_judged_and_who_forecasts(shop):
-    from pipeline.report.page import page
-    from pipeline.report.results import load
-
-    shop.claims.write_text("[]", encoding="utf-8")
-    shown = page(load(shop, params.load(shop.params)))
-    assert "shop_ridge (the strongest without recurrence" in shown
-    assert "shop_ridge, fitted on all rows to 2022-12-25" in shown
 
 
 def test_remove_asks_and_leaves_nothing_but_the_file(shop, file, capsys, monkeypatch):

@@ -7,15 +7,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from pipeline.config import params, plain_yaml
-from pipeline.data import dataset
+from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import schema
 from pipeline.forecast.forecaster import Forecaster
-from pipeline.report.dataset_tables import dataset_tables
-from pipeline.report.page import page
-from pipeline.report.results import load
-from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.refit import refit
 from tests.support.training import added
@@ -79,21 +73,22 @@ def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(h
     def never(_):
         raise AssertionError("a model is asked")
 
-    kept = replace(forecaster, predict=tuple((never,) for _ in forecaster.predict))
-    pd.testing.assert_frame_equal(kept.after(windows), replace(forecaster, told={}).after(windows))
+    asked = replace(forecaster, members=replace(forecaster.members, forecasts={}))
+    kept = replace(forecaster, members=replace(forecaster.members, predict=[[never]] * len(forecaster.members.predict)))
+    pd.testing.assert_frame_equal(kept.after(windows), asked.after(windows))
 
 
-def test_a_network_is_taken_by_name_and_says_of_new_rows_what_its_run_said(hours, capsys, tmp_path):
+def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, capsys, tmp_path):
     workspace, frame = hours
-    data, run = dataset.load(workspace.prepared("meter")), run_folder.load(workspace.run("meter", "meter_gru"))
-    row = int(data.splits["test"].rows[0])
-    frame.iloc[:row].to_csv(tmp_path / "new.csv", index=False)
+    table = pd.read_parquet(workspace.run("meter", "meter_gru") / "forecasts.parquet")
+    last = table[table["cutoff"] == table["cutoff"].max()]
+    frame[frame["time"] <= last["cutoff"].iloc[0]].to_csv(tmp_path / "new.csv", index=False)
     found = json.loads(predict(capsys, workspace, "meter_gru", "--data", str(tmp_path / "new.csv"), "--json"))
     assert (found["experiment"], found["why"]) == ("meter_gru", "as asked")
-    stamps = [found["origin"], *(one["stamp"] for one in found["forecasts"])]
-    assert stamps == [*map(str, frame["time"].iloc[row - 1 : row + 12])]
-    said = run.predictions[f"{run.points[-1]}_test"][0, 0] * data.scale.std + data.scale.mean
-    assert [one["forecast"] for one in found["forecasts"]] == pytest.approx(said, rel=2e-6)
+    assert [found["origin"], *(row["stamp"] for row in found["forecasts"])] == [
+        *map(str, [last["cutoff"].iloc[0], *last["ds"]])
+    ]
+    assert [row["forecast"] for row in found["forecasts"]] == pytest.approx(last["y_hat"].tolist(), rel=2e-6)
 
 
 def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, capsys):
@@ -110,27 +105,6 @@ def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, 
     assert json.loads(said.out)["origin"] == "2023-01-31 00:00:00"
     assert refit(workspace, "meter").until == "2023-01-30T23:00:00.000", "what was copied is as it was"
     assert "unroll: warning: 'load (kW)' is 900 at 2023-01-31 00:00:00, far outside" in said.err
-
-
-def test_evaluate_and_the_page_tell_how_the_champion_would_have_done(hours):
-    workspace, _ = hours
-    tables = workspace.evaluation("meter") / "tables"
-    ahead, stretch = pd.read_csv(tables / "ahead.csv"), pd.read_csv(tables / "backtest.csv")
-    scores = schema.load(workspace.evaluation("meter")).experiments["meter_ridge"].final["test"]
-    assert ahead["step"].tolist() == [*range(1, 13)]
-    assert ahead["mae"].mean() == pytest.approx(scores["mae_unit"].mean, rel=1e-5)
-    assert stretch.groupby("origin")["time"].diff().dropna().eq(3600).all()
-    assert not stretch["time"].duplicated().any()
-    assert ((stretch["truth"] >= stretch["low"]) & (stretch["truth"] <= stretch["high"])).mean() > 0.7
-
-    workspace.claims.write_text("[]", encoding="utf-8")
-    results = load(workspace, params.load(workspace.params))
-    shown = page(results)
-    assert "Forecasts with intervals" in shown
-    assert f"intervals held {100 * ahead['coverage'].mean():.1f} %" in shown
-    (table,) = dataset_tables(results, results.built[0])
-    mase = {row["experiment"].text: row["mase"].value for row in table.rows}
-    assert mase["meter_ridge"] == scores["mae"].mean / results.built[0].about.naive < 1 < mase["meter_last_value"]
 
 
 def test_a_plot_is_a_picture(hours, capsys, tmp_path):

@@ -6,18 +6,20 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from pipeline.forecast.rolling import folds
 
 from pipeline.config import params, plain_yaml
-from pipeline.data import dataset, several
+from pipeline.data import dataset
 from pipeline.data.preparations import series
+from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
 from pipeline.errors import UnrollError, UsageError
-from pipeline.forecast.backtest import load
+from pipeline.forecast import leaderboard
+from pipeline.forecast.backtest import TABLE, folds
 from pipeline.forecast.forecaster import Forecaster
 from tests.support.training import added
 from unroll.commands.main import invoke
 
 DAYS = 240
+MODEL = {"csv": CsvFormat, "cleaning": Cleaning, "windows": Windowing}
 MODELS = ("shops_last_value", "shops_cycle_7", "shops_ridge")
 LEVELS = {"north": 1000.0, "south": 3.0, "west": 50.0}
 
@@ -49,40 +51,42 @@ def said(capsys, workspace, *arguments):
 def test_each_series_is_prepared_as_if_it_were_alone(shops, tmp_path):
     whole = dataset.load(shops.prepared("shops"), calendar=True)
     options = plain_yaml.read(shops.params)["datasets"]["shops"]["preparation"]
-    assert (options.pop("name"), options.pop("series_id"), options["target"]) == ("series", "shop", "sales")
-    assert "drop" not in options
+    csv = options["csv"]
+    assert (options.pop("name"), csv.pop("series_id"), csv["target"]) == ("series", "shop", "sales")
+    assert "drop" not in csv
+    csv["missing"] = [""]
     days = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=DAYS)})
-    for place, name in enumerate(LEVELS):
+    for number, name in enumerate(LEVELS):
         own = rows().query("shop == @name").drop(columns="shop")
         days.merge(own, how="left").to_csv(tmp_path / "shops.csv", index=False)
-        one = series.prepare("shops", tmp_path, **options, missing=[""])
-        for split, windows in one.splits.items():
+        given = {key: MODEL[key].model_validate(value) if key in MODEL else value for key, value in options.items()}
+        alone = series.prepare("shops", tmp_path, **given)
+        for split, windows in alone.splits.items():
             every = whole.splits[split]
-            mine = np.flatnonzero(several.of(whole, every.rows) == place)
+            mine = np.flatnonzero(whole.series_id[every.rows] == number)
             for a, b in zip(every.take(mine), windows.take(np.arange(len(windows))), strict=True):
                 np.testing.assert_array_equal(a, b)
-        assert several.scales(whole)[name] == one.scale
+        assert whole.scales[name] == alone.scale
 
 
 def test_origins_are_those_of_all_and_nothing_later_is_learnt(shops):
     whole = dataset.load(shops.prepared("shops"))
-    for fold in folds(whole, 14, 2):
-        each = [fold.asked.rows[several.of(whole, fold.asked.rows) == place] % DAYS for place in range(3)]
-        assert len(each[0]) == 7
-        np.testing.assert_array_equal(each[0], each[1])
-        np.testing.assert_array_equal(each[0], each[2])
-        assert (fold.train.rows % DAYS).max() + 6 < each[0][0]
+    for fold in folds(whole, params.load(shops.params).forecast("shops")):
+        asked = [fold.test.rows[whole.series_id[fold.test.rows] == number] % DAYS for number in range(3)]
+        assert len(asked[0]) == 7
+        np.testing.assert_array_equal(asked[0], asked[1])
+        np.testing.assert_array_equal(asked[0], asked[2])
+        assert (fold.train.rows % DAYS).max() + 6 < asked[0][0]
 
 
-def test_scores_of_each_are_in_its_own_unit(shops, capsys):
-    found, arrays = load(shops.backtest("shops")), dict(np.load(shops.backtest("shops") / "forecasts.npz"))
-    scales = several.scales(dataset.load(shops.prepared("shops")))
-    for place, name in enumerate(LEVELS):
-        errors = np.abs(arrays["errors"][arrays["series"] == place]) * scales[name].std
-        assert errors.shape == (14, 7)
-        assert found.each[name].mae == pytest.approx(errors.mean(axis=0).tolist())
-        assert 0.01 < found.each[name].whole / LEVELS[name] < 0.3
-    assert "south" in said(capsys, shops, "backtest", "shops").out
+def test_scores_of_each_are_in_its_own_unit(shops):
+    folder = shops.evaluation("shops")
+    board, table = leaderboard.load(folder), pd.read_parquet(folder / "tables" / TABLE)
+    for name, level in LEVELS.items():
+        own = table[(table["unique_id"] == name) & (table["model"] == board.champion)].sort_values(["cutoff", "ds"])
+        errors = (own["y_hat"] - own["y"]).abs().to_numpy().reshape(14, 7)
+        assert board.series[name].mae == pytest.approx(errors.mean(axis=0).tolist())
+        assert 0.01 < board.series[name].mean_mae / level < 0.3
 
 
 def test_a_forecast_of_each_and_of_one(shops, capsys):
@@ -114,7 +118,7 @@ def test_new_rows_of_some_forecast_those(shops, capsys, tmp_path):
 def test_one_that_opens_too_late_is_named(shops, capsys):
     late = rows().query("shop == 'south'").assign(shop="late").query("day >= '2024-07-20'")
     pd.concat([rows(), late]).to_csv(file := shops.root / "late.csv", index=False)
-    with pytest.raises(UnrollError, match="holds no value in the 144 train rows; drop it, or leave the rows of 'late'"):
+    with pytest.raises(UnrollError, match="holds no value in the 120 train rows; drop it, or leave the rows of 'late'"):
         said(capsys, shops, "add", str(file), "--yes")
 
 
@@ -129,10 +133,7 @@ def test_what_cannot_be_done_gets_one_line(shops, capsys):
         said(capsys, shops, "predict", "shops", "--series", "nort")
     with pytest.raises(UsageError, match="a plot shows one series; pass --series, such as north"):
         said(capsys, shops, "predict", "shops", "--plot", "next.png")
-    with pytest.raises(UsageError, match="shops has several series; `unroll predict shops` has all"):
-        said(capsys, shops, "predict", "shops_ridge")
-    wanted = params.load(shops.params).dataset("shops").preparation.options
-    assert "words" not in wanted
+    assert said(capsys, shops, "predict", "shops_ridge", "--csv").out.count("\n") == 1 + 3 * 7, "one model of all"
     again = ["add", str(shops.root / "shops.csv"), "--name", "more", "--yes"]
     with pytest.raises(UsageError, match="--future is for one series; shops.csv has 3, by 'shop'"):
         said(capsys, shops, *again, "--target", "sales", "--future", "sales")

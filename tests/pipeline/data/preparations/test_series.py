@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from pipeline.data.preparations.series import prepare
 from pipeline.errors import UnrollError, UsageError
+from tests.support.options import typed
 
 START = dt.datetime(2020, 3, 1, tzinfo=dt.UTC)
 OPTIONS = {
@@ -29,7 +30,7 @@ def made(folder: Path, seconds, columns, **change):
     rows = zip(stamps.tolist(), *(np.asarray(column, float).tolist() for column in columns.values()), strict=True)
     lines = [",".join(map(str, row)) for row in rows]
     (folder / "series.csv").write_text("\n".join([",".join(["when", *columns]), *lines, ""]), encoding="utf-8")
-    return prepare("mine", folder, **OPTIONS | change)
+    return prepare("mine", folder, **typed(OPTIONS | change))
 
 
 def hour_and_season(seconds):
@@ -220,8 +221,8 @@ def test_the_scale_is_that_of_the_train_rows(tmp_path):
     series, train = dataset.splits["train"].series, values[:60]
     assert dataset.scale.mean == pytest.approx(train.mean(), rel=1e-14)
     assert dataset.scale.std == pytest.approx(train.std(), rel=1e-14)
-    assert (dataset.fitted.low, dataset.fitted.high) == ([train.min(), 0.1], [train.max(), 0.1])
-    assert dataset.fitted.options["spacing"] == 3600
+    assert (dataset.fitted.series[""].low, dataset.fitted.series[""].high) == ([train.min(), 0.1], [train.max(), 0.1])
+    assert dataset.fitted.cleaning.spacing == 3600
     assert series.dtype == np.float32
     np.testing.assert_allclose(series[:60, 0].astype(float).std(), 1, rtol=1e-6)
     np.testing.assert_allclose(series[:, 1], 0, atol=1e-15)  # a column that never changes is centred, no more
@@ -268,14 +269,14 @@ BAD = [
     ({"delay": 60}, "the train block has no room for a window of 4 rows and a target 60 rows on"),
     ({"batch_size": 8}, r"params.yaml: datasets.mine.preparation.batch_size has no effect under protocol corrected"),
     ({"protocol": "as_published"}, r"params.yaml: datasets.mine.preparation.batch_size is missing"),
-    (PUBLISHED | {"sentinel": 1.0}, "params.yaml: .*sentinel has no effect under protocol as_pub"),
-    (PUBLISHED | {"fill": 1}, "params.yaml: .*fill has no effect under protocol as_pub"),
+    (PUBLISHED | {"sentinel": 1.0}, "params.yaml: .*cleaning.sentinel has no effect under protocol as_pub"),
+    (PUBLISHED | {"fill": 1}, "params.yaml: .*cleaning.fill has no effect under protocol as_pub"),
     (PUBLISHED | {"lookback": 40}, "the validation block has no room"),
     ({"target": "flat"}, "the target 'flat' is 0.1 in each of the 60 train rows, so there is nothing to learn"),
     ({"sentinel": 0.1}, "column 'flat' holds no value in the 60 train rows; drop it"),
     (
         {"target": "Temp"},
-        r"params.yaml: .*mine.preparation.target: series.csv has no column 'Temp'. It has: when, T, fl",
+        r"params.yaml: .*mine.preparation.csv.target: series.csv has no column 'Temp'. It has: when, T, fl",
     ),
 ]
 

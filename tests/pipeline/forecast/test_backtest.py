@@ -1,0 +1,143 @@
+"""Rolling origins: nothing that comes later is learnt from, and the table says what was said, where and when."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from pipeline.config.params import Experiment, Forecast
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Windows
+from pipeline.data.series_options import ALONE, Cleaning, CsvFormat, Fitted, Statistics, Windowing
+from pipeline.errors import UnrollError
+from pipeline.forecast import backtest
+
+HORIZON = 12
+
+
+def data(rows=400):
+    time = np.arange(rows)
+    series = np.sin(2 * np.pi * time / 24)[:, None].astype(np.float32)
+    parts = {"train": np.arange(48, rows // 2 - 11), "test": np.arange(rows // 2, rows - 11)}
+    truth, kept = 3 + 2.0 * series[:, 0], np.ones(rows, bool)
+    splits = {split: Windows(series, found, 48, 1, 0, 0, HORIZON, measured=kept) for split, found in parts.items()}
+    stamps = np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]")
+    statistics = Statistics(mean=[3], std=[2], low=[0], high=[1])
+    windows = Windowing(lookback=48, horizon=HORIZON)
+    fitted = Fitted(
+        csv=CsvFormat(target="x"), cleaning=Cleaning(), windows=windows, columns=["x"], series={ALONE: statistics}
+    )
+    made = {"period": 24, "stamps": stamps, "truth": truth, "fitted": fitted, "facts": {"horizon in hours": 12}}
+    made["scale"] = {"mean": 3.0, "std": 2.0}
+    scale = Dataset.__dataclass_fields__["scale"].default_factory().model_copy(update=made.pop("scale"))
+    return Dataset(name="x", kind="forecast", metric="mae", splits=splits, scored=(), scale=scale, **made)
+
+
+def settings(origins, refits):
+    return Forecast(origins=origins, refits=refits)
+
+
+def experiment(family, name, method, seeds=1, training=None, **options):
+    trained = {"method": method, **(training or {})}
+    section = {"dataset": "x", "model": {"family": family, "name": name, **options}, "training": trained}
+    return Experiment.model_validate(section | {"seeds": seeds})
+
+
+def validated(whole, model, origins=6, refits=2):
+    return backtest.cross_validate("m", model, whole, settings(origins, refits), lambda *_: None)[0]
+
+
+def test_targets_of_train_are_known_when_an_origin_is_asked():
+    folds = backtest.folds(data(), settings(6, 2))
+    origins = np.concatenate([fold.test.rows for fold in folds])
+    assert origins[-1] == 388, "the last window"
+    assert set(np.diff(origins)) == {24}, "one a day"
+    for fold in folds:
+        assert fold.train.rows[-1] + 11 == fold.test.rows[0] - 1
+    with pytest.raises(UnrollError, match="origins are too few for 9 fits"):
+        backtest.folds(data(), settings(6, 9))
+
+
+@pytest.mark.parametrize(("rows", "count"), [(400, 8), (2000, 41), (10_000, 182)])
+def test_origins_lie_in_the_last_half_of_the_windows(rows, count):
+    folds = backtest.folds(data(rows), settings(182, 2))
+    assert sum(len(fold.test) for fold in folds) == count
+    assert folds[0].test.rows[0] - 1 >= rows // 2, "the scale is that of rows before the first one"
+
+
+def test_models_learn_from_every_so_many_windows():
+    whole = data()
+    windows = whole.fitted.windows.model_copy(update={"stride": 5})
+    thin = replace(whole, fitted=whole.fitted.model_copy(update={"windows": windows}))
+    for many, few in zip(*(backtest.folds(each, settings(6, 2)) for each in (whole, thin)), strict=True):
+        assert set(np.diff(few.train.rows)) == {5}
+        assert {*few.train.rows} <= {*many.train.rows}
+        np.testing.assert_array_equal(few.test.rows, many.test.rows)
+
+
+def test_windows_between_two_blocks_count_and_those_of_unknown_targets_do_not():
+    whole, kept = data(), {"train": np.arange(48, 189), "test": np.arange(200, 289)}
+    splits = {split: replace(whole.splits[split], rows=rows) for split, rows in kept.items()}
+    assert [*backtest.windows(replace(whole, splits=splits)).rows] == [*range(48, 289)]
+    splits["test"] = replace(whole.splits["test"], rows=np.arange(201, 289))
+    assert [*backtest.windows(replace(whole, splits=splits)).rows] == [*range(48, 189), *range(201, 289)]
+
+
+def test_what_looks_back_further_than_windows_sees_all_that_there_is():
+    windows = data().splits["train"]
+    seen = backtest.seen_by(experiment("statistical", "ets", "none", history=60), windows)
+    inputs, targets = seen.take(np.array([0, 20]))
+    assert inputs.shape == (2, 60, 1)
+    assert np.isnan(inputs[0, :12]).all()
+    assert np.array_equal(inputs[0, 12:], windows.take(np.array([0]))[0][0])
+    assert np.array_equal(inputs[1], windows.series[8:68])
+    assert np.array_equal(targets, windows.take(np.array([0, 20]))[1])
+
+
+def test_a_gap_is_told_of_where_more_than_a_window_is_seen():
+    whole, tried = data(), experiment("statistical", "ets", "none", history=60)
+    assert np.isfinite(validated(whole, tried, 2, 1)["y_hat"]).all()
+    broken = replace(whole, stamps=whole.stamps + np.where(np.arange(400) < 50, 0, 3600))
+    with pytest.raises(UnrollError, match="m: `history` is for one series without gaps"):
+        validated(broken, tried, 2, 1)
+
+
+def test_the_table_has_a_row_for_each_value_with_its_cutoff_and_its_time():
+    table = validated(data(), experiment("baselines", "last_value", "none"))
+    assert [*table] == ["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]
+    assert len(table) == 6 * HORIZON
+    assert {*table["unique_id"]} == {"x"}
+    ahead = (table["ds"] - table["cutoff"]).dt.total_seconds() / 3600
+    assert ahead.tolist() == [*range(1, HORIZON + 1)] * 6
+    hours = (table["ds"].to_numpy() - np.datetime64("2024-01-01")) / np.timedelta64(1, "h")
+    np.testing.assert_allclose(table["y"], 3 + 2 * np.sin(2 * np.pi * hours / 24), atol=1e-6)
+    last = 3 + 2 * np.sin(2 * np.pi * (hours - ahead) / 24)
+    np.testing.assert_allclose(table["y_hat"], last, atol=1e-6)
+
+
+def test_a_missing_target_costs_its_value_and_no_window_or_origin():
+    whole = data()
+    truth = whole.truth.copy()
+    truth[::5] = np.nan
+    measured = np.isfinite(truth)
+    splits = {split: replace(windows, measured=measured) for split, windows in whole.splits.items()}
+    holes = replace(whole, truth=truth, splits=splits)
+    assert not len(backtest.windows(holes).complete()), "each window of 12 lacks two"
+    naive = experiment("baselines", "last_value", "none")
+    full, part = validated(whole, naive), validated(holes, naive)
+    assert part["y"].isna().mean() == pytest.approx(0.2, abs=0.05)
+    np.testing.assert_array_equal(part["y_hat"], full["y_hat"])
+    with pytest.raises(UnrollError, match="no window before an origin has all its targets; pass a smaller --horizon"):
+        validated(holes, experiment("baselines", "linear", "least_squares", last=2))
+
+
+def test_epochs_are_chosen_before_the_first_origin_and_are_then_so_many():
+    options = {"optimizer": "adam", "loss": "mae", "epochs": 9, "batch_size": 64, "patience": 2, "learning_rate": 0.01}
+    network = experiment("dense", "mlp", "gradient_descent", seeds=2, training=options, hidden=[4])
+    settled = backtest.settled("m", network, data(), backtest.folds(data(), settings(4, 1))[0].train)
+    assert settled.training.options["patience"] is None
+    assert 1 <= settled.training.options["epochs"] <= 9
+    assert backtest.settled("m", settled, data(), None) is settled
+    table, trained, _ = backtest.cross_validate("m", network, data(), settings(4, 2), lambda *_: None)
+    assert {*table["seed"]} == {0, 1}
+    assert {len(replicate.history) for replicate in trained.replicates} == {settled.training.options["epochs"]}

@@ -1,0 +1,22 @@
+"""Options of a series, given flat and sorted into the sections of params.yaml."""
+
+from typing import Any
+
+from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
+
+SECTIONS = {"csv": CsvFormat, "cleaning": Cleaning, "windows": Windowing}
+
+
+def sections(options: dict[str, Any]) -> dict[str, Any]:
+    """As params.yaml has them: plain data, what belongs to no section at the top."""
+    made: dict[str, Any] = {name: {} for name in SECTIONS}
+    for option, value in options.items():
+        section = next((name for name, model in SECTIONS.items() if option in model.model_fields), None)
+        (made[section] if section else made)[option] = value
+    return {name: value for name, value in made.items() if value != {}}
+
+
+def typed(options: dict[str, Any]) -> dict[str, Any]:
+    """As `prepare` takes them."""
+    made = sections(options)
+    return made | {name: model.model_validate(made[name]) for name, model in SECTIONS.items() if name in made}
