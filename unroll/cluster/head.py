@@ -112,7 +112,7 @@ class Cluster:
         if self._away:
             if status != "connecting":
                 raise UnrollError(
-                    f"the scheduler at {where} is gone; start it and its workers, then run this again: "
+                    f"the scheduler at {where} is gone; start it (workers wait for a minute), then run this again: "
                     "what was finished is kept"
                 )
             return 0
@@ -202,12 +202,13 @@ class Cluster:
         for name in workers.keys() - fit.keys() - self._refused:
             self._refused.add(name)
             say(f"worker {name} is not used: {_difference(self._environment, workers[name][1])}")
-        for name in self._fit.keys() - fit.keys():
+        gone = {name for name, address in self._fit.items() if name not in fit or fit[name][0] != address}
+        for name in gone:
             say(f"worker {name} is gone; what it built is built elsewhere")
             self._aside.discard(name)
             self._failures[name] = 0
             self._end(name)
-        for name in fit.keys() - self._fit.keys():
+        for name in fit.keys() - (self._fit.keys() - gone):
             say(f"worker {name} is there, {fit[name][1][self._slot]:.0f} slots")
         self._fit = {name: address for name, (address, _) in fit.items()}
         label = self._address.label
@@ -309,8 +310,7 @@ def pack(root: Path) -> bytes:
 
 def _nobody(address: str, error: Exception) -> str:
     said = next(iter(str(error).splitlines()), type(error).__name__)
-    if address.startswith("tls:"):
-        said += f": {getattr(error.__cause__, 'verify_message', 'is it a clock, or the certificate?')}"
+    said += f": {getattr(error.__cause__, 'verify_message', 'is it a clock, or the certificate?')}"
     return f"no scheduler answers at {address} ({said}); start one with `unroll cluster scheduler`"
 
 

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -128,13 +129,16 @@ def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
 def serve(
     address: str, home: Path, slots: int, labels: Sequence[str], name: str, certificates: Path | None = None
 ) -> None:
-    """Be a worker until the scheduler ends or this process is stopped; arguments as of `unroll cluster worker`.
+    """Be a worker until this process is stopped; arguments as of `unroll cluster worker`.
+
+    A Dask worker ends when it loses its scheduler, also where that was frozen and held it for dead; another one joins.
 
     Raises:
-        UsageError, UnrollError: it must not be a worker, or nobody listens at the address.
+        UsageError, UnrollError: it must not be a worker, or no scheduler answers, now or later.
     """
     connection.require()
     from distributed import Worker
+    from distributed.comm import get_local_address_for
 
     security = connection.security(address, certificates)
     check_records()
@@ -143,10 +147,21 @@ def serve(
     async def run() -> None:
         options = {"nthreads": slots, "name": name, "resources": resources, "local_directory": str(home / "dask")}
         options |= {"memory_limit": 0, "security": security, "dashboard_address": "127.0.0.1:0"}
-        options |= {"death_timeout": JOIN, "host": connection.bound(address)}
-        async with Worker(address, **options) as one:
-            print(f"worker {name}: {slots} slots, for {address}", flush=True)
-            await one.finished()
+        options |= {"death_timeout": JOIN, "host": get_local_address_for(address)}
+        patience = 0.0
+        while True:
+            try:
+                async with Worker(address, **options) as joined:
+                    print(f"worker {name}: {slots} slots, for {address}", flush=True)
+                    await joined.finished()
+                print(f"worker {name} joins anew: the scheduler ended, or heard nothing of it", flush=True)
+                patience = time.monotonic() + JOIN
+            except RuntimeError as error:
+                if "name taken" not in str(error.__cause__):
+                    raise
+                if time.monotonic() > patience:  # else the scheduler may not know yet that ours has ended
+                    raise UsageError(f"another worker of {address} is called {name}; name this one: --name") from None
+                await asyncio.sleep(1)
 
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -156,20 +171,13 @@ def serve(
             _free.put(slot)
         try:
             _until_told(run())
-        except RuntimeError as error:
-            if "name taken" not in str(error.__cause__):
-                raise
-            raise UsageError(f"another worker of {address} is called {name}; give each a --name of its own") from None
         except (OSError, TimeoutError):
             raise UnrollError(
-                f"no scheduler answers at {address} in {JOIN} s; start it, or check address, certificates and clocks"
+                f"no scheduler answers at {address}; start it, or check address, certificates and clocks"
             ) from None
         finally:
             for slot in every:
                 slot.close()
-    raise UnrollError(
-        f"worker {name} ends: the scheduler at {address} has ended, or heard nothing of it for {connection.SILENCE} s"
-    )
 
 
 def schedule(address: str, certificates: Path | None = None) -> None:
