@@ -39,8 +39,6 @@ WORKERS = ("a", "b")
 
 BUCKET = USER = "unroll"
 
-CERTIFICATES = "certificates"
-
 PATIENCE = 180
 """Seconds to wait for a server."""
 
@@ -60,14 +58,12 @@ def up(workspace: Workspace) -> None:
     connection.require()
     home, programs = workspace.root / FOLDER, _postgres()
     (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
-    home.chmod(0o700)
-    if user := _user():  # PostgreSQL must get through
-        shutil.chown(home, group=user["group"])
-        home.chmod(0o710)
+    shutil.chown(home, group=_user().get("group", os.getegid()))
+    home.chmod(0o710 if _user() else 0o700)  # PostgreSQL as someone else must get through
     known = _known(home)
     variables = _variables(home, known)
-    if not (home / CERTIFICATES / connection.CERTIFICATE).exists():
-        connection.make_certificates(home / CERTIFICATES)
+    if not (home / "certificates" / connection.CERTIFICATE).exists():
+        connection.make_certificates(home / "certificates")
     _set_up_database(home, programs, known["password"])
     (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, command, own in _servers(home, programs, known):
@@ -75,12 +71,8 @@ def up(workspace: Workspace) -> None:
     file = home / "environment"
     file.touch(mode=0o600)
     file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
-    print(
-        f"MLflow: {variables['MLFLOW_TRACKING_URI']}   scheduler: {variables['UNROLL_SCHEDULER']}   logs: {FOLDER}/run"
-    )
-    print(
-        f"`. {FOLDER}/environment` gives a shell what `unroll repro` needs, in {FOLDER}/workspace; it has the passwords"
-    )
+    print(f"MLflow: {variables['MLFLOW_TRACKING_URI']} (user, password: {FOLDER}/environment)   logs: {FOLDER}/run")
+    print(f"`. {FOLDER}/environment` gives a shell what `unroll repro` needs, in {FOLDER}/workspace")
 
 
 def demo(workspace: Workspace) -> int:
@@ -92,7 +84,7 @@ def demo(workspace: Workspace) -> int:
     remote = f"    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}\n"
     remote += f"    endpointurl = http://{HOST}:{known['s3']}\n"
     write_text(small.root / ".dvc" / "config", scaled.CONFIG + remote)
-    status = repro(small, [], 1, on=head.on(Address(os.environ["UNROLL_SCHEDULER"], home / CERTIFICATES)))
+    status = repro(small, [], 1, on=head.on(Address(os.environ["UNROLL_SCHEDULER"], home / "certificates")))
     local = workspace.root / DEMO / LOCK
     if local.exists() and local.read_bytes() == (small.root / LOCK).read_bytes():
         print(f"{FOLDER}/workspace/{LOCK} is, byte for byte, the one of {DEMO}, which this machine built alone.")
@@ -129,12 +121,12 @@ def _servers(home: Path, programs: Path, known: Mapping[str, Any]) -> Iterator[t
     keys = {"RCLONE_AUTH_KEY": f'"{USER},{known["password"]}"', "RCLONE_CONFIG": ""}
     postgres = [programs / "postgres", "-D", home / "postgres", "-h", HOST, "-p", known["postgres"], "-k", ""]
     rclone = [Path(sys.executable).parent / "rclone", "serve", "s3", "--addr", f"{HOST}:{known['s3']}", home / "s3"]
-    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", known["mlflow"], "--workers", 1]
-    mlflow += ["--app-name", "basic-auth"]
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", 1]
+    mlflow += ["--host", HOST, "--port", known["mlflow"], "--artifacts-destination", home / "mlartifacts"]
     unroll, scheduler = [sys.executable, "-m", "unroll", "cluster"], _variables(home, known)["UNROLL_SCHEDULER"]
     yield "postgres", postgres, {}
     yield "s3", rclone, keys
-    yield "mlflow", [*mlflow, "--serve-artifacts", "--artifacts-destination", home / "mlartifacts"], records
+    yield "mlflow", mlflow, records
     yield "scheduler", [*unroll, "scheduler", scheduler], {}
     for name in WORKERS:
         own = ["worker", scheduler, "--name", name, "--home", home / f"worker-{name}"]
@@ -148,9 +140,8 @@ def _start(home: Path, name: str, command: Sequence[str], variables: Mapping[str
         return
     started, user = time.monotonic(), _user() if name == "postgres" else {}
     with log.open("wb") as said:
-        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
-        options = {"cwd": home, "start_new_session": True, "umask": 0o077, **user, **streams}
-        process = subprocess.Popen(command, env=variables, **options)
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT, **user}
+        process = subprocess.Popen(command, env=variables, cwd=home, start_new_session=True, umask=0o077, **options)
     write_text(file, json.dumps([process.pid, psutil.Process(process.pid).create_time()]))
     # Once dead it is a zombie until somebody waits for it, and PostgreSQL does not start beside its own.
     threading.Thread(target=process.wait, daemon=True).start()
@@ -199,7 +190,7 @@ def _variables(home: Path, known: Mapping[str, Any]) -> dict[str, str]:
         "MLFLOW_TRACKING_USERNAME": USER,
         "MLFLOW_TRACKING_PASSWORD": known["password"],
         "UNROLL_SCHEDULER": f"tls://{HOST}:{known['scheduler']}",
-        "UNROLL_CERTIFICATES": str(home / CERTIFICATES),
+        "UNROLL_CERTIFICATES": str(home / "certificates"),
     }
 
 

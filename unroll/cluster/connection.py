@@ -90,9 +90,7 @@ def security(address: str, certificates: Path | None) -> "Security":
             "`unroll cluster certificates DIR` makes the certificates that it takes"
         )
     if certificates is None:
-        raise UsageError(
-            "a cluster needs --certificates DIR (or UNROLL_CERTIFICATES), which `unroll cluster certificates DIR` makes"
-        )
+        raise UsageError("--certificates DIR is needed; `unroll cluster certificates DIR` makes that folder")
     certificate, key = str(certificates / CERTIFICATE), str(certificates / KEY)
     for file in (certificate, key):
         if not Path(file).is_file():

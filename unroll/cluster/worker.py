@@ -131,8 +131,6 @@ def serve(
 ) -> None:
     """Be a worker until this process is stopped; arguments as of `unroll cluster worker`.
 
-    A Dask worker ends when it loses its scheduler, also where that was frozen and held it for dead; another one joins.
-
     Raises:
         UsageError, UnrollError: it must not be a worker, or no scheduler answers, now or later.
     """
@@ -149,7 +147,7 @@ def serve(
         options |= {"memory_limit": 0, "security": security, "dashboard_address": "127.0.0.1:0"}
         options |= {"death_timeout": JOIN, "host": get_local_address_for(address)}
         patience = 0.0
-        while True:
+        while True:  # Dask's worker ends once the scheduler is lost, or one of them was frozen
             try:
                 async with Worker(address, **options) as joined:
                     print(f"worker {name}: {slots} slots, for {address}", flush=True)

@@ -161,7 +161,7 @@ def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
     for address in ("tcp://127.0.0.1:8786", "somewhere:8786"):
         with pytest.raises(UsageError, match=r"must be like tls://.*`unroll cluster certificates DIR`"):
             connection.security(address, tmp_path)
-    with pytest.raises(UsageError, match="needs --certificates DIR .*`unroll cluster certificates DIR` makes"):
+    with pytest.raises(UsageError, match="--certificates DIR is needed; `unroll cluster certificates DIR` makes"):
         connection.security("tls://127.0.0.1:8786", None)
     with pytest.raises(UsageError, match="is missing; `unroll cluster certificates"):
         connection.security("tls://10.0.0.1:8786", tmp_path)
