@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.locks import alone
-from unroll.cluster import connection
+from unroll.cluster import connection, probe
 from unroll.cluster import environment as locked
 from unroll.runner.signals import terminable
 
@@ -35,8 +35,11 @@ JOIN = 60
 TAIL = 20_000
 """Bytes of a slot's log that the head is told, at most."""
 
-Answer = tuple[Any, str, bytes, bool]
-"""What was made (None: nothing), why not, what was printed, and whether another worker may have more luck."""
+Answer = tuple[bytes | None, str, bytes, bool]
+"""What was made (None: nothing), why not, what was printed, and whether another worker may have more luck.
+
+What was made and tasks are pickled: a worker whose packages are broken must not fail at reading them.
+"""
 
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
 
@@ -50,29 +53,29 @@ class Slot:
     """
 
     def __init__(self, root: Path, cache: Path) -> None:
-        self._root, self._cache, self._log = root, cache, root.with_name(f"{root.name}.log")
+        self.root, self._cache, self._log = root, cache, root.with_name(f"{root.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._code = ""
 
-    def build(self, code: bytes, name: str, task: Any, wanted: Callable[[], bool]) -> Answer:
+    def build(self, code: bytes, name: str, task: bytes, wanted: Callable[[], bool]) -> Answer:
         """Have a stage built (`unroll.cluster.slot.serve`) by the head's code, a tar file, until it is not `wanted`."""
         digest = hashlib.sha256(code + name.encode()).hexdigest()
-        if self._process is None or self._process.poll() is not None or self._code != digest:
-            self.close()
-            self._start(code, name)
-            self._code = digest
-        process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
-            raise AssertionError  # it was started with pipes
         try:
-            pickle.dump(task, process.stdin)
+            if self._process is None or self._process.poll() is not None or self._code != digest:
+                self.close()
+                self._start(code, name)
+                self._code = digest
+            process = self._process
+            if process is None or process.stdin is None or process.stdout is None:
+                raise AssertionError  # it was started with pipes
+            process.stdin.write(task)
             process.stdin.flush()
             while not select.select([process.stdout], [], [], GONE)[0]:
                 if not wanted():
                     self.close()
                     return None, "the build was stopped", b"", False
             answer: Answer = pickle.load(process.stdout)
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # such as on a full disk
             self.close()
             said = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
             return None, "its process on the worker ended without a word", said, True
@@ -86,19 +89,19 @@ class Slot:
             self._process = None
 
     def _start(self, code: bytes, name: str) -> None:
-        shutil.rmtree(self._root, ignore_errors=True)
-        self._root.mkdir(parents=True, exist_ok=True)  # a stage that is just being killed may still write there
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.root.mkdir(parents=True, exist_ok=True)  # a stage that is just being killed may still write there
         with tarfile.open(fileobj=io.BytesIO(code)) as tar:
-            tar.extractall(self._root, filter="data")
+            tar.extractall(self.root, filter="data")
         settings = f"[core]\n    no_scm = true\n[cache]\n    dir = {self._cache}\n"
-        (self._root / ".dvc" / "config.local").write_text(settings)
+        (self.root / ".dvc" / "config.local").write_text(settings)
         site = self._cache.with_name("site")
         site.mkdir(mode=0o700, exist_ok=True)  # DVC would make it writable for all
-        own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(site)}
+        own = {WORKER: name, "PYTHONPATH": str(self.root), "DVC_SITE_CACHE_DIR": str(site)}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "unroll.cluster.slot"],
-                cwd=self._root,
+                cwd=self.root,
                 env={**os.environ, **own},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -107,8 +110,12 @@ class Slot:
             )
 
 
-def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
-    """What Dask runs: a task in a free slot; the slot's answer, and the name of the worker. `name` is the build's."""
+def build(code: bytes, name: str, task: bytes) -> tuple[Answer, str, str]:
+    """What Dask runs: a task in a free slot. `name` is the build's.
+
+    Returns:
+        The slot's answer, the worker's name, and, if nothing was made, what the worker lacks ("": it is fit for work).
+    """
     from distributed import get_worker
 
     worker = get_worker()
@@ -119,9 +126,9 @@ def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
         return worker.status.name == "running" and state is not None and state.state == "executing"
 
     try:
-        return slot.build(code, f"{name}/{worker.name}", task, wanted), str(worker.name)
-    except OSError as error:  # the slot cannot even be set up, such as on a full disk
-        return (None, f"the worker cannot set it up ({error.strerror or error})", b"", True), str(worker.name)
+        made, why, said, elsewhere = slot.build(code, f"{name}/{worker.name}", task, wanted)
+        lacks, printed = probe.lacks(slot.root) if made is None and wanted() else ("", b"")
+        return (made, why, said + printed, elsewhere), str(worker.name), lacks
     finally:
         _free.put(slot)
 
@@ -132,7 +139,7 @@ def serve(
     """Be a worker until this process is stopped; arguments as of `unroll cluster worker`.
 
     Raises:
-        UsageError, UnrollError: it must not be a worker, or no scheduler answers, now or later.
+        UsageError, UnrollError: it must not be a worker, lacks room, or no scheduler answers, now or later.
     """
     connection.require()
     from distributed import Worker
@@ -163,6 +170,7 @@ def serve(
 
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    probe.require_room(home)
     with alone(home / "worker.lock", f"another worker has {home}; give each a --home of its own"), terminable():
         every = [Slot(home / f"slot{number}", home / "cache") for number in range(slots)]
         for slot in every:
