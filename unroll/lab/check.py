@@ -27,13 +27,8 @@ RATES = {"D": (0.03, 0.3), "R": (0.0003, 0.03)}
 SCALE = 1000.0
 """Of the values by which N is checked: large, so that few decimals tell much."""
 
-MOST = 200_000
-"""Series that a program makes, at most."""
-
 LEFT = 1e-3
-"""What the digits may leave open of outputs for these to tell one rule from another, and DIGITS: for all slips."""
-
-DIGITS = 1e-6
+"""What the digits may leave open of outputs, at most, for these to tell rules apart."""
 
 LIMIT = 100.0
 EPOCHS = 3
@@ -54,29 +49,24 @@ def naive(program: Program) -> Layout:
         Wrong: the figure is not the mean squared error of the 50th value as a guess, on a test set.
     """
     errors = SCALE * np.append(0.008 * np.arange(1, INPUTS), [0.5, 0])  # of each value as the guess for the 51st
-    meant = float(errors[INPUTS - 1] ** 2)
+    meant = errors[INPUTS - 1] ** 2
     printed = program.prints("N", 0.5 * SCALE - errors[None], within=(0, np.inf))
     near = [place for place, figures in printed.series.items() if figures[0].is_near(meant)]
     if not near:
         figure = list(printed.series.values())[-1][0]
         raise Wrong(f"N is {figure.value:g} where the MSE is {meant:,.0f}: {_other_guess(figure, errors)}")
     total = printed.notes["calls"]
-    if total > MOST:
-        raise Undecided(f"it makes more than {MOST:,} series")
     rows = np.zeros((total, waves.VALUES))
     rows[:, -1] = SCALE * np.sqrt(np.arange(total))  # the mean of the squares tells which of them were taken
-    (figure, *_) = program.prints("N", rows, within=(0, np.inf)).at(near[-1])
-    middle, half = figure.value / SCALE**2, figure.half / SCALE**2 + 1e-6 * total
+    middle, half = np.array(program.prints("N", rows, within=(0, np.inf)).at(near[-1])[0]) / SCALE**2
     last = middle > (total - 1) / 2
     size = 2 * (total - 1 - middle if last else middle) + 1
-    low, high = np.ceil(max(size - 2 * half, 1)), np.floor(size + 2 * half)
-    if low != high:
-        why = "has too few digits" if low < high else "is of rows that do not stand one after the other"
-        raise Undecided(f"N {why}, so which rows are the test set is not known")
-    layout = Layout(total, int(low), last, near[-1])
-    if 2 * layout.test > total:
-        raise Wrong(f"N is the mean over {layout.test:,} of {total:,} series; it belongs to the smaller test set alone")
-    return layout
+    low, high = np.ceil(size - 2 * half - 1e-6 * total), np.floor(size + 2 * half + 1e-6 * total)
+    if not low == high >= 1:
+        raise Undecided("N does not tell which rows it tests on: too few digits, or rows from here and there")
+    if 2 * high > total:
+        raise Wrong(f"N is the mean over {high:,.0f} of {total:,} series; it belongs to the smaller test set alone")
+    return Layout(total, int(high), bool(last), near[-1])
 
 
 def _other_guess(figure: Figure, errors: Array) -> str:
@@ -87,7 +77,7 @@ def _other_guess(figure: Figure, errors: Array) -> str:
         return "it prints half of it"
     rows = figure.value / meant
     if 100 <= rows < np.inf and figure.is_near(round(rows) * meant):
-        return f"it prints the sum over {'about ' if figure.half > meant / 2 else ''}{rows:,.0f} series"
+        return f"it prints the sum over {rows:,.0f} series"
     guesses = [f"{at}" for at, error in enumerate(errors) if figure.is_near(error**2)]
     if 0 < len(guesses) <= 3:
         return f"its guess is the value at index {' or '.join(guesses)}, and must be that at 49"
@@ -107,12 +97,9 @@ these, so how it errs depends on each part of its rule; and each half pulls anew
 
 
 def _train_rows(letter: str, count: int) -> Array:
-    inputs = np.resize(KINDS[letter], (count, INPUTS))
-    halves = [
-        np.resize(targets, size)
-        for targets, size in zip(TARGETS[letter], (count // 2, count - count // 2), strict=True)
-    ]
-    return np.column_stack([inputs, np.concatenate(halves)])
+    sizes = count // 2, count - count // 2
+    halves = [np.resize(targets, size) for targets, size in zip(TARGETS[letter], sizes, strict=True)]
+    return np.column_stack([np.resize(KINDS[letter], (count, INPUTS)), np.concatenate(halves)])
 
 
 def learning(program: Program, letter: str, layout: Layout) -> Learned:
@@ -123,8 +110,8 @@ def learning(program: Program, letter: str, layout: Layout) -> Learned:
         Undecided: its figures are those of no rule that is known here.
     """
     train = _train_rows(letter, layout.total - layout.test)
-    tests = [np.append(one, FAR) for one in PROBES[letter]]
-    runs = [program.prints(letter, layout.rows(train, test), epochs=2) for test in tests]
+    rows = [layout.rows(train, np.append(inputs, FAR)) for inputs in PROBES[letter]]
+    runs = [program.prints(letter, each, epochs=2) for each in rows]
     places = [printed.within(*MSE, 2) for printed in runs]
     figures = [printed.series[place] for printed, place in zip(runs, places, strict=True) if place]
     if len(figures) < len(runs):
@@ -137,10 +124,18 @@ def learning(program: Program, letter: str, layout: Layout) -> Learned:
     rule = Rule(letter, train, first, second)
     rates = rule.agreeing([""], *RATES[letter])
     if not rates or min(abs(first[:, 0])) > 0.999:
-        _not_of_others(program, letter, layout, train, tests[0], first[0])
-        raise Wrong(_slips(letter, rule, first))
+        mirrored = layout.rows(train, np.append(PROBES[letter][0], -FAR))
+        again, other = (program.prints(letter, each, epochs=1).first(MSE) for each in (rows[0], mirrored))
+        if again != figures[0][0]:
+            raise Undecided(
+                f"two runs on the same rows differ: {letter} draws numbers in a way that cannot be held still"
+            )
+        if not other or abs(np.sqrt(other.value) - FAR - first[0, 0]) > LEFT + other.half / (2 * FAR - 2) + first[0, 1]:
+            raise Wrong(f"{letter} has seen the test rows' 51st values: it trains on test rows, or takes 51 values in")
+        raise Wrong(_slips(letter, rule, first[:, 0]))
     rate, left = rates[""]
-    slips = set(rule.agreeing(rule.slips)) - {"bias"} if first[:, 1].max() > DIGITS else set()
+    # From so few digits on a slip may pass for the rule.
+    slips = set(rule.agreeing(rule.slips)) - {"bias"} if first[:, 1].max() > 1e-6 else set()
     if left > LEFT or slips:
         names = "".join(f"; {node.SLIPS[slip]}" for slip in sorted(slips))
         raise Undecided(f"{letter} has too few digits to tell the document's rule from others{names}. Print more")
@@ -149,32 +144,9 @@ def learning(program: Program, letter: str, layout: Layout) -> Learned:
     return Learned(rate, bool(runs[0].notes.get("shuffled")), places[0] or layout.place)
 
 
-def _output(figure: Figure, target: float = FAR) -> tuple[float, float]:
-    """The output that errs so from the target, and how far off it may be by the digits."""
-    error = np.sqrt(figure.value)
-    return target - np.copysign(error, target), figure.half / (2 * error)
-
-
-def _not_of_others(program: Program, letter: str, layout: Layout, train: Array, test: Array, first: Array) -> None:
-    """Before it is called wrong: does it give the same again, and the same beside other 51st values of test rows?"""
-    again, other = (
-        program.prints(letter, layout.rows(train, np.append(test[:-1], target)), epochs=1).first(MSE)
-        for target in (FAR, -FAR)
-    )
-    if again is None or abs(_output(again)[0] - first[0]) > first[1] / 2:
-        raise Undecided("two runs on the same rows differ: it draws numbers in a way that the check cannot hold still")
-    output, half = _output(other, -FAR) if other else (np.inf, 0)
-    if abs(output - first[0]) > 1e-3 + half + first[1]:
-        raise Wrong(f"{letter} has seen the test rows' 51st values: it trains on test rows, or takes 51 values in")
-
-
 def _slips(letter: str, rule: Rule, first: Array) -> str:
-    """Those that lead to the printed figures.
-
-    Raises:
-        Undecided: none does.
-    """
-    if min(abs(first[:, 0])) > 0.999:
+    """Those that lead to the printed figures. Undecided is raised if none does."""
+    if min(abs(first)) > 0.999:
         return f"{letter}: {node.SLIPS['sign']}, or something else, such as too high a rate, drives tanh to its ends"
     agreeing = {slip: rate for slip, (rate, left) in rule.agreeing(["", *rule.slips]).items() if left <= LEFT}
     if len(agreeing) > 1:  # a bias stays where it is if it is not trained, and where another slip has led it
@@ -184,14 +156,13 @@ def _slips(letter: str, rule: Rule, first: Array) -> str:
             f"{letter} learns, but neither by the document's rule nor with a slip that is known here; batches, "
             f"another optimiser, or an order of its own that the check cannot hold still would do that"
         )
-    rate = agreeing.pop("", None)
-    slips = "; or ".join(node.SLIPS[slip] for slip in agreeing)
-    if rate is None:
-        return f"{letter}: {slips}"
-    return (
-        f"{letter} learns by the rule, but as at a rate of about {rate:.1g} for each series, which is too "
-        f"{'low' if rate < RATES[letter][0] else 'high'}: the document has {'0.1' if letter == 'D' else '0.01 to 0.001'}"
-        + (slips and f"; or {slips}")
+    low, meant = RATES[letter][0], "0.1" if letter == "D" else "0.01 to 0.001"
+    return "; or ".join(
+        f"{letter}: {node.SLIPS[slip]}"
+        if slip
+        else f"{letter} learns by the rule, but as at a rate of about {rate:.1g} for each series, which is too "
+        f"{'low' if rate < low else 'high'}: the document has {meant}"
+        for slip, rate in agreeing.items()
     )
 
 
@@ -206,9 +177,8 @@ def _other_figure(runs: Sequence[Printed], layout: Layout) -> str:
     for meant, (low, high) in {"the root of the MSE": np.sqrt(MSE), "half of the MSE": np.array(MSE) / 2}.items():
         if figure.is_in(low, high):
             return f"prints {meant}"
-    if any(
-        figure.is_in(rows * MSE[0], rows * MSE[1]) for rows in {layout.test, layout.total - layout.test, layout.total}
-    ):
+    counts = {layout.test, layout.total - layout.test, layout.total}
+    if any(figure.is_in(count * MSE[0], count * MSE[1]) for count in counts):
         return "prints the sum of the squared errors, not their mean"
     if figure.value < 10 and figure == other and figure.half < figure.value / 1000:
         return "prints a figure that does not depend on the test rows: it tests on the train rows"
@@ -230,8 +200,7 @@ def _state_is_reset(program: Program, layout: Layout) -> None:
         test = np.column_stack([np.outer(inputs, np.ones(INPUTS)), np.full(len(inputs), FAR)])
         printed = program.prints("R", layout.rows(train, test), epochs=1)
         figures.append(printed.first(MSE) or Figure(0, 0))
-    (one, half), (other, other_half) = figures
-    if abs(one - other) > 1e-4 + half + other_half:
+    if abs(figures[0].value - figures[1].value) > 1e-4 + figures[0].half + figures[1].half:
         raise Wrong("R does not set the state to 0 before each series: the order of the test rows changes its figure")
 
 

@@ -11,6 +11,7 @@ import json
 import os
 import random
 import resource
+import signal
 import sys
 import traceback
 import types
@@ -22,13 +23,17 @@ import numpy as np
 
 NAME = "generate_time_series"
 MEMORY = 4 * 2**30
-FILE = 2**30
-
-TEXT = 300
-"""Characters of a note, at most."""
+FILE = 2**26
+"""Bytes of memory, and of a file that it writes; what it prints is one."""
 
 NOTES = 4096
-"""Bytes of all notes: they are written at once, so that one who is killed leaves the old or the new ones."""
+"""Bytes of all notes, which are written at once: who is killed leaves the old ones or the new ones."""
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux's call of that name; nothing elsewhere."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value)
 
 
 def document(n_steps: int) -> Any:
@@ -46,7 +51,7 @@ class Child:
 
     Args:
         rows: (series, 51), handed out one by one, and again from the first after the last.
-        notes: the number of an open file, for JSON: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
+        notes: an open file, JSON: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
     """
 
     def __init__(self, rows: Any, notes: int, seed: int) -> None:
@@ -59,7 +64,7 @@ class Child:
     def note(self, **facts: Any) -> None:
         """Write it down at once: the process may be killed at any time."""
         if not facts.items() <= self._notes.items():
-            self._notes |= {key: fact[:TEXT] if isinstance(fact, str) else fact for key, fact in facts.items()}
+            self._notes |= {key: fact[:300] if isinstance(fact, str) else fact for key, fact in facts.items()}
             with contextlib.suppress(OSError):  # the program has closed what it did not open
                 os.pwrite(self._file, json.dumps(self._notes).encode().ljust(NOTES), 0)
 
@@ -128,16 +133,16 @@ def _generator(tree: ast.Module) -> ast.FunctionDef | None:
     return found[0] if found else None
 
 
-def main(script: str, letter: str, rows: str, notes: str, seed: str) -> None:
+def main(script: str, letter: str, shared: str, seed: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, 9)  # PR_SET_PDEATHSIG: it ends with the check, however that ends
+    prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the check, however that ends
     for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(what, (most, most))
     sys.argv, sys.path[0] = [script, letter], str(Path(script).parent)
     module = sys.modules["__main__"] = types.ModuleType("__main__")
-    with open(int(rows), "rb") as file:
-        child = Child(np.load(file), int(notes), int(seed))
+    file = os.fdopen(int(shared), "rb+")
+    file.seek(NOTES)
+    child = Child(np.load(file), file.fileno(), int(seed))
     vars(module).update(__file__=script, __held__=child.held)
     try:
         tree = ast.parse(Path(script).read_bytes(), script)
@@ -149,10 +154,8 @@ def main(script: str, letter: str, rows: str, notes: str, seed: str) -> None:
     except BaseException as error:  # noqa: BLE001 - whatever ends it is what we are to say
         places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
         line = places[-1] if places else getattr(error, "lineno", "?")
-        text = ""
-        with contextlib.suppress(Exception):  # its own __str__
-            text = f": {error}"
-        child.note(error=f"{type(error).__name__[:50]}{text[:200]} (line {line})")
+        text = traceback.TracebackException.from_exception(error)  # it bears a __str__ that fails
+        child.note(error=f"{type(error).__name__[:50]}: {str(text)[:200]} (line {line})")
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ def outputs(weights: Array, inputs: Array) -> Array:
     return state
 
 
-def epoch(weights: Array, inputs: Array, targets: Array, rates: Array, slips: Sequence[str]) -> Array:
+def epoch(weights: Array, inputs: Array, targets: Array, rates: Array, slips: Sequence[str] | Array) -> Array:
     """Weights (3, candidates) after one pass over inputs (rows, steps), each candidate with its rate and its slip."""
     has = {name: np.asarray(slips) == name for name in SLIPS}
     kernel, recurrent, bias = weights

@@ -1,6 +1,5 @@
 """A student's program in a child process, on rows of our choosing, and the numbers that it prints."""
 
-import ctypes
 import json
 import os
 import re
@@ -9,11 +8,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from select import select
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +19,7 @@ import psutil
 
 from pipeline.data.examples import Array
 from pipeline.data.sources import waves
-from unroll.lab.child import MEMORY, NOTES
+from unroll.lab.child import MEMORY, NOTES, prctl
 
 FAR = 10.0
 """The 51st value of test rows: far from what a network gives, so that a figure tells at once what it is of."""
@@ -38,11 +36,8 @@ Place = tuple[str, int]
 ENOUGH = 12
 """So many lines alike are read where no number is one that we expect."""
 
-PIECE, NUMBERS = 2**16, 1_000_000
-"""So much of a program's output is held: bytes, of a line as well, and numbers."""
-
-BEAT = 0.2
-"""Seconds between two looks at what runs."""
+PIECE, NUMBERS, BEAT = 2**16, 1_000_000, 0.1
+"""So much of what is printed is held, bytes (of a line, too) and numbers; seconds between two looks at it."""
 
 
 class Figure(NamedTuple):
@@ -56,8 +51,8 @@ class Figure(NamedTuple):
         return low <= self.value + self.half and self.value - self.half <= high
 
     def is_near(self, value: float) -> bool:
-        """Whether it may stand for this value, but for what rounding within a program makes of it."""
-        return self.is_in(value - 1e-4 * abs(value), value + 1e-4 * abs(value))
+        """Whether it may stand for this one, 0 or more, but for what rounding within a program makes of it."""
+        return self.is_in(0.9999 * value, 1.0001 * value)
 
 
 @dataclass
@@ -67,39 +62,37 @@ class Printed:
     Attributes:
         series: numbers with a point by their place: the line's words and which number of it; in order.
         notes: those of `unroll.lab.child.Child`.
-        late: whether it was stopped at the time limit.
-        status: with which exit status it ended by itself, if it did.
+        status: that of its exit; 0 if it has printed enough, None at the time limit.
     """
 
     series: dict[Place, list[Figure]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
-    late: bool = False
-    status: int | None = None
+    status: int | None = 0
     _numbers: int = 0
 
-    def read(self, line: bytes) -> list[Place]:
-        """Keep the numbers of one line; their places."""
+    def read(self, line: bytes, epochs: int = 0, within: tuple[float, float] = MSE) -> bool:
+        """Keep the numbers of one line; whether a place has so many epochs' now, or many that are none."""
         text = line[:PIECE].decode(errors="replace")
         words, numbers = ANY.sub("#", text), NUMBER.findall(text)
-        for place, number in enumerate(numbers):
+        places = [(words, at) for at in range(len(numbers))]
+        for place, number in zip(places, numbers, strict=True):
             mantissa, _, exponent = number.lower().partition("e")
             # In digits, as the number itself: no exponent is too large for it.
             half = float(f"0.{'0' * len(mantissa.partition('.')[2])}5e{exponent or 0}")
-            self.series.setdefault((words, place), []).append(Figure(float(number), half))
+            self.series.setdefault(place, []).append(Figure(float(number), half))
         self._numbers += len(numbers)
         if self._numbers > NUMBERS:
             raise Undecided(f"it prints more than {NUMBERS:,} numbers")
-        return [(words, place) for place in range(len(numbers))]
+        many = any(len(self.series[place]) > ENOUGH for place in places)
+        return epochs > 0 and (many or self.within(*within, epochs, places) is not None)
 
     def within(self, low: float, high: float, count: int = 1, places: Sequence[Place] | None = None) -> Place | None:
         """The place that has so many numbers, all between two bounds; the last of several."""
-        every = self.series if places is None else places
-        found = [
-            place
-            for place in every
-            if len(self.series[place]) >= count and all(figure.is_in(low, high) for figure in self.series[place])
-        ]
-        return found[-1] if found else None
+        for place in reversed(list(self.series) if places is None else places):
+            figures = self.series[place]
+            if len(figures) >= count and all(figure.is_in(low, high) for figure in figures):
+                return place
+        return None
 
     def first(self, bounds: tuple[float, float]) -> Figure | None:
         """The first number of such a place."""
@@ -107,11 +100,7 @@ class Printed:
         return self.series[place][0] if place else None
 
     def at(self, place: Place) -> list[Figure]:
-        """The numbers of a place that an earlier run had.
-
-        Raises:
-            Undecided: this run has none there.
-        """
+        """The numbers of a place that an earlier run had; Undecided is raised where this one has none."""
         if place not in self.series:
             raise Undecided("the words beside its figures are others when the series are others")
         return self.series[place]
@@ -164,12 +153,13 @@ class Program:
         notes = printed.notes
         if fault := notes.get("fault"):
             raise Wrong(fault)
-        if printed.late and not printed.within(*within, max(epochs, 1)):
+        few = not printed.within(*within, max(epochs, 1))
+        if printed.status is None and few:
             raise Wrong(f"with {letter} it prints too few figures in {self.limit:g} seconds")
         if error := notes.get("error"):
             raise Wrong(f"with {letter} it stops: {error}")
-        if (printed.status or 0) < 0 and not printed.within(*within, max(epochs, 1)):
-            raise Wrong(f"with {letter} it is ended by a signal: {signal.strsignal(-(printed.status or 0))}")
+        if printed.status and printed.status < 0 and few:
+            raise Wrong(f"with {letter} it is ended by a signal: {signal.strsignal(-printed.status)}")
         if not notes.get("calls"):
             raise Wrong(f"with {letter} it makes no series with generate_time_series; does it read sys.argv[1]")
         if not printed.series:
@@ -177,98 +167,72 @@ class Program:
         return printed
 
     def _run(self, letter: str, rows: Array, epochs: int, within: tuple[float, float]) -> Printed:
-        printed = Printed()
-
-        def enough(places: Sequence[Place]) -> bool:
-            many = any(len(printed.series[place]) > ENOUGH for place in places)
-            return epochs > 0 and (many or printed.within(*within, epochs, places) is not None)
-
+        printed, child = Printed(), Path(__file__).with_name("child.py")
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-            tempfile.TemporaryFile() as data,
-            tempfile.TemporaryFile() as notes,
+            tempfile.TemporaryFile() as shared,  # notes, and then rows
+            tempfile.TemporaryFile() as output,
         ):
-            np.save(data, rows)
-            data.seek(0)
-            files = [data.fileno(), notes.fileno()]
-            child = Path(__file__).with_name("child.py")
-            others = _family()
-            _adopt_orphans(True)
-            with subprocess.Popen(
-                [sys.executable, "-u", child, self.script.resolve(), letter, *map(str, [*files, self.seed])],
-                cwd=folder,
-                env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                pass_fds=files,
-                start_new_session=True,  # what it sends to its group or to a terminal does not come here
-            ) as process:
-                try:
-                    self._read(process, printed, enough, others)
-                finally:
-                    _end_all_but(others)
-                    _adopt_orphans(False)
+            shared.seek(NOTES)
+            np.save(shared, rows)
+            shared.flush()
+            with (
+                subprocess.Popen(
+                    [sys.executable, "-u", child, self.script.resolve(), letter, f"{shared.fileno()}", f"{self.seed}"],
+                    cwd=folder,
+                    env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[shared.fileno()],
+                    start_new_session=True,  # what it sends to its group or to a terminal does not come here
+                ) as process,
+                _ending(process),
+            ):
+                printed.status = self._read(process, output.fileno(), lambda line: printed.read(line, epochs, within))
             with suppress(ValueError):  # it was ended before its first note
-                printed.notes = json.loads(os.pread(notes.fileno(), NOTES, 0))
+                printed.notes = json.loads(os.pread(shared.fileno(), NOTES, 0).rstrip(b"\0"))
         return printed
 
-    def _read(
-        self,
-        process: "subprocess.Popen[bytes]",
-        printed: Printed,
-        enough: Callable[[Sequence[Place]], bool],
-        others: set[psutil.Process],
-    ) -> None:
-        """Until it ends, has printed enough or is late; what it has started may hold its output open for longer."""
-        assert process.stdout  # noqa: S101 - a pipe
-        pipe, piece, rest = process.stdout.fileno(), b"-", b""
-        now = look = time.monotonic()
-        end = now + self.limit
-        while (now := time.monotonic()) < end:
-            if now >= look:
-                look = now + BEAT
-                if sum(map(_resident, _family() - others)) > MEMORY:
-                    raise Wrong(f"it takes more than {MEMORY / 2**30:g} GB of memory, with all that it starts")
-            if not piece:
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(BEAT)
-            printed.status = process.poll()
-            if piece and select([pipe], [], [], BEAT)[0]:
-                piece = os.read(pipe, PIECE)
+    def _read(self, process: "subprocess.Popen[bytes]", output: int, enough: Callable[[bytes], bool]) -> int | None:
+        """Read lines until it ends, which gives its exit status, 0 if they are enough, or None at the limit."""
+        end, at, rest = time.monotonic() + self.limit, 0, b""
+        while time.monotonic() < end:
+            status = process.poll()  # before reading: what it has started may print for longer
+            if piece := os.pread(output, PIECE, at):
+                at += len(piece)
                 *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
                 rest = rest[:PIECE]
-                if any(enough(printed.read(line)) for line in lines):
-                    return
-            elif printed.status is not None:
-                printed.read(rest)
-                return
-        printed.late = True
+                if any(map(enough, lines)):
+                    return 0
+            elif status is not None:
+                enough(rest)
+                return status
+            else:
+                with suppress(psutil.Error):  # one has just ended
+                    if sum(each.memory_info().rss for each in psutil.Process().children(recursive=True)) > MEMORY:
+                        raise Wrong(f"it takes more than {MEMORY / 2**30:g} GB of memory, with all that it starts")
+                time.sleep(BEAT)
+        return None
 
 
-def _family() -> set[psutil.Process]:
-    return set(psutil.Process().children(recursive=True))
-
-
-def _adopt_orphans(yes: bool) -> None:
-    """Whether a process whose parent has ended becomes our child, so that it is in the family for ever."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(36, int(yes), 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
-
-
-def _end_all_but(others: set[psutil.Process]) -> None:
-    """End the family, also what has left its session, and what is started meanwhile."""
-    for _ in range(100):
-        if not (left := _family() - others):
-            return
-        for process in left:
-            with suppress(psutil.Error):
-                process.kill()
-        psutil.wait_procs(left, BEAT)
-
-
-def _resident(process: psutil.Process) -> int:
-    """Bytes of memory; none of a process that has ended."""
-    with suppress(psutil.Error):
-        return int(process.memory_info().rss)
-    return 0
+@contextmanager
+def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Afterwards it has ended, and all that it started, also what has left its group and its session."""
+    parent = psutil.Process()
+    others = {child for child in parent.children() if child.pid != process.pid}
+    prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: whose parent has ended becomes our child
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for _ in range(100):
+            left = set(parent.children()) - others
+            for child in left:
+                with suppress(psutil.Error):
+                    child.kill()
+            psutil.wait_procs(left, BEAT)
+            if not left:
+                break
+        prctl(36, 0)

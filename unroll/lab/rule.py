@@ -14,8 +14,7 @@ PROBES = {
 }
 
 ROUNDING = 1e-10, 3e-6
-"""How far outputs are off, besides what the digits leave open: those that were printed, and those computed from them."""
-
+"""How far off outputs are besides what the digits leave open: those that were printed, and those from these."""
 
 BEST = 8
 """So many slips are looked at closely."""
@@ -46,7 +45,8 @@ class Rule:
 
         Args:
             slips: those of `node.SLIPS` to try, or "".
-            low, high: bounds of the learning rate.
+            low: the least learning rate.
+            high: the greatest one.
 
         Returns:
             Slip -> the rate at which it comes nearest, and how far apart outputs may be that the digits leave open.
@@ -55,20 +55,20 @@ class Rule:
         rates, reach = np.unique(np.clip(self._rates, low, high)), self._rates[1] / self._rates[0]
         misses, _ = self._misses(np.repeat(slips, len(rates)), np.tile(rates, len(slips)), 1)
         valleys = [_valleys(row) for row in misses.reshape(len(slips), -1)]
-        slips, nearest = np.repeat(slips, [len(at) for at in valleys]), rates[np.concatenate(valleys)]
+        tried, nearest = np.repeat(slips, [len(at) for at in valleys]), rates[np.concatenate(valleys)]
         for closer in range(5):
             trials = np.clip(nearest[:, None] * reach ** np.linspace(-1, 1, 21), low, high)
             misses, left = (
                 numbers.reshape(trials.shape)
-                for numbers in self._misses(np.repeat(slips, 21), trials.ravel(), None if closer else 1)
+                for numbers in self._misses(np.repeat(tried, 21), trials.ravel(), None if closer else 1)
             )
-            best = np.arange(len(slips)), misses.argmin(1)
+            best = np.arange(len(tried)), misses.argmin(1)
             keep = misses[best].argsort()[:BEST]
-            nearest, slips, misses, left = trials[best][keep], slips[keep], misses[best][keep], left[best][keep]
+            nearest, tried, misses, left = trials[best][keep], tried[keep], misses[best][keep], left[best][keep]
             reach **= 0.1
         # A network that has settled is where it was an epoch ago, which a rate of nearly 0 would explain as well.
         order = np.lexsort((-misses, nearest > 1.01 * low))
-        return {str(slips[at]): (float(nearest[at]), float(left[at])) for at in order if misses[at] <= 1}
+        return {str(tried[at]): (float(nearest[at]), float(left[at])) for at in order if misses[at] <= 1}
 
     def _misses(self, slips: Array, rates: Array, versions: int | None) -> tuple[Array, Array]:
         """How far each slip at each rate leads from the second outputs, in units of what is left open, and that."""
