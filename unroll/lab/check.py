@@ -19,16 +19,13 @@ from pipeline.errors import printable
 from pipeline.training.methods import by_hand
 from unroll.lab import node
 from unroll.lab.program import FAR, INPUTS, MSE, Figure, Layout, Place, Printed, Program, Undecided, Wrong
-from unroll.lab.rule import PROBES, Rule
+from unroll.lab.rule import LEFT, PROBES, Rule
 
 RATES = {"D": (0.03, 0.3), "R": (0.0003, 0.03)}
 """Learning rates that are near enough to the document's: 0.1 for D, and for R a tenth or a hundredth of it."""
 
 SCALE = 1000.0
 """Of the values by which N is checked: large, so that few decimals tell much."""
-
-LEFT = 1e-3
-"""What the digits may leave open of outputs, at most, for these to tell rules apart."""
 
 LIMIT = 100.0
 EPOCHS = 3
@@ -117,12 +114,13 @@ def learning(program: Program, letter: str, layout: Layout) -> Learned:
     if len(figures) < len(runs):
         raise Wrong(f"{letter} {_other_figure(runs, layout)}")
     values, halves = np.moveaxis(np.array([of_probe[:2] for of_probe in figures]), -1, 0)
+    values = np.clip(values, *MSE)
     scales = 10.0 ** np.floor(np.log10(values))
     # Zeros at a number's end may have been left out: its digits go as far as those of the others.
     halves = np.maximum(halves.min(), (halves / scales).min() * scales)
     first, second = np.stack([FAR - np.sqrt(values), halves / (2 * np.sqrt(values))], -1).swapaxes(0, 1)
     rule = Rule(letter, train, first, second)
-    rates = rule.agreeing([""], *RATES[letter])
+    rates, few = rule.agreeing([""], *RATES[letter]), f"{letter} prints too few digits to tell its rule from others"
     if not rates or min(abs(first[:, 0])) > 0.999:
         mirrored = layout.rows(train, np.append(PROBES[letter][0], -FAR))
         again, other = (program.prints(letter, each, epochs=1).first(MSE) for each in (rows[0], mirrored))
@@ -132,23 +130,22 @@ def learning(program: Program, letter: str, layout: Layout) -> Learned:
             )
         if not other or abs(np.sqrt(other.value) - FAR - first[0, 0]) > LEFT + other.half / (2 * FAR - 2) + first[0, 1]:
             raise Wrong(f"{letter} has seen the test rows' 51st values: it trains on test rows, or takes 51 values in")
+        if not rates and rule.agreeing([""], *RATES[letter], left=np.inf):
+            raise Undecided(few)
         raise Wrong(_slips(letter, rule, first[:, 0]))
-    rate, left = rates[""]
     # From so few digits on a slip may pass for the rule.
-    slips = set(rule.agreeing(rule.slips)) - {"bias"} if first[:, 1].max() > 1e-6 else set()
-    if left > LEFT or slips:
-        names = "".join(f"; {node.SLIPS[slip]}" for slip in sorted(slips))
-        raise Undecided(f"{letter} has too few digits to tell the document's rule from others{names}. Print more")
+    if first[:, 1].max() > 1e-6 and (slips := set(rule.agreeing(rule.slips)) - {"bias"}):
+        raise Undecided("; ".join([few, *(node.SLIPS[slip] for slip in sorted(slips))]))
     if letter == "R":
         _state_is_reset(program, layout)
-    return Learned(rate, bool(runs[0].notes.get("shuffled")), places[0] or layout.place)
+    return Learned(rates[""], bool(runs[0].notes.get("shuffled")), places[0] or layout.place)
 
 
 def _slips(letter: str, rule: Rule, first: Array) -> str:
     """Those that lead to the printed figures. Undecided is raised if none does."""
     if min(abs(first)) > 0.999:
         return f"{letter}: {node.SLIPS['sign']}, or something else, such as too high a rate, drives tanh to its ends"
-    agreeing = {slip: rate for slip, (rate, left) in rule.agreeing(["", *rule.slips]).items() if left <= LEFT}
+    agreeing = rule.agreeing(["", *rule.slips])
     if len(agreeing) > 1:  # a bias stays where it is if it is not trained, and where another slip has led it
         agreeing.pop("bias", None)
     if not agreeing:
