@@ -1,7 +1,7 @@
 """A cluster on this machine, to try: scheduler, two workers, an S3 server, PostgreSQL and MLflow's server.
 
-Everything listens on the loopback interface, at ports that are free, and lies in `.cluster`. A file for each process
-says which it is, so that `down` ends these and no others.
+Everything listens on the loopback interface, at ports that are free, asks for a certificate or a password, and lies in
+`.cluster`, which nobody else can enter. A file for each process says which it is, so that `down` ends these alone.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ import psutil
 
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
+from pipeline.provenance.machine import CODE
 from pipeline.workspace import Workspace
 from unroll.cluster import connection, head
 from unroll.cluster.connection import Address
@@ -36,9 +37,9 @@ HOST = "127.0.0.1"
 
 WORKERS = ("a", "b")
 
-BUCKET = "unroll"
+BUCKET = USER = "unroll"
 
-PATIENCE = 90
+PATIENCE = 180
 """Seconds to wait for a server."""
 
 GRACE = 20
@@ -57,19 +58,20 @@ def up(workspace: Workspace) -> None:
     connection.require()
     home, programs = workspace.root / FOLDER, _postgres()
     (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
-    home.chmod(0o711)  # PostgreSQL, which root has to run as someone else, must get through
+    shutil.chown(home, group=_user().get("group", os.getegid()))
+    home.chmod(0o710 if _user() else 0o700)  # PostgreSQL as someone else must get through
     known = _known(home)
-    variables = _variables(known)
+    variables = _variables(home, known)
+    if not (home / "certificates" / connection.CERTIFICATE).exists():
+        connection.make_certificates(home / "certificates")
     _set_up_database(home, programs, known["password"])
-    (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True)
+    (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True, mode=0o700)
     for name, command, own in _servers(home, programs, known):
         _start(home, name, [str(word) for word in command], {**os.environ, **variables, **own}, known.get(name))
     file = home / "environment"
     file.touch(mode=0o600)
     file.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items()))
-    print(
-        f"MLflow: {variables['MLFLOW_TRACKING_URI']}   scheduler: {variables['UNROLL_SCHEDULER']}   logs: {FOLDER}/run"
-    )
+    print(f"MLflow: {variables['MLFLOW_TRACKING_URI']} (user, password: {FOLDER}/environment)   logs: {FOLDER}/run")
     print(f"`. {FOLDER}/environment` gives a shell what `unroll repro` needs, in {FOLDER}/workspace")
 
 
@@ -77,12 +79,12 @@ def demo(workspace: Workspace) -> int:
     """Build the demo on the cluster, and compare its dvc.lock with that of `make demo`; the build's exit status."""
     home = workspace.root / FOLDER
     known = _known(home)
-    os.environ.update(_variables(known))
+    os.environ.update(_variables(home, known))
     small = chosen.make_workspace(workspace.root, home / "workspace")
     remote = f"    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}\n"
     remote += f"    endpointurl = http://{HOST}:{known['s3']}\n"
     write_text(small.root / ".dvc" / "config", scaled.CONFIG + remote)
-    status = repro(small, [], 1, on=head.on(Address(os.environ["UNROLL_SCHEDULER"])))
+    status = repro(small, [], 1, on=head.on(Address(os.environ["UNROLL_SCHEDULER"], home / "certificates")))
     local = workspace.root / DEMO / LOCK
     if local.exists() and local.read_bytes() == (small.root / LOCK).read_bytes():
         print(f"{FOLDER}/workspace/{LOCK} is, byte for byte, the one of {DEMO}, which this machine built alone.")
@@ -111,17 +113,20 @@ def down(workspace: Workspace) -> None:
 
 def _servers(home: Path, programs: Path, known: Mapping[str, Any]) -> Iterator[tuple[str, list[Any], dict[str, str]]]:
     """Of each server its name, the command, and its own variables: passwords, since all users see commands."""
-    store = f"postgresql+psycopg2://unroll:{known['password']}@{HOST}:{known['postgres']}/postgres"
+    store = f"postgresql+psycopg2://{USER}:{known['password']}@{HOST}:{known['postgres']}/postgres"
     records = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_TRACKING_URI": ""}
     records |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    keys = {"RCLONE_AUTH_KEY": f'"unroll,{known["password"]}"', "RCLONE_CONFIG": ""}
+    records |= {"MLFLOW_AUTH_CONFIG_PATH": str(CODE / "deploy" / "mlflow.ini"), "MLFLOW_AUTH_ADMIN_USERNAME": USER}
+    records |= dict.fromkeys(("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY"), known["password"])
+    keys = {"RCLONE_AUTH_KEY": f'"{USER},{known["password"]}"', "RCLONE_CONFIG": ""}
     postgres = [programs / "postgres", "-D", home / "postgres", "-h", HOST, "-p", known["postgres"], "-k", ""]
     rclone = [Path(sys.executable).parent / "rclone", "serve", "s3", "--addr", f"{HOST}:{known['s3']}", home / "s3"]
-    mlflow = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", known["mlflow"], "--workers", 1]
-    unroll, scheduler = [sys.executable, "-m", "unroll", "cluster"], _variables(known)["UNROLL_SCHEDULER"]
+    mlflow = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", 1]
+    mlflow += ["--host", HOST, "--port", known["mlflow"], "--artifacts-destination", home / "mlartifacts"]
+    unroll, scheduler = [sys.executable, "-m", "unroll", "cluster"], _variables(home, known)["UNROLL_SCHEDULER"]
     yield "postgres", postgres, {}
     yield "s3", rclone, keys
-    yield "mlflow", [*mlflow, "--serve-artifacts", "--artifacts-destination", home / "mlartifacts"], records
+    yield "mlflow", mlflow, records
     yield "scheduler", [*unroll, "scheduler", scheduler], {}
     for name in WORKERS:
         own = ["worker", scheduler, "--name", name, "--home", home / f"worker-{name}"]
@@ -133,10 +138,10 @@ def _start(home: Path, name: str, command: Sequence[str], variables: Mapping[str
     file, log = home / "run" / f"{name}.pid", home / "run" / f"{name}.log"
     if _process(file) is not None:
         return
-    started, user = time.monotonic(), _user() if name == "postgres" else None
+    started, user = time.monotonic(), _user() if name == "postgres" else {}
     with log.open("wb") as said:
-        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT}
-        process = subprocess.Popen(command, env=variables, cwd=home, start_new_session=True, user=user, **streams)
+        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": said, "stderr": subprocess.STDOUT, **user}
+        process = subprocess.Popen(command, env=variables, cwd=home, start_new_session=True, umask=0o077, **options)
     write_text(file, json.dumps([process.pid, psutil.Process(process.pid).create_time()]))
     # Once dead it is a zombie until somebody waits for it, and PostgreSQL does not start beside its own.
     threading.Thread(target=process.wait, daemon=True).start()
@@ -176,13 +181,16 @@ def _known(home: Path) -> dict[str, Any]:
     return found
 
 
-def _variables(known: Mapping[str, Any]) -> dict[str, str]:
+def _variables(home: Path, known: Mapping[str, Any]) -> dict[str, str]:
     return {
-        "AWS_ACCESS_KEY_ID": "unroll",
+        "AWS_ACCESS_KEY_ID": USER,
         "AWS_SECRET_ACCESS_KEY": known["password"],
         "AWS_DEFAULT_REGION": "us-east-1",
         "MLFLOW_TRACKING_URI": f"http://{HOST}:{known['mlflow']}",
-        "UNROLL_SCHEDULER": f"tcp://{HOST}:{known['scheduler']}",
+        "MLFLOW_TRACKING_USERNAME": USER,
+        "MLFLOW_TRACKING_PASSWORD": known["password"],
+        "UNROLL_SCHEDULER": f"tls://{HOST}:{known['scheduler']}",
+        "UNROLL_CERTIFICATES": str(home / "certificates"),
     }
 
 
@@ -195,9 +203,9 @@ def _postgres() -> Path:
     return Path(found).parent
 
 
-def _user() -> str | None:
-    """Whom PostgreSQL runs as: it refuses root, whose packages bring a user for it."""
-    return "postgres" if os.geteuid() == 0 else None
+def _user() -> dict[str, Any]:
+    """Whom PostgreSQL runs as, if not as us: it refuses root, whose packages bring a user for it."""
+    return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
 
 
 def _set_up_database(home: Path, programs: Path, password: str) -> None:
@@ -209,10 +217,10 @@ def _set_up_database(home: Path, programs: Path, password: str) -> None:
     secret.touch(mode=0o600)
     secret.write_text(password)
     if user:
-        shutil.chown(new, user)
-        shutil.chown(secret, user)
-    initdb: list[Any] = [programs / "initdb", "-D", new, "-U", "unroll", "-A", "scram-sha-256", f"--pwfile={secret}"]
-    done = subprocess.run(initdb, capture_output=True, text=True, user=user, cwd="/", check=False)
+        shutil.chown(new, user["user"])
+        shutil.chown(secret, user["user"])
+    initdb: list[Any] = [programs / "initdb", "-D", new, "-U", USER, "-A", "scram-sha-256", f"--pwfile={secret}"]
+    done = subprocess.run(initdb, capture_output=True, text=True, cwd="/", check=False, **user)
     if done.returncode:
         raise UnrollError(f"PostgreSQL cannot set up {new}: {' '.join(done.stderr.split())}")
     secret.unlink()

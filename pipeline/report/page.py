@@ -1,5 +1,7 @@
 """The page: one self-contained file without requests, which can be read without its script."""
 
+import base64
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,9 +65,11 @@ def page(results: Results) -> str:
     built = results.built
     networks = play.networks(built)
     sections = [_section(results, one, networks.get(one.name)) for one in built]
+    script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
-        script=Markup(_ours("page.js", "play.js")),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         trusted=Markup,
         signs=SIGNS,
         results=results,

@@ -9,6 +9,7 @@ import time
 import psutil
 
 from tests.conftest import Miniature
+from unroll.cluster import connection
 from unroll.workspaces.scaled import CONFIG
 
 IMPATIENT = """
@@ -35,13 +36,15 @@ class Cluster:
     """Starts processes in a head's workspace, and ends them. What they say lies in `folder`, and the workers' homes."""
 
     def __init__(self, folder, root):
-        self.address = f"tcp://127.0.0.1:{free_port()}"
+        self.address = f"tls://127.0.0.1:{free_port()}"
         self.folder, self.root, self.processes = folder, root, {}
+        connection.make_certificates(folder / "certificates")
         self.start("scheduler", "cluster", "scheduler", self.address)
         self.says("scheduler", "scheduler at")
 
     def start(self, name, *command):
         environment = {**Miniature(self.root).environment, "MLFLOW_TRACKING_URI": ""}
+        environment["UNROLL_CERTIFICATES"] = str(self.folder / "certificates")
         with (self.folder / f"{name}.log").open("wb") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-c", IMPATIENT, *command],

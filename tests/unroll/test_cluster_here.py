@@ -7,12 +7,12 @@ from pathlib import Path
 
 import psutil
 import pytest
+import requests
 
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from unroll import cluster_here
-from unroll.cluster import connection
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
 
@@ -42,16 +42,32 @@ def until(condition):
         time.sleep(0.05)
 
 
-def test_servers_listen_on_this_machine_alone_and_one_that_died_starts_again(workspace, capsys):
+def status(address, **options):
+    """What is answered by HTTP; 0: the connection is closed, as where something else is spoken."""
+    try:
+        return requests.get(address, timeout=20, **options).status_code
+    except requests.ConnectionError:
+        return 0
+
+
+def test_servers_answer_nobody_else_and_one_that_died_starts_again(workspace, capsys):
     cluster_here.up(workspace)
-    run = workspace.root / cluster_here.FOLDER / "run"
+    home = workspace.root / cluster_here.FOLDER
+    run, known = home / "run", cluster_here._known(home)
     until(lambda: "worker a: 1 slots" in (run / "worker-a.log").read_text())
     for name in NAMES:
         server = cluster_here._process(run / f"{name}.pid")
         family = [server, *server.children(recursive=True)]
-        bound = {one.laddr.ip for process in family for one in process.net_connections() if not one.raddr}
-        assert bound, name
-        assert [address for address in bound if not connection.loopback(address)] == [], name
+        bound = {one.laddr for process in family for one in process.net_connections() if not one.raddr}
+        assert {address.ip for address in bound} == {cluster_here.HOST}, name
+        for address in bound:
+            assert status(f"http://{address.ip}:{address.port}/{cluster_here.BUCKET}") in {0, *range(400, 500)}, name
+        assert known["password"] not in str([process.cmdline() for process in family])
+    experiment = f"http://{cluster_here.HOST}:{known['mlflow']}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    assert (status(experiment), status(experiment, auth=(cluster_here.USER, known["password"]))) == (401, 200)
+    assert home.stat().st_mode & 0o7 == 0
+    for file in (run, home / "environment", home / "s3" / cluster_here.BUCKET, *(home / "certificates").glob("key*")):
+        assert file.stat().st_mode & 0o77 == 0, file
     server = cluster_here._process(run / "postgres.pid")
     server.kill()
     until(lambda: not psutil.pid_exists(server.pid))

@@ -59,7 +59,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     before = params.load(workspace.params)
     folder, pattern, section = _place(workspace, files)
     usual = files[0].stem if len(files) == 1 else folder.name
-    name = _name(wanted.name or usual, before, given=wanted.name is not None)
+    name = _name(usual if wanted.name is None else wanted.name, before, given=wanted.name is not None)
     with progress.files() as shown:
         found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
@@ -130,10 +130,11 @@ def _name(text: str, before: params.Params, *, given: bool) -> str:
     name = text if given else re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:LONGEST_NAME].strip("_")
     if not name and not given:
         raise UsageError(f"the file's name, {text!r:.60}, has no letter from a to z; pass --name with one that has")
-    if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
-        raise UsageError(
-            f"--name must be small letters, digits and _, a letter first, up to {LONGEST_NAME}. Received: {name!r:.60}"
-        )
+    reserved = r"con|prn|aux|nul|(com|lpt)\d|params|claims|dvc"  # by Windows, and the project's own files
+    if not re.fullmatch(rf"(?!({reserved})$)[a-z][a-z0-9_]{{0,{LONGEST_NAME - 1}}}", name):
+        letters = f"small letters, digits and _, a letter first, up to {LONGEST_NAME}"
+        others = "and none that Windows or this project has for files of its own, such as con and params"
+        raise UsageError(f"--name must be {letters}, {others}. Received: {name!r:.60}")
     taken = [*before.sources, *before.datasets]
     if name in taken or any(experiment.startswith(f"{name}_") for experiment in before.experiments):
         raise UsageError(f"params.yaml has {name} already; pass --name with another, or take its entries out")
@@ -182,7 +183,8 @@ def _ask(found: Found, wanted: Wanted) -> Question:
     targets = found.targets
     target = wanted.target or (targets[0] if len(targets) == 1 else None)
     if not targets:
-        raise UnrollError("no column holds numbers that change, so there is nothing to forecast")
+        why = ", ".join(f"{name!r}: {found.why_not(name) or 'words'}" for name in found.columns)
+        raise UnrollError(f"no column holds numbers to forecast ({why:.300})")
     open_to_ask = not wanted.yes and sys.stdin.isatty()
     if target is None and open_to_ask:
         target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=targets[-1])

@@ -12,7 +12,7 @@ from unroll.runner.display import say
 from unroll.runner.dvc_graph import Dvc, entry
 
 TRIES, PAUSE = 8, 15.0
-"""How often a remote that has answered before is asked, and seconds between: what took hours to make waits minutes."""
+"""How often a remote is asked, and seconds between: what took hours to make waits minutes."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +29,13 @@ class Made:
 
 
 class Carrier:
-    """Sends outputs to the default remote, and takes from there what was made elsewhere."""
+    """Sends outputs to the default remote, and takes from there what was made elsewhere.
 
-    def __init__(self, dvc: Dvc) -> None:
-        self._dvc, self._reached = dvc, False
+    If not `patient`, it waits for a remote only once that has answered: it may be misspelt.
+    """
+
+    def __init__(self, dvc: Dvc, *, patient: bool = False) -> None:
+        self._dvc, self._patient = dvc, patient
 
     def send(self, name: str) -> Made:
         """Copy a stage's outputs to the default remote, for a `take` elsewhere.
@@ -44,7 +47,7 @@ class Carrier:
         with self._dvc.locked():
             if not stage.outs_cached():
                 stage.commit()
-            self._transfer(self._dvc.repo.cloud.push, name, _objects(stage))
+            self._try(name, lambda: len(self._dvc.repo.cloud.push(_objects(stage)).failed))
         kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
         files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
         root = Path(self._dvc.repo.root_dir)
@@ -60,10 +63,16 @@ class Carrier:
 
         if self._dvc.brought.get(name) == made.entry:
             return
-        stage = self._dvc.stages[name]
+        stage, repo = self._dvc.stages[name], self._dvc.repo
+
+        def pull(objects: set[Any]) -> int:
+            repo.cloud.pull(objects)
+            return sum(not repo.cache.local.exists(content.value) for content in objects)
+
         with self._dvc.locked():
             StageLoader.fill_from_lock(stage, made.entry)
-            self._transfer(self._dvc.repo.cloud.pull, name, _objects(stage))
+            lists = {out.hash_info for out in stage.outs if out.use_cache}
+            self._try(name, lambda: pull(lists) or pull(_objects(stage)))  # DVC hides why a folder's list does not come
             stage.checkout(force=True)
         for out in stage.outs:
             if not out.use_cache:  # a folder may hold what the new one does not
@@ -73,30 +82,32 @@ class Carrier:
             (Path(self._dvc.repo.root_dir) / path).write_bytes(content)
         self._dvc.brought[name] = made.entry
 
-    def _transfer(self, move: Callable[[Any], Any], name: str, objects: set[Any]) -> None:
-        """Push or pull what a stage has in DVC's cache.
+    def _try(self, name: str, move: Callable[[], int]) -> None:
+        """Push or pull what a stage has in DVC's cache; `move` returns how many files did not get through.
 
         Raises:
-            UnrollError: the remote does not do it; if it did before, for some minutes.
+            UnrollError: the remote does not do it, for some minutes if this carrier is patient.
         """
-        if not objects:
-            return
         why = ""
-        for attempt in range(TRIES if self._reached else 1):
+        for attempt in range(TRIES if self._patient else 1):
             if attempt == 1:
                 say(f"DVC's remote is away ({why}); it is asked again for {TRIES * PAUSE / 60:.0f} minutes")
             if attempt:
                 time.sleep(PAUSE)
             try:
-                failed = len(move(objects).failed)
+                failed = move()
                 why = f"{failed} files of {name} did not get through"
+                if failed:  # DVC takes a remote that is gone for an empty one
+                    remote = self._dvc.repo.cloud.get_remote()
+                    remote.fs.ls(remote.path)
             except Exception as error:  # noqa: BLE001 - each kind of remote has its own
                 failed, why = 1, one_line(str(error)) or type(error).__name__
             if not failed:
-                self._reached = True
+                self._patient = True
                 if attempt:
                     say("DVC's remote is back")
                 return
+            self._dvc._require_room()  # noqa: SLF001 - a full disk here is not the remote's fault
         raise UnrollError(f"DVC's remote does not work ({why}); check its address, keys and room, then run this again")
 
 

@@ -1,11 +1,10 @@
 """How head, scheduler and workers of a cluster reach each other, and trust each other (docs/many-machines.md).
 
-Dask takes code from whoever connects. So beyond one machine every connection is encrypted, and both ends show a
-certificate; there is one for the whole cluster, and who holds it may run code on each worker.
+Dask takes code from whoever connects. So every connection is encrypted, and both ends show a certificate; there is one
+for the whole cluster, and who holds it may run code on each worker.
 """
 
 import datetime as dt
-import ipaddress
 import logging
 import warnings
 from dataclasses import dataclass
@@ -47,8 +46,8 @@ class Address:
     """A cluster to build on.
 
     Attributes:
-        scheduler: `tcp://HOST:PORT` or `tls://HOST:PORT`.
-        certificates: the folder that `make_certificates` made; None where nothing is encrypted.
+        scheduler: `tls://HOST:PORT`.
+        certificates: the folder that `make_certificates` made; None: not named, which is refused.
         label: trainings go to workers with this label alone; "" for any.
     """
 
@@ -72,43 +71,26 @@ def require() -> None:
             logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def loopback(host: str) -> bool:
-    """Whether an address is of this machine alone."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def bound(address: str) -> str | None:
-    """What to listen at to be reached from where `address` is; None: at every address, which takes certificates."""
-    return None if address.startswith("tls:") else urlsplit(address).hostname
-
-
-def security(address: str, certificates: Path | None) -> "Security | None":
-    """What to show and to ask for at `tcp://HOST:PORT` or `tls://HOST:PORT`; None: nothing, on this machine alone.
+def security(address: str, certificates: Path | None) -> "Security":
+    """What to show and to ask for at `tls://HOST:PORT`.
 
     Raises:
-        UsageError: it is no such address, or lacks encryption where it is needed.
+        UsageError: it is no such address, or certificates are missing.
     """
     from distributed import Security
 
     try:
         parts = urlsplit(address)
-        valid = parts.scheme in {"tcp", "tls"} and parts.hostname and parts.port is not None
+        valid = parts.scheme == "tls" and parts.hostname and parts.port is not None
     except ValueError:
         valid = False
     if not valid:
-        raise UsageError(f"the scheduler's address must be like tcp://127.0.0.1:8786 or tls://HOST:8786, not {address}")
-    if parts.scheme == "tcp":
-        if not loopback(str(parts.hostname)):
-            raise UsageError(
-                f"{address} is not on this machine alone, and who connects there may run code; use tls:// and "
-                "--certificates DIR, which `unroll cluster certificates DIR` makes"
-            )
-        return None
+        raise UsageError(
+            f"the scheduler's address must be like tls://HOST:8786, not {address}; "
+            "`unroll cluster certificates DIR` makes the certificates that it takes"
+        )
     if certificates is None:
-        raise UsageError("tls:// needs --certificates DIR (or UNROLL_CERTIFICATES), the folder of the cluster's own")
+        raise UsageError("--certificates DIR is needed; `unroll cluster certificates DIR` makes that folder")
     certificate, key = str(certificates / CERTIFICATE), str(certificates / KEY)
     for file in (certificate, key):
         if not Path(file).is_file():

@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import pickle
 import platform
 import tarfile
 import time
@@ -17,6 +18,7 @@ from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pipeline import failures
@@ -28,7 +30,7 @@ from pipeline.tracking import queries, store
 from pipeline.workspace import Workspace
 from unroll.cluster import connection, worker
 from unroll.cluster import environment as locked
-from unroll.cluster.carrier import Carrier
+from unroll.cluster.carrier import Carrier, Made
 from unroll.cluster.connection import Address
 from unroll.runner.build import On
 from unroll.runner.display import say
@@ -69,7 +71,7 @@ class Cluster:
         self._trainers: set[str] = set()  # those of them that trainings may go to
         self._refused: set[str] = set()
         self._failures: Counter[str] = Counter()  # in a row
-        self._aside: set[str] = set()
+        self._aside: dict[str, bool] = {}  # name -> whether it cannot work; else it is better than none
         self._ran: dict[str, str] = {}
         self._sent: dict[str, Any] = {}
 
@@ -112,7 +114,7 @@ class Cluster:
         if self._away:
             if status != "connecting":
                 raise UnrollError(
-                    f"the scheduler at {where} is gone; start it and its workers, then run this again: "
+                    f"the scheduler at {where} is gone; start it (workers wait for a minute), then run this again: "
                     "what was finished is kept"
                 )
             return 0
@@ -139,14 +141,19 @@ class Cluster:
         return Remote(self, stage, (stage, {need: self._sent[need] for need in needs}))
 
     def submit(self, stage: str, task: Any, tried: Collection[str] = ()) -> "tuple[Future, set[str]]":
-        """Hand a task out, to none of the workers on which it was tried; the addresses it may go to, empty: all."""
+        """Hand a task out, to none of the workers on which it was tried; the addresses it may go to, empty: all.
+
+        None in place of the first: no worker can work.
+        """
+        able = self._able(stage)
+        if not able:
+            return None, set()
         resources = {self._slot: 1.0}
         if self._address.label and stage.startswith("train@"):
             resources[self._address.label] = 1.0
-        avoided = {*tried, *self._aside}
-        only = {address for name, address in self._fit.items() if name not in avoided} if avoided else set()
+        only = {self._fit[name] for name in able - {*tried} or able} if tried or self._aside else set()
         key = f"{stage}-{uuid4().hex}"
-        arguments = self._code, self._name, task
+        arguments = self._code, self._name, pickle.dumps(task)
         future = self._client.submit(worker.build, *arguments, key=key, resources=resources, workers=[*only] or None)
         return future, only
 
@@ -159,28 +166,34 @@ class Cluster:
         """Whether none of these workers is there any more."""
         return bool(addresses) and not {*self._fit.values()} & {*addresses}
 
-    def failed_on(self, stage: str, name: str, tried: Collection[str], why: str, said: bytes) -> bool:
-        """Note that a worker failed, by its own fault perhaps; whether there is another one to try."""
+    def failed_on(self, stage: str, name: str, tried: Collection[str], why: str, said: bytes, *, lacks: str) -> bool:
+        """Note that a worker failed, for what it `lacks` or by its own fault perhaps; whether to try another one."""
         self._failures[name] += 1
-        good = (self._trainers if stage.startswith("train@") else {*self._fit}) - self._aside - {name}
-        if self._failures[name] >= TRIES and good and name not in self._aside:
-            self._aside.add(name)
-            log = self._keep(f"worker {name}", said)
-            say(f"worker {name} is set aside: {TRIES} stages in a row failed on it, the last: {why}; its log: {log}")
-        return len(tried) < TRIES and bool(good - {*tried})
+        good = self._able(stage) - {name}
+        if (lacks or (self._failures[name] >= TRIES and good)) and not self._aside.get(name):
+            self._aside[name] = bool(lacks)
+            log, host = self._keep(f"worker {name}", said), urlsplit(self._fit.get(name, "")).hostname
+            why = lacks or f"{TRIES} stages in a row failed on it, the last: {why}"
+            say(f"worker {name} ({host}) is set aside, its stages run elsewhere: {why}; its log: {log}")
+        return bool(lacks) or (len(tried) < TRIES and bool(good - {*tried}))
+
+    def _able(self, stage: str) -> set[str]:
+        """The workers that a stage may go to."""
+        return (self._trainers if stage.startswith("train@") else {*self._fit}) - self._aside.keys()
 
     def where(self, stage: str) -> str:
         return f" on {self._ran[stage]}" if stage in self._ran else " on the head"
 
     def land(self, stage: str, answer: worker.Answer, name: str) -> int:
         """Take what a worker has answered; the stage's exit status."""
-        made, why, said, _ = answer
+        packed, why, said, _ = answer
         self._ran[stage] = name
         self._keep(stage, said)
-        if made is None:
+        if packed is None:
             failures.record(self._workspace, stage, why)
             return 1
         self._failures[name] = 0
+        made: Made = pickle.loads(packed)
         self._carrier.take(stage, made)
         self._sent[stage] = made
         for file in made.files:
@@ -202,21 +215,23 @@ class Cluster:
         for name in workers.keys() - fit.keys() - self._refused:
             self._refused.add(name)
             say(f"worker {name} is not used: {_difference(self._environment, workers[name][1])}")
-        for name in self._fit.keys() - fit.keys():
+        gone = {name for name, address in self._fit.items() if name not in fit or fit[name][0] != address}
+        for name in gone:
             say(f"worker {name} is gone; what it built is built elsewhere")
-            self._aside.discard(name)
+            self._aside.pop(name, None)
             self._failures[name] = 0
             self._end(name)
-        for name in fit.keys() - self._fit.keys():
+        for name in fit.keys() - (self._fit.keys() - gone):
             say(f"worker {name} is there, {fit[name][1][self._slot]:.0f} slots")
         self._fit = {name: address for name, (address, _) in fit.items()}
         label = self._address.label
         self._trainers = {name for name, (_, found) in fit.items() if not label or label in found}
-        if not self._trainers - self._aside:  # better a bad worker than none
-            self._aside.clear()
+        if not self._trainers - self._aside.keys():  # better a bad worker than none
+            self._aside = {name: True for name, cannot_work in self._aside.items() if cannot_work}
         slots = int(sum(found[self._slot] for name, (_, found) in fit.items() if name not in self._aside))
         if slots == 0 != self._slots:
-            say(f"no worker is there; waiting for `unroll cluster worker {self._address.scheduler}`")
+            there = "is there" if not fit else "that is there can work"
+            say(f"no worker {there}; waiting for `unroll cluster worker {self._address.scheduler}`")
         if label and self._slots < 0 < slots and not self._trainers:
             say(f"no worker has the label {label}, so trainings wait")
         self._slots = slots
@@ -250,7 +265,7 @@ class Remote:
     def poll(self) -> int | None:
         if self._status is not None:
             return self._status
-        match self._future.status:
+        match self._future and self._future.status:
             case "finished":
                 self._finished()
             case "error":
@@ -258,6 +273,8 @@ class Remote:
                 raise UnrollError(_why(self._future.exception()))
             case _ if not self._cluster.connected:
                 pass
+            case None:
+                self._future, self._only = self._cluster.submit(self._stage, self._task, self._tried)
             case "cancelled" | "lost":
                 self._again("was lost with the scheduler")
             case _ if self._cluster.gone(self._only):
@@ -267,15 +284,15 @@ class Remote:
 
     def _finished(self) -> None:
         try:
-            answer, name = self._future.result(timeout=connection.PATIENCE)
+            answer, name, lacks = self._future.result(timeout=connection.PATIENCE)
         except (CancelledError, TimeoutError):  # scheduler or worker went just now
             return
         self._future.release()
         made, why, said, elsewhere = answer
-        if made is None and elsewhere:
-            self._tried.append(name)
-            if self._cluster.failed_on(self._stage, name, self._tried, why, said):
-                self._again(f"failed on {name}: {why}")
+        if lacks or (made is None and elsewhere):
+            self._tried += [] if lacks else [name]
+            if self._cluster.failed_on(self._stage, name, self._tried, why, said, lacks=lacks):
+                self._again(f"failed on {name}: {lacks or why}")
                 return
         self._status = 1
         self._status = self._cluster.land(self._stage, answer, name)
@@ -285,7 +302,7 @@ class Remote:
         self._future, self._only = self._cluster.submit(self._stage, self._task, self._tried)
 
     def send_signal(self, _number: int) -> None:
-        if self._cluster.connected:
+        if self._cluster.connected and self._future:
             self._future.cancel()
         self._status = self._status or 130
 
@@ -309,8 +326,7 @@ def pack(root: Path) -> bytes:
 
 def _nobody(address: str, error: Exception) -> str:
     said = next(iter(str(error).splitlines()), type(error).__name__)
-    if address.startswith("tls:"):
-        said += f": {getattr(error.__cause__, 'verify_message', 'is it a clock, or the certificate?')}"
+    said += f": {getattr(error.__cause__, 'verify_message', 'is it a clock, or the certificate?')}"
     return f"no scheduler answers at {address} ({said}); start one with `unroll cluster scheduler`"
 
 

@@ -36,7 +36,7 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
     networks = any(one.model.family != "baselines" for one in wanted.experiments.values())
     processes.prepare(environment(), networks=networks)
     with dvc_graph.opened(workspace.root) as dvc:
-        carrier = Carrier(dvc)
+        carrier = Carrier(dvc, patient=True)
         while select.select([tasks], [], []) and tasks.peek(1):  # type: ignore[attr-defined]  # a buffered reader
             stage, needs = pickle.load(tasks)
             elsewhere = True
@@ -48,7 +48,7 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
                 made, why = None, failures.explain(error) or str(error)
             log = workspace.log(stage)
             said = log.read_bytes() if log.exists() else b""
-            pickle.dump((made, why, said, elsewhere), answers)
+            pickle.dump((made and pickle.dumps(made), why, said, elsewhere), answers)
             answers.flush()
 
 

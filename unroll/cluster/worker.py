@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.locks import alone
-from unroll.cluster import connection
+from unroll.cluster import connection, probe
 from unroll.cluster import environment as locked
 from unroll.runner.signals import terminable
 
@@ -34,8 +35,11 @@ JOIN = 60
 TAIL = 20_000
 """Bytes of a slot's log that the head is told, at most."""
 
-Answer = tuple[Any, str, bytes, bool]
-"""What was made (None: nothing), why not, what was printed, and whether another worker may have more luck."""
+Answer = tuple[bytes | None, str, bytes, bool]
+"""What was made (None: nothing), why not, what was printed, and whether another worker may have more luck.
+
+What was made and tasks are pickled: a worker whose packages are broken must not fail at reading them.
+"""
 
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
 
@@ -49,29 +53,29 @@ class Slot:
     """
 
     def __init__(self, root: Path, cache: Path) -> None:
-        self._root, self._cache, self._log = root, cache, root.with_name(f"{root.name}.log")
+        self.root, self._cache, self._log = root, cache, root.with_name(f"{root.name}.log")
         self._process: subprocess.Popen[bytes] | None = None
         self._code = ""
 
-    def build(self, code: bytes, name: str, task: Any, wanted: Callable[[], bool]) -> Answer:
+    def build(self, code: bytes, name: str, task: bytes, wanted: Callable[[], bool]) -> Answer:
         """Have a stage built (`unroll.cluster.slot.serve`) by the head's code, a tar file, until it is not `wanted`."""
         digest = hashlib.sha256(code + name.encode()).hexdigest()
-        if self._process is None or self._process.poll() is not None or self._code != digest:
-            self.close()
-            self._start(code, name)
-            self._code = digest
-        process = self._process
-        if process is None or process.stdin is None or process.stdout is None:
-            raise AssertionError  # it was started with pipes
         try:
-            pickle.dump(task, process.stdin)
+            if self._process is None or self._process.poll() is not None or self._code != digest:
+                self.close()
+                self._start(code, name)
+                self._code = digest
+            process = self._process
+            if process is None or process.stdin is None or process.stdout is None:
+                raise AssertionError  # it was started with pipes
+            process.stdin.write(task)
             process.stdin.flush()
             while not select.select([process.stdout], [], [], GONE)[0]:
                 if not wanted():
                     self.close()
                     return None, "the build was stopped", b"", False
             answer: Answer = pickle.load(process.stdout)
-        except (EOFError, OSError):
+        except (EOFError, OSError):  # such as on a full disk
             self.close()
             said = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
             return None, "its process on the worker ended without a word", said, True
@@ -85,19 +89,19 @@ class Slot:
             self._process = None
 
     def _start(self, code: bytes, name: str) -> None:
-        shutil.rmtree(self._root, ignore_errors=True)
-        self._root.mkdir(parents=True, exist_ok=True)  # a stage that is just being killed may still write there
+        shutil.rmtree(self.root, ignore_errors=True)
+        self.root.mkdir(parents=True, exist_ok=True)  # a stage that is just being killed may still write there
         with tarfile.open(fileobj=io.BytesIO(code)) as tar:
-            tar.extractall(self._root, filter="data")
+            tar.extractall(self.root, filter="data")
         settings = f"[core]\n    no_scm = true\n[cache]\n    dir = {self._cache}\n"
-        (self._root / ".dvc" / "config.local").write_text(settings)
+        (self.root / ".dvc" / "config.local").write_text(settings)
         site = self._cache.with_name("site")
         site.mkdir(mode=0o700, exist_ok=True)  # DVC would make it writable for all
-        own = {WORKER: name, "PYTHONPATH": str(self._root), "DVC_SITE_CACHE_DIR": str(site)}
+        own = {WORKER: name, "PYTHONPATH": str(self.root), "DVC_SITE_CACHE_DIR": str(site)}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "unroll.cluster.slot"],
-                cwd=self._root,
+                cwd=self.root,
                 env={**os.environ, **own},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
@@ -106,8 +110,12 @@ class Slot:
             )
 
 
-def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
-    """What Dask runs: a task in a free slot; the slot's answer, and the name of the worker. `name` is the build's."""
+def build(code: bytes, name: str, task: bytes) -> tuple[Answer, str, str]:
+    """What Dask runs: a task in a free slot. `name` is the build's.
+
+    Returns:
+        The slot's answer, the worker's name, and, if nothing was made, what the worker lacks ("": it is fit for work).
+    """
     from distributed import get_worker
 
     worker = get_worker()
@@ -118,9 +126,9 @@ def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
         return worker.status.name == "running" and state is not None and state.state == "executing"
 
     try:
-        return slot.build(code, f"{name}/{worker.name}", task, wanted), str(worker.name)
-    except OSError as error:  # the slot cannot even be set up, such as on a full disk
-        return (None, f"the worker cannot set it up ({error.strerror or error})", b"", True), str(worker.name)
+        made, why, said, elsewhere = slot.build(code, f"{name}/{worker.name}", task, wanted)
+        lacks, printed = probe.lacks(slot.root) if made is None and wanted() else ("", b"")
+        return (made, why, said + printed, elsewhere), str(worker.name), lacks
     finally:
         _free.put(slot)
 
@@ -128,13 +136,14 @@ def build(code: bytes, name: str, task: Any) -> tuple[Answer, str]:
 def serve(
     address: str, home: Path, slots: int, labels: Sequence[str], name: str, certificates: Path | None = None
 ) -> None:
-    """Be a worker until the scheduler ends or this process is stopped; arguments as of `unroll cluster worker`.
+    """Be a worker until this process is stopped; arguments as of `unroll cluster worker`.
 
     Raises:
-        UsageError, UnrollError: it must not be a worker, or nobody listens at the address.
+        UsageError, UnrollError: it must not be a worker, lacks room, or no scheduler answers, now or later.
     """
     connection.require()
     from distributed import Worker
+    from distributed.comm import get_local_address_for
 
     security = connection.security(address, certificates)
     check_records()
@@ -143,33 +152,38 @@ def serve(
     async def run() -> None:
         options = {"nthreads": slots, "name": name, "resources": resources, "local_directory": str(home / "dask")}
         options |= {"memory_limit": 0, "security": security, "dashboard_address": "127.0.0.1:0"}
-        options |= {"death_timeout": JOIN, "host": connection.bound(address)}
-        async with Worker(address, **options) as one:
-            print(f"worker {name}: {slots} slots, for {address}", flush=True)
-            await one.finished()
+        options |= {"death_timeout": JOIN, "host": get_local_address_for(address)}
+        patience = 0.0
+        while True:  # Dask's worker ends once the scheduler is lost, or one of them was frozen
+            try:
+                async with Worker(address, **options) as joined:
+                    print(f"worker {name}: {slots} slots, for {address}", flush=True)
+                    await joined.finished()
+                print(f"worker {name} joins anew: the scheduler ended, or heard nothing of it", flush=True)
+                patience = time.monotonic() + JOIN
+            except RuntimeError as error:
+                if "name taken" not in str(error.__cause__):
+                    raise
+                if time.monotonic() > patience:  # else the scheduler may not know yet that ours has ended
+                    raise UsageError(f"another worker of {address} is called {name}; name this one: --name") from None
+                await asyncio.sleep(1)
 
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    probe.require_room(home)
     with alone(home / "worker.lock", f"another worker has {home}; give each a --home of its own"), terminable():
         every = [Slot(home / f"slot{number}", home / "cache") for number in range(slots)]
         for slot in every:
             _free.put(slot)
         try:
             _until_told(run())
-        except RuntimeError as error:
-            if "name taken" not in str(error.__cause__):
-                raise
-            raise UsageError(f"another worker of {address} is called {name}; give each a --name of its own") from None
         except (OSError, TimeoutError):
             raise UnrollError(
-                f"no scheduler answers at {address} in {JOIN} s; start it, or check address, certificates and clocks"
+                f"no scheduler answers at {address}; start it, or check address, certificates and clocks"
             ) from None
         finally:
             for slot in every:
                 slot.close()
-    raise UnrollError(
-        f"worker {name} ends: the scheduler at {address} has ended, or heard nothing of it for {connection.SILENCE} s"
-    )
 
 
 def schedule(address: str, certificates: Path | None = None) -> None:

@@ -55,7 +55,7 @@ def repro(
 ) -> None:
     """Build everything that is out of date, then the page; what fails stops only its own results.
 
-    `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tcp://127.0.0.1:8786`
+    `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tls://HOST:8786`
     """
     from unroll.cluster import head
     from unroll.cluster.connection import Address

@@ -10,12 +10,12 @@ import typer
 from unroll.app import app
 from unroll.commands.building import Certificates
 
-ADDRESS = "tcp://127.0.0.1:8786"
+ADDRESS = "tls://127.0.0.1:8786"
 
 clusters = typer.Typer(help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.")
 app.add_typer(clusters, name="cluster", rich_help_panel="Many machines")
 
-Address = Annotated[str, typer.Argument(help="tcp://127.0.0.1:PORT, or tls://HOST:PORT with --certificates.")]
+Address = Annotated[str, typer.Argument(help="tls://HOST:PORT; takes --certificates.")]
 
 
 @clusters.command()

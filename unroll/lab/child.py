@@ -5,10 +5,13 @@ shuffle only leave a note. So two runs start from the same first weights, and wh
 """
 
 import ast
+import contextlib
+import ctypes
 import json
 import os
 import random
 import resource
+import signal
 import sys
 import traceback
 import types
@@ -20,6 +23,17 @@ import numpy as np
 
 NAME = "generate_time_series"
 MEMORY = 4 * 2**30
+FILE = 2**26
+"""Bytes of memory, and of a file that it writes; what it prints is one."""
+
+NOTES = 4096
+"""Bytes of all notes, which are written at once: who is killed leaves the old ones or the new ones."""
+
+
+def prctl(option: int, value: int) -> None:
+    """Linux's call of that name; nothing elsewhere."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(option, value)
 
 
 def document(n_steps: int) -> Any:
@@ -37,10 +51,10 @@ class Child:
 
     Args:
         rows: (series, 51), handed out one by one, and again from the first after the last.
-        notes: a JSON file: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
+        notes: an open file, JSON: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
     """
 
-    def __init__(self, rows: Any, notes: Path, seed: int) -> None:
+    def __init__(self, rows: Any, notes: int, seed: int) -> None:
         self.rows, self.calls, self._file, self._notes = rows, 0, notes, dict[str, Any]()
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
@@ -50,9 +64,9 @@ class Child:
     def note(self, **facts: Any) -> None:
         """Write it down at once: the process may be killed at any time."""
         if not facts.items() <= self._notes.items():
-            self._notes |= facts
-            self._file.with_suffix(".new").write_text(json.dumps(self._notes), encoding="utf-8")
-            self._file.with_suffix(".new").replace(self._file)
+            self._notes |= {key: fact[:300] if isinstance(fact, str) else fact for key, fact in facts.items()}
+            with contextlib.suppress(OSError):  # the program has closed what it did not open
+                os.pwrite(self._file, json.dumps(self._notes).encode().ljust(NOTES), 0)
 
     def held(self, generate: Callable[..., Any]) -> Callable[..., Any]:
         """The program's generator, which is tried once and then hands out our rows."""
@@ -62,6 +76,7 @@ class Child:
                 self._try(generate, args, options)
             row = self.rows[self.calls % len(self.rows)]
             self.calls += 1
+            self.note(calls=self.calls)
             return row.copy()
 
         return given
@@ -118,24 +133,29 @@ def _generator(tree: ast.Module) -> ast.FunctionDef | None:
     return found[0] if found else None
 
 
-def main(script: str, letter: str, rows: str, notes: str, seed: str) -> None:
+def main(script: str, letter: str, shared: str, seed: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+    prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the check, however that ends
+    for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0)):
+        resource.setrlimit(what, (most, most))
     sys.argv, sys.path[0] = [script, letter], str(Path(script).parent)
     module = sys.modules["__main__"] = types.ModuleType("__main__")
-    child = Child(np.load(rows), Path(notes), int(seed))
+    file = os.fdopen(int(shared), "rb+")
+    file.seek(NOTES)
+    child = Child(np.load(file), file.fileno(), int(seed))
     vars(module).update(__file__=script, __held__=child.held)
     try:
         tree = ast.parse(Path(script).read_bytes(), script)
         if generator := _generator(tree):
             generator.decorator_list.append(ast.Name("__held__", ast.Load()))
         exec(compile(ast.fix_missing_locations(tree), script, "exec"), vars(module))  # noqa: S102 - what it is for
-    except Exception as error:  # noqa: BLE001 - whatever ends it is what we are to say
+    except SystemExit:
+        pass
+    except BaseException as error:  # noqa: BLE001 - whatever ends it is what we are to say
         places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
         line = places[-1] if places else getattr(error, "lineno", "?")
-        child.note(error=f"{type(error).__name__}: {error} (line {line})")
-    finally:
-        child.note(calls=child.calls)
+        text = traceback.TracebackException.from_exception(error)  # it bears a __str__ that fails
+        child.note(error=f"{type(error).__name__[:50]}: {str(text)[:200]} (line {line})")
 
 
 if __name__ == "__main__":

@@ -36,9 +36,9 @@ def outputs(weights: Array, inputs: Array) -> Array:
     return state
 
 
-def epoch(weights: Array, inputs: Array, targets: Array, rates: Array, slips: Sequence[str]) -> Array:
+def epoch(weights: Array, inputs: Array, targets: Array, rates: Array, slips: Sequence[str] | Array) -> Array:
     """Weights (3, candidates) after one pass over inputs (rows, steps), each candidate with its rate and its slip."""
-    has = {name: np.array([slip == name for slip in slips]) for name in SLIPS}
+    has = {name: np.asarray(slips) == name for name in SLIPS}
     kernel, recurrent, bias = weights
     rates = np.where(has["sign"], -rates, rates)
     steps = inputs.shape[1]

@@ -3,18 +3,23 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
-import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+import psutil
 
 from pipeline.data.examples import Array
 from pipeline.data.sources import waves
+from unroll.lab.child import MEMORY, NOTES, prctl
 
 FAR = 10.0
 """The 51st value of test rows: far from what a network gives, so that a figure tells at once what it is of."""
@@ -31,6 +36,24 @@ Place = tuple[str, int]
 ENOUGH = 12
 """So many lines alike are read where no number is one that we expect."""
 
+PIECE, NUMBERS, BEAT = 2**16, 1_000_000, 0.1
+"""So much of what is printed is held, bytes (of a line, too) and numbers; seconds between two looks at it."""
+
+
+class Figure(NamedTuple):
+    """A number that was printed: what it stands for is at most `half`, half a unit of its last digit, from `value`."""
+
+    value: float
+    half: float
+
+    def is_in(self, low: float, high: float) -> bool:
+        """Whether it may stand for a number between these."""
+        return low <= self.value + self.half and self.value - self.half <= high
+
+    def is_near(self, value: float) -> bool:
+        """Whether it may stand for this one, 0 or more, but for what rounding within a program makes of it."""
+        return self.is_in(0.9999 * value, 1.0001 * value)
+
 
 @dataclass
 class Printed:
@@ -38,34 +61,49 @@ class Printed:
 
     Attributes:
         series: numbers with a point by their place: the line's words and which number of it; in order.
-        digits: the size of half a unit of the last digit that was printed, by the same places.
         notes: those of `unroll.lab.child.Child`.
-        late: whether it was stopped at the time limit.
+        status: that of its exit; 0 if it has printed enough, None at the time limit.
     """
 
-    series: dict[Place, list[float]] = field(default_factory=dict)
-    digits: dict[Place, float] = field(default_factory=dict)
+    series: dict[Place, list[Figure]] = field(default_factory=dict)
     notes: dict[str, Any] = field(default_factory=dict)
-    late: bool = False
+    status: int | None = 0
+    _numbers: int = 0
 
-    def read(self, line: str) -> None:
-        """Keep the numbers of one line."""
-        for place, number in enumerate(NUMBER.finditer(line)):
-            key = (ANY.sub("#", line), place)
-            mantissa, _, exponent = number.group().lower().partition("e")
-            self.series.setdefault(key, []).append(float(number.group()))
-            half = 0.5 * 10.0 ** (int(exponent or 0) - len(mantissa.partition(".")[2]))
-            self.digits[key] = max(half, self.digits.get(key, 0.0))
+    def read(self, line: bytes, epochs: int = 0, within: tuple[float, float] = MSE) -> bool:
+        """Keep the numbers of one line; whether a place has so many epochs' now, or many that are none."""
+        text = line[:PIECE].decode(errors="replace")
+        words, numbers = ANY.sub("#", text), NUMBER.findall(text)
+        places = [(words, at) for at in range(len(numbers))]
+        for place, number in zip(places, numbers, strict=True):
+            mantissa, _, exponent = number.lower().partition("e")
+            # In digits, as the number itself: no exponent is too large for it.
+            half = float(f"0.{'0' * len(mantissa.partition('.')[2])}5e{exponent or 0}")
+            self.series.setdefault(place, []).append(Figure(float(number), half))
+        self._numbers += len(numbers)
+        if self._numbers > NUMBERS:
+            raise Undecided(f"it prints more than {NUMBERS:,} numbers")
+        many = any(len(self.series[place]) > ENOUGH for place in places)
+        return epochs > 0 and (many or self.within(*within, epochs, places) is not None)
 
-    def within(self, low: float, high: float, count: int = 1) -> Place | None:
+    def within(self, low: float, high: float, count: int = 1, places: Sequence[Place] | None = None) -> Place | None:
         """The place that has so many numbers, all between two bounds; the last of several."""
-        found = [k for k, v in self.series.items() if len(v) >= count and all(low < each < high for each in v)]
-        return found[-1] if found else None
+        for place in reversed(list(self.series) if places is None else places):
+            figures = self.series[place]
+            if len(figures) >= count and all(figure.is_in(low, high) for figure in figures):
+                return place
+        return None
 
-    def first(self, bounds: tuple[float, float]) -> float | None:
+    def first(self, bounds: tuple[float, float]) -> Figure | None:
         """The first number of such a place."""
         place = self.within(*bounds)
         return self.series[place][0] if place else None
+
+    def at(self, place: Place) -> list[Figure]:
+        """The numbers of a place that an earlier run had; Undecided is raised where this one has none."""
+        if place not in self.series:
+            raise Undecided("the words beside its figures are others when the series are others")
+        return self.series[place]
 
 
 class Wrong(Exception):  # noqa: N818 - a verdict
@@ -115,47 +153,86 @@ class Program:
         notes = printed.notes
         if fault := notes.get("fault"):
             raise Wrong(fault)
-        if printed.late and not printed.within(*within, max(epochs, 1)):
+        few = not printed.within(*within, max(epochs, 1))
+        if printed.status is None and few:
             raise Wrong(f"with {letter} it prints too few figures in {self.limit:g} seconds")
         if error := notes.get("error"):
             raise Wrong(f"with {letter} it stops: {error}")
-        if not notes.get("calls", 1):
+        if printed.status and printed.status < 0 and few:
+            raise Wrong(f"with {letter} it is ended by a signal: {signal.strsignal(-printed.status)}")
+        if not notes.get("calls"):
             raise Wrong(f"with {letter} it makes no series with generate_time_series; does it read sys.argv[1]")
         if not printed.series:
             raise Wrong(f"with {letter} it prints no figure; does it compare sys.argv[1] with {letter!r}?")
         return printed
 
     def _run(self, letter: str, rows: Array, epochs: int, within: tuple[float, float]) -> Printed:
-        printed = Printed()
-        with tempfile.TemporaryDirectory() as temporary:
-            data, notes = Path(temporary, "rows.npy"), Path(temporary, "notes.json")
-            np.save(data, rows)
-            child = Path(__file__).with_name("child.py")
-            process = subprocess.Popen(
-                [sys.executable, "-u", child, self.script.resolve(), letter, data, notes, str(self.seed)],
-                cwd=temporary,
-                env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-                errors="replace",
-            )
-
-            def stop() -> None:
-                printed.late = True
-                process.kill()
-
-            timer = threading.Timer(self.limit, stop)
-            timer.start()
-            with process:
-                assert process.stdout  # noqa: S101 - a pipe
-                for line in process.stdout:
-                    printed.read(line)
-                    longest = max(map(len, printed.series.values()), default=0)
-                    if epochs and (printed.within(*within, epochs) or longest > ENOUGH):
-                        break
-                process.kill()
-            timer.cancel()
-            printed.notes = json.loads(notes.read_text(encoding="utf-8")) if notes.exists() else {}
+        printed, child = Printed(), Path(__file__).with_name("child.py")
+        with (
+            tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+            tempfile.TemporaryFile() as shared,  # notes, and then rows
+            tempfile.TemporaryFile() as output,
+        ):
+            shared.seek(NOTES)
+            np.save(shared, rows)
+            shared.flush()
+            with (
+                subprocess.Popen(
+                    [sys.executable, "-u", child, self.script.resolve(), letter, f"{shared.fileno()}", f"{self.seed}"],
+                    cwd=folder,
+                    env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.DEVNULL,
+                    pass_fds=[shared.fileno()],
+                    start_new_session=True,  # what it sends to its group or to a terminal does not come here
+                ) as process,
+                _ending(process),
+            ):
+                printed.status = self._read(process, output.fileno(), lambda line: printed.read(line, epochs, within))
+            with suppress(ValueError):  # it was ended before its first note
+                printed.notes = json.loads(os.pread(shared.fileno(), NOTES, 0).rstrip(b"\0"))
         return printed
+
+    def _read(self, process: "subprocess.Popen[bytes]", output: int, enough: Callable[[bytes], bool]) -> int | None:
+        """Read lines until it ends, which gives its exit status, 0 if they are enough, or None at the limit."""
+        end, at, rest = time.monotonic() + self.limit, 0, b""
+        while time.monotonic() < end:
+            status = process.poll()  # before reading: what it has started may print for longer
+            if piece := os.pread(output, PIECE, at):
+                at += len(piece)
+                *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
+                rest = rest[:PIECE]
+                if any(map(enough, lines)):
+                    return 0
+            elif status is not None:
+                enough(rest)
+                return status
+            else:
+                with suppress(psutil.Error):  # one has just ended
+                    if sum(each.memory_info().rss for each in psutil.Process().children(recursive=True)) > MEMORY:
+                        raise Wrong(f"it takes more than {MEMORY / 2**30:g} GB of memory, with all that it starts")
+                time.sleep(BEAT)
+        return None
+
+
+@contextmanager
+def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+    """Afterwards it has ended, and all that it started, also what has left its group and its session."""
+    parent = psutil.Process()
+    others = {child for child in parent.children() if child.pid != process.pid}
+    prctl(36, 1)  # PR_SET_CHILD_SUBREAPER: whose parent has ended becomes our child
+    try:
+        yield
+    finally:
+        with suppress(OSError):
+            os.killpg(process.pid, signal.SIGKILL)
+        for _ in range(100):
+            left = set(parent.children()) - others
+            for child in left:
+                with suppress(psutil.Error):
+                    child.kill()
+            psutil.wait_procs(left, BEAT)
+            if not left:
+                break
+        prctl(36, 0)

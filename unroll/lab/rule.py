@@ -3,81 +3,94 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from pipeline.data.examples import Array
-from pipeline.training.methods import by_hand
 from unroll.lab import node
-from unroll.lab.program import INPUTS, Undecided, Wrong
+from unroll.lab.program import INPUTS
 
 PROBES = {
     "D": np.outer([0, 1], np.ones(INPUTS)) / np.sqrt(INPUTS),
     "R": np.eye(INPUTS)[[0, -1, -2]] * np.array([[0], [1], [1]]),
 }
 
+ROUNDING = 1e-10, 3e-6
+"""How far off outputs are besides what the digits leave open: those that were printed, and those from these."""
+
+LEFT = 1e-3
+"""What the digits may leave open of outputs, at most, for these to tell rules apart."""
+
+BEST = 8
+"""So many slips are looked at closely."""
+
 
 class Rule:
-    """What leads from a network's outputs for the probes after one epoch to those after the next."""
+    """What leads from a network's outputs for the probes after one epoch to those after the next.
+
+    Args:
+        letter: D or R.
+        train: the rows (series, 51) that it learns from.
+        first, second: (probes, 2): the outputs after each epoch, and how far off they may be by the printed digits.
+    """
 
     def __init__(self, letter: str, train: Array, first: Array, second: Array) -> None:
-        self._letter, self._first, self._second = letter, first, second
         # All 50 inputs of D are alike, so they are one, of this size.
         self._inputs = train[:, :1] * np.sqrt(INPUTS) if letter == "D" else train[:, :-1]
         self._probes = PROBES[letter][:, :1] * np.sqrt(INPUTS) if letter == "D" else PROBES[letter]
-        self._targets, self._weights = train[:, -1], node.weights_of(first, self._probes)
-        self._rates = np.geomspace(1e-4, 10, 41) if letter == "D" else np.geomspace(1e-5, 1, 31)
+        self._targets, self._second = train[:, -1], second[:, :, None]
+        # From the first outputs, and from each of them at its digits' upper end.
+        shifts = np.vstack([np.zeros(len(first)), np.diag(first[:, 1] + ROUNDING[0])])
+        with np.errstate(all="ignore"):
+            self._weights = np.hstack([node.weights_of(first[:, 0] + shift, self._probes) for shift in shifts])
+        self.slips = list(node.SLIPS)[: None if letter == "R" else node.OF_A_PERCEPTRON]
+        self._rates = np.geomspace(1e-4, 10, 201) if letter == "D" else np.geomspace(1e-5, 1, 51)
 
-    def by_hand(self) -> tuple[float, float]:
-        """The rate at which the document's rule comes nearest, and by how much it misses."""
-        logs = np.log(self._rates)
-        misses = [np.inf, *map(self._miss, logs), np.inf]
-        # A network that has settled is where it was an epoch ago, which a rate of nearly 0 would explain as well.
-        inner = range(1, len(logs) - 1)
-        valleys = [at for at in inner if misses[at + 1] <= min(misses[at], misses[at + 2])] or [1, len(logs) - 2]
-        found = [
-            minimize_scalar(self._miss, bounds=logs[[at - 1, at + 1]], method="bounded", options={"xatol": 1e-6})
-            for at in valleys
-        ]
-        best = min(found, key=lambda one: one.fun)
-        return float(np.exp(best.x)), float(best.fun)
+    def agreeing(
+        self, slips: Sequence[str], low: float = 0, high: float = np.inf, left: float = LEFT
+    ) -> dict[str, float]:
+        """Those slips, "" for none, that lead from the digits of the first figures to those of the second ones.
 
-    def _miss(self, log_rate: float) -> float:
-        weights = [*self._weights.copy()]
-        if self._letter == "R":
-            by_hand.node_epoch(weights, self._inputs, self._targets, float(np.exp(log_rate)))
-        else:  # views: what changes in them changes in `weights`
-            kernel, _, bias = weights
-            by_hand.perceptron_epoch([kernel[:, None], bias], self._inputs, self._targets, float(np.exp(log_rate)))
-        return float(np.abs(node.outputs(np.array(weights), self._probes)[:, 0] - self._second).max())
+        Args:
+            slips: those of `node.SLIPS` to try, or "".
+            low: the least learning rate.
+            high: the greatest one.
+            left: how far apart outputs may be that the digits leave open.
 
-    def slip(self, tolerance: float) -> None:
-        """Say which slip it is.
-
-        Raises:
-            Wrong: one that is known.
-            Undecided: it is none of them.
+        Returns:
+            Slip -> the rate at which it comes nearest.
         """
-        names = list(node.SLIPS)[: None if self._letter == "R" else node.OF_A_PERCEPTRON]
-        low, high, count = (1e-3, 10, 161) if self._letter == "D" else (1e-4, 1, 41)
-        rates = np.tile(np.geomspace(low, high, count), (len(names), 1))
-        for _ in range(7):
-            misses = np.array(self._misses(rates, names))
-            best = np.take_along_axis(rates, misses.argmin(1)[:, None], 1)
-            reach = (rates[0, 1] / rates[0, 0]) ** np.linspace(-1, 1, 7)
-            rates = np.clip(best * reach, low, high)
-        if misses.min() < tolerance:
-            raise Wrong(f"{self._letter}: {node.SLIPS[names[misses.min(1).argmin()]]}")
-        if min(abs(self._first)) > 0.95:  # it has climbed to where tanh is flat
-            raise Wrong(f"{self._letter}: {node.SLIPS['sign']}")
-        raise Undecided(
-            f"{self._letter} learns, but neither by the document's rule nor with a slip that is known here; batches, "
-            f"another optimiser, or an order of its own that the check cannot hold still would do that"
-        )
+        low, high = max(low, self._rates[0]), min(high, self._rates[-1])
+        rates, reach = np.unique(np.clip(self._rates, low, high)), self._rates[1] / self._rates[0]
+        misses = self._misses(np.repeat(slips, len(rates)), np.tile(rates, len(slips)))
+        valleys = [_valleys(row) for row in misses.reshape(len(slips), -1)]
+        tried, nearest = np.repeat(slips, [len(at) for at in valleys]), rates[np.concatenate(valleys)]
+        for closer in range(5):
+            trials = np.clip(nearest[:, None] * reach ** np.linspace(-1, 1, 21), low, high)
+            misses = self._misses(np.repeat(tried, 21), trials.ravel(), left if closer else 0).reshape(trials.shape)
+            best = np.arange(len(tried)), misses.argmin(1)
+            keep = misses[best].argsort()[:BEST]
+            nearest, tried, misses = trials[best][keep], tried[keep], misses[best][keep]
+            reach **= 0.1
+        # A network that has settled is where it was an epoch ago, which a rate of nearly 0 would explain as well.
+        order = np.lexsort((-misses, nearest > 1.01 * low))
+        return {str(tried[at]): float(nearest[at]) for at in order if misses[at] <= 1}
 
-    def _misses(self, rates: Array, names: Sequence[str]) -> Array:
-        weights = np.repeat(self._weights, rates.size, 1)
-        slips = [name for name in names for _ in range(rates.shape[1])]
+    def _misses(self, slips: Array, rates: Array, most: float = 0) -> Array:
+        """How far each slip at each rate leads from the second outputs, in units of what the digits leave open.
+
+        That is at `most` so much; 0: what they leave open of the first outputs is not asked.
+        """
+        count = self._weights.shape[1] if most else 1
+        weights = np.repeat(self._weights[:, :count], len(rates), 1)
         with np.errstate(all="ignore"):  # many a rate is far too high for one slip or another
-            after = node.epoch(weights, self._inputs, self._targets, rates.ravel(), slips)
-        misses: Array = np.abs(node.outputs(after, self._probes) - self._second[:, None]).max(0)
-        return np.where(np.isnan(misses), np.inf, misses).reshape(rates.shape)
+            after = node.epoch(weights, self._inputs, self._targets, np.tile(rates, count), np.tile(slips, count))
+        outputs = node.outputs(after, self._probes).reshape(-1, count, len(rates))
+        left = self._second[:, 1] + ROUNDING[1] + np.abs(outputs[:, 1:] - outputs[:, :1]).sum(1)
+        misses = (np.abs(outputs[:, 0] - self._second[:, 0]) / left).max(0)
+        return np.where(np.isnan(misses) | (left.max(0) > (most or np.inf)), np.inf, misses)
+
+
+def _valleys(misses: Array) -> Array:
+    """Where they are no greater than on either side, at most three times."""
+    sides = np.pad(misses, 1, constant_values=np.inf)
+    at = np.flatnonzero((misses <= sides[:-2]) & (misses <= sides[2:]))
+    return at[misses[at].argsort()[:3]]

@@ -108,8 +108,9 @@ class Column:
         if self.missing(sentinels) == self.rows:
             return "without a value"
         kept = self.suspects.keys() - sentinels
-        if self.low == self.high and not kept:
-            return f"always {self.low:g}"
+        if self.high - self.low < 1e-150 and not kept:  # squares of less have no digits left
+            close = "numbers less than 1e-150 apart; give another unit"
+            return close if self.high > self.low else f"always {self.low:g}"
         share = self.missing(sentinels) / self.rows
         return f"{share:.0%} without a value" if share > SPARSE else ""
 

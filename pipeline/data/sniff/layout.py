@@ -11,7 +11,7 @@ from pathlib import Path
 from pipeline.errors import UnrollError, UsageError
 
 HEAD = 2**18
-"""Bytes at a file's beginning that its form is read from."""
+"""Bytes at a file's beginning that its form is read from; no line has as many."""
 
 MOST_COLUMNS = 1000
 DELIMITERS = "\t;|, "
@@ -33,40 +33,48 @@ class Layout:
     rows: list[list[str]]
 
 
-def encoding(path: Path) -> str:
-    """ascii, utf-8, cp1252 or latin-1, decided by every byte of the file; utf-16 if its mark is at the beginning.
+def encoding(path: Path, known: str | None = None) -> str:
+    """What is known, or ascii, utf-8, cp1252 or latin-1, decided by every byte; utf-16 if its mark is at the beginning.
+
+    It is asked of a user's file, Parquet apart, before anything else reads it.
 
     Raises:
-        UnrollError: the file is empty or no text.
+        UnrollError: the file is empty, packed or no text, or has too many columns or too long a line.
+        LookupError, UnicodeError: there is no such encoding.
     """
-    decoder, plain, high = codecs.getincrementaldecoder("utf-8")(), True, False
+    decoder, plain, unicode, high = codecs.getincrementaldecoder("utf-8")(), True, True, False
     with path.open("rb") as file:
         head = file.read(HEAD)
         if not head.strip():
             raise UnrollError(f"{path} is empty; name a file with a header and rows")
-        if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(UTF32):
-            return "utf-16"
-        if head.startswith(UTF32) or head.count(0) > len(head) // 4:
-            raise UnrollError(f"{path} is UTF-32, UTF-16 without its mark, or no text; save it as UTF-8 CSV")
-        if re.search(rb"[\x00-\x08\x0e-\x1f]", head):
-            raise UnrollError(f"{path} is no text, but binary; export it as CSV or Parquet")
-        unicode, block = True, head
+        marked = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and not head.startswith(UTF32)
+        wide = marked or len("0".encode(known or "ascii")) > 1
+        if not wide and re.search(rb"\x00" if known else rb"[\x00-\x08\x0e-\x1f]", head):
+            raise UnrollError(f"{path} is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV")
+        end = b"\n" if b"\n" in head else b"\r"
+        if max(map(head.partition(end)[0].count, DELIMITERS.encode())) >= MOST_COLUMNS:
+            raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
+        line, begun, block = 1, 0, head  # `begun`: bytes of the line in the blocks before
         while block:
+            if begun + len(block.partition(end)[0]) >= HEAD:
+                raise UnrollError(f"{path}: line {line:,} has {HEAD:,} bytes or more; save it with a line for each row")
+            line, begun = line + block.count(end), len(block) - 1 - block.rfind(end) + begun * (end not in block)
             plain = plain and block.isascii()
             high = high or re.search(rb"[\x80-\x9f]", block) is not None
             try:
                 decoder.decode(block)
             except UnicodeDecodeError:
                 unicode = False
-            block = file.read(2**22)
-    return "ascii" if plain else "utf-8" if unicode else "cp1252" if high else "latin-1"
+            block = file.read(HEAD)
+    guess = "ascii" if plain else "utf-8" if unicode else "cp1252" if high else "latin-1"
+    return known or ("utf-16" if marked else guess)
 
 
 def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     """Look at the first lines.
 
     Raises:
-        UnrollError: its rows have no columns, too many or now more, now less of them, or are too few.
+        UnrollError: its rows have no columns, now more, now less of them, or are too few.
     """
     with path.open("rb") as file:
         head = file.read(HEAD)
@@ -75,8 +83,8 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
     lines = text.splitlines()
     if not whole:
         lines = lines[:-1]
-    if not lines or max(text.splitlines()[0].count(mark) for mark in DELIMITERS) >= MOST_COLUMNS:
-        raise UnrollError(f"{path} has more than {MOST_COLUMNS:,} columns; keep those that matter")
+    if not "".join(lines).strip():
+        raise UnrollError(f"{path} is empty; name a file with a header and rows")
     for mark in [delimiter] if delimiter else DELIMITERS:
         rows = [line.split() for line in lines] if mark == " " else list(csv.reader(lines, delimiter=mark))
         width, often = Counter(len(row) for row in rows if row).most_common(1)[0]

@@ -93,16 +93,16 @@ def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> CsvFo
     form = CsvFormat()
     if File(paths[0], form, "").parquet:
         return form
-    encodings = [known.encoding or layout.encoding(path) for path in paths]
-    encoding = next((one for one in encodings if one != "ascii"), "utf-8")
+    try:
+        encodings = [layout.encoding(path, known.encoding) for path in paths]
+        encoding = next((one for one in encodings if one != "ascii"), "utf-8")
+        found = layout.layout(paths[0], encoding, known.delimiter)
+    except (LookupError, UnicodeError):  # a name that is no text of UTF-8
+        raise UsageError(f"--encoding: there is no encoding {known.encoding!r}") from None
     if any(one not in {"ascii", encoding} for one in encodings):
         raise UnrollError(f"{paths[0]} and others are written in {' and '.join(sorted({*encodings}))}; pass --encoding")
     if encoding in {"latin-1", "cp1252"} and not known.encoding:
         guesses["encoding"] = "not UTF-8; of the encodings of one byte this is the usual one"
-    try:
-        found = layout.layout(paths[0], encoding, known.delimiter)
-    except (LookupError, UnicodeError):  # a name that is no text of UTF-8
-        raise UsageError(f"--encoding: there is no encoding {encoding!r}") from None
     cells = [cell for row in found.rows for cell in row]
     decimal, thousands = (known.decimal, None) if known.decimal else layout.marks(cells, paths[0])
     names = None if found.header else [f"column{place}" for place in range(1, len(found.rows[0]) + 1)]

@@ -73,9 +73,11 @@ def count(tab, selector):
     return tab.run(f"document.querySelectorAll('{selector}').length")
 
 
-def test_it_asks_for_nothing_and_complains_of_nothing(tab, path):
+def test_it_asks_for_nothing_complains_of_nothing_and_runs_no_script_but_its_own(tab, path):
     assert tab.requests == [path.as_uri()]
     assert tab.errors == []
+    tab.run("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+    assert tab.run("window.ran") is None
 
 
 @pytest.mark.parametrize(("width", "media"), [(390, ""), (1280, ""), (PAPER, "print")])

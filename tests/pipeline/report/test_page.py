@@ -105,6 +105,7 @@ def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(
     assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(found.tags)
     assert not [key for _, key, _ in found.attributes if key.startswith("on") or key == "src"]
     assert not re.search("@import|https?://", text)
+    assert "default-src 'none'; script-src 'sha256-" in text
     assert str(workspace.root) not in text
     assert found.tags.count("svg") == found.attributes.count(("svg", "role", "img")) > 10
     assert text.count("<title>") == found.tags.count("svg") + 1

@@ -180,9 +180,12 @@ BAD = {
     "header only": ("time,load\n", "holds a header and no row; a series has many"),
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
-    "binary": (bytes(range(256)) * 20, "is no text, but binary; export it as CSV or Parquet"),
+    "binary": (bytes(range(256)) * 20, "is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"),
+    "a long line": ("a,b\n" * 3 + "1" * 2**18 + "\n1,2\n", "line 4 has 262,144 bytes or more; save it with a line for"),
+    "a mark alone": ("\ufeff", "is empty"),
+    "too small": (text("time,load", *(f"{day}e-321" for day in DAILY)), "'load': numbers less than 1e-150 apart; give"),
     "UTF-16": (TWO.encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
-    "UTF-32": (TWO.encode("utf-32"), "is UTF-32, .* save it as UTF-8"),
+    "UTF-32": (TWO.encode("utf-32"), "UTF-32 or UTF-16 .* save it as UTF-8"),
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
     "100,000 columns": (WIDE, "has more than 1,000 columns"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
@@ -260,7 +263,7 @@ def test_what_was_passed_wrongly_gets_one_line(workspace):
     other, folder = write(workspace.root / "b" / "load.csv", ["time,load"]), workspace.root / "b"
     for paths, options, said in (
         (files, ["--yes", "--name", "jena"], r"params.yaml has jena already; pass --name with another"),
-        (files, ["--yes", "--name", "../x"], "--name must be small letters"),
+        *((files, ["--yes", "--name", name], "--name must be") for name in ("", "../x", "con", "lpt1", "params")),
         ([*files, other], ["--yes"], "must lie in one folder"),
         ([folder], ["--yes"], "is a folder; name the files in it"),
         (files, ["--yes", "--encoding", "\udcff"], "--encoding: there is no encoding '.*'"),

@@ -12,6 +12,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.workspace import Workspace
 from stages.refit import refit
+from tests.support import REPOSITORY
 from tests.support.training import added
 from unroll.commands.main import invoke
 
@@ -116,6 +117,8 @@ def test_a_plot_is_a_picture(hours, capsys, tmp_path):
     ("arguments", "message"),
     [
         (["meter", "--data", "none.csv"], "none.csv is not there"),
+        (["meter", "--data", str(REPOSITORY / "docs/page.png")], "page.png is packed, binary, UTF-32 or UTF-16"),
+        (["meter", "--future", str(REPOSITORY / "docs/page.png")], "page.png is packed, binary, UTF-32 or UTF-16"),
         (["meter", "--horizon", "13"], "--horizon must be 1 to 12, which"),
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
         (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
