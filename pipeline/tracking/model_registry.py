@@ -17,7 +17,7 @@ import numpy as np
 
 import pipeline
 from pipeline.config import params
-from pipeline.data import dataset, row_files, series
+from pipeline.data import dataset, row_files, series, stamped_file
 from pipeline.errors import UnrollError
 from pipeline.evaluation import conformal
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
@@ -183,8 +183,7 @@ def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
 
     question = forecaster.spec.question
     file = row_files.File(path, question.form, question.where)
-    texts: dict[str, Any] = dict.fromkeys(file.header(), str)
-    chunks = file.chunks(row_files.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64))
-    rows = pd.concat(deque(chunks, maxlen=2)).tail(count)  # the last chunk may be a short one
+    rows = pd.concat(deque(file.chunks(row_files.unseen), maxlen=2)).tail(count)  # the last chunk may be a short one
+    rows[question.numbers] = stamped_file.values_of(file, rows, question.numbers)
     wanted = [*question.form.stamp, *question.form.categories, *question.numbers]
     return rows[wanted].astype(dict.fromkeys(question.form.stamp, str))
