@@ -239,7 +239,7 @@ def numbers(cells: "pd.Series[Any]", form: Form) -> Array:
     from pyarrow import compute
 
     if pd.api.types.is_numeric_dtype(cells.dtype):
-        return cells.to_numpy(np.float64, na_value=np.nan)
+        return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
     cells = cells.astype("str")
     if form.thousands:
         cells = cells.str.replace(form.thousands, "", regex=False)

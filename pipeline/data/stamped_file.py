@@ -240,8 +240,9 @@ def values_of(file: File, frame: "pd.DataFrame", columns: Sequence[str], before:
                 at, text = odd[bad][0], texts[bad].iloc[0]
                 holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
                 raise UnrollError(
-                    f"{file.path}, {_where(file, before + int(at))}: column {column!r} holds {holds}; correct the file, "
-                    f"say what means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
+                    f"{file.path}, {_where(file, before + int(at))}: column {column!r} holds {holds}; correct the "
+                    f"file, say what means no value with {file.where}.missing, or leave the column out with "
+                    f"{file.where}.drop"
                 )
             values[odd, place] = np.nan
         if len(marks):

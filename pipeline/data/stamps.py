@@ -31,7 +31,7 @@ def distinct(stamps: Array) -> Array:
     if increasing(stamps):
         return stamps
     ordered = np.sort(stamps, kind="stable")
-    return ordered[np.append(True, ordered[1:] != ordered[:-1])]  # noqa: FBT003 - a value
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])])
 
 
 def first_rows(stamps: Array) -> tuple[Array, Array | slice]:
@@ -101,7 +101,8 @@ def evenly(stamps: Array, rows: str | None) -> Array:
 
     Args:
         stamps: (rows,) datetime64[ms].
-        rows: "business" for days from Monday to Friday, "month" (quarters are three apart); None leaves them as they are.
+        rows: "business" for days from Monday to Friday, "month" (quarters are three of them apart); None
+            leaves them as they are.
     """
     days: Array
     if rows == "business":
