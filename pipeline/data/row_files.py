@@ -183,7 +183,9 @@ class File:
                     progress(self.path.name, file.tell(), self.path.stat().st_size)
         except UnicodeError as error:
             what = f"{self.path} is not {form.encoding} text ({one_line(str(error))})"
-            raise UnrollError(f"{what}; set {self.where}.encoding, such as latin-1") from None
+            raise UnrollError(
+                f"{what}; set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
+            ) from None
         except LookupError:
             raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
         except pd.errors.EmptyDataError:

@@ -96,8 +96,10 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
                 count = "no row" if not body else "one row"
                 raise UnrollError(f"{path} holds {'a header and ' if header else ''}{count}; a series has many")
             return Layout(mark, first, header, units, body)
+    if delimiter:
+        raise UnrollError(f"{path} has not the same number of columns in all rows, by {delimiter!r}; correct the file")
     raise UnrollError(
-        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space divides; pass --delimiter"
+        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space divides alike; pass --delimiter"
     )
 
 
@@ -121,14 +123,17 @@ def _like_data(cell: str) -> bool:
     return re.fullmatch(rf"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*|{MONTH}", cell.strip()) is not None
 
 
-def marks(cells: Iterable[str], path: Path) -> tuple[str, str | None]:
-    """The decimal mark and the mark between thousands that these cells have.
+def marks(cells: Iterable[str], path: Path, known: str | None = None) -> tuple[str, str | None]:
+    """The decimal mark, perhaps known, and the mark between thousands that these cells have.
 
     Raises:
         UsageError: they can be read in two ways.
     """
     found = Counter(kind for cell in cells for kind, form in FORMS.items() if re.fullmatch(form, cell.strip()))
     comma = bool(found["1,5"] or found["1 234,5"])
+    if known:
+        thousands = {",": found["1.234,5"], ".": found["1,234.5"] + found["1,234"]}[known]
+        return known, " " if found["1 234"] else {",": ".", ".": ","}[known] if thousands else None
     if found["1 234"]:
         return ("," if comma else "."), " "
     if found["1.234,5"]:

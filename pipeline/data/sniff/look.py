@@ -1,5 +1,6 @@
 """Look at a file: how it is written, when its rows were measured, and what its columns hold."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +17,7 @@ from pipeline.data.sniff.columns import Column
 from pipeline.data.sniff.found import Found, Known
 from pipeline.data.sniff.series_id import series_id
 from pipeline.data.stamped_file import MOST_WORDS
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import one_of
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
 
     guesses: dict[str, str] = {}
     form, units = _form(paths, known, guesses)
-    files = [File(path, form, "add") for path in paths]
+    files = [File(path, form, "") for path in paths]
     first = next(files[0].chunks(progress), None)
     if first is None or not len(first):
         raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
@@ -59,7 +60,7 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     options = [known.stamp_format] if known.stamp_format else options
     if lacking := [column for column in stamp if column not in head.columns]:
         raise UsageError(f"--stamp: {paths[0]} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
-    if not options:
+    if not (stamp and options):
         raise UsageError(
             f"{paths[0]}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
             f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
@@ -69,7 +70,10 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     columns = {name: Column(name, below.get(name, "")) for name in head.columns if name not in stamp}
     if known.target is not None:  # now, since the rows of a large file take minutes
         one_of(known.target, columns, "--target")
-    readings, heads, blank = _pass(files, form, options, columns, progress)
+    try:
+        readings, heads, blank = _pass(files, form, options, columns, progress)
+    except (ValueError, re.error) as error:
+        raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {known.stamp_format!r}") from None
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = replace(form, stamp_format=chosen, time_zone=known.time_zone)
     whose, names = series_id(head, written, columns, heads)
@@ -80,6 +84,10 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     given = pd.to_numeric(pd.Series(known.missing, dtype=object), errors="coerce").to_numpy(np.float64)
     for column in columns.values():
         column.suspects.update(dict.fromkeys(given[np.isfinite(given)].tolist(), 0))
+        if column.numeric and column.mixed:
+            cure = f"pass --decimal {'.' if form.decimal == ',' else ','}" if known.decimal else "correct such cells"
+            what = f"beside numbers with {form.decimal!r} as decimal mark"
+            raise UsageError(f"column {column.name!r} holds {column.mixed} {what}; {cure}")
     found = _found(form, written, utc, columns, heads, guesses)
     found.missing.update(dict.fromkeys(known.missing, 1))
     missing = found.missing + Counter({"": blank})
@@ -102,11 +110,11 @@ def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> tuple
     except (LookupError, UnicodeError):  # a name that is no text of UTF-8
         raise UsageError(f"--encoding: there is no encoding {encoding!r}") from None
     cells = [cell for row in found.rows for cell in row]
-    decimal, thousands = (known.decimal, None) if known.decimal else layout.marks(cells, paths[0])
+    decimal, thousands = layout.marks(cells, paths[0], known.decimal)
     names = None if found.header else [f"column{place}" for place in range(1, len(found.rows[0]) + 1)]
     if names:
         guesses["names"] = "the file has no header"
-    marks: dict[str, Any] = {"delimiter": found.delimiter, "decimal": decimal or ".", "thousands": thousands}
+    marks: dict[str, Any] = {"delimiter": found.delimiter, "decimal": decimal, "thousands": thousands}
     form = replace(form, encoding=encoding, skip=found.skip, units_rows=len(found.units), names=names, **marks)
     return form, found.units[0] if found.units else []
 
@@ -135,7 +143,9 @@ def _pass(
     readings, heads, rows, blanks = [_Stamps(option, []) for option in options], [], 0, 0
     for file in files:
         if lacking := [name for name in [*form.stamp, *columns] if name not in file.header()]:
-            raise UnrollError(f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has; leave it out")
+            raise UnrollError(
+                f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has; leave that file out"
+            )
         for chunk in file.chunks(progress):
             texts = chunk[list(form.stamp)]
             blank = (texts.isna() | (texts == "")).all(axis=1)
@@ -197,7 +207,9 @@ def _found(
             given = f"Received: {form.time_zone!r}"
             raise UsageError(f"--time-zone must be a name such as Europe/Berlin. {given}") from None
         if np.isnat(moved).any():
-            raise UsageError(f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped")
+            raise UsageError(
+                f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped; pass another"
+            )
         written = moved
     rows, clock = times.frequency(written)
     written = stamps.evenly(written, rows)
@@ -210,11 +222,6 @@ def _found(
         if column.numeric:
             if not column.left_out(sentinels):
                 missing.update({"": column.empty})
-            if column.mixed:
-                raise UsageError(
-                    f"column {column.name!r} holds {column.mixed} beside numbers with {form.decimal!r} as decimal "
-                    "mark; correct the file, or pass the other mark with --decimal"
-                )
             missing.update(column.words)
             missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
     words = {name: next(iter(column.words)) for name, column in columns.items() if not column.numeric and column.words}
