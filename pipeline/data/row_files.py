@@ -125,7 +125,7 @@ class File:
             reader = arrow.open_csv(
                 file,
                 arrow.ReadOptions(use_threads=False, block_size=BLOCK, encoding=form.encoding, **lines),
-                arrow.ParseOptions(delimiter=form.delimiter),
+                arrow.ParseOptions(delimiter=form.delimiter, newlines_in_values=True),
                 arrow.ConvertOptions(column_types=dict.fromkeys([*names, ""], pa.string()), strings_can_be_null=False),
             )
             if [name or f"Unnamed: {place}" for place, name in enumerate(reader.schema.names)] != names:

@@ -84,7 +84,7 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     given = pd.to_numeric(pd.Series(known.missing, dtype=object), errors="coerce").to_numpy(np.float64)
     for column in columns.values():
         column.suspects.update(dict.fromkeys(given[np.isfinite(given)].tolist(), 0))
-        if column.numeric and column.mixed:
+        if column.mixed and (column.numeric or known.decimal):
             cure = f"pass --decimal {'.' if form.decimal == ',' else ','}" if known.decimal else "correct such cells"
             what = f"beside numbers with {form.decimal!r} as decimal mark"
             raise UsageError(f"column {column.name!r} holds {column.mixed} {what}; {cure}")
