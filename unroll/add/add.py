@@ -199,7 +199,8 @@ def _ask(found: Found, wanted: Wanted) -> Question:
     if wanted.yes or (sure and None not in (wanted.horizon, wanted.lookback)):
         return question
     if not open_to_ask:
-        values = {"target": shlex.quote(question.target), "horizon": question.horizon, "lookback": question.lookback}
+        values = {} if sure else {"target": shlex.quote(question.target)}
+        values |= {"horizon": str(question.horizon), "lookback": str(question.lookback)}
         lacking = " ".join(f"--{key} {value}" for key, value in values.items() if getattr(wanted, key) is None)
         raise UsageError(one_line(f"pass {lacking} or other values, or --yes to take these"))
     horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=question.horizon, type=int)
