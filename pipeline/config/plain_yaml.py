@@ -91,12 +91,13 @@ def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mappin
     return "".join(lines)
 
 
-def removed(path: Path, entries: Mapping[str, Sequence[str]]) -> str:
+def removed(path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence[str] = ()) -> str:
     """The text of a YAML file without some entries of its sections, nor the comments right above them.
 
     Args:
         path: the file, valid.
         entries: section -> names.
+        optional: sections that go, as `added` put them, with their last entry.
     """
     text = _text(path)
     lines = text.splitlines(keepends=True)
@@ -109,7 +110,11 @@ def removed(path: Path, entries: Mapping[str, Sequence[str]]) -> str:
                     first -= 1
                 del lines[first : _last_line(entry) + 1]
         if gone and all(key.value in gone for key, _ in value.value):
-            lines[section.start_mark.line] = f"{section.value}: {{}}\n"
+            first = section.start_mark.line
+            lines[first] = f"{section.value}: {{}}\n"
+            if section.value in optional:
+                above = first - (lines[first - 1].startswith("#"))
+                del lines[above - (not lines[above - 1].strip()) : first + 1]
     return "".join(lines)
 
 

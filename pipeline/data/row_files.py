@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     from pipeline.data.download import Progress
 
-CHUNK = 250_000
-"""Rows at a time; bounds memory, changes no value."""
+CHUNK, BLOCK = 250_000, 2**23
+"""Rows or bytes at a time; bounds memory, changes no value."""
 
 PLAIN = re.compile(r"(dict\w+<values=|large_)*(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)")
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
@@ -57,11 +57,10 @@ class File:
                 return list(self._parquet().schema_arrow.names)
             return [str(column) for column in next(self._csv(unseen, nrows=0)).columns]
 
-    def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
-        """All rows, `CHUNK` at a time; `options` are of `pandas.read_csv`, and without effect on Parquet."""
+    def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
+        """All rows, some at a time: those of a CSV file as text, "" where one is too short, of Parquet as they are."""
         if not self.parquet:
-            with self._whole(ValueError):  # of a cell that is no number
-                yield from self._csv(progress, chunksize=CHUNK, **options)
+            yield from self._text(progress)
             return
         done, size = 0, self.path.stat().st_size
         with self._whole():
@@ -76,12 +75,50 @@ class File:
                 done += len(batch)
                 progress(self.path.name, size * done // max(done, table.metadata.num_rows), size)
 
+    def _text(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
+        """All rows: by Arrow, which is ten times as fast, and from the first row that it refuses on by pandas."""
+        import pyarrow as pa
+
+        done = 0
+        with contextlib.suppress(pa.ArrowException, UnicodeError, LookupError):
+            for frame in self._arrow(progress):
+                yield frame
+                done += len(frame)
+            return
+        with self._whole():
+            for frame in self._csv(progress, chunksize=CHUNK, dtype=str, keep_default_na=False):
+                seen, done = min(done, len(frame)), max(0, done - len(frame))
+                if len(frame) > seen:
+                    yield frame.iloc[seen:].fillna("")
+
+    def _arrow(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
+        """The rows as pandas reads them, until pyarrow.ArrowInvalid; only a quote left open at the end passes here."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow
+
+        form, names = self.form, self.header()
+        if form.delimiter == " " or self.path.suffix in PACKED:
+            raise pa.ArrowInvalid
+        lines = {"skip_rows": form.skip, "skip_rows_after_names": form.units_rows, "column_names": form.names}
+        with self.path.open("rb") as file:
+            reader = arrow.open_csv(
+                file,
+                arrow.ReadOptions(use_threads=False, block_size=BLOCK, encoding=form.encoding, **lines),
+                arrow.ParseOptions(delimiter=form.delimiter, newlines_in_values=True),
+                arrow.ConvertOptions(column_types=dict.fromkeys([*names, ""], pa.string()), strings_can_be_null=False),
+            )
+            if [name or f"Unnamed: {place}" for place, name in enumerate(reader.schema.names)] != names:
+                raise pa.ArrowInvalid
+            for batch in reader:
+                yield batch.rename_columns(names).to_pandas()
+                progress(self.path.name, file.tell(), self.path.stat().st_size)
+
     @contextlib.contextmanager
-    def _whole(self, told: type[Exception] = UnrollError) -> Iterator[None]:
-        """Around all that reads: what is raised of a damaged file becomes one line, but for what others tell of."""
+    def _whole(self) -> Iterator[None]:
+        """Around all that reads: what is raised of a damaged file becomes one line."""
         try:
             yield
-        except (UnrollError, MemoryError, told):
+        except (UnrollError, MemoryError):
             raise
         except Exception as error:
             if getattr(error, "errno", None) not in {None, errno.EINVAL}:  # the disk's; a damaged zip gives EINVAL
@@ -107,11 +144,10 @@ class File:
         import pandas as pd
 
         form = self.form
-        options |= {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "skiprows": form.skip}
-        options |= {"decimal": form.decimal, "thousands": form.thousands, "encoding": form.encoding}
+        units = range(form.skip + 1, form.skip + 1 + form.units_rows)
+        options |= {"sep": r"\s+" if form.delimiter == " " else form.delimiter, "encoding": form.encoding}
+        options |= {"skiprows": [*range(form.skip), *units] if units else form.skip}
         options |= {"header": None, "names": list(form.names)} if form.names else {}
-        if form.missing is not None:
-            options |= {"na_values": list(form.missing), "keep_default_na": False}
         try:
             with self.path.open("rb") as file:
                 found = pd.read_csv(file, index_col=False, compression=PACKED.get(self.path.suffix), **options)
@@ -126,7 +162,9 @@ class File:
                     progress(self.path.name, file.tell(), self.path.stat().st_size)
         except UnicodeError as error:
             what = f"{self.path} is not {form.encoding} text ({one_line(str(error))})"
-            raise UnrollError(f"{what}; set {self.where}.encoding, such as latin-1") from None
+            raise UnrollError(
+                f"{what}; set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
+            ) from None
         except LookupError:
             raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
         except pd.errors.EmptyDataError:
@@ -139,7 +177,7 @@ class File:
         """The line, counted from 1, on which the data row `row`, counted from 0, ends."""
         from pandas.io.common import get_handle  # unpacks as `read_csv` does
 
-        skip, first = self.form.skip, 0 if self.form.names else -1
+        skip, first = self.form.skip, 0 if self.form.names else -1 - self.form.units_rows
         with get_handle(self.path, "r", encoding=self.form.encoding, compression="infer") as opened:
             text = opened.handle
             for _ in range(skip):
@@ -170,17 +208,28 @@ class Rows(File):
         """The names of all columns."""
         return self._distinct(list(map(str, self.frame.columns)))
 
-    def chunks(self, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
+    def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
         """All rows at once."""
         yield self.frame
 
 
 def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
-    """(rows,) float64 of cells of text, NaN where a cell is no number."""
+    """(rows,) float64 of cells of text or of numbers, NaN where a cell is no number."""
     import pandas as pd
+    import pyarrow as pa
+    from pyarrow import compute
 
+    if pd.api.types.is_numeric_dtype(cells.dtype):
+        return np.asarray(cells.to_numpy(np.float64, na_value=np.nan))
+    cells = cells.astype("str")
     if form.thousands:
         cells = cells.str.replace(form.thousands, "", regex=False)
     if form.decimal != ".":  # a point is then no mark of a number, as for pandas
         cells = cells.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
+    texts = pa.array(cells)
+    try:  # ten times as fast
+        full = compute.if_else(compute.equal(texts, ""), pa.scalar(None, texts.type), texts)
+        return np.asarray(full.cast(pa.float64()).to_numpy(zero_copy_only=False))
+    except pa.ArrowInvalid:  # words, or spaces
+        pass
     return np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan))

@@ -34,6 +34,7 @@ class CsvFormat(Strict):
         encoding, delimiter, decimal, thousands: of the text; a delimiter that is a space stands for any white space.
         names: of the columns, in a file without a header.
         skip: lines before the header.
+        units_rows: lines right below the header, the first of which holds units.
     """
 
     file: Annotated[str, pydantic.StringConstraints(pattern=r"^[^/\\\x00]*$", max_length=255)] = ""
@@ -54,6 +55,7 @@ class CsvFormat(Strict):
     thousands: Literal[",", ".", " ", "'"] | None = None
     names: Annotated[list[str], pydantic.Field(min_length=2)] | None = None
     skip: Annotated[int, pydantic.Field(ge=0, le=10_000)] = 0
+    units_rows: Annotated[int, pydantic.Field(ge=0, le=10)] = 0
 
     @property
     def words(self) -> list[str]:

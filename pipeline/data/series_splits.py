@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.data.examples import Array
+from pipeline.data.stamps import distinct, first_rows
 from pipeline.errors import UnrollError
 
 Rows = dict[str, Array]
@@ -55,7 +56,7 @@ class Clock:
 
 def clock(stamps: Array, spacing: int | None) -> Clock:
     """Measure `stamps` (rows,) datetime64[ms] against `spacing` seconds, by default their median distance."""
-    later = np.unique(stamps)
+    later = distinct(stamps)
     apart = np.diff(later).astype(np.int64)
     if spacing is None:
         spacing = max(1, round(float(np.median(apart)) / 1000)) if len(apart) else 1
@@ -77,8 +78,8 @@ def clean(stamps: Array, values: Array, sentinel: float | None) -> Series:
     Returns:
         A new series; `start` equals its length if a column holds no value.
     """
-    _, first = np.unique(stamps, return_index=True)
-    stamps, values = stamps[first], values[first]
+    stamps, first = first_rows(stamps)
+    values = np.array(values[first])
     unknown = np.isnan(values)
     if sentinel is not None:
         unknown |= values == sentinel

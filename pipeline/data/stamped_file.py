@@ -89,10 +89,10 @@ def apart(table: Table, column: str | None) -> dict[str, Table]:
         return {ALONE: table}
     marks = {name: name.partition("=")[2] for name in table.columns if name.startswith(f"{column}=")}
     kept = [place for place, name in enumerate(table.columns) if name not in marks]
-    stamps, cells, found = np.unique(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
+    stamps, cells, found = clocks.distinct(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
     for name, word in marks.items():
         own = np.flatnonzero(cells[:, table.columns.index(name)])
-        there, first = np.unique(table.stamps[own], return_index=True)
+        there, first = clocks.first_rows(table.stamps[own])
         values = np.full((len(stamps), len(kept)), np.nan)
         values[np.searchsorted(stamps, there)] = cells[own[first]][:, kept]
         found[word] = Table(stamps, [table.columns[place] for place in kept], values)
@@ -137,38 +137,27 @@ class _Reading:
 
     def run(self, progress: "Progress") -> None:
         """Read all of it."""
-        texts = dict.fromkeys(self.file.header(), str)
         before = 0
-        try:
-            # All columns, dropped ones as text: with `usecols` pandas takes rows of too many fields.
-            for frame in self.file.chunks(progress, dtype=texts | dict.fromkeys(self.columns, np.float64)):
-                self._take(frame, before)
-                before += len(frame)
-        except (NotImplementedError, TypeError, ValueError) as error:
-            raise _not_a_number(self.file, self.columns, str(error)) from None
+        for frame in self.file.chunks(progress):
+            self._take(frame, before)
+            before += len(frame)
         if not sum(map(len, self.stamps)):
             raise UnrollError(f"{self.file.path} holds a header and no rows; it needs rows")
 
     def _take(self, frame: "pd.DataFrame", before: int) -> None:
         """Keep the numbers of a chunk that begins `before` rows after the header."""
-        import pandas as pd
-
-        form = self.file.form
-        values = np.array(frame[self.columns].astype(np.float64).to_numpy(), order="C")  # its own, to write to
-        if self.file.parquet and form.missing:
-            words = pd.to_numeric(pd.Series(form.missing, dtype=object), errors="coerce")
-            values[np.isin(values, words.dropna())] = np.nan
-        if (np.isinf(values) if form.missing is not None else ~np.isfinite(values)).any():
-            raise ValueError("a cell is not finite")
-        cells = clocks.joined(frame, form.stamp)
-        rows = np.arange(before, before + len(frame))
+        form, rows = self.file.form, np.arange(before, before + len(frame))
+        values = values_of(self.file, frame, self.columns, before)
         if form.missing is not None and "" in form.missing:
             # Spreadsheets leave rows of nothing but delimiters.
-            full = ~(frame[list(form.stamp)].isna().all(axis=1).to_numpy() & np.isnan(values).all(axis=1))
-            cells, values, frame, rows = cells[full], values[full], frame[full], rows[full]
-        self.stamps.append(self._stamps(cells, rows))
+            stamp = frame[list(form.stamp)]
+            full = ~((stamp.isna() | (stamp == "")).all(axis=1).to_numpy() & np.isnan(values).all(axis=1))
+            if not full.all():
+                values, frame, rows = values[full], frame[full], rows[full]
+        self.stamps.append(self._stamps(clocks.joined(frame, form.stamp), rows))
         self.rows.append(values)
-        self.words.append(frame[form.words].astype("category"))
+        words = frame[form.words]
+        self.words.append(words.mask(words.isin(form.missing or [""])).astype("category"))
 
     def _stamps(self, cells: "pd.Series[Any]", rows: Array) -> Array:
         import pandas as pd
@@ -183,7 +172,7 @@ class _Reading:
         bad = np.isnat(found)
         if bad.any():
             cell, row = cells.iloc[int(bad.argmax())], int(rows[bad.argmax()])
-            text = "nothing" if pd.isna(cell) else f"{cell!r:.60}"
+            text = "nothing" if pd.isna(cell) or cell == "" else f"{cell!r:.60}"
             raise UnrollError(
                 f"{file.path}, {_where(file, row)}: column {' '.join(form.stamp)!r} holds "
                 f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
@@ -228,29 +217,37 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: CsvFormat, wh
     return Table(stamps, names, np.concatenate([values, *parts], axis=1) if parts else values)
 
 
-def _not_a_number(file: File, columns: list[str], otherwise: str) -> UnrollError:
-    """Find the first cell that is not a finite number; read as text, so only when it is known to be there."""
+def values_of(file: File, frame: "pd.DataFrame", columns: Sequence[str], before: int = 0) -> Array:
+    """(rows, columns) float64 of a chunk that begins `before` rows after the header, NaN where there is no value.
+
+    Raises:
+        UnrollError: a cell is neither a finite number nor means no value.
+    """
+    import pandas as pd
+
+    missing = file.form.missing
     form = file.form.model_copy(update={"decimal": ".", "thousands": None}) if file.parquet else file.form
-    todo = (
-        f"correct the file, say what means no value with {file.where}.missing, or leave the column out with "
-        f"{file.where}.drop"
-    )
-    unknown = UnrollError(f"{file.path} holds something that is not a number ({otherwise:.160}); {todo}")
-    before = 0
-    for frame in file.chunks(unseen, dtype=str, keep_default_na=False):
-        first: tuple[int, str] | None = None
-        for column in columns:
-            bad = ~np.isfinite(numbers(frame[column].astype("str"), form))
-            bad &= (file.form.missing is None) | frame[column].notna().to_numpy()
-            if bad.any() and (first is None or bad.argmax() < first[0]):
-                first = int(bad.argmax()), column
-        if first is not None:
-            row, column = first
-            cell = frame[column].astype("str").iloc[row]
-            holds = f"{cell!r:.60}, not a finite number" if isinstance(cell, str) and cell.strip() else "no value"
-            return UnrollError(f"{file.path}, {_where(file, before + row)}: column {column!r} holds {holds}; {todo}")
-        before += len(frame)
-    return unknown
+    marks = pd.to_numeric(pd.Series(missing or [], dtype=object), errors="coerce").dropna().to_numpy(np.float64)
+    values = np.empty((len(frame), len(columns)))
+    for place, column in enumerate(columns):
+        values[:, place] = numbers(frame[column], form)
+        odd = np.flatnonzero(~np.isfinite(values[:, place]))
+        if len(odd):
+            cells = frame[column].iloc[odd]
+            texts = cells.astype("str").str.strip()
+            bad = ~((cells.isna() & (missing is not None)) | texts.isin(missing or ())).to_numpy(bool)
+            if bad.any():
+                at, text = odd[bad][0], texts[bad].iloc[0]
+                holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
+                raise UnrollError(
+                    f"{file.path}, {_where(file, before + int(at))}: column {column!r} holds {holds}; correct the "
+                    f"file, say what means no value with {file.where}.missing, or leave the column out with "
+                    f"{file.where}.drop"
+                )
+            values[odd, place] = np.nan
+        if len(marks):
+            values[np.isin(values[:, place], marks), place] = np.nan
+    return values
 
 
 def _where(file: File, row: int) -> str:

@@ -21,6 +21,24 @@ OFFSET = re.compile(r"\d[:T]\d\S*\s?(Z|[+-]\d\d(:?\d\d)?)$")
 """A time of day, and after it the distance from UTC."""
 
 
+def increasing(stamps: Array) -> bool:
+    """Whether each stamp is later than the one before."""
+    return bool((stamps[1:] > stamps[:-1]).all())
+
+
+def distinct(stamps: Array) -> Array:
+    """The different ones of (rows,), in their order; faster than `np.unique`, which hashes, where they have one."""
+    if increasing(stamps):
+        return stamps
+    ordered = np.sort(stamps, kind="stable")
+    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])])
+
+
+def first_rows(stamps: Array) -> tuple[Array, Array | slice]:
+    """`distinct`, and the row where each of them stands first."""
+    return (stamps, slice(None)) if increasing(stamps) else np.unique(stamps, return_index=True)
+
+
 def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
     """The stamp of each row as one text, its columns with a space between; missing where one of them is.
 
@@ -53,12 +71,24 @@ def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
     if stamp_format in UNIX:
         numbers = pd.to_numeric(cells, errors="coerce")
         found, known = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
+    elif stamp_format == "ISO8601" and cells.dtype == "str" and (quick := _iso(cells)) is not None:
+        return quick, False
     else:
         written = cells.mask(cells.isin(["now", "today"]))  # words for which pandas gives the time of this build
         found = pd.to_datetime(written, format=stamp_format, errors="coerce", utc=True)
         aware = getattr(cells.dtype, "tz", None) is not None
         known = aware or (len(cells) > 0 and OFFSET.search(str(cells.iloc[0]).strip()) is not None)
     return np.asarray(found.dt.tz_localize(None), dtype="datetime64[ms]"), known
+
+
+def _iso(cells: "pd.Series[Any]") -> Array | None:
+    """Stamps (rows,) by Arrow, if all are of the usual form and none says its distance from UTC; else None."""
+    import pyarrow as pa
+
+    try:
+        return np.asarray(pa.array(cells).cast(pa.timestamp("ms")).to_numpy(zero_copy_only=False), "datetime64[ms]")
+    except pa.ArrowInvalid:
+        return None
 
 
 def shown(stamp: np.datetime64) -> str:
@@ -71,7 +101,8 @@ def evenly(stamps: Array, rows: str | None) -> Array:
 
     Args:
         stamps: (rows,) datetime64[ms].
-        rows: "business" for days from Monday to Friday, "month"; None leaves them as they are.
+        rows: "business" for days from Monday to Friday, "month" (quarters are three of them apart); None
+            leaves them as they are.
     """
     days: Array
     if rows == "business":
@@ -108,7 +139,7 @@ def to_utc(stamps: Array, zone: str, *, ends: bool = False, whose: Array | None 
     import pandas as pd
 
     if ends:
-        apart = np.median(np.diff(np.unique(stamps)))
+        apart = np.median(np.diff(distinct(stamps)))
         return np.asarray(to_utc(stamps - apart, zone, whose=whose) + apart)
     order = "last" if len(stamps) and stamps[0] > stamps[-1] else "first"  # a file may begin with the newest row
     rows = pd.Series(stamps) if whose is None else pd.DataFrame({"stamp": stamps, "whose": whose})

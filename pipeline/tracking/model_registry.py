@@ -10,14 +10,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest import mock
-
-import numpy as np
 
 import pipeline
 from pipeline.config import params
-from pipeline.data import dataset, row_files, series
+from pipeline.data import dataset, row_files, series, stamped_file
 from pipeline.errors import UnrollError
 from pipeline.forecast import intervals
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
@@ -183,8 +181,7 @@ def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
 
     question = forecaster.spec.question
     file = row_files.File(path, question.csv, question.where)
-    texts: dict[str, Any] = dict.fromkeys(file.header(), str)
-    chunks = file.chunks(row_files.unseen, dtype=texts | dict.fromkeys(question.numbers, np.float64))
-    rows = pd.concat(deque(chunks, maxlen=2)).tail(count)  # the last chunk may be a short one
+    rows = pd.concat(deque(file.chunks(row_files.unseen), maxlen=2)).tail(count)  # the last chunk may be a short one
+    rows[question.numbers] = stamped_file.values_of(file, rows, question.numbers)
     wanted = [*question.csv.stamp, *question.csv.words, *question.numbers]
     return rows[wanted].astype(dict.fromkeys(question.csv.stamp, str))

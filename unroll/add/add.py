@@ -2,6 +2,7 @@
 
 import fnmatch
 import re
+import shlex
 import string
 import sys
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,7 @@ from pipeline.data.download import Progress
 from pipeline.data.series import holidays_of
 from pipeline.data.sniff.found import Found, Known
 from pipeline.data.sniff.look import look
-from pipeline.data.stamps import shown
+from pipeline.data.stamps import DAY, shown
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
 from pipeline.forecast import backtest
@@ -26,7 +27,7 @@ from pipeline.validation import one_of, utf_8
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll.add.entries import entries
-from unroll.add.question import Question, propose
+from unroll.add.question import Question, likely_target, propose
 
 LONGEST_NAME = 40
 """Characters, so that the experiments' names are not too long."""
@@ -64,6 +65,8 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
         found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
     question = replace(_ask(found, wanted), future=[*wanted.future], holidays=wanted.holidays)
+    if why := question.reasons.get("target"):
+        print(f"guessed   target: {printable(question.target)}, {why}", flush=True)
     if wanted.future and found.series_id:
         raise UsageError(f"--future is for one series; {files[0].name} has {len(found.series)}, by {found.series_id!r}")
     for column in wanted.future:
@@ -137,7 +140,8 @@ def _name(text: str, before: params.Params, *, given: bool) -> str:
         raise UsageError(f"--name must be {letters}, {others}. Received: {name!r:.60}")
     taken = [*before.sources, *before.datasets]
     if name in taken or any(experiment.startswith(f"{name}_") for experiment in before.experiments):
-        raise UsageError(f"params.yaml has {name} already; pass --name with another, or take its entries out")
+        cure = f", or unroll remove {name}" if name in before.files else ""
+        raise UsageError(f"params.yaml has {name} already; pass --name with another{cure}")
     return name
 
 
@@ -148,10 +152,13 @@ def lines(found: Found) -> Iterator[str]:
         marks = {"\t": "tabs", " ": "white space"}.get(form.delimiter, repr(form.delimiter))
         said = [form.encoding, f"columns divided by {marks}", f"decimals by {form.decimal!r}"]
         said += [f"thousands by {form.thousands!r}"] * bool(form.thousands) + ["no header"] * bool(form.names)
+        said += ["a row of units"] * bool(form.units_rows)
         yield f"text      {', '.join(said)}" + (f", {form.skip} lines before the header" if form.skip else "")
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
-    apart = {"business": "business days", "month": "months"}.get(found.uneven or "", f"{clock.spacing:,} seconds apart")
+    months = clock.spacing * 1000 // DAY
+    usual = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
+    apart = usual.get(found.uneven or "", f"{clock.spacing:,} seconds apart")
     utc = " (UTC)" if form.time_zone else ""
     yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
     if found.series_id:
@@ -180,26 +187,24 @@ def lines(found: Found) -> Iterator[str]:
 
 def _ask(found: Found, wanted: Wanted) -> Question:
     """What to forecast: as given, else asked, else as proposed."""
-    targets = found.targets
-    target = wanted.target or (targets[0] if len(targets) == 1 else None)
+    targets, target, open_to_ask = found.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
     if not targets:
         why = ", ".join(f"{name!r}: {found.why_not(name) or 'words'}" for name in found.columns)
         raise UnrollError(f"no column holds numbers to forecast ({why:.300})")
-    open_to_ask = not wanted.yes and sys.stdin.isatty()
-    if target is None and open_to_ask:
-        target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=targets[-1])
-    if target is None:
-        raise UsageError(one_line(f"say what is to be forecast, by --target: {', '.join(targets)}"))
-    if target not in targets:
+    if target is None and open_to_ask and len(targets) > 1:
+        target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=likely_target(found)[0])
+    if target is not None and target not in targets:
         why = f" {target!r} is {found.why_not(target) or 'no column of numbers'}." if target in found.columns else ""
         raise UsageError(one_line(f"--target must be one of: {', '.join(targets)}.{why} Received: {target!r}"))
     question = propose(found, target, wanted.step, wanted.horizon, wanted.lookback)
-    if wanted.yes or None not in (wanted.horizon, wanted.lookback):
+    sure = target is not None or len(targets) == 1
+    if wanted.yes or (sure and None not in (wanted.horizon, wanted.lookback)):
         return question
     if not open_to_ask:
-        raise UsageError(
-            f"pass --horizon and --lookback (proposed: {question.horizon} and {question.lookback} timesteps), or --yes"
-        )
+        values = {} if sure else {"target": shlex.quote(question.target)}
+        values |= {"horizon": str(question.horizon), "lookback": str(question.lookback)}
+        lacking = " ".join(f"--{key} {value}" for key, value in values.items() if getattr(wanted, key) is None)
+        raise UsageError(one_line(f"pass {lacking} or other values, or --yes to take these"))
     horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=question.horizon, type=int)
     lookback = wanted.lookback or typer.prompt("From how many back?", default=question.lookback, type=int)
     if horizon < 1 or lookback < 1:

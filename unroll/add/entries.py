@@ -28,7 +28,10 @@ RECENT = 24
 YEARS = 2 * np.timedelta64(365, "D")
 """Of rows, below which models are not told the time of the year: they would learn single weeks by heart."""
 
-WRITTEN = ("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip")
+WRITTEN = (
+    *("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip"),
+    "units_rows",
+)
 """Options of a file's form that stand in the entry where they are not the usual ones."""
 
 
@@ -41,9 +44,7 @@ def entries(
     lie, and `pattern` is the file's name, or one for several.
     """
     form, usual, stamp = found.form, CsvFormat(), list(found.form.stamp)
-    quantity, unit = question.target, found.columns[question.target].unit
-    if unit:
-        quantity = quantity[: max(map(quantity.rfind, "[("))].rstrip() or quantity
+    quantity, unit = found.columns[question.target].quantity, found.columns[question.target].unit
     others = [column for column in found.columns if column not in {question.target, found.series_id}]
     left_out = {column: why for column in others if (why := found.why_not(column))}
     words = [column for column in others if column not in left_out and not found.columns[column].numeric]

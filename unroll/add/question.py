@@ -1,5 +1,6 @@
-"""What is asked of a series, where nobody says: how far ahead, from how far back."""
+"""What is asked of a series, where nobody says: which column, how far ahead, from how far back."""
 
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,9 +17,27 @@ TRAIN = 0.5
 PART, MOST = 0.2, 1 / 3
 """The share of the rows that a window may span, so that the smaller blocks have many; and up to `LEAST` years."""
 
-LEAST, HISTORY = {12: 2, 52: 1}, {12: 10, 52: 5}
+LEAST, HISTORY = {4: 3, 12: 2, 52: 1}, {4: 10, 12: 10, 52: 5}
 """Timesteps of a year -> years that a window spans, and that statistical models look back: in months and weeks a season
 is seen in years alone."""
+
+
+TARGET = (
+    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|energy|consum|usage|sales|revenue|"
+    "price|traffic|passenger|visitor|target|verbrauch|leistung|bedarf|absatz|umsatz|preis|anzahl|menge|producti|generati|"
+    "erzeug|strom|ventas|precio|prix|appliances|pollution|^pm$"
+)
+"""Words, and parts of longer ones, in the names of columns that people forecast."""
+
+COVARIATE = (
+    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|press|dew|weather|lag|luft|regen|week|"
+    "hour|stunde|month|monat|year|jahr|minute|index|season|precip|visib|sun|promo|flag)|temperatur|feucht|niederschlag|"
+    "radiation|forecast|predict|prognose|holiday|feiertag|weekday|wochentag"
+)
+"""Of weather, the calendar and forecasts, which tell of others."""
+
+WEATHER = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
+"""Units of these."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +60,32 @@ class Question:
     history: int = 0
 
 
-def propose(found: Found, target: str, step: int | None, horizon: int | None, lookback: int | None) -> Question:
+def likely_target(found: Found) -> tuple[str, str]:
+    """The column that looks most like one to forecast, of `found.targets` the first of those, and why."""
+
+    def score(name: str) -> int:
+        words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", found.columns[name].quantity)]
+        named, other = (any(re.search(words_of, word) for word in words) for words_of in (TARGET, COVARIATE))
+        unit = found.columns[name].unit
+        return 4 * named - 2 * other + bool(unit) * (-1 if re.fullmatch(WEATHER, unit) else 1)
+
+    best = max(found.targets, key=score)
+    why = "by its name" if score(best) > 1 else "by its unit" if score(best) == 1 else "the first that may be one"
+    return best, f"{why}; --target names another"
+
+
+def propose(found: Found, target: str | None, step: int | None, horizon: int | None, lookback: int | None) -> Question:
     """Fill in what is None.
 
-    A timestep is an hour where rows are closer than half an hour. The horizon is a day, a week of daily rows, four of
-    weekly ones. The lookback is four weeks, of daily rows eight, so that cycles are seen several times, of weekly rows
-    a year; a fifth of the rows at most, of weeks and months a third, up to a year and two.
+    The target is the `likely_target`. A timestep is an hour where rows are closer than half an hour. The horizon is a
+    day, a week of daily rows, four of weekly ones. The lookback is four weeks, of daily rows eight, so that cycles are
+    seen several times, of weekly rows a year; a fifth of the rows at most, of weeks and months a third, up to a year
+    and two, and whole cycles.
     """
-    spacing, reasons = found.clock.spacing, {}
+    spacing, reasons = found.clock.spacing, dict[str, str]()
+    if target is None:
+        target, reasons["target"] = likely_target(found)
+        reasons = reasons if len(found.targets) > 1 else {}
     if step is None:
         step = HOUR // spacing if spacing < HOUR // 2 and HOUR % spacing == 0 else 1
         if step > 1:
@@ -56,9 +93,10 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     timestep = spacing * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
-    year = 12 if found.uneven == "month" else 52 if timestep == 7 * DAY and not found.uneven else 0
-    cycles = [year] if year else [5] if found.uneven else [cycle for cycle in (day, week) if cycle > 1]
-    day = 0 if found.uneven else day
+    year = 12 // (timestep // DAY) if found.uneven == "month" else 52 if timestep == 7 * DAY and not found.uneven else 0
+    year = year if year in LEAST else 0
+    usual = [5] if found.uneven == "business" else [cycle for cycle in (day, week) if cycle > 1 and not found.uneven]
+    cycles, day = [year] if year else usual, 0 if found.uneven else day
     longest = max(2, int(found.length * PART) // step)
     if year:
         longest = max(longest, min(LEAST[year] * year, int(found.length * MOST)))
@@ -72,7 +110,7 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
     if lookback is None:
         weeks, words = (4, "four weeks") if day > 1 else (8, "eight weeks")
         lookback, why = (weeks * week, words) if day else back
-        if found.uneven:
+        if found.uneven and cycles:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         if day and not found.series_id:
             with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
@@ -80,7 +118,9 @@ def propose(found: Found, target: str, step: int | None, horizon: int | None, lo
                 near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))
             why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
         if lookback > longest:
-            lookback, why = longest, f"{longest} timesteps, since the file is short"
+            cycle = max((one for one in cycles if one <= longest), default=1)
+            lookback = longest // cycle * cycle
+            why = f"{lookback // cycle} times {cycle} timesteps, since the file is short"
         reasons["lookback"] = f"rows; proposed: {why}"
     history = 0 if not year or found.gaps or found.series_id else HISTORY[year] * year
     return Question(target, step, horizon, lookback, day, cycles, reasons, history=history)

@@ -94,7 +94,7 @@ def predict(
         steps = forecaster.spec.question.outputs
         if horizon is not None and not 1 <= horizon <= steps:
             raise UsageError(f"--horizon must be 1 to {steps}, which the model was trained for. Received: {horizon}")
-        form = forecaster.spec.question.form
+        form = forecaster.spec.question.csv
         for path in filter(None, (data, plan)):
             if path.is_file() and not File(path, form, "").parquet:
                 layout.encoding(path, form.encoding)

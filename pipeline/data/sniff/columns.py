@@ -24,6 +24,10 @@ COUNTED = 1000
 """Different words that are counted; a column with more holds free text."""
 
 
+UNIT = r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$"
+"""At the end of a heading."""
+
+
 @dataclass
 class Column:
     """One column, as far as it was read.
@@ -33,10 +37,12 @@ class Column:
         words: what else there is -> how often.
         low, high: of the numbers but `SENTINELS`.
         suspects: the numbers of `SENTINELS` -> how often.
+        below: what stands in the row of units.
         counts: whether each number is one more than that before; `last` is the last.
     """
 
     name: str
+    below: str = ""
     rows: int = 0
     numbers: int = 0
     empty: int = 0
@@ -49,25 +55,20 @@ class Column:
 
     def take(self, cells: "pd.Series[Any]", form: CsvFormat) -> Array:
         """Count the cells of a chunk; (rows,) float64 of them, NaN where there is no number."""
-        import pandas as pd
-
-        if pd.api.types.is_numeric_dtype(cells.dtype):
-            values = cells.to_numpy(np.float64, na_value=np.nan)
-            empty = np.isnan(values)
-        else:
-            texts = cells.astype("str").str.strip()
-            empty = (cells.isna() | (texts == "")).to_numpy()
-            values = row_files.numbers(texts, form)
-            values = np.where(np.isfinite(values), values, np.nan)
-            if len(self.words) < COUNTED:
-                self.words.update(texts[np.isnan(values) & ~empty].value_counts().to_dict())
+        values = row_files.numbers(cells, form)
+        others = cells[~np.isfinite(values)]
+        texts = others.astype("str").str.strip()[others.notna()]
+        texts = texts[texts != ""]
+        if len(self.words) < COUNTED:
+            self.words.update(texts.value_counts().to_dict())
+        values = np.where(np.isfinite(values), values, np.nan)
         apart = np.diff(values, prepend=self.last)
         self.counts &= bool((apart[self.rows == 0 :] == 1).all())
         self.last = values[-1] if len(values) else self.last
         suspect = np.isin(values, SENTINELS)
         self.suspects.update(values[suspect].tolist())
         self.rows += len(values)
-        self.empty += int(empty.sum())
+        self.empty += len(others) - len(texts)
         self.numbers += int(np.isfinite(values).sum())
         good = values[np.isfinite(values) & ~suspect]
         self.low, self.high = float(good.min(initial=self.low)), float(good.max(initial=self.high))
@@ -95,9 +96,16 @@ class Column:
 
     @property
     def unit(self) -> str:
-        """What its heading gives as a unit: in square brackets, or in parentheses after a space."""
-        found = re.search(r"\[([^\[\]]{1,20})\]\s*$|\s\(([^()]{1,20})\)\s*$", self.name)
+        """What the row of units or its heading gives: in square brackets, or in parentheses after a space."""
+        if below := self.below.strip("[]() -"):
+            return below
+        found = re.search(UNIT, self.name)
         return (found[1] or found[2]).strip() if found else ""
+
+    @property
+    def quantity(self) -> str:
+        """Its name without its unit."""
+        return re.sub(UNIT, "", self.name).strip() or self.name
 
     def left_out(self, sentinels: set[float]) -> str:
         """Why it is of no use, "" if it is."""

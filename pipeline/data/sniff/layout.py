@@ -17,19 +17,26 @@ MOST_COLUMNS = 1000
 DELIMITERS = "\t;|, "
 """In the order of trust: a comma may be a decimal mark, a space may be in a stamp."""
 
+LOOKED_AT, MOST_UNITS = 50, 3
+"""Rows below the header of which all have their stamps, where there are rows of units, and as many of those."""
+
+MONTH = r"(\d{1,2} )?((?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)[ -](\d{1,2}, )?(\d\d){1,2}"
+"""A date or a month with its name."""
+
 UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The beginning of a file: `skip` lines, perhaps a header, and the cells of the first rows.
+    """The beginning of a file: `skip` lines, perhaps a header, then perhaps `units`, and the cells of the first rows.
 
-    A delimiter that is a space stands for any white space.
+    A delimiter that is a space stands for any white space. What stands in rows of units begins with the units.
     """
 
     delimiter: str
     skip: int
     header: bool
+    units: list[list[str]]
     rows: list[list[str]]
 
 
@@ -91,29 +98,50 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         first = next(place for place, row in enumerate(rows) if len(row) == width)
         if width > 1 and often >= 0.9 * sum(1 for row in rows[first:] if row):
             header = not any(_like_data(cell) for cell in rows[first])
-            body = [row for row in rows[first + header :] if len(row) == width]
+            units = _units(rows[first + 1 : first + LOOKED_AT], width) if header else []
+            body = [row for row in rows[first + header + len(units) :] if len(row) == width]
             if len(body) < 2:
                 count = "no row" if not body else "one row"
                 raise UnrollError(f"{path} holds {'a header and ' if header else ''}{count}; a series has many")
-            return Layout(mark, first, header, body)
+            return Layout(mark, first, header, units, body)
+    if delimiter:
+        raise UnrollError(f"{path} has not the same number of columns in all rows, by {delimiter!r}; correct the file")
     raise UnrollError(
-        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space divides; pass --delimiter"
+        f"{path} has no columns that a comma, a semicolon, a tab, a bar or white space divides alike; pass --delimiter"
     )
+
+
+def _units(rows: list[list[str]], width: int) -> list[list[str]]:
+    """Those right below the header without data in the columns that all later rows have data in; 1 may be a unit."""
+    for count in range(min(MOST_UNITS, len(rows) - 2), 0, -1):
+        later = [row for row in rows[count:] if len(row) == width]
+        full = [place for place in range(width) if later and all(_like_data(row[place]) for row in later)]
+        whole = all(len(row) == width and any(map(str.strip, row)) for row in rows[:count])
+        if (
+            full
+            and whole
+            and not any(_like_data(row[place]) and row[place].strip() != "1" for row in rows[:count] for place in full)
+        ):
+            return rows[:count]
+    return []
 
 
 def _like_data(cell: str) -> bool:
     """A number or a date: no heading is one."""
-    return re.fullmatch(r"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*", cell.strip()) is not None
+    return re.fullmatch(rf"[-+]?\d[\d.,'e+-]*|\d+[-./:]\d+[-./:T \d]*.*|{MONTH}", cell.strip()) is not None
 
 
-def marks(cells: Iterable[str], path: Path) -> tuple[str, str | None]:
-    """The decimal mark and the mark between thousands that these cells have.
+def marks(cells: Iterable[str], path: Path, known: str | None = None) -> tuple[str, str | None]:
+    """The decimal mark, perhaps known, and the mark between thousands that these cells have.
 
     Raises:
         UsageError: they can be read in two ways.
     """
     found = Counter(kind for cell in cells for kind, form in FORMS.items() if re.fullmatch(form, cell.strip()))
     comma = bool(found["1,5"] or found["1 234,5"])
+    if known:
+        thousands = {",": found["1.234,5"], ".": found["1,234.5"] + found["1,234"]}[known]
+        return known, " " if found["1 234"] else {",": ".", ".": ","}[known] if thousands else None
     if found["1 234"]:
         return ("," if comma else "."), " "
     if found["1.234,5"]:

@@ -1,7 +1,8 @@
 """Look at a file: how it is written, when its rows were measured, and what its columns hold."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from pipeline.data.sniff.columns import Column
 from pipeline.data.sniff.found import Found, Known
 from pipeline.data.sniff.series_id import series_id
 from pipeline.data.stamped_file import MOST_WORDS
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import one_of
 
 if TYPE_CHECKING:
@@ -34,11 +35,8 @@ KEPT = 250_000
 PARTS_OF_A_DAY = (24, 48, 96, 144)
 """Hours, half hours and such, which some files count in a column of its own."""
 
-MONTH = 28 * 86_400_000
-"""Milliseconds, at least."""
-
-FEW_DAYS = 15
-"""Stamps, of which it can be coincidence that none lies on a weekend."""
+SURE, OTHER = 0.5, 0.75
+"""The share of even steps that rows must have, and how much of that other readings of their stamps may have."""
 
 
 def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
@@ -51,27 +49,32 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     import pandas as pd
 
     guesses: dict[str, str] = {}
-    form = _form(paths, known, guesses)
-    files = [File(path, form, "add") for path in paths]
-    head = next(_text(files[0], progress, nrows=HEAD), None)
-    if head is None or not len(head):
+    form, units = _form(paths, known, guesses)
+    files = [File(path, form, "") for path in paths]
+    first = next(files[0].chunks(progress), None)
+    if first is None or not len(first):
         raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
+    head = first.head(HEAD).astype("str").where(first.head(HEAD).notna(), "")
     if odd := layout.like_paths(list(head.columns)):
         raise UnrollError(f"{paths[0]}: column {odd[0]!r:.80} is named like a path; rename it in the file")
     stamp, options = times.find(head, known.stamp)
     options = [known.stamp_format] if known.stamp_format else options
     if lacking := [column for column in stamp if column not in head.columns]:
         raise UsageError(f"--stamp: {paths[0]} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
-    if not options:
+    if not (stamp and options):
         raise UsageError(
             f"{paths[0]}: no column holds times of a form that is known here; pass --stamp COLUMN (repeatable) and "
             f"--stamp-format, as strptime takes it. Columns: {', '.join(head.columns):.2000}"
         )
     form = form.model_copy(update={"stamp": stamp})
-    columns = {name: Column(name) for name in head.columns if name not in stamp}
+    below = dict(zip(head.columns, units, strict=False))
+    columns = {name: Column(name, below.get(name, "")) for name in head.columns if name not in stamp}
     if known.target is not None:  # now, since the rows of a large file take minutes
         one_of(known.target, columns, "--target")
-    readings, heads, blank = _pass(files, form, options, columns, progress)
+    try:
+        readings, heads, blank = _pass(files, form, options, columns, progress)
+    except (ValueError, re.error) as error:
+        raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {known.stamp_format!r}") from None
     written, chosen, utc = _decided(readings, known, paths[0], guesses)
     form = form.model_copy(update={"stamp_format": chosen, "time_zone": known.time_zone})
     whose, names = series_id(head, written, columns, heads)
@@ -82,17 +85,21 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
     given = pd.to_numeric(pd.Series(known.missing, dtype=object), errors="coerce").to_numpy(np.float64)
     for column in columns.values():
         column.suspects.update(dict.fromkeys(given[np.isfinite(given)].tolist(), 0))
+        if column.mixed and (column.numeric or known.decimal):
+            cure = f"pass --decimal {'.' if form.decimal == ',' else ','}" if known.decimal else "correct such cells"
+            what = f"beside numbers with {form.decimal!r} as decimal mark"
+            raise UsageError(f"column {column.name!r} holds {column.mixed} {what}; {cure}")
     found = _found(form, written, utc, columns, heads, guesses)
     found.missing.update(dict.fromkeys(known.missing, 1))
     missing = found.missing + Counter({"": blank})
     return replace(found, text=not files[0].parquet, missing=missing, series_id=whose, series=sorted(names))
 
 
-def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> CsvFormat:
-    """How the files are written, as far as the first lines say."""
+def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> tuple[CsvFormat, list[str]]:
+    """How the files are written, as far as the first lines say, and the cells of the row of units."""
     form = CsvFormat()
     if File(paths[0], form, "").parquet:
-        return form
+        return form, []
     try:
         encodings = [layout.encoding(path, known.encoding) for path in paths]
         encoding = next((one for one in encodings if one != "ascii"), "utf-8")
@@ -104,23 +111,13 @@ def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> CsvFo
     if encoding in {"latin-1", "cp1252"} and not known.encoding:
         guesses["encoding"] = "not UTF-8; of the encodings of one byte this is the usual one"
     cells = [cell for row in found.rows for cell in row]
-    decimal, thousands = (known.decimal, None) if known.decimal else layout.marks(cells, paths[0])
+    decimal, thousands = layout.marks(cells, paths[0], known.decimal)
     names = None if found.header else [f"column{place}" for place in range(1, len(found.rows[0]) + 1)]
     if names:
         guesses["names"] = "the file has no header"
-    marks: dict[str, Any] = {"delimiter": found.delimiter, "decimal": decimal or ".", "thousands": thousands}
-    return form.model_copy(update={"encoding": encoding, "skip": found.skip, "names": names, **marks})
-
-
-def _text(file: File, progress: "Progress", **options: Any) -> Iterator["pd.DataFrame"]:
-    """The rows of a file as text; those of a Parquet file as they are, but for the first (`nrows`)."""
-    for chunk in file.chunks(progress, dtype=str, keep_default_na=False, **options):
-        if not file.parquet:
-            yield chunk.fillna("")  # of a short row
-        elif "nrows" in options:
-            yield chunk.head(options["nrows"]).astype("str").where(chunk.notna(), "")
-        else:
-            yield chunk
+    marks: dict[str, Any] = {"delimiter": found.delimiter, "decimal": decimal, "thousands": thousands}
+    marks |= {"skip": found.skip, "units_rows": len(found.units), "names": names}
+    return form.model_copy(update={"encoding": encoding, **marks}), found.units[0] if found.units else []
 
 
 @dataclass
@@ -147,11 +144,14 @@ def _pass(
     readings, heads, rows, blanks = [_Stamps(option, []) for option in options], [], 0, 0
     for file in files:
         if lacking := [name for name in [*form.stamp, *columns] if name not in file.header()]:
-            raise UnrollError(f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has; leave it out")
-        for chunk in _text(file, progress):
+            raise UnrollError(
+                f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has; leave that file out"
+            )
+        for chunk in file.chunks(progress):
             texts = chunk[list(form.stamp)]
-            blank = (texts.isna() | (texts == "")).all(axis=1) & chunk.isin(["", None]).all(axis=1)
-            frame = chunk[~blank]
+            blank = (texts.isna() | (texts == "")).all(axis=1)
+            blank[blank] = chunk[blank].isin(["", None]).all(axis=1)
+            frame = chunk[~blank] if blank.any() else chunk
             cells = stamps.joined(frame, form.stamp)
             for reading in readings:
                 reading.take(cells.str.strip() if cells.dtype == "str" else cells)
@@ -163,36 +163,38 @@ def _pass(
 
 
 def _decided(readings: Sequence[_Stamps], known: Known, path: Path, guesses: dict[str, str]) -> tuple[Array, str, bool]:
-    """The stamps by the one format that all rows have; of two, the one by which rows are evenly spaced."""
+    """The stamps by the one format that all rows have; of several, that by which rows have a frequency."""
     good = [reading for reading in readings if reading.bad is None]
     if not good:
         raise UnrollError(
-            f"{path}: {readings[0].bad!r:.60} is no stamp of the form {readings[0].stamp_format}, as others are"
+            f"{path}: {readings[0].bad!r:.60} is no stamp of the form {readings[0].stamp_format}, as others are; "
+            "correct the file, or pass --stamp-format"
         )
-    if known.day_first is not None and len(good) > 1:
-        order = ("%d", "%m") if known.day_first else ("%m", "%d")
-        good = [one for one in good if one.stamp_format.find(order[0]) < one.stamp_format.find(order[1])] or good
-    uneven = {}
-    for reading in good:
-        clock = series_splits.clock(np.concatenate(reading.read), None)
-        uneven[reading.stamp_format] = clock.gaps + clock.repeated
-    good.sort(key=lambda one: uneven[one.stamp_format])
-    if len(good) > 1:
-        first, second = (one.stamp_format for one in good[:2])
-        if uneven[second] <= 2 * uneven[first] + 2:  # a few gaps more prove nothing
-            raise UsageError(
-                f"{path}: its stamps may have the day or the month first ({first} or {second}); "
-                "pass --day-first or --month-first"
-            )
-        guesses["stamp_format"] = f"by {second} the rows would not be evenly spaced"
-    return np.concatenate(good[0].read), good[0].stamp_format, good[0].utc
+    if known.day_first is not None:
+        good = [one for one in good if one.stamp_format.startswith("%d" if known.day_first else "%m")] or good
+    written = {one.stamp_format: np.concatenate(one.read) for one in good}
+    first, *others = written
+    if others:
+        share = {stamp_format: times.regularity(rows) for stamp_format, rows in written.items()}
+        first, *others = sorted(written, key=lambda one: -share[one])
+        others = [one for one in others if not np.array_equal(written[one], written[first])]
+    if others and share[first] >= SURE and share[others[0]] <= share[first] * OTHER:
+        guesses["stamp_format"] = f"by {others[0]} the rows would not be evenly spaced"
+    elif others and first.startswith("%d.%m."):
+        guesses["stamp_format"] = "with dots the day stands first; --month-first says otherwise"
+    elif others:
+        which = f"--stamp-format {first!r} or {others[0]!r}"
+        if {first[:2], others[0][:2]} == {"%d", "%m"}:
+            which = "--day-first or --month-first"
+        raise UsageError(f"{path}: its stamps can be read as {first} or as {others[0]}; pass {which}")
+    return written[first], first, next(one.utc for one in good if one.stamp_format == first)
 
 
 def _found(
     form: CsvFormat, written: Array, utc: bool, columns: dict[str, Column], heads: list[Array], guesses: dict[str, str]
 ) -> Found:
     """Put together what was seen."""
-    if (different := len(np.unique(written))) < 3:
+    if (different := len(stamps.distinct(written))) < 3:
         raise UnrollError(f"the file has {different} different stamps; a series has many")
     unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
     clock = series_splits.clock(written, None)
@@ -206,13 +208,14 @@ def _found(
             given = f"Received: {form.time_zone!r}"
             raise UsageError(f"--time-zone must be a name such as Europe/Berlin. {given}") from None
         if np.isnat(moved).any():
-            raise UsageError(f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped")
-        written, clock = moved, series_splits.clock(moved, clock.spacing)
-    rows = _uneven(written)
+            raise UsageError(
+                f"--time-zone: {written[np.isnat(moved)][0]} is a time that {form.time_zone} skipped; pass another"
+            )
+        written = moved
+    rows, clock = times.frequency(written)
     written = stamps.evenly(written, rows)
-    clock = series_splits.clock(written, None) if rows else clock
-    _require_even(written, clock)
-    later = np.unique(written)
+    later = stamps.distinct(written)
+    _require_even(later, clock)
     apart = np.diff(later).astype(np.int64) // (clock.spacing * 1000)
     sentinels: set[float] = set().union(*(column.sure for column in columns.values() if column.numeric))
     missing: Counter[str] = Counter()
@@ -220,11 +223,6 @@ def _found(
         if column.numeric:
             if not column.left_out(sentinels):
                 missing.update({"": column.empty})
-            if column.mixed:
-                raise UsageError(
-                    f"column {column.name!r} holds {column.mixed} beside numbers with {form.decimal!r} as decimal "
-                    "mark; correct the file, or pass the other mark with --decimal"
-                )
             missing.update(column.words)
             missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
     words = {name: next(iter(column.words)) for name, column in columns.items() if not column.numeric and column.words}
@@ -246,25 +244,13 @@ def _found(
     )
 
 
-def _uneven(written: Array) -> str | None:
-    """Of what rows consist that have no even distance."""
-    days = np.unique(written).astype("datetime64[D]")
-    if len(days) < FEW_DAYS or len(np.unique(days)) < len(days):
-        return None
-    apart = np.diff(days).astype(int)
-    if np.median(apart) == 1 and np.is_busday(days).all():
-        return "business"
-    months = np.diff(days.astype("datetime64[M]")).astype(int)
-    return "month" if (apart >= MONTH // 86_400_000).all() and np.median(months) == 1 else None
-
-
-def _require_even(written: Array, clock: series_splits.Clock) -> None:
-    apart = np.diff(np.unique(written)).astype(np.int64)
+def _require_even(later: Array, clock: series_splits.Clock) -> None:
+    apart = np.diff(later).astype(np.int64)
     if np.median(apart) < 1000:
         raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
     even = (apart == clock.spacing * 1000).mean()
-    if even < 0.5 or (even < 1 and apart.min() >= MONTH):
+    if even < SURE or (even < 1 and apart.min() >= times.SHORTEST * 86_400_000):
         raise UnrollError(
             f"rows are not evenly spaced: from {apart.min() / 1000:g} to {apart.max() / 1000:g} seconds apart, "
-            f"{clock.spacing:,} in the middle; make rows of equal distance first (quarters and years have none)"
+            f"{clock.spacing:,} in the middle; make rows of equal distance first, such as means of an hour"
         )

@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.data.examples import Array
 from pipeline.data.sniff.columns import Column
+from pipeline.data.stamps import distinct
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
@@ -26,14 +27,14 @@ def series_id(
     Raises:
         UsageError: none does, and rows of one stamp differ.
     """
-    if not heads or len(np.unique(written)) > 0.7 * len(written):
+    if not heads or len(distinct(written)) > 0.7 * len(written):
         return None, []
     numbers = np.concatenate(heads)
     for place, (name, column) in enumerate(columns.items()):
         cells = numbers[:, place] if column.numeric else head[name].to_numpy()
         names = Counter(cells.tolist()) if column.numeric else column.words
         apart = len({*zip(written, cells, strict=False)}) >= SURE * len(cells)
-        most = len(np.unique(written[: names.total()]))
+        most = len(distinct(written[: names.total()]))
         if (
             apart
             and min(most, len(names)) > 1

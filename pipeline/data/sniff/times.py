@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.data import series_splits, stamps
 from pipeline.data.examples import Array
+from pipeline.data.sniff.layout import MONTH
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,8 +34,11 @@ DATE = r"(\d{1,4})([./-])(\d{1,2}|[A-Za-z]{3})\2(\d{1,4})"
 WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b-%y", "%b-%Y", "%b %Y", "%B %Y")
 """Forms of what `MONTH` matches; which one a column has, its cells say."""
 
-MONTH = r"(?i)(\d{1,2} )?(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[ -](\d{1,2}, )?(\d\d){1,2}"
-"""A date or a month with its name."""
+FEW_DAYS = 15
+"""Stamps, of which it can be coincidence that none lies on a weekend."""
+
+SHORTEST = 28
+"""Days of a month, at least."""
 
 NAMED = re.compile(r"time|date|dat[ue]m|stamp|zeit|fecha|epoch|unix|^ts$", re.IGNORECASE)
 
@@ -125,6 +129,8 @@ def _options(
         clocks[parts["%H"]] = ["%H"]
     apart = []
     for (day, first), (clock, second) in itertools.product(days.items(), clocks.items()):
+        if day == clock:  # 01.02.03
+            continue
         plain = ["%Y-%m-%d"] if first == ["ISO8601"] else first
         apart.append(([day, clock], [f"{one} {other}" for one, other in itertools.product(plain, second)]))
     if apart and all(forms == ["ISO8601"] for _, forms in found):  # of ISO's, a bare date is one too
@@ -134,6 +140,31 @@ def _options(
     if not found and {"%Y", "%m", "%d"} <= parts.keys():
         found = [(list(parts.values()), [" ".join(parts)])]
     return found + [([column], forms) for column, forms in days.items()]
+
+
+def frequency(written: Array) -> tuple[str | None, series_splits.Clock]:
+    """What rows are made of that have no even distance ("business" days, "month"), else None; and how regular they are.
+
+    Months may lie some apart, as quarters and years do, if their days are the same or the last ones.
+    """
+    days, rows = stamps.distinct(written).astype("datetime64[D]"), None
+    apart = np.diff(days).astype(int)
+    if len(days) > 2 and apart.min() > 0:
+        months = days.astype("datetime64[M]")
+        steps, day = np.diff(months).astype(int), (days - months).astype(int)
+        same = (day == day[0]).all() or ((days + 1).astype("datetime64[M]") > months).all()
+        if len(days) >= FEW_DAYS and np.median(apart) == 1 and np.is_busday(days).all():
+            rows = "business"
+        elif apart.min() >= SHORTEST and steps.min() > 0 and (same or (np.median(steps) == 1 and np.ptp(apart) > 0)):
+            rows = "month"
+    return rows, series_splits.clock(stamps.evenly(written, rows), None)
+
+
+def regularity(written: Array) -> float:
+    """The share of the steps that rows of their frequency would have, from the first to the last, that they do have."""
+    rows, clock = frequency(written)
+    apart = np.diff(stamps.distinct(stamps.evenly(written, rows))).astype(np.int64)
+    return float((apart == clock.spacing * 1000).sum() * clock.spacing * 1000 / max(1, apart.sum()))
 
 
 def zone(written: Array, spacing: int) -> tuple[str, bool] | None:

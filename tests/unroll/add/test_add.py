@@ -114,8 +114,7 @@ def add(workspace, files, *options):
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_becomes_a_data_set_and_a_forecast_with_no_edit_by_hand(workspace, form, capsys):
     files, expected = form(workspace.root)
-    target = {split_stamps: ["--target", "load"], utf16: ["--target", "Last [kW]"]}.get(form, [])
-    add(workspace, files, *target, "--horizon", "12", "--lookback", "24", "--yes")
+    add(workspace, files, "--horizon", "12", "--lookback", "24", "--yes")
     said, text = capsys.readouterr().out, workspace.params.read_text(encoding="utf-8")
     assert "Next: unroll answer load" in said
     if form is daylight_saving:
@@ -163,7 +162,6 @@ def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspa
     assert sum(one != other for one, other in zip(new, lines(), strict=True)) == 1
 
 
-HOURLY = [f"01/02/2020 {hour:02d}:00,{hour}" for hour in range(24)]
 DAYS = range(1, 29)
 DAILY = [f"2020-01-{day:02d},{day}" for day in DAYS]
 TWO = "time,load\n2020-01-01,1\n2020-01-02,1\n"
@@ -189,8 +187,6 @@ BAD = {
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
     "100,000 columns": (WIDE, "has more than 1,000 columns"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
-    "day or month": (text("time,load", *HOURLY), "pass --day-first or --month-first"),
-    "thousands or decimals": ("time;load\n2020-01-01;1,234\n2020-01-02;1,235\n", "pass --decimal , or --decimal ."),
     "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
     "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
     "too many series": (
@@ -205,10 +201,6 @@ BAD = {
     "one stamp": (text("time,load", *["2023-01-01 00:00,1"] * 40), "the file has 1 different stamps"),
     "stamps alone": ("date,time\n" + "2023-01-01,00:00\n" * 40, "the file has 1 different stamps"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),
-    "which target": (
-        text("time,a,b", *(f"{line[:-1]}7,{line[-1]}" for line in DAILY)),
-        "what is .*, by --target: a, b",
-    ),
 }
 
 
@@ -221,17 +213,6 @@ def test_a_bad_file_gets_one_line_and_leaves_params_as_they_are(workspace, conte
     assert "\n" not in str(caught.value)
     assert workspace.params.read_bytes() == before
     assert not [*workspace.scratch.glob("*")]
-
-
-def test_the_flag_that_a_line_names_decides(workspace):
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
-    days = write(workspace.root / "days.csv", ["time,load", *HOURLY])
-    marks = write(workspace.root / "marks.csv", ["time;load", *(f"2020-01-{d:02d};1,{d:03d}" for d in range(1, 29))])
-    add(workspace, [days], "--yes", "--month-first")
-    add(workspace, [marks], "--yes", "--decimal", ",", "--horizon", "1", "--lookback", "2")
-    datasets = params.load(workspace.params).datasets
-    assert datasets["days"].preparation.options["csv"]["stamp_format"] == "%m/%d/%Y %H:%M"
-    assert datasets["marks"].preparation.options["csv"]["decimal"] == ","
 
 
 @pytest.mark.parametrize(
@@ -267,7 +248,7 @@ def test_what_was_passed_wrongly_gets_one_line(workspace):
         ([*files, other], ["--yes"], "must lie in one folder"),
         ([folder], ["--yes"], "is a folder; name the files in it"),
         (files, ["--yes", "--encoding", "\udcff"], "--encoding: there is no encoding '.*'"),
-        (files, [], r"pass --horizon and --lookback \(proposed: 24 and .* timesteps\), or --yes"),
+        (files, [], r"pass --horizon 24 --lookback 168 or other values, or --yes to take these"),
     ):
         with pytest.raises(UnrollError, match=said):
             add(workspace, paths, *options)

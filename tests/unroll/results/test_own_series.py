@@ -115,9 +115,8 @@ def test_tune_says_what_the_test_says_of_earlier_trials(shop, capsys):
     assert "mae on test, of the last build: shop_ridge 0." in capsys.readouterr().out
 
 
-def test_remove_asks_and_leaves_nothing_but_the_file(shop, file, capsys, monkeypatch):
-    monkeypatch.setattr("typer.confirm", lambda _: False)
-    with pytest.raises(UnrollError, match="nothing was removed"):
+def test_remove_asks_and_leaves_nothing_but_the_file(shop, file, capsys):
+    with pytest.raises(UsageError, match="pass --yes to remove all this"):
         run(shop, "remove", "shop")
     with pytest.raises(UsageError, match="the file must be one of: shop"):
         run(shop, "remove", "shopp")
@@ -126,6 +125,7 @@ def test_remove_asks_and_leaves_nothing_but_the_file(shop, file, capsys, monkeyp
     assert "shop_ridge" in capsys.readouterr().out
     left = params.load(shop.params)
     assert not {**left.files, **left.datasets, **left.experiments, **left.forecasts}
+    assert "forecasts" not in shop.params.read_text(encoding="utf-8")
     assert file.is_file()
     kept = {path.relative_to(shop.root).parts[0] for path in shop.root.rglob("*shop*") if ".unroll" not in path.parts}
     assert kept == {"shop.csv"}
