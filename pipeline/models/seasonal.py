@@ -134,12 +134,13 @@ def boosting(
         steps = np.arange(outputs)
         if said is not None:
             target, steps = np.concatenate([target, said], axis=1, dtype=target.dtype), steps[[said.shape[1]]]
-        count, ahead = len(inputs), problem.horizon + steps - (0 if said is None else said.shape[1])
+        times = problem.horizon + steps
+        count, ahead = len(inputs), times if said is None else times - said.shape[1]
 
         def each(values: Array) -> Array:
             return np.broadcast_to(values[:, None], (count, len(ahead)))
 
-        rows = [np.broadcast_to(ahead, (count, len(ahead))), *_moments(problem, inputs, problem.horizon + steps, season)]
+        rows = [np.broadcast_to(ahead, (count, len(ahead))), *_moments(problem, inputs, times, season)]
         if base == "cycle":
             corrected = _repeats(target, ahead, shortest)[:, :, 0]
             target = target[:, shortest:] - target[:, :-shortest]

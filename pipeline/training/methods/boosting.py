@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field
 from threadpoolctl import threadpool_limits
 
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, Windows
 from pipeline.models.baselines import Baseline
 from pipeline.training import prediction
 from pipeline.training.job import Job, Trained
@@ -53,34 +53,36 @@ def train(
 
     Raises:
         ValueError: targets are one for each timestep, and features of the whole input know what comes after it; a
-            `Baseline` and a strategy but `direct`; no target was measured.
+            `Baseline` and a strategy but `direct`; a delay and `recursive`; no target was measured.
     """
     if job.dataset.each_step:
         raise ValueError("boosting sees the whole input, and these targets are to be answered step by step")
     model, split = job.build(), job.dataset.splits["train"]
     if strategy != "direct" and isinstance(model, Baseline):
         raise ValueError(f"`strategy` {strategy} is for the model boosting of the family seasonal")
+    if strategy == "recursive" and isinstance(split, Windows) and split.delay:
+        raise ValueError("`strategy` recursive begins with the next value, and these targets begin later")
     loss: Literal["mse", "mae"] = "mse" if job.dataset.metric == "mse" else "mae"
     targets = split.targets.reshape(len(split), -1)
     outputs = 1 if strategy == "recursive" else targets.shape[1]
     most = len(split) if rows is None else max(1, rows // outputs)
     chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), most)).astype(int))
-    starts = range(0, len(chosen), prediction.CHUNK)
-    windows = (split.take(chosen[start : start + prediction.CHUNK])[0] for start in starts)
-    parts = [_seen(model, inputs, np.empty((len(inputs), 0)) if strategy == "recursive" else None) for inputs in windows]
+
+    def seen(start: int) -> tuple[Array, Array]:
+        inputs, _ = split.take(chosen[start : start + prediction.CHUNK])
+        return _seen(model, inputs, np.empty((len(inputs), 0)) if strategy == "recursive" else None)
+
+    parts = [seen(start) for start in range(0, len(chosen), prediction.CHUNK)]
     features, base = (np.concatenate(part) for part in zip(*parts, strict=True))
     features = np.broadcast_to(features, (len(chosen), outputs, features.shape[2]))
     wanted = targets[chosen, :outputs] - base
-    steps = [[*range(outputs)]] if strategy == "joint" else [[step] for step in range(outputs)]
+    measured = np.isfinite(wanted)
+    learnt = [measured] if strategy == "joint" else [measured & (np.arange(outputs) == step) for step in range(outputs)]
+    if not all(some.any() for some in learnt):
+        raise ValueError("boosting needs a target that was measured for each value ahead")
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
-        models = [
-            _fitted(
-                regressor(loss, trees, leaves, learning_rate, examples),
-                features[:, some].reshape(-1, features.shape[2]),
-                wanted[:, some].ravel(),
-            )
-            for some in steps
-        ]
+        options = loss, trees, leaves, learning_rate, examples
+        models = [regressor(*options).fit(features[some], wanted[some]) for some in learnt]
         weights = np.concatenate([nodes(each) for each in models])
         # As `load`, which needs no scikit-learn; of many rows this is faster.
         quick = _answers(model, [each.predict for each in models], strategy)
@@ -90,18 +92,11 @@ def train(
 
 
 def _seen(model: Any, inputs: Array, said: Array | None) -> tuple[Array, Array]:
-    """What trees see, (n, values ahead, numbers), and what they correct (n, values ahead); 1 for all of a `Baseline`."""
+    """What trees see (n, values ahead, numbers) and correct (n, values ahead); of a `Baseline` 1 stands for all."""
     if isinstance(model, Baseline):
         return np.asarray(model.features(inputs))[:, None], np.zeros((len(inputs), 1))
     found: tuple[Array, Array] = model.features(inputs, said)
     return found
-
-
-def _fitted(model: Any, features: Array, wanted: Array) -> Any:
-    measured = np.isfinite(wanted)
-    if not measured.any():
-        raise ValueError("no target was measured that boosting could learn from")
-    return model.fit(features[measured], wanted[measured])
 
 
 def load(model: Any, weights: Array, strategy: Strategy) -> Callable[[Array], Array]:
