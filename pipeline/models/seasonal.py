@@ -133,7 +133,8 @@ def boosting(
         target, beside, beforehand = _columns(problem, inputs, known)
         steps = np.arange(outputs)
         if said is not None:
-            target, steps = np.concatenate([target, said], axis=1, dtype=target.dtype), steps[[said.shape[1]]]
+            target = np.concatenate([target[:, said.shape[1] :], said], axis=1, dtype=target.dtype)
+            steps = steps[[said.shape[1]]]
         times = problem.horizon + steps
         count, ahead = len(inputs), times if said is None else times - said.shape[1]
 

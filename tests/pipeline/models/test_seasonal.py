@@ -105,9 +105,9 @@ def test_what_was_said_is_seen_as_if_it_had_been_measured(base):
     """So the next value ahead has the numbers that the first one of a window a timestep later has."""
     stamps = np.datetime64("2024-02-26T00", "ms") + 24 // DAY * np.arange(240) * np.timedelta64(1, "h")
     rows = np.column_stack([series()[:, [0, 2]], calendar(stamps, week=True)]).astype(np.float32)
-    asked = Problem((12, 8), outputs=HORIZON, period=DAY, calendar=6)
+    asked = Problem((15, 8), outputs=HORIZON, period=DAY, calendar=6)  # a timestep more would have a day more
     model = seasonal.boosting(asked, cycles=[DAY], known=1, own=True, base=base, recent=3, season=False)
-    inputs, later, said = rows[None, 50:62], rows[None, 51:63], rows[None, 62, :1]
+    inputs, later, said = rows[None, 50:65], rows[None, 51:66], rows[None, 65, :1]
     (seen, level), (expected, next_level) = model.features(inputs, said), model.features(later, said[:, :0])
     np.testing.assert_allclose(seen, expected, atol=2e-3)
     np.testing.assert_allclose(level, next_level)
