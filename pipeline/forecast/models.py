@@ -1,7 +1,6 @@
 """The weights of a run -> a function that predicts. What each training method leaves is read back here."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -40,16 +39,10 @@ def load(name: str, experiment: Experiment, asked: Mapping[str, Any], path: Path
     if method == "least_absolute":
         slopes, constant = (weights[:-1], weights[-1]) if baseline.intercept else (weights, 0.0)
         return lambda inputs: np.asarray(baseline.features(inputs), np.float64) @ slopes + constant
-    if method in {"boosting", "direct_boosting"}:
-        from pipeline.models.seasonal import Direct
-        from pipeline.training.methods.direct_boosting import predict
+    if method == "boosting":
+        from pipeline.training.methods import boosting
 
-        if method == "direct_boosting":
-            return partial(predict, baseline, weights)
-        # A model for each value ahead begins with its constant.
-        each = np.split(weights, np.flatnonzero(weights[:, 0] == -1)[1:])
-        one = Direct(lambda inputs: (np.asarray(baseline.features(inputs))[:, None], np.zeros((len(inputs), 1))))
-        return lambda inputs: np.stack([predict(one, nodes, inputs) for nodes in each], axis=1)
+        return boosting.load(baseline, weights, found.method.keywords["strategy"])
     raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
 
 

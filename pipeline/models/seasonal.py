@@ -7,7 +7,7 @@ targets.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
@@ -36,10 +36,13 @@ class Direct:
 
     Attributes:
         features: inputs (n, timesteps, columns) -> (n, outputs, numbers) float32, and a base (n, outputs) that trees
-            correct, since they say nothing beyond the values that they were trained on.
+            correct, since they say nothing beyond the values that they were trained on. Given what was said of the
+            first values ahead (n, said), those of the next one alone: (n, 1, numbers) and (n, 1).
+        outputs: values ahead.
     """
 
-    features: Callable[[Array], tuple[Array, Array]]
+    features: Callable[..., tuple[Array, Array]]
+    outputs: int
 
 
 def linear(
@@ -99,11 +102,11 @@ def boosting(
     cycles: Cycles,
     known: Count = 0,
     own: bool = False,
-    level: bool = True,
+    base: Literal["mean", "cycle", "zero"] = "mean",
     recent: Size = 6,
     season: bool = True,
 ) -> Direct:
-    """What trees see of each value ahead, for `direct_boosting`.
+    """What trees see of each value ahead, for `boosting`.
 
     How far ahead it is; the hour, the weekday and the season then; the target one, two, ... cycles before, their means;
     its last values, their means and how they differ from those a cycle before; of the others the last value, the mean
@@ -114,25 +117,36 @@ def boosting(
         cycles: of the series, the shortest first.
         known: columns that are known beforehand.
         own: whether it sees the target's past alone, and what is known beforehand.
-        level: whether trees say how far a value is from the mean of the last cycle, or the value itself.
+        base: trees say how far a value is from the mean of the last cycle, how far from the value a cycle before, as
+            they then see the target's past, too, or the value itself.
         recent: how many of the target's last values it sees.
         season: whether it sees the time of the year.
     """
     timesteps, outputs = problem.input_shape[0], problem.outputs
-    ahead = problem.horizon + np.arange(outputs)
-    cycles = [cycle for cycle in cycles if cycle + ahead[0] <= timesteps]
+    shortest = min(cycles[0] if cycles else 1, timesteps - 1)
+    timesteps -= shortest * (base == "cycle")
+    cycles = [cycle for cycle in cycles if cycle + problem.horizon <= timesteps]
     first = cycles[0] if cycles else min(7, timesteps)
     spans = sorted({min(span, timesteps) for span in (max(2, first // 8), first, 2 * first, *cycles[1:])})
 
-    def features(inputs: Array) -> tuple[Array, Array]:
+    def features(inputs: Array, said: Array | None = None) -> tuple[Array, Array]:
         target, beside, beforehand = _columns(problem, inputs, known)
-        count = len(inputs)
+        steps = np.arange(outputs)
+        if said is not None:
+            target = np.concatenate([target[:, said.shape[1] :], said], axis=1, dtype=target.dtype)
+            steps = steps[[said.shape[1]]]
+        times = problem.horizon + steps
+        count, ahead = len(inputs), times if said is None else times - said.shape[1]
 
         def each(values: Array) -> Array:
-            return np.broadcast_to(values[:, None], (count, outputs))
+            return np.broadcast_to(values[:, None], (count, len(ahead)))
 
-        rows = [np.broadcast_to(ahead, (count, outputs)), *_moments(problem, inputs, ahead, season)]
-        base = target[:, -first:].mean(axis=1) * level
+        rows = [np.broadcast_to(ahead, (count, len(ahead))), *_moments(problem, inputs, times, season)]
+        if base == "cycle":
+            corrected = _repeats(target, ahead, shortest)[:, :, 0]
+            target = target[:, shortest:] - target[:, :-shortest]
+        else:
+            corrected = np.array(each(target[:, -first:].mean(axis=1) * (base == "mean")))
         for cycle in cycles:
             same = _repeats(target, ahead, cycle)
             rows += [*np.moveaxis(same, 2, 0), same.mean(axis=2), same[:, :, :3].mean(axis=2), np.median(same, axis=2)]
@@ -145,10 +159,11 @@ def boosting(
         for column in () if own else np.moveaxis(beside, 2, 0):
             rows += [each(column[:, -1]), each(column[:, -first:].mean(axis=1))]
             rows += [_repeats(column, ahead, first)[:, :, 0]] if cycles else []
-        rows += [column[:, -outputs:] for column in np.moveaxis(beforehand, 2, 0) if timesteps >= outputs]
-        return np.stack(rows, axis=2, dtype=np.float32, casting="same_kind"), np.array(each(base))
+        if beforehand.shape[1] >= outputs:
+            rows += [column[:, -outputs:][:, steps] for column in np.moveaxis(beforehand, 2, 0)]
+        return np.stack(rows, axis=2, dtype=np.float32, casting="same_kind"), corrected
 
-    return Direct(features)
+    return Direct(features, outputs)
 
 
 def _repeats(values: Array, ahead: Array, cycle: int) -> Array:

@@ -1,14 +1,17 @@
 """What seasonal models see of a window, and that trees as arrays say what scikit-learn's say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Windows
+from pipeline.data.examples import Arrays, Windows
 from pipeline.data.problem import Problem, problem
+from pipeline.data.series import calendar
 from pipeline.models import seasonal, statistical
 from pipeline.models.seasonal import _repeats
-from pipeline.training.methods import direct_boosting, least_squares
+from pipeline.training.methods import boosting, least_squares
 from tests.support.training import job
 
 DAY, HORIZON = 4, 3
@@ -53,25 +56,62 @@ def test_without_the_season_the_time_of_the_year_changes_nothing(model, options)
         assert np.array_equal(features(inputs)[0], features(other)[0]) is not season
 
 
-@pytest.mark.parametrize("options", [{}, {"own": True, "level": False}, {"known": 1}])
-def test_trees_as_arrays_say_what_they_said_when_they_were_fitted(options):
+@pytest.mark.parametrize("options", [{}, {"own": True, "base": "zero"}, {"known": 1}, {"own": True, "base": "cycle"}])
+@pytest.mark.parametrize("strategy", ["joint", "direct", "recursive"])
+def test_trees_as_arrays_say_what_a_library_says_by_each_strategy(strategy, options):
+    """A third of the targets was not measured; of several values ahead each is left out by itself."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
     made = data("boosting", cycles=[DAY], **options)
-    trained = direct_boosting.train(made, trees=30, leaves=4, learning_rate=0.3, examples=5)
-    model, (inputs, targets) = made.build(), made.dataset.splits["train"].take(np.arange(197))
+    split, model = made.dataset.splits["train"], made.build()
+    inputs, targets = split.take(np.arange(197))
+    masked = np.where(np.random.default_rng(1).random(targets.shape) < 0.3, np.nan, targets).astype(np.float32)
+    splits = {"train": Arrays(inputs, masked), "test": split}
+    made = replace(made, dataset=replace(made.dataset, splits=splits), build=lambda: model)
+    trained = boosting.train(made, strategy=strategy, trees=30, leaves=4, learning_rate=0.3, examples=5)
+    measured = ~np.isnan(masked)
+
+    def fitted(features, wanted):
+        library = HistGradientBoostingRegressor(
+            loss="absolute_error", learning_rate=0.3, max_iter=30, max_leaf_nodes=4, min_samples_leaf=5,
+            early_stopping=False, random_state=0,
+        )  # fmt: skip
+        return library.fit(features, wanted)
+
     features, base = model.features(inputs)
-    flat = features.reshape(-1, features.shape[2])
-    theirs = HistGradientBoostingRegressor(
-        loss="absolute_error", learning_rate=0.3, max_iter=30, max_leaf_nodes=4, min_samples_leaf=5,
-        early_stopping=False, random_state=0,
-    ).fit(flat, (targets - base).ravel())  # fmt: skip
-    said = trained.replicates[0].predictions["final_test"]
+    if strategy == "joint":
+        library = fitted(features[measured], (masked - base)[measured])
+        expected = base + np.column_stack([library.predict(features[:, step]) for step in range(HORIZON)])
+    elif strategy == "direct":
+        each = [fitted(features[some, step], (masked - base)[some, step]) for step, some in enumerate(measured.T)]
+        expected = base + np.column_stack([library.predict(features[:, step]) for step, library in enumerate(each)])
+    else:
+        some, said = measured[:, 0], np.empty((197, 0))
+        library = fitted(features[some, 0], (masked - base)[some, 0])
+        for _ in range(HORIZON):
+            now, before = model.features(inputs, said)
+            said = np.column_stack([said, before[:, 0] + library.predict(now[:, 0])])
+        expected = said
+    predictions = trained.replicates[0].predictions["final_test"]
     weights = trained.replicates[0].weights["final"]
-    assert direct_boosting.predict(model, weights, inputs) == pytest.approx(said)
-    assert said == pytest.approx(base + theirs.predict(flat).reshape(base.shape))
+    assert predictions == pytest.approx(expected)
+    assert boosting.load(model, weights, strategy)(inputs) == pytest.approx(predictions)
     if "known" in options:
-        assert np.abs(said - targets).mean() < 0.3
+        assert np.abs(predictions - targets).mean() < 0.3
+
+
+@pytest.mark.parametrize("base", ["mean", "cycle", "zero"])
+def test_what_was_said_is_seen_as_if_it_had_been_measured(base):
+    """So the next value ahead has the numbers that the first one of a window a timestep later has."""
+    stamps = np.datetime64("2024-02-26T00", "ms") + 24 // DAY * np.arange(240) * np.timedelta64(1, "h")
+    rows = np.column_stack([series()[:, [0, 2]], calendar(stamps, week=True)]).astype(np.float32)
+    asked = Problem((15, 8), outputs=HORIZON, period=DAY, calendar=6)  # a timestep more would have a day more
+    model = seasonal.boosting(asked, cycles=[DAY], known=1, own=True, base=base, recent=3, season=False)
+    inputs, later, said = rows[None, 50:65], rows[None, 51:66], rows[None, 65, :1]
+    (seen, level), (expected, next_level) = model.features(inputs, said), model.features(later, said[:, :0])
+    np.testing.assert_allclose(seen, expected, atol=2e-3)
+    np.testing.assert_allclose(level, next_level)
+    assert seen.shape == (1, 1, model.features(inputs)[0].shape[2])
 
 
 @pytest.mark.parametrize(

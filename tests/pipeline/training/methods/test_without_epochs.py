@@ -11,11 +11,11 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileR
 from threadpoolctl import threadpool_limits
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Arrays
+from pipeline.data.examples import Arrays, Windows
 from pipeline.data.problem import problem
 from pipeline.files import read_npz
 from pipeline.metrics import score
-from pipeline.models import baselines, recurrent
+from pipeline.models import baselines, recurrent, seasonal
 from pipeline.training import prediction
 from pipeline.training.methods import (
     boosting,
@@ -221,3 +221,19 @@ def test_boosting_has_lags_of_every_column_and_not_step_by_step(station, shape):
     for method, word in ((boosting, "boosting"), (kernel_ridge, "kernel ridge")):
         with pytest.raises(ValueError, match=f"{word} sees the whole input"):
             method.train(job(shape("delayed"), baselines.lags))
+    for strategy in ("joint", "recursive"):
+        with pytest.raises(ValueError, match=f"`strategy` {strategy} is for the model boosting"):
+            boosting.train(job(station, baselines.lags), strategy=strategy)
+
+
+def test_boosting_needs_what_it_is_to_learn(random):
+    inputs, targets = random.standard_normal((60, 8, 1)), random.standard_normal((60, 2))
+    targets[:, 1] = np.nan
+    split = Arrays(inputs, targets)
+    never = job(Dataset("never", "forecast", "mae", {"train": split, "test": split}, scored=()), baselines.lags)
+    with pytest.raises(ValueError, match="measured for each value ahead"):
+        boosting.train(never)
+    split = Windows(inputs[:, :, 0], np.arange(20, 40), lookback=8, step=1, delay=2, target=0, outputs=2)
+    later = Dataset("later", "forecast", "mae", {"train": split, "test": split}, scored=())
+    with pytest.raises(ValueError, match="begins with the next value"):
+        boosting.train(job(later, seasonal.boosting, cycles=[4]), strategy="recursive")
