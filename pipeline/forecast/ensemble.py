@@ -15,7 +15,7 @@ DECAY, POWER, BANDWIDTH = 0.95, 4, 2.0
 PRIOR_ORIGINS = 3
 """Origins at the mean model's MAE that each model begins with."""
 
-CORRECTION, CORRECTION_DECAY = 0.3, 0.3
+CORRECTION, CORRECTION_DECAY = 0.15, 0.3
 """The part of the last errors that is added, and the weight of one of them relative to the next. Errors beyond the
 usual size count as that: a day like no other is not to be expected again."""
 

@@ -123,11 +123,8 @@ def with_ensemble(
     scores = {name: float(np.nanmean(np.abs(values - truth) / scales)) for name, values in grids.items()}
     unfitted = {name for name in grids if experiments[name].training.method == "none"}
     naive = {name for name in unfitted if experiments[name].model.family == "baselines"}  # and not statistical
-    kinds: dict[str, str] = {}
-    for name in sorted(set(grids) - networks, key=scores.__getitem__):
-        # Of naive and of statistical models the best speaks for all.
-        kinds.setdefault(experiments[name].model.family if name in unfitted else name, name)
-    members, best = sorted(kinds.values()), min(scores, key=scores.__getitem__)
+    members = sorted(_members({name: experiments[name] for name in set(grids) - networks}, scores, unfitted))
+    best = min(scores, key=scores.__getitem__)
     delay = known_after(outputs, backtest.windows(dataset).step, backtest.stride(dataset))
     if len(members) >= FEWEST:
         stacked, combined = np.stack([grids[name] for name in members]), np.empty_like(truth)
@@ -167,6 +164,21 @@ def with_ensemble(
         },
     )
     return forecasts.reset_index(drop=True), leaderboard
+
+
+def _members(experiments: Mapping[str, Experiment], scores: Mapping[str, float], unfitted: set[str]) -> list[str]:
+    """Models of a kind of their own: of naive and of statistical ones the best speaks for all.
+
+    Of months and weeks, where statistical models look back for years (`history`), all of these and boosting of
+    differences to a year before alone: the others follow no trend.
+    """
+    options = {name: experiment.model.options for name, experiment in experiments.items()}
+    if any(given.get("history") for given in options.values()):
+        return [name for name, given in options.items() if given.get("history") or given.get("base") == "cycle"]
+    kinds: dict[str, str] = {}
+    for name in sorted(experiments, key=scores.__getitem__):
+        kinds.setdefault(experiments[name].model.family if name in unfitted else name, name)
+    return [*kinds.values()]
 
 
 def _scale_of(dataset: Dataset, forecasts: "pd.DataFrame") -> dict[str, float]:

@@ -119,7 +119,11 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"the value {model['timesteps']} timesteps before"
         case name:
             words = KNOWN.get(str(name), str(name).replace("_", " "))
-            parts = {" of the target alone": model.get("own"), " without a trend": not model.get("trend", True)}
+            parts = {
+                " of the target alone": model.get("own"),
+                " on differences": model.get("base") == "cycle",
+                " without a trend": not model.get("trend", True),
+            }
             cycle = f" by {model['cycle']}" if name == "ets" and model.get("cycle") else ""
             return words + cycle + "".join(part for part, there in parts.items() if there)
 

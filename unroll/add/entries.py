@@ -145,6 +145,7 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
     cycles = {"cycles": question.cycles[:1], **known}
     own = {**cycles, "cycles": question.cycles[:1], "own": True, "base": "zero", "recent": RECENT}
     slow = {**boosting, "trees": 300, "learning_rate": 0.05}
+    differences, quick = {**own, "base": "cycle"}, {**boosting, "trees": 150, "learning_rate": 0.1}
     models: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "last_value": ("baselines", "last_value", {}, none),
         **{
@@ -155,6 +156,7 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
         "ridge": ("seasonal", "linear", known, ridge),
         "boosting": ("seasonal", "boosting", cycles, boosting),
         "boosting_own": ("seasonal", "boosting", own, slow),
+        **({"boosting_cycle": ("seasonal", "boosting", differences, quick)} if question.cycles else {}),
         "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
         "gru": ("seasonal", "gru", {"units": 32, **last}, network),
         **{name: ("statistical", kind, options, none) for name, (kind, options) in _statistical(question).items()},
