@@ -5,9 +5,9 @@ shuffle only leave a note. So two runs start from the same first weights, and wh
 """
 
 import ast
-import contextlib
 import ctypes
 import json
+import mmap
 import os
 import random
 import resource
@@ -51,11 +51,11 @@ class Child:
 
     Args:
         rows: (series, 51), handed out one by one, and again from the first after the last.
-        notes: an open file, JSON: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
+        notes: shared memory, JSON: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
     """
 
-    def __init__(self, rows: Any, notes: int, seed: int) -> None:
-        self.rows, self.calls, self._file, self._notes = rows, 0, notes, dict[str, Any]()
+    def __init__(self, rows: Any, notes: mmap.mmap, seed: int) -> None:
+        self.rows, self.calls, self._memory, self._notes = rows, 0, notes, dict[str, Any]()
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         self._seed, self._state = np.random.seed, np.random.get_state
@@ -65,8 +65,7 @@ class Child:
         """Write it down at once: the process may be killed at any time."""
         if not facts.items() <= self._notes.items():
             self._notes |= {key: fact[:300] if isinstance(fact, str) else fact for key, fact in facts.items()}
-            with contextlib.suppress(OSError):  # the program has closed what it did not open
-                os.pwrite(self._file, json.dumps(self._notes).encode().ljust(NOTES), 0)
+            self._memory[:] = json.dumps(self._notes).encode().ljust(NOTES)
 
     def held(self, generate: Callable[..., Any]) -> Callable[..., Any]:
         """The program's generator, which is tried once and then hands out our rows."""
@@ -140,9 +139,9 @@ def main(script: str, letter: str, shared: str, seed: str) -> None:
         resource.setrlimit(what, (most, most))
     sys.argv, sys.path[0] = [script, letter], str(Path(script).parent)
     module = sys.modules["__main__"] = types.ModuleType("__main__")
-    file = os.fdopen(int(shared), "rb+")
-    file.seek(NOTES)
-    child = Child(np.load(file), file.fileno(), int(seed))
+    with os.fdopen(int(shared), "rb+") as file:
+        file.seek(NOTES)
+        child = Child(np.load(file), mmap.mmap(file.fileno(), NOTES), int(seed))
     vars(module).update(__file__=script, __held__=child.held)
     try:
         tree = ast.parse(Path(script).read_bytes(), script)
