@@ -22,12 +22,8 @@ from typing import Any
 import numpy as np
 
 NAME = "generate_time_series"
-MEMORY = 4 * 2**30
-FILE = 2**26
-"""Bytes of memory, and of a file that it writes; what it prints is one."""
-
-NOTES = 4096
-"""Bytes of all notes, which are written at once: who is killed leaves the old ones or the new ones."""
+MEMORY, OUTPUT, NOTES = 4 * 2**30, 2**26, 4096
+"""Bytes at most: of memory, of what it prints (and of any file), and of all notes."""
 
 
 def prctl(option: int, value: int) -> None:
@@ -135,7 +131,7 @@ def _generator(tree: ast.Module) -> ast.FunctionDef | None:
 def main(script: str, letter: str, shared: str, seed: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
     prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the check, however that ends
-    for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0)):
+    for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, OUTPUT), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(what, (most, most))
     sys.argv, sys.path[0] = [script, letter], str(Path(script).parent)
     module = sys.modules["__main__"] = types.ModuleType("__main__")
@@ -152,9 +148,9 @@ def main(script: str, letter: str, shared: str, seed: str) -> None:
         pass
     except BaseException as error:  # noqa: BLE001 - whatever ends it is what we are to say
         places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
-        line = places[-1] if places else getattr(error, "lineno", "?")
-        text = traceback.TracebackException.from_exception(error)  # it bears a __str__ that fails
-        child.note(error=f"{type(error).__name__[:50]}: {str(text)[:200]} (line {line})")
+        line = places[-1] if places else getattr(error, "lineno", None) or "?"
+        text = traceback.format_exception_only(error)[-1].strip()  # unlike str, it bears a __str__ that fails
+        child.note(error=f"{text[:250]} (line {line})")
 
 
 if __name__ == "__main__":

@@ -24,24 +24,14 @@ CARRY = [
 SCORE_D = 'print("D", '
 INDEX = ("s: s[49]))", "s: s[48]))")
 COARSE = [("delta * outs[i]\n", "delta * outs[i + 1]\n"), ('"R", ', '"R %.5e" % ')]
-DAEMON = """
-if not os.fork():
-    os.setsid()
-    if pid := os.fork():
-        open(__file__ + ".pid", "w").write(str(pid))
-        os._exit(0)
-    time.sleep(999)
-os.wait()
-"""
-WILD = """
-print("1.5e99999999999", "1." + 999 * "0" + "e-" + 9999 * "9", "nan", "inf", "\\x1b", "1.5 " * 99999)
-os.write(1, bytes(range(256)))
-os.rmdir(os.getcwd())
-"""
+CHILD = 'open(__file__ + ".pid", "w").write(str(subprocess.Popen(["sleep", "999"], start_new_session=True).pid))'
+WILD = (
+    'print("1.5e99999999999", "1e" + 9999 * "9", "nan", "inf"); os.write(1, bytes(range(256))); os.rmdir(os.getcwd())'
+)
 
 
 def first(code):
-    return ("import math\n", f"import math, os, time\n{code}\n")
+    return ("import math\n", f"import math, os, subprocess\n{code}\n")
 
 
 @pytest.mark.parametrize("style", ["lists", "matrices", "globals"])
@@ -58,7 +48,7 @@ def test_a_right_program_is_right_in_any_style(style):
         # the program as a whole
         "argument": ([('sys.argv[1] == "N"', "sys.argv[0] == 'N'")], "with N it prints no figure; does it compare"),
         "crash": ([("b += rate * delta\n", "b += rate * slip\n")], r"with D it stops: NameError: name 'slip'.*line"),
-        "endless": ([first(DAEMON), (SCORE_D, "0, (")], "with D it prints too few figures in 5 seconds"),
+        "endless": ([first(CHILD), (SCORE_D, "0, (")], "with D it prints too few figures in 5 seconds"),
         "signal": ([first("os.kill(os.getpid(), 11)")], "with N it is ended by a signal: Seg"),
         "output": ([first("while True: os.write(1, b'1.5' * 2**20)")], "with N it stops: OSError: .* too large"),
         "wild": ([first(WILD), (INDEX[0], INDEX[1] + "; os._exit(0)")], "N is 153664 .* at index 48"),
