@@ -170,9 +170,10 @@ class Cluster:
         """Note that a worker failed, for what it `lacks` or by its own fault perhaps; whether to try another one."""
         self._failures[name] += 1
         good = self._able(stage) - {name}
-        if (lacks or (self._failures[name] >= TRIES and good)) and not self._aside.get(name):
+        bad = lacks or (self._failures[name] >= TRIES and good)
+        if bad and name in self._fit and not self._aside.get(name):
             self._aside[name] = bool(lacks)
-            log, host = self._keep(f"worker {name}", said), urlsplit(self._fit.get(name, "")).hostname
+            log, host = self._keep(f"worker {name}", said), urlsplit(self._fit[name]).hostname
             why = lacks or f"{TRIES} stages in a row failed on it, the last: {why}"
             say(f"worker {name} ({host}) is set aside, its stages run elsewhere: {why}; its log: {log}")
         return bool(lacks) or (len(tried) < TRIES and bool(good - {*tried}))

@@ -209,7 +209,7 @@ def _figures(program: Program, layout: Layout, learned: Mapping[str, Learned]) -
     theirs = program.prints("N", rows).at(layout.place)[0]
     said.append(f"N {theirs.value:.4f} (ours {np.mean((test[:, -1] - test[:, -2]) ** 2):.4f})")
     for letter, found in learned.items():
-        printed = program.prints(letter, rows, epochs=EPOCHS, within=(0, np.inf)).at(found.place)
+        printed = program.prints(letter, rows, epochs=EPOCHS, within=(0, np.inf)).at(found.place)[:EPOCHS]
         ours = [_by_hand(letter, train, test, found.rate, len(printed), seed) for seed in range(5)]
         figures = f"{printed[-1].value:.4f} (ours {min(ours):.4f} to {max(ours):.4f})"
         said.append(f"{letter} {figures} after {len(printed)} epochs at a rate of {found.rate:.2g}")

@@ -5,9 +5,9 @@ shuffle only leave a note. So two runs start from the same first weights, and wh
 """
 
 import ast
-import contextlib
 import ctypes
 import json
+import mmap
 import os
 import random
 import resource
@@ -22,12 +22,8 @@ from typing import Any
 import numpy as np
 
 NAME = "generate_time_series"
-MEMORY = 4 * 2**30
-FILE = 2**26
-"""Bytes of memory, and of a file that it writes; what it prints is one."""
-
-NOTES = 4096
-"""Bytes of all notes, which are written at once: who is killed leaves the old ones or the new ones."""
+MEMORY, OUTPUT, NOTES = 4 * 2**30, 2**26, 4096
+"""Bytes at most: of memory, of what it prints (and of any file), and of all notes."""
 
 
 def prctl(option: int, value: int) -> None:
@@ -51,11 +47,11 @@ class Child:
 
     Args:
         rows: (series, 51), handed out one by one, and again from the first after the last.
-        notes: an open file, JSON: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
+        notes: shared memory, JSON: `calls` of the generator, whether rows were `shuffled`, the `error` that ended it.
     """
 
-    def __init__(self, rows: Any, notes: int, seed: int) -> None:
-        self.rows, self.calls, self._file, self._notes = rows, 0, notes, dict[str, Any]()
+    def __init__(self, rows: Any, notes: mmap.mmap, seed: int) -> None:
+        self.rows, self.calls, self._memory, self._notes = rows, 0, notes, dict[str, Any]()
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002
         self._seed, self._state = np.random.seed, np.random.get_state
@@ -65,8 +61,7 @@ class Child:
         """Write it down at once: the process may be killed at any time."""
         if not facts.items() <= self._notes.items():
             self._notes |= {key: fact[:300] if isinstance(fact, str) else fact for key, fact in facts.items()}
-            with contextlib.suppress(OSError):  # the program has closed what it did not open
-                os.pwrite(self._file, json.dumps(self._notes).encode().ljust(NOTES), 0)
+            self._memory[:] = json.dumps(self._notes).encode().ljust(NOTES)
 
     def held(self, generate: Callable[..., Any]) -> Callable[..., Any]:
         """The program's generator, which is tried once and then hands out our rows."""
@@ -136,13 +131,13 @@ def _generator(tree: ast.Module) -> ast.FunctionDef | None:
 def main(script: str, letter: str, shared: str, seed: str) -> None:
     """Run the program as `python SCRIPT LETTER`, with notes on how it ended."""
     prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with the check, however that ends
-    for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, FILE), (resource.RLIMIT_CORE, 0)):
+    for what, most in ((resource.RLIMIT_AS, MEMORY), (resource.RLIMIT_FSIZE, OUTPUT), (resource.RLIMIT_CORE, 0)):
         resource.setrlimit(what, (most, most))
     sys.argv, sys.path[0] = [script, letter], str(Path(script).parent)
     module = sys.modules["__main__"] = types.ModuleType("__main__")
-    file = os.fdopen(int(shared), "rb+")
-    file.seek(NOTES)
-    child = Child(np.load(file), file.fileno(), int(seed))
+    with os.fdopen(int(shared), "rb+") as file:
+        file.seek(NOTES)
+        child = Child(np.load(file), mmap.mmap(file.fileno(), NOTES), int(seed))
     vars(module).update(__file__=script, __held__=child.held)
     try:
         tree = ast.parse(Path(script).read_bytes(), script)
@@ -153,9 +148,9 @@ def main(script: str, letter: str, shared: str, seed: str) -> None:
         pass
     except BaseException as error:  # noqa: BLE001 - whatever ends it is what we are to say
         places = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == script]
-        line = places[-1] if places else getattr(error, "lineno", "?")
-        text = traceback.TracebackException.from_exception(error)  # it bears a __str__ that fails
-        child.note(error=f"{type(error).__name__[:50]}: {str(text)[:200]} (line {line})")
+        line = places[-1] if places else getattr(error, "lineno", None) or "?"
+        text = traceback.format_exception_only(error)[-1].strip()  # unlike str, it bears a __str__ that fails
+        child.note(error=f"{text[:250]} (line {line})")
 
 
 if __name__ == "__main__":

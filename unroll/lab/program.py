@@ -4,14 +4,14 @@ import json
 import os
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import DEVNULL, Popen
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +32,7 @@ NUMBER = re.compile(
 )
 ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
 Place = tuple[str, int]
+Bounds = tuple[float, float]
 
 ENOUGH = 12
 """So many lines alike are read where no number is one that we expect."""
@@ -70,31 +71,27 @@ class Printed:
     status: int | None = 0
     _numbers: int = 0
 
-    def read(self, line: bytes, epochs: int = 0, within: tuple[float, float] = MSE) -> bool:
-        """Keep the numbers of one line; whether a place has so many epochs' now, or many that are none."""
+    def read(self, line: bytes) -> None:
+        """Keep the numbers of one line."""
         text = line[:PIECE].decode(errors="replace")
-        words, numbers = ANY.sub("#", text), NUMBER.findall(text)
-        places = [(words, at) for at in range(len(numbers))]
-        for place, number in zip(places, numbers, strict=True):
+        words = ANY.sub("#", text)
+        for at, number in enumerate(NUMBER.findall(text)):
             mantissa, _, exponent = number.lower().partition("e")
             # In digits, as the number itself: no exponent is too large for it.
             half = float(f"0.{'0' * len(mantissa.partition('.')[2])}5e{exponent or 0}")
-            self.series.setdefault(place, []).append(Figure(float(number), half))
-        self._numbers += len(numbers)
+            self.series.setdefault((words, at), []).append(Figure(float(number), half))
+            self._numbers += 1
         if self._numbers > NUMBERS:
             raise Undecided(f"it prints more than {NUMBERS:,} numbers")
-        many = any(len(self.series[place]) > ENOUGH for place in places)
-        return epochs > 0 and (many or self.within(*within, epochs, places) is not None)
 
-    def within(self, low: float, high: float, count: int = 1, places: Sequence[Place] | None = None) -> Place | None:
-        """The place that has so many numbers, all between two bounds; the last of several."""
-        for place in reversed(list(self.series) if places is None else places):
-            figures = self.series[place]
-            if len(figures) >= count and all(figure.is_in(low, high) for figure in figures):
+    def within(self, low: float, high: float, count: int = 1) -> Place | None:
+        """The place that has so many numbers, the first of them between two bounds; the last of several."""
+        for place, figures in reversed(self.series.items()):
+            if len(figures) >= count and all(figure.is_in(low, high) for figure in figures[:count]):
                 return place
         return None
 
-    def first(self, bounds: tuple[float, float]) -> Figure | None:
+    def first(self, bounds: Bounds) -> Figure | None:
         """The first number of such a place."""
         place = self.within(*bounds)
         return self.series[place][0] if place else None
@@ -137,7 +134,7 @@ class Program:
     limit: float
     seed: int = 0
 
-    def prints(self, letter: str, rows: Array, epochs: int = 0, within: tuple[float, float] = MSE) -> Printed:
+    def prints(self, letter: str, rows: Array, epochs: int = 0, within: Bounds = MSE) -> Printed:
         """What `python SCRIPT LETTER` prints until it ends, or has printed enough.
 
         Args:
@@ -154,7 +151,7 @@ class Program:
         if fault := notes.get("fault"):
             raise Wrong(fault)
         few = not printed.within(*within, max(epochs, 1))
-        if printed.status is None and few:
+        if printed.status is None and (few or not notes.get("calls")):
             raise Wrong(f"with {letter} it prints too few figures in {self.limit:g} seconds")
         if error := notes.get("error"):
             raise Wrong(f"with {letter} it stops: {error}")
@@ -166,7 +163,7 @@ class Program:
             raise Wrong(f"with {letter} it prints no figure; does it compare sys.argv[1] with {letter!r}?")
         return printed
 
-    def _run(self, letter: str, rows: Array, epochs: int, within: tuple[float, float]) -> Printed:
+    def _run(self, letter: str, rows: Array, epochs: int, within: Bounds) -> Printed:
         printed, child = Printed(), Path(__file__).with_name("child.py")
         with (
             tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
@@ -177,25 +174,25 @@ class Program:
             np.save(shared, rows)
             shared.flush()
             with (
-                subprocess.Popen(
+                Popen(
                     [sys.executable, "-u", child, self.script.resolve(), letter, f"{shared.fileno()}", f"{self.seed}"],
                     cwd=folder,
                     env=os.environ | {"MPLBACKEND": "Agg", "OMP_NUM_THREADS": "1"},
-                    stdin=subprocess.DEVNULL,
+                    stdin=DEVNULL,
                     stdout=output,
-                    stderr=subprocess.DEVNULL,
+                    stderr=DEVNULL,
                     pass_fds=[shared.fileno()],
                     start_new_session=True,  # what it sends to its group or to a terminal does not come here
                 ) as process,
                 _ending(process),
             ):
-                printed.status = self._read(process, output.fileno(), lambda line: printed.read(line, epochs, within))
+                printed.status = self._read(process, output.fileno(), printed, epochs, within)
             with suppress(ValueError):  # it was ended before its first note
                 printed.notes = json.loads(os.pread(shared.fileno(), NOTES, 0).rstrip(b"\0"))
         return printed
 
-    def _read(self, process: "subprocess.Popen[bytes]", output: int, enough: Callable[[bytes], bool]) -> int | None:
-        """Read lines until it ends, which gives its exit status, 0 if they are enough, or None at the limit."""
+    def _read(self, process: Popen[bytes], output: int, printed: Printed, epochs: int, within: Bounds) -> int | None:
+        """Read until it ends, which gives its exit status, 0 if it has printed enough, or None at the limit."""
         end, at, rest = time.monotonic() + self.limit, 0, b""
         while time.monotonic() < end:
             status = process.poll()  # before reading: what it has started may print for longer
@@ -203,10 +200,13 @@ class Program:
                 at += len(piece)
                 *lines, rest = (rest + piece).replace(b"\r", b"\n").split(b"\n")
                 rest = rest[:PIECE]
-                if any(map(enough, lines)):
+                for line in lines:
+                    printed.read(line)
+                longest = max(map(len, printed.series.values()), default=0)
+                if epochs and (longest > ENOUGH or printed.within(*within, epochs)):
                     return 0
             elif status is not None:
-                enough(rest)
+                printed.read(rest)
                 return status
             else:
                 with suppress(psutil.Error):  # one has just ended
@@ -217,7 +217,7 @@ class Program:
 
 
 @contextmanager
-def _ending(process: "subprocess.Popen[bytes]") -> Iterator[None]:
+def _ending(process: Popen[bytes]) -> Iterator[None]:
     """Afterwards it has ended, and all that it started, also what has left its group and its session."""
     parent = psutil.Process()
     others = {child for child in parent.children() if child.pid != process.pid}

@@ -19,7 +19,7 @@ ROUNDING = 1e-10, 3e-6
 LEFT = 1e-3
 """What the digits may leave open of outputs, at most, for these to tell rules apart."""
 
-BEST = 8
+BEST = 16
 """So many slips are looked at closely."""
 
 
@@ -60,9 +60,10 @@ class Rule:
         """
         low, high = max(low, self._rates[0]), min(high, self._rates[-1])
         rates, reach = np.unique(np.clip(self._rates, low, high)), self._rates[1] / self._rates[0]
-        misses = self._misses(np.repeat(slips, len(rates)), np.tile(rates, len(slips)))
-        valleys = [_valleys(row) for row in misses.reshape(len(slips), -1)]
-        tried, nearest = np.repeat(slips, [len(at) for at in valleys]), rates[np.concatenate(valleys)]
+        misses = self._misses(np.repeat(slips, len(rates)), np.tile(rates, len(slips))).reshape(len(slips), -1)
+        sides = np.pad(misses, ((0, 0), (1, 1)), constant_values=np.inf)
+        which, at = np.nonzero((misses <= sides[:, :-2]) & (misses <= sides[:, 2:]))
+        tried, nearest = np.array(slips)[which], rates[at]
         for closer in range(5):
             trials = np.clip(nearest[:, None] * reach ** np.linspace(-1, 1, 21), low, high)
             misses = self._misses(np.repeat(tried, 21), trials.ravel(), left if closer else 0).reshape(trials.shape)
@@ -87,10 +88,3 @@ class Rule:
         left = self._second[:, 1] + ROUNDING[1] + np.abs(outputs[:, 1:] - outputs[:, :1]).sum(1)
         misses = (np.abs(outputs[:, 0] - self._second[:, 0]) / left).max(0)
         return np.where(np.isnan(misses) | (left.max(0) > (most or np.inf)), np.inf, misses)
-
-
-def _valleys(misses: Array) -> Array:
-    """Where they are no greater than on either side, at most three times."""
-    sides = np.pad(misses, 1, constant_values=np.inf)
-    at = np.flatnonzero((misses <= sides[:-2]) & (misses <= sides[2:]))
-    return at[misses[at].argsort()[:3]]
