@@ -78,5 +78,5 @@ def _from_origins(
     forecasts, board = leaderboard.with_ensemble(data, pd.concat(parts), experiments, slow, settings.refits)
     forecasts.to_parquet(folder / backtest.TABLE, index=False)
     write_json(folder / "leaderboard.json", board.model_dump())
-    tables.write(folder / "by_week.csv", plot_data.rounded(leaderboard.by_week(forecasts)))
+    tables.write(folder / "by_week.csv", plot_data.rounded(leaderboard.by_week(data, forecasts)))
     return leaderboard.evaluate(data, forecasts, {name: run.summary for name, run in runs.items()}, experiments)

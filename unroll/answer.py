@@ -67,6 +67,7 @@ class Answered:
         outcome: "yes", "no" or "cannot tell", by the rule of docs/decisions/verdicts.md.
         hint: what more rows would change; empty where nothing.
         rows: every model, the best first; MAE at the later half of the origins, coverage at all of them.
+        champion: the one that forecasts.
         forecast: what follows the last row.
         sides: the two models that were compared, in words: name -> title; empty where nothing was.
         folder: of the files.
@@ -78,6 +79,7 @@ class Answered:
     outcome: Outcome
     hint: str
     rows: list[Row]
+    champion: str
     forecast: Predicted
     sides: dict[str, str]
     folder: Path
@@ -182,6 +184,7 @@ def look(workspace: Workspace, name: str, level: float) -> Answered:
         outcome=outcome,
         hint=hint,
         rows=rows(workspace, every, evaluation, board),
+        champion=board.champion,
         forecast=forecast,
         sides=sides,
         folder=workspace.root / FOLDER / name,
@@ -261,11 +264,10 @@ def relative(evaluation: Evaluation, other: str, difference: Difference) -> tupl
 def rows(workspace: Workspace, every: Params, evaluation: Evaluation, board: Leaderboard) -> list[Row]:
     """The table: every model, and the combination, by its MAE on the later half of the origins."""
     base, made = answers.strongest_opponent(evaluation), []
-    means = by_week(workspace, board.dataset).mean()
     for name, scores in board.models.items():
         if name == ENSEMBLE:
             title = f"weighted median of {len(board.members)} models"
-            made.append(Row(name, title, float(means[name]), None, None, scores.mean_coverage, None))
+            made.append(Row(name, title, scores.later, None, None, scores.mean_coverage, None))
             continue
         entry = evaluation.experiments[name]
         difference = between(evaluation, name, base) if base and name != base else None
@@ -317,7 +319,6 @@ def show(workspace: Workspace, found: Answered) -> None:
 
 def as_data(found: Answered) -> dict[str, Any]:
     """All of it as plain data."""
-    spec = found.forecast.forecaster.spec
     return {
         "dataset": found.name,
         "answer": found.sentence,
@@ -325,7 +326,7 @@ def as_data(found: Answered) -> dict[str, Any]:
         "hint": found.hint,
         "unit": found.unit,
         "models": [
-            asdict(row) | {"champion": row.name == spec.why.partition(",")[0]} for row in found.rows
+            asdict(row) | {"champion": row.name == found.champion} for row in found.rows
         ],
         **{key: value for key, value in predict.as_data(found.forecast).items() if key not in {"dataset", "unit"}},
     }

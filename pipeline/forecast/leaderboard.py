@@ -47,12 +47,14 @@ SHORT = "too short to rank"
 
 
 class Scores(Strict):
-    """A model's forecasts from all origins: the MAE of each step ahead, in the target's unit, and MASE of all.
+    """A model's forecasts: the MAE of each step ahead, in the target's unit, and of the later half of the origins.
 
     `coverage` is of intervals of `intervals.USUAL` that are made of the origins before; None where those are too few.
+    `mase` is the MAE as a part of the seasonal naive forecast's on train.
     """
 
     mae: list[float]
+    later: float
     coverage: list[float | None]
     mase: float | None
 
@@ -194,8 +196,13 @@ def _scores(errors: Array, series: Array, delay: Array, factor: float, mase: flo
     known = np.isfinite(counted).any(axis=0) if len(counted) else np.zeros(errors.shape[1], bool)
     coverage = [float(np.nanmean(counted[:, step])) if there else None for step, there in enumerate(known)]
     mae = np.array([np.nanmean(column) if np.isfinite(column).any() else np.nan for column in errors.T])
-    relative = float(np.nanmean(mae) / mase) if mase else None
-    return Scores(mae=np.nan_to_num(mae * factor).tolist(), coverage=coverage, mase=relative)
+    later = np.concatenate([(own := errors[series == name])[len(own) // 2 :] for name in np.unique(series)])
+    return Scores(
+        mae=np.nan_to_num(mae * factor).tolist(),
+        later=float(factor * np.nanmean(later)),
+        coverage=coverage,
+        mase=float(np.nanmean(mae) / mase) if mase else None,
+    )
 
 
 def _why(best: str, scores: Mapping[str, float], naive: set[str], unit: str) -> str:
@@ -295,9 +302,14 @@ def weeks(rows: "pd.DataFrame") -> Array:
     return blocks
 
 
-def by_week(forecasts: "pd.DataFrame") -> "pd.DataFrame":
-    """The MAE of each model in each block of the later half, in the target's unit: model, week (from 1), mae."""
+def by_week(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
+    """The MAE of each model in each block of the later half: model, week (from 1), mae.
+
+    In the target's unit; of several series in multiples of each one's deviation.
+    """
+    scales = _scale_of(dataset, forecasts)
+    forecasts = forecasts.assign(scale=forecasts["unique_id"].map(scales) if len(scales) > 1 else 1.0)
     cutoffs = np.unique(forecasts["cutoff"].to_numpy())
     later = forecasts[forecasts["cutoff"] >= cutoffs[len(cutoffs) // 2]].dropna(subset="y")
-    later = later.assign(week=weeks(later) + 1, mae=(later["y_hat"] - later["y"]).abs())
+    later = later.assign(week=weeks(later) + 1, mae=(later["y_hat"] - later["y"]).abs() / later["scale"])
     return later.groupby(["model", "week"], sort=False, as_index=False)["mae"].mean()
