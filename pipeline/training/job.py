@@ -74,7 +74,6 @@ class Trained:
         save: writes one set of weights.
         layers: name, type, output shape and parameters of each layer, in order.
         loss: the name of the loss, None where there is none.
-        input_gradients: as `pipeline.training.input_gradients` gives them; empty where they were not asked for.
     """
 
     replicates: list[Replicate]
@@ -82,4 +81,3 @@ class Trained:
     save: Save
     layers: list[dict[str, Any]] = field(default_factory=list)
     loss: str | None = None
-    input_gradients: list[dict[str, Any]] = field(default_factory=list)

@@ -82,14 +82,11 @@ class Run:
         summary: run.json.
         history: seed, epoch and every recorded column; one row per seed and epoch, none without epochs.
         predictions: "final_test", "best_train", "rollout", ... -> (seeds, n) or (seeds, n, values), in model units.
-        input_gradients: slopes.csv, with seed, point, distance, slope (`pipeline.training.input_gradients`); None where
-            they were not asked for.
     """
 
     summary: Summary
     history: "pd.DataFrame"
     predictions: dict[str, Array]
-    input_gradients: "pd.DataFrame | None" = None
 
     @property
     def points(self) -> list[str]:
@@ -103,7 +100,7 @@ class Run:
 
 
 def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str, str]) -> None:
-    """Write run.json, history.csv, predictions.npz, weights/ and perhaps slopes.csv into an empty folder.
+    """Write run.json, history.csv, predictions.npz, and weights/ into an empty folder.
 
     Args:
         trained: what the method gave back.
@@ -120,8 +117,6 @@ def save(trained: "Trained", job: "Job", folder: Path, fingerprint: Mapping[str,
     rows = [{"seed": r.seed, "epoch": epoch, **values} for r in replicates for epoch, values in enumerate(r.history, 1)]
     columns = ["seed", "epoch", "train_loss", f"train_{job.dataset.metric}", *dict.fromkeys(scored)]
     tables.write(folder / "history.csv", pd.DataFrame(rows, columns=[c for c in columns if not rows or c in rows[0]]))
-    if trained.input_gradients:
-        tables.write(folder / "slopes.csv", pd.DataFrame(trained.input_gradients))
     names = list(replicates[0].predictions) if replicates else []
     stacked = {name: np.stack([r.predictions[name] for r in replicates]) for name in names}
     write_npz(folder / "predictions.npz", {"seeds": np.array(job.seeds), **stacked})
@@ -159,9 +154,6 @@ def load(folder: Path) -> Run:
         summary = read_checked(folder / "run.json", Summary)
         history = tables.read(folder / "history.csv", seed=int, epoch=int)
         predictions = read_npz(folder / "predictions.npz")
-        gradients = None
-        if (folder / "slopes.csv").exists():
-            gradients = tables.read(folder / "slopes.csv", seed=int, point=str, distance=int, slope=float)
         ends = zip(summary.seeds, summary.last, strict=True)
         epochs = [(seed, epoch) for seed, last in ends for epoch in range(1, last + 1)]
         if [*zip(history["seed"], history["epoch"], strict=True)] != epochs or history.isna().any(axis=None):
@@ -172,7 +164,7 @@ def load(folder: Path) -> Run:
     except UnrollError as error:
         reason = str(error).split(";", maxsplit=1)[0]
         raise UnrollError(f"the run of {folder.name} is damaged: {reason}; {again}") from None
-    return Run(summary, history, predictions, gradients)
+    return Run(summary, history, predictions)
 
 
 def load_for(folder: Path, dataset: str, seeds: Sequence[int]) -> Run:

@@ -16,7 +16,7 @@ from pydantic import Field
 from pipeline.data.examples import Array, compared
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.metrics import Loss, score
-from pipeline.training import input_gradients, keras_models, prediction, trainer
+from pipeline.training import keras_models, prediction, trainer
 from pipeline.training.job import Job, Trained
 from pipeline.training.program import Program
 
@@ -40,7 +40,6 @@ def train(
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: trainer.Patience = None,
-    slopes: Annotated[int, Field(ge=0, le=10_000)] = 0,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
 
@@ -57,8 +56,6 @@ def train(
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
         patience: as for `trainer.train`.
-        slopes: on how many validation examples the loss's gradient by each timestep's input is taken, before training
-            and at the best epoch (`pipeline.training.input_gradients`); 0 for none.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
@@ -92,7 +89,6 @@ def train(
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
         loss,
-        input_gradients.of_replicates(job, model, replicates, loss, slopes) if slopes else [],
     )
 
 

@@ -56,15 +56,13 @@ def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
     assert run.points == ["final"]
 
 
-def test_a_run_has_what_there_was_of_validation_patience_and_input_gradients(job, tmp_path):
+def test_a_run_has_what_there_was_of_validation_and_patience(job, tmp_path):
     line = {"train_loss": 1.0, "validation_loss": 2.0, "validation_mse": 2.0}
-    lines = [{"seed": seed, "point": "start", "distance": 0, "slope": 0.25} for seed in (3, 5)]
     scored = replace(job, dataset=replace(job.dataset, scored=("validation",)))
-    run = saved(scored, tmp_path, [([line] * 4, 2), ([line] * 2, 1)], input_gradients=lines)
+    run = saved(scored, tmp_path, [([line] * 4, 2), ([line] * 2, 1)])
     assert (run.summary.best_epochs, run.points) == ([2, 1], ["final", "best"])
     assert (run.summary.epochs, run.summary.ended, run.summary.last) == (4, [4, 2], [4, 2])
     assert list(run.history.columns) == ["seed", "epoch", *line]
-    assert run.input_gradients.to_dict("records") == lines
     rewrite("5,2,1.0,2.0,2.0\n", "")(tmp_path)
     with pytest.raises(UnrollError, match=r"history\.csv must hold 2 and 4 epochs of each seed"):
         run_folder.load(tmp_path)

@@ -10,7 +10,6 @@ import pytest
 from pipeline.data.problem import problem
 from pipeline.metrics import score
 from pipeline.models import dense, recurrent
-from pipeline.training import input_gradients
 from pipeline.training.methods import by_hand, gradient_descent
 from pipeline.training.program import Program
 from tests.support.training import job
@@ -22,15 +21,14 @@ DROPOUT = partial(recurrent.build, "SimpleRNN", units=2, dropout=0.2, recurrent_
 
 @pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
-    ("train", "gradients"),
+    "train",
     [
-        (partial(by_hand.train, learning_rate=0.1, epochs=3), []),
-        (partial(gradient_descent.train, optimizer="sgd", loss="mse", epochs=3, batch_size=30, slopes=7), ["mse", 7]),
+        partial(by_hand.train, learning_rate=0.1, epochs=3),
+        partial(gradient_descent.train, optimizer="sgd", loss="mse", epochs=3, batch_size=30),
     ],
     ids=["by_hand", "gradient_descent"],
 )
-def test_history_predictions_and_weights_belong_together(train, gradients, waves, tmp_path, monkeypatch):
-    monkeypatch.setattr(input_gradients, "of_replicates", lambda _job, _model, _replicates, *asked: list(asked))
+def test_history_predictions_and_weights_belong_together(train, waves, tmp_path):
     lines = []
     callback = types.SimpleNamespace(epoch=lambda *line: lines.append(line))
     training = replace(job(waves, MLP, 3, 4), callbacks=(callback,))
@@ -51,7 +49,6 @@ def test_history_predictions_and_weights_belong_together(train, gradients, waves
     expected = model(waves.splits["test"].inputs)[:, 0]
     np.testing.assert_allclose(replicate.predictions["best_test"], expected, rtol=1e-5, atol=1e-6)
     assert (trained.parameters, [layer["type"] for layer in trained.layers]) == (49, ["Flatten", "Dense", "Dense"])
-    assert trained.input_gradients == gradients
 
 
 @pytest.mark.usefixtures("eager")
