@@ -96,7 +96,7 @@ CHANGES = [
         {"train@waves_node", "evaluate@waves", "report"},
     ),
     (
-        lambda data: data["templates"]["series"]["preparation"].update(lookback=12),
+        lambda data: data["templates"]["series"]["preparation"]["windows"].update(lookback=12),
         {"prepare@jena", "train@jena_last_value", "train@jena_gru", "evaluate@jena", "report"},
     ),
 ]

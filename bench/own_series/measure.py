@@ -129,7 +129,7 @@ def answers(workspace: Workspace, form: files.Form, model: str, requested: int, 
     experiment, wanted = f"{form.name}_{model}", params.load(workspace.params)
     say(f"unroll register {experiment}")
     unroll(workspace, "register", experiment)
-    window = form.frame(ROWS).tail(wanted.datasets[form.name].preparation.options["lookback"])
+    window = form.frame(ROWS).tail(wanted.datasets[form.name].preparation.options["windows"]["lookback"])
     records = json.dumps({"dataframe_records": window.to_dict("records")})
     with server(workspace, form.name) as address:
         for at_once in AT_ONCE:

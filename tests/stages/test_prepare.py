@@ -8,8 +8,8 @@ from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 
-MINE = {"name": "series", "file": "mine.csv", "stamp": "when", "target": "load"}
-MINE |= {"train": 0.6, "validation": 0.2, "lookback": 4, "delay": 2}
+MINE = {"name": "series", "csv": {"file": "mine.csv", "stamp": "when", "target": "load"}}
+MINE |= {"train": 0.6, "validation": 0.2, "windows": {"lookback": 4, "delay": 2}}
 
 
 @pytest.fixture

@@ -146,6 +146,7 @@ def _experiments(dataset: str, found: Found, question: Question) -> dict[str, di
     own = {**cycles, "cycles": question.cycles[:1], "own": True, "base": "zero", "recent": RECENT}
     slow = {**boosting, "trees": 300, "learning_rate": 0.05}
     differences, quick = {**own, "base": "cycle"}, {**boosting, "trees": 150, "learning_rate": 0.1}
+    differences["cycles"] = question.cycles[:1]  # its own list: YAML would refer from one to the other
     models: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "last_value": ("baselines", "last_value", {}, none),
         **{

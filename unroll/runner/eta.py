@@ -39,7 +39,8 @@ class Estimates:
 
     def learn(self, stage: str, seconds: float) -> None:
         """Remember what a stage took."""
-        self._expected[stage], self._taken[stage] = self.seconds(stage), seconds
+        if stage in self._known:
+            self._expected[stage], self._taken[stage] = self._known[stage], seconds
         self._known[stage] = seconds
 
     @property

@@ -11,5 +11,5 @@ def test_a_file_is_added_with_nothing_said_but_its_target_and_its_last_window_is
     invoke(["--root", str(tmp_path), "add", str(form.write(tmp_path, 800)), "--target", form.target, "--yes"])
     added = params.load(workspace.params)
     assert {f"{form.name}_{model}" for model in measure.SERVED} <= added.experiments.keys()
-    window = form.frame(800).tail(added.datasets[form.name].preparation.options["lookback"])
+    window = form.frame(800).tail(added.datasets[form.name].preparation.options["windows"]["lookback"])
     assert not window.isna().any(axis=None)

@@ -31,7 +31,7 @@ def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     runs = {name: of({"final_train": [values], "final_test": [values]}) for name, values in each.items()}
     titles, families = {name: name for name in runs}, dict.fromkeys(runs, "linear")
     evaluation = evaluate(small(), runs, {"base": asked()})
-    found = charts.ranking(Evaluated("d", evaluation, "?", False, titles, families, None))
+    found = charts.ranking(Evaluated("d", evaluation, "?", titles, families, None))
     assert [row.mark.beyond for row in found.rows] == [True, False]
     assert found.axis.low == pytest.approx(0.01 / 10 / 1.1)
 

@@ -125,6 +125,7 @@ ELSEWHERE = {
     "lab check": "unroll.lab.check.check",
     "cluster scheduler": "unroll.cluster.worker.schedule",
     "cluster worker": "unroll.cluster.worker.serve",
+    "answer meter.csv": "unroll.answer.answer",
     "cluster certificates": "unroll.cluster.connection.make_certificates",
 }
 """Commands whose work other tests do -> where it begins; every other example is run to its end."""
@@ -199,11 +200,11 @@ def test_a_misspelt_command_lists_the_valid_ones(unroll):
     code, out, err = unroll("evalute", "waves")
     assert (code, out) == (2, "")
     assert err.startswith(
-        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, backtest, claims, cluster, compare, "
+        "unroll: No such command 'evalute'. Did you mean 'evaluate'? Valid: add, answer, claims, cluster, compare, "
     )
     assert set(COMMANDS) <= set(re.split(r"[ ,.]+", err))
     assert len(err.splitlines()) == 1
-    assert "Valid: add, backtest, claims, cluster, " in unroll("xyz")[2]
+    assert "Valid: add, answer, claims, cluster, " in unroll("xyz")[2]
 
 
 @pytest.mark.parametrize(
