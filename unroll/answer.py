@@ -41,6 +41,9 @@ from unroll.workspaces import own
 if TYPE_CHECKING:
     import pandas as pd
 
+NEAR = 1.01
+"""How much more error than a network's is level with it."""
+
 FOLDER = "answers"
 """Where the picture, the table and the page of each series lie, in the workspace."""
 
@@ -177,13 +180,16 @@ def look(workspace: Workspace, name: str, level: float) -> Answered:
         if side and compared.network and compared.opponent
     }
     sentence, outcome, hint = judged(workspace, evaluation, compared, sides)
+    table = rows(workspace, every, evaluation, board)
+    if outcome == Outcome.YES and compared.network:
+        hint = level_with(table, evaluation, compared.network)
     return Answered(
         name=name,
         unit=board.unit,
         sentence=sentence,
         outcome=outcome,
         hint=hint,
-        rows=rows(workspace, every, evaluation, board),
+        rows=table,
         champion=board.champion,
         forecast=forecast,
         sides=sides,
@@ -210,6 +216,14 @@ def judged(
     words = {Outcome.YES: "Yes", Outcome.NO: "No"}.get(found.outcome, "Cannot tell")
     compared = f"the best recurrent network, {network}, has {by} error than {opponent} ({ends} %)"
     return f"{words}: {compared}, over {_weeks(weeks)}.", found.outcome, ""
+
+
+def level_with(rows: Sequence[Row], evaluation: Evaluation, network: str) -> str:
+    """What stands beside a yes: models without recurrence, not the best before, with an error as small (`NEAR`)."""
+    ours = next(row.mae for row in rows if row.name == network)
+    others = [row for row in rows if row.name == ENSEMBLE or not evaluation.experiments[row.name].recurrent]
+    near = [f"{row.title} {row.mae:.4g}" for row in others if row.mae <= NEAR * ours]
+    return f"Level with it there, but not chosen before: {', '.join(near)} ({ours:.4g})." if near else ""
 
 
 def _so_far(

@@ -176,7 +176,7 @@ def fit(
         if not len(train):
             raise UnrollError(f"{name}: no window before an origin has all its targets; pass a smaller --horizon")
     splits = {split: seen_by(experiment, given) for split, given in (("train", train), ("test", test))}
-    job = chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks)
+    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), asked=("test",))
     return chosen.train(job), job
 
 

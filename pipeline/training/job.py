@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, Examples
 from pipeline.training.checkpoint import Checkpoint
 
 Save = Callable[[Any, Path], None]
@@ -34,6 +34,7 @@ class Job:
         seeds: one replicate (a training from the start with this seed) for each.
         callbacks: told of every epoch.
         checkpoint: where a training method with epochs keeps how far it has come; None: nowhere.
+        asked: splits that predictions are made of, by methods that can leave others out; None for all.
     """
 
     experiment: str
@@ -42,6 +43,12 @@ class Job:
     seeds: tuple[int, ...]
     callbacks: tuple[Callback, ...] = ()
     checkpoint: Checkpoint | None = None
+    asked: tuple[str, ...] | None = None
+
+    @property
+    def predicted(self) -> dict[str, Examples]:
+        """The splits that predictions are made of."""
+        return {name: s for name, s in self.dataset.splits.items() if self.asked is None or name in self.asked}
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def fitted(job: Job, predict: Callable[[Array], Array], weights: Array, loss: st
     dataset = job.dataset
     predictions = {
         f"final_{split}": predict_split(predict, examples, each_step=dataset.each_step)
-        for split, examples in dataset.splits.items()
+        for split, examples in job.predicted.items()
     }
     if dataset.rollout:
         predictions["rollout"] = rollout(predict, dataset.splits["test"])

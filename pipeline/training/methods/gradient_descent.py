@@ -151,10 +151,10 @@ class Learner:
 
     def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
         keras_models.assign(self._program.model, weights)
-        splits = self._job.dataset.splits
-        predictions = {f"{point}_{split}": self._program.predict(examples) for split, examples in splits.items()}
+        asked = self._job.predicted
+        predictions = {f"{point}_{split}": self._program.predict(examples) for split, examples in asked.items()}
         if point == "final" and self._job.dataset.rollout:
-            predictions["rollout"] = prediction.rollout(self._program.predict_one, splits["test"])
+            predictions["rollout"] = prediction.rollout(self._program.predict_one, asked["test"])
         return predictions
 
 
