@@ -155,11 +155,12 @@ def beforehand(workspace: Workspace, every: Params, name: str, jobs: int) -> Non
     weeks = int((origins - origins // 2) * days / 7)
     enough = "enough for a verdict" if weeks >= SEASON else f"a verdict wants {SEASON}, so you get what they say so far"
     estimates = Estimates(workspace.scratch / "seconds.json")
-    seconds = {f"train@{key}": cost.seconds(one, data, folds) for key, one in every.experiments_of(name).items()}
+    seconds = cost.stages(every.experiments_of(name), data, folds)
     for stage, took in seconds.items():
         estimates.expect(stage, took)
     estimates.keep()
-    left = duration(max(sum(seconds.values()) / jobs, *seconds.values()) + cost.FIXED)
+    *models, last = seconds.values()
+    left = duration(max(sum(models) / jobs, *models) + last + cost.FIXED)
     print(
         f"{origins} origins, each model fitted {settings.refits} times; "
         f"{_weeks(weeks)} to compare on: {enough}.\n"

@@ -120,8 +120,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         case name:
             words = KNOWN.get(str(name), str(name).replace("_", " "))
             parts = {
-                " of the target alone": model.get("own"),
-                " on differences": model.get("base") == "cycle",
+                " of the target alone": model.get("own") and model.get("base") != "cycle",
+                " of the target's differences": model.get("own") and model.get("base") == "cycle",
                 " without a trend": not model.get("trend", True),
             }
             cycle = f" by {model['cycle']}" if name == "ets" and model.get("cycle") else ""
