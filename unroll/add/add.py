@@ -1,6 +1,7 @@
 """The command `add`: look at a file, ask what is to be forecast, try it, and write it to params.yaml."""
 
 import fnmatch
+import os
 import re
 import shlex
 import string
@@ -125,7 +126,8 @@ def _place(workspace: Workspace, files: Sequence[Path]) -> tuple[Path, str, dict
 
 
 def _relative(workspace: Workspace, path: Path) -> str:
-    text = path.relative_to(workspace.root).as_posix() if path.is_relative_to(workspace.root) else str(path)
+    near = path.is_relative_to(workspace.root.parent)  # so that both can be moved together
+    text = Path(os.path.relpath(path, workspace.root)).as_posix() if near else str(path)
     return utf_8(text)
 
 
