@@ -19,7 +19,7 @@ ROUNDING = 1e-10, 3e-6
 LEFT = 1e-3
 """What the digits may leave open of outputs, at most, for these to tell rules apart."""
 
-BEST = 16
+BEST = 8
 """So many slips are looked at closely."""
 
 
