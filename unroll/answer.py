@@ -211,7 +211,7 @@ def judged(
         return f"Cannot tell: {found.reason}.", Outcome.UNSURE, ""
     change = relative(evaluation, found.opponent, difference)
     by = f"{abs(change[0]):.0%}".replace("%", " %") + (" more" if change[0] > 0 else " less")
-    ends = " to ".join(f"{100 * end:+.0f}" for end in change[1])
+    ends = " to ".join(f"{100 * end:+.1f}" for end in change[1])
     if weeks < SEASON:
         return (*_so_far(workspace, evaluation, found, sides, by), _more(evaluation, weeks))
     words = {Outcome.YES: "Yes", Outcome.NO: "No"}.get(found.outcome, "Cannot tell")
