@@ -41,7 +41,7 @@ class Carrier:
             UnrollError: there is no remote, or it does not take them.
         """
         stage = self._dvc.stages[name]
-        with self._dvc.locked():
+        with self._dvc.locked(name):
             if not stage.outs_cached():
                 stage.commit()
             self._transfer(self._dvc.repo.cloud.push, name, _objects(stage))
@@ -61,7 +61,7 @@ class Carrier:
         if self._dvc.brought.get(name) == made.entry:
             return
         stage = self._dvc.stages[name]
-        with self._dvc.locked():
+        with self._dvc.locked(name):
             StageLoader.fill_from_lock(stage, made.entry)
             self._transfer(self._dvc.repo.cloud.pull, name, _objects(stage))
             stage.checkout(force=True)
