@@ -9,7 +9,6 @@ import errno
 import json
 import logging
 import os
-import re
 import shutil
 import sqlite3
 import sys
@@ -190,12 +189,9 @@ class Dvc:
 
     def _status(self, stage: Any) -> dict[str, Any]:
         """What DVC says against a stage: also that another one is at work on it."""
-        try:
-            with self.locked():
-                status: dict[str, Any] = stage.status()
-        except BusyError as error:
-            return {stage.addressing: [str(error)]}
-        return status
+        with contextlib.suppress(BusyError), self.locked():
+            return dict(stage.status())
+        return {stage.addressing: ["busy"]}
 
     def _require_room(self) -> None:
         for folder in (self.repo.root_dir, self.repo.site_cache_dir):
@@ -243,9 +239,13 @@ class Dvc:
                     break
                 except LockError as error:
                     held.close()
-                    self._tell(name, str(error))
+                    text = one_line(str(error)) if "blocked by" in str(error) else ""  # else it guesses, in colours
+                    if name not in self._waiting:
+                        line = f"{name or 'this'} waits for another `dvc` {text}".strip()
+                        print(f"{CLEAR if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
+                        self._waiting.add(name)
                     self._ran_before = True  # the other one may have, by now
-                    if not wait and "blocked by" in str(error):
+                    if text and not wait:
                         raise
                     time.sleep(FREE)
             self._waiting.discard(name)
@@ -260,15 +260,6 @@ class Dvc:
         roots = [Path(out.fspath) for need in self.graph.needs[name] for out in self.stages[need].outs]
         files = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
         return {(path, path.stat().st_mtime_ns) for path in files}
-
-    def _tell(self, name: str, why: str) -> None:
-        """Say, once, that another DVC is waited for."""
-        if name not in self._waiting:
-            self._waiting.add(name)
-            line = f"another `dvc` is at work here; {name or 'this'} waits until it has ended"
-            if number := re.search(r"\(PID (\d+)\)", why):
-                line += f" (if process {number[1]} is none, delete .dvc/tmp/rwlock)"
-            print(f"{CLEAR if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
 
 
 def _in_lock(stage: Any) -> bool:

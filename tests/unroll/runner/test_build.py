@@ -153,23 +153,20 @@ def test_a_folder_that_is_no_dvc_workspace(tmp_path):
 
 def test_another_dvc_that_holds_its_lock_is_waited_for(workspace, monkeypatch, capsys):
     monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0.1)
-
-    def held():
-        other = LockFile(workspace.root / ".dvc/tmp/lock")
-        timer = threading.Timer(0.4, other.close)
-        timer.start()
-        return timer
-
     with dvc_graph.opened(workspace.root) as dvc:
-        for work in (dvc.begin, lambda name: (shutil.copy("in", name), dvc.finish(name))):
-            timer = held()
+        for work in (
+            dvc.begin,
+            lambda name: (shutil.copy("in", name), dvc.finish(name)),
+            lambda _: dvc_graph.read(workspace.root),
+        ):
+            other = LockFile(workspace.root / ".dvc/tmp/lock")
+            timer = threading.Timer(0.4, other.close)
+            timer.start()
             work("b")
             assert timer.finished.is_set()
         dvc.close()
-    timer = held()
     assert "b" not in dvc_graph.read(workspace.root).changed
-    assert timer.finished.is_set()
-    assert "another `dvc` is at work here; this waits until it has ended" in capsys.readouterr().err
+    assert capsys.readouterr().err == "b waits for another `dvc`\n" * 2 + "this waits for another `dvc`\n"
 
 
 def test_a_build_leaves_dvcs_lock_free_before_others_give_up(workspace):
@@ -189,7 +186,7 @@ def test_a_stage_at_which_a_plain_dvc_is_at_work_waits_and_others_go_on(workspac
         assert plain.poll() is None
     assert repro(workspace, [], 2) == 0
     assert plain.wait() == 0
-    assert "; a waits until it has ended (if process" in capsys.readouterr().err
+    assert f"a waits for another `dvc` '{workspace.root}/a' is busy" in capsys.readouterr().err
     assert ran(workspace).count("a") == 1, "DVC's cache had it"
     lock = workspace.root / "dvc.lock"
     together = lock.read_bytes()
