@@ -9,6 +9,7 @@ import errno
 import json
 import logging
 import os
+import re
 import shutil
 import sqlite3
 import sys
@@ -20,6 +21,7 @@ from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import atomic_file
+from pipeline.locks import alive
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import CLEAR
@@ -222,6 +224,7 @@ class Dvc:
         from dvc.rwlock import rwlock
 
         repo, stage = self.repo, self.stages[name] if name else None
+        entries = Path(repo.tmp_dir) / "rwlock"
         with _explained(), contextlib.ExitStack() as held:
             self._require_room()
             while True:
@@ -231,6 +234,8 @@ class Dvc:
                 try:
                     repo.lock.lock()
                     held.callback(self._unlock, time.monotonic())
+                    if entries.exists() and not entries.read_bytes().endswith(b"}"):
+                        entries.unlink()  # cut off by a kill; DVC would refuse everything from then on
                     if stage is not None:
                         reads, writes = ([file.fs_path for file in files] for files in (stage.deps, stage.outs))
                         hardlink = repo.config["core"].get("hardlink_lock", False)
@@ -238,14 +243,18 @@ class Dvc:
                         held.enter_context(rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), reads, writes, hardlink))
                     break
                 except LockError as error:
+                    others = re.findall(r"\(PID (\d+)\)", str(error))
+                    if others and not any(alive(int(number), entries.stat().st_mtime) for number in others):
+                        entries.unlink()  # DVC takes a zombie, or who has its number now, for it
                     held.close()
-                    text = one_line(str(error)) if "blocked by" in str(error) else ""  # else it guesses, in colours
                     if name not in self._waiting:
-                        line = f"{name or 'this'} waits for another `dvc` {text}".strip()
+                        line = f"{name or 'this'} waits for another `dvc`" + f" (process {', '.join(others)})" * bool(
+                            others
+                        )
                         print(f"{CLEAR if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
                         self._waiting.add(name)
                     self._ran_before = True  # the other one may have, by now
-                    if text and not wait:
+                    if others and not wait:
                         raise
                     time.sleep(FREE)
             self._waiting.discard(name)
