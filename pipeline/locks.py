@@ -1,5 +1,6 @@
 """One process at a time, and what killed processes left half-written."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -16,13 +17,14 @@ CLOCK = 5.0
 def stage(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
     """Let no other process into a stage: two that write the same folder would mix what they write.
 
-    What a killed one has left half-written is removed first.
+    What a killed one has left half-written is removed first. Run by DVC, as by a plain `dvc repro` beside a build, it
+    waits for the other process.
 
     Raises:
         UnrollError: another process is in it.
     """
     busy = f"another process is at {verb} {name} in {workspace.root}; wait until it has ended"
-    with alone(workspace.scratch / f"{verb}-{name}.lock", busy):
+    with alone(workspace.scratch / f"{verb}-{name}.lock", busy, patience=-1 if "DVC_STAGE" in os.environ else 0):
         sweep(workspace)
         yield
 
@@ -34,7 +36,7 @@ def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
     Args:
         lock: the file that stands for the block; its folder is made.
         busy: what to say where another process is in it.
-        patience: seconds to wait for that process.
+        patience: seconds to wait for that process; -1: until it has ended.
 
     Raises:
         UnrollError: another process is in it.

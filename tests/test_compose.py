@@ -1,7 +1,9 @@
 """compose.yaml, and what CI takes from others: what can be known without Docker and GitHub."""
 
+import os
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,22 @@ def test_every_action_is_pinned_by_its_commit():
     assert used
     for action in used:
         assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+@pytest.mark.parametrize(("report", "comment"), [(0, 0), (0, 1), (1, 1)])
+def test_a_report_that_may_not_be_a_comment_stays_in_the_summary_and_its_exit_code_is_the_steps(
+    tmp_path, report, comment
+):
+    (step,) = plain_yaml.read(ROOT / ".github/actions/report/action.yml")["runs"]["steps"]
+    for name, text in {"python": f"echo flipped\nexit {report}", "gh": f"echo 403 >&2\nexit {comment}"}.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    variables = dict.fromkeys(step["env"], "1") | {"RUNNER_TEMP": tmp_path, "GITHUB_STEP_SUMMARY": tmp_path / "summary"}
+    variables |= {"PYTHON": tmp_path / "python", "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    bash = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]]  # as GitHub calls it
+    done = subprocess.run(bash, env=variables, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout.startswith("::warning ")) == (report, comment == 1)
+    assert (tmp_path / "summary").read_text() == "flipped\n"
 
 
 def test_no_secret_stands_in_it_and_every_variable_is_explained():

@@ -4,6 +4,7 @@ import codecs
 import contextlib
 import io
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,9 +44,12 @@ def run(command: Callable[[], object]) -> int:
             _record("")
     except BrokenPipeError:  # nobody reads on, as in `unroll list | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except StoppedError:
-        return STOPPED
     except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, (KeyboardInterrupt, StoppedError)):
+            for number in (signal.SIGINT, signal.SIGTERM):  # a second Ctrl-C would end this process without its code
+                signal.signal(number, signal.SIG_IGN)
+        if isinstance(error, StoppedError):
+            return STOPPED
         said = _explain(error)
         if said is None:
             _record(printable(f"a mistake in the code, {type(error).__name__}: {error}"))

@@ -5,7 +5,6 @@ import shutil
 
 import pytest
 from filelock import FileLock
-from zc.lockfile import LockFile
 
 from tests.faults.lab import on_page
 
@@ -36,12 +35,6 @@ def test_a_build_mends_outputs_and_a_lock_that_is_gone_and_trains_nothing_anew(l
 
 
 @contextlib.contextmanager
-def dvc_is_at_work(lab):
-    with contextlib.closing(LockFile(str(lab.root / ".dvc" / "tmp" / "lock"))):
-        yield
-
-
-@contextlib.contextmanager
 def a_merge_left_its_marks(lab):
     path = lab.root / "dvc.lock"
     text = path.read_text()
@@ -61,7 +54,6 @@ def the_notes_are_damaged(lab):
 
 
 SAID = {
-    dvc_is_at_work: "another `dvc` is at work here; wait until it has ended",
     a_merge_left_its_marks: "dvc.lock is damaged; restore it (`git checkout dvc.lock`) or delete it",
     the_notes_are_damaged: "DVC's notes on the files that it has seen cannot be used",
 }

@@ -44,7 +44,7 @@ class Carrier:
             UnrollError: there is no remote, or it does not take them.
         """
         stage = self._dvc.stages[name]
-        with self._dvc.locked():
+        with self._dvc.locked(name):
             if not stage.outs_cached():
                 stage.commit()
             self._try(name, lambda: len(self._dvc.repo.cloud.push(_objects(stage)).failed))
@@ -69,7 +69,7 @@ class Carrier:
             repo.cloud.pull(objects)
             return sum(not repo.cache.local.exists(content.value) for content in objects)
 
-        with self._dvc.locked():
+        with self._dvc.locked(name):
             StageLoader.fill_from_lock(stage, made.entry)
             lists = {out.hash_info for out in stage.outs if out.use_cache}
             self._try(name, lambda: pull(lists) or pull(_objects(stage)))  # DVC hides why a folder's list does not come

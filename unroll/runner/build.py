@@ -16,7 +16,7 @@ from pipeline.provenance import machine
 from pipeline.workspace import Workspace
 from unroll.runner import cleanup, dvc_graph, processes, scheduler
 from unroll.runner.display import Display, Words
-from unroll.runner.dvc_graph import Dvc, Graph
+from unroll.runner.dvc_graph import BusyError, Dvc, Graph
 from unroll.runner.eta import Estimates
 from unroll.runner.processes import Process
 from unroll.runner.scheduler import Executor, Running
@@ -33,6 +33,9 @@ FAR = 1e6
 
 ONE_THREAD = {name: "1" for name in machine.VARIABLES if name.endswith("_THREADS")}
 """Variables that keep every library to one thread."""
+
+TRIES = 3
+"""How often a stage is run that another DVC disturbs."""
 
 REPORT = "report"
 """The stage that is built whatever failed: it says what is missing, and why."""
@@ -146,36 +149,43 @@ class Stage:
     """A stage at work (`scheduler.Running`): taken from DVC's cache (not if `force`), or run and then taken into it."""
 
     def __init__(self, workspace: Workspace, dvc: Dvc, executor: Executor, name: str, *, force: bool = False) -> None:
-        self._workspace, self._dvc, self._name = workspace, dvc, name
-        self._failed = False
+        self._workspace, self._dvc, self._executor, self._name, self._force = workspace, dvc, executor, name, force
+        self._waited = self._stopped = False
+        self._tries = TRIES
         self._process: Running | None = None
-        failures.clear(workspace, name)
-        try:
-            command = dvc.begin(name, force=force)
-            if command:
-                self._process = executor.start(name, command)
-        except UnrollError as error:
-            self._fail(error)
 
     def poll(self) -> int | None:
-        if self._process is None:
-            return 1 if self._failed else 0
-        try:
-            status = self._process.poll()
-            if status == 0:
-                self._dvc.finish(self._name)
-        except UnrollError as error:
-            self._fail(error)
+        """The exit status, None while it runs or waits for another DVC; what that one disturbed is run again."""
+        if self._stopped and self._process is None:
             return 1
-        return status
+        try:
+            if self._process is None:
+                failures.clear(self._workspace, self._name)
+                command = self._dvc.begin(self._name, force=self._force)
+                if not command:
+                    return 0
+                self._process = self._executor.start(self._name, command)
+            status = self._process.poll()
+            if status is None or (status and self._stopped) or self._dvc.finish(self._name, status):
+                return status
+            why = "another `dvc` has written anew what it depends on; run this again"
+        except BusyError:
+            self._waited = self._process is not None
+            return 1 if self._stopped else None
+        except UnrollError as error:
+            why = str(error)
+            if not self._waited:  # else the other one may have been stopped, and have left no outputs
+                self._tries = 0
+        self._process, self._waited, self._tries = None, False, self._tries - 1
+        if self._tries > 0:
+            return None
+        failures.record(self._workspace, self._name, why)
+        return 1
 
     def send_signal(self, number: int) -> None:
+        self._stopped = True
         if self._process:
             self._process.send_signal(number)
-
-    def _fail(self, error: UnrollError) -> None:
-        failures.record(self._workspace, self._name, str(error))
-        self._failed = True
 
 
 def environment() -> dict[str, str]:

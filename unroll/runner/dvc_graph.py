@@ -9,8 +9,11 @@ import errno
 import json
 import logging
 import os
+import re
 import shutil
 import sqlite3
+import sys
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,14 +21,23 @@ from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import atomic_file
+from pipeline.locks import alive
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from stages.progress import CLEAR
 from stages.resolve import resolve
 from unroll.runner import dvc_lock
 from unroll.runner.dvc_lock import LOCK
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
+
+HELD, FREE = 1.5, 0.7
+"""Seconds of holding DVC's lock after which it is left free, and how long: others ask each half second, for three."""
+
+
+class BusyError(UnrollError):
+    """Another DVC is at work on the files of a stage, which has to be tried again."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +91,7 @@ class Dvc:
     """
 
     def __init__(self, repo: Any) -> None:
+        from dvc.exceptions import DvcException
         from dvc.repo.reproduce import get_active_graph, plan_repro
 
         self.repo = repo
@@ -86,13 +99,19 @@ class Dvc:
         self._built: list[Any] = []
         self.brought: dict[str, dict[str, Any]] = {}
         self.restored: set[str] = set()
-        graph = get_active_graph(repo.index.graph)
+        self._waiting: set[str] = set()
+        self._held, self._ran_before = 0.0, Path(repo.stage_cache.cache_dir).is_dir()
+        self._begun: dict[str, set[tuple[Path, int]]] = {}
+        try:
+            graph = get_active_graph(repo.index.graph)  # this takes longer than others wait for the lock
+        except DvcException:
+            with self.locked():  # then nobody has half-written dvc.lock
+                graph = get_active_graph(repo.index.graph)
         self.stages = {stage.addressing: stage for stage in plan_repro(graph)}
         self._order = list(self.stages)
-        self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
-        with repo.lock:  # `repo.status` would read all files of DVC's a second time
-            self._resolve()
-            status = {name: stage.status() for name, stage in self.stages.items() if _in_lock(stage)}
+        self._resolve()
+        # `repo.status` would read all files of DVC's a second time, and hold its lock all the while.
+        status = {name: self._status(stage) for name, stage in self.stages.items() if _in_lock(stage)}
         needs: dict[str, Sequence[str]] = {
             name: [need.addressing for need in graph.successors(stage) if need.addressing in self.stages]
             for name, stage in self.stages.items()
@@ -106,6 +125,7 @@ class Dvc:
         Called again, it says the same.
 
         Raises:
+            BusyError: another DVC is at work on the stage or what it needs.
             UnrollError: DVC refuses.
         """
         from dvc.exceptions import DvcException
@@ -115,7 +135,7 @@ class Dvc:
         stage = self.stages[name]
         self.brought.pop(name, None)
         self.restored.discard(name)
-        with self.locked():
+        with self.locked(name, wait=False):
             stage.remove_outs()
             # To look for what was never kept takes DVC a tenth of a second.
             if not force and (self._ran_before or _in_lock(stage)):
@@ -131,12 +151,19 @@ class Dvc:
                     self._keep(stage)
                     self.restored.add(name)
                     return ""
+            self._begun[name] = self._written(name)
         return str(stage.cmd)
 
-    def finish(self, name: str) -> None:
-        """Take a stage's outputs into DVC's cache. Raises UnrollError: an output is missing, or DVC refuses."""
-        with self.locked():
-            self._keep(self.stages[name])
+    def finish(self, name: str, status: int = 0) -> bool:
+        """Take the outputs of a stage into DVC's cache, if it has ended well; errors as in `begin`, or one is missing.
+
+        False: another DVC has written anew what it needs, with the same bytes perhaps, so it may have read half of it.
+        """
+        with self.locked(name, wait=False):
+            stayed = self._begun[name] == self._written(name)
+            if stayed and status == 0:
+                self._keep(self.stages[name])
+        return stayed
 
     def close(self) -> None:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone.
@@ -156,10 +183,17 @@ class Dvc:
 
     def _resolve(self) -> None:
         """Bring up to date what tells DVC what stages depend on, before it is asked which have changed."""
-        stage = self.stages.pop("resolve", None)
-        if stage is not None and stage.status():
-            resolve(Workspace(Path(self.repo.root_dir)))
-            self._keep(stage)
+        if (stage := self.stages.get("resolve")) and self._status(stage):
+            with self.locked("resolve"):
+                resolve(Workspace(Path(self.repo.root_dir)))
+                self._keep(stage)
+        self.stages.pop("resolve", None)
+
+    def _status(self, stage: Any) -> dict[str, Any]:
+        """What DVC says against a stage: also that another one is at work on it."""
+        with contextlib.suppress(BusyError), self.locked():
+            return dict(stage.status())
+        return {stage.addressing: ["busy"]}
 
     def _require_room(self) -> None:
         for folder in (self.repo.root_dir, self.repo.site_cache_dir):
@@ -179,24 +213,62 @@ class Dvc:
         self._built.append(stage)
 
     @contextlib.contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold DVC's lock; another DVC in the workspace, such as `dvc push`, is waited for.
+    def locked(self, name: str = "", *, wait: bool = True) -> Iterator[None]:
+        """Hold DVC's lock, and a stage's as a plain `dvc repro` does; another DVC in the workspace is waited for.
 
         Raises:
+            BusyError: another one holds the stage's, and is not to be waited for.
             UnrollError: DVC does not do what is asked in the block.
         """
         from dvc.lock import LockError
+        from dvc.rwlock import rwlock
 
-        with _explained():
+        repo, stage = self.repo, self.stages[name] if name else None
+        entries = Path(repo.tmp_dir) / "rwlock"
+        with _explained(), contextlib.ExitStack() as held:
             self._require_room()
             while True:
-                with contextlib.suppress(LockError):
-                    self.repo.lock.lock()
+                if self._held > HELD:
+                    time.sleep(FREE)
+                    self._held = 0.0
+                try:
+                    repo.lock.lock()
+                    held.callback(self._unlock, time.monotonic())
+                    if entries.exists() and not entries.read_bytes().endswith(b"}"):
+                        entries.unlink()  # cut off by a kill; DVC would refuse everything from then on
+                    if stage is not None:
+                        reads, writes = ([file.fs_path for file in files] for files in (stage.deps, stage.outs))
+                        hardlink = repo.config["core"].get("hardlink_lock", False)
+                        # The command is DVC's own word for this process: within, it lets itself in again.
+                        held.enter_context(rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), reads, writes, hardlink))
                     break
-            try:
-                yield
-            finally:
-                self.repo.lock.unlock()
+                except LockError as error:
+                    others = re.findall(r"\(PID (\d+)\)", str(error))
+                    if others and not any(alive(int(number), entries.stat().st_mtime) for number in others):
+                        entries.unlink()  # DVC takes a zombie, or who has its number now, for it
+                    held.close()
+                    if name not in self._waiting:
+                        line = f"{name or 'this'} waits for another `dvc`" + f" (process {', '.join(others)})" * bool(
+                            others
+                        )
+                        print(f"{CLEAR if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
+                        self._waiting.add(name)
+                    self._ran_before = True  # the other one may have, by now
+                    if others and not wait:
+                        raise
+                    time.sleep(FREE)
+            self._waiting.discard(name)
+            yield
+
+    def _unlock(self, since: float) -> None:
+        self.repo.lock.unlock()
+        self._held += time.monotonic() - since
+
+    def _written(self, name: str) -> set[tuple[Path, int]]:
+        """The files of the stages that a stage needs, and when each was written."""
+        roots = [Path(out.fspath) for need in self.graph.needs[name] for out in self.stages[need].outs]
+        files = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
+        return {(path, path.stat().st_mtime_ns) for path in files}
 
 
 def _in_lock(stage: Any) -> bool:
@@ -225,7 +297,7 @@ def opened(root: Path) -> Iterator[Dvc]:
     """Open the DVC workspace at `root`; nothing is run.
 
     Raises:
-        UnrollError: there is none, dvc.yaml does not parse, or another DVC is at work in it.
+        UnrollError: there is none, or dvc.yaml does not parse.
     """
     from dvc.repo import Repo
 
@@ -277,10 +349,6 @@ def _explained() -> Iterator[None]:
             f"{site_cache_dir()}/repo, which DVC fills anew, then run this again"
         ) from None
     except LockError as error:
-        # With a stage that runs DVC names its process; else it guesses, in colours.
-        said = one_line(str(error))
-        if "blocked by" in said:
-            raise UnrollError(f"DVC: {said}") from None
-        raise UnrollError("another `dvc` is at work here; wait until it has ended") from None
+        raise BusyError(f"DVC: {one_line(str(error))}") from None
     except DvcException as error:
         raise UnrollError(f"DVC: {one_line(str(error))}") from None

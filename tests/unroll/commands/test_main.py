@@ -39,6 +39,7 @@ def built(tmp_path_factory):
 def outside_dvc(monkeypatch):
     for name in ("DVC_STAGE", "UNROLL_MIRROR"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("signal.signal", lambda *_: None)  # tests go on after what ends a command
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import psutil
 import pytest
+from dvc.repo import Repo, locked
 from filelock import FileLock
 from zc.lockfile import LockFile
 
@@ -149,10 +151,14 @@ def test_a_folder_that_is_no_dvc_workspace(tmp_path):
         dvc_graph.read(tmp_path)
 
 
-def test_another_dvc_that_is_at_work_when_a_stage_starts_or_ends_is_waited_for(workspace, monkeypatch):
+def test_another_dvc_that_holds_its_lock_is_waited_for(workspace, monkeypatch, capsys):
     monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0.1)
     with dvc_graph.opened(workspace.root) as dvc:
-        for work in (dvc.begin, lambda name: (shutil.copy("in", name), dvc.finish(name))):
+        for work in (
+            dvc.begin,
+            lambda name: (shutil.copy("in", name), dvc.finish(name)),
+            lambda _: dvc_graph.read(workspace.root),
+        ):
             other = LockFile(workspace.root / ".dvc/tmp/lock")
             timer = threading.Timer(0.4, other.close)
             timer.start()
@@ -160,6 +166,39 @@ def test_another_dvc_that_is_at_work_when_a_stage_starts_or_ends_is_waited_for(w
             assert timer.finished.is_set()
         dvc.close()
     assert "b" not in dvc_graph.read(workspace.root).changed
+    assert capsys.readouterr().err == "b waits for another `dvc`\n" * 2 + "this waits for another `dvc`\n"
+
+
+def test_a_build_leaves_dvcs_lock_free_before_others_give_up(workspace):
+    with dvc_graph.opened(workspace.root) as dvc, Repo(str(workspace.root)) as other:
+        thread = threading.Thread(target=locked(lambda _: None), args=[other])  # raises an error after three seconds
+        thread.start()
+        while thread.is_alive():
+            with dvc.locked():
+                time.sleep(0.1)
+
+
+def test_a_stage_at_which_a_plain_dvc_is_at_work_waits_and_others_go_on(workspace, capsys):
+    wait = "echo a >> ran; touch begun; while [ ! -e go ]; do sleep 0.1; done; cat in > a"
+    define(workspace, a=(wait, ["in"], ["a"]), b=("cp in b; touch go", ["in"], ["b"]))
+    plain = subprocess.Popen([sys.executable, "-m", "dvc", "repro", "-q"], cwd=workspace.root)
+    while not (workspace.root / "begun").exists():
+        assert plain.poll() is None
+    assert repro(workspace, [], 2) == 0
+    assert plain.wait() == 0
+    assert f"a waits for another `dvc` (process {plain.pid})\n" in capsys.readouterr().err
+    assert ran(workspace).count("a") == 1, "DVC's cache had it"
+    lock = workspace.root / "dvc.lock"
+    together = lock.read_bytes()
+    lock.unlink()
+    assert repro(workspace, [], 2) == 0
+    assert lock.read_bytes() == together
+
+
+def test_a_stage_whose_inputs_another_dvc_has_put_there_anew_runs_again(workspace):
+    define(workspace, b2=("echo b2 >> ran; cp b b2; test -e again || touch again b", ["b"], ["b2"]))
+    assert repro(workspace, ["b2"], 1) == 0
+    assert ran(workspace) == ["b", "b2", "b2"]
 
 
 def start(workspace, *, heeds=True):
@@ -190,17 +229,20 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(worksp
     there = psutil.Process(build.pid).children(recursive=True)
     assert any("wait.py" in " ".join(process.cmdline()) for process in there)
     build.send_signal(number)
+    if number != signal.SIGKILL:
+        assert build.stdout.readline() == f"{STOPPED}\n"
+        build.send_signal(number)  # again, which changes nothing
     build.wait()
     for process in (left := still_there(there)):
         process.kill()  # they hold the pipe that is read next
     output, _ = build.communicate()
     assert left == []
     if number != signal.SIGKILL:
-        assert build.returncode == 130
-        assert output == f"{STOPPED}\n"
+        assert (build.returncode, output) == (130, "")
         assert (workspace.root / "interrupted").exists()
     else:
         (workspace.root / "dvc.lock").unlink(missing_ok=True)  # the kill may have come before it was written
+        (workspace.root / ".dvc/tmp/rwlock").write_text("")  # and as this was
     define(workspace)
     assert repro(workspace, [], 2) == 0
     assert ran(workspace) == ["b", "b2"], "DVC's cache had them"
