@@ -28,7 +28,11 @@ datasets:
   meter:
     source: meter
     preparation:
-      {name: series, file: meter.csv, stamp: time, target: load, lookback: 24, horizon: 2, train: 0.6, validation: 0.2}
+      name: series
+      csv: {file: meter.csv, stamp: time, target: load}
+      windows: {lookback: 24, horizon: 2, overlap: true}
+      train: 0.6
+      validation: 0.2
 experiments:
   last: {dataset: meter, model: {family: baselines, name: last_value}, training: {method: none}}
   ridge:

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pytest
 
 from pipeline.data import row_files
-from pipeline.data.row_files import File, Form, unseen
+from pipeline.data.row_files import File, unseen
+from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
 from pipeline.data.sniff.found import Known
@@ -136,7 +137,7 @@ def test_marks(tmp_path, cells, known, marks):
 )
 def test_a_column(name, below, cells, quantity, unit, left_out):
     column = Column(name, below)
-    column.take(pd.Series(cells.split(), dtype="str"), Form(stamp=[], target=""))
+    column.take(pd.Series(cells.split(), dtype="str"), CsvFormat())
     assert (column.quantity, column.unit, column.left_out(column.sure)) == (quantity, unit, left_out)
 
 
@@ -144,7 +145,7 @@ def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
     text = series("h", 60, "%d.%m.%Y %H:%M", head="time;load;temp\n;[kW];°C", row="{};{};7,5")
     found = seen(text.replace("7,5\n", "8,5\n", 9), "utf-16")
     assert {name: column.unit for name, column in found.columns.items()} == {"load": "kW", "temp": "°C"}
-    table = read([tmp_path / "load.csv"], Form(**vars(found.form) | {"target": "load"}), "")
+    table = read([tmp_path / "load.csv"], found.form.model_copy(update={"target": "load"}), "")
     assert (found.form.units_rows, len(table.stamps), table.columns) == (1, 60, ["load", "temp"])
 
 
@@ -218,7 +219,7 @@ def test_arrow_reads_what_pandas_reads(tmp_path, monkeypatch):
         encoding = str(random.choice(["utf-8", "utf-16", "latin-1"]))
         tail = str(random.choice(["", "", "", "\n", "1\n", "1,2"]))
         path.write_text(text.getvalue() + tail, encoding=encoding, newline="")
-        file = File(path, Form(stamp=[], target="", units_rows=trial % 3 % 2, encoding=encoding), "")
+        file = File(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
         wanted = pd.concat(file._csv(unseen, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
         assert pd.concat(file.chunks(unseen)).to_numpy().tolist() == wanted.to_numpy().tolist()
         try:
