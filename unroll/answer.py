@@ -150,9 +150,8 @@ def beforehand(workspace: Workspace, every: Params, name: str, jobs: int) -> Non
     (file, *_), settings = predict.own_files(workspace, every, name), every.forecast(name)
     data = registry.preparation(every, name)(name, file.parent)
     folds = backtest.folds(data, settings)
-    origins = sum(len(np.unique(backtest.times(data, fold.test.rows))) for fold in folds)
-    days = backtest.stride(data) * data.facts["seconds between rows"] / 86_400
-    weeks = int((origins - origins // 2) * days / 7)
+    cutoffs = np.concatenate([np.asarray(data.stamps)[fold.test.rows - fold.test.step] for fold in folds])
+    origins, (_, weeks) = len(np.unique(cutoffs)), leaderboard.halves_of(cutoffs)
     enough = "enough for a verdict" if weeks >= SEASON else f"a verdict wants {SEASON}, so you get what they say so far"
     estimates = Estimates(workspace.scratch / "seconds.json")
     seconds = cost.stages(every.experiments_of(name), data, folds)
@@ -206,14 +205,11 @@ def judged(
         return f"Not asked: {found.reason}.", Outcome.NOT_ASKED, ""
     network, opponent = sides.values()
     weeks = evaluation.dataset.weeks or 0
-    difference = between(evaluation, found.network, found.opponent)
-    if difference is None:
-        return f"Cannot tell: {found.reason}.", Outcome.UNSURE, ""
-    change = relative(evaluation, found.opponent, difference)
-    by = f"{abs(change[0]):.0%}".replace("%", " %") + (" more" if change[0] > 0 else " less")
-    ends = " to ".join(f"{100 * end:+.1f}" for end in change[1])
-    if weeks < SEASON:
+    change, interval = relative(evaluation, found.network, found.opponent)
+    by = f"{abs(change):.0%}".replace("%", " %") + (" more" if change > 0 else " less")
+    if weeks < SEASON or interval is None:
         return (*_so_far(workspace, evaluation, found, sides, by), _more(evaluation, weeks))
+    ends = " to ".join(f"{100 * end:+.1f}" for end in interval)
     words = {Outcome.YES: "Yes", Outcome.NO: "No"}.get(found.outcome, "Cannot tell")
     compared = f"the best recurrent network, {network}, has {by} error than {opponent} ({ends} %)"
     return f"{words}: {compared}, over {_weeks(weeks)}.", found.outcome, ""
@@ -239,12 +235,16 @@ def _so_far(
     grade = ("So far yes" if network_leads else "So far no") if won == count else "Undecided so far"
     network, opponent = sides.values()
     compared = f"the best recurrent network, {network}, has {by} error than {opponent} there"
-    ahead_in = f"{leader} was ahead in {won} of {_weeks(count)}"
+    # Where forecasts reach further than a week, errors of one such stretch count as one draw.
+    kind = "week" if count >= (evaluation.dataset.weeks or 0) else "stretch of this length"
+    ahead_in = f"{leader} was ahead in {won} of {count} {kind}{'s' * (count > 1 and kind == 'week')}"
     return f"{grade}: {ahead_in}; {compared}. Other seasons were not seen.", Outcome.UNSURE
 
 
 def _more(evaluation: Evaluation, weeks: int) -> str:
     """What more rows would change: the later half of the origins must span twelve weeks."""
+    if weeks >= SEASON:
+        return "More rows would tell how much this varies."
     spacing, rows = (evaluation.dataset.facts.get(key, 0) for key in ("seconds between rows", "rows"))
     span = spacing * rows / (7 * 86_400)
     needed = span * SEASON / max(weeks, 1) if weeks else 4.0 * SEASON
@@ -268,12 +268,15 @@ def between(evaluation: Evaluation, one: str, other: str) -> Difference | None:
     return evaluation.difference("test", one, other) or evaluation.difference(SHORT, one, other)
 
 
-def relative(evaluation: Evaluation, other: str, difference: Difference) -> tuple[float, Interval]:
-    """A difference and its 95 % interval as parts of the other's error."""
-    score = evaluation.experiments[other].score(evaluation.dataset.metric)
-    error = score.mean if score and score.mean else 1.0
+def relative(evaluation: Evaluation, name: str, other: str) -> tuple[float, Interval | None]:
+    """How much more error one model has than another, as a part of the other's, and its 95 % interval where known."""
+    metric = evaluation.dataset.metric
+    ours, theirs = (evaluation.experiments[side].final["test"][metric].mean for side in (name, other))
+    error, difference = theirs or 1.0, between(evaluation, name, other)
+    if difference is None:
+        return (ours - theirs) / error, None
     low, high = difference.interval()
-    return difference.mean / error, (max(-1.0, low / error), high / error)
+    return (ours - theirs) / error, (max(-1.0, low / error), high / error)
 
 
 def rows(workspace: Workspace, every: Params, evaluation: Evaluation, board: Leaderboard) -> list[Row]:
@@ -285,8 +288,7 @@ def rows(workspace: Workspace, every: Params, evaluation: Evaluation, board: Lea
             made.append(Row(name, title, scores.later, None, None, scores.mean_coverage, None))
             continue
         entry = evaluation.experiments[name]
-        difference = between(evaluation, name, base) if base and name != base else None
-        change, interval = relative(evaluation, base, difference) if base and difference else (None, None)
+        change, interval = relative(evaluation, name, base) if base and name != base else (None, None)
         mae = entry.final["test"].get("mae_unit") or entry.final["test"]["mae"]
         seconds = _seconds(workspace, board.dataset, name)
         made.append(Row(name, titled(every, name, entry), mae.mean, change, interval, scores.mean_coverage, seconds))

@@ -28,6 +28,9 @@ REACH = 0.5
 VALIDATION = 0.15
 """The part of the first fit's windows, the last ones, by which a network's epochs are chosen."""
 
+ENOUGH = 0.5
+"""The part of the windows that must have all their targets, so that the others can be left out."""
+
 TABLE = "forecasts.parquet"
 
 
@@ -162,7 +165,7 @@ def fit(
     """An experiment trained on some windows and asked at others (its predictions "final_test"), and what it was given.
 
     Raises:
-        UnrollError: it looks back further than the windows, and the series has a gap; or no window has all targets.
+        UnrollError: it looks back further than the windows, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
         apart = np.diff(stamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
@@ -172,9 +175,7 @@ def fit(
     if experiment.training.method == "none":
         train = test  # nothing is learnt there, and all splits are answered
     elif not chosen.masks:
-        train = train.complete()
-        if not len(train):
-            raise UnrollError(f"{name}: no window before an origin has all its targets; pass a smaller --horizon")
+        train = without_holes(train)
     splits = {split: seen_by(experiment, given) for split, given in (("train", train), ("test", test))}
     job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), asked=("test",))
     return chosen.train(job), job
@@ -190,11 +191,11 @@ def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows)
 
 
 def validated(dataset: Dataset, train: Windows) -> Dataset:
-    """The data set with some windows alone, those with all targets, of which the last ones are for validation.
+    """The data set with some windows alone (`without_holes`), of which the last ones are for validation.
 
     What asks for a test split gets validation again. Raises UnrollError if they are too few.
     """
-    complete = train.complete()
+    complete = without_holes(train)
     border = complete.rows[int((1 - VALIDATION) * len(complete))] if len(complete) > 1 else 0
     before = complete.rows[complete.rows < border - complete.ahead[-1]]
     if not len(before):
@@ -202,6 +203,14 @@ def validated(dataset: Dataset, train: Windows) -> Dataset:
     validation = replace(complete, rows=complete.rows[complete.rows >= border])
     splits = {"train": replace(complete, rows=before), "validation": validation, "test": validation}
     return replace(dataset, splits={**splits}, scored=("validation",))
+
+
+def without_holes(train: Windows) -> Windows:
+    """For a method that takes no window with a missing target: those that have all, or, if these are fewer than half,
+    all windows, with what was filled in as targets.
+    """
+    complete = train.complete()
+    return complete if len(complete) >= ENOUGH * len(train) else replace(train, measured=None)
 
 
 def with_epochs(experiment: Experiment, epochs: int) -> Experiment:

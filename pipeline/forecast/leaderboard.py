@@ -42,6 +42,9 @@ Half = Literal["validation", "test"]
 
 WEEK = np.timedelta64(7, "D")
 
+FEWEST_BLOCKS = 2
+"""Weeks without which nothing is known of how errors scatter from one to the next."""
+
 SHORT = "too short to rank"
 """What differences on test are called in an evaluation whose later half spans less than twelve weeks."""
 
@@ -229,8 +232,7 @@ def evaluate(
     """
     scale = forecasts["unique_id"].map(_scale_of(dataset, forecasts)).to_numpy(float)
     measured = forecasts.assign(loss=(forecasts["y_hat"] - forecasts["y"]).abs().to_numpy() / scale).dropna(subset="y")
-    cutoffs = np.unique(measured["cutoff"].to_numpy())
-    border = cutoffs[len(cutoffs) // 2]
+    border, ranked = halves_of(measured["cutoff"].to_numpy())
     earlier = measured["cutoff"] < border
     halves: dict[Half, pd.DataFrame] = {"validation": measured[earlier], "test": measured[~earlier]}
     losses = {split: {name: _by_seed(rows, name) for name in summaries} for split, rows in halves.items()}
@@ -260,11 +262,12 @@ def evaluate(
             rollout=None,
         )
     sure = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
-    span = cutoffs[-1] - border + (np.median(np.diff(cutoffs)) if len(cutoffs) > 1 else WEEK)
-    ranked, differences = int(span / WEEK), {}
+    differences = {}
     for split, rows in halves.items():
         found = losses[split]
         blocks = weeks(backtest.first_seed(rows, sure[0])) if sure else np.array([])
+        if len(np.unique(blocks)) < FEWEST_BLOCKS:
+            continue
         differences[SHORT if split == "test" and ranked < SEASON else split] = {
             one: {other: Difference.of(difference(found[one], found[other], blocks)) for other in sure[index:]}
             for index, one in enumerate(sure[:-1], 1)
@@ -292,6 +295,14 @@ def _by_seed(rows: "pd.DataFrame", name: str) -> Array:
     return np.reshape(own["loss"].to_numpy(), (own["seed"].nunique(), -1))
 
 
+def halves_of(cutoffs: Array) -> tuple[np.datetime64, int]:
+    """The first cutoff of the later half, and how many weeks that half spans."""
+    cutoffs = np.unique(cutoffs)
+    border = cutoffs[len(cutoffs) // 2]
+    span = cutoffs[-1] - border + (np.median(np.diff(cutoffs)) if len(cutoffs) > 1 else WEEK)
+    return border, int(span / WEEK)
+
+
 def weeks(rows: "pd.DataFrame") -> Array:
     """The number of the block that each forecast lies in by its cutoff: a week, or as long as forecasts reach ahead if
     that is longer. Errors of one block are not independent.
@@ -309,7 +320,7 @@ def by_week(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
     """
     scales = _scale_of(dataset, forecasts)
     forecasts = forecasts.assign(scale=forecasts["unique_id"].map(scales) if len(scales) > 1 else 1.0)
-    cutoffs = np.unique(forecasts["cutoff"].to_numpy())
-    later = forecasts[forecasts["cutoff"] >= cutoffs[len(cutoffs) // 2]].dropna(subset="y")
+    border, _ = halves_of(forecasts["cutoff"].to_numpy())
+    later = forecasts[forecasts["cutoff"] >= border].dropna(subset="y")
     later = later.assign(week=weeks(later) + 1, mae=(later["y_hat"] - later["y"]).abs() / later["scale"])
     return later.groupby(["model", "week"], sort=False, as_index=False)["mae"].mean()
