@@ -243,15 +243,14 @@ class Dvc:
                         held.enter_context(rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), reads, writes, hardlink))
                     break
                 except LockError as error:
-                    others = re.findall(r"\(PID (\d+)\)", str(error))
-                    if others and not any(alive(int(number), entries.stat().st_mtime) for number in others):
-                        entries.unlink()  # DVC takes a zombie, or who has its number now, for it
+                    others = dict.fromkeys(re.findall(r"\(PID (\d+)\)", str(error)))
+                    if others and not any(alive(int(number), time.time()) for number in others):
+                        entries.unlink()  # DVC waits for zombies, which in a container may stay for good
                     held.close()
                     if name not in self._waiting:
-                        line = f"{name or 'this'} waits for another `dvc`" + f" (process {', '.join(others)})" * bool(
-                            others
-                        )
-                        print(f"{CLEAR if sys.stderr.isatty() else ''}{line}", file=sys.stderr, flush=True)
+                        who = f" (process {', '.join(others)})" if others else ""
+                        start = f"{CLEAR if sys.stderr.isatty() else ''}{name or 'this'}"
+                        print(f"{start} waits for another `dvc`{who}", file=sys.stderr, flush=True)
                         self._waiting.add(name)
                     self._ran_before = True  # the other one may have, by now
                     if others and not wait:

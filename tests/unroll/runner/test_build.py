@@ -1,5 +1,7 @@
 """`unroll repro` on small graphs whose commands are shell lines."""
 
+import json
+import os
 import shutil
 import signal
 import subprocess
@@ -197,8 +199,14 @@ def test_a_stage_at_which_a_plain_dvc_is_at_work_waits_and_others_go_on(workspac
 
 def test_a_stage_whose_inputs_another_dvc_has_put_there_anew_runs_again(workspace):
     define(workspace, b2=("echo b2 >> ran; cp b b2; test -e again || touch again b", ["b"], ["b2"]))
+    zombie = subprocess.Popen(["true"])  # as which another one may end that is killed in a container
+    os.waitid(os.P_PID, zombie.pid, os.WEXITED | os.WNOWAIT)
+    (workspace.root / ".dvc/tmp").mkdir()
+    entries = {"write": {str(workspace.root / "b2"): {"pid": zombie.pid, "cmd": "dvc repro"}}}
+    (workspace.root / ".dvc/tmp/rwlock").write_text(json.dumps(entries))
     assert repro(workspace, ["b2"], 1) == 0
     assert ran(workspace) == ["b", "b2", "b2"]
+    zombie.wait()
 
 
 def start(workspace, *, heeds=True):
