@@ -342,9 +342,7 @@ def as_data(found: Answered) -> dict[str, Any]:
         "outcome": str(found.outcome),
         "hint": found.hint,
         "unit": found.unit,
-        "models": [
-            asdict(row) | {"champion": row.name == found.champion} for row in found.rows
-        ],
+        "models": [asdict(row) | {"champion": row.name == found.champion} for row in found.rows],
         **{key: value for key, value in predict.as_data(found.forecast).items() if key not in {"dataset", "unit"}},
     }
 

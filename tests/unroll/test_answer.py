@@ -42,9 +42,7 @@ def small(monkeypatch):
 
 
 @pytest.mark.usefixtures("small")
-def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a_build(
-    tmp_path, monkeypatch, capsys
-):
+def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a_build(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:9")
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
