@@ -105,24 +105,30 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], asked: Mapping[str, Expe
     Raises:
         UnrollError: predictions are missing, not finite or not one for each example.
     """
+    examples = {split: len(examples) for split, examples in dataset.splits.items()}
+    own = about(dataset, examples, weeks(dataset, "test"))
+    entries = {name: _entry(dataset, run, asked.get(name)) for name, run in runs.items()}
+    return Evaluation(dataset=own, experiments=entries, differences=_differences(dataset, runs))
+
+
+def about(dataset: Dataset, examples: Mapping[str, int], weeks_of_test: int | None) -> About:
+    """What an evaluation says of its data set; `examples` is split -> how many of them were scored."""
     count = len(dataset.splits["test"])
-    about = About(
+    return About(
         name=dataset.name,
         kind=dataset.kind,
         metric=dataset.metric,
         scale=dataset.scale,
         stand_in=dataset.stand_in,
         floors=dataset.floors,
-        examples={split: len(examples) for split, examples in dataset.splits.items()},
+        examples=dict(examples),
         input_shape=list(dataset.input_shape),
         layout=layout(dataset),
-        weeks=weeks(dataset, "test"),
+        weeks=weeks_of_test,
         horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
         naive=seasonal_naive(dataset),
         facts=dataset.facts,
     )
-    entries = {name: _entry(dataset, run, asked.get(name)) for name, run in runs.items()}
-    return Evaluation(dataset=about, experiments=entries, differences=_differences(dataset, runs))
 
 
 def weeks(dataset: Dataset, split: str) -> int | None:

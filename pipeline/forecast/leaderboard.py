@@ -16,8 +16,8 @@ from pipeline.data.examples import Array
 from pipeline.data.stamps import shown
 from pipeline.evaluation.intervals import difference
 from pipeline.evaluation.scaled_error import seasonal_naive
-from pipeline.evaluation.schema import SEASON, About, Difference, Entry, Evaluation, Splits
-from pipeline.evaluation.scores import MIN_SEEDS, statistics
+from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Splits
+from pipeline.evaluation.scores import MIN_SEEDS, about, statistics
 from pipeline.files import read_checked
 from pipeline.forecast import backtest, intervals
 from pipeline.forecast.ensemble import known_after, weighted_median_forecast
@@ -272,21 +272,8 @@ def evaluate(
             one: {other: Difference.of(difference(found[one], found[other], blocks)) for other in sure[index:]}
             for index, one in enumerate(sure[:-1], 1)
         }
-    about = About(
-        name=dataset.name,
-        kind=dataset.kind,
-        metric=dataset.metric,
-        scale=dataset.scale,
-        stand_in=dataset.stand_in,
-        floors=dataset.floors,
-        examples={split: rows["cutoff"].nunique() for split, rows in halves.items()},
-        input_shape=list(dataset.input_shape),
-        layout="windows",
-        weeks=ranked,
-        naive=seasonal_naive(dataset),
-        facts=dataset.facts,
-    )
-    return Evaluation(dataset=about, experiments=entries, differences=differences)
+    origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}
+    return Evaluation(dataset=about(dataset, origins, ranked), experiments=entries, differences=differences)
 
 
 def _by_seed(rows: "pd.DataFrame", name: str) -> Array:
