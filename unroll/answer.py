@@ -20,7 +20,9 @@ from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import Networks
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Interval
+from pipeline.files import write_text
 from pipeline.forecast import backtest, leaderboard, plot
+from pipeline.forecast.forecaster import require_level
 from pipeline.forecast.leaderboard import ENSEMBLE, SHORT, Leaderboard
 from pipeline.provenance import record
 from pipeline.report import titles
@@ -198,21 +200,21 @@ def look(workspace: Workspace, name: str, level: float) -> Answered:
 
 
 def judged(
-    workspace: Workspace, evaluation: Evaluation, found: answers.Answer, sides: dict[str, str]
+    workspace: Workspace, evaluation: Evaluation, compared: answers.Answer, sides: dict[str, str]
 ) -> tuple[str, Outcome, str]:
     """The answer in a sentence, its outcome, and what more rows would change."""
-    if found.network is None or found.opponent is None:
-        return f"Not asked: {found.reason}.", Outcome.NOT_ASKED, ""
+    if compared.network is None or compared.opponent is None:
+        return f"Not asked: {compared.reason}.", Outcome.NOT_ASKED, ""
     network, opponent = sides.values()
     weeks = evaluation.dataset.weeks or 0
-    change, interval = relative(evaluation, found.network, found.opponent)
+    change, interval = relative(evaluation, compared.network, compared.opponent)
     by = f"{abs(change):.0%}".replace("%", " %") + (" more" if change > 0 else " less")
     if weeks < SEASON or interval is None:
-        return (*_so_far(workspace, evaluation, found, sides, by), _more(evaluation, weeks))
+        return (*_so_far(workspace, evaluation, compared, sides, by), _more(evaluation, weeks))
     ends = " to ".join(f"{100 * end:+.1f}" for end in interval)
-    words = {Outcome.YES: "Yes", Outcome.NO: "No"}.get(found.outcome, "Cannot tell")
-    compared = f"the best recurrent network, {network}, has {by} error than {opponent} ({ends} %)"
-    return f"{words}: {compared}, over {_weeks(weeks)}.", found.outcome, ""
+    words = {Outcome.YES: "Yes", Outcome.NO: "No"}.get(compared.outcome, "Cannot tell")
+    sentence = f"the best recurrent network, {network}, has {by} error than {opponent} ({ends} %)"
+    return f"{words}: {sentence}, over {_weeks(weeks)}.", compared.outcome, ""
 
 
 def level_with(rows: Sequence[Row], evaluation: Evaluation, network: str) -> str:
@@ -224,21 +226,21 @@ def level_with(rows: Sequence[Row], evaluation: Evaluation, network: str) -> str
 
 
 def _so_far(
-    workspace: Workspace, evaluation: Evaluation, found: answers.Answer, sides: dict[str, str], by: str
+    workspace: Workspace, evaluation: Evaluation, compared: answers.Answer, sides: dict[str, str], by: str
 ) -> tuple[str, Outcome]:
     """What few weeks say: graded by in how many of them the same side was ahead, and limited in words."""
     errors = by_week(workspace, evaluation.dataset.name)
-    ahead = int((errors[found.network] < errors[found.opponent]).sum())
+    ahead = int((errors[compared.network] < errors[compared.opponent]).sum())
     count, network_leads = len(errors), 2 * ahead > len(errors)
-    leader = sides[str(found.network if network_leads else found.opponent)]
+    leader = sides[str(compared.network if network_leads else compared.opponent)]
     won = ahead if network_leads else count - ahead
     grade = ("So far yes" if network_leads else "So far no") if won == count else "Undecided so far"
     network, opponent = sides.values()
-    compared = f"the best recurrent network, {network}, has {by} error than {opponent} there"
+    sentence = f"the best recurrent network, {network}, has {by} error than {opponent} there"
     # Where forecasts reach further than a week, errors of one such stretch count as one draw.
     kind = "week" if count >= (evaluation.dataset.weeks or 0) else "stretch of this length"
     ahead_in = f"{leader} was ahead in {won} of {count} {kind}{'s' * (count > 1 and kind == 'week')}"
-    return f"{grade}: {ahead_in}; {compared}. Other seasons were not seen.", Outcome.UNSURE
+    return f"{grade}: {ahead_in}; {sentence}. Other seasons were not seen.", Outcome.UNSURE
 
 
 def _more(evaluation: Evaluation, weeks: int) -> str:
@@ -263,9 +265,9 @@ def titled(every: Params, name: str, entry: Entry) -> str:
     return f"{words} ({len(entry.seeds)} seeds)" if entry.varies else words
 
 
-def between(evaluation: Evaluation, one: str, other: str) -> Difference | None:
+def between(evaluation: Evaluation, name: str, other: str) -> Difference | None:
     """The difference on the later half of the origins, however short it is."""
-    return evaluation.difference("test", one, other) or evaluation.difference(SHORT, one, other)
+    return evaluation.difference("test", name, other) or evaluation.difference(SHORT, name, other)
 
 
 def relative(evaluation: Evaluation, name: str, other: str) -> tuple[float, Interval | None]:
@@ -309,12 +311,12 @@ def _seconds(workspace: Workspace, dataset: str, name: str) -> float | None:
     return (datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)).total_seconds()
 
 
-def show(workspace: Workspace, found: Answered) -> None:
+def show(workspace: Workspace, answered: Answered) -> None:
     """Print the answer, the table, the forecast and where the files are."""
-    print(printable(found.sentence))
-    if found.hint:
-        print(printable(found.hint))
-    unit = f", {found.unit}" if found.unit else ""
+    print(printable(answered.sentence))
+    if answered.hint:
+        print(printable(answered.hint))
+    unit = f", {answered.unit}" if answered.unit else ""
     texts = [
         [
             row.title,
@@ -324,45 +326,44 @@ def show(workspace: Workspace, found: Answered) -> None:
             "-" if row.coverage is None else f"{100 * row.coverage:.0f} %",
             "" if row.seconds is None else f"{row.seconds:.0f}",
         ]
-        for row in found.rows
+        for row in answered.rows
     ]
     headings = ("Model", f"MAE{unit}", "Change", "95 % interval", "90 % held", "Seconds")
     print()
     tables.show([Column(heading, number=index > 0, rank=index) for index, heading in enumerate(headings)], texts)
     print()
-    predict.show(found.forecast)
-    print(f"\nFiles: {', '.join(str(path) for path in written(workspace, found))}")
+    predict.show(answered.forecast)
+    print(f"\nFiles: {', '.join(str(path) for path in written(workspace, answered))}")
 
 
-def as_data(found: Answered) -> dict[str, Any]:
+def as_data(answered: Answered) -> dict[str, Any]:
     """All of it as plain data."""
     return {
-        "dataset": found.name,
-        "answer": found.sentence,
-        "outcome": str(found.outcome),
-        "hint": found.hint,
-        "unit": found.unit,
-        "models": [asdict(row) | {"champion": row.name == found.champion} for row in found.rows],
-        **{key: value for key, value in predict.as_data(found.forecast).items() if key not in {"dataset", "unit"}},
+        "dataset": answered.name,
+        "answer": answered.sentence,
+        "outcome": str(answered.outcome),
+        "hint": answered.hint,
+        "unit": answered.unit,
+        "models": [asdict(row) | {"champion": row.name == answered.champion} for row in answered.rows],
+        **{key: value for key, value in predict.as_data(answered.forecast).items() if key not in {"dataset", "unit"}},
     }
 
 
-def written(workspace: Workspace, found: Answered) -> Iterator[Path]:
+def written(workspace: Workspace, answered: Answered) -> Iterator[Path]:
     """Write pictures, the table and the page; yields their paths, as seen from here."""
-    found.folder.mkdir(parents=True, exist_ok=True)
     pictures, files = {}, []
-    if len(found.forecast.windows) == 1:
-        files.append(found.folder / "forecast.svg")
-        predict.draw(found.forecast, files[-1])
-        caption = f"What was measured, and the forecast with its {100 * found.forecast.level:.0f} % interval."
+    if len(answered.forecast.windows) == 1:
+        files.append(answered.folder / "forecast.svg")
+        predict.draw(answered.forecast, files[-1])
+        caption = f"What was measured, and the forecast with its {100 * answered.forecast.level:.0f} % interval."
         pictures[caption] = files[-1].read_text(encoding="utf-8")
-    if found.sides:
-        files.append(found.folder / "weeks.svg")
-        plot.by_week(files[-1], by_week(workspace, found.name), found.sides, unit=found.unit)
+    if answered.sides:
+        files.append(answered.folder / "weeks.svg")
+        plot.by_week(files[-1], by_week(workspace, answered.name), answered.sides, unit=answered.unit)
         pictures["The error in each week that compares them."] = files[-1].read_text(encoding="utf-8")
-    files += [found.folder / "forecast.csv", found.folder / "index.html"]
-    files[-2].write_text("\n".join([*predict.csv(found.forecast), ""]), encoding="utf-8")
-    files[-1].write_text(page(as_data(found), pictures), encoding="utf-8")
+    files += [answered.folder / "forecast.csv", answered.folder / "index.html"]
+    write_text(files[-2], "\n".join([*predict.csv(answered.forecast), ""]))
+    write_text(files[-1], page(as_data(answered), pictures))
     return (Path(os.path.relpath(file)) for file in files)
 
 
@@ -380,6 +381,7 @@ def command(
     """What `unroll answer` does."""
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
+    require_level(level)  # before the build, which takes minutes
     workspace = home_of(root, names)
     every = params.load(workspace.params)
     documents = [name for name in names or every.datasets if name in every.datasets and name not in every.forecasts]
@@ -394,10 +396,10 @@ def command(
         return
     # What a program reads stands alone on standard output.
     with contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext():
-        found = answer(workspace, names, wanted, known, jobs, level)
+        answered = answer(workspace, names, wanted, known, jobs, level)
     if as_json:
-        print_json(as_data(found))
+        print_json(as_data(answered))
     elif as_csv:
-        print("\n".join(predict.csv(found.forecast)))
+        print("\n".join(predict.csv(answered.forecast)))
     else:
-        show(workspace, found)
+        show(workspace, answered)

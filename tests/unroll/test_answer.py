@@ -82,6 +82,8 @@ def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
         invoke(["answer"])
     with pytest.raises(UsageError, match="meter.csv is not there; name a CSV or Parquet file"):
         invoke(["answer", "meter.csv"])
+    with pytest.raises(UsageError, match="the level must be 0.5 to 0.99"):
+        invoke(["answer", "meter.csv", "--level", "90"])
     assert not [*tmp_path.iterdir()]
 
 

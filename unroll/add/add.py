@@ -89,8 +89,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
         print(f"lost      {lost:,} of {lost + count:,} windows, over gaps in the rows")
     print(
         f"\n{name}: {count:,} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
-        f"Written to params.yaml: {', '.join(sections['experiments'])}.\n"
-        f"Next: unroll answer {name}"
+        f"Written to params.yaml: {', '.join(sections['experiments'])}."
     )
     return name
 

@@ -101,7 +101,8 @@ def add(
     from unroll.add.add import add as add_to
 
     known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing=missing or ())
-    add_to(context.obj, files, Wanted(name, target, step, horizon, lookback, yes, future or (), holidays), known)
+    wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
+    print(f"Next: unroll answer {add_to(context.obj, files, wanted, known)}")
 
 
 @app.command(rich_help_panel="All at once")
