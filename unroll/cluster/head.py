@@ -26,7 +26,7 @@ from pipeline.errors import UnrollError
 from pipeline.files import write_json
 from pipeline.provenance import environment
 from pipeline.provenance.machine import PACKAGES
-from pipeline.tracking import queries, store
+from pipeline.tracking import runs
 from pipeline.workspace import Workspace
 from unroll.cluster import connection, worker
 from unroll.cluster import environment as locked
@@ -242,9 +242,7 @@ class Cluster:
         if not os.environ.get("MLFLOW_TRACKING_URI"):
             return
         try:
-            opened = store.connect(self._workspace)
-            with store.guard(opened.uri):
-                queries.end_worker(opened, f"{self._name}/{name}")
+            runs.end_worker(self._workspace, f"{self._name}/{name}")
         except UnrollError as error:
             say(f"MLflow may show trainings as running that are not: {error}")
 
