@@ -17,10 +17,12 @@ from pipeline.forecast import models
 from pipeline.training import keras_models
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
+    from mlflow import MlflowClient
+
     from pipeline.data.examples import Array
-    from pipeline.tracking.runs import Writer
 
 
 class NetworkFile(Strict):
@@ -57,7 +59,9 @@ def _load_pyfunc(path: str) -> TrainedNetwork:
     return TrainedNetwork(models.load(spec.name, spec.experiment, spec.problem, Path(path) / spec.weights))
 
 
-def log(writer: "Writer", run: Run, folder: Path) -> None:
+def log(
+    client: "MlflowClient", group: str, run_id: str, workspace: Workspace, experiment: Experiment, run: Run
+) -> None:
     """Add the first replicate's network, with the weights that its scores are of, to a run; nothing without a network.
 
     `mlflow.pyfunc.load_model` loads it where this package is installed. Written by hand: MLflow's own function takes
@@ -68,14 +72,14 @@ def log(writer: "Writer", run: Run, folder: Path) -> None:
     from mlflow.types import Schema, TensorSpec
 
     weights = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
-    file = folder / "weights" / f"{weights}{keras_models.SUFFIX}"
+    name, about = run.summary.experiment, run.summary.dataset
+    file = workspace.run(about, name) / "weights" / f"{weights}{keras_models.SUFFIX}"
     if not file.exists() or not run.predictions:
         return
-    name, experiment, run_id = writer.name, writer.experiment, writer.run()
-    data = dataset.load(writer.workspace.prepared(experiment.dataset), calendar=experiment.calendar)
+    data = dataset.load(workspace.prepared(about), calendar=experiment.calendar)
     inputs = data.splits["test"].take(np.arange(2))[0].astype(np.float32)  # as examples
     needed, single = problem(data), np.dtype("float32")
-    created = writer.store.client.create_logged_model(writer.group, name, run_id, model_type="network")
+    created = client.create_logged_model(group, name, run_id, model_type="network")
     examples = {
         "input_example.json": inputs.tolist(),
         "serving_input_example.json": {"inputs": inputs.tolist()},
@@ -99,6 +103,6 @@ def log(writer: "Writer", run: Run, folder: Path) -> None:
         for path, values in examples.items():
             (root / path).write_text(json.dumps(values), encoding="utf-8")
         model.save(root / "MLmodel")
-        writer.store.client.log_model_artifacts(created.model_id, str(root))
-    writer.store.client.finalize_logged_model(created.model_id, "READY")
-    writer.store.client.log_outputs(run_id, [LoggedModelOutput(created.model_id, 0)])
+        client.log_model_artifacts(created.model_id, str(root))
+    client.finalize_logged_model(created.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(created.model_id, 0)])

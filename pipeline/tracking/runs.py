@@ -93,7 +93,7 @@ class Writer:
             made_of, settings = run.summary.fingerprint, params.load(workspace.params).forecasts.get(self.data.name)
             if made_of["params"] != fingerprint.params(self.experiment, settings):
                 raise UnrollError(f"params.yaml says otherwise of {name} by now; `unroll repro` trains it anew")
-            network.log(self, run, folder)
+            network.log(self.store.client, self.group, self.run(), workspace, self.experiment, run)
             tags = {f"{'dataset' if part == 'data' else part}_hash": value for part, value in made_of.items()}
             tags |= {"fingerprint": mark, "brief": fingerprint.brief(made_of)}
             summaries, several = payload.summary(run.summary), len(run.summary.seeds) > 1
