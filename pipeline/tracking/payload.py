@@ -10,7 +10,7 @@ from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
 from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
-from pipeline.provenance.environment import Environment
+from pipeline.provenance.record import Environment
 from pipeline.report import charts, titles
 from pipeline.report.formatting import changed, measured, signed, spread
 from pipeline.report.formatting import title as metric_title

@@ -13,7 +13,7 @@ from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.evaluation.schema import Evaluation
-from pipeline.provenance import environment, fingerprint
+from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.provenance.record import Record
 from pipeline.tracking import network, payload, store
@@ -43,7 +43,7 @@ class Writer:
         self.data = dataset.describe(workspace.prepared(experiment.dataset))
         self.group = opened.experiment(self.data)
         self._live, self._record = live, None if live else _record(workspace, experiment.dataset, name)
-        variant, made_in = store.dvc_experiment(), environment.here(workspace) if live else self._record
+        variant, made_in = store.dvc_experiment(), records.environment(workspace) if live else self._record
         self.label = name + payload.MARK * self.data.stand_in + (f" [{variant}]" if variant else "")
         self.tags = payload.tags(name, experiment, self.data) | (payload.origin(made_in) if made_in else {})
         if variant:
