@@ -171,7 +171,7 @@ def test_a_click_on_a_heading_sorts(tab):
 def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, path):
     tab.open(path, scripts=False)
     overlay = "document.querySelector('#waves .overlay')"
-    boxes, curves = (f"[...{overlay}.querySelectorAll('{what}')]" for what in ("input", "[data-curve]"))
+    boxes, curves = (f"[...{overlay}.querySelectorAll('{what}')]" for what in ("input", "[class^=curve]"))
     shown = f"{curves}.map((one) => getComputedStyle(one).display !== 'none')"
     assert tab.run(f"{overlay}.closest('details').open = true")
     before = tab.run(shown)
@@ -181,7 +181,7 @@ def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, p
         tab.run(f"{boxes}[{place}].focus()")
         tab.press(" ", 32, " ")
     assert tab.run(shown) == [not one for one in before]
-    drawn = tab.run(f"{curves}.map((one) => getComputedStyle(one).stroke)")
+    drawn = tab.run(f"{curves}.map((one) => getComputedStyle(one.firstChild).stroke)")
     assert drawn == tab.run(f"[...{overlay}.querySelectorAll('.line')].map((one) => getComputedStyle(one).color)")
 
 
