@@ -61,8 +61,7 @@ def compare(metric: str, losses: Array, others: Array, blocks: Array, alpha: flo
         blocks: the number of the block (n,) that each example belongs to, as `scores.blocks` gives it.
         alpha: how often a difference may be seen where there is none; of several comparisons as `holm` gives it.
     """
-    difference = Difference.of(intervals.difference(losses, others, blocks))
-    return decide(metric, difference, float(others.mean()), alpha)
+    return decide(metric, intervals.difference(losses, others, blocks), float(others.mean()), alpha)
 
 
 def decide(metric: str, difference: Difference, other: float | None, alpha: float = ALPHA) -> Comparison:

@@ -200,7 +200,7 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     elif claim.metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
         difference = None
     else:
-        difference = Difference.of(independent(rebuilt.values, reference.values))
+        difference = independent(rebuilt.values, reference.values)
     outcome, interval = Outcome.UNSURE, None
     if difference is not None:
         # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.

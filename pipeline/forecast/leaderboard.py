@@ -268,7 +268,7 @@ def evaluate(
         if len(np.unique(blocks)) < FEWEST_BLOCKS:
             continue
         differences[SHORT if split == "test" and ranked < SEASON else split] = {
-            one: {other: Difference.of(difference(found[one], found[other], blocks)) for other in sure[index:]}
+            one: {other: (difference(found[one], found[other], blocks)) for other in sure[index:]}
             for index, one in enumerate(sure[:-1], 1)
         }
     origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}
