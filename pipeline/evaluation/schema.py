@@ -11,7 +11,7 @@ from pipeline.data.dataset import Kind, Scale
 from pipeline.evaluation.intervals import LEVEL, Estimate
 from pipeline.files import read_checked
 from pipeline.metrics import Metric
-from pipeline.training.run_folder import Layer
+from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
 
 RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
@@ -103,7 +103,7 @@ class Entry(Strict):
     """
 
     parameters: int
-    layers: list[Layer]
+    layers: list[LayerSummary]
     baseline: bool
     varies: bool
     epochs: int

@@ -177,7 +177,7 @@ def fit(
     elif not chosen.masks:
         train = without_holes(train)
     splits = {split: seen_by(experiment, given) for split, given in (("train", train), ("test", test))}
-    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), asked=("test",))
+    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
     return chosen.train(job), job
 
 
