@@ -18,8 +18,9 @@ from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import Networks
+from pipeline.evaluation.intervals import Difference, Interval
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Interval
+from pipeline.evaluation.schema import SEASON, Entry, Evaluation
 from pipeline.files import write_text
 from pipeline.forecast import backtest, leaderboard, plot
 from pipeline.forecast.forecaster import require_level

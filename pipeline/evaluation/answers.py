@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
+from pipeline.evaluation.intervals import Difference, Interval
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Interval
+from pipeline.evaluation.schema import SEASON, Entry, Evaluation
 from pipeline.metrics import MEASURES
 
 Key = TypeVar("Key")
@@ -49,6 +50,14 @@ class Comparison:
     interval: Interval
     outcome: Outcome
     change: Change | None
+
+    def __str__(self) -> str:
+        mean, (low, high) = self.difference.mean, self.interval
+        words = f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
+        if self.change:
+            low, high = self.change.interval
+            words = f"{self.change.mean:+.0%} of the error ({low:+.0%} to {high:+.0%}), {words}"
+        return f"{self.outcome}: {words}"
 
 
 def compare(metric: str, losses: Array, others: Array, blocks: Array, alpha: float = ALPHA) -> Comparison:

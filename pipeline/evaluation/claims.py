@@ -12,9 +12,9 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
-from pipeline.evaluation.intervals import LEVEL, independent
+from pipeline.evaluation.intervals import LEVEL, Interval, independent
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import About, Difference, Evaluation, Interval, Stat
+from pipeline.evaluation.schema import About, Evaluation, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
 from pipeline.validation import Strict, validated
 

@@ -10,7 +10,7 @@ from pipeline.data.dataset import Kind, Scale
 from pipeline.evaluation.intervals import Difference, Interval
 from pipeline.files import read_checked
 from pipeline.metrics import Metric
-from pipeline.training.run_folder import Layer
+from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
 
 RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
@@ -18,6 +18,7 @@ RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
 
 SEASON = 12
 """Weeks of rows below which models are not compared on a series that has days: they are of one season."""
+
 
 class Stat(Strict):
     """One figure over the seeds.
@@ -73,7 +74,7 @@ class Entry(Strict):
     """
 
     parameters: int
-    layers: list[Layer]
+    layers: list[LayerSummary]
     baseline: bool
     varies: bool
     epochs: int

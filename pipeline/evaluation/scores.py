@@ -11,7 +11,8 @@ from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.evaluation.schema import SEASON, About, Difference, Entry, Evaluation, Scores, Stat
+from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.schema import SEASON, About, Entry, Evaluation, Scores, Stat
 from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
@@ -199,10 +200,7 @@ def _differences(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, dict[st
         }
         names = list(errors)
         differences[split] = {
-            name: {
-                other: intervals.difference(errors[name], errors[other], numbers)
-                for other in names[index:]
-            }
+            name: {other: intervals.difference(errors[name], errors[other], numbers) for other in names[index:]}
             for index, name in enumerate(names[:-1], 1)
         }
     return differences

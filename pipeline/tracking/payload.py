@@ -8,7 +8,8 @@ from typing import Any
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
-from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Stat
+from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
 from pipeline.provenance.record import Environment
 from pipeline.report import titles

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation import answers
+from pipeline.evaluation.intervals import Difference
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import Difference, Evaluation
+from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import blocks, evaluate
 from pipeline.metrics import losses
 from tests.pipeline.evaluation.scored import of, params_of, small

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from pipeline.config import params
-from pipeline.evaluation.schema import Difference, Stat
+from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.schema import Stat
 from pipeline.report import drawing, plots
 from pipeline.report.results import load
 

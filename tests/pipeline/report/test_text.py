@@ -2,8 +2,9 @@ import pytest
 
 from pipeline.config import params
 from pipeline.evaluation.answers import Change, Comparison
+from pipeline.evaluation.intervals import Difference
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import Difference, Stat
+from pipeline.evaluation.schema import Stat
 from pipeline.report import titles
 from pipeline.report.formatting import comparison, fact, measured, published, signed, spread
 from tests.support import REPOSITORY

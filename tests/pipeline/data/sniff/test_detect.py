@@ -147,7 +147,7 @@ def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
     found = seen(text.replace("7,5\n", "8,5\n", 9), "utf-16")
     assert {name: column.unit for name, column in found.columns.items()} == {"load": "kW", "temp": "°C"}
     table = read([tmp_path / "load.csv"], found.form.model_copy(update={"target": "load"}), "")
-    assert (found.form.units_rows, len(table.stamps), table.columns) == (1, 60, ["load", "temp"])
+    assert (found.form.units_rows, len(table.timestamps), table.columns) == (1, 60, ["load", "temp"])
 
 
 def test_several_series_are_told_apart_by_one_column(seen):
