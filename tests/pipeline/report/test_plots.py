@@ -97,16 +97,6 @@ def built(name, **models):
     )
 
 
-def test_the_pairs_of_a_benchmark_that_no_interval_tells_apart_are_named_beside_what_is_published():
-    models = {"weather_96_gru": (0.2, 1, "GRU"), "weather_96_map": (0.1, 1, ""), "weather_96_repeat": (0.21, 1, "")}
-    benchmark = built("weather_96", **models)
-    assert plots.scores_of_others(benchmark) == {"iTransformer": 0.174, "TimesNet": 0.172, "PatchTST": 0.177}
-    ((words, drawn),) = plots.published_scores(benchmark).panels.items()
-    assert words == "2 of 3 differences exceed the scatter of seeds and weeks; not: GRU and repeat"
-    assert all(name in drawn for name in ("PatchTST", "repeat"))
-    assert plots.published_scores(built("waves")) is None
-
-
 def test_a_network_and_its_opponent_are_compared_by_the_fraction_of_rows_that_they_saw():
     networks = {"gru": (0.1, 1, "GRU"), "gru_half": (0.2, 0.5, "GRU"), "gru_quarter": (0.3, 0.25, "GRU")}
     others = {"map": (0.15, 1, ""), "map_half": (0.21, 0.5, ""), "map_quarter": (0.2, 0.25, ""), "plain": (0.3, 1, "x")}
