@@ -204,16 +204,17 @@ def _at_level(evaluation: Evaluation, undecided: Answer, alpha: float) -> Answer
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
     """Data set -> its answers, of the documents' networks and of tuned ones, corrected for how many there are."""
-    answers = {name: [answer(evaluation, Networks.DOCUMENTS)] for name, evaluation in evaluations.items()}
-    for name, evaluation in evaluations.items():
-        if (tuned := answer(evaluation, Networks.TUNED)).network:
-            answers[name].append(tuned)
-    compared = [each.comparison for of_dataset in answers.values() for each in of_dataset if each.comparison]
-    levels = iter(holm([comparison.difference.p_value for comparison in compared]))
-    return {
-        name: [_at_level(evaluations[name], each, next(levels)) if each.comparison else each for each in of_dataset]
-        for name, of_dataset in answers.items()
-    }
+    questions = [
+        (name, alone)
+        for name, evaluation in evaluations.items()
+        for networks in (Networks.DOCUMENTS, Networks.TUNED)
+        if (alone := answer(evaluation, networks)).network or networks == Networks.DOCUMENTS
+    ]
+    levels = iter(holm([alone.comparison.difference.p_value for _, alone in questions if alone.comparison]))
+    answers: dict[str, list[Answer]] = {name: [] for name in evaluations}
+    for name, alone in questions:
+        answers[name].append(_at_level(evaluations[name], alone, next(levels)) if alone.comparison else alone)
+    return answers
 
 
 def champion(evaluation: Evaluation) -> tuple[str, str] | None:

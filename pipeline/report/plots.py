@@ -137,8 +137,10 @@ def data_size(dataset: Evaluated) -> Plots | None:
         axes.set_ylabel(metric.upper())
 
     fractions = sorted(network.keys() & opponent.keys())
-    compared = answers.table(dataset.evaluation, {each: (network[each], opponent[each]) for each in fractions})
-    verdicts = ", ".join(f"{fraction * rows:,.0f}: {found.outcome}" for fraction, found in compared.items())
+    compared = answers.table(
+        dataset.evaluation, {fraction: (network[fraction], opponent[fraction]) for fraction in fractions}
+    )
+    verdicts = ", ".join(f"{fraction * rows:,.0f}: {comparison.outcome}" for fraction, comparison in compared.items())
     names = [curve[1.0] for curve in curves]
     words = f"{' against '.join(dataset.titles[name] for name in names)}, by train examples: {verdicts}"
     drawn = svg(draw, LARGE, f"{dataset.name}: {words}", f"{dataset.name}/data-size")
@@ -168,8 +170,8 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     split, groups = "validation" if "validation" in dataset.about.examples else "train", []
     whole = [name for name in ranked if dataset.experiments[name].share == 1]
     for what in ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",):
-        found = {name: curve(dataset.history, name, f"{split}_{what}") for name in whole}
-        every = {name: line for name, line in found.items() if line is not None}
+        lines = {name: curve(dataset.history, name, f"{split}_{what}") for name in whole}
+        every = {name: line for name, line in lines.items() if line is not None}
         if not every:
             continue
         curves = dict(islice(every.items(), CURVES))

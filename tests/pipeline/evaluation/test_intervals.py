@@ -56,15 +56,6 @@ def test_of_seeds_that_have_nothing_in_common_it_is_welchs_t_test():
     assert intervals.independent([3.0], [5.0]).interval() == (-2.0, -2.0)
 
 
-def test_a_loop_over_blocks_gives_the_same_error():
-    random = np.random.default_rng(1)
-    losses, blocks = random.normal(size=30), np.sort(random.integers(3, 9, 30))
-    sums = [sum(losses[i] - losses.mean() for i in range(30) if blocks[i] == block) for block in set(blocks)]
-    count = len(sums)
-    expected = (count / (count - 1) * sum(value**2 for value in sums)) ** 0.5 / 30
-    assert intervals.clustered_error(losses, blocks) == pytest.approx(expected)
-
-
 def test_one_block_and_no_seeds_leave_nothing_to_chance():
     found = intervals.difference(np.ones((1, 4)), np.zeros((1, 4)), np.zeros(4, int))
     assert found.interval() == (1, 1)

@@ -6,7 +6,7 @@ from pipeline.evaluation.intervals import Difference
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.report import titles
-from pipeline.report.formatting import comparison, fact, measured, published, signed, spread
+from pipeline.report.formatting import comparison_text, fact, measured, published, signed, spread
 from tests.support import REPOSITORY
 
 EVERY = params.load(REPOSITORY / "params.yaml")
@@ -36,9 +36,9 @@ def test_values_are_in_the_form_of_their_metric():
     assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"
     difference = Difference(mean=-0.0368, error=0.01, freedom=None, p_value=0.1)
     found = Comparison(difference, (-0.05, 0.01), Outcome.UNSURE, None)
-    assert comparison(found, "accuracy") == ("-3.68", "-5.00 to +1.00")
+    assert comparison_text(found, "accuracy") == ("-3.68", "-5.00 to +1.00")
     found = Comparison(difference, (-0.05, 0.01), Outcome.UNSURE, Change(-0.0444, (-0.09951, 0.3)))
-    assert comparison(found, "accuracy") == ("-4.4 %", "-10 to +30 %")
+    assert comparison_text(found, "accuracy") == ("-4.4 %", "-10 to +30 %")
 
 
 @pytest.mark.parametrize(
