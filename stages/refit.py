@@ -46,7 +46,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
         questions = Question.of(data)
         question = next(iter(questions.values()))
         paths = files_of(workspace.raw(wanted.dataset(name).source), question.csv.file)
-        files = [row_files.File(path, question.csv, question.where) for path in paths]
+        files = [row_files.RowFile(path, question.csv, question.where) for path in paths]
         rows = histories(questions, files, row_files.unseen, plan=None)
         data = _whole(data, rows)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:

@@ -66,7 +66,7 @@ def test_a_notebook_has_three_exercises_and_names_what_exists(notebook):
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         ast.parse(code)
     wanted = params.load(ROOT / "params.yaml")
-    assert {*re.findall(r'Lesson\("(\w+)"\)', text)} <= {*wanted.datasets}
+    assert {*re.findall(r'data\("(\w+)"\)', text)} <= {*wanted.datasets}
     assert {*re.findall(r'train\("(\w+)"', text)} <= {*wanted.experiments}
 
 

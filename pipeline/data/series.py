@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import manifest, series_splits, stamped_file, stamps
+from pipeline.data import manifest, row_table, series_splits, timestamps
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UsageError
@@ -41,7 +41,7 @@ class Measured:
 
     series: series_splits.Series
     columns: list[str]
-    clock: series_splits.Clock
+    clock: timestamps.Regularity
     missed: int
     lost: dict[str, int]
 
@@ -51,12 +51,12 @@ class Measured:
 
 
 def rows_of(
-    table: stamped_file.Table, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None
+    table: row_table.RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None
 ) -> Measured:
     """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
     Args:
-        table: what was read, stamps an even distance apart (`stamps.evenly`).
+        table: what was read, stamps an even distance apart (`timestamps.evenly`).
         csv: how the file is written.
         cleaning: how rows are completed.
         windows: which further columns there are.
@@ -65,29 +65,29 @@ def rows_of(
     target = table.columns.index(csv.target)
     if cleaning.measured:
         table = table.only(~np.isnan(table.values[:, target]))
-    clock, lost = series_splits.clock(table.stamps, cleaning.spacing), dict[str, int]()
+    clock, lost = timestamps.regularity(table.stamps, cleaning.spacing), dict[str, int]()
     series = series_splits.clean(table.stamps, table.values, cleaning.sentinel)
     columns, missed = table.columns, int(series.unknown.sum())
     if cleaning.fill is not None:
-        series, lost = series_splits.fill(series, clock.spacing, cleaning.fill, cleaning.repeat)
+        series, lost = series_splits.fill(series, clock.freq, cleaning.fill, cleaning.repeat)
         columns, series = [*columns, "filled"], series.with_column(np.asarray(series.unknown.any(axis=1)))
     for lag in windows.target_lags:
         earlier = np.roll(series.values[:, target], lag)  # windows do not reach what wraps around
         columns, series = [*columns, f"{csv.target} {lag} rows before"], series.with_column(earlier)
-    for name, values in _known(table, series, clock.spacing, csv, cleaning, windows, plan):
+    for name, values in _known(table, series, clock.freq, csv, cleaning, windows, plan):
         columns, series = [*columns, name], series.with_column(values)
     return Measured(series, columns, clock, missed, lost)
 
 
-def as_they_are(table: stamped_file.Table, spacing: int | None) -> Measured:
+def as_they_are(table: row_table.RowTable, spacing: int | None) -> Measured:
     """Rows as the documents take them: nothing is handled."""
     unknown = np.zeros(table.values.shape, bool)
     series = series_splits.Series(table.stamps, table.values, unknown)
-    return Measured(series, table.columns, series_splits.clock(table.stamps, spacing), 0, {})
+    return Measured(series, table.columns, timestamps.regularity(table.stamps, spacing), 0, {})
 
 
 def _known(
-    table: stamped_file.Table,
+    table: row_table.RowTable,
     series: series_splits.Series,
     spacing: int,
     csv: CsvFormat,
@@ -118,8 +118,8 @@ def inputs_of(series: series_splits.Series, fitted: Fitted, statistics: Statisti
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     """Stamps (rows,) as the clock of the file shows them."""
-    moments = stamps.as_they_are(moments, cleaning.rows)
-    return moments if csv.time_zone is None else stamps.to_wall_clock(moments, csv.time_zone)
+    moments = timestamps.as_they_are(moments, cleaning.rows)
+    return moments if csv.time_zone is None else timestamps.to_wall_clock(moments, csv.time_zone)
 
 
 def holidays_of(country: str, moments: Array) -> Array:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.data.examples import Array
-from pipeline.data.stamps import distinct, first_rows
+from pipeline.data.timestamps import first_rows
 from pipeline.errors import UnrollError
 
 Rows = dict[str, Array]
@@ -37,30 +37,6 @@ class Series:
         return replace(
             self, values=np.column_stack([self.values, values]), unknown=np.concatenate([self.unknown, known], axis=1)
         )
-
-
-@dataclass(frozen=True)
-class Clock:
-    """How regular stamps are.
-
-    Attributes:
-        spacing: seconds from one row to the next.
-        repeated: rows whose stamp was there before.
-        gaps: places where the next later stamp is not `spacing` seconds on.
-    """
-
-    spacing: int
-    repeated: int
-    gaps: int
-
-
-def clock(stamps: Array, spacing: int | None) -> Clock:
-    """Measure `stamps` (rows,) datetime64[ms] against `spacing` seconds, by default their median distance."""
-    later = distinct(stamps)
-    apart = np.diff(later).astype(np.int64)
-    if spacing is None:
-        spacing = max(1, round(float(np.median(apart)) / 1000)) if len(apart) else 1
-    return Clock(spacing, len(stamps) - len(later), int((apart != spacing * 1000).sum()))
 
 
 def clean(stamps: Array, values: Array, sentinel: float | None) -> Series:

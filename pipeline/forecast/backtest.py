@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Forecast
-from pipeline.data import stamps
+from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
@@ -168,7 +168,7 @@ def fit(
         UnrollError: it looks back further than the windows, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        apart = np.diff(stamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
+        apart = np.diff(timestamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
         if (apart != apart[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     chosen = recipe(name, experiment)

@@ -13,7 +13,7 @@ import numpy as np
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
-from pipeline.data.stamps import shown
+from pipeline.data.timestamps import shown
 from pipeline.evaluation.intervals import difference
 from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Splits

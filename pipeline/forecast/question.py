@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import stamps
+from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
@@ -99,7 +99,7 @@ class Question(Strict):
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        days, zone = stamps.as_they_are(times, self.cleaning.rows), self.csv.time_zone
+        days, zone = timestamps.as_they_are(times, self.cleaning.rows), self.csv.time_zone
         index = pd.DatetimeIndex(days)
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, series, series_splits, stamped_file, stamps
+from pipeline.data import row_files, row_table, series, series_splits, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.forecast.question import Question
@@ -110,9 +110,9 @@ class History:
 
 def histories(
     questions: Mapping[str, Question],
-    files: Sequence[row_files.File],
+    files: Sequence[row_files.RowFile],
     progress: "Progress",
-    plan: Sequence[row_files.File] | None = (),
+    plan: Sequence[row_files.RowFile] | None = (),
 ) -> dict[str, History]:
     """Name of a series -> all its rows in some files, as models see them.
 
@@ -126,9 +126,9 @@ def histories(
         UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
     """
     question = next(iter(questions.values()))
-    table = stamped_file.table([_only(question, file) for file in files], progress)
-    table = replace(table, stamps=stamps.evenly(table.stamps, question.cleaning.rows))
-    name, own = files[0].path.name, series_splits.clock(table.stamps, None).spacing
+    table = row_table.read_files([_only(question, file) for file in files], progress)
+    table = replace(table, stamps=timestamps.evenly(table.stamps, question.cleaning.rows))
+    name, own = files[0].path.name, timestamps.regularity(table.stamps).freq
     if len(table.stamps) > 1 and table.stamps.min() < table.stamps.max() and own != question.spacing:
         raise UnrollError(
             f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
@@ -136,7 +136,7 @@ def histories(
         )
     table, beforehand = _split(question, _aligned(question, table, name), plan, progress)
     found = {}
-    for word, part in stamped_file.apart(table, question.csv.series_id).items():
+    for word, part in row_table.by_series(table, question.csv.series_id).items():
         if question.fitted.slip:
             measured = series.as_they_are(part, question.spacing)
         else:
@@ -170,7 +170,7 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
     times, values = rows.stamps[first:], rows.values[first:]
     new = 0
     if end := question.cleaning.until:
-        new = int((rows.stamps > stamps.evenly(np.array([end], "datetime64[ms]"), question.cleaning.rows)).sum())
+        new = int((rows.stamps > timestamps.evenly(np.array([end], "datetime64[ms]"), question.cleaning.rows)).sum())
     return Window(
         stamps=times,
         target=values[:, history.target],
@@ -183,8 +183,8 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
 
 
 def _split(
-    question: Question, table: stamped_file.Table, plan: Sequence[row_files.File] | None, progress: "Progress"
-) -> tuple[stamped_file.Table, series.Plan]:
+    question: Question, table: row_table.RowTable, plan: Sequence[row_files.RowFile] | None, progress: "Progress"
+) -> tuple[row_table.RowTable, series.Plan]:
     """The rows up to the last one with a target, and what is known beforehand of those that come.
 
     Raises:
@@ -203,9 +203,9 @@ def _split(
             raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
         drop = [name for name in header if name not in {*question.csv.stamp, *names}]
         form = file.form.model_copy(update={"target": names[0], "drop": drop, "categories": []})
-        later = stamped_file.table([replace(file, form=form)], progress)
+        later = row_table.read_files([replace(file, form=form)], progress)
         rows = later.values[:, [later.columns.index(name) for name in names]]
-        known |= dict(zip(stamps.evenly(later.stamps, question.cleaning.rows), rows, strict=True))
+        known |= dict(zip(timestamps.evenly(later.stamps, question.cleaning.rows), rows, strict=True))
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     wanted = table.stamps[past].max() + lead * np.timedelta64(question.spacing, "s")
     if lacking := [moment for moment in wanted if moment not in known or np.isnan(known[moment]).any()]:
@@ -216,7 +216,7 @@ def _split(
     return table.only(past), dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
 
 
-def _only(question: Question, file: row_files.File) -> row_files.File:
+def _only(question: Question, file: row_files.RowFile) -> row_files.RowFile:
     """The file without the columns that the model was not trained on."""
     form, header = question.csv, file.header()
     needed = [*form.stamp, *question.numbers, *form.words]
@@ -231,7 +231,7 @@ def _only(question: Question, file: row_files.File) -> row_files.File:
     return replace(file, form=file.form.model_copy(update={"drop": drop}))
 
 
-def _aligned(question: Question, table: stamped_file.Table, name: str) -> stamped_file.Table:
+def _aligned(question: Question, table: row_table.RowTable, name: str) -> row_table.RowTable:
     """The columns in the order that the model knows; a word that does not occur is 0 everywhere."""
     import pandas as pd
 

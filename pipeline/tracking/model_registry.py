@@ -15,7 +15,7 @@ from unittest import mock
 
 import pipeline
 from pipeline.config import params
-from pipeline.data import dataset, row_files, series, stamped_file
+from pipeline.data import dataset, row_files, row_table, series
 from pipeline.errors import UnrollError
 from pipeline.forecast import intervals
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
@@ -180,8 +180,8 @@ def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
     import pandas as pd
 
     question = forecaster.spec.question
-    file = row_files.File(path, question.csv, question.where)
+    file = row_files.RowFile(path, question.csv, question.where)
     rows = pd.concat(deque(file.chunks(row_files.unseen), maxlen=2)).tail(count)  # the last chunk may be a short one
-    rows[question.numbers] = stamped_file.values_of(file, rows, question.numbers)
+    rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
     wanted = [*question.csv.stamp, *question.csv.words, *question.numbers]
     return rows[wanted].astype(dict.fromkeys(question.csv.stamp, str))

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data import stamped_file
+from pipeline.data import row_table
 from pipeline.data.row_files import unseen
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff.found import Known
@@ -47,7 +47,7 @@ def whole(tmp_path_factory):
 FORM = CsvFormat(stamp=["time"], target="value", categories=["sky"])
 WAYS = (
     lambda path: look([path], Known(target="value"), unseen),
-    lambda path: stamped_file.read([path], FORM, "datasets.own.preparation"),
+    lambda path: row_table.read([path], FORM, "datasets.own.preparation"),
 )
 """How `add`, and how `prepare` and `predict --data` read a file."""
 

@@ -20,7 +20,7 @@ from pipeline.data.download import Progress
 from pipeline.data.series import holidays_of
 from pipeline.data.sniff.found import Found, Known
 from pipeline.data.sniff.look import look
-from pipeline.data.stamps import DAY, shown
+from pipeline.data.timestamps import DAY, shown
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
 from pipeline.forecast import backtest
@@ -157,9 +157,9 @@ def lines(found: Found) -> Iterator[str]:
         yield f"text      {', '.join(said)}" + (f", {form.skip} lines before the header" if form.skip else "")
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
-    months = clock.spacing * 1000 // DAY
+    months = clock.freq * 1000 // DAY
     usual = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
-    apart = usual.get(found.uneven or "", f"{clock.spacing:,} seconds apart")
+    apart = usual.get(found.uneven or "", f"{clock.freq:,} seconds apart")
     utc = " (UTC)" if form.time_zone else ""
     yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
     if found.series_id:

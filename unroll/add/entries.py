@@ -51,7 +51,7 @@ def entries(
     others = [column for column in found.columns if column not in {question.target, found.series_id}]
     left_out = {column: why for column in others if (why := found.why_not(column))}
     words = [column for column in others if column not in left_out and not found.columns[column].numeric]
-    spacing, gaps = found.clock.spacing, found.missing or found.gaps or found.series_id
+    spacing, gaps = found.clock.freq, found.missing or found.gaps or found.series_id
     csv = {
         "file": pattern,
         "stamp": stamp[0] if len(stamp) == 1 else stamp,

@@ -82,7 +82,7 @@ def propose(found: Found, target: str | None, step: int | None, horizon: int | N
     seen several times, of weekly rows a year; a fifth of the rows at most, of weeks and months a third, up to a year
     and two, and whole cycles.
     """
-    spacing, reasons = found.clock.spacing, dict[str, str]()
+    spacing, reasons = found.clock.freq, dict[str, str]()
     if target is None:
         target, reasons["target"] = likely_target(found)
         reasons = reasons if len(found.targets) > 1 else {}

@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data.examples import Array
-from pipeline.data.row_files import File
+from pipeline.data.row_files import RowFile
 from pipeline.data.series import files_of
 from pipeline.data.sniff import layout
 from pipeline.errors import UnrollError, UsageError, printable
@@ -93,7 +93,7 @@ def predict(
             steps = f"1 to {question.outputs}, which the model was trained for"
             raise UsageError(f"--horizon must be {steps}. Received: {horizon}")
         for path in filter(None, (data, plan)):
-            if path.is_file() and not File(path, question.csv, "").parquet:
+            if path.is_file() and not RowFile(path, question.csv, "").parquet:
                 layout.encoding(path, question.csv.encoding)
         paths = [data] if data else own_files(workspace, every, question.dataset)
         with warnings.catch_warnings(record=True) as unusual:

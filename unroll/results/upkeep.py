@@ -7,9 +7,9 @@ import numpy as np
 import typer
 
 from pipeline.config import params, plain_yaml
-from pipeline.data import row_files, stamped_file
+from pipeline.data import row_files, row_table
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.stamps import shown
+from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
 from pipeline.validation import one_of
@@ -34,8 +34,8 @@ def renew(workspace: Workspace, name: str) -> None:
     every.forecast(name)
     options = every.dataset(name).preparation.options
     where, csv = f"datasets.{name}.preparation", CsvFormat.model_validate(options["csv"])
-    files = [row_files.File(path, csv, f"{where}.csv") for path in own_files(workspace, every, name)]
-    stamps = stamped_file.table(files).stamps
+    files = [row_files.RowFile(path, csv, f"{where}.csv") for path in own_files(workspace, every, name)]
+    stamps = row_table.read_files(files).stamps
     before, last = np.datetime64(options["cleaning"]["until"]), stamps.max()
     count = int((stamps > before).sum())
     if not count:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pydantic
 
-from pipeline.data import row_files, series, series_splits, stamped_file, stamps
+from pipeline.data import row_files, row_table, series, series_splits, timestamps
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
 from pipeline.data.series_options import ALONE, Cleaning, Count, CsvFormat, Fitted, Statistics, Windowing
-from pipeline.data.stamps import shown
+from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UsageError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def prepare(
         one behind the other (`Dataset.series_id`), each normalised by its own mean and deviation, the unit then.
 
     Raises:
-        UnrollError: the file cannot be used (`stamped_file.read`) or is too short for the split and the window.
+        UnrollError: the file cannot be used (`row_table.read`) or is too short for the split and the window.
         UsageError: an option contradicts another or names a column that is not there.
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
@@ -96,13 +96,13 @@ def prepare(
     _require_effect(csv, cleaning, windows, where, published=published, batch_size=batch_size)
     if lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
-    table = stamped_file.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
+    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
     if cleaning.until:
         table = table.only(table.stamps <= np.datetime64(cleaning.until, "ms"))
-    table = replace(table, stamps=stamps.evenly(table.stamps, cleaning.rows))
+    table = replace(table, stamps=timestamps.evenly(table.stamps, cleaning.rows))
     each = {
         word: series.as_they_are(part, None) if published else series.rows_of(part, csv, cleaning, windows)
-        for word, part in stamped_file.apart(table, csv.series_id).items()
+        for word, part in row_table.by_series(table, csv.series_id).items()
     }
     first, column, word = next(iter(each.values())), 0, ALONE
     # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is `delay - step`
@@ -127,7 +127,7 @@ def prepare(
     except UnrollError as error:
         hint = f", or leave the rows of {word!r} out" if word else ""
         raise UnrollError(f"{raw / csv.file}: {error}{hint}; see {where}") from None
-    spacing = first.clock.spacing
+    spacing = first.clock.freq
     fitted = Fitted(
         csv=csv,
         cleaning=cleaning.model_copy(update={"spacing": spacing}),
@@ -155,7 +155,7 @@ def prepare(
         period=0 if cleaning.rows else _period(spacing * step),
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(stamps.as_they_are(first.series.stamps, cleaning.rows), len(each)),
+        stamps=np.tile(timestamps.as_they_are(first.series.stamps, cleaning.rows), len(each)),
         series_id=np.repeat(np.arange(len(each)), len(first.series.values)) if truth is not None else None,
         truth=truth,
         fitted=fitted,
@@ -225,7 +225,7 @@ def _rows(
         *borders,
         lookback=windows.lookback + windows.lag,  # a window's first row needs its lagged value, too
         delay=windows.first - windows.step,
-        spacing=measured.clock.spacing,
+        spacing=measured.clock.freq,
         target=target,
         further=windows.step * np.arange(1, windows.horizon),
         overlap=windows.overlap,
@@ -257,7 +257,7 @@ def _facts(
     published: Mapping[str, Any],
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    moments = stamps.as_they_are(measured.series.stamps, fitted.cleaning.rows)
+    moments = timestamps.as_they_are(measured.series.stamps, fitted.cleaning.rows)
     clock, one, batch = measured.clock, splits["test"], published["batch_size"]
     validated = "validation" in splits
     zone, cleaning = fitted.csv.time_zone, fitted.cleaning
@@ -266,12 +266,12 @@ def _facts(
         "rows": len(moments),
         "columns": measured.columns,
         "quantities": len(measured.columns),
-        "horizon in hours": (one.horizon + (one.outputs - 1) * one.step) * clock.spacing / 3600,
+        "horizon in hours": (one.horizon + (one.outputs - 1) * one.step) * clock.freq / 3600,
         "train from": shown(moments[measured.series.start]),
         **({"validation from": shown(moments[borders[0]])} if validated else {}),
         "test from": shown(moments[borders[1]]),
         "test to": shown(moments[-1]),
-        "seconds between rows": clock.spacing,
+        "seconds between rows": clock.freq,
         "repeated stamps": clock.repeated,
         "gaps": clock.gaps,
         **({} if batch is None else {"validation batches": len(splits["validation"]) // batch}),

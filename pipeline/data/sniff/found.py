@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.data import series_splits
+from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff.columns import Column
@@ -44,7 +44,7 @@ class Found:
         head: (rows, columns) float64, the first of them in the order of the file, NaN where there is no number.
         guesses: what was not certain: the option of params.yaml -> why it was decided so.
         text: whether they are CSV.
-        uneven: what rows are without an even distance (`stamps.evenly`), else None.
+        uneven: what rows are without an even distance (`timestamps.evenly`), else None.
         series_id: of several series the column that says whose each row is, with its values, `series`.
     """
 
@@ -52,7 +52,7 @@ class Found:
     columns: dict[str, Column]
     missing: Counter[str]
     sentinels: set[float]
-    clock: series_splits.Clock
+    clock: timestamps.Regularity
     rows: int
     unsorted: bool
     first: np.datetime64

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import series_splits, stamps
+from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import File
+from pipeline.data.row_files import RowFile
+from pipeline.data.row_table import MOST_WORDS
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
 from pipeline.data.sniff.found import Found, Known
 from pipeline.data.sniff.series_id import series_id
-from pipeline.data.stamped_file import MOST_WORDS
 from pipeline.errors import UnrollError, UsageError, one_line
 from pipeline.validation import one_of
 
@@ -50,7 +50,7 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
 
     guesses: dict[str, str] = {}
     form, units = _form(paths, known, guesses)
-    files = [File(path, form, "") for path in paths]
+    files = [RowFile(path, form, "") for path in paths]
     first = next(files[0].chunks(progress), None)
     if first is None or not len(first):
         raise UnrollError(f"{paths[0]} holds no rows; name a file with a header and rows")
@@ -98,7 +98,7 @@ def look(paths: Sequence[Path], known: Known, progress: "Progress") -> Found:
 def _form(paths: Sequence[Path], known: Known, guesses: dict[str, str]) -> tuple[CsvFormat, list[str]]:
     """How the files are written, as far as the first lines say, and the cells of the row of units."""
     form = CsvFormat()
-    if File(paths[0], form, "").parquet:
+    if RowFile(paths[0], form, "").parquet:
         return form, []
     try:
         encodings = [layout.encoding(path, known.encoding) for path in paths]
@@ -131,14 +131,14 @@ class _Stamps:
 
     def take(self, cells: "pd.Series[Any]") -> None:
         if self.bad is None:
-            found, self.utc = stamps.parse(cells, self.stamp_format)
+            found, self.utc = timestamps.parse(cells, self.stamp_format)
             wrong = np.isnat(found)
             self.bad = str(cells.iloc[int(wrong.argmax())]) if wrong.any() else None
             self.read.append(found)
 
 
 def _pass(
-    files: Sequence[File], form: CsvFormat, options: Sequence[str], columns: dict[str, Column], progress: "Progress"
+    files: Sequence[RowFile], form: CsvFormat, options: Sequence[str], columns: dict[str, Column], progress: "Progress"
 ) -> tuple[list[_Stamps], list[Array], int]:
     """Count what stands in each column, and read the stamps by every format that may be theirs."""
     readings, heads, rows, blanks = [_Stamps(option, []) for option in options], [], 0, 0
@@ -152,7 +152,7 @@ def _pass(
             blank = (texts.isna() | (texts == "")).all(axis=1)
             blank[blank] = chunk[blank].isin(["", None]).all(axis=1)
             frame = chunk[~blank] if blank.any() else chunk
-            cells = stamps.joined(frame, form.stamp)
+            cells = timestamps.joined(frame, form.stamp)
             for reading in readings:
                 reading.take(cells.str.strip() if cells.dtype == "str" else cells)
             values = [column.take(frame[name], form) for name, column in columns.items()]
@@ -194,16 +194,16 @@ def _found(
     form: CsvFormat, written: Array, utc: bool, columns: dict[str, Column], heads: list[Array], guesses: dict[str, str]
 ) -> Found:
     """Put together what was seen."""
-    if (different := len(stamps.distinct(written))) < 3:
+    if (different := len(timestamps.distinct(written))) < 3:
         raise UnrollError(f"the file has {different} different stamps; a series has many")
     unsorted = bool((np.diff(written) < np.timedelta64(0)).any())
-    clock = series_splits.clock(written, None)
-    if not utc and form.time_zone is None and (zone := times.zone(written, clock.spacing)):
+    clock = timestamps.regularity(written)
+    if not utc and form.time_zone is None and (zone := times.zone(written, clock.freq)):
         form = form.model_copy(update={"time_zone": zone[0], "ends": zone[1]})
         guesses["time_zone"] = "hours are missing in spring and doubled in autumn; zones of the same rule do as well"
     if not utc and form.time_zone:
         try:
-            moved = stamps.to_utc(written, form.time_zone, ends=form.ends)
+            moved = timestamps.to_utc(written, form.time_zone, ends=form.ends)
         except KeyError:
             given = f"Received: {form.time_zone!r}"
             raise UsageError(f"--time-zone must be a name such as Europe/Berlin. {given}") from None
@@ -213,10 +213,10 @@ def _found(
             )
         written = moved
     rows, clock = times.frequency(written)
-    written = stamps.evenly(written, rows)
-    later = stamps.distinct(written)
+    written = timestamps.evenly(written, rows)
+    later = timestamps.distinct(written)
     _require_even(later, clock)
-    apart = np.diff(later).astype(np.int64) // (clock.spacing * 1000)
+    apart = np.diff(later).astype(np.int64) // (clock.freq * 1000)
     sentinels: set[float] = set().union(*(column.sure for column in columns.values() if column.numeric))
     missing: Counter[str] = Counter()
     for column in columns.values():
@@ -235,8 +235,8 @@ def _found(
         clock=clock,
         rows=len(written),
         unsorted=unsorted,
-        first=stamps.as_they_are(later[:1], rows)[0],
-        last=stamps.as_they_are(later[-1:], rows)[0],
+        first=timestamps.as_they_are(later[:1], rows)[0],
+        last=timestamps.as_they_are(later[-1:], rows)[0],
         gaps=Counter((apart[apart > 1] - 1).tolist()),
         head=np.concatenate(heads) if heads else np.empty((0, 0)),
         guesses=guesses,
@@ -244,13 +244,13 @@ def _found(
     )
 
 
-def _require_even(later: Array, clock: series_splits.Clock) -> None:
+def _require_even(later: Array, clock: timestamps.Regularity) -> None:
     apart = np.diff(later).astype(np.int64)
     if np.median(apart) < 1000:
         raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
-    even = (apart == clock.spacing * 1000).mean()
+    even = (apart == clock.freq * 1000).mean()
     if even < SURE or (even < 1 and apart.min() >= times.SHORTEST * 86_400_000):
         raise UnrollError(
             f"rows are not evenly spaced: from {apart.min() / 1000:g} to {apart.max() / 1000:g} seconds apart, "
-            f"{clock.spacing:,} in the middle; make rows of equal distance first, such as means of an hour"
+            f"{clock.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
         )

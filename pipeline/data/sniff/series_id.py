@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.data.examples import Array
 from pipeline.data.sniff.columns import Column
-from pipeline.data.stamps import distinct
+from pipeline.data.timestamps import distinct
 from pipeline.errors import UsageError
 
 if TYPE_CHECKING:

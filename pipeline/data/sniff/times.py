@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.data import series_splits, stamps
+from pipeline.data import timestamps
 from pipeline.data.examples import Array
 from pipeline.data.sniff.layout import MONTH
 
@@ -86,7 +86,7 @@ def formats(cell: str, *, digits: bool) -> list[str]:
 
 def parses(cells: "pd.Series[str]", stamp_format: str) -> bool:
     """Whether every cell is a stamp of this form."""
-    return len(cells) > 0 and not np.isnat(stamps.parse(cells, stamp_format)[0]).any()
+    return len(cells) > 0 and not np.isnat(timestamps.parse(cells, stamp_format)[0]).any()
 
 
 def find(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -142,12 +142,12 @@ def _options(
     return found + [([column], forms) for column, forms in days.items()]
 
 
-def frequency(written: Array) -> tuple[str | None, series_splits.Clock]:
+def frequency(written: Array) -> tuple[str | None, timestamps.Regularity]:
     """What rows are made of that have no even distance ("business" days, "month"), else None; and how regular they are.
 
     Months may lie some apart, as quarters and years do, if their days are the same or the last ones.
     """
-    days, rows = stamps.distinct(written).astype("datetime64[D]"), None
+    days, rows = timestamps.distinct(written).astype("datetime64[D]"), None
     apart = np.diff(days).astype(int)
     if len(days) > 2 and apart.min() > 0:
         months = days.astype("datetime64[M]")
@@ -157,14 +157,14 @@ def frequency(written: Array) -> tuple[str | None, series_splits.Clock]:
             rows = "business"
         elif apart.min() >= SHORTEST and steps.min() > 0 and (same or (np.median(steps) == 1 and np.ptp(apart) > 0)):
             rows = "month"
-    return rows, series_splits.clock(stamps.evenly(written, rows), None)
+    return rows, timestamps.regularity(timestamps.evenly(written, rows), None)
 
 
 def regularity(written: Array) -> float:
     """The share of the steps that rows of their frequency would have, from the first to the last, that they do have."""
     rows, clock = frequency(written)
-    apart = np.diff(stamps.distinct(stamps.evenly(written, rows))).astype(np.int64)
-    return float((apart == clock.spacing * 1000).sum() * clock.spacing * 1000 / max(1, apart.sum()))
+    apart = np.diff(timestamps.distinct(timestamps.evenly(written, rows))).astype(np.int64)
+    return float((apart == clock.freq * 1000).sum() * clock.freq * 1000 / max(1, apart.sum()))
 
 
 def zone(written: Array, spacing: int) -> tuple[str, bool] | None:
@@ -172,14 +172,14 @@ def zone(written: Array, spacing: int) -> tuple[str, bool] | None:
 
     None where none is; `spacing` is seconds from one row to the next.
     """
-    found, least = None, series_splits.clock(written, spacing)
+    found, least = None, timestamps.regularity(written, spacing)
     if not least.repeated or spacing > 3600:
         return None
     for name, ends in itertools.product(ZONES, (False, True)):
-        moved = stamps.to_utc(written, name, ends=ends)
+        moved = timestamps.to_utc(written, name, ends=ends)
         if np.isnat(moved).any():
             continue
-        clock = series_splits.clock(moved, spacing)
+        clock = timestamps.regularity(moved, spacing)
         if clock.repeated + clock.gaps < least.repeated + least.gaps:
             found, least = (name, ends), clock
     return found

@@ -9,13 +9,13 @@ import pyarrow as pa
 import pytest
 
 from pipeline.data import row_files
-from pipeline.data.row_files import File, unseen
+from pipeline.data.row_files import RowFile, unseen
+from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, times
 from pipeline.data.sniff.columns import Column
 from pipeline.data.sniff.found import Known
 from pipeline.data.sniff.look import look
-from pipeline.data.stamped_file import read
 from pipeline.errors import UnrollError
 
 DAY = 86_400
@@ -62,7 +62,7 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
 )
 def test_a_frequency(seen, text, stamp_format, rows, spacing):
     found = seen(text)
-    assert (found.form.stamp_format, found.uneven, found.clock.spacing) == (stamp_format, rows, spacing)
+    assert (found.form.stamp_format, found.uneven, found.clock.freq) == (stamp_format, rows, spacing)
     assert not found.gaps
 
 
@@ -219,7 +219,7 @@ def test_arrow_reads_what_pandas_reads(tmp_path, monkeypatch):
         encoding = str(random.choice(["utf-8", "utf-16", "latin-1"]))
         tail = str(random.choice(["", "", "", "\n", "1\n", "1,2"]))
         path.write_text(text.getvalue() + tail, encoding=encoding, newline="")
-        file = File(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
+        file = RowFile(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
         wanted = pd.concat(file._csv(unseen, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
         assert pd.concat(file.chunks(unseen)).to_numpy().tolist() == wanted.to_numpy().tolist()
         try:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -37,6 +37,29 @@ def distinct(stamps: Array) -> Array:
 def first_rows(stamps: Array) -> tuple[Array, Array | slice]:
     """`distinct`, and the row where each of them stands first."""
     return (stamps, slice(None)) if increasing(stamps) else np.unique(stamps, return_index=True)
+
+
+class Regularity(NamedTuple):
+    """How regular timestamps are.
+
+    Attributes:
+        freq: seconds from one row to the next.
+        repeated: rows whose timestamp was there before.
+        gaps: how often the next later timestamp is not `freq` seconds on.
+    """
+
+    freq: int
+    repeated: int
+    gaps: int
+
+
+def regularity(stamps: Array, freq: int | None = None) -> Regularity:
+    """Of timestamps (rows,) datetime64[ms], by a `freq` in seconds or by their median distance."""
+    ordered = distinct(stamps)
+    differences = np.diff(ordered).astype(np.int64)
+    if freq is None:
+        freq = max(1, round(float(np.median(differences)) / 1000)) if len(differences) else 1
+    return Regularity(freq, len(stamps) - len(ordered), int((differences != freq * 1000).sum()))
 
 
 def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":

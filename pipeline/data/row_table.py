@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import stamps as clocks
+from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import File, numbers, unseen
+from pipeline.data.row_files import RowFile, numbers, unseen
 from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnrollError, UsageError
 
@@ -27,7 +27,7 @@ MOST_WORDS = 50
 
 
 @dataclass(frozen=True)
-class Table:
+class RowTable:
     """What a file holds, in the order of the file.
 
     Attributes:
@@ -41,12 +41,12 @@ class Table:
     columns: list[str]
     values: Array
 
-    def only(self, kept: Array) -> "Table":
+    def only(self, kept: Array) -> "RowTable":
         """Some of the rows, by a mask (rows,)."""
-        return Table(self.stamps[kept], self.columns, self.values[kept])
+        return RowTable(self.stamps[kept], self.columns, self.values[kept])
 
 
-def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = unseen) -> Table:
+def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = unseen) -> RowTable:
     """Read every column but the dropped ones, of one file or of several of one form.
 
     Args:
@@ -66,10 +66,10 @@ def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress
             there = sorted(other.name for other in path.parent.glob("*") if other.name != "source.json")
             what = f"{path.parent} has no {path.name!r}. It has: {', '.join(there) or 'none'}"
             raise UsageError(f"params.yaml: {where}.file: {what}")
-    return table([File(path, form, where) for path in paths], progress)
+    return read_files([RowFile(path, form, where) for path in paths], progress)
 
 
-def table(files: Sequence[File], progress: "Progress" = unseen) -> Table:
+def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTable:
     """What files of one form hold, as `read`."""
     columns = _columns(files)
     readings = [_Reading(file, columns) for file in files]
@@ -78,7 +78,7 @@ def table(files: Sequence[File], progress: "Progress" = unseen) -> Table:
     return _table(readings, columns, files[0].form, files[0].where)
 
 
-def apart(table: Table, column: str | None) -> dict[str, Table]:
+def by_series(table: RowTable, column: str | None) -> dict[str, RowTable]:
     """The rows of each series, at the stamps of all: NaN where it has none; of rows with one stamp the first counts.
 
     Args:
@@ -89,17 +89,17 @@ def apart(table: Table, column: str | None) -> dict[str, Table]:
         return {ALONE: table}
     marks = {name: name.partition("=")[2] for name in table.columns if name.startswith(f"{column}=")}
     kept = [place for place, name in enumerate(table.columns) if name not in marks]
-    stamps, cells, found = clocks.distinct(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
+    stamps, cells, found = timestamps.distinct(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
     for name, word in marks.items():
         own = np.flatnonzero(cells[:, table.columns.index(name)])
-        there, first = clocks.first_rows(table.stamps[own])
+        there, first = timestamps.first_rows(table.stamps[own])
         values = np.full((len(stamps), len(kept)), np.nan)
         values[np.searchsorted(stamps, there)] = cells[own[first]][:, kept]
-        found[word] = Table(stamps, [table.columns[place] for place in kept], values)
+        found[word] = RowTable(stamps, [table.columns[place] for place in kept], values)
     return found
 
 
-def _columns(files: Sequence[File]) -> list[str]:
+def _columns(files: Sequence[RowFile]) -> list[str]:
     """The columns of numbers, which every file must have."""
     file = files[0]
     form, where, header = file.form, file.where, file.header()
@@ -128,7 +128,7 @@ def _columns(files: Sequence[File]) -> list[str]:
 class _Reading:
     """One file, as far as it was read."""
 
-    file: File
+    file: RowFile
     columns: list[str]
     stamps: list[Array] = field(default_factory=list)
     rows: list[Array] = field(default_factory=list)
@@ -154,7 +154,7 @@ class _Reading:
             full = ~((stamp.isna() | (stamp == "")).all(axis=1).to_numpy() & np.isnan(values).all(axis=1))
             if not full.all():
                 values, frame, rows = values[full], frame[full], rows[full]
-        self.stamps.append(self._stamps(clocks.joined(frame, form.stamp), rows))
+        self.stamps.append(self._stamps(timestamps.joined(frame, form.stamp), rows))
         self.rows.append(values)
         words = frame[form.words]
         self.words.append(words.mask(words.isin(form.missing or [""])).astype("category"))
@@ -164,7 +164,7 @@ class _Reading:
 
         file, form = self.file, self.file.form
         try:
-            found, self.utc = clocks.parse(cells, form.stamp_format)
+            found, self.utc = timestamps.parse(cells, form.stamp_format)
         except (ValueError, re.error) as error:
             raise UsageError(
                 f"params.yaml: {file.where}.stamp_format: {error}. Received: {form.stamp_format!r}"
@@ -180,7 +180,7 @@ class _Reading:
         return found
 
 
-def _table(readings: Sequence[_Reading], columns: list[str], form: CsvFormat, where: str) -> Table:
+def _table(readings: Sequence[_Reading], columns: list[str], form: CsvFormat, where: str) -> RowTable:
     """What was read, as one."""
     import pandas as pd
 
@@ -191,7 +191,7 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: CsvFormat, wh
             cells = [frame[form.series_id].astype("str") for reading in readings for frame in reading.words]
             whose = pd.factorize(pd.concat(cells))[0]
         try:
-            stamps = clocks.to_utc(written, form.time_zone, ends=form.ends, whose=whose)
+            stamps = timestamps.to_utc(written, form.time_zone, ends=form.ends, whose=whose)
         except KeyError:
             raise UsageError(
                 f"params.yaml: {where}.time_zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
@@ -214,10 +214,10 @@ def _table(readings: Sequence[_Reading], columns: list[str], form: CsvFormat, wh
         codes = pd.Index(words).get_indexer(pd.concat([part.astype("str") for part in cells]))
         parts.append((codes[:, None] == np.arange(len(words))).astype(np.float64))
         names += [f"{column}={word}" for word in words]
-    return Table(stamps, names, np.concatenate([values, *parts], axis=1) if parts else values)
+    return RowTable(stamps, names, np.concatenate([values, *parts], axis=1) if parts else values)
 
 
-def values_of(file: File, frame: "pd.DataFrame", columns: Sequence[str], before: int = 0) -> Array:
+def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str], before: int = 0) -> Array:
     """(rows, columns) float64 of a chunk that begins `before` rows after the header, NaN where there is no value.
 
     Raises:
@@ -250,5 +250,5 @@ def values_of(file: File, frame: "pd.DataFrame", columns: Sequence[str], before:
     return values
 
 
-def _where(file: File, row: int) -> str:
+def _where(file: RowFile, row: int) -> str:
     return f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.stamps import parse, to_utc, to_wall_clock
+from pipeline.data.timestamps import parse, to_utc, to_wall_clock
 
 
 def times(*texts):

@@ -6,8 +6,8 @@ import pytest
 from pyarrow import parquet
 
 from pipeline.data import row_files
+from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.stamped_file import read
 from pipeline.errors import UnrollError, UsageError
 
 WHERE = "datasets.mine.preparation"
