@@ -140,7 +140,7 @@ def _backtest_seconds(experiment: Experiment, data: Dataset, folds: Sequence[Fol
 
 def show(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> None:
     """Print the answer, the table, the forecast and where the files are."""
-    print(printable("\n".join(filter(None, (series.sentence, series.hint)))) + "\n")
+    print(*map(printable, filter(None, (series.sentence, series.hint))), "", sep="\n")
     compare.show([table(series) | {"title": "", "answers": []}])
     print()
     predict.show(predicted)

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Collection, Sequence
+from typing import Literal
 
 from pipeline.evaluation.outcome import Outcome
 
@@ -66,7 +67,7 @@ def show(
         show_edge=False,
     )
     for index in fitting:
-        justify = "right" if headings[index] in numeric else "left"
+        justify: Literal["left", "right"] = "right" if headings[index] in numeric else "left"
         table.add_column(Text(headings[index]), justify=justify, overflow="fold", min_width=longest_words[index])
     for row in rows:
         texts = [Text(row[index]) for index in fitting]

@@ -96,42 +96,40 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
     months, weeks = months_apart(every, name), evaluation.dataset.weeks or 0
     span = span_of_origins(np.datetime64(board.first), np.datetime64(board.last), board.origins, weeks, months)
     change, interval = relative_change(evaluation, asked.network, asked.opponent)
-    difference = _difference_in_words(change, *compared.values())
+    percent = round(100 * abs(change))
+    error = f"{percent} % {'more' if change > 0 else 'less'} error" if percent else "the same error"
+    network, opponent = f"the best recurrent network ({compared[asked.network]})", compared[asked.opponent]
     if weeks >= SEASON and interval is not None:
         ends = " to ".join(f"{100 * end:+.1f}" for end in interval)
-        sentence = f"{asked.outcome.capitalize()}: over the last {span} {difference} (95 % interval {ends} %)."
+        sentence = f"{asked.outcome.capitalize()}: over the last {span} {network} had {error} "
+        sentence += f"{'than' if percent else 'as'} {opponent} (95 % interval {ends} %)."
         hint = _level_with(models, evaluation, asked.network) if asked.outcome == Outcome.YES else ""
         return SeriesAnswer(name, board.unit, sentence, asked.outcome, hint, models, compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[asked.network] < errors[asked.opponent]).tolist()
-    sentence = f"{so_far(network_leads, *compared.values(), str(errors.index.name), span)}; {difference}."
+    sentence = f"{so_far(network_leads, network, opponent, str(errors.index.name), span)}; the network had {error}."
     hint = "More rows would tell how much this varies."
     if weeks < SEASON:
         first, last = (np.datetime64(evaluation.dataset.facts[key]) for key in ("train from", "test to"))
         rows = _in_words((last - first) / DAY + 1, months)
         sentence += " Other seasons were not seen."
-        hint = f"A verdict takes {SEASON} weeks to compare on, which about a year of rows leaves; this file has {rows}."
+        hint = f"A verdict takes {SEASON} weeks to compare on, so about a year of rows; this file has {rows}."
     return SeriesAnswer(name, board.unit, sentence, Outcome.UNSURE, hint, models, compared)
+
+
+def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: str, span: str) -> str:
+    """What few weeks say: graded by in how many of them (`blocks`, in all a `span`) the same side was ahead."""
+    count, won = len(network_leads), sum(network_leads)
+    leads = 2 * won > count
+    leader, other, won = (network, opponent, won) if leads else (opponent, network, count - won)
+    grade = "Undecided so far" if won < count else "So far yes" if leads else "So far no"
+    where = f"over the last {span}" if count == 1 else f"in {won} of {count} {blocks}"
+    return f"{grade}: {leader} was ahead of {other} {where}"
 
 
 def is_built(workspace: Workspace, name: str) -> bool:
     """Whether all models of a series are compared."""
     return (workspace.evaluation(name) / "tables" / "leaderboard.json").is_file()
-
-
-def _difference_in_words(change: float, network: str, opponent: str) -> str:
-    percent = round(100 * abs(change))
-    more = f"{percent} % {'more' if change > 0 else 'less'} error than" if percent else "the same error as"
-    return f"the best recurrent network ({network}) had {more} {opponent}"
-
-
-def so_far(network_leads: Sequence[bool], network: str, opponent: str, block: str, span: str) -> str:
-    """What few weeks say: graded by in how many of them the same side was ahead."""
-    count, won = len(network_leads), sum(network_leads)
-    leader, won = (network, won) if 2 * won > count else (opponent, count - won)
-    grade = "Undecided so far" if won < count else "So far yes" if leader == network else "So far no"
-    where = f"over the last {span}" if count == 1 else f"in {won} of {count} {block}"
-    return f"{grade}: {leader} was ahead {where}"
 
 
 def _level_with(models: Sequence[ModelScore], evaluation: Evaluation, network: str) -> str:

@@ -182,7 +182,7 @@ def _rows(predicted: Predicted) -> list[dict[str, Any]]:
 
 def csv(predicted: Predicted) -> str:
     """The forecast as comma-separated values, numbers in full."""
-    return pd.DataFrame(_rows(predicted)).to_csv(index=False, lineterminator="\n")
+    return str(pd.DataFrame(_rows(predicted)).to_csv(index=False, lineterminator="\n"))
 
 
 def show(predicted: Predicted) -> None:
