@@ -21,7 +21,8 @@ from pipeline.report.answer_page import page
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import duration
-from unroll.add.add import Wanted, add
+from unroll.add.add import add
+from unroll.add.entries import Wanted
 from unroll.results import compare, predict
 from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block, months_apart, span_of_origins, table
 from unroll.results.predict import Predicted

@@ -7,7 +7,7 @@ import shlex
 import string
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os.path import commonprefix
 from pathlib import Path
 
@@ -27,29 +27,13 @@ from pipeline.forecast import backtest
 from pipeline.validation import one_of, utf_8
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.add.entries import entries
-from unroll.add.question import Question, likely_target, propose
+from unroll.add.entries import Proposal, Wanted, entries, likely_target, propose
 
 LONGEST_NAME = 40
 """Characters, so that the experiments' names are not too long."""
 
-
-SOME = 0.05
+MANY_LOST = 0.05
 """Windows lost, relative to the others, that are worth a line."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the command line says of the question; None: it is asked, or proposed with `yes`."""
-
-    name: str | None = None
-    target: str | None = None
-    step: int | None = None
-    horizon: int | None = None
-    lookback: int | None = None
-    yes: bool = False
-    future: Sequence[str] = ()
-    holidays: str | None = None
 
 
 def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Known) -> str:
@@ -65,17 +49,17 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     with progress.files() as shown:
         found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
-    question = replace(_ask(found, wanted), future=[*wanted.future], holidays=wanted.holidays)
-    if why := question.reasons.get("target"):
-        print(f"guessed   target: {printable(question.target)}, {why}", flush=True)
+    proposal = _ask(found, wanted)
+    if why := proposal.reasons.get("target"):
+        print(f"guessed   target: {printable(proposal.target)}, {why}", flush=True)
     if wanted.future and found.series_id:
         raise UsageError(f"--future is for one series; {files[0].name} has {len(found.series)}, by {found.series_id!r}")
     for column in wanted.future:
-        others = [other for other in found.targets if other != question.target]
+        others = [other for other in found.targets if other != proposal.target]
         one_of(column, others, "--future, a column of numbers besides the target")
     if wanted.holidays:
         holidays_of(wanted.holidays, np.array([found.last]))
-    sections, comments = entries(name, section, pattern, found, question)
+    sections, comments = entries(name, section, pattern, found, proposal)
     text = plain_yaml.added(workspace.params, sections, comments)
     with scratch_folder(workspace.scratch, "add") as scratch:
         write_text(scratch / workspace.params.name, text)
@@ -85,10 +69,10 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     write_text(workspace.params, text)
     count = len(backtest.windows(prepared))
     lost = prepared.facts.get("windows lost to gaps", 0)
-    if lost > SOME * count:
+    if lost > MANY_LOST * count:
         print(f"lost      {lost:,} of {lost + count:,} windows, over gaps in the rows")
     print(
-        f"\n{name}: {count:,} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
+        f"\n{name}: {count:,} windows of {proposal.lookback} timesteps for the next {proposal.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}."
     )
     return name
@@ -151,17 +135,18 @@ def lines(found: Found) -> Iterator[str]:
     form, clock = found.form, found.clock
     if found.text:
         marks = {"\t": "tabs", " ": "white space"}.get(form.delimiter, repr(form.delimiter))
-        said = [form.encoding, f"columns divided by {marks}", f"decimals by {form.decimal!r}"]
-        said += [f"thousands by {form.thousands!r}"] * bool(form.thousands) + ["no header"] * bool(form.names)
-        said += ["a row of units"] * bool(form.units_rows)
-        yield f"text      {', '.join(said)}" + (f", {form.skip} lines before the header" if form.skip else "")
+        words = [form.encoding, f"columns divided by {marks}", f"decimals by {form.decimal!r}"]
+        words += [f"thousands by {form.thousands!r}"] * bool(form.thousands) + ["no header"] * bool(form.names)
+        words += ["a row of units"] * bool(form.units_rows)
+        words += [f"{form.skip} lines before the header"] * bool(form.skip)
+        yield f"text      {', '.join(words)}"
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
     months = clock.freq * 1000 // DAY
-    usual = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
-    apart = usual.get(found.uneven or "", f"{clock.freq:,} seconds apart")
+    uneven = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
+    stride = uneven.get(found.uneven or "", f"{clock.freq:,} seconds apart")
     utc = " (UTC)" if form.time_zone else ""
-    yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
+    yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {stride}"
     if found.series_id:
         names = printable(", ".join(found.series))
         yield f"series    {len(found.series)}, by {printable(found.series_id):.60}: {names:.80}"
@@ -186,7 +171,7 @@ def lines(found: Found) -> Iterator[str]:
         yield f"guessed   {option}: {why}"
 
 
-def _ask(found: Found, wanted: Wanted) -> Question:
+def _ask(found: Found, wanted: Wanted) -> Proposal:
     """What to forecast: as given, else asked, else as proposed."""
     targets, target, open_to_ask = found.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
     if not targets:
@@ -197,19 +182,19 @@ def _ask(found: Found, wanted: Wanted) -> Question:
     if target is not None and target not in targets:
         why = f" {target!r} is {found.why_not(target) or 'no column of numbers'}." if target in found.columns else ""
         raise UsageError(one_line(f"--target must be one of: {', '.join(targets)}.{why} Received: {target!r}"))
-    question = propose(found, target, wanted.step, wanted.horizon, wanted.lookback)
+    proposal = propose(found, replace(wanted, target=target))
     sure = target is not None or len(targets) == 1
     if wanted.yes or (sure and None not in (wanted.horizon, wanted.lookback)):
-        return question
+        return proposal
     if not open_to_ask:
-        values = {} if sure else {"target": shlex.quote(question.target)}
-        values |= {"horizon": str(question.horizon), "lookback": str(question.lookback)}
+        values = {} if sure else {"target": shlex.quote(proposal.target)}
+        values |= {"horizon": str(proposal.horizon), "lookback": str(proposal.lookback)}
         lacking = " ".join(f"--{key} {value}" for key, value in values.items() if getattr(wanted, key) is None)
         raise UsageError(one_line(f"pass {lacking} or other values, or --yes to take these"))
-    horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=question.horizon, type=int)
-    lookback = wanted.lookback or typer.prompt("From how many back?", default=question.lookback, type=int)
+    horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=proposal.horizon, type=int)
+    lookback = wanted.lookback or typer.prompt("From how many back?", default=proposal.lookback, type=int)
     if horizon < 1 or lookback < 1:
         raise UsageError("timesteps ahead and back must be 1 or more")
-    chosen = replace(question, horizon=horizon, lookback=lookback)
-    kept = {key: why for key, why in question.reasons.items() if getattr(chosen, key) == getattr(question, key)}
-    return replace(chosen, reasons=kept)
+    chosen = replace(proposal, horizon=horizon, lookback=lookback)
+    reasons = {key: why for key, why in proposal.reasons.items() if getattr(chosen, key) == getattr(proposal, key)}
+    return replace(chosen, reasons=reasons)

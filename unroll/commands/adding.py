@@ -66,7 +66,7 @@ def answer(
     from pipeline.data.sniff.found import Known
     from pipeline.forecast.forecaster import require_level
     from unroll import answer
-    from unroll.add.add import Wanted
+    from unroll.add.entries import Wanted
     from unroll.results import compare, predict
 
     if as_csv and as_json:
@@ -121,8 +121,8 @@ def add(
     `unroll add station/2023.csv station/2024.csv`
     """
     from pipeline.data.sniff.found import Known
-    from unroll.add.add import Wanted
     from unroll.add.add import add as add_to
+    from unroll.add.entries import Wanted
 
     known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing=missing or ())
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)

@@ -17,13 +17,9 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results.show import HASH, text
 
-NO_RESULT = ("experiment", "fingerprint")
-"""Entries of run.json that say what a run is called, and what it was made of."""
+CAUSES = ("params", "code", "data", "environment")
 
-RECORDED = {"params": "params", "code": "modules", "data": "files"}
-"""A part of a fingerprint -> the entry of a record that its hash was taken over."""
-
-CAUSES = (*RECORDED, "environment")
+LOCK = ".ci/locks/numerics.lock"
 
 WORDS = {True: "same", False: "different", None: "not known"}
 
@@ -33,13 +29,19 @@ NO_RECORD = "Without a record of both, only the kind of a difference is known, a
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """One of the two runs: run.json, whose fingerprint is empty for a trial, and where it was made, or why unknown."""
+    """One of the two runs.
 
-    name: str
-    folder: Path
-    run: Summary
-    record: Record | None
-    no_record: str = ""
+    Attributes:
+        about: its name, fingerprint and where it was made, or why that is not known.
+        hashes: its fingerprint, part by part; empty for a trial.
+        made_of: of each of `CAUSES` what its record says, path -> value; empty without a record.
+        outputs: every entry of run.json that is a result, and the SHA-256 of every other file.
+    """
+
+    about: dict[str, Any]
+    hashes: dict[str, str]
+    made_of: dict[str, dict[str, Any]]
+    outputs: dict[str, Any]
 
 
 def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
@@ -55,14 +57,14 @@ def diff(workspace: Workspace, first: str, second: str) -> dict[str, Any]:
     """
     try:
         a, b = (_load(workspace, name) for name in (first, second))
-        parts = {part: _part(part, a, b) for part in RECORDED} | {"environment": _environment(a, b)}
-        outputs = _differences(_contents(a), _contents(b))
     except UnrollError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}") from None
+    parts = {cause: _compare(cause, a, b) for cause in CAUSES}
+    outputs = _differences(a.outputs, b.outputs)
     parts["outputs"] = {"same": not outputs, "differences": outputs}
-    return {"same": all(part["same"] is not False for part in parts.values()), "a": _about(a), "b": _about(b), **parts}
+    return {"same": all(part["same"] is not False for part in parts.values()), "a": a.about, "b": b.about, **parts}
 
 
 def _load(workspace: Workspace, name: str) -> ComparedRun:
@@ -71,42 +73,21 @@ def _load(workspace: Workspace, name: str) -> ComparedRun:
         experiments = params.load(workspace.params).experiments
         one_of(name, experiments, "a run (an experiment, or a folder that holds a run.json)")
         folder = workspace.run(experiments[name].dataset, name)
-    run = read_checked(folder / "run.json", Summary)
-    folder = folder.resolve()
-    if folder.parents[1].name != "runs":
-        return ComparedRun(name, folder, run, None, "no record: it lies outside of a workspace's runs, as a trial does")
+    run, folder = read_checked(folder / "run.json", Summary), folder.resolve()
+    results = {key: value for key, value in run.model_dump().items() if key not in {"experiment", "fingerprint"}}
+    outputs = {f"run.json: {key}": value for key, value in results.items()}
+    for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "run.json"):
+        outputs[path.relative_to(folder).as_posix()] = sha256(path)
+    about = {"name": name, "fingerprint": fingerprint.brief(run.fingerprint) if run.fingerprint else None}
     try:
-        return ComparedRun(
-            name, folder, run, record.read(Workspace(folder.parents[2]), folder.parent.name, folder.name)
-        )
+        if folder.parents[1].name != "runs":
+            raise UnrollError("no record: it lies outside of a workspace's runs, as a trial does")
+        made = record.read(Workspace(folder.parents[2]), folder.parent.name, folder.name)
     except UnrollError as error:
-        return ComparedRun(name, folder, run, None, str(error))
-
-
-def _about(side: ComparedRun) -> dict[str, Any]:
-    made_of = side.run.fingerprint
-    about = {"name": side.name, "fingerprint": fingerprint.brief(made_of) if made_of else None}
-    if side.record is None:
-        return about | {"no_record": side.no_record}
-    return about | side.record.model_dump(include={"commit", "dirty", "started", "ended"})
-
-
-def _part(part: str, a: ComparedRun, b: ComparedRun) -> dict[str, Any]:
-    """What the fingerprints say of one part, and the details if both sides have a record."""
-    hashes = [side.run.fingerprint.get(part) for side in (a, b)]
-    same = hashes[0] == hashes[1] if all(hashes) else None
-    details = [_flat(getattr(side.record, RECORDED[part])) for side in (a, b) if side.record]
-    return {"same": same, "differences": _differences(*details) if same is False and len(details) == 2 else []}
-
-
-def _environment(a: ComparedRun, b: ComparedRun) -> dict[str, Any]:
-    locks = [{".ci/locks/numerics.lock": side.run.fingerprint.get("lock")} for side in (a, b)]
-    known = all(lock for side in locks for lock in side.values())
-    differences = _differences(*locks) if known else []
-    if a.record and b.record:
-        differences += _differences(_machine(a.record), _machine(b.record))
-        return {"same": False if differences else known or None, "differences": differences}
-    return {"same": False if differences else None, "differences": differences}
+        return ComparedRun(about | {"no_record": str(error)}, run.fingerprint, {}, outputs)
+    about |= made.model_dump(include={"commit", "dirty", "started", "ended"})
+    made_of = {"params": _flat(made.params), "code": made.modules, "data": made.files, "environment": _machine(made)}
+    return ComparedRun(about, run.fingerprint, made_of, outputs)
 
 
 def _machine(made: Record) -> dict[str, Any]:
@@ -115,18 +96,24 @@ def _machine(made: Record) -> dict[str, Any]:
     return facts | made.packages | made.variables
 
 
-def _contents(side: ComparedRun) -> dict[str, Any]:
-    """Every entry of run.json that is a result, and the SHA-256 of every other file."""
-    facts = {f"run.json: {key}": value for key, value in side.run.model_dump().items() if key not in NO_RESULT}
-    paths = sorted(path for path in side.folder.rglob("*") if path.is_file() and path.name != "run.json")
-    return facts | {path.relative_to(side.folder).as_posix(): sha256(path) for path in paths}
-
-
 def _flat(section: Mapping[str, Any], above: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in section.items():
         flat |= _flat(value, f"{above}{key}.") if isinstance(value, Mapping) else {f"{above}{key}": value}
     return flat
+
+
+def _compare(cause: str, a: ComparedRun, b: ComparedRun) -> dict[str, Any]:
+    """What the fingerprints say of one part, and the details if both sides have a record."""
+    hashes = [side.hashes.get("lock" if cause == "environment" else cause) for side in (a, b)]
+    same = hashes[0] == hashes[1] if all(hashes) else None
+    details = _differences(a.made_of[cause], b.made_of[cause]) if a.made_of and b.made_of else []
+    if cause != "environment":
+        return {"same": same, "differences": details if same is False else []}
+    if same is False:
+        details = [{"what": LOCK, "a": hashes[0], "b": hashes[1]}, *details]
+    known = same is not None and a.made_of and b.made_of
+    return {"same": False if details else True if known else None, "differences": details}
 
 
 def _differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[dict[str, Any]]:

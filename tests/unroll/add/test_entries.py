@@ -6,7 +6,7 @@ import pytest
 from pipeline.data.row_files import unseen
 from pipeline.data.sniff.found import Known
 from pipeline.data.sniff.look import look
-from unroll.add.question import propose
+from unroll.add.entries import Wanted, propose
 
 
 def asked(folder, columns, freq="h", count=200):
@@ -16,7 +16,7 @@ def asked(folder, columns, freq="h", count=200):
         for place, stamp in enumerate(stamps)
     )
     (folder / "a.csv").write_text("\n".join([",".join(["time", *columns]), *lines]), encoding="utf-8")
-    return propose(look([folder / "a.csv"], Known(), unseen), None, None, None, None)
+    return propose(look([folder / "a.csv"], Known(), unseen), Wanted())
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def asked(folder, columns, freq="h", count=200):
 )
 def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     columns = columns.split("|") if "|" in columns else columns.split()
-    question = asked(tmp_path, columns)
-    assert question.target == target
-    assert "--target names another" in question.reasons["target"]
+    proposal = asked(tmp_path, columns)
+    assert proposal.target == target
+    assert "--target names another" in proposal.reasons["target"]
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     ],
 )
 def test_it_is_looked_back_by_whole_cycles(tmp_path, freq, count, lookback):
-    question = asked(tmp_path, ["load"], freq, count)
-    assert (question.lookback, "target" in question.reasons) == (lookback, False)
+    proposal = asked(tmp_path, ["load"], freq, count)
+    assert (proposal.lookback, "target" in proposal.reasons) == (lookback, False)
