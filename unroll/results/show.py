@@ -8,12 +8,10 @@ from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, printable
 from pipeline.files import read_json
-from pipeline.provenance import fingerprint, record
-from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
@@ -106,6 +104,9 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
     Raises:
         UsageError: an option is wrong; the text lists what is valid.
     """
+    from pipeline.config import registry  # `unroll list` starts without NumPy
+    from pipeline.training.recipe import recipe
+
     facts: dict[str, dict[str, Any]] = {}
     if name in every.sources:
         options = registry.source(every, name).keywords
@@ -132,6 +133,8 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
 
 def _made(workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]) -> dict[str, Any]:
     """The fingerprint as the page cites it, and the record of where the run was made, or why there is none."""
+    from pipeline.provenance import fingerprint, record
+
     cited = {"fingerprint": fingerprint.brief(run["fingerprint"])} if "fingerprint" in run else {}
     try:
         return cited | {"record": record.read(workspace, dataset, name).model_dump()}
