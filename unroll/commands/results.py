@@ -107,24 +107,6 @@ def show(
 
 
 @app.command(rich_help_panel="Results")
-def diff(
-    context: typer.Context,
-    first: Annotated[str, typer.Argument(help="An experiment, or the folder of a run.", metavar="A")],
-    second: Annotated[str, typer.Argument(help="Another, or the same of another workspace.", metavar="B")],
-    as_json: Json = False,
-) -> None:
-    """Say why two runs differ: params, code, data or environment. Exit code 1 if they do.
-
-    `unroll diff waves_rnn6 waves_rnn20` · `unroll diff waves_rnn6 .verify/rebuild/workspace/runs/waves/waves_rnn6`
-    """
-    from unroll.results import diff
-
-    result = diff.diff(context.obj, first, second)
-    print_json(result) if as_json else print("\n".join(diff.lines(result)))
-    raise typer.Exit(0 if result["same"] else 1)
-
-
-@app.command(rich_help_panel="Results")
 def track(context: typer.Context) -> None:
     """Replay every run on disk into MLflow; what is there already stays as it is.
 
