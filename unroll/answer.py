@@ -11,13 +11,13 @@ import numpy as np
 from pipeline.config import params, registry
 from pipeline.config.params import Experiment, Params
 from pipeline.data.dataset import Dataset
-from pipeline.data.sniff.found import Known
+from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation.schema import SEASON
 from pipeline.files import write_text
 from pipeline.forecast import backtest, leaderboard, plot
 from pipeline.forecast.backtest import Fold
-from pipeline.report.answer_page import page
+from pipeline.report.page import answer_page
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import duration
@@ -67,7 +67,7 @@ def workspace_for(root: Path | None, files: Sequence[str]) -> Workspace:
     return workspace
 
 
-def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, known: Known, jobs: int) -> SeriesAnswer:
+def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides: Overrides, jobs: int) -> SeriesAnswer:
     """Add a series if it is new, build what is out of date, and say what came out.
 
     Raises:
@@ -75,7 +75,7 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, known: Kno
     """
     name = series_named(workspace, files[0])
     if name is None:
-        name = add(workspace, [Path(file) for file in files], wanted, known)
+        name = add(workspace, [Path(file) for file in files], wanted, overrides)
         print()
     every = params.load(workspace.params)
     one_of(name, every.forecasts, "the series")
@@ -179,5 +179,5 @@ def write(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> l
         )
     files += [folder / "forecast.csv", folder / "index.html"]
     write_text(files[-2], predict.csv(predicted))
-    write_text(files[-1], page(as_data(series, predicted), pictures))
+    write_text(files[-1], answer_page(as_data(series, predicted), pictures))
     return files

@@ -20,8 +20,7 @@ from pipeline.errors import UnrollError
 from pipeline.forecast import intervals
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.provenance import fingerprint
-from pipeline.tracking import payload, queries, runs, store
-from pipeline.tracking.replay import evaluation, record
+from pipeline.tracking import payload, runs, store
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
 
@@ -69,9 +68,9 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
         if not fitted:
-            record(opened, workspace, name, wanted.experiment(name), evaluation(workspace, about))
-        group = runs.data_set(opened, data)
-        run = None if fitted else queries.recorded(queries.parents(opened, group, name), mark)
+            runs.record(opened, workspace, name, wanted.experiment(name), runs.evaluation(workspace, about))
+        group = opened.experiment(data)
+        run = None if fitted else runs.recorded(opened, group, name, mark)
         same = f"name = '{title}' and tags.fingerprint = '{mark}'"
         known = opened.client.search_model_versions(same, order_by=["version_number DESC"])
         models = opened.client.search_registered_models(f"name = '{title}'")

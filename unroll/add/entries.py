@@ -10,7 +10,7 @@ import pandas as pd
 
 from pipeline.config.plain_yaml import Place
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.sniff.found import Found
+from pipeline.data.sniff.profile import FileProfile
 
 HOUR, DAY = 3600, 86_400
 """Seconds."""
@@ -102,21 +102,21 @@ class Proposal:
     reasons: dict[str, str]
 
 
-def likely_target(found: Found) -> tuple[str, str]:
-    """The column that looks most like one to forecast, of `found.targets` the first of those, and why."""
+def likely_target(profile: FileProfile) -> tuple[str, str]:
+    """The column that looks most like one to forecast, of `profile.targets` the first of those, and why."""
 
     def score(name: str) -> int:
-        words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", found.columns[name].quantity)]
+        words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", profile.columns[name].quantity)]
         named, other = (any(re.search(words_of, word) for word in words) for words_of in (TARGET, COVARIATE))
-        unit = found.columns[name].unit
+        unit = profile.columns[name].unit
         return 4 * named - 2 * other + bool(unit) * (-1 if re.fullmatch(WEATHER, unit) else 1)
 
-    best = max(found.targets, key=score)
+    best = max(profile.targets, key=score)
     why = "by its name" if score(best) > 1 else "by its unit" if score(best) == 1 else "the first that may be one"
     return best, f"{why}; --target names another"
 
 
-def propose(found: Found, wanted: Wanted) -> Proposal:
+def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
     """Fill in what is not said.
 
     The target is the `likely_target`. A timestep is an hour where rows are closer than half an hour. The horizon is a
@@ -124,11 +124,11 @@ def propose(found: Found, wanted: Wanted) -> Proposal:
     seen several times, of weekly rows a year; a fifth of the rows at most, of weeks and months a third, up to a year
     and two, and whole cycles.
     """
-    freq, reasons = found.clock.freq, dict[str, str]()
+    freq, reasons = profile.freq, dict[str, str]()
     target, step, horizon, lookback = wanted.target, wanted.step, wanted.horizon, wanted.lookback
     if target is None:
-        target, why = likely_target(found)
-        reasons = {"target": why} if len(found.targets) > 1 else {}
+        target, why = likely_target(profile)
+        reasons = {"target": why} if len(profile.targets) > 1 else {}
     if step is None:
         step = HOUR // freq if freq < HOUR // 2 and HOUR % freq == 0 else 1
         if step > 1:
@@ -136,13 +136,21 @@ def propose(found: Found, wanted: Wanted) -> Proposal:
     timestep = freq * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
-    year = 12 // (timestep // DAY) if found.uneven == "month" else 52 if timestep == 7 * DAY and not found.uneven else 0
+    year = (
+        12 // (timestep // DAY)
+        if profile.offset == "month"
+        else 52
+        if timestep == 7 * DAY and not profile.offset
+        else 0
+    )
     year = year if year in LEAST else 0
-    usual = [5] if found.uneven == "business" else [cycle for cycle in (day, week) if cycle > 1 and not found.uneven]
-    cycles, day = [year] if year else usual, 0 if found.uneven else day
-    longest = max(2, int(found.length * PART) // step)
+    usual = (
+        [5] if profile.offset == "business" else [cycle for cycle in (day, week) if cycle > 1 and not profile.offset]
+    )
+    cycles, day = [year] if year else usual, 0 if profile.offset else day
+    longest = max(2, int(profile.length * PART) // step)
     if year:
-        longest = max(longest, min(LEAST[year] * year, int(found.length * MOST)))
+        longest = max(longest, min(LEAST[year] * year, int(profile.length * MOST)))
     if horizon is None:
         usual_horizon, why = (cycles[-1], "a cycle") if cycles else (1, "the next")
         if year == 52 or day > 1:
@@ -151,13 +159,13 @@ def propose(found: Found, wanted: Wanted) -> Proposal:
         reasons["horizon"] = f"values at once; proposed: {why}"
     if lookback is None:
         lookback, why = (52, "a year") if year == 52 else (24, "24 timesteps")
-        if found.uneven and cycles:
+        if profile.offset and cycles:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         elif day:
             lookback, why = (4 * week, "four weeks") if day > 1 else (8 * week, "eight weeks")
-        if day and not found.series_id:
+        if day and not profile.series_id:
             with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
-                values = pd.Series(found.values(target))
+                values = pd.Series(profile.values(target))
                 near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))
             why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
         if lookback > longest:
@@ -165,44 +173,44 @@ def propose(found: Found, wanted: Wanted) -> Proposal:
             lookback = longest // cycle * cycle
             why = f"{lookback // cycle} times {cycle} timesteps, since the file is short"
         reasons["lookback"] = f"rows; proposed: {why}"
-    history = 0 if not year or found.gaps or found.series_id else HISTORY[year] * year
+    history = 0 if not year or profile.gaps or profile.series_id else HISTORY[year] * year
     return Proposal(target, step, horizon, lookback, day, cycles, history, [*wanted.future], wanted.holidays, reasons)
 
 
 def entries(
-    name: str, files: Mapping[str, Any], pattern: str, found: Found, proposal: Proposal
+    name: str, files: Mapping[str, Any], pattern: str, profile: FileProfile, proposal: Proposal
 ) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
     """What is added to params.yaml: section -> name -> data, and comments as `plain_yaml.added` takes them.
 
     `name` is that of the files, of the data set, and the beginning of the experiments' names; `files` says where they
     lie, and `pattern` is the file's name, or one for several.
     """
-    form, usual, stamp = found.form, CsvFormat(), list(found.form.stamp)
-    quantity, unit = found.columns[proposal.target].quantity, found.columns[proposal.target].unit
-    others = [column for column in found.columns if column not in {proposal.target, found.series_id}]
-    left_out = {column: why for column in others if (why := found.why_not(column))}
-    words = [column for column in others if column not in left_out and not found.columns[column].numeric]
-    spacing, gaps = found.clock.freq, found.missing or found.gaps or found.series_id
+    form, usual, stamp = profile.form, CsvFormat(), list(profile.form.stamp)
+    quantity, unit = profile.columns[proposal.target].quantity, profile.columns[proposal.target].unit
+    others = [column for column in profile.columns if column not in {proposal.target, profile.series_id}]
+    left_out = {column: why for column in others if (why := profile.why_not(column))}
+    words = [column for column in others if column not in left_out and not profile.columns[column].numeric]
+    spacing, gaps = profile.freq, profile.missing or profile.gaps or profile.series_id
     csv = {
         "file": pattern,
         "stamp": stamp[0] if len(stamp) == 1 else stamp,
         "target": proposal.target,
         **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
-        "series_id": found.series_id,
+        "series_id": profile.series_id,
         "drop": [*left_out] or None,
         "categories": words or None,
         # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
-        "missing": [*found.missing] or ([""] if words or proposal.future else None),
+        "missing": [*profile.missing] or ([""] if words or proposal.future else None),
         "ends": form.ends or None,
     }
     cleaning = {
         "spacing": spacing,
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
         "repeat": proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
-        "rows": found.uneven,
-        "until": str(found.last.astype("datetime64[s]")),
+        "rows": profile.offset,
+        "until": str(profile.last.astype("datetime64[s]")),
     }
-    stride = -(-found.rows // MOST_WINDOWS)
+    stride = -(-profile.rows // MOST_WINDOWS)
     windows = {
         "lookback": proposal.lookback * proposal.step,
         "step": proposal.step if proposal.step > 1 else None,
@@ -210,7 +218,7 @@ def entries(
         "stride": stride if stride > 1 else None,
         "unit": unit or None,
         "quantity": quantity,
-        "week": True if proposal.day or found.uneven == "business" else None,
+        "week": True if proposal.day or profile.offset == "business" else None,
         "overlap": True,
         "partial": True,
         "future": [*proposal.future] or None,
@@ -221,7 +229,7 @@ def entries(
         for section, options in (("csv", csv), ("cleaning", cleaning), ("windows", windows))
     }
     preparation = {"name": "series", **sections, "train": TRAIN}
-    seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in found.missing.items())
+    seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in profile.missing.items())
     reasons = {
         "unit": "from the heading",
         "quantity": "what reports call it",
@@ -234,7 +242,7 @@ def entries(
         "stride": "rows from one window to the next that models learn from",
         "spacing": "seconds from row to row",
         "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
-        **found.guesses,
+        **profile.reasons,
         **proposal.reasons,
     }
     comments: dict[Place, str] = {
@@ -248,23 +256,23 @@ def entries(
         },
         ("datasets", name, "preparation", "train"): reasons["train"],
     }
-    few = found.rows * TRAIN < FEW
+    few = profile.rows * TRAIN < FEW
     training: dict[str, Any] = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae"}
     training |= {"epochs": 100 if few else 50, "batch_size": 32 if few else BATCH, "patience": 5}
     added = {
         "files": {name: dict(files)},
         "datasets": {name: {"source": name, "preparation": preparation, "seeds": 3, "training": training}},
-        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, found, proposal).items()},
+        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, profile, proposal).items()},
         "forecasts": {name: {"origins": ORIGINS, "refits": REFITS}},
     }
     return added, comments
 
 
-def _experiments(dataset: str, found: Found, proposal: Proposal) -> dict[str, dict[str, Any]]:
+def _experiments(dataset: str, profile: FileProfile, proposal: Proposal) -> dict[str, dict[str, Any]]:
     """The naive answers of each cycle, the strongest models without a network, and networks."""
     last = {"last": min(DAYS * proposal.day if proposal.day > 1 else 4 * DAYS, proposal.lookback)}
     known = {"known": count} if (count := len(proposal.future) + bool(proposal.holidays)) else {}
-    known |= {} if found.last - found.first >= YEARS else {"season": False}
+    known |= {} if profile.last - profile.first >= YEARS else {"season": False}
     none, network = {"method": "none"}, {"method": "gradient_descent"}
     ridge, boosting = {"method": "least_squares", "ridge": 100.0}, {"method": "boosting", **JOINT}
     cycles = {"cycles": proposal.cycles[:1], **known}

@@ -63,7 +63,7 @@ def answer(
     `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll answer waves`
     """
     from pipeline.config import params
-    from pipeline.data.sniff.found import Known
+    from pipeline.data.sniff.profile import Overrides
     from pipeline.forecast.forecaster import require_level
     from unroll import answer
     from unroll.add.entries import Wanted
@@ -80,10 +80,10 @@ def answer(
         print_json(tables) if as_json else compare.show(tables)
         return
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
-    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
+    overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
     # What a program reads stands alone on standard output.
     with contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext():
-        series = answer.build(workspace, names, wanted, known, jobs)
+        series = answer.build(workspace, names, wanted, overrides, jobs)
         predicted = predict.predict(workspace, series.name, None, level)
     if as_json:
         print_json(answer.as_data(series, predicted))
@@ -120,13 +120,13 @@ def add(
 
     `unroll add station/2023.csv station/2024.csv`
     """
-    from pipeline.data.sniff.found import Known
+    from pipeline.data.sniff.profile import Overrides
     from unroll.add.add import add as add_to
     from unroll.add.entries import Wanted
 
-    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing=missing or ())
+    overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
-    print(f"Next: unroll answer {add_to(context.obj, files, wanted, known)}")
+    print(f"Next: unroll answer {add_to(context.obj, files, wanted, overrides)}")
 
 
 @app.command(rich_help_panel="All at once")

@@ -6,12 +6,10 @@ from typing import Any
 
 from pipeline.config import params
 from pipeline.errors import UnrollError
-from pipeline.report import charts
-from pipeline.report.claims_table import DOCUMENT, claims_table
-from pipeline.report.dataset_tables import dataset_tables
+from pipeline.report.charts import answer_text
 from pipeline.report.formatting import DASH
+from pipeline.report.result_tables import DOCUMENT, as_data, claims_table, dataset_tables
 from pipeline.report.results import Results, load
-from pipeline.report.table import as_data
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
@@ -125,7 +123,7 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     rows = []
     for evaluated in (*load(workspace, every).built, *load(workspace, every, own=True).built):
         for found in evaluated.answers if evaluated.name in names else ():
-            words = charts.answer(evaluated, found)
+            words = answer_text(evaluated, found)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
             change = f"{words.change} ({words.interval})" if words.interval else words.change
             name = evaluated.name + (f" ({', '.join(marks)})" if marks else "")

@@ -7,9 +7,8 @@ from collections.abc import Iterator, Sequence
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.forecast.forecaster import Forecaster
-from pipeline.tracking import model_registry, queries, store
+from pipeline.tracking import model_registry, runs, store
 from pipeline.tracking.model_registry import ALIAS, Registered
-from pipeline.tracking.replay import replay
 from pipeline.workspace import Workspace
 from unroll.results import predict
 
@@ -18,12 +17,12 @@ SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def track(workspace: Workspace) -> list[tuple[str, str]]:
-    """Replay the runs on disk into MLflow, with a progress bar on a terminal; see `pipeline.tracking.replay.replay`."""
+    """Replay the runs on disk into MLflow, with a progress bar on a terminal; see `pipeline.tracking.runs.replay`."""
     from rich import progress
     from rich.console import Console
 
     every, console = params.load(workspace.params), Console(stderr=True)
-    replayed, hidden = replay(workspace, every), not console.is_terminal
+    replayed, hidden = runs.replay(workspace, every), not console.is_terminal
     count = len(every.experiments)
     return [*progress.track(replayed, "MLflow", count, console=console, transient=True, disable=hidden)]
 
@@ -49,8 +48,7 @@ def ui(workspace: Workspace, port: int) -> None:
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         raise UnrollError("there is nothing to show: nothing is built here; `unroll demo` takes some minutes")
     opened = store.connect(workspace)
-    with store.guard(opened.uri):
-        addresses = queries.addresses(opened, workspace)
+    addresses = runs.addresses(opened, workspace)
     shared = opened.uri.startswith(("http://", "https://"))
     server = f"{without_password(opened.uri).rstrip('/')}/" if shared else f"http://127.0.0.1:{port}/"
     width = max(map(len, addresses), default=0)
