@@ -136,18 +136,12 @@ def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
     timestep = freq * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
-    year = (
-        12 // (timestep // DAY)
-        if profile.offset == "month"
-        else 52
-        if timestep == 7 * DAY and not profile.offset
-        else 0
-    )
+    year, cycles = 52 if timestep == 7 * DAY else 0, [cycle for cycle in (day, week) if cycle > 1]
+    if profile.offset:
+        year, day = 12 // (timestep // DAY) if profile.offset == "month" else 0, 0
+        cycles = [5] if profile.offset == "business" else []
     year = year if year in LEAST else 0
-    usual = (
-        [5] if profile.offset == "business" else [cycle for cycle in (day, week) if cycle > 1 and not profile.offset]
-    )
-    cycles, day = [year] if year else usual, 0 if profile.offset else day
+    cycles = [year] if year else cycles
     longest = max(2, int(profile.length * PART) // step)
     if year:
         longest = max(longest, min(LEAST[year] * year, int(profile.length * MOST)))

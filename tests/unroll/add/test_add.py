@@ -40,7 +40,7 @@ def write(path: Path, lines, encoding="utf-8") -> Path:
 
 
 def comma(folder):
-    lines = [f"{stamp:%Y-%m-%d %H:%M},{load},5" for stamp, load in rows()]
+    lines = [f"{stamp:%Y-%m-%dT%H:%M:%SZ},{load},5" for stamp, load in rows()]
     return [write(folder / "load.csv", ["time,load (kW),always", *lines])], value
 
 
@@ -64,21 +64,15 @@ def split_stamps(folder):
 
 
 def utf16(folder):
-    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs, units in the header; a row a day."""
+    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs; a row a day, in no order, ten of them twice."""
     lines = [f"{stamp:%Y-%m-%d}\t{load}\t{load / 9:.1f}".replace(".", ",") for stamp, load in rows(unit="days")]
+    lines = sorted([*lines, *lines[30:40]], key=lambda line: line[::-1])
     return [write(folder / "load.csv", ["Zeit\tLast [kW]\tWärme (°C)", *lines], "utf-16")], value
 
 
 def daylight_saving(folder):
     zone = zoneinfo.ZoneInfo("Europe/Berlin")
     lines = [f"{stamp.astimezone(zone):%m/%d/%Y %I:%M %p},{load}" for stamp, load in rows(24 * 300)]
-    return [write(folder / "load.csv", ["time,load", *lines])], value
-
-
-def unsorted(folder):
-    lines = [f"{stamp:%Y-%m-%dT%H:%M:%SZ},{load}" for stamp, load in rows()]
-    lines += lines[30:40]
-    lines.sort(key=lambda line: line[::-1])
     return [write(folder / "load.csv", ["time,load", *lines])], value
 
 
@@ -94,7 +88,7 @@ def yearly(folder):
     return paths, lambda hour: value(99) if hour in {100, 101, 102} else value(hour)
 
 
-FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, unsorted, yearly]
+FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, yearly]
 NEXT = {utf16: "2025-09-06 00:00:00", daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
 """What comes after the last row, if not after 40 days from the start."""
 
