@@ -6,7 +6,6 @@ import zoneinfo
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipeline.config import params, plain_yaml
@@ -20,7 +19,6 @@ from tests.support.training import train
 from unroll.commands.main import invoke
 
 HOURS = 24 * 40
-SEASONAL = ["ridge", "boosting", "boosting_own"]
 START = dt.datetime(2023, 1, 20, tzinfo=dt.UTC)
 
 
@@ -207,22 +205,6 @@ def test_a_bad_file_gets_one_line_and_leaves_params_as_they_are(workspace, conte
     assert "\n" not in str(caught.value)
     assert workspace.params.read_bytes() == before
     assert not [*workspace.scratch.glob("*")]
-
-
-@pytest.mark.parametrize(
-    ("freq", "asked", "two_years"),
-    [("h", (24, 120), 0), ("D", (7, 56), 0), ("B", (5, 40), 1), ("W", (4, 52), 1), ("MS", (12, 96), 1)],
-)
-def test_what_is_proposed_fits_the_rows(workspace, freq, asked, two_years):
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
-    stamps = pd.date_range("1990-01-07", periods=600, freq=freq)
-    lines = [f"{stamp:%Y-%m-%d %H:%M},{value(place)}" for place, stamp in enumerate(stamps)]
-    add(workspace, [write(workspace.root / "load.csv", ["time,load", *lines])], "--yes")
-    loaded = params.load(workspace.params)
-    options = loaded.datasets["load"].preparation.options["windows"]
-    assert (options["horizon"], options["lookback"]) == asked
-    seen = {name: loaded.experiments[f"load_{name}"].model.options.get("season", True) for name in SEASONAL}
-    assert seen == dict.fromkeys(SEASONAL, bool(two_years))
 
 
 def test_parts_of_a_day_may_look_like_series(workspace, capsys):

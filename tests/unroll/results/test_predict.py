@@ -12,7 +12,6 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.workspace import Workspace
-from stages.refit import refit
 from tests.support import REPOSITORY
 from tests.support.examples import run_example
 from tests.support.training import added
@@ -103,22 +102,6 @@ def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, ca
         *map(str, [last["cutoff"].iloc[0], *last["ds"]])
     ]
     assert [row["forecast"] for row in found["forecasts"]] == pytest.approx(last["y_hat"].tolist(), rel=2e-6)
-
-
-def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, capsys):
-    workspace, frame = hours
-    more = pd.DataFrame({"time": ["2023-01-31 00:00"], "load (kW)": [900.0]})
-    file = workspace.root / "meter.csv"
-    before = file.read_bytes()
-    pd.concat([frame.astype({"time": str}), more]).to_csv(file, index=False)
-    try:
-        invoke(["--root", str(workspace.root), "predict", "meter", "--json"])
-    finally:
-        file.write_bytes(before)
-    said = capsys.readouterr()
-    assert json.loads(said.out)["origin"] == "2023-01-31 00:00:00"
-    assert refit(workspace, "meter").until == "2023-01-30T23:00:00.000", "what was copied is as it was"
-    assert "unroll: warning: 'load (kW)' is 900 at 2023-01-31 00:00:00, far outside" in said.err
 
 
 @pytest.mark.parametrize(
