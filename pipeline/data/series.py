@@ -18,6 +18,9 @@ DAY = 86_400
 YEAR = 365.2425 * DAY
 """Seconds."""
 
+BLOCK = 2**20
+"""Rows whose calendar is computed at once; bounds memory."""
+
 CYCLES = 7
 """That a gap may last where what repeats is known."""
 
@@ -213,7 +216,9 @@ def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
     inputs = np.empty((len(series.values), columns + calendar_columns(week=week)), np.float32)
     for column in range(columns):
         inputs[:, column] = (series.values[:, column] - statistics.mean[column]) / statistics.std[column]
-    inputs[:, columns:] = calendar(on_clock(series.timestamps, fitted.csv, fitted.cleaning), week=week)
+    for start in range(0, len(inputs), BLOCK):
+        moments = on_clock(series.timestamps[start : start + BLOCK], fitted.csv, fitted.cleaning)
+        inputs[start : start + BLOCK, columns:] = calendar(moments, week=week)
     return inputs
 
 

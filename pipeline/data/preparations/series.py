@@ -28,13 +28,6 @@ METRIC = "mae"
 ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 """Columns of a forecast, beside which the name of the series stands."""
 
-IDLE = {
-    "csv": {"missing", "ends", "series_id"},
-    "cleaning": {*Cleaning.model_fields},
-    "windows": {*Windowing.model_fields} - {"lookback", "delay", "step", "unit", "quantity"},
-}
-"""Options without effect under `as_published`."""
-
 
 def prepare(
     name: str,
@@ -74,7 +67,7 @@ def prepare(
         windows: how it is cut.
         train: rows, if 1 or more, else a fraction of the rows.
         validation: the same; None for none. The rest is the test block.
-        cleaning: corrected only, as some options of the others.
+        cleaning: corrected only, as are series, missing values, and of `windows` all but lookback, delay and step.
         protocol: see above.
         batch_size: as published only: of the generator.
 
@@ -88,12 +81,18 @@ def prepare(
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
     where, published, step = f"datasets.{name}.preparation", protocol == "as_published", windows.step
-    _require_effect(csv, cleaning, windows, where, published=published, batch_size=batch_size)
+    if published != (batch_size is not None):
+        what = "is missing; it scores" if published else "has no effect; only as_published scores"
+        raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
+    _require_effect(csv, cleaning, windows, where)
     if windows.lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {step}")
     table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
+    if windows.partial and not csv.series_id:  # a target that is measured from some day on has no rows before
+        measured = ~np.isnan(table.values[:, table.columns.index(csv.target)])
+        table = table.only(table.timestamps >= table.timestamps[measured].min(initial=table.timestamps.max()))
     table = replace(table, timestamps=timestamps.evenly(table.timestamps, cleaning.rows))
     every = {
         series_id: series.as_they_are(own, None) if published else series.rows_of(own, csv, cleaning, windows)
@@ -104,18 +103,18 @@ def prepare(
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
     try:
         borders = series_splits.borders(count, train, validation)
-        for number, (series_id, measured) in enumerate(every.items()):
-            statistics[series_id] = _statistics(measured, borders[0], column, windows.lag)
+        for number, (series_id, rows) in enumerate(every.items()):
+            statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
             if published:
-                rows = series_splits.published_rows(count, *borders, windows, batch_size or 1)
+                examples = series_splits.published_rows(count, *borders, windows, batch_size or 1)
             else:
-                rows, gone = series_splits.corrected_rows(measured.series, *borders, windows, freq=freq, target=column)
-                lost.update(measured.lost)
+                examples, gone = series_splits.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
+                lost.update(rows.lost)
                 lost.update(gone)
             if validation is None:
-                del rows["validation"]
-            _require_room(rows, measured, windows)
-            for split, own in rows.items():
+                del examples["validation"]
+            _require_room(examples, rows, windows)
+            for split, own in examples.items():
                 chosen[split].append(own + number * count)
     except UnrollError as error:
         hint = f", or leave the rows of {series_id!r} out" if series_id else ""
@@ -128,9 +127,9 @@ def prepare(
         series=statistics,
         slip=step * published,
     )
-    inputs = [series.inputs_of(measured.series, fitted, statistics[key]) for key, measured in every.items()]
+    inputs = [series.inputs_of(rows.series, fitted, statistics[key]) for key, rows in every.items()]
     whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]  # one alone is not copied
-    truth = np.concatenate([measured.target(column) for measured in every.values()]) if windows.partial else None
+    truth = np.concatenate([rows.target(column) for rows in every.values()]) if windows.partial else None
     shape: dict[str, Any] = {
         # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is
         # `delay - step` there. The documents' generator counts so, too, and forgets the step.
@@ -140,7 +139,7 @@ def prepare(
         "measured": None if truth is None else np.isfinite(truth),
     }
     splits = {
-        split: Windows(whole, np.concatenate(rows), windows.lookback, step, **shape) for split, rows in chosen.items()
+        split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
     }
     facts: dict[str, Any] = {"protocol": protocol, **_facts(first, borders, splits, fitted, batch_size)}
     scale = Scale(quantity=windows.quantity)
@@ -169,31 +168,13 @@ def _period(timestep: int) -> int:
     return DAY // timestep if timestep < DAY and DAY % timestep == 0 else 0
 
 
-def _require_effect(
-    csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str, *, published: bool, batch_size: int | None
-) -> None:
-    """Refuse an option that the protocol would not look at: it would seem to have an effect."""
-    protocol, idle = "corrected", ["batch_size"] * (batch_size is not None)
-    if published:
-        protocol = "as_published"
-        if batch_size is None:
-            raise UsageError(f"params.yaml: {where}.batch_size is missing; protocol as_published scores whole batches")
-        sections = {"csv": csv, "cleaning": cleaning, "windows": windows}
-        idle = [
-            f"{section}.{option}"
-            for section, options in sections.items()
-            for option in options.model_dump(exclude_defaults=True)
-            if option in IDLE[section]
-        ]
-    elif csv.series_id:
-        protocol = "corrected of several series"
-        idle += ["cleaning.measured"] * cleaning.measured + ["windows.future"] * bool(windows.future)
-        if csv.series_id in ANSWERED:
-            raise UsageError(
-                f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it"
-            )
-    if idle:
-        raise UsageError(f"params.yaml: {where}.{idle[0]} has no effect under protocol {protocol}; take it out")
+def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str) -> None:
+    """Refuse what has no effect for several series: it would seem to have one."""
+    if csv.series_id in ANSWERED:
+        raise UsageError(f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it")
+    if csv.series_id and (cleaning.measured or windows.future):
+        idle = "cleaning.measured" if cleaning.measured else "windows.future"
+        raise UsageError(f"params.yaml: {where}.{idle} has no effect on several series; take it out")
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:

@@ -1,5 +1,3 @@
-import gzip
-
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -183,21 +181,4 @@ def test_a_column_of_a_parquet_file_that_holds_no_numbers_is_named(file, column,
     assert reading(path, target="p", drop=["T"]).columns == ["p"]
     parquet.write_table(table.append_column("p", table["p"]), path)
     with pytest.raises(UnrollError, match=r"mine.csv has two columns 'p'; rename or remove one of them"):
-        reading(path)
-
-
-@pytest.mark.parametrize(
-    ("kind", "pack", "message"),
-    [
-        ("gz", bytes, r"mine.gz is no whole gzip file \(Not a gzipped file .*\); save it again"),
-        *((kind, bytes, f"is no whole {kind} file") for kind in ("bz2", "xz", "zip")),
-        ("zst", bytes, "is no whole zstd file"),
-        ("gz", lambda text: gzip.compress(text)[:-4], "is no whole gzip file"),
-        ("gz", gzip.compress, "line 4: column 'T' holds 'warm', not a finite number"),
-    ],
-)
-def test_a_packed_file(file, kind, pack, message):
-    path = file("").with_name(f"mine.{kind}")
-    path.write_bytes(pack(f"{GOOD}2020-01-01 00:20:00,warm,1\n".encode()))
-    with pytest.raises(UnrollError, match=message):
         reading(path)
