@@ -26,7 +26,7 @@ from pipeline.forecast.forecaster import require_level
 from pipeline.forecast.leaderboard import ENSEMBLE, SHORT, Leaderboard
 from pipeline.provenance import record
 from pipeline.report import titles
-from pipeline.report.answer_page import page
+from pipeline.report.page import answer_page
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import duration
@@ -363,7 +363,7 @@ def written(workspace: Workspace, answered: Answered) -> Iterator[Path]:
         pictures["The error in each week that compares them."] = files[-1].read_text(encoding="utf-8")
     files += [answered.folder / "forecast.csv", answered.folder / "index.html"]
     write_text(files[-2], "\n".join([*predict.csv(answered.forecast), ""]))
-    write_text(files[-1], page(as_data(answered), pictures))
+    write_text(files[-1], answer_page(as_data(answered), pictures))
     return (Path(os.path.relpath(file)) for file in files)
 
 
