@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pipeline.data.examples import Array
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,6 +166,24 @@ def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array
     summer = ~rows.duplicated(keep="last" if newest_first else "first").to_numpy()
     index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
     return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
+
+
+def in_utc(written: Array, zone: str, option: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
+    """`to_utc` by the zone that `option` gives.
+
+    Raises:
+        UsageError: there is no such zone, or its clocks skipped one of the timestamps.
+    """
+    try:
+        moments = to_utc(written, zone, ends=ends, series_id=series_id)
+    except KeyError:
+        raise UsageError(f"{option} must be a name such as Europe/Berlin. Received: {zone!r}") from None
+    if (skipped := np.isnat(moments)).any():
+        raise UsageError(
+            f"{option}: {written[skipped.argmax()]} is a time that clocks of {zone} skipped, so the file keeps another "
+            "time; correct this or leave it out"
+        )
+    return moments
 
 
 def to_wall_clock(timestamps: Array, zone: str) -> Array:

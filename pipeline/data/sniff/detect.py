@@ -280,13 +280,7 @@ def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dic
         zone, ends = shown
         why = "hours are missing in spring and doubled in autumn; zones of the same rule do as well"
     if not utc and zone:
-        try:
-            moved = timestamps.to_utc(moments, zone, ends=ends)
-        except KeyError:
-            raise UsageError(f"--time-zone must be a name such as Europe/Berlin. Received: {zone!r}") from None
-        if (skipped := np.isnat(moved)).any():
-            raise UsageError(f"--time-zone: {moments[skipped][0]} is a time that {zone} skipped; pass another")
-        moments = moved
+        moments = timestamps.in_utc(moments, zone, "--time-zone", ends=ends)
     return moments, {"time_zone": Detected(zone, why), "ends": Detected(ends)}
 
 
