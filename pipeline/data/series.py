@@ -1,7 +1,7 @@
 """Rows of a file -> rows as models see them: for a data set that is prepared, and for a forecast of later rows."""
 
 import fnmatch
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -64,15 +64,12 @@ def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
 
     Of rows with one timestamp the first in the file is kept. A missing value takes the last good value of its column: a
     value from the past, so nothing of a later block reaches an earlier one. Rows before the first good value of
-    every column lie before `start`; what stands in them is of no use.
+    every column lie before `start`, which is the number of rows if a column holds no value.
 
     Args:
         moments: (rows,) datetime64[ms].
         values: (rows, columns) float64, NaN where there is no value.
         sentinel: a number that stands for a missing value, too.
-
-    Returns:
-        A new series; `start` equals its length if a column holds no value.
     """
     moments, first = timestamps.first_rows(moments)
     values = np.array(values[first])
@@ -160,12 +157,8 @@ class Measured:
 def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None) -> Measured:
     """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
-    Args:
-        table: what was read, timestamps an even distance apart (`timestamps.evenly`).
-        csv: how the file is written.
-        cleaning: how rows are completed.
-        windows: which further columns there are.
-        plan: of each of `windows.future` its values (lead,) after the last row; None where no forecast is made.
+    The table's timestamps are an even distance apart (`timestamps.evenly`). `plan` has of each of `windows.future` its
+    values (lead,) after the last row; it is None where no forecast is made.
     """
     target = table.columns.index(csv.target)
     if cleaning.measured:
@@ -179,8 +172,14 @@ def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Window
     for lag in windows.target_lags:
         earlier = np.roll(series.values[:, target], lag)  # windows do not reach what wraps around
         columns, series = [*columns, f"{csv.target} {lag} rows before"], series.with_column(earlier)
-    for name, values in _known(table.columns, series, clock.freq, csv, cleaning, windows, plan):
-        columns, series = [*columns, name], series.with_column(values)
+    lead = int(windows.ahead[-1])  # a row has what is known beforehand as it is when the last target comes
+    for name in windows.future:
+        values = series.values[:, table.columns.index(name)]
+        later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
+        columns, series = [*columns, f"{name} {lead} rows on"], series.with_column(np.append(values, later)[lead:])
+    if windows.holidays:
+        moments = on_clock(series.timestamps + np.timedelta64(lead * clock.freq * 1000, "ms"), csv, cleaning)
+        columns, series = [*columns, "holiday"], series.with_column(holidays_of(windows.holidays, moments))
     return Measured(series, columns, clock, missed, lost)
 
 
@@ -188,26 +187,6 @@ def as_they_are(table: RowTable, freq: int | None) -> Measured:
     """Rows as the documents take them: nothing is handled."""
     series = Series(table.timestamps, table.values, np.zeros(table.values.shape, bool))
     return Measured(series, table.columns, regularity(table.timestamps, freq), 0, {})
-
-
-def _known(
-    columns: list[str],
-    series: Series,
-    freq: int,
-    csv: CsvFormat,
-    cleaning: Cleaning,
-    windows: Windowing,
-    plan: Plan,
-) -> Iterator[tuple[str, Array]]:
-    """Columns that are known beforehand, each row's as they are when the last value that is asked for comes."""
-    lead = int(windows.ahead[-1])
-    for name in windows.future:
-        values = series.values[:, columns.index(name)]
-        later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
-        yield f"{name} {lead} rows on", np.concatenate([values, later])[lead:]
-    if windows.holidays:
-        moments = series.timestamps + np.timedelta64(lead * freq * 1000, "ms")
-        yield "holiday", holidays_of(windows.holidays, on_clock(moments, csv, cleaning)).astype(np.float64)
 
 
 def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:

@@ -44,36 +44,35 @@ def prepare(
 ) -> Dataset:
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
 
-    Behind the columns of the file each row has its `calendar`, for the models that ask for it.
+    After the columns of the file each row has its `calendar`, for the models that ask for it.
 
     `as_published` does what the generator of documents 001 and 002 does, its slips included (see
     `series_splits.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
     last input, in the next block too; validation and test give whole batches only.
 
-    `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, and
-    of a repeated one the first row is kept. They are completed as `cleaning` says, and a window with a target that is
-    missing is left out (but see `Windowing.partial`). Then the rows are cut in blocks, and mean and deviation are taken
-    over the first. A window counts if its first input and its target, and so all between, lie in one block and no gap
-    lies between them. The target lies exactly `delay` rows after the last input.
+    `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, of a repeated
+    one the first is kept, and completed as `cleaning` says. Then they are cut in blocks, and mean and deviation are
+    taken over the first. A window counts if its first input and its target lie in one block and no gap between them
+    (but see `Windowing.overlap`), and if its targets were measured (but see `Windowing.partial`). The target lies
+    exactly `delay` rows after the last input.
 
     With `csv.series_id` each of several series is prepared as if it were alone, at the timestamps of all, cut at the
-    same rows; their windows are those of one data set.
+    same rows; they stand one after the other (`Dataset.series_id`), each in units of its own deviation.
 
     Args:
         name: of the data set.
         raw: the folder of its source.
         progress: told of what has been read.
         csv: how the file is written.
-        windows: how it is cut.
+        windows: how rows are cut.
         train: rows, if 1 or more, else a fraction of the rows.
         validation: the same; None for none. The rest is the test block.
-        cleaning: corrected only, as are series, missing values, and of `windows` all but lookback, delay and step.
+        cleaning: how rows are completed, corrected only.
         protocol: see above.
-        batch_size: as published only: of the generator.
+        batch_size: of the generator, as published only.
 
     Returns:
-        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the splits. Several stand
-        one behind the other (`Dataset.series_id`), each normalised by its own mean and deviation, the unit then.
+        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the splits.
 
     Raises:
         UnrollError: the file cannot be used (`row_table.read`) or is too short for the split and the window.
@@ -142,17 +141,18 @@ def prepare(
         split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
     }
     facts: dict[str, Any] = {"protocol": protocol, **_facts(first, borders, splits, fitted, batch_size)}
+    timestep = freq * step
+    daily = timestep < DAY and DAY % timestep == 0  # then a day is a cycle
     scale = Scale(quantity=windows.quantity)
     if alone := statistics.get(ALONE):
-        mean, std = alone.mean[column], alone.std[column]
-        scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=mean, std=std)
+        scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=alone.mean[column], std=alone.std[column])
     return Dataset(
         name=name,
         kind="forecast",
         metric=METRIC,
         splits={**splits},
         scale=scale,
-        period=0 if cleaning.rows else _period(freq * step),
+        period=DAY // timestep if daily and not cleaning.rows else 0,
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
         stamps=np.tile(timestamps.as_they_are(first.series.timestamps, cleaning.rows), len(every)),
@@ -161,11 +161,6 @@ def prepare(
         fitted=fitted,
         facts=facts | ({"series": len(every)} if csv.series_id else {}) | dict(lost),
     )
-
-
-def _period(timestep: int) -> int:
-    """A day is a cycle where it is a whole number of timesteps, of so many seconds, two or more."""
-    return DAY // timestep if timestep < DAY and DAY % timestep == 0 else 0
 
 
 def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str) -> None:
