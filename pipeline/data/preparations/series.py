@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pydantic
 
-from pipeline.data import row_files, row_table, series, series_splits, timestamps
+from pipeline.data import row_files, row_table, series, timestamps
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
@@ -47,7 +47,7 @@ def prepare(
     After the columns of the file each row has its `calendar`, for the models that ask for it.
 
     `as_published` does what the generator of documents 001 and 002 does, its slips included (see
-    `series_splits.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
+    `series.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
     last input, in the next block too; validation and test give whole batches only.
 
     `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, of a repeated
@@ -101,13 +101,13 @@ def prepare(
     count, freq, column = len(first.series.values), first.clock.freq, first.columns.index(csv.target)
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
     try:
-        borders = series_splits.borders(count, train, validation)
+        borders = series.borders(count, train, validation)
         for number, (series_id, rows) in enumerate(every.items()):
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
             if published:
-                examples = series_splits.published_rows(count, *borders, windows, batch_size or 1)
+                examples = series.published_rows(count, *borders, windows, batch_size or 1)
             else:
-                examples, gone = series_splits.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
+                examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
                 lost.update(rows.lost)
                 lost.update(gone)
             if validation is None:
@@ -199,7 +199,7 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
     return Statistics(mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist())
 
 
-def _require_room(rows: series_splits.Rows, measured: Measured, windows: Windowing) -> None:
+def _require_room(rows: series.Rows, measured: Measured, windows: Windowing) -> None:
     """Raises UnrollError if a split has no window."""
     if empty := [split for split, own in rows.items() if not len(own)]:
         span, ahead = windows.lookback + windows.lag, windows.ahead[-1]

@@ -1,8 +1,7 @@
 import numpy as np
 
-from pipeline.data.series import Series, fill
+from pipeline.data.series import Series, corrected_rows, fill
 from pipeline.data.series_options import Windowing
-from pipeline.data.series_splits import corrected_rows
 
 
 def minutes(*counts):
