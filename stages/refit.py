@@ -119,7 +119,7 @@ def _spec(
         name: Part(question=question.model_copy(update={"fitted": fitted}), scale=data.scales[name])
         for name, question in questions.items()
     }
-    until = next(iter(rows.values())).measured.series.stamps[-1]
+    until = next(iter(rows.values())).measured.series.timestamps[-1]
     first = next(iter(questions.values()))
     return Spec(
         name=board.dataset,

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.evaluation import claims
-from pipeline.report.claims_table import DOCUMENTS
+from pipeline.report.result_tables import DOCUMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "decisions" / "README.md"

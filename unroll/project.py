@@ -11,8 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.config import params, registry
-from pipeline.config.params import Experiment, Params
-from pipeline.config.params import merged
+from pipeline.config.params import Experiment, Params, merged
 from pipeline.data import dataset as datasets
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared

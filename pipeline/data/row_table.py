@@ -1,13 +1,13 @@
-"""Files of stamped rows of numbers -> arrays, or one line that says which cell is wrong.
+"""Files of rows of numbers with timestamps -> arrays, or one line that says which cell is wrong.
 
 Of each chunk of a file only numbers are kept, so that memory is that of the result.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,27 +23,30 @@ if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 MOST_WORDS = 50
-"""Categories of a column, at most."""
+"""Categories of a column, and series of a file, at most."""
 
 
 @dataclass(frozen=True)
 class RowTable:
-    """What a file holds, in the order of the file.
+    """What files hold, in the order of the files.
 
     Attributes:
-        stamps: (rows,) datetime64[ms], in UTC where the file gives an offset or its time zone is known, else as
+        timestamps: (rows,) datetime64[ms], in UTC where the file gives an offset or its time zone is known, else as
             written.
         columns: the names of the columns of numbers, then `COLUMN=WORD` for each category: an empty cell is no word.
         values: (rows, columns) float64, NaN where there is no value, else finite.
+        series_id: (rows,) of several series the name of each row's, "" where it has none; None of one alone.
     """
 
-    stamps: Array
+    timestamps: Array
     columns: list[str]
     values: Array
+    series_id: Array | None = None
 
-    def only(self, kept: Array) -> "RowTable":
+    def only(self, mask: Array) -> "RowTable":
         """Some of the rows, by a mask (rows,)."""
-        return RowTable(self.stamps[kept], self.columns, self.values[kept])
+        series_id = None if self.series_id is None else self.series_id[mask]
+        return RowTable(self.timestamps[mask], self.columns, self.values[mask], series_id)
 
 
 def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = unseen) -> RowTable:
@@ -71,40 +74,68 @@ def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress
 
 def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTable:
     """What files of one form hold, as `read`."""
-    columns = _columns(files)
-    readings = [_Reading(file, columns) for file in files]
-    for reading in readings:
-        reading.run(progress)
-    return _table(readings, columns, files[0].form, files[0].where)
+    import pandas as pd
+
+    columns, form, utc = _columns(files), files[0].form, False
+    moments, values, words = list[Array](), list[Array](), list[pd.DataFrame]()
+    for file in files:
+        row, kept = 0, 0
+        for frame in file.chunks(progress):
+            cells = values_of(file, frame, columns, row)
+            rows = np.arange(row, row + len(frame))
+            row += len(frame)
+            if form.missing is not None and "" in form.missing:  # spreadsheets leave rows of nothing but delimiters
+                stamp = frame[list(form.stamp)]
+                full = ~((stamp.isna() | (stamp == "")).all(axis=1).to_numpy() & np.isnan(cells).all(axis=1))
+                if not full.all():
+                    cells, frame, rows = cells[full], frame[full], rows[full]  # noqa: PLW2901
+            chunk, utc = _timestamps(file, frame, rows)
+            kept += len(chunk)
+            moments.append(chunk)
+            values.append(cells)
+            named = frame[form.words]
+            words.append(named.mask(named.isin([*(form.missing or ()), ""])).astype("str").astype("category"))
+        if not kept:
+            raise UnrollError(f"{file.path} holds a header and no rows; it needs rows")
+    names, blocks, series_id = [*columns], [np.concatenate(values)], None
+    for column in form.words:
+        codes, found = _categories((frame[column] for frame in words), column, files[0].where)
+        if column == form.series_id:
+            series_id = np.array([*found, ""], object)[codes]
+        else:
+            names += [f"{column}={word}" for word in found]
+            blocks.append((codes[:, None] == np.arange(len(found))).astype(np.float64))
+    table = np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
+    return RowTable(_in_utc(np.concatenate(moments), files[0], series_id, utc=utc), names, table, series_id)
 
 
-def by_series(table: RowTable, column: str | None) -> dict[str, RowTable]:
-    """The rows of each series, at the stamps of all: NaN where it has none; of rows with one stamp the first counts.
+def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]:
+    """The rows of each series, at the timestamps of all: NaN where it has none.
+
+    Of rows with one timestamp the first counts.
 
     Args:
-        table: with `column` as a category.
-        column: says which series a row belongs to; None of one alone.
+        table: of one or several series.
+        names: of several the ones that are wanted; by default those that occur.
     """
-    if column is None:
+    if table.series_id is None:
         return {ALONE: table}
-    marks = {name: name.partition("=")[2] for name in table.columns if name.startswith(f"{column}=")}
-    kept = [place for place, name in enumerate(table.columns) if name not in marks]
-    stamps, cells, found = timestamps.distinct(table.stamps), table.values, {}  # noqa: PD011 - not pandas'
-    for name, word in marks.items():
-        own = np.flatnonzero(cells[:, table.columns.index(name)])
-        there, first = timestamps.first_rows(table.stamps[own])
-        values = np.full((len(stamps), len(kept)), np.nan)
-        values[np.searchsorted(stamps, there)] = cells[own[first]][:, kept]
-        found[word] = RowTable(stamps, [table.columns[place] for place in kept], values)
-    return found
+    moments, tables = timestamps.distinct(table.timestamps), {}
+    for name in names or sorted({*table.series_id} - {""}):
+        rows = np.flatnonzero(table.series_id == name)
+        own, first = timestamps.first_rows(table.timestamps[rows])
+        values = np.full((len(moments), len(table.columns)), np.nan)
+        values[np.searchsorted(moments, own)] = table.values[rows[first]]  # noqa: PD011 - not pandas'
+        tables[name] = RowTable(moments, table.columns, values)
+    return tables
 
 
 def _columns(files: Sequence[RowFile]) -> list[str]:
     """The columns of numbers, which every file must have."""
     file = files[0]
     form, where, header = file.form, file.where, file.header()
-    asked = {"stamp": form.stamp, "target": [form.target], "drop": form.drop, "categories": form.words}
-    for key, column in ((key, column) for key, columns in asked.items() for column in columns):
+    named = {"stamp": form.stamp, "target": [form.target], "drop": form.drop, "categories": form.words}
+    for key, column in ((key, column) for key, columns in named.items() for column in columns):
         if column not in header:
             raise UsageError(
                 f"params.yaml: {where}.{key}: {file.path.name} has no column {column!r}. It has: {', '.join(header)}"
@@ -124,97 +155,56 @@ def _columns(files: Sequence[RowFile]) -> list[str]:
     return columns
 
 
-@dataclass
-class _Reading:
-    """One file, as far as it was read."""
-
-    file: RowFile
-    columns: list[str]
-    stamps: list[Array] = field(default_factory=list)
-    rows: list[Array] = field(default_factory=list)
-    words: list["pd.DataFrame"] = field(default_factory=list)
-    utc: bool = False
-
-    def run(self, progress: "Progress") -> None:
-        """Read all of it."""
-        before = 0
-        for frame in self.file.chunks(progress):
-            self._take(frame, before)
-            before += len(frame)
-        if not sum(map(len, self.stamps)):
-            raise UnrollError(f"{self.file.path} holds a header and no rows; it needs rows")
-
-    def _take(self, frame: "pd.DataFrame", before: int) -> None:
-        """Keep the numbers of a chunk that begins `before` rows after the header."""
-        form, rows = self.file.form, np.arange(before, before + len(frame))
-        values = values_of(self.file, frame, self.columns, before)
-        if form.missing is not None and "" in form.missing:
-            # Spreadsheets leave rows of nothing but delimiters.
-            stamp = frame[list(form.stamp)]
-            full = ~((stamp.isna() | (stamp == "")).all(axis=1).to_numpy() & np.isnan(values).all(axis=1))
-            if not full.all():
-                values, frame, rows = values[full], frame[full], rows[full]
-        self.stamps.append(self._stamps(timestamps.joined(frame, form.stamp), rows))
-        self.rows.append(values)
-        words = frame[form.words]
-        self.words.append(words.mask(words.isin(form.missing or [""])).astype("category"))
-
-    def _stamps(self, cells: "pd.Series[Any]", rows: Array) -> Array:
-        import pandas as pd
-
-        file, form = self.file, self.file.form
-        try:
-            found, self.utc = timestamps.parse(cells, form.stamp_format)
-        except (ValueError, re.error) as error:
-            raise UsageError(
-                f"params.yaml: {file.where}.stamp_format: {error}. Received: {form.stamp_format!r}"
-            ) from None
-        bad = np.isnat(found)
-        if bad.any():
-            cell, row = cells.iloc[int(bad.argmax())], int(rows[bad.argmax()])
-            text = "nothing" if pd.isna(cell) or cell == "" else f"{cell!r:.60}"
-            raise UnrollError(
-                f"{file.path}, {_where(file, row)}: column {' '.join(form.stamp)!r} holds "
-                f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
-            )
-        return found
-
-
-def _table(readings: Sequence[_Reading], columns: list[str], form: CsvFormat, where: str) -> RowTable:
-    """What was read, as one."""
+def _timestamps(file: RowFile, frame: "pd.DataFrame", rows: Array) -> tuple[Array, bool]:
+    """As `timestamps.parse`, of a chunk whose `rows` count from the header."""
     import pandas as pd
 
-    stamps = np.concatenate([stamps for reading in readings for stamps in reading.stamps])
-    if form.time_zone is not None and not readings[0].utc:
-        written, whose = stamps, None
-        if form.series_id:
-            cells = [frame[form.series_id].astype("str") for reading in readings for frame in reading.words]
-            whose = pd.factorize(pd.concat(cells))[0]
-        try:
-            stamps = timestamps.to_utc(written, form.time_zone, ends=form.ends, whose=whose)
-        except KeyError:
-            raise UsageError(
-                f"params.yaml: {where}.time_zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
-            ) from None
-        if (skipped := np.isnat(stamps)).any():
-            raise UnrollError(
-                f"{readings[0].file.path}: {written[skipped.argmax()]} is a time that clocks of {form.time_zone} skip, "
-                f"so the file keeps another time; correct {where}.time_zone or leave it out"
-            )
-    values, parts = np.concatenate([values for reading in readings for values in reading.rows]), []
-    names = list(columns)
-    for column in form.words:
-        cells = [frame[column] for reading in readings for frame in reading.words]
-        words = sorted({str(word) for part in cells for word in part.cat.categories} - {""})
-        if len(words) > MOST_WORDS:
-            raise UsageError(
-                f"params.yaml: {where}.categories: column {column!r} holds {len(words)} words, more than "
-                f"{MOST_WORDS}; leave it out with drop"
-            )
-        codes = pd.Index(words).get_indexer(pd.concat([part.astype("str") for part in cells]))
-        parts.append((codes[:, None] == np.arange(len(words))).astype(np.float64))
-        names += [f"{column}={word}" for word in words]
-    return RowTable(stamps, names, np.concatenate([values, *parts], axis=1) if parts else values)
+    form, cells = file.form, timestamps.joined(frame, file.form.stamp)
+    try:
+        moments, utc = timestamps.parse(cells, form.stamp_format)
+    except (ValueError, re.error) as error:
+        raise UsageError(f"params.yaml: {file.where}.stamp_format: {error}. Received: {form.stamp_format!r}") from None
+    if (bad := np.isnat(moments)).any():
+        cell = cells.iloc[int(bad.argmax())]
+        text = "nothing" if pd.isna(cell) or cell == "" else f"{cell!r:.60}"
+        raise UnrollError(
+            f"{file.path}, {_place(file, int(rows[bad.argmax()]))}: column {' '.join(form.stamp)!r} holds "
+            f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
+        )
+    return moments, utc
+
+
+def _in_utc(written: Array, file: RowFile, series_id: Array | None, *, utc: bool) -> Array:
+    """Timestamps (rows,) by the time zone that is given, if they do not say it themselves."""
+    form, where = file.form, file.where
+    if form.time_zone is None or utc:
+        return written
+    try:
+        moments = timestamps.to_utc(written, form.time_zone, ends=form.ends, series_id=series_id)
+    except KeyError:
+        raise UsageError(
+            f"params.yaml: {where}.time_zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
+        ) from None
+    if (skipped := np.isnat(moments)).any():
+        raise UnrollError(
+            f"{file.path}: {written[skipped.argmax()]} is a time that clocks of {form.time_zone} skip, "
+            f"so the file keeps another time; correct {where}.time_zone or leave it out"
+        )
+    return moments
+
+
+def _categories(chunks: "Iterable[pd.Series[str]]", column: str, where: str) -> tuple[Array, list[str]]:
+    """(rows,) the number of each cell's word, -1 for none, and the words in their order."""
+    from pandas.api.types import union_categoricals
+
+    whole = union_categoricals([*chunks], sort_categories=True)
+    words = [str(word) for word in whole.categories]
+    if len(words) > MOST_WORDS:
+        raise UsageError(
+            f"params.yaml: {where}.categories: column {column!r} holds {len(words)} words, more than "
+            f"{MOST_WORDS}; leave it out with drop"
+        )
+    return np.asarray(whole.codes), words
 
 
 def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str], before: int = 0) -> Array:
@@ -227,28 +217,27 @@ def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str], befo
 
     missing = file.form.missing
     form = file.form.model_copy(update={"decimal": ".", "thousands": None}) if file.parquet else file.form
-    marks = pd.to_numeric(pd.Series(missing or [], dtype=object), errors="coerce").dropna().to_numpy(np.float64)
+    sentinels = pd.to_numeric(pd.Series(missing or [], dtype=object), errors="coerce").dropna().to_numpy(np.float64)
     values = np.empty((len(frame), len(columns)))
-    for place, column in enumerate(columns):
-        values[:, place] = numbers(frame[column], form)
-        odd = np.flatnonzero(~np.isfinite(values[:, place]))
+    for index, column in enumerate(columns):
+        values[:, index] = numbers(frame[column], form)
+        odd = np.flatnonzero(~np.isfinite(values[:, index]))
         if len(odd):
             cells = frame[column].iloc[odd]
             texts = cells.astype("str").str.strip()
             bad = ~((cells.isna() & (missing is not None)) | texts.isin(missing or ())).to_numpy(bool)
             if bad.any():
-                at, text = odd[bad][0], texts[bad].iloc[0]
+                row, text = before + int(odd[bad][0]), texts[bad].iloc[0]
                 holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
                 raise UnrollError(
-                    f"{file.path}, {_where(file, before + int(at))}: column {column!r} holds {holds}; correct the "
-                    f"file, say what means no value with {file.where}.missing, or leave the column out with "
-                    f"{file.where}.drop"
+                    f"{file.path}, {_place(file, row)}: column {column!r} holds {holds}; correct the file, say what "
+                    f"means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
                 )
-            values[odd, place] = np.nan
-        if len(marks):
-            values[np.isin(values[:, place], marks), place] = np.nan
+            values[odd, index] = np.nan
+        if len(sentinels):
+            values[np.isin(values[:, index], sentinels), index] = np.nan
     return values
 
 
-def _where(file: RowFile, row: int) -> str:
+def _place(file: RowFile, row: int) -> str:
     return f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"

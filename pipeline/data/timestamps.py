@@ -1,4 +1,4 @@
-"""Cells that say when a row was measured -> instants, whatever clock they were read from."""
+"""Cells that say when a row was measured -> timestamps: how regular they are, in which time zone, of which days."""
 
 import re
 from collections.abc import Sequence
@@ -17,26 +17,23 @@ DAY = 86_400_000
 UNIX = {"unix": "s", "unix_ms": "ms"}
 """Formats that count from 1970 in UTC -> what they count."""
 
-OFFSET = re.compile(r"\d[:T]\d\S*\s?(Z|[+-]\d\d(:?\d\d)?)$")
+UTC_OFFSET = re.compile(r"\d[:T]\d\S*\s?(Z|[+-]\d\d(:?\d\d)?)$")
 """A time of day, and after it the distance from UTC."""
 
 
-def increasing(stamps: Array) -> bool:
-    """Whether each stamp is later than the one before."""
-    return bool((stamps[1:] > stamps[:-1]).all())
+def distinct(timestamps: Array) -> Array:
+    """The different ones of (rows,), in their order."""
+    return first_rows(timestamps)[0]
 
 
-def distinct(stamps: Array) -> Array:
-    """The different ones of (rows,), in their order; faster than `np.unique`, which hashes, where they have one."""
-    if increasing(stamps):
-        return stamps
-    ordered = np.sort(stamps, kind="stable")
-    return np.asarray(ordered[np.append(True, ordered[1:] != ordered[:-1])])
-
-
-def first_rows(stamps: Array) -> tuple[Array, Array | slice]:
+def first_rows(timestamps: Array) -> tuple[Array, Array | slice]:
     """`distinct`, and the row where each of them stands first."""
-    return (stamps, slice(None)) if increasing(stamps) else np.unique(stamps, return_index=True)
+    if (timestamps[1:] > timestamps[:-1]).all():  # `np.unique` would take seconds for millions of rows
+        return timestamps, slice(None)
+    order = np.argsort(timestamps, kind="stable")
+    ordered = timestamps[order]
+    first = np.append(True, ordered[1:] != ordered[:-1])
+    return ordered[first], order[first]
 
 
 class Regularity(NamedTuple):
@@ -53,17 +50,17 @@ class Regularity(NamedTuple):
     gaps: int
 
 
-def regularity(stamps: Array, freq: int | None = None) -> Regularity:
+def regularity(timestamps: Array, freq: int | None = None) -> Regularity:
     """Of timestamps (rows,) datetime64[ms], by a `freq` in seconds or by their median distance."""
-    ordered = distinct(stamps)
-    differences = np.diff(ordered).astype(np.int64)
+    ordered = distinct(timestamps)
+    steps = np.diff(ordered).astype(np.int64)
     if freq is None:
-        freq = max(1, round(float(np.median(differences)) / 1000)) if len(differences) else 1
-    return Regularity(freq, len(stamps) - len(ordered), int((differences != freq * 1000).sum()))
+        freq = max(1, round(float(np.median(steps)) / 1000)) if len(steps) else 1
+    return Regularity(freq, len(timestamps) - len(ordered), int((steps != freq * 1000).sum()))
 
 
 def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
-    """The stamp of each row as one text, its columns with a space between; missing where one of them is.
+    """The timestamp of each row as one text, its columns with a space between; missing where one of them is.
 
     A single column that is no text (of a Parquet file) stays as it is.
     """
@@ -77,7 +74,7 @@ def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
 
 
 def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
-    """Stamps as they are written, or in UTC where they say their distance from it.
+    """Timestamps as they are written, or in UTC where they say their distance from it.
 
     Args:
         cells: text, or datetimes.
@@ -93,19 +90,19 @@ def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
 
     if stamp_format in UNIX:
         numbers = pd.to_numeric(cells, errors="coerce")
-        found, known = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
+        parsed, utc = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
     elif stamp_format == "ISO8601" and cells.dtype == "str" and (quick := _iso(cells)) is not None:
         return quick, False
     else:
         written = cells.mask(cells.isin(["now", "today"]))  # words for which pandas gives the time of this build
-        found = pd.to_datetime(written, format=stamp_format, errors="coerce", utc=True)
+        parsed = pd.to_datetime(written, format=stamp_format, errors="coerce", utc=True)
         aware = getattr(cells.dtype, "tz", None) is not None
-        known = aware or (len(cells) > 0 and OFFSET.search(str(cells.iloc[0]).strip()) is not None)
-    return np.asarray(found.dt.tz_localize(None), dtype="datetime64[ms]"), known
+        utc = aware or (len(cells) > 0 and UTC_OFFSET.search(str(cells.iloc[0]).strip()) is not None)
+    return np.asarray(parsed.dt.tz_localize(None), dtype="datetime64[ms]"), utc
 
 
 def _iso(cells: "pd.Series[Any]") -> Array | None:
-    """Stamps (rows,) by Arrow, if all are of the usual form and none says its distance from UTC; else None."""
+    """Timestamps (rows,) by Arrow, if all are of the usual form and none says its distance from UTC; else None."""
     import pyarrow as pa
 
     try:
@@ -114,47 +111,46 @@ def _iso(cells: "pd.Series[Any]") -> Array | None:
         return None
 
 
-def shown(stamp: np.datetime64) -> str:
-    """A stamp as people read it, to the second."""
-    return str(stamp.astype("datetime64[s]")).replace("T", " ")
+def shown(timestamp: np.datetime64) -> str:
+    """A timestamp as people read it, to the second."""
+    return str(timestamp.astype("datetime64[s]")).replace("T", " ")
 
 
-def evenly(stamps: Array, rows: str | None) -> Array:
+def evenly(timestamps: Array, offset: str | None) -> Array:
     """Days or months that follow one another -> as many days in a row, so that no gap lies between them.
 
     Args:
-        stamps: (rows,) datetime64[ms].
-        rows: "business" for days from Monday to Friday, "month" (quarters are three of them apart); None
-            leaves them as they are.
+        timestamps: (rows,) datetime64[ms].
+        offset: "business" for days from Monday to Friday, "month" (quarters are three of them apart); None leaves
+            them as they are.
     """
-    days: Array
-    if rows == "business":
-        days = np.asarray(np.busday_count(np.datetime64("1970-01-01"), stamps.astype("datetime64[D]")))
-    elif rows == "month":
-        days = stamps.astype("datetime64[M]").astype(np.int64)
+    if offset is None:
+        return timestamps
+    if offset == "business":
+        days = np.busday_count(np.datetime64("1970-01-01"), timestamps.astype("datetime64[D]"))
     else:
-        return stamps
+        days = timestamps.astype("datetime64[M]").astype(np.int64)
     return np.asarray((days * DAY).astype("datetime64[ms]"))
 
 
-def as_they_are(stamps: Array, rows: str | None) -> Array:
+def as_they_are(timestamps: Array, offset: str | None) -> Array:
     """The inverse of `evenly`, to the day; of a month its first one."""
-    days = stamps.astype("datetime64[ms]").astype(np.int64) // DAY
-    if rows == "business":
+    days = timestamps.astype("datetime64[ms]").astype(np.int64) // DAY
+    if offset == "business":
         return np.asarray(np.busday_offset(np.datetime64("1970-01-01"), days), "datetime64[ms]")
-    return days.astype("datetime64[M]").astype("datetime64[ms]") if rows == "month" else stamps
+    return days.astype("datetime64[M]").astype("datetime64[ms]") if offset == "month" else timestamps
 
 
-def to_utc(stamps: Array, zone: str, *, ends: bool = False, whose: Array | None = None) -> Array:
+def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
     """Readings of a wall clock that keeps daylight saving -> UTC; NaT where the clock skipped that reading.
 
     Of a reading that comes twice, in the night when clocks are put back, the earlier is summer time.
 
     Args:
-        stamps: (rows,) datetime64[ms], as written.
+        timestamps: (rows,) datetime64[ms], as written.
         zone: such as "Europe/Berlin".
         ends: whether they tell the end of what was measured: of an hour from 02:00 to 03:00, say, 03:00.
-        whose: (rows,) of several series the number of each row's; None for one.
+        series_id: (rows,) the series of each row; None of one alone.
 
     Raises:
         KeyError: there is no such zone.
@@ -162,20 +158,20 @@ def to_utc(stamps: Array, zone: str, *, ends: bool = False, whose: Array | None 
     import pandas as pd
 
     if ends:
-        apart = np.median(np.diff(distinct(stamps)))
-        return np.asarray(to_utc(stamps - apart, zone, whose=whose) + apart)
-    order = "last" if len(stamps) and stamps[0] > stamps[-1] else "first"  # a file may begin with the newest row
-    rows = pd.Series(stamps) if whose is None else pd.DataFrame({"stamp": stamps, "whose": whose})
-    summer = ~rows.duplicated(keep=order).to_numpy()
-    index = pd.DatetimeIndex(stamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
+        freq = np.median(np.diff(distinct(timestamps)))
+        return np.asarray(to_utc(timestamps - freq, zone, series_id=series_id) + freq)
+    newest_first = len(timestamps) and timestamps[0] > timestamps[-1]
+    rows = pd.DataFrame({"timestamp": timestamps} | ({} if series_id is None else {"series_id": series_id}))
+    summer = ~rows.duplicated(keep="last" if newest_first else "first").to_numpy()
+    index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
     return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
 
 
-def to_wall_clock(stamps: Array, zone: str) -> Array:
+def to_wall_clock(timestamps: Array, zone: str) -> Array:
     """The inverse of `to_utc`."""
     import pandas as pd
 
-    index = pd.DatetimeIndex(stamps).tz_localize("UTC").tz_convert(_zone(zone))
+    index = pd.DatetimeIndex(timestamps).tz_localize("UTC").tz_convert(_zone(zone))
     return np.asarray(index.tz_localize(None), dtype="datetime64[ms]")
 
 

@@ -86,8 +86,7 @@ class Question(Strict):
         """The columns that stand in a file: numbers, then a column for each word of a category."""
         made = (self.cleaning.fill is not None) + len(self.windows.target_lags)
         made += len(self.windows.future) + bool(self.windows.holidays)
-        own = self.fitted.columns[: len(self.fitted.columns) - made]
-        return own + [f"{self.csv.series_id}={name}" for name in self.fitted.series if self.csv.series_id]
+        return self.fitted.columns[: len(self.fitted.columns) - made]
 
     @property
     def numbers(self) -> list[str]:

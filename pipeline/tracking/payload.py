@@ -11,8 +11,8 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
 from pipeline.provenance.record import Environment
-from pipeline.report import charts, titles
-from pipeline.report.formatting import changed, measured, signed, spread
+from pipeline.report import titles
+from pipeline.report.formatting import capital, comparison, measured, spread
 from pipeline.report.formatting import title as metric_title
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Summary
@@ -118,7 +118,7 @@ def summary(facts: Summary) -> dict[int, dict[str, int]]:
 
 def described(model: str, data: Description | About, score: str = "") -> str:
     """A run's description: the model, then that its data are a stand-in, then its score."""
-    return "\n\n".join(filter(None, (charts.capital(model), STAND_IN if data.stand_in else "", score)))
+    return "\n\n".join(filter(None, (capital(model), STAND_IN if data.stand_in else "", score)))
 
 
 def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
@@ -129,10 +129,10 @@ def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
     score = f"{metric_title(metric)} on test {measured(stat, metric)} {spread(stat, metric)}".rstrip()
     if not (compared := answers.against(evaluation, base).get(name)):
         return f"{score}.", {}
-    difference, ends, outcome = compared
-    change = answers.change(evaluation, base, difference, ends)
-    words = "{} error ({})".format(*changed(change)) if change else signed(difference.mean, metric)
-    return f"{score}: {words} against {base}, the best without recurrence: {outcome}.", {"verdict": outcome}
+    change, interval = comparison(compared, metric)
+    words = f"{change} error ({interval})" if compared.change else change
+    verdict = f"{words} against {base}, the best without recurrence: {compared.outcome}"
+    return f"{score}: {verdict}.", {"verdict": compared.outcome}
 
 
 def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
@@ -159,8 +159,8 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
     known = evaluation.experiments[opponent].score(metric) if opponent else None
     if known is not None:
         overall["against_best_baseline"] = score.mean - known.mean
-        none, lost = (0.0, 0.0), Difference(mean=score.mean - known.mean, error=0.0, freedom=None, p_value=1.0)
-        if change := answers.change(evaluation, opponent, lost, none):
+        difference = Difference(mean=score.mean - known.mean, error=0.0, freedom=None, p_value=1.0)
+        if change := answers.decide(metric, difference, known.mean).change:
             overall["change_in_error_percent"] = round(100 * change.mean, 1)
     return overall, by_seed
 

@@ -25,7 +25,7 @@ def renew(workspace: Workspace, name: str) -> None:
     options = wanted.dataset(name).preparation.options
     where, form = f"datasets.{name}.preparation", CsvFormat.model_validate(options["csv"])
     files = [row_files.RowFile(path, form, f"{where}.csv") for path in own_files(workspace, wanted, name)]
-    stamps = row_table.read_files(files).stamps
+    stamps = row_table.read_files(files).timestamps
     before, last = np.datetime64(options["cleaning"]["until"]), stamps.max()
     count = int((stamps > before).sum())
     if not count:
