@@ -38,10 +38,10 @@ def produce(
         UnrollError: neither the extract nor the official file can be had, or one of them is damaged.
     """
     path = folder / FILE
-    found = jena.extract(path, context, sha256, url, official)
-    if found is None:
+    made_from = jena.extract(path, context, sha256, url, official)
+    if made_from is None:
         return
-    whole, _ = found
+    whole, _ = made_from
     with whole.open("rb") as source, path.open("wb") as target:
         target.writelines(islice(source, 1 + rows))
     whole.unlink()
