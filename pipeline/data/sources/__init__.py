@@ -1,4 +1,7 @@
-"""Where raw data come from. A module here is a `kind` of params.yaml, with one function `produce`."""
+"""Where raw data come from. A module here is a `kind` of params.yaml.
+
+Its function `produce(folder, context, *, ...)` fills an empty folder; what is keyword-only are its options.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -67,14 +67,7 @@ OFFICIAL = Structure()
 
 
 def produce(folder: Path, context: Context, *, url: Url = URL, official: Structure = OFFICIAL) -> None:
-    """Fetch the zip, unpack `jena_climate_2009_2016.csv` into `folder` and check it. Errors as in `whole`.
-
-    Args:
-        folder: an empty folder.
-        context: its mirror may hold `jena/jena_climate_2009_2016.csv.zip`.
-        url: the zip's address.
-        official: the structure of the official file.
-    """
+    """Fetch the zip, also from a mirror's `jena/`, unpack it and check its structure. Errors as in `whole`."""
     whole(folder / FILE, context, url, official)
 
 

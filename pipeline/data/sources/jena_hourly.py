@@ -29,15 +29,9 @@ def produce(
     url: Url = jena.URL,
     official: jena.Structure = jena.OFFICIAL,
 ) -> None:
-    """Write `jena_hourly_2009_2016.csv` into `folder`.
+    """Write `jena_hourly_2009_2016.csv`, with so many rows; `url` and `official` as in `jena`.
 
-    Args:
-        folder: an empty folder.
-        context: its mirror may hold `jena/jena_hourly_2009_2016.csv`.
-        sha256: of the extract that a mirror holds.
-        rows: of the extract, and of the official file when it is thinned.
-        url: the official zip's address.
-        official: the structure of the official file.
+    `sha256` is that of a mirror's extract; a thinned file has none (`thin`).
 
     Raises:
         UnrollError: neither the extract nor the official file can be had, or one of them is damaged.

@@ -10,13 +10,7 @@ from pipeline.validation import utf_8
 
 
 def produce(folder: Path, context: Context, *, path: str, pattern: str | None = None) -> None:
-    """Copy a file, or those of a folder that a pattern matches, under their own names.
-
-    Args:
-        folder: an empty folder.
-        context: its root is where a relative `path` starts.
-        path: the file or the folder.
-        pattern: such as "station_*.csv"; for a folder only.
+    """Copy the file at `path`, or those of the folder there that a pattern matches, under their own names.
 
     Raises:
         UnrollError: there is no such file, or it cannot be read.

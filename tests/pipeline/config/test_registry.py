@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from typing import Annotated, Literal
@@ -47,10 +48,8 @@ def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
     ],
 )
 def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, said):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=rf"^params.yaml: x\.model\.{re.escape(said)}.*$"):
         registry.options(build, section, "x.model")
-    assert str(caught.value).startswith(f"params.yaml: x.model.{said}")
-    assert "\n" not in str(caught.value)
 
 
 def test_the_modules_of_a_package_are_the_names():
