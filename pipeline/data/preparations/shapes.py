@@ -25,7 +25,7 @@ def prepare(
 ) -> Dataset:
     """One of four questions about the series of the source `sines`, each with several targets per example.
 
-    By its first `lookback` values: at each step the next value (`sequence_to_sequence`), the value `delay` steps before,
+    By its first `lookback` values: at each step the next value (`sequence_to_sequence`), the one `delay` steps before,
     0 while there is none (`delayed`), or at the end the next `ahead` values (`sequence_to_vector`). From what it was
     made of, six numbers: all its values (`vector_to_sequence`).
 
