@@ -112,7 +112,7 @@ ELSEWHERE = {
     "verify --quick": "unroll.verify.quick.quick",
     "add": "unroll.add.add.add",
     "tune": "unroll.tune.tune.tune",
-    "search": "unroll.tune.families.tune",
+    "search": "unroll.tune.tune.search",
     "remove": "unroll.add.remove.remove",
     "renew": "unroll.results.renew.renew",
     "backtest": "stages.backtest.backtest",
