@@ -6,8 +6,7 @@ import shutil
 from pipeline.config import plain_yaml
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
-from unroll.verify.causes import Causes
-from unroll.verify.change import Change, Section, _flips, text
+from unroll.verify.against import Causes, ChangeReport, ReportSection, _flips
 
 FILE = "pipeline/data/preparations/waves.py"
 AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'
@@ -67,9 +66,9 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
 
 
 def test_a_report_on_many_changes_is_one_screen():
-    sections = [Section("stages", ("stage", "since"), [[f"train@{number}", "x"] for number in range(99)])] * 4
+    sections = [ReportSection("stages", ("stage", "since"), [[f"train@{number}", "x"] for number in range(99)])] * 4
     for markdown in (False, True):
-        told = [*text(Change(sections, 99), markdown=markdown)]
+        told = [*ChangeReport(sections, 99).lines(markdown=markdown)]
         assert len(told) < 60
         assert sum("and 91 more" in line for line in told) == 4
 
