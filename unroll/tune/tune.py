@@ -16,14 +16,12 @@ from optuna.trial import TrialState
 
 from pipeline import tables
 from pipeline.config import params, plain_yaml
-from pipeline.config.params import Experiment
-from pipeline.config.templates import merged
+from pipeline.config.params import Experiment, merged
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import schema
 from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone, sweep
 from pipeline.metrics import MEASURES
-from pipeline.tracking.trials import Record
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
@@ -60,10 +58,7 @@ def tune(
         _with_entry(workspace, name, target, {}, "")  # refuses what could not be written after all the trials
     sweep(workspace)
     with opened(workspace, name, experiment, data, searched, trials) as study:
-        with study.alone():  # of two that begin at once, the second one takes the run of the first
-            record = Record(workspace, name, experiment, study.study.user_attrs.get("mlflow_run"))
-            study.study.set_user_attr("mlflow_run", record.parent)
-        _train_all(study, record)
+        _train_all(study)
         if others := len(study.running()):
             print(f"Another process is at the last {others}; it will write the best. If it is stopped, run this again.")
         else:
@@ -123,8 +118,8 @@ def _table(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def _train_all(trials: Trials, record: Record | None = None) -> None:
-    """Train here until there are enough trials, and show and record each."""
+def _train_all(trials: Trials) -> None:
+    """Train here until there are enough trials, and show each."""
     started, before, title = time.monotonic(), len(trials.done()), MEASURES[trials.data.metric].title
 
     def show(number: int, figures: Sequence[str], *, last: bool = False) -> None:
@@ -149,10 +144,6 @@ def _train_all(trials: Trials, record: Record | None = None) -> None:
         ended = trials.study.tell(trial, value, TrialState.PRUNED if why else None)
         options = (f"{option.partition('.')[2]} {chosen}" for option, chosen in trials.values(ended).items())
         show(number, [why or f"{title} {ended.value:.4g}", *options], last=True)
-        if record:
-            best = trials.best()
-            score_of_best = best.value if best else None
-            record.add(ended.number + 1, trials.tried(ended), ended.intermediate_values, value, score_of_best)
 
 
 def _write_best(workspace: Workspace, trials: Trials, target: str) -> None:

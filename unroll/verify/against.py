@@ -173,12 +173,12 @@ def _verdicts(workspace: Workspace) -> Verdicts:
     """Raises UnrollError if an evaluation is damaged, or of another format."""
     every, verdicts = params.load(workspace.params), dict[str, tuple[str, int, list[str]]]()
     documents, own = results.load(workspace, every), results.load(workspace, every, own=True)
-    corrected = sum(answer.difference is not None for dataset in documents.built for answer in dataset.answers)
+    corrected = sum(answer.comparison is not None for dataset in documents.built for answer in dataset.answers)
     for dataset in [*documents.built, *own.built]:
         for answer in dataset.answers:
             models = [name for name in (answer.network, answer.opponent) if name]
             stages = [*(f"train@{name}" for name in models), f"evaluate@{dataset.name}"]
-            together = corrected if answer.difference else 0
+            together = corrected if answer.comparison else 0
             verdicts[f"{dataset.name}: {answer.networks}"] = answer.outcome, together, stages
     for verdict in documents.verdicts:
         claim = verdict.claim
