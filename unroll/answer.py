@@ -38,7 +38,7 @@ from unroll.results.predict import Predicted
 from unroll.runner.build import repro
 from unroll.runner.eta import Estimates
 from unroll.tables import Column
-from unroll.workspaces import own
+from unroll.workspaces import make
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def home_of(root: Path | None, files: Sequence[str]) -> Workspace:
     if not workspace.params.is_file():
         if not files or not Path(files[0]).is_file():
             raise UsageError(f"{files[0] if files else 'a file'} is not there; name a CSV or Parquet file")
-        own.lay_out(workspace.root)
+        make.own(workspace.root)
         print(f"Made {workspace.root.name}/ for this series: its params.yaml, results and page.", flush=True)
     return workspace
 

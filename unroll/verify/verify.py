@@ -17,7 +17,8 @@ from unroll.runner import dvc_graph
 from unroll.runner.dvc_lock import LOCK
 from unroll.runner.signals import ignore_signals, terminable
 from unroll.verify.compare import DIFFERS, Build, Output, Verification, compare, some
-from unroll.workspaces import checkout, miniature
+from unroll.workspaces import checkout
+from unroll.workspaces.make import miniature
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
 """Variables of the caller's own workspace: the start of their names."""
@@ -75,7 +76,7 @@ def quick(workspace: Workspace, jobs: int, *, keep: bool, quiet: bool) -> Verifi
     folder = workspace.root / checkout.FOLDER / "quick"
     with only(workspace):
         checkout.clear(folder)
-        first, second = (miniature.make_workspace(workspace.root, folder / name) for name in (FIRST, SECOND))
+        first, second = (miniature(workspace.root, folder / name) for name in (FIRST, SECOND))
         _say(f"the miniature, an experiment of each kind on generated data, in {first.root}", quiet)
         build_all(first, jobs, quiet=quiet)
         named = ", ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())

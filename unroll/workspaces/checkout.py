@@ -1,5 +1,6 @@
-"""A fresh workspace with what is committed."""
+"""Workspaces and git: a fresh one with what is committed, and one that is committed, as DVC's commands need it."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -7,13 +8,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, one_line
 from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.provenance.record import GIT
 from pipeline.workspace import Workspace
 from unroll.runner.dvc_lock import LOCK
-from unroll.workspaces import scaled
+from unroll.workspaces.make import CONFIG as WITHOUT_GIT
 
 FOLDER = ".verify"
 """Where workspaces are made, in the user's."""
@@ -21,7 +22,7 @@ FOLDER = ".verify"
 RESULTS = (LOCK, "results/metrics", "results/evaluations", "results/index.html")
 """What a build leaves that git keeps."""
 
-CONFIG = f"{scaled.CONFIG}[cache]\n    dir = cache\n"
+CONFIG = f"{WITHOUT_GIT}[cache]\n    dir = cache\n"
 """A cache of its own, whatever the user's settings say: a shared one would answer in place of the build."""
 
 UNFINISHED = "unfinished"
@@ -53,26 +54,26 @@ def make(root: Path, folder: Path) -> Checkout:
     top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
     if Path(top).resolve() != root.resolve():
         raise UnrollError(f"{root} is not the top of its git repository, {top}, so it has no commit to build")
-    made = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), commit)
+    fresh = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), commit)
     with _idle(folder):
         unfinished = folder / UNFINISHED
-        if unfinished.exists() and unfinished.read_text(encoding="utf-8") == made.commit:
-            return made
+        if unfinished.exists() and unfinished.read_text(encoding="utf-8") == fresh.commit:
+            return fresh
     clear(folder)
-    made.committed.root.mkdir(parents=True)
+    fresh.committed.root.mkdir(parents=True)
     # Objects are the user's, refs and index its own: git writes nothing into the user's repository.
-    _git(root, "clone", "--quiet", "--shared", ".", str(made.workspace.root.resolve()))
-    write_text(made.workspace.root / ".dvc" / "config", CONFIG)
+    _git(root, "clone", "--quiet", "--shared", ".", str(fresh.workspace.root.resolve()))
+    write_text(fresh.workspace.root / ".dvc" / "config", CONFIG)
     for name in RESULTS:
-        if (made.workspace.root / name).exists():
-            (made.committed.root / name).parent.mkdir(exist_ok=True)
-            (made.workspace.root / name).rename(made.committed.root / name)
-    if not (made.committed.root / LOCK).exists():
+        if (fresh.workspace.root / name).exists():
+            (fresh.committed.root / name).parent.mkdir(exist_ok=True)
+            (fresh.workspace.root / name).rename(fresh.committed.root / name)
+    if not (fresh.committed.root / LOCK).exists():
         raise UnrollError(f"no {LOCK} is committed, so there is nothing to compare with; `unroll repro` writes it")
     if (times := Workspace(root).scratch / "seconds.json").exists():  # what starts first, and the time left, go by them
-        write_text(made.workspace.scratch / times.name, times.read_text(encoding="utf-8"))
-    write_text(unfinished, made.commit)
-    return made
+        write_text(fresh.workspace.scratch / times.name, times.read_text(encoding="utf-8"))
+    write_text(unfinished, fresh.commit)
+    return fresh
 
 
 def finish(folder: Path) -> None:
@@ -107,10 +108,30 @@ def _idle(folder: Path) -> Iterator[None]:
 def git(root: Path, *arguments: str) -> str:
     """What git says in a folder. Raises UnrollError, in git's own words, if it is not there or refuses."""
     try:
-        done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
+        return subprocess.run(
+            [*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8"
+        ).stdout
     except (OSError, subprocess.CalledProcessError) as error:
-        raise UnrollError(" ".join((getattr(error, "stderr", "") or str(error)).split())) from None
-    return done.stdout
+        raise UnrollError(one_line(getattr(error, "stderr", "") or str(error))) from None
+
+
+def commit(root: Path, folder: Path, message: str) -> None:
+    """Make the workspace in `folder` a git repository of its own, if it is none, and commit what has changed.
+
+    DVC compares commits, and runs experiments from one.
+
+    Raises:
+        UnrollError: git is not there, or refuses.
+    """
+    write_text(folder / ".dvc" / "config", re.sub(" +no_scm.*\n", "", WITHOUT_GIT))
+    write_text(folder / ".dvc" / ".gitignore", "/config.local\n/tmp\n/cache\n")
+    shutil.copyfile(root / ".gitignore", folder / ".gitignore")
+    author = ("-c", "user.name=unroll", "-c", "user.email=unroll@localhost", "-c", "commit.gpgsign=false")
+    try:
+        for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--allow-empty", "-m", message)):
+            git(folder, *author, *words)
+    except UnrollError as error:
+        raise UnrollError(f"git cannot keep the demo, which DVC's commands need ({error})") from None
 
 
 def _git(root: Path, *arguments: str) -> str:

@@ -22,7 +22,7 @@ from unroll.commands.main import invoke
 from unroll.exits import run
 from unroll.verify import verify
 from unroll.verify.compare import DIFFERS, NOT_BUILT, NOT_COMPARED
-from unroll.workspaces.scaled import CONFIG
+from unroll.workspaces.make import CONFIG
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(".verify/rebuild")
