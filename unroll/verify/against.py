@@ -31,8 +31,8 @@ WIDE = 120
 
 NUMERICS = ".ci/locks/numerics.lock"
 
-Verdicts = Mapping[str, tuple[str, int, list[str]]]
-"""A question or claim in words -> the outcome, how many answers share its correction, the stages that it hangs on."""
+Verdicts = dict[str, tuple[str, list[str]]]
+"""A question or claim in words -> the outcome, and the stages that it hangs on."""
 
 
 @dataclass(frozen=True)
@@ -171,35 +171,33 @@ def _scores(workspace: Workspace) -> dict[str, str]:
 
 def _verdicts(workspace: Workspace) -> Verdicts:
     """Raises UnrollError if an evaluation is damaged, or of another format."""
-    every, verdicts = params.load(workspace.params), dict[str, tuple[str, int, list[str]]]()
+    every = params.load(workspace.params)
     documents, own = results.load(workspace, every), results.load(workspace, every, own=True)
-    corrected = sum(answer.comparison is not None for dataset in documents.built for answer in dataset.answers)
+    verdicts: Verdicts = {}
     for dataset in [*documents.built, *own.built]:
         for answer in dataset.answers:
-            models = [name for name in (answer.network, answer.opponent) if name]
-            stages = [*(f"train@{name}" for name in models), f"evaluate@{dataset.name}"]
-            together = corrected if answer.comparison else 0
-            verdicts[f"{dataset.name}: {answer.networks}"] = answer.outcome, together, stages
+            trained = [f"train@{name}" for name in (answer.network, answer.opponent) if name]
+            stages = [*trained, f"evaluate@{dataset.name}"]
+            verdicts[f"{dataset.name}: {answer.networks}"] = answer.outcome, stages
     for verdict in documents.verdicts:
         claim = verdict.claim
         stages = [f"train@{name}" for name in claim.experiments]
-        verdicts[f"{claim.document}: {claim.words} ({claim.experiment})"] = verdict.outcome, 0, stages
+        verdicts[f"{claim.document}: {claim.words} ({claim.experiment})"] = verdict.outcome, stages
     return verdicts
 
 
 def _flips(before: Verdicts, now: Verdicts, causes: Callable[[Sequence[str]], list[str]]) -> list[Sequence[str]]:
-    """What had a verdict and has another one, or none: both, and why: other models, changed stages, a correction."""
+    """What had a verdict and has another one, or none: both, and why: other models, or changed stages."""
     flips: list[Sequence[str]] = []
-    for what, (old, few, stages) in before.items():
-        new, many, after = now.get(what, ("gone", 0, stages))
+    for what, (old, stages) in before.items():
+        new, after = now.get(what, ("gone", stages))
         if new == old:
             continue
-        # The models that are compared; the evaluation stands last in both.
-        models = [" against ".join(stage.partition("@")[2] for stage in listed[:-1]) for listed in (after, stages)]
-        others = "" if after == stages else f"{models[0]}; before, {models[1]}"
-        then = f"; before, {few}" if few != many else ", of which others changed"
-        together = f"{many} answers share one correction{then}" if few and many else ""
-        why = others or "; ".join(causes([*dict.fromkeys([*stages, *after])])) or together or "not known"
+        if after != stages:  # other models are compared; the evaluation stands last in both
+            models = [" against ".join(stage.partition("@")[2] for stage in listed[:-1]) for listed in (after, stages)]
+            why = f"{models[0]}; before, {models[1]}"
+        else:
+            why = "; ".join(causes(stages)) or "not known, or another answer that is corrected with it"
         flips.append((what, old, new, why))
     return flips
 

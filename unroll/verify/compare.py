@@ -61,12 +61,9 @@ class Build:
 
 @dataclass(frozen=True)
 class Deviation:
-    """A metric that two builds do not give the same value.
+    """A metric that two builds do not give the same value, in its unit; None where a build has none.
 
-    Attributes:
-        committed: the value in the first build, in the metric's unit; None where it has none.
-        rebuilt: that in the second.
-        tolerance: how far they may lie apart; None where that was not measured.
+    `tolerance` is how far they may lie apart; None where that was not measured.
     """
 
     dataset: str
@@ -134,12 +131,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Verification:
-    """What a verification has found.
-
-    Attributes:
-        outputs: every one of the stages that were asked for.
-        kept: where what was built is left; None where it is removed.
-    """
+    """What a verification has found: every output of its stages, and where the build is kept; None: it is removed."""
 
     outputs: Sequence[Output]
     kept: Path | None
@@ -164,12 +156,9 @@ class Verification:
         yield from (str(output) for output in compared if output.level != SAME)
         inputs = list(dict.fromkeys(name for output in compared for name in output.inputs))
         if inputs:
-            yield (
-                f"since dvc.lock was committed, these have changed: {some(inputs)}; "
-                "`unroll repro`, then commit dvc.lock"
-            )
-        left = [output.stage for output in self.outputs if output.level == NOT_COMPARED]
-        if left:
+            changed = f"since dvc.lock was committed, these have changed: {some(inputs)}"
+            yield f"{changed}; `unroll repro`, then commit dvc.lock"
+        if left := [output.stage for output in self.outputs if output.level == NOT_COMPARED]:
             yield f"not compared, since the committed dvc.lock does not have them: {some(left)}"
         failing, same = sum(not output.holds for output in compared), sum(output.level == SAME for output in compared)
         if failing:

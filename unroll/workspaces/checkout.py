@@ -51,7 +51,11 @@ def make(root: Path, folder: Path) -> Checkout:
         UnrollError: `root` is not the top of a repository, git cannot read it, a build of an earlier call still runs in
             `folder`, or no dvc.lock is committed.
     """
-    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    try:
+        top, commit = git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    except UnrollError as error:
+        why = f"git cannot read the last commit of {root}, which is what is built ({error})"
+        raise UnrollError(f"{why}; `unroll verify --quick` needs none") from None
     if Path(top).resolve() != root.resolve():
         raise UnrollError(f"{root} is not the top of its git repository, {top}, so it has no commit to build")
     fresh = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), commit)
@@ -62,7 +66,7 @@ def make(root: Path, folder: Path) -> Checkout:
     clear(folder)
     fresh.committed.root.mkdir(parents=True)
     # Objects are the user's, refs and index its own: git writes nothing into the user's repository.
-    _git(root, "clone", "--quiet", "--shared", ".", str(fresh.workspace.root.resolve()))
+    git(root, "clone", "--quiet", "--shared", ".", str(fresh.workspace.root.resolve()))
     write_text(fresh.workspace.root / ".dvc" / "config", CONFIG)
     for name in RESULTS:
         if (fresh.workspace.root / name).exists():
@@ -92,7 +96,7 @@ def clear(folder: Path) -> None:
 
 def uncommitted(root: Path) -> list[str]:
     """The files that differ from the last commit, and those that git does not know. Errors as in `make`."""
-    return [line[3:] for line in _git(root, "status", "--porcelain").splitlines()]
+    return [line[3:] for line in git(root, "status", "--porcelain").splitlines()]
 
 
 @contextmanager
@@ -108,11 +112,10 @@ def _idle(folder: Path) -> Iterator[None]:
 def git(root: Path, *arguments: str) -> str:
     """What git says in a folder. Raises UnrollError, in git's own words, if it is not there or refuses."""
     try:
-        return subprocess.run(
-            [*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8"
-        ).stdout
+        done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
     except (OSError, subprocess.CalledProcessError) as error:
         raise UnrollError(one_line(getattr(error, "stderr", "") or str(error))) from None
+    return done.stdout
 
 
 def commit(root: Path, folder: Path, message: str) -> None:
@@ -132,11 +135,3 @@ def commit(root: Path, folder: Path, message: str) -> None:
             git(folder, *author, *words)
     except UnrollError as error:
         raise UnrollError(f"git cannot keep the demo, which DVC's commands need ({error})") from None
-
-
-def _git(root: Path, *arguments: str) -> str:
-    try:
-        return git(root, *arguments)
-    except UnrollError as error:
-        why = f"git cannot read the last commit of {root}, which is what is built ({error})"
-        raise UnrollError(f"{why}; `unroll verify --quick` needs none") from None
