@@ -17,7 +17,7 @@ from pipeline.report.formatting import capital
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from stages.progress import duration
-from unroll.results import summary
+from unroll.results import compare
 from unroll.runner.build import repro
 from unroll.runner.display import Words
 from unroll.workspaces import checkout, make
@@ -66,7 +66,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     took = duration(time.monotonic() - started)
     checkout.commit(workspace.root, folder, "what was found")
     print()
-    summary.show(small, summary.built(small))
+    compare.show_answers(small, compare.evaluation_times(small))
     outcomes = Counter(str(verdict.outcome) for verdict in load(small, every).verdicts)
     counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
     published = f"Published figures judged: {outcomes.total()} ({counts})."
