@@ -66,20 +66,20 @@ def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
     if not over:
         fixed = {"model"} if experiment.training.method in FIXED else set()
         proposed = {
-            place: _proposed(*option)
-            for place, option in known.items()
-            if place.split(".")[0] not in fixed and place.split(".")[1] not in BUDGET
+            path: _proposed(*option)
+            for path, option in known.items()
+            if path.split(".")[0] not in fixed and path.split(".")[1] not in BUDGET
         }
-        if numbers := {place: tried for place, tried in proposed.items() if tried is not None}:
+        if numbers := {path: tried for path, tried in proposed.items() if tried is not None}:
             return numbers
         raise UsageError(f"{name} has no number that could be tuned; `unroll show {name}` prints its options")
     chosen: Space = {}
     for text in over:
         option, _, limits = text.partition("=")
-        names = {place: {place, place.split(".")[1], ".".join(place.split(".")[:2])} for place in known}
+        names = {path: {path, path.split(".")[1], ".".join(path.split(".")[:2])} for path in known}
         one_of(option, set().union(*names.values()), "--over")
-        for place in (place for place in known if option in names[place]):
-            annotation, value = known[place]
+        for path in (path for path in known if option in names[path]):
+            annotation, value = known[path]
             choices = _choices(annotation)
             if limits:
                 tried: BaseDistribution | None = _limited(text, annotation, limits)
@@ -87,7 +87,7 @@ def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
                 tried = CategoricalDistribution(choices) if choices else _proposed(annotation, value)
             if tried is None:
                 raise UsageError(f"--over {option}: it is off ({value}), so give a range, as in --over {option}=1:100")
-            chosen[place] = tried
+            chosen[path] = tried
     return chosen
 
 
@@ -114,7 +114,7 @@ def _options(name: str, experiment: Experiment) -> Iterator[tuple[str, tuple[Any
             annotation = parameters[option].annotation
             if isinstance(value, list):
                 element = get_args(FieldInfo.from_annotation(annotation).annotation)[0]
-                yield from ((f"{part}.{option}.{place}", (element, each)) for place, each in enumerate(value, 1))
+                yield from ((f"{part}.{option}.{path}", (element, number)) for path, number in enumerate(value, 1))
             elif _choices(annotation) or {int, float} & {*_types(annotation)}:
                 yield f"{part}.{option}", (annotation, value)
 
@@ -132,7 +132,7 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
 def _bounds(annotation: Any) -> dict[str, float]:
     """Such as {"ge": 1, "le": 4096}."""
     metadata = FieldInfo.from_annotation(annotation).metadata
-    return {bound: getattr(one, bound) for one in metadata for bound in ("ge", "le", "lt") if hasattr(one, bound)}
+    return {bound: getattr(limit, bound) for limit in metadata for bound in ("ge", "le", "lt") if hasattr(limit, bound)}
 
 
 def _proposed(annotation: Any, value: Any) -> BaseDistribution | None:
@@ -175,7 +175,7 @@ def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
 def present(name: str, experiment: Experiment, searched: Space) -> dict[str, Any]:
     """The experiment's own values of what is searched."""
     known = dict(_options(name, experiment))
-    return {place: known[place][1] for place in searched}
+    return {path: known[path][1] for path in searched}
 
 
 def rounded(value: Any) -> Any:
@@ -186,8 +186,8 @@ def rounded(value: Any) -> Any:
 def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """An experiment's section of params.yaml with other values: `values` has where each stands, as in `Space` -> it."""
     after: dict[str, Any] = deepcopy(dict(section))
-    for place, value in values.items():
-        part, option, *index = place.split(".")
+    for path, value in values.items():
+        part, option, *index = path.split(".")
         if index:
             after[part][option][int(index[0]) - 1] = value
         else:
@@ -198,10 +198,10 @@ def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
 def lines(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
     """What is searched, in words."""
     width = max(map(len, searched))
-    for place, tried in searched.items():
+    for path, tried in searched.items():
         if choices := getattr(tried, "choices", None):
             bounds = ", ".join(map(str, choices))
         else:
             log = " on a log scale" if getattr(tried, "log", False) else ""
             bounds = f"{getattr(tried, 'low', 0):g} to {getattr(tried, 'high', 0):g}{log}"
-        yield f"  {place:{width}}  {bounds}; now {now[place]}"
+        yield f"  {path:{width}}  {bounds}; now {now[path]}"

@@ -64,14 +64,14 @@ class Trials:
     data: Dataset
     searched: Space
     now: Mapping[str, Any]
-    wanted: int
+    count: int
     study: Study
     alone: Callable[[], AbstractContextManager[None]]
 
     def begin(self) -> Trial | None:
         """The next trial; None if there are enough, those that are being trained included."""
         with self.alone():
-            if len(self.done()) + len(self.running()) >= self.wanted:
+            if len(self.done()) + len(self.running()) >= self.count:
                 return None
             # Drawn by its number: a study that was stopped goes on with the trials that it would have had.
             self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
@@ -104,16 +104,12 @@ class Trials:
 
     def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
         """What a trial has that differs from the experiment as it is."""
-        return {place: rounded(value) for place, value in trial.params.items() if value != self.now[place]}
-
-    def tried(self, trial: Trial | FrozenTrial) -> Experiment:
-        """The experiment with the values of a trial."""
-        return Experiment.model_validate(changed(self.experiment.model_dump(), self.values(trial)))
+        return {path: rounded(value) for path, value in trial.params.items() if value != self.now[path]}
 
 
 @contextlib.contextmanager
 def opened(
-    workspace: Workspace, name: str, experiment: Experiment, data: Dataset, searched: Space, wanted: int
+    workspace: Workspace, name: str, experiment: Experiment, data: Dataset, searched: Space, count: int
 ) -> Iterator[Trials]:
     """The trials of an experiment, of before and to come; those of other ranges, options, data or code are kept apart.
 
@@ -129,13 +125,13 @@ def opened(
     preparation = params.load(workspace.params).dataset(data.name).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
     study_name = fingerprint.brief(
-        made_of | {place: place + distribution_to_json(tried) for place, tried in searched.items()}
+        made_of | {path: path + distribution_to_json(tried) for path, tried in searched.items()}
     )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with lock():
             database = optuna.storages.RDBStorage(f"sqlite:///{file}", {"connect_args": {"timeout": PATIENCE}})
-            others = {each.study_name: each.n_trials for each in optuna.get_all_study_summaries(database)}
+            others = {summary.study_name: summary.n_trials for summary in optuna.get_all_study_summaries(database)}
             study = optuna.create_study(
                 storage=database,
                 study_name=study_name,
@@ -143,11 +139,11 @@ def opened(
                 pruner=MedianPruner(n_warmup_steps=int(WARM_UP * experiment.training.options.get("epochs", 0))),
                 load_if_exists=True,
             )
-            if study_name not in others and all(_holds(tried, now[place]) for place, tried in searched.items()):
+            if study_name not in others and all(_holds(tried, now[path]) for path, tried in searched.items()):
                 study.enqueue_trial(dict(now))
         if others and study_name not in others:
             print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
-        yield Trials(name, experiment, data, searched, now, wanted, study, lock)
+        yield Trials(name, experiment, data, searched, now, count, study, lock)
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         why = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
         raise UnrollError(f"{file} cannot be used ({why:.200}); move it away to begin anew") from error
@@ -192,7 +188,8 @@ def train(trials: Trials, trial: Trial, show: Show | None = None) -> tuple[float
         UnrollError: the options do not fit.
     """
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
-    chosen, data = recipe(trials.name, trials.tried(trial)), trials.data
+    tried = Experiment.model_validate(changed(trials.experiment.model_dump(), trials.values(trial)))
+    chosen, data = recipe(trials.name, tried), trials.data
     callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
     try:
         replicates = chosen.train(chosen.job(data, callback)).replicates

@@ -48,7 +48,9 @@ def tune(
     folder = workspace.evaluation(data.name)
     built = schema.load(folder).experiments if (folder / "evaluation.json").is_file() else {}
     if {name, target} <= built.keys():  # what test says of it and of what earlier trials made of it
-        scores = [f"{one} {built[one].final['test'][data.metric].mean:.4g}" for one in (name, target)]
+        scores = [
+            f"{built_name} {built[built_name].final['test'][data.metric].mean:.4g}" for built_name in (name, target)
+        ]
         print(f"{data.metric} on test, of the last build: {', '.join(scores)}", flush=True)
     if dry:
         return
@@ -76,7 +78,7 @@ def search(workspace: Workspace, dataset: str, only: str | None = None) -> None:
     """
     every = params.load(workspace.params)
     every.dataset(dataset)
-    families = {name: one for name, one in every.experiments_of(dataset).items() if one.trials and one.share == 1}
+    families = {name: e for name, e in every.experiments_of(dataset).items() if e.trials and e.share == 1}
     if only is not None:
         families = {only: families[one_of(only, families, f"the experiment of {dataset} with `trials`")]}
     if not families:
@@ -125,10 +127,10 @@ def _train_all(trials: Trials) -> None:
     def show(number: int, figures: Sequence[str], *, last: bool = False) -> None:
         done, best, left = len(trials.done()), trials.best(), ""
         if ended := done - before:
-            seconds = (time.monotonic() - started) / ended * max(0, trials.wanted - done)
+            seconds = (time.monotonic() - started) / ended * max(0, trials.count - done)
             left = f"{progress.duration(seconds)} left"
         best_so_far = [f"best {best.value:.4g}"] if best else []
-        start = f"{trials.name}  trial {number} of {trials.wanted}"
+        start = f"{trials.name}  trial {number} of {trials.count}"
         progress.line(start, [figures[0], *best_so_far, *figures[1:]], left, last=last)
 
     gc.freeze()  # Keras collects garbage before each model: a third of a second, for what is imported and is none

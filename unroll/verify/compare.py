@@ -121,7 +121,9 @@ class Output:
 
     def __str__(self) -> str:
         details = [self.reason or ("" if self.deviations else "every metric is equal")]
-        details.append(some([str(one) for one in sorted(self.deviations, key=lambda one: one.within)]))
+        details.append(
+            some([str(deviation) for deviation in sorted(self.deviations, key=lambda metric: metric.within)])
+        )
         if self.files is None:
             details.append("in which files is not known, since DVC's cache does not have the committed ones")
         elif self.files:
@@ -145,7 +147,7 @@ class Verification:
         """It as plain data, output by output."""
         outputs = []
         for output in self.outputs:
-            deviations = [asdict(one) | {"within": one.within} for one in output.deviations]
+            deviations = [asdict(metric) | {"within": metric.within} for metric in output.deviations]
             outputs.append(asdict(output) | {"deviations": deviations})
         counts = Counter(output.level for output in self.outputs)
         return {"holds": self.holds, "counts": counts, "kept": self.kept and str(self.kept), "outputs": outputs}
@@ -218,8 +220,8 @@ def _compare_stage(
     before, after = committed.outputs(stage), rebuilt.outputs(stage)
     for path in {**before, **after}:
         if before.get(path) == after.get(path):
-            kept, fresh = committed.workspace.root / path, rebuilt.workspace.root / path
-            altered = kept.exists() and _contents(kept) != _contents(fresh)  # figures in git, edited by hand
+            old_path, new_path = committed.workspace.root / path, rebuilt.workspace.root / path
+            altered = old_path.exists() and _contents(old_path) != _contents(new_path)  # figures in git, edited by hand
             why = "its files are not those that dvc.lock names" if altered else ""
             yield Output(stage, path, DIFFERS if altered else SAME, reason=why)
             continue
@@ -271,7 +273,7 @@ def _deviations(
             if old.get(key) != new.get(key)
         ]
     verb, _, experiment = stage.partition("@")
-    of_stage = [one for one in deviations if verb != "train" or one.experiment == experiment]
+    of_stage = [metric for metric in deviations if verb != "train" or metric.experiment == experiment]
     return of_stage, "" if scored else "no metric depends on it"
 
 

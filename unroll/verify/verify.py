@@ -87,8 +87,8 @@ def quick(workspace: Workspace, jobs: int, *, keep: bool, quiet: bool) -> Verifi
 
 def compare_bytes(first: Workspace, second: Workspace) -> list[Output]:
     """Compare two builds of the same graph, file by file: every output, and dvc.lock."""
-    one, other = (Build(workspace, dvc_graph.cache(workspace.root)) for workspace in (first, second))
-    outputs = compare(one, other, dvc_graph.read(first.root).needs, {}, None)
+    old, new = (Build(workspace, dvc_graph.cache(workspace.root)) for workspace in (first, second))
+    outputs = compare(old, new, dvc_graph.read(first.root).needs, {}, None)
     if (first.root / LOCK).read_bytes() != (second.root / LOCK).read_bytes():
         outputs.append(Output("dvc", LOCK, DIFFERS, reason="it has another text"))
     return outputs
