@@ -202,8 +202,8 @@ def _models(workspace: Workspace, every: Params, evaluation: Evaluation, board: 
 def _seconds(workspace: Workspace, dataset: str, name: str) -> float | None:
     """How long a model's backtest took; None where there is no record of it."""
     with contextlib.suppress(UnrollError):
-        made = record.read(workspace, dataset, name)
-        return (datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)).total_seconds()
+        run = record.read(workspace, dataset, name)
+        return (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
     return None
 
 

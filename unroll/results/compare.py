@@ -44,18 +44,18 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     if not own or any(name not in own for name in chosen):
         _require_built(results, chosen, names)
     missing = {absent.name for absent in results.missing}
-    found = []
+    pages = []
     for evaluated in results.built:
         if names and evaluated.name not in chosen:
             continue
         lacking = len(missing & set(every.experiments_of(evaluated.name)))
         note = f" {lacking} of its experiments {'is' if lacking == 1 else 'are'} not built." if lacking else ""
-        pages = dataset_tables(results, evaluated, chosen.get(evaluated.name, ()))
-        found += [replace(table, caption=table.caption + note) for table in pages]
+        scores = dataset_tables(results, evaluated, chosen.get(evaluated.name, ()))
+        pages += [replace(table, caption=table.caption + note) for table in scores]
     if not names and results.verdicts:
-        found.append(claims_table(results))
+        pages.append(claims_table(results))
     series = (answer.table(answer.answer(workspace, name), chosen.get(name, ())) for name in own)
-    return [*map(as_data, found), *series]
+    return [*map(as_data, pages), *series]
 
 
 def claims(workspace: Workspace) -> dict[str, Any]:
@@ -83,9 +83,9 @@ def _require_built(results: Results, chosen: Mapping[str, Iterable[str]], names:
         )
 
 
-def show(found: Sequence[Mapping[str, Any]]) -> None:
+def show(shown: Sequence[Mapping[str, Any]]) -> None:
     """Print what `compare` gave, without columns that say nothing of any row."""
-    for number, table in enumerate(found):
+    for number, table in enumerate(shown):
         if number:
             print()
         columns = {
@@ -122,10 +122,10 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     every = params.load(workspace.params)
     rows = []
     for evaluated in (*load(workspace, every).built, *load(workspace, every, own=True).built):
-        for found in evaluated.answers if evaluated.name in names else ():
-            words = answer_text(evaluated, found)
+        for verdict in evaluated.answers if evaluated.name in names else ():
+            words = answer_text(evaluated, verdict)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
             change = f"{words.change} ({words.interval})" if words.interval else words.change
             name = evaluated.name + (f" ({', '.join(marks)})" if marks else "")
-            rows.append([name, found.outcome, change, str(words.without or DASH), str(words.best or DASH)])
+            rows.append([name, verdict.outcome, change, str(words.without or DASH), str(words.best or DASH)])
     tables.show(ANSWER, rows)
