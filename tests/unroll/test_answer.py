@@ -73,9 +73,9 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert [row["champion"] for row in again["models"]].count(True) == 1
     assert len(again["forecasts"]) == 7
     monkeypatch.chdir(workspace.root)
-    for command in (["answer"], ["compare"], ["compare", "shop"]):
-        invoke(command)
-        assert f"Does a recurrent network help? {sentence}" in capsys.readouterr().out
+    for command, words in (("answer", "shop:"), ("compare", "help?"), ("compare shop", "help?")):
+        invoke(command.split())
+        assert f"{words} {sentence}" in capsys.readouterr().out
     invoke(["compare", "shop_ridge", "--json"])
     (table,) = json.loads(capsys.readouterr().out)
     assert [row["mae"]["value"] for row in table["rows"]] == [ridge["mae"]]

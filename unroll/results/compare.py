@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.config import params
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, printable
 from pipeline.report.charts import answer_text
 from pipeline.report.formatting import DASH
 from pipeline.report.result_tables import DOCUMENT, as_data, claims_table, dataset_tables
@@ -114,18 +114,22 @@ def evaluation_times(workspace: Workspace) -> dict[str, int]:
 def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     """Print whether these data sets need a recurrent network, a line for each answer, in the order of params.yaml.
 
-    As the page has them: corrected for how many answers there are.
+    The documents' as the page has them, corrected for how many answers there are; of one's own series in a sentence.
 
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
     every = params.load(workspace.params)
     rows = []
-    for evaluated in (*load(workspace, every).built, *load(workspace, every, own=True).built):
+    for evaluated in load(workspace, every).built:
         for verdict in evaluated.answers if evaluated.name in names else ():
             words = answer_text(evaluated, verdict)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
             change = f"{words.change} ({words.interval})" if words.interval else words.change
             name = evaluated.name + (f" ({', '.join(marks)})" if marks else "")
             rows.append([name, verdict.outcome, change, str(words.without or DASH), str(words.best or DASH)])
-    tables.show(ANSWER, rows)
+    if rows:
+        tables.show(ANSWER, rows)
+    for name in every.forecasts:
+        if name in names and answer.is_built(workspace, name):
+            print(printable(f"{name}: {answer.answer(workspace, name).sentence}"))
