@@ -5,15 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field
 
 from pipeline.data.problem import Problem
+from pipeline.models import Last, Rate, Size, Width, check_embedding, look_back
 
 if TYPE_CHECKING:
     import keras
 
-Size = Annotated[int, Field(ge=1, le=4096)]
-Width = Annotated[int, Field(ge=0, le=4096)]
 Few = Annotated[int, Field(ge=1, le=12)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Last = Annotated[int | None, Field(ge=1)]
 
 
 def tcn(
@@ -33,9 +30,9 @@ def tcn(
         filters: of each layer.
         kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n apart.
         layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
-        dropout: share of each layer's outputs that is dropped, the same ones at all timesteps.
-        last: timesteps that are looked at; None for all.
-        embedding: width of a word's vector where inputs are word numbers.
+        dropout: fraction of each layer's outputs that is dropped, the same ones at all timesteps.
+        last: timesteps that are seen.
+        embedding: width of a word's vector.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the last timestep; of
@@ -47,12 +44,12 @@ def tcn(
     import keras
 
     inputs, values = _timesteps(problem, last, embedding)
-    for place in range(layers):
+    for layer in range(layers):
         # What a filter weighs side by side, then one matrix product: it takes a ninth of what XLA needs for Conv1D.
-        apart, steps = 2**place, values.shape[1]
-        padded = keras.layers.ZeroPadding1D(((kernel - 1) * apart, 0))(values)
-        beside = keras.ops.concatenate([padded[:, k * apart : k * apart + steps] for k in range(kernel)], axis=2)
-        seen = keras.layers.Dense(filters, activation="relu")(beside)
+        dilation, steps = 2**layer, values.shape[1]
+        padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
+        taps = [padded[:, k * dilation : k * dilation + steps] for k in range(kernel)]
+        seen = keras.layers.Dense(filters, activation="relu")(keras.ops.concatenate(taps, axis=2))
         same = values if values.shape[-1] == filters else keras.layers.Dense(filters)(values)
         values = keras.layers.SpatialDropout1D(dropout)(seen) + same
     if problem.vocabulary:
@@ -79,9 +76,9 @@ def attention(
         heads: of each layer.
         size: of a head's vectors; a timestep's vector has `heads` times that.
         layers: how many.
-        dropout: share of what each half of a layer adds that is dropped, the same at all timesteps.
-        last: timesteps that are looked at; None for all.
-        embedding: width of a word's vector where inputs are word numbers.
+        dropout: fraction of what each half of a layer adds that is dropped, the same at all timesteps.
+        last: timesteps that are seen.
+        embedding: width of a word's vector.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the mean over timesteps;
@@ -97,10 +94,10 @@ def attention(
     # A bias for each timestep: so it knows its place.
     values = keras.layers.EinsumDense("btv,vw->btw", (values.shape[1], width), bias_axes="tw")(values)
     for _ in range(layers):
-        seen = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(seen))
-        thought = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(thought))
+        attended = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
+        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(attended))
+        dense = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
+        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(dense))
     if not problem.each_step:
         values = keras.layers.GlobalAveragePooling1D()(values)
     return keras.Model(inputs, _answers(problem, values))
@@ -115,9 +112,7 @@ def linear(problem: Problem) -> "keras.Model":
     import keras
 
     if not problem.every:
-        raise ValueError(
-            "linear needs a data set that asks for every column; `mlp` without `hidden` is one for the rest"
-        )
+        raise ValueError("linear needs a data set that asks for every column; `mlp` without `hidden` is for the rest")
     inputs, values = _timesteps(problem, None, 0)
     return keras.Model(inputs, _mapped(problem, values))
 
@@ -127,10 +122,10 @@ def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
 
     Args:
         problem: of series; all columns are weighed, or each by itself and alike where every one is asked for.
-        last: timesteps that are looked at; None for all.
+        last: timesteps that are seen.
 
     Raises:
-        ValueError: inputs are words, targets are one for each timestep, or `last` is more than the input has.
+        ValueError: inputs are words, targets are one for each timestep, or as `look_back`.
     """
     import keras
 
@@ -148,7 +143,7 @@ def dlinear(problem: Problem, *, average: Size = 25, last: Last = None) -> "kera
     Args:
         problem: of series; all columns are weighed.
         average: timesteps of the moving average; at the ends it takes the first and the last value for those beyond.
-        last: timesteps that are looked at; None for all.
+        last: timesteps that are seen.
 
     Raises:
         ValueError: as `nlinear`.
@@ -178,22 +173,15 @@ def _whole(problem: Problem) -> Problem:
 
 
 def _timesteps(problem: Problem, last: int | None, embedding: int) -> tuple["keras.KerasTensor", Any]:
-    """A model's input, and the timesteps (batch, timesteps, values) that it looks at.
-
-    Args:
-        problem: a vector (values,) is that many timesteps of one value.
-        last: how many timesteps, of the latest; None for all.
-        embedding: width of a word's vector.
+    """A model's input, and the timesteps (batch, timesteps, values) that it sees: a vector's values are some, too.
 
     Raises:
-        ValueError: words without an embedding, an embedding without words, or more timesteps than there are.
+        ValueError: as `check_embedding` and `look_back`.
     """
     import keras
 
-    if bool(problem.vocabulary) != bool(embedding):
-        raise ValueError("`embedding` must be set where inputs are words, and only there")
-    if last is not None and last > problem.input_shape[0]:
-        raise ValueError(f"`last` must be at most {problem.input_shape[0]} timesteps. Received: {last}")
+    check_embedding(problem, embedding)
+    look_back(problem.input_shape[0], last)
     inputs = keras.Input(problem.input_shape, dtype="int32" if embedding else None)
     values = inputs[:, -last:] if last else inputs
     if embedding:
