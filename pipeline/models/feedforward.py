@@ -1,6 +1,6 @@
 """Networks without recurrence that look at timesteps: convolution, attention, and two linear maps."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -11,6 +11,13 @@ if TYPE_CHECKING:
     import keras
 
 Few = Annotated[int, Field(ge=1, le=12)]
+Start = Literal["keras", "pytorch"]
+"""Whose initial weights the linear maps have.
+
+Their published figures (cure-lab/LTSF-Linear) are of ten epochs at a rate that halves: too few to forget where they
+began. PyTorch begins with weights of half the size of Keras' or less, so with Keras' own the same ten epochs end 7 to
+17 % behind.
+"""
 
 
 def tcn(
@@ -103,7 +110,7 @@ def attention(
     return keras.Model(inputs, _answers(problem, values))
 
 
-def linear(problem: Problem) -> "keras.Model":
+def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     """One linear map of each column's own past, shared by all columns (Zeng et al. 2023, arXiv 2205.13504).
 
     Raises:
@@ -114,15 +121,16 @@ def linear(problem: Problem) -> "keras.Model":
     if not problem.every:
         raise ValueError("linear needs a data set that asks for every column; `mlp` without `hidden` is for the rest")
     inputs, values = _timesteps(problem, None, 0)
-    return keras.Model(inputs, _mapped(problem, values))
+    return _started(keras.Model(inputs, _mapped(problem, values)), start)
 
 
-def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
+def nlinear(problem: Problem, *, last: Last = None, start: Start = "keras") -> "keras.Model":
     """One linear map of the window, less its last value, which is put back (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
         problem: of series; all columns are weighed, or each by itself and alike where every one is asked for.
         last: timesteps that are seen.
+        start: see `Start`.
 
     Raises:
         ValueError: inputs are words, targets are one for each timestep, or as `look_back`.
@@ -133,17 +141,20 @@ def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
     latest = values[:, -1:]
     moved = _mapped(problem, values - latest)
     if problem.every:
-        return keras.Model(inputs, moved + keras.ops.tile(latest[:, 0], (1, moved.shape[1] // latest.shape[2])))
-    return keras.Model(inputs, moved + latest[:, :, problem.target])
+        level = keras.ops.tile(latest[:, 0], (1, moved.shape[1] // latest.shape[2]))
+    else:
+        level = latest[:, :, problem.target]
+    return _started(keras.Model(inputs, moved + level), start)
 
 
-def dlinear(problem: Problem, *, average: Size = 25, last: Last = None) -> "keras.Model":
+def dlinear(problem: Problem, *, average: Size = 25, last: Last = None, start: Start = "keras") -> "keras.Model":
     """One linear map of the window's moving average, and one of the rest (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
         problem: of series; all columns are weighed.
         average: timesteps of the moving average; at the ends it takes the first and the last value for those beyond.
         last: timesteps that are seen.
+        start: see `Start`.
 
     Raises:
         ValueError: as `nlinear`.
@@ -153,7 +164,20 @@ def dlinear(problem: Problem, *, average: Size = 25, last: Last = None) -> "kera
     inputs, values = _timesteps(_whole(problem), last, 0)
     before, after = [values[:, :1]] * ((average - 1) // 2), [values[:, -1:]] * (average // 2)
     trend = keras.layers.AveragePooling1D(average, 1)(keras.ops.concatenate([*before, values, *after], axis=1))
-    return keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend))
+    return _started(keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend)), start)
+
+
+def _started(model: "keras.Model", start: Start) -> "keras.Model":
+    """The model; with PyTorch's initial weights of `nn.Linear`: uniform within 1 / sqrt(inputs), biases, too."""
+    import keras
+
+    for layer in model.layers if start == "pytorch" else ():
+        if isinstance(layer, keras.layers.Dense):
+            bound = layer.kernel.shape[0] ** -0.5
+            # No seed of its own: Keras draws one from the replicate's.
+            draw = keras.initializers.RandomUniform(-bound, bound)
+            layer.set_weights([draw(weights.shape) for weights in layer.weights])
+    return model
 
 
 def _mapped(problem: Problem, values: Any) -> Any:
