@@ -98,22 +98,22 @@ class Checker(html.parser.HTMLParser):
 
 
 def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(text, workspace):
-    found = Checker(text)
-    ids = [value for _, key, value in found.attributes if key == "id"]
+    checked = Checker(text)
+    ids = [value for _, key, value in checked.attributes if key == "id"]
     assert len(ids) == len(set(ids))
-    links = [value for _, key, value in found.attributes if key in {"href", "xlink:href"}]
+    links = [value for _, key, value in checked.attributes if key in {"href", "xlink:href"}]
     assert {link.removeprefix("#") for link in [*links, *re.findall(r"url\(([^)]*)\)", text)]} <= {*ids}
     assert all(link.startswith("#") for link in links)
-    assert found.tags.count("script") == found.tags.count("style") == 1
-    assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(found.tags)
-    assert not [key for _, key, _ in found.attributes if key.startswith("on") or key == "src"]
+    assert checked.tags.count("script") == checked.tags.count("style") == 1
+    assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(checked.tags)
+    assert not [key for _, key, _ in checked.attributes if key.startswith("on") or key == "src"]
     assert not re.search("@import|https?://", text)
     assert "default-src 'none'; script-src 'sha256-" in text
     assert str(workspace.root) not in text
-    assert found.tags.count("svg") == found.attributes.count(("svg", "role", "img")) > 10
-    assert text.count("<title>") == found.tags.count("svg") + 1
-    assert found.tags.count("caption") == found.tags.count("table")
-    assert found.attributes.count(("th", "scope", "row")) > 10
+    assert checked.tags.count("svg") == checked.attributes.count(("svg", "role", "img")) > 10
+    assert text.count("<title>") == checked.tags.count("svg") + 1
+    assert checked.tags.count("caption") == checked.tags.count("table")
+    assert checked.attributes.count(("th", "scope", "row")) > 10
 
 
 def section(text, name):
@@ -130,9 +130,9 @@ def test_hostile_texts_are_shown_not_run(results):
     built = [dataclasses.replace(waves, evaluation=evaluation)]
     text = only(results, "waves", built=built, verdicts=verdicts, scaled=evil)
     assert "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot" in text
-    found = Checker(text)
-    assert (found.tags.count("script"), found.tags.count("img")) == (1, 0)
-    assert any("<script>" in each for each in found.texts)
+    checked = Checker(text)
+    assert (checked.tags.count("script"), checked.tags.count("img")) == (1, 0)
+    assert any("<script>" in each for each in checked.texts)
     assert {character for character in text if not character.isprintable()} == {"\n"}
 
 
