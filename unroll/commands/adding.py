@@ -75,6 +75,9 @@ def answer(
     here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
     workspace = answer.workspace_for(here, names or [])
     every = params.load(workspace.params)
+    if not names and not as_json:
+        compare.show_answers(workspace, compare.evaluation_times(workspace))
+        return
     if not names or (names[0] in every.datasets and names[0] not in every.forecasts):
         tables = compare.compare(workspace, names or [])
         print_json(tables) if as_json else compare.show(tables)
