@@ -155,7 +155,8 @@ def renew(context: typer.Context, name: Annotated[str, named("A file of your own
     """
     from unroll.results.upkeep import renew as renew_it
 
-    renew_it(context.obj, name)
+    count, last = renew_it(context.obj, name)
+    print(f"{name}: {count:,} rows more, until {last}. Next: unroll repro refit@{name}")
 
 
 @app.command(rich_help_panel="Search and check")
