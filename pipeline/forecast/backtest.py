@@ -87,7 +87,7 @@ def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
     """
     whole, spacing = windows(dataset), stride(dataset)
     numbers, reach, origins = times(dataset, whole.rows), int(whole.ahead[-1]), list[int]()
-    candidates = np.unique(numbers)
+    candidates = timestamps.distinct(numbers)  # `np.unique` hashes millions of them for seconds
     earliest = candidates[-1] - REACH * (candidates[-1] - candidates[0])
     while len(origins) < settings.origins and len(candidates) and candidates[-1] > earliest:
         origins.insert(0, int(candidates[-1]))

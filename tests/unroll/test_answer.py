@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from unroll.commands.main import invoke
 from unroll.results import answer
-from unroll.workspaces import own
+from unroll.workspaces import make
 
 DAYS = 120
 MODELS = ("last_value", "cycle_7", "ridge", "gru")
@@ -55,7 +55,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert "the best recurrent network (GRU(2), 3 seeds)" in sentence
     assert sentence.endswith("Other seasons were not seen.")
     assert "about a year of rows; this file has 17 weeks.\n" in printed
-    workspace = own.lay_out(tmp_path / "shop")
+    workspace = make.own(tmp_path / "shop")
     assert [*params.load(workspace.params).datasets] == ["shop"]
     files = {path.name for path in (workspace.root / "answers" / "shop").iterdir()}
     assert files == {"forecast.csv", "forecast.svg", "weeks.svg", "index.html"}

@@ -13,8 +13,9 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, schema
+from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import SEASON, Entry, Evaluation, Interval
+from pipeline.evaluation.schema import SEASON, Entry, Evaluation
 from pipeline.forecast import leaderboard
 from pipeline.forecast.leaderboard import ENSEMBLE, SHORT, Leaderboard
 from pipeline.provenance import record

@@ -32,7 +32,7 @@ def rows():
         week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(DAYS) / 7 + index)
         sales = level * week * np.exp(0.05 * random.standard_normal(DAYS))
         parts.append(pd.DataFrame({"day": days, "shop": name, "sales": sales}))
-    parts[1], parts[2] = parts[1][30:], parts[2].drop(index=range(60, 63))
+    parts[1], parts[2] = parts[1].drop(index=range(1, 30)), parts[2].drop(index=range(60, 63))
     return pd.concat(parts).sample(frac=1, random_state=0)
 
 
