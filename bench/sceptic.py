@@ -160,7 +160,7 @@ def _verdicts(workspace: Workspace, name: str, data: Dataset, words: str, mine: 
         others = [
             one.comparison.difference for row in table.values() for one in row if one.comparison and one is not found
         ]
-        level = answers.holm([*(one.p_value for one in others), estimate.p_value()])[-1]
+        level = answers.holm([*(one.p_value for one in others), estimate.p_value])[-1]
         low, high = estimate.interval(1 - level)
         now = Outcome.BETTER if high < 0 else Outcome.WORSE if low > 0 else Outcome.UNSURE
         apart = f"{found.network} less the sceptic's {low:.3g} to {high:.3g}"

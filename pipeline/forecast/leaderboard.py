@@ -15,7 +15,7 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
 from pipeline.evaluation.intervals import difference
-from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Splits
+from pipeline.evaluation.schema import SEASON, Entry, Evaluation, Splits
 from pipeline.evaluation.scores import MIN_SEEDS, about, seasonal_naive, statistics
 from pipeline.files import read_checked
 from pipeline.forecast import backtest, intervals
@@ -268,7 +268,7 @@ def evaluate(
         if len(np.unique(blocks)) < FEWEST_BLOCKS:
             continue
         differences[SHORT if split == "test" and ranked < SEASON else split] = {
-            one: {other: Difference.of(difference(found[one], found[other], blocks)) for other in sure[index:]}
+            one: {other: difference(found[one], found[other], blocks) for other in sure[index:]}
             for index, one in enumerate(sure[:-1], 1)
         }
     origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}
