@@ -10,7 +10,7 @@ from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
-from pipeline.models import baselines, ltsf, recurrent
+from pipeline.models import baselines, feedforward, recurrent
 from pipeline.training.methods import gradient_descent, least_squares, none
 from tests.support.training import job
 
@@ -76,9 +76,9 @@ def test_the_last_values_and_least_squares_answer_for_each_column_by_its_own_pas
     np.testing.assert_allclose(errors[:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
 
 
-@pytest.mark.parametrize("build", [ltsf.linear, ltsf.nlinear, ltsf.dlinear])
+@pytest.mark.parametrize("build", [feedforward.linear, feedforward.nlinear, feedforward.dlinear])
 def test_columns_share_one_map(data, build):
-    model = build(problem(data))
+    model = build(problem(data), start="pytorch")
     inputs, _ = data.splits["test"].take(np.arange(5))
     turned = inputs[:, :, [2, 0, 1]]
     shape = (5, HORIZON, COLUMNS)
@@ -136,7 +136,7 @@ def test_kept_errors_become_scores_groups_and_differences(data):
 
 
 def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
-    training = job(data, ltsf.linear, 0, 1, 2)
+    training = job(data, feedforward.linear, 0, 1, 2, start="pytorch")
     options = {"optimizer": "adam", "loss": "mse", "batch_size": 16, "learning_rate": 1e-4, "halve_after": 2}
     trained = gradient_descent.train(training, epochs=3, patience=2, **options)
     inputs, targets = naive(raw, "test")
