@@ -61,14 +61,12 @@ FILES = {str(file.name): PublicFile(*file) for file in LISTED.itertuples(index=F
 
 def series(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """A series of one's own: generated files (`own_series.measure`) and, if not `quick`, the public ones as `real`."""
-    measured = measure.measure(quick, say)
-    if not quick:
-        measured["real"] = {}
-        with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
-            for name, file in FILES.items():
-                measured["real"][name] = results.rounded(compared(Path(folder) / name, file, say), 4)
-                say(f"{name}: {measured['real'][name]}")
-    return measured
+    real = {}
+    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
+        for name, file in () if quick else FILES.items():
+            real[name] = results.rounded(compared(Path(folder) / name, file, say), 4)
+            say(f"{name}: {real[name]}")
+    return measure.measure(quick, say) | ({} if quick else {"real": real})
 
 
 def compared(folder: Path, file: PublicFile, say: Callable[[str], None]) -> dict[str, Any]:
