@@ -45,7 +45,7 @@ def refit(workspace: Workspace, name: str) -> ForecasterSpec:
         questions = SeriesQuestion.of(data)
         question = next(iter(questions.values()))
         paths = files_of(workspace.raw(every.dataset(name).source), question.csv.file)
-        files = [row_files.File(path, question.csv, question.where) for path in paths]
+        files = [row_files.RowFile(path, question.csv, question.where) for path in paths]
         rows = histories(questions, files, row_files.unseen, plan=None)
         data = _all_rows(data, rows)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
@@ -118,7 +118,7 @@ def _spec(
         for name, fitted in first.fitted.series.items()
     }
     fitted = first.fitted.model_copy(update={"series": statistics})
-    until = next(iter(measured.values())).stamps[-1]
+    until = next(iter(measured.values())).timestamps[-1]
     return ForecasterSpec(
         name=board.dataset,
         members=members,

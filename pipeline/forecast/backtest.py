@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Forecast
-from pipeline.data import stamps
+from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
@@ -164,7 +164,7 @@ def fit(
         UnrollError: it looks back further than the windows, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        spacing = np.diff(stamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
+        spacing = np.diff(timestamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
         if (spacing != spacing[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     chosen = recipe(name, experiment)
@@ -173,7 +173,7 @@ def fit(
     elif not chosen.masks:
         train = without_holes(train)
     splits = {"train": seen_by(experiment, train), "test": seen_by(experiment, test)}
-    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), asked=("test",))
+    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
     return chosen.train(job), job
 
 

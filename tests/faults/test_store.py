@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.tracking import store
 from tests.faults.lab import Lab, on_page
-from unroll.results.track import track
+from unroll.results.tracking import track
 
 
 @pytest.fixture(scope="module")

@@ -31,6 +31,7 @@ class Made:
 class Carrier:
     """Sends outputs to the default remote, and takes from there what was made elsewhere.
 
+    A transfer may take longer than a plain `dvc` waits for DVC's lock, so it happens outside of it.
     If not `patient`, it waits for a remote only once that has answered: it may be misspelt.
     """
 
@@ -47,7 +48,7 @@ class Carrier:
         with self._dvc.locked(name):
             if not stage.outs_cached():
                 stage.commit()
-            self._try(name, lambda: len(self._dvc.repo.cloud.push(_objects(stage)).failed))
+        self._try(name, lambda: len(self._dvc.repo.cloud.push(_objects(stage)).failed))
         kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
         files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
         root = Path(self._dvc.repo.root_dir)
@@ -69,10 +70,10 @@ class Carrier:
             repo.cloud.pull(objects)
             return sum(not repo.cache.local.exists(content.value) for content in objects)
 
+        StageLoader.fill_from_lock(stage, made.entry)
+        lists = {out.hash_info for out in stage.outs if out.use_cache}
+        self._try(name, lambda: pull(lists) or pull(_objects(stage)))  # DVC hides why a folder's list does not come
         with self._dvc.locked(name):
-            StageLoader.fill_from_lock(stage, made.entry)
-            lists = {out.hash_info for out in stage.outs if out.use_cache}
-            self._try(name, lambda: pull(lists) or pull(_objects(stage)))  # DVC hides why a folder's list does not come
             stage.checkout(force=True)
         for out in stage.outs:
             if not out.use_cache:  # a folder may hold what the new one does not

@@ -4,7 +4,7 @@ import platform
 import sys
 
 from pipeline.errors import UnrollError
-from pipeline.provenance.environment import here, locked
+from pipeline.provenance import record
 from pipeline.provenance.machine import CODE
 from pipeline.workspace import Workspace
 
@@ -15,7 +15,7 @@ def environment() -> dict[str, str]:
     Raises:
         UnrollError: a package has another version than .ci/locks/numerics.lock says.
     """
-    found, wanted = here(Workspace(CODE)), locked()
+    found, wanted = record.environment(Workspace(CODE)), record.locked()
     other = [f"{name} {has} (locked {wanted[name]})" for name, has in found.packages.items() if has != wanted[name]]
     if other:
         wrong = ", ".join(other)

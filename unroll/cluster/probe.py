@@ -14,6 +14,9 @@ from pipeline.provenance.machine import PACKAGES
 USED = ("pipeline", "stages", "unroll/runner")
 """The code that a stage consists of, and that it is run by."""
 
+LIMIT = 300
+"""Seconds that the imports may take: a minute on a cold network drive, and some hang for ever."""
+
 ROOM = 32 * 1024**2
 """Bytes that must be free in a worker's home: twice what DVC asks for (`unroll.runner.dvc_graph`)."""
 
@@ -35,12 +38,16 @@ def lacks(root: Path) -> tuple[str, bytes]:
     except UnrollError as error:
         return str(error), f"{error}\n".encode()
     command, own = [sys.executable, "-m", __name__, str(root)], {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run(command, cwd=root.parent, env=own, capture_output=True, check=False)
-    if done.returncode == 0:
-        return "", b""
-    module = [b"unroll", *done.stdout.split()][-1].decode()
-    why = [b"exit code %d" % done.returncode, *done.stderr.splitlines()][-1].decode(errors="replace")
-    return f"it cannot import {module} ({why})", done.stderr
+    try:
+        subprocess.run(command, cwd=root.parent, env=own, capture_output=True, check=True, timeout=LIMIT)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        module = [b"unroll", *(error.stdout or b"").split()][-1].decode()
+        if isinstance(error, subprocess.TimeoutExpired):
+            why = f"it has not ended after {LIMIT} s"
+        else:
+            why = [b"exit code %d" % error.returncode, *error.stderr.splitlines()][-1].decode(errors="replace")
+        return f"it cannot import {module} ({why})", error.stderr or b""
+    return "", b""
 
 
 def imported(root: Path) -> list[str]:

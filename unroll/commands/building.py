@@ -59,15 +59,15 @@ def repro(
     """
     from unroll.cluster import head
     from unroll.cluster.connection import Address
-    from unroll.results import summary
+    from unroll.results.compare import evaluation_times, show_answers
     from unroll.runner.build import repro
 
-    before = summary.built(context.obj)
+    before = evaluation_times(context.obj)
     status = repro(context.obj, targets or [], jobs, on=head.on(Address(on, certificates, label)) if on else None)
     if scores:
-        if new := summary.since(context.obj, before):
+        if new := [name for name, time in evaluation_times(context.obj).items() if before.get(name) != time]:
             print()
-            summary.show(context.obj, new)
+            show_answers(context.obj, new)
         if context.obj.report.exists():
             print(f"\nThe page: {context.obj.report}")
     raise typer.Exit(status)

@@ -14,6 +14,8 @@ from types import SimpleNamespace
 
 import psutil
 import pytest
+from dvc.data_cloud import DataCloud
+from zc.lockfile import LockFile
 
 from pipeline.errors import UnrollError, UsageError
 from tests.conftest import Miniature
@@ -176,9 +178,11 @@ def test_a_stage_that_fails_by_itself_fails_once_and_one_that_was_killed_is_trie
     [
         ("", ""),
         ("raise ImportError('no libx.so')", "it cannot import odd (ImportError: no libx.so)"),
+        ("import time; time.sleep(600)", "it cannot import odd (it has not ended after 5 s)"),
     ],
 )
-def test_a_probe_imports_what_stages_import_and_asks_for_room(tmp_path, code, why):
+def test_a_probe_imports_what_stages_import_and_asks_for_room(tmp_path, monkeypatch, code, why):
+    monkeypatch.setattr(probe, "LIMIT", 5)
     (tmp_path / "slot0" / "stages").mkdir(parents=True)
     (tmp_path / "slot0" / "stages" / "uses.py").write_text("def late():\n    import odd\n")
     (tmp_path / "slot0" / "odd.py").write_text(code)
@@ -269,12 +273,18 @@ def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_th
     asyncio.run(connect())
 
 
-def test_a_remote_that_is_away_is_waited_for_from_the_first_question_on_and_its_own_words_are_told(
+def test_a_remote_that_is_away_is_waited_for_from_the_first_question_on_while_dvcs_lock_is_free(
     tmp_path, miniature, monkeypatch, capsys
 ):
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-    store, name = tmp_path / "store", "prepare@waves"
+    store, name, transfer = tmp_path / "store", "prepare@waves", DataCloud.transfer
     set_remote(miniature.root, store)
+
+    def transfer_unlocked(*arguments, **options):
+        LockFile(miniature.root / ".dvc/tmp/lock").close()  # raises an error if the build holds DVC's lock
+        return transfer(*arguments, **options)
+
+    monkeypatch.setattr(DataCloud, "transfer", transfer_unlocked)
     with dvc_graph.opened(miniature.root) as dvc:
         made = Carrier(dvc).send(name)
     shutil.rmtree(miniature.root / ".dvc" / "cache")

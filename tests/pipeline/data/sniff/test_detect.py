@@ -1,0 +1,238 @@
+"""What a file of rows is like: of each part of the sniffer a table of examples, and of each refusal what cures it."""
+
+import csv
+import io
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from pipeline.data import row_files
+from pipeline.data.row_files import RowFile, unseen
+from pipeline.data.row_table import read
+from pipeline.data.series_options import CsvFormat
+from pipeline.data.sniff import layout, timestamp_formats
+from pipeline.data.sniff.detect import detect
+from pipeline.data.sniff.profile import ColumnProfile, Overrides
+from pipeline.errors import UnrollError
+
+DAY = 86_400
+
+
+@pytest.fixture
+def seen(tmp_path):
+    def profile(text, written="utf-8", **overrides):
+        (tmp_path / "load.csv").write_text(text, written, newline="")
+        return detect([tmp_path / "load.csv"], Overrides(**overrides), unseen)
+
+    return profile
+
+
+def series(freq, count, form="%Y-%m-%d %H:%M", start="2015-01-01", head="time,load", row="{},{}"):
+    stamps = pd.date_range(start, periods=count, freq=freq).strftime(form)
+    lines = [row.format(stamp, place * place % 23 + place % 24) for place, stamp in enumerate(stamps)]
+    return "\n".join([head, *lines]) + "\n"
+
+
+@pytest.mark.parametrize("count", [13, 24, 96, 120])
+@pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"])
+def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
+    found = seen(series("MS", count, form))
+    assert (found.form.stamp_format, found.offset, found.gaps.total()) == (form, "month", 0)
+    assert "stamp_format" in found.reasons
+
+
+@pytest.mark.parametrize(
+    ("text", "stamp_format", "rows", "spacing"),
+    [
+        (series("MS", 12, "%d.%m.%Y"), "%d.%m.%Y", "month", DAY),
+        (series("ME", 40), "ISO8601", "month", DAY),
+        (series("QS", 12, "%d/%m/%Y"), "%d/%m/%Y", "month", 3 * DAY),
+        (series("YS", 30, "%d/%m/%Y"), "%d/%m/%Y", "month", 12 * DAY),
+        (series("W", 30, "%m/%d/%Y"), "%m/%d/%Y", None, 7 * DAY),
+        (series("B", 40, "%d/%m/%Y"), "%d/%m/%Y", "business", DAY),
+        (series("D", 21), "ISO8601", None, DAY),
+        (series("28D", 30), "ISO8601", None, 28 * DAY),
+        (series("h", 30, "%m/%d/%Y %I:%M %p", start="2015-02-03"), "%m/%d/%Y %I:%M %p", None, 3600),
+        (series("10min", 999, "%d.%m.%y;%H.%M.%S", head="d;t;x", row="{};{}"), "%d.%m.%y %H.%M.%S", None, 600),
+        (series("s", 99, "%Y%m%d%H%M%S"), "%Y%m%d%H%M%S", None, 1),
+    ],
+)
+def test_a_frequency(seen, text, stamp_format, rows, spacing):
+    found = seen(text)
+    assert (found.form.stamp_format, found.offset, found.freq) == (stamp_format, rows, spacing)
+    assert not found.gaps
+
+
+@pytest.mark.parametrize(
+    ("cells", "form"),
+    [
+        (["Jan 07, 2019", "Dec 31, 2019"], "%b %d, %Y"),
+        (["January 7, 2019"], "%B %d, %Y"),
+        (["7 March 2019"], "%d %B %Y"),
+        (["Jan-05", "Dec-21"], "%b-%y"),
+        (["January 2005"], "%B %Y"),
+        (["07-Jan-2019"], "%d-%b-%Y"),
+        (["1577836800"], "unix"),
+        (["2020-01"], "%Y-%m"),
+    ],
+)
+def test_a_form_is_seen(cells, form):
+    assert timestamp_formats.find_columns(pd.DataFrame({"when": cells}), []) == (["when"], [form])
+
+
+def test_words_with_numbers_are_no_stamps():
+    assert timestamp_formats.find_columns(pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), [])[1] == []
+    assert not any(
+        timestamp_formats.formats(word, digits=False) for word in ("Unit 12", "Store 3", "Mary-7", "mar 7, 1", "A12")
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "delimiter", "skip", "header", "units"),
+    [
+        (["a;b", "2020-01-01;1,5", "2020-01-02;2,5"], ";", 0, True, []),
+        (["station X", "", "a\tb", "1\t2", "3\t4"], "\t", 2, True, []),
+        (["2020-01-01 1 2", "2020-01-02 3 4"], " ", 0, False, []),
+        (["t;p;q", ";kW;°C", "2020-01-01;1;n/a", "2020-01-02;2;3"], ";", 0, True, [["", "kW", "°C"]]),
+        (["t;p;q", ";[kW];1", "2020-01-01;1;2", "2020-01-02;2;3"], ";", 0, True, [["", "[kW]", "1"]]),
+        (["A", "t,p", "TS,W", ",Avg", "Jan 2020,1", "Feb 2020,2"], ",", 1, True, [["TS", "W"], ["", "Avg"]]),
+        (["t;p", "2020-01-01;n/a", "2020-01-02;2", "2020-01-03;2"], ";", 0, True, []),
+    ],
+)
+def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
+    path = tmp_path / "a.csv"
+    path.write_text("\n".join(lines), encoding="utf-8")
+    found = layout.layout(path, "utf-8", None)
+    assert (found.delimiter, found.skip, found.header, found.units) == (delimiter, skip, header, units)
+
+
+def test_a_half_empty_column_is_a_target_where_it_is_named(seen):
+    rows = (f"2015-01-{day:02},{day % 7},{'' if day % 2 else day * day % 23}" for day in range(1, 31))
+    text = "\n".join(["time,n,load", *rows])
+    assert seen(text).why_not("load") == "50% without a value"
+    profile = seen(text, target="load")
+    assert (profile.targets, profile.missing) == (["n", "load"], {"": 15})
+
+
+@pytest.mark.parametrize(
+    ("cells", "known", "marks"),
+    [
+        ("1.5 2", None, (".", None)),
+        ("1,5 2", None, (",", None)),
+        ("1.234,5 7", None, (",", ".")),
+        ("1,234.5 7", None, (".", ",")),
+        ("1,234 1.5", None, (".", ",")),
+        ("1,234 1234", None, (",", None)),
+        ("1,234", ".", (".", ",")),
+        ("1,234", ",", (",", None)),
+    ],
+)
+def test_marks(tmp_path, cells, known, marks):
+    assert layout.marks(cells.split(), tmp_path, known) == marks
+
+
+@pytest.mark.parametrize(
+    ("name", "below", "cells", "quantity", "unit", "left_out"),
+    [
+        ("load (kW)", "", "1 2 3", "load", "kW", ""),
+        ("load", "[kW]", "1 2 3", "load", "kW", ""),
+        ("CO(GT)", "", "1 2 n/a", "CO(GT)", "", "33% without a value"),
+        ("x", "-", "7 7 7", "x", "", "always 7"),
+        ("sky", "", "fair dull fair", "sky", "", ""),
+        ("x", "", "1.5 2.5 -9999", "x", "", "33% without a value"),
+    ],
+)
+def test_a_column(name, below, cells, quantity, unit, left_out):
+    column = ColumnProfile(name, below)
+    column.update(pd.Series(cells.split(), dtype="str"), CsvFormat())
+    assert (column.quantity, column.unit, column.left_out(column.sentinels)) == (quantity, unit, left_out)
+
+
+def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
+    text = series("h", 60, "%d.%m.%Y %H:%M", head="time;load;temp\n;[kW];°C", row="{};{};7,5")
+    found = seen(text.replace("7,5\n", "8,5\n", 9), "utf-16")
+    assert {name: column.unit for name, column in found.columns.items()} == {"load": "kW", "temp": "°C"}
+    table = read([tmp_path / "load.csv"], found.form.model_copy(update={"target": "load"}), "")
+    assert (found.form.units_rows, len(table.timestamps), table.columns) == (1, 60, ["load", "temp"])
+
+
+def test_several_series_are_told_apart_by_one_column(seen):
+    _, *lines = series("D", 40).splitlines()
+    found = seen("\n".join(["time,load,who", *(f"{line},{who}" for line in lines for who in "ab")]))
+    assert (found.series_id, found.series, found.length) == ("who", ["a", "b"], 40)
+
+
+D30 = series("D", 30)
+CURES = {
+    "day or month": (series("D", 9, "%d/%m/%Y"), {}, "pass --day-first or --month-first", {"day_first": True}),
+    "month or day": (series("MS", 12, "%d/%m/%Y"), {}, "pass --day-first or --month-first", {"day_first": False}),
+    "year": (series("MS", 9, "%y/%m/%d"), {}, "'%d/%m/%y' or '%y/%m/%d'", {"stamp_format": "%y/%m/%d"}),
+    "thousands": (series("D", 30, head="t;x", row="{};1,2{:02}"), {}, "pass --decimal", {"decimal": "."}),
+    "decimals": (series("D", 30, head="t;x", row="{};1,2{:02}"), {}, "or --decimal .", {"decimal": ","}),
+    "the other": (series("D", 30, row="{},{}.5"), {"decimal": ","}, "pass --decimal [.]", {"decimal": "."}),
+    "own form": (
+        series("h", 30, "%Y_%m_%d %Hh"),
+        {},
+        r"pass --stamp COLUMN \(repeatable\) and --stamp-format",
+        {"stamp": ["time"], "stamp_format": "%Y_%m_%d %Hh"},
+    ),
+    "years": (series("YS", 30, "%Y"), {}, "and --stamp-format", {"stamp": ["time"], "stamp_format": "%Y"}),
+    "alone": (series("D", 30, "%Y_%m_%d"), {"stamp_format": "%Y_%m_%d"}, "--stamp COLUMN", {"stamp": ["time"]}),
+    "no format": (D30, {"stamp_format": "%Q"}, "--stamp-format: .* Received: '%Q'", {"stamp_format": None}),
+    "another form": (
+        D30.replace("2015-01-30", "30_01_2015"),
+        {"stamp": ["time"], "stamp_format": "ISO8601"},
+        "'30_01_2015 00:00' is no stamp of the form ISO8601, as others are; correct the file",
+        None,
+    ),
+    "delimiter": (series("D", 30, "%Y-%m-%d").replace(",", "^"), {}, "pass --delimiter", {"delimiter": "^"}),
+    "ragged": (f"{D30}1,2,3\n4\n5\n6\n7\n", {"delimiter": ","}, "columns in all rows, by ','; correct the file", None),
+    "zone": (D30, {"time_zone": "Berlin"}, "such as Europe/Berlin", {"time_zone": "Europe/Berlin"}),
+    "skipped": (
+        series("h", 9, start="2015-03-28 22:00"),
+        {"time_zone": "Europe/Berlin"},
+        "a time that clocks of Europe/Berlin skipped, .* correct this",
+        {"time_zone": "UTC"},
+    ),
+    "encoding": (
+        series("D", 30, head="time,°C"),
+        {"encoding": "utf-8", "written": "latin-1"},
+        "is not utf-8 text .*; set --encoding, such as latin-1",
+        {"encoding": "latin-1"},
+    ),
+    "stamp": (D30, {"stamp": ["when"]}, "has no column 'when'. It has: time, load", {"stamp": ["time"]}),
+    "target": (D30, {"target": "laod"}, "Did you mean load", {"target": "load"}),
+    "uneven": (f"{D30}2016-01-01,1\n2017-02-01,1\n".replace("-1", "-0"), {}, "no column holds times|evenly", None),
+}
+
+
+@pytest.mark.parametrize(("text", "known", "message", "cure"), CURES.values(), ids=CURES)
+def test_what_a_refusal_advises_works(seen, text, known, message, cure):
+    with pytest.raises(UnrollError, match=message) as caught:
+        seen(text, **known)
+    assert "\n" not in str(caught.value)
+    assert cure is None or seen(text, **known | cure).targets
+
+
+def test_arrow_reads_what_pandas_reads(tmp_path, monkeypatch):
+    random, path, quick = np.random.default_rng(0), tmp_path / "a.csv", []
+    for trial in range(60):
+        monkeypatch.setattr(row_files, "BLOCK", int(random.choice([16, 40, 2**20])))
+        pieces = ["1", ".5", "a", "é", "", *['"', ",", "\n", " "] * (trial % 2)]
+        cells = random.choice(pieces, (trial % 6 + 1, 2, 3)).tolist()
+        text = io.StringIO()
+        rows = [["a", "b"], ["u", "v"], *([*map("".join, row)] for row in cells)]
+        csv.writer(text, lineterminator=str(random.choice(["\n", "\r\n"]))).writerows(rows)
+        encoding = str(random.choice(["utf-8", "utf-16", "latin-1"]))
+        tail = str(random.choice(["", "", "", "\n", "1\n", "1,2"]))
+        path.write_text(text.getvalue() + tail, encoding=encoding, newline="")
+        file = RowFile(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
+        wanted = pd.concat(file._csv(unseen, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
+        assert pd.concat(file.chunks(unseen)).to_numpy().tolist() == wanted.to_numpy().tolist()
+        try:
+            quick.append(len([*file._arrow(unseen)]) > 0)
+        except pa.ArrowException:
+            quick.append(False)
+    assert 20 < sum(quick) < 60

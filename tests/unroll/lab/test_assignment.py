@@ -1,0 +1,64 @@
+import contextlib
+import io
+
+import numpy as np
+import pytest
+
+from pipeline.config import plain_yaml
+from pipeline.data.sources.waves import generate
+from pipeline.errors import UsageError
+from pipeline.workspace import Workspace
+from tests.support import REPOSITORY
+from unroll.lab.assignment import lab
+
+SIZES = "400 series to train on, 200 to test on"
+
+
+@pytest.fixture
+def workspace(tmp_path):
+    """The repository's own experiments on a few waves."""
+    data = plain_yaml.read(REPOSITORY / "params.yaml")
+    data["sources"]["waves"] |= {"train": 400, "validation": 10, "test": 200}
+    plain_yaml.write(data, tmp_path / "params.yaml")
+    return Workspace(tmp_path)
+
+
+def printed_by(workspace, part, **options):
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        lab(workspace, part, **options)
+    return printed.getvalue().splitlines()
+
+
+@pytest.mark.parametrize("letter", ["N", "n"])
+def test_n_is_the_error_of_the_last_value_and_leaves_nothing_behind(workspace, letter):
+    test = generate(np.random.default_rng(np.random.SeedSequence(0).spawn(3)[2]), 200)
+    error = np.mean((test[:, -1] - test[:, -2]) ** 2)
+    assert printed_by(workspace, letter) == [SIZES, f"last value: test MSE {error:.6f}"]
+    assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
+
+
+def test_n_of_all_the_waves_is_what_document_003_says():
+    value = float(printed_by(Workspace(REPOSITORY), "N")[1].rpartition(" ")[2])
+    assert value == pytest.approx(0.0206, abs=3 * 0.00055)  # mean and deviation over 200 other seeds
+
+
+@pytest.mark.parametrize(("part", "epochs"), [("D", 3), ("R", 4)])
+def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
+    sizes, *lines = printed_by(workspace, part, epochs=epochs)
+    assert sizes == SIZES
+    assert [line.partition(":")[0] for line in lines] == [f"epoch {epoch}" for epoch in range(1, epochs + 1)]
+    errors = [float(line.rpartition("test MSE ")[2]) for line in lines]
+    assert errors == sorted(errors, reverse=True)
+    assert errors[-1] < 0.9 * errors[0]
+
+
+@pytest.mark.parametrize(
+    ("part", "rate", "message"),
+    [
+        *(("R", rate, r"waves_node\.training\.learning_rate must be ") for rate in (0.0, -1.0, np.inf, np.nan)),
+        *((part, None, r"the part must be one of: D, N, R\. Received: ") for part in ("X", "", "ND")),
+    ],
+)
+def test_what_cannot_be_is_refused(workspace, part, rate, message):
+    with pytest.raises(UsageError, match=message):
+        printed_by(workspace, part, epochs=1, rate=rate)
