@@ -10,9 +10,8 @@ from pipeline.provenance.machine import flags
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
 from unroll.runner.dvc_graph import Graph
-from unroll.verify.compare_builds import Build, compare, numbers
-from unroll.verify.isolated_build import build, only
-from unroll.verify.verdict import some
+from unroll.verify.compare import Build, compare, numbers, some
+from unroll.verify.verify import build, only
 from unroll.workspaces import checkout
 from unroll.workspaces.checkout import Checkout
 

@@ -95,13 +95,13 @@ class _Received(reprlib.Repr):
 
 def _present(location: Sequence[int | str], data: Any) -> list[int | str]:
     """As much of a location as leads to something in the data; what follows names a part of the schema."""
-    found: list[int | str] = []
+    present: list[int | str] = []
     for key in location:
         if not (isinstance(data, Mapping) and key in data) and not (isinstance(data, list) and isinstance(key, int)):
             break
-        found.append(key)
+        present.append(key)
         data = data[key]  # type: ignore[index]  # an index of a list, as pydantic says
-    return found
+    return present
 
 
 def _keys(model: Any, location: Sequence[int | str]) -> list[str]:

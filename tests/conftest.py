@@ -84,10 +84,10 @@ class Miniature:
 
 def make_half(folder: Path) -> Miniature:
     """Half the miniature, with one network: what most tests need of a workspace that DVC builds."""
-    from unroll.workspaces.miniature import make_workspace
-    from unroll.workspaces.scaled import without
+    from unroll.workspaces.make import miniature as make_miniature
+    from unroll.workspaces.make import without
 
-    half = Miniature(make_workspace(ROOT, folder).root)
+    half = Miniature(make_miniature(ROOT, folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))
     return half
 

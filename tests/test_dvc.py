@@ -11,7 +11,7 @@ from dvc.repo import Repo
 from pipeline.config import params
 from pipeline.provenance import record
 from unroll.runner import dvc_graph
-from unroll.workspaces import chosen
+from unroll.workspaces import checkout
 
 ROOT = Path(__file__).parents[1]
 
@@ -66,7 +66,7 @@ def documented():
 
 
 def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, capsys):
-    chosen.commit(ROOT, miniature.root, "all")
+    checkout.commit(ROOT, miniature.root, "all")
     before = (miniature.root / "dvc.lock").read_bytes()
     monkeypatch.chdir(miniature.root)
     for name, value in miniature.environment.items():

@@ -28,7 +28,7 @@ from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block
 from unroll.results.predict import Predicted
 from unroll.runner.build import repro
 from unroll.runner.eta import Estimates
-from unroll.workspaces import own
+from unroll.workspaces import make
 
 START, FIXED = 1.0, 4.0
 """CPU seconds of each stage, and of those that are no model."""
@@ -62,7 +62,7 @@ def workspace_for(root: Path | None, files: Sequence[str]) -> Workspace:
     if not workspace.params.is_file():
         if not files or not Path(files[0]).is_file():
             raise UsageError(f"{files[0] if files else 'a file'} is not there; name a CSV or Parquet file")
-        own.lay_out(workspace.root)
+        make.own(workspace.root)
         print(f"Made {workspace.root.name}/ for this series: its params.yaml, results and page.", flush=True)
     return workspace
 

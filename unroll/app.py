@@ -41,8 +41,8 @@ def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
             every = params.load(Workspace(root).params)
         except UnrollError:
             return []
-        found = [name for section in sections for name in getattr(every, section)]
-        return [name for name in dict.fromkeys(found) if name.startswith(incomplete)]
+        known = dict.fromkeys(name for section in sections for name in getattr(every, section))
+        return [name for name in known if name.startswith(incomplete)]
 
     return names
 

@@ -29,7 +29,7 @@ from unroll.cluster import connection, head
 from unroll.cluster.connection import Address
 from unroll.runner.build import repro
 from unroll.runner.dvc_lock import LOCK
-from unroll.workspaces import chosen, scaled
+from unroll.workspaces import make
 
 FOLDER, DEMO = ".cluster", ".demo"
 
@@ -80,10 +80,10 @@ def demo(workspace: Workspace) -> int:
     home = workspace.root / FOLDER
     known = _known(home)
     os.environ.update(_variables(home, known))
-    small = chosen.make_workspace(workspace.root, home / "workspace")
+    small = make.chosen(workspace.root, home / "workspace")
     remote = f"    remote = store\n['remote \"store\"']\n    url = s3://{BUCKET}\n"
     remote += f"    endpointurl = http://{HOST}:{known['s3']}\n"
-    write_text(small.root / ".dvc" / "config", scaled.CONFIG + remote)
+    write_text(small.root / ".dvc" / "config", make.CONFIG + remote)
     status = repro(small, [], 1, on=head.on(Address(os.environ["UNROLL_SCHEDULER"], home / "certificates")))
     local = workspace.root / DEMO / LOCK
     if local.exists() and local.read_bytes() == (small.root / LOCK).read_bytes():

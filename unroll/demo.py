@@ -20,11 +20,11 @@ from stages.progress import duration
 from unroll.results import compare
 from unroll.runner.build import repro
 from unroll.runner.display import Words
-from unroll.workspaces import chosen, scaled
+from unroll.workspaces import checkout, make
 
 FOLDER = ".demo"
 
-ASKED = {
+QUESTIONS = {
     "jena_sample": "the temperature at Jena six hours ahead",
     "shapes_delayed": "what was seen five steps before",
     "shapes_seq2vec": "the next ten values of a sum of sines",
@@ -53,26 +53,29 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
         UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.
     """
     folder, real = workspace.root / FOLDER, params.load(workspace.params).experiments
-    make = scaled.make_workspace if everything else chosen.make_workspace
-    small = make(workspace.root, folder)
-    kept = params.load(small.params)
-    chosen.commit(workspace.root, folder, "what is asked")
+    small = (make.scaled if everything else make.chosen)(workspace.root, folder)
+    every = params.load(small.params)
+    checkout.commit(workspace.root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    said = "on stand-ins, small" if everything else f"{chosen.SEEDS} seeds each"
-    print(f"{len(kept.experiments)} experiments, {said}, {jobs} at a time, offline, all in {FOLDER}/.")
+    how = "on stand-ins, small" if everything else f"{make.SEEDS} seeds each"
+    print(f"{len(every.experiments)} experiments, {how}, {jobs} at a time, offline, all in {FOLDER}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
-    status = repro(small, [], jobs, words=Story(small, kept), first=list(kept.datasets))
+    status = repro(small, [], jobs, words=Story(small, every), first=list(every.datasets))
     took = duration(time.monotonic() - started)
-    chosen.commit(workspace.root, folder, "what was found")
+    checkout.commit(workspace.root, folder, "what was found")
     print()
     compare.show_answers(small, compare.evaluation_times(small))
-    fewer = FEWER.format(seeds=chosen.SEEDS, few=len(kept.experiments), all=len(real))
-    print("\n" + (CAUTION if everything else f"{_published(small, kept)}\n{fewer}"))
+    outcomes = Counter(str(verdict.outcome) for verdict in load(small, every).verdicts)
+    counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
+    published = f"Published figures judged: {outcomes.total()} ({counts})."
+    fewer = FEWER.format(seeds=make.SEEDS, few=len(every.experiments), all=len(real))
+    print("\n" + (CAUTION if everything else f"{published}\n{fewer}"))
     print(f"\nThe demo took {took}.")
-    print("\n".join(_next(small, kept)), flush=True)
-    if sys.stdout.isatty() and _has_screen():
+    print("\n".join(_next(small, every)), flush=True)
+    screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    if sys.stdout.isatty() and screen:
         webbrowser.open(small.report.as_uri())
     return status
 
@@ -80,19 +83,19 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
 class Story(Words):
     """What the demo prints of its stages."""
 
-    def __init__(self, workspace: Workspace, wanted: Params) -> None:
-        self._workspace, self._wanted = workspace, wanted
-        networks = [one for one in wanted.experiments.values() if one.model.family == "recurrent"]
-        self._asked = len({(one.dataset, bool(one.trials)) for one in networks})
+    def __init__(self, workspace: Workspace, every: Params) -> None:
+        self._workspace, self._params = workspace, every
+        networks = [experiment for experiment in every.experiments.values() if experiment.model.family == "recurrent"]
+        self._answers = len({(network.dataset, bool(network.trials)) for network in networks})
 
     def running(self, stage: str) -> str:
         """See `Words`: which model is trained, and for what."""
         verb, _, name = stage.partition("@")
         if verb != "train":
             return ""
-        experiment = self._wanted.experiments[name]
-        model = titles.experiment(experiment, self._wanted.datasets[experiment.dataset])
-        return f"{model} for {ASKED.get(experiment.dataset, experiment.dataset)}"
+        experiment = self._params.experiments[name]
+        model = titles.experiment(experiment, self._params.datasets[experiment.dataset])
+        return f"{model} for {QUESTIONS.get(experiment.dataset, experiment.dataset)}"
 
     def ended(self, stage: str) -> str:
         """See `Words`: the answer of a data set, if this was its evaluation.
@@ -102,39 +105,29 @@ class Story(Words):
         verb, _, name = stage.partition("@")
         if verb != "evaluate":
             return ""
-        one = next(each for each in load(self._workspace, self._wanted).built if each.name == name)
-        question, told = ASKED.get(name, name), []
-        for found, said in ((each, answer_text(one, each)) for each in one.answers):
-            if found.comparison is None or said.without is None or said.best is None:
-                told.append(f"  {found.outcome:<12} {question}: {found.reason}")
+        dataset = next(built for built in load(self._workspace, self._params).built if built.name == name)
+        question, lines = QUESTIONS.get(name, name), []
+        for answer in dataset.answers:
+            text = answer_text(dataset, answer)
+            if answer.comparison is None or text.without is None or text.best is None:
+                lines.append(f"  {answer.outcome:<12} {question}: {answer.reason}")
                 continue
-            low, high = found.comparison.difference.interval(1 - ALPHA / self._asked)
-            open_ = found.outcome in {Outcome.YES, Outcome.NO} and low <= 0 <= high
-            word = f"so far {found.outcome}" if open_ else found.outcome
-            sides = f"{said.best}{', tuned' * said.tuned} against {said.without}"
-            told.append(f"  {word:<12} {question}: {capital(sides)}")
-        return "\n".join(told)
+            low, high = answer.comparison.difference.interval(1 - ALPHA / self._answers)
+            undecided = answer.outcome in {Outcome.YES, Outcome.NO} and low <= 0 <= high
+            word = f"so far {answer.outcome}" if undecided else answer.outcome
+            sides = f"{text.best}{', tuned' * text.tuned} against {text.without}"
+            lines.append(f"  {word:<12} {question}: {capital(sides)}")
+        return "\n".join(lines)
 
 
-def _published(small: Workspace, kept: Params) -> str:
-    """How many published figures could be judged, and how."""
-    outcomes = Counter(str(verdict.outcome) for verdict in load(small, kept).verdicts)
-    counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
-    return f"Published figures judged: {outcomes.total()} ({counts})."
-
-
-def _has_screen() -> bool:
-    return sys.platform == "darwin" or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
-
-
-def _next(small: Workspace, kept: Params) -> list[str]:
+def _next(small: Workspace, every: Params) -> list[str]:
     """What can be done with the demo, a line each."""
     command = os.path.relpath(Path(sys.executable).parent / "unroll")
     here = f"{command} --root {os.path.relpath(small.root)}"
     steps = {
         "The page": str(small.report),
         "MLflow": f"make ui ROOT={os.path.relpath(small.root)}",
-        "One data set": f"{here} compare {next(iter(kept.datasets))}",
+        "One data set": f"{here} compare {next(iter(every.datasets))}",
         "Every table": f"{here} compare",
         "Everything": "make repro",
     }

@@ -50,11 +50,11 @@ def run(command: Callable[[], object]) -> int:
                 signal.signal(number, signal.SIG_IGN)
         if isinstance(error, StoppedError):
             return STOPPED
-        said = _explain(error)
-        if said is None:
+        explained = _explain(error)
+        if explained is None:
             _record(printable(f"a mistake in the code, {type(error).__name__}: {error}"))
             raise
-        text, code = said
+        text, code = explained
         line = printable(without_password(one_line(text)))[:LONGEST]
         # On a terminal a bar may stand in this line.
         print(f"{CLEAR if sys.stderr.isatty() else ''}unroll: {line}", file=sys.stderr)
@@ -70,8 +70,8 @@ def _explain(error: BaseException) -> tuple[str, int] | None:
             return _misuse(error), error.exit_code
         case KeyboardInterrupt() | typer.Abort():
             return "stopped; what was finished is kept, the same command goes on from there", STOPPED
-    said = failures.explain(error)
-    return None if said is None else (said, 2 if isinstance(error, UsageError) else 1)
+    text = failures.explain(error)
+    return None if text is None else (text, 2 if isinstance(error, UsageError) else 1)
 
 
 def _misuse(error: TyperException) -> str:

@@ -24,7 +24,7 @@ from bench.own_series import files
 from pipeline.config import params
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
-from unroll.workspaces import scaled
+from unroll.workspaces import make
 
 Say = Callable[[str], None]
 
@@ -65,7 +65,7 @@ def measure(quick: bool, say: Say) -> dict[str, Any]:
 
 def empty(folder: Path) -> Workspace:
     """A fresh workspace in which nothing is built yet."""
-    workspace = scaled.lay_out(REPOSITORY, folder, {"sources": {}, "datasets": {}, "experiments": {}})
+    workspace = make.with_params(REPOSITORY, folder, {"sources": {}, "datasets": {}, "experiments": {}})
     workspace.claims.write_text("[]\n", encoding="utf-8")
     return workspace
 

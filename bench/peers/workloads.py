@@ -15,7 +15,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Arrays, Examples
 from pipeline.files import read_npz, write_npz
 from pipeline.workspace import Workspace
-from unroll.workspaces import scaled
+from unroll.workspaces import make
 
 FRAMEWORKS = ("unroll", "documents", "keras", "keras_jit", "pytorch", "pytorch_compiled", "jax")
 
@@ -126,7 +126,7 @@ def prepare(root: Path, names: Iterable[str]) -> None:
 
     workspace, built = Workspace(root), Workspace(REPOSITORY)
     plain = plain_yaml.read(built.params)
-    stand_ins = {name: {"kind": "stand_in", "of": name, "rows": rows} for name, (_, rows) in scaled.ROWS.items()}
+    stand_ins = {name: {"kind": "stand_in", "of": name, "rows": rows} for name, (_, rows) in make.ROWS.items()}
     sources = {name: stand_ins.get(name, section) for name, section in plain["sources"].items()}
     plain_yaml.write({**plain, "sources": sources}, workspace.params)
     every = params.load(workspace.params)

@@ -53,7 +53,7 @@ class Windows:
     The window of row r holds the series at r - lookback, r - lookback + step, ... up to r - step; its
     target is column `target` at r + delay. So the horizon, from the last input to the target, is
     delay + step rows: the indexing of the generator in documents 001 and 002. With more than one output the
-    targets go on from there, `step` rows apart.
+    targets go on from there, with a stride of `step` rows.
 
     With `every` column a target, those of a window are too many to keep (15,120 in the largest benchmark): runs then
     keep what each example adds to each measure, in place of predictions (`compared`).

@@ -79,7 +79,7 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTa
     columns, form, utc = _columns(files), files[0].form, False
     moments, values, words = list[Array](), list[Array](), list[pd.DataFrame]()
     for file in files:
-        row, kept = 0, 0
+        row, count = 0, 0
         for frame in file.chunks(progress):
             cells = values_of(file, frame, columns, row)
             rows = np.arange(row, row + len(frame))
@@ -90,27 +90,26 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTa
                 if not full.all():
                     cells, frame, rows = cells[full], frame[full], rows[full]  # noqa: PLW2901
             chunk, utc = _timestamps(file, frame, rows)
-            kept += len(chunk)
+            count += len(chunk)
             moments.append(chunk)
             values.append(cells)
             named = frame[form.words]
             words.append(named.mask(named.isin([*(form.missing or ()), ""])).astype("str").astype("category"))
-        if not kept:
+        if not count:
             raise UnrollError(f"{file.path} holds a header and no rows; it needs rows")
-    names, blocks, series_id = [*columns], [np.concatenate(values)], None
+    blocks, series_id = [np.concatenate(values)], None
     for column in form.words:
-        codes, found = _categories((frame[column] for frame in words), column, files[0].where)
+        codes, names = _categories((frame[column] for frame in words), column, files[0].where)
         if column == form.series_id:
-            series_id = np.array([*found, ""], object)[codes]
+            series_id = np.array([*names, ""], object)[codes]
         else:
-            names += [f"{column}={word}" for word in found]
-            blocks.append((codes[:, None] == np.arange(len(found))).astype(np.float64))
-    table = np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
-    stamps = np.concatenate(moments)
+            columns += [f"{column}={word}" for word in names]
+            blocks.append((codes[:, None] == np.arange(len(names))).astype(np.float64))
+    whole = np.concatenate(moments)
     if form.time_zone is not None and not utc:
         option = f"params.yaml: {files[0].where}.time_zone"
-        stamps = timestamps.in_utc(stamps, form.time_zone, option, ends=form.ends, series_id=series_id)
-    return RowTable(stamps, names, table, series_id)
+        whole = timestamps.in_utc(whole, form.time_zone, option, ends=form.ends, series_id=series_id)
+    return RowTable(whole, columns, np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0], series_id)
 
 
 def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]:

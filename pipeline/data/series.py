@@ -142,14 +142,14 @@ class Measured:
     Attributes:
         series: the rows.
         columns: their names.
-        clock: how regular the file's timestamps are.
+        regular: how regular the file's timestamps are.
         missed: cells without a value.
         lost: what was filled: words -> count.
     """
 
     series: Series
     columns: list[str]
-    clock: Regularity
+    regular: Regularity
     missed: int
     lost: dict[str, int]
 
@@ -167,11 +167,11 @@ def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Window
     target = table.columns.index(csv.target)
     if cleaning.measured:
         table = table.only(~np.isnan(table.values[:, target]))
-    clock, lost = regularity(table.timestamps, cleaning.spacing), dict[str, int]()
+    regular, lost = regularity(table.timestamps, cleaning.spacing), dict[str, int]()
     series = clean(table.timestamps, table.values, cleaning.sentinel)
     columns, missed = table.columns, int(series.unknown.sum())
     if cleaning.fill is not None:
-        series, lost = fill(series, clock.freq, cleaning.fill, cleaning.repeat)
+        series, lost = fill(series, regular.freq, cleaning.fill, cleaning.repeat)
         columns, series = [*columns, "filled"], series.with_column(np.asarray(series.unknown.any(axis=1)))
     for lag in windows.target_lags:
         earlier = np.roll(series.values[:, target], lag)  # windows do not reach what wraps around
@@ -182,9 +182,9 @@ def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Window
         later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
         columns, series = [*columns, f"{name} {lead} rows on"], series.with_column(np.append(values, later)[lead:])
     if windows.holidays:
-        moments = on_clock(series.timestamps + np.timedelta64(lead * clock.freq * 1000, "ms"), csv, cleaning)
+        moments = on_clock(series.timestamps + np.timedelta64(lead * regular.freq * 1000, "ms"), csv, cleaning)
         columns, series = [*columns, "holiday"], series.with_column(holidays_of(windows.holidays, moments))
-    return Measured(series, columns, clock, missed, lost)
+    return Measured(series, columns, regular, missed, lost)
 
 
 def as_they_are(table: RowTable, freq: int | None) -> Measured:

@@ -7,8 +7,9 @@ from typing import TypeVar
 
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
+from pipeline.evaluation.intervals import Difference, Interval
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Interval
+from pipeline.evaluation.schema import SEASON, Entry, Evaluation
 from pipeline.metrics import MEASURES
 
 Key = TypeVar("Key")
@@ -69,8 +70,7 @@ def compare(metric: str, losses: Array, others: Array, blocks: Array, alpha: flo
         blocks: the number of the block (n,) that each example belongs to, as `scores.blocks` gives it.
         alpha: how often a difference may be seen where there is none; of several comparisons as `holm` gives it.
     """
-    difference = Difference.of(intervals.difference(losses, others, blocks))
-    return decide(metric, difference, float(others.mean()), alpha)
+    return decide(metric, intervals.difference(losses, others, blocks), float(others.mean()), alpha)
 
 
 def decide(metric: str, difference: Difference, other: float | None, alpha: float = ALPHA) -> Comparison:
@@ -204,16 +204,17 @@ def _at_level(evaluation: Evaluation, undecided: Answer, alpha: float) -> Answer
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
     """Data set -> its answers, of the documents' networks and of tuned ones, corrected for how many there are."""
-    answers = {name: [answer(evaluation, Networks.DOCUMENTS)] for name, evaluation in evaluations.items()}
-    for name, evaluation in evaluations.items():
-        if (tuned := answer(evaluation, Networks.TUNED)).network:
-            answers[name].append(tuned)
-    compared = [each.comparison for of_dataset in answers.values() for each in of_dataset if each.comparison]
-    levels = iter(holm([comparison.difference.p_value for comparison in compared]))
-    return {
-        name: [_at_level(evaluations[name], each, next(levels)) if each.comparison else each for each in of_dataset]
-        for name, of_dataset in answers.items()
-    }
+    questions = [
+        (name, alone)
+        for name, evaluation in evaluations.items()
+        for networks in (Networks.DOCUMENTS, Networks.TUNED)
+        if (alone := answer(evaluation, networks)).network or networks == Networks.DOCUMENTS
+    ]
+    levels = iter(holm([alone.comparison.difference.p_value for _, alone in questions if alone.comparison]))
+    answers: dict[str, list[Answer]] = {name: [] for name in evaluations}
+    for name, alone in questions:
+        answers[name].append(_at_level(evaluations[name], alone, next(levels)) if alone.comparison else alone)
+    return answers
 
 
 def champion(evaluation: Evaluation) -> tuple[str, str] | None:

@@ -12,9 +12,9 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
-from pipeline.evaluation.intervals import LEVEL, independent
+from pipeline.evaluation.intervals import LEVEL, Interval, independent
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import About, Difference, Evaluation, Interval, Stat
+from pipeline.evaluation.schema import About, Evaluation, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
 from pipeline.validation import Strict, validated
 
@@ -200,7 +200,7 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     elif claim.metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
         difference = None
     else:
-        difference = Difference.of(independent(rebuilt.values, reference.values))
+        difference = independent(rebuilt.values, reference.values)
     outcome, interval = Outcome.UNSURE, None
     if difference is not None:
         # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.

@@ -3,38 +3,102 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+import pydantic
 
 from pipeline.data.examples import Array
 from pipeline.metrics import MEASURES
+from pipeline.validation import Strict
 
 LEVEL = 0.95
 """Of every interval that is shown."""
 
+Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]  # in JSON it is a list
+"""Low and high."""
 
-@dataclass(frozen=True)
-class Estimate:
-    """A figure, its standard error, and the degrees of freedom of that error: infinite where it is known."""
 
-    value: float
+def student(value: float, error: float, freedom: float, level: float = LEVEL) -> Interval:
+    """Where Student's t puts what `value` estimates, by its standard error and the degrees of freedom of that."""
+    from scipy import special  # what scipy.stats.t calls; scipy.stats takes a second to import
+
+    reach = float(special.stdtrit(freedom, (1 + level) / 2)) * error if error else 0.0
+    return value - reach, value + reach
+
+
+class Difference(Strict):
+    """How much more the data set's measure is for one model than for another, on the same rows, each over its seeds.
+
+    Attributes:
+        mean: the difference.
+        error, freedom: its standard error, and the degrees of freedom of that; None where they are infinite.
+        p_value: two-sided, of no difference.
+    """
+
+    mean: float
     error: float
-    freedom: float
+    freedom: float | None
+    p_value: float
 
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Low and high, by Student's t."""
-        from scipy import special  # what scipy.stats.t calls; scipy.stats takes a second to import
-
-        reach = float(special.stdtrit(self.freedom, (1 + level) / 2)) * self.error if self.error else 0.0
-        return self.value - reach, self.value + reach
-
-    def p_value(self) -> float:
-        """Two-sided, of a true value of zero."""
+    @classmethod
+    def of(cls, mean: float, variances: Sequence[tuple[float, int]]) -> "Difference":
+        """Whose variance is the sum of these, each with its degrees of freedom: Welch's and Satterthwaite's."""
         from scipy import special
 
-        if not self.error:
-            return float(self.value == 0)
-        return float(2 * special.stdtr(self.freedom, -abs(self.value) / self.error))
+        total = sum(variance for variance, _ in variances)
+        error, weight = math.sqrt(total), sum(variance**2 / freedom for variance, freedom in variances if freedom > 0)
+        freedom = total**2 / weight if weight else math.inf
+        p_value = float(2 * special.stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
+        return cls(mean=mean, error=error, freedom=freedom if math.isfinite(freedom) else None, p_value=p_value)
+
+    def interval(self, level: float = LEVEL) -> Interval:
+        """Of the difference, low and high."""
+        return student(self.mean, self.error, math.inf if self.freedom is None else self.freedom, level)
+
+
+def difference(losses: Array, others: Array, blocks: Array) -> Difference:
+    """How much larger the mean of `losses` is than that of `others`, over seeds and rows.
+
+    Args:
+        losses: (seeds, n) of a model.
+        others: of another one, on the same examples.
+        blocks: the number of the block (n,) that each example belongs to; those of one block are not independent.
+    """
+    by_rows = clustered_error(losses.mean(axis=0) - others.mean(axis=0), blocks)
+    variances = [(by_rows**2, len(np.unique(blocks)) - 1)]
+    variances += [_of_mean(of_model.mean(axis=1)) for of_model in (losses, others) if len(of_model) > 1]
+    return Difference.of(float(losses.mean() - others.mean()), variances)
+
+
+def independent(values: Sequence[float], others: Sequence[float]) -> Difference:
+    """How much larger the mean of `values` is than that of `others`, of seeds that have nothing in common: Welch's.
+
+    A single value is taken as it is: a count, or of a model that depends on no seed.
+    """
+    variances = [_of_mean(of_model) for of_model in (values, others) if len(of_model) > 1]
+    return Difference.of(float(np.mean(values)) - float(np.mean(others)), variances)
+
+
+def _of_mean(values: Array | Sequence[float]) -> tuple[float, int]:
+    """The variance of the mean over seeds, and its degrees of freedom."""
+    return float(np.var(values, ddof=1)) / len(values), len(values) - 1
+
+
+def clustered_error(losses: Array, blocks: Array) -> float:
+    """The standard error of the mean of losses (n,), by the scatter of its blocks; 0 where all are one block."""
+    numbers = np.unique(blocks, return_inverse=True)[1]
+    sums = np.bincount(numbers, weights=losses - losses.mean())
+    if len(sums) == 1:
+        return 0.0
+    return math.sqrt(len(sums) / (len(sums) - 1) * float(np.square(sums).sum())) / len(losses)
+
+
+def mean(values: Sequence[float]) -> Interval:
+    """Of the mean over ever more seeds, from some; sure where there is one value, which then depends on no seed."""
+    count = len(values)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    return student(float(np.mean(values)), error, count - 1 or math.inf)
 
 
 @dataclass(frozen=True)
@@ -67,15 +131,7 @@ def transform(measure: str) -> Transform:
     return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else IDENTITY
 
 
-def mean(values: Sequence[float]) -> Estimate:
-    """The mean over ever more seeds, from some; sure where there is one value, which then depends on no seed."""
-    count = len(values)
-    if count == 1:
-        return Estimate(float(values[0]), 0.0, math.inf)
-    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)) / math.sqrt(count), count - 1)
-
-
-def prediction(values: Sequence[float], measure: str, rows: float = 0.0) -> tuple[float, float] | None:
+def prediction(values: Sequence[float], measure: str, rows: float = 0.0) -> Interval | None:
     """Where one more run would lie; None where a value has no place on the measure's normal scale.
 
     Args:
@@ -88,55 +144,14 @@ def prediction(values: Sequence[float], measure: str, rows: float = 0.0) -> tupl
         return None
     # Two test sets differ by twice the variance of one.
     of_rows = 2 * (rows * to.derivative(math.fsum(values) / len(values))) ** 2 if rows else 0.0
-    low, high = next_run([to.forward(value) for value in values], of_rows).interval()
+    low, high = next_run([to.forward(value) for value in values], of_rows)
     return to.inverse(low), to.inverse(high)
 
 
-def next_run(values: Sequence[float], rows: float = 0.0) -> Estimate:
-    """What one more run would give, on a scale on which `values` are near normal; `rows` is a variance to add."""
+def next_run(values: Sequence[float], rows: float = 0.0) -> Interval:
+    """Where one more run would lie, on a scale on which `values` are near normal; `rows` is a variance to add."""
     count = len(values)
     of_values = float(np.var(values, ddof=1)) * (1 + 1 / count) if count > 1 else 0.0
     # Satterthwaite's, where the variance of the rows is known and that of the seeds has count - 1.
     freedom = (count - 1) * (1 + rows / of_values) ** 2 if of_values else math.inf
-    return Estimate(float(np.mean(values)), math.sqrt(of_values + rows), freedom)
-
-
-def difference(one: Array, other: Array, blocks: Array) -> Estimate:
-    """How much larger the mean of `one` is than that of `other`, over seeds and rows.
-
-    Args:
-        one: losses (seeds, n) of a model.
-        other: of another one, on the same examples.
-        blocks: the number of the block (n,) that each example belongs to; those of one block are not independent.
-    """
-    parts = [(clustered_error(one.mean(axis=0) - other.mean(axis=0), blocks) ** 2, len(np.unique(blocks)) - 1)]
-    for losses in (one, other):
-        seeds = len(losses)
-        if seeds > 1:
-            parts.append((float(np.var(losses.mean(axis=1), ddof=1)) / seeds, seeds - 1))
-    return _sum(float(one.mean() - other.mean()), parts)
-
-
-def independent(one: Sequence[float], other: Sequence[float]) -> Estimate:
-    """How much larger the mean of `one` is than that of `other`, values of seeds that have nothing in common: Welch's.
-
-    A single value is taken as it is: a count, or of a model that depends on no seed.
-    """
-    parts = [(float(np.var(each, ddof=1)) / len(each), len(each) - 1) for each in (one, other) if len(each) > 1]
-    return _sum(float(np.mean(one)) - float(np.mean(other)), parts)
-
-
-def _sum(value: float, parts: Sequence[tuple[float, int]]) -> Estimate:
-    """A value whose variance is the sum of these, each with its degrees of freedom: Welch's and Satterthwaite's."""
-    total = sum(variance for variance, _ in parts)
-    shares = sum(variance**2 / freedom for variance, freedom in parts if freedom > 0)
-    return Estimate(value, math.sqrt(total), total**2 / shares if shares else math.inf)
-
-
-def clustered_error(losses: Array, blocks: Array) -> float:
-    """The standard error of the mean of losses (n,), by the scatter of its blocks; 0 where all are one block."""
-    numbers = np.unique(blocks, return_inverse=True)[1]
-    sums = np.bincount(numbers, weights=losses - losses.mean())
-    if len(sums) == 1:
-        return 0.0
-    return math.sqrt(len(sums) / (len(sums) - 1) * float(np.square(sums).sum())) / len(losses)
+    return student(float(np.mean(values)), math.sqrt(of_values + rows), freedom)

@@ -11,9 +11,9 @@ class Outcome(StrEnum):
 
     def __new__(cls, word: str, meaning: str) -> Self:
         """An ordinary text with a meaning."""
-        one = str.__new__(cls, word)
-        one._value_, one.meaning = word, meaning
-        return one
+        member = str.__new__(cls, word)
+        member._value_, member.meaning = word, meaning
+        return member
 
     YES = "yes", "The best recurrent network has less error on test than the best model without recurrence."
     NO = "no", "The best recurrent network has more error on test than the best model without recurrence."

@@ -1,6 +1,5 @@
 """What evaluation.json says of the runs of one data set, side by side."""
 
-import math
 import statistics
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -8,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pydantic
 
 from pipeline.data.dataset import Kind, Scale
-from pipeline.evaluation.intervals import LEVEL, Estimate
+from pipeline.evaluation.intervals import Difference, Interval
 from pipeline.files import read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import LayerSummary
@@ -19,9 +18,6 @@ RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
 
 SEASON = 12
 """Weeks of rows below which models are not compared on a series that has days: they are of one season."""
-
-Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]  # in JSON it is a list
-"""Low and high, for 95 %."""
 
 
 class Stat(Strict):
@@ -49,31 +45,6 @@ class Stat(Strict):
     def median(self) -> float:
         """For what is bounded by how long one looks, as `horizon`: a mean would mix how long with how often."""
         return statistics.median(self.values)
-
-
-class Difference(Strict):
-    """How much more the data set's measure is for one model than for another, on the same rows, each over its seeds.
-
-    Attributes:
-        mean: the difference.
-        error, freedom: its standard error, and the degrees of freedom of that; None where they are infinite.
-        p_value: two-sided, of no difference.
-    """
-
-    mean: float
-    error: float
-    freedom: float | None
-    p_value: float
-
-    @classmethod
-    def of(cls, estimate: Estimate) -> "Difference":
-        """As an estimate says it."""
-        freedom = estimate.freedom if math.isfinite(estimate.freedom) else None
-        return cls(mean=estimate.value, error=estimate.error, freedom=freedom, p_value=estimate.p_value())
-
-    def interval(self, level: float = LEVEL) -> Interval:
-        """Of the difference, low and high."""
-        return Estimate(self.mean, self.error, math.inf if self.freedom is None else self.freedom).interval(level)
 
 
 Scores = dict[str, Stat]

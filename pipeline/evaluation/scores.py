@@ -11,7 +11,8 @@ from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.evaluation.schema import SEASON, About, Difference, Entry, Evaluation, Scores, Stat
+from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.schema import SEASON, About, Entry, Evaluation, Scores, Stat
 from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
@@ -46,7 +47,7 @@ def statistics(values: Sequence[float], measure: str = "", *, varies: bool = Tru
         min=min(values),
         max=max(values),
         values=list(values),
-        mean_ci=intervals.mean(values).interval() if several else None,
+        mean_ci=intervals.mean(values) if several else None,
         prediction_interval=intervals.prediction(values, measure) if enough else None,
         prediction_interval_new_rows=(
             intervals.prediction(values, measure, error) if enough and error is not None else None
@@ -199,10 +200,7 @@ def _differences(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, dict[st
         }
         names = list(errors)
         differences[split] = {
-            name: {
-                other: Difference.of(intervals.difference(errors[name], errors[other], numbers))
-                for other in names[index:]
-            }
+            name: {other: intervals.difference(errors[name], errors[other], numbers) for other in names[index:]}
             for index, name in enumerate(names[:-1], 1)
         }
     return differences

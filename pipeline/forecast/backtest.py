@@ -83,7 +83,7 @@ def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
     numbers = every.rows  # of each row in its own series: the same for all series at the same time
     if dataset.series_id is not None:
         numbers = numbers - np.searchsorted(dataset.series_id, dataset.series_id[numbers])
-    candidates = np.unique(numbers)
+    candidates = timestamps.distinct(numbers)  # `np.unique` hashes millions of them for seconds
     earliest = candidates[-1] - REACH * (candidates[-1] - candidates[0])
     while len(origins) < settings.origins and len(candidates) and candidates[-1] > earliest:
         origins.insert(0, int(candidates[-1]))

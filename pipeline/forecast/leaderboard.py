@@ -16,7 +16,7 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
 from pipeline.evaluation.intervals import difference
-from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Splits
+from pipeline.evaluation.schema import SEASON, Entry, Evaluation, Splits
 from pipeline.evaluation.scores import MIN_SEEDS, about, seasonal_naive, statistics
 from pipeline.files import read_checked
 from pipeline.forecast import backtest, intervals
@@ -311,7 +311,7 @@ def evaluate(
         if len(np.unique(blocks)) < FEWEST_BLOCKS:
             continue
         differences[SHORT if split == "test" and ranked < SEASON else split] = {
-            name: {other: Difference.of(difference(own[name], own[other], blocks)) for other in compared[index:]}
+            name: {other: difference(own[name], own[other], blocks) for other in compared[index:]}
             for index, name in enumerate(compared[:-1], 1)
         }
     origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}

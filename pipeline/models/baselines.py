@@ -14,6 +14,7 @@ from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
+from pipeline.models import Last, look_back
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,8 @@ def seasonal_naive(problem: Problem, *, timesteps: Annotated[int, Field(ge=1)]) 
     back = -(problem.horizon + np.arange(problem.outputs)) % timesteps
     if back.max() >= problem.input_shape[0]:
         raise ValueError(f"a cycle of {timesteps} needs {back.max() + 1} timesteps. Received: {problem.input_shape[0]}")
-    places = -1 - (back if problem.outputs > 1 else back[0])
-    return Baseline(lambda inputs: inputs[:, places, problem.target])
+    index = -1 - (back if problem.outputs > 1 else back[0])
+    return Baseline(lambda inputs: inputs[:, index, problem.target])
 
 
 def delayed(problem: Problem, *, timesteps: Annotated[int, Field(ge=0)]) -> Baseline:
@@ -113,7 +114,7 @@ def shared(problem: Problem) -> Baseline:
     return Baseline(lambda inputs: inputs.swapaxes(1, 2).reshape(-1, timesteps), intercept=True, columns=columns)
 
 
-def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None, intercept: bool = True) -> Baseline:
+def linear(problem: Problem, *, last: Last = None, intercept: bool = True) -> Baseline:
     """A weighted sum of what was measured in the `last` timesteps (None: in all), for `least_squares`.
 
     With a calendar the hour and the season of the last timestep follow, and their products: how much warmer an
@@ -122,12 +123,12 @@ def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None,
     Raises:
         ValueError: `last` is more than the input has.
     """
-    used = _timesteps(problem, last)
+    used = look_back(problem.input_shape[0], last)
 
     def features(inputs: Array) -> Array:
         if not problem.calendar:
             return inputs[:, -used:].reshape(len(inputs), -1)
-        measured, calendar = _parts(problem, inputs)
+        measured, calendar = _measured_and_calendar(problem, inputs)
         products = (calendar[:, :2, None] * calendar[:, None, 2:]).reshape(len(inputs), -1)
         return np.concatenate([measured[:, -used:].reshape(len(inputs), -1), calendar, products], axis=1)
 
@@ -137,8 +138,8 @@ def linear(problem: Problem, *, last: Annotated[int | None, Field(ge=1)] = None,
 def lags(
     problem: Problem,
     *,
-    last: Annotated[int | None, Field(ge=1)] = None,
-    others: Annotated[int | None, Field(ge=1)] = 1,
+    last: Last = None,
+    others: Last = 1,
 ) -> Baseline:
     """The target in the `last` timesteps, and the other columns in the last `others`, for `boosting` (None: in all).
 
@@ -150,24 +151,17 @@ def lags(
     """
     if len(problem.input_shape) == 1:
         return Baseline(lambda inputs: inputs)
-    used, used_others = _timesteps(problem, last), _timesteps(problem, others)
+    used, used_others = look_back(problem.input_shape[0], last), look_back(problem.input_shape[0], others)
 
     def features(inputs: Array) -> Array:
-        measured, calendar = _parts(problem, inputs)
-        beside = np.delete(measured[:, -used_others:], problem.target, axis=2).reshape(len(inputs), -1)
-        return np.concatenate([measured[:, -used:, problem.target], beside, calendar], axis=1)
+        measured, calendar = _measured_and_calendar(problem, inputs)
+        rest = np.delete(measured[:, -used_others:], problem.target, axis=2).reshape(len(inputs), -1)
+        return np.concatenate([measured[:, -used:, problem.target], rest, calendar], axis=1)
 
     return Baseline(features)
 
 
-def _timesteps(problem: Problem, last: int | None) -> int:
-    timesteps = problem.input_shape[0]
-    if last is not None and last > timesteps:
-        raise ValueError(f"`last` must be at most {timesteps} timesteps. Received: {last}")
-    return last or timesteps
-
-
-def _parts(problem: Problem, inputs: Array) -> tuple[Array, Array]:
+def _measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:
     """What was measured, (n, timesteps, columns), and the calendar of the last timestep, (n, 4) or (n, 0)."""
     columns = inputs.shape[2] - problem.calendar
     return inputs[:, :, :columns], inputs[:, -1, columns:]
@@ -213,9 +207,9 @@ def tfidf(problem: Problem, *, reviews: Annotated[int, Field(ge=1)] = 5) -> Base
         from sklearn.feature_extraction.text import TfidfTransformer
 
         pairs, counts = np.unique(np.concatenate([np.unique(_pairs(problem, r)) for r in train]), return_counts=True)
-        kept = pairs[counts >= reviews]
-        weights = TfidfTransformer(sublinear_tf=True).fit(_counts(problem, train, kept))
-        return lambda inputs: weights.transform(_counts(problem, inputs, kept))
+        frequent = pairs[counts >= reviews]
+        weights = TfidfTransformer(sublinear_tf=True).fit(_counts(problem, train, frequent))
+        return lambda inputs: weights.transform(_counts(problem, inputs, frequent))
 
     return Baseline(lambda inputs: inputs, learn=learn, intercept=True)
 
@@ -226,18 +220,18 @@ def _pairs(problem: Problem, review: Array) -> Array:
     return words[:-1] * problem.vocabulary + words[1:]
 
 
-def _counts(problem: Problem, inputs: Array, kept: Array) -> Any:
-    """How often each word, and each pair of `kept` (sorted), occurs: a sparse matrix (n, vocabulary + pairs)."""
+def _counts(problem: Problem, inputs: Array, frequent: Array) -> Any:
+    """How often each word, and each pair of `frequent` (sorted), occurs: a sparse matrix (n, vocabulary + pairs)."""
     from scipy.sparse import csr_matrix
 
-    known, columns = np.append(kept, -1), []  # what is greater than all that is kept lands on -1
+    bounded, columns = np.append(frequent, -1), []  # what is greater than all of them lands on -1
     for review in inputs:
         pairs = _pairs(problem, review)
-        places = np.searchsorted(kept, pairs)
-        places = places[known[places] == pairs]
-        columns.append(np.concatenate([review[review > 0], problem.vocabulary + places]))
+        index = np.searchsorted(frequent, pairs)
+        index = index[bounded[index] == pairs]
+        columns.append(np.concatenate([review[review > 0], problem.vocabulary + index]))
     ends = np.cumsum([0, *map(len, columns)])
-    shape = len(inputs), problem.vocabulary + len(kept)
+    shape = len(inputs), problem.vocabulary + len(frequent)
     counts = csr_matrix((np.ones(ends[-1]), np.concatenate(columns), ends), shape=shape)
     counts.sum_duplicates()
     return counts

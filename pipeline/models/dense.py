@@ -7,11 +7,10 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
+from pipeline.models import Last, Rate, Size, Width, check_embedding, look_back
 
 if TYPE_CHECKING:
     import keras
-
-Size = Annotated[int, Field(ge=1, le=4096)]
 
 
 def build(
@@ -20,9 +19,9 @@ def build(
     hidden: Annotated[list[Size], Field(max_length=16)],
     activation: Literal["relu", "tanh"] = "relu",
     output: Literal["linear", "tanh", "sigmoid"] = "linear",
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
-    last: Annotated[int | None, Field(ge=1)] = None,
-    embedding: Annotated[int, Field(ge=0, le=4096)] = 0,
+    dropout: Rate = 0.0,
+    last: Last = None,
+    embedding: Width = 0,
 ) -> "keras.Model":
     """A multi-layer perceptron on the flattened input; without hidden layers a perceptron.
 
@@ -34,8 +33,8 @@ def build(
         hidden: width of each hidden layer; may be empty.
         activation: of the hidden layers.
         output: activation of the outputs; a class needs "sigmoid".
-        dropout: share of each hidden layer's outputs that is dropped.
-        last: timesteps that are looked at, of inputs that have some; None for all.
+        dropout: fraction of each hidden layer's outputs that is dropped.
+        last: timesteps that are seen, of inputs that have some.
         embedding: width of a word's vector where inputs are word numbers.
 
     Returns:
@@ -43,18 +42,15 @@ def build(
         has its target.
 
     Raises:
-        ValueError: words without an embedding, an embedding without words, a class without a sigmoid, or a `last` that
-            is more than there is, or of words.
+        ValueError: as `check_embedding` and `look_back`; a class without a sigmoid, or a `last` of words.
     """
     import keras
 
-    if bool(problem.vocabulary) != bool(embedding):
-        raise ValueError("`embedding` must be set where inputs are words, and only there")
+    check_embedding(problem, embedding)
     if problem.classify != (output == "sigmoid"):
         raise ValueError('`output` must be "sigmoid" for a class, and only there')
     timesteps = 0 if problem.vocabulary else problem.input_shape[0]
-    if last is not None and last > timesteps:
-        raise ValueError(f"`last` must be at most {timesteps} timesteps. Received: {last}")
+    seen = look_back(timesteps, last)
     model = keras.Sequential([keras.Input(problem.input_shape)])
     if embedding:
         model.add(keras.layers.Embedding(problem.vocabulary, embedding))
@@ -62,7 +58,7 @@ def build(
     elif last and not problem.each_step:
         model.add(keras.layers.Cropping1D((timesteps - last, 0)))
     if problem.each_step:
-        model.add(keras.layers.Lambda(partial(_up_to_each, seen=last or timesteps)))
+        model.add(keras.layers.Lambda(partial(_up_to_each, seen=seen)))
     elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
     for width in hidden:

@@ -1,19 +1,23 @@
 """Networks without recurrence that look at timesteps: convolution, attention, and two linear maps."""
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
 from pipeline.data.problem import Problem
+from pipeline.models import Last, Rate, Size, Width, check_embedding, look_back
 
 if TYPE_CHECKING:
     import keras
 
-Size = Annotated[int, Field(ge=1, le=4096)]
-Width = Annotated[int, Field(ge=0, le=4096)]
 Few = Annotated[int, Field(ge=1, le=12)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Last = Annotated[int | None, Field(ge=1)]
+Start = Literal["keras", "pytorch"]
+"""Whose initial weights the linear maps have.
+
+Their published figures (cure-lab/LTSF-Linear) are of ten epochs at a rate that halves: too few to forget where they
+began. PyTorch begins with weights of half the size of Keras' or less, so with Keras' own the same ten epochs end 7 to
+17 % behind.
+"""
 
 
 def tcn(
@@ -33,9 +37,9 @@ def tcn(
         filters: of each layer.
         kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n apart.
         layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
-        dropout: share of each layer's outputs that is dropped, the same ones at all timesteps.
-        last: timesteps that are looked at; None for all.
-        embedding: width of a word's vector where inputs are word numbers.
+        dropout: fraction of each layer's outputs that is dropped, the same ones at all timesteps.
+        last: timesteps that are seen.
+        embedding: width of a word's vector.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the last timestep; of
@@ -47,12 +51,12 @@ def tcn(
     import keras
 
     inputs, values = _timesteps(problem, last, embedding)
-    for place in range(layers):
+    for layer in range(layers):
         # What a filter weighs side by side, then one matrix product: it takes a ninth of what XLA needs for Conv1D.
-        apart, steps = 2**place, values.shape[1]
-        padded = keras.layers.ZeroPadding1D(((kernel - 1) * apart, 0))(values)
-        beside = keras.ops.concatenate([padded[:, k * apart : k * apart + steps] for k in range(kernel)], axis=2)
-        seen = keras.layers.Dense(filters, activation="relu")(beside)
+        dilation, steps = 2**layer, values.shape[1]
+        padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
+        taps = [padded[:, k * dilation : k * dilation + steps] for k in range(kernel)]
+        seen = keras.layers.Dense(filters, activation="relu")(keras.ops.concatenate(taps, axis=2))
         same = values if values.shape[-1] == filters else keras.layers.Dense(filters)(values)
         values = keras.layers.SpatialDropout1D(dropout)(seen) + same
     if problem.vocabulary:
@@ -79,9 +83,9 @@ def attention(
         heads: of each layer.
         size: of a head's vectors; a timestep's vector has `heads` times that.
         layers: how many.
-        dropout: share of what each half of a layer adds that is dropped, the same at all timesteps.
-        last: timesteps that are looked at; None for all.
-        embedding: width of a word's vector where inputs are word numbers.
+        dropout: fraction of what each half of a layer adds that is dropped, the same at all timesteps.
+        last: timesteps that are seen.
+        embedding: width of a word's vector.
 
     Returns:
         A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the mean over timesteps;
@@ -97,16 +101,16 @@ def attention(
     # A bias for each timestep: so it knows its place.
     values = keras.layers.EinsumDense("btv,vw->btw", (values.shape[1], width), bias_axes="tw")(values)
     for _ in range(layers):
-        seen = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(seen))
-        thought = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(thought))
+        attended = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
+        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(attended))
+        dense = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
+        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(dense))
     if not problem.each_step:
         values = keras.layers.GlobalAveragePooling1D()(values)
     return keras.Model(inputs, _answers(problem, values))
 
 
-def linear(problem: Problem) -> "keras.Model":
+def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
     """One linear map of each column's own past, shared by all columns (Zeng et al. 2023, arXiv 2205.13504).
 
     Raises:
@@ -115,22 +119,21 @@ def linear(problem: Problem) -> "keras.Model":
     import keras
 
     if not problem.every:
-        raise ValueError(
-            "linear needs a data set that asks for every column; `mlp` without `hidden` is one for the rest"
-        )
+        raise ValueError("linear needs a data set that asks for every column; `mlp` without `hidden` is for the rest")
     inputs, values = _timesteps(problem, None, 0)
-    return keras.Model(inputs, _mapped(problem, values))
+    return _started(keras.Model(inputs, _mapped(problem, values)), start)
 
 
-def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
+def nlinear(problem: Problem, *, last: Last = None, start: Start = "keras") -> "keras.Model":
     """One linear map of the window, less its last value, which is put back (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
         problem: of series; all columns are weighed, or each by itself and alike where every one is asked for.
-        last: timesteps that are looked at; None for all.
+        last: timesteps that are seen.
+        start: see `Start`.
 
     Raises:
-        ValueError: inputs are words, targets are one for each timestep, or `last` is more than the input has.
+        ValueError: inputs are words, targets are one for each timestep, or as `look_back`.
     """
     import keras
 
@@ -138,17 +141,20 @@ def nlinear(problem: Problem, *, last: Last = None) -> "keras.Model":
     latest = values[:, -1:]
     moved = _mapped(problem, values - latest)
     if problem.every:
-        return keras.Model(inputs, moved + keras.ops.tile(latest[:, 0], (1, moved.shape[1] // latest.shape[2])))
-    return keras.Model(inputs, moved + latest[:, :, problem.target])
+        level = keras.ops.tile(latest[:, 0], (1, moved.shape[1] // latest.shape[2]))
+    else:
+        level = latest[:, :, problem.target]
+    return _started(keras.Model(inputs, moved + level), start)
 
 
-def dlinear(problem: Problem, *, average: Size = 25, last: Last = None) -> "keras.Model":
+def dlinear(problem: Problem, *, average: Size = 25, last: Last = None, start: Start = "keras") -> "keras.Model":
     """One linear map of the window's moving average, and one of the rest (Zeng et al. 2023, arXiv 2205.13504).
 
     Args:
         problem: of series; all columns are weighed.
         average: timesteps of the moving average; at the ends it takes the first and the last value for those beyond.
-        last: timesteps that are looked at; None for all.
+        last: timesteps that are seen.
+        start: see `Start`.
 
     Raises:
         ValueError: as `nlinear`.
@@ -158,7 +164,20 @@ def dlinear(problem: Problem, *, average: Size = 25, last: Last = None) -> "kera
     inputs, values = _timesteps(_whole(problem), last, 0)
     before, after = [values[:, :1]] * ((average - 1) // 2), [values[:, -1:]] * (average // 2)
     trend = keras.layers.AveragePooling1D(average, 1)(keras.ops.concatenate([*before, values, *after], axis=1))
-    return keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend))
+    return _started(keras.Model(inputs, _mapped(problem, trend) + _mapped(problem, values - trend)), start)
+
+
+def _started(model: "keras.Model", start: Start) -> "keras.Model":
+    """The model; with PyTorch's initial weights of `nn.Linear`: uniform within 1 / sqrt(inputs), biases, too."""
+    import keras
+
+    for layer in model.layers if start == "pytorch" else ():
+        if isinstance(layer, keras.layers.Dense):
+            bound = layer.kernel.shape[0] ** -0.5
+            # No seed of its own: Keras draws one from the replicate's.
+            draw = keras.initializers.RandomUniform(-bound, bound)
+            layer.set_weights([draw(weights.shape) for weights in layer.weights])
+    return model
 
 
 def _mapped(problem: Problem, values: Any) -> Any:
@@ -178,22 +197,15 @@ def _whole(problem: Problem) -> Problem:
 
 
 def _timesteps(problem: Problem, last: int | None, embedding: int) -> tuple["keras.KerasTensor", Any]:
-    """A model's input, and the timesteps (batch, timesteps, values) that it looks at.
-
-    Args:
-        problem: a vector (values,) is that many timesteps of one value.
-        last: how many timesteps, of the latest; None for all.
-        embedding: width of a word's vector.
+    """A model's input, and the timesteps (batch, timesteps, values) that it sees: a vector's values are some, too.
 
     Raises:
-        ValueError: words without an embedding, an embedding without words, or more timesteps than there are.
+        ValueError: as `check_embedding` and `look_back`.
     """
     import keras
 
-    if bool(problem.vocabulary) != bool(embedding):
-        raise ValueError("`embedding` must be set where inputs are words, and only there")
-    if last is not None and last > problem.input_shape[0]:
-        raise ValueError(f"`last` must be at most {problem.input_shape[0]} timesteps. Received: {last}")
+    check_embedding(problem, embedding)
+    look_back(problem.input_shape[0], last)
     inputs = keras.Input(problem.input_shape, dtype="int32" if embedding else None)
     values = inputs[:, -last:] if last else inputs
     if embedding:

@@ -8,13 +8,10 @@ import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
+from pipeline.models import Last, Rate, Size, Width, check_embedding, look_back
 
 if TYPE_CHECKING:
     import keras
-
-Size = Annotated[int, Field(ge=1, le=4096)]
-Rate = Annotated[float, Field(ge=0, lt=1)]
-Last = Annotated[int | None, Field(ge=1)]
 
 
 def build(
@@ -30,8 +27,8 @@ def build(
     dropout: Rate = 0.0,
     recurrent_dropout: Rate = 0.0,
     sequences: bool = False,
-    before: Annotated[int, Field(ge=0, le=4096)] = 0,
-    embedding: Annotated[int, Field(ge=0, le=4096)] = 0,
+    before: Width = 0,
+    embedding: Width = 0,
     head: bool = True,
     recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
     reset_after: bool = True,
@@ -52,8 +49,8 @@ def build(
         top_activation: of the last one; None for the same.
         direction: in which it reads: `backward` from the last timestep to the first; of words, padding is still in
             front. `both` has a network for each, which are asked side by side.
-        dropout: share of each recurrent layer's inputs that is dropped.
-        recurrent_dropout: share of its states that is dropped.
+        dropout: fraction of each recurrent layer's inputs that is dropped.
+        recurrent_dropout: fraction of its states that is dropped.
         sequences: whether the last layer returns every state, too.
         before: width of a Dense(relu) layer in front, 0 for none.
         embedding: width of a word's vector where inputs are word numbers.
@@ -71,8 +68,9 @@ def build(
     """
     import keras
 
-    if bool(embedding) != bool(problem.vocabulary):
-        raise ValueError("`embedding` must be set where inputs are words, and only there")
+    check_embedding(problem, embedding)
+    if (recurrent_activation != "sigmoid" and cell not in ("LSTM", "GRU")) or not (reset_after or cell == "GRU"):
+        raise ValueError(f"`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. Received: {cell}")
     vector = len(problem.input_shape) == 1 and problem.outputs > 1 and not problem.vocabulary
     every = problem.each_step or vector
     if direction != "forward" and (every or sequences):
@@ -93,9 +91,10 @@ def build(
         model.add(keras.layers.Dense(before, activation="relu"))
     sizes = widths or [units] * layers
     activations = [*[activation] * (len(sizes) - 1), top_activation or activation]
-    gates = _gates(cell, recurrent_activation, reset_after=reset_after)
-    drops = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
-    options = [{"units": size, "activation": a, **drops, **gates} for size, a in zip(sizes, activations, strict=True)]
+    common: dict[str, Any] = {"dropout": dropout, "recurrent_dropout": recurrent_dropout}
+    common |= {"recurrent_activation": hard_sigmoid} if recurrent_activation != "sigmoid" else {}
+    common |= {} if reset_after else {"reset_after": False}
+    options = [{"units": size, "activation": a, **common} for size, a in zip(sizes, activations, strict=True)]
     loop = _loop(cell, options, every=sequences or every, backward=direction == "backward" and not problem.vocabulary)
     model.add(keras.layers.Bidirectional(loop) if direction == "both" else loop)
     if head:
@@ -104,25 +103,17 @@ def build(
     return model
 
 
-def _gates(cell: str, recurrent_activation: str, *, reset_after: bool) -> dict[str, Any]:
-    """What is said of the gates beside Keras' defaults. Raises ValueError if the cell has no such gates."""
-    if (recurrent_activation != "sigmoid" and cell not in ("LSTM", "GRU")) or not (reset_after or cell == "GRU"):
-        raise ValueError(f"`recurrent_activation` is for LSTM and GRU, `reset_after` for GRU. Received: {cell}")
-    hard = {"recurrent_activation": hard_sigmoid} if recurrent_activation != "sigmoid" else {}
-    return hard if reset_after else {**hard, "reset_after": False}
-
-
 def _loop(cell: str, options: list[dict[str, Any]], *, every: bool, backward: bool) -> "keras.layers.Layer":
     """One layer of one cell or of several, one on the other; it gives the last state or every one."""
     import keras
 
-    whole = {"return_sequences": every, "go_backwards": backward}
+    ways = {"return_sequences": every, "go_backwards": backward}
     if len(options) == 1 and cell != "MinGRU":
-        return getattr(keras.layers, cell)(**options[0], **whole)
+        return getattr(keras.layers, cell)(**options[0], **ways)
     # Stacked cells in one loop over time are the same network as stacked layers, which loop one after the other and
     # keep every state in between: many times slower under XLA (docs/attempts.md).
     make = min_gru_cell if cell == "MinGRU" else getattr(keras.layers, f"{cell}Cell")
-    return keras.layers.RNN([make(**each) for each in options], **whole)
+    return keras.layers.RNN([make(**of_cell) for of_cell in options], **ways)
 
 
 def _last_word_first(words: Any) -> Any:
@@ -130,10 +121,9 @@ def _last_word_first(words: Any) -> Any:
     import keras
 
     padding = keras.ops.sum(keras.ops.cast(words == 0, "int32"), axis=1, keepdims=True)
-    places = keras.ops.arange(words.shape[1])[None]
-    return keras.ops.take_along_axis(words[:, ::-1], keras.ops.maximum(places - padding, 0), axis=1) * keras.ops.cast(
-        places >= padding, words.dtype
-    )
+    index = keras.ops.arange(words.shape[1])[None]
+    shifted = keras.ops.take_along_axis(words[:, ::-1], keras.ops.maximum(index - padding, 0), axis=1)
+    return shifted * keras.ops.cast(index >= padding, words.dtype)
 
 
 def min_gru_cell(units: int, **options: Any) -> Any:
@@ -176,14 +166,14 @@ def segments(
 ) -> "keras.Model":
     """A GRU that reads and writes segments of each column's own past (SegRNN: Lin et al. 2023, arXiv 2308.11200).
 
-    Each column is taken less its last value. Its segments are the GRU's steps; from the last state each segment to come
+    Each column is taken less its last value. Its segments are the GRU's steps; from the last state each segment ahead
     is written by one step of a second GRU, whose input is that segment's number and the column's.
 
     Args:
         problem: every column is asked for.
         units: of both.
         segment: timesteps of one; look-back and horizon are multiples of it.
-        last: timesteps that are looked at; None for all.
+        last: timesteps that are seen.
 
     Raises:
         ValueError: not every column is asked for, or `segment` does not fit.
@@ -192,22 +182,23 @@ def segments(
 
     if not problem.every:
         raise ValueError("segments needs a data set that asks for every column")
-    timesteps, columns = last or problem.input_shape[0], problem.input_shape[1]
+    timesteps, columns = look_back(problem.input_shape[0], last), problem.input_shape[1]
     ahead = problem.outputs // columns
-    if timesteps > problem.input_shape[0] or timesteps % segment or ahead % segment:
+    if timesteps % segment or ahead % segment:
         raise ValueError(f"`segment` must divide the {timesteps} timesteps that are seen and the {ahead} that are not")
     inputs = keras.Input(problem.input_shape)
     latest = inputs[:, -1:]
-    each = keras.ops.transpose(inputs[:, -timesteps:] - latest, (0, 2, 1))
-    steps = keras.layers.Dense(units, activation="relu")(keras.ops.reshape(each, (-1, timesteps // segment, segment)))
+    columnwise = keras.ops.transpose(inputs[:, -timesteps:] - latest, (0, 2, 1))
+    segmented = keras.ops.reshape(columnwise, (-1, timesteps // segment, segment))
+    steps = keras.layers.Dense(units, activation="relu")(segmented)
     state = keras.layers.GRU(units)(steps)
     count = ahead // segment
     # Numbers of segment and column (batch, columns, segments), made from the input, so that there are as many.
-    none = keras.ops.cast(keras.ops.zeros_like(each[:, :, :1]), "int32") + np.zeros((1, 1, count), "int32")
-    of_segment = keras.layers.Embedding(count, units - units // 2)(none + np.arange(count))
-    of_column = keras.layers.Embedding(columns, units // 2)(none + np.arange(columns)[:, None])
-    asked = keras.ops.reshape(keras.ops.concatenate([of_segment, of_column], axis=3), (-1, units))
-    written = keras.layers.GRUCell(units)(asked, [keras.ops.repeat(state, count, axis=0)])[0]
+    zeros = keras.ops.cast(keras.ops.zeros_like(columnwise[:, :, :1]), "int32") + np.zeros((1, 1, count), "int32")
+    by_segment = keras.layers.Embedding(count, units - units // 2)(zeros + np.arange(count))
+    by_column = keras.layers.Embedding(columns, units // 2)(zeros + np.arange(columns)[:, None])
+    numbers = keras.ops.reshape(keras.ops.concatenate([by_segment, by_column], axis=3), (-1, units))
+    written = keras.layers.GRUCell(units)(numbers, [keras.ops.repeat(state, count, axis=0)])[0]
     values = keras.ops.reshape(keras.layers.Dense(segment)(written), (-1, columns, ahead))
     back = keras.ops.transpose(values, (0, 2, 1)) + latest
     return keras.Model(inputs, keras.ops.reshape(back, (-1, problem.outputs)))

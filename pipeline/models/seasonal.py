@@ -14,6 +14,7 @@ from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
+from pipeline.models import Last, Rate, recurrent
 from pipeline.models.baselines import Baseline
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 Cycles = Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=4)]
 Count = Annotated[int, Field(ge=0)]
-Size = Annotated[int, Field(ge=1)]
+Positive = Annotated[int, Field(ge=1)]
 
 HARMONICS = (1, 2, 3, 6, 7, 8, 13, 14, 15, 21)
 """Of the week: its own, and those around the day's."""
@@ -32,12 +33,12 @@ REPEATS = 7
 
 @dataclass(frozen=True)
 class Direct:
-    """A model that says each value ahead from numbers of its own.
+    """A model that predicts each value ahead from features of its own.
 
     Attributes:
-        features: inputs (n, timesteps, columns) -> (n, outputs, numbers) float32, and a base (n, outputs) that trees
-            correct, since they say nothing beyond the values that they were trained on. Given what was said of the
-            first values ahead (n, said), those of the next one alone: (n, 1, numbers) and (n, 1).
+        features: inputs (n, timesteps, columns) -> (n, outputs, features) float32, and a base (n, outputs) that trees
+            correct, since they predict nothing beyond the values that they were trained on. Given predictions of the
+            first values ahead (n, predicted), those of the next one alone: (n, 1, features) and (n, 1).
         outputs: values ahead.
     """
 
@@ -46,7 +47,7 @@ class Direct:
 
 
 def linear(
-    problem: Problem, *, last: Size | None = None, others: Count = 6, known: Count = 0, season: bool = True
+    problem: Problem, *, last: Last = None, others: Count = 6, known: Count = 0, season: bool = True
 ) -> Baseline:
     """A weighted sum, for `least_squares`: the target's past, a little of the others', what is known beforehand.
 
@@ -63,11 +64,10 @@ def linear(
     last, others = min(last or timesteps, timesteps), min(others, timesteps)
 
     def features(inputs: Array) -> Array:
-        target, beside, beforehand = _columns(problem, inputs, known)
-        parts = [target[:, -last:], beside[:, beside.shape[1] - others :].reshape(len(inputs), -1)]
-        parts += [beforehand[:, -problem.outputs - others :].reshape(len(inputs), -1)]
-        parts += _harmonics(problem, inputs, season)
-        return np.concatenate(parts, axis=1)
+        target, rest, beforehand = _columns(problem, inputs, known)
+        columns = [target[:, -last:], rest[:, rest.shape[1] - others :].reshape(len(inputs), -1)]
+        columns += [beforehand[:, -problem.outputs - others :].reshape(len(inputs), -1)]
+        return np.concatenate([*columns, *_harmonics(problem, inputs, season)], axis=1)
 
     return Baseline(features, intercept=True)
 
@@ -103,7 +103,7 @@ def boosting(
     known: Count = 0,
     own: bool = False,
     base: Literal["mean", "cycle", "zero"] = "mean",
-    recent: Size = 6,
+    recent: Positive = 6,
     season: bool = True,
 ) -> Direct:
     """What trees see of each value ahead, for `boosting`.
@@ -117,8 +117,8 @@ def boosting(
         cycles: of the series, the shortest first.
         known: columns that are known beforehand.
         own: whether it sees the target's past alone, and what is known beforehand.
-        base: trees say how far a value is from the mean of the last cycle, how far from the value a cycle before, as
-            they then see the target's past, too, or the value itself.
+        base: trees predict the difference from the mean of the last cycle, that from the value a cycle before (then
+            they see the target's past as such differences, too), or the value itself.
         recent: how many of the target's last values it sees.
         season: whether it sees the time of the year.
     """
@@ -129,39 +129,40 @@ def boosting(
     first = cycles[0] if cycles else min(7, timesteps)
     spans = sorted({min(span, timesteps) for span in (max(2, first // 8), first, 2 * first, *cycles[1:])})
 
-    def features(inputs: Array, said: Array | None = None) -> tuple[Array, Array]:
-        target, beside, beforehand = _columns(problem, inputs, known)
+    def features(inputs: Array, predicted: Array | None = None) -> tuple[Array, Array]:
+        target, rest, beforehand = _columns(problem, inputs, known)
         steps = np.arange(outputs)
-        if said is not None:
-            target = np.concatenate([target[:, said.shape[1] :], said], axis=1, dtype=target.dtype)
-            steps = steps[[said.shape[1]]]
+        if predicted is not None:
+            target = np.concatenate([target[:, predicted.shape[1] :], predicted], axis=1, dtype=target.dtype)
+            steps = steps[[predicted.shape[1]]]
         times = problem.horizon + steps
-        count, ahead = len(inputs), times if said is None else times - said.shape[1]
+        count, ahead = len(inputs), times if predicted is None else times - predicted.shape[1]
 
-        def each(values: Array) -> Array:
+        def repeated(values: Array) -> Array:
             return np.broadcast_to(values[:, None], (count, len(ahead)))
 
-        rows = [np.broadcast_to(ahead, (count, len(ahead))), *_moments(problem, inputs, times, season)]
+        columns = [np.broadcast_to(ahead, (count, len(ahead))), *_moments(problem, inputs, times, season)]
         if base == "cycle":
             corrected = _repeats(target, ahead, shortest)[:, :, 0]
             target = target[:, shortest:] - target[:, :-shortest]
         else:
-            corrected = np.array(each(target[:, -first:].mean(axis=1) * (base == "mean")))
+            corrected = np.array(repeated(target[:, -first:].mean(axis=1) * (base == "mean")))
         for cycle in cycles:
             same = _repeats(target, ahead, cycle)
-            rows += [*np.moveaxis(same, 2, 0), same.mean(axis=2), same[:, :, :3].mean(axis=2), np.median(same, axis=2)]
-        rows += [each(target[:, -1 - back]) for back in range(min(recent, timesteps))]
-        rows += [each(target[:, -span:].mean(axis=1)) for span in spans]
+            columns += [*np.moveaxis(same, 2, 0), same.mean(axis=2), same[:, :, :3].mean(axis=2)]
+            columns += [np.median(same, axis=2)]
+        columns += [repeated(target[:, -1 - back]) for back in range(min(recent, timesteps))]
+        columns += [repeated(target[:, -span:].mean(axis=1)) for span in spans]
         if cycles:
             few = spans[0]
-            rows.append(each(target[:, -1] - target[:, -1 - first]))
-            rows.append(each(target[:, -few:].mean(axis=1) - target[:, -few - first : -first].mean(axis=1)))
-        for column in () if own else np.moveaxis(beside, 2, 0):
-            rows += [each(column[:, -1]), each(column[:, -first:].mean(axis=1))]
-            rows += [_repeats(column, ahead, first)[:, :, 0]] if cycles else []
+            columns.append(repeated(target[:, -1] - target[:, -1 - first]))
+            columns.append(repeated(target[:, -few:].mean(axis=1) - target[:, -few - first : -first].mean(axis=1)))
+        for column in () if own else np.moveaxis(rest, 2, 0):
+            columns += [repeated(column[:, -1]), repeated(column[:, -first:].mean(axis=1))]
+            columns += [_repeats(column, ahead, first)[:, :, 0]] if cycles else []
         if beforehand.shape[1] >= outputs:
-            rows += [column[:, -outputs:][:, steps] for column in np.moveaxis(beforehand, 2, 0)]
-        return np.stack(rows, axis=2, dtype=np.float32, casting="same_kind"), corrected
+            columns += [column[:, -outputs:][:, steps] for column in np.moveaxis(beforehand, 2, 0)]
+        return np.stack(columns, axis=2, dtype=np.float32, casting="same_kind"), corrected
 
     return Direct(features, outputs)
 
@@ -181,22 +182,18 @@ def _moments(problem: Problem, inputs: Array, ahead: Array, season: bool) -> lis
     now = inputs[:, -1, inputs.shape[2] - problem.calendar :].astype(np.float64)
     turn = 2 * np.pi * ahead / problem.period if problem.period else np.zeros(len(ahead))
     day = np.mod(np.arctan2(now[:, :1], now[:, 1:2]) + turn, 2 * np.pi)
-    found: list[Array] = [np.round(day, 3)]
-    found += [np.broadcast_to(now[:, [column]], day.shape) for column in (2, 3) if season]
+    moments: list[Array] = [np.round(day, 3)]
+    moments += [np.broadcast_to(now[:, [column]], day.shape) for column in (2, 3) if season]
     if now.shape[1] > 4:
-        later = turn / 7 if problem.period else 2 * np.pi * ahead / 7
-        week = np.mod(np.arctan2(now[:, 4:5], now[:, 5:6]) + later + 1e-4, 2 * np.pi)
-        found += [np.round(week, 3), np.floor(7 * week / (2 * np.pi))]
-    return found
+        days = turn / 7 if problem.period else 2 * np.pi * ahead / 7
+        week = np.mod(np.arctan2(now[:, 4:5], now[:, 5:6]) + days + 1e-4, 2 * np.pi)
+        moments += [np.round(week, 3), np.floor(7 * week / (2 * np.pi))]
+    return moments
 
 
-def gru(
-    problem: Problem, *, last: Size, units: Size = 32, dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-) -> "keras.Model":
+def gru(problem: Problem, *, last: Positive, units: Positive = 32, dropout: Rate = 0.0) -> "keras.Model":
     """A GRU that reads the `last` timesteps alone, however far other models look back."""
     import keras
-
-    from pipeline.models import recurrent
 
     timesteps, columns = problem.input_shape
     last = min(last, timesteps)

@@ -45,13 +45,13 @@ def _each(problem: Problem, history: int | None, forecast: Callable[[Array, int]
     first, ahead = problem.horizon - 1, problem.horizon - 1 + problem.outputs
     last = history or problem.input_shape[0]
 
-    def predictions(inputs: Array) -> Array:
+    def predict(inputs: Array) -> Array:
         windows = inputs[:, -last:, problem.target].astype(np.float64)
-        # Where `history` reaches back further than the series, nothing stands.
-        found = np.stack([forecast(window[~np.isnan(window)], ahead)[first:] for window in windows])
-        return found if problem.outputs > 1 else found[:, 0]
+        # Where `history` reaches back further than the series, values are NaN.
+        forecasts = np.stack([forecast(window[~np.isnan(window)], ahead)[first:] for window in windows])
+        return forecasts if problem.outputs > 1 else forecasts[:, 0]
 
-    return Baseline(predictions)
+    return Baseline(predict)
 
 
 def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
@@ -62,12 +62,12 @@ def _mstl(cycles: list[int], values: Array, ahead: int) -> Array:
         return _ets(values, ahead)
     # LOESS at some places, straight lines between, and two passes as in R, not five: a small part of the time, for no
     # worse a forecast.
-    options = {f"{part}_jump": max(1, cycles[0] // 2) for part in ("seasonal", "trend", "low_pass")} | {"inner_iter": 2}
+    options = {f"{what}_jump": max(1, cycles[0] // 2) for what in ("seasonal", "trend", "low_pass")} | {"inner_iter": 2}
     seasons = MSTL(values, periods=cycles, stl_kwargs=options).fit().seasonal.reshape(len(values), -1)
-    found = _ets(values - seasons.sum(axis=1), ahead)
+    forecast = _ets(values - seasons.sum(axis=1), ahead)
     for cycle, season in zip(cycles, seasons.T, strict=True):
-        found = found + season[-cycle:][np.arange(ahead) % cycle]
-    return found
+        forecast = forecast + season[-cycle:][np.arange(ahead) % cycle]
+    return forecast
 
 
 def _ets(values: Array, ahead: int, cycle: int = 0, *, trend: bool = True) -> Array:

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.config.params import Experiment, Forecast, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
-from pipeline.files import sha256
+from pipeline.files import missing, sha256
 from pipeline.provenance.machine import CODE
 
 EXEMPT = (
@@ -66,8 +66,8 @@ def training(
     if "loss" in options:
         modules.append(f"{METRICS}.{options['loss']}")
     if "epochs" in options:  # the best one is chosen by what the data set is compared by
-        made = module(PREPARATIONS, preparation.name, f"datasets.{experiment.dataset}.preparation.name")
-        modules.append(f"{METRICS}.{made.METRIC}")
+        prepare = module(PREPARATIONS, preparation.name, f"datasets.{experiment.dataset}.preparation.name")
+        modules.append(f"{METRICS}.{prepare.METRIC}")
     return code.made_of(_section(experiment, settings), modules)
 
 
@@ -77,10 +77,10 @@ def _section(experiment: Experiment, settings: Forecast | None) -> dict[str, Any
 
 def files_of(folder: Path) -> dict[str, str]:
     """Name -> SHA-256 of every file of a folder. Raises UnrollError if there is none."""
-    found = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
-    if not found:
-        raise UnrollError(f"{folder} is missing; `unroll repro` builds it")
-    return found
+    hashes = {path.relative_to(folder).as_posix(): sha256(path) for path in sorted(folder.rglob("*")) if path.is_file()}
+    if not hashes:
+        raise missing(folder)
+    return hashes
 
 
 def params(experiment: Experiment, settings: Forecast | None = None) -> str:
@@ -93,9 +93,9 @@ def folder(path: Path) -> str:
     return _of(files_of(path))
 
 
-def brief(parts: Mapping[str, str]) -> str:
+def brief(hashes: Mapping[str, str]) -> str:
     """Twelve characters to cite a result by, for its `fingerprint`: the hashes of params, data, code and lock."""
-    return hashlib.sha256("".join(parts.values()).encode()).hexdigest()[:12]
+    return hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:12]
 
 
 class Code:
@@ -129,31 +129,31 @@ class Code:
         Raises:
             FileNotFoundError: there is no such module.
         """
-        found: dict[str, Path] = {}
+        files: dict[str, Path] = {}
         waiting = list(modules)
         while waiting:
             name = waiting.pop()
-            if name in found or f"{name}.".startswith(tuple(f"{exempt}." for exempt in EXEMPT)):
+            if name in files or f"{name}.".startswith(tuple(f"{exempt}." for exempt in EXEMPT)):
                 continue
-            found[name] = file = self._file(name)
+            files[name] = file = self._file(name)
             waiting += self._imported(file)
-        for name, file in list(found.items()):
-            found |= {f"{name.rpartition('.')[0]}/{path.name}": path for path in self._beside(file.parent)}
-        return dict(sorted(found.items()))
+        for name, file in list(files.items()):
+            files |= {f"{name.rpartition('.')[0]}/{path.name}": path for path in self._beside(file.parent)}
+        return dict(sorted(files.items()))
 
     def _imports(self, path: Path) -> list[str]:
         """The modules of `pipeline` that a file's import statements name, also in functions; not for type checkers."""
         tree = ast.parse(path.read_text(encoding="utf-8"))
         typed = [node for node in tree.body if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"]
-        found: list[str] = []
+        names: list[str] = []
         for node in {*ast.walk(tree)} - {inner for block in typed for inner in ast.walk(block)}:
             if isinstance(node, ast.Import):
-                found += [alias.name for alias in node.names]
+                names += [alias.name for alias in node.names]
             elif isinstance(node, ast.ImportFrom) and node.module:
                 # `from pipeline import files` names a module, `from pipeline.files import sha256` does not.
                 inner = [f"{node.module}.{alias.name}" for alias in node.names]
-                found += [name if self._file(name).exists() else node.module for name in inner]
-        return [name for name in found if name.startswith("pipeline.")]
+                names += [name if self._file(name).exists() else node.module for name in inner]
+        return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:
         """Of a module, or of a package its own."""

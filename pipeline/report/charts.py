@@ -10,7 +10,7 @@ from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import capital, comparison, measured, number, short, spread, title
+from pipeline.report.formatting import capital, comparison_text, measured, number, short, spread, title
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
@@ -112,9 +112,11 @@ def ranking(dataset: Evaluated) -> Ranking:
             parameters=short(entry.parameters),
             seeds=str(len(entry.seeds)) if entry.varies else "",
         )
-        if found := dataset.comparisons.get(name):
-            change, interval = comparison(found, metric)
-            row = replace(row, outcome=found.outcome, change=change, interval=interval if found.change else "")
+        if comparison := dataset.comparisons.get(name):
+            change, interval = comparison_text(comparison, metric)
+            row = replace(
+                row, outcome=comparison.outcome, change=change, interval=interval if comparison.change else ""
+            )
         rows.append(row)
     rows += [
         Ranked("", words, "floor", axis.mark(value, (value, value)), measured(value, metric), "", value)
@@ -202,18 +204,18 @@ class AnswerText:
 
 def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
     """One of a data set's answers as text."""
-    networks, found = str(answer.networks) if len(dataset.answers) > 1 else "", answer.comparison
+    networks, comparison = str(answer.networks) if len(dataset.answers) > 1 else "", answer.comparison
     text = AnswerText(capital(dataset.question), networks, answer.outcome, None, None, answer.reason)
     if answer.outcome == Outcome.NOT_ASKED:
         return text
     text = replace(text, without=_contender(dataset, answer.opponent), best=_contender(dataset, answer.network))
-    if found is None:
+    if comparison is None:
         return text
     metric = dataset.about.metric
-    change, interval = comparison(found, metric)
-    if found.change is None:
+    change, interval = comparison_text(comparison, metric)
+    if comparison.change is None:
         return replace(text, change=f"{title(metric)} {change}", interval=interval)
-    mark = CHANGES.mark(found.change.mean, found.change.interval)
+    mark = CHANGES.mark(comparison.change.mean, comparison.change.interval)
     return replace(text, change=change, interval=interval, mark=mark)
 
 

@@ -19,8 +19,6 @@ INK, MUTED, GRID = "#010101", "#020202", "#030303"
 FAMILY = {name: f"#{code:02x}{code:02x}{code:02x}" for code, name in enumerate((*FAMILIES, "simple"), 0x11)}
 """The colour of each family of models, in every plot."""
 
-DASHED = (0, (3, 2))
-
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
     "font.family": ["DejaVu Sans"],

@@ -82,7 +82,7 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
     return f"{' to '.join(map(number, interval))} {unit}".rstrip()
 
 
-def comparison(comparison: Comparison, metric: str) -> tuple[str, str]:
+def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
     """The change of the error and its interval, -4.4 % and -7.4 to -1.4 %; without a change those of the measure."""
     if comparison.change is None:
         return signed(comparison.difference.mean, metric), " to ".join(

@@ -68,7 +68,9 @@ def page(results: Results) -> str:
         signs=SIGNS,
         results=results,
         sentence=sentence([answer for section in sections for answer in section.answers]),
-        answers=sorted(sections, key=lambda section: min([*Outcome].index(each.outcome) for each in section.answers)),
+        answers=sorted(
+            sections, key=lambda section: min([*Outcome].index(answer.outcome) for answer in section.answers)
+        ),
         changes=CHANGES,
         stand_ins=[dataset.question for dataset in results.built if dataset.about.stand_in],
         counted=_counted(results),
@@ -142,8 +144,8 @@ def sentence(answers: Sequence[AnswerText]) -> str:
     count = documents[Outcome.YES] + documents[Outcome.NO] + unsure
     if not count:
         return "No figure here is a result" if documents else "Nothing is built yet"
-    asked = f"{count} question{'s' if count > 1 else ''}"
-    words = f"A recurrent network helps on {_helps_on(documents, asked)}"
+    questions = f"{count} question{'s' if count > 1 else ''}"
+    words = f"A recurrent network helps on {_helps_on(documents, questions)}"
     if tuned:
         return f"{words}; tuned, on {_helps_on(tuned, str(tuned.total()))}"
     return f"{words}{f'; on {unsure} we cannot tell' if unsure else ''}"

@@ -1,14 +1,13 @@
 """The plots of one data set: how its models learn, what the compared ones predict, and what others published.
 
-Others' scores are from iTransformer's paper, as SegRNN's README prints it, 96 timesteps back. Their curves are those of
-F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with Python, first edition; MIT), which keep every epoch's log. Jena's
-are of ten-minute rows, and the band beneath is of every sixth row. Two of these listings were run again by somebody
-else, who kept the logs, too (tessy1234/data_science, notebooks 05 and 07): the dots.
+Published curves are those of F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with Python, first edition; MIT), which
+keep every epoch's log. Jena's are of ten-minute rows, and the band beneath is of every sixth row. Two of these listings
+were run again by somebody else, who kept the logs, too (tessy1234/data_science, notebooks 05 and 07): the dots.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import combinations, islice
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +16,9 @@ import numpy as np
 from pipeline import tables
 from pipeline.evaluation import answers
 from pipeline.evaluation.intervals import prediction
-from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.plot_data import PARTS
-from pipeline.evaluation.schema import Stat
 from pipeline.evaluation.scores import MIN_SEEDS
-from pipeline.report.drawing import DASHED, INK, MUTED, Plots, by_epoch, colour, key, stretch, svg
+from pipeline.report.drawing import INK, Plots, by_epoch, colour, key, stretch, svg
 from pipeline.report.formatting import title as measure_title
 from pipeline.report.results import Evaluated
 
@@ -66,7 +63,6 @@ def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
         _free_runs(dataset, compared),
         _by_week(dataset, compared),
         published_curves(dataset),
-        published_scores(dataset),
         data_size(dataset),
         *_by_epoch(dataset, ranked),
     )
@@ -128,7 +124,8 @@ def data_size(dataset: Evaluated) -> Plots | None:
 
     def draw(axes: "Axes") -> None:
         for curve in curves:
-            stats = {fraction * rows: stat for fraction, name in curve.items() if (stat := _score(dataset, name))}
+            scores = {fraction * rows: dataset.experiments[name].score(metric) for fraction, name in curve.items()}
+            stats = {count: stat for count, stat in scores.items() if stat}
             low, high = zip(*(stat.mean_ci or (stat.mean, stat.mean) for stat in stats.values()), strict=True)
             means, hue = [stat.mean for stat in stats.values()], colour(dataset, curve[1.0])
             axes.fill_between([*stats], low, high, color=hue, alpha=0.2, linewidth=0)
@@ -140,8 +137,10 @@ def data_size(dataset: Evaluated) -> Plots | None:
         axes.set_ylabel(metric.upper())
 
     fractions = sorted(network.keys() & opponent.keys())
-    compared = answers.table(dataset.evaluation, {each: (network[each], opponent[each]) for each in fractions})
-    verdicts = ", ".join(f"{fraction * rows:,.0f}: {found.outcome}" for fraction, found in compared.items())
+    compared = answers.table(
+        dataset.evaluation, {fraction: (network[fraction], opponent[fraction]) for fraction in fractions}
+    )
+    verdicts = ", ".join(f"{fraction * rows:,.0f}: {comparison.outcome}" for fraction, comparison in compared.items())
     names = [curve[1.0] for curve in curves]
     words = f"{' against '.join(dataset.titles[name] for name in names)}, by train examples: {verdicts}"
     drawn = svg(draw, LARGE, f"{dataset.name}: {words}", f"{dataset.name}/data-size")
@@ -171,8 +170,8 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     split, groups = "validation" if "validation" in dataset.about.examples else "train", []
     whole = [name for name in ranked if dataset.experiments[name].share == 1]
     for what in ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",):
-        found = {name: curve(dataset.history, name, f"{split}_{what}") for name in whole}
-        every = {name: line for name, line in found.items() if line is not None}
+        lines = {name: curve(dataset.history, name, f"{split}_{what}") for name in whole}
+        every = {name: line for name, line in lines.items() if line is not None}
         if not every:
             continue
         curves = dict(islice(every.items(), CURVES))
@@ -228,52 +227,6 @@ def _overlay(dataset: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: st
 
     drawn = svg(draw, LARGE, f"{dataset.question}: {title}", f"{dataset.name} {title}")
     return Plots(title, caption, key=looks, overlay=drawn)
-
-
-def published_scores(dataset: Evaluated) -> Plots | None:
-    """How many pairs of rebuilt models differ, in words; and all of them drawn, with lines for those of others."""
-    published = scores_of_others(dataset)
-    if not published:
-        return None
-    stats = {name: stat for name in dataset.experiments if (stat := _score(dataset, name))}
-    ranked = sorted(stats, key=lambda name: -stats[name].mean)
-
-    def draw(axes: "Axes") -> None:
-        for row, name in enumerate(ranked):
-            stat, hue = stats[name], colour(dataset, name)
-            if ends := stat.prediction_interval_new_rows:
-                axes.plot(ends, [row, row], color=hue, alpha=0.4, linewidth=3)
-            axes.plot([stat.mean], [row], "o", color=hue, markersize=3.5)
-        for row, (model, value) in enumerate(sorted(published.items(), key=lambda item: item[1])):
-            axes.axvline(value, color=MUTED, linestyle=DASHED, linewidth=0.8)
-            axes.annotate(f"{model} ", (value, len(ranked) - 0.4 + 0.8 * row), ha="right", color=MUTED, fontsize=7)
-        axes.set_yticks(range(len(ranked)), [dataset.titles[name] for name in ranked])
-        axes.set_ylim(-0.6, len(ranked) + 0.8 * len(published))
-        axes.set_xlabel(dataset.about.metric.upper())
-
-    compared = answers.table(dataset.evaluation, {pair: pair for pair in combinations(ranked[::-1], 2)})
-    unsure = [pair for pair, found in compared.items() if found.outcome == Outcome.UNSURE]
-    sure = len(compared) - len(unsure)
-    words = f"{sure} of {len(compared)} differences exceed the scatter of seeds and weeks"
-    if unsure:
-        words += f"; not: {', '.join(' and '.join(dataset.titles[name] for name in pair) for pair in unsure)}"
-    drawn = svg(draw, (4.6, 2.6), f"{dataset.name}, beside published models: {words}", f"{dataset.name}/benchmark")
-    caption = (
-        "Dots: our mean over seeds, by the corrected protocol; bars: where one more run on other weeks would lie. "
-        "Dashed: published figures of models that are not rebuilt here, one run each, from 96 timesteps (ours see 336)."
-    )
-    return Plots("Beside the field", caption, {words: drawn})
-
-
-def scores_of_others(dataset: Evaluated) -> dict[str, float]:
-    """Model that is not rebuilt -> its published figure of the data set's measure; empty for what is no benchmark."""
-    table = tables.read(PUBLISHED_SCORES, model=str, dataset=str, measure=str, value=float)
-    rows = table[(table["dataset"] == dataset.name) & (table["measure"] == dataset.about.metric)]
-    return dict(zip(rows["model"], rows["value"].tolist(), strict=True))
-
-
-def _score(dataset: Evaluated, name: str) -> Stat | None:
-    return dataset.experiments[name].score(dataset.about.metric)
 
 
 def published_curves(dataset: Evaluated) -> Plots | None:

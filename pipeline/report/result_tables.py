@@ -10,7 +10,7 @@ from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Scores
 from pipeline.metrics import MEASURES
 from pipeline.report.charts import answer_text
-from pipeline.report.formatting import DASH, between, comparison, measured, published, shape, short, spread, title
+from pipeline.report.formatting import DASH, between, comparison_text, measured, published, shape, short, spread, title
 from pipeline.report.results import Evaluated, Results
 
 SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
@@ -200,11 +200,11 @@ def _experiment_row(results: Results, dataset: Evaluated, name: str) -> dict[str
         "interval": NO_VALUE,
         "published": _published_figures(results, name),
     }
-    if found := dataset.comparisons.get(name):
-        mean, interval = comparison(found, metric)
-        value = found.difference.model_dump(mode="json") | {"outcome": found.outcome}
-        row["against"] = TableCell(f"{mean} {found.outcome}", value=value)
-        row["interval"] = TableCell(interval, value=list(found.interval))
+    if comparison := dataset.comparisons.get(name):
+        mean, interval = comparison_text(comparison, metric)
+        value = comparison.difference.model_dump(mode="json") | {"outcome": comparison.outcome}
+        row["against"] = TableCell(f"{mean} {comparison.outcome}", value=value)
+        row["interval"] = TableCell(interval, value=list(comparison.interval))
     return row
 
 

@@ -132,7 +132,7 @@ class Results:
     scaled: str
 
 
-def load(workspace: Workspace, wanted: Params, *, own: bool = False) -> Results:
+def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
     """Read every evaluation of the documents' data sets that params.yaml asks for and that is there.
 
     Or, with `own`, of the series of one's own, each of which is a question by itself. What is scaled down
@@ -143,24 +143,24 @@ def load(workspace: Workspace, wanted: Params, *, own: bool = False) -> Results:
         UnrollError: a file is damaged.
     """
     # Series of one's own alone are what no document speaks of.
-    published = [] if {*wanted.datasets} <= {*wanted.forecasts} else claims.load(workspace.claims)
+    published = [] if {*params.datasets} <= {*params.forecasts} else claims.load(workspace.claims)
     # Without the path of this workspace: the page must be the same anywhere.
     here = re.compile("|".join(re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)))
     failed = {stage: here.sub("", line)[:400] for stage, line in failures.read(workspace).items()}
     built: list[Evaluated] = []
     missing: list[Missing] = []
-    for name in (name for name in wanted.datasets if (name in wanted.forecasts) == own):
-        experiments = list(wanted.experiments_of(name))
-        failure = _missing(failed, wanted, name, name, experiments)
+    for name in (name for name in params.datasets if (name in params.forecasts) == own):
+        experiments = list(params.experiments_of(name))
+        failure = _missing(failed, params, name, name, experiments)
         if not (workspace.evaluation(name) / "evaluation.json").is_file():
             missing.append(failure)
             continue
-        built.append(_evaluated(workspace, wanted, name, failure))
+        built.append(_evaluated(workspace, params, name, failure))
         absent = [experiment for experiment in experiments if experiment not in built[-1].experiments]
-        missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
+        missing += [_missing(failed, params, experiment, name, [experiment]) for experiment in absent]
     evaluations = {dataset.name: dataset.evaluation for dataset in built}
     of_experiments = {name: evaluation for evaluation in evaluations.values() for name in evaluation.experiments}
-    known = [claim for claim in published if set(claim.experiments) <= set(wanted.experiments)]
+    known = [claim for claim in published if set(claim.experiments) <= set(params.experiments)]
     note, short = (_text(workspace.scratch / name) for name in ("scaled.txt", "short.txt"))
     verdicts = [claims.judge(claim, of_experiments, scaled=bool(note)) for claim in known]
     tables_of_answers = [{name: evaluation} for name, evaluation in evaluations.items()] if own else [evaluations]
@@ -180,9 +180,9 @@ def _text(path: Path) -> str:
     return one_line(path.read_text(encoding="utf-8")) if path.is_file() else ""
 
 
-def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing) -> Evaluated:
-    folder, section = workspace.evaluation(name), wanted.datasets[name]
-    whole, experiments = schema.load(folder), wanted.experiments_of(name)
+def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing) -> Evaluated:
+    folder, section = workspace.evaluation(name), params.datasets[name]
+    whole, experiments = schema.load(folder), params.experiments_of(name)
     entries = {key: whole.experiments[key] for key in experiments if key in whole.experiments}
     return Evaluated(
         name,
@@ -195,9 +195,9 @@ def _evaluated(workspace: Workspace, wanted: Params, name: str, failure: Missing
     )
 
 
-def _missing(failed: Mapping[str, str], wanted: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
+def _missing(failed: Mapping[str, str], params: Params, name: str, dataset: str, experiments: list[str]) -> Missing:
     """Why something is missing: the failure that lies first in the graph, if one was recorded."""
-    stages = [wanted.source_stage(wanted.datasets[dataset].source), f"prepare@{dataset}"]
+    stages = [params.source_stage(params.datasets[dataset].source), f"prepare@{dataset}"]
     stages += [*(f"train@{experiment}" for experiment in experiments), f"evaluate@{dataset}"]
     stage = next((stage for stage in stages if stage in failed), "")
     return Missing(name, experiments, stage, failed.get(stage, "no failure is recorded; `unroll repro` builds it"))

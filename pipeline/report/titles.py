@@ -94,7 +94,7 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
 def _network(model: Mapping[str, Any]) -> str:
     layers = model.get("layers") or 1
     if widths := model.get("widths"):
-        return " and ".join(f"{CELLS[model['name']]}({each})" for each in widths)
+        return " and ".join(f"{CELLS[model['name']]}({width})" for width in widths)
     cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({model.get('units', '')})"
     return f"Dense({model['before']}) and {cell}" if model.get("before") else cell
 
@@ -119,13 +119,13 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"the value {model['timesteps']} timesteps before"
         case name:
             words = KNOWN.get(str(name), str(name).replace("_", " "))
-            parts = {
+            suffixes = {
                 " of the target alone": model.get("own") and model.get("base") != "cycle",
                 " of the target's differences": model.get("own") and model.get("base") == "cycle",
                 " without a trend": not model.get("trend", True),
             }
             cycle = f" by {model['cycle']}" if name == "ets" and model.get("cycle") else ""
-            return words + cycle + "".join(part for part, there in parts.items() if there)
+            return words + cycle + "".join(suffix for suffix, present in suffixes.items() if present)
 
 
 KNOWN = {

@@ -74,7 +74,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         same = f"name = '{title}' and tags.fingerprint = '{mark}'"
         known = opened.client.search_model_versions(same, order_by=["version_number DESC"])
         models = opened.client.search_registered_models(f"name = '{title}'")
-        before = next((str(one.aliases[ALIAS]) for one in models if ALIAS in one.aliases), None)
+        before = next((str(model.aliases[ALIAS]) for model in models if ALIAS in model.aliases), None)
         if known:
             version = known[0]
         else:
@@ -97,7 +97,8 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
     with tempfile.TemporaryDirectory() as folder:
         forecaster.save(Path(folder) / "forecaster")
         pins = Path(folder) / "constraints.txt"
-        versions = {str(one.metadata["Name"]).replace("_", "-"): one.version for one in metadata.distributions()}
+        packages = metadata.distributions()
+        versions = {str(package.metadata["Name"]).replace("_", "-"): package.version for package in packages}
         # Whatever is installed: pip installs of it what is needed, and in that version; the model has our code itself.
         every = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != "unroll"]
         pins.write_text("".join(every), encoding="utf-8")

@@ -8,11 +8,12 @@ from typing import Any
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
-from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Stat
+from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
 from pipeline.provenance.record import Environment
 from pipeline.report import titles
-from pipeline.report.formatting import capital, comparison, measured, spread
+from pipeline.report.formatting import capital, comparison_text, measured, spread
 from pipeline.report.formatting import title as metric_title
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Summary
@@ -129,7 +130,7 @@ def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
     score = f"{metric_title(metric)} on test {measured(stat, metric)} {spread(stat, metric)}".rstrip()
     if not (compared := answers.against(evaluation, base).get(name)):
         return f"{score}.", {}
-    change, interval = comparison(compared, metric)
+    change, interval = comparison_text(compared, metric)
     words = f"{change} error ({interval})" if compared.change else change
     verdict = f"{words} against {base}, the best without recurrence: {compared.outcome}"
     return f"{score}: {verdict}.", {"verdict": compared.outcome}

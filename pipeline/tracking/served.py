@@ -65,14 +65,14 @@ class Served:
             )
         try:
             windows = self.forecaster.windows(data)
-            found = self.forecaster.after(windows, float((params or {}).get("level", intervals.USUAL)))
+            forecasts = self.forecaster.after(windows, float((params or {}).get("level", intervals.USUAL)))
         except UnrollError as error:
             raise RefusedError(str(error)) from None
-        ends = found[["low", "high"]]
-        found[["low", "high"]] = ends.astype(object).where(np.isfinite(ends), None)
-        said = [text for window in windows.values() for text in window.unusual]
-        unusual = {"warning": "; ".join(said)} if said else {}
-        return found.assign(stamp=[stamp.isoformat() for stamp in found["stamp"]], **unusual)
+        ends = forecasts[["low", "high"]]
+        forecasts[["low", "high"]] = ends.astype(object).where(np.isfinite(ends), None)
+        unusual = [text for window in windows.values() for text in window.unusual]
+        warning = {"warning": "; ".join(unusual)} if unusual else {}
+        return forecasts.assign(stamp=[stamp.isoformat() for stamp in forecasts["stamp"]], **warning)
 
 
 def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -80,8 +80,8 @@ def _strict(decode: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     def decoded(body: Any) -> Any:
         try:
-            if not _flagged(found := decode(body)):
-                return found
+            if not _flagged(data := decode(body)):
+                return data
             what = "holds true or false; send numbers as numbers and words as text"
         except RecursionError:
             what = "is nested too deeply; send rows"

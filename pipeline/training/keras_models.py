@@ -89,23 +89,21 @@ def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None
 
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
     """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
-    shapes: list[tuple[str, list[int | None], int]] = []
+    rows: list[tuple[str, list[int | None], int]] = []
     for layer in model.layers:
         if type(layer).__name__ == "InputLayer":
             continue
-        first = (
-            layer.output[0] if isinstance(layer.output, list | tuple) else layer.output
-        )  # a cell gives its states too
-        output = list(first.shape)
+        # A cell gives its states, too.
+        output = list((layer.output[0] if isinstance(layer.output, list | tuple) else layer.output).shape)
         cells = getattr(getattr(layer, "cell", None), "cells", None)
         if cells is None:
-            shapes.append((type(layer).__name__, output, layer.count_params()))
+            rows.append((type(layer).__name__, output, layer.count_params()))
             continue
         between: list[int | None] = [None, layer.input.shape[1], output[-1]]
         for cell in cells:
             shape = output if cell is cells[-1] else between
-            shapes.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
+            rows.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
     return [
-        {"name": f"{kind.lower()}_{place}", "type": kind, "output": output, "parameters": parameters}
-        for place, (kind, output, parameters) in enumerate(shapes, 1)
+        {"name": f"{kind.lower()}_{number}", "type": kind, "output": output, "parameters": parameters}
+        for number, (kind, output, parameters) in enumerate(rows, 1)
     ]

@@ -24,10 +24,9 @@ def predict_split(predict: Callable[[Array], Array], examples: Examples, *, each
     """Predictions (n,) or (n, values) for a split.
 
     Args:
-        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). What it says as one number where several values
-            are asked for counts for each of them.
+        predict: inputs (chunk, ...) -> (chunk,) or (chunk, values). One number counts for each of several targets.
         examples: the split.
-        each_step: whether it is asked once for each timestep, with the inputs up to there.
+        each_step: whether it predicts once for each timestep, from the inputs up to there.
     """
     predictions = []
     for inputs, targets in chunks(examples):

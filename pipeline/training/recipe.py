@@ -24,7 +24,7 @@ class Recipe:
         method: the training method: call it with a `Job`.
         seeds: of its replicates.
         network: whether the model is a Keras model, so that TensorFlow is needed.
-        masks: whether the method takes windows of whose targets some are missing (its module's `MASKS`).
+        masks: whether the method takes windows some of whose targets are missing (its module's `MASKS`).
     """
 
     name: str
@@ -60,20 +60,20 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
     Raises:
         UsageError: a name or an option is wrong; the text lists the valid ones.
     """
-    place, model, training = f"experiments.{name}", experiment.model, experiment.training
-    family = module(MODELS, model.family, f"{place}.model.family")
-    build = family.MODELS[one_of(model.name, family.MODELS, f"params.yaml: {place}.model.name")]
-    method = module(METHODS, training.method, f"{place}.training.method")
+    where, model, training = f"experiments.{name}", experiment.model, experiment.training
+    family = module(MODELS, model.family, f"{where}.model.family")
+    build = family.MODELS[one_of(model.name, family.MODELS, f"params.yaml: {where}.model.name")]
+    method = module(METHODS, training.method, f"{where}.training.method")
     kind = getattr(family, "KINDS", {}).get(model.name, "network")
     if kind not in method.TRAINS:
         raise UsageError(
-            f"params.yaml: {place}.training.method: {training.method} is for models of the kind "
+            f"params.yaml: {where}.training.method: {training.method} is for models of the kind "
             f"{' or '.join(method.TRAINS)}. Received: {model.name}, of the kind {kind}"
         )
     return Recipe(
         name,
-        partial(build, **options(build, model.options, f"{place}.model")),
-        partial(method.train, **options(method.train, training.options, f"{place}.training")),
+        partial(build, **options(build, model.options, f"{where}.model")),
+        partial(method.train, **options(method.train, training.options, f"{where}.training")),
         tuple(experiment.seeds),
         network=kind == "network",
         masks=getattr(method, "MASKS", False),

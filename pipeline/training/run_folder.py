@@ -42,7 +42,7 @@ class Summary(Strict):
         ended: the last epoch of each seed where they differ (`trainer.Patience`), else None.
         best_epochs: for each seed the epoch (from 1) with the best validation metric; None without validation.
         loss: the name of the loss, None where there is none.
-        fingerprint: the hashes of params, data, code and lock that the run was made of; empty for a trial.
+        fingerprint: the hashes of params, data, code and lock that the run was made of; empty for a dry run.
     """
 
     experiment: str
@@ -63,13 +63,11 @@ class Summary(Strict):
 
     @pydantic.model_validator(mode="after")
     def _one_epoch_each(self) -> "Summary":
-        for name, epochs, most in (
-            ("ended", self.ended, [self.epochs] * len(self.seeds)),
-            ("best_epochs", self.best_epochs, self.last),
-        ):
-            if epochs is not None and not (
-                len(epochs) == len(most) and all(1 <= one <= limit for one, limit in zip(epochs, most, strict=True))
-            ):
+        most = [self.epochs] * len(self.seeds)
+        for name, epochs, limits in (("ended", self.ended, most), ("best_epochs", self.best_epochs, self.last)):
+            if epochs is None:
+                continue
+            if len(epochs) != len(limits) or not all(1 <= e <= limit for e, limit in zip(epochs, limits, strict=True)):
                 raise ValueError(f"{name} must be one epoch for each seed. Received: {epochs}")
         return self
 

@@ -23,16 +23,16 @@ def test_a_table_comes_back_as_it_was_to_the_last_bit(tmp_path_factory, rows):
     path = tmp_path_factory.getbasetemp() / "table.csv"
     table = pd.DataFrame(rows, columns=["epoch", "loss", "experiment"])
     tables.write(path, table)
-    found = tables.read(path, epoch=int, loss=float, experiment=str)
-    assert found.to_numpy().tolist() == table.to_numpy().tolist()
-    pd.testing.assert_frame_equal(tables.read(path, experiment=str), found, check_dtype=False)
+    read = tables.read(path, epoch=int, loss=float, experiment=str)
+    assert read.to_numpy().tolist() == table.to_numpy().tolist()
+    pd.testing.assert_frame_equal(tables.read(path, experiment=str), read, check_dtype=False)
 
 
 def test_names_that_look_like_no_value_are_names_no_value_is_nan_and_no_rows_keep_their_columns(tmp_path):
     tables.write(tmp_path / "a.csv", pd.DataFrame({"name": ["NA", "null", "nan"], "x": [1.0, None, 3.0]}))
-    found = tables.read(tmp_path / "a.csv", name=str)
-    assert found["name"].tolist() == ["NA", "null", "nan"]
-    assert found["x"].isna().tolist() == [False, True, False]
+    read = tables.read(tmp_path / "a.csv", name=str)
+    assert read["name"].tolist() == ["NA", "null", "nan"]
+    assert read["x"].isna().tolist() == [False, True, False]
     tables.write(tmp_path / "a.csv", pd.DataFrame(columns=["seed", "epoch"]))
     assert list(tables.read(tmp_path / "a.csv", seed=int, epoch=int).columns) == ["seed", "epoch"]
 
@@ -51,6 +51,6 @@ def test_names_that_look_like_no_value_are_names_no_value_is_nan_and_no_rows_kee
 )
 def test_damage_is_one_line(tmp_path, content, why):
     (tmp_path / "a.csv").write_bytes(content)
-    said = rf"^\S+a\.csv is damaged \([^\n]*({why})[^\n]*\); delete it and run `unroll repro`$"
-    with pytest.raises(UnrollError, match=said):
+    line = rf"^\S+a\.csv is damaged \([^\n]*({why})[^\n]*\); delete it and run `unroll repro`$"
+    with pytest.raises(UnrollError, match=line):
         tables.read(tmp_path / "a.csv", a=int)

@@ -11,13 +11,13 @@ class Download(Strict):
 
 def test_a_name_that_is_not_valid_is_one_short_line_with_those_that_are():
     assert one_of("b", iter("abc"), "the letter") == "b"
-    for name, valid, said in (
+    for name, valid, line in (
         ("zz", "ba", r"^the letter must be one of: a, b\. Received: 'zz'\.$"),
         ("grru", ["lstm", "gru"], r"one of: gru, lstm\. Received: 'grru'\. Did you mean gru\?"),
         ("a", [], r"must be one of: \(none\)\."),
         ("a\nb" * 1000, ["c"], r"^.{,100}$"),
     ):
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=line):
             one_of(name, valid, "the letter")
 
 

@@ -10,7 +10,7 @@ import psutil
 
 from tests.conftest import Miniature
 from unroll.cluster import connection
-from unroll.workspaces.scaled import CONFIG
+from unroll.workspaces.make import CONFIG
 
 IMPATIENT = """
 from unroll.__main__ import main

@@ -80,13 +80,14 @@ def build(root: Path, *, without: tuple[str, ...] = ("jena",)) -> Workspace:
 
 def fill(workspace: Workspace, *, without: tuple[str, ...] = ()) -> Workspace:
     """Prepared data and runs for the params.yaml that is there."""
-    wanted = params.load(workspace.params)
-    for name, entry in wanted.datasets.items():
+    every = params.load(workspace.params)
+    for name, section in every.datasets.items():
         if name not in without:
-            made = dataset(name, entry.preparation.name, stand_in=wanted.source(entry.source).kind == "stand_in")
-            datasets.save(made, workspace.prepared(name))
-            for key, experiment in wanted.experiments_of(name).items():
-                run(workspace, made, key, experiment)
+            stand_in = every.source(section.source).kind == "stand_in"
+            data = dataset(name, section.preparation.name, stand_in=stand_in)
+            datasets.save(data, workspace.prepared(name))
+            for key, experiment in every.experiments_of(name).items():
+                run(workspace, data, key, experiment)
     return workspace
 
 
@@ -95,14 +96,15 @@ def dataset(name: str, preparation: str, *, stand_in: bool = False) -> Dataset:
     """A data set of the layout that `preparation` makes, with a few hundred examples."""
     rng = np.random.default_rng(len(name))
     if preparation == "sine_points":
-        train, test = np.arange(0, 100, 0.5), np.arange(90, 200, 0.5)
-        splits = {"train": Arrays(train[:, None], np.sin(train)), "test": Arrays(test[:, None], np.sin(test))}
+        x = {"train": np.arange(0, 100, 0.5), "test": np.arange(90, 200, 0.5)}
+        splits = {split: Arrays(values[:, None], np.sin(values)) for split, values in x.items()}
         groups = {"inside": np.arange(20), "outside": np.arange(20, 220)}
         return Dataset(name, "regress", "mse", splits, groups=groups, scored=(), facts={"spacing of x": 0.5})
     if preparation == "sine_windows":
-        ends = {"train": (0, 100), "test": (90, 200)}
-        splits = {split: np.sin(np.arange(*end, 0.5))[:, None] for split, end in ends.items()}
-        splits = {split: Windows(sine, np.arange(20, len(sine)), 20, 1, 0, 0) for split, sine in splits.items()}
+        series = {"train": np.sin(np.arange(0, 100, 0.5)), "test": np.sin(np.arange(90, 200, 0.5))}
+        splits = {
+            split: Windows(sine[:, None], np.arange(20, len(sine)), 20, 1, 0, 0) for split, sine in series.items()
+        }
         return Dataset(name, "forecast", "mse", splits, scored=(), rollout=True, floors={"exact recurrence": 0.0})
     if preparation == "waves":
         sizes = {"train": 600, "validation": 200, "test": 300}
@@ -121,18 +123,17 @@ def dataset(name: str, preparation: str, *, stand_in: bool = False) -> Dataset:
     facts = {"rows": 2000, "protocol": "as_published", "gaps": 3, "quantities": 14}
     facts |= {"validation batches": 5, "horizon in hours": 25.0}
     scale = Scale(mean=8.8, std=8.85, unit="°C", quantity="temperature")
-    known = {"period": 24, "stand_in": stand_in, "facts": facts}
     if preparation == "long_forecast":
-        return Dataset(name, "forecast", "mse", splits, groups={"as published": np.arange(512)}, **known)
-    return Dataset(name, "forecast", "mae", splits, scale=scale, **known)
+        groups = {"as published": np.arange(512)}
+        return Dataset(name, "forecast", "mse", splits, groups=groups, period=24, stand_in=stand_in, facts=facts)
+    return Dataset(name, "forecast", "mae", splits, scale=scale, period=24, stand_in=stand_in, facts=facts)
 
 
 def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Experiment) -> None:
     """Write what training would leave: predictions that are the truth with noise on it."""
     model, rng = experiment.model, np.random.default_rng([*name.encode(), 1])
     dataset = datasets.shortened(dataset, experiment.share)
-    learns = experiment.training.method in {"gradient_descent", "by_hand"}
-    predicts = learns or model.family == "baselines"
+    learns, baseline = experiment.training.method in {"gradient_descent", "by_hand"}, model.family == "baselines"
     validated = learns and "validation" in dataset.splits
     points = ["final", "best"] if validated else ["final"]
     error = ERRORS.get(model.name, 0.05 + 0.1 * rng.random())
@@ -141,18 +142,17 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
             seed,
             [_losses(rng, dataset, epoch, error) for epoch in range(1, 21)] if learns else [],
             int(rng.integers(5, 15)) if validated else None,
-            _predictions(rng, dataset, points, error * (1 + 0.1 * place)) if predicts else {},
+            _predictions(rng, dataset, points, error * (1 + 0.1 * index)) if learns or baseline else {},
             {},
         )
-        for place, seed in enumerate(experiment.seeds)
+        for index, seed in enumerate(experiment.seeds)
     ]
-    kinds = ["Embedding", "SimpleRNN", "Dense"] if model.family == "recurrent" else ["Dense"]
-    layer = {"output": [None, 32], "parameters": 2080}
+    kinds = [] if baseline else ["Embedding", "SimpleRNN", "Dense"] if model.family == "recurrent" else ["Dense"]
     trained = Trained(
         replicates,
-        3 if name == "waves_node" else 0 if model.family == "baselines" else int(rng.integers(10, 400_000)),
+        3 if name == "waves_node" else 0 if baseline else int(rng.integers(10, 400_000)),
         save=lambda *_: None,
-        layers=[{"name": kind.lower(), "type": kind, **layer} for kind in kinds if model.family != "baselines"],
+        layers=[{"name": kind.lower(), "type": kind, "output": [None, 32], "parameters": 2080} for kind in kinds],
         loss=("binary_crossentropy" if dataset.kind == "classify" else dataset.metric) if learns else None,
     )
     folder = workspace.run(dataset.name, name)
@@ -162,21 +162,20 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
 
 
 def _predictions(rng, dataset, points, error):
-    splits = dataset.splits.items()
-    found = {
-        f"{point}_{split}": _noisy(rng, dataset, each.targets, error) for point in points for split, each in splits
-    }
+    predictions = {}
+    for point in points:
+        for split, examples in dataset.splits.items():
+            targets = examples.targets
+            if dataset.kind == "classify":
+                right = rng.random(len(targets)) > error
+                values = np.where(right, targets, 1 - targets).astype(np.float32) * 0.8 + 0.1
+            else:
+                values = (targets + error * rng.normal(size=len(targets))).astype(np.float32)
+            predictions[f"{point}_{split}"] = values
     if dataset.rollout:
         truth = dataset.splits["test"].targets
-        found["rollout"] = truth * np.cos(np.linspace(0, 12 * error, len(truth)))
-    return found
-
-
-def _noisy(rng, dataset, targets, error):
-    if dataset.kind == "classify":
-        hit = rng.random(len(targets)) > error
-        return np.where(hit, targets, 1 - targets).astype(np.float32) * 0.8 + 0.1
-    return (targets + error * rng.normal(size=len(targets))).astype(np.float32)
+        predictions["rollout"] = truth * np.cos(np.linspace(0, 12 * error, len(truth)))
+    return predictions
 
 
 def _losses(rng, dataset, epoch, error):

@@ -115,7 +115,7 @@
       judge(element, element.closest("svg") ? style.fill : style.color, large ? 3 : 4.5);
     }
     for (const dot of document.querySelectorAll(".dot, .line")) if (seen(dot)) judge(dot, getComputedStyle(dot).color, 3);
-    for (const curve of document.querySelectorAll("[data-curve]")) judge(curve, getComputedStyle(curve).stroke, 3);
+    for (const curve of document.querySelectorAll("[class^=curve] path")) judge(curve, getComputedStyle(curve).stroke, 3);
     return [...faults];
   };
 

@@ -30,17 +30,15 @@ class Web:
         else:
             reply(handler, 404)
 
-    # Scripted answers.
-
     def status(self, code):
         return lambda handler: reply(handler, code)
 
-    def cuts(self, sent, *, stall=0.0):
-        """The file's first `sent` bytes; after `stall` seconds the connection closes."""
+    def cuts(self, count, *, stall=0.0):
+        """The file's first `count` bytes; after `stall` seconds the connection closes."""
 
         def act(handler):
             body = self.files[handler.path.lstrip("/")]
-            reply(handler, 200, body[:sent], len(body))
+            reply(handler, 200, body[:count], len(body))
             handler.wfile.flush()
             time.sleep(stall)
             handler.close_connection = True
@@ -55,16 +53,6 @@ def reply(handler, code, body=b"", length=None):
     handler.wfile.write(body)
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
-    web: Web
-
-    def do_GET(self):
-        self.web.answer(self)
-
-    def log_message(self, *_):
-        pass
-
-
 class Server(http.server.ThreadingHTTPServer):
     def handle_error(self, *_):
         """A client that hangs up is what some tests are about."""
@@ -73,11 +61,18 @@ class Server(http.server.ThreadingHTTPServer):
 @contextlib.contextmanager
 def serving():
     """Serve during a block; gives its `Web`."""
-    handler = type("Bound", (Handler,), {})
-    with Server(("127.0.0.1", 0), handler) as server:
-        handler.web = Web(f"http://127.0.0.1:{server.server_port}")
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            web.answer(self)
+
+        def log_message(self, *_):
+            pass
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        web = Web(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=functools.partial(server.serve_forever, poll_interval=0.01))
         thread.start()
-        yield handler.web
+        yield web
         server.shutdown()
         thread.join()

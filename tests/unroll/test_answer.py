@@ -11,7 +11,7 @@ from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from unroll.commands.main import invoke
 from unroll.results import answer
-from unroll.workspaces import own
+from unroll.workspaces import make
 
 DAYS = 120
 MODELS = ("last_value", "cycle_7", "ridge", "gru")
@@ -32,11 +32,11 @@ def small(monkeypatch):
 
     def fewer(name, *arguments):
         sections, comments = usual(name, *arguments)
-        kept = {key: one for key, one in sections["experiments"].items() if key.removeprefix(f"{name}_") in MODELS}
-        kept[f"{name}_gru"]["model"]["units"] = 2
+        experiments = {f"{name}_{model}": sections["experiments"][f"{name}_{model}"] for model in MODELS}
+        experiments[f"{name}_gru"]["model"]["units"] = 2
         sections["datasets"][name]["training"] |= {"epochs": 2, "patience": 1}
         sections["forecasts"][name] = {"origins": 30, "refits": 1}
-        return sections | {"experiments": kept}, comments
+        return sections | {"experiments": experiments}, comments
 
     monkeypatch.setattr("unroll.add.add.entries", fewer)
 
@@ -48,14 +48,14 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
     rows().to_csv("shop.csv", index=False)
     invoke(["answer", "shop.csv", "--yes", "--lookback", "14", "--jobs", "2"])
-    said = capsys.readouterr().out
-    assert "Made shop/ for this series" in said
-    assert "The last 2 weeks compare the models: a verdict takes 12 weeks, so you get what these say." in said
-    sentence = next(line for line in said.splitlines() if line.startswith(("So far", "Undecided so far")))
+    printed = capsys.readouterr().out
+    assert "Made shop/ for this series" in printed
+    assert "The last 2 weeks compare the models: a verdict takes 12 weeks, so you get what these say." in printed
+    sentence = next(line for line in printed.splitlines() if line.startswith(("So far", "Undecided so far")))
     assert "the best recurrent network (GRU(2), 3 seeds)" in sentence
     assert sentence.endswith("Other seasons were not seen.")
-    assert "about a year of rows; this file has 17 weeks.\n" in said
-    workspace = own.lay_out(tmp_path / "shop")
+    assert "about a year of rows; this file has 17 weeks.\n" in printed
+    workspace = make.own(tmp_path / "shop")
     assert [*params.load(workspace.params).datasets] == ["shop"]
     files = {path.name for path in (workspace.root / "answers" / "shop").iterdir()}
     assert files == {"forecast.csv", "forecast.svg", "weeks.svg", "index.html"}
@@ -73,9 +73,9 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert [row["champion"] for row in again["models"]].count(True) == 1
     assert len(again["forecasts"]) == 7
     monkeypatch.chdir(workspace.root)
-    for command in (["answer"], ["compare"], ["compare", "shop"]):
-        invoke(command)
-        assert f"Does a recurrent network help? {sentence}" in capsys.readouterr().out
+    for command, words in (("answer", "shop:"), ("compare", "help?"), ("compare shop", "help?")):
+        invoke(command.split())
+        assert f"{words} {sentence}" in capsys.readouterr().out
     invoke(["compare", "shop_ridge", "--json"])
     (table,) = json.loads(capsys.readouterr().out)
     assert [row["mae"]["value"] for row in table["rows"]] == [ridge["mae"]]

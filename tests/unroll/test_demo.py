@@ -12,7 +12,7 @@ from stages.report import report
 from tests.support import REPOSITORY, fake_runs
 from tests.unroll.workspaces.test_checkout import git
 from unroll import demo
-from unroll.workspaces import chosen, scaled
+from unroll.workspaces import make
 
 
 @pytest.fixture
@@ -20,10 +20,10 @@ def root(tmp_path, monkeypatch):
     """A repository with a download that has a stand-in, and one that has none."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/records.db")
     root = tmp_path / "repository"
-    for name in (*scaled.COPIED, ".gitignore"):
+    for name in (*make.COPIED, ".gitignore"):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, root / name)
-    for name in scaled.PACKAGES:
+    for name in make.PACKAGES:
         (root / name).symlink_to(REPOSITORY / name)
     real = complete(plain_yaml.read(REPOSITORY / "params.yaml"))
     model = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
@@ -83,20 +83,20 @@ def test_an_answer_is_said_as_soon_as_it_is_there(evaluated):
 
 def test_what_is_chosen_is_there_and_has_few_seeds():
     whole = complete(plain_yaml.read(REPOSITORY / "params.yaml"))
-    few = chosen.choose(whole)
-    assert len(few["experiments"]) == sum(len(names.split()) for names in chosen.CHOSEN.values())
-    assert {*few["datasets"]} == {*chosen.CHOSEN} == {*demo.ASKED}
+    few = make.choose(whole)
+    assert len(few["experiments"]) == sum(len(names.split()) for names in make.CHOSEN.values())
+    assert {*few["datasets"]} == {*make.CHOSEN} == {*demo.QUESTIONS}
     assert {*few["sources"], *few["files"]} == {"sine", "waves", "sines", "jena_sample"}
     for name, one in few["experiments"].items():
         full = whole["experiments"][name]
         assert one.get("seeds", 1) == min(full.get("seeds", 1), 3)
         assert one["model"] == full["model"]
-        assert one["training"] == full["training"] or name in chosen.EPOCHS
+        assert one["training"] == full["training"] or name in make.EPOCHS
 
 
 def test_no_figure_is_judged_by_a_shorter_training(tmp_path):
-    made = chosen.make_workspace(REPOSITORY, tmp_path)
+    made = make.chosen(REPOSITORY, tmp_path)
     judged = [claim for claim in plain_yaml.read(made.root / "claims.yaml") if claim["metric"] != "parameters"]
     assert len(judged) > 100
-    assert not {claim["experiment"] for claim in judged} & {*chosen.EPOCHS}
+    assert not {claim["experiment"] for claim in judged} & {*make.EPOCHS}
     assert (made.scratch / "short.txt").read_text(encoding="utf-8") == "waves"

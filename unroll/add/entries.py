@@ -288,8 +288,16 @@ def _experiments(dataset: str, profile: FileProfile, proposal: Proposal) -> dict
         **({"boosting_cycle": ("seasonal", "boosting", differences, quick)} if proposal.cycles else {}),
         "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
         "gru": ("seasonal", "gru", {"units": 32, **last}, network),
-        **{name: ("statistical", kind, options, none) for name, (kind, options) in _statistical(proposal).items()},
     }
+    # Those that are fitted to each window.
+    history = {"history": proposal.history} if proposal.history else {}
+    first = {"cycle": proposal.cycles[0]} if proposal.cycles else {}
+    models["ets"] = ("statistical", "ets", {**first, **history}, none)
+    for cycle in proposal.cycles:
+        if history or 2 * cycle <= proposal.lookback:
+            models[f"ets_{cycle}"] = ("statistical", "ets", {"cycle": cycle, "trend": False, **history}, none)
+    if proposal.cycles:
+        models["mstl"] = ("statistical", "mstl", {"cycles": [*proposal.cycles], **history}, none)
     return {
         key: {
             "dataset": dataset,
@@ -299,16 +307,3 @@ def _experiments(dataset: str, profile: FileProfile, proposal: Proposal) -> dict
         }
         for key, (family, name, options, training) in models.items()
     }
-
-
-def _statistical(proposal: Proposal) -> dict[str, tuple[str, dict[str, Any]]]:
-    """Models that are fitted to each window: name -> kind and options."""
-    long = {"history": proposal.history} if proposal.history else {}
-    first = {"cycle": proposal.cycles[0]} if proposal.cycles else {}
-    models: dict[str, tuple[str, dict[str, Any]]] = {"ets": ("ets", {**first, **long})}
-    for cycle in proposal.cycles:
-        if long or 2 * cycle <= proposal.lookback:
-            models[f"ets_{cycle}"] = ("ets", {"cycle": cycle, "trend": False, **long})
-    if proposal.cycles:
-        models["mstl"] = ("mstl", {"cycles": [*proposal.cycles], **long})
-    return models

@@ -75,6 +75,9 @@ def answer(
     here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
     workspace = answer.workspace_for(here, names or [])
     every = params.load(workspace.params)
+    if not names and not as_json:
+        compare.show_answers(workspace, compare.evaluation_times(workspace))
+        return
     if not names or (names[0] in every.datasets and names[0] not in every.forecasts):
         tables = compare.compare(workspace, names or [])
         print_json(tables) if as_json else compare.show(tables)
@@ -189,6 +192,6 @@ def search(
 
     `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact_tuned_gru`
     """
-    from unroll.tune.families import tune as search_it
+    from unroll.tune.tune import search as search_it
 
     search_it(context.obj, name, only)

@@ -88,17 +88,17 @@ def verify(
 
     `unroll verify` · `unroll verify evaluate@waves` · `unroll verify --quick`
     """
-    from unroll.verify import committed, verdict
-    from unroll.verify import quick as small
+    from unroll.verify.verify import quick as verify_quick
+    from unroll.verify.verify import verify as verify_committed
 
     if quick and targets:
         raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
     if quick:
-        found = small.quick(context.obj, jobs, keep=keep, quiet=as_json)
+        verification = verify_quick(context.obj, jobs, keep=keep, quiet=as_json)
     else:
-        found = committed.verify(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
+        verification = verify_committed(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
     if as_json:
-        print_json(verdict.as_data(found))
+        print_json(verification.as_data())
     else:
-        print("\n".join(verdict.lines(found)))
-    raise typer.Exit(0 if found.holds else 1)
+        print("\n".join(verification.lines()))
+    raise typer.Exit(0 if verification.holds else 1)

@@ -152,11 +152,11 @@ def report(
     `unroll report` · `unroll report --against HEAD --verify 2`
     """
     if against:
-        from unroll.verify import change
+        from unroll.verify.against import report_against
 
-        found = change.change(context.obj, against, verify)
-        print("\n".join(change.text(found, markdown=markdown)))
-        raise typer.Exit(0 if found.holds else 1)
+        changes = report_against(context.obj, against, verify)
+        print("\n".join(changes.lines(markdown=markdown)))
+        raise typer.Exit(0 if changes.holds else 1)
     from stages.report import report
 
     print(report(context.obj))

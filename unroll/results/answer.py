@@ -13,8 +13,9 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, schema
+from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import SEASON, Entry, Evaluation, Interval
+from pipeline.evaluation.schema import SEASON, Entry, Evaluation
 from pipeline.forecast import leaderboard
 from pipeline.forecast.leaderboard import ENSEMBLE, SHORT, Leaderboard
 from pipeline.provenance import record
@@ -34,16 +35,6 @@ DAY = np.timedelta64(1, "D")
 
 WEEK, MONTH, YEAR = 7, 365.25 / 12, 365.25
 """Days."""
-
-HEADINGS = {
-    "title": "Model",
-    "mae": "MAE",
-    "change": "Change",
-    "interval": "95 % interval",
-    "coverage": "90 % held",
-    "seconds": "Seconds",
-}
-"""Columns of the table: attributes of `ModelScore` and what stands above them."""
 
 
 @dataclass(frozen=True)
@@ -202,8 +193,8 @@ def _models(workspace: Workspace, every: Params, evaluation: Evaluation, board: 
 def _seconds(workspace: Workspace, dataset: str, name: str) -> float | None:
     """How long a model's backtest took; None where there is no record of it."""
     with contextlib.suppress(UnrollError):
-        made = record.read(workspace, dataset, name)
-        return (datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)).total_seconds()
+        run = record.read(workspace, dataset, name)
+        return (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
     return None
 
 
@@ -221,31 +212,22 @@ def errors_by_block(workspace: Workspace, name: str) -> "pd.DataFrame":
 
 def table(series: SeriesAnswer, only: Collection[str] = ()) -> dict[str, Any]:
     """The models, or some, as `unroll.results.compare.compare` gives a table."""
-    unit = f", {series.unit}" if series.unit else ""
-    columns = [
-        {"key": key, "title": heading + unit if key == "mae" else heading, "numeric": key != "title"}
-        for key, heading in HEADINGS.items()
-    ]
+    mae = f"MAE, {series.unit}" if series.unit else "MAE"
+    headings = {"title": "Model", "mae": mae, "change": "Change", "interval": "95 % interval", "coverage": "90 % held"}
+    headings["seconds"] = "Seconds"
     rows = []
     for model in series.models:
-        if only and model.name not in only:
-            continue
-        low, high = (100 * end for end in model.interval or (0.0, 0.0))
+        ends = [f"{100 * end:+.1f}" for end in model.interval or ()]
         texts = {
             "title": model.title,
             "mae": f"{model.mae:.4g}",
             "change": "" if model.change is None else f"{100 * model.change:+.1f} %",
-            "interval": "" if model.interval is None else f"{low:+.1f} to {high:+.1f}",
+            "interval": " to ".join(ends),
             "coverage": "-" if model.coverage is None else f"{100 * model.coverage:.0f} %",
             "seconds": "" if model.seconds is None else f"{model.seconds:.0f}",
         }
-        rows.append({key: {"text": text, "value": getattr(model, key)} for key, text in texts.items()})
-    return {
-        "name": series.name,
-        "title": series.name,
-        "caption": "",
-        "stand_in": False,
-        "answers": [series.sentence],
-        "columns": columns,
-        "rows": rows,
-    }
+        if not only or model.name in only:
+            rows.append({key: {"text": text, "value": getattr(model, key)} for key, text in texts.items()})
+    columns = [{"key": key, "title": heading, "numeric": key != "title"} for key, heading in headings.items()]
+    about = {"name": series.name, "title": series.name, "caption": "", "stand_in": False, "answers": [series.sentence]}
+    return about | {"columns": columns, "rows": rows}

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.config import params
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, printable
 from pipeline.report.charts import answer_text
 from pipeline.report.formatting import DASH
 from pipeline.report.result_tables import DOCUMENT, as_data, claims_table, dataset_tables
@@ -44,18 +44,18 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     if not own or any(name not in own for name in chosen):
         _require_built(results, chosen, names)
     missing = {absent.name for absent in results.missing}
-    found = []
+    pages = []
     for evaluated in results.built:
         if names and evaluated.name not in chosen:
             continue
         lacking = len(missing & set(every.experiments_of(evaluated.name)))
         note = f" {lacking} of its experiments {'is' if lacking == 1 else 'are'} not built." if lacking else ""
-        pages = dataset_tables(results, evaluated, chosen.get(evaluated.name, ()))
-        found += [replace(table, caption=table.caption + note) for table in pages]
+        scores = dataset_tables(results, evaluated, chosen.get(evaluated.name, ()))
+        pages += [replace(table, caption=table.caption + note) for table in scores]
     if not names and results.verdicts:
-        found.append(claims_table(results))
+        pages.append(claims_table(results))
     series = (answer.table(answer.answer(workspace, name), chosen.get(name, ())) for name in own)
-    return [*map(as_data, found), *series]
+    return [*map(as_data, pages), *series]
 
 
 def claims(workspace: Workspace) -> dict[str, Any]:
@@ -83,9 +83,9 @@ def _require_built(results: Results, chosen: Mapping[str, Iterable[str]], names:
         )
 
 
-def show(found: Sequence[Mapping[str, Any]]) -> None:
+def show(shown: Sequence[Mapping[str, Any]]) -> None:
     """Print what `compare` gave, without columns that say nothing of any row."""
-    for number, table in enumerate(found):
+    for number, table in enumerate(shown):
         if number:
             print()
         columns = {
@@ -114,18 +114,22 @@ def evaluation_times(workspace: Workspace) -> dict[str, int]:
 def show_answers(workspace: Workspace, names: Collection[str]) -> None:
     """Print whether these data sets need a recurrent network, a line for each answer, in the order of params.yaml.
 
-    As the page has them: corrected for how many answers there are.
+    The documents' as the page has them, corrected for how many answers there are; of one's own series in a sentence.
 
     Raises:
         UnrollError: params.yaml, claims.yaml or an evaluation is damaged.
     """
     every = params.load(workspace.params)
     rows = []
-    for evaluated in (*load(workspace, every).built, *load(workspace, every, own=True).built):
-        for found in evaluated.answers if evaluated.name in names else ():
-            words = answer_text(evaluated, found)
+    for evaluated in load(workspace, every).built:
+        for verdict in evaluated.answers if evaluated.name in names else ():
+            words = answer_text(evaluated, verdict)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
             change = f"{words.change} ({words.interval})" if words.interval else words.change
             name = evaluated.name + (f" ({', '.join(marks)})" if marks else "")
-            rows.append([name, found.outcome, change, str(words.without or DASH), str(words.best or DASH)])
-    tables.show(ANSWER, rows)
+            rows.append([name, verdict.outcome, change, str(words.without or DASH), str(words.best or DASH)])
+    if rows:
+        tables.show(ANSWER, rows)
+    for name in every.forecasts:
+        if name in names and answer.is_built(workspace, name):
+            print(printable(f"{name}: {answer.answer(workspace, name).sentence}"))

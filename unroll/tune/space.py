@@ -29,11 +29,29 @@ FACTOR, PENALTY_FACTOR, SMALLER, LARGER = 10.0, 1000.0, 4, 2
 PENALTY = 1e6
 """A number that may be larger has no natural scale: a penalty."""
 
-SHARE = 0.5
+DROPPED = 0.5
 """Of units that are dropped, at most, if the experiment does not drop more."""
 
 FEW = 32
 """A count with a bound up to here, such as of layers, is searched one by one: up to one more than there are."""
+
+RATE, DROPOUT = "learning_rate=0.0003:0.01", "dropout=0:0.4"
+CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE, "embedding=8:64")
+
+RANGES: dict[str, tuple[str, ...]] = {
+    "linear": ("last=1:120", "ridge=1:100000"),
+    "lags": ("last=1:72", "others=1:12", "trees=50:400", "leaves=4:32", "learning_rate=0.02:0.2", "examples=20:200"),
+    "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10"),
+    "mlp": ("hidden.1=16:256", "hidden.2=8:128", "dropout=0:0.5", "last=4:72", "embedding=8:64", RATE),
+    "tcn": ("filters=8:48", "kernel=2:5", "layers=2:5", DROPOUT, "last=12:72", "embedding=8:64", RATE),
+    "attention": ("size=4:16", "layers=1:2", DROPOUT, "last=12:72", "embedding=8:64", RATE),
+    "nlinear": ("last=4:240", RATE),
+    "dlinear": ("last=4:240", "average=3:49", RATE),
+    "tfidf": ("c=1:100", "reviews=3:10"),
+    **dict.fromkeys(("simple_rnn", "lstm", "gru", "min_gru"), CELL),
+}
+"""Model, or method with its own -> what `unroll search` tries. What an experiment has off (`last`, `others`,
+`embedding`) is not, nor a `last` beyond its range; a `last` ends with the input."""
 
 
 def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
@@ -46,19 +64,45 @@ def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
     """
     known = dict(_options(name, experiment))
     if not over:
-        found = {place: _proposed(*known[place]) for place in known if not _left_out(place, experiment)}
-        numbers = {place: tried for place, tried in found.items() if tried is not None}
-        if not numbers:
-            raise UsageError(f"{name} has no number that could be tuned; `unroll show {name}` prints its options")
-        return numbers
+        fixed = {"model"} if experiment.training.method in FIXED else set()
+        proposed = {
+            path: _proposed(*option)
+            for path, option in known.items()
+            if path.split(".")[0] not in fixed and path.split(".")[1] not in BUDGET
+        }
+        if numbers := {path: tried for path, tried in proposed.items() if tried is not None}:
+            return numbers
+        raise UsageError(f"{name} has no number that could be tuned; `unroll show {name}` prints its options")
     chosen: Space = {}
     for text in over:
         option, _, limits = text.partition("=")
-        names = {place: {place, place.split(".")[1], ".".join(place.split(".")[:2])} for place in known}
-        one_of(option, {each for all_of in names.values() for each in all_of}, "--over")
-        for place in (place for place in known if option in names[place]):
-            chosen[place] = _limited(text, known[place][0], limits) if limits else _asked(option, *known[place])
+        names = {path: {path, path.split(".")[1], ".".join(path.split(".")[:2])} for path in known}
+        one_of(option, set().union(*names.values()), "--over")
+        for path in (path for path in known if option in names[path]):
+            annotation, value = known[path]
+            choices = _choices(annotation)
+            if limits:
+                tried: BaseDistribution | None = _limited(text, annotation, limits)
+            else:
+                tried = CategoricalDistribution(choices) if choices else _proposed(annotation, value)
+            if tried is None:
+                raise UsageError(f"--over {option}: it is off ({value}), so give a range, as in --over {option}=1:100")
+            chosen[path] = tried
     return chosen
+
+
+def family_space(name: str, experiment: Experiment, timesteps: int) -> Space:
+    """What `unroll search` tries: the same `RANGES` for each data set."""
+    own, method, over = experiment.model.options, experiment.training.method, []
+    for text in RANGES[method if method in RANGES else experiment.model.name]:
+        option, limits = text.split("=")
+        low, high = limits.split(":")
+        part, _, index = option.partition(".")
+        off = option in ("last", "others", "embedding") and not own.get(option)
+        if off or (index and int(index) > len(own[part])) or (option == "last" and own["last"] > int(high)):
+            continue
+        over.append(f"{'model.' * bool(index)}{option}={low}:{min(int(high), timesteps) if option == 'last' else high}")
+    return space(name, experiment, over)
 
 
 def _options(name: str, experiment: Experiment) -> Iterator[tuple[str, tuple[Any, Any]]]:
@@ -70,7 +114,7 @@ def _options(name: str, experiment: Experiment) -> Iterator[tuple[str, tuple[Any
             annotation = parameters[option].annotation
             if isinstance(value, list):
                 element = get_args(FieldInfo.from_annotation(annotation).annotation)[0]
-                yield from ((f"{part}.{option}.{place}", (element, each)) for place, each in enumerate(value, 1))
+                yield from ((f"{part}.{option}.{path}", (element, number)) for path, number in enumerate(value, 1))
             elif _choices(annotation) or {int, float} & {*_types(annotation)}:
                 yield f"{part}.{option}", (annotation, value)
 
@@ -85,19 +129,10 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
     return (False, True) if bare is bool else get_args(bare) if get_origin(bare) is Literal else ()
 
 
-def _left_out(place: str, experiment: Experiment) -> bool:
-    part, option = place.split(".")[:2]
-    return option in BUDGET or (part == "model" and experiment.training.method in FIXED)
-
-
 def _bounds(annotation: Any) -> dict[str, float]:
     """Such as {"ge": 1, "le": 4096}."""
-    return {
-        bound: getattr(each, bound)
-        for each in FieldInfo.from_annotation(annotation).metadata
-        for bound in ("ge", "gt", "le", "lt")
-        if hasattr(each, bound)
-    }
+    metadata = FieldInfo.from_annotation(annotation).metadata
+    return {bound: getattr(limit, bound) for limit in metadata for bound in ("ge", "le", "lt") if hasattr(limit, bound)}
 
 
 def _proposed(annotation: Any, value: Any) -> BaseDistribution | None:
@@ -107,7 +142,7 @@ def _proposed(annotation: Any, value: Any) -> BaseDistribution | None:
     bounds = _bounds(annotation)
     low, high = bounds.get("ge", 0), bounds.get("le", bounds.get("lt", float("inf")))
     if float in _types(annotation) and bounds.get("ge") == 0 and high <= 1:
-        return FloatDistribution(0, max(SHARE, value))
+        return FloatDistribution(0, max(DROPPED, value))
     if not value or value < 0:
         return None
     if float in _types(annotation):
@@ -116,15 +151,6 @@ def _proposed(annotation: Any, value: Any) -> BaseDistribution | None:
     if high <= FEW:
         return IntDistribution(max(1, int(low)), int(min(high, value + 1)))
     return IntDistribution(int(max(1, low, value // SMALLER)), int(min(high, value * LARGER)), log=True)
-
-
-def _asked(option: str, annotation: Any, value: Any) -> BaseDistribution:
-    """What is tried for an option that is named without a range."""
-    choices = _choices(annotation)
-    found = CategoricalDistribution(choices) if choices else _proposed(annotation, value)
-    if found is None:
-        raise UsageError(f"--over {option}: it is off ({value}), so give a range, as in --over {option}=1:100")
-    return found
 
 
 def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
@@ -149,7 +175,7 @@ def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
 def present(name: str, experiment: Experiment, searched: Space) -> dict[str, Any]:
     """The experiment's own values of what is searched."""
     known = dict(_options(name, experiment))
-    return {place: known[place][1] for place in searched}
+    return {path: known[path][1] for path in searched}
 
 
 def rounded(value: Any) -> Any:
@@ -159,23 +185,23 @@ def rounded(value: Any) -> Any:
 
 def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """An experiment's section of params.yaml with other values: `values` has where each stands, as in `Space` -> it."""
-    found: dict[str, Any] = deepcopy(dict(section))
-    for place, value in values.items():
-        part, option, *index = place.split(".")
+    after: dict[str, Any] = deepcopy(dict(section))
+    for path, value in values.items():
+        part, option, *index = path.split(".")
         if index:
-            found[part][option][int(index[0]) - 1] = value
+            after[part][option][int(index[0]) - 1] = value
         else:
-            found[part][option] = value
-    return found
+            after[part][option] = value
+    return after
 
 
 def lines(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
     """What is searched, in words."""
     width = max(map(len, searched))
-    for place, tried in searched.items():
+    for path, tried in searched.items():
         if choices := getattr(tried, "choices", None):
-            said = ", ".join(map(str, choices))
+            bounds = ", ".join(map(str, choices))
         else:
             log = " on a log scale" if getattr(tried, "log", False) else ""
-            said = f"{getattr(tried, 'low', 0):g} to {getattr(tried, 'high', 0):g}{log}"
-        yield f"  {place:{width}}  {said}; now {now[place]}"
+            bounds = f"{getattr(tried, 'low', 0):g} to {getattr(tried, 'high', 0):g}{log}"
+        yield f"  {path:{width}}  {bounds}; now {now[path]}"

@@ -1,15 +1,22 @@
-"""The trials of an experiment in an SQLite file: begun, ended, and put back if whoever was at one is no more."""
+"""The trials of an experiment: in an SQLite file, put back if whoever was at one is no more; and how one is trained.
+
+A trial is an experiment with other options, trained and scored on validation; test is not there.
+"""
 
 import contextlib
+import gc
 import os
-from collections.abc import Callable, Iterator, Mapping
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from statistics import fmean
 from typing import Any
 
 import optuna
-from optuna import Study, Trial
+from optuna import Study, Trial, TrialPruned
 from optuna.distributions import distribution_to_json
 from optuna.pruners import MedianPruner
 from optuna.samplers import TPESampler
@@ -18,11 +25,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.config import params
 from pipeline.config.params import Experiment
+from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.errors import UnrollError, one_line
+from pipeline.errors import DivergedError, UnrollError, UsageError, one_line
+from pipeline.forecast import backtest
 from pipeline.locks import alive, alone
-from pipeline.metrics import MEASURES
+from pipeline.metrics import MEASURES, score
 from pipeline.provenance import fingerprint
+from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from unroll.tune.space import Space, changed, present, rounded
 
@@ -30,7 +40,16 @@ PATIENCE = 60
 """Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
 
 WARM_UP = 0.2
-"""The share of its epochs that a trial has in any case."""
+"""The fraction of its epochs that a trial has in any case."""
+
+REPORTS = 20
+"""How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
+
+INTERVAL = 0.5
+"""Seconds between two lines that are drawn over each other; the study is read for each."""
+
+Show = Callable[[Sequence[str]], None]
+"""Shows how far a trial is."""
 
 
 @dataclass(frozen=True)
@@ -45,14 +64,14 @@ class Trials:
     data: Dataset
     searched: Space
     now: Mapping[str, Any]
-    wanted: int
+    count: int
     study: Study
     alone: Callable[[], AbstractContextManager[None]]
 
     def begin(self) -> Trial | None:
         """The next trial; None if there are enough, those that are being trained included."""
         with self.alone():
-            if len(self.done()) + len(self.running()) >= self.wanted:
+            if len(self.done()) + len(self.running()) >= self.count:
                 return None
             # Drawn by its number: a study that was stopped goes on with the trials that it would have had.
             self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
@@ -62,13 +81,15 @@ class Trials:
 
     def running(self) -> list[FrozenTrial]:
         """The trials that are being trained; those of processes that are no more are begun anew."""
-        found = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-        lives = [t for t in found if "process" in t.user_attrs and alive(t.user_attrs["process"], _began(t))]
-        for trial in found:
-            if trial not in lives:
-                self.study.tell(trial.number, state=TrialState.FAIL)
-                if len(trial.params) == len(self.searched):  # else it was broken off while it was drawn
-                    self.study.enqueue_trial(trial.params)
+        lives = []
+        for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+            began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+            if "process" in trial.user_attrs and alive(trial.user_attrs["process"], began):
+                lives.append(trial)
+                continue
+            self.study.tell(trial.number, state=TrialState.FAIL)
+            if len(trial.params) == len(self.searched):  # else it was broken off while it was drawn
+                self.study.enqueue_trial(trial.params)
         return lives
 
     def done(self) -> list[FrozenTrial]:
@@ -83,20 +104,12 @@ class Trials:
 
     def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
         """What a trial has that differs from the experiment as it is."""
-        return {place: rounded(value) for place, value in trial.params.items() if value != self.now[place]}
-
-    def tried(self, trial: Trial | FrozenTrial) -> Experiment:
-        """The experiment with the values of a trial."""
-        return Experiment.model_validate(changed(self.experiment.model_dump(), self.values(trial)))
-
-
-def _began(trial: FrozenTrial) -> float:
-    return trial.datetime_start.timestamp() if trial.datetime_start else 0.0
+        return {path: rounded(value) for path, value in trial.params.items() if value != self.now[path]}
 
 
 @contextlib.contextmanager
 def opened(
-    workspace: Workspace, name: str, experiment: Experiment, data: Dataset, searched: Space, wanted: int
+    workspace: Workspace, name: str, experiment: Experiment, data: Dataset, searched: Space, count: int
 ) -> Iterator[Trials]:
     """The trials of an experiment, of before and to come; those of other ranges, options, data or code are kept apart.
 
@@ -106,19 +119,19 @@ def opened(
         UnrollError: the file of the trials cannot be read or written.
     """
     file = workspace.scratch / "tuning" / f"{name}.db"
-    held = file.with_suffix(".lock")
+    busy = file.with_suffix(".lock")
     now = present(name, experiment, searched)
-    lock = partial(alone, held, f"another process holds {held}", patience=PATIENCE)
+    lock = partial(alone, busy, f"another process holds {busy}", patience=PATIENCE)
     preparation = params.load(workspace.params).dataset(data.name).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
     study_name = fingerprint.brief(
-        made_of | {place: place + distribution_to_json(tried) for place, tried in searched.items()}
+        made_of | {path: path + distribution_to_json(tried) for path, tried in searched.items()}
     )
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with lock():
             database = optuna.storages.RDBStorage(f"sqlite:///{file}", {"connect_args": {"timeout": PATIENCE}})
-            others = {each.study_name: each.n_trials for each in optuna.get_all_study_summaries(database)}
+            others = {summary.study_name: summary.n_trials for summary in optuna.get_all_study_summaries(database)}
             study = optuna.create_study(
                 storage=database,
                 study_name=study_name,
@@ -126,14 +139,14 @@ def opened(
                 pruner=MedianPruner(n_warmup_steps=int(WARM_UP * experiment.training.options.get("epochs", 0))),
                 load_if_exists=True,
             )
-            if study_name not in others and all(_holds(tried, now[place]) for place, tried in searched.items()):
+            if study_name not in others and all(_holds(tried, now[path]) for path, tried in searched.items()):
                 study.enqueue_trial(dict(now))
         if others and study_name not in others:
             print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
-        yield Trials(name, experiment, data, searched, now, wanted, study, lock)
+        yield Trials(name, experiment, data, searched, now, count, study, lock)
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
-        said = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
-        raise UnrollError(f"{file} cannot be used ({said:.200}); move it away to begin anew") from error
+        why = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
+        raise UnrollError(f"{file} cannot be used ({why:.200}); move it away to begin anew") from error
 
 
 def _holds(tried: Any, value: Any) -> bool:
@@ -141,3 +154,74 @@ def _holds(tried: Any, value: Any) -> bool:
     if choices := getattr(tried, "choices", None):
         return value in choices
     return value is not None and bool(tried.low <= value <= tried.high)
+
+
+def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
+    """The data set without its test split, so that nobody looks at it: what asks for one gets validation again.
+
+    Raises:
+        UsageError, UnrollError: it is not prepared, or has no validation split.
+    """
+    folder = workspace.prepared(experiment.dataset)
+    if not (folder / "dataset.json").is_file():
+        missing = folder.relative_to(workspace.root)
+        raise UnrollError(f"{missing} is missing; `unroll repro prepare@{experiment.dataset}` builds it")
+    data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
+    every = params.load(workspace.params)
+    if experiment.dataset in every.forecasts:  # what lies before the first origin
+        return backtest.validated(data, backtest.folds(data, every.forecast(experiment.dataset))[0].train)
+    if "validation" not in data.splits:
+        raise UsageError(f"{data.name} has no validation split to choose by, and nothing is chosen on test")
+    validation = data.splits["validation"]
+    splits = {"train": data.splits["train"], "validation": validation, "test": validation}
+    return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)
+
+
+def train(trials: Trials, trial: Trial, show: Show | None = None) -> tuple[float | None, str]:
+    """Train the experiment with the options of a trial, which is told after epochs and asked whether to go on.
+
+    Returns:
+        The measure on validation, at the best epoch where there are epochs, the mean over seeds; and "". Or None, and
+        why there is none.
+
+    Raises:
+        UnrollError: the options do not fit.
+    """
+    gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
+    tried = Experiment.model_validate(changed(trials.experiment.model_dump(), trials.values(trial)))
+    chosen, data = recipe(trials.name, tried), trials.data
+    callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
+    try:
+        replicates = chosen.train(chosen.job(data, callback)).replicates
+    except TrialPruned:
+        return None, "given up"
+    except DivergedError:
+        return None, "diverged"
+    targets = data.splits["validation"].targets
+    return fmean(
+        score(data.metric, replicate.predictions[f"{point}_validation"], targets)
+        for replicate in replicates
+        for point in ["final" if replicate.best_epoch is None else "best"]
+    ), ""
+
+
+class _Callback:
+    """Tells a study how a trial goes, and gives it up where the study says so (`pipeline.training.job.Callback`)."""
+
+    def __init__(self, trial: Trial, metric: str, seed: int, epochs: int, show: Show | None) -> None:
+        self._trial, self._metric, self._seed, self._epochs, self._show = trial, metric, seed, epochs, show
+        self._shown = 0.0
+
+    def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
+        """No trial goes on from a checkpoint."""
+
+    def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
+        """Raises `optuna.TrialPruned`. Only the first seed is asked about."""
+        value = values[f"validation_{self._metric}"]
+        if seed == self._seed and epoch < self._epochs and epoch % -(-self._epochs // REPORTS) == 0:
+            self._trial.report(value, epoch)
+            if self._trial.should_prune():
+                raise TrialPruned
+        if self._show and sys.stderr.isatty() and time.monotonic() - self._shown > INTERVAL:
+            self._shown = time.monotonic()
+            self._show([f"epoch {epoch}/{self._epochs}", f"now {value:.4g}"])

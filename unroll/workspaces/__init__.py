@@ -1,1 +1,1 @@
-"""Making a workspace: scaled down (the demo), a miniature (tests, `verify --quick`), or a checkout of a commit."""
+"""Making a workspace: a part of the experiments, all of them scaled down, a miniature, one's own, or a commit."""

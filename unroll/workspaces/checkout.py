@@ -1,5 +1,6 @@
-"""A fresh workspace with what is committed."""
+"""Workspaces and git: a fresh one with what is committed, and one that is committed, as DVC's commands need it."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -7,13 +8,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, one_line
 from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.provenance.record import GIT
 from pipeline.workspace import Workspace
 from unroll.runner.dvc_lock import LOCK
-from unroll.workspaces import scaled
+from unroll.workspaces.make import CONFIG as WITHOUT_GIT
 
 FOLDER = ".verify"
 """Where workspaces are made, in the user's."""
@@ -21,7 +22,7 @@ FOLDER = ".verify"
 RESULTS = (LOCK, "results/metrics", "results/evaluations", "results/index.html")
 """What a build leaves that git keeps."""
 
-CONFIG = f"{scaled.CONFIG}[cache]\n    dir = cache\n"
+CONFIG = f"{WITHOUT_GIT}[cache]\n    dir = cache\n"
 """A cache of its own, whatever the user's settings say: a shared one would answer in place of the build."""
 
 UNFINISHED = "unfinished"
@@ -50,29 +51,33 @@ def make(root: Path, folder: Path) -> Checkout:
         UnrollError: `root` is not the top of a repository, git cannot read it, a build of an earlier call still runs in
             `folder`, or no dvc.lock is committed.
     """
-    top, commit = _git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    try:
+        top, commit = git(root, "rev-parse", "--show-toplevel", "HEAD").splitlines()
+    except UnrollError as error:
+        why = f"git cannot read the last commit of {root}, which is what is built ({error})"
+        raise UnrollError(f"{why}; `unroll verify --quick` needs none") from None
     if Path(top).resolve() != root.resolve():
         raise UnrollError(f"{root} is not the top of its git repository, {top}, so it has no commit to build")
-    made = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), commit)
+    fresh = Checkout(Workspace(folder / "workspace"), Workspace(folder / "committed"), commit)
     with _idle(folder):
         unfinished = folder / UNFINISHED
-        if unfinished.exists() and unfinished.read_text(encoding="utf-8") == made.commit:
-            return made
+        if unfinished.exists() and unfinished.read_text(encoding="utf-8") == fresh.commit:
+            return fresh
     clear(folder)
-    made.committed.root.mkdir(parents=True)
+    fresh.committed.root.mkdir(parents=True)
     # Objects are the user's, refs and index its own: git writes nothing into the user's repository.
-    _git(root, "clone", "--quiet", "--shared", ".", str(made.workspace.root.resolve()))
-    write_text(made.workspace.root / ".dvc" / "config", CONFIG)
+    git(root, "clone", "--quiet", "--shared", ".", str(fresh.workspace.root.resolve()))
+    write_text(fresh.workspace.root / ".dvc" / "config", CONFIG)
     for name in RESULTS:
-        if (made.workspace.root / name).exists():
-            (made.committed.root / name).parent.mkdir(exist_ok=True)
-            (made.workspace.root / name).rename(made.committed.root / name)
-    if not (made.committed.root / LOCK).exists():
+        if (fresh.workspace.root / name).exists():
+            (fresh.committed.root / name).parent.mkdir(exist_ok=True)
+            (fresh.workspace.root / name).rename(fresh.committed.root / name)
+    if not (fresh.committed.root / LOCK).exists():
         raise UnrollError(f"no {LOCK} is committed, so there is nothing to compare with; `unroll repro` writes it")
     if (times := Workspace(root).scratch / "seconds.json").exists():  # what starts first, and the time left, go by them
-        write_text(made.workspace.scratch / times.name, times.read_text(encoding="utf-8"))
-    write_text(unfinished, made.commit)
-    return made
+        write_text(fresh.workspace.scratch / times.name, times.read_text(encoding="utf-8"))
+    write_text(unfinished, fresh.commit)
+    return fresh
 
 
 def finish(folder: Path) -> None:
@@ -91,7 +96,7 @@ def clear(folder: Path) -> None:
 
 def uncommitted(root: Path) -> list[str]:
     """The files that differ from the last commit, and those that git does not know. Errors as in `make`."""
-    return [line[3:] for line in _git(root, "status", "--porcelain").splitlines()]
+    return [line[3:] for line in git(root, "status", "--porcelain").splitlines()]
 
 
 @contextmanager
@@ -109,13 +114,24 @@ def git(root: Path, *arguments: str) -> str:
     try:
         done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
     except (OSError, subprocess.CalledProcessError) as error:
-        raise UnrollError(" ".join((getattr(error, "stderr", "") or str(error)).split())) from None
+        raise UnrollError(one_line(getattr(error, "stderr", "") or str(error))) from None
     return done.stdout
 
 
-def _git(root: Path, *arguments: str) -> str:
+def commit(root: Path, folder: Path, message: str) -> None:
+    """Make the workspace in `folder` a git repository of its own, if it is none, and commit what has changed.
+
+    DVC compares commits, and runs experiments from one.
+
+    Raises:
+        UnrollError: git is not there, or refuses.
+    """
+    write_text(folder / ".dvc" / "config", re.sub(" +no_scm.*\n", "", WITHOUT_GIT))
+    write_text(folder / ".dvc" / ".gitignore", "/config.local\n/tmp\n/cache\n")
+    shutil.copyfile(root / ".gitignore", folder / ".gitignore")
+    author = ("-c", "user.name=unroll", "-c", "user.email=unroll@localhost", "-c", "commit.gpgsign=false")
     try:
-        return git(root, *arguments)
+        for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--allow-empty", "-m", message)):
+            git(folder, *author, *words)
     except UnrollError as error:
-        why = f"git cannot read the last commit of {root}, which is what is built ({error})"
-        raise UnrollError(f"{why}; `unroll verify --quick` needs none") from None
+        raise UnrollError(f"git cannot keep the demo, which DVC's commands need ({error})") from None

@@ -98,7 +98,7 @@ def prepare(
         for series_id, own in row_table.by_series(table).items()
     }
     first, series_id = next(iter(every.values())), ALONE
-    count, freq, column = len(first.series.values), first.clock.freq, first.columns.index(csv.target)
+    count, freq, column = len(first.series.values), first.regular.freq, first.columns.index(csv.target)
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
     try:
         borders = series.borders(count, train, validation)
@@ -207,7 +207,7 @@ def _require_room(rows: series.Rows, measured: Measured, windows: Windowing) -> 
         name, most = measured.columns[int(unknown.argmax())], int(unknown.max())
         raise UnrollError(
             f"the {empty[0]} block has no room for a window of {span} rows and a target {ahead} rows on, with "
-            f"{measured.clock.gaps} gaps in the clock"
+            f"{measured.regular.gaps} gaps in the clock"
             + (f" and {most:,} of {len(measured.series.unknown):,} rows without a value of {name!r}" if most else "")
         )
 
@@ -217,19 +217,19 @@ def _facts(
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
     moments = timestamps.as_they_are(measured.series.timestamps, fitted.cleaning.rows)
-    clock, test, zone = measured.clock, splits["test"], fitted.csv.time_zone
+    regular, test, zone = measured.regular, splits["test"], fitted.csv.time_zone
     facts = {
         "rows": len(moments),
         "columns": measured.columns,
         "quantities": len(measured.columns),
-        "horizon in hours": (test.horizon + (test.outputs - 1) * test.step) * clock.freq / 3600,
+        "horizon in hours": (test.horizon + (test.outputs - 1) * test.step) * regular.freq / 3600,
         "train from": shown(moments[measured.series.start]),
         "validation from": shown(moments[borders[0]]) if "validation" in splits else None,
         "test from": shown(moments[borders[1]]),
         "test to": shown(moments[-1]),
-        "seconds between rows": clock.freq,
-        "repeated stamps": clock.repeated,
-        "gaps": clock.gaps,
+        "seconds between rows": regular.freq,
+        "repeated stamps": regular.repeated,
+        "gaps": regular.gaps,
         "validation batches": len(splits["validation"]) // batch if batch and "validation" in splits else None,
         "sentinels": None if fitted.cleaning.sentinel is None else measured.missed,
         "missing values": None if fitted.csv.missing is None else measured.missed,

@@ -25,9 +25,9 @@ def prepare(
 ) -> Dataset:
     """One of four questions about the series of the source `sines`, each with several targets per example.
 
-    By its first `lookback` values: at each step the next value (`sequence_to_sequence`), the one `delay` steps before,
-    0 while there is none (`delayed`), or at the end the next `ahead` values (`sequence_to_vector`). From what it was
-    made of, six numbers: all its values (`vector_to_sequence`).
+    By its first `lookback` values: at each step the next value (`sequence_to_sequence`) or the value `delay` steps
+    before, 0 while there is none (`delayed`), or at the end the next `ahead` values (`sequence_to_vector`). From what
+    it was made of, six numbers: all its values (`vector_to_sequence`).
 
     Returns:
         Scored by MSE over all values: inputs (n, lookback, 1) or (n, 6), targets (n, values), float64. The floor is the

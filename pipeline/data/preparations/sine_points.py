@@ -19,7 +19,7 @@ def prepare(name: str, raw: Path, *, part: Literal["interpolation", "extrapolati
 
     Returns:
         A regression, scored by MSE: inputs (n, 1) and targets (n,) float64. Where some test x are train x and
-        some are not, the groups `inside` and `outside` hold them apart.
+        some are not, the groups `inside` and `outside` tell which.
 
     Raises:
         UnrollError: a file is missing or damaged.

@@ -21,7 +21,7 @@ def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=
     Returns:
         A forecast one value ahead, scored by MSE, rolled out over the test series: inputs (n, lookback, 1)
         float64. Where the x of some test targets lies in the range of the train x, the groups `inside` and
-        `outside` hold them apart (with 20 values in, all targets lie outside).
+        `outside` tell which (with 20 values in, all targets lie outside).
 
     Raises:
         UnrollError: a file is missing or damaged.

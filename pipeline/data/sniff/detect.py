@@ -73,18 +73,18 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     utc = timestamps.parse(timestamps.joined(head, stamp), detected["stamp_format"].value)[1]
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= zone
-    offset, clock = timestamp_formats.offset(moments)
+    offset, regular = timestamp_formats.offset(moments)
     ordered = timestamps.distinct(timestamps.evenly(moments, offset))
-    steps = _even_steps(ordered, clock)
+    steps = _even_steps(ordered, regular)
     options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
     return FileProfile(
         form=form.model_copy(update=options | {"drop": _other_times(columns)}),
         columns=columns,
         missing=_missing(columns, sentinels, overrides.missing) + Counter({"": blank}),
         sentinels=sentinels,
-        freq=clock.freq,
+        freq=regular.freq,
         rows=len(moments),
-        repeated=clock.repeated,
+        repeated=regular.repeated,
         unsorted=unsorted,
         first=timestamps.as_they_are(ordered[:1], offset)[0],
         last=timestamps.as_they_are(ordered[-1:], offset)[0],
@@ -266,18 +266,18 @@ def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dic
     return moments, {"time_zone": Detected(zone, why), "ends": Detected(ends)}
 
 
-def _even_steps(ordered: Array, clock: Regularity) -> Array:
+def _even_steps(ordered: Array, regular: Regularity) -> Array:
     """(rows - 1,) how many rows of their frequency lie from one row to the next. Raises UnrollError if few are one."""
     steps = np.diff(ordered).astype(np.int64)
     if np.median(steps) < 1000:
         raise UnrollError("rows lie less than a second apart; thin them out to a second or more")
-    even = (steps == clock.freq * 1000).mean()
+    even = (steps == regular.freq * 1000).mean()
     if even < EVEN or (even < 1 and steps.min() >= timestamp_formats.SHORTEST * timestamps.DAY):
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:g} to {steps.max() / 1000:g} seconds apart, "
-            f"{clock.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
+            f"{regular.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
         )
-    return np.asarray(steps // (clock.freq * 1000))
+    return np.asarray(steps // (regular.freq * 1000))
 
 
 def _sentinels(columns: dict[str, ColumnProfile], overrides: Overrides, form: CsvFormat) -> set[float]:

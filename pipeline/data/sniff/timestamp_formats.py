@@ -172,9 +172,9 @@ def offset(moments: Array) -> tuple[str | None, Regularity]:
 
 def evenness(moments: Array) -> float:
     """The share of the steps that rows of their frequency would have, from the first to the last, that they do have."""
-    name, clock = offset(moments)
+    name, regular = offset(moments)
     steps = np.diff(timestamps.distinct(timestamps.evenly(moments, name))).astype(np.int64)
-    return float((steps == clock.freq * 1000).sum() * clock.freq * 1000 / max(1, steps.sum()))
+    return float((steps == regular.freq * 1000).sum() * regular.freq * 1000 / max(1, steps.sum()))
 
 
 def time_zone(moments: Array) -> tuple[str, bool] | None:
@@ -190,7 +190,7 @@ def time_zone(moments: Array) -> tuple[str, bool] | None:
         moved = timestamps.to_utc(moments, name, ends=ends)
         if np.isnat(moved).any():
             continue
-        clock = regularity(moved, freq)
-        if clock.repeated + clock.gaps < least.repeated + least.gaps:
-            best, least = (name, ends), clock
+        regular = regularity(moved, freq)
+        if regular.repeated + regular.gaps < least.repeated + least.gaps:
+            best, least = (name, ends), regular
     return best

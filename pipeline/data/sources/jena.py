@@ -95,23 +95,20 @@ def whole(path: Path, context: Context, url: str, structure: Structure) -> "pd.D
     return table
 
 
-def extract(
-    path: Path, context: Context, sha256: str, url: str, structure: Structure
-) -> "tuple[Path, pd.DataFrame] | None":
+def extract(path: Path, context: Context, sha256: str) -> "pd.DataFrame | None":
     """Put an extract of the official file at `path`, from a mirror's `jena/`, or get what it can be made from.
 
     Returns:
-        None if the mirror had it; else the official file, in the same folder and to be removed, and its rows.
+        None if the mirror had it; else the rows of the official file, which lies beside it and is to be removed.
 
     Raises:
         UnrollError: neither can be had, or one of them is damaged.
     """
-    official = path.with_name(FILE)
     try:
         context.fetch(path.name, None, path, folder="jena", sha256=sha256)
     except UnavailableError:
         try:
-            return official, whole(official, context, url, structure)
+            return whole(path.with_name(FILE), context, URL, OFFICIAL)
         except UnavailableError as error:
             raise UnavailableError(
                 f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"

@@ -1,50 +1,36 @@
 """Every sixth row of the official Jena file: an extract from a mirror, or the official file thinned by itself."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-import pydantic
+from typing import TYPE_CHECKING
 
 from pipeline import tables
 from pipeline.data.sources import Context, jena
-from pipeline.data.sources.download import Sha256, Url
 from pipeline.errors import UnrollError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FILE = "jena_hourly_2009_2016.csv"
+SHA256 = "75a9edcba9e346fbda0d612abbf5277d4667a66924123b2cdc475f64e2557f16"
+"""Of the extract that a mirror holds; a thinned file has none (`thin`)."""
+
+ROWS = 70_038
 WIND = "wv (m/s)"
 COLUMNS = [jena.STAMP, "p (mbar)", "T (degC)", "Tdew (degC)", "rh (%)", "VPmax (mbar)", WIND]
 SENTINEL = -9999.0
 STEP = 6
 
 
-def produce(
-    folder: Path,
-    context: Context,
-    *,
-    sha256: Sha256 = "75a9edcba9e346fbda0d612abbf5277d4667a66924123b2cdc475f64e2557f16",
-    rows: Annotated[int, pydantic.Field(ge=1)] = 70_038,
-    url: Url = jena.URL,
-    official: jena.Structure = jena.OFFICIAL,
-) -> None:
-    """Write `jena_hourly_2009_2016.csv`, with so many rows; `url` and `official` as in `jena`.
-
-    `sha256` is that of a mirror's extract; a thinned file has none (`thin`).
-
-    Raises:
-        UnrollError: neither the extract nor the official file can be had, or one of them is damaged.
-    """
-    made_from = jena.extract(folder / FILE, context, sha256, url, official)
-    if made_from is None:
+def produce(folder: Path, context: Context) -> None:
+    """Write `jena_hourly_2009_2016.csv`. Errors as in `jena.extract`."""
+    official = jena.extract(folder / FILE, context, SHA256)
+    if official is None:
         return
-    whole, table = made_from
-    whole.unlink()
-    hours = thin(table)
-    if len(hours) != rows:
+    (folder / jena.FILE).unlink()
+    hours = thin(official)
+    if len(hours) != ROWS:
         raise UnrollError(
-            f"the official file gives {len(hours):,} hourly rows, not {rows:,}; is it another copy of the data?"
+            f"the official file gives {len(hours):,} hourly rows, not {ROWS:,}; is it another copy of the data?"
         )
     tables.write(folder / FILE, hours)
 

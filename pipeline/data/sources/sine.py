@@ -24,11 +24,11 @@ def produce(
     import pandas as pd
 
     train, test = streams(seed, 2)
-    parts = {
+    tables_of_x = {
         "interpolation_train": train.uniform(-3 * np.pi, 3 * np.pi, points),
         "interpolation_test": test.uniform(-3 * np.pi, 3 * np.pi, test_points),
         "extrapolation_train": np.arange(0, 100, 0.5),
         "extrapolation_test": np.arange(90, 200, 0.5),
     }
-    for name, x in parts.items():
+    for name, x in tables_of_x.items():
         tables.write(folder / f"{name}.csv", pd.DataFrame({"x": x, "y": np.sin(x)}))

@@ -23,8 +23,8 @@ MASKS = True
 """Targets may be NaN: such a value is left out, the others of its window stay."""
 
 Strategy = Literal["direct", "joint", "recursive"]
-Corrections = Sequence[Callable[[Array], Array]]
-"""Of each model: rows (n, numbers) -> (n,) what its trees say."""
+Trees = Callable[[Array], Array]
+"""What a model adds to the base: rows (n, features) -> (n,)."""
 
 
 def train(
@@ -44,10 +44,10 @@ def train(
     Args:
         job: its `build` makes a `Baseline` with a feature matrix, or a `seasonal.Direct`.
         strategy: `direct`, a model for each value ahead; `joint`, one for all, which sees how far ahead each is; or
-            `recursive`, one of the next value, which is told what it said of those before.
+            `recursive`, one of the next value, which sees its predictions of those before.
         trees: how many, one on the errors of those before.
         leaves: of a tree, at most.
-        learning_rate: the share of a tree's answer that counts.
+        learning_rate: the fraction of a tree's prediction that counts.
         examples: in a leaf, at least.
         rows: values ahead that are learnt from, at most; of more the windows are drawn evenly. None for all.
 
@@ -67,62 +67,60 @@ def train(
     outputs = 1 if strategy == "recursive" else targets.shape[1]
     most = len(split) if rows is None else max(1, rows // outputs)
     chosen = np.unique(np.linspace(0, len(split) - 1, min(len(split), most)).astype(int))
-
-    def seen(start: int) -> tuple[Array, Array]:
+    chunks = []
+    for start in range(0, len(chosen), prediction.CHUNK):
         inputs, _ = split.take(chosen[start : start + prediction.CHUNK])
-        return _seen(model, inputs, np.empty((len(inputs), 0)) if strategy == "recursive" else None)
-
-    parts = [seen(start) for start in range(0, len(chosen), prediction.CHUNK)]
-    features, base = (np.concatenate(part) for part in zip(*parts, strict=True))
+        chunks.append(_features(model, inputs, np.empty((len(inputs), 0)) if strategy == "recursive" else None))
+    features, base = (np.concatenate(arrays) for arrays in zip(*chunks, strict=True))
     features = np.broadcast_to(features, (len(chosen), outputs, features.shape[2]))
-    wanted = targets[chosen, :outputs] - base
-    measured = np.isfinite(wanted)
-    learnt = [measured] if strategy == "joint" else [measured & (np.arange(outputs) == step) for step in range(outputs)]
-    if not all(some.any() for some in learnt):
+    errors = targets[chosen, :outputs] - base
+    measured = np.isfinite(errors)
+    steps = [measured] if strategy == "joint" else [measured & (np.arange(outputs) == step) for step in range(outputs)]
+    if not all(step.any() for step in steps):
         raise ValueError("boosting needs a target that was measured for each value ahead")
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         options = loss, trees, leaves, learning_rate, examples
-        models = [regressor(*options).fit(features[some], wanted[some]) for some in learnt]
-        weights = np.concatenate([nodes(each) for each in models])
+        models = [regressor(*options).fit(features[step], errors[step]) for step in steps]
+        weights = np.concatenate([nodes(fitted) for fitted in models])
         # As `load`, which needs no scikit-learn; of many rows this is faster.
-        quick = _answers(model, [each.predict for each in models], strategy)
-        one = split.targets.ndim == 1
-        trained = prediction.fitted(job, lambda inputs: quick(inputs)[:, 0] if one else quick(inputs), weights, loss)
+        predict = _predictor(model, [fitted.predict for fitted in models], strategy)
+        single = split.targets.ndim == 1
+        trained = prediction.fitted(job, lambda x: predict(x)[:, 0] if single else predict(x), weights, loss)
     return replace(trained, parameters=len(weights))
 
 
-def _seen(model: Any, inputs: Array, said: Array | None) -> tuple[Array, Array]:
-    """What trees see (n, values ahead, numbers) and correct (n, values ahead); of a `Baseline` 1 stands for all."""
+def _features(model: Any, inputs: Array, predicted: Array | None = None) -> tuple[Array, Array]:
+    """What trees see (n, ahead, features), and the base (n, ahead) that they correct; of a `Baseline` 1 for all."""
     if isinstance(model, Baseline):
         return np.asarray(model.features(inputs))[:, None], np.zeros((len(inputs), 1))
-    found: tuple[Array, Array] = model.features(inputs, said)
-    return found
+    features, base = model.features(inputs, predicted)
+    return features, base
 
 
 def load(model: Any, weights: Array, strategy: Strategy) -> Callable[[Array], Array]:
-    """What the trees of a run say: inputs (n, timesteps, columns) -> (n, values).
+    """A run's trees as a function: inputs (n, timesteps, columns) -> (n, values).
 
     `weights` are (nodes, 5) as `nodes` gives them, those of several models one after the other.
     """
-    each = np.split(weights, np.flatnonzero(weights[:, 0] == -1)[1:])  # a model begins with its constant
-    return _answers(model, [_walk(nodes) for nodes in each], strategy)
+    by_model = np.split(weights, np.flatnonzero(weights[:, 0] == -1)[1:])  # a model begins with its constant
+    return _predictor(model, [_walk(of_model) for of_model in by_model], strategy)
 
 
-def _answers(model: Any, corrections: Corrections, strategy: Strategy) -> Callable[[Array], Array]:
+def _predictor(model: Any, by_model: Sequence[Trees], strategy: Strategy) -> Callable[[Array], Array]:
     def direct(inputs: Array) -> Array:
-        features, base = _seen(model, inputs, None)
-        outputs = max(len(corrections), base.shape[1])
+        features, base = _features(model, inputs)
+        outputs = max(len(by_model), base.shape[1])
         features = np.broadcast_to(features, (len(inputs), outputs, features.shape[2]))
-        groups = np.array_split(features, len(corrections), axis=1)
-        parts = [correct(group.reshape(-1, group.shape[2])) for correct, group in zip(corrections, groups, strict=True)]
-        return np.asarray(base + np.concatenate([part.reshape(len(inputs), -1) for part in parts], axis=1))
+        groups = zip(by_model, np.array_split(features, len(by_model), axis=1), strict=True)
+        corrections = [trees(group.reshape(-1, group.shape[2])).reshape(len(inputs), -1) for trees, group in groups]
+        return np.asarray(base + np.concatenate(corrections, axis=1))
 
     def recursive(inputs: Array) -> Array:
-        said = np.empty((len(inputs), 0))
+        predicted = np.empty((len(inputs), 0))
         for _ in range(model.outputs):
-            features, base = _seen(model, inputs, said)
-            said = np.column_stack([said, base[:, 0] + corrections[0](features[:, 0])])
-        return said
+            features, base = _features(model, inputs, predicted)
+            predicted = np.column_stack([predicted, base[:, 0] + by_model[0](features[:, 0])])
+        return predicted
 
     return recursive if strategy == "recursive" else direct
 
@@ -141,13 +139,13 @@ def _walk(weights: Array) -> Callable[[Array], Array]:
     low, high = (np.where(leaf, here, weights[:, side].astype(int) + offset) for side in (3, 4))
 
     def sums(rows: Array) -> Array:
-        at = np.tile(first, (len(rows), 1))
+        node = np.tile(first, (len(rows), 1))
         numbers = np.arange(len(rows))[:, None]
-        while not leaf[at].all():
-            at = np.where(rows[numbers, column[at]] <= value[at], low[at], high[at])
-        return np.asarray(value[at].sum(axis=1))
+        while not leaf[node].all():
+            node = np.where(rows[numbers, column[node]] <= value[node], low[node], high[node])
+        return np.asarray(value[node].sum(axis=1))
 
-    return lambda rows: np.concatenate([sums(part) for part in np.split(rows, range(CHUNK, len(rows), CHUNK))])
+    return lambda rows: np.concatenate([sums(chunk) for chunk in np.split(rows, range(CHUNK, len(rows), CHUNK))])
 
 
 def regressor(loss: Literal["mse", "mae"], trees: int, leaves: int, learning_rate: float, examples: int) -> Any:
@@ -169,7 +167,7 @@ def nodes(model: Any) -> Array:
     """The fitted numbers, one for each node of each tree and so one a row: a leaf's value or a split's threshold.
 
     Returns:
-        (nodes, 5) float64: the tree; the column that is asked, -1 in a leaf; the threshold or the value; and the
+        (nodes, 5) float64: the tree; the column that it splits, -1 in a leaf; the threshold or the value; and the
         nodes of the same tree that follow at or below the threshold, and above it. The first row is the constant
         that the trees correct, as a leaf of tree -1.
     """

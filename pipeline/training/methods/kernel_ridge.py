@@ -27,7 +27,7 @@ def train(
         job: its `build` makes a `Baseline` with a feature matrix.
         gamma: of the kernel exp(-gamma d²), as a multiple of 1 / features ("scale" in scikit-learn).
         alpha: weight of the squared norm.
-        rows: examples that are learnt from, at most; of more so many, evenly apart. Memory grows with the square.
+        rows: examples that are learnt from, at most; of more so many, evenly spaced. Memory grows with the square.
 
     Returns:
         The weights are (rows, values): those of the kernels.
@@ -46,23 +46,23 @@ def train(
     mean = targets.mean(axis=0, dtype=np.float64)
     model = KernelRidge(alpha=alpha, kernel="precomputed")
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
-        learnt = scaler.fit_transform(np.asarray(baseline.features(inputs), np.float64))
-        model.fit(_kernel(learnt, learnt, gamma), targets - mean)
+        known = scaler.fit_transform(np.asarray(baseline.features(inputs), np.float64))
+        model.fit(_kernel(known, known, gamma), targets - mean)
 
         def predict(inputs: Array) -> Array:
-            asked = scaler.transform(np.asarray(baseline.features(inputs), np.float64))
-            return np.asarray(mean + model.predict(_kernel(asked, learnt, gamma)))
+            features = scaler.transform(np.asarray(baseline.features(inputs), np.float64))
+            return np.asarray(mean + model.predict(_kernel(features, known, gamma)))
 
         return prediction.fitted(job, predict, model.dual_coef_, loss="mse")
 
 
-def _kernel(one: Array, other: Array, gamma: float) -> Array:
+def _kernel(rows: Array, known: Array, gamma: float) -> Array:
     """(n, m) of rows (n, features) and (m, features)."""
     from scipy import special
     from sklearn.metrics.pairwise import euclidean_distances
 
-    distances = euclidean_distances(one, other, squared=True)
-    distances *= -gamma / one.shape[1]
+    distances = euclidean_distances(rows, known, squared=True)
+    distances *= -gamma / rows.shape[1]
     special.expm1(distances, out=distances)  # np.exp has other last bits with AVX-512
     distances += 1
     return np.asarray(distances)

@@ -1,7 +1,7 @@
 """Least absolute deviation, which is what forecasts are compared by: ridge regressions by scikit-learn, one on another.
 
 Each one weighs an example by 1 / its last error, so that a squared error counts as an absolute one ("iteratively
-reweighted least squares"). Errors below `FLOOR` are not weighed up any further.
+reweighted least squares"). Errors below `SMALLEST` are not weighed up any further.
 """
 
 from typing import Annotated
@@ -16,7 +16,7 @@ from pipeline.training.job import Job, Trained
 
 TRAINS = ("features",)
 
-FLOOR = 0.01
+SMALLEST = 0.01
 """In model units: a hundredth of the target's standard deviation."""
 
 
@@ -44,7 +44,7 @@ def train(
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
         for _ in range(rounds):
             model.fit(features, targets, sample_weight=weights)
-            weights = 1 / np.maximum(abs(targets - model.predict(features)), FLOOR)
+            weights = 1 / np.maximum(abs(targets - model.predict(features)), SMALLEST)
         return prediction.fitted(
             job,
             lambda inputs: model.predict(baseline.features(inputs).astype(np.float64)),

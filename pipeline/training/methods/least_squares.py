@@ -31,7 +31,7 @@ def train(job: Job, *, ridge: Annotated[float, Field(ge=0, le=1e12)] = 0.0) -> T
     def predict(inputs: Array) -> Array:
         matrix = design(baseline, inputs)
         if baseline.columns:
-            return _beside(matrix @ coefficients, coefficients.shape[1], baseline.columns)
+            return _side_by_side(matrix @ coefficients, coefficients.shape[1], baseline.columns)
         if not job.dataset.each_step:
             return matrix @ coefficients
         seen = _seen(matrix.shape[1] - baseline.intercept, len(coefficients), baseline)
@@ -56,19 +56,19 @@ def solve(baseline: Baseline, job: Job, ridge: float) -> Array:
     """
     examples, columns = job.dataset.splits["train"], baseline.columns
     first, target = examples.take(np.array([0]))
-    target = _apart(target, columns)[:1] if columns else target
+    target = _by_column(target, columns)[:1] if columns else target
     width = design(baseline, first).shape[1]
     measured, steps = width - baseline.intercept, target.size
     if job.dataset.each_step and (measured % steps or job.dataset.calendar):
         raise ValueError(f"the features must be as many for each of {steps} timesteps. Received: {measured}")
     triangle = np.empty((0, width + target.size))
     for inputs, targets in prediction.chunks(examples):
-        wanted = _apart(targets, columns) if columns else targets
-        chunk = np.column_stack([design(baseline, inputs), wanted.astype(np.float64)])
-        triangle = _triangle(np.vstack([triangle, chunk]))
+        y = (_by_column(targets, columns) if columns else targets).astype(np.float64)
+        rows = np.column_stack([design(baseline, inputs), y])
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, rows]), mode="r"))
     if ridge:
         penalty = np.sqrt(ridge) * np.eye(measured, width + target.size)
-        triangle = _triangle(np.vstack([triangle, penalty]))
+        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, penalty]), mode="r"))
     if not job.dataset.each_step:
         coefficients: Array = np.linalg.lstsq(triangle[:, :width], triangle[:, width:], rcond=None)[0]
         return coefficients.reshape(width, *target.shape[1:])
@@ -79,21 +79,16 @@ def solve(baseline: Baseline, job: Job, ridge: float) -> Array:
     return causal
 
 
-def _apart(targets: Array, columns: int) -> Array:
+def _by_column(targets: Array, columns: int) -> Array:
     """(n, times * columns) -> (n * columns, times): each column's by itself."""
     return targets.reshape(len(targets), -1, columns).swapaxes(1, 2).reshape(len(targets) * columns, -1)
 
 
-def _beside(predictions: Array, times: int, columns: int) -> Array:
-    """The inverse of `_apart`."""
+def _side_by_side(predictions: Array, times: int, columns: int) -> Array:
+    """The inverse of `_by_column`."""
     return predictions.reshape(-1, columns, times).swapaxes(1, 2).reshape(-1, times * columns)
 
 
 def _seen(features: int, width: int, baseline: Baseline) -> list[int]:
-    """The places of the first features, and of the intercept."""
+    """The indices of the first features, and of the intercept."""
     return [*range(features), *range(width - baseline.intercept, width)]
-
-
-def _triangle(rows: Array) -> Array:
-    triangle: Array = np.asarray(np.linalg.qr(rows, mode="r"))
-    return triangle

@@ -123,9 +123,9 @@ def test_a_file_of_ones_own_is_a_source_and_is_not_hidden_among_the_others(tmp_p
     path = tmp_path / "params.yaml"
     rest = "datasets: {}\nexperiments: {}\n"
     path.write_text(f"sources: {{}}\nfiles: {{meter: {{path: meter.csv}}}}\n{rest}", encoding="utf-8")
-    wanted = params.load(path)
-    assert wanted.source("meter").options["path"] == "meter.csv"
-    assert wanted.source_stage("meter") == "file@meter"
+    every = params.load(path)
+    assert every.source("meter").options["path"] == "meter.csv"
+    assert every.source_stage("meter") == "file@meter"
     path.write_text(f"sources: {{meter: {{kind: local, path: meter.csv}}}}\n{rest}", encoding="utf-8")
     with pytest.raises(UsageError, match=r"sources.meter: a file of your own belongs to `files`, where DVC sees"):
         params.load(path)

@@ -19,7 +19,7 @@ def file(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "line"),
     [
         ("a: 1\nb: 2\na: {}\n", r'params\.yaml, line 3 is not plain YAML: found duplicate key "a"$'),
         ("a: [1, 2\n", r"params\.yaml, line 2 is not plain YAML"),
@@ -31,10 +31,10 @@ def file(tmp_path):
         ("a: {7: b}", r"a: the key 7 must be text; put it in quotes"),
     ],
 )
-def test_what_is_no_plain_yaml_is_one_line_with_its_place(file, monkeypatch, text, said):
+def test_what_is_no_plain_yaml_is_one_line_with_its_place(file, monkeypatch, text, line):
     monkeypatch.chdir(file.parent)
     file.write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match=said) as caught:
+    with pytest.raises(UsageError, match=line) as caught:
         plain_yaml.read(file)
     assert "\n" not in str(caught.value)
     assert list(file.parent.iterdir()) == [file]  # no tag was carried out

@@ -36,7 +36,7 @@ def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
 
 
 @pytest.mark.parametrize(
-    ("section", "said"),
+    ("section", "line"),
     [
         ({}, "units is missing"),
         ({"unit": 3}, "unit is not known here. Valid: activation, dropout, hidden, sequences, units. Did you mean uni"),
@@ -47,8 +47,8 @@ def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
         ({"units": 1, "activation": "rulu"}, "activation must be 'tanh' or 'relu'. Received: 'rulu'"),
     ],
 )
-def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, said):
-    with pytest.raises(UsageError, match=rf"^params.yaml: x\.model\.{re.escape(said)}.*$"):
+def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, line):
+    with pytest.raises(UsageError, match=rf"^params.yaml: x\.model\.{re.escape(line)}.*$"):
         registry.options(build, section, "x.model")
 
 

@@ -77,11 +77,11 @@ def test_splits_share_a_series_and_have_its_calendar_where_it_is_asked_for(tmp_p
     with np.load(tmp_path / "arrays.npz") as arrays:
         rows = {"series_id", "stamps", "truth", "test_rows", "train_rows", "validation_rows"}
         assert {*arrays.files} == rows | {"train_series"}
-    told, without, series = load(tmp_path, calendar=True), load(tmp_path), windowed().splits["test"].series
-    assert (told.calendar, told.input_shape) == (2, (2, 4))
+    whole, without, series = load(tmp_path, calendar=True), load(tmp_path), windowed().splits["test"].series
+    assert (whole.calendar, whole.input_shape) == (2, (2, 4))
     assert (without.calendar, without.input_shape) == (0, (2, 2))
     np.testing.assert_array_equal(without.splits["test"].series, series[:, :2])
-    for loaded in (told, without):
+    for loaded in (whole, without):
         assert loaded.splits["train"].series is loaded.splits["test"].series
         np.testing.assert_array_equal(loaded.splits["test"].targets, windowed().splits["test"].targets)
 
@@ -90,11 +90,11 @@ def test_what_cannot_be_saved_and_a_calendar_that_is_not_there_are_refused(tmp_p
     odd = listed()
     odd.splits["test"].targets[1] = np.nan
     empty = dataclasses.replace(listed(), splits={"train": Arrays(np.zeros((0, 2)), np.zeros(0))})
-    for dataset, said in (
+    for dataset, line in (
         (odd, "points: t.*_targets holds values that are not finite"),
         (empty, r"points: the train split is empty; check datasets.points in params.yaml"),
     ):
-        with pytest.raises(UnrollError, match=said):
+        with pytest.raises(UnrollError, match=line):
             save(dataset, tmp_path)
     assert not list(tmp_path.iterdir())
     save(listed(), tmp_path)
@@ -125,9 +125,9 @@ def test_facts_that_do_not_fit_the_arrays_give_one_line(tmp_path):
 def test_a_share_of_train_is_its_last_examples(make, tmp_path):
     save(make(), tmp_path / "a")
     whole, half = load(tmp_path / "a"), load(tmp_path / "a", share=0.5)
-    train, kept = whole.splits["train"], half.splits["train"]
-    assert len(kept) == round(len(train) / 2)
-    for all_of_it, its_end in zip(train.take(np.arange(len(train))), kept.take(np.arange(len(kept))), strict=True):
-        np.testing.assert_array_equal(its_end, all_of_it[-len(kept) :])
+    train, last = whole.splits["train"], half.splits["train"]
+    assert len(last) == round(len(train) / 2)
+    for all_of_it, its_end in zip(train.take(np.arange(len(train))), last.take(np.arange(len(last))), strict=True):
+        np.testing.assert_array_equal(its_end, all_of_it[-len(last) :])
     assert half.splits["test"] is not None
     assert len(load(tmp_path / "a", share=0.001).splits["train"]) == 1

@@ -17,7 +17,7 @@ def small(kind="forecast", targets=(0.0, 1.0, 2.0, 3.0), unit="", **options):
     return Dataset("d", kind, metric, {"train": examples, "test": examples}, **{"scale": scale} | options)
 
 
-def asked(**options):
+def params_of(**options):
     """An experiment of params.yaml: a baseline, unless it says otherwise."""
     own = {"dataset": "d", "model": {"family": "baselines", "name": "linear"}, "training": {"method": "none"}}
     return Experiment.model_validate(own | options)
@@ -38,4 +38,4 @@ def of(predictions, best_epochs=None, history=()):
         fingerprint={"params": "a"},
     )
     history = pd.DataFrame(history, columns=None if history else ["seed", "epoch"])
-    return Run(summary, history, {key: np.array(each) for key, each in predictions.items()})
+    return Run(summary, history, {key: np.array(values) for key, values in predictions.items()})

@@ -6,16 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.evaluation import answers
+from pipeline.evaluation.intervals import Difference
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import Difference, Evaluation, Stat
-
-
-def test_holm_keeps_false_finds_of_a_table_below_one_in_twenty():
-    assert answers.holm([0.01, 0.04, 0.03]) == pytest.approx([0.05 / 3, 0.025, 0.025])
-    assert answers.holm([]) == []
-    tables = [np.random.default_rng(seed).uniform(size=6) for seed in range(1000)]
-    found = np.mean([np.any(table < answers.holm(table)) for table in tables])
-    assert found == pytest.approx(0.05, abs=0.02)
+from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation.scores import blocks, evaluate
+from pipeline.metrics import losses
+from tests.pipeline.evaluation.scored import of, params_of, small
 
 
 def evaluated(weeks, network, opponent):
@@ -52,68 +48,79 @@ def evaluated(weeks, network, opponent):
     ids=["better", "too short", "no network", "nothing else"],
 )
 def test_a_network_is_champion_only_where_it_is_better(evaluation, champion, why):
-    name, said = answers.champion(evaluation)
+    name, reason = answers.champion(evaluation)
     assert name == champion
-    assert re.search(why, said)
+    assert re.search(why, reason)
+    assert answers.champion(evaluated(40, None, None)) is None, "nothing is scored"
 
 
-def test_documents_and_tuned_networks_are_asked_about_apart_and_decided_together():
+def test_documents_and_tuned_networks_are_two_questions_decided_together():
     evaluation = evaluated(40, 0.3, 0.5)
-    gru = evaluation.experiments["gru"]
-    of_gru = evaluation.differences["test"]["gru"]["dense"]
+    gru, difference = evaluation.experiments["gru"], evaluation.differences["test"]["gru"]["dense"]
 
-    def table(**more):
-        entries = evaluation.experiments | {name: gru.model_copy(update=changes) for name, (changes, _) in more.items()}
-        pairs = {"gru": {"dense": of_gru}} | {
-            name: {"dense": of_gru.model_copy(update={"p_value": p_value})} for name, (_, p_value) in more.items()
-        }
+    def front_page(name, p_value, **changes):
+        entries = evaluation.experiments | {name: gru.model_copy(update=changes)}
+        pairs = {"gru": {"dense": difference}, name: {"dense": difference.model_copy(update={"p_value": p_value})}}
         whole = evaluation.model_copy(update={"experiments": entries, "differences": {"test": pairs}})
-        return answers.front_page({"one": whole})["one"]
+        return answers.front_page({"d": whole})["d"]
 
-    def width(answer):
-        return answer.interval[1] - answer.interval[0]
-
-    (alone,) = table(part=({"share": 0.5}, 0.0))
+    (alone,) = front_page("part", 0.0, share=0.5)
     assert (alone.networks, alone.network, alone.outcome) == (answers.Networks.DOCUMENTS, "gru", Outcome.YES)
-    both = table(tuned=({"trials": 12}, 0.9))
-    assert [(one.networks, one.network) for one in both] == [
-        ("the documents' networks", "gru"),
-        ("tuned networks", "tuned"),
-    ]
-    assert width(both[0]) > width(alone)
-    assert both[1].outcome == Outcome.YES, "its interval decides, and is the one that is shown"
+    documents, tuned = front_page("tuned", 0.9, trials=12)
+    assert (documents.networks, documents.network) == ("the documents' networks", "gru")
+    assert (tuned.networks, tuned.network) == ("tuned networks", "tuned")
+    assert np.ptp(documents.comparison.interval) > np.ptp(alone.comparison.interval)
+    assert tuned.outcome == Outcome.YES, "its interval decides, and is the one that is shown"
 
 
 @pytest.mark.parametrize(
-    ("metric", "error", "mean", "interval", "change"),
+    ("metric", "error", "mean", "reach", "change"),
     [
-        ("mae", 0.5, -0.02, (-0.04, 0.01), (-0.04, (-0.08, 0.02))),
-        ("accuracy", 0.9, -0.03, (-0.04, -0.02), (0.3, (0.2, 0.4))),
-        ("mae", 0.5, -0.4, (-0.6, -0.2), (-0.8, (-1.0, -0.4))),
-        ("mse", 1e-9, 0.1, (0.0, 0.2), None),
-        ("mse", 0.0, 0.1, (0.0, 0.2), None),
+        ("mae", 0.5, -0.02, 0.02, (-0.04, (-0.08, 0.0))),
+        ("accuracy", 0.9, -0.03, 0.01, (0.3, (0.2, 0.4))),
+        ("mae", 0.5, -0.4, 0.2, (-0.8, (-1.0, -0.4))),
+        ("mse", 1e-9, 0.1, 0.1, None),
+        ("mse", 0.0, 0.1, 0.1, None),
     ],
     ids=["an error", "of what is wrong", "no error is less than none", "too far", "nothing to divide by"],
 )
-def test_a_change_is_a_share_of_the_opponents_error(metric, error, mean, interval, change):
-    evaluation = evaluated(40, 0.3, 0.5)
-    about = evaluation.dataset.model_copy(update={"metric": metric})
-    stat = Stat(mean=error, std=None, min=error, max=error, values=[error])
-    dense = evaluation.experiments["dense"].model_copy(update={"final": {"test": {metric: stat}}})
-    evaluation = evaluation.model_copy(update={"dataset": about, "experiments": {"dense": dense}})
-    difference = Difference(mean=mean, error=1.0, freedom=None, p_value=1.0)
-    found = answers.change(evaluation, "dense", difference, interval)
-    assert (found and (found.mean, found.interval)) == (change and (pytest.approx(change[0]), pytest.approx(change[1])))
+def test_a_change_is_a_fraction_of_the_opponents_error(metric, error, mean, reach, change):
+    difference = Difference(mean=mean, error=reach / 1.959964, freedom=None, p_value=1.0)
+    found = answers.decide(metric, difference, error)
+    assert found.interval == pytest.approx((mean - reach, mean + reach), abs=1e-6)
+    if change is None:
+        assert found.change is None
+    else:
+        assert (found.change.mean, *found.change.interval) == pytest.approx((change[0], *change[1]), abs=1e-6)
 
 
-@given(thousandths=st.lists(st.integers(0, 100), min_size=1, max_size=8))
+def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
+    truth = np.arange(40.0) % 2
+    rng = np.random.default_rng(0)
+    predictions = {"ours": truth + 0.3 * rng.normal(size=(3, 40)), "other": truth + 0.9 * rng.normal(size=(3, 40))}
+    runs = {name: of({"final_train": values, "final_test": values}) for name, values in predictions.items()}
+    dataset = small(targets=truth, kind="regress")
+    evaluation = evaluate(dataset, runs, {"ours": params_of(), "other": params_of()})
+    of_rows = [losses(dataset.metric, values, truth) for values in predictions.values()]
+    found = answers.compare(dataset.metric, *of_rows, blocks(dataset, "test"))
+    expected = answers.against(evaluation, "other")["ours"]
+    assert found.difference == expected.difference
+    assert found.interval == expected.interval
+    assert found.outcome == expected.outcome == Outcome.BETTER
+    assert found.change.mean == pytest.approx(expected.change.mean)
+
+
+def test_holm_keeps_false_discoveries_of_a_table_below_one_in_twenty():
+    assert answers.holm([0.01, 0.04, 0.03]) == pytest.approx([0.05 / 3, 0.025, 0.025])
+    tables = [np.random.default_rng(seed).uniform(size=6) for seed in range(1000)]
+    rate = np.mean([np.any(table < answers.holm(table)) for table in tables])
+    assert rate == pytest.approx(0.05, abs=0.02)
+
+
+@given(thousandths=st.lists(st.integers(0, 100), max_size=8))
 def test_a_p_value_is_below_its_level_where_holms_adjusted_one_is_below_alpha(thousandths):
     p_values = np.array(thousandths) / 1000
     order = np.argsort(p_values, kind="stable")
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     assert (p_values < answers.holm(p_values)).tolist() == (adjusted < answers.ALPHA).tolist()
-
-
-def test_where_nothing_is_scored_there_is_no_champion():
-    assert answers.champion(evaluated(40, None, None)) is None

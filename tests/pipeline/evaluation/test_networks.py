@@ -9,7 +9,7 @@ from pipeline.config import params
 from pipeline.data import dataset as datasets
 from pipeline.errors import UnrollError
 from pipeline.evaluation import networks, schema
-from pipeline.report import play
+from pipeline.report import page
 from pipeline.report.results import load
 from pipeline.training import run_folder
 
@@ -90,9 +90,9 @@ def test_a_page_has_one_of_each_preparation_and_as_many_seeds_as_have_room(evalu
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "network.json").write_text(network.model_dump_json(), encoding="utf-8")
     built = [dataclasses.replace(one, name=name, folder=tmp_path) for name in ("a", "b")]
-    assert play.networks(built) == {"a": network}
+    assert page.playable(built) == {"a": network}
     given = sum(map(len, network.inputs))
-    monkeypatch.setattr(play, "ROOM", given + len(network.weights[0]))
-    assert play.networks(built)["a"].weights == network.weights[:1]
-    monkeypatch.setattr(play, "ROOM", given)
-    assert play.networks(built) == {}
+    monkeypatch.setattr(page, "ROOM", given + len(network.weights[0]))
+    assert page.playable(built)["a"].weights == network.weights[:1]
+    monkeypatch.setattr(page, "ROOM", given)
+    assert page.playable(built) == {}

@@ -7,8 +7,8 @@ import pytest
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, statistics
-from tests.pipeline.evaluation.scored import asked, of, small
+from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, seasonal_naive, statistics
+from tests.pipeline.evaluation.scored import of, params_of, small
 
 TRUE = np.arange(4.0)
 
@@ -151,5 +151,38 @@ def test_the_gap_is_how_much_worse_validation_is_and_an_epoch_is_noted_when_accu
 
 def test_what_has_learnt_from_a_share_of_train_is_scored_there_on_what_it_has_seen():
     run = of({"final_train": [TRUE[2:] + 1], "final_test": [TRUE]})
-    found = evaluate(small(), {"e": run}, {"e": asked(share=0.5, trials=12)}).experiments["e"]
+    found = evaluate(small(), {"e": run}, {"e": params_of(share=0.5, trials=12)}).experiments["e"]
     assert (found.share, found.trials, found.final["train"]["mse"].mean) == (0.5, 12, 1.0)
+
+
+def hourly(values, *, gap=None, period=4, **options):
+    series = np.asarray(values, np.float32)[:, None]
+    timestamps = np.datetime64("2020-01-01") + np.arange(len(series)).astype("timedelta64[h]")
+    if gap:
+        timestamps[gap:] += np.timedelta64(1, "h")
+    windows = Windows(series, np.arange(3, 14), 2, 1, target=0, **options)
+    splits = {"train": windows, "test": windows}
+    return Dataset("series", "forecast", "mae", splits, period=period, stamps=timestamps)
+
+
+SQUARES = np.arange(20.0) ** 2
+ONE_AHEAD = [SQUARES[row] - SQUARES[row - 4] for row in range(4, 14)]
+NEXT = [SQUARES[row + 1] - SQUARES[row - 3] for row in range(3, 14)]
+
+
+@pytest.mark.parametrize(
+    ("options", "errors"),
+    [
+        ({"delay": 0}, ONE_AHEAD),
+        ({"delay": 4}, [SQUARES[row + 4] - SQUARES[row - 4] for row in range(4, 14)]),  # five ahead: two seasons
+        ({"delay": 0, "outputs": 2}, ONE_AHEAD + NEXT),
+        ({"delay": 0, "period": 0, "gap": 9}, [SQUARES[row] - SQUARES[row - 1] for row in range(3, 14) if row != 9]),
+    ],
+    ids=["the season before", "as late as it was known", "two outputs", "without days the last value, over no gap"],
+)
+def test_mase_divides_by_the_error_of_the_season_before(options, errors):
+    assert seasonal_naive(hourly(SQUARES, **options)) == pytest.approx(np.mean(errors), rel=1e-6)
+
+
+def test_a_season_that_never_errs_scales_nothing():
+    assert seasonal_naive(hourly(np.ones(20), delay=0)) is None

@@ -10,11 +10,6 @@ from pipeline.data.problem import Problem
 from pipeline.models.baselines import MODELS
 
 
-def series(calendar=0):
-    """Three examples of five timesteps with two columns, and the calendar's."""
-    return np.random.default_rng(0).random((3, 5, 2 + calendar))
-
-
 @given(period=st.integers(1, 30), horizon=st.integers(1, 90))
 def test_daily_cycle_is_whole_cycles_before_the_target_and_as_late_as_can_be(period, horizon):
     clock = np.arange(40.0)[None, :, None]
@@ -27,26 +22,21 @@ def test_daily_cycle_is_whole_cycles_before_the_target_and_as_late_as_can_be(per
 
 def test_daily_cycle_answers_each_of_several_values():
     problem = Problem((48, 1), horizon=1, period=24, outputs=30)
-    found = MODELS["daily_cycle"](problem).features(np.arange(48.0)[None, :, None])[0]
-    assert found.tolist() == [*range(24, 48), *range(24, 30)]
+    predictions = MODELS["daily_cycle"](problem).features(np.arange(48.0)[None, :, None])[0]
+    assert predictions.tolist() == [*range(24, 48), *range(24, 30)]
 
 
 @pytest.mark.parametrize("calendar", [0, 4])
-def test_linear_takes_the_last_timesteps_and_the_last_calendar_with_its_products(calendar):
-    inputs = series(calendar)
-    found = MODELS["linear"](Problem((5, 2 + calendar), calendar=calendar), last=2).features(inputs)
-    for example, row in zip(inputs, found, strict=True):
+def test_linear_and_lags_take_the_last_timesteps_and_the_last_calendar(calendar):
+    """`linear` with the calendar's products; `lags` of the other columns the last two timesteps alone."""
+    inputs = np.random.default_rng(0).random((3, 5, 2 + calendar))
+    problem = Problem((5, 2 + calendar), target=1, calendar=calendar)
+    linear, lags = MODELS["linear"](problem, last=2), MODELS["lags"](problem, last=4, others=2)
+    for example, of_linear, of_lags in zip(inputs, linear.features(inputs), lags.features(inputs), strict=True):
         hour, season = example[-1, 2:4], example[-1, 4:]
         products = [a * b for a in hour for b in season]
-        assert row.tolist() == [*example[-2, :2], *example[-1, :2], *hour, *season, *products]
-
-
-@pytest.mark.parametrize("calendar", [0, 4])
-def test_lags_are_of_the_target_alone_and_the_rest_is_of_the_last_timestep(calendar):
-    inputs = series(calendar)
-    found = MODELS["lags"](Problem((5, 2 + calendar), target=1, calendar=calendar), last=4).features(inputs)
-    for example, row in zip(inputs, found, strict=True):
-        assert row.tolist() == [*example[-4:, 1], example[-1, 0], *example[-1, 2:]]
+        assert of_linear.tolist() == [*example[-2, :2], *example[-1, :2], *hour, *season, *products]
+        assert of_lags.tolist() == [*example[-4:, 1], *example[-2:, 0], *example[-1, 2:]]
 
 
 def words_and_pairs(review):

@@ -34,19 +34,19 @@ def test_nlinear_is_a_map_of_the_window_less_its_last_value():
 def test_dlinear_is_a_map_of_the_moving_average_and_one_of_the_rest():
     model, x = seeded(feedforward.dlinear, SERIES, average=4), inputs(SERIES)
     padded = np.pad(x, [(0, 0), (1, 2), (0, 0)], mode="edge")
-    trend = np.stack([padded[:, place : place + 4].mean(axis=1) for place in range(12)], axis=1)
-    (of_trend, bias), (of_rest, other) = model.get_weights()[:2], model.get_weights()[2:]
-    expected = trend.reshape(4, -1) @ of_trend + bias + (x - trend).reshape(4, -1) @ of_rest + other
+    trend = np.stack([padded[:, start : start + 4].mean(axis=1) for start in range(12)], axis=1)
+    by_trend, trend_bias, by_rest, rest_bias = model.get_weights()
+    expected = trend.reshape(4, -1) @ by_trend + trend_bias + (x - trend).reshape(4, -1) @ by_rest + rest_bias
     np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_tcn_is_its_convolutions_and_what_came_in():
     model, x = seeded(feedforward.tcn, SERIES, filters=3, kernel=2, layers=2), inputs(SERIES)
     values = x
-    (one, one_bias, two, two_bias, kernel, bias) = model.get_weights()
-    for apart, weights, start in ((1, one, one_bias), (2, two, two_bias)):
-        earlier = np.pad(values, [(0, 0), (apart, 0), (0, 0)])[:, : values.shape[1]]
-        values = values + np.maximum(earlier @ weights[:3] + values @ weights[3:] + start, 0)
+    *filters, kernel, bias = model.get_weights()
+    for dilation, weights, offset in ((1, *filters[:2]), (2, *filters[2:])):
+        earlier = np.pad(values, [(0, 0), (dilation, 0), (0, 0)])[:, : values.shape[1]]
+        values = values + np.maximum(earlier @ weights[:3] + values @ weights[3:] + offset, 0)
     np.testing.assert_allclose(model(x), values[:, -1] @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.ensemble import HistGradientBoostingRegressor
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
@@ -28,8 +29,8 @@ def series(rows=240):
 def data(model, **options):
     windows = Windows(series(), np.arange(40, 237), lookback=12, step=1, delay=0, target=0, outputs=HORIZON)
     split = {"train": windows, "test": windows}
-    found = Dataset(name="x", kind="forecast", metric="mae", splits=split, period=DAY, scored=())
-    return job(found, seasonal.MODELS[model], **options)
+    dataset = Dataset(name="x", kind="forecast", metric="mae", splits=split, period=DAY, scored=())
+    return job(dataset, seasonal.MODELS[model], **options)
 
 
 def test_a_cycle_before_each_time_ahead_is_the_latest_that_is_known():
@@ -39,79 +40,84 @@ def test_a_cycle_before_each_time_ahead_is_the_latest_that_is_known():
 
 
 def test_what_is_known_beforehand_is_seen_at_its_time():
-    said = least_squares.train(data("linear", known=1), ridge=1e-6).replicates[0].predictions["final_test"]
-    assert said == pytest.approx(data("linear").dataset.splits["test"].targets, abs=1e-3)
+    (replicate,) = least_squares.train(data("linear", known=1), ridge=1e-6).replicates
+    assert replicate.predictions["final_test"] == pytest.approx(data("linear").dataset.splits["test"].targets, abs=1e-3)
 
 
 @pytest.mark.parametrize(("model", "options"), [("linear", {}), ("boosting", {"cycles": [DAY]})])
 def test_without_the_season_the_time_of_the_year_changes_nothing(model, options):
     """The calendar's columns are sine and cosine of the day, the year and the week."""
-    asked = Problem((12, 7), outputs=HORIZON, period=DAY, calendar=6)
+    days = Problem((12, 7), outputs=HORIZON, period=DAY, calendar=6)
     inputs = np.random.default_rng(0).uniform(-1, 1, (2, 12, 7))
     other = inputs.copy()
     other[:, :, 3:5] = 0.5
     for season in (True, False):
-        features = seasonal.MODELS[model](asked, season=season, **options).features
+        features = seasonal.MODELS[model](days, season=season, **options).features
         # [0]: the first window's of `linear`, and of `boosting` those of all beside their base.
         assert np.array_equal(features(inputs)[0], features(other)[0]) is not season
 
 
-@pytest.mark.parametrize("options", [{}, {"own": True, "base": "zero"}, {"known": 1}, {"own": True, "base": "cycle"}])
-@pytest.mark.parametrize("strategy", ["joint", "direct", "recursive"])
-def test_trees_as_arrays_say_what_a_library_says_by_each_strategy(strategy, options):
+@pytest.mark.parametrize(
+    ("strategy", "options"),
+    [
+        ("direct", {"known": 1}),
+        ("direct", {"own": True, "base": "zero"}),
+        ("joint", {}),
+        ("joint", {"own": True, "base": "cycle"}),
+        ("recursive", {"known": 1}),
+        ("recursive", {"own": True, "base": "cycle"}),
+    ],
+)
+def test_trees_as_arrays_predict_what_a_library_predicts_by_each_strategy(strategy, options):
     """A third of the targets was not measured; of several values ahead each is left out by itself."""
-    from sklearn.ensemble import HistGradientBoostingRegressor
-
-    made = data("boosting", cycles=[DAY], **options)
-    split, model = made.dataset.splits["train"], made.build()
+    training = data("boosting", cycles=[DAY], **options)
+    split, model = training.dataset.splits["train"], training.build()
     inputs, targets = split.take(np.arange(197))
     masked = np.where(np.random.default_rng(1).random(targets.shape) < 0.3, np.nan, targets).astype(np.float32)
     splits = {"train": Arrays(inputs, masked), "test": split}
-    made = replace(made, dataset=replace(made.dataset, splits=splits), build=lambda: model)
-    trained = boosting.train(made, strategy=strategy, trees=30, leaves=4, learning_rate=0.3, examples=5)
+    training = replace(training, dataset=replace(training.dataset, splits=splits), build=lambda: model)
+    trained = boosting.train(training, strategy=strategy, trees=30, leaves=4, learning_rate=0.3, examples=5)
+    features, base = model.features(inputs)
     measured = ~np.isnan(masked)
 
-    def fitted(features, wanted):
-        library = HistGradientBoostingRegressor(
-            loss="absolute_error", learning_rate=0.3, max_iter=30, max_leaf_nodes=4, min_samples_leaf=5,
-            early_stopping=False, random_state=0,
-        )  # fmt: skip
-        return library.fit(features, wanted)
+    def library(rows):
+        """Of the rows (197, HORIZON) that are asked for."""
+        options = {"loss": "absolute_error", "early_stopping": False, "random_state": 0, "learning_rate": 0.3}
+        trees = HistGradientBoostingRegressor(max_iter=30, max_leaf_nodes=4, min_samples_leaf=5, **options)
+        return trees.fit(features[rows], (masked - base)[rows])
 
-    features, base = model.features(inputs)
-    if strategy == "joint":
-        library = fitted(features[measured], (masked - base)[measured])
-        expected = base + np.column_stack([library.predict(features[:, step]) for step in range(HORIZON)])
-    elif strategy == "direct":
-        each = [fitted(features[some, step], (masked - base)[some, step]) for step, some in enumerate(measured.T)]
-        expected = base + np.column_stack([library.predict(features[:, step]) for step, library in enumerate(each)])
+    steps = np.arange(HORIZON)
+    if strategy == "recursive":
+        trees, expected = library(measured & (steps == 0)), np.empty((197, 0))
+        for _ in steps:
+            next_features, next_base = model.features(inputs, expected)
+            expected = np.column_stack([expected, next_base[:, 0] + trees.predict(next_features[:, 0])])
     else:
-        some, said = measured[:, 0], np.empty((197, 0))
-        library = fitted(features[some, 0], (masked - base)[some, 0])
-        for _ in range(HORIZON):
-            now, before = model.features(inputs, said)
-            said = np.column_stack([said, before[:, 0] + library.predict(now[:, 0])])
-        expected = said
-    predictions = trained.replicates[0].predictions["final_test"]
-    weights = trained.replicates[0].weights["final"]
+        by_step = [library(measured if strategy == "joint" else measured & (steps == step)) for step in steps]
+        expected = base + np.column_stack([trees.predict(features[:, step]) for step, trees in enumerate(by_step)])
+    (replicate,) = trained.replicates
+    predictions = replicate.predictions["final_test"]
     assert predictions == pytest.approx(expected)
-    assert boosting.load(model, weights, strategy)(inputs) == pytest.approx(predictions)
+    assert boosting.load(model, replicate.weights["final"], strategy)(inputs) == pytest.approx(predictions)
     if "known" in options:
         assert np.abs(predictions - targets).mean() < 0.3
 
 
 @pytest.mark.parametrize("base", ["mean", "cycle", "zero"])
-def test_what_was_said_is_seen_as_if_it_had_been_measured(base):
-    """So the next value ahead has the numbers that the first one of a window a timestep later has."""
-    stamps = np.datetime64("2024-02-26T00", "ms") + 24 // DAY * np.arange(240) * np.timedelta64(1, "h")
-    rows = np.column_stack([series()[:, [0, 2]], calendar(stamps, week=True)]).astype(np.float32)
-    asked = Problem((15, 8), outputs=HORIZON, period=DAY, calendar=6)  # a timestep more would have a day more
-    model = seasonal.boosting(asked, cycles=[DAY], known=1, own=True, base=base, recent=3, season=False)
-    inputs, later, said = rows[None, 50:65], rows[None, 51:66], rows[None, 65, :1]
-    (seen, level), (expected, next_level) = model.features(inputs, said), model.features(later, said[:, :0])
-    np.testing.assert_allclose(seen, expected, atol=2e-3)
+def test_predictions_are_seen_as_if_they_had_been_measured(base):
+    """So the next value ahead has the features that the first one of a window a timestep later has."""
+    timestamps = np.datetime64("2024-02-26T00", "ms") + 24 // DAY * np.arange(240) * np.timedelta64(1, "h")
+    rows = np.column_stack([series()[:, [0, 2]], calendar(timestamps, week=True)]).astype(np.float32)
+    days = Problem((15, 8), outputs=HORIZON, period=DAY, calendar=6)  # a timestep more would have a day more
+    model = seasonal.boosting(days, cycles=[DAY], known=1, own=True, base=base, recent=3, season=False)
+    inputs, later, predicted = rows[None, 50:65], rows[None, 51:66], rows[None, 65, :1]
+    (features, level), (expected, next_level) = (
+        model.features(inputs, predicted),
+        model.features(later, predicted[:, :0]),
+    )
+    np.testing.assert_allclose(features, expected, atol=2e-3)
     np.testing.assert_allclose(level, next_level)
-    assert seen.shape == (1, 1, model.features(inputs)[0].shape[2])
+    assert features.shape == (1, 1, model.features(inputs)[0].shape[2])
 
 
 @pytest.mark.parametrize(
@@ -126,9 +132,9 @@ def test_statistical_models_go_on_as_a_clear_cycle_does(name, options):
 
 @pytest.mark.parametrize(("cycle", "timesteps"), [(0, 2), (5, 12), (7, 14)])
 def test_statistical_models_of_few_values_give_numbers(cycle, timesteps):
-    window, asked = np.random.default_rng(0).normal(size=(1, timesteps, 1)), Problem((timesteps, 1), outputs=HORIZON)
-    models = [statistical.ets(asked, cycle=cycle, trend=trend) for trend in (True, False)]
-    for model in (*models, statistical.mstl(asked, cycles=[max(2, cycle)])):
+    window, short = np.random.default_rng(0).normal(size=(1, timesteps, 1)), Problem((timesteps, 1), outputs=HORIZON)
+    models = [statistical.ets(short, cycle=cycle, trend=trend) for trend in (True, False)]
+    for model in (*models, statistical.mstl(short, cycles=[max(2, cycle)])):
         assert np.isfinite(model.features(window)).all()
 
 
@@ -136,8 +142,7 @@ def test_a_gru_sees_its_last_timesteps_alone():
     from pipeline.training import keras_models
 
     keras_models.start()
-    asked = problem(data("linear").dataset)
-    model = seasonal.gru(asked, last=4, units=2)
+    model = seasonal.gru(problem(data("linear").dataset), last=4, units=2)
     inputs = np.random.default_rng(0).normal(size=(2, 12, 3)).astype(np.float32)
     other = inputs.copy()
     other[:, :8] = 9

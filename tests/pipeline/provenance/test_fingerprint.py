@@ -89,9 +89,9 @@ def test_what_the_import_statements_say_is_what_python_loads():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     exempt = re.compile(f"({'|'.join(map(re.escape, EXEMPT))})(\\..*)?")
     loaded = {name for name in done.stdout.split() if name.startswith("pipeline.") and not exempt.fullmatch(name)}
-    found = Code(CODE).sources(["pipeline.training.methods.none"])
+    sources = Code(CODE).sources(["pipeline.training.methods.none"])
     listed = {f"pipeline.metrics.{name}" for name in MEASURES}  # by a table that no result depends on
-    assert {name for name, file in found.items() if file.stem != "__init__"} == loaded - listed
+    assert {name for name, file in sources.items() if file.stem != "__init__"} == loaded - listed
 
 
 def test_a_runs_fingerprint_is_of_every_byte_and_every_name_and_not_of_folder_or_time(tmp_path):

@@ -3,17 +3,20 @@ import html.parser
 import re
 
 import pytest
-from pipeline.report.dataset_tables import dataset_tables
 
 from pipeline.config import params
 from pipeline.data.dataset import Scale
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
-from pipeline.report.charts import Answer
+from pipeline.evaluation.scores import evaluate
+from pipeline.report import charts
+from pipeline.report.charts import AnswerText
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page, sentence
-from pipeline.report.results import load
+from pipeline.report.result_tables import dataset_tables
+from pipeline.report.results import Evaluated, load
+from tests.pipeline.evaluation.scored import of, params_of, small
 
 YES, NO, UNSURE = Outcome.YES, Outcome.NO, Outcome.UNSURE
 VOID = {"meta", "link", "br", "wbr", "hr", "img", "input"}
@@ -50,7 +53,7 @@ def read(workspace):
 
 
 def named(results, name):
-    return next(one for one in results.built if one.name == name)
+    return next(dataset for dataset in results.built if dataset.name == name)
 
 
 def only(results, name, **other):
@@ -120,11 +123,11 @@ def section(text, name):
 def test_hostile_texts_are_shown_not_run(results):
     evil = "<script>alert('x')</script><img src=x onerror=alert(1)>\x1b[2J\x85"
     words = dict.fromkeys(("words", "note", "document"), evil)
-    verdicts = [dataclasses.replace(one, claim=one.claim.model_copy(update=words)) for one in results.verdicts]
-    one = named(results, "waves")
+    verdicts = [dataclasses.replace(each, claim=each.claim.model_copy(update=words)) for each in results.verdicts]
+    waves = named(results, "waves")
     about = {"facts": {evil: [evil, {evil: evil}]}, "floors": {evil: 1.0}, "scale": Scale(unit=evil, quantity=evil)}
-    evaluation = one.evaluation.model_copy(update={"dataset": one.about.model_copy(update=about)})
-    built = [dataclasses.replace(one, evaluation=evaluation)]
+    evaluation = waves.evaluation.model_copy(update={"dataset": waves.about.model_copy(update=about)})
+    built = [dataclasses.replace(waves, evaluation=evaluation)]
     text = only(results, "waves", built=built, verdicts=verdicts, scaled=evil)
     assert "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot" in text
     found = Checker(text)
@@ -136,7 +139,7 @@ def test_hostile_texts_are_shown_not_run(results):
 def test_figures_of_an_earlier_build_say_so(workspace, text, edit):
     edit(workspace.scratch / "failures" / "train@waves_node.txt", "", "unroll: no room left\n")
     results = read(workspace)
-    assert [one.name for one in results.built if one.stale] == ["waves"]
+    assert [dataset.name for dataset in results.built if dataset.stale] == ["waves"]
     shown = only(results, "waves")
     assert "<b>Of an earlier build.</b> train@waves_node failed: unroll: no room left" in shown
     assert shown.count("Of an earlier build.") == 2
@@ -169,7 +172,6 @@ def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace, edit
     results = read(workspace)
     shown = only(results, "imdb")
     assert "imdb_rnn" not in shown.replace("_<wbr>", "_")
-    assert results.unused == 1
     assert "1 more in claims.yaml is of experiments" in shown
 
 
@@ -180,24 +182,24 @@ def test_a_damaged_table_is_named(workspace, edit, path, column):
         only(read(workspace), "waves")
 
 
-def table_of(results, name, place=0):
-    table = dataset_tables(results, named(results, name))[place]
+def table_of(results, name, index=0):
+    table = dataset_tables(results, named(results, name))[index]
     return {row["experiment"].text: row for row in table.rows}, table
 
 
 def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
-    (rows, table), one = table_of(results, "waves"), named(results, "waves")
-    scores = {name: entry.chosen["validation"] for name, entry in one.experiments.items() if not entry.recurrent}
+    (rows, table), waves = table_of(results, "waves"), named(results, "waves")
+    scores = {name: entry.chosen["validation"] for name, entry in waves.experiments.items() if not entry.recurrent}
     strongest = min(scores, key=lambda name: scores[name]["mse"].mean)
-    assert strongest == answers.answer(one.evaluation).opponent == "waves_perceptron"
+    assert strongest == answers.answer(waves.evaluation).opponent == "waves_perceptron"
     assert f"without recurrence is {strongest}, chosen" in table.caption
     assert rows[strongest]["against"].text == DASH
-    found = rows["waves_last_value"]["against"]
-    assert found.value["mean"] == one.evaluation.difference("test", "waves_last_value", strongest).mean
-    assert found.text.endswith(("better", "worse", "cannot tell"))
+    compared = rows["waves_last_value"]["against"]
+    assert compared.value["mean"] == waves.evaluation.difference("test", "waves_last_value", strongest).mean
+    assert compared.text.endswith(("better", "worse", "cannot tell"))
 
 
-def test_units_floors_published_figures_parts_and_the_free_run_have_their_columns_and_rows(results):
+def test_units_floors_published_figures_groups_and_the_free_run_have_their_columns_and_rows(results):
     rows, table = table_of(results, "jena_hourly")
     assert "Test MAE in °C" in [column.title for column in table.columns]
     assert rows["jena_hourly_gru"]["unit"].text.endswith("°C")
@@ -216,24 +218,63 @@ def test_units_floors_published_figures_parts_and_the_free_run_have_their_column
     assert {rows["imdb_summary"][key].text for key in ("validation", "test", "against")} == {DASH}
 
 
+def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
+    families = {}
+    for dataset in results.built:
+        rows = [row for row in charts.ranking(dataset).rows if row.name]
+        values = {row.name: row.value for row in rows}
+        assert [*values.values()] == sorted(values.values(), reverse=dataset.about.metric == "accuracy")
+        chosen = {name: entry.best or entry.final for name, entry in dataset.experiments.items()}
+        assert values == {name: chosen[name]["test"][dataset.about.metric].mean for name in values}
+        families |= {row.name: row.family for row in rows}
+    known = ("waves_last_value", "waves_perceptron", "imdb_rnn", "jena_hourly_gru")
+    assert [families[name] for name in known] == ["simple", "dense", "rnn", "gru"]
+    assert "imdb_summary" not in families
+
+
+def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
+    values = {name: [value + off for value in range(4)] for name, off in (("base", 1e-15), ("net", 0.1))}
+    runs = {name: of({"final_train": [each], "final_test": [each]}) for name, each in values.items()}
+    titles, families = {name: name for name in runs}, dict.fromkeys(runs, "linear")
+    evaluation = evaluate(small(), runs, {"base": params_of()})
+    ranking = charts.ranking(Evaluated("d", evaluation, "?", titles, families, None))
+    assert [row.mark.beyond for row in ranking.rows] == [True, False]
+    assert ranking.axis.low == pytest.approx(0.01 / 10 / 1.1)
+
+
+def test_a_rebuilt_figure_is_a_fraction_of_the_published_one_and_of_accuracies_the_errors_are(results):
+    axis, rows = charts.figures(results.verdicts)
+    verdicts = {verdict.claim.words: verdict for verdict in results.verdicts if verdict.claim.kind == "figure"}
+    assert {verdicts[row.words].claim.metric for row in rows} >= {"best.validation.accuracy", "final.test.mse"}
+    for row in rows:
+        verdict = verdicts[row.words]
+        published, rebuilt = float(verdict.claim.value), verdict.rebuilt.mean
+        if verdict.claim.metric.endswith("accuracy"):
+            published, rebuilt = 1 - published, 1 - rebuilt
+        assert row.mark.dot == axis.position(rebuilt / published)
+        assert row.band.low <= row.band.dot == axis.position(1.0) <= row.band.high
+
+
+def answer(outcome, networks=""):
+    return AnswerText("", networks, outcome, None, None, "")
+
+
 @pytest.mark.parametrize(
-    ("outcomes", "words"),
+    ("answers", "words"),
     [
-        ([YES] * 4 + [NO] * 7 + [UNSURE] * 3, "helps on 4 of 14 questions, not on 7; on 3 we cannot tell"),
-        ([YES, Outcome.NOT_ASKED], "helps on 1 of 1 question"),
-        ([UNSURE, UNSURE], "helps on none of 2 questions; on 2 we cannot tell"),
-        ([Outcome.STAND_IN], "No figure here is a result"),
+        (
+            [answer(outcome) for outcome in [YES] * 4 + [NO] * 7 + [UNSURE] * 3],
+            "helps on 4 of 14 questions, not on 7; on 3 we cannot tell",
+        ),
+        ([answer(YES), answer(Outcome.NOT_ASKED)], "helps on 1 of 1 question"),
+        ([answer(UNSURE), answer(UNSURE)], "helps on none of 2 questions; on 2 we cannot tell"),
+        ([answer(Outcome.STAND_IN)], "No figure here is a result"),
         ([], "Nothing is built yet"),
+        (
+            [answer(YES), answer(NO), answer(NO), answer(YES, "tuned networks"), answer(UNSURE, "tuned networks")],
+            "helps on 1 of 3 questions, not on 2; tuned, on 1 of 2",
+        ),
     ],
 )
-def test_all_answers_in_one_sentence(outcomes, words):
-    assert sentence([asked(outcome) for outcome in outcomes]).endswith(words)
-
-
-def test_tuned_networks_are_counted_apart():
-    answers = [asked(YES), asked(NO), asked(NO), asked(YES, "tuned networks"), asked(UNSURE, "tuned networks")]
-    assert sentence(answers).endswith("helps on 1 of 3 questions, not on 2; tuned, on 1 of 2")
-
-
-def asked(outcome, networks=""):
-    return Answer("", networks, outcome, None, None, "")
+def test_all_answers_in_one_sentence(answers, words):
+    assert sentence(answers).endswith(words)

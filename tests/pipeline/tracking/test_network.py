@@ -33,15 +33,15 @@ def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was
     prepare(workspace, "waves")
     train(workspace, "gru")
     opened = store.connect(workspace)
-    (group,) = [one for one in opened.client.search_experiments() if one.name == "waves"]
-    (run,) = opened.client.search_runs([group.experiment_id])
+    group = opened.client.get_experiment_by_name("waves")
+    (run,) = opened.search("", group.experiment_id)
     (output,) = run.outputs.model_outputs
     monkeypatch.setenv("MLFLOW_TRACKING_URI", opened.uri)
     address = f"models:/{output.model_id}"
-    found = mlflow.pyfunc.load_model(address)
-    example = found.metadata.load_input_example(address)
+    model = mlflow.pyfunc.load_model(address)
+    example = model.metadata.load_input_example(address)
     test = dataset.load(workspace.prepared("waves")).splits["test"]
     assert example.tolist() == test.inputs[: len(example)].astype(np.float32).tolist()
-    assert found.metadata.signature.inputs.inputs[0].shape == (-1, *test.input_shape)
+    assert model.metadata.signature.inputs.inputs[0].shape == (-1, *test.input_shape)
     predicted = run_folder.load(workspace.run("waves", "gru")).predictions["final_test"][0]
-    assert found.predict(example) == pytest.approx(predicted[: len(example)], abs=1e-5)
+    assert model.predict(example) == pytest.approx(predicted[: len(example)], abs=1e-5)

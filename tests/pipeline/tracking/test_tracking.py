@@ -151,28 +151,31 @@ def whole(workspace):
 
 
 def test_a_child_has_every_epoch_and_its_score(whole):
-    lab, evaluated, found = whole
-    child, run = found["gru", "3"], run_folder.load(lab.folder("gru"))
+    lab, evaluated, records = whole
+    child, run = records["gru", "3"], run_folder.load(lab.folder("gru"))
     history = run.history.query("seed == 3").set_index("epoch")
     for name in ("train_loss", "validation_loss", "validation_mae"):
         assert child.curves[name] == [*history[name].items()]
     score = evaluated.experiments["gru"].best["test"]["mae"].model_dump()["values"][1]
-    values = {"best_epoch": run.summary.best_epochs[1], "epochs": 20, "score": score}
-    assert child.metrics.items() >= values.items()
+    assert child.metrics.items() >= {"best_epoch": run.summary.best_epochs[1], "epochs": 20, "score": score}.items()
     assert (child.parent, child.status, child.files) == ("gru", "FINISHED", {})
 
 
 def test_the_parent_has_means_options_with_defaults_tags_and_files(whole):
-    lab, evaluated, found = whole
-    parent, entry, run = found["gru", None], evaluated.experiments["gru"], run_folder.load(lab.folder("gru"))
+    lab, evaluated, records = whole
+    parent, entry, run = records["gru", None], evaluated.experiments["gru"], run_folder.load(lab.folder("gru"))
     options = {"seeds": "[0, 3]", "model.units": "4", "training.learning_rate": "0.001", "training.patience": "null"}
     assert parent.params.items() >= options.items()
     assert parent.curves["train_loss"] == [*run.history.groupby("epoch")["train_loss"].mean().items()]
-    best = entry.best["test"]
-    values = {"best_epoch": sum(run.summary.best_epochs) / 2, "parameters": run.summary.parameters}
-    values |= {"score": best["mae"].mean, "score_in_unit": best["mae_unit"].mean}
-    values |= {"test/rmse_unit": best["rmse_unit"].mean, "at_end/test/mae": entry.final["test"]["mae"].mean}
-    values |= dict(zip(("score_low", "score_high"), best["mae"].mean_ci, strict=True))
+    best, low_and_high = entry.best["test"], entry.best["test"]["mae"].mean_ci
+    values = {
+        "best_epoch": sum(run.summary.best_epochs) / 2,
+        "parameters": run.summary.parameters,
+        "score": best["mae"].mean,
+        **dict(zip(("score_low", "score_high"), low_and_high, strict=True)),
+        "score_in_unit": best["mae_unit"].mean,
+        "at_end/test/mae": entry.final["test"]["mae"].mean,
+    }
     assert parent.metrics.items() >= values.items()
     tags = {
         "fingerprint": fingerprint.folder(lab.folder("gru")),
@@ -231,8 +234,8 @@ def test_a_replay_leaves_out_what_is_unknown_damaged_or_otherwise_in_params_yaml
 
 
 def test_only_the_run_on_disk_is_current(lab):
-    lab.train("last", "some")
-    lab.train("last", "others")
+    for weights in ("some", "others"):
+        lab.train("last", weights)
     lab.leave("last", "some")
     assert lab.track()["last"] == "updated"
     (current,) = lab.search(payload.CURRENT)

@@ -24,14 +24,13 @@ def experiment(**changes):
 
 
 def test_names_become_functions_and_options_are_filled_in(sine_windows):
-    found = recipe("guess", experiment())
-    assert (found.build.func, found.build.keywords) == (baselines.linear, {"last": 3, "intercept": True})
-    assert (found.method.func, found.method.keywords) == (least_squares.train, {"ridge": 0.0})
-    assert not found.network
-    assert recipe(
-        "guess", experiment(model={"family": "recurrent", "name": "gru"}, training={"method": "none"})
-    ).network
-    assert [replicate.seed for replicate in found.train(found.job(sine_windows)).replicates] == [3, 5]
+    linear = recipe("guess", experiment())
+    assert (linear.build.func, linear.build.keywords) == (baselines.linear, {"last": 3, "intercept": True})
+    assert (linear.method.func, linear.method.keywords) == (least_squares.train, {"ridge": 0.0})
+    assert [replicate.seed for replicate in linear.train(linear.job(sine_windows)).replicates] == [3, 5]
+    gru = recipe("guess", experiment(model={"family": "recurrent", "name": "gru"}, training={"method": "none"}))
+    assert gru.network
+    assert not linear.network
 
 
 @pytest.mark.parametrize(
@@ -53,9 +52,9 @@ def test_a_wrong_name_or_option_is_named_with_its_place(changes, message):
 
 
 def test_an_option_that_does_not_fit_the_data_set_is_a_mistake_in_params(sine_windows):
-    found = recipe("guess", experiment(model=LINEAR | {"last": 6}))
+    linear = recipe("guess", experiment(model=LINEAR | {"last": 6}))
     with pytest.raises(UsageError) as caught:
-        found.train(found.job(sine_windows))
+        linear.train(linear.job(sine_windows))
     assert str(caught.value) == "params.yaml: experiments.guess: `last` must be at most 5 timesteps. Received: 6"
 
 
@@ -66,9 +65,9 @@ from pathlib import Path
 from pipeline.config import params
 from pipeline.training.recipe import recipe
 for name, section in params.load(Path("params.yaml")).experiments.items():
-    found = recipe(name, section)
-    assert section.model.options.items() <= found.build.keywords.items()
-    assert section.training.options.items() <= found.method.keywords.items()
+    known = recipe(name, section)
+    assert section.model.options.items() <= known.build.keywords.items()
+    assert section.training.options.items() <= known.method.keywords.items()
 heavy = {"tensorflow", "keras", "mlflow", "pandas", "sklearn", "scipy"} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -30,18 +30,10 @@ def folder(job, tmp_path):
     return folder
 
 
-def saved(job, folder, replicates, **more):
-    """The run of replicates (history, best epoch), read again."""
-    pairs = zip(job.seeds, replicates, strict=True) if replicates else ()
-    trained = [Replicate(seed, history, best, {}, {}) for seed, (history, best) in pairs]
-    run_folder.save(Trained(trained, 1, None, **more), job, folder, {})
-    return run_folder.load(folder)
-
-
 def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
-    told = {"experiment": "gru", "dataset": "sine_windows", "parameters": 30, "layers": LAYERS, "seeds": [3, 5]}
-    told |= {"epochs": 2, "ended": None, "best_epochs": None, "loss": "mse", "fingerprint": {"params": "f"}}
-    assert read_json(folder / "run.json") == told
+    summary = {"experiment": "gru", "dataset": "sine_windows", "parameters": 30, "layers": LAYERS, "seeds": [3, 5]}
+    summary |= {"epochs": 2, "ended": None, "best_epochs": None, "loss": "mse", "fingerprint": {"params": "f"}}
+    assert read_json(folder / "run.json") == summary
     lines = "{0},1,0.30000000000000004\n{0},2,1e-300\n"
     assert (folder / "history.csv").read_text() == f"seed,epoch,train_loss\n{lines.format(3)}{lines.format(5)}"
     weights = {path.name: path.read_text() for path in (folder / "weights").iterdir()}
@@ -51,15 +43,16 @@ def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
     run = run_folder.load_for(folder, "sine_windows", [3, 5])
     assert run.summary.layers[0].output == [None, 2]
     assert run.history["train_loss"].tolist() == [0.1 + 0.2, 1e-300] * 2
-    assert run.predictions.keys() == {"final_test"}
-    assert run.predictions["final_test"].tolist() == [[3] * 7, [5] * 7]
+    assert {name: values.tolist() for name, values in run.predictions.items()} == {"final_test": [[3] * 7, [5] * 7]}
     assert run.points == ["final"]
 
 
 def test_a_run_has_what_there_was_of_validation_and_patience(job, tmp_path):
     line = {"train_loss": 1.0, "validation_loss": 2.0, "validation_mse": 2.0}
     scored = replace(job, dataset=replace(job.dataset, scored=("validation",)))
-    run = saved(scored, tmp_path, [([line] * 4, 2), ([line] * 2, 1)])
+    replicates = [Replicate(3, [line] * 4, 2, {}, {}), Replicate(5, [line] * 2, 1, {}, {})]
+    run_folder.save(Trained(replicates, 1, None), scored, tmp_path, {})
+    run = run_folder.load(tmp_path)
     assert (run.summary.best_epochs, run.points) == ([2, 1], ["final", "best"])
     assert (run.summary.epochs, run.summary.ended, run.summary.last) == (4, [4, 2], [4, 2])
     assert list(run.history.columns) == ["seed", "epoch", *line]
@@ -69,12 +62,9 @@ def test_a_run_has_what_there_was_of_validation_and_patience(job, tmp_path):
 
 
 def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp_path):
-    run = saved(job, tmp_path, [])
+    run_folder.save(Trained([], 1, None), job, tmp_path, {})
+    run = run_folder.load(tmp_path)
     assert (len(run.history), run.predictions, run.summary.epochs, run.summary.seeds) == (0, {}, 0, [3, 5])
-
-
-def edit(name, **values):
-    return lambda folder: write_json(folder / name, read_json(folder / name) | values)
 
 
 def rewrite(old, new):
@@ -86,15 +76,18 @@ def rewrite(old, new):
     return damage
 
 
+def edited(**values):
+    return lambda folder: write_json(folder / "run.json", read_json(folder / "run.json") | values)
+
+
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
         (lambda folder: (folder / "history.csv").unlink(), r"history\.csv is missing"),
         (lambda folder: (folder / "predictions.npz").write_bytes(b"PK"), r"predictions\.npz is damaged"),
         (lambda folder: (folder / "run.json").write_text("{}"), r"run\.json is damaged \(experiment is missing\)"),
-        (edit("run.json", best_epochs=[3]), "best_epochs must be one epoch for each seed"),
-        (edit("run.json", epochs=3), r"history\.csv must hold 3 epochs of each seed"),
-        (rewrite("3,2,1e-300\n", ""), r"history\.csv must hold 2 epochs of each seed"),
+        (edited(best_epochs=[3]), "best_epochs must be one epoch for each seed"),
+        (edited(epochs=3), r"history\.csv must hold 3 epochs of each seed"),
         (rewrite("1e-300", "inf"), "not finite"),
         (lambda folder: write_npz(folder / "predictions.npz", {"seeds": np.array([3])}), r"npz is of other seeds"),
     ],
@@ -109,6 +102,6 @@ def test_what_is_not_trained_or_of_another_section_says_so(folder, tmp_path):
     with pytest.raises(UnrollError, match=r"lstm is not trained \(there is no .*run\.json\); run `unroll train lstm`"):
         run_folder.load(tmp_path / "lstm")
     for dataset, seeds in (("waves", [3, 5]), ("sine_windows", [3])):
-        said = r"gru is of sine_windows with seeds \[3, 5\], but params\.yaml says "
-        with pytest.raises(UnrollError, match=said + dataset):
+        message = rf"gru is of sine_windows with seeds \[3, 5\], but params\.yaml says {dataset}"
+        with pytest.raises(UnrollError, match=message):
             run_folder.load_for(folder, dataset, seeds)

@@ -28,7 +28,7 @@ def value(hour):
 
 
 def rows(count=HOURS, unit="hours"):
-    return [(START + dt.timedelta(**{unit: place}), value(place)) for place in range(count)]
+    return [(START + dt.timedelta(**{unit: row}), value(row)) for row in range(count)]
 
 
 def write(path: Path, lines, encoding="utf-8") -> Path:
@@ -45,8 +45,8 @@ def comma(folder):
 def semicolon(folder):
     """A spreadsheet's export: a mark at the beginning, decimal commas, empty cells, a last row of delimiters."""
     lines = [
-        f"{stamp:%d.%m.%Y %H:%M};{str(load).replace('.', ',')};{['ja', 'nein', ''][(place % 50 == 9) + (load > 100)]};"
-        for place, (stamp, load) in enumerate(rows())
+        f"{stamp:%d.%m.%Y %H:%M};{str(load).replace('.', ',')};{['ja', 'nein', ''][(row % 50 == 9) + (load > 100)]};"
+        for row, (stamp, load) in enumerate(rows())
     ]
     return [write(folder / "load.csv", ["Zeit;Last [kW];hoch;", *lines, ";;;"], "utf-8-sig")], value
 
@@ -54,8 +54,8 @@ def semicolon(folder):
 def split_stamps(folder):
     """As UCI's air quality: date and time apart, -200 where nothing was measured."""
     lines = [
-        f"{stamp:%d/%m/%Y};{stamp:%H.%M.%S};{-200 if place % 100 == 7 else str(load).replace('.', ',')};{load:.0f};;"
-        for place, (stamp, load) in enumerate(rows())
+        f"{stamp:%d/%m/%Y};{stamp:%H.%M.%S};{-200 if row % 100 == 7 else str(load).replace('.', ',')};{load:.0f};;"
+        for row, (stamp, load) in enumerate(rows())
     ]
     path = write(folder / "load.csv", ["Date;Time;load;other;;", *lines, ";;;;;"])
     return [path], lambda hour: value(hour - 1) if hour % 100 == 7 else value(hour)
@@ -77,9 +77,9 @@ def daylight_saving(folder):
 def yearly(folder):
     """A station's files: a year each, latin-1, year, month, day and hour apart, a gap of three rows."""
     files = {}
-    for place, (stamp, load) in enumerate(rows()):
+    for row, (stamp, load) in enumerate(rows()):
         moved = stamp - dt.timedelta(days=30)
-        if place not in {100, 101, 102}:
+        if row not in {100, 101, 102}:
             files.setdefault(moved.year, []).append(f"{moved.year},{moved.month},{moved.day},{moved.hour},{load}")
     header = "year,month,day,hour,Temp (°C)"
     paths = [write(folder / "load" / f"y{year}.csv", [header, *lines], "latin-1") for year, lines in files.items()]
@@ -107,18 +107,18 @@ def add(workspace, files, *options):
 def test_a_file_becomes_a_data_set_and_a_forecast_with_no_edit_by_hand(workspace, form, capsys):
     files, expected = form(workspace.root)
     add(workspace, files, "--horizon", "12", "--lookback", "24", "--yes")
-    said, text = capsys.readouterr().out, workspace.params.read_text(encoding="utf-8")
-    assert "Next: unroll answer load" in said
+    printed, text = capsys.readouterr().out, workspace.params.read_text(encoding="utf-8")
+    assert "Next: unroll answer load" in printed
     if form is daylight_saving:
-        assert "guessed   time_zone" in said
+        assert "guessed   time_zone" in printed
         assert "# hours are missing in spring and doubled in autumn; zones of the same rule do as well\n" in text
         assert "        time_zone: Europe/Berlin\n" in text
 
     source(workspace, "load")
     prepare(workspace, "load")
-    found = dataset.load(workspace.prepared("load"))
-    windows = found.splits["test"]
-    measured = windows.series[:, windows.target].astype(float) * found.scale.std + found.scale.mean
+    prepared = dataset.load(workspace.prepared("load"))
+    windows = prepared.splits["test"]
+    measured = windows.series[:, windows.target].astype(float) * prepared.scale.std + prepared.scale.mean
     np.testing.assert_allclose(measured, [expected(hour) for hour in range(len(measured))], atol=1e-4)
     assert len(measured) == (24 * 300 if form is daylight_saving else HOURS)
     assert (windows.outputs, windows.lookback, windows.horizon) == (12, 24, 1)
@@ -157,7 +157,7 @@ def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspa
 DAYS = range(1, 29)
 DAILY = [f"2020-01-{day:02d},{day}" for day in DAYS]
 TWO = "time,load\n2020-01-01,1\n2020-01-02,1\n"
-WIDE = ",".join(["time", *(f"c{place}" for place in range(100_000))]) + "\n" + "2020-01-01" + ",1" * 100_000
+WIDE = ",".join(["time", *(f"c{row}" for row in range(100_000))]) + "\n" + "2020-01-01" + ",1" * 100_000
 MARKS = [f"2020-01-{day:02d};{day}{'.' if day == 20 else ','}25" for day in range(1, 29)]
 
 
@@ -218,7 +218,7 @@ def test_parts_of_a_day_may_look_like_series(workspace, capsys):
 def test_what_was_passed_wrongly_gets_one_line(workspace):
     files, _ = comma(workspace.root)
     other, folder = write(workspace.root / "b" / "load.csv", ["time,load"]), workspace.root / "b"
-    for paths, options, said in (
+    for paths, options, message in (
         (files, ["--yes", "--name", "jena"], r"params.yaml has jena already; pass --name with another"),
         *((files, ["--yes", "--name", name], "--name must be") for name in ("", "../x", "con", "lpt1", "params")),
         ([*files, other], ["--yes"], "must lie in one folder"),
@@ -226,7 +226,7 @@ def test_what_was_passed_wrongly_gets_one_line(workspace):
         (files, ["--yes", "--encoding", "\udcff"], "--encoding: there is no encoding '.*'"),
         (files, [], r"pass --horizon 24 --lookback 168 or other values, or --yes to take these"),
     ):
-        with pytest.raises(UnrollError, match=said):
+        with pytest.raises(UnrollError, match=message):
             add(workspace, paths, *options)
     odd = files[0].rename(workspace.root / "\udcff.csv")
     with pytest.raises(UsageError, match="\udcff.csv: this name is not UTF-8; rename it"):
@@ -250,11 +250,9 @@ def test_a_column_of_words_that_is_mostly_empty_costs_no_window_and_a_zero_that_
     ]
     file = write(workspace.root / "load.csv", ["time,holiday,kelvin,rain,load", *lines])
     add(workspace, [file], "--target", "load", "--horizon", "12", "--lookback", "24", "--yes")
-    said = capsys.readouterr().out
-    assert (
-        "kelvin: 0 lies far from all others; no value? then empty such cells, since other columns hold it, too" in said
-    )
-    assert "lost" not in said
+    printed = capsys.readouterr().out
+    assert "kelvin: 0 lies far from all others; no value? then empty such cells, since other columns hold it" in printed
+    assert "lost" not in printed
     source(workspace, "load")
     prepare(workspace, "load")
     assert {"holiday=Easter", "holiday=May Day"} < {*dataset.load(workspace.prepared("load")).fitted.columns}

@@ -9,11 +9,11 @@ from pipeline.data.sniff.profile import Overrides
 from unroll.add.entries import Wanted, entries, propose
 
 
-def asked(folder, columns, freq="h", count=200):
+def proposed(folder, columns, freq="h", count=200):
     stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
     lines = (
-        f"{stamp}," + ",".join(str(place * k % 29) for k in range(2, len(columns) + 2))
-        for place, stamp in enumerate(stamps)
+        f"{stamp}," + ",".join(str(row * k % 29) for k in range(2, len(columns) + 2))
+        for row, stamp in enumerate(stamps)
     )
     (folder / "a.csv").write_text("\n".join([",".join(["time", *columns]), *lines]), encoding="utf-8")
     profile = detect([folder / "a.csv"], Overrides(), unseen)
@@ -39,7 +39,7 @@ def asked(folder, columns, freq="h", count=200):
 )
 def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     columns = columns.split("|") if "|" in columns else columns.split()
-    _, proposal = asked(tmp_path, columns)
+    _, proposal = proposed(tmp_path, columns)
     assert proposal.target == target
     assert "--target names another" in proposal.reasons["target"]
 
@@ -63,7 +63,7 @@ def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
 def test_it_is_looked_back_by_whole_cycles_and_a_season_takes_two_years(
     tmp_path, freq, count, horizon, lookback, two_years
 ):
-    profile, proposal = asked(tmp_path, ["load"], freq, count)
+    profile, proposal = proposed(tmp_path, ["load"], freq, count)
     assert (proposal.horizon, proposal.lookback, "target" in proposal.reasons) == (horizon, lookback, False)
     experiments = entries("a", {}, "a.csv", profile, proposal)[0]["experiments"]
     seasons = {experiments[f"a_{name}"]["model"].get("season", True) for name in ("ridge", "boosting", "boosting_own")}

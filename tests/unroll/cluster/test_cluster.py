@@ -27,7 +27,7 @@ from unroll.cluster.carrier import Carrier
 from unroll.cluster.head import Cluster as Head
 from unroll.cluster.head import Remote
 from unroll.runner import dvc_graph
-from unroll.workspaces.miniature import make_workspace
+from unroll.workspaces import make
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
 
@@ -39,7 +39,7 @@ TRAIN = "unroll train ${key}"
 @pytest.fixture
 def head(tmp_path):
     """One data set, one training, which waits for a file `go`; and a folder that all machines reach as remote."""
-    make_workspace(ROOT, tmp_path / "head")
+    make.miniature(ROOT, tmp_path / "head")
     miniature = Miniature(tmp_path / "head")
     set_remote(tmp_path / "head", tmp_path / "store")
     name = "$(basename $(dirname $PWD))"

@@ -101,11 +101,11 @@ LOOK = {"claims", "compare", "doctor", "list", "show"}
 
 def examples():
     """Every example of a help text."""
-    commands = {**COMMANDS, **{f"cluster {name}": one for name, one in COMMANDS["cluster"].commands.items()}}
+    commands = {**COMMANDS, **{f"cluster {name}": nested for name, nested in COMMANDS["cluster"].commands.items()}}
     for name, command in commands.items():
-        found = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", command.help)
-        assert found or "`make" in command.help or name == "cluster down", f"{name} has no example"
-        yield from found
+        lines = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", command.help)
+        assert lines or "`make" in command.help or name == "cluster down", f"{name} has no example"
+        yield from lines
 
 
 @pytest.fixture(scope="module")

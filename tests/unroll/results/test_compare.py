@@ -30,18 +30,18 @@ def experiments(table):
 
 
 @pytest.mark.parametrize(
-    ("names", "tables"),
+    ("names", "expected"),
     [
         ([], ["sine_extrapolation"] * 2 + ["sine_windows"] * 2 + ["waves", "imdb", "jena_hourly", "claims"]),
         (["imdb_rnn", "waves"], ["waves", "imdb"]),
     ],
 )
-def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(evaluated, names, tables):
-    found = compare(evaluated, names)
-    assert [table["name"] for table in found] == tables
-    assert json.dumps(found, allow_nan=False)
+def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_be_mixed(evaluated, names, expected):
+    tables = compare(evaluated, names)
+    assert [table["name"] for table in tables] == expected
+    assert json.dumps(tables, allow_nan=False)
     if names:
-        assert experiments(found[1]) == ["imdb_rnn"]
+        assert experiments(tables[1]) == ["imdb_rnn"]
 
 
 def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(evaluated):

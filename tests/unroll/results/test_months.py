@@ -24,13 +24,13 @@ def test_statistical_models_are_fitted_to_all_months_that_there_are(tmp_path):
     options = params.load(workspace.params).datasets["sales"].preparation.options["windows"]
     assert (options["lookback"], options["horizon"]) == (24, 12), "two years, so that a year repeats in them"
     forecaster = Forecaster.load(workspace.forecaster("sales"))
-    place = [member.name for member in forecaster.spec.members].index("sales_ets")
+    index = [member.name for member in forecaster.spec.members].index("sales_ets")
     scale = forecaster.spec.scale
     for count in (MONTHS, 30):
         (window,) = forecaster.windows(rows(count)).values()
         values = (rows(count)["sales"].to_numpy() - scale.mean) / scale.std
         expected = statistical._ets(values.astype(np.float32).astype(float), 12, 12)
-        np.testing.assert_allclose(forecaster.members.forecast(window.inputs)[place], expected)
+        np.testing.assert_allclose(forecaster.members.forecast(window.inputs)[index], expected)
     # Months before a gap are not seen, else a season would not fall on its months.
     (window,) = forecaster.windows(rows().drop(index=range(40, 42))).values()
     (rest,) = forecaster.windows(rows()[42:]).values()

@@ -51,7 +51,7 @@ def plan(tmp_path):
     return path
 
 
-def said(shop, capsys, *arguments):
+def forecasts(shop, capsys, *arguments):
     capsys.readouterr()
     run(shop, "predict", "shop", "--json", *arguments)
     return [row["forecast"] for row in json.loads(capsys.readouterr().out)["forecasts"]]
@@ -61,12 +61,12 @@ def test_what_is_known_beforehand_counts_from_a_file_and_from_rows_behind_the_la
     options = params.load(shop.params).datasets["shop"].preparation.options
     assert (options["windows"]["future"], options["windows"]["holidays"]) == (["price"], "DE")
     with pytest.raises(UnrollError, match="price must be known beforehand, .* 2022-12-26 .*; pass --future FILE"):
-        said(shop, capsys)
-    found = said(shop, capsys, "--future", plan(tmp_path))
+        forecasts(shop, capsys)
+    forecast = forecasts(shop, capsys, "--future", plan(tmp_path))
     truth = rows(DAYS + AHEAD)["sales"].tail(AHEAD)
-    assert np.abs(found - truth).mean() < 0.5 * np.abs(truth - truth.mean()).mean(), "by the prices of these days"
+    assert np.abs(forecast - truth).mean() < 0.5 * np.abs(truth - truth.mean()).mean(), "by the prices of these days"
     rows(DAYS + AHEAD).assign(sales=[*rows()["sales"], *[None] * AHEAD]).to_csv(file, index=False)
-    assert said(shop, capsys) == found
+    assert forecasts(shop, capsys) == forecast
 
 
 def test_a_country_and_a_column_that_are_not_there_are_said(shop):
@@ -85,14 +85,14 @@ def test_the_served_champion_says_what_predict_says(shop, capsys, tmp_path, monk
         warnings.simplefilter("ignore")  # of MLflow's own types
         from pipeline.tracking import served
 
-    found = said(shop, capsys, "--future", plan(tmp_path))
+    forecast = forecasts(shop, capsys, "--future", plan(tmp_path))
     Forecaster.load(shop.forecaster("shop")).save(tmp_path / "model")
     monkeypatch.setattr(served.scoring_server, "_decode_json_input", served.scoring_server._decode_json_input)
     model = served._load_pyfunc(str(tmp_path / "model"))
-    come = rows(DAYS + AHEAD).assign(sales=[*rows()["sales"], *[np.nan] * AHEAD])
-    assert model.predict(come.tail(40 + AHEAD))["forecast"].tolist() == pytest.approx(found, rel=1e-6)
+    known = rows(DAYS + AHEAD).assign(sales=[*rows()["sales"], *[np.nan] * AHEAD])
+    assert model.predict(known.tail(40 + AHEAD))["forecast"].tolist() == pytest.approx(forecast, rel=1e-6)
     with pytest.raises(served.RefusedError, match="price must be known beforehand"):
-        model.predict(come.tail(40 + AHEAD).iloc[:-1])
+        model.predict(known.tail(40 + AHEAD).iloc[:-1])
 
 
 def test_renew_moves_the_end_of_the_evaluation_and_predict_says_when_it_is_time(shop, file, capsys, tmp_path):
@@ -129,5 +129,5 @@ def test_remove_asks_and_leaves_nothing_but_the_file(shop, file, capsys):
     assert not {**left.files, **left.datasets, **left.experiments, **left.forecasts}
     assert "forecasts" not in shop.params.read_text(encoding="utf-8")
     assert file.is_file()
-    kept = {path.relative_to(shop.root).parts[0] for path in shop.root.rglob("*shop*") if ".unroll" not in path.parts}
-    assert kept == {"shop.csv"}
+    files = {path.relative_to(shop.root).parts[0] for path in shop.root.rglob("*shop*") if ".unroll" not in path.parts}
+    assert files == {"shop.csv"}

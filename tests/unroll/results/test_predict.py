@@ -56,9 +56,9 @@ def test_what_was_added_is_forecast(hours, capsys):
     assert "the last row of meter.csv:\n\n" in text
     assert "From 9 rolling origins, intervals of 90 % held " in text
     assert predict(capsys, workspace, "meter", "--horizon", "2", "--csv").count("\n") == 3
-    found = json.loads(predict(capsys, workspace, "meter", "--json"))
-    assert found["experiment"] == "meter"
-    for row in found["forecasts"]:
+    predicted = json.loads(predict(capsys, workspace, "meter", "--json"))
+    assert predicted["experiment"] == "meter"
+    for row in predicted["forecasts"]:
         assert row["forecast"] == pytest.approx(value(720 + row["step"] - 1), abs=4)
         assert row["low"] < row["forecast"] < row["high"]
         assert 0.6 < row["coverage"] <= 1
@@ -66,8 +66,8 @@ def test_what_was_added_is_forecast(hours, capsys):
     lines = predict(capsys, workspace, "meter", "--csv", "--level", "0.8", "--plot", str(picture)).splitlines()
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert lines[0] == "stamp,forecast,low,high"
-    assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
-    assert lines[1].split(",")[0] == found["forecasts"][0]["stamp"] == "2023-01-31 00:00:00"
+    assert float(lines[1].split(",")[1]) == predicted["forecasts"][0]["forecast"]
+    assert lines[1].split(",")[0] == predicted["forecasts"][0]["stamp"] == "2023-01-31 00:00:00"
 
 
 def test_the_interface_in_python_gives_the_same_table(hours, capsys):
@@ -86,9 +86,10 @@ def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(h
     def never(_):
         raise AssertionError("a model is asked")
 
-    asked = replace(forecaster, members=replace(forecaster.members, forecasts={}))
-    kept = replace(forecaster, members=replace(forecaster.members, predict=[[never]] * len(forecaster.members.predict)))
-    pd.testing.assert_frame_equal(kept.after(windows), asked.after(windows))
+    computed = replace(forecaster, members=replace(forecaster.members, forecasts={}))
+    predict = [[never]] * len(forecaster.members.predict)
+    cached = replace(forecaster, members=replace(forecaster.members, predict=predict))
+    pd.testing.assert_frame_equal(cached.after(windows), computed.after(windows))
 
 
 def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, capsys, tmp_path):
@@ -96,12 +97,12 @@ def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, ca
     table = pd.read_parquet(workspace.run("meter", "meter_gru") / "forecasts.parquet")
     last = table[table["cutoff"] == table["cutoff"].max()]
     frame[frame["time"] <= last["cutoff"].iloc[0]].to_csv(tmp_path / "new.csv", index=False)
-    found = json.loads(predict(capsys, workspace, "meter_gru", "--data", str(tmp_path / "new.csv"), "--json"))
-    assert (found["experiment"], found["why"]) == ("meter_gru", "as asked")
-    assert [found["origin"], *(row["stamp"] for row in found["forecasts"])] == [
+    predicted = json.loads(predict(capsys, workspace, "meter_gru", "--data", str(tmp_path / "new.csv"), "--json"))
+    assert (predicted["experiment"], predicted["why"]) == ("meter_gru", "as asked")
+    assert [predicted["origin"], *(row["stamp"] for row in predicted["forecasts"])] == [
         *map(str, [last["cutoff"].iloc[0], *last["ds"]])
     ]
-    assert [row["forecast"] for row in found["forecasts"]] == pytest.approx(last["y_hat"].tolist(), rel=2e-6)
+    assert [row["forecast"] for row in predicted["forecasts"]] == pytest.approx(last["y_hat"].tolist(), rel=2e-6)
 
 
 @pytest.mark.parametrize(

@@ -28,11 +28,11 @@ def rows():
     """Three shops of different size; one opens late, one is shut for three days, and rows stand in no order."""
     random, days = np.random.default_rng(0), pd.date_range("2024-01-01", periods=DAYS)
     parts = []
-    for place, (name, level) in enumerate(LEVELS.items()):
-        week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(DAYS) / 7 + place)
+    for index, (name, level) in enumerate(LEVELS.items()):
+        week = 1 + 0.3 * np.sin(2 * np.pi * np.arange(DAYS) / 7 + index)
         sales = level * week * np.exp(0.05 * random.standard_normal(DAYS))
         parts.append(pd.DataFrame({"day": days, "shop": name, "sales": sales}))
-    parts[1], parts[2] = parts[1][30:], parts[2].drop(index=range(60, 63))
+    parts[1], parts[2] = parts[1].drop(index=range(1, 30)), parts[2].drop(index=range(60, 63))
     return pd.concat(parts).sample(frac=1, random_state=0)
 
 
@@ -108,9 +108,9 @@ def test_a_forecast_of_each_and_of_one(shops, capsys):
 
 def test_new_rows_of_some_forecast_those(shops, capsys, tmp_path):
     rows().query("shop != 'west'").to_csv(tmp_path / "new.csv", index=False)
-    found = run(capsys, shops, "predict", "shops", "--csv", "--data", str(tmp_path / "new.csv"))
-    assert found.out.count("\n") == 1 + 2 * 7
-    assert "unroll: warning: west: left out: new.csv, west: a forecast needs the last" in found.err
+    printed = run(capsys, shops, "predict", "shops", "--csv", "--data", str(tmp_path / "new.csv"))
+    assert printed.out.count("\n") == 1 + 2 * 7
+    assert "unroll: warning: west: left out: new.csv, west: a forecast needs the last" in printed.err
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,11 @@ def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
     assert both["source"]["options"] == options | {"train": 20, "test": 10}
     dataset = {"name": "waves", "source": "waves", "preparation": {"name": "waves"}}
     assert both["dataset"] == dataset | {"experiments": ["rnn", "linear"], "built": None}
-    found = show(workspace, "linear")["experiment"]
-    assert (found["dataset"], found["seeds"], found["built"]) == ("waves", [3, 1], None)
-    assert found["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}
-    assert found["training"]["method"] == "least_squares"
-    assert "metrics" not in found
+    facts = show(workspace, "linear")["experiment"]
+    assert (facts["dataset"], facts["seeds"], facts["built"]) == ("waves", [3, 1], None)
+    assert facts["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}
+    assert facts["training"]["method"] == "least_squares"
+    assert "metrics" not in facts
 
 
 def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
@@ -83,15 +83,15 @@ def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     facts = show(workspace, "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
     assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}
-    found = show(workspace, "linear")
-    assert found["experiment"]["built"] == {"fingerprint": made_of}
-    assert found["experiment"]["metrics"] == {"test": 0.003}
-    assert f"  fingerprint: {fingerprint.brief(made_of)}" in list(lines(found))
-    assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(found))
+    facts = show(workspace, "linear")
+    assert facts["experiment"]["built"] == {"fingerprint": made_of}
+    assert facts["experiment"]["metrics"] == {"test": 0.003}
+    assert f"  fingerprint: {fingerprint.brief(made_of)}" in list(lines(facts))
+    assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(facts))
     every = params.load(workspace.params)
     section, preparation = every.experiment("linear"), every.dataset("waves").preparation
     record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), section, preparation))
-    found = show(workspace, "linear")
-    assert "no_record" not in found["experiment"]
-    assert found["experiment"]["record"]["run"] == fingerprint.folder(folder)
-    assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(found))
+    facts = show(workspace, "linear")
+    assert "no_record" not in facts["experiment"]
+    assert facts["experiment"]["record"]["run"] == fingerprint.folder(folder)
+    assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(facts))

@@ -23,7 +23,7 @@ from pipeline.workspace import Workspace
 from tests.support.ending import still_there
 from unroll.runner import dvc_graph
 from unroll.runner.build import repro
-from unroll.workspaces.scaled import CONFIG
+from unroll.workspaces.make import CONFIG
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,15 +13,15 @@ import pytest
 from tests.conftest import ROOT, Miniature, make_half
 from tests.support.ending import still_there
 from unroll.runner.dvc_graph import cache
-from unroll.verify import quick
-from unroll.verify.compare_builds import SAME, Build, compare
-from unroll.workspaces.miniature import make_workspace
+from unroll.verify import verify
+from unroll.verify.compare import SAME, Build, compare
+from unroll.workspaces import make
 
 
 def test_dvc_repro_elsewhere_builds_the_same_bytes_and_writes_the_same_entries(built, tmp_path):
-    other = make_half(tmp_path / quick.SECOND)
-    circumstances = [f"{name}={value}" for name, value in quick.CIRCUMSTANCES.items()]
-    dvc = f"umask {quick.UMASK:03o}; exec {sys.executable} -m dvc repro -q train@jena_gru"
+    other = make_half(tmp_path / verify.SECOND)
+    circumstances = [f"{name}={value}" for name, value in verify.CIRCUMSTANCES.items()]
+    dvc = f"umask {verify.UMASK:03o}; exec {sys.executable} -m dvc repro -q train@jena_gru"
     other.run("env", *circumstances, "sh", "-c", dvc)
     one, two = (Build(each.workspace, cache(each.root)) for each in (built, other))
     assert "train@jena_gru" in two.stages
@@ -31,7 +31,7 @@ def test_dvc_repro_elsewhere_builds_the_same_bytes_and_writes_the_same_entries(b
 
 
 def require_same_bytes(first, second):
-    outputs = quick.compare_bytes(first.workspace, second.workspace)
+    outputs = verify.compare_bytes(first.workspace, second.workspace)
     assert len(outputs) > 30
     assert [output for output in outputs if output.level != SAME] == []
 
@@ -41,14 +41,14 @@ def whole(tmp_path_factory, request):
     """All of the miniature, built by a command that compares two builds: other jobs, folder, language, time zone."""
     if not request.config.getoption("--rebuilds"):
         pytest.skip("with --rebuilds only: minutes")
-    root = Miniature(make_workspace(ROOT, tmp_path_factory.mktemp("whole") / "root").root)
+    root = Miniature(make.miniature(ROOT, tmp_path_factory.mktemp("whole") / "root").root)
     said = root.unroll("verify", "--quick", "--keep", "--jobs", "1")
     assert "outputs have the same bytes." in said
-    return Miniature(root.root / ".verify/quick" / quick.FIRST)
+    return Miniature(root.root / ".verify/quick" / verify.FIRST)
 
 
 def test_a_build_that_is_killed_again_and_again_has_the_same_bytes(whole, tmp_path):
-    other = Miniature(make_workspace(ROOT, tmp_path / "killed").root)
+    other = Miniature(make.miniature(ROOT, tmp_path / "killed").root)
     unroll = [sys.executable, "-m", "unroll"]
     options = {
         "cwd": other.root,
@@ -74,7 +74,7 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_bytes(whole, tmp_path):
     pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
     from tests.support.cluster import Cluster, set_remote
 
-    other = Miniature(make_workspace(ROOT, tmp_path / "head").root)
+    other = Miniature(make.miniature(ROOT, tmp_path / "head").root)
     set_remote(other.root, tmp_path / "store")
     cluster = Cluster(tmp_path, other.root)
     try:

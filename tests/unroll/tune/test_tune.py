@@ -1,22 +1,25 @@
-"""`unroll tune` on a few dozen waves: what is searched, what is kept, what is written, and what it never looks at."""
+"""`unroll tune` and `unroll search` on a few dozen waves: what is searched, kept and written, and never looked at."""
 
+import json
 import os
 from dataclasses import replace
 
 import optuna
+import pandas as pd
 import pytest
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError, UsageError
+from pipeline.metrics import MEASURES
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
-from unroll.tune.space import changed, present, space
+from unroll.tune.space import RANGES, changed, family_space, present, rounded, space
 
 PARAMS = """\
 sources:
@@ -50,20 +53,21 @@ experiments:
     model: {family: dense, name: mlp, hidden: [4]}
     training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
 """
+FAMILIES = PARAMS.replace("  ridge:\n", "  ridge:\n    trials: 4\n")
 OVER = "learning_rate=0.00001:0.01"
 
 
-def make(root):
+def make(root, text=PARAMS):
     workspace = Workspace(root)
-    workspace.params.write_text(PARAMS, encoding="utf-8")
+    workspace.params.write_text(text, encoding="utf-8")
     for name in ("waves", "sine"):
         source(workspace, name)
         prepare(workspace, name)
     return workspace
 
 
-def tune(workspace, *arguments):
-    invoke(["--root", str(workspace.root), "tune", *arguments])
+def tune(workspace, *arguments, command="tune"):
+    invoke(["--root", str(workspace.root), command, *arguments])
 
 
 def trials(workspace, name="node"):
@@ -148,6 +152,10 @@ def test_the_winner_is_added_and_nothing_else_changes(tuned):
     assert experiment.seeds == [0, 1]  # the data set's
     entry = plain_yaml.read(tuned.params)["experiments"]["node_tuned"]
     assert entry["training"] == {"method": "by_hand", "learning_rate": rate}
+    assert trials(tuned)[0].params == {"training.learning_rate": 0.0001}, "the experiment as it is"
+    pruned = [trial for trial in trials(tuned) if trial.state.name == "PRUNED"]
+    assert pruned
+    assert all(1 <= len(trial.intermediate_values) < 5 for trial in pruned)
 
 
 def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(tuned, other_test):
@@ -157,14 +165,6 @@ def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of
 
     assert told(tuned) == told(other_test)
     assert len(told(tuned)[1]) == 8
-
-
-def test_the_first_trial_is_the_experiment_as_it_is_and_bad_ones_are_given_up(tuned):
-    found = trials(tuned)
-    assert found[0].params == {"training.learning_rate": 0.0001}
-    pruned = [trial for trial in found if trial.state.name == "PRUNED"]
-    assert pruned
-    assert all(1 <= len(trial.intermediate_values) < 5 for trial in pruned)
 
 
 def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys):
@@ -196,3 +196,47 @@ def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
     (workspace.scratch / "tuning" / "ridge.db").write_bytes(b"no database at all" * 99)
     with pytest.raises(UnrollError, match=r"ridge.db cannot be used \(file is not a database\); move it away"):
         tune(workspace, "ridge", "--trials", "2")
+
+
+def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_path):
+    workspace = make(tmp_path, FAMILIES)
+    tune(workspace, "waves", command="search")
+    table = pd.read_csv(workspace.trials("ridge"))
+    options = [json.loads(text) for text in table["options"]]
+    assert len(options) == 4
+    assert options[0] == {"model.last": 8, "training.ridge": 1000.0}, "first as it is"
+    assert all(each["model.last"] <= 50 for each in options), "the input's length"
+    best = options[table["validation_mse"].idxmin()]
+    ridge = params.load(workspace.params).experiments["ridge"]
+    assert (ridge.model.options["last"], ridge.training.options["ridge"]) == tuple(best.values())
+    text = workspace.params.read_bytes()
+    tune(workspace, "waves", "ridge", command="search")
+    assert workspace.params.read_bytes() == text, "what was tried is not tried again"
+    workspace.params.write_text(FAMILIES, encoding="utf-8")  # as a search that was killed before it wrote them
+    tune(workspace, "waves", command="search")
+    assert workspace.params.read_bytes() == text
+    with pytest.raises(UsageError, match="Did you mean ridge"):
+        tune(workspace, "waves", "rigde", command="search")
+    workspace.params.write_text(PARAMS, encoding="utf-8")
+    with pytest.raises(UnrollError, match="no experiment of waves has `trials`"):
+        tune(workspace, "waves", command="search")
+
+
+def test_a_search_leaves_what_is_off_or_beyond_its_range_and_its_best_is_what_params_yaml_has():
+    every = params.load(REPOSITORY / "params.yaml").experiments
+    searched = family_space("imdb_tuned_attention", every["imdb_tuned_attention"], 500)
+    assert "model.embedding" in searched
+    assert "model.last" not in searched  # 200 words; of a series' rows 72 at most
+    families = {name: experiment for name, experiment in every.items() if experiment.trials}
+    files = {path.stem: path for path in (REPOSITORY / "results/trials").glob("*.csv")}
+    assert files.keys() <= families.keys()
+    assert {experiment.model.name for experiment in families.values()} <= RANGES.keys()
+    for name, path in files.items():
+        table = pd.read_csv(path)
+        assert len(table) == families[name].trials
+        ended = table[table["ended"] == "complete"]
+        (measure,) = [column for column in table if column.startswith("validation_")]
+        higher = MEASURES[measure.removeprefix("validation_")].higher
+        best = json.loads(ended["options"][ended[measure].idxmax() if higher else ended[measure].idxmin()])
+        section = families[name].model_dump()
+        assert changed(section, {option: rounded(value) for option, value in best.items()}) == section, name

@@ -65,8 +65,8 @@ def test_the_last_value_of_a_wave_is_its_target(raw):
 def test_the_four_shapes(raw):
     series = read_npz(raw / "sines.npz")["test_series"]
     names = ("sequence_to_sequence", "sequence_to_vector", "vector_to_sequence", "delayed")
-    found = [shapes.prepare("d", raw, shape=shape, delay=3) for shape in names]
-    same, later, vector, delayed = (dataset.splits["test"] for dataset in found)
+    datasets = [shapes.prepare("d", raw, shape=shape, delay=3) for shape in names]
+    same, later, vector, delayed = (dataset.splits["test"] for dataset in datasets)
     np.testing.assert_array_equal(same.inputs[:, 1:, 0], series[:, 1:30])
     np.testing.assert_array_equal(same.targets, series[:, 1:31])
     np.testing.assert_array_equal(later.targets, series[:, 30:])
@@ -74,7 +74,7 @@ def test_the_four_shapes(raw):
     np.testing.assert_array_equal(vector.targets, series)
     np.testing.assert_array_equal(delayed.targets[:, 3:], delayed.inputs[:, :-3, 0])
     assert not delayed.targets[:, :3].any()
-    assert [dataset.each_step for dataset in found] == [True, False, False, True]
+    assert [dataset.each_step for dataset in datasets] == [True, False, False, True]
 
 
 def test_what_does_not_fit_the_series_is_refused(raw):

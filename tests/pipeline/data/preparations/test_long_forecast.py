@@ -10,7 +10,7 @@ from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
-from pipeline.models import baselines, ltsf, recurrent
+from pipeline.models import baselines, feedforward, recurrent
 from pipeline.training.methods import gradient_descent, least_squares, none
 from tests.support.training import job
 
@@ -46,18 +46,17 @@ def naive(raw, split):
     start = {"train": 0, "validation": train - LOOKBACK, "test": ROWS - test - LOOKBACK}[split]
     end = {"train": train, "validation": ROWS - test, "test": ROWS}[split]
     part = values[start:end]
-    places = range(len(part) - LOOKBACK - HORIZON + 1)
-    inputs = [part[place : place + LOOKBACK] for place in places]
-    targets = [part[place + LOOKBACK : place + LOOKBACK + HORIZON] for place in places]
+    rows = range(LOOKBACK, len(part) - HORIZON + 1)
+    inputs, targets = [part[row - LOOKBACK : row] for row in rows], [part[row : row + HORIZON] for row in rows]
     return np.array(inputs), np.array(targets)
 
 
 def test_windows_and_targets_are_those_of_the_papers_code(raw, data):
     for split in ("train", "validation", "test"):
         inputs, targets = data.splits[split].take(np.arange(len(data.splits[split])))
-        expected, wanted = naive(raw, split)
+        expected, expected_targets = naive(raw, split)
         np.testing.assert_allclose(inputs, expected, rtol=1e-5, atol=1e-6)
-        np.testing.assert_allclose(targets, wanted.reshape(len(wanted), -1), rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(targets, expected_targets.reshape(len(expected_targets), -1), rtol=1e-5, atol=1e-6)
     assert len(data.groups["as published"]) == len(data.splits["test"]) // 32 * 32
 
 
@@ -68,18 +67,18 @@ def test_the_last_values_and_least_squares_answer_for_each_column_by_its_own_pas
     np.testing.assert_allclose(repeated[:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-4)
     np.testing.assert_allclose(repeated[:, 1], np.abs(off).mean(axis=(1, 2)), rtol=1e-4)
 
-    past, wanted = naive(raw, "train")
+    past, expected_targets = naive(raw, "train")
     flat = np.column_stack([past.swapaxes(1, 2).reshape(-1, LOOKBACK), np.ones(past.shape[0] * COLUMNS)])
-    weights = np.linalg.lstsq(flat, wanted.swapaxes(1, 2).reshape(-1, HORIZON), rcond=None)[0]
+    weights = np.linalg.lstsq(flat, expected_targets.swapaxes(1, 2).reshape(-1, HORIZON), rcond=None)[0]
     flat = np.column_stack([inputs.swapaxes(1, 2).reshape(-1, LOOKBACK), np.ones(len(inputs) * COLUMNS)])
     off = (flat @ weights).reshape(-1, COLUMNS, HORIZON).swapaxes(1, 2) - targets
-    found = least_squares.train(job(data, baselines.shared)).replicates[0].predictions["final_test"]
-    np.testing.assert_allclose(found[:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
+    errors = least_squares.train(job(data, baselines.shared)).replicates[0].predictions["final_test"]
+    np.testing.assert_allclose(errors[:, 0], (off**2).mean(axis=(1, 2)), rtol=1e-3)
 
 
-@pytest.mark.parametrize("build", [ltsf.linear, ltsf.nlinear, ltsf.dlinear])
+@pytest.mark.parametrize("build", [feedforward.linear, feedforward.nlinear, feedforward.dlinear])
 def test_columns_share_one_map(data, build):
-    model = build(problem(data))
+    model = build(problem(data), start="pytorch")
     inputs, _ = data.splits["test"].take(np.arange(5))
     turned = inputs[:, :, [2, 0, 1]]
     shape = (5, HORIZON, COLUMNS)
@@ -117,27 +116,27 @@ def test_kept_errors_become_scores_groups_and_differences(data):
     random = np.random.default_rng(0)
 
     def run(scale):
-        kept = {f"final_{split}": scale * random.random((3, n, 2)).astype(np.float32) for split, n in count.items()}
-        return of(kept), kept["final_test"]
+        errors = {f"final_{split}": scale * random.random((3, n, 2)).astype(np.float32) for split, n in count.items()}
+        return of(errors), errors["final_test"]
 
-    (one, errors), (other, _) = run(1.0), run(3.0)
-    found = evaluate(data, {"one": one, "other": other}, {})
-    whole, scored = len(data.groups["as published"]), found.experiments["one"]
-    for stat, kept in (
+    (near, errors), (far, _) = run(1.0), run(3.0)
+    evaluation = evaluate(data, {"near": near, "far": far}, {})
+    whole, scored = len(data.groups["as published"]), evaluation.experiments["near"]
+    for stat, expected in (
         (scored.final["test"]["mse"], errors[:, :, 0]),
         (scored.final["test"]["mae"], errors[:, :, 1]),
         (scored.groups["as published"]["mse"], errors[:, :whole, 0]),
     ):
-        assert stat.model_dump()["values"] == pytest.approx(kept.mean(axis=1).tolist())
-    weeks = plot_data.weeks(data, {"one": one, "other": other})
+        assert stat.model_dump()["values"] == pytest.approx(expected.mean(axis=1).tolist())
+    weeks = plot_data.weeks(data, {"near": near, "far": far})
     of_week = data.splits["test"].rows // (7 * 24)
     expected = [errors[:, of_week == week, 0].mean() for week in np.unique(of_week)]
-    assert weeks["one"].tolist() == pytest.approx(expected)
-    assert found.difference("test", "one", "other").interval()[1] < 0, "a benchmark's few weeks are ranked as they are"
+    assert weeks["near"].tolist() == pytest.approx(expected)
+    assert evaluation.difference("test", "near", "far").interval()[1] < 0, "a benchmark's few weeks are ranked, too"
 
 
 def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
-    training = job(data, ltsf.linear, 0, 1, 2)
+    training = job(data, feedforward.linear, 0, 1, 2, start="pytorch")
     options = {"optimizer": "adam", "loss": "mse", "batch_size": 16, "learning_rate": 1e-4, "halve_after": 2}
     trained = gradient_descent.train(training, epochs=3, patience=2, **options)
     inputs, targets = naive(raw, "test")

@@ -164,6 +164,16 @@ def test_several_series_are_told_apart_by_one_column(seen):
     assert (found.series_id, found.series, found.length) == ("who", ["a", "b"], 40)
 
 
+@pytest.mark.parametrize(("ends", "zone"), [(False, "Europe/Berlin"), (True, "Europe/Berlin"), (False, None)])
+def test_a_clock_that_keeps_daylight_saving_is_recognised(seen, ends, zone):
+    begun = pd.date_range("2023-03-01", "2023-11-10", freq="h", tz=zone).tz_localize(None)
+    labels = begun + pd.Timedelta(hours=int(ends))  # of the hour's end, on the clock of its beginning
+    rows = (f"{label:%Y-%m-%d %H:%M},{index * index % 23}" for index, label in enumerate(labels))
+    profile = seen("\n".join(["time,load", *rows]))
+    assert (profile.form.time_zone, profile.form.ends, profile.repeated, profile.gaps) == (zone, ends, 0, {})
+    assert bool(profile.reasons) == bool(zone)
+
+
 D30 = series("D", 30)
 CURES = {
     "day or month": (series("D", 9, "%d/%m/%Y"), {}, "pass --day-first or --month-first", {"day_first": True}),

@@ -22,7 +22,7 @@ def test_every_file_is_fetched_from_the_folder(folder, context, web):
 
 
 @pytest.mark.parametrize(
-    ("section", "said"),
+    ("section", "line"),
     [
         ({"files": {}}, r"sources\.x\.files must hold at least 1"),
         ({"files": {"a": "ABC"}}, r"sources\.x\.files\.a must match"),
@@ -32,8 +32,8 @@ def test_every_file_is_fetched_from_the_folder(folder, context, web):
         *(({"files": {name: None}}, r"sources\.x\.files") for name in ("../a", "a/b", "", ".hidden", "a\nb")),
     ],
 )
-def test_a_wrong_section_is_one_line_without_a_password(section, said):
-    with pytest.raises(UsageError, match=said) as caught:
+def test_a_wrong_section_is_one_line_without_a_password(section, line):
+    with pytest.raises(UsageError, match=line) as caught:
         options(section)
     assert "\n" not in str(caught.value)
     assert "secret" not in str(caught.value)

@@ -12,15 +12,15 @@ from pipeline.files import read_npz
 
 def test_the_sine_sets_are_those_of_the_document(folder, context):
     sine.produce(folder, context)
-    found = {file.stem: tables.read(file, x=float, y=float) for file in folder.iterdir()}
-    sets = {name: table["x"].tolist() for name, table in found.items()}
+    points = {file.stem: tables.read(file, x=float, y=float) for file in folder.iterdir()}
+    sets = {name: table["x"].tolist() for name, table in points.items()}
     assert {name: len(x) for name, x in sets.items()} == {
         "interpolation_train": 1000,
         "interpolation_test": 100,
         "extrapolation_train": 200,
         "extrapolation_test": 220,
     }
-    for name, table in found.items():
+    for name, table in points.items():
         assert table["y"].tolist() == pytest.approx([math.sin(value) for value in sets[name]], abs=1e-15)
     assert sets["extrapolation_train"] == [step / 2 for step in range(200)]
     assert sets["extrapolation_test"] == [90 + step / 2 for step in range(220)]
@@ -30,7 +30,7 @@ def test_the_sine_sets_are_those_of_the_document(folder, context):
 
 
 def test_waves_follow_the_documents_formula_and_score_about_what_it_says():
-    found, random = waves.generate(np.random.default_rng(5), 4), np.random.default_rng(5)
+    drawn, random = waves.generate(np.random.default_rng(5), 4), np.random.default_rng(5)
     frequency1, frequency2, offset1, offset2 = random.random((4, 4))
     noise = random.random((4, 51))
     for row in range(4):
@@ -38,7 +38,7 @@ def test_waves_follow_the_documents_formula_and_score_about_what_it_says():
             value = 0.5 * np.sin((step / 50 - offset1[row]) * (frequency1[row] * 10 + 10))
             value += 0.2 * np.sin((step / 50 - offset2[row]) * (frequency2[row] * 20 + 20))
             value += 0.1 * (noise[row, step] - 0.5)
-            assert np.isclose(found[row, step], value, rtol=0, atol=1e-14)
+            assert np.isclose(drawn[row, step], value, rtol=0, atol=1e-14)
     many = waves.generate(np.random.default_rng(0), 50_000)
     assert 0.020 < np.mean((many[:, 49] - many[:, 50]) ** 2) < 0.0212, "the last value for the next"
 

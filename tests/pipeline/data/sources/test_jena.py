@@ -40,12 +40,12 @@ def zipped(text=ROWS, name=jena.FILE, more=()):
 
 
 @pytest.fixture
-def make(web, folder, context):
+def make(folder, context):
     """What a source makes of what the server, or a mirror, holds."""
 
     def make(source, section, mirror=None):
         name = source.__name__.rpartition(".")[2]
-        options = registry.options(source.produce, {"url": web.url(ZIP)} | section, f"sources.{name}")
+        options = registry.options(source.produce, section, f"sources.{name}")
         source.produce(folder, replace(context, mirror=mirror and str(mirror)), **options)
         assert [file.name for file in folder.iterdir()] == [source.FILE]
         assert [file for file in context.scratch.rglob("*") if file.is_file()] == []
@@ -60,7 +60,7 @@ def get(make, web):
 
     def get(body=None, **structure):
         web.files = {} if body is None else {ZIP: body}
-        return make(jena, {"official": STRUCTURE | structure})
+        return make(jena, {"url": web.url(ZIP), "official": STRUCTURE | structure})
 
     return get
 
@@ -122,31 +122,36 @@ def test_thinned_rows_are_the_extract_byte_for_byte(tmp_path):
 @pytest.mark.parametrize(
     ("source", "body", "rows"), [(jena_hourly, HOURLY, 6), (jena_2009_2010, BEGINNING, 10)], ids=["hourly", "two years"]
 )
-def test_an_extract_is_a_mirrors_or_made_of_the_official_file_and_checked(make, web, tmp_path, source, body, rows):
-    usual = {"rows": rows, "sha256": hashlib.sha256(body).hexdigest(), "official": STRUCTURE}
+def test_an_extract_is_a_mirrors_or_made_of_the_official_file_and_checked(
+    make, web, tmp_path, monkeypatch, source, body, rows
+):
+    monkeypatch.setattr(jena, "URL", web.url(ZIP))
+    monkeypatch.setattr(jena, "OFFICIAL", jena.Structure(**STRUCTURE))
+    monkeypatch.setattr(source, "SHA256", hashlib.sha256(body).hexdigest())
+    monkeypatch.setattr(source, "ROWS", rows)
     mirror = tmp_path / "mirror"
     (mirror / "jena").mkdir(parents=True)
-
-    def get(mirror=None, **section):
-        return make(source, usual | section, mirror)
-
     web.files[ZIP] = zipped()
-    assert get() == get(mirror) == body
-    with pytest.raises(UnrollError, match="gives 6 hourly rows, not 9|first 9 rows of the official file are others"):
-        get(rows=9)
-    with pytest.raises(UnrollError, match=r"another copy of the data: rows 31, not 420551"):
-        get(official={})
+    assert make(source, {}) == make(source, {}, mirror) == body
+    with monkeypatch.context() as patch:
+        patch.setattr(source, "ROWS", 9)
+        why = "gives 6 hourly rows, not 9|first 9 rows of the official file are others"
+        with pytest.raises(UnrollError, match=why):
+            make(source, {})
+        patch.setattr(jena, "OFFICIAL", jena.Structure())
+        with pytest.raises(UnrollError, match=r"another copy of the data: rows 31, not 420551"):
+            make(source, {})
     (mirror / "jena" / ZIP).write_bytes(web.files.pop(ZIP))
-    assert get(mirror) == body
+    assert make(source, {}, mirror) == body
     web.seen.clear()
     (mirror / "jena" / source.FILE).write_bytes(body)
-    assert get(mirror) == body
+    assert make(source, {}, mirror) == body
     assert web.seen == []
     (mirror / "jena" / source.FILE).write_bytes(body[:-1])
     with pytest.raises(UnrollError, match=rf"{source.FILE} from {mirror}/jena/.* its sha256 is not .*; replace it the"):
-        get(mirror)
+        make(source, {}, mirror)
     with pytest.raises(UnavailableError, match=rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be"):
-        get()
+        make(source, {})
 
 
 def test_the_sample_is_every_sixth_row_of_the_official_file(tmp_path):

@@ -78,22 +78,20 @@ def test_a_replicate_goes_on_from_any_epoch_and_depends_on_its_seed_alone(method
     """Trained after another, or from its first epoch's state: the same bits. Another seed: others."""
     learner, again = learners(method, sine_windows)
     learner.begin(1)
-    other = learner.epoch(1)
+    other_seed = learner.epoch(1)
     learner.begin(2)
-    lines, state = [learner.epoch(1)], [array.copy() for array in learner.state()]
-    lines.append(learner.epoch(2))
-    bits = [array.tobytes() for array in learner.state()]
+    first, state = learner.epoch(1), [array.copy() for array in learner.state()]
+    second, bits = learner.epoch(2), [array.tobytes() for array in learner.state()]
     again.begin(2)
-    assert again.epoch(1) == lines[0]
-    again.begin(1)
+    assert again.epoch(1) == first
     again.begin(2, 1, state)
-    assert again.epoch(2) == lines[1]
+    assert again.epoch(2) == second
     assert [array.tobytes() for array in again.state()] == bits
-    assert other != lines[0] != lines[1]
+    assert other_seed != first != second
     if method == "gradient_descent":  # dropout is drawn anew for every batch: the same one, unlearnt, loses otherwise
         program = again._program
         program.optimizer.learning_rate.assign(0.0)
         before = program.model.get_weights()
         losses = program.epoch(np.tile(np.arange(16, dtype=np.int32), (5, 1)))[:, 0]
         assert len(set(losses.tolist())) == 5
-        assert all((one == two).all() for one, two in zip(before, program.model.get_weights(), strict=True))
+        assert all((w == old).all() for w, old in zip(program.model.get_weights(), before, strict=True))

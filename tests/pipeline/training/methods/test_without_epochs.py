@@ -12,7 +12,6 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
-from pipeline.data.problem import problem
 from pipeline.files import read_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent, seasonal
@@ -38,12 +37,7 @@ def fitted(trained):
     return trained.replicates[0].predictions["final_test"], trained.replicates[0].weights["final"]
 
 
-def squares(dataset, **options):
-    return least_squares.train(job(dataset, baselines.linear, **options))
-
-
-@pytest.mark.parametrize("ridge", [0.0, 2.5])
-@pytest.mark.parametrize("chunk", [7, 2048])
+@pytest.mark.parametrize(("ridge", "chunk"), [(0.0, 7), (2.5, 7), (2.5, 2048)])
 def test_least_squares_finds_a_librarys_coefficients_whatever_the_chunks(station, ridge, chunk, tmp_path, monkeypatch):
     """And for every seed the same."""
     monkeypatch.setattr(prediction, "CHUNK", chunk)
@@ -63,18 +57,10 @@ def test_least_squares_finds_a_librarys_coefficients_whatever_the_chunks(station
 
 def test_two_numbers_continue_a_sine_exactly(sine_windows):
     """sin(x + h) = 2 cos(h) sin(x) - sin(x - h): found from data, and good for a free run."""
-    trained = squares(sine_windows, last=2, intercept=False)
+    trained = least_squares.train(job(sine_windows, baselines.linear, last=2, intercept=False))
     np.testing.assert_allclose(fitted(trained)[1], [-1.0, 2 * np.cos(0.5)], rtol=1e-12)
     for name, error in (("final_test", 1e-28), ("rollout", 1e-24)):
         assert score("mse", trained.replicates[0].predictions[name], sine_windows.splits["test"].targets) < error
-
-
-def test_least_squares_fits_several_targets_each_by_itself(shape):
-    dataset = shape("vector_to_sequence")
-    trained = squares(dataset)
-    library = LinearRegression().fit(*whole(dataset, "train"))
-    np.testing.assert_allclose(fitted(trained)[0], library.predict(whole(dataset, "test")[0]), rtol=1e-6, atol=1e-9)
-    assert trained.parameters == 7 * 12
 
 
 @pytest.mark.parametrize("ridge", [0.0, 2.5])
@@ -88,6 +74,14 @@ def test_of_a_target_for_each_timestep_least_squares_sees_what_came_up_to_there(
         np.testing.assert_allclose(fitted(trained)[0][:, step], expected, rtol=1e-6, atol=1e-9)
     with pytest.raises(ValueError, match="as many for each of"):
         least_squares.train(job(dataset, baselines.linear, last=1))
+
+
+def test_least_squares_fits_several_targets_each_by_itself(shape):
+    dataset = shape("vector_to_sequence")
+    library = LinearRegression().fit(*whole(dataset, "train"))
+    predictions, weights = fitted(least_squares.train(job(dataset, baselines.linear)))
+    np.testing.assert_allclose(predictions, library.predict(whole(dataset, "test")[0]), rtol=1e-6, atol=1e-9)
+    assert weights.shape == (7, 12)
 
 
 def test_a_delayed_value_is_answered_by_its_copy(shape):
@@ -125,41 +119,47 @@ def test_what_is_learnt_of_words_comes_from_the_train_split(words, reviews):
     assert len(weights) == x.shape[1] + 1
 
 
-def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
-    def trees(change):
-        splits = {split: change(replace(w, rows=w.rows[:-1])) for split, w in station.splits.items()}
-        dataset = replace(station, splits=splits)
-        options = {"trees": 7, "leaves": 5, "learning_rate": 0.3, "examples": 10}
-        return dataset, boosting.train(job(dataset, baselines.lags, last=4), **options)
+def changed(dataset, **changes):
+    """The data set with other windows."""
+    return replace(dataset, splits={split: replace(w, **changes) for split, w in dataset.splits.items()})
 
-    dataset, second = trees(lambda w: replace(w, delay=w.delay + w.step))
+
+def lags_of(inputs):
+    """What `lags` has with `last` of 4."""
+    return np.column_stack([inputs[:, -4:, 1], inputs[:, -1, [0, 2]]])
+
+
+def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
+    def boosted(dataset):
+        options = {"trees": 7, "leaves": 5, "learning_rate": 0.3, "examples": 10}
+        return fitted(boosting.train(job(dataset, baselines.lags, last=4), **options))
+
+    second = changed(station, delay=5)
     options = {"loss": "absolute_error", "early_stopping": False, "learning_rate": 0.3}
     library = HistGradientBoostingRegressor(max_iter=7, max_leaf_nodes=5, min_samples_leaf=10, **options)
-    (x, y), (x_test, _) = whole(dataset, "train"), whole(dataset, "test")
-    features, features_test = (np.column_stack([some[:, -4:, 1], some[:, -1, [0, 2]]]) for some in (x, x_test))
-    expected = library.fit(features, y).predict(features_test)
-    np.testing.assert_allclose(fitted(second)[0], expected, rtol=1e-12)
-    assert second.parameters == len(fitted(second)[1]) == 1 + 7 * (2 * 5 - 1)
-    _, several = trees(lambda w: replace(w, outputs=2))
-    np.testing.assert_array_equal(fitted(several)[0][:, 1], fitted(second)[0])
+    (x, y), (x_test, _) = whole(second, "train"), whole(second, "test")
+    predictions, nodes = boosted(second)
+    np.testing.assert_allclose(predictions, library.fit(lags_of(x), y).predict(lags_of(x_test)), rtol=1e-12)
+    assert len(nodes) == 1 + 7 * (2 * 5 - 1)
+    several, _ = boosted(changed(station, outputs=2))
+    np.testing.assert_array_equal(several[:, 1], predictions)
 
 
-def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_apart(station):
-    dataset = replace(
-        station, splits={split: replace(w, outputs=2, rows=w.rows[:-2]) for split, w in station.splits.items()}
+def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_spaced(station):
+    dataset = changed(station, outputs=2)
+    predictions, weights = fitted(
+        kernel_ridge.train(job(dataset, baselines.lags, last=4), gamma=0.5, alpha=0.1, rows=50)
     )
-    trained = kernel_ridge.train(job(dataset, baselines.lags, last=4), gamma=0.5, alpha=0.1, rows=50)
     chosen = np.unique(np.linspace(0, len(dataset.splits["train"]) - 1, 50).astype(int))
     (x, y), (x_test, _) = dataset.splits["train"].take(chosen), whole(dataset, "test")
-    x, x_test = x.astype(np.float64), x_test.astype(np.float64)
-    features, features_test = (np.column_stack([some[:, -4:, 1], some[:, -1, [0, 2]]]) for some in (x, x_test))
+    features, features_test = (lags_of(inputs.astype(np.float64)) for inputs in (x, x_test))
     mean, deviation = features.mean(axis=0), features.std(axis=0)
     library = KernelRidge(kernel="rbf", gamma=0.5 / 6, alpha=0.1).fit((features - mean) / deviation, y - y.mean(axis=0))
     expected = library.predict((features_test - mean) / deviation) + y.mean(axis=0)
-    np.testing.assert_allclose(fitted(trained)[0], expected, rtol=1e-6)
-    assert fitted(trained)[1].shape == (50, 2)
-    one = kernel_ridge.train(job(station, baselines.lags, last=4))
-    assert fitted(one)[0].shape == (len(station.splits["test"]),)
+    np.testing.assert_allclose(predictions, expected, rtol=1e-6)
+    assert weights.shape == (50, 2)
+    single, _ = fitted(kernel_ridge.train(job(station, baselines.lags, last=4)))
+    assert single.shape == (len(station.splits["test"]),)
 
 
 def test_a_baseline_predicts_every_split_and_its_rollout_stays_where_it_began(station, sine_windows, reviews):
@@ -176,10 +176,10 @@ def test_a_baseline_predicts_every_split_and_its_rollout_stays_where_it_began(st
 
 def test_one_number_counts_for_each_of_several_targets_and_step_by_step_nothing_is_seen_ahead(shape):
     """So the last value is the one that is repeated, or at each step the one that has just come."""
-    several, each = (shape(name) for name in ("sequence_to_vector", "sequence_to_sequence"))
+    several, stepwise = (shape(name) for name in ("sequence_to_vector", "sequence_to_sequence"))
     predictions = fitted(none.train(job(several, baselines.last_value)))[0]
     assert (predictions == np.repeat(whole(several, "test")[0][:, -1], 4, axis=1)).all()
-    assert (fitted(none.train(job(each, baselines.last_value)))[0] == whole(each, "test")[0][:, :, 0]).all()
+    assert (fitted(none.train(job(stepwise, baselines.last_value)))[0] == whole(stepwise, "test")[0][:, :, 0]).all()
 
 
 def test_a_network_that_is_not_trained_is_summarised_but_predicts_nothing(reviews):
@@ -189,35 +189,30 @@ def test_a_network_that_is_not_trained_is_summarised_but_predicts_nothing(review
     assert [layer["type"] for layer in trained.layers] == ["Embedding", "SimpleRNN"]
 
 
-THREADED = {
-    "least_squares": least_squares.train,
-    "logistic_regression": logistic_regression.train,
-    "least_absolute": partial(least_absolute.train, rounds=3),
-    "boosting": partial(boosting.train, trees=3),
-    "kernel_ridge": kernel_ridge.train,
-}
-
-
-@pytest.mark.parametrize("method", THREADED)
-def test_bits_do_not_depend_on_the_number_of_threads(random, method):
+@pytest.mark.parametrize(
+    "train",
+    [
+        least_squares.train,
+        logistic_regression.train,
+        partial(least_absolute.train, rounds=3),
+        partial(boosting.train, trees=3),
+        kernel_ridge.train,
+    ],
+)
+def test_bits_do_not_depend_on_the_number_of_threads(random, train):
     from scipy import linalg  # noqa: F401 - what is loaded later is not limited
 
     inputs = random.standard_normal((3000, 500))
     split = Arrays(inputs, (inputs.sum(axis=1) > 0).astype(np.float64))
     training = job(Dataset("many", "classify", "mse", {"train": split, "test": split}, scored=()), baselines.linear)
-    found = []
+    results = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            found.append([array.tobytes() for array in fitted(THREADED[method](training))])
-    assert found[0] == found[1]
+            results.append([array.tobytes() for array in fitted(train(training))])
+    assert results[0] == results[1]
 
 
-def test_boosting_has_lags_of_every_column_and_not_step_by_step(station, shape):
-    build = baselines.lags(problem(station), last=3, others=2)
-    x, _ = whole(station, "test")
-    target = station.splits["test"].target
-    expected = np.column_stack([x[:, -3:, target], np.delete(x[:, -2:], target, axis=2).reshape(len(x), -1)])
-    np.testing.assert_array_equal(build.features(x), expected)
+def test_trees_and_kernels_are_refused_what_they_cannot_answer(station, shape):
     for method, word in ((boosting, "boosting"), (kernel_ridge, "kernel ridge")):
         with pytest.raises(ValueError, match=f"{word} sees the whole input"):
             method.train(job(shape("delayed"), baselines.lags))

@@ -1,38 +1,39 @@
 """Builds that are compared here were never built: their dvc.lock, metrics and cache are written by hand."""
 
-import copy
-
 import pytest
 
 from pipeline.files import write_json
 from pipeline.workspace import Workspace
-from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED, SAME, WITHIN, Build, compare
+from unroll.verify.compare import (
+    DIFFERS,
+    NOT_BUILT,
+    NOT_COMPARED,
+    SAME,
+    WITHIN,
+    Build,
+    Deviation,
+    Output,
+    Verification,
+    compare,
+)
 
-NEEDS = {
-    "source@waves": [],
-    "train@node": ["source@waves"],
-    "train@linear": ["source@waves"],
-    "evaluate@waves": ["train@node", "train@linear"],
-    "source@sine": [],
-    "train@dense": ["source@sine"],
-    "evaluate@sine": ["train@dense"],
-    "report": ["evaluate@waves", "evaluate@sine"],
+GRAPH = {
+    "source@waves": ("data/raw/waves", []),
+    "train@node": ("runs/waves/node", ["source@waves"]),
+    "train@linear": ("runs/waves/linear", ["source@waves"]),
+    "evaluate@waves": ("results/metrics/waves", ["train@node", "train@linear"]),
+    "source@sine": ("data/raw/sine", []),
+    "train@dense": ("runs/sine/dense", ["source@sine"]),
+    "evaluate@sine": ("results/metrics/sine", ["train@dense"]),
+    "report": ("results/index.html", ["evaluate@waves", "evaluate@sine"]),
 }
-OUTPUTS = {
-    "source@waves": "data/raw/waves",
-    "train@node": "runs/waves/node",
-    "train@linear": "runs/waves/linear",
-    "evaluate@waves": "results/metrics/waves",
-    "source@sine": "data/raw/sine",
-    "train@dense": "runs/sine/dense",
-    "evaluate@sine": "results/metrics/sine",
-    "report": "results/index.html",
-}
+"""Stage -> what it makes, and what it needs."""
+NEEDS = {stage: needs for stage, (_, needs) in GRAPH.items()}
 METRICS = {"waves": {"linear": {"score": 0.5}, "node": {"score": 0.25}}, "sine": {"dense": {"score": 1.0, "low": None}}}
 ALLOWED = {"waves": {"node": {"score": 0.01}}}
 
 
-class Made(Build):
+class HandmadeBuild(Build):
     """A build in a folder, as it would be if nothing had been changed."""
 
     def __init__(self, root):
@@ -40,10 +41,9 @@ class Made(Build):
         for dataset, experiments in METRICS.items():
             for name in experiments:
                 self.score(dataset, name)
-        deps = [{"path": "pipeline/code.py", "md5": "1"}, {"path": "data/raw", "md5": "1"}]
-        entry = {"deps": deps}
-        outs = {stage: [{"path": path, "md5": "1"}] for stage, path in OUTPUTS.items()}
-        self.stages.update({stage: copy.deepcopy(entry) | {"outs": out} for stage, out in outs.items()})
+        for stage, (path, _) in GRAPH.items():
+            deps = [{"path": "pipeline/code.py", "md5": "1"}, {"path": "data/raw", "md5": "1"}]
+            self.stages[stage] = {"deps": deps, "outs": [{"path": path, "md5": "1"}]}
 
     def score(self, dataset, experiment, **values):
         write_json(self.workspace.headline(dataset, experiment), METRICS[dataset][experiment] | values)
@@ -59,24 +59,24 @@ class Made(Build):
 
 @pytest.fixture
 def committed(tmp_path):
-    return Made(tmp_path / "committed")
+    return HandmadeBuild(tmp_path / "committed")
 
 
 @pytest.fixture
 def rebuilt(tmp_path):
-    return Made(tmp_path / "rebuilt")
+    return HandmadeBuild(tmp_path / "rebuilt")
 
 
-def outcome(committed, rebuilt, needs=NEEDS, failures=None, allowed=ALLOWED):
+def outcome(committed, rebuilt, failures=None, allowed=ALLOWED):
     """Path of an output, or the stage of one that is not compared -> the output, if it is not the same."""
-    found = compare(committed, rebuilt, needs, failures or {}, allowed)
-    assert [output.stage for output in found] == list(needs)
-    return {output.path or output.stage: output for output in found if output.level != SAME}
+    outputs = compare(committed, rebuilt, NEEDS, failures or {}, allowed)
+    assert [output.stage for output in outputs] == list(NEEDS)
+    return {output.path or output.stage: output for output in outputs if output.level != SAME}
 
 
 WAVES = ("source@waves", "train@node", "train@linear", "evaluate@waves", "source@sine", "report")
 SINE = ["source@sine", "train@dense", "evaluate@sine"]
-ALL_WITHIN = dict.fromkeys((OUTPUTS[stage] for stage in WAVES), WITHIN)
+ALL_WITHIN = dict.fromkeys((GRAPH[stage][0] for stage in WAVES), WITHIN)
 FAR = dict.fromkeys(("data/raw/waves", "runs/waves/node", "results/metrics/waves", "results/index.html"), DIFFERS)
 
 
@@ -98,10 +98,10 @@ def test_the_metrics_that_depend_on_a_stage_say_whether_other_bytes_are_within_t
     rebuilt.change(*changed)
     for experiment, values in scores.items():
         rebuilt.score("waves", experiment, **values)
-    found = outcome(committed, rebuilt)
-    assert {path: output.level for path, output in found.items()} == levels
-    assert [output.holds for output in found.values()] == [level == WITHIN for level in levels.values()]
-    assert DIFFERS not in levels.values() or found["results/metrics/waves"].deviations[0].within is False
+    outputs = outcome(committed, rebuilt)
+    assert {path: output.level for path, output in outputs.items()} == levels
+    assert [output.holds for output in outputs.values()] == [level == WITHIN for level in levels.values()]
+    assert DIFFERS not in levels.values() or outputs["results/metrics/waves"].deviations[0].within is False
     only_bytes = outcome(committed, rebuilt, allowed=None).values()
     assert {output.level for output in only_bytes} <= {DIFFERS}
 
@@ -123,8 +123,8 @@ def test_the_files_of_a_folder_that_differ_are_named_where_the_cache_has_its_lis
 def test_what_was_not_built_says_why(committed, rebuilt):
     rebuilt.lose("source@waves", "train@node", "train@linear", "evaluate@waves")
     rebuilt.change("report")
-    found = outcome(committed, rebuilt, failures={"source@waves": "no network"})
-    assert {path: (output.level, output.reason) for path, output in found.items()} == {
+    outputs = outcome(committed, rebuilt, failures={"source@waves": "no network"})
+    assert {path: (output.level, output.reason) for path, output in outputs.items()} == {
         "data/raw/waves": (NOT_BUILT, "no network"),
         "runs/waves/node": (NOT_BUILT, "source@waves failed: no network"),
         "runs/waves/linear": (NOT_BUILT, "source@waves failed: no network"),
@@ -138,8 +138,8 @@ def test_what_was_not_built_says_why(committed, rebuilt):
 def test_what_is_not_in_the_committed_lock_is_not_compared(committed, rebuilt):
     committed.lose(*SINE)
     rebuilt.change("report")
-    found = outcome(committed, rebuilt)
-    assert {path: output.level for path, output in found.items()} == {
+    outputs = outcome(committed, rebuilt)
+    assert {path: output.level for path, output in outputs.items()} == {
         **dict.fromkeys(SINE, NOT_COMPARED),
         "results/index.html": WITHIN,  # all that both pages show is equal
     }
@@ -155,3 +155,34 @@ def test_a_committed_file_that_was_changed_by_hand_and_other_inputs_are_told(com
         dep["md5"] = "2"
     inputs = outcome(committed, rebuilt)["runs/waves/node"].inputs
     assert inputs == ["pipeline/code.py"], "what another stage made is none"
+
+
+def test_a_line_for_each_output_that_does_not_have_the_same_bytes(tmp_path):
+    deviations = [
+        Deviation("waves", "node", "low", 0.25, 0.251, 0.01),
+        Deviation("waves", "node", "score", 0.25, 0.3, 0.01),
+        Deviation("waves", "node", "new", None, 2.0, None),
+    ]
+    outputs = [
+        Output("source@waves", "data/raw/waves", SAME),
+        Output("prepare@waves", "data/prepared/waves", WITHIN, files=None),
+        Output("train@node", "runs/waves/node", DIFFERS, [*"abcde"], ["code.py"], deviations),
+        Output("report", "results/index.html", NOT_BUILT, reason="no network"),
+        Output("own", "", NOT_COMPARED, reason="the committed dvc.lock does not have it"),
+    ]
+    within, differs, *others = Verification(outputs, tmp_path).lines()
+    assert within.endswith(
+        "every metric is equal; in which files is not known, since DVC's cache does not have the committed ones"
+    )
+    assert differs == (
+        "train@node  runs/waves/node  differs: node score 0.3, not 0.25: off by 0.05, 5 times its tolerance of 0.01, "
+        "node new only in the rebuilt metrics, "
+        "node low 0.251, not 0.25: off by 0.001, 0.1 times its tolerance of 0.01; in a, b, c, d and 1 more"
+    )
+    assert others == [
+        "report  results/index.html  not built: no network",
+        "since dvc.lock was committed, these have changed: code.py; `unroll repro`, then commit dvc.lock",
+        "not compared, since the committed dvc.lock does not have them: own",
+        "2 of 4 outputs do not hold.",
+        f"What was built: {tmp_path}",
+    ]

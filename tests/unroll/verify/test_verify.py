@@ -20,9 +20,9 @@ from tests.support.ending import still_there
 from tests.unroll.workspaces.test_checkout import git
 from unroll.commands.main import invoke
 from unroll.exits import run
-from unroll.verify.committed import verify
-from unroll.verify.compare_builds import DIFFERS, NOT_BUILT, NOT_COMPARED
-from unroll.workspaces.scaled import CONFIG
+from unroll.verify import verify
+from unroll.verify.compare import DIFFERS, NOT_BUILT, NOT_COMPARED
+from unroll.workspaces.make import CONFIG
 
 ROOT = Path(__file__).parents[3]
 FOLDER = Path(".verify/rebuild")
@@ -138,7 +138,7 @@ def test_what_is_no_target_is_refused_before_anything_is_built(workspace, capfd)
         alone(workspace.scratch / "verify.lock", ""),
         pytest.raises(UnrollError, match="another `unroll verify` is at work"),
     ):
-        verify(workspace, [], 1, keep=False, quiet=True)
+        verify.verify(workspace, [], 1, keep=False, quiet=True)
 
 
 def test_a_stopped_verification_leaves_no_process_goes_on_and_finds_the_same_bytes(workspace, capfd, monkeypatch):
@@ -175,3 +175,28 @@ def test_a_stopped_verification_leaves_no_process_goes_on_and_finds_the_same_byt
     assert out.splitlines()[-1] == "All 4 outputs have the same bytes."
     assert not (workspace.root / ".verify").exists()
     assert git(workspace.root, "status", "--porcelain", "--ignored") == before
+
+
+@pytest.mark.parametrize(("recorded", "said"), [("no room", "train@x: no room"), ("", "exit status 1")])
+def test_a_miniature_that_cannot_be_built_says_why(tmp_path, monkeypatch, recorded, said):
+    workspace = Workspace(tmp_path)
+    if recorded:
+        (workspace.scratch / "failures").mkdir(parents=True)
+        (workspace.scratch / "failures/train@x.txt").write_text(recorded)
+    monkeypatch.setattr(verify, "build", lambda *_, **__: 1)
+    with pytest.raises(UnrollError, match=f"cannot be built: {said}"):
+        verify.build_all(workspace, 1, quiet=True)
+
+
+def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):
+    for name in ("DVC_STAGE", "DVC_ROOT", "MLFLOW_TRACKING_URI"):
+        monkeypatch.setenv(name, "the user's")
+    monkeypatch.setenv("PYTHONPATH", "/theirs")
+    monkeypatch.setenv("UNROLL_MIRROR", "data")
+    monkeypatch.chdir(tmp_path)
+    variables = verify.variables_of(tmp_path / "fresh")
+    assert "the user's" not in variables.values()
+    assert variables["PYTHONPATH"] == f"{tmp_path}/fresh:/theirs"
+    assert variables["UNROLL_MIRROR"] == str(tmp_path / "data"), "it is meant from here"
+    monkeypatch.setenv("UNROLL_MIRROR", "https://example.org/data")
+    assert verify.variables_of(tmp_path)["UNROLL_MIRROR"] == "https://example.org/data"

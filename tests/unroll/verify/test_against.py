@@ -6,8 +6,7 @@ import shutil
 from pipeline.config import plain_yaml
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
-from unroll.verify.causes import Causes
-from unroll.verify.change import Change, Section, _flips, text
+from unroll.verify.against import Causes, ChangeReport, ReportSection
 
 FILE = "pipeline/data/preparations/waves.py"
 AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'
@@ -67,23 +66,12 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
 
 
 def test_a_report_on_many_changes_is_one_screen():
-    sections = [Section("stages", ("stage", "since"), [[f"train@{number}", "x"] for number in range(99)])] * 4
+    sections = [ReportSection("stages", ("stage", "since"), [[f"train@{number}", "x"] for number in range(99)])] * 4
     for markdown in (False, True):
-        told = [*text(Change(sections, 99), markdown=markdown)]
+        told = [*ChangeReport(sections, 99).lines(markdown=markdown)]
         assert len(told) < 60
         assert sum("and 91 more" in line for line in told) == 4
 
 
-def test_what_is_gone_and_another_correction_are_causes_too():
+def test_what_is_no_stage_any_more_is_a_cause():
     assert Causes(ROOT, "HEAD", {"train@a": {}}, {}).of(["train@a"]) == ["train@a is no stage any more"]
-    before = {"waves: tuned networks": ("cannot tell", 26, ["train@b"]), "a claim": ("holds", 0, ["train@a"])}
-    now = {"waves: tuned networks": ("no", 24, ["train@b"]), "a claim": ("says little", 0, ["train@a"])}
-    asked = []
-    answer, claim = _flips(before, now, lambda stages: asked.append(stages) or [])
-    assert asked == [["train@b"], ["train@a"]]
-    assert answer == (*("waves: tuned networks", "cannot tell", "no"), "24 answers share one correction; before, 26")
-    assert claim == ("a claim", "holds", "says little", "not known"), "a claim is no answer"
-    assert [flip[2:] for flip in _flips(before, {}, lambda _: [])] == [("gone", "not known")] * 2
-    moved = before | {"waves: tuned networks": ("no", 26, ["train@b"])}
-    (flip,) = _flips(before, moved, lambda _: [])
-    assert flip[3] == "26 answers share one correction, of which others changed"
