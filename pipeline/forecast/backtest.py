@@ -108,7 +108,7 @@ def cross_validate(
 
     Args:
         name: of the experiment.
-        experiment: with patience its epochs are chosen in the first fold (`settled`), and are so many in all.
+        experiment: with patience its epochs are chosen in the first fold (`with_best_epochs`), and are so many in all.
         dataset: the series, with the columns that the experiment sees.
         settings: how many origins and fits.
         progress: told which fit of how many begins.
@@ -119,7 +119,7 @@ def cross_validate(
     import pandas as pd
 
     tables, groups = [], folds(dataset, settings)
-    experiment = settled(name, experiment, dataset, groups[0].train)
+    experiment = with_best_epochs(name, experiment, dataset, groups[0].train)
     for number, fold in enumerate(groups, 1):
         progress(number, len(groups))
         trained, job = fit(name, experiment, dataset, fold.train, fold.test)
@@ -177,7 +177,7 @@ def fit(
     return chosen.train(job), job
 
 
-def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
+def with_best_epochs(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
     """The experiment for as many epochs as are best on the last of some windows, by its first seed; no patience."""
     if not experiment.training.options.get("patience"):
         return experiment
