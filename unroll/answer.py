@@ -77,6 +77,8 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
     if name is None:
         name = add(workspace, [Path(file) for file in files], wanted, overrides)
         print()
+    elif len(files) > 1 and files[0] == name:
+        raise UsageError("name one series; `unroll compare` shows several")
     every = params.load(workspace.params)
     one_of(name, every.forecasts, "the series")
     if not (workspace.forecaster(name) / "forecaster.json").is_file():

@@ -20,8 +20,8 @@ from stages.progress import CLEAR
 STOPPED = 130
 """The exit code after Ctrl-C, as shells have it."""
 
-LONGEST = 4000
-"""Characters of an error line, at most."""
+LONGEST_LINE = 4000
+"""Characters of an error, at most."""
 
 
 def run(command: Callable[[], object]) -> int:
@@ -55,7 +55,7 @@ def run(command: Callable[[], object]) -> int:
             _record(printable(f"a mistake in the code, {type(error).__name__}: {error}"))
             raise
         text, code = explained
-        line = printable(without_password(one_line(text)))[:LONGEST]
+        line = printable(without_password(one_line(text)))[:LONGEST_LINE]
         # On a terminal a bar may stand in this line.
         print(f"{CLEAR if sys.stderr.isatty() else ''}unroll: {line}", file=sys.stderr)
         if code != STOPPED:

@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,6 +198,22 @@ class RowFrame(RowFile):
     def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:  # noqa: ARG002 - as a file's
         """All rows at once."""
         yield self.frame
+
+
+def require_same(files: Sequence[RowFile], columns: Iterable[str]) -> None:
+    """Raise UnrollError if one of several files lacks a column."""
+    for file in files:
+        if lacking := [name for name in columns if name not in file.header()]:
+            first = files[0].path.name
+            raise UnrollError(f"{file.path} has no column {lacking[0]!r}, which {first} has; leave that file out")
+
+
+def blank(frame: "pd.DataFrame", stamp: Sequence[str]) -> Array:
+    """(rows,) bool, rows of a chunk that hold nothing, as spreadsheets leave them."""
+    texts = frame[list(stamp)]
+    rows = np.array((texts.isna() | (texts == "")).all(axis=1), bool)
+    rows[rows] = frame[rows].isin(["", None]).all(axis=1)
+    return rows
 
 
 def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:

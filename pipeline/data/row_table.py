@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import RowFile, numbers, unseen
+from pipeline.data.row_files import RowFile, blank, numbers, require_same, unseen
 from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnrollError, UsageError
 
@@ -84,11 +84,8 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTa
             cells = values_of(file, frame, columns, row)
             rows = np.arange(row, row + len(frame))
             row += len(frame)
-            if form.missing is not None and "" in form.missing:  # spreadsheets leave rows of nothing but delimiters
-                stamp = frame[list(form.stamp)]
-                full = ~((stamp.isna() | (stamp == "")).all(axis=1).to_numpy() & np.isnan(cells).all(axis=1))
-                if not full.all():
-                    cells, frame, rows = cells[full], frame[full], rows[full]  # noqa: PLW2901
+            if form.missing is not None and "" in form.missing and (empty := blank(frame, form.stamp)).any():
+                cells, frame, rows = cells[~empty], frame[~empty], rows[~empty]  # noqa: PLW2901
             chunk, utc = _timestamps(file, frame, rows)
             count += len(chunk)
             moments.append(chunk)
@@ -150,11 +147,7 @@ def _columns(files: Sequence[RowFile]) -> list[str]:
             f"params.yaml: {where}: target, stamp and drop must name different columns. "
             f"Received: {form.target!r}, {stamp!r}, {list(form.drop)}"
         )
-    for other in files[1:]:
-        if lacking := [column for column in header if column not in other.header() and column not in form.drop]:
-            raise UnrollError(
-                f"{other.path} has no column {lacking[0]!r}, which {file.path.name} has; correct the files"
-            )
+    require_same(files, [column for column in header if column not in form.drop])
     return columns
 
 

@@ -103,7 +103,7 @@ class Windowing(Strict):
         week: whether the calendar tells the day of the week, too.
         overlap: whether windows of a block may begin in the block before; their targets never lie there.
         partial: whether windows count of whose targets some were not measured; those cost a method that has a row for
-            each value no more than themselves.
+            each value no more than themselves. Rows before the first measured target are left out.
         future: columns whose later values are known beforehand. Each row has them as they are when the last value that
             is asked for comes.
         holidays: a country, such as "DE"; the column `holiday` is 1 on its holidays, known beforehand.

@@ -25,23 +25,7 @@ ROUNDING = 1e-9
 class Claim(Strict):
     """What a document says: a figure, a comparison of two experiments, or a count.
 
-    Attributes:
-        document: the number of the document, such as "003".
-        words: how the document puts it, in a few words.
-        experiment: the experiment that rebuilds it.
-        metric: a path into the experiment's metrics, such as `final.test.mse` or `parameters`.
-        value: a figure as text, with the digits that were printed ("0.9014"); a count, or a shape (null: any length).
-        about: whether the document gives the figure as an approximate one, which doubles what its digits imply.
-        rows: what the document scored: the "same" rows, others that it drew its "own", or "other" rows of the series.
-        width: how many times its low end the high end of an interval may be; a wider one tells nothing.
-        of: an experiment whose metric this one's is divided by.
-        beside: baselines; a figure that one of them could have says little.
-        against: another experiment of the data set, in place of a value.
-        relation: how its metric compares with that one's: `below`, `above` or on `par`. Scores are compared on the same
-            rows; epochs, gaps and parameters over seeds alone.
-        reach: how far a figure that is given in words reaches to each side, in place of what its digits imply.
-        within: on par: how far the two may lie apart, in the metric's unit.
-        note: what is behind it, shown beside the verdict.
+    claims.yaml explains its fields. In a shape null is any length.
     """
 
     document: str

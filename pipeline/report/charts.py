@@ -10,7 +10,7 @@ from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import capital, comparison_text, measured, number, short, spread, title
+from pipeline.report.formatting import capital, comparison_text, number, title
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
@@ -59,72 +59,31 @@ class IntervalMark:
 
 
 @dataclass(frozen=True)
-class Ranked:
-    """A row of a ranking, as text but for `value`, the score; an experiment, or a floor and what it is.
+class Ranking:
+    """Where the scores of a data set's table lie: on test by the weights that validation chose, where it does.
 
     Attributes:
-        family: whose colour it has; "floor" of a floor.
-        small: how sure the score is.
-        change, interval, outcome: of its error against that of the best without recurrence.
+        label: what the score is.
+        column: the key of its column in the table.
+        marks: experiment, or what a floor is -> where its score lies; without those that have none.
     """
 
-    name: str
-    title: str
-    family: str
-    mark: IntervalMark
-    score: str
-    small: str
-    value: float
-    change: str = ""
-    interval: str = ""
-    outcome: Outcome | None = None
-    parameters: str = ""
-    seeds: str = ""
-
-
-@dataclass(frozen=True)
-class Ranking:
-    """Every experiment of a data set by its score on test, the best first."""
-
     label: str
-    base: str | None
+    column: str
     axis: Axis
-    metric: str
-    rows: list[Ranked]
+    marks: dict[str, IntervalMark]
 
 
 def ranking(dataset: Evaluated) -> Ranking:
-    """Test scores by the weights that validation chose, where it chooses, else by the last ones."""
-    metric, higher = dataset.about.metric, MEASURES[dataset.about.metric].higher
+    """Every experiment that has a score on test, and every floor."""
+    metric, validated = dataset.about.metric, "validation" in dataset.about.examples
     scores = {name: stat for name, entry in dataset.experiments.items() if (stat := entry.score(metric))}
-    axis = _axis(scores, {name for name in scores if not dataset.experiments[name].baseline}, log=not higher)
-    rows = []
-    for name, stat in scores.items():
-        entry, mark = dataset.experiments[name], axis.mark(stat.mean, _ends(stat))
-        row = Ranked(
-            name,
-            dataset.titles[name],
-            dataset.families[name],
-            mark,
-            measured(stat, metric),
-            spread(stat, metric),
-            stat.mean,
-            parameters=short(entry.parameters),
-            seeds=str(len(entry.seeds)) if entry.varies else "",
-        )
-        if comparison := dataset.comparisons.get(name):
-            change, interval = comparison_text(comparison, metric)
-            row = replace(
-                row, outcome=comparison.outcome, change=change, interval=interval if comparison.change else ""
-            )
-        rows.append(row)
-    rows += [
-        Ranked("", words, "floor", axis.mark(value, (value, value)), measured(value, metric), "", value)
-        for words, value in dataset.about.floors.items()
-    ]
-    rows.sort(key=lambda row: -row.value if higher else row.value)
-    label = f"Test {title(metric)}" + (", as selected" if "validation" in dataset.about.examples else "")
-    return Ranking(label, dataset.titles[dataset.opponent] if dataset.opponent else None, axis, metric, rows)
+    networks = {name for name in scores if not dataset.experiments[name].baseline}
+    axis = _axis(scores, networks, log=not MEASURES[metric].higher)
+    marks = {name: axis.mark(stat.mean, _ends(stat)) for name, stat in scores.items()}
+    marks |= {words: axis.mark(value, (value, value)) for words, value in dataset.about.floors.items()}
+    label = f"Test {title(metric)}{', as selected' if validated else ''}"
+    return Ranking(label, "test_best" if validated else "test", axis, marks)
 
 
 def _ends(stat: Stat) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from pipeline.report.charts import CHANGES, AnswerText, Ranking
 from pipeline.report.drawing import Plots
 from pipeline.report.formatting import capital, fact, number, title
 from pipeline.report.plots import CHOSEN, plots
-from pipeline.report.result_tables import SIGNS, ResultTable, claims_table, dataset_tables
+from pipeline.report.result_tables import SIGNS, ResultTable, TableCell, claims_table, dataset_tables
 from pipeline.report.results import Evaluated, Results
 
 if TYPE_CHECKING:
@@ -37,11 +37,12 @@ ROOM, SEEDS = 150_000, 3
 
 @dataclass(frozen=True)
 class Section:
-    """What the page shows of one data set; `mistakes` are rows of mistakes.csv."""
+    """What the page shows of one data set; `ranked` are rows of its table, `mistakes` of mistakes.csv."""
 
     dataset: Evaluated
     answers: list[AnswerText]
     ranking: Ranking
+    ranked: list[Mapping[str, TableCell]]
     mistakes: list[dict[str, str]]
     facts: list[tuple[str, str]]
     tables: list[ResultTable]
@@ -166,15 +167,18 @@ def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:
 
 
 def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | None) -> Section:
-    ranking = charts.ranking(dataset)
+    tables, ranking = dataset_tables(results, dataset), charts.ranking(dataset)
+    ranked = [row for row in tables[0].rows if row["experiment"].text in ranking.marks] if tables else []
+    names = [row["experiment"].value for row in ranked if row["experiment"].value]
     return Section(
         dataset,
         [charts.answer_text(dataset, answer) for answer in dataset.answers],
         ranking,
+        ranked,
         _mistakes(dataset),
         _facts(dataset),
-        dataset_tables(results, dataset),
-        plots(dataset, [row.name for row in ranking.rows if row.family != "floor"]),
+        tables,
+        plots(dataset, names),
         network,
     )
 

@@ -78,7 +78,7 @@ class ResultTable:
     Attributes:
         name: of the data set, or "claims".
         columns: the first one names the row.
-        rows: of each the columns' keys -> cells.
+        rows: of each the columns' keys -> cells; the page has more of an experiment: `change`, with its verdict.
         stand_in: whether its figures come from generated stand-in data.
         kinds: of each row: "baseline", "floor", "stand-in" or "".
         groups: of each row: the heading that it stands under; empty where there are none.
@@ -203,6 +203,7 @@ def _experiment_row(results: Results, dataset: Evaluated, name: str) -> dict[str
     if comparison := dataset.comparisons.get(name):
         mean, interval = comparison_text(comparison, metric)
         value = comparison.difference.model_dump(mode="json") | {"outcome": comparison.outcome}
+        row["change"] = TableCell(mean, interval if comparison.change else "", value=comparison.outcome)
         row["against"] = TableCell(f"{mean} {comparison.outcome}", value=value)
         row["interval"] = TableCell(interval, value=list(comparison.interval))
     return row

@@ -60,7 +60,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     Raises:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
     """
-    name, wanted = forecaster.spec.name, params.load(workspace.params)
+    name, every = forecaster.spec.name, params.load(workspace.params)
     about, opened = forecaster.spec.question.dataset, store.connect(workspace)
     fitted = forecaster.spec.until is not None  # on all rows, which is no run of an experiment
     mark = fingerprint.folder(workspace.forecaster(name) if fitted else workspace.run(about, name))
@@ -68,7 +68,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
         if not fitted:
-            runs.record(opened, workspace, name, wanted.experiment(name), runs.evaluation(workspace, about))
+            runs.record(opened, workspace, name, every.experiment(name), runs.evaluation(workspace, about))
         group = opened.experiment(data)
         run = None if fitted else runs.recorded(opened, group, name, mark)
         same = f"name = '{title}' and tags.fingerprint = '{mark}'"
@@ -78,7 +78,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         if known:
             version = known[0]
         else:
-            example = _example(workspace.raw(wanted.dataset(about).source), forecaster)
+            example = _example(workspace.raw(every.dataset(about).source), forecaster)
             tags = {"fingerprint": mark, "experiment": name}
             with _at(opened, group):
                 model = _log(forecaster, run.info.run_id if run else None, example)
@@ -165,23 +165,21 @@ def signature(forecaster: Forecaster) -> "ModelSignature":
 
 
 def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
-    """The last rows of the data set, as a request has them; None where no forecast can be made from those."""
+    """The last rows of the data set as a request has them, timestamps and words as text, numbers as numbers.
+
+    None where no forecast can be made from those.
+    """
+    import pandas as pd
+
     question = forecaster.spec.question
-    example = _last(series.files_of(raw, question.csv.file)[-1], forecaster, forecaster.spec.reach)
+    file = row_files.RowFile(series.files_of(raw, question.csv.file)[-1], question.csv, question.where)
+    chunks = deque(file.chunks(row_files.unseen), maxlen=2)  # the last one may be short
+    rows = pd.concat(chunks).tail(forecaster.spec.reach)
+    rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
+    columns = [*question.csv.stamp, *question.csv.words, *question.numbers]
+    example = rows[columns].astype(dict.fromkeys(question.csv.stamp, str))
     with suppress(UnrollError), warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)  # an example shows the form
         forecaster.windows(example)
         return example.reset_index(drop=True)
     return None
-
-
-def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
-    """The last rows of a file, stamps and words as text, numbers as numbers."""
-    import pandas as pd
-
-    question = forecaster.spec.question
-    file = row_files.RowFile(path, question.csv, question.where)
-    rows = pd.concat(deque(file.chunks(row_files.unseen), maxlen=2)).tail(count)  # the last chunk may be a short one
-    rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
-    wanted = [*question.csv.stamp, *question.csv.words, *question.numbers]
-    return rows[wanted].astype(dict.fromkeys(question.csv.stamp, str))

@@ -108,13 +108,9 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
 
 def summary(facts: Summary) -> dict[int, dict[str, int]]:
     """Seed -> what its training comes to: parameters, epochs and the best of them."""
-    by_seed = {
-        seed: {"parameters": facts.parameters, "epochs": last}
-        for seed, last in zip(facts.seeds, facts.last, strict=True)
-    }
-    for seed, epoch in zip(facts.seeds, facts.best_epochs or (), strict=False):
-        by_seed[seed]["best_epoch"] = epoch
-    return by_seed
+    best = [{"best_epoch": epoch} for epoch in facts.best_epochs or ()] or [{}] * len(facts.seeds)
+    by_seed = zip(facts.seeds, facts.last, best, strict=True)
+    return {seed: {"parameters": facts.parameters, "epochs": last, **chosen} for seed, last, chosen in by_seed}
 
 
 def described(model: str, data: Description | About, score: str = "") -> str:
@@ -146,10 +142,10 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
     entry, metric = evaluation.experiments[name], evaluation.dataset.metric
     stats = _stats(entry, metric)
     overall = {key: stat.mean for key, stat in stats.items()}
-    by_seed: dict[int, dict[str, float]] = {}
-    for key, stat in stats.items():
-        for seed, value in zip(entry.seeds, stat.values, strict=False):
-            by_seed.setdefault(seed, {})[key] = value
+    by_seed = {
+        seed: {key: stat.values[index] for key, stat in stats.items() if index < len(stat.values)}
+        for index, seed in enumerate(entry.seeds)
+    }
     if (score := entry.score(metric)) is None:
         return overall, by_seed
     if score.std is not None:

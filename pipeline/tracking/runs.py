@@ -97,9 +97,10 @@ class Writer:
             tags = {f"{'dataset' if part == 'data' else part}_hash": value for part, value in made_of.items()}
             tags |= {"fingerprint": mark, "brief": fingerprint.brief(made_of)}
             summaries, several = payload.summary(run.summary), len(run.summary.seeds) > 1
-            for seed, values in summaries.items() if several else ():
-                curves = run.history[run.history["seed"] == seed]
-                self.store.log(self.run(seed), [*_points(curves, self._logged.get(seed, 0)), (0, values)], tags)
+            for seed, values in summaries.items():
+                self.epochs(seed, _points(run.history[run.history["seed"] == seed]))
+                if several:
+                    self.store.log(self.run(seed), [(0, values)], tags)
             overall = {
                 key: fmean(values[key] for values in summaries.values()) for key in summaries[run.summary.seeds[0]]
             }
@@ -109,7 +110,7 @@ class Writer:
                 self.store.client.log_artifact(self.run(), str(folder / file))
             if any((folder / "weights").iterdir()):
                 self.store.client.log_artifacts(self.run(), str(folder / "weights"), "weights")
-            means = _points(run.history, 0 if several else max(self._logged.values(), default=0))
+            means = _points(run.history) if several else []
             self.store.log(self.run(), [*means, (0, overall)], tags | {"current": "true"})
             self.end("FINISHED")
         except BaseException:
@@ -126,9 +127,9 @@ class Writer:
             client.set_terminated(run_id, status, _milliseconds(self._record.ended) if self._record else ended)
 
 
-def _points(curves: "pd.DataFrame", after: int) -> Points:
-    """The columns of a history by epoch, later ones than `after`; the mean where an epoch occurs more than once."""
-    means = curves[curves["epoch"] > after].drop(columns="seed").groupby("epoch").mean()
+def _points(curves: "pd.DataFrame") -> list[tuple[int, Mapping[str, float]]]:
+    """The columns of a history by epoch, the mean where an epoch occurs more than once."""
+    means = curves.drop(columns="seed").groupby("epoch").mean()
     return [*zip(map(int, means.index), means.to_dict("records"), strict=True)]
 
 

@@ -95,8 +95,8 @@ def test_what_is_chosen_is_there_and_has_few_seeds():
 
 
 def test_no_figure_is_judged_by_a_shorter_training(tmp_path):
-    made = make.chosen(REPOSITORY, tmp_path)
-    judged = [claim for claim in plain_yaml.read(made.root / "claims.yaml") if claim["metric"] != "parameters"]
-    assert len(judged) > 100
-    assert not {claim["experiment"] for claim in judged} & {*make.EPOCHS}
-    assert (made.scratch / "short.txt").read_text(encoding="utf-8") == "waves"
+    workspace = make.chosen(REPOSITORY, tmp_path)
+    claims = [claim for claim in plain_yaml.read(workspace.root / "claims.yaml") if claim["metric"] != "parameters"]
+    assert len(claims) > 100
+    assert not {claim["experiment"] for claim in claims} & {*make.EPOCHS}
+    assert (workspace.scratch / "short.txt").read_text(encoding="utf-8") == "waves"

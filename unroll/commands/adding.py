@@ -73,7 +73,10 @@ def answer(
         raise UsageError("pass --csv or --json, not both")
     require_level(level)  # before the build, which takes minutes
     here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
-    workspace = answer.workspace_for(here, names or [])
+    # What a program reads stands alone on standard output.
+    quiet = contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext()
+    with quiet:
+        workspace = answer.workspace_for(here, names or [])
     every = params.load(workspace.params)
     if not names and not as_json:
         compare.show_answers(workspace, compare.evaluation_times(workspace))
@@ -84,8 +87,7 @@ def answer(
         return
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
     overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
-    # What a program reads stands alone on standard output.
-    with contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext():
+    with quiet:
         series = answer.build(workspace, names, wanted, overrides, jobs)
         predicted = predict.predict(workspace, series.name, None, level)
     if as_json:
@@ -155,7 +157,8 @@ def renew(context: typer.Context, name: Annotated[str, named("A file of your own
     """
     from unroll.results.upkeep import renew as renew_it
 
-    renew_it(context.obj, name)
+    count, last = renew_it(context.obj, name)
+    print(f"{name}: {count:,} rows more, until {last}. Next: unroll repro refit@{name}")
 
 
 @app.command(rich_help_panel="Search and check")

@@ -62,13 +62,21 @@ def check(script: Path, limit: float = 100) -> tuple[bool, str]:
     program = StudentProgram(script, limit)
     try:
         split = naive(program)
-        rates = {letter: decided(program, letter, split) for letter in RATES}
+        rates = {letter: _decided(program, letter, split) for letter in RATES}
     except Wrong as fault:
         return False, printable(f"Wrong: {fault}.")
     except Undecided as reason:
         return False, printable(f"Cannot tell: {reason}.")
     learns = " and ".join(f"{letter} learns as at a rate of {rate:.2g}" for letter, rate in rates.items())
     return True, f"Right: {learns}."
+
+
+def _decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
+    """What `learning` says from other first weights, where it cannot tell from the first ones."""
+    for seed in range(2):
+        with suppress(Undecided):
+            return learning(replace(program, seed=seed), letter, split)
+    return learning(replace(program, seed=2), letter, split)
 
 
 def naive(program: StudentProgram) -> SeriesSplit:
@@ -117,14 +125,6 @@ def _other_measure(number: PrintedNumber, low: float, high: float, counts: Itera
     return ""
 
 
-def decided(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
-    """What `learning` says from other first weights, where it cannot be told from the first ones."""
-    for seed in range(2):
-        with suppress(Undecided):
-            return learning(replace(program, seed=seed), letter, split)
-    return learning(replace(program, seed=2), letter, split)
-
-
 def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     """Check D or R; the rate at which it learns.
 
@@ -151,8 +151,8 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     rates = rule.agreeing([""], *RATES[letter])
     if not rates or min(abs(first[:, 0])) > 0.999:
         mirrored = split.rows(train, np.append(PROBES[letter][0], -FAR))
-        again, other = (_first_figure(program, letter, probe) for probe in (rows[0], mirrored))
-        if again != figures[0][:1]:
+        again, other = (within(program.run(letter, probe, MSE, epochs=1)[0], MSE) for probe in (rows[0], mirrored))
+        if again[:1] != figures[0][:1]:
             raise Undecided(f"two runs on the same rows differ: {letter} draws numbers that cannot be held still")
         value, half = other[0] if other else (0, 0)
         if abs(np.sqrt(value) - FAR - first[0, 0]) > LEFT + half / (2 * FAR - 2) + first[0, 1]:
@@ -165,10 +165,6 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     if letter == "R":
         _state_is_reset(program, split)
     return rates[""]
-
-
-def _first_figure(program: StudentProgram, letter: str, rows: Array) -> list[PrintedNumber]:
-    return within(program.run(letter, rows, MSE, epochs=1)[0], MSE)[:1]
 
 
 def _slips(letter: str, rule: LearningRule, first: Array) -> str:
@@ -217,6 +213,6 @@ def _state_is_reset(program: StudentProgram, split: SeriesSplit) -> None:
     for order in ([1.5, 0, -1.5], [-1.5, 0, 1.5]):  # the same rows, zeros after the one value and after the other
         values = [*order * third, *[0] * (split.test - 3 * third)]
         test = np.column_stack([np.outer(values, np.ones(INPUTS)), np.full(split.test, FAR)])
-        figures += _first_figure(program, "R", split.rows(train, test))
+        figures += within(program.run("R", split.rows(train, test), MSE, epochs=1)[0], MSE)[:1]
     if len(figures) == 2 and abs(figures[0].value - figures[1].value) > 1e-4 + figures[0].half + figures[1].half:
         raise Wrong("R does not set the state to 0 before each series: the order of the test rows changes its figure")

@@ -87,11 +87,8 @@ class StudentProgram:
     def run(self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0) -> tuple[Series, int]:
         """The numbers that `python SCRIPT LETTER` prints, and how many series it makes.
 
-        Args:
-            letter: N, D or R.
-            rows: (series, 51), what its generator hands out.
-            bounds: of the figures that are expected.
-            epochs: stop after so many numbers of one place that lie `within`; 0: at its end.
+        Its generator hands out `rows` (series, 51). It is stopped when so many `epochs` have a number in one place that
+        is within the `bounds`; with 0 epochs it runs to its end.
 
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.

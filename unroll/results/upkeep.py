@@ -21,8 +21,11 @@ KINDS = ("prepared", "runs", "forecaster", "evaluation", "metrics", "records")
 """Folders of a workspace that hold what was built of a data set."""
 
 
-def renew(workspace: Workspace, name: str) -> None:
+def renew(workspace: Workspace, name: str) -> tuple[int, str]:
     """Let rows that came after the evaluation's end count for it: move `until` to the last row of the file.
+
+    Returns:
+        How many rows these are, and the time of the last one.
 
     Raises:
         UsageError: there is no such series.
@@ -41,7 +44,7 @@ def renew(workspace: Workspace, name: str) -> None:
     if not count:
         raise UnrollError(f"{name} has no row after {shown(before)}, so there is nothing to renew")
     apply_overrides(workspace.params, [f"{where}.cleaning.until='{last.astype('datetime64[s]')}'"])
-    print(f"{name}: {count:,} rows more, until {shown(last)}. Next: unroll repro refit@{name}")
+    return count, shown(last)
 
 
 def remove(workspace: Workspace, name: str, *, yes: bool) -> None:

@@ -177,7 +177,7 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
     return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)
 
 
-def train(trials: Trials, trial: Trial, show: Show | None = None) -> tuple[float | None, str]:
+def train(trials: Trials, trial: Trial, show: Show) -> tuple[float | None, str]:
     """Train the experiment with the options of a trial, which is told after epochs and asked whether to go on.
 
     Returns:
@@ -208,7 +208,7 @@ def train(trials: Trials, trial: Trial, show: Show | None = None) -> tuple[float
 class _Callback:
     """Tells a study how a trial goes, and gives it up where the study says so (`pipeline.training.job.Callback`)."""
 
-    def __init__(self, trial: Trial, metric: str, seed: int, epochs: int, show: Show | None) -> None:
+    def __init__(self, trial: Trial, metric: str, seed: int, epochs: int, show: Show) -> None:
         self._trial, self._metric, self._seed, self._epochs, self._show = trial, metric, seed, epochs, show
         self._shown = 0.0
 
@@ -222,6 +222,6 @@ class _Callback:
             self._trial.report(value, epoch)
             if self._trial.should_prune():
                 raise TrialPruned
-        if self._show and sys.stderr.isatty() and time.monotonic() - self._shown > INTERVAL:
+        if sys.stderr.isatty() and time.monotonic() - self._shown > INTERVAL:
             self._shown = time.monotonic()
             self._show([f"epoch {epoch}/{self._epochs}", f"now {value:.4g}"])

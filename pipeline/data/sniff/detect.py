@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import RowFile
+from pipeline.data.row_files import RowFile, blank, require_same
 from pipeline.data.row_table import MOST_WORDS
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, timestamp_formats
@@ -62,7 +62,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     if overrides.target is not None:  # now, since the rows of a large file take minutes
         one_of(overrides.target, columns, "--target")
     try:
-        readings, numbers, blank = _read(files, form, formats, columns, progress)
+        readings, numbers, blanks = _read(files, form, formats, columns, progress)
     except (ValueError, re.error) as error:
         raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}") from None
     detected["stamp_format"] = _stamp_format(readings, overrides, paths[0])
@@ -80,7 +80,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     return FileProfile(
         form=form.model_copy(update=options | {"drop": _other_times(columns)}),
         columns=columns,
-        missing=_missing(columns, sentinels, overrides.missing) + Counter({"": blank}),
+        missing=_missing(columns, sentinels, overrides.missing) + Counter({"": blanks}),
         sentinels=sentinels,
         freq=regular.freq,
         rows=len(moments),
@@ -166,16 +166,11 @@ def _read(
     """
     readings: dict[str, list[Array]] = {stamp_format: [] for stamp_format in formats}
     numbers, rows, blanks, wrong = list[Array](), 0, 0, dict[str, str]()
+    require_same(files, [*form.stamp, *columns])
     for file in files:
-        if lacking := [name for name in [*form.stamp, *columns] if name not in file.header()]:
-            raise UnrollError(
-                f"{file.path} has no column {lacking[0]!r}, which {files[0].path.name} has; leave that file out"
-            )
         for chunk in file.chunks(progress):
-            texts = chunk[list(form.stamp)]
-            blank = (texts.isna() | (texts == "")).all(axis=1)
-            blank[blank] = chunk[blank].isin(["", None]).all(axis=1)
-            frame = chunk[~blank] if blank.any() else chunk
+            empty = blank(chunk, form.stamp)
+            frame = chunk[~empty] if empty.any() else chunk
             cells = timestamps.joined(frame, form.stamp)
             cells = cells.str.strip() if cells.dtype == "str" else cells
             for stamp_format in [*readings]:
@@ -192,7 +187,7 @@ def _read(
             values = [column.update(frame[name], form) for name, column in columns.items()]
             if rows < KEPT and values:
                 numbers.append(np.column_stack(values))
-            rows, blanks = rows + len(frame), blanks + int(blank.sum())
+            rows, blanks = rows + len(frame), blanks + int(empty.sum())
     whole = {stamp_format: np.concatenate(moments) for stamp_format, moments in readings.items()}
     return whole, np.concatenate(numbers) if numbers else np.empty((0, 0)), blanks
 

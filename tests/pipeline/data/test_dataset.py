@@ -131,3 +131,21 @@ def test_a_share_of_train_is_its_last_examples(make, tmp_path):
         np.testing.assert_array_equal(its_end, all_of_it[-len(last) :])
     assert half.splits["test"] is not None
     assert len(load(tmp_path / "a", share=0.001).splits["train"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"lookback": 5}, r"`lookback` must be a multiple of `step`. Received: 5, 2"),
+        ({"lookback": 0}, "multiple of `step`"),
+        ({"outputs": 0}, "`outputs` must be at least 1"),
+        ({"target": 3}, r"`target` must be a column .* Received: \(20, 3\)"),
+        ({"rows": np.array([3, 10])}, "windows that reach from -1 to 13"),
+        ({"rows": np.array([4, 13]), "outputs": 3}, "windows that reach from 0 to 20"),
+    ],
+)
+def test_windows_that_cannot_be_cut_are_refused(change, message):
+    valid = {"series": np.zeros((20, 3)), "rows": np.array([4]), "lookback": 4, "step": 2, "delay": 3, "target": 0}
+    Windows(**valid)
+    with pytest.raises(ValueError, match=message):
+        Windows(**valid | change)

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.timestamps import parse, to_utc, to_wall_clock
+from pipeline.data.timestamps import as_they_are, evenly, parse, to_utc, to_wall_clock
 
 
 def times(*texts):
@@ -14,18 +14,17 @@ NIGHT = times("2023-10-29T01:30", "2023-10-29T02:00", "2023-10-29T02:30", "2023-
 
 @pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)], ids=["oldest first", "newest first"])
 def test_a_doubled_hour_is_two_hours(order):
-    found = to_utc(NIGHT[order], "Europe/Berlin")
-    wanted = np.arange("2023-10-28T23:30", "2023-10-29T02:00", 30, dtype="datetime64[m]").astype("datetime64[ms]")
-    np.testing.assert_array_equal(np.sort(found), wanted)
-    assert (np.diff(found.astype(int)) > 0).all() == (order.step is None)
-    np.testing.assert_array_equal(to_wall_clock(found, "Europe/Berlin"), NIGHT[order])
+    moments = to_utc(NIGHT[order], "Europe/Berlin")
+    expected = np.arange("2023-10-28T23:30", "2023-10-29T02:00", 30, dtype="datetime64[m]").astype("datetime64[ms]")
+    np.testing.assert_array_equal(moments, expected[order])
+    np.testing.assert_array_equal(to_wall_clock(moments, "Europe/Berlin"), NIGHT[order])
 
 
 def test_a_doubled_hour_is_two_hours_of_each_series():
-    for whose in (np.repeat([0, 1], 5), np.tile([0, 1], 5)):
-        found = to_utc(np.repeat(NIGHT, 2) if whose[1] else np.tile(NIGHT, 2), "Europe/Berlin", series_id=whose)
-        for one in (0, 1):
-            np.testing.assert_array_equal(found[whose == one], to_utc(NIGHT, "Europe/Berlin"))
+    for series_id, written in ((np.repeat([0, 1], 5), np.tile(NIGHT, 2)), (np.tile([0, 1], 5), np.repeat(NIGHT, 2))):
+        moments = to_utc(written, "Europe/Berlin", series_id=series_id)
+        for number in (0, 1):
+            np.testing.assert_array_equal(moments[series_id == number], to_utc(NIGHT, "Europe/Berlin"))
 
 
 def test_a_skipped_time_is_no_time_and_an_unknown_zone_an_error():
@@ -34,6 +33,14 @@ def test_a_skipped_time_is_no_time_and_an_unknown_zone_an_error():
         to_utc(NIGHT, "Berlin")
 
 
-def test_the_time_of_the_build_is_no_stamp():
-    found, _ = parse(pd.Series(["2024-01-01", "now", "today"]), "ISO8601")
-    assert np.isnat(found).tolist() == [False, True, True]
+def test_the_time_of_the_build_is_no_timestamp():
+    moments, _ = parse(pd.Series(["2024-01-01", "now", "today"]), "ISO8601")
+    assert np.isnat(moments).tolist() == [False, True, True]
+
+
+@pytest.mark.parametrize(("offset", "freq"), [("business", "B"), ("month", "MS"), (None, "h")])
+def test_business_days_and_months_follow_one_another(offset, freq):
+    moments = pd.date_range("2023-11-01", periods=40, freq=freq).to_numpy("datetime64[ms]")
+    even = evenly(moments, offset)
+    assert len({*np.diff(even)}) == 1
+    np.testing.assert_array_equal(as_they_are(even, offset), moments)

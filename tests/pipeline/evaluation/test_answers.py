@@ -86,12 +86,12 @@ def test_documents_and_tuned_networks_are_two_questions_decided_together():
 )
 def test_a_change_is_a_fraction_of_the_opponents_error(metric, error, mean, reach, change):
     difference = Difference(mean=mean, error=reach / 1.959964, freedom=None, p_value=1.0)
-    found = answers.decide(metric, difference, error)
-    assert found.interval == pytest.approx((mean - reach, mean + reach), abs=1e-6)
+    comparison = answers.decide(metric, difference, error)
+    assert comparison.interval == pytest.approx((mean - reach, mean + reach), abs=1e-6)
     if change is None:
-        assert found.change is None
+        assert comparison.change is None
     else:
-        assert (found.change.mean, *found.change.interval) == pytest.approx((change[0], *change[1]), abs=1e-6)
+        assert (comparison.change.mean, *comparison.change.interval) == pytest.approx((change[0], *change[1]), abs=1e-6)
 
 
 def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
@@ -102,12 +102,12 @@ def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
     dataset = small(targets=truth, kind="regress")
     evaluation = evaluate(dataset, runs, {"ours": params_of(), "other": params_of()})
     of_rows = [losses(dataset.metric, values, truth) for values in predictions.values()]
-    found = answers.compare(dataset.metric, *of_rows, blocks(dataset, "test"))
+    comparison = answers.compare(dataset.metric, *of_rows, blocks(dataset, "test"))
     expected = answers.against(evaluation, "other")["ours"]
-    assert found.difference == expected.difference
-    assert found.interval == expected.interval
-    assert found.outcome == expected.outcome == Outcome.BETTER
-    assert found.change.mean == pytest.approx(expected.change.mean)
+    assert comparison.difference == expected.difference
+    assert comparison.interval == expected.interval
+    assert comparison.outcome == expected.outcome == Outcome.BETTER
+    assert comparison.change.mean == pytest.approx(expected.change.mean)
 
 
 def test_holm_keeps_false_discoveries_of_a_table_below_one_in_twenty():

@@ -29,25 +29,25 @@ def of_imdb(evaluated, tmp_path):
     """A function of the model's options: the network of imdb_rnn, whose second seed has other weights."""
     data = datasets.load(evaluated.prepared("imdb"))
     data = dataclasses.replace(data, words=np.array(["", *map(str, range(1, 98)), networks.RARE]))
-    wanted = params.load(evaluated.params)
+    every = params.load(evaluated.params)
     (tmp_path / "imdb_rnn" / "weights").mkdir(parents=True)
     for seed in (0, 1):
         with h5py.File(tmp_path / "imdb_rnn" / "weights" / f"seed_{seed}_best.weights.h5", "w") as file:
             for name, array in WEIGHTS.items():
                 file[f"layers/{name}"] = np.float32(array + 1000 * seed)
 
-    def made(**options):
-        asked = wanted.experiments_of("imdb")
+    def build(**options):
+        experiments = every.experiments_of("imdb")
         model = params.Model.model_validate(OPTIONS | options)
-        asked["imdb_rnn"] = asked["imdb_rnn"].model_copy(update={"model": model})
-        runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in asked}
+        experiments["imdb_rnn"] = experiments["imdb_rnn"].model_copy(update={"model": model})
+        runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in experiments}
         return (
-            networks.network(data, "imdb", runs, asked, schema.load(evaluated.evaluation("imdb")), tmp_path),
+            networks.network(data, "imdb", runs, experiments, schema.load(evaluated.evaluation("imdb")), tmp_path),
             data,
             runs,
         )
 
-    return made
+    return build
 
 
 def numbers(text):
@@ -64,11 +64,11 @@ def test_it_holds_the_weights_by_layer_the_vectors_of_its_words_and_what_keras_s
             *(WEIGHTS["embedding/vars/0"][rows].ravel() + 1000 * seed),
             *np.arange(1, 7) + 1000 * seed,
         ]
-    for k, place in enumerate((25, 50, 74)):
-        assert [rows[int(row)] for row in numbers(network.inputs[k])] == data.splits["test"].inputs[place].tolist()
-        said = runs["imdb_rnn"].predictions["best_test"][:, place]
-        assert np.ravel(network.predicted[k]) == pytest.approx(said, rel=1e-8)
-        assert network.truth[k] == [data.splits["test"].targets[place]]
+    for k, index in enumerate((25, 50, 74)):
+        assert [rows[int(row)] for row in numbers(network.inputs[k])] == data.splits["test"].inputs[index].tolist()
+        predicted = runs["imdb_rnn"].predictions["best_test"][:, index]
+        assert np.ravel(network.predicted[k]) == pytest.approx(predicted, rel=1e-8)
+        assert network.truth[k] == [data.splits["test"].targets[index]]
 
 
 @pytest.mark.parametrize(
@@ -86,10 +86,10 @@ def test_damaged_weights_are_one_line(of_imdb, tmp_path):
 
 def test_a_page_has_one_of_each_preparation_and_as_many_seeds_as_have_room(evaluated, of_imdb, tmp_path, monkeypatch):
     network = of_imdb()[0]
-    (one,) = (each for each in load(evaluated, params.load(evaluated.params)).built if each.name == "imdb")
+    (imdb,) = (each for each in load(evaluated, params.load(evaluated.params)).built if each.name == "imdb")
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "network.json").write_text(network.model_dump_json(), encoding="utf-8")
-    built = [dataclasses.replace(one, name=name, folder=tmp_path) for name in ("a", "b")]
+    built = [dataclasses.replace(imdb, name=name, folder=tmp_path) for name in ("a", "b")]
     assert page.playable(built) == {"a": network}
     given = sum(map(len, network.inputs))
     monkeypatch.setattr(page, "ROOM", given + len(network.weights[0]))

@@ -22,8 +22,8 @@ def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit():
     assert measures(small(), values, none) == {"mse": 17.0, "mae": 4.0}
     in_unit = {"mae_unit": 8.0, "rmse_unit": 2 * math.sqrt(17)}
     assert measures(small(unit="°C"), values, none) == {"mse": 17.0, "mae": 4.0} | in_unit
-    found = measures(small("classify"), np.array([0.5, 0.5]), np.array([0.0, 1.0]))
-    assert found == {"accuracy": 0.5, "brier": 0.25, "binary_crossentropy": pytest.approx(math.log(2))}
+    scored = measures(small("classify"), np.array([0.5, 0.5]), np.array([0.0, 1.0]))
+    assert scored == {"accuracy": 0.5, "brier": 0.25, "binary_crossentropy": pytest.approx(math.log(2))}
 
 
 def test_statistics_over_seeds():
@@ -62,11 +62,11 @@ def test_the_horizon_is_the_first_step_whose_last_period_is_worse_than_a_constan
 
 def test_final_and_best_are_scored_on_every_split_and_seed():
     final = {"final_train": [TRUE + 1, TRUE + 2], "final_test": [TRUE, TRUE + 1]}
-    found = entry(of(final | {"best_train": [TRUE, TRUE], "best_test": [TRUE + 2, TRUE + 2]}, best_epochs=[1, 4]))
-    assert found.final["train"]["mse"].values == [1.0, 4.0]
-    assert found.final["test"]["mae"].mean == 0.5
-    assert found.best["test"]["mse"].values == [4.0, 4.0]
-    assert found.best_epoch.mean == 2.5
+    scored = entry(of(final | {"best_train": [TRUE, TRUE], "best_test": [TRUE + 2, TRUE + 2]}, best_epochs=[1, 4]))
+    assert scored.final["train"]["mse"].values == [1.0, 4.0]
+    assert scored.final["test"]["mae"].mean == 0.5
+    assert scored.best["test"]["mse"].values == [4.0, 4.0]
+    assert scored.best_epoch.mean == 2.5
     summary = entry(of({}))
     assert (summary.final, summary.best, summary.parameters) == ({}, None, 3)
 
@@ -76,8 +76,8 @@ def test_groups_of_the_test_set_are_scored_apart_and_several_values_of_an_exampl
     groups = entry(of({"final_train": [TRUE], "final_test": [[0.0, 1.0, 3.0, 4.0]]}), dataset).groups
     assert {name: scores["mse"].mean for name, scores in groups.items()} == {"inside": 0, "outside": 1}
     pairs = np.array([[0.0, 1.0], [2.0, 3.0]])
-    found = entry(of({"final_train": [pairs], "final_test": [pairs + np.array([0, 2])]}), small(targets=pairs))
-    assert found.final["test"]["mse"].mean == 2.0
+    scored = entry(of({"final_train": [pairs], "final_test": [pairs + np.array([0, 2])]}), small(targets=pairs))
+    assert scored.final["test"]["mse"].mean == 2.0
     with pytest.raises(UnrollError, match=r"must have shape \(1, 2, 2\).*\(1, 2\)"):
         entry(of({"final_train": [pairs], "final_test": [[0.0, 1.0]]}), small(targets=pairs))
 
@@ -89,13 +89,13 @@ def test_a_rollouts_horizon_is_a_median_within_what_can_be_seen_and_a_constant_h
         name: of(dict.fromkeys(("final_train", "final_test"), [true] * len(each)) | {"rollout": each})
         for name, each in free.items()
     }
-    found = evaluate(small(targets=true, rollout=True), runs, {})
-    assert found.dataset.horizons == [12, 60]
-    three = found.experiments["three"].rollout
+    scored = evaluate(small(targets=true, rollout=True), runs, {})
+    assert scored.dataset.horizons == [12, 60]
+    three = scored.experiments["three"].rollout
     assert three["mse"].values[:2] == [0, pytest.approx(4 * np.mean(true**2))]
     assert (three["horizon"].min, three["horizon"].max) == (12, 60)
     assert 30 < three["horizon"].median < 43
-    assert "horizon" not in found.experiments["flat"].rollout
+    assert "horizon" not in scored.experiments["flat"].rollout
 
 
 @pytest.mark.parametrize(
@@ -128,9 +128,9 @@ def test_less_than_a_season_of_a_series_with_days_ranks_nothing(weeks, compared)
     data = Dataset("d", "forecast", "mae", {"train": series, "test": series}, period=2)
     predicted = np.random.default_rng(0).normal(size=(2, 3, len(rows)))
     runs = {name: of({"final_train": each, "final_test": each}) for name, each in zip("ab", predicted, strict=True)}
-    found = evaluate(data, runs, {})
-    assert found.dataset.weeks == weeks
-    assert (found.difference("test", "a", "b") is not None) == compared
+    scored = evaluate(data, runs, {})
+    assert scored.dataset.weeks == weeks
+    assert (scored.difference("test", "a", "b") is not None) == compared
     assert (evaluate(dataclasses.replace(data, period=0), runs, {}).difference("test", "a", "b")) is not None
 
 
@@ -144,15 +144,15 @@ def test_the_gap_is_how_much_worse_validation_is_and_an_epoch_is_noted_when_accu
         for epoch, accuracy in enumerate(accuracies, 1)
     ]
     points = {"final_train": [right, right], "final_validation": [right, wrong], "final_test": [right, right]}
-    found = entry(of(points, history=history), data)
-    assert found.gap.values == [0.0, 0.5]
-    assert {level: stat.values for level, stat in found.reached.items()} == {"80": [2, 1], "85": [2, 5]}
+    scored = entry(of(points, history=history), data)
+    assert scored.gap.values == [0.0, 0.5]
+    assert {level: stat.values for level, stat in scored.reached.items()} == {"80": [2, 1], "85": [2, 5]}
 
 
 def test_what_has_learnt_from_a_share_of_train_is_scored_there_on_what_it_has_seen():
     run = of({"final_train": [TRUE[2:] + 1], "final_test": [TRUE]})
-    found = evaluate(small(), {"e": run}, {"e": params_of(share=0.5, trials=12)}).experiments["e"]
-    assert (found.share, found.trials, found.final["train"]["mse"].mean) == (0.5, 12, 1.0)
+    scored = evaluate(small(), {"e": run}, {"e": params_of(share=0.5, trials=12)}).experiments["e"]
+    assert (scored.share, scored.trials, scored.final["train"]["mse"].mean) == (0.5, 12, 1.0)
 
 
 def hourly(values, *, gap=None, period=4, **options):

@@ -163,8 +163,8 @@ def test_the_keyboard_chooses_whose_curves_are_shown_also_without_scripts(tab, p
     before = tab.run(shown)
     assert before == tab.run(f"{boxes}.map((one) => one.checked)")
     assert len(before) > 1
-    for place in range(len(before)):
-        tab.run(f"{boxes}[{place}].focus()")
+    for index in range(len(before)):
+        tab.run(f"{boxes}[{index}].focus()")
         tab.press(" ", 32, " ")
     assert tab.run(shown) == [not one for one in before]
     drawn = tab.run(f"{curves}.map((one) => getComputedStyle(one.firstChild).stroke)")
@@ -217,8 +217,8 @@ def test_a_network_says_in_the_page_what_it_says_in_keras_and_reacts_as_far_back
     tab.open(path)
     box, (network, slopes) = panel(tab, name), played[name]
     assert tab.run(f"{box}.found.map((one) => one.felt)") == pytest.approx(np.array(slopes), rel=1e-3, abs=1e-6)
-    for place, predicted in enumerate(network.predicted):
-        choose(tab, box, "example", place)
+    for index, predicted in enumerate(network.predicted):
+        choose(tab, box, "example", index)
         said = tab.run(f"{box}.found.map((one) => one.outputs.at(-1))")
         assert np.array(said) == pytest.approx(np.array(predicted), abs=1e-6)
     assert tab.errors == []
@@ -232,8 +232,8 @@ def test_trained_networks_say_in_the_committed_page_what_they_say_in_keras(tab):
     for name in names:
         box = panel(tab, name)
         network = json.loads((COMMITTED / "evaluations" / name / "tables" / "network.json").read_text("utf-8"))
-        for place, predicted in enumerate(network["predicted"]):
-            choose(tab, box, "example", place)
+        for index, predicted in enumerate(network["predicted"]):
+            choose(tab, box, "example", index)
             outputs = "outputs.flat()" if network["each_step"] else "outputs.at(-1)"
             said = np.array(tab.run(f"{box}.found.map((one) => one.{outputs})"))
             assert said == pytest.approx(np.array(predicted[: len(said)]), rel=1e-6, abs=1e-6), name

@@ -98,22 +98,22 @@ class Checker(html.parser.HTMLParser):
 
 
 def test_the_page_is_well_formed_asks_nobody_for_anything_and_can_be_read_aloud(text, workspace):
-    found = Checker(text)
-    ids = [value for _, key, value in found.attributes if key == "id"]
+    checked = Checker(text)
+    ids = [value for _, key, value in checked.attributes if key == "id"]
     assert len(ids) == len(set(ids))
-    links = [value for _, key, value in found.attributes if key in {"href", "xlink:href"}]
+    links = [value for _, key, value in checked.attributes if key in {"href", "xlink:href"}]
     assert {link.removeprefix("#") for link in [*links, *re.findall(r"url\(([^)]*)\)", text)]} <= {*ids}
     assert all(link.startswith("#") for link in links)
-    assert found.tags.count("script") == found.tags.count("style") == 1
-    assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(found.tags)
-    assert not [key for _, key, _ in found.attributes if key.startswith("on") or key == "src"]
+    assert checked.tags.count("script") == checked.tags.count("style") == 1
+    assert not {"link", "iframe", "object", "img", "image", "foreignobject"} & set(checked.tags)
+    assert not [key for _, key, _ in checked.attributes if key.startswith("on") or key == "src"]
     assert not re.search("@import|https?://", text)
     assert "default-src 'none'; script-src 'sha256-" in text
     assert str(workspace.root) not in text
-    assert found.tags.count("svg") == found.attributes.count(("svg", "role", "img")) > 10
-    assert text.count("<title>") == found.tags.count("svg") + 1
-    assert found.tags.count("caption") == found.tags.count("table")
-    assert found.attributes.count(("th", "scope", "row")) > 10
+    assert checked.tags.count("svg") == checked.attributes.count(("svg", "role", "img")) > 10
+    assert text.count("<title>") == checked.tags.count("svg") + 1
+    assert checked.tags.count("caption") == checked.tags.count("table")
+    assert checked.attributes.count(("th", "scope", "row")) > 10
 
 
 def section(text, name):
@@ -130,9 +130,9 @@ def test_hostile_texts_are_shown_not_run(results):
     built = [dataclasses.replace(waves, evaluation=evaluation)]
     text = only(results, "waves", built=built, verdicts=verdicts, scaled=evil)
     assert "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot" in text
-    found = Checker(text)
-    assert (found.tags.count("script"), found.tags.count("img")) == (1, 0)
-    assert any("<script>" in each for each in found.texts)
+    checked = Checker(text)
+    assert (checked.tags.count("script"), checked.tags.count("img")) == (1, 0)
+    assert any("<script>" in each for each in checked.texts)
     assert {character for character in text if not character.isprintable()} == {"\n"}
 
 
@@ -219,26 +219,24 @@ def test_units_floors_published_figures_groups_and_the_free_run_have_their_colum
 
 
 def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
-    families = {}
     for dataset in results.built:
-        rows = [row for row in charts.ranking(dataset).rows if row.name]
-        values = {row.name: row.value for row in rows}
-        assert [*values.values()] == sorted(values.values(), reverse=dataset.about.metric == "accuracy")
-        chosen = {name: entry.best or entry.final for name, entry in dataset.experiments.items()}
-        assert values == {name: chosen[name]["test"][dataset.about.metric].mean for name in values}
-        families |= {row.name: row.family for row in rows}
+        metric, marks = dataset.about.metric, charts.ranking(dataset).marks
+        names = [name for name in table_of(results, dataset.name)[0] if name in dataset.experiments and name in marks]
+        chosen = [dataset.experiments[name].best or dataset.experiments[name].final for name in names]
+        for values in ([scores["test"][metric].mean for scores in chosen], [marks[name].dot for name in names]):
+            assert values == sorted(values, reverse=metric == "accuracy")
+    families = {name: family for dataset in results.built for name, family in dataset.families.items()}
     known = ("waves_last_value", "waves_perceptron", "imdb_rnn", "jena_hourly_gru")
     assert [families[name] for name in known] == ["simple", "dense", "rnn", "gru"]
-    assert "imdb_summary" not in families
+    assert "imdb_summary" not in charts.ranking(named(results, "imdb")).marks
 
 
 def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     values = {name: [value + off for value in range(4)] for name, off in (("base", 1e-15), ("net", 0.1))}
     runs = {name: of({"final_train": [each], "final_test": [each]}) for name, each in values.items()}
-    titles, families = {name: name for name in runs}, dict.fromkeys(runs, "linear")
     evaluation = evaluate(small(), runs, {"base": params_of()})
-    ranking = charts.ranking(Evaluated("d", evaluation, "?", titles, families, None))
-    assert [row.mark.beyond for row in ranking.rows] == [True, False]
+    ranking = charts.ranking(Evaluated("d", evaluation, "?", {}, {}, None))
+    assert {name: mark.beyond for name, mark in ranking.marks.items()} == {"base": True, "net": False}
     assert ranking.axis.low == pytest.approx(0.01 / 10 / 1.1)
 
 

@@ -1,4 +1,4 @@
-"""A daily series with what is known beforehand, from `add` to `remove`; no networks."""
+"""A daily series with what is known beforehand, from `add` to `remove`, and one of months; no networks."""
 
 import json
 import warnings
@@ -9,10 +9,12 @@ import pytest
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, UsageError
+from pipeline.forecast.forecaster import Forecaster
+from pipeline.models import statistical
 from tests.support.training import added
 from unroll.commands.main import invoke
 
-DAYS, AHEAD = 300, 7
+DAYS, AHEAD, MONTHS = 300, 7, 80
 MODELS = ("shop_last_value", "shop_ridge")
 
 
@@ -79,8 +81,6 @@ def test_a_country_and_a_column_that_are_not_there_are_said(shop):
 
 
 def test_the_served_champion_says_what_predict_says(shop, capsys, tmp_path, monkeypatch):
-    from pipeline.forecast.forecaster import Forecaster
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of MLflow's own types
         from pipeline.tracking import served
@@ -131,3 +131,30 @@ def test_remove_asks_and_leaves_nothing_but_the_file(shop, file, capsys):
     assert file.is_file()
     files = {path.relative_to(shop.root).parts[0] for path in shop.root.rglob("*shop*") if ".unroll" not in path.parts}
     assert files == {"shop.csv"}
+
+
+def months(count=MONTHS):
+    """Sales that grow and have a season, with noise."""
+    time, noise = np.arange(count), np.random.default_rng(0).normal(size=count)
+    month = pd.date_range("2015-01-01", periods=count, freq="MS")
+    return pd.DataFrame({"month": month, "sales": 200 + time + 30 * np.sin(time * np.pi / 6) + 4 * noise})
+
+
+def test_statistical_models_are_fitted_to_all_months_that_there_are(tmp_path):
+    models = ("sales_last_value", "sales_cycle_12", "sales_ets")
+    workspace = added(tmp_path, "sales", months(), models, "--target", "sales", refits=1)
+    options = params.load(workspace.params).datasets["sales"].preparation.options["windows"]
+    assert (options["lookback"], options["horizon"]) == (24, 12), "two years, so that a year repeats in them"
+    forecaster = Forecaster.load(workspace.forecaster("sales"))
+    index = [member.name for member in forecaster.spec.members].index("sales_ets")
+    scale = forecaster.spec.scale
+    for count in (MONTHS, 30):
+        (window,) = forecaster.windows(months(count)).values()
+        values = (months(count)["sales"].to_numpy() - scale.mean) / scale.std
+        expected = statistical._ets(values.astype(np.float32).astype(float), 12, 12)
+        np.testing.assert_allclose(forecaster.members.forecast(window.inputs)[index], expected)
+    # Months before a gap are not seen, else a season would not fall on its months.
+    (window,) = forecaster.windows(months().drop(index=range(40, 42))).values()
+    (rest,) = forecaster.windows(months()[42:]).values()
+    np.testing.assert_array_equal(window.inputs, rest.inputs)
+    assert np.isnan(window.inputs).any(axis=1).sum() == 120 - (MONTHS - 42)

@@ -108,9 +108,9 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
             continue
         now = present(name, experiment, searched[name])
         for end in ("low", "high"):
-            values = {place: getattr(tried, end) for place, tried in searched[name].items()}
+            values = {path: getattr(tried, end) for path, tried in searched[name].items()}
             recipe(name, type(experiment).model_validate(changed(experiment.model_dump(), values)))
-        assert all(tried.low <= now[place] <= tried.high for place, tried in searched[name].items()), name
+        assert all(tried.low <= now[path] <= tried.high for path, tried in searched[name].items()), name
     assert set(searched["waves_gru"]) == {
         *("model.units", "model.layers", "model.dropout", "model.recurrent_dropout", "training.learning_rate")
     }
@@ -120,7 +120,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["last_value"], "last_value has no number that could be tuned; `unroll show last_value`"),
         (["sine_dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
@@ -131,11 +131,11 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         (["node", "--over", "patience"], "--over patience: it is off (None), so give a range"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_one_line_and_changes_nothing(tmp_path, arguments, said):
+def test_what_makes_no_sense_is_one_line_and_changes_nothing(tmp_path, arguments, message):
     workspace = make(tmp_path)
     with pytest.raises(UsageError) as caught:
         tune(workspace, *arguments)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert workspace.params.read_text(encoding="utf-8") == PARAMS
     assert not (workspace.scratch / "tuning").exists()
@@ -159,12 +159,12 @@ def test_the_winner_is_added_and_nothing_else_changes(tuned):
 
 
 def test_a_study_that_was_stopped_goes_on_as_if_it_had_not_been_and_no_number_of_test_counts(tuned, other_test):
-    def told(workspace):
+    def winner_and_trials(workspace):
         winner = plain_yaml.read(workspace.params)["experiments"]["node_tuned"]
         return winner, [(t.params, t.value, t.state, t.intermediate_values) for t in trials(workspace)]
 
-    assert told(tuned) == told(other_test)
-    assert len(told(tuned)[1]) == 8
+    assert winner_and_trials(tuned) == winner_and_trials(other_test)
+    assert len(winner_and_trials(tuned)[1]) == 8
 
 
 def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys):
@@ -176,11 +176,11 @@ def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_lef
     lost = study.ask(study.trials[0].distributions)
     lost.set_user_attr("process", 2**22 + 1)  # no process has this number
     tune(workspace, "ridge", "--trials", "4", "--name", "more")
-    found = study.get_trials()
-    assert [trial.state.name for trial in found] == ["COMPLETE"] * 2 + ["FAIL"] + ["COMPLETE"] * 2
-    assert found[3].params == {"model.last": 5, "training.ridge": 77.0}
+    every = study.get_trials()
+    assert [trial.state.name for trial in every] == ["COMPLETE"] * 2 + ["FAIL"] + ["COMPLETE"] * 2
+    assert every[3].params == {"model.last": 5, "training.ridge": 77.0}
 
-    study.ask(found[0].distributions).set_user_attr("process", os.getpid())
+    study.ask(every[0].distributions).set_user_attr("process", os.getpid())
     capsys.readouterr()
     tune(workspace, "ridge", "--trials", "5")
     assert "Another process is at the last 1; it will write the best" in capsys.readouterr().out

@@ -28,18 +28,18 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     code = (root / FILE).read_text()
     (root / FILE).write_text(code.replace(AFTER, AFTER + SLIP))
     (root / "runs").rename(root / "away")  # as in a clone, which has no outputs
-    told = miniature.unroll("report", "--against", "HEAD")
+    report = miniature.unroll("report", "--against", "HEAD")
     (root / "away").rename(root / "runs")
-    assert "0 verdicts flipped" in told  # nothing is built yet
-    assert "4 stages not built as the code is now: about" in told
+    assert "0 verdicts flipped" in report  # nothing is built yet
+    assert "4 stages not built as the code is now: about" in report
     miniature.unroll("repro", "--jobs", "2")
     git(root, "add", "-A")
     git(root, "commit", "-qm", "Tidy | up")
     after = miniature.json("results/metrics/waves/waves_linear.json")["score"]
-    told = miniature.unroll("report", "--against", "HEAD~1", "--markdown", "--verify", "1", status=1)
+    report = miniature.unroll("report", "--against", "HEAD~1", "--markdown", "--verify", "1", status=1)
     commit, line = git(root, "rev-parse", "--short", "HEAD"), code[: code.index(AFTER)].count("\n") + 2
     cause = rf"{FILE}:{line} + {SLIP.strip()} ({commit} Tidy \| up)"
-    assert told[told.index("## Look") :].splitlines()[:14] == [  # before it, on standard error, the rebuild
+    assert report[report.index("## Look") :].splitlines()[:14] == [  # before it, on standard error, the rebuild
         "## Look at this.",
         "",
         "### 1 verdict flipped",
@@ -55,8 +55,8 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
         f"| waves_linear | {before:.5g} | {after:.5g} |",
         "",
     ]
-    assert "All 3 outputs have the same bytes." in told
-    assert told[told.index("## Look") :].count("\n") < 40, "one screen"
+    assert "All 3 outputs have the same bytes." in report
+    assert report[report.index("## Look") :].count("\n") < 40, "one screen"
     (root / "results/evaluations/waves/evaluation.json").write_text("{}")
     assert "evaluation.json is damaged" in miniature.unroll("report", "--against", "HEAD", status=1)
     git(root, "checkout", "-q", "results")
@@ -68,9 +68,9 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
 def test_a_report_on_many_changes_is_one_screen():
     sections = [ReportSection("stages", ("stage", "since"), [[f"train@{number}", "x"] for number in range(99)])] * 4
     for markdown in (False, True):
-        told = [*ChangeReport(sections, 99).lines(markdown=markdown)]
-        assert len(told) < 60
-        assert sum("and 91 more" in line for line in told) == 4
+        lines = [*ChangeReport(sections, 99).lines(markdown=markdown)]
+        assert len(lines) < 60
+        assert sum("and 91 more" in line for line in lines) == 4
 
 
 def test_what_is_no_stage_any_more_is_a_cause():

@@ -106,27 +106,27 @@ def unroll(workspace, capfd, *arguments):
 
 def test_what_differs_is_said_with_file_and_metric_and_kept(workspace, capfd, monkeypatch):
     lock = workspace.root / "dvc.lock"
-    kept = plain_yaml.read(lock)
-    del kept["stages"]["source@waves"]
-    plain_yaml.write(kept, lock)
-    said = "mkdir -p .unroll/failures; echo no luck > .unroll/failures/report.txt; exit 3"
-    edit(workspace, "mkdir -p results && echo a page", f"{said}; mkdir")
+    lock_data = plain_yaml.read(lock)
+    del lock_data["stages"]["source@waves"]
+    plain_yaml.write(lock_data, lock)
+    failing = "mkdir -p .unroll/failures; echo no luck > .unroll/failures/report.txt; exit 3"
+    edit(workspace, "mkdir -p results && echo a page", f"{failing}; mkdir")
     monkeypatch.setenv("NOISE", "050")
     code, out, err = unroll(workspace, capfd, "verify", "--json")
     data = json.loads(out)
     assert (code, data["holds"]) == (1, False)
     assert "Built 3 of 4 stages" in err
-    found = {output["path"] or output["stage"]: output for output in data["outputs"]}
-    assert {path: output["level"] for path, output in found.items()} == {
+    outputs = {output["path"] or output["stage"]: output for output in data["outputs"]}
+    assert {path: output["level"] for path, output in outputs.items()} == {
         "source@waves": NOT_COMPARED,
         "runs/waves/node": DIFFERS,
         "results/metrics/waves": DIFFERS,
         "results/index.html": NOT_BUILT,
     }
-    assert found["runs/waves/node"]["files"] == ["weights"]
-    (deviation,) = found["results/metrics/waves"]["deviations"]
+    assert outputs["runs/waves/node"]["files"] == ["weights"]
+    (deviation,) = outputs["results/metrics/waves"]["deviations"]
     assert [deviation[key] for key in ("experiment", "metric", "rebuilt", "within")] == ["node", "score", 1.05, False]
-    assert found["results/index.html"]["reason"] == "no luck"
+    assert outputs["results/index.html"]["reason"] == "no luck"
     assert (Path(data["kept"]) / "workspace/results/metrics/waves/node.json").exists()
 
 
@@ -177,14 +177,14 @@ def test_a_stopped_verification_leaves_no_process_goes_on_and_finds_the_same_byt
     assert git(workspace.root, "status", "--porcelain", "--ignored") == before
 
 
-@pytest.mark.parametrize(("recorded", "said"), [("no room", "train@x: no room"), ("", "exit status 1")])
-def test_a_miniature_that_cannot_be_built_says_why(tmp_path, monkeypatch, recorded, said):
+@pytest.mark.parametrize(("recorded", "message"), [("no room", "train@x: no room"), ("", "exit status 1")])
+def test_a_miniature_that_cannot_be_built_says_why(tmp_path, monkeypatch, recorded, message):
     workspace = Workspace(tmp_path)
     if recorded:
         (workspace.scratch / "failures").mkdir(parents=True)
         (workspace.scratch / "failures/train@x.txt").write_text(recorded)
     monkeypatch.setattr(verify, "build", lambda *_, **__: 1)
-    with pytest.raises(UnrollError, match=f"cannot be built: {said}"):
+    with pytest.raises(UnrollError, match=f"cannot be built: {message}"):
         verify.build_all(workspace, 1, quiet=True)
 
 

@@ -60,11 +60,11 @@ def test_it_has_what_is_committed_and_the_results_lie_apart(repository):
     (repository / ".unroll/seconds.json").write_text("{}")
     status = git(repository, "status", "--porcelain")
     whole = users_own(repository)
-    made = checkout.make(repository, repository / ".verify/rebuild")
-    assert contents(made.committed.root) == RESULTS
+    fresh = checkout.make(repository, repository / ".verify/rebuild")
+    assert contents(fresh.committed.root) == RESULTS
     expected = {**FILES, ".dvc/config": checkout.CONFIG, ".unroll/seconds.json": "{}"}
-    assert contents(made.workspace.root) == {name: text for name, text in expected.items() if name not in RESULTS}
-    assert made.commit == git(repository, "rev-parse", "HEAD")
+    assert contents(fresh.workspace.root) == {name: text for name, text in expected.items() if name not in RESULTS}
+    assert fresh.commit == git(repository, "rev-parse", "HEAD")
     assert checkout.uncommitted(repository) == ["params.yaml", "pipeline/new.py"]
     assert users_own(repository) == whole, "git wrote nothing into the user's repository"
     assert git(repository, "status", "--porcelain") == status
@@ -73,23 +73,23 @@ def test_it_has_what_is_committed_and_the_results_lie_apart(repository):
 def test_what_is_no_repository_of_its_own_or_has_no_lock_is_one_line(repository, tmp_path):
     git(repository, "rm", "-q", "--cached", "dvc.lock")
     git(repository, "commit", "-q", "-m", "no lock")
-    for root, said in (
+    for root, message in (
         (repository, r"no dvc\.lock is committed"),
         (repository / "pipeline", "is not the top of its git repository"),
         (tmp_path, r"git cannot read the last commit of .* \(fatal: not a git repository.*--quick` needs none"),
     ):
-        with pytest.raises(UnrollError, match=said):
+        with pytest.raises(UnrollError, match=message):
             checkout.make(root, tmp_path / "rebuild")
 
 
 def test_a_workspace_in_which_a_build_runs_is_left_alone(repository):
     folder = repository / ".verify/rebuild"
-    made = checkout.make(repository, folder)
-    with alone(made.workspace.scratch / "repro.lock", ""):
+    fresh = checkout.make(repository, folder)
+    with alone(fresh.workspace.scratch / "repro.lock", ""):
         for call in (lambda: checkout.make(repository, folder), lambda: checkout.clear(folder)):
             with pytest.raises(UnrollError, match="a build still runs in"):
                 call()
-    assert (made.workspace.root / "params.yaml").exists()
+    assert (fresh.workspace.root / "params.yaml").exists()
 
 
 def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatch):

@@ -24,7 +24,7 @@ OPTIONS = {
 PUBLISHED = {"protocol": "as_published", "batch_size": 8}
 
 
-def made(folder: Path, seconds, columns, **change):
+def prepared(folder: Path, seconds, columns, **change):
     """The data set of a file with a row for each of `seconds` after the start, and the columns as given."""
     stamps = np.datetime64(START.replace(tzinfo=None), "s") + np.asarray(seconds)
     rows = zip(stamps.tolist(), *(np.asarray(column, float).tolist() for column in columns.values()), strict=True)
@@ -91,7 +91,7 @@ def test_as_published_is_the_generator_slips_included(lookback, step, delay, bat
     shape = {"lookback": lookback, "step": step, "delay": delay}
     options = {"train": train, "validation": validation, "protocol": "as_published", "batch_size": batch}
 
-    dataset = made(tmp_path, seconds, {"p": data[:, 0], "T": data[:, 1]}, **shape, **options)
+    dataset = prepared(tmp_path, seconds, {"p": data[:, 0], "T": data[:, 1]}, **shape, **options)
 
     mean, std = data[:train].mean(axis=0), data[:train].std(axis=0)
     normal = np.column_stack([(data - mean) / std, hour_and_season(seconds)])
@@ -107,8 +107,8 @@ def test_as_published_is_the_generator_slips_included(lookback, step, delay, bat
         got_inputs, got_targets = windows.take(np.arange(len(windows)))
         np.testing.assert_allclose(got_inputs, inputs, rtol=1e-6, atol=1e-6)
         np.testing.assert_allclose(got_targets, targets, rtol=1e-6, atol=1e-6)
-        rows, wanted = numbers(dataset, split)
-        assert set(wanted - rows[:, -1]) == {delay + step} == {windows.horizon}
+        rows, ahead = numbers(dataset, split)
+        assert set(ahead - rows[:, -1]) == {delay + step} == {windows.horizon}
     assert dataset.facts["repeated stamps"] == 1
     assert dataset.facts["horizon in hours"] == (delay + step) / 6  # the documents': 25, and not 24
 
@@ -122,12 +122,12 @@ def problems(draw):
     step = draw(st.integers(1, 4))
     part = [st.integers(12, length // 2) | st.integers(30, 60).map(lambda percent: percent / 100)]
     part += [st.integers(8, length // 4 + 8) | st.integers(15, 30).map(lambda percent: percent / 100)]
-    places = st.integers(0, length - 1)
+    indices = st.integers(0, length - 1)
     return {
         "seconds": np.cumsum(spaces),
-        "again": draw(st.lists(places, max_size=4)),
-        "bad": sorted(draw(st.sets(places, max_size=8))),
-        "bad_targets": sorted(draw(st.sets(places, max_size=4))),
+        "again": draw(st.lists(indices, max_size=4)),
+        "bad": sorted(draw(st.sets(indices, max_size=8))),
+        "bad_targets": sorted(draw(st.sets(indices, max_size=4))),
         "order": np.random.default_rng(draw(st.integers(0, 99))).permutation(length),
         "options": {
             "train": draw(part[0]),
@@ -182,7 +182,7 @@ def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem
     expected = naive(seconds, bad, bad_targets, problem["options"])
     rows = np.append(seconds[order], seconds[again])
     try:
-        dataset = made(tmp_path_factory.getbasetemp(), rows, columns, **problem["options"])
+        dataset = prepared(tmp_path_factory.getbasetemp(), rows, columns, **problem["options"])
     except UnrollError:
         event("no room")
         assert not all(expected.values())
@@ -203,13 +203,13 @@ def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(problem,
     columns = {"p": p, "T": np.cos(np.arange(len(seconds), dtype=float))}
     folder = tmp_path_factory.getbasetemp()
     try:
-        before = made(folder, seconds, columns, **options)
+        before = prepared(folder, seconds, columns, **options)
     except UnrollError:
         assume(False)
     test = before.splits["test"].rows.min() + before.splits["test"].delay
     row = test + row % (len(seconds) - test)
     columns["p"][row] = columns["T"][row] = value
-    after = made(folder, seconds, columns, **options)
+    after = prepared(folder, seconds, columns, **options)
 
     assert (after.scale, after.fitted) == (before.scale, before.fitted)
     for split in ("train", "validation"):
@@ -220,7 +220,7 @@ def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(problem,
 
 def test_the_scale_is_that_of_the_train_rows(tmp_path):
     values = np.random.default_rng(1).normal(8, 3, size=100)
-    dataset = made(tmp_path, 3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)})
+    dataset = prepared(tmp_path, 3600 * np.arange(100), {"T": values, "flat": np.full(100, 0.1)})
     series, train = dataset.splits["train"].series, values[:60]
     assert dataset.scale.mean == pytest.approx(train.mean(), rel=1e-14)
     assert dataset.scale.std == pytest.approx(train.std(), rel=1e-14)
@@ -233,11 +233,11 @@ def test_the_scale_is_that_of_the_train_rows(tmp_path):
 
 def test_the_calendar_goes_with_its_row_by_the_wall_clock(tmp_path):
     seconds = 7000 * np.arange(80)
-    dataset = made(tmp_path, seconds, {"T": np.arange(80)}, train=0.6, validation=0.2)
+    dataset = prepared(tmp_path, seconds, {"T": np.arange(80)}, train=0.6, validation=0.2)
     series = dataset.splits["test"].series
     assert dataset.calendar == 4
     np.testing.assert_allclose(series[:, 1:], hour_and_season(seconds), atol=2e-7)
-    berlin = made(tmp_path, seconds, {"T": np.arange(80)}, train=0.6, validation=0.2, time_zone="Europe/Berlin")
+    berlin = prepared(tmp_path, seconds, {"T": np.arange(80)}, train=0.6, validation=0.2, time_zone="Europe/Berlin")
     np.testing.assert_array_equal(berlin.splits["test"].series, series)
     assert (dataset.stamps - berlin.stamps == np.timedelta64(1, "h")).all()
 
@@ -245,13 +245,13 @@ def test_the_calendar_goes_with_its_row_by_the_wall_clock(tmp_path):
 @pytest.mark.parametrize(("seconds", "step", "period"), [(600, 6, 24), (600, 1, 144), (86_400, 1, 0), (3600, 5, 0)])
 def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, tmp_path):
     shape = {"lookback": step, "delay": 1, "step": step}
-    assert made(tmp_path, seconds * np.arange(100), {"T": np.arange(100)}, **shape).period == period
+    assert prepared(tmp_path, seconds * np.arange(100), {"T": np.arange(100)}, **shape).period == period
 
 
 def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_path):
     hours = np.delete(np.arange(120), [30, 31])
     shape = {"validation": 30, "horizon": 3, "delay": None, "fill": 2, "target_lags": [6]}
-    dataset = made(tmp_path, 3600 * hours, {"T": hours, "p": -hours}, **shape)
+    dataset = prepared(tmp_path, 3600 * hours, {"T": hours, "p": -hours}, **shape)
     windows = dataset.splits["train"]
     first, (_, targets) = windows.rows, numbers(dataset, "train")
     np.testing.assert_array_equal(targets, first[:, None] + np.arange(3))
@@ -268,7 +268,7 @@ def test_a_target_that_begins_late_or_lacks_half_of_its_cells_costs_its_rows_alo
     hours, target = np.arange(240), np.arange(240.0)
     target[:100] = target[121:180:2] = np.nan
     options = {"missing": ["nan"], "fill": 2, "partial": True, "overlap": True, "horizon": 2, "delay": 1}
-    dataset = made(tmp_path, 3600 * hours, {"T": target, "p": -hours}, **options)
+    dataset = prepared(tmp_path, 3600 * hours, {"T": target, "p": -hours}, **options)
     assert dataset.facts["rows"] == 140
     _, targets = numbers(dataset, "train")
     assert {*targets.ravel()} - {-1} == {*range(104, 121), *range(122, 160, 2)}, "each measured value is forecast"
@@ -294,7 +294,7 @@ BAD = [
 @pytest.mark.parametrize(("change", "message"), BAD)
 def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
     with pytest.raises(UnrollError, match=message) as caught:
-        made(tmp_path, 3600 * np.arange(100), {"T": np.arange(100), "flat": np.full(100, 0.1)}, **change)
+        prepared(tmp_path, 3600 * np.arange(100), {"T": np.arange(100), "flat": np.full(100, 0.1)}, **change)
     assert "\n" not in str(caught.value)
     assert isinstance(caught.value, UsageError) == message.startswith("params.yaml")
 
@@ -302,6 +302,6 @@ def test_what_cannot_be_prepared_gives_one_line(change, message, tmp_path):
 def test_numbers_that_do_not_fit_are_errors(tmp_path):
     for change in ({"train": 60.5}, {"lookback": 5, "step": 2}):
         with pytest.raises(ValueError, match=r"must be .* Received: "):
-            made(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)}, **change)
+            prepared(tmp_path, 3600 * np.arange(100), {"T": np.arange(100)}, **change)
     with pytest.raises(UnrollError, match="column 'T' holds numbers too large for a mean; drop it"):
-        made(tmp_path, 3600 * np.arange(100), {"T": 1e306 * np.arange(100)})
+        prepared(tmp_path, 3600 * np.arange(100), {"T": 1e306 * np.arange(100)})

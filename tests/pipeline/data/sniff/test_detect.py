@@ -31,20 +31,20 @@ def seen(tmp_path):
 
 def series(freq, count, form="%Y-%m-%d %H:%M", start="2015-01-01", head="time,load", row="{},{}"):
     stamps = pd.date_range(start, periods=count, freq=freq).strftime(form)
-    lines = [row.format(stamp, place * place % 23 + place % 24) for place, stamp in enumerate(stamps)]
+    lines = [row.format(stamp, index * index % 23 + index % 24) for index, stamp in enumerate(stamps)]
     return "\n".join([head, *lines]) + "\n"
 
 
-@pytest.mark.parametrize("count", [13, 24, 96, 120])
+@pytest.mark.parametrize("count", [13, 96])
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"])
 def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
-    found = seen(series("MS", count, form))
-    assert (found.form.stamp_format, found.offset, found.gaps.total()) == (form, "month", 0)
-    assert "stamp_format" in found.reasons
+    profile = seen(series("MS", count, form))
+    assert (profile.form.stamp_format, profile.offset, profile.gaps.total()) == (form, "month", 0)
+    assert "stamp_format" in profile.reasons
 
 
 @pytest.mark.parametrize(
-    ("text", "stamp_format", "rows", "spacing"),
+    ("text", "stamp_format", "offset", "freq"),
     [
         (series("MS", 12, "%d.%m.%Y"), "%d.%m.%Y", "month", DAY),
         (series("ME", 40), "ISO8601", "month", DAY),
@@ -59,10 +59,10 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
         (series("s", 99, "%Y%m%d%H%M%S"), "%Y%m%d%H%M%S", None, 1),
     ],
 )
-def test_a_frequency(seen, text, stamp_format, rows, spacing):
-    found = seen(text)
-    assert (found.form.stamp_format, found.offset, found.freq) == (stamp_format, rows, spacing)
-    assert not found.gaps
+def test_a_frequency(seen, text, stamp_format, offset, freq):
+    profile = seen(text)
+    assert (profile.form.stamp_format, profile.offset, profile.freq) == (stamp_format, offset, freq)
+    assert not profile.gaps
 
 
 @pytest.mark.parametrize(
@@ -104,8 +104,8 @@ def test_words_with_numbers_are_no_stamps():
 def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
     path = tmp_path / "a.csv"
     path.write_text("\n".join(lines), encoding="utf-8")
-    found = layout.layout(path, "utf-8", None)
-    assert (found.delimiter, found.skip, found.header, found.units) == (delimiter, skip, header, units)
+    first = layout.layout(path, "utf-8", None)
+    assert (first.delimiter, first.skip, first.header, first.units) == (delimiter, skip, header, units)
 
 
 def test_a_half_empty_column_is_a_target_where_it_is_named(seen):
@@ -152,16 +152,16 @@ def test_a_column(name, below, cells, quantity, unit, left_out):
 
 def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
     text = series("h", 60, "%d.%m.%Y %H:%M", head="time;load;temp\n;[kW];°C", row="{};{};7,5")
-    found = seen(text.replace("7,5\n", "8,5\n", 9), "utf-16")
-    assert {name: column.unit for name, column in found.columns.items()} == {"load": "kW", "temp": "°C"}
-    table = read([tmp_path / "load.csv"], found.form.model_copy(update={"target": "load"}), "")
-    assert (found.form.units_rows, len(table.timestamps), table.columns) == (1, 60, ["load", "temp"])
+    profile = seen(text.replace("7,5\n", "8,5\n", 9), "utf-16")
+    assert {name: column.unit for name, column in profile.columns.items()} == {"load": "kW", "temp": "°C"}
+    table = read([tmp_path / "load.csv"], profile.form.model_copy(update={"target": "load"}), "")
+    assert (profile.form.units_rows, len(table.timestamps), table.columns) == (1, 60, ["load", "temp"])
 
 
 def test_several_series_are_told_apart_by_one_column(seen):
     _, *lines = series("D", 40).splitlines()
-    found = seen("\n".join(["time,load,who", *(f"{line},{who}" for line in lines for who in "ab")]))
-    assert (found.series_id, found.series, found.length) == ("who", ["a", "b"], 40)
+    profile = seen("\n".join(["time,load,who", *(f"{line},{who}" for line in lines for who in "ab")]))
+    assert (profile.series_id, profile.series, profile.length) == ("who", ["a", "b"], 40)
 
 
 @pytest.mark.parametrize(("ends", "zone"), [(False, "Europe/Berlin"), (True, "Europe/Berlin"), (False, None)])
@@ -239,8 +239,8 @@ def test_arrow_reads_what_pandas_reads(tmp_path, monkeypatch):
         tail = str(random.choice(["", "", "", "\n", "1\n", "1,2"]))
         path.write_text(text.getvalue() + tail, encoding=encoding, newline="")
         file = RowFile(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
-        wanted = pd.concat(file._csv(unseen, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
-        assert pd.concat(file.chunks(unseen)).to_numpy().tolist() == wanted.to_numpy().tolist()
+        expected = pd.concat(file._csv(unseen, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
+        assert pd.concat(file.chunks(unseen)).to_numpy().tolist() == expected.to_numpy().tolist()
         try:
             quick.append(len([*file._arrow(unseen)]) > 0)
         except pa.ArrowException:
