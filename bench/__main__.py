@@ -42,17 +42,16 @@ def everything(context: typer.Context) -> None:
         update([*PARTS], quick=False)
 
 
-def add(part: str) -> None:
-    """Make a part a command."""
-
-    def measured(quick: Quick = False) -> None:
-        update([part], quick=quick)
-
-    app.command(part, help=(PARTS[part].__doc__ or "").partition("\n")[0])(measured)
+@app.command()
+def peers(quick: Quick = False) -> None:
+    """Every workload by Unroll and by other frameworks."""
+    update(["peers"], quick=quick)
 
 
-for name in PARTS:
-    add(name)
+@app.command()
+def series(quick: Quick = False) -> None:
+    """A series of one's own: generated files, and public ones against what a user would pick instead."""
+    update(["series"], quick=quick)
 
 
 @app.command()
@@ -72,19 +71,6 @@ def tolerances(
     measure(Workspace(REPOSITORY), targets or [], jobs)
 
 
-@app.command()
-def sceptic(
-    names: Annotated[list[str], typer.Argument(help="Data sets that are built.")],
-    minutes: Annotated[float, typer.Option(help="For each.")] = 60.0,
-) -> None:
-    """Search at random, by scikit-learn alone, for what beats the networks of the answers."""
-    from bench.sceptic import search
-
-    for name in names:
-        for line in search(Workspace(REPOSITORY), name, minutes):
-            print(line, flush=True)
-
-
 def update(parts: Sequence[str], *, quick: bool) -> None:
     """Measure parts into results.json, then write the page from all that it holds.
 
@@ -94,17 +80,17 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
     scratch = REPOSITORY / ".unroll" / "bench"
     path = (scratch if quick else REPOSITORY / "bench") / "results.json"
     # All parts: nothing stays of an earlier run, which may be of another machine.
-    found = {} if set(parts) == set(PARTS) else results.read(path)
+    measured = {} if set(parts) == set(PARTS) else results.read(path)
     for part in parts:
-        results.require_same_machine(found, part)
-        started = time.monotonic()
-        measured = PARTS[part](quick, partial(print, f"{part}:", file=sys.stderr, flush=True))
-        found = results.merge(found, part, measured, time.monotonic() - started)
-        results.write(path, found)
-    if not found:
+        results.require_same_machine(measured, part)
+        start = time.monotonic()
+        values = PARTS[part](quick, partial(print, f"{part}:", file=sys.stderr, flush=True))
+        measured = results.merge(measured, part, values, time.monotonic() - start)
+        results.write(path, measured)
+    if not measured:
         raise UnrollError(f"{path.relative_to(REPOSITORY)} is missing; run `make bench`")
     written = (scratch if quick else REPOSITORY / "docs") / "performance.md"
-    write_text(written, performance.text(found))
+    write_text(written, performance.text(measured))
     print(written.relative_to(REPOSITORY))
 
 
