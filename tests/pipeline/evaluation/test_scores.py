@@ -175,7 +175,4 @@ NEXT = [SQUARES[row + 1] - SQUARES[row - 3] for row in range(3, 14)]
 )
 def test_mase_divides_by_the_error_of_the_season_before(options, errors):
     assert seasonal_naive(hourly(SQUARES, **options)) == pytest.approx(np.mean(errors), rel=1e-6)
-
-
-def test_a_season_that_never_errs_scales_nothing():
-    assert seasonal_naive(hourly(np.ones(20), delay=0)) is None
+    assert seasonal_naive(hourly(np.ones(20), delay=0)) is None, "a season that never errs scales nothing"

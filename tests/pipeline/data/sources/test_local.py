@@ -24,3 +24,6 @@ def test_files_of_a_folder_are_those_that_the_pattern_matches(folder, context):
     assert sorted(file.name for file in folder.iterdir()) == ["2019.csv", "2020.csv"]
     with pytest.raises(UnrollError, match=r"files\.imdb\.pattern: .* no file that matches '\*\.dat'; put one there$"):
         local.produce(folder, context, path="station", pattern="*.dat")
+    (context.root / "station" / "\udcff.csv").touch()
+    with pytest.raises(UnrollError, match="this name is not UTF-8; rename it"):
+        local.produce(folder, context, path="station", pattern="*.csv")
