@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree as ET
+from zlib import crc32
 
 from pipeline.errors import printable
 from pipeline.report.results import Evaluated
@@ -38,6 +39,7 @@ SETTINGS: dict[str, Any] = {
     "ytick.major.width": 0.6,
     "xtick.major.size": 2.5,
     "ytick.major.size": 2.5,
+    "path.simplify": False,
 }
 
 THEME = {
@@ -50,6 +52,9 @@ THEME = {
     **{colour: f"var(--{name})" for name, colour in FAMILY.items()},
 }
 """What stands in Matplotlib's SVG -> what the page has there: its style sheet says how text and colours look."""
+
+COORDINATES = ("d", "x", "y", "width", "height", "transform")
+"""Attributes of SVG that hold them."""
 
 AXES = {"x": "x", "time": "", "index": "step", "step": "step"}
 """The column of a table that is its x, the first of these that it has, and what it is called."""
@@ -92,7 +97,7 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
 
     # From matplotlib's own defaults, not from a user's matplotlibrc, which would change the page.
     settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
-    with mpl.rc_context(settings | SETTINGS | {"svg.hashsalt": name}), warnings.catch_warnings():
+    with mpl.rc_context(settings | SETTINGS), warnings.catch_warnings():
         # Text stays text, and a reader's browser has the letters that the font here lacks.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=inches, layout="constrained")
@@ -106,14 +111,15 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
         draw(axes)
         text = io.StringIO()
         figure.savefig(text, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
-    return _inline(printable(text.getvalue(), kept="\n"), printable(title))
+    return _inline(printable(text.getvalue(), kept="\n"), printable(title), name)
 
 
-def _inline(text: str, title: str) -> str:
+def _inline(text: str, title: str, name: str) -> str:
     """One of Matplotlib's SVG files as an element of a page, in a third of the bytes: a page holds a hundred."""
     for pattern, themed in THEME.items():
         text = text.replace(pattern, themed)
     root = ET.fromstring(text)  # noqa: S314 -- made above
+    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "style": "stroke-linejoin: round"}
     for element in reversed([*root.iter()]):  # the innermost first
         attributes = {key.rpartition("}")[2]: value for key, value in element.items()}
         element.tag, element.text, element.tail = element.tag.rpartition("}")[2], (element.text or "").strip(), None
@@ -122,20 +128,23 @@ def _inline(text: str, title: str) -> str:
             attributes |= {"class": gid} if "-" in gid else {}
         if attributes.get("transform", "").startswith("rotate(-0 "):
             del attributes["transform"]
-        attributes |= {key: _tenths(attributes[key]) for key in ("d", "x", "y") if key in attributes}
+        attributes |= {key: _tenths(attributes[key]) for key in COORDINATES if key in attributes}
         element.attrib = attributes
         element[:] = [
             inner for child in element for inner in (child if child.tag == "g" and not child.attrib else [child])
         ]
-    root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "style": "stroke-linejoin: round"}
     root[0] = ET.Element("title")  # in place of a style, which would be the whole page's
     root[0].text = title
-    return ET.tostring(root, encoding="unicode")
+    inline = ET.tostring(root, encoding="unicode")
+    # Matplotlib's own are new each time.
+    for number, own in enumerate([element.attrib["id"] for element in root.iter() if "id" in element.attrib]):
+        inline = inline.replace(own, f"p{crc32(name.encode()):x}-{number}")
+    return inline
 
 
 def _tenths(coordinates: str) -> str:
     """With no more decimals than can be seen, but for a marker's curves; a line needs no letter between its points."""
-    words = coordinates.split()
+    words = coordinates.replace(")", " )").split()
     if "C" not in words:
         words = [f"{round(float(word), 1):g}" if "." in word else word for word in words if word != "L"]
     return " ".join(words)

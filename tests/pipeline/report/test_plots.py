@@ -28,7 +28,7 @@ def test_a_plot_has_no_colour_no_style_and_no_id_of_its_own_short_numbers_and_wh
     assert "<title>a &lt;title&gt;\\x1b</title>" in text
     assert "var(--gru)" in text
     assert not re.search(r"#[0-9a-f]{6}\b|<style|font-family", text)
-    assert not re.search(r' (x|y|d)="[^"C]*\d\.\d\d[^"C]*"', text)
+    assert not re.search(r' (x|y|d|width|height|transform)="[^"C]*\d\.\d\d[^"C]*"', text)
     assert ">zero 0.01234</text>" in text
     assert re.findall(r'class="([^"]*)"', text) == ["curve-3"]
     ids, others = (re.findall(r' id="([^"]*)"', each) for each in (text, svg("d/f loss")))
