@@ -36,7 +36,7 @@ from unroll.app import print_json
 from unroll.results import predict, summary
 from unroll.results.predict import Predicted
 from unroll.runner.build import repro
-from unroll.runner.eta import Estimates
+from unroll.runner.display import Estimates
 from unroll.tables import Column
 from unroll.workspaces import own
 

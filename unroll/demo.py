@@ -18,7 +18,7 @@ from pipeline.workspace import Workspace
 from stages.progress import duration
 from unroll.results import summary
 from unroll.runner.build import repro
-from unroll.runner.display import Words
+from unroll.runner.display import Narration
 from unroll.workspaces import chosen, scaled
 
 FOLDER = ".demo"
@@ -62,7 +62,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     print(f"{len(kept.experiments)} experiments, {said}, {jobs} at a time, offline, all in {FOLDER}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
-    status = repro(small, [], jobs, words=Story(small, kept), first=list(kept.datasets))
+    status = repro(small, [], jobs, narration=Story(small, kept), first=list(kept.datasets))
     took = duration(time.monotonic() - started)
     chosen.commit(workspace.root, folder, "what was found")
     print()
@@ -76,7 +76,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     return status
 
 
-class Story(Words):
+class Story(Narration):
     """What the demo prints of its stages."""
 
     def __init__(self, workspace: Workspace, wanted: Params) -> None:
@@ -85,7 +85,7 @@ class Story(Words):
         self._asked = len({(one.dataset, bool(one.trials)) for one in networks})
 
     def running(self, stage: str) -> str:
-        """See `Words`: which model is trained, and for what."""
+        """See `Narration`: which model is trained, and for what."""
         verb, _, name = stage.partition("@")
         if verb != "train":
             return ""
@@ -94,7 +94,7 @@ class Story(Words):
         return f"{model} for {ASKED.get(experiment.dataset, experiment.dataset)}"
 
     def ended(self, stage: str) -> str:
-        """See `Words`: the answer of a data set, if this was its evaluation.
+        """See `Narration`: the answer of a data set, if this was its evaluation.
 
         Yes and no stand alone where no correction for the answers to come takes them back (Bonferroni).
         """

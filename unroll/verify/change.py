@@ -15,7 +15,7 @@ from pipeline.files import read_json
 from pipeline.report import results
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
-from unroll.runner.eta import Estimates
+from unroll.runner.display import Estimates
 from unroll.verify import committed
 from unroll.verify.causes import Causes
 from unroll.verify.compare_builds import Build

@@ -12,7 +12,7 @@ from pipeline.errors import StoppedError, UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from unroll.exits import STOPPED
-from unroll.runner.signals import ignore_signals, terminable
+from unroll.runner.scheduler import ignore_signals, terminable
 
 FOREIGN = ("DVC_", "MLFLOW_TRACKING_URI", "UNROLL_SCHEDULER")
 """Variables of the caller's own workspace: the start of their names."""

@@ -5,7 +5,6 @@ from functools import partial
 
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
-from unroll.runner.dvc_lock import LOCK
 from unroll.verify.compare_builds import DIFFERS, Build, Output, compare
 from unroll.verify.isolated_build import build_all, only
 from unroll.verify.verdict import Verdict
@@ -52,6 +51,6 @@ def compare_bytes(first: Workspace, second: Workspace) -> list[Output]:
     """Compare two builds of the same graph, file by file: every output, and dvc.lock."""
     one, other = (Build(each, dvc_graph.cache(each.root)) for each in (first, second))
     outputs = compare(one, other, dvc_graph.read(first.root).needs, {}, None)
-    if (first.root / LOCK).read_bytes() != (second.root / LOCK).read_bytes():
-        outputs.append(Output("dvc", LOCK, DIFFERS, reason="it has another text"))
+    if (first.root / dvc_graph.LOCK).read_bytes() != (second.root / dvc_graph.LOCK).read_bytes():
+        outputs.append(Output("dvc", dvc_graph.LOCK, DIFFERS, reason="it has another text"))
     return outputs

@@ -12,7 +12,7 @@ from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.provenance.environment import GIT
 from pipeline.workspace import Workspace
-from unroll.runner.dvc_lock import LOCK
+from unroll.runner.dvc_graph import LOCK
 from unroll.workspaces import scaled
 
 FOLDER = ".verify"

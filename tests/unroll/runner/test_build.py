@@ -17,12 +17,12 @@ from filelock import FileLock
 from zc.lockfile import LockFile
 
 from pipeline import failures
-from pipeline.config import plain_yaml
+from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
 from tests.support.ending import still_there
 from unroll.runner import dvc_graph
-from unroll.runner.build import repro
+from unroll.runner.build import prune, repro
 from unroll.workspaces.scaled import CONFIG
 
 ROOT = Path(__file__).parents[3]
@@ -140,6 +140,31 @@ def test_a_target_is_built_with_what_it_needs(workspace):
     assert not (workspace.root / "b").exists()
     with pytest.raises(UsageError, match=r"the target must be one of: a, a2, b, b2, both, report\. Received: 'a3'"):
         repro(workspace, ["a3"], 2)
+
+
+def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
+    workspace = Workspace(tmp_path)
+    last_value = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
+    data = {
+        "sources": {"waves": {"kind": "waves"}},
+        "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+        "experiments": {"kept": {"dataset": "waves", **last_value}},
+    }
+    plain_yaml.write(data, workspace.params)
+    kept = ["runs/waves/kept/run.json", "results/evaluations/waves/evaluation.json", "results/metrics/waves/kept.json"]
+    kept += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
+    gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "results/evaluations/old/evaluation.json"]
+    gone += ["results/metrics/waves/gone.json", "results/metrics/old/kept.json"]
+    gone += [".unroll/checkpoints/gone.npz", ".unroll/checkpoints/gone.3.npz"]
+    for name in (*kept, *gone):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "runs/waves/linked").symlink_to(tmp_path / "outside")
+    prune(workspace, params.load(workspace.params))
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*kept, "params.yaml"}
+    folders = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("r*/**/") if path.is_dir()}
+    assert not [name for name in folders if "gone" in name or "old" in name or "linked" in name]
 
 
 def test_a_second_build_at_the_same_time_is_refused(workspace):
