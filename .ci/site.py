@@ -1,6 +1,7 @@
 """What MkDocs calls (.ci/mkdocs.yml): notebooks are run, and shown with what they print and draw."""
 
 import base64
+import inspect
 import re
 import shutil
 from pathlib import Path
@@ -10,6 +11,8 @@ import jupytext
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
+
+from unroll.project import Project
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -22,6 +25,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     place = Path(page.file.src_uri)
     if place.parent.name == "notebooks":
         markdown = _run(ROOT / "docs" / place)
+    if place.name == "python.md":
+        markdown += _reference()
     outside = "../" * len(place.parents)
     return re.sub(rf"\[([^\]]+)\]\({re.escape(outside)}[^)]*\)", r"\1", markdown)
 
@@ -38,3 +43,14 @@ def _run(source: Path) -> str:
     for name, picture in resources["outputs"].items():
         markdown = markdown.replace(f"({name})", f"(data:image/png;base64,{base64.b64encode(picture).decode()})")
     return str(markdown)
+
+
+def _reference() -> str:
+    """A section for each method of `Project`: its signature, what it gives, its example."""
+    text = ""
+    for name, method in vars(Project).items():
+        if callable(method) and not name.startswith("_"):
+            words, _, example = str(inspect.getdoc(method)).partition(">>> ")
+            signature = f"{name}{inspect.signature(method)}".replace("(self, ", "(").replace("(self)", "()")
+            text += f"\n## {name}\n\n{words}\n```pycon\n>>> {example}\n```\n\nSignature: `{signature}`\n"
+    return text

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from statistics import geometric_mean
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ def text(found: Mapping[str, Any]) -> str:
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701 - Markdown
     )
-    environment.filters |= {"figure": figure, "fastest": fastest}
+    environment.filters |= {"figure": figure, "fastest": fastest, "geometric_mean": geometric_mean}
     rows = found.get("peers", {}).get("rows", [])
     settings = " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in OWN.items())
     return environment.get_template("performance.md.j2").render(

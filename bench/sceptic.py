@@ -157,7 +157,9 @@ def _verdicts(workspace: Workspace, name: str, data: Dataset, words: str, mine: 
         each = losses(data.metric, run.predictions[f"{run.points[-1]}_test"], compared(data.splits["test"]))
         estimate = intervals.difference(each, mine[None], blocks(data, "test"))
         # As on the page: one correction for all answers, in which the sceptic's stands in our opponent's place.
-        others = [one.difference for row in table.values() for one in row if one.difference and one is not found]
+        others = [
+            one.comparison.difference for row in table.values() for one in row if one.comparison and one is not found
+        ]
         level = answers.holm([*(one.p_value for one in others), estimate.p_value()])[-1]
         low, high = estimate.interval(1 - level)
         now = Outcome.BETTER if high < 0 else Outcome.WORSE if low > 0 else Outcome.UNSURE

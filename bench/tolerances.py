@@ -5,7 +5,7 @@ from typing import Any
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json, write_json
-from pipeline.provenance import environment
+from pipeline.provenance import record
 from pipeline.provenance.machine import flags
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
@@ -108,7 +108,7 @@ def _write(workspace: Workspace, builds: Mapping[str, Sequence[Metrics]]) -> Non
     """Put what the builds say of data sets into bench/tolerances.json, in place of what it says of them."""
     path = workspace.root / FILE
     data: dict[str, Any] = read_json(path) if path.exists() else {"conditions": {}, "tolerances": {}}
-    where = environment.here(workspace).model_dump(include={"cpu", "platform", "python", "packages"})
+    where = record.environment(workspace).model_dump(include={"cpu", "platform", "python", "packages"})
     for dataset, found in builds.items():
         data["conditions"][dataset] = {"names": list(CONDITIONS), **where}
         data["tolerances"][dataset] = spread(found)

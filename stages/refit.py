@@ -46,7 +46,7 @@ def refit(workspace: Workspace, name: str) -> Spec:
         questions = Question.of(data)
         question = next(iter(questions.values()))
         paths = files_of(workspace.raw(wanted.dataset(name).source), question.csv.file)
-        files = [row_files.File(path, question.csv, question.where) for path in paths]
+        files = [row_files.RowFile(path, question.csv, question.where) for path in paths]
         rows = histories(questions, files, row_files.unseen, plan=None)
         data = _whole(data, rows)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
@@ -119,7 +119,7 @@ def _spec(
         name: Part(question=question.model_copy(update={"fitted": fitted}), scale=data.scales[name])
         for name, question in questions.items()
     }
-    until = next(iter(rows.values())).measured.series.stamps[-1]
+    until = next(iter(rows.values())).measured.series.timestamps[-1]
     first = next(iter(questions.values()))
     return Spec(
         name=board.dataset,

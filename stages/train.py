@@ -9,7 +9,7 @@ from pipeline.files import atomic_folder
 from pipeline.provenance import fingerprint, record
 from pipeline.tracking import live
 from pipeline.training import run_folder
-from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.job import Checkpoint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.backtest import backtest

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.config import params
 from pipeline.evaluation import claims
-from pipeline.report.claims_table import DOCUMENTS
+from pipeline.report.result_tables import DOCUMENTS
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "decisions" / "README.md"
@@ -66,7 +66,7 @@ def test_a_notebook_has_three_exercises_and_names_what_exists(notebook):
     for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
         ast.parse(code)
     wanted = params.load(ROOT / "params.yaml")
-    assert {*re.findall(r'Lesson\("(\w+)"\)', text)} <= {*wanted.datasets}
+    assert {*re.findall(r'data\("(\w+)"\)', text)} <= {*wanted.datasets}
     assert {*re.findall(r'train\("(\w+)"', text)} <= {*wanted.experiments}
 
 

@@ -25,7 +25,7 @@ def results():
 
 def paragraph(one, found):
     """What a data set says: its answers, and how many published figures hold, in sentences to be read aloud."""
-    for said in (charts.answer(one, answer) for answer in one.answers):
+    for said in (charts.answer_text(one, answer) for answer in one.answers):
         asked = f" {said.networks.capitalize()}:" if said.networks else ""
         yield f"**{str(said.outcome).capitalize()}.**{asked} {said.sentence}."
     counts = Counter(str(each.outcome) for each in found.verdicts if each.dataset and each.dataset.name == one.name)
@@ -40,7 +40,7 @@ def answers():
     yield "| question | best without recurrence | the documents' networks | tuned ones | command |"
     yield "| --- | --- | --- | --- | --- |"
     for one in results().built:
-        told = [charts.answer(one, found) for found in one.answers]
+        told = [charts.answer_text(one, found) for found in one.answers]
         if told[0].outcome == Outcome.NOT_ASKED or one.about.stand_in:
             continue
         cells = []

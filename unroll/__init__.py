@@ -1,1 +1,21 @@
-"""The command line `unroll`, and the tools around the pipeline."""
+"""The command line `unroll`, the tools around the pipeline, and the interface in Python: `unroll.open(".")`."""
+
+from os import PathLike
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from unroll.project import Project
+
+
+def open(folder: str | PathLike[str] = ".") -> "Project":  # noqa: A001 - as in shelve.open
+    """The project in a folder: what `unroll.project.Project` documents.
+
+    >>> import unroll
+    >>> unroll.open(".").compare("waves_gru", "waves_rnn20").outcome
+    'better'
+    """
+    from pathlib import Path
+
+    from unroll.project import Project  # pandas takes half a second, which no help text needs
+
+    return Project(Path(folder))

@@ -14,7 +14,7 @@ import numpy as np
 from pipeline import tables as columns
 from pipeline.config import params, registry
 from pipeline.config.params import Params
-from pipeline.data.sniff.found import Known
+from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.answers import Networks
@@ -26,7 +26,7 @@ from pipeline.forecast.forecaster import require_level
 from pipeline.forecast.leaderboard import ENSEMBLE, SHORT, Leaderboard
 from pipeline.provenance import record
 from pipeline.report import titles
-from pipeline.report.answer_page import page
+from pipeline.report.page import answer_page
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import duration
@@ -125,7 +125,7 @@ def home_of(root: Path | None, files: Sequence[str]) -> Workspace:
 
 
 def answer(
-    workspace: Workspace, files: Sequence[str], wanted: Wanted, known: Known, jobs: int, level: float
+    workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides: Overrides, jobs: int, level: float
 ) -> Answered:
     """Add a series if it is new, build what is out of date, and say what came out.
 
@@ -134,7 +134,7 @@ def answer(
     """
     name = series_of(workspace, files[0])
     if name is None:
-        name = add(workspace, [Path(file) for file in files], wanted, known)
+        name = add(workspace, [Path(file) for file in files], wanted, overrides)
         print()
     every = params.load(workspace.params)
     one_of(name, every.forecasts, "the series")
@@ -363,7 +363,7 @@ def written(workspace: Workspace, answered: Answered) -> Iterator[Path]:
         pictures["The error in each week that compares them."] = files[-1].read_text(encoding="utf-8")
     files += [answered.folder / "forecast.csv", answered.folder / "index.html"]
     write_text(files[-2], "\n".join([*predict.csv(answered.forecast), ""]))
-    write_text(files[-1], page(as_data(answered), pictures))
+    write_text(files[-1], answer_page(as_data(answered), pictures))
     return (Path(os.path.relpath(file)) for file in files)
 
 
@@ -371,7 +371,7 @@ def command(
     root: Path | None,
     names: Sequence[str],
     wanted: Wanted,
-    known: Known,
+    overrides: Overrides,
     jobs: int,
     level: float,
     *,
@@ -396,7 +396,7 @@ def command(
         return
     # What a program reads stands alone on standard output.
     with contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext():
-        answered = answer(workspace, names, wanted, known, jobs, level)
+        answered = answer(workspace, names, wanted, overrides, jobs, level)
     if as_json:
         print_json(as_data(answered))
     elif as_csv:

@@ -12,7 +12,8 @@ from pipeline.config.params import Params
 from pipeline.evaluation.answers import ALPHA
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import titles
-from pipeline.report.charts import answer, capital
+from pipeline.report.charts import answer_text
+from pipeline.report.formatting import capital
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from stages.progress import duration
@@ -103,11 +104,11 @@ class Story(Narration):
             return ""
         one = next(each for each in load(self._workspace, self._wanted).built if each.name == name)
         question, told = ASKED.get(name, name), []
-        for found, said in ((each, answer(one, each)) for each in one.answers):
-            if found.difference is None or said.without is None or said.best is None:
+        for found, said in ((each, answer_text(one, each)) for each in one.answers):
+            if found.comparison is None or said.without is None or said.best is None:
                 told.append(f"  {found.outcome:<12} {question}: {found.reason}")
                 continue
-            low, high = found.difference.interval(1 - ALPHA / self._asked)
+            low, high = found.comparison.difference.interval(1 - ALPHA / self._asked)
             open_ = found.outcome in {Outcome.YES, Outcome.NO} and low <= 0 <= high
             word = f"so far {found.outcome}" if open_ else found.outcome
             sides = f"{said.best}{', tuned' * said.tuned} against {said.without}"

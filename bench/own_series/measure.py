@@ -1,4 +1,4 @@
-"""What an owner of a series waits for: the first forecast, an answer over HTTP, and a file of ten million rows.
+"""What an owner of a series waits for: the answer, a forecast over HTTP, and a file of ten million rows.
 
 The files are generated, since their shapes and sizes are what counts. The commands are those that a user types.
 """
@@ -28,7 +28,7 @@ from unroll.workspaces import scaled
 
 Say = Callable[[str], None]
 
-ROWS, LARGE_ROWS, REQUESTS = 4_320, 10_000_000, 400
+ROWS, LARGE_ROWS, REQUESTS = 10_000, 10_000_000, 400
 QUICK_ROWS, QUICK_LARGE_ROWS, QUICK_REQUESTS = 800, 100_000, 32
 
 SERVED = ("ridge", "gru")
@@ -37,8 +37,8 @@ SERVED = ("ridge", "gru")
 AT_ONCE = (1, 4, 16)
 """How many requests are on their way at the same time."""
 
-LARGE = ("add minutes.csv --target load --yes", "source minutes", "prepare minutes", "train minutes_last_value")
-"""What is run on the large file."""
+LARGE = ("add minutes.csv --target load --yes", "answer minutes --jobs 2")
+"""What is run on the large file: a look at it, then all."""
 
 PATIENCE = 120
 """Seconds in which a server must begin to answer."""
@@ -48,19 +48,19 @@ PRINTED = REPOSITORY / ".unroll" / "bench" / "printed.txt"
 
 
 def measure(quick: bool, say: Say) -> dict[str, Any]:
-    """`forecasts`, `served` and `large`, as `performance.md.j2` takes them; what is done next is said in words.
+    """`answers`, `served` and `large`, as `performance.md.j2` takes them; what is done next is said in words.
 
     `quick` takes the first file only, with fewer rows, fewer requests and fewer rows of the large file. Raises
     UnrollError if a command failed.
     """
-    rows, requested = (QUICK_ROWS, QUICK_REQUESTS) if quick else (ROWS, REQUESTS)
+    rows, requests_sent = (QUICK_ROWS, QUICK_REQUESTS) if quick else (ROWS, REQUESTS)
     forms = files.FORMS[:1] if quick else files.FORMS
     with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
         workspace = empty(Path(name) / "workspace")
-        forecasts = {form.name: first_forecast(workspace, form, rows, say) for form in forms}
-        served = [one for model in SERVED for one in answers(workspace, forms[0], model, requested, say)]
-        found = {"forecasts": forecasts, "served": served, "large": large(Path(name), quick, say)}
-    return {part: results.rounded(one, 3) for part, one in found.items()}
+        answers = {form.name: answered(workspace, form, rows, say) for form in forms}
+        served = [row for model in SERVED for row in latencies(workspace, forms[0], rows, model, requests_sent, say)]
+        measured = {"answers": answers, "served": served, "large": large(Path(name), quick, say)}
+    return {part: results.rounded(values, 3) for part, values in measured.items()}
 
 
 def empty(folder: Path) -> Workspace:
@@ -73,8 +73,8 @@ def empty(folder: Path) -> Workspace:
 def environment(workspace: Workspace) -> dict[str, str]:
     """The variables of a process in a workspace, which has nothing of the user's own."""
     own = ("DVC_", "MLFLOW_", "PYTHON", "TF_", "UNROLL_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return kept | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(workspace.scratch / "site-cache")}
+    others = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return others | {"DVC_NO_ANALYTICS": "1", "DVC_SITE_CACHE_DIR": str(workspace.scratch / "site-cache")}
 
 
 def unroll(workspace: Workspace, *command: str) -> dict[str, float]:
@@ -99,65 +99,62 @@ def unroll(workspace: Workspace, *command: str) -> dict[str, float]:
         raise UnrollError(
             f"`unroll {' '.join(command)}` ended with status {done.returncode}: {last[0]} (all: {PRINTED})"
         )
-    found: dict[str, float] = json.loads(done.stdout)
-    return found
+    costs: dict[str, float] = json.loads(done.stdout)
+    return costs
 
 
-def first_forecast(workspace: Workspace, form: files.Form, rows: int, say: Say) -> dict[str, Any]:
-    """From a generated file to its forecast."""
+def answered(workspace: Workspace, form: files.Form, rows: int, say: Say) -> dict[str, Any]:
+    """From a generated file to its answer."""
     form.write(workspace.root, rows)
-    found = {"form": form.text, "rows": rows} | commands(workspace, form.name, form.target, say)
-    wanted = params.load(workspace.params).experiments.values()
-    return found | {"experiments": sum(one.dataset == form.name for one in wanted)}
+    costs = commands(workspace, form.name, form.target, say)
+    models = params.load(workspace.params).experiments_of(form.name)
+    return {"form": form.text, "rows": rows, "models": len(models), **costs}
 
 
 def commands(workspace: Workspace, name: str, target: str, say: Say) -> dict[str, float]:
-    """Seconds of the three commands from NAME.csv to its forecast, with nothing edited between them."""
-    seconds = {}
-    for words in (
-        ["add", f"{name}.csv", "--yes", "--target", target],
-        ["repro", "--jobs", "2", f"refit@{name}"],
-        ["predict", name],
-    ):
-        say(f"{name}: unroll {' '.join(words)}")
-        seconds[words[0]] = unroll(workspace, *words)["seconds"]
-    return seconds
+    """Seconds and CPU seconds from NAME.csv to its answer, and seconds of a forecast after it."""
+    answer = "answer", f"{name}.csv", "--yes", "--target", target, "--jobs", "2"
+    say(f"unroll {' '.join(answer)}")
+    costs = unroll(workspace, *answer)
+    return {"answer": costs["seconds"], "cpu": costs["cpu"], "predict": unroll(workspace, "predict", name)["seconds"]}
 
 
-def answers(workspace: Workspace, form: files.Form, model: str, requested: int, say: Say) -> Iterator[dict[str, Any]]:
+def latencies(
+    workspace: Workspace, form: files.Form, rows: int, model: str, count: int, say: Say
+) -> Iterator[dict[str, Any]]:
     """How long the served champion takes to answer, with one and with more requests on their way."""
-    experiment, wanted = f"{form.name}_{model}", params.load(workspace.params)
+    experiment, every = f"{form.name}_{model}", params.load(workspace.params)
     say(f"unroll register {experiment}")
     unroll(workspace, "register", experiment)
-    window = form.frame(ROWS).tail(wanted.datasets[form.name].preparation.options["windows"]["lookback"])
+    window = form.frame(rows).tail(every.datasets[form.name].preparation.options["windows"]["lookback"])
     records = json.dumps({"dataframe_records": window.to_dict("records")})
     with server(workspace, form.name) as address:
-        for at_once in AT_ONCE:
-            say(f"{experiment}: {requested} requests, {at_once} at once")
-            with ThreadPoolExecutor(at_once) as clients:
-                list(clients.map(ask, [address] * at_once, [records] * at_once))  # the first answers import
-                began = time.perf_counter()
-                seconds = list(clients.map(ask, [address] * requested, [records] * requested))
-                whole = time.perf_counter() - began
+        for clients in AT_ONCE:
+            say(f"{experiment}: {count} requests, {clients} at once")
+            with ThreadPoolExecutor(clients) as pool:
+                list(pool.map(request, [address] * clients, [records] * clients))  # the first ones import
+                start = time.perf_counter()
+                seconds = list(pool.map(request, [address] * count, [records] * count))
+                total = time.perf_counter() - start
             yield {
                 "experiment": experiment,
-                "seeds": len(wanted.experiments[experiment].seeds),
-                "at_once": at_once,
-                "requests": requested,
+                "seeds": len(every.experiments[experiment].seeds),
+                "at_once": clients,
+                "requests": count,
                 "rows": len(window),
                 "median": 1000 * median(seconds),
                 "p95": 1000 * quantiles(seconds, n=20)[-1],
-                "per_second": requested / whole,
+                "per_second": count / total,
             }
 
 
-def ask(address: str, records: str) -> float:
+def request(address: str, records: str) -> float:
     """The seconds until one answer is there. Raises UnrollError if it is an error."""
-    began, headers = time.perf_counter(), {"Content-Type": "application/json"}
+    start, headers = time.perf_counter(), {"Content-Type": "application/json"}
     answer = requests.post(f"{address}/invocations", data=records, headers=headers, timeout=PATIENCE)
     if not answer.ok:
         raise UnrollError(f"the server says {answer.status_code}: {answer.text:.200}")
-    return time.perf_counter() - began
+    return time.perf_counter() - start
 
 
 @contextmanager

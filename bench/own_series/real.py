@@ -1,7 +1,8 @@
-"""Real files, the last 14 days cut off: what `unroll add` and `unroll repro` make says a forecast a day; so do others.
+"""Public files, the last 14 days cut off: what `unroll answer` makes of the rest says a forecast a day; so do rivals.
 
-Nothing is chosen by what was cut off. The opponents are what a user would pick instead, fitted once on the same rows
-(LightGBM), or anew on the last eight weeks before each origin (MSTL, ETS).
+Nothing is chosen by what was cut off. The rivals are what a user would pick instead, fitted once on the same rows
+(LightGBM), or anew on the last eight weeks before each origin (MSTL, ETS). Their intervals are conformal, by step, of
+the errors at the origins before; their scores are of Gneiting and Raftery 2007, JASA 102.
 """
 
 import tempfile
@@ -17,8 +18,7 @@ import numpy as np
 import pandas as pd
 
 from bench import results
-from bench.own_series.measure import commands, empty
-from bench.own_series.measure import measure as generated
+from bench.own_series import measure
 from pipeline.data import download
 from pipeline.data.examples import Array
 from pipeline.data.row_files import unseen
@@ -28,8 +28,11 @@ from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 DAYS, STEPS = 14, 10_000
 """Held back; timesteps that a file keeps, its last ones."""
 
+CALIBRATION, ALPHA = 28, 0.1
+"""Origins before the first day held back that rivals' intervals are made of, at most; the part that may lie outside."""
 
-class Real(NamedTuple):
+
+class PublicFile(NamedTuple):
     """A public file: what it is, its columns, timesteps of a day (1 of days and months) and of the longest cycle, rows
     to a timestep, and where a mirror has it.
     """
@@ -53,55 +56,65 @@ class Real(NamedTuple):
 
 
 LISTED = pd.read_csv(Path(__file__).with_suffix(".csv"), keep_default_na=False)
-FILES = {str(file.name): Real(*file) for file in LISTED.itertuples(index=False)}
+FILES = {str(file.name): PublicFile(*file) for file in LISTED.itertuples(index=False)}
 
 
 def series(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
-    """A series of one's own: generated files (`own_series.measure`) and, if not `quick`, the real ones as `real`."""
-    found = generated(quick, say)
+    """A series of one's own: generated files (`own_series.measure`) and, if not `quick`, the public ones as `real`."""
+    measured = measure.measure(quick, say)
     if not quick:
-        with tempfile.TemporaryDirectory(prefix="unroll-bench-") as name:
-            found["real"] = {key: results.rounded(one(Path(name) / key, file, say), 4) for key, file in FILES.items()}
-    return found
+        measured["real"] = {}
+        with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
+            for name, file in FILES.items():
+                measured["real"][name] = results.rounded(compared(Path(folder) / name, file, say), 4)
+                say(f"{name}: {measured['real'][name]}")
+    return measured
 
 
-def one(folder: Path, file: Real, say: Callable[[str], None]) -> dict[str, Any]:
+def compared(folder: Path, file: PublicFile, say: Callable[[str], None]) -> dict[str, Any]:
     """A file's row of the table, with the milliseconds of CPU of a forecast where all is loaded."""
-    workspace, name = empty(folder), file.name
-    frame = _read(folder, file)
-    held = file.step * (DAYS * file.day + file.horizon - file.day)
-    first = len(frame) - held
-    frame.head(first).to_csv(workspace.root / f"{name}.csv", index=False)
-    seconds = commands(workspace, name, file.target, say)
-    found = leaderboard.load(workspace.evaluation(name))
-    forecaster = Forecaster.load(workspace.forecaster(name))
-    origins = [first + day * file.day * file.step for day in range(DAYS)]
-    ours, ms = _forecasts(forecaster, frame, origins, file)
-    thin = frame[file.target].to_numpy(float)[(first - 1) % file.step :: file.step]
-    series = pd.Series(thin).ffill().to_numpy()
-    places = np.array([(origin - 1) // file.step + 1 for origin in origins])
-    truth = thin[places[:, None] + np.arange(file.horizon)]
-    say(f"{name}: opponents")
-    times = pd.DatetimeIndex(pd.to_datetime(frame[file.stamp]))[(first - 1) % file.step :: file.step]
-    others = {key: _mae(each, truth) for key, each in _opponents(series, times, places, file)}
+    workspace, frame = measure.empty(folder), _read(folder, file)
+    first = len(frame) - file.step * (DAYS * file.day + file.horizon - file.day)
+    frame.head(first).to_csv(workspace.root / f"{file.name}.csv", index=False)
+    costs = measure.commands(workspace, file.name, file.target, say)
+    board = leaderboard.load(workspace.evaluation(file.name))
+    forecaster = Forecaster.load(workspace.forecaster(file.name))
+    best = min(board.members, key=lambda name: board.models[name].mean_mae)
+    rows = [first + day * file.day * file.step for day in range(DAYS)]
+    ours, ms = _forecasts(forecaster, frame, rows, file, board.members.index(best))
+    # What rivals see: the timesteps alone, a missing one as the last before it.
+    thin = slice((first - 1) % file.step, None, file.step)
+    target = frame[file.target].to_numpy(float)[thin]
+    times = pd.DatetimeIndex(pd.to_datetime(frame[file.stamp]))[thin]
+    origins = (first - 1) // file.step + 1 + np.arange(DAYS) * file.day
+    truth = target[origins[:, None] + np.arange(file.horizon)]
+    say(f"{file.name}: rivals")
+    maes, scores = {}, {}
+    for name, (forecasts, half_widths) in _rivals(target, times, origins, file).items():
+        maes[name] = _mae(forecasts, truth)
+        scores[name] = _interval_score(forecasts - half_widths, forecasts + half_widths, truth)
     inside = (truth >= ours["low"]) & (truth <= ours["high"])
+    score = _interval_score(ours["low"], ours["high"], truth)
     return {
         "kind": file.kind,
         "licence": file.licence,
         "rows": first,
-        "champion": found.champion,
-        "members": found.members,
+        "champion": board.champion,
+        "members": board.members,
         "mae": _mae(ours["forecast"], truth),
-        "opponents": others,
-        "ratio": _mae(ours["forecast"], truth) / min(others.values()),
+        "best_member": _mae(ours["best member"], truth),
+        "rivals": maes,
+        "ratio": _mae(ours["forecast"], truth) / min(maes.values()),
         "coverage": float(inside[~np.isnan(truth)].mean()),
-        "seconds": seconds["add"] + seconds["repro"],
-        "predict": seconds["predict"],
+        "interval_score": score,
+        "interval_scores": scores,
+        "score_ratio": score / min(scores.values()),
+        **costs,
         "ms": ms,
     }
 
 
-def _read(folder: Path, file: Real) -> pd.DataFrame:
+def _read(folder: Path, file: PublicFile) -> pd.DataFrame:
     path, mirror, url = folder / "raw.csv", environ.get("UNROLL_MIRROR"), file.url or None
     download.fetch(path.name, url, path, place=file.place, mirror=mirror, progress=unseen, sha256=file.sha256)
     frame = pd.read_csv(path, encoding="latin-1")
@@ -118,45 +131,70 @@ def _mae(forecasts: Array, truth: Array) -> float:
     return float(np.nanmean(np.abs(forecasts - truth)))
 
 
+def _interval_score(low: Array, high: Array, truth: Array) -> float:
+    outside = np.maximum(low - truth, 0) + np.maximum(truth - high, 0)
+    return float(np.nanmean(high - low + 2 / ALPHA * outside))
+
+
 def _forecasts(
-    forecaster: Forecaster, frame: pd.DataFrame, origins: list[int], file: Real
+    forecaster: Forecaster, frame: pd.DataFrame, origins: list[int], file: PublicFile, member: int
 ) -> tuple[dict[str, Array], float]:
-    """What the champion says at each origin, and the CPU milliseconds of one forecast."""
-    reach = forecaster.spec.reach + (DAYS + 1) * file.day * file.step
+    """What the champion says at each origin, what one of its members does, and the CPU milliseconds of one forecast."""
+    reach, scale = forecaster.spec.reach + (DAYS + 1) * file.day * file.step, forecaster.spec.scale
     tables, costs = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)
         for origin in origins:
-            rows = frame.iloc[max(0, origin - reach) : origin]
-            began = time.process_time()
-            tables.append(forecaster.forecast(rows))
-            costs.append(1000 * (time.process_time() - began))
-    found = {key: np.stack([each[key].to_numpy(float) for each in tables]) for key in ("forecast", "low", "high")}
-    return found, fmean(costs[2:])  # the first answer is kept by the refit, the second one imports the models
+            start = time.process_time()
+            windows = forecaster.windows(frame.iloc[max(0, origin - reach) : origin])
+            table = forecaster.after(windows)
+            costs.append(1000 * (time.process_time() - start))
+            alone = forecaster.members.forecast(next(iter(windows.values())).inputs)[member]
+            tables.append(table.assign(**{"best member": alone * scale.std + scale.mean}))
+    names = ("forecast", "low", "high", "best member")
+    columns = {name: np.stack([table[name].to_numpy(float) for table in tables]) for name in names}
+    return columns, fmean(costs[2:])  # the first answer is kept by the refit, the second one imports the models
 
 
-def _opponents(series: Array, times: pd.DatetimeIndex, places: Array, file: Real) -> Iterator[tuple[str, Array]]:
-    """Name -> forecasts (origins, steps)."""
+def _rivals(target: Array, times: pd.DatetimeIndex, origins: Array, file: PublicFile) -> dict[str, tuple[Array, Array]]:
+    """Name -> forecasts (origins, steps) and the half widths (steps,) of their intervals."""
+    series = pd.Series(target).ffill().to_numpy()
+    count = int(min(CALIBRATION, (origins[0] - 8 * file.cycle) // (2 * file.day)))
+    before = origins[0] - file.horizon + file.day - np.arange(count, 0, -1) * file.day
+    errors = dict(_answers(series, times, before, file))
+    truth = target[before[:, None] + np.arange(file.horizon)]
+    level = min(1.0, (1 - ALPHA) * (1 + 1 / count))
+    return {
+        name: (forecasts, np.nanquantile(np.abs(errors[name] - truth), level, axis=0, method="higher"))
+        for name, forecasts in _answers(series, times, origins, file)
+    }
+
+
+def _answers(series: Array, times: pd.DatetimeIndex, origins: Array, file: PublicFile) -> Iterator[tuple[str, Array]]:
+    """Name of a rival -> its forecasts (origins, steps)."""
     ahead = np.arange(file.horizon)
-    yield "seasonal naive", series[places[:, None] + ahead - -(-(ahead + 1) // file.cycle) * file.cycle]
+    yield "last value", np.repeat(series[origins - 1, None], file.horizon, axis=1)
     cycles = [file.day, file.cycle] if file.day > 1 else [file.cycle]
+    for cycle in cycles:
+        name = "seasonal naive" if cycle == file.cycle else "naive of a day"
+        yield name, series[origins[:, None] + ahead - -(-(ahead + 1) // cycle) * cycle]
     weeks = 8 if file.day > 1 else 52
-    windows = [series[max(0, place - weeks * file.cycle) : place] for place in places]
+    windows = [series[max(0, origin - weeks * file.cycle) : origin] for origin in origins]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield "MSTL", np.stack([_mstl(window, cycles, file.horizon) for window in windows])
         yield "ETS", np.stack([_ets(window, file.horizon, cycles[0]) for window in windows])
-        yield "LightGBM", _lightgbm(series, times, places, file)
+        yield "LightGBM", _lightgbm(series, times, origins, file)
 
 
 def _mstl(window: Array, cycles: list[int], horizon: int) -> Array:
     from statsmodels.tsa.seasonal import MSTL
 
     seasons = MSTL(window, periods=cycles).fit().seasonal.reshape(len(window), -1)
-    found = _ets(window - seasons.sum(axis=1), horizon, 0)
+    forecast = _ets(window - seasons.sum(axis=1), horizon, 0)
     for cycle, season in zip(cycles, seasons.T, strict=True):
-        found = found + season[-cycle:][np.arange(horizon) % cycle]
-    return found
+        forecast = forecast + season[-cycle:][np.arange(horizon) % cycle]
+    return forecast
 
 
 def _ets(window: Array, horizon: int, cycle: int) -> Array:
@@ -167,26 +205,25 @@ def _ets(window: Array, horizon: int, cycle: int) -> Array:
     return np.asarray(fitted.forecast(horizon))
 
 
-def _lightgbm(series: Array, times: pd.DatetimeIndex, places: Array, file: Real) -> Array:
+def _lightgbm(series: Array, times: pd.DatetimeIndex, origins: Array, file: PublicFile) -> Array:
     """Direct, one model a step: a day of lags, the same hour of a week's days, the calendar."""
     from lightgbm import LGBMRegressor
 
     lags = np.arange(1, 1 + max(file.day, 14))
     cycle = file.day if file.day > 1 else file.cycle
-    rows = np.arange(8 * cycle + lags[-1], places[0] - file.horizon + 1)
+    rows = np.arange(max(7 * cycle, lags[-1]), origins[0] - file.horizon + 1)
 
-    def features(origins: Array, step: int) -> Array:
+    def features(rows: Array, step: int) -> Array:
         back = -(-(step + 1) // cycle) * cycle + cycle * np.arange(7)
-        then = times[np.minimum(origins + step, len(times) - 1)]
+        then = times[np.minimum(rows + step, len(times) - 1)]
         calendar = np.column_stack([then.hour + then.minute / 60, then.day_of_week, then.month])
-        parts = [series[origins[:, None] - lags], series[origins[:, None] + step - back], calendar]
-        return np.column_stack(parts)
+        return np.column_stack([series[rows[:, None] - lags], series[rows[:, None] + step - back], calendar])
 
-    said = np.empty((len(places), file.horizon))
+    forecasts = np.empty((len(origins), file.horizon))
     for step in range(file.horizon):
         model = LGBMRegressor(
             objective="l1", n_estimators=200, learning_rate=0.05, num_leaves=31, n_jobs=1, verbose=-1, random_state=0
         )
         model.fit(features(rows, step), series[rows + step])
-        said[:, step] = model.predict(features(places, step))
-    return said
+        forecasts[:, step] = model.predict(features(origins, step))
+    return forecasts

@@ -1,13 +1,13 @@
-"""params.yaml as frozen, validated values. Nothing else reads that file."""
+"""params.yaml as frozen, validated values, templates filled in. Nothing else reads that file."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import pydantic
 
 from pipeline.config import plain_yaml
-from pipeline.config.templates import complete
 from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
@@ -92,7 +92,7 @@ class DatasetParams(Strict):
 
     Attributes:
         source: a key of `sources`.
-        like: nothing any more: `templates.complete` has put in its place what templates say.
+        like: nothing any more: `complete` has put in its place what templates say.
         preparation: makes the problem.
         seeds, training: for the experiments with the same training method; each may say otherwise, option by option.
     """
@@ -214,3 +214,60 @@ def load(path: Path) -> Params:
         UnrollError: the file is missing or cannot be read.
     """
     return validated(Params, complete(plain_yaml.read(path)), path.name)
+
+
+class _Entry(pydantic.BaseModel, strict=True):
+    """What `complete` reads of an entry."""
+
+    like: str | list[str] = []
+    dataset: str = ""
+    training: dict[str, Any] = {}
+
+
+_SECTIONS = pydantic.TypeAdapter(dict[str, dict[str, _Entry]])
+
+
+def complete(sections: Any) -> Any:
+    """The sections of params.yaml, every entry with all that it says itself, by its templates or by its data set.
+
+    What is no sections of entries comes back as it is: whoever validates it says what is wrong.
+
+    Raises:
+        UsageError: `like` names no template and no entry of the same section, or an entry is like itself.
+    """
+    try:
+        _SECTIONS.validate_python(sections)
+    except pydantic.ValidationError:
+        return sections
+    templates = sections.get("templates", {})
+    filled = {
+        section: {name: _filled(entry, entries | templates, (f"{section}.{name}",)) for name, entry in entries.items()}
+        for section, entries in sections.items()
+        if section != "templates"
+    }
+    for name, experiment in filled.get("experiments", {}).items():
+        dataset = filled.get("datasets", {}).get(experiment.get("dataset"), {})
+        usual = {key: dataset[key] for key in ("seeds", "training") if key in dataset}
+        method = usual.get("training", {}).get("method")
+        if method and experiment.get("training", {}).get("method", method) == method:
+            filled["experiments"][name] = merged(usual, experiment)
+    return filled
+
+
+def merged(base: Any, over: Any) -> Any:
+    """`over`, and of a mapping also what only `base` has, at any depth."""
+    if isinstance(base, Mapping) and isinstance(over, Mapping):
+        return {**base, **over, **{key: merged(base[key], over[key]) for key in base.keys() & over.keys()}}
+    return over
+
+
+def _filled(entry: Mapping[str, Any], models: Mapping[str, Any], path: tuple[str, ...]) -> Any:
+    """An entry with what it takes from those that it is like, of several what the last says; `path` leads to it."""
+    like: str | list[str] = entry.get("like", [])
+    base: Any = {}
+    for name in [like] if isinstance(like, str) else like:
+        one_of(name, models, f"params.yaml: {path[-1]}.like")
+        if name in path[1:]:
+            raise UsageError(f"params.yaml: {name} is like itself, by way of {', '.join(path[1:])}")
+        base = merged(base, _filled(models[name], models, (*path, name)))
+    return merged(base, {key: value for key, value in entry.items() if key != "like"})

@@ -9,7 +9,7 @@ from pipeline.validation import Strict
 NAME = "source.json"
 
 
-class File(Strict):
+class RawFile(Strict):
     """What a file is known by."""
 
     bytes: int
@@ -29,7 +29,7 @@ class Manifest(Strict):
     name: str
     kind: str
     stand_in: bool
-    files: dict[str, File]
+    files: dict[str, RawFile]
 
 
 def write(folder: Path, name: str, kind: str) -> None:

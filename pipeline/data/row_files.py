@@ -37,7 +37,7 @@ def unseen(_file: str, _done: int, _total: int | None) -> None:
 
 
 @dataclass(frozen=True)
-class File:
+class RowFile:
     """A file of rows, and where params.yaml describes it."""
 
     path: Path
@@ -194,7 +194,7 @@ class File:
 
 
 @dataclass(frozen=True)
-class Rows(File):
+class RowFrame(RowFile):
     """Rows that are in memory; `path` is what they are called. Their numbers are numbers, whatever the form says."""
 
     frame: "pd.DataFrame"

@@ -2,19 +2,24 @@
 
 import fnmatch
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import manifest, series_splits, stamped_file, stamps
+from pipeline.data import manifest, timestamps
 from pipeline.data.examples import Array
+from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
+from pipeline.data.timestamps import Regularity, regularity
 from pipeline.errors import UsageError
 
 DAY = 86_400
 YEAR = 365.2425 * DAY
 """Seconds."""
+
+CYCLES = 7
+"""That a gap may last where what repeats is known."""
 
 Plan = Mapping[str, Array] | None
 
@@ -23,8 +28,107 @@ def files_of(raw: Path, file: str) -> list[Path]:
     """The file of that name, or those that its pattern matches, in the order of their names."""
     if (raw / file).is_file():
         return [raw / file]
-    found = (path for path in raw.iterdir() if fnmatch.fnmatchcase(path.name, file)) if raw.is_dir() else ()
-    return sorted(path for path in found if path.name != manifest.NAME) or [raw / file]
+    paths = (path for path in raw.iterdir() if fnmatch.fnmatchcase(path.name, file)) if raw.is_dir() else ()
+    return sorted(path for path in paths if path.name != manifest.NAME) or [raw / file]
+
+
+@dataclass(frozen=True)
+class Series:
+    """A series' rows, cleaned or not.
+
+    Attributes:
+        timestamps: (rows,) datetime64[ms].
+        values: (rows, columns) float64.
+        unknown: (rows, columns) bool, where nothing was measured.
+        start: the first row that may be used.
+        late: (rows,) bool, rows whose last good values are too old to stand for them; None where none is.
+    """
+
+    timestamps: Array
+    values: Array
+    unknown: Array
+    start: int = 0
+    late: Array | None = None
+
+    def with_column(self, values: Array) -> "Series":
+        """The same series with one more column, (rows,), that is known everywhere."""
+        unknown = np.column_stack([self.unknown, np.zeros(len(values), bool)])
+        return replace(self, values=np.column_stack([self.values, values]), unknown=unknown)
+
+
+def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
+    """Rows in the order of their timestamps, each timestamp once, a value everywhere.
+
+    Of rows with one timestamp the first in the file is kept. A missing value takes the last good value of its column: a
+    value from the past, so nothing of a later block reaches an earlier one. Rows before the first good value of
+    every column lie before `start`; what stands in them is of no use.
+
+    Args:
+        moments: (rows,) datetime64[ms].
+        values: (rows, columns) float64, NaN where there is no value.
+        sentinel: a number that stands for a missing value, too.
+
+    Returns:
+        A new series; `start` equals its length if a column holds no value.
+    """
+    moments, first = timestamps.first_rows(moments)
+    values = np.array(values[first])
+    unknown = np.isnan(values)
+    if sentinel is not None:
+        unknown |= values == sentinel
+    start = 0
+    for column in np.flatnonzero(unknown.any(axis=0)):
+        last_good = _last_good(unknown[:, column])
+        start = max(start, int((last_good < 0).sum()))
+        values[:, column] = values[np.maximum(last_good, 0), column]
+    values[:start][np.isnan(values[:start])] = 0.0
+    return Series(moments, values, unknown, start)
+
+
+def _last_good(unknown: Array) -> Array:
+    """(rows,) for each row the last one up to it that is known, -1 where there is none."""
+    return np.asarray(np.maximum.accumulate(np.where(unknown, -1, np.arange(len(unknown)))))
+
+
+def fill(series: Series, freq: int, limit: int, repeat: int | None = None) -> tuple[Series, dict[str, int]]:
+    """Put in the rows that a gap of up to `limit` of them lacks; they hold what was measured last.
+
+    A value that is missing for longer is not held further than that: its rows are `late`, and no window may have one.
+    A window that ends before it is too late is kept: when it ends, nobody can know how long the gap will be.
+
+    Args:
+        series: as `clean` gives it.
+        freq: seconds from one row to the next.
+        limit: rows.
+        repeat: rows of a cycle; beyond `limit` a missing value takes that of a cycle before, for `CYCLES` of them.
+
+    Returns:
+        A new series, and what was done: words -> count.
+    """
+    longest = max(limit, CYCLES * repeat) if repeat else limit
+    steps = np.diff(series.timestamps).astype(np.int64)
+    lacking = np.where(steps % (freq * 1000) == 0, steps // (freq * 1000) - 1, 0)
+    lacking = np.append(np.where(lacking <= longest, lacking, 0), 0)
+    before = np.repeat(np.arange(len(series.values)), lacking + 1)  # the measured row that each row is, or follows
+    rows = np.arange(len(before))
+    after = rows - np.searchsorted(before, before)
+    unknown = series.unknown[before] | (after > 0)[:, None]
+    values, late = series.values[before], np.zeros(len(before), bool)
+    for column, missing in enumerate(unknown.T):
+        age = rows - _last_good(missing)
+        late |= age > longest
+        if repeat:
+            source = rows - -(-age // repeat) * repeat
+            old = (age > limit) & (age <= longest) & (source >= 0)
+            values[old, column] = values[source[old], column]
+    start = int(np.searchsorted(before, series.start))
+    moments = series.timestamps[before] + (after * freq * 1000).astype("timedelta64[ms]")
+    counts = {
+        "rows put in": int((after > 0).sum()),
+        "values filled": int((unknown & ~late[:, None])[start:].sum()),
+        "rows missing for longer": int(late[start:].sum()),
+    }
+    return Series(moments, values, unknown, start, late), counts
 
 
 @dataclass(frozen=True)
@@ -34,14 +138,14 @@ class Measured:
     Attributes:
         series: the rows.
         columns: their names.
-        clock: how regular the file's stamps are.
+        clock: how regular the file's timestamps are.
         missed: cells without a value.
         lost: what was filled: words -> count.
     """
 
-    series: series_splits.Series
+    series: Series
     columns: list[str]
-    clock: series_splits.Clock
+    clock: Regularity
     missed: int
     lost: dict[str, int]
 
@@ -50,13 +154,11 @@ class Measured:
         return np.where(self.series.unknown[:, column], np.nan, self.series.values[:, column])
 
 
-def rows_of(
-    table: stamped_file.Table, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None
-) -> Measured:
+def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None) -> Measured:
     """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
     Args:
-        table: what was read, stamps an even distance apart (`stamps.evenly`).
+        table: what was read, timestamps an even distance apart (`timestamps.evenly`).
         csv: how the file is written.
         cleaning: how rows are completed.
         windows: which further columns there are.
@@ -65,31 +167,30 @@ def rows_of(
     target = table.columns.index(csv.target)
     if cleaning.measured:
         table = table.only(~np.isnan(table.values[:, target]))
-    clock, lost = series_splits.clock(table.stamps, cleaning.spacing), dict[str, int]()
-    series = series_splits.clean(table.stamps, table.values, cleaning.sentinel)
+    clock, lost = regularity(table.timestamps, cleaning.spacing), dict[str, int]()
+    series = clean(table.timestamps, table.values, cleaning.sentinel)
     columns, missed = table.columns, int(series.unknown.sum())
     if cleaning.fill is not None:
-        series, lost = series_splits.fill(series, clock.spacing, cleaning.fill, cleaning.repeat)
+        series, lost = fill(series, clock.freq, cleaning.fill, cleaning.repeat)
         columns, series = [*columns, "filled"], series.with_column(np.asarray(series.unknown.any(axis=1)))
     for lag in windows.target_lags:
         earlier = np.roll(series.values[:, target], lag)  # windows do not reach what wraps around
         columns, series = [*columns, f"{csv.target} {lag} rows before"], series.with_column(earlier)
-    for name, values in _known(table, series, clock.spacing, csv, cleaning, windows, plan):
+    for name, values in _known(table.columns, series, clock.freq, csv, cleaning, windows, plan):
         columns, series = [*columns, name], series.with_column(values)
     return Measured(series, columns, clock, missed, lost)
 
 
-def as_they_are(table: stamped_file.Table, spacing: int | None) -> Measured:
+def as_they_are(table: RowTable, freq: int | None) -> Measured:
     """Rows as the documents take them: nothing is handled."""
-    unknown = np.zeros(table.values.shape, bool)
-    series = series_splits.Series(table.stamps, table.values, unknown)
-    return Measured(series, table.columns, series_splits.clock(table.stamps, spacing), 0, {})
+    series = Series(table.timestamps, table.values, np.zeros(table.values.shape, bool))
+    return Measured(series, table.columns, regularity(table.timestamps, freq), 0, {})
 
 
 def _known(
-    table: stamped_file.Table,
-    series: series_splits.Series,
-    spacing: int,
+    columns: list[str],
+    series: Series,
+    freq: int,
     csv: CsvFormat,
     cleaning: Cleaning,
     windows: Windowing,
@@ -98,40 +199,40 @@ def _known(
     """Columns that are known beforehand, each row's as they are when the last value that is asked for comes."""
     lead = int(windows.ahead[-1])
     for name in windows.future:
-        values = series.values[:, table.columns.index(name)]
+        values = series.values[:, columns.index(name)]
         later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
         yield f"{name} {lead} rows on", np.concatenate([values, later])[lead:]
     if windows.holidays:
-        moments = series.stamps + np.timedelta64(lead * spacing * 1000, "ms")
+        moments = series.timestamps + np.timedelta64(lead * freq * 1000, "ms")
         yield "holiday", holidays_of(windows.holidays, on_clock(moments, csv, cleaning)).astype(np.float64)
 
 
-def inputs_of(series: series_splits.Series, fitted: Fitted, statistics: Statistics) -> Array:
+def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
     """What models see: (rows, columns + calendar) float32, by the mean and deviation of the train rows."""
     columns, week = series.values.shape[1], fitted.windows.week
     inputs = np.empty((len(series.values), columns + calendar_columns(week=week)), np.float32)
     for column in range(columns):
         inputs[:, column] = (series.values[:, column] - statistics.mean[column]) / statistics.std[column]
-    inputs[:, columns:] = calendar(on_clock(series.stamps, fitted.csv, fitted.cleaning), week=week)
+    inputs[:, columns:] = calendar(on_clock(series.timestamps, fitted.csv, fitted.cleaning), week=week)
     return inputs
 
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
-    """Stamps (rows,) as the clock of the file shows them."""
-    moments = stamps.as_they_are(moments, cleaning.rows)
-    return moments if csv.time_zone is None else stamps.to_wall_clock(moments, csv.time_zone)
+    """Timestamps (rows,) as the clock of the file shows them."""
+    moments = timestamps.as_they_are(moments, cleaning.rows)
+    return moments if csv.time_zone is None else timestamps.to_wall_clock(moments, csv.time_zone)
 
 
 def holidays_of(country: str, moments: Array) -> Array:
-    """(rows,) whether stamps lie on a holiday. Raises UsageError if the country is unknown."""
+    """(rows,) whether timestamps lie on a holiday. Raises UsageError if the country is unknown."""
     import holidays
 
     years = 1970 + np.unique(moments.astype("datetime64[Y]")).astype(int)
     try:
-        found = holidays.country_holidays(country, years=years.tolist())
+        days = holidays.country_holidays(country, years=years.tolist())
     except NotImplementedError:
         raise UsageError(f"--holidays must be a country such as DE or US. Received: {country!r}") from None
-    return np.isin(moments.astype("datetime64[D]"), np.array([*found], "datetime64[D]"))
+    return np.isin(moments.astype("datetime64[D]"), np.array([*days], "datetime64[D]"))
 
 
 def calendar_columns(*, week: bool) -> int:
@@ -139,15 +240,15 @@ def calendar_columns(*, week: bool) -> int:
     return 6 if week else 4
 
 
-def calendar(stamps: Array, *, week: bool = False) -> Array:
+def calendar(moments: Array, *, week: bool = False) -> Array:
     """When a row is: sine and cosine of the time of day, then of the time of year, then perhaps of the week.
 
     Args:
-        stamps: (rows,) datetime64[ms]; a day begins at 00:00 of their clock, a week on Thursday as 1970 did.
+        moments: (rows,) datetime64[ms]; a day begins at 00:00 of their clock, a week on Thursday as 1970 did.
         week: whether it tells the week.
 
     Returns:
         (rows, 4) or, with the week, (rows, 6) float64.
     """
-    seconds, cycles = stamps.astype(np.int64) / 1000, (DAY, YEAR, 7 * DAY) if week else (DAY, YEAR)
+    seconds, cycles = moments.astype(np.int64) / 1000, (DAY, YEAR, 7 * DAY) if week else (DAY, YEAR)
     return np.column_stack([wave(2 * np.pi * seconds / cycle) for cycle in cycles for wave in (np.sin, np.cos)])

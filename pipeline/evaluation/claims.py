@@ -6,6 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pydantic
 
 from pipeline.config import plain_yaml
@@ -104,7 +105,7 @@ def load(path: Path) -> list[Claim]:
     claims = plain_yaml.read(path)
     if not isinstance(claims, list):
         raise UsageError(f"{path.name}: the whole must be a list of claims. Received: {type(claims).__name__}")
-    return [validated(Claim, claim, f"{path.name}: claim {place}") for place, claim in enumerate(claims, 1)]
+    return [validated(Claim, claim, f"{path.name}: claim {number}") for number, claim in enumerate(claims, 1)]
 
 
 @dataclass(frozen=True)
@@ -150,83 +151,71 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool =
 
 
 def _count(claim: Claim, evaluation: Evaluation) -> Verdict:
-    found, about = look_up(evaluation, claim.experiment, claim.metric), evaluation.dataset
-    if isinstance(found, list) and isinstance(claim.value, list):
-        pairs = zip(found, claim.value, strict=False)
-        same = len(found) == len(claim.value) and all(want is None or have == want for have, want in pairs)
-        return Verdict(claim, Outcome.HOLDS if same else Outcome.FAILS, about, shape=found)
-    if isinstance(found, list) or isinstance(claim.value, list):
+    rebuilt, about = look_up(evaluation, claim.experiment, claim.metric), evaluation.dataset
+    if isinstance(rebuilt, list) != isinstance(claim.value, list):
         raise UsageError(f"claims.yaml: {claim.metric} of {claim.experiment} is compared with another kind of value")
-    return Verdict(claim, Outcome.HOLDS if found.mean == claim.value else Outcome.FAILS, about, rebuilt=found)
+    if isinstance(rebuilt, Stat):
+        return Verdict(claim, Outcome.HOLDS if rebuilt.mean == claim.value else Outcome.FAILS, about, rebuilt)
+    published = claim.value if isinstance(claim.value, list) else []
+    same = len(rebuilt) == len(published) and all(
+        length in (None, own) for own, length in zip(rebuilt, published, strict=True)
+    )
+    return Verdict(claim, Outcome.HOLDS if same else Outcome.FAILS, about, shape=rebuilt)
 
 
 def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
-    found = _stat(evaluation, claim.experiment, claim.metric)
-    interval = found.prediction_interval if claim.rows == "same" else found.prediction_interval_new_rows
+    rebuilt = _stat(evaluation, claim.experiment, claim.metric)
     if claim.of:
-        unit = _stat(evaluation, claim.of, claim.metric).mean
-        found, interval = Stat(**_divided(found.model_dump(), unit)), _divided(interval, unit)
+        rebuilt = _divided(rebuilt, _stat(evaluation, claim.of, claim.metric).mean)
+    interval = rebuilt.prediction_interval if claim.rows == "same" else rebuilt.prediction_interval_new_rows
     outcome = Outcome.UNSURE
     if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
         outcome = Outcome.HOLDS if _meet(interval, claim.printed()) else Outcome.FAILS
-        others = [_stat(evaluation, name, claim.metric).mean for name in claim.beside]
-        if outcome == Outcome.HOLDS and any(_meet(interval, (other, other)) for other in others):
+        baselines = [_stat(evaluation, name, claim.metric).mean for name in claim.beside]
+        if outcome == Outcome.HOLDS and any(_meet(interval, (mean, mean)) for mean in baselines):
             outcome = Outcome.LITTLE
-    return Verdict(claim, outcome, evaluation.dataset, found, interval)
+    return Verdict(claim, outcome, evaluation.dataset, rebuilt, interval)
 
 
-def _divided(value: Any, unit: float) -> Any:
+def _divided(stat: Stat, unit: float) -> Stat:
     """All numbers of it; no interval is estimated anew, which would import SciPy each time that somebody looks."""
-    if isinstance(value, dict):
-        return {key: _divided(each, unit) for key, each in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_divided(each, unit) for each in value)
-    return None if value is None else value / unit
+    fields = {key: value for key, value in stat.model_dump().items() if value is not None}
+    return Stat.model_validate({"std": None} | {key: np.divide(value, unit).tolist() for key, value in fields.items()})
 
 
 def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
-    (one, other), about = claim.experiments[:2], evaluation.dataset
-    chosen = "best" if evaluation.experiments[one].best else "final"
+    (name, other), about = claim.experiments[:2], evaluation.dataset
+    entries = [evaluation.experiments[key] for key in (name, other)]
+    chosen = "best" if entries[0].best else "final"
     by_rows = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
-    reached = (f"reached.{level}" for level in evaluation.experiments[one].reached)
-    by_seeds = ["best_epoch", "gap", "parameters", *reached]
+    by_seeds = ["best_epoch", "gap", "parameters", *(f"reached.{level}" for level in entries[0].reached)]
     if claim.metric not in by_rows + by_seeds:
         raise UsageError(
-            f"claims.yaml: {one} and {other} can be compared by {', '.join(by_rows + by_seeds)}. "
+            f"claims.yaml: {name} and {other} can be compared by {', '.join(by_rows + by_seeds)}. "
             f"Received: {claim.metric}"
         )
-    rebuilt, reference = (_stat(evaluation, name, claim.metric) for name in (one, other))
+    rebuilt, reference = (_stat(evaluation, key, claim.metric) for key in (name, other))
     if claim.metric in by_rows:
-        difference = evaluation.difference(claim.metric.split(".")[1], one, other)
+        difference = evaluation.difference(claim.metric.split(".")[1], name, other)
+    elif claim.metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
+        difference = None
     else:
-        difference = _of_seeds(evaluation, claim, rebuilt, reference)
-    # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
-    interval = difference.interval(LEVEL if claim.within is None else 0.9) if difference else None
-    return Verdict(claim, _compared(claim, interval), about, rebuilt, interval, other=reference)
+        difference = Difference.of(independent(rebuilt.values, reference.values))
+    outcome, interval = Outcome.UNSURE, None
+    if difference is not None:
+        # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
+        low, high = interval = difference.interval(LEVEL if claim.within is None else 0.9)
+        if claim.within is not None:
+            holds, fails = -claim.within < low and high < claim.within, low > claim.within or high < -claim.within
+        else:
+            holds, fails = (high < 0, low > 0) if claim.relation == "below" else (low > 0, high < 0)
+        outcome = Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNSURE
+    return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
 
 
-def _of_seeds(evaluation: Evaluation, claim: Claim, one: Stat, other: Stat) -> Difference | None:
-    """The difference between two figures that rows have no part in; None with too few seeds."""
-    entries = [evaluation.experiments[name] for name in claim.experiments[:2]]
-    if claim.metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
-        return None
-    return Difference.of(independent(one.values, other.values))
-
-
-def _compared(claim: Claim, interval: Interval | None) -> Outcome:
-    if interval is None:
-        return Outcome.UNSURE
-    low, high = interval
-    if claim.within is not None:
-        holds, fails = -claim.within < low and high < claim.within, low > claim.within or high < -claim.within
-    else:
-        holds, fails = (high < 0, low > 0) if claim.relation == "below" else (low > 0, high < 0)
-    return Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNSURE
-
-
-def _meet(one: Interval, other: Interval) -> bool:
-    slack = ROUNDING * max(map(abs, (*one, *other)))
-    return one[0] <= other[1] + slack and other[0] <= one[1] + slack
+def _meet(interval: Interval, other: Interval) -> bool:
+    slack = ROUNDING * max(map(abs, (*interval, *other)))
+    return interval[0] <= other[1] + slack and other[0] <= interval[1] + slack
 
 
 def _span(interval: Interval, metric: str) -> float:
@@ -236,10 +225,10 @@ def _span(interval: Interval, metric: str) -> float:
 
 
 def _stat(evaluation: Evaluation, experiment: str, path: str) -> Stat:
-    found = look_up(evaluation, experiment, path)
-    if isinstance(found, list):
+    stat = look_up(evaluation, experiment, path)
+    if isinstance(stat, list):
         raise UsageError(f"claims.yaml: {path} of {experiment} is a shape, and is compared with a figure")
-    return found
+    return stat
 
 
 def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[int | None]:

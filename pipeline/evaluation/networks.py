@@ -1,7 +1,7 @@
 """network.json: a trained recurrent network, small enough to run in the page, and test examples to run it on."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,12 +27,12 @@ SEEDS, BYTES = 5, 120_000
 """Seeds at most, and bytes of weights and inputs, as git keeps them; the first seed is there whatever it takes."""
 
 
-class Network(Strict):
+class PlayableNetwork(Strict):
     """What network.json holds.
 
     Attributes:
         cell: of its recurrent layers, one of `CELLS`.
-        each_step: whether an output at each timestep is asked for, not at the last one alone.
+        each_step: whether there is an output at each timestep, not at the last one alone.
         classify: whether the output is a sigmoid's.
         column: of the inputs, the one that is predicted.
         words: the word of each row of the embedding; empty where inputs are values.
@@ -42,7 +42,7 @@ class Network(Strict):
         examples: test examples: which ones they are, by when their input ends or by number.
         inputs: of each, float32 (timesteps, features), in base64; of a text the embedding's row at each timestep.
         truth: of each, its targets.
-        predicted: of each, what every seed's network said of it, by its Keras model.
+        predicted: of each, what every seed's network predicted, by its Keras model.
         nodes: the three weights of document 003's node where the data set has it, a seed each.
     """
 
@@ -67,52 +67,52 @@ def network(
     dataset: Dataset,
     preparation: str,
     runs: Mapping[str, Run],
-    asked: Mapping[str, Experiment],
-    scored: Evaluation,
+    experiments: Mapping[str, Experiment],
+    evaluation: Evaluation,
     folder: Path,
-) -> Network | None:
+) -> PlayableNetwork | None:
     """The best of a data set's plain recurrent networks that nobody tuned; None where there is none to play with.
 
-    `asked` are the experiments as params.yaml has them, `folder` is that of their runs.
+    `experiments` are those of params.yaml, `folder` is that of their runs.
 
     Raises:
         UnrollError: a file of weights is damaged.
     """
-    test, entries = dataset.splits["test"], scored.experiments
-    plain = {key: entry for key, entry in entries.items() if key in asked and _plain(asked[key])}
-    name = answers.strongest(scored.model_copy(update={"experiments": plain}), lambda _: True)
-    no_past = scored.dataset.layout == "points" or (len(dataset.input_shape) == 1 and test.targets.ndim > 1)
+    test, entries = dataset.splits["test"], evaluation.experiments
+    plain = {key: entry for key, entry in entries.items() if key in experiments and _plain(experiments[key])}
+    name = answers.strongest(evaluation.model_copy(update={"experiments": plain}), lambda _: True)
+    no_past = evaluation.dataset.layout == "points" or (len(dataset.input_shape) == 1 and test.targets.ndim > 1)
     no_words = dataset.vocabulary > 0 and dataset.words is None
     if name is None or no_past or no_words or of_every_column(test) or not (weights := _weights(folder, runs[name])):
         return None
-    chosen, labels = _chosen(dataset)
+    chosen, labels = _examples(dataset)
     inputs, targets = test.take(chosen)
     words: list[str] = []
     if dataset.words is not None:
         rows = np.unique(np.append(inputs, np.flatnonzero(dataset.words == RARE)))
         words, inputs = dataset.words[rows].tolist(), np.searchsorted(rows, inputs)
-        weights = [[each[0][rows], *each[1:]] for each in weights]
-    packed = [_base64(np.concatenate([*map(np.ravel, each)])) for each in weights]
-    given = [_base64(one) for one in inputs]
-    packed = packed[: max(1, (BYTES - sum(map(len, given))) // len(packed[0]))]
-    said = runs[name].predictions[f"{runs[name].points[-1]}_test"][: len(packed), chosen]
+        weights = [[embedding[rows], *others] for embedding, *others in weights]
+    packed_inputs = [_base64(values) for values in inputs]
+    packed = [_base64(_flat(arrays)) for arrays in weights]
+    packed = packed[: max(1, (BYTES - sum(map(len, packed_inputs))) // len(packed[0]))]
+    predictions = runs[name].predictions[f"{runs[name].points[-1]}_test"][: len(packed), chosen]
     node = [key for key, entry in entries.items() if entry.recurrent and entry.parameters == 3][:1]
-    return Network(
+    return PlayableNetwork(
         experiment=name,
         preparation=preparation,
-        cell=asked[name].model.name,
+        cell=experiments[name].model.name,
         each_step=dataset.each_step,
         classify=dataset.kind == "classify",
         column=getattr(test, "target", 0),
         words=words,
-        shapes=[list(one.shape) for one in weights[0]],
+        shapes=[list(array.shape) for array in weights[0]],
         seeds=runs[name].summary.seeds[: len(packed)],
         weights=packed,
         examples=labels,
-        inputs=given,
-        truth=[_short(one) for one in targets],
-        predicted=[[_short(each) for each in one] for one in said.swapaxes(0, 1)],
-        nodes=[_short(np.concatenate([*map(np.ravel, each)])) for key in node for each in _weights(folder, runs[key])],
+        inputs=packed_inputs,
+        truth=[_short(values) for values in targets],
+        predicted=[[_short(values) for values in of_seeds] for of_seeds in predictions.swapaxes(0, 1)],
+        nodes=[_short(_flat(arrays)) for key in node for arrays in _weights(folder, runs[key])],
     )
 
 
@@ -138,25 +138,28 @@ def _arrays(path: Path) -> list[Array]:
     try:
         with h5py.File(path) as file:
             file["layers"].visit(names.append)
-            found = [name for name in names if name[-1].isdigit() and "/vars/" in name and "seed_generator" not in name]
-            found.sort(key=lambda name: (order.get(name.split("/")[0], 1), name))
-            return [file["layers"][name][()] for name in found]
+            names = [name for name in names if name[-1].isdigit() and "/vars/" in name and "seed_generator" not in name]
+            names.sort(key=lambda name: (order.get(name.split("/")[0], 1), name))
+            return [file["layers"][name][()] for name in names]
     except (OSError, KeyError) as error:
         raise UnrollError(f"{path} is damaged ({error!s:.100}); run `unroll train {path.parents[1].name}`") from None
 
 
-def _chosen(dataset: Dataset) -> tuple[Array, list[str]]:
+def _examples(dataset: Dataset) -> tuple[Array, list[str]]:
     """Test examples (m,), evenly spaced, of texts among the short ones; and what to call them."""
-    test = dataset.splits["test"]
-    lengths = (
-        np.zeros(len(test)) if isinstance(test, Windows) or dataset.words is None else (test.inputs != 0).sum(axis=1)
-    )
+    test, lengths = dataset.splits["test"], np.zeros(len(dataset.splits["test"]))
+    if dataset.words is not None and not isinstance(test, Windows):
+        lengths = (test.inputs != 0).sum(axis=1)
     among = np.flatnonzero(lengths <= max(WORDS, lengths.min()))
     chosen = among[np.linspace(0, len(among) - 1, EXAMPLES + 2).round().astype(int)[1:-1]]
     if isinstance(test, Windows) and dataset.stamps is not None:
         ends = dataset.stamps[test.rows[chosen] - test.step].astype("datetime64[m]")
         return chosen, [f"up to {end}".replace("T", " ") for end in ends]
-    return chosen, [f"test example {place:,}" for place in chosen]
+    return chosen, [f"test example {index:,}" for index in chosen]
+
+
+def _flat(arrays: Sequence[Array]) -> Array:
+    return np.concatenate([*map(np.ravel, arrays)])
 
 
 def _base64(array: Array) -> str:

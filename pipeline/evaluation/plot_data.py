@@ -70,9 +70,9 @@ def history(runs: Mapping[str, Run]) -> "pd.DataFrame":
 
     curves = [pd.DataFrame(columns=["experiment", "seed", "epoch"])]
     for name, run in runs.items():
-        for place, (_, rows) in enumerate(run.history.groupby("seed", sort=False)):
+        for index, (_, rows) in enumerate(run.history.groupby("seed", sort=False)):
             epochs = np.linspace(1, len(rows), min(CURVE, len(rows))).round()
-            best = [run.summary.best_epochs[place]] if run.summary.best_epochs else []
+            best = [run.summary.best_epochs[index]] if run.summary.best_epochs else []
             curves.append(rows[rows["epoch"].isin([*epochs, *best])].assign(experiment=name))
     return pd.concat(curves[1:] or curves, ignore_index=True).set_index(["experiment", "seed", "epoch"]).reset_index()
 
@@ -89,15 +89,15 @@ def predictions(dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str])
     """
     import pandas as pd
 
-    every, test = _chosen(runs), dataset.splits["test"]
-    said = {name: every[name] for name in names if name in every}
-    if not said or dataset.kind == "classify" or of_every_column(test):
+    on_test, test = _on_test(runs), dataset.splits["test"]
+    drawn = {name: on_test[name] for name in names if name in on_test}
+    if not drawn or dataset.kind == "classify" or of_every_column(test):
         return None
-    given = _given(dataset)
-    if layout(dataset) == "examples" and test.targets.ndim == 1 and not given:
+    before = _values_before(dataset)
+    if layout(dataset) == "examples" and test.targets.ndim == 1 and not before:
         return None
     frames = []
-    for part, chosen in enumerate(_parts(dataset, said)):
+    for part, chosen in enumerate(_stretches(dataset, drawn)):
         truth = test.targets[chosen].astype(np.float64).ravel()
         columns: dict[str, Array] = {"part": np.full(len(truth), part), "index": np.arange(1, len(truth) + 1)}
         if isinstance(test, Windows):
@@ -107,44 +107,45 @@ def predictions(dataset: Dataset, runs: Mapping[str, Run], names: Sequence[str])
                 columns["time"] = dataset.stamps[rows].astype("datetime64[s]").astype(np.int64)
         elif layout(dataset) == "points":
             columns["x"] = test.inputs[chosen, 0]
-        columns |= {"truth": truth} | {name: each[0][chosen].astype(np.float64).ravel() for name, each in said.items()}
-        if isinstance(test, Arrays) and given:
-            before = test.inputs[chosen].astype(np.float64).ravel()[-given:]
-            ends = {"part": np.full(given, part), "index": np.arange(1 - given, 1), "truth": before}
-            nothing = np.full(given, np.nan)
-            columns = {name: np.append(ends.get(name, nothing), values) for name, values in columns.items()}
+        columns |= {"truth": truth} | {
+            name: values[0][chosen].astype(np.float64).ravel() for name, values in drawn.items()
+        }
+        if before:
+            given = test.take(chosen)[0].astype(np.float64).ravel()[-before:]
+            head = {"part": np.full(before, part), "index": np.arange(1 - before, 1), "truth": given}
+            frames.append(pd.DataFrame(head))
         frames.append(pd.DataFrame(columns))
     table, scale = pd.concat(frames, ignore_index=True), dataset.scale
-    return table.assign(**{name: table[name] * scale.std + scale.mean for name in ("truth", *said)})
+    return table.assign(**{name: table[name] * scale.std + scale.mean for name in ("truth", *drawn)})
 
 
-def _given(dataset: Dataset) -> int:
+def _values_before(dataset: Dataset) -> int:
     """How many of the values before an example's targets to show, where its input holds those; else 0."""
     shape, targets = dataset.input_shape, dataset.splits["test"].targets
     follows = dataset.kind == "forecast" and layout(dataset) == "examples" and len(shape) == 2 and shape[1] == 1
     return min(shape[0], BEFORE) if follows and (targets.ndim == 1 or targets.shape[1] < shape[0]) else 0
 
 
-def _parts(dataset: Dataset, said: Mapping[str, Array]) -> list[Array]:
+def _stretches(dataset: Dataset, drawn: Mapping[str, Array]) -> list[Array]:
     """The test examples (m,) of each part."""
     test, metric = dataset.splits["test"], dataset.metric
     if layout(dataset) == "points":
         order = np.argsort(test.take(np.arange(len(test)))[0][:, 0], kind="stable")
         return [order[:: -(-len(order) // LONGEST)]]
-    errors = sum(losses(metric, each, test.targets).mean(axis=0) for each in said.values())
+    errors = sum(losses(metric, values, test.targets).mean(axis=0) for values in drawn.values())
     if isinstance(test, Arrays):
         order = np.argsort(errors, kind="stable")
-        return [order[[place]] for place in (0, len(order) // 2, -1)]
-    numbers, places, counts = np.unique(blocks(dataset, "test"), return_inverse=True, return_counts=True)
+        return [order[[index]] for index in (0, len(order) // 2, -1)]
+    numbers, week, counts = np.unique(blocks(dataset, "test"), return_inverse=True, return_counts=True)
     whole = np.flatnonzero(counts > 0.9 * counts.max())
     if not dataset.period or len(whole) < len(PARTS):
         length = CYCLES * dataset.period * test.step or LONGEST * test.step
-        return [apart(test, np.flatnonzero(test.rows - test.rows[0] < length))]
-    order = whole[np.argsort((np.bincount(places, errors, len(numbers)) / counts)[whole], kind="stable")]
-    return [apart(test, np.flatnonzero(places == order[place])) for place in (0, len(order) // 2, -1)]
+        return [one_after_another(test, np.flatnonzero(test.rows - test.rows[0] < length))]
+    order = whole[np.argsort((np.bincount(week, errors, len(numbers)) / counts)[whole], kind="stable")]
+    return [one_after_another(test, np.flatnonzero(week == order[index])) for index in (0, len(order) // 2, -1)]
 
 
-def apart(test: Windows, examples: Array) -> Array:
+def one_after_another(test: Windows, examples: Array) -> Array:
     """Those of some examples that follow one another, from the first on, so that no target comes twice."""
     chosen, free = [], 0
     for example in examples:
@@ -177,12 +178,11 @@ def mistakes(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None"
     if dataset.words is None or not isinstance(test, Arrays):
         return None
     rows = []
-    for name, predicted in _chosen(runs).items():
+    for name, predicted in _on_test(runs).items():
         probability = predicted.astype(np.float64).mean(axis=0)
-        if probability.min() == probability.max():
-            continue
-        off = np.abs(probability - test.targets)
-        for example in (worst for worst in np.argsort(-off, kind="stable")[:MISTAKES] if off[worst] > 0.5):
+        errors = np.abs(probability - test.targets)
+        worst = np.argsort(-errors, kind="stable")[: MISTAKES if np.ptp(probability) else 0]
+        for example in worst[errors[worst] > 0.5]:
             # "br" is what is left of a line break.
             words = [str(word) for word in dataset.words[test.inputs[example]] if word not in ("", "br")][-WORDS:]
             rows.append([name, example, int(test.targets[example]), probability[example], " ".join(words)])
@@ -195,14 +195,13 @@ def weeks(dataset: Dataset, runs: Mapping[str, Run]) -> "pd.DataFrame | None":
 
     if not of_every_column(dataset.splits["test"]):
         return None
-    weeks, places = np.unique(blocks(dataset, "test"), return_inverse=True)
-    columns: dict[str, Array] = {"week": weeks - weeks[0]}
-    for name, kept in _chosen(runs).items():
-        of_windows = losses(dataset.metric, kept, None).mean(axis=0)
-        columns[name] = np.bincount(places, of_windows) / np.bincount(places)
+    numbers, week = np.unique(blocks(dataset, "test"), return_inverse=True)
+    columns: dict[str, Array] = {"week": numbers - numbers[0]}
+    for name, values in _on_test(runs).items():
+        columns[name] = np.bincount(week, losses(dataset.metric, values, None).mean(axis=0)) / np.bincount(week)
     return pd.DataFrame(columns)
 
 
-def _chosen(runs: Mapping[str, Run]) -> dict[str, Array]:
+def _on_test(runs: Mapping[str, Run]) -> dict[str, Array]:
     """Experiment -> its predictions on test (seeds, n, ...), by the weights chosen on validation where they are."""
     return {name: run.predictions[f"{run.points[-1]}_test"] for name, run in runs.items() if run.predictions}

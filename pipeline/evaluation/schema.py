@@ -11,7 +11,7 @@ from pipeline.data.dataset import Kind, Scale
 from pipeline.evaluation.intervals import LEVEL, Estimate
 from pipeline.files import read_checked
 from pipeline.metrics import Metric
-from pipeline.training.run_folder import Layer
+from pipeline.training.run_folder import LayerSummary
 from pipeline.validation import Strict
 
 RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
@@ -66,10 +66,10 @@ class Difference(Strict):
     p_value: float
 
     @classmethod
-    def of(cls, found: Estimate) -> "Difference":
+    def of(cls, estimate: Estimate) -> "Difference":
         """As an estimate says it."""
-        freedom = found.freedom if math.isfinite(found.freedom) else None
-        return cls(mean=found.value, error=found.error, freedom=freedom, p_value=found.p_value())
+        freedom = estimate.freedom if math.isfinite(estimate.freedom) else None
+        return cls(mean=estimate.value, error=estimate.error, freedom=freedom, p_value=estimate.p_value())
 
     def interval(self, level: float = LEVEL) -> Interval:
         """Of the difference, low and high."""
@@ -91,7 +91,7 @@ class Entry(Strict):
         varies: whether its results depend on the seed.
         fingerprint: twelve characters for what it was made of.
         trials: on validation that its options were chosen by; 0 where they are a document's, or were set by hand.
-        share: of the train examples that it has seen.
+        share: the fraction of the train examples that it has seen.
         best_epoch: None where no epoch was chosen.
         gap: how much worse the measure is on validation than on train, by the last weights; None without validation.
         reached: per cents of accuracy on validation -> the epoch that first had them, one more than there were for a
@@ -103,7 +103,7 @@ class Entry(Strict):
     """
 
     parameters: int
-    layers: list[Layer]
+    layers: list[LayerSummary]
     baseline: bool
     varies: bool
     epochs: int
@@ -141,7 +141,7 @@ class About(Strict):
     Attributes:
         layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
         weeks: in how many weeks the test set lies; None where it knows no days. Below twelve nothing is compared.
-        naive: the MAE that MASE divides by, in model units; None where there is none (`scaled_error`).
+        naive: the MAE that MASE divides by, in model units; None where there is none (`scores.seasonal_naive`).
         horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
     """
 
@@ -175,14 +175,13 @@ class Evaluation(Strict):
     experiments: dict[str, Entry]
     differences: dict[str, dict[str, dict[str, Difference]]]
 
-    def difference(self, split: str, one: str, other: str) -> Difference | None:
-        """How much more the measure is for `one` than for `other`; None where that is not known."""
+    def difference(self, split: str, name: str, other: str) -> Difference | None:
+        """How much more the measure is for an experiment than for another; None where that is not known."""
         known = self.differences.get(split, {})
-        if found := known.get(one, {}).get(other):
-            return found
-        if not (found := known.get(other, {}).get(one)):
-            return None
-        return found.model_copy(update={"mean": -found.mean})
+        if other in known.get(name, {}):
+            return known[name][other]
+        opposite = known.get(other, {}).get(name)
+        return opposite.model_copy(update={"mean": -opposite.mean}) if opposite else None
 
 
 def load(folder: Path) -> Evaluation:

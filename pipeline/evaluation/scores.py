@@ -11,7 +11,6 @@ from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.evaluation.schema import SEASON, About, Difference, Entry, Evaluation, Scores, Stat
 from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
@@ -40,16 +39,19 @@ def statistics(values: Sequence[float], measure: str = "", *, varies: bool = Tru
         error: the standard error of their mean by the rows; None where that is not known.
     """
     count, mean = len(values), math.fsum(values) / len(values)
-    spread = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1)) if count > 1 else None
-    stat = Stat(mean=mean, std=spread, min=min(values), max=max(values), values=list(values))
-    if varies and count == 1:
-        return stat
-    found: dict[str, Any] = {"mean_ci": intervals.mean(values).interval()}
-    if count >= MIN_SEEDS or not varies:
-        found["prediction_interval"] = intervals.prediction(values, measure)
-        if error is not None:
-            found["prediction_interval_new_rows"] = intervals.prediction(values, measure, error)
-    return stat.model_copy(update=found)
+    several, enough = count > 1 or not varies, count >= MIN_SEEDS or not varies
+    return Stat(
+        mean=mean,
+        std=math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (count - 1)) if count > 1 else None,
+        min=min(values),
+        max=max(values),
+        values=list(values),
+        mean_ci=intervals.mean(values).interval() if several else None,
+        prediction_interval=intervals.prediction(values, measure) if enough else None,
+        prediction_interval_new_rows=(
+            intervals.prediction(values, measure, error) if enough and error is not None else None
+        ),
+    )
 
 
 def measures(dataset: Dataset, predictions: Array, targets: Array | None) -> dict[str, float]:
@@ -58,13 +60,12 @@ def measures(dataset: Dataset, predictions: Array, targets: Array | None) -> dic
     Returns:
         In model units and, where the data have a unit, mae_unit and rmse_unit in that unit.
     """
-    found = {
-        name: score(name, predictions, targets) for name, measure in MEASURES.items() if dataset.kind in measure.kinds
-    }
+    names = [name for name, measure in MEASURES.items() if dataset.kind in measure.kinds]
+    values = {name: score(name, predictions, targets) for name in names}
     if dataset.scale.unit:
-        found["mae_unit"] = found["mae"] * dataset.scale.std
-        found["rmse_unit"] = math.sqrt(found["mse"]) * dataset.scale.std
-    return found
+        values["mae_unit"] = values["mae"] * dataset.scale.std
+        values["rmse_unit"] = math.sqrt(values["mse"]) * dataset.scale.std
+    return values
 
 
 def horizon(predictions: Array, targets: Array) -> int:
@@ -84,6 +85,33 @@ def horizon(predictions: Array, targets: Array) -> int:
     return len(targets)
 
 
+def seasonal_naive(dataset: Dataset) -> float | None:
+    """What MASE divides by: the MAE on train of saying what was measured a whole number of seasons before each target.
+
+    Hyndman and Koehler, "Another look at measures of forecast accuracy", International Journal of Forecasting 22
+    (2006), section 3, look one step ahead. This looks as far ahead as the model, by as few seasons as were known at the
+    last input, so that 1 is as good as the naive forecast. A season is a day, or a timestep where the data set knows no
+    days.
+
+    Returns:
+        In model units; None of other data sets than series with timestamps, and where no season lies in the train rows.
+    """
+    train, timestamps = dataset.splits["train"], dataset.stamps
+    if not isinstance(train, Windows) or timestamps is None:
+        return None
+    season = max(1, dataset.period) * train.step
+    spacing = np.median(np.diff(timestamps[train.rows.min() : train.rows.max() + 1]).astype(np.int64))
+    total, count = 0.0, 0
+    for output in range(train.outputs):
+        lag = -(-(train.horizon + output * train.step) // season) * season
+        targets = train.rows + train.delay + output * train.step
+        targets = targets[targets >= lag]
+        without_gap = (timestamps[targets] - timestamps[targets - lag]).astype(np.int64) == lag * spacing
+        errors = np.abs(train.series[targets, train.target] - train.series[targets - lag, train.target])[without_gap]
+        total, count = total + float(errors.sum(dtype=np.float64)), count + len(errors)
+    return total / count if total else None
+
+
 def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
     """How the test set lies; see `About`."""
     if isinstance(dataset.splits["test"], Windows):
@@ -91,24 +119,23 @@ def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
     return "points" if dataset.input_shape == (1,) else "examples"
 
 
-def evaluate(dataset: Dataset, runs: Mapping[str, Run], asked: Mapping[str, Experiment]) -> Evaluation:
-    """Score every run of a data set on the same examples.
+def weeks(dataset: Dataset, split: str) -> int | None:
+    """How many weeks the examples of a split lie in; None where the data set knows no days."""
+    examples = dataset.splits[split]
+    return len(np.unique(blocks(dataset, split))) if isinstance(examples, Windows) and dataset.period else None
 
-    Args:
-        dataset: with its splits.
-        runs: experiment -> its run.
-        asked: the experiments as params.yaml has them; one that is not there is taken for a network on all rows.
 
-    Returns:
-        The same input gives the same output, order included.
+def blocks(dataset: Dataset, split: str) -> Array:
+    """The number of the block (n,) that each example belongs to: those of one week of a series are not independent.
 
-    Raises:
-        UnrollError: predictions are missing, not finite or not one for each example.
+    The sine's points and windows are a grid that is the same in each build: one block, so that no error is estimated.
     """
-    examples = {split: len(examples) for split, examples in dataset.splits.items()}
-    own = about(dataset, examples, weeks(dataset, "test"))
-    entries = {name: _entry(dataset, run, asked.get(name)) for name, run in runs.items()}
-    return Evaluation(dataset=own, experiments=entries, differences=_differences(dataset, runs))
+    examples = dataset.splits[split]
+    if isinstance(examples, Windows) and dataset.period:
+        # Seven cycles are a week, since the only cycle that a preparation finds in a series is the day (`series`).
+        return np.asarray(examples.rows // (7 * dataset.period * examples.step))
+    grid = isinstance(examples, Windows) or layout(dataset) == "points"
+    return np.zeros(len(examples), int) if grid else np.arange(len(examples))
 
 
 def about(dataset: Dataset, examples: Mapping[str, int], weeks_of_test: int | None) -> About:
@@ -131,28 +158,31 @@ def about(dataset: Dataset, examples: Mapping[str, int], weeks_of_test: int | No
     )
 
 
-def weeks(dataset: Dataset, split: str) -> int | None:
-    """How many weeks the examples of a split lie in; None where the data set knows no days."""
-    examples = dataset.splits[split]
-    return len(np.unique(blocks(dataset, split))) if isinstance(examples, Windows) and dataset.period else None
+def evaluate(dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str, Experiment]) -> Evaluation:
+    """Score every run of a data set on the same examples.
 
+    Args:
+        dataset: with its splits.
+        runs: experiment -> its run.
+        experiments: as params.yaml has them; a run of another one is taken for that of a network on all rows.
 
-def blocks(dataset: Dataset, split: str) -> Array:
-    """The number of the block (n,) that each example belongs to: those of one week of a series are not independent.
+    Returns:
+        The same input gives the same output, order included.
 
-    The sine's points and windows are a grid that is the same in each build: one block, so that no error is estimated.
+    Raises:
+        UnrollError: predictions are missing, not finite or not one for each example.
     """
-    examples = dataset.splits[split]
-    if isinstance(examples, Windows) and dataset.period:
-        # Seven cycles are a week, since the only cycle that a preparation finds in a series is the day (`series`).
-        return np.asarray(examples.rows // (7 * dataset.period * examples.step))
-    grid = isinstance(examples, Windows) or layout(dataset) == "points"
-    return np.zeros(len(examples), int) if grid else np.arange(len(examples))
+    counts = {split: len(examples) for split, examples in dataset.splits.items()}
+    return Evaluation(
+        dataset=about(dataset, counts, weeks(dataset, "test")),
+        experiments={name: _entry(dataset, run, experiments.get(name)) for name, run in runs.items()},
+        differences=_differences(dataset, runs),
+    )
 
 
 def _differences(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, dict[str, dict[str, Difference]]]:
-    found: dict[str, dict[str, dict[str, Difference]]] = {}
-    known = {
+    differences: dict[str, dict[str, dict[str, Difference]]] = {}
+    enough_seeds = {
         name: run
         for name, run in runs.items()
         if run.predictions and (not run.varies or len(run.summary.seeds) >= MIN_SEEDS)
@@ -162,42 +192,39 @@ def _differences(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, dict[st
         # A benchmark's own weeks are ranked as they are: the question is what is sure of these.
         if targets is not None and (weeks(dataset, split) or SEASON) < SEASON:
             continue
-        groups = np.unique(blocks(dataset, split), return_inverse=True)[1]
-        each = {
+        numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
+        errors = {
             name: losses(dataset.metric, _checked(dataset, run, f"{run.points[-1]}_{split}"), targets)
-            for name, run in known.items()
+            for name, run in enough_seeds.items()
         }
-        names = list(each)
-        found[split] = {
-            one: {other: Difference.of(intervals.difference(each[one], each[other], groups)) for other in names[place:]}
-            for place, one in enumerate(names[:-1], 1)
+        names = list(errors)
+        differences[split] = {
+            name: {
+                other: Difference.of(intervals.difference(errors[name], errors[other], numbers))
+                for other in names[index:]
+            }
+            for index, name in enumerate(names[:-1], 1)
         }
-    return found
+    return differences
 
 
-def _entry(whole: Dataset, run: Run, asked: Experiment | None) -> Entry:
-    summary, share = run.summary, asked.share if asked else 1.0
+def _entry(whole: Dataset, run: Run, experiment: Experiment | None) -> Entry:
+    summary, share = run.summary, experiment.share if experiment else 1.0
     dataset = shortened(whole, share)
-    points: dict[str, Any] = {"final": {}, "best": None}
-    groups: dict[str, Scores] = {}
-    rollout = None
+    scores: dict[str, Any] = {"final": {}, "best": None, "groups": {}, "rollout": None}
     if run.predictions:  # else a model that was built for its summary
+        chosen = run.points[-1]
         for point in run.points:
-            points[point] = {split: _over_seeds(dataset, run, f"{point}_{split}") for split in dataset.splits}
+            scores[point] = {split: _over_seeds(dataset, run, f"{point}_{split}") for split in dataset.splits}
         for group, indices in dataset.groups.items():
-            groups[group] = _over_seeds(dataset, run, f"{run.points[-1]}_test", indices)
+            scores["groups"][group] = _over_seeds(dataset, run, f"{chosen}_test", indices)
         if dataset.rollout:
-            true = dataset.splits["test"].targets
-            each = _checked(dataset, run, "rollout")
-            rollout = {"mse": statistics([score("mse", values, true) for values in each], "mse", varies=run.varies)}
-            if np.ptp(each, axis=1).any():
-                kept = [float(horizon(values, true)) for values in each]
-                rollout["horizon"] = statistics(kept, varies=run.varies)
+            scores["rollout"] = _rollout(dataset, run)
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
-        baseline=asked is not None and asked.model.family == "baselines",
-        trials=asked.trials if asked else 0,
+        baseline=experiment is not None and experiment.model.family == "baselines",
+        trials=experiment.trials if experiment else 0,
         share=share,
         varies=run.varies,
         epochs=summary.epochs,
@@ -205,13 +232,18 @@ def _entry(whole: Dataset, run: Run, asked: Experiment | None) -> Entry:
         seeds=summary.seeds,
         fingerprint=brief(summary.fingerprint),
         best_epoch=statistics([float(epoch) for epoch in summary.best_epochs]) if summary.best_epochs else None,
-        gap=_gap(dataset, points["final"], varies=run.varies),
+        gap=_gap(dataset, scores["final"], varies=run.varies),
         reached=_reached(run),
-        final=points["final"],
-        best=points["best"],
-        groups=groups,
-        rollout=rollout,
+        **scores,
     )
+
+
+def _rollout(dataset: Dataset, run: Run) -> Scores:
+    truth, predictions = dataset.splits["test"].targets, _checked(dataset, run, "rollout")
+    scores = {"mse": statistics([score("mse", values, truth) for values in predictions], "mse", varies=run.varies)}
+    if np.ptp(predictions, axis=1).any():
+        scores["horizon"] = statistics([float(horizon(values, truth)) for values in predictions], varies=run.varies)
+    return scores
 
 
 def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat | None:
@@ -225,32 +257,35 @@ def _gap(dataset: Dataset, final: Mapping[str, Scores], *, varies: bool) -> Stat
 def _reached(run: Run) -> dict[str, Stat]:
     if "validation_accuracy" not in run.history:
         return {}
-    found = {}
+    reached = {}
     for per_cent in LEVELS:
         high = run.history[run.history["validation_accuracy"] >= per_cent / 100]
         first = high.groupby("seed")["epoch"].min()
-        epochs = [float(first.get(seed, run.summary.epochs + 1)) for seed in run.summary.seeds]
-        found[str(per_cent)] = statistics(epochs)
-    return found
+        never = run.summary.epochs + 1
+        reached[str(per_cent)] = statistics([float(first.get(seed, never)) for seed in run.summary.seeds])
+    return reached
 
 
 def _over_seeds(dataset: Dataset, run: Run, name: str, indices: Array | None = None) -> Scores:
     split = name.partition("_")[2]
-    each, of_block, targets = _checked(dataset, run, name), blocks(dataset, split), compared(dataset.splits[split])
+    predictions, targets = _checked(dataset, run, name), compared(dataset.splits[split])
+    numbers = blocks(dataset, split)
     if indices is not None:
-        each, of_block = each[:, indices], of_block[indices]
+        predictions, numbers = predictions[:, indices], numbers[indices]
         targets = None if targets is None else targets[indices]
-    found = [measures(dataset, values, targets) for values in each]
+    of_seeds = [measures(dataset, values, targets) for values in predictions]
     errors = {
-        measure: intervals.clustered_error(losses(measure, each, targets).mean(axis=0), of_block)
-        for measure in (found[0] if (of_block != of_block[0]).any() else ())
+        measure: intervals.clustered_error(losses(measure, predictions, targets).mean(axis=0), numbers)
+        for measure in (of_seeds[0] if (numbers != numbers[0]).any() else ())
         if measure in MEASURES
     }
     if "mae" in errors:
         errors["mae_unit"] = errors["mae"] * dataset.scale.std
     return {
-        measure: statistics([one[measure] for one in found], measure, varies=run.varies, error=errors.get(measure))
-        for measure in found[0]
+        measure: statistics(
+            [values[measure] for values in of_seeds], measure, varies=run.varies, error=errors.get(measure)
+        )
+        for measure in of_seeds[0]
     }
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipeline.config.params import Experiment, Forecast
-from pipeline.data import stamps
+from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
@@ -168,7 +168,7 @@ def fit(
         UnrollError: it looks back further than the windows, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        apart = np.diff(stamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
+        apart = np.diff(timestamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
         if (apart != apart[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     chosen = recipe(name, experiment)
@@ -177,7 +177,7 @@ def fit(
     elif not chosen.masks:
         train = without_holes(train)
     splits = {split: seen_by(experiment, given) for split, given in (("train", train), ("test", test))}
-    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), asked=("test",))
+    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
     return chosen.train(job), job
 
 
@@ -186,7 +186,7 @@ def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows)
     if not experiment.training.options.get("patience"):
         return experiment
     chosen = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
-    found = chosen.train(chosen.job(validated(dataset, train)))
+    found = chosen.train(chosen.job(validated(dataset, seen_by(experiment, train))))
     return with_epochs(experiment, found.replicates[0].best_epoch or 1)
 
 
@@ -220,8 +220,13 @@ def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
 
 
 def seen_by(experiment: Experiment, chosen: Windows) -> Windows:
-    """Windows as a model sees them: with `history` so many timesteps long, NaN where the series has not begun."""
-    more = (experiment.model.options.get("history") or 0) * chosen.step - chosen.lookback
+    """Windows as a model sees them: with `history` so many timesteps long, NaN where the series has not begun, and of
+    a network with `last` no longer than these.
+    """
+    options = experiment.model.options
+    if experiment.training.method == "gradient_descent" and options.get("last"):
+        return replace(chosen, lookback=min(options["last"] * chosen.step, chosen.lookback))
+    more = (options.get("history") or 0) * chosen.step - chosen.lookback
     if more <= 0:
         return chosen
     before = np.full((more, chosen.series.shape[1]), np.nan, chosen.series.dtype)

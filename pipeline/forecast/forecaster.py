@@ -237,16 +237,16 @@ class Forecaster:
         for path in [*paths, *plan]:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        given, known = ([row_files.File(path, form, where) for path in files] for files in (paths, plan))
+        given, known = ([row_files.RowFile(path, form, where) for path in files] for files in (paths, plan))
         return self._latest(given, progress, known)
 
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
         """The last window of each series in rows in memory. Raises as `forecast`."""
-        file = row_files.Rows(Path("the table"), self.spec.question.csv, self.spec.question.where, rows)
+        file = row_files.RowFrame(Path("the table"), self.spec.question.csv, self.spec.question.where, rows)
         return self._latest([file], row_files.unseen)
 
     def _latest(
-        self, files: Sequence[row_files.File], progress: "Progress", plan: Sequence[row_files.File] = ()
+        self, files: Sequence[row_files.RowFile], progress: "Progress", plan: Sequence[row_files.RowFile] = ()
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
         questions = {name: one.spec.question for name, one in self.by_series.items()}

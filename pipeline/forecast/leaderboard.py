@@ -13,11 +13,10 @@ import numpy as np
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
-from pipeline.data.stamps import shown
+from pipeline.data.timestamps import shown
 from pipeline.evaluation.intervals import difference
-from pipeline.evaluation.scaled_error import seasonal_naive
 from pipeline.evaluation.schema import SEASON, Difference, Entry, Evaluation, Splits
-from pipeline.evaluation.scores import MIN_SEEDS, about, statistics
+from pipeline.evaluation.scores import MIN_SEEDS, about, seasonal_naive, statistics
 from pipeline.files import read_checked
 from pipeline.forecast import backtest, intervals
 from pipeline.forecast.ensemble import known_after, weighted_median_forecast

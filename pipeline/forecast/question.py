@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data import stamps
+from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
@@ -86,8 +86,7 @@ class Question(Strict):
         """The columns that stand in a file: numbers, then a column for each word of a category."""
         made = (self.cleaning.fill is not None) + len(self.windows.target_lags)
         made += len(self.windows.future) + bool(self.windows.holidays)
-        own = self.fitted.columns[: len(self.fitted.columns) - made]
-        return own + [f"{self.csv.series_id}={name}" for name in self.fitted.series if self.csv.series_id]
+        return self.fitted.columns[: len(self.fitted.columns) - made]
 
     @property
     def numbers(self) -> list[str]:
@@ -99,7 +98,7 @@ class Question(Strict):
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        days, zone = stamps.as_they_are(times, self.cleaning.rows), self.csv.time_zone
+        days, zone = timestamps.as_they_are(times, self.cleaning.rows), self.csv.time_zone
         index = pd.DatetimeIndex(days)
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, series, series_splits, stamped_file, stamps
+from pipeline.data import row_files, row_table, series, series_splits, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.forecast.question import Question
@@ -69,26 +69,18 @@ class History:
         As `Windowing.partial` says; `outputs` counts the first of the targets, None all of them.
         """
         question, rows = self.question, self.measured.series
-        delay, count = question.windows.first - question.step, outputs or question.outputs
-        found, _ = series_splits.corrected_rows(
-            rows,
-            len(rows.values),
-            len(rows.values),
-            lookback=question.span,
-            delay=delay,
-            spacing=question.spacing,
-            target=self.target,
-            further=question.step * np.arange(1, count),
-            partial=question.windows.partial,
+        options = question.windows.model_copy(update={"horizon": outputs or question.outputs})
+        chosen, _ = series_splits.corrected_rows(
+            rows, len(rows.values), len(rows.values), options, freq=question.spacing, target=self.target
         )
-        measured = ~rows.unknown[:, self.target] if question.windows.partial else None
-        shape = question.windows.lookback, question.step, delay, self.target, count
-        return Windows(self.inputs, found["train"], *shape, measured=measured)
+        measured = ~rows.unknown[:, self.target] if options.partial else None
+        shape = options.lookback, options.step, options.first - options.step, self.target, options.horizon
+        return Windows(self.inputs, chosen["train"], *shape, measured=measured)
 
     def behind(self, origins: Array, timesteps: int) -> Array:
         """(origins, timesteps, columns + calendar) what is seen at each, NaN before the first row or a gap."""
         rows = self.measured.series
-        gaps = np.flatnonzero(np.diff(rows.stamps) != np.timedelta64(1000 * self.question.spacing, "ms")) + 1
+        gaps = np.flatnonzero(np.diff(rows.timestamps) != np.timedelta64(1000 * self.question.spacing, "ms")) + 1
         begun = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
         places = origins[:, None] + self.question.step * np.arange(1 - timesteps, 1)
         seen = self.inputs[np.maximum(places, 0)]
@@ -100,19 +92,19 @@ class History:
         question, rows = self.question, self.measured.series
         origins = self.windows(1).rows - question.step  # `Windows` counts from the row after the last step
         row = np.timedelta64(1000 * question.spacing, "ms")
-        since = (rows.stamps[origins] - until) // row
+        since = (rows.timestamps[origins] - until) // row
         origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
         later = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
-        known = rows.stamps[later] - rows.stamps[origins, None] == question.ahead * row
+        known = rows.timestamps[later] - rows.timestamps[origins, None] == question.ahead * row
         known &= ~rows.unknown[later, self.target]
         return self.behind(origins, timesteps), np.where(known, self.inputs[later, self.target], np.nan)
 
 
 def histories(
     questions: Mapping[str, Question],
-    files: Sequence[row_files.File],
+    files: Sequence[row_files.RowFile],
     progress: "Progress",
-    plan: Sequence[row_files.File] | None = (),
+    plan: Sequence[row_files.RowFile] | None = (),
 ) -> dict[str, History]:
     """Name of a series -> all its rows in some files, as models see them.
 
@@ -126,17 +118,17 @@ def histories(
         UnrollError: a column is missing, a cell is wrong, or rows are another time apart.
     """
     question = next(iter(questions.values()))
-    table = stamped_file.table([_only(question, file) for file in files], progress)
-    table = replace(table, stamps=stamps.evenly(table.stamps, question.cleaning.rows))
-    name, own = files[0].path.name, series_splits.clock(table.stamps, None).spacing
-    if len(table.stamps) > 1 and table.stamps.min() < table.stamps.max() and own != question.spacing:
+    table = row_table.read_files([_only(question, file) for file in files], progress)
+    table = replace(table, timestamps=timestamps.evenly(table.timestamps, question.cleaning.rows))
+    name, own = files[0].path.name, timestamps.regularity(table.timestamps).freq
+    if len(table.timestamps) > 1 and table.timestamps.min() < table.timestamps.max() and own != question.spacing:
         raise UnrollError(
             f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
             "give such rows"
         )
     table, beforehand = _split(question, _aligned(question, table, name), plan, progress)
     found = {}
-    for word, part in stamped_file.apart(table, question.csv.series_id).items():
+    for word, part in row_table.by_series(table, questions).items():
         if question.fitted.slip:
             measured = series.as_they_are(part, question.spacing)
         else:
@@ -167,24 +159,25 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
     if (beyond := ~np.isfinite(inputs[-question.windows.lookback // question.step :]).all(axis=0)).any():
         column = question.fitted.columns[beyond.argmax()]
         raise UnrollError(f"{history.name}: {column!r} holds a number too large for any model")
-    times, values = rows.stamps[first:], rows.values[first:]
+    times, values = rows.timestamps[first:], rows.values[first:]
     new = 0
     if end := question.cleaning.until:
-        new = int((rows.stamps > stamps.evenly(np.array([end], "datetime64[ms]"), question.cleaning.rows)).sum())
+        evaluated = timestamps.evenly(np.array([end], "datetime64[ms]"), question.cleaning.rows)
+        new = int((rows.timestamps > evaluated).sum())
     return Window(
         stamps=times,
         target=values[:, history.target],
         inputs=inputs,
-        ahead=question.on_clock(rows.stamps[last] + question.ahead * np.timedelta64(1000 * question.spacing, "ms")),
+        ahead=question.on_clock(rows.timestamps[last] + question.ahead * np.timedelta64(1000 * question.spacing, "ms")),
         unusual=_unusual(question, times, values),
         since=history.since(timesteps, until, stride) if until is not None else None,
-        new=new / max(1, len(rows.stamps) - new),
+        new=new / max(1, len(rows.timestamps) - new),
     )
 
 
 def _split(
-    question: Question, table: stamped_file.Table, plan: Sequence[row_files.File] | None, progress: "Progress"
-) -> tuple[stamped_file.Table, series.Plan]:
+    question: Question, table: row_table.RowTable, plan: Sequence[row_files.RowFile] | None, progress: "Progress"
+) -> tuple[row_table.RowTable, series.Plan]:
     """The rows up to the last one with a target, and what is known beforehand of those that come.
 
     Raises:
@@ -194,20 +187,20 @@ def _split(
         return table, None
     values = table.values
     measured = ~np.isnan(values[:, table.columns.index(question.csv.target)])
-    past = table.stamps <= table.stamps[measured].max()
+    past = table.timestamps <= table.timestamps[measured].max()
     places = [table.columns.index(name) for name in names]
-    known = dict(zip(table.stamps[~past], values[~past][:, places], strict=True))
+    known = dict(zip(table.timestamps[~past], values[~past][:, places], strict=True))
     for file in plan:
         header = file.header()
         if lacking := [name for name in [*question.csv.stamp, *names] if name not in header]:
             raise UnrollError(f"{file.path.name} has no column {lacking[0]!r}, which is known beforehand")
         drop = [name for name in header if name not in {*question.csv.stamp, *names}]
         form = file.form.model_copy(update={"target": names[0], "drop": drop, "categories": []})
-        later = stamped_file.table([replace(file, form=form)], progress)
+        later = row_table.read_files([replace(file, form=form)], progress)
         rows = later.values[:, [later.columns.index(name) for name in names]]
-        known |= dict(zip(stamps.evenly(later.stamps, question.cleaning.rows), rows, strict=True))
+        known |= dict(zip(timestamps.evenly(later.timestamps, question.cleaning.rows), rows, strict=True))
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
-    wanted = table.stamps[past].max() + lead * np.timedelta64(question.spacing, "s")
+    wanted = table.timestamps[past].max() + lead * np.timedelta64(question.spacing, "s")
     if lacking := [moment for moment in wanted if moment not in known or np.isnan(known[moment]).any()]:
         raise UnrollError(
             f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
@@ -216,7 +209,7 @@ def _split(
     return table.only(past), dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
 
 
-def _only(question: Question, file: row_files.File) -> row_files.File:
+def _only(question: Question, file: row_files.RowFile) -> row_files.RowFile:
     """The file without the columns that the model was not trained on."""
     form, header = question.csv, file.header()
     needed = [*form.stamp, *question.numbers, *form.words]
@@ -231,11 +224,15 @@ def _only(question: Question, file: row_files.File) -> row_files.File:
     return replace(file, form=file.form.model_copy(update={"drop": drop}))
 
 
-def _aligned(question: Question, table: stamped_file.Table, name: str) -> stamped_file.Table:
+def _aligned(question: Question, table: row_table.RowTable, name: str) -> row_table.RowTable:
     """The columns in the order that the model knows; a word that does not occur is 0 everywhere."""
     import pandas as pd
 
-    if unknown := [column for column in table.columns if column not in question.read]:
+    unknown = [column for column in table.columns if column not in question.read]
+    if table.series_id is not None:
+        names = sorted({*table.series_id} - {"", *question.fitted.series})
+        unknown += [f"{question.csv.series_id}={name}" for name in names]
+    if unknown:
         column, _, word = unknown[0].partition("=")
         raise UnrollError(f"{name}: column {column!r} holds {word!r}, a word that {question.dataset} does not have")
     frame = pd.DataFrame(table.values, columns=table.columns)
@@ -250,18 +247,20 @@ def _require_whole(history: History, first: int) -> None:
         raise UnrollError(f"{needed}, and there are {len(rows.values):,}; add rows from before")
     if first < rows.start:
         column = columns[int(rows.unknown[: rows.start].sum(axis=0).argmax())]
-        until = question.when(rows.stamps[rows.start - 1])
+        until = question.when(rows.timestamps[rows.start - 1])
         raise UnrollError(f"{needed}, and {column!r} holds no value until {until}; add rows from before")
     longest = question.cleaning.fill
     filled = f", and no more than {longest} in a row are filled" if longest else ""
-    broken = np.flatnonzero(np.diff(rows.stamps[first:]).astype(np.int64) != 1000 * question.spacing)
+    broken = np.flatnonzero(np.diff(rows.timestamps[first:]).astype(np.int64) != 1000 * question.spacing)
     if len(broken):
-        before, after = map(question.when, rows.stamps[first + broken[-1] :][:2])
+        before, after = map(question.when, rows.timestamps[first + broken[-1] :][:2])
         raise UnrollError(f"{needed}, and between {before} and {after} there are none{filled}; add them")
     if rows.late is not None and rows.late[first:].any():
         late = first + int(np.flatnonzero(rows.late[first:])[-1])
         column = columns[int(rows.unknown[late].argmax())]
-        raise UnrollError(f"{needed}, and {column!r} was not measured up to {question.when(rows.stamps[late])}{filled}")
+        raise UnrollError(
+            f"{needed}, and {column!r} was not measured up to {question.when(rows.timestamps[late])}{filled}"
+        )
 
 
 def _unusual(question: Question, times: Array, values: Array) -> list[str]:

@@ -4,18 +4,50 @@ A fingerprint says by a hash what a run was made of. A record keeps what the has
 can name the parameter, module, file or package. Nothing here shapes a result.
 """
 
+import os
+import platform
+import re
+import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import read_checked, write_json
-from pipeline.provenance import environment, fingerprint
-from pipeline.provenance.environment import Environment
+from pipeline.provenance import fingerprint, machine
 from pipeline.provenance.fingerprint import Ingredients
+from pipeline.validation import Strict
 from pipeline.workspace import Workspace
+
+GIT = ("git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null")
+"""git as Unroll asks it: without a lock, and without hook and monitor of a repository, which may be a stranger's."""
+
+
+class Environment(Strict):
+    """Where a run is made.
+
+    Attributes:
+        commit, dirty: of the code, and whether what shapes results differs from it; None outside git.
+        platform: system, architecture and C library.
+        features: those of `machine.FEATURES` that it has; only Linux tells.
+        cores: as many as the system shows.
+        variables: those of `machine.VARIABLES` that are set.
+        packages: name -> version, as installed, of those in .ci/locks/numerics.lock.
+    """
+
+    commit: str | None
+    dirty: bool | None
+    python: str
+    platform: str
+    cpu: str
+    features: list[str]
+    cores: int
+    variables: dict[str, str]
+    packages: dict[str, str]
 
 
 class Record(Environment):
@@ -44,17 +76,17 @@ def write(workspace: Workspace, folder: Path, made_of: Ingredients) -> None:
     path = workspace.record(folder.parent.name, folder.name)
     try:
         started = datetime.fromtimestamp(psutil.Process().create_time(), UTC)
-        found = Record(
-            **environment.here(workspace).model_dump(),
+        written = Record(
+            **environment(workspace).model_dump(),
             **asdict(made_of),
             run=fingerprint.folder(folder),
             started=started.isoformat(timespec="seconds"),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )
-        write_json(path, found.model_dump())
+        write_json(path, written.model_dump())
     except Exception as error:  # noqa: BLE001 - a full disk, a folder without rights: the training counts all the same
-        said = one_line(str(error)) or type(error).__name__
-        sys.stderr.write(f"warning: no record of where {folder.name} was made: {said:.200}\n")
+        why = one_line(str(error)) or type(error).__name__
+        sys.stderr.write(f"warning: no record of where {folder.name} was made: {why:.200}\n")
 
 
 def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
@@ -66,3 +98,54 @@ def read(workspace: Workspace, dataset: str, experiment: str) -> Record:
     if record.run != fingerprint.folder(workspace.run(dataset, experiment)):
         raise UnrollError("no record of this run: the one on this machine is of another, which DVC has replaced since")
     return record
+
+
+def environment(workspace: Workspace) -> Environment:
+    """Where this process runs."""
+    commit, dirty = _revision(workspace)
+    return Environment(
+        commit=commit,
+        dirty=dirty,
+        python=platform.python_version(),
+        platform=" ".join((platform.system(), platform.machine(), *platform.libc_ver())).strip(),
+        cpu=machine.cpuinfo().get("model name") or platform.processor() or platform.machine(),
+        features=[feature for feature in machine.FEATURES if feature in machine.flags()],
+        cores=os.cpu_count() or 1,
+        variables={name: os.environ[name] for name in machine.VARIABLES if name in os.environ},
+        packages=_packages(),
+    )
+
+
+def locked() -> dict[str, str]:
+    """What .ci/locks/numerics.lock says: package -> version."""
+    text = (machine.CODE / ".ci/locks/numerics.lock").read_text(encoding="utf-8")
+    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
+
+
+def _packages() -> dict[str, str]:
+    versions = {}
+    for name in locked():
+        with suppress(metadata.PackageNotFoundError):  # it is for another system
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
+    """The commit of the code, and whether what shapes results differs from it; None without git.
+
+    What a build writes itself (dvc.lock, metrics) does not count as a difference.
+    """
+    commit = _git(machine.CODE, "rev-parse", "HEAD")
+    if not commit:
+        return None, None
+    changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, ".ci/locks/numerics.lock") != ""
+    return commit, changed or _git(workspace.root, "status", "--porcelain", "--", "params.yaml") != ""
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    """What git says, None if it fails: there is none, or the folder is in no repository."""
+    try:
+        done = subprocess.run([*GIT, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.strip()

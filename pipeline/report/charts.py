@@ -1,18 +1,16 @@
-"""Charts that the page draws with its own boxes: a dot and its interval on one axis, a row each."""
+"""Charts that the page draws with its own boxes, a dot and its interval on one axis; and answers as text."""
 
 import math
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
-from typing import Any
 
-from pipeline.evaluation import answers
-from pipeline.evaluation.answers import Networks
+from pipeline.evaluation.answers import Answer, Networks
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import changed, measured, number, short, signed, spread, title
+from pipeline.report.formatting import capital, comparison, measured, number, short, spread, title
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
@@ -29,9 +27,9 @@ class Axis:
     high: float
     log: bool
 
-    def place(self, value: float) -> float:
+    def position(self, value: float) -> float:
         """Per cent of the way; what lies outside stands at the edge."""
-        low, high, value = (math.log(max(one, 1e-300)) if self.log else one for one in (self.low, self.high, value))
+        low, high, value = (math.log(max(end, 1e-300)) if self.log else end for end in (self.low, self.high, value))
         return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
 
     def ticks(self, metric: str = "") -> list[tuple[float, str]]:
@@ -42,15 +40,16 @@ class Axis:
         locator = LogLocator(subs=(1,) if self.high / self.low > 100 else (1, 3)) if wide else MaxNLocator(4)
         values = [float(value) for value in locator.tick_values(self.low, self.high) if self.low <= value <= self.high]
         words = "{:g}".format if metric != "accuracy" else lambda value: f"{100 * value:g} %"
-        return [(self.place(value), words(value)) for value in values[:: -(-len(values) // 5)]]
+        return [(self.position(value), words(value)) for value in values[:: -(-len(values) // 5)]]
 
-    def mark(self, value: float, ends: Sequence[float]) -> "Mark":
+    def mark(self, value: float, ends: Sequence[float]) -> "IntervalMark":
         """A value and the ends of its interval."""
-        return Mark(self.place(value), self.place(ends[0]), self.place(ends[1]), not self.low <= value <= self.high)
+        low, high = map(self.position, ends)
+        return IntervalMark(self.position(value), low, high, not self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
-class Mark:
+class IntervalMark:
     """A dot at `dot`, and a bar from `low` to `high`, in per cent of the axis; `beyond` where the dot is off it."""
 
     dot: float
@@ -72,7 +71,7 @@ class Ranked:
     name: str
     title: str
     family: str
-    mark: Mark
+    mark: IntervalMark
     score: str
     small: str
     value: float
@@ -94,31 +93,52 @@ class Ranking:
     rows: list[Ranked]
 
 
-def ranking(one: Evaluated) -> Ranking:
+def ranking(dataset: Evaluated) -> Ranking:
     """Test scores by the weights that validation chose, where it chooses, else by the last ones."""
-    metric, higher = one.about.metric, MEASURES[one.about.metric].higher
-    base = answers.strongest_opponent(one.evaluation)
-    compared = answers.against(one.evaluation, base)
-    scored = {name: stat for name, entry in one.experiments.items() if (stat := entry.score(metric))}
-    axis = _axis(scored, {name for name in scored if not one.experiments[name].baseline}, log=not higher)
+    metric, higher = dataset.about.metric, MEASURES[dataset.about.metric].higher
+    scores = {name: stat for name, entry in dataset.experiments.items() if (stat := entry.score(metric))}
+    axis = _axis(scores, {name for name in scores if not dataset.experiments[name].baseline}, log=not higher)
     rows = []
-    for name, stat in scored.items():
-        entry, against = one.experiments[name], dict[str, Any]()
-        if name in compared:
-            difference, ends, outcome = compared[name]
-            against = {"outcome": outcome, "change": signed(difference.mean, metric)}
-            if change := answers.change(one.evaluation, base, difference, ends):
-                against["change"], against["interval"] = changed(change)
-        mark, text, small = axis.mark(stat.mean, _ends(stat)), measured(stat, metric), spread(stat, metric)
-        against |= {"parameters": short(entry.parameters), "seeds": str(len(entry.seeds)) if entry.varies else ""}
-        rows.append(Ranked(name, one.titles[name], one.families[name], mark, text, small, stat.mean, **against))
+    for name, stat in scores.items():
+        entry, mark = dataset.experiments[name], axis.mark(stat.mean, _ends(stat))
+        row = Ranked(
+            name,
+            dataset.titles[name],
+            dataset.families[name],
+            mark,
+            measured(stat, metric),
+            spread(stat, metric),
+            stat.mean,
+            parameters=short(entry.parameters),
+            seeds=str(len(entry.seeds)) if entry.varies else "",
+        )
+        if found := dataset.comparisons.get(name):
+            change, interval = comparison(found, metric)
+            row = replace(row, outcome=found.outcome, change=change, interval=interval if found.change else "")
+        rows.append(row)
     rows += [
         Ranked("", words, "floor", axis.mark(value, (value, value)), measured(value, metric), "", value)
-        for words, value in one.about.floors.items()
+        for words, value in dataset.about.floors.items()
     ]
     rows.sort(key=lambda row: -row.value if higher else row.value)
-    label = f"Test {title(metric)}" + (", as selected" if "validation" in one.about.examples else "")
-    return Ranking(label, one.titles[base] if base else None, axis, metric, rows)
+    label = f"Test {title(metric)}" + (", as selected" if "validation" in dataset.about.examples else "")
+    return Ranking(label, dataset.titles[dataset.opponent] if dataset.opponent else None, axis, metric, rows)
+
+
+def _ends(stat: Stat) -> tuple[float, float]:
+    return stat.mean_ci or (stat.mean, stat.mean)
+
+
+def _axis(scores: Mapping[str, Stat], networks: AbstractSet[str], *, log: bool) -> Axis:
+    """Over all means and their intervals; but what is far better than every network is off it."""
+    values = [value for stat in scores.values() for value in (stat.mean, *_ends(stat))]
+    if log:
+        positive = [value for value in values if value > 0] or [1.0]
+        best = min((scores[name].mean for name in networks), default=0.0)
+        return Axis(max(min(positive), best / FAR) / 1.1, max(positive) * 1.1, log=True)
+    low, high = max(0.0, min(values, default=0.0)), min(1.0, max(values, default=1.0))
+    margin = 0.04 * (high - low) or 0.02
+    return Axis(low - margin, high + margin, log=False)
 
 
 CHANGES = Axis(-1.0, 0.5, log=False)
@@ -126,7 +146,7 @@ CHANGES = Axis(-1.0, 0.5, log=False)
 
 
 @dataclass(frozen=True)
-class Side:
+class Contender:
     """One of the two that an answer compares: the model, and its error on test."""
 
     title: str
@@ -142,11 +162,11 @@ class Side:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer as text: what is asked, whether a recurrent network helps, the two models and the change between them.
+class AnswerText:
+    """An answer as text: the question, whether a recurrent network helps, the two models and the change between them.
 
     Attributes:
-        networks: which networks are asked about, where that has to be said.
+        networks: which networks the question is about, where that has to be said.
         change, interval: of the error; without a change the difference itself, or why there is none.
         mark: of the change on `CHANGES`; None where there is none.
     """
@@ -154,15 +174,15 @@ class Answer:
     question: str
     networks: str
     outcome: Outcome
-    without: Side | None
-    best: Side | None
+    without: Contender | None
+    best: Contender | None
     change: str
     interval: str = ""
-    mark: Mark | None = None
+    mark: IntervalMark | None = None
 
     @property
     def tuned(self) -> bool:
-        """Whether the networks asked about are tuned ones."""
+        """Whether the question is about tuned networks."""
         return self.networks == Networks.TUNED
 
     @property
@@ -171,8 +191,8 @@ class Answer:
         if self.without is None or self.best is None:
             return capital(self.change)
         change = f"{self.change} error" if self.mark else self.change
-        sides = capital(f"{self.best.title} against {self.without.title}")
-        return f"{sides}: {change}{f' ({self.interval})' if self.interval else ''}"
+        models = capital(f"{self.best.title} against {self.without.title}")
+        return f"{models}: {change}{f' ({self.interval})' if self.interval else ''}"
 
     @property
     def line(self) -> str:
@@ -180,56 +200,51 @@ class Answer:
         return f"{self.outcome}{f' ({self.networks})' if self.networks else ''}: {self.sentence}"
 
 
-def answer(one: Evaluated, found: answers.Answer) -> Answer:
-    """What is said of one of a data set's answers."""
-    networks = str(found.networks) if len(one.answers) > 1 else ""
-    without, best = _side(one, found.opponent), _side(one, found.network)
-    known = Answer(capital(one.question), networks, found.outcome, without, best, "")
-    if found.outcome == Outcome.NOT_ASKED:
-        return replace(known, without=None, best=None, change=found.reason)
-    if found.difference is None or found.interval is None:
-        return replace(known, change=found.reason)
-    if found.change:
-        change, interval = changed(found.change)
-        mark = CHANGES.mark(found.change.mean, found.change.interval)
-        return replace(known, change=change, interval=interval, mark=mark)
-    metric = one.about.metric
-    mean, *ends = (signed(value, metric) for value in (found.difference.mean, *found.interval))
-    return replace(known, change=f"{title(metric)} {mean}", interval=" to ".join(ends))
+def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
+    """One of a data set's answers as text."""
+    networks, found = str(answer.networks) if len(dataset.answers) > 1 else "", answer.comparison
+    text = AnswerText(capital(dataset.question), networks, answer.outcome, None, None, answer.reason)
+    if answer.outcome == Outcome.NOT_ASKED:
+        return text
+    text = replace(text, without=_contender(dataset, answer.opponent), best=_contender(dataset, answer.network))
+    if found is None:
+        return text
+    metric = dataset.about.metric
+    change, interval = comparison(found, metric)
+    if found.change is None:
+        return replace(text, change=f"{title(metric)} {change}", interval=interval)
+    mark = CHANGES.mark(found.change.mean, found.change.interval)
+    return replace(text, change=change, interval=interval, mark=mark)
 
 
-def _side(one: Evaluated, name: str | None) -> Side | None:
+def _contender(dataset: Evaluated, name: str | None) -> Contender | None:
     """A model by its title, but for how it was trained, and its error: in the data's unit where they have one."""
-    if name is None or one.experiments[name].score(one.about.metric) is None:
+    metric = dataset.about.metric
+    stat = dataset.experiments[name].score(metric) if name else None
+    if name is None or stat is None:
         return None
-    scores = one.experiments[name].chosen["test"]
-    words, stat = one.titles[name], scores[one.about.metric]
-    if MEASURES[one.about.metric].higher:
-        return Side(words, f"{100 * (1 - stat.mean):.2f} % wrong")
-    if one.about.metric == "mae" and "mae_unit" in scores:
-        return Side(words, f"{number(scores['mae_unit'].mean, 3)} {one.about.scale.unit}")
-    return Side(words, f"{title(one.about.metric)} {number(stat.mean, 3)}")
-
-
-def capital(text: str) -> str:
-    """The first letter in upper case."""
-    return text[:1].upper() + text[1:]
+    scores, words = dataset.experiments[name].chosen["test"], dataset.titles[name]
+    if MEASURES[metric].higher:
+        return Contender(words, f"{100 * (1 - stat.mean):.2f} % wrong")
+    if metric == "mae" and "mae_unit" in scores:
+        return Contender(words, f"{number(scores['mae_unit'].mean, 3)} {dataset.about.scale.unit}")
+    return Contender(words, f"{title(metric)} {number(stat.mean, 3)}")
 
 
 @dataclass(frozen=True)
-class Figure:
-    """A published figure as a row: the rebuilt one and its interval as shares of it, and what its digits imply."""
+class FigureRow:
+    """A published figure: the rebuilt one and its interval as fractions of it, and what its digits imply."""
 
     words: str
     outcome: Outcome
-    mark: Mark
-    band: Mark
+    mark: IntervalMark
+    band: IntervalMark
     text: str
 
 
-def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[Figure]]:
-    """Every measured figure that is rebuilt, as its share of the published one; of accuracies the share of errors."""
-    shares = []
+def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[FigureRow]]:
+    """Every measured figure that is rebuilt, as its fraction of the published one; of accuracies that of errors."""
+    fractions = []
     for verdict in verdicts:
         claim, rebuilt = verdict.claim, verdict.rebuilt
         if claim.kind != "figure" or rebuilt is None:
@@ -237,33 +252,12 @@ def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[Figure]]:
         values = (float(str(claim.value)), rebuilt.mean, *(verdict.interval or [rebuilt.mean] * 2), *claim.printed())
         published, *others = (1 - value if claim.metric.endswith("accuracy") else value for value in values)
         mean, *ends = (value / published for value in others)
-        shares.append((verdict, mean, sorted(ends[:2]), sorted(ends[2:])))
-    every = [value for _, mean, ends, band in shares for value in (mean, *ends, *band) if value > 0]
-    axis = Axis(max(min(every, default=0.5), 1 / FAR) / 1.1, min(max(every, default=2.0), FAR) * 1.1, log=True)
-    rows = [
-        Figure(
-            verdict.claim.words,
-            verdict.outcome,
-            axis.mark(mean, ends),
-            axis.mark(1.0, band),
-            f"rebuilt is {mean:.3g} times the published, one more run {ends[0]:.3g} to {ends[1]:.3g}",
-        )
-        for verdict, mean, ends, band in shares
-    ]
+        fractions.append((verdict, mean, sorted(ends[:2]), sorted(ends[2:])))
+    positive = [value for _, mean, ends, band in fractions for value in (mean, *ends, *band) if value > 0]
+    axis = Axis(max(min(positive, default=0.5), 1 / FAR) / 1.1, min(max(positive, default=2.0), FAR) * 1.1, log=True)
+    rows = []
+    for verdict, mean, ends, band in fractions:
+        text = f"rebuilt is {mean:.3g} times the published, one more run {ends[0]:.3g} to {ends[1]:.3g}"
+        marks = axis.mark(mean, ends), axis.mark(1.0, band)
+        rows.append(FigureRow(verdict.claim.words, verdict.outcome, *marks, text))
     return axis, rows
-
-
-def _ends(stat: Stat) -> tuple[float, float]:
-    return stat.mean_ci or (stat.mean, stat.mean)
-
-
-def _axis(scored: Mapping[str, Stat], networks: AbstractSet[str], *, log: bool) -> Axis:
-    """Over all means and their intervals; but what is far better than every network is off it."""
-    every = [value for stat in scored.values() for value in (stat.mean, *_ends(stat))]
-    if log:
-        known = [value for value in every if value > 0] or [1.0]
-        best = min((scored[name].mean for name in networks), default=0.0)
-        return Axis(max(min(known), best / FAR) / 1.1, max(known) * 1.1, log=True)
-    low, high = max(0.0, min(every, default=0.0)), min(1.0, max(every, default=1.0))
-    margin = 0.04 * (high - low) or 0.02
-    return Axis(low - margin, high + margin, log=False)

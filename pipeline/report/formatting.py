@@ -3,7 +3,7 @@
 import math
 from typing import Any
 
-from pipeline.evaluation.answers import Change
+from pipeline.evaluation.answers import Comparison
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
 
@@ -82,13 +82,19 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
     return f"{' to '.join(map(number, interval))} {unit}".rstrip()
 
 
-def changed(change: Change) -> tuple[str, str]:
-    """A change of the error and its interval as text: -4.4 %, -7.4 to -1.4 %; whole per cents from 10 on."""
-    return f"{_percent(change.mean)} %", f"{' to '.join(map(_percent, change.interval))} %"
+def comparison(comparison: Comparison, metric: str) -> tuple[str, str]:
+    """The change of the error and its interval, -4.4 % and -7.4 to -1.4 %; without a change those of the measure."""
+    if comparison.change is None:
+        return signed(comparison.difference.mean, metric), " to ".join(
+            signed(end, metric) for end in comparison.interval
+        )
+    ends = " to ".join(map(_percent, comparison.change.interval))
+    return f"{_percent(comparison.change.mean)} %", f"{ends} %"
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:+.{1 if abs(share) < 0.0995 else 0}f}"
+def _percent(fraction: float) -> str:
+    """Whole from 10 on."""
+    return f"{100 * fraction:+.{1 if abs(fraction) < 0.0995 else 0}f}"
 
 
 def fact(value: Any) -> str:
@@ -98,7 +104,7 @@ def fact(value: Any) -> str:
     if isinstance(value, int | float):
         return short(value)
     if isinstance(value, dict):
-        return ", ".join(f"{key} {fact(each)}" for key, each in value.items())
+        return ", ".join(f"{key} {fact(item)}" for key, item in value.items())
     return ", ".join(map(fact, value)) if isinstance(value, list) else str(value)
 
 
@@ -118,6 +124,11 @@ def title(metric: str) -> str:
     """What a metric of evaluation.json is called on the page."""
     derived = {"mae_unit": "MAE", "rmse_unit": "RMSE", "horizon": "steps in phase"}
     return MEASURES[metric].title if metric in MEASURES else derived.get(metric, metric)
+
+
+def capital(text: str) -> str:
+    """The first letter in upper case."""
+    return text[:1].upper() + text[1:]
 
 
 def _decimals(value: float, digits: int = 4) -> int:

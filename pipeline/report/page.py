@@ -3,22 +3,25 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from pipeline.errors import printable
-from pipeline.evaluation.networks import Network
+from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.evaluation.outcome import Outcome
-from pipeline.report import charts, play
-from pipeline.report.charts import CHANGES, Answer, Ranking, capital
-from pipeline.report.claims_table import claims_table
-from pipeline.report.dataset_tables import dataset_tables
-from pipeline.report.formatting import fact, number, title
-from pipeline.report.panels import Plots
+from pipeline.files import read_checked
+from pipeline.report import charts
+from pipeline.report.charts import CHANGES, AnswerText, Ranking
+from pipeline.report.drawing import Plots
+from pipeline.report.formatting import capital, fact, number, title
 from pipeline.report.plots import CHOSEN, plots
+from pipeline.report.result_tables import SIGNS, ResultTable, claims_table, dataset_tables
 from pipeline.report.results import Evaluated, Results
-from pipeline.report.table import SIGNS, Table
+
+if TYPE_CHECKING:
+    import jinja2
 
 FOLDER = Path(__file__).parent
 
@@ -28,43 +31,34 @@ KINDS = {
     "classify": "classification into two classes",
 }
 
+ROOM, SEEDS = 150_000, 3
+"""Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else that it holds; seeds of each."""
+
 
 @dataclass(frozen=True)
 class Section:
     """What the page shows of one data set; `mistakes` are rows of mistakes.csv."""
 
-    one: Evaluated
-    answers: list[Answer]
+    dataset: Evaluated
+    answers: list[AnswerText]
     ranking: Ranking
     mistakes: list[dict[str, str]]
     facts: list[tuple[str, str]]
-    tables: list[Table]
+    tables: list[ResultTable]
     plots: list[Plots]
-    network: Network | None
+    network: PlayableNetwork | None
 
 
 def page(results: Results) -> str:
     """The HTML of the page. The same results give the same bytes."""
-    import jinja2
     from markupsafe import Markup, escape
 
-    def breakable(name: str) -> Markup:
-        """A long name that may break after an underscore."""
-        return escape(name).replace("_", Markup("_<wbr>"))
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(FOLDER),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"breakable": breakable, "capital": capital}
+    environment = _environment()
+    # A long name may break after an underscore.
+    environment.filters |= {"breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")), "capital": capital}
     # The user's own come first.
-    built = results.built
-    networks = play.networks(built)
-    sections = [_section(results, one, networks.get(one.name)) for one in built]
+    networks = playable(results.built)
+    sections = [_section(results, dataset, networks.get(dataset.name)) for dataset in results.built]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
@@ -74,79 +68,134 @@ def page(results: Results) -> str:
         signs=SIGNS,
         results=results,
         sentence=sentence([answer for section in sections for answer in section.answers]),
-        answers=sorted(sections, key=lambda each: min(map(_place, each.answers))),
+        answers=sorted(sections, key=lambda section: min([*Outcome].index(each.outcome) for each in section.answers)),
         changes=CHANGES,
-        stand_ins=[one.question for one in results.built if one.about.stand_in],
+        stand_ins=[dataset.question for dataset in results.built if dataset.about.stand_in],
         counted=_counted(results),
         figures=charts.figures(results.verdicts),
         claims=claims_table(results),
         sections=sections,
-        curves=max((len(group.key) for one in sections for group in one.plots if group.overlay), default=0),
+        curves=max((len(group.key) for section in sections for group in section.plots if group.overlay), default=0),
         outcomes=[*Outcome],
         chosen=CHOSEN,
     )
-    return printable(text, kept="\n")
+    return printable(f"{text}\n", kept="\n")
+
+
+def answer_page(data: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+    """The HTML of the page of a series of one's own: the answer, every model, the forecast; without a script.
+
+    Args:
+        data: as `unroll answer --json` prints it.
+        pictures: caption -> SVG.
+    """
+    from markupsafe import Markup
+
+    inline = {caption: Markup(svg[svg.index("<svg") :]) for caption, svg in pictures.items()}  # noqa: S704 - our own
+    style = Markup(_ours("answer.css"))  # noqa: S704 - our own
+    return _environment().get_template("answer.html.j2").render(**data, pictures=inline, style=style)
+
+
+def _environment() -> "jinja2.Environment":
+    import jinja2
+
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(FOLDER),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 def _ours(*files: str) -> str:
     return "".join((FOLDER / name).read_text(encoding="utf-8") for name in files)
 
 
-def sentence(answers: Sequence[Answer]) -> str:
+def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
+    """Data set -> the network to play with: of each preparation the first one's, with as many seeds as have room.
+
+    Raises:
+        UnrollError: a network.json is damaged.
+    """
+    networks: dict[str, PlayableNetwork] = {}
+    room, preparations = ROOM, set()
+    for dataset in built:
+        path = dataset.folder / "tables" / "network.json"
+        network = read_checked(path, PlayableNetwork) if path.exists() else None
+        if network is None or network.preparation in preparations or network.experiment not in dataset.experiments:
+            continue
+        inputs, of_seed = sum(map(len, network.inputs)), len(network.weights[0])
+        if weights := network.weights[: min(SEEDS, max(0, room - inputs) // of_seed)]:
+            seeds = network.seeds[: len(weights)]
+            networks[dataset.name] = network.model_copy(update={"seeds": seeds, "weights": weights})
+            room -= inputs + of_seed * len(weights)
+            preparations.add(network.preparation)
+    return networks
+
+
+def sentence(answers: Sequence[AnswerText]) -> str:
     """All answers in one sentence."""
     tuned = Counter(answer.outcome for answer in answers if answer.tuned)
-    found = Counter(answer.outcome for answer in answers if not answer.tuned)
-    unsure = found[Outcome.UNSURE]
-    if not (every := found[Outcome.YES] + found[Outcome.NO] + unsure):
-        return "No figure here is a result" if found else "Nothing is built yet"
-    asked = f"{every} question{'s' if every > 1 else ''}"
-    words = f"A recurrent network helps on {_shares(found, asked)}"
+    documents = Counter(answer.outcome for answer in answers if not answer.tuned)
+    unsure = documents[Outcome.UNSURE]
+    count = documents[Outcome.YES] + documents[Outcome.NO] + unsure
+    if not count:
+        return "No figure here is a result" if documents else "Nothing is built yet"
+    asked = f"{count} question{'s' if count > 1 else ''}"
+    words = f"A recurrent network helps on {_helps_on(documents, asked)}"
     if tuned:
-        return f"{words}; tuned, on {_shares(tuned, str(tuned.total()))}"
+        return f"{words}; tuned, on {_helps_on(tuned, str(tuned.total()))}"
     return f"{words}{f'; on {unsure} we cannot tell' if unsure else ''}"
 
 
-def _shares(found: Counter[Outcome], of: str) -> str:
-    no = found[Outcome.NO]
-    return f"{found[Outcome.YES] or 'none'} of {of}{f', not on {no}' if no else ''}"
-
-
-def _place(answer: Answer) -> int:
-    return [*Outcome].index(answer.outcome)
+def _helps_on(outcomes: Counter[Outcome], of: str) -> str:
+    no = outcomes[Outcome.NO]
+    return f"{outcomes[Outcome.YES] or 'none'} of {of}{f', not on {no}' if no else ''}"
 
 
 def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:
-    """How many measured figures and comparisons have which verdict; counts and shapes apart."""
-    parts = []
+    """How many measured figures and comparisons have which verdict, and how many counts and shapes."""
+    lines = []
     for words, of_kind in (("Figures and comparisons", False), ("Counts and shapes", True)):
-        found = Counter(verdict.outcome for verdict in results.verdicts if (verdict.claim.kind == "count") == of_kind)
-        parts += [(words, [(outcome, found[outcome]) for outcome in Outcome if found[outcome]])] if found else []
-    return parts
+        counts = Counter(verdict.outcome for verdict in results.verdicts if (verdict.claim.kind == "count") == of_kind)
+        lines += [(words, [(outcome, counts[outcome]) for outcome in Outcome if counts[outcome]])] if counts else []
+    return lines
 
 
-def _section(results: Results, one: Evaluated, network: Network | None) -> Section:
-    answers, ranking = [charts.answer(one, found) for found in one.answers], charts.ranking(one)
-    drawn = plots(one, [row.name for row in ranking.rows if row.family != "floor"])
-    return Section(one, answers, ranking, _mistakes(one), _facts(one), dataset_tables(results, one), drawn, network)
+def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | None) -> Section:
+    ranking = charts.ranking(dataset)
+    return Section(
+        dataset,
+        [charts.answer_text(dataset, answer) for answer in dataset.answers],
+        ranking,
+        _mistakes(dataset),
+        _facts(dataset),
+        dataset_tables(results, dataset),
+        plots(dataset, [row.name for row in ranking.rows if row.family != "floor"]),
+        network,
+    )
 
 
-def _mistakes(one: Evaluated) -> list[dict[str, str]]:
-    table = one.table("mistakes")
-    if table is None:
+def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
+    if (table := dataset.mistakes) is None:
         return []
-    compared = {name for answer in one.answers for name in (answer.network, answer.opponent)}
+    compared = {name for answer in dataset.answers for name in (answer.network, answer.opponent)}
     table = table[table["experiment"].isin(compared)]
-    said, truth = (100 * table["probability"]).map("{:.1f} %".format), table["truth"].map({0: "bad", 1: "good"})
-    named = table["experiment"].map(one.titles).map(capital)
-    rows: list[dict[str, str]] = table.assign(probability=said, truth=truth, experiment=named).to_dict("records")
+    columns = {
+        "probability": (100 * table["probability"]).map("{:.1f} %".format),
+        "truth": table["truth"].map({0: "bad", 1: "good"}),
+        "experiment": table["experiment"].map(dataset.titles).map(capital),
+    }
+    rows: list[dict[str, str]] = table.assign(**columns).to_dict("records")
     return rows
 
 
-def _facts(one: Evaluated) -> list[tuple[str, str]]:
-    about = one.about
+def _facts(dataset: Evaluated) -> list[tuple[str, str]]:
+    about = dataset.about
     unit = f", {about.scale.quantity} in {about.scale.unit}" if about.scale.unit else ""
     facts = [
-        ("name", one.name),
+        ("name", dataset.name),
         ("question", f"{KINDS[about.kind]}{unit}"),
         ("examples", ", ".join(f"{count:,} {split}" for split, count in about.examples.items())),
         ("input", " x ".join(map(str, about.input_shape))),

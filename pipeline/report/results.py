@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pipeline import failures, tables
 from pipeline.config.params import Params
 from pipeline.errors import one_line
-from pipeline.evaluation import claims, schema
-from pipeline.evaluation.answers import Answer, front_page
+from pipeline.evaluation import answers, claims, schema
+from pipeline.evaluation.answers import Answer, Comparison
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Entry, Evaluation
@@ -21,11 +21,6 @@ from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COLUMNS: dict[str, dict[str, type]] = {
-    "mistakes": {"experiment": str, "truth": int, "probability": float, "words": str},
-}
-"""Table of `plot_data` -> columns that have a value in every row."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +61,32 @@ class Evaluated:
         return self.evaluation.experiments
 
     @cached_property
+    def opponent(self) -> str | None:
+        """The strongest experiment without recurrence, chosen before the test."""
+        return answers.strongest_opponent(self.evaluation)
+
+    @cached_property
+    def comparisons(self) -> dict[str, Comparison]:
+        """Experiment -> its comparison with the opponent, corrected for this data set's table."""
+        return answers.against(self.evaluation, self.opponent)
+
+    @cached_property
     def history(self) -> "pd.DataFrame":
         """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if damaged."""
         return tables.read(self.folder / "history.csv", experiment=str, seed=int, epoch=int)
 
-    def table(self, name: str) -> "pd.DataFrame | None":
-        """A table of `COLUMNS`, without experiments that params.yaml no longer has; None where there is none.
-
-        Raises:
-            UnrollError: it is damaged.
-        """
-        path = self.folder / "tables" / f"{name}.csv"
-        if not path.exists():
+    @cached_property
+    def mistakes(self) -> "pd.DataFrame | None":
+        """mistakes.csv of experiments of params.yaml; None where there is none. Raises UnrollError if damaged."""
+        if not self.has("mistakes"):
             return None
-        table = tables.read(path, **COLUMNS[name])
+        path = self.folder / "tables" / "mistakes.csv"
+        table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
         return table[table["experiment"].isin([*self.experiments])]
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a table of `plot_data`."""
+        return (self.folder / "tables" / f"{name}.csv").exists()
 
     def numbers(self, name: str, *columns: str) -> "pd.DataFrame":
         """A table of numbers. Raises UnrollError if it is damaged, has no rows or lacks one of these columns."""
@@ -138,37 +144,36 @@ def load(workspace: Workspace, wanted: Params, *, own: bool = False) -> Results:
     """
     # Series of one's own alone are what no document speaks of.
     published = [] if {*wanted.datasets} <= {*wanted.forecasts} else claims.load(workspace.claims)
-    # Without the place of this workspace: the page must be the same anywhere.
+    # Without the path of this workspace: the page must be the same anywhere.
     here = re.compile("|".join(re.escape(f"{root}/") for root in (workspace.root.resolve(), workspace.root)))
     failed = {stage: here.sub("", line)[:400] for stage, line in failures.read(workspace).items()}
     built: list[Evaluated] = []
     missing: list[Missing] = []
-    evaluations: dict[str, Evaluation] = {}
     for name in (name for name in wanted.datasets if (name in wanted.forecasts) == own):
         experiments = list(wanted.experiments_of(name))
         failure = _missing(failed, wanted, name, name, experiments)
         if not (workspace.evaluation(name) / "evaluation.json").is_file():
             missing.append(failure)
             continue
-        built.append(one := _evaluated(workspace, wanted, name, failure))
-        evaluations |= dict.fromkeys(one.experiments, one.evaluation)
-        absent = [experiment for experiment in experiments if experiment not in one.experiments]
+        built.append(_evaluated(workspace, wanted, name, failure))
+        absent = [experiment for experiment in experiments if experiment not in built[-1].experiments]
         missing += [_missing(failed, wanted, experiment, name, [experiment]) for experiment in absent]
+    evaluations = {dataset.name: dataset.evaluation for dataset in built}
+    of_experiments = {name: evaluation for evaluation in evaluations.values() for name in evaluation.experiments}
     known = [claim for claim in published if set(claim.experiments) <= set(wanted.experiments)]
     note, short = (_text(workspace.scratch / name) for name in ("scaled.txt", "short.txt"))
-    judged = [claims.judge(claim, evaluations, scaled=bool(note)) for claim in known]
-    evaluated = {one.name: one.evaluation for one in built}
-    apart = [{name: evaluation} for name, evaluation in evaluated.items()] if own else [evaluated]
-    table = {name: found for part in apart for name, found in front_page(part).items()}
-    for place, one in enumerate(built):
-        scaled = Outcome.SCALED if note or one.name in short.split() else None
-        word = Outcome.STAND_IN if one.about.stand_in else scaled
-        built[place] = replace(one, answers=[_labelled(each, word) for each in table[one.name]])
-    return Results(built, missing, judged, len(published) - len(known), note)
+    verdicts = [claims.judge(claim, of_experiments, scaled=bool(note)) for claim in known]
+    tables_of_answers = [{name: evaluation} for name, evaluation in evaluations.items()] if own else [evaluations]
+    answered = {name: each for table in tables_of_answers for name, each in answers.front_page(table).items()}
+    for index, dataset in enumerate(built):
+        scaled = Outcome.SCALED if note or dataset.name in short.split() else None
+        label = Outcome.STAND_IN if dataset.about.stand_in else scaled
+        built[index] = replace(dataset, answers=[_labelled(answer, label) for answer in answered[dataset.name]])
+    return Results(built, missing, verdicts, len(published) - len(known), note)
 
 
-def _labelled(answer: Answer, word: Outcome | None) -> Answer:
-    return answer if word is None or answer.outcome == Outcome.NOT_ASKED else replace(answer, outcome=word)
+def _labelled(answer: Answer, label: Outcome | None) -> Answer:
+    return answer if label is None or answer.outcome == Outcome.NOT_ASKED else replace(answer, outcome=label)
 
 
 def _text(path: Path) -> str:

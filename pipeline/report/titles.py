@@ -111,7 +111,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "constant":
             return f"always {model.get('value', 0):g}"
-        case "linear" if training.get("method") not in ("gradient_descent", "halving"):
+        case "linear" if training.get("method") != "gradient_descent":
             return f"{fit}{last}"
         case "lags":
             return f"{'kernel ridge regression' if training.get('method') == 'kernel_ridge' else 'boosted trees'}{last}"

@@ -1,4 +1,4 @@
-"""Recording while a stage runs. A store that fails costs one line of warning, never the training."""
+"""What MLflow is told while an experiment trains. A store that fails costs one line of warning, never the training."""
 
 import contextlib
 import os
@@ -11,30 +11,28 @@ import psutil
 
 from pipeline.config.params import Experiment, Params
 from pipeline.errors import UnrollError
-from pipeline.tracking import payload, queries, replay, store
-from pipeline.tracking.runs import Runs
+from pipeline.tracking import runs, store
+from pipeline.tracking.runs import Writer
 from pipeline.workspace import Workspace
 
 INTERVAL = 1.0
-"""Seconds between two writes: a call takes 5-15 ms, an epoch of the smallest network 0.5 ms."""
+"""Seconds between two writes of a training: a call takes 5-15 ms, an epoch of the smallest network 0.5 ms."""
 
-ALONE = 10.0
-"""Seconds to wait for a replay of the same experiment to end."""
+PATIENCE = 10.0
+"""Seconds that a training waits for a replay of the same experiment to end."""
 
 
 class Recording:
     """A training in MLflow while it runs: `epoch` sends its curves, `finish` records the run folder.
 
-    A `with` block that ends without `finish` leaves FAILED runs, or KILLED ones if it was interrupted. Raises
-    UnrollError if the prepared data set is missing or damaged.
+    A `with` block that ends without `finish` leaves FAILED runs, or KILLED ones if it was interrupted.
     """
 
     def __init__(self, workspace: Workspace, name: str, experiment: Experiment) -> None:
         self._workspace, self._name, self._experiment = workspace, name, experiment
-        self._subject = payload.subject(workspace, name, experiment)
-        self._runs: Runs | None = None
+        self._writer: Writer | None = None
         self._failed = False
-        self._waiting: dict[int, payload.Points] = {}
+        self._waiting: dict[int, list[tuple[int, Mapping[str, float]]]] = {}
         self._written = -INTERVAL
         self._began, self._process = time.monotonic(), psutil.Process()
         self._process.cpu_percent()  # the next call says how much there was since this one
@@ -43,21 +41,21 @@ class Recording:
     def __enter__(self) -> Self:
         with self._unharmed():
             opened = store.connect(self._workspace)
-            queries.end_abandoned(opened, self._workspace)
+            runs.end_abandoned(opened, self._workspace)
         with contextlib.suppress(UnrollError):  # a replay of it that hangs is no reason not to train
-            self._lock.enter_context(store.hold(store.experiment_lock(self._workspace, self._name), ALONE))
+            self._lock.enter_context(store.hold(store.experiment_lock(self._workspace, self._name), PATIENCE))
         if not self._failed:
             with self._unharmed():
-                self._runs = Runs(opened, self._subject, "live")
-                self._runs.run()
+                self._writer = Writer(opened, self._workspace, self._name, self._experiment, live=True)
+                self._writer.run()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         with self._lock:
             self._write()
-            if self._runs is not None:  # if the store is away, `unroll track` ends them
-                with contextlib.suppress(UnrollError), store.guard(self._runs.store.uri):
-                    self._runs.end("KILLED" if kind and not issubclass(kind, Exception) else "FAILED")
+            if self._writer is not None:  # if the store is away, `unroll track` ends them
+                with contextlib.suppress(UnrollError), store.guard(self._writer.store.uri):
+                    self._writer.end("KILLED" if kind and not issubclass(kind, Exception) else "FAILED")
 
     def resumed(self, histories: Mapping[int, list[dict[str, float]]]) -> None:
         """Record what an interrupted training had done; see `pipeline.training.job.Callback`."""
@@ -77,19 +75,22 @@ class Recording:
         If the store failed on the way, it may be back by now: what it lacks is recorded, too.
         """
         self._write()
-        live, self._runs = self._runs, None
+        writer, self._writer = self._writer, None
         try:
             opened = store.connect(self._workspace)
-            replay.record(opened, self._workspace, self._name, self._experiment, live=live)
+            runs.record(opened, self._workspace, self._name, self._experiment, writer=writer)
         except UnrollError as error:
             _warn(error)
 
     def _write(self) -> None:
-        if self._runs is not None and not self._failed:
+        if self._writer is not None and not self._failed:
             with self._unharmed():
                 for seed, points in self._waiting.items():
-                    self._runs.epochs(seed, points)
-                self._runs.used(int(time.monotonic() - self._began), payload.used(self._process))
+                    self._writer.epochs(seed, points)
+                memory = self._process.memory_info().rss / 2**20
+                used = {"cpu_utilization_percentage": self._process.cpu_percent(), "process_memory_megabytes": memory}
+                system = {f"system/{key}": value for key, value in used.items()}  # which MLflow shows beside the curves
+                self._writer.store.log(self._writer.run(), [(int(time.monotonic() - self._began), system)])
         self._waiting.clear()
         self._written = time.monotonic()
 
@@ -103,13 +104,14 @@ class Recording:
             self._failed = True
 
 
-def scored(workspace: Workspace, params: Params, dataset: str) -> None:
+def scored(workspace: Workspace, every: Params, about: str) -> None:
     """Add a data set's evaluation to the MLflow runs of its trainings; those not recorded yet are left to `replay`."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         return  # nothing is recorded, so there is nothing to add to
-    wanted = params.model_copy(update={"experiments": params.experiments_of(dataset)})
     try:
-        for _ in replay.replay(workspace, wanted, new=False):
+        for _ in runs.replay(
+            workspace, every.model_copy(update={"experiments": every.experiments_of(about)}), new=False
+        ):
             pass
     except UnrollError as error:
         _warn(error)

@@ -15,13 +15,12 @@ from unittest import mock
 
 import pipeline
 from pipeline.config import params
-from pipeline.data import dataset, row_files, series, stamped_file
+from pipeline.data import dataset, row_files, row_table, series
 from pipeline.errors import UnrollError
 from pipeline.forecast import intervals
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 from pipeline.provenance import fingerprint
-from pipeline.tracking import payload, queries, runs, store
-from pipeline.tracking.replay import evaluation, record
+from pipeline.tracking import payload, runs, store
 from pipeline.tracking.store import Store
 from pipeline.workspace import Workspace
 
@@ -69,9 +68,9 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
         if not fitted:
-            record(opened, workspace, name, wanted.experiment(name), evaluation(workspace, about))
-        group = runs.data_set(opened, data)
-        run = None if fitted else queries.recorded(queries.parents(opened, group, name), mark)
+            runs.record(opened, workspace, name, wanted.experiment(name), runs.evaluation(workspace, about))
+        group = opened.experiment(data)
+        run = None if fitted else runs.recorded(opened, group, name, mark)
         same = f"name = '{title}' and tags.fingerprint = '{mark}'"
         known = opened.client.search_model_versions(same, order_by=["version_number DESC"])
         models = opened.client.search_registered_models(f"name = '{title}'")
@@ -180,8 +179,8 @@ def _last(path: Path, forecaster: Forecaster, count: int) -> "pd.DataFrame":
     import pandas as pd
 
     question = forecaster.spec.question
-    file = row_files.File(path, question.csv, question.where)
+    file = row_files.RowFile(path, question.csv, question.where)
     rows = pd.concat(deque(file.chunks(row_files.unseen), maxlen=2)).tail(count)  # the last chunk may be a short one
-    rows[question.numbers] = stamped_file.values_of(file, rows, question.numbers)
+    rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
     wanted = [*question.csv.stamp, *question.csv.words, *question.numbers]
     return rows[wanted].astype(dict.fromkeys(question.csv.stamp, str))

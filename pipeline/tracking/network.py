@@ -1,6 +1,5 @@
 """A trained network as an MLflow model: what it takes and gives, an example of it, and the function that loads it."""
 
-import functools
 import json
 import tempfile
 from dataclasses import asdict
@@ -11,21 +10,22 @@ import numpy as np
 
 from pipeline import numerics
 from pipeline.config.params import Experiment
-from pipeline.data import dataset as datasets
-from pipeline.data.dataset import Dataset
+from pipeline.data import dataset
 from pipeline.data.problem import problem
 from pipeline.files import read_checked, write_json
 from pipeline.forecast import models
-from pipeline.tracking.runs import Runs
 from pipeline.training import keras_models
 from pipeline.training.run_folder import Run
 from pipeline.validation import Strict
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
+    from mlflow import MlflowClient
+
     from pipeline.data.examples import Array
 
 
-class Spec(Strict):
+class NetworkFile(Strict):
     """What network.json holds: a network, and which weights it has.
 
     Attributes:
@@ -41,7 +41,7 @@ class Spec(Strict):
     weights: str
 
 
-class Network:
+class TrainedNetwork:
     """The model, as `mlflow.pyfunc` calls it."""
 
     def __init__(self, predict: models.Predict) -> None:
@@ -52,14 +52,16 @@ class Network:
         return self._predict(np.asarray(data, np.float32))
 
 
-def _load_pyfunc(path: str) -> Network:
+def _load_pyfunc(path: str) -> TrainedNetwork:
     """What MLflow calls with the folder of network.json."""
     numerics.settle()
-    spec = read_checked(Path(path) / "network.json", Spec)
-    return Network(models.load(spec.name, spec.experiment, spec.problem, Path(path) / spec.weights))
+    spec = read_checked(Path(path) / "network.json", NetworkFile)
+    return TrainedNetwork(models.load(spec.name, spec.experiment, spec.problem, Path(path) / spec.weights))
 
 
-def log(live: Runs, name: str, experiment: Experiment, prepared: Path, run: Run, folder: Path) -> None:
+def log(
+    client: "MlflowClient", group: str, run_id: str, workspace: Workspace, experiment: Experiment, run: Run
+) -> None:
     """Add the first replicate's network, with the weights that its scores are of, to a run; nothing without a network.
 
     `mlflow.pyfunc.load_model` loads it where this package is installed. Written by hand: MLflow's own function takes
@@ -70,39 +72,37 @@ def log(live: Runs, name: str, experiment: Experiment, prepared: Path, run: Run,
     from mlflow.types import Schema, TensorSpec
 
     weights = f"seed_{run.summary.seeds[0]}_{run.points[-1]}"
-    file = folder / "weights" / f"{weights}{keras_models.SUFFIX}"
+    name, about = run.summary.experiment, run.summary.dataset
+    file = workspace.run(about, name) / "weights" / f"{weights}{keras_models.SUFFIX}"
     if not file.exists() or not run.predictions:
         return
-    data = _data(prepared, experiment.calendar)
+    data = dataset.load(workspace.prepared(about), calendar=experiment.calendar)
     inputs = data.splits["test"].take(np.arange(2))[0].astype(np.float32)  # as examples
-    asked, single = problem(data), np.dtype("float32")
-    client, run_id = live.store.client, live.run()
-    made = client.create_logged_model(live.group, name, run_id, model_type="network")
-    example = {"artifact_path": "input_example.json", "serving_input_path": "serving_input_example.json"}
-    kept = {"artifact_path": inputs.tolist(), "serving_input_path": {"inputs": inputs.tolist()}}
-    about = Model(
+    needed, single = problem(data), np.dtype("float32")
+    created = client.create_logged_model(group, name, run_id, model_type="network")
+    examples = {
+        "input_example.json": inputs.tolist(),
+        "serving_input_example.json": {"inputs": inputs.tolist()},
+    }
+    paths = dict(zip(("artifact_path", "serving_input_path"), examples, strict=True))
+    model = Model(
         run_id=run_id,
-        model_id=made.model_id,
-        model_uuid=made.model_id,
+        model_id=created.model_id,
+        model_uuid=created.model_id,
         signature=ModelSignature(
-            Schema([TensorSpec(single, (-1, *inputs.shape[1:]))]), Schema([TensorSpec(single, (-1, asked.outputs))])
+            Schema([TensorSpec(single, (-1, *inputs.shape[1:]))]), Schema([TensorSpec(single, (-1, needed.outputs))])
         ),
-        saved_input_example_info=example | {"type": "ndarray", "format": "tf-serving"},
+        saved_input_example_info=paths | {"type": "ndarray", "format": "tf-serving"},
     ).add_flavor("python_function", loader_module=__name__, data="network")
-    spec = Spec(name=name, experiment=experiment, problem=asdict(asked), weights=weights)
-    with tempfile.TemporaryDirectory() as place:
-        root = Path(place)
+    spec = NetworkFile(name=name, experiment=experiment, problem=asdict(needed), weights=weights)
+    with tempfile.TemporaryDirectory() as temporary:
+        root = Path(temporary)
         (root / "network").mkdir()
         (root / "network" / file.name).symlink_to(file.resolve())
         write_json(root / "network" / "network.json", spec.model_dump())
-        for key, values in kept.items():
-            (root / example[key]).write_text(json.dumps(values), encoding="utf-8")
-        about.save(root / "MLmodel")
-        client.log_model_artifacts(made.model_id, str(root))
-    client.finalize_logged_model(made.model_id, "READY")
-    client.log_outputs(run_id, [LoggedModelOutput(made.model_id, 0)])
-
-
-@functools.lru_cache(maxsize=1)
-def _data(prepared: Path, calendar: bool) -> Dataset:
-    return datasets.load(prepared, calendar=calendar)
+        for path, values in examples.items():
+            (root / path).write_text(json.dumps(values), encoding="utf-8")
+        model.save(root / "MLmodel")
+        client.log_model_artifacts(created.model_id, str(root))
+    client.finalize_logged_model(created.model_id, "READY")
+    client.log_outputs(run_id, [LoggedModelOutput(created.model_id, 0)])

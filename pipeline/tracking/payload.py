@@ -1,34 +1,23 @@
 """What MLflow is told: parameters, tags and metrics, worked out from the files on disk, without MLflow."""
 
 import json
-import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import psutil
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pipeline.config.params import Experiment
-from pipeline.data import dataset
 from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
 from pipeline.evaluation.schema import About, Difference, Entry, Evaluation, Stat
 from pipeline.metrics import MEASURES
-from pipeline.provenance import environment
-from pipeline.provenance.environment import Environment
-from pipeline.report import charts, titles
-from pipeline.report.formatting import changed, measured, signed, spread
+from pipeline.provenance.record import Environment
+from pipeline.report import titles
+from pipeline.report.formatting import capital, comparison, measured, spread
 from pipeline.report.formatting import title as metric_title
-from pipeline.tracking.store import dvc_experiment
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Summary
-from pipeline.workspace import Workspace
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-Points = list[tuple[int, Mapping[str, float]]]
+Points = Sequence[tuple[int, Mapping[str, float]]]
 """Steps, or epochs (from 1), and their metrics, in order."""
 
 MARK = " (stand-in)"
@@ -42,7 +31,6 @@ STAND_IN = "Stand-in data, generated in place of the real ones: no figure here i
 CURRENT = "tags.`current` = 'true'"
 """MLflow's search for the experiments that are on disk."""
 
-
 VIEW = "scores"
 """The key of the view of MLflow's page that a data set's address opens."""
 
@@ -50,26 +38,7 @@ COLUMNS = ("score", "score_low", "score_high", "change_in_error_percent", "param
 """Metrics in the table of that view."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """What is known of an experiment before it is trained.
-
-    Attributes:
-        label: what runs are called: the name, marked for stand-ins, and the experiment of DVC.
-        params: flat, as in params.yaml, defaults included.
-        tags: of every run of it.
-        data: its data set.
-        alone: whether it has a single seed, so that its replicate needs no run beside the experiment's.
-    """
-
-    label: str
-    params: dict[str, str]
-    tags: dict[str, str]
-    data: Description
-    alone: bool
-
-
-def title(data: Description | About) -> str:
+def title(data: Description) -> str:
     """What the MLflow experiment of a data set is called; stand-ins have one apart, so that the two never mix."""
     return data.name + MARK * data.stand_in
 
@@ -79,52 +48,50 @@ def address(group: str) -> str:
     return f"#/experiments/{group}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
 
 
-def view(metric: str) -> str:
-    """What the address shows, in the form in which MLflow's page shares a view: experiments by score, the columns that
-    say most, and charts of the change in error and, on a logarithmic axis, of the loss.
+def experiment_tags(group: str, data: Description) -> dict[str, str]:
+    """The description of a data set's MLflow experiment and the view that its address shows.
+
+    The view is in the form in which MLflow's page shares one: experiments by score, the columns that say most, and
+    charts of the change in error and, on a logarithmic axis, of the loss.
     """
-    columns = ["tags.`verdict`", *(f"metrics.`{name}`" for name in COLUMNS)]
     charts: list[dict[str, Any]] = [{"type": "BAR", "metricKey": "change_in_error_percent"}]
     losses = [f"{split}_loss" for split in ("train", "validation")]
     charts += [{"type": "LINE", "metricKey": name, "selectedMetricKeys": [name], "scaleType": "log"} for name in losses]
     common = {"metricSectionId": VIEW, "runsCountToCompare": 10, "deleted": False, "isGenerated": False}
-    state = {
+    view = {
         "searchFilter": CURRENT,
         "orderByKey": "metrics.`score`",
-        "orderByAsc": not MEASURES[metric].higher,
-        "selectedColumns": columns,
+        "orderByAsc": not MEASURES[data.metric].higher,
+        "selectedColumns": ["tags.`verdict`", *(f"metrics.`{name}`" for name in COLUMNS)],
         "compareRunCharts": [chart | common | {"uuid": chart["metricKey"]} for chart in charts],
         "compareRunSections": [{"uuid": VIEW, "name": "Scores and losses", "display": True, "isReordered": True}],
         "isAccordionReordered": True,  # else what MLflow adds by itself comes first
     }
-    return json.dumps(state)
+    what = STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
+    note = f"{what} [By score]({address(group)})"
+    return {"mlflow.note.content": note, f"mlflow.sharedViewState.{VIEW}": json.dumps(view)}
 
 
-def subject(workspace: Workspace, name: str, experiment: Experiment, made: Mapping[str, str] | None = None) -> Subject:
-    """Read what is known of an experiment; `made` has tags for where its runs were made (`origin`), None: here and now.
-
-    Raises:
-        UnrollError: the data set is not prepared, or an option is wrong.
-    """
-    data = dataset.describe(workspace.prepared(experiment.dataset))
-    tags = {
+def tags(name: str, experiment: Experiment, data: Description) -> dict[str, str]:
+    """Tags of every run of an experiment."""
+    protocol = {"protocol": str(data.facts["protocol"])} if "protocol" in data.facts else {}
+    return {
         "experiment": name,
         "dataset": experiment.dataset,
         "stage": "train",
         "stand_in": str(data.stand_in).lower(),
         "mlflow.source.name": f"unroll train {name}",
         "mlflow.source.type": "LOCAL",
+        "mlflow.note.content": described(titles.experiment(experiment), data),
+        **protocol,
     }
-    tags |= {"protocol": str(data.facts["protocol"])} if "protocol" in data.facts else {}
-    tags |= {"mlflow.note.content": described(titles.experiment(experiment), data)}
-    tags |= origin(environment.here(workspace)) if made is None else made
-    if made is None and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
-        tags["worker"] = os.environ["UNROLL_WORKER"]
-    label = name + MARK * data.stand_in
-    if variant := dvc_experiment():
-        tags["dvc_experiment"] = variant
-        label += f" [{variant}]"
-    return Subject(label, options(name, experiment), tags, data, len(experiment.seeds) == 1)
+
+
+def origin(environment: Environment) -> dict[str, str]:
+    """Tags for where a run was made."""
+    commit, dirty = environment.commit, str(environment.dirty).lower()
+    git = {"mlflow.source.git.commit": commit, "git_dirty": dirty} if commit else {}
+    return {"python": environment.python, "cpu": environment.cpu, **git}
 
 
 def options(name: str, experiment: Experiment) -> dict[str, str]:
@@ -138,38 +105,20 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flat.items()}
 
 
-def origin(made: Environment) -> dict[str, str]:
-    """Tags for where a run was made."""
-    git = {"mlflow.source.git.commit": made.commit, "git_dirty": str(made.dirty).lower()} if made.commit else {}
-    return {"python": made.python, "cpu": made.cpu, **git}
-
-
-def used(process: psutil.Process) -> dict[str, float]:
-    """What a training takes of the machine, by names that MLflow shows apart."""
-    memory = process.memory_info().rss / 2**20
-    return {"system/cpu_utilization_percentage": process.cpu_percent(), "system/process_memory_megabytes": memory}
-
-
-def points(curves: "pd.DataFrame") -> Points:
-    """The columns of a history by epoch, the mean where an epoch occurs more than once."""
-    means = curves.drop(columns="seed").groupby("epoch").mean()
-    return [*zip(map(int, means.index), means.to_dict("records"), strict=True)]
-
-
 def summary(facts: Summary) -> dict[int, dict[str, int]]:
     """Seed -> what its training comes to: parameters, epochs and the best of them."""
-    found = {
+    by_seed = {
         seed: {"parameters": facts.parameters, "epochs": last}
         for seed, last in zip(facts.seeds, facts.last, strict=True)
     }
     for seed, epoch in zip(facts.seeds, facts.best_epochs or (), strict=False):
-        found[seed]["best_epoch"] = epoch
-    return found
+        by_seed[seed]["best_epoch"] = epoch
+    return by_seed
 
 
-def described(title: str, data: Description | About, score: str = "") -> str:
+def described(model: str, data: Description | About, score: str = "") -> str:
     """A run's description: the model, then that its data are a stand-in, then its score."""
-    return "\n\n".join(part for part in (charts.capital(title), STAND_IN if data.stand_in else "", score) if part)
+    return "\n\n".join(filter(None, (capital(model), STAND_IN if data.stand_in else "", score)))
 
 
 def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
@@ -177,13 +126,13 @@ def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
     metric, base = evaluation.dataset.metric, answers.strongest_opponent(evaluation)
     if (stat := evaluation.experiments[name].score(metric)) is None:
         return "", {}
-    said = f"{metric_title(metric)} on test {measured(stat, metric)} {spread(stat, metric)}".rstrip()
+    score = f"{metric_title(metric)} on test {measured(stat, metric)} {spread(stat, metric)}".rstrip()
     if not (compared := answers.against(evaluation, base).get(name)):
-        return f"{said}.", {}
-    difference, ends, outcome = compared
-    change = answers.change(evaluation, base, difference, ends)
-    words = "{} error ({})".format(*changed(change)) if change else signed(difference.mean, metric)
-    return f"{said}: {words} against {base}, the best without recurrence: {outcome}.", {"verdict": outcome}
+        return f"{score}.", {}
+    change, interval = comparison(compared, metric)
+    words = f"{change} error ({interval})" if compared.change else change
+    verdict = f"{words} against {base}, the best without recurrence: {compared.outcome}"
+    return f"{score}: {verdict}.", {"verdict": compared.outcome}
 
 
 def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
@@ -194,15 +143,14 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
         the last epoch ("at_end/test/mae"), parts of the test set and the free run. And seed -> its values.
     """
     entry, metric = evaluation.experiments[name], evaluation.dataset.metric
-    score = entry.score(metric)
-    overall: dict[str, float] = {}
-    each: dict[int, dict[str, float]] = {}
-    for key, stat in _named(entry, metric).items():
-        overall[key] = stat.mean
+    stats = _stats(entry, metric)
+    overall = {key: stat.mean for key, stat in stats.items()}
+    by_seed: dict[int, dict[str, float]] = {}
+    for key, stat in stats.items():
         for seed, value in zip(entry.seeds, stat.values, strict=False):
-            each.setdefault(seed, {})[key] = value
-    if score is None:
-        return overall, each
+            by_seed.setdefault(seed, {})[key] = value
+    if (score := entry.score(metric)) is None:
+        return overall, by_seed
     if score.std is not None:
         overall["score_std"] = score.std
     if score.mean_ci:
@@ -211,24 +159,23 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
     known = evaluation.experiments[opponent].score(metric) if opponent else None
     if known is not None:
         overall["against_best_baseline"] = score.mean - known.mean
-        none, lost = (0.0, 0.0), Difference(mean=score.mean - known.mean, error=0.0, freedom=None, p_value=1.0)
-        if change := answers.change(evaluation, opponent, lost, none):
+        difference = Difference(mean=score.mean - known.mean, error=0.0, freedom=None, p_value=1.0)
+        if change := answers.decide(metric, difference, known.mean).change:
             overall["change_in_error_percent"] = round(100 * change.mean, 1)
-    return overall, each
+    return overall, by_seed
 
 
-def _named(entry: Entry, metric: str) -> dict[str, Stat]:
-    """What MLflow calls each figure."""
-    found = {
+def _stats(entry: Entry, metric: str) -> dict[str, Stat]:
+    """What MLflow calls each figure -> the figure."""
+    stats = {
         f"{split}/{measure}": stat for split, measures in entry.chosen.items() for measure, stat in measures.items()
     }
-    for measure, called in ((metric, "score"), (IN_UNIT.get(metric, ""), "score_in_unit")):
-        if f"test/{measure}" in found:
-            found[called] = found.pop(f"test/{measure}")
+    for measure, key in ((metric, "score"), (IN_UNIT.get(metric, ""), "score_in_unit")):
+        if f"test/{measure}" in stats:
+            stats[key] = stats.pop(f"test/{measure}")
     if entry.best and metric in entry.final.get("test", {}):
-        found[f"at_end/test/{metric}"] = entry.final["test"][metric]
-    for group, measures in entry.groups.items():
-        found |= {f"groups/{group}/{metric}": stat for measure, stat in measures.items() if measure == metric}
-    found |= {f"rollout/{measure}": stat for measure, stat in (entry.rollout or {}).items()}
+        stats[f"at_end/test/{metric}"] = entry.final["test"][metric]
+    stats |= {f"groups/{group}/{metric}": scores[metric] for group, scores in entry.groups.items() if metric in scores}
+    stats |= {f"rollout/{measure}": stat for measure, stat in (entry.rollout or {}).items()}
     # What MLflow takes in a name.
-    return {re.sub(r"[^\w.: /-]", "_", key): stat for key, stat in found.items()}
+    return {re.sub(r"[^\w.: /-]", "_", key): stat for key, stat in stats.items()}

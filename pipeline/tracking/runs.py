@@ -1,185 +1,291 @@
-"""MLflow runs of one training: a parent for the experiment, a child per seed."""
+"""The MLflow runs of experiments: one writer, used while an experiment trains and afterwards, for what is on disk."""
 
-import json
-import time
-from collections.abc import Mapping
+import contextlib
+import os
+from collections.abc import Iterator, Mapping
 from datetime import datetime
-from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from pipeline.data.dataset import Description
-from pipeline.evaluation.schema import About
-from pipeline.provenance.fingerprint import brief
+from pipeline.config import params
+from pipeline.config.params import Experiment, Params
+from pipeline.data import dataset
+from pipeline.errors import UnrollError
+from pipeline.evaluation import schema
+from pipeline.evaluation.schema import Evaluation
+from pipeline.provenance import fingerprint
+from pipeline.provenance import record as records
 from pipeline.provenance.record import Record
-from pipeline.tracking import payload, store
-from pipeline.tracking.payload import Points, Subject
-from pipeline.tracking.store import Store
-from pipeline.training.run_folder import Run
+from pipeline.tracking import network, payload, store
+from pipeline.tracking.payload import Points
+from pipeline.tracking.store import Store, StoreError
+from pipeline.training import run_folder
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
-    from mlflow.entities import Experiment
-
-LIMIT = 1000
-"""Metrics in one call, at most."""
+    import pandas as pd
+    from mlflow.entities import Run
 
 
-def data_set(opened: Store, data: Description | About) -> str:
-    """The id of a data set's MLflow experiment; made, or brought back from the bin, if need be.
+class Writer:
+    """The runs of one experiment, each made when it is first asked for: a parent, and a child for each of many seeds.
 
-    Raises StoreError if the workspace was copied or moved.
-    """
-    title = payload.title(data)
-    location = (opened.artifacts / title.replace(" ", "_")).as_uri() if opened.artifacts else None
-    with store.guard(opened.uri):
-        found = opened.client.get_experiment_by_name(title) or _create(opened, data, location)
-        if location and opened.place == store.OWN and found.artifact_location != location:
-            raise store.StoreError(
-                f"mlflow.db was made in another folder (its files lie in {found.artifact_location}); "
-                "delete mlflow.db and mlartifacts here, then run `unroll track`"
-            )
-        if found.lifecycle_stage == "deleted":
-            opened.client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
-
-
-def _create(opened: Store, data: Description | About, location: str | None) -> "Experiment":
-    from mlflow.exceptions import MlflowException
-
-    title = payload.title(data)
-    try:
-        made = opened.client.create_experiment(title, artifact_location=location)
-    except MlflowException:  # another process may have been first
-        if found := opened.client.get_experiment_by_name(title):
-            return found
-        raise
-    what = payload.STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
-    opened.client.set_experiment_tag(made, "mlflow.note.content", f"{what} [By score]({payload.address(made)})")
-    opened.client.set_experiment_tag(made, f"mlflow.sharedViewState.{payload.VIEW}", payload.view(data.metric))
-    return opened.client.get_experiment(made)
-
-
-def log(
-    opened: Store,
-    run_id: str,
-    points: Points,
-    tags: Mapping[str, str] | None = None,
-    params: Mapping[str, str] | None = None,
-) -> None:
-    """Log metrics by step, tags and parameters in as few calls as may be: each is a transaction."""
-    from mlflow.entities import Metric, Param, RunTag
-
-    now = int(time.time() * 1000)
-    metrics = [Metric(name, value, now, step) for step, values in points for name, value in values.items()]
-    # With the last of the metrics, so that what has a fingerprint has them all.
-    said = [Param(*each) for each in (params or {}).items()]
-    marks = [RunTag(*each) for each in (tags or {}).items()]
-    whole = max(0, len(metrics) - LIMIT + len(said) + len(marks))
-    for first in range(0, whole, LIMIT):
-        opened.client.log_batch(run_id, metrics=metrics[first : min(first + LIMIT, whole)])
-    if metrics[whole:] or said or marks:
-        opened.client.log_batch(run_id, metrics=metrics[whole:], params=said, tags=marks)
-
-
-class Runs:
-    """The runs of one training, each made when it is first asked for.
-
-    The training is running, or was found on disk (`replay`): then `began` says when it did, if that is known.
+    Args:
+        opened: the store.
+        workspace: its data set must be prepared.
+        name: the experiment.
+        experiment: as in params.yaml.
+        live: whether it trains in this process now; else times and machine are those of its record, if there is one.
     """
 
-    def __init__(
-        self, opened: Store, subject: Subject, how: Literal["live", "replay"], began: datetime | None = None
-    ) -> None:
-        self.store, self.subject, self.how, self.began = opened, subject, how, began
-        self.group = data_set(opened, subject.data)
+    def __init__(self, opened: Store, workspace: Workspace, name: str, experiment: Experiment, *, live: bool) -> None:
+        self.store, self.workspace, self.name, self.experiment = opened, workspace, name, experiment
+        self.data = dataset.describe(workspace.prepared(experiment.dataset))
+        self.group = opened.experiment(self.data)
+        self._live, self._record = live, None if live else _record(workspace, experiment.dataset, name)
+        variant, made_in = store.dvc_experiment(), records.environment(workspace) if live else self._record
+        self.label = name + payload.MARK * self.data.stand_in + (f" [{variant}]" if variant else "")
+        self.tags = payload.tags(name, experiment, self.data) | (payload.origin(made_in) if made_in else {})
+        if variant:
+            self.tags["dvc_experiment"] = variant
+        if live and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
+            self.tags["worker"] = os.environ["UNROLL_WORKER"]
         self._ids: dict[int | None, str] = {}
-        self._sent: dict[int, int] = {}  # seed -> the last epoch that is logged
-        self._ended = False
+        self._logged: dict[int, int] = {}  # seed -> its last epoch that is logged
 
     def run(self, seed: int | None = None) -> str:
-        """The id of a replicate's run, or of the parent; one that has no other is its own parent."""
-        if self.subject.alone:
+        """The id of a replicate's run, or of the parent; an only replicate has no run beside it."""
+        if len(self.experiment.seeds) == 1:
             seed = None
-        if seed in self._ids:
-            return self._ids[seed]
-        tags = self.subject.tags | {"recorded": self.how, "place": self.store.place}
-        tags["level"] = "experiment" if seed is None else "replicate"
-        label, params = self.subject.label, dict(self.subject.params)
-        if seed is not None:
-            tags |= {"seed": str(seed), "mlflow.parentRunId": self.run()}
-            label, params = f"{label} seed {seed}", params | {"seed": str(seed)}
-        client, began = self.store.client, _milliseconds(self.began)
-        # Known before it is complete, so that whatever fails from here on, somebody can end it.
-        made = client.create_run(self.group, start_time=began, tags=tags, run_name=label)
-        self._ids[seed] = str(made.info.run_id)
-        log(self.store, self._ids[seed], [], params=params)
+        if seed not in self._ids:
+            tags = self.tags | {"recorded": "live" if self._live else "replay", "place": self.store.place}
+            tags["level"] = "experiment" if seed is None else "replicate"
+            label, options = self.label, payload.options(self.name, self.experiment)
+            if seed is not None:
+                tags |= {"seed": str(seed), "mlflow.parentRunId": self.run()}
+                label, options = f"{label} seed {seed}", options | {"seed": str(seed)}
+            began = _milliseconds(self._record.started) if self._record else None
+            # Known before it is complete, so that whatever fails from here on, somebody can end it.
+            run = self.store.client.create_run(self.group, start_time=began, tags=tags, run_name=label)
+            self._ids[seed] = str(run.info.run_id)
+            self.store.log(self._ids[seed], params=options)
         return self._ids[seed]
 
     def epochs(self, seed: int, points: Points) -> None:
         """Log those epochs of a replicate that are not logged yet."""
-        if new := [(epoch, values) for epoch, values in points if epoch > self._sent.get(seed, 0)]:
-            log(self.store, self.run(seed), new)
-            self._sent[seed] = new[-1][0]
+        if new := [(epoch, values) for epoch, values in points if epoch > self._logged.get(seed, 0)]:
+            self.store.log(self.run(seed), new)
+            self._logged[seed] = new[-1][0]
 
-    def used(self, seconds: int, values: Mapping[str, float]) -> None:
-        """Log what the training takes of the machine, so many seconds after its start."""
-        log(self.store, self.run(), [(seconds, values)])
+    def complete(self) -> str:
+        """Add what the training left in its folder and end the runs: FINISHED with a fingerprint, all is there.
 
-    def complete(self, run: Run, mark: str, folder: Path, made: Record | None) -> None:
-        """Add what a training left in its folder, then end the runs: FINISHED with a fingerprint, all is there.
+        Returns:
+            The id of the parent.
 
-        `mark` is the folder's fingerprint.
+        Raises:
+            UnrollError: the run is damaged, or params.yaml describes another one by now; the runs are FAILED.
         """
-        parts, summaries = run.summary.fingerprint, payload.summary(run.summary)
-        tags = {f"{'dataset' if part == 'data' else part}_hash": value for part, value in parts.items()}
-        tags |= {"fingerprint": mark, "brief": brief(parts)}
-        for seed, values in summaries.items() if not self.subject.alone else ():
-            curves, sent = run.history[run.history["seed"] == seed], self._sent.get(seed, 0)
-            log(self.store, self.run(seed), [*payload.points(curves[curves["epoch"] > sent]), (0, values)], tags)
-        overall = {key: fmean(one[key] for one in summaries.values()) for key in summaries[run.summary.seeds[0]]}
-        if made is not None:
-            seconds = datetime.fromisoformat(made.ended) - datetime.fromisoformat(made.started)
-            overall["seconds"] = seconds.total_seconds()
-        self._input(parts["data"])
-        for name in ("run.json", "history.csv"):
-            self.store.client.log_artifact(self.run(), str(folder / name))
-        if any((folder / "weights").iterdir()):
-            self.store.client.log_artifacts(self.run(), str(folder / "weights"), "weights")
-        sent = max(self._sent.values(), default=0) if self.subject.alone else 0
-        points = payload.points(run.history[run.history["epoch"] > sent])
-        log(self.store, self.run(), [*points, (0, overall)], tags | {"current": "true"})
-        self.end("FINISHED", datetime.fromisoformat(made.ended) if made else None)
-
-    def end(self, status: str, ended: datetime | None = None) -> None:
-        """End every run that has not ended; a replayed one took no time, unless it is known when it was made."""
-        client = self.store.client
-        for run_id in [] if self._ended else [*self._ids.values()][::-1]:
-            known = _milliseconds(ended) if self.began else None
-            if known is None and self.how == "replay":
-                known = client.get_run(run_id).info.start_time
-            client.set_terminated(run_id, status, end_time=known)
-        self._ended = True
-
-    def _input(self, digest: str) -> None:
-        """Say what was trained on, of the parent alone."""
-        from mlflow.entities import Dataset, DatasetInput, InputTag
-        from mlflow.exceptions import MlflowException
-
-        examples = self.subject.data.examples
-        data = Dataset(
-            name=payload.title(self.subject.data),
-            digest=digest[:12],  # MLflow takes 36 and shows it in a column; all 64 are in a tag
-            source_type="local",
-            source=json.dumps({"uri": f"data/prepared/{self.subject.data.name}"}),
-            profile=json.dumps({"num_rows": sum(examples.values()), "examples": examples}),
-        )
-        inputs = [DatasetInput(data, [InputTag("mlflow.data.context", "training")])]
+        workspace, name = self.workspace, self.name
+        folder = workspace.run(self.experiment.dataset, name)
         try:
-            self.store.client.log_inputs(self.run(), inputs)
-        except MlflowException:
-            # MLflow looks for the data set, then adds it: of two trainings at once one fails, and now finds it.
-            self.store.client.log_inputs(self.run(), inputs)
+            run, mark = run_folder.load(folder), fingerprint.folder(folder)
+            made_of, settings = run.summary.fingerprint, params.load(workspace.params).forecasts.get(self.data.name)
+            if made_of["params"] != fingerprint.params(self.experiment, settings):
+                raise UnrollError(f"params.yaml says otherwise of {name} by now; `unroll repro` trains it anew")
+            network.log(self.store.client, self.group, self.run(), workspace, self.experiment, run)
+            tags = {f"{'dataset' if part == 'data' else part}_hash": value for part, value in made_of.items()}
+            tags |= {"fingerprint": mark, "brief": fingerprint.brief(made_of)}
+            summaries, several = payload.summary(run.summary), len(run.summary.seeds) > 1
+            for seed, values in summaries.items() if several else ():
+                curves = run.history[run.history["seed"] == seed]
+                self.store.log(self.run(seed), [*_points(curves, self._logged.get(seed, 0)), (0, values)], tags)
+            overall = {
+                key: fmean(values[key] for values in summaries.values()) for key in summaries[run.summary.seeds[0]]
+            }
+            if record := self._record or _record(workspace, self.experiment.dataset, name):
+                overall["seconds"] = (_milliseconds(record.ended) - _milliseconds(record.started)) / 1000
+            for file in ("run.json", "history.csv"):
+                self.store.client.log_artifact(self.run(), str(folder / file))
+            if any((folder / "weights").iterdir()):
+                self.store.client.log_artifacts(self.run(), str(folder / "weights"), "weights")
+            means = _points(run.history, 0 if several else max(self._logged.values(), default=0))
+            self.store.log(self.run(), [*means, (0, overall)], tags | {"current": "true"})
+            self.end("FINISHED")
+        except BaseException:
+            with contextlib.suppress(Exception):  # else it would be said to be running for good
+                self.end("FAILED")
+            raise
+        return self.run()
+
+    def end(self, status: str) -> None:
+        """End every run; one that was found on disk took no time, unless it is known when it was made."""
+        client = self.store.client
+        for run_id in reversed(self._ids.values()):
+            ended = None if self._live else client.get_run(run_id).info.start_time
+            client.set_terminated(run_id, status, _milliseconds(self._record.ended) if self._record else ended)
 
 
-def _milliseconds(moment: datetime | None) -> int | None:
-    return int(moment.timestamp() * 1000) if moment else None
+def _points(curves: "pd.DataFrame", after: int) -> Points:
+    """The columns of a history by epoch, later ones than `after`; the mean where an epoch occurs more than once."""
+    means = curves[curves["epoch"] > after].drop(columns="seed").groupby("epoch").mean()
+    return [*zip(map(int, means.index), means.to_dict("records"), strict=True)]
+
+
+def _milliseconds(moment: str) -> int:
+    return int(datetime.fromisoformat(moment).timestamp() * 1000)
+
+
+def _record(workspace: Workspace, about: str, name: str) -> Record | None:
+    """Where and when the run on disk was made; None where nobody knows."""
+    with contextlib.suppress(UnrollError):
+        return records.read(workspace, about, name)
+    return None
+
+
+def replay(workspace: Workspace, every: Params, *, new: bool = True) -> Iterator[tuple[str, str]]:
+    """Record every run on disk in MLflow, once, and end the runs of trainings that were killed.
+
+    Yields each experiment of params.yaml with what was done: as `record` says, "not built", or "skipped: " and the
+    reason. Without `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an
+    evaluation is damaged.
+    """
+    built = {name for name, e in every.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
+    evaluations = {name: evaluation(workspace, name) for name in {every.experiments[name].dataset for name in built}}
+    opened = store.connect(workspace) if built or store.database(workspace).exists() else None
+    if opened is not None:
+        with store.guard(opened.uri):
+            end_abandoned(opened, workspace)
+    for name, experiment in every.experiments.items():
+        action = "not built"
+        if opened is not None and name in built:
+            try:
+                with store.hold(store.experiment_lock(workspace, name), 0):
+                    action = record(opened, workspace, name, experiment, evaluations[experiment.dataset], new=new)
+            except StoreError:
+                raise
+            except UnrollError as error:
+                action = f"skipped: {error}"
+        yield name, action
+
+
+def evaluation(workspace: Workspace, about: str) -> Evaluation | None:
+    """A data set's evaluation, if it is there. Raises UnrollError if it is damaged."""
+    folder = workspace.evaluation(about)
+    return schema.load(folder) if (folder / "evaluation.json").exists() else None
+
+
+def record(
+    opened: Store,
+    workspace: Workspace,
+    name: str,
+    experiment: Experiment,
+    evaluated: Evaluation | None = None,
+    *,
+    writer: Writer | None = None,
+    new: bool = True,
+) -> str:
+    """Bring MLflow to what is on disk of one experiment, whose lock is held, and to the evaluation of its data set.
+
+    The runs are those that were started while it trained, with all its epochs (`writer`), or those that have the
+    fingerprint of what is on disk, or new ones. Says "recorded", "updated" (newly the current run, or its evaluation
+    has changed), "present" or "not there". Raises StoreError if the store cannot be used, another UnrollError if the
+    run is damaged or params.yaml describes another one by now.
+    """
+    mark = fingerprint.folder(workspace.run(experiment.dataset, name))
+    with store.guard(opened.uri):
+        group = opened.experiment(dataset.describe(workspace.prepared(experiment.dataset)))
+        parent = None if writer else recorded(opened, group, name, mark)
+        action = "present" if parent else "recorded"
+        if parent is None:
+            if not new:
+                return "not there"
+            writer = writer or Writer(opened, workspace, name, experiment, live=False)
+            parent = opened.client.get_run(writer.complete())
+        changed = _make_current(opened, group, name, parent)
+        if evaluated is not None:
+            changed |= _score(opened, parent, evaluated)
+    return "updated" if changed and action == "present" else action
+
+
+def recorded(opened: Store, group: str, name: str, mark: str) -> "Run | None":
+    """The parent that holds all of the run of an experiment with this fingerprint."""
+    complete = (run for run in _parents(opened, group, name) if run.info.status == "FINISHED")
+    return next((run for run in complete if run.data.tags.get("fingerprint") == mark), None)
+
+
+def _parents(opened: Store, group: str, name: str) -> list["Run"]:
+    return opened.search(f"tags.level = 'experiment' and tags.experiment = '{name}'", group)
+
+
+def _make_current(opened: Store, group: str, name: str, chosen: "Run") -> bool:
+    """Tag one parent as the run that is on disk, and no other of its kind; says whether anything changed.
+
+    An experiment of DVC is a kind of its own: it stands beside the run that it started from, and replaces none.
+    """
+    changed = False
+    for run in _parents(opened, group, name):
+        current = str(run.info.run_id == chosen.info.run_id).lower()
+        if _variant(run) == _variant(chosen) and run.data.tags.get("current", "false") != current:
+            opened.client.set_tag(run.info.run_id, "current", current)
+            changed = True
+    return changed
+
+
+def _variant(run: "Run") -> str:
+    """The experiment of DVC that a run belongs to; empty for an ordinary build."""
+    return str(run.data.tags.get("dvc_experiment", ""))
+
+
+def _score(opened: Store, parent: "Run", evaluated: Evaluation) -> bool:
+    """Bring the metrics of the parent that is on disk, and of its children, to the evaluation of its data set.
+
+    Says whether anything changed.
+    """
+    name = parent.data.tags["experiment"]
+    entry = evaluated.experiments.get(name)
+    if entry is None or entry.fingerprint != parent.data.tags["brief"]:  # not evaluated since it was trained
+        return False
+    overall, by_seed = payload.scores(evaluated, name)
+    sentence, tags = payload.verdict(evaluated, name)
+    model = parent.data.tags.get("mlflow.note.content", "").partition("\n")[0]
+    tags["mlflow.note.content"] = payload.described(model, evaluated.dataset, sentence)
+    if not _update(opened, parent, overall, tags):
+        return False
+    children = f"tags.level = 'replicate' and tags.`mlflow.parentRunId` = '{parent.info.run_id}'"
+    for child in opened.search(children, parent.info.experiment_id) if len(entry.seeds) > 1 else ():
+        _update(opened, child, by_seed.get(int(child.data.tags["seed"]), {}), {})
+    return True
+
+
+def _update(opened: Store, run: "Run", metrics: Mapping[str, float], tags: Mapping[str, str]) -> bool:
+    metrics = {name: value for name, value in metrics.items() if run.data.metrics.get(name) != value}
+    tags = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
+    opened.log(run.info.run_id, [(0, metrics)], tags)
+    return bool(metrics or tags)
+
+
+def end_abandoned(opened: Store, workspace: Workspace) -> None:
+    """End what processes of this workspace left running: they were killed, or the store was away when they ended."""
+    for run in opened.search(f"attributes.status = 'RUNNING' and tags.place = '{opened.place}'"):
+        lock = store.experiment_lock(workspace, run.data.tags["experiment"], _variant(run))
+        with contextlib.suppress(UnrollError), store.hold(lock, 0):  # a training that is at work holds it
+            opened.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def end_worker(workspace: Workspace, worker: str) -> None:
+    """End what a worker of a cluster left running. In `worker`, % stands for any text."""
+    opened = store.connect(workspace)
+    with store.guard(opened.uri):
+        for run in opened.search(f"attributes.status = 'RUNNING' and tags.worker LIKE '{worker}'"):
+            opened.client.set_terminated(run.info.run_id, "KILLED")
+
+
+def addresses(opened: Store, workspace: Workspace) -> dict[str, str]:
+    """What the MLflow experiment of each data set here is called -> where MLflow's page shows its runs by score."""
+    by_title = {}
+    with store.guard(opened.uri):
+        for path in sorted(workspace.prepared("").glob("*/dataset.json")):
+            if group := opened.client.get_experiment_by_name(payload.title(dataset.describe(path.parent))):
+                by_title[group.name] = payload.address(group.experiment_id)
+    return by_title

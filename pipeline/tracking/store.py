@@ -1,4 +1,4 @@
-"""The MLflow store: where it lies, how it is opened by several processes, and what its errors say."""
+"""The MLflow store: where it lies, how several processes open it, what its errors say; searching and logging."""
 
 import contextlib
 import functools
@@ -7,20 +7,25 @@ import logging
 import os
 import platform
 import sqlite3
+import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.data.dataset import Description
 from pipeline.errors import UnrollError, without_password
 from pipeline.files import scratch_folder
 from pipeline.locks import alone
+from pipeline.tracking import payload
+from pipeline.tracking.payload import Points
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Experiment, Run
 
 PATIENCE = 60
 """Seconds to wait for another process that sets the store up; that takes it 1-5 s."""
@@ -38,6 +43,12 @@ SETTINGS = {
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
 }
 """Environment of MLflow, where the user has not set it."""
+
+LIMIT = 900
+"""Metrics in one call: MLflow takes 1,000 of metrics, tags and parameters together."""
+
+MANY = 50_000
+"""As many runs as MLflow gives at once."""
 
 OWN = "own"
 
@@ -62,6 +73,62 @@ class Store:
     uri: str
     artifacts: Path | None
     place: str
+
+    def experiment(self, data: Description) -> str:
+        """The id of a data set's MLflow experiment; made, or brought back from the bin, if need be.
+
+        Raises StoreError if the workspace was copied or moved.
+        """
+        title = payload.title(data)
+        location = (self.artifacts / title.replace(" ", "_")).as_uri() if self.artifacts else None
+        with guard(self.uri):
+            group = self.client.get_experiment_by_name(title) or self._create(title, data, location)
+            if location and self.place == OWN and group.artifact_location != location:
+                raise StoreError(
+                    f"mlflow.db was made in another folder (its files lie in {group.artifact_location}); "
+                    "delete mlflow.db and mlartifacts here, then run `unroll track`"
+                )
+            if group.lifecycle_stage == "deleted":
+                self.client.restore_experiment(group.experiment_id)
+            return str(group.experiment_id)
+
+    def _create(self, title: str, data: Description, location: str | None) -> "Experiment":
+        from mlflow.exceptions import MlflowException
+
+        try:
+            group_id = self.client.create_experiment(title, artifact_location=location)
+        except MlflowException:  # another process may have been first
+            if group := self.client.get_experiment_by_name(title):
+                return group
+            raise
+        for key, value in payload.experiment_tags(group_id, data).items():
+            self.client.set_experiment_tag(group_id, key, value)
+        return self.client.get_experiment(group_id)
+
+    def search(self, query: str, group: str | None = None) -> list["Run"]:
+        """The runs that match a query of MLflow's, newest first; of one MLflow experiment, by its id, or of all."""
+        groups = [group] if group else [experiment.experiment_id for experiment in self.client.search_experiments()]
+        return list(self.client.search_runs(groups, query, max_results=MANY)) if groups else []
+
+    def log(
+        self,
+        run_id: str,
+        points: Points = (),
+        tags: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> None:
+        """Log metrics by step, tags and parameters in as few calls as may be: each is a transaction."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        now = int(time.time() * 1000)
+        metrics = [Metric(name, value, now, step) for step, values in points for name, value in values.items()]
+        parameters = [Param(*item) for item in (params or {}).items()]
+        labels = [RunTag(*item) for item in (tags or {}).items()]
+        while len(metrics) > LIMIT:
+            self.client.log_batch(run_id, metrics=metrics[:LIMIT])
+            metrics = metrics[LIMIT:]
+        if metrics or parameters or labels:  # tags with the last metrics: what has a fingerprint has them all
+            self.client.log_batch(run_id, metrics=metrics, params=parameters, tags=labels)
 
 
 def dvc_experiment() -> str:

@@ -1,18 +1,16 @@
-"""A network with its two XLA programs: one epoch of training, and prediction."""
+"""A network with its two XLA programs: one epoch of training, and prediction. Importing it starts TensorFlow."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from pipeline.data.examples import Array, Examples, Windows, of_every_column
+from pipeline.data.examples import Array, Arrays, Examples, Windows, of_every_column
 from pipeline.metrics import MEASURES
 from pipeline.training import keras_models
-from pipeline.training.recurrence.network import Network
-from pipeline.training.recurrence.sequences import by_padding
-
-if TYPE_CHECKING:
-    import keras
+from pipeline.training.recurrence.network import LoopedModel
 
 EVALUATION_BATCH = 512
 
@@ -24,15 +22,13 @@ class Program:
         model: a network with as many outputs per example as that has targets; axes of length 1 do not count.
         examples: the train split.
         optimizer, learning_rate: as for `train`.
-        measures: what an epoch tells of its batches; the first one is the loss that is trained on.
+        measures: an epoch's, of each batch; the first one is the loss that is trained on.
     """
 
     def __init__(
-        self, model: "keras.Model", examples: Examples, optimizer: str, learning_rate: float, measures: list[str]
+        self, model: keras.Model, examples: Examples, optimizer: str, learning_rate: float, measures: list[str]
     ) -> None:
-        import tensorflow as tf
-
-        self.model = model
+        self.model, self.measures = model, measures
         self.optimizer = keras_models.optimizer(optimizer, learning_rate)
         self.optimizer.build(model.trainable_variables)
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
@@ -40,7 +36,7 @@ class Program:
         self._data, gather = _on_device(examples)
         formulas = [MEASURES[measure].formula for measure in measures]
         shape = [-1, *examples.take(np.arange(1))[1].shape[1:]]
-        network = Network(model)
+        network = LoopedModel(model)
         train = tf.autograph.experimental.do_not_convert(network.train)
         predict = tf.autograph.experimental.do_not_convert(network.predict)
 
@@ -54,7 +50,7 @@ class Program:
                 inputs, targets = gather(data, tf.maximum(rows[step], 0))
                 with tf.GradientTape() as tape:
                     outputs, buffers = train(inputs, buffers)
-                    values = [formula(tf.reshape(outputs, shape), targets, Tensors(present)) for formula in formulas]
+                    values = [formula(tf.reshape(outputs, shape), targets, TensorOps(present)) for formula in formulas]
                 gradients = tape.gradient(values[0], model.trainable_variables)
                 # Dense: Keras' optimizers square a repeated word's parts before they add them up where they are sparse.
                 self.optimizer.apply([tf.convert_to_tensor(gradient) for gradient in gradients])
@@ -67,8 +63,8 @@ class Program:
             outputs = tf.reshape(predict(_inputs(examples, series, batch)), shape)
             if not of_every_column(examples):
                 return outputs
-            off = outputs - _all_columns(examples, series, batch)
-            return tf.stack([tf.reduce_mean(off * off, axis=1), tf.reduce_mean(tf.abs(off), axis=1)], axis=1)
+            errors = outputs - _all_columns(examples, series, batch)
+            return tf.stack([tf.reduce_mean(errors * errors, axis=1), tf.reduce_mean(tf.abs(errors), axis=1)], axis=1)
 
         self._forward = tf.function(forward, jit_compile=True, autograph=False, reduce_retracing=False)
         self._outputs = tf.function(
@@ -92,8 +88,6 @@ class Program:
 
     def epoch(self, rows: Array) -> Array:
         """Train on batches of example numbers (steps, batch), -1 for none; each one's measures (steps, measures)."""
-        import tensorflow as tf
-
         return np.asarray(self._epoch(self._data, tf.constant(rows)))
 
     def predict(self, examples: Examples) -> Array:
@@ -104,8 +98,6 @@ class Program:
         return self._splits[id(examples)][1]()
 
     def _prepared(self, examples: Examples) -> Callable[[], Array]:
-        import tensorflow as tf
-
         # A power of two: splits of like size share one program, and less than half of it is filling.
         size = min(EVALUATION_BATCH, 1 << (len(examples) - 1).bit_length())
         order = by_padding(examples)
@@ -129,15 +121,11 @@ class Program:
 
     def predict_one(self, inputs: Array) -> Array:
         """Outputs (1,) or (1, values) for inputs (1, ...), for a rollout."""
-        import tensorflow as tf
-
         return np.asarray(self._outputs(tf.constant(inputs, tf.float32)))
 
 
 def _inputs(examples: Examples, series: Any, batch: Any) -> Any:
     """Inputs (n, ...) for a batch: of windows (n,) row numbers, else the inputs themselves."""
-    import tensorflow as tf
-
     if not isinstance(examples, Windows):
         return batch
     return tf.gather(series, batch[:, None] + tf.constant(examples.offsets, tf.int32))
@@ -145,8 +133,6 @@ def _inputs(examples: Examples, series: Any, batch: Any) -> Any:
 
 def _all_columns(examples: Windows, series: Any, batch: Any) -> Any:
     """Targets (n, outputs * columns) for a batch of row numbers (n,)."""
-    import tensorflow as tf
-
     values = tf.gather(series, batch[:, None] + tf.constant(examples.ahead, tf.int32))
     return tf.reshape(values, (-1, values.shape[1] * values.shape[2]))
 
@@ -156,10 +142,17 @@ def model_inputs(inputs: Array) -> Array:
     return inputs.astype(np.int32 if inputs.dtype.kind in "iu" else np.float32)
 
 
+def by_padding(examples: Examples) -> Array:
+    """The order (n,) in which predicting takes least time: texts of like length together; that of values is kept."""
+    if isinstance(examples, Arrays) and examples.inputs.ndim == 2 and examples.inputs.dtype.kind in "iu":
+        words = examples.inputs != 0
+        padding = np.where(words.any(axis=1), words.argmax(axis=1), words.shape[1])
+        return np.argsort(padding, kind="stable").astype(np.int32)
+    return np.arange(len(examples), dtype=np.int32)
+
+
 def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     """The split as tensors, and a function (tensors, example numbers (n,)) -> inputs (n, ...), targets (n, ...)."""
-    import tensorflow as tf
-
     targets = tf.zeros(()) if of_every_column(examples) else tf.constant(examples.targets, tf.float32)
     if isinstance(examples, Windows):
         series, rows = tf.constant(examples.series, tf.float32), tf.constant(examples.rows, tf.int32)
@@ -176,25 +169,19 @@ def _on_device(examples: Examples) -> tuple[Any, Callable[..., Any]]:
     return (series, rows, targets), gather
 
 
-class Tensors:
+class TensorOps:
     """What a loss may use (`pipeline.metrics.Ops`), over those examples of a batch that are present."""
 
     def __init__(self, present: Any) -> None:
         self._present = present
 
     def mean(self, values: Any) -> Any:
-        import tensorflow as tf
-
         values = tf.cast(values, tf.float32)  # an accuracy's are true and false
         per_example = values if len(values.shape) == 1 else tf.reduce_mean(values, axis=1)
         return tf.reduce_sum(per_example * self._present) / tf.reduce_sum(self._present)
 
     def log(self, values: Any) -> Any:
-        import tensorflow as tf
-
         return tf.math.log(values)
 
     def clip(self, values: Any, low: float, high: float) -> Any:
-        import tensorflow as tf
-
         return tf.clip_by_value(values, low, high)

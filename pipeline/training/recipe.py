@@ -10,8 +10,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.problem import problem
 from pipeline.errors import UsageError
 from pipeline.training import keras_models
-from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.job import Callback, Job, Trained
+from pipeline.training.job import Callback, Checkpoint, Job, Trained
 from pipeline.validation import one_of
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.training.job import Job, Trained
 
 
-class Layer(Strict):
+class LayerSummary(Strict):
     """A layer of a model; `output` is its shape, None for any length."""
 
     name: str
@@ -48,7 +48,7 @@ class Summary(Strict):
     experiment: str
     dataset: str
     parameters: int
-    layers: list[Layer]
+    layers: list[LayerSummary]
     seeds: Annotated[list[int], pydantic.Field(min_length=1)]
     epochs: int
     ended: list[int] | None = None

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.data import stamped_file
+from pipeline.data import row_table
 from pipeline.data.row_files import unseen
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.sniff.found import Known
-from pipeline.data.sniff.look import look
+from pipeline.data.sniff.detect import detect
+from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError
 
 PARQUET = {
@@ -46,8 +46,8 @@ def whole(tmp_path_factory):
 
 FORM = CsvFormat(stamp=["time"], target="value", categories=["sky"])
 WAYS = (
-    lambda path: look([path], Known(target="value"), unseen),
-    lambda path: stamped_file.read([path], FORM, "datasets.own.preparation"),
+    lambda path: detect([path], Overrides(target="value"), unseen),
+    lambda path: row_table.read([path], FORM, "datasets.own.preparation"),
 )
 """How `add`, and how `prepare` and `predict --data` read a file."""
 

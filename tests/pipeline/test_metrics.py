@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.metrics import MEASURES, score
-from pipeline.training.program import Tensors
+from pipeline.training.program import TensorOps
 
 CLASSES = {"accuracy", "brier", "binary_crossentropy"}
 
@@ -57,7 +57,7 @@ def test_tensorflow_makes_the_same_number_of_the_examples_that_are_present(name,
 
 
 def in_tensorflow(name, predictions, targets, present):
-    ops = Tensors(tf.constant(present, tf.float32))
+    ops = TensorOps(tf.constant(present, tf.float32))
     return float(MEASURES[name].formula(tf.constant(predictions), tf.constant(targets), ops))
 
 

@@ -131,7 +131,7 @@ def run(workspace: Workspace, dataset: Dataset, name: str, experiment: params.Ex
     """Write what training would leave: predictions that are the truth with noise on it."""
     model, rng = experiment.model, np.random.default_rng([*name.encode(), 1])
     dataset = datasets.shortened(dataset, experiment.share)
-    learns = experiment.training.method in {"gradient_descent", "halving", "by_hand"}
+    learns = experiment.training.method in {"gradient_descent", "by_hand"}
     predicts = learns or model.family == "baselines"
     validated = learns and "validation" in dataset.splits
     points = ["final", "best"] if validated else ["final"]

@@ -98,7 +98,7 @@ def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
 def test_few_weeks_are_graded_by_who_was_ahead_in_them(ahead, words, monkeypatch):
     errors = pd.DataFrame({"gru": [1.0 - 0.5 * won for won in ahead], "ridge": 0.8})
     monkeypatch.setattr(answer, "by_week", lambda *_: errors)
-    compared = answer.answers.Answer("all", "gru", "ridge", None, None, "cannot tell")
+    compared = answer.answers.Answer("all", "gru", "ridge")
     about = type("Evaluation", (), {"dataset": type("About", (), {"name": "x", "weeks": 3})})
     sentence, _ = answer._so_far(None, about, compared, {"gru": "GRU", "ridge": "ridge"}, "9 % more")
     assert sentence.startswith(words)

@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.templates import complete
+from pipeline.config.params import complete
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from stages.report import report

@@ -18,9 +18,9 @@ from pipeline.config import params, plain_yaml, registry
 from pipeline.data.dataset import Dataset
 from pipeline.data.download import Progress
 from pipeline.data.series import holidays_of
-from pipeline.data.sniff.found import Found, Known
-from pipeline.data.sniff.look import look
-from pipeline.data.stamps import DAY, shown
+from pipeline.data.sniff.detect import detect
+from pipeline.data.sniff.profile import FileProfile, Overrides
+from pipeline.data.timestamps import DAY, shown
 from pipeline.errors import UnrollError, UsageError, one_line, printable
 from pipeline.files import scratch_folder, write_text
 from pipeline.forecast import backtest
@@ -52,7 +52,7 @@ class Wanted:
     holidays: str | None = None
 
 
-def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Known) -> str:
+def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: Overrides) -> str:
     """Add a series, of a file or several of one form and one folder, to params.yaml; the name of the data set.
 
     Raises:
@@ -63,7 +63,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, known: Know
     usual = files[0].stem if len(files) == 1 else folder.name
     name = _name(usual if wanted.name is None else wanted.name, before, given=wanted.name is not None)
     with progress.files() as shown:
-        found = look([folder / file.name for file in files], replace(known, target=wanted.target), shown)
+        found = detect([folder / file.name for file in files], replace(overrides, target=wanted.target), shown)
     print(*lines(found), sep="\n", flush=True)
     question = replace(_ask(found, wanted), future=[*wanted.future], holidays=wanted.holidays)
     if why := question.reasons.get("target"):
@@ -146,9 +146,9 @@ def _name(text: str, before: params.Params, *, given: bool) -> str:
     return name
 
 
-def lines(found: Found) -> Iterator[str]:
+def lines(found: FileProfile) -> Iterator[str]:
     """What was found, in words."""
-    form, clock = found.form, found.clock
+    form = found.form
     if found.text:
         marks = {"\t": "tabs", " ": "white space"}.get(form.delimiter, repr(form.delimiter))
         said = [form.encoding, f"columns divided by {marks}", f"decimals by {form.decimal!r}"]
@@ -157,17 +157,17 @@ def lines(found: Found) -> Iterator[str]:
         yield f"text      {', '.join(said)}" + (f", {form.skip} lines before the header" if form.skip else "")
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
-    months = clock.spacing * 1000 // DAY
+    months = found.freq * 1000 // DAY
     usual = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
-    apart = usual.get(found.uneven or "", f"{clock.spacing:,} seconds apart")
+    apart = usual.get(found.offset or "", f"{found.freq:,} seconds apart")
     utc = " (UTC)" if form.time_zone else ""
     yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
     if found.series_id:
         names = printable(", ".join(found.series))
         yield f"series    {len(found.series)}, by {printable(found.series_id):.60}: {names:.80}"
-    elif clock.repeated or found.unsorted:
+    elif found.repeated or found.unsorted:
         order = ", rows not in the order of time" if found.unsorted else ""
-        yield f"order     {clock.repeated:,} repeated stamps{order}"
+        yield f"order     {found.repeated:,} repeated stamps{order}"
     if found.gaps:
         yield f"gaps      {found.gaps.total():,}, the longest of {max(found.gaps):,} rows"
     if found.missing:
@@ -182,11 +182,11 @@ def lines(found: Found) -> Iterator[str]:
     for name, odd in found.odd.items():
         cure = f"--missing {odd:g}" if found.alone(name, odd) else "empty such cells, since other columns hold it, too"
         yield f"odd       {printable(name):.60}: {odd:g} lies far from all others; no value? then {cure}"
-    for option, why in found.guesses.items():
+    for option, why in found.reasons.items():
         yield f"guessed   {option}: {why}"
 
 
-def _ask(found: Found, wanted: Wanted) -> Question:
+def _ask(found: FileProfile, wanted: Wanted) -> Question:
     """What to forecast: as given, else asked, else as proposed."""
     targets, target, open_to_ask = found.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
     if not targets:

@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.config.plain_yaml import Place
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.sniff.found import Found
+from pipeline.data.sniff.profile import FileProfile
 from unroll.add.question import DAY, TRAIN, Question
 
 FEW, BATCH = 5_000, 128
@@ -39,7 +39,7 @@ WRITTEN = (
 
 
 def entries(
-    name: str, files: Mapping[str, Any], pattern: str, found: Found, question: Question
+    name: str, files: Mapping[str, Any], pattern: str, found: FileProfile, question: Question
 ) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
     """What is added to params.yaml: section -> name -> data, and comments as `plain_yaml.added` takes them.
 
@@ -51,7 +51,7 @@ def entries(
     others = [column for column in found.columns if column not in {question.target, found.series_id}]
     left_out = {column: why for column in others if (why := found.why_not(column))}
     words = [column for column in others if column not in left_out and not found.columns[column].numeric]
-    spacing, gaps = found.clock.spacing, found.missing or found.gaps or found.series_id
+    spacing, gaps = found.freq, found.missing or found.gaps or found.series_id
     csv = {
         "file": pattern,
         "stamp": stamp[0] if len(stamp) == 1 else stamp,
@@ -68,7 +68,7 @@ def entries(
         "spacing": spacing,
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
         "repeat": question.cycles[0] * question.step if gaps and question.cycles else None,
-        "rows": found.uneven,
+        "rows": found.offset,
         "until": str(found.last.astype("datetime64[s]")),
     }
     stride = -(-found.rows // MOST_WINDOWS)
@@ -79,7 +79,7 @@ def entries(
         "stride": stride if stride > 1 else None,
         "unit": unit or None,
         "quantity": quantity,
-        "week": True if question.day or found.uneven == "business" else None,
+        "week": True if question.day or found.offset == "business" else None,
         "overlap": True,
         "partial": True,
         "future": [*question.future] or None,
@@ -103,7 +103,7 @@ def entries(
         "stride": "rows from one window to the next that models learn from",
         "spacing": "seconds from row to row",
         "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
-        **found.guesses,
+        **found.reasons,
         **question.reasons,
     }
     comments: dict[Place, str] = {
@@ -135,7 +135,7 @@ def _training(rows: float) -> dict[str, Any]:
     return found
 
 
-def _experiments(dataset: str, found: Found, question: Question) -> dict[str, dict[str, Any]]:
+def _experiments(dataset: str, found: FileProfile, question: Question) -> dict[str, dict[str, Any]]:
     """The naive answers of each cycle, the strongest models without a network, and networks."""
     last = {"last": min(DAYS * question.day if question.day > 1 else 4 * DAYS, question.lookback)}
     known = {"known": count} if (count := len(question.future) + bool(question.holidays)) else {}

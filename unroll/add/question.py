@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-from pipeline.data.sniff.found import Found
+from pipeline.data.sniff.profile import FileProfile
 
 HOUR, DAY = 3600, 86_400
 """Seconds."""
@@ -60,7 +60,7 @@ class Question:
     history: int = 0
 
 
-def likely_target(found: Found) -> tuple[str, str]:
+def likely_target(found: FileProfile) -> tuple[str, str]:
     """The column that looks most like one to forecast, of `found.targets` the first of those, and why."""
 
     def score(name: str) -> int:
@@ -74,7 +74,9 @@ def likely_target(found: Found) -> tuple[str, str]:
     return best, f"{why}; --target names another"
 
 
-def propose(found: Found, target: str | None, step: int | None, horizon: int | None, lookback: int | None) -> Question:
+def propose(
+    found: FileProfile, target: str | None, step: int | None, horizon: int | None, lookback: int | None
+) -> Question:
     """Fill in what is None.
 
     The target is the `likely_target`. A timestep is an hour where rows are closer than half an hour. The horizon is a
@@ -82,7 +84,7 @@ def propose(found: Found, target: str | None, step: int | None, horizon: int | N
     seen several times, of weekly rows a year; a fifth of the rows at most, of weeks and months a third, up to a year
     and two, and whole cycles.
     """
-    spacing, reasons = found.clock.spacing, dict[str, str]()
+    spacing, reasons = found.freq, dict[str, str]()
     if target is None:
         target, reasons["target"] = likely_target(found)
         reasons = reasons if len(found.targets) > 1 else {}
@@ -93,10 +95,10 @@ def propose(found: Found, target: str | None, step: int | None, horizon: int | N
     timestep = spacing * step
     day = DAY // timestep if DAY % timestep == 0 else 0
     week = 7 * day
-    year = 12 // (timestep // DAY) if found.uneven == "month" else 52 if timestep == 7 * DAY and not found.uneven else 0
+    year = 12 // (timestep // DAY) if found.offset == "month" else 52 if timestep == 7 * DAY and not found.offset else 0
     year = year if year in LEAST else 0
-    usual = [5] if found.uneven == "business" else [cycle for cycle in (day, week) if cycle > 1 and not found.uneven]
-    cycles, day = [year] if year else usual, 0 if found.uneven else day
+    usual = [5] if found.offset == "business" else [cycle for cycle in (day, week) if cycle > 1 and not found.offset]
+    cycles, day = [year] if year else usual, 0 if found.offset else day
     longest = max(2, int(found.length * PART) // step)
     if year:
         longest = max(longest, min(LEAST[year] * year, int(found.length * MOST)))
@@ -110,7 +112,7 @@ def propose(found: Found, target: str | None, step: int | None, horizon: int | N
     if lookback is None:
         weeks, words = (4, "four weeks") if day > 1 else (8, "eight weeks")
         lookback, why = (weeks * week, words) if day else back
-        if found.uneven and cycles:
+        if found.offset and cycles:
             lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
         if day and not found.series_id:
             with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change

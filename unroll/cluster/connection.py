@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
-from pipeline.provenance.environment import here, locked
+from pipeline.provenance import record
 from pipeline.provenance.machine import CODE
 from pipeline.workspace import Workspace
 
@@ -124,7 +124,7 @@ def environment() -> dict[str, str]:
     Raises:
         UnrollError: a package has another version than .ci/locks/numerics.lock says.
     """
-    current, versions = here(Workspace(CODE)), locked()
+    current, versions = record.environment(Workspace(CODE)), record.locked()
     other = [
         f"{name} {has} (locked {versions[name]})" for name, has in current.packages.items() if has != versions[name]
     ]

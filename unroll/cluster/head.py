@@ -24,9 +24,9 @@ from uuid import uuid4
 from pipeline import failures
 from pipeline.errors import UnrollError
 from pipeline.files import write_json
-from pipeline.provenance import environment
+from pipeline.provenance import record
 from pipeline.provenance.machine import PACKAGES
-from pipeline.tracking import queries, store
+from pipeline.tracking import runs
 from pipeline.workspace import Workspace
 from unroll.cluster import connection, worker
 from unroll.cluster.carrier import Carrier, StageOutputs
@@ -114,7 +114,7 @@ class DaskExecutor:
         self._environment = connection.environment()
         self._slot = connection.slot_label(self._environment)
         self._code = pack(workspace.root)
-        here = environment.here(workspace)
+        here = record.environment(workspace)
         self._revision = {"commit": here.commit, "dirty": here.dirty}
         # Of this workspace's builds: the same after a kill, another one where the workspace was copied to.
         self._name = hashlib.sha256(f"{platform.node()} {workspace.root}".encode(errors="replace")).hexdigest()[:12]
@@ -219,8 +219,8 @@ class DaskExecutor:
         self._outputs[stage] = outputs
         for file in outputs.files:
             if file.startswith("records/"):  # the worker has the code without its history
-                record = json.loads((self._workspace.root / file).read_text(encoding="utf-8"))
-                write_json(self._workspace.root / file, record | self._revision)
+                written = json.loads((self._workspace.root / file).read_text(encoding="utf-8"))
+                write_json(self._workspace.root / file, written | self._revision)
         return 0
 
     def _write_log(self, name: str, content: bytes) -> Path:
@@ -265,9 +265,7 @@ class DaskExecutor:
         if not os.environ.get("MLFLOW_TRACKING_URI"):
             return
         try:
-            mlflow = store.connect(self._workspace)
-            with store.guard(mlflow.uri):
-                queries.end_worker(mlflow, f"{self._name}/{name}")
+            runs.end_worker(self._workspace, f"{self._name}/{name}")
         except UnrollError as error:
             say(f"MLflow may show trainings as running that are not: {error}")
 

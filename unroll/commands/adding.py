@@ -59,14 +59,14 @@ def answer(
 
     `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll answer waves`
     """
-    from pipeline.data.sniff.found import Known
+    from pipeline.data.sniff.profile import Overrides
     from unroll.add.add import Wanted
     from unroll.answer import command
 
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
-    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
+    overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
     here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
-    command(here, names or [], wanted, known, jobs, level, as_csv=as_csv, as_json=as_json)
+    command(here, names or [], wanted, overrides, jobs, level, as_csv=as_csv, as_json=as_json)
 
 
 @app.command(rich_help_panel="Start here")
@@ -96,13 +96,15 @@ def add(
 
     `unroll add station/2023.csv station/2024.csv`
     """
-    from pipeline.data.sniff.found import Known
+    from pipeline.data.sniff.profile import Overrides
     from unroll.add.add import Wanted
     from unroll.add.add import add as add_to
 
-    known = Known(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing=missing or ())
+    overrides = Overrides(
+        stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing=missing or ()
+    )
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
-    print(f"Next: unroll answer {add_to(context.obj, files, wanted, known)}")
+    print(f"Next: unroll answer {add_to(context.obj, files, wanted, overrides)}")
 
 
 @app.command(rich_help_panel="All at once")

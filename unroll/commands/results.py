@@ -180,7 +180,7 @@ def lab(
     `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll lab check program.py`
     """
     from pipeline.errors import UsageError
-    from unroll.lessons import lab
+    from unroll.lab.assignment import lab
 
     if (part == "check") != (script is not None):
         raise UsageError("`unroll lab check SCRIPT` checks a program; N, D and R take none")

@@ -6,11 +6,9 @@ from typing import Any
 
 from pipeline.config import params
 from pipeline.errors import UnrollError
-from pipeline.report.claims_table import DOCUMENT, claims_table
-from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
+from pipeline.report.result_tables import DOCUMENT, as_data, claims_table, dataset_tables
 from pipeline.report.results import Results, load
-from pipeline.report.table import as_data
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables

@@ -14,7 +14,7 @@ import pandas as pd
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data.examples import Array
-from pipeline.data.row_files import File
+from pipeline.data.row_files import RowFile
 from pipeline.data.series import files_of
 from pipeline.data.sniff import layout
 from pipeline.errors import UnrollError, UsageError, printable
@@ -96,7 +96,7 @@ def predict(
             raise UsageError(f"--horizon must be 1 to {steps}, which the model was trained for. Received: {horizon}")
         form = forecaster.spec.question.csv
         for path in filter(None, (data, plan)):
-            if path.is_file() and not File(path, form, "").parquet:
+            if path.is_file() and not RowFile(path, form, "").parquet:
                 layout.encoding(path, form.encoding)
         paths = [data] if data else own_files(workspace, wanted, forecaster.spec.question.dataset)
         with warnings.catch_warnings(record=True) as unusual:

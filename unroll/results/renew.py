@@ -3,9 +3,9 @@
 import numpy as np
 
 from pipeline.config import params
-from pipeline.data import row_files, stamped_file
+from pipeline.data import row_files, row_table
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.stamps import shown
+from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from unroll.results.predict import own_files
@@ -24,8 +24,8 @@ def renew(workspace: Workspace, name: str) -> None:
     wanted.forecast(name)
     options = wanted.dataset(name).preparation.options
     where, form = f"datasets.{name}.preparation", CsvFormat.model_validate(options["csv"])
-    files = [row_files.File(path, form, f"{where}.csv") for path in own_files(workspace, wanted, name)]
-    stamps = stamped_file.table(files).stamps
+    files = [row_files.RowFile(path, form, f"{where}.csv") for path in own_files(workspace, wanted, name)]
+    stamps = row_table.read_files(files).timestamps
     before, last = np.datetime64(options["cleaning"]["until"]), stamps.max()
     count = int((stamps > before).sum())
     if not count:

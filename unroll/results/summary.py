@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 from pipeline.config import params
 from pipeline.evaluation.answers import Answer
-from pipeline.report.charts import answer
+from pipeline.report.charts import answer_text
 from pipeline.report.formatting import DASH
 from pipeline.report.results import Evaluated, load
 from pipeline.workspace import Workspace
@@ -26,7 +26,7 @@ def since(workspace: Workspace, before: Mapping[str, int]) -> list[str]:
 
 
 def _row(one: Evaluated, found: Answer) -> list[str]:
-    said = answer(one, found)
+    said = answer_text(one, found)
     change = f"{said.change} ({said.interval})" if said.interval else said.change
     sides = [str(side) if side else DASH for side in (said.without, said.best)]
     marks = ["stand-in"] * one.about.stand_in + ["tuned"] * said.tuned

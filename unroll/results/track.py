@@ -6,8 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
-from pipeline.tracking import queries, store
-from pipeline.tracking.replay import replay
+from pipeline.tracking import runs, store
 from pipeline.workspace import Workspace
 
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
@@ -15,12 +14,12 @@ SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 
 
 def track(workspace: Workspace) -> list[tuple[str, str]]:
-    """Replay the runs on disk into MLflow, with a progress bar on a terminal; see `pipeline.tracking.replay.replay`."""
+    """Replay the runs on disk into MLflow, with a progress bar on a terminal; see `pipeline.tracking.runs.replay`."""
     from rich import progress
     from rich.console import Console
 
     wanted, console = params.load(workspace.params), Console(stderr=True)
-    done, hidden = replay(workspace, wanted), not console.is_terminal
+    done, hidden = runs.replay(workspace, wanted), not console.is_terminal
     count = len(wanted.experiments)
     return [*progress.track(done, "MLflow", count, console=console, transient=True, disable=hidden)]
 
@@ -46,8 +45,7 @@ def ui(workspace: Workspace, port: int) -> None:
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         raise UnrollError("there is nothing to show: nothing is built here; `unroll demo` takes some minutes")
     opened = store.connect(workspace)
-    with store.guard(opened.uri):
-        places = queries.addresses(opened, workspace)
+    places = runs.addresses(opened, workspace)
     shared = opened.uri.startswith(("http://", "https://"))
     server = f"{without_password(opened.uri).rstrip('/')}/" if shared else f"http://127.0.0.1:{port}/"
     width = max(map(len, places), default=0)

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.config import params, plain_yaml
-from pipeline.config.templates import merged
+from pipeline.config.params import merged
 from pipeline.errors import UsageError
 from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone

@@ -12,7 +12,6 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
 from pipeline.locks import sweep
 from pipeline.metrics import MEASURES
-from pipeline.tracking.trials import Record
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll.tune import entry
@@ -68,12 +67,9 @@ class _Tuning:
     def __init__(self, workspace: Workspace, trials: Trials) -> None:
         self._workspace, self._trials, self._title = workspace, trials, MEASURES[trials.data.metric].title
         self._started, self._before = time.monotonic(), len(trials.done())
-        with trials.alone():  # of two that begin at once, the second one takes the run of the first
-            self._record = Record(workspace, trials.name, trials.experiment, trials.study.user_attrs.get("mlflow_run"))
-            trials.study.set_user_attr("mlflow_run", self._record.parent)
 
     def go_on(self) -> None:
-        """Train here until there are enough trials, and show and record each."""
+        """Train here until there are enough trials, and show each."""
         trials = self._trials
         gc.freeze()  # Keras collects garbage before each model: a third of a second, for what is imported and is none
         while (trial := trials.begin()) is not None:
@@ -85,11 +81,8 @@ class _Tuning:
                     raise
                 value, why = None, str(error)
             told = trials.study.tell(trial, value, TrialState.PRUNED if why else None)
-            best = trials.best()
             values = (f"{option.partition('.')[2]} {chosen}" for option, chosen in trials.values(told).items())
             self._show(place, [why or f"{self._title} {told.value:.4g}", *values], last=True)
-            score_of_best = best.value if best else None
-            self._record.add(told.number + 1, trials.tried(told), told.intermediate_values, value, score_of_best)
 
     def _show(self, place: int, figures: Sequence[str], *, last: bool = False) -> None:
         """A line of progress."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.locks import alone
-from pipeline.provenance.environment import GIT
+from pipeline.provenance.record import GIT
 from pipeline.workspace import Workspace
 from unroll.runner.dvc_graph import LOCK
 from unroll.workspaces import scaled

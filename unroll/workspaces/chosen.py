@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import plain_yaml
-from pipeline.config.templates import complete
+from pipeline.config.params import complete
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
 from pipeline.workspace import Workspace

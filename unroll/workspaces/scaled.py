@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipeline.config import plain_yaml
-from pipeline.config.templates import complete
+from pipeline.config.params import complete
 from pipeline.files import write_text
 from pipeline.provenance.machine import PACKAGES
 from pipeline.workspace import Workspace

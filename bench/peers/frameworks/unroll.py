@@ -11,7 +11,6 @@ from pipeline.data.examples import Array
 from pipeline.data.problem import problem
 from pipeline.metrics import score
 from pipeline.training import keras_models
-from pipeline.training.program import Program
 from pipeline.training.recipe import recipe
 
 keras_models.start()
@@ -21,6 +20,8 @@ class Compiled:
     """The training method `gradient_descent`."""
 
     def __init__(self, task: Task) -> None:
+        from pipeline.training.program import Program
+
         found = recipe(task.name, task.experiment)
         options = found.method.keywords
         self.task, self.loss = task, options["loss"]

@@ -9,10 +9,10 @@ from typing import Annotated
 import numpy as np
 import pydantic
 
-from pipeline.data import stamped_file
+from pipeline.data import row_table
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
-from pipeline.data.row_files import File
+from pipeline.data.row_files import RowFile
 from pipeline.data.series_options import CsvFormat
 from pipeline.errors import UnrollError
 from pipeline.files import missing
@@ -48,13 +48,13 @@ def prepare(name: str, raw: Path, *, file: str, stamp: str, lookback: Count, hor
         published" is the test set without its last, partial batch of 32 windows.
 
     Raises:
-        UnrollError: the file cannot be used (`stamped_file.read`), or is too short.
+        UnrollError: the file cannot be used (`row_table.read`), or is too short.
     """
     if not (raw / file).is_file():
         raise missing(raw / file)
     where, form = f"datasets.{name}.preparation", CsvFormat(stamp=[stamp])
-    first = next((column for column in File(raw / file, form, where).header() if column != stamp), "")
-    table = stamped_file.read([raw / file], form.model_copy(update={"target": first}), where)
+    first = next((column for column in RowFile(raw / file, form, where).header() if column != stamp), "")
+    table = row_table.read([raw / file], form.model_copy(update={"target": first}), where)
     rows = len(table.values)
     train, test = int(rows * TRAIN), int(rows * TEST)
     borders = {"train": (lookback, train), "validation": (train, rows - test), "test": (rows - test, rows)}

@@ -4,7 +4,6 @@ Documents 001 and 002 (Jena temperature), its hourly extract, the year 2020, and
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -12,32 +11,29 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pydantic
 
-from pipeline.data import row_files, series, series_splits, stamped_file, stamps
+from pipeline.data import row_files, row_table, series, series_splits, timestamps
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
 from pipeline.data.series_options import ALONE, Cleaning, Count, CsvFormat, Fitted, Statistics, Windowing
-from pipeline.data.stamps import shown
+from pipeline.data.timestamps import shown
 from pipeline.errors import UnrollError, UsageError
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
-Part = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
+Size = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 METRIC = "mae"
 
 ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 """Columns of a forecast, beside which the name of the series stands."""
 
-PUBLISHED = {
-    "csv": {"missing": None, "ends": False, "series_id": None},
-    "cleaning": Cleaning().model_dump(),
-    "windows": {
-        name: Windowing.model_fields[name].default
-        for name in ("horizon", "stride", "target_lags", "week", "overlap", "partial", "future", "holidays")
-    },
+IDLE = {
+    "csv": {"missing", "ends", "series_id"},
+    "cleaning": {*Cleaning.model_fields},
+    "windows": {*Windowing.model_fields} - {"lookback", "delay", "step", "unit", "quantity"},
 }
-"""Options without effect under `as_published` -> the values that say nothing."""
+"""Options without effect under `as_published`."""
 
 
 def prepare(
@@ -47,8 +43,8 @@ def prepare(
     *,
     csv: CsvFormat,
     windows: Windowing,
-    train: Part,
-    validation: Part | None = None,
+    train: Size,
+    validation: Size | None = None,
     cleaning: Cleaning = Cleaning(),  # noqa: B008 - frozen
     protocol: Literal["as_published", "corrected"] = "corrected",
     batch_size: Count | None = None,
@@ -61,13 +57,13 @@ def prepare(
     `series_splits.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
     last input, in the next block too; validation and test give whole batches only.
 
-    `corrected` asks the same question without the slips. Rows are put in the order of their stamps, and of a
-    repeated stamp the first row is kept. They are completed as `cleaning` says, and a window with a target that is
+    `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, and
+    of a repeated one the first row is kept. They are completed as `cleaning` says, and a window with a target that is
     missing is left out (but see `Windowing.partial`). Then the rows are cut in blocks, and mean and deviation are taken
     over the first. A window counts if its first input and its target, and so all between, lie in one block and no gap
-    of the clock lies between them. The target lies exactly `delay` rows after the last input.
+    lies between them. The target lies exactly `delay` rows after the last input.
 
-    With `csv.series_id` each of several series is prepared as if it were alone, at the stamps of all and cut at the
+    With `csv.series_id` each of several series is prepared as if it were alone, at the timestamps of all, cut at the
     same rows; their windows are those of one data set.
 
     Args:
@@ -76,7 +72,7 @@ def prepare(
         progress: told of what has been read.
         csv: how the file is written.
         windows: how it is cut.
-        train: rows, if 1 or more, else a share of the rows.
+        train: rows, if 1 or more, else a fraction of the rows.
         validation: the same; None for none. The rest is the test block.
         cleaning: corrected only, as some options of the others.
         protocol: see above.
@@ -87,79 +83,84 @@ def prepare(
         one behind the other (`Dataset.series_id`), each normalised by its own mean and deviation, the unit then.
 
     Raises:
-        UnrollError: the file cannot be used (`stamped_file.read`) or is too short for the split and the window.
+        UnrollError: the file cannot be used (`row_table.read`) or is too short for the split and the window.
         UsageError: an option contradicts another or names a column that is not there.
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
-    where, lookback, step = f"datasets.{name}.preparation", windows.lookback, windows.step
-    published = protocol == "as_published"
+    where, published, step = f"datasets.{name}.preparation", protocol == "as_published", windows.step
     _require_effect(csv, cleaning, windows, where, published=published, batch_size=batch_size)
-    if lookback % step:  # before a step of any size makes room for rows that no window can have
-        raise ValueError(f"`lookback` must be a multiple of `step`. Received: {lookback}, {step}")
-    table = stamped_file.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
+    if windows.lookback % step:  # before a step of any size makes room for rows that no window can have
+        raise ValueError(f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {step}")
+    table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
     if cleaning.until:
-        table = table.only(table.stamps <= np.datetime64(cleaning.until, "ms"))
-    table = replace(table, stamps=stamps.evenly(table.stamps, cleaning.rows))
-    each = {
-        word: series.as_they_are(part, None) if published else series.rows_of(part, csv, cleaning, windows)
-        for word, part in stamped_file.apart(table, csv.series_id).items()
+        table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
+    table = replace(table, timestamps=timestamps.evenly(table.timestamps, cleaning.rows))
+    every = {
+        series_id: series.as_they_are(own, None) if published else series.rows_of(own, csv, cleaning, windows)
+        for series_id, own in row_table.by_series(table).items()
     }
-    first, column, word = next(iter(each.values())), 0, ALONE
-    # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is `delay - step`
-    # there. The documents' generator counts so, too, and forgets the step.
-    shift = windows.first if published else windows.first - step
+    first, series_id = next(iter(every.values())), ALONE
+    count, freq, column = len(first.series.values), first.clock.freq, first.columns.index(csv.target)
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
     try:
-        borders = series_splits.borders(len(first.series.values), train, validation)
-        for number, (word, one) in enumerate(each.items()):
-            column = one.columns.index(csv.target)
-            statistics[word] = _statistics(one, borders[0], column, windows.lag)
+        borders = series_splits.borders(count, train, validation)
+        for number, (series_id, measured) in enumerate(every.items()):
+            statistics[series_id] = _statistics(measured, borders[0], column, windows.lag)
             if published:
-                count, batch = len(one.series.values), batch_size or 1
-                rows = series_splits.published_rows(count, *borders, lookback=lookback, delay=shift, batch_size=batch)
+                rows = series_splits.published_rows(count, *borders, windows, batch_size or 1)
             else:
-                rows, gone = _rows(one, borders, windows, column, validated=validation is not None)
-                lost.update(one.lost)
+                rows, gone = series_splits.corrected_rows(measured.series, *borders, windows, freq=freq, target=column)
+                lost.update(measured.lost)
                 lost.update(gone)
-            _require_room(rows, one, windows)
+            if validation is None:
+                del rows["validation"]
+            _require_room(rows, measured, windows)
             for split, own in rows.items():
-                chosen[split].append(own + number * len(first.series.values))
+                chosen[split].append(own + number * count)
     except UnrollError as error:
-        hint = f", or leave the rows of {word!r} out" if word else ""
+        hint = f", or leave the rows of {series_id!r} out" if series_id else ""
         raise UnrollError(f"{raw / csv.file}: {error}{hint}; see {where}") from None
-    spacing = first.clock.spacing
     fitted = Fitted(
         csv=csv,
-        cleaning=cleaning.model_copy(update={"spacing": spacing}),
+        cleaning=cleaning.model_copy(update={"spacing": freq}),
         windows=windows,
         columns=first.columns,
         series=statistics,
         slip=step * published,
     )
-    inputs = [series.inputs_of(one.series, fitted, statistics[word]) for word, one in each.items()]
-    truth = np.concatenate([one.target(column) for one in each.values()]) if windows.partial else None
-    shape: dict[str, Any] = {"delay": shift, "target": column, "outputs": windows.horizon}
-    shape |= {"measured": None if truth is None else np.isfinite(truth)}
-    together = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]  # one alone is not copied
-    splits = {split: Windows(together, np.concatenate(rows), lookback, step, **shape) for split, rows in chosen.items()}
-    scale = Scale(unit=windows.unit, quantity=windows.quantity)
-    alone = statistics.get(ALONE)
-    scale = scale.model_copy(update={"mean": alone.mean[column], "std": alone.std[column]}) if alone else scale
-    facts = _facts(first, borders, splits, fitted, {"protocol": protocol, "batch_size": batch_size})
+    inputs = [series.inputs_of(measured.series, fitted, statistics[key]) for key, measured in every.items()]
+    whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]  # one alone is not copied
+    truth = np.concatenate([measured.target(column) for measured in every.values()]) if windows.partial else None
+    shape: dict[str, Any] = {
+        # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is
+        # `delay - step` there. The documents' generator counts so, too, and forgets the step.
+        "delay": windows.first if published else windows.first - step,
+        "target": column,
+        "outputs": windows.horizon,
+        "measured": None if truth is None else np.isfinite(truth),
+    }
+    splits = {
+        split: Windows(whole, np.concatenate(rows), windows.lookback, step, **shape) for split, rows in chosen.items()
+    }
+    facts: dict[str, Any] = {"protocol": protocol, **_facts(first, borders, splits, fitted, batch_size)}
+    scale = Scale(quantity=windows.quantity)
+    if alone := statistics.get(ALONE):
+        mean, std = alone.mean[column], alone.std[column]
+        scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=mean, std=std)
     return Dataset(
         name=name,
         kind="forecast",
         metric=METRIC,
         splits={**splits},
-        scale=scale if alone else Scale(quantity=windows.quantity),
-        period=0 if cleaning.rows else _period(spacing * step),
+        scale=scale,
+        period=0 if cleaning.rows else _period(freq * step),
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(stamps.as_they_are(first.series.stamps, cleaning.rows), len(each)),
-        series_id=np.repeat(np.arange(len(each)), len(first.series.values)) if truth is not None else None,
+        stamps=np.tile(timestamps.as_they_are(first.series.timestamps, cleaning.rows), len(every)),
+        series_id=np.repeat(np.arange(len(every)), count) if truth is not None else None,
         truth=truth,
         fitted=fitted,
-        facts=facts | ({"series": len(each)} if csv.series_id else {}) | dict(lost),
+        facts=facts | ({"series": len(every)} if csv.series_id else {}) | dict(lost),
     )
 
 
@@ -172,28 +173,34 @@ def _require_effect(
     csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str, *, published: bool, batch_size: int | None
 ) -> None:
     """Refuse an option that the protocol would not look at: it would seem to have an effect."""
-    protocol, idle = "corrected", []
+    protocol, idle = "corrected", ["batch_size"] * (batch_size is not None)
     if published:
         protocol = "as_published"
         if batch_size is None:
             raise UsageError(f"params.yaml: {where}.batch_size is missing; protocol as_published scores whole batches")
-        for section, options in (("csv", csv), ("cleaning", cleaning), ("windows", windows)):
-            given = options.model_dump()
-            idle += [f"{section}.{key}" for key, value in PUBLISHED[section].items() if given[key] != value]
-    else:
-        idle = ["batch_size"] if batch_size is not None else []
-        if csv.series_id:
-            protocol = "corrected of several series"
-            idle += ["cleaning.measured"] * cleaning.measured + ["windows.future"] * bool(windows.future)
-            if csv.series_id in ANSWERED:
-                column = csv.series_id
-                raise UsageError(f"params.yaml: {where}.csv.series_id: a forecast has a column {column!r}; rename it")
+        sections = {"csv": csv, "cleaning": cleaning, "windows": windows}
+        idle = [
+            f"{section}.{option}"
+            for section, options in sections.items()
+            for option in options.model_dump(exclude_defaults=True)
+            if option in IDLE[section]
+        ]
+    elif csv.series_id:
+        protocol = "corrected of several series"
+        idle += ["cleaning.measured"] * cleaning.measured + ["windows.future"] * bool(windows.future)
+        if csv.series_id in ANSWERED:
+            raise UsageError(
+                f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it"
+            )
     if idle:
         raise UsageError(f"params.yaml: {where}.{idle[0]} has no effect under protocol {protocol}; take it out")
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
     """Of the train rows, those before row `first`, where every column, the lagged ones too, is known.
+
+    Deviations are those of the population (ddof 0). A column that never changes gets the deviation 1: it is centred and
+    otherwise left alone.
 
     Raises:
         UnrollError: a column holds no value there, or the target never changes.
@@ -203,45 +210,25 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
         empty = columns[int(rows.unknown[:first].sum(axis=0).argmax())]
         raise UnrollError(f"column {empty!r} holds no value in the {first} train rows; drop it")
     train = rows.values[min(rows.start + lag, first - 1) : first]
-    if (train[:, target] == train[0, target]).all():
+    low, high = train.min(axis=0), train.max(axis=0)
+    if low[target] == high[target]:
         raise UnrollError(
             f"the target {columns[target]!r} is {train[0, target]} in each of the {first} train rows, so there is "
             "nothing to learn"
         )
     with np.errstate(over="ignore", invalid="ignore"):
-        mean, std = series_splits.scale(train)
+        mean, std = train.mean(axis=0), np.where(low == high, 1.0, train.std(axis=0))
     if (huge := ~np.isfinite(mean + std)).any():
         raise UnrollError(f"column {columns[int(huge.argmax())]!r} holds numbers too large for a mean; drop it")
-    found = {"mean": mean, "std": std, "low": train.min(axis=0), "high": train.max(axis=0)}
-    return Statistics(**{key: array.tolist() for key, array in found.items()})
-
-
-def _rows(
-    measured: Measured, borders: tuple[int, int], windows: Windowing, target: int, *, validated: bool
-) -> tuple[series_splits.Rows, dict[str, int]]:
-    """The rows of each split's windows, as `Windows` takes them, and how many were lost: words -> count."""
-    rows, lost = series_splits.corrected_rows(
-        measured.series,
-        *borders,
-        lookback=windows.lookback + windows.lag,  # a window's first row needs its lagged value, too
-        delay=windows.first - windows.step,
-        spacing=measured.clock.spacing,
-        target=target,
-        further=windows.step * np.arange(1, windows.horizon),
-        overlap=windows.overlap,
-        partial=windows.partial,
-    )
-    if not validated:
-        del rows["validation"]
-    return rows, lost
+    return Statistics(mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist())
 
 
 def _require_room(rows: series_splits.Rows, measured: Measured, windows: Windowing) -> None:
     """Raises UnrollError if a split has no window."""
-    if empty := [split for split, found in rows.items() if not len(found)]:
+    if empty := [split for split, own in rows.items() if not len(own)]:
         span, ahead = windows.lookback + windows.lag, windows.ahead[-1]
-        lacking = measured.series.unknown.sum(axis=0)
-        name, most = measured.columns[int(lacking.argmax())], int(lacking.max())
+        unknown = measured.series.unknown.sum(axis=0)
+        name, most = measured.columns[int(unknown.argmax())], int(unknown.max())
         raise UnrollError(
             f"the {empty[0]} block has no room for a window of {span} rows and a target {ahead} rows on, with "
             f"{measured.clock.gaps} gaps in the clock"
@@ -250,33 +237,27 @@ def _require_room(rows: series_splits.Rows, measured: Measured, windows: Windowi
 
 
 def _facts(
-    measured: Measured,
-    borders: tuple[int, int],
-    splits: Mapping[str, Windows],
-    fitted: Fitted,
-    published: Mapping[str, Any],
+    measured: Measured, borders: tuple[int, int], splits: dict[str, Windows], fitted: Fitted, batch: int | None
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    moments = stamps.as_they_are(measured.series.stamps, fitted.cleaning.rows)
-    clock, one, batch = measured.clock, splits["test"], published["batch_size"]
-    validated = "validation" in splits
-    zone, cleaning = fitted.csv.time_zone, fitted.cleaning
-    return {
-        "protocol": published["protocol"],
+    moments = timestamps.as_they_are(measured.series.timestamps, fitted.cleaning.rows)
+    clock, test, zone = measured.clock, splits["test"], fitted.csv.time_zone
+    facts = {
         "rows": len(moments),
         "columns": measured.columns,
         "quantities": len(measured.columns),
-        "horizon in hours": (one.horizon + (one.outputs - 1) * one.step) * clock.spacing / 3600,
+        "horizon in hours": (test.horizon + (test.outputs - 1) * test.step) * clock.freq / 3600,
         "train from": shown(moments[measured.series.start]),
-        **({"validation from": shown(moments[borders[0]])} if validated else {}),
+        "validation from": shown(moments[borders[0]]) if "validation" in splits else None,
         "test from": shown(moments[borders[1]]),
         "test to": shown(moments[-1]),
-        "seconds between rows": clock.spacing,
+        "seconds between rows": clock.freq,
         "repeated stamps": clock.repeated,
         "gaps": clock.gaps,
-        **({} if batch is None else {"validation batches": len(splits["validation"]) // batch}),
-        **({} if cleaning.sentinel is None else {"sentinels": measured.missed}),
-        **({} if fitted.csv.missing is None else {"missing values": measured.missed}),
-        **({} if zone is None else {"time zone": f"{zone}, stamps in UTC"}),
-        **({} if one.outputs == 1 else {"values at once": one.outputs}),
+        "validation batches": len(splits["validation"]) // batch if batch and "validation" in splits else None,
+        "sentinels": None if fitted.cleaning.sentinel is None else measured.missed,
+        "missing values": None if fitted.csv.missing is None else measured.missed,
+        "time zone": None if zone is None else f"{zone}, stamps in UTC",
+        "values at once": test.outputs if test.outputs > 1 else None,
     }
+    return {words: value for words, value in facts.items() if value is not None}

@@ -4,7 +4,7 @@ import codecs
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,8 +17,8 @@ MOST_COLUMNS = 1000
 DELIMITERS = "\t;|, "
 """In the order of trust: a comma may be a decimal mark, a space may be in a stamp."""
 
-LOOKED_AT, MOST_UNITS = 50, 3
-"""Rows below the header of which all have their stamps, where there are rows of units, and as many of those."""
+MOST_UNITS, LOOKED_AT = 3, 50
+"""Rows of units that may follow the header, and rows below it that are looked at to tell."""
 
 MONTH = r"(\d{1,2} )?((?i:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)[ -](\d{1,2}, )?(\d\d){1,2}"
 """A date or a month with its name."""
@@ -30,7 +30,7 @@ UTF32 = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 class Layout:
     """The beginning of a file: `skip` lines, perhaps a header, then perhaps `units`, and the cells of the first rows.
 
-    A delimiter that is a space stands for any white space. What stands in rows of units begins with the units.
+    A delimiter that is a space stands for any white space.
     """
 
     delimiter: str
@@ -43,7 +43,7 @@ class Layout:
 def encoding(path: Path, known: str | None = None) -> str:
     """What is known, or ascii, utf-8, cp1252 or latin-1, decided by every byte; utf-16 if its mark is at the beginning.
 
-    It is asked of a user's file, Parquet apart, before anything else reads it.
+    A user's file is read by this before anything else reads it, unless it is Parquet.
 
     Raises:
         UnrollError: the file is empty, packed or no text, or has too many columns or too long a line.
@@ -66,15 +66,15 @@ def encoding(path: Path, known: str | None = None) -> str:
             if begun + len(block.partition(end)[0]) >= HEAD:
                 raise UnrollError(f"{path}: line {line:,} has {HEAD:,} bytes or more; save it with a line for each row")
             line, begun = line + block.count(end), len(block) - 1 - block.rfind(end) + begun * (end not in block)
-            plain = plain and block.isascii()
-            high = high or re.search(rb"[\x80-\x9f]", block) is not None
+            if not block.isascii():
+                plain, high = False, high or re.search(rb"[\x80-\x9f]", block) is not None
             try:
                 decoder.decode(block)
             except UnicodeDecodeError:
                 unicode = False
             block = file.read(HEAD)
-    guess = "ascii" if plain else "utf-8" if unicode else "cp1252" if high else "latin-1"
-    return known or ("utf-16" if marked else guess)
+    detected = "ascii" if plain else "utf-8" if unicode else "cp1252" if high else "latin-1"
+    return known or ("utf-16" if marked else detected)
 
 
 def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
@@ -87,15 +87,13 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
         head = file.read(HEAD)
         whole = not file.read(1)
     text = head.decode(encoding if encoding != "ascii" else "utf-8", "ignore").removeprefix("\ufeff")
-    lines = text.splitlines()
-    if not whole:
-        lines = lines[:-1]
+    lines = text.splitlines()[: None if whole else -1]
     if not "".join(lines).strip():
         raise UnrollError(f"{path} is empty; name a file with a header and rows")
     for mark in [delimiter] if delimiter else DELIMITERS:
         rows = [line.split() for line in lines] if mark == " " else list(csv.reader(lines, delimiter=mark))
         width, often = Counter(len(row) for row in rows if row).most_common(1)[0]
-        first = next(place for place, row in enumerate(rows) if len(row) == width)
+        first = next(index for index, row in enumerate(rows) if len(row) == width)
         if width > 1 and often >= 0.9 * sum(1 for row in rows[first:] if row):
             header = not any(_like_data(cell) for cell in rows[first])
             units = _units(rows[first + 1 : first + LOOKED_AT], width) if header else []
@@ -114,15 +112,13 @@ def layout(path: Path, encoding: str, delimiter: str | None) -> Layout:
 def _units(rows: list[list[str]], width: int) -> list[list[str]]:
     """Those right below the header without data in the columns that all later rows have data in; 1 may be a unit."""
     for count in range(min(MOST_UNITS, len(rows) - 2), 0, -1):
-        later = [row for row in rows[count:] if len(row) == width]
-        full = [place for place in range(width) if later and all(_like_data(row[place]) for row in later)]
-        whole = all(len(row) == width and any(map(str.strip, row)) for row in rows[:count])
-        if (
-            full
-            and whole
-            and not any(_like_data(row[place]) and row[place].strip() != "1" for row in rows[:count] for place in full)
-        ):
-            return rows[:count]
+        units, later = rows[:count], [row for row in rows[count:] if len(row) == width]
+        if not later or not all(len(row) == width and any(map(str.strip, row)) for row in units):
+            continue
+        full = [index for index in range(width) if all(_like_data(row[index]) for row in later)]
+        cells = [row[index].strip() for row in units for index in full]
+        if full and not any(_like_data(cell) and cell != "1" for cell in cells):
+            return units
     return []
 
 
@@ -137,20 +133,20 @@ def marks(cells: Iterable[str], path: Path, known: str | None = None) -> tuple[s
     Raises:
         UsageError: they can be read in two ways.
     """
-    found = Counter(kind for cell in cells for kind, form in FORMS.items() if re.fullmatch(form, cell.strip()))
-    comma = bool(found["1,5"] or found["1 234,5"])
+    counts = Counter(kind for cell in cells for kind, form in FORMS.items() if re.fullmatch(form, cell.strip()))
+    comma = bool(counts["1,5"] or counts["1 234,5"])
     if known:
-        thousands = {",": found["1.234,5"], ".": found["1,234.5"] + found["1,234"]}[known]
-        return known, " " if found["1 234"] else {",": ".", ".": ","}[known] if thousands else None
-    if found["1 234"]:
+        thousands = {",": counts["1.234,5"], ".": counts["1,234.5"] + counts["1,234"]}[known]
+        return known, " " if counts["1 234"] else {",": ".", ".": ","}[known] if thousands else None
+    if counts["1 234"]:
         return ("," if comma else "."), " "
-    if found["1.234,5"]:
+    if counts["1.234,5"]:
         return ",", "."
-    if found["1,234.5"] or (found["1,234"] and not comma and found["1.5"]):
+    if counts["1,234.5"] or (counts["1,234"] and not comma and counts["1.5"]):
         return ".", ","
-    if found["1,234"] and not comma and not found["1234"]:
+    if counts["1,234"] and not comma and not counts["1234"]:
         raise UsageError(f"{path}: 1,234 may be a thousand or one and a bit; pass --decimal , or --decimal .")
-    return ("," if comma or found["1,234"] else "."), None
+    return ("," if comma or counts["1,234"] else "."), None
 
 
 FORMS = {
@@ -164,8 +160,3 @@ FORMS = {
     "1234": r"[-+]?\d{4,}",
 }
 """An example -> the numbers that are written so."""
-
-
-def like_paths(names: Sequence[str]) -> list[str]:
-    """Names that are those of files, or that steer a terminal: as a column's they are a mistake or mischief."""
-    return [name for name in names if re.match(r"\.{0,2}[/\\]|~[/\\]|[A-Za-z]:\\", name) or not name.isprintable()]

@@ -15,9 +15,9 @@ from pydantic import Field
 
 from pipeline.data.examples import Array
 from pipeline.errors import DivergedError, UnrollError
-from pipeline.metrics import mse, score
-from pipeline.training import keras_models, trainer
-from pipeline.training.job import Job, Trained
+from pipeline.metrics import score
+from pipeline.training import keras_models
+from pipeline.training.job import Job, Patience, Trained, train_replicates
 
 TRAINS = ("network",)
 
@@ -34,7 +34,7 @@ def train(
     *,
     learning_rate: Rate,
     epochs: Annotated[int, Field(ge=1, le=100_000)],
-    patience: trainer.Patience = None,
+    patience: Patience = None,
 ) -> Trained:
     """Train every replicate, the examples in their order, as document 003 does.
 
@@ -42,30 +42,25 @@ def train(
         job: its `build` makes a `keras.Model`: Dense layers with tanh, or one SimpleRNN node without a head.
         learning_rate: the share of the (negative) gradient that is added for each example.
         epochs: passes over the train split, at most.
-        patience: as for `trainer.train`.
+        patience: as for `train_replicates`.
 
     Raises:
         DivergedError: a weight is not finite; names the epoch and the step after which it was so first.
         UnrollError: the model is of another kind.
     """
     model = keras_models.seeded(job.build, job.seeds[0])
-    learner = Learner(job, learning_rate, *rules(job.experiment, model))
+    learner = RuleLearner(job, learning_rate, *rules(job.experiment, model))
 
     def save(numbers: list[Array], path: Path) -> None:
         model.set_weights(numbers)
         keras_models.save_weights(model, keras_models.values(model), path)
 
-    return Trained(
-        trainer.train(job, epochs, learner, patience),
-        model.count_params(),
-        save,
-        keras_models.layers(model),
-        "mse",
-    )
+    replicates = train_replicates(job, epochs, learner, patience)
+    return Trained(replicates, model.count_params(), save, keras_models.layers(model), "mse")
 
 
-class Learner:
-    """Trains one replicate after the other by one of the rules (`pipeline.training.trainer.Learner`).
+class RuleLearner:
+    """Trains one replicate after the other by one of the rules (`pipeline.training.job.Learner`).
 
     Args:
         job: what is trained.
@@ -76,10 +71,9 @@ class Learner:
     def __init__(self, job: Job, rate: float, one_epoch: Step, forward: Forward) -> None:
         self._job, self._rate, self._one_epoch, self._forward = job, rate, one_epoch, forward
         splits = job.dataset.splits
-        self._every = {split: examples.take(np.arange(len(examples))) for split, examples in splits.items()}
-        inputs, targets = self._every["train"]
-        self._inputs = inputs.reshape(len(inputs), -1).astype(np.float64)
-        self._targets = targets.astype(np.float64)
+        self._inputs = {split: examples.take(np.arange(len(examples)))[0] for split, examples in splits.items()}
+        self._flat = self._inputs["train"].reshape(len(splits["train"]), -1).astype(np.float64)
+        self._targets = splits["train"].targets.astype(np.float64)
         self._seed, self._weights = 0, list[Array]()
 
     def begin(self, seed: int, done: int = 0, state: list[Array] | None = None) -> None:  # noqa: ARG002 - no order
@@ -87,21 +81,23 @@ class Learner:
         self._seed, self._weights = seed, [w.astype(np.float64) for w in fresh]
 
     def epoch(self, number: int) -> dict[str, float]:
-        dataset, before = self._job.dataset, self.weights()
-        self._one_epoch(self._weights, self._inputs, self._targets, self._rate)
+        before = self.weights()
+        self._one_epoch(self._weights, self._flat, self._targets, self._rate)
         if not _finite(self._weights):
-            step = _first_bad(self._one_epoch, before, self._inputs, self._targets, self._rate)
-            raise DivergedError(self._job.experiment, self._seed, number, step)
-        outputs = {
-            split: (self._forward(self._weights, examples), true)
-            for split, (examples, true) in self._every.items()
-            if split in ("train", *dataset.scored)
-        }
-        line = {"train_loss": score(mse.MEASURE.name, *outputs["train"])}
-        for split in dataset.scored:
-            line[f"{split}_loss"] = score(mse.MEASURE.name, *outputs[split])
-            line[f"{split}_{dataset.metric}"] = score(dataset.metric, *outputs[split])
-        return line
+            raise DivergedError(self._job.experiment, self._seed, number, self._first_bad(before))
+        train_loss = score("mse", self._predict("train"), self._job.dataset.splits["train"].targets)
+        return {"train_loss": train_loss} | self._job.scores("mse", self._predict)
+
+    def _first_bad(self, weights: list[Array]) -> int:
+        """The example, from 1, after which a weight is not finite: looked for only once it is known to be there."""
+        for step in range(len(self._targets)):
+            self._one_epoch(weights, self._flat[step : step + 1], self._targets[step : step + 1], self._rate)
+            if not _finite(weights):
+                return step + 1
+        return len(self._targets)
+
+    def _predict(self, split: str) -> Array:
+        return self._forward(self._weights, self._inputs[split])
 
     def state(self) -> list[Array]:
         return self._weights
@@ -110,20 +106,11 @@ class Learner:
         return [w.copy() for w in self._weights]
 
     def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
-        return {f"{point}_{split}": self._forward(weights, examples) for split, (examples, _) in self._every.items()}
+        return {f"{point}_{split}": self._forward(weights, inputs) for split, inputs in self._inputs.items()}
 
 
 def _finite(weights: list[Array]) -> bool:
     return all(np.isfinite(w).all() for w in weights)
-
-
-def _first_bad(one_epoch: Step, weights: list[Array], inputs: Array, targets: Array, rate: float) -> int:
-    """The example, counted from 1, after which a weight is not finite: looked for only once it is known to be there."""
-    for step in range(len(targets)):
-        one_epoch(weights, inputs[step : step + 1], targets[step : step + 1], rate)
-        if not _finite(weights):
-            return step + 1
-    return len(targets)
 
 
 def rules(experiment: str, model: "keras.Model") -> tuple[Step, Forward]:
@@ -135,8 +122,8 @@ def rules(experiment: str, model: "keras.Model") -> tuple[Step, Forward]:
     trained = [layer for layer in model.layers if layer.weights]
     kinds = {type(layer).__name__ for layer in trained}
     tanh = all(layer.activation.__name__ == "tanh" for layer in trained if hasattr(layer, "activation"))
-    one = model.output_shape[1:] == (1,)
-    if kinds == {"Dense"} and tanh and one:
+    single = model.output_shape[1:] == (1,)
+    if kinds == {"Dense"} and tanh and single:
         return perceptron_epoch, perceptron
     if kinds == {"SimpleRNN"} and tanh and model.count_params() == 3:
         return node_epoch, node

@@ -8,17 +8,19 @@ the same everywhere. Epochs are those of Keras' `fit`: the last, partial batch i
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from pipeline.data.examples import Array, compared
+from pipeline.data.examples import Array
 from pipeline.errors import DivergedError, UnrollError
-from pipeline.metrics import Loss, score
-from pipeline.training import keras_models, prediction, trainer
-from pipeline.training.job import Job, Trained
-from pipeline.training.program import Program
+from pipeline.metrics import Loss
+from pipeline.training import keras_models, prediction
+from pipeline.training.job import Job, Patience, Trained, train_replicates
+
+if TYPE_CHECKING:
+    from pipeline.training.program import Program
 
 TRAINS = ("network",)
 
@@ -36,10 +38,10 @@ def train(
     epochs: Annotated[int, Field(ge=1, le=100_000)],
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)],
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
-    halve: bool = False,
+    halve_after: Annotated[int | None, Field(ge=1, le=1000)] = None,
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
-    patience: trainer.Patience = None,
+    patience: Patience = None,
 ) -> Trained:
     """Train every replicate of a job; the program is compiled once for all of them.
 
@@ -51,11 +53,11 @@ def train(
         epochs: how many at most.
         batch_size: examples per step.
         learning_rate: of the optimizer.
-        halve: whether it is halved after each epoch.
+        halve_after: epochs at this rate, of which each later one has half of the one before; None: it stays.
         order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches` in shuffled order (`fit` on
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
-        patience: as for `trainer.train`.
+        patience: as for `train_replicates`.
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
@@ -64,27 +66,27 @@ def train(
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
-    examples = len(job.dataset.splits["train"])
+    train_split = job.dataset.splits["train"]
+    examples = len(train_split)
     if order != "draws":
         batch_size = min(batch_size, examples)  # a larger one would be filled up, to no effect but on memory
     elif batch_size * (steps_per_epoch or 1) > MOST_DRAWS:
         raise UnrollError(f"{job.experiment}: batch_size times steps_per_epoch must be at most {MOST_DRAWS:,}")
     model = keras_models.seeded(job.build, job.seeds[0])
-    wanted = job.dataset.splits["train"].take(np.arange(1))[1].shape[1:]
-    if [size for size in model.output_shape[1:] if size != 1] != list(wanted):
+    shape = train_split.take(np.arange(1))[1].shape[1:]
+    if [size for size in model.output_shape[1:] if size != 1] != list(shape):
         raise UnrollError(
-            f"{job.experiment}: a model that is trained must have one output for each of {wanted or 1} targets, so "
+            f"{job.experiment}: a model that is trained must have one output for each of {shape or 1} targets, so "
             f"head: true or units: 1, and sequences: false. Received: outputs of the shape {model.output_shape}"
         )
+    from pipeline.training.program import Program
+
     measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
-    program = Program(model, job.dataset.splits["train"], optimizer, learning_rate, measures)
-    rates = [learning_rate * 0.5**epoch for epoch in range(epochs)] if halve else []
-    learner = Learner(
-        job, program, measures, rates, partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
-    )
-    replicates = trainer.train(job, epochs, learner, patience)
+    program = Program(model, train_split, optimizer, learning_rate, measures)
+    orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
+    rate = lambda epoch: learning_rate * 0.5 ** max(epoch - (halve_after or epochs), 0)  # noqa: E731
     return Trained(
-        replicates,
+        train_replicates(job, epochs, ProgramLearner(job, program, rate, orders), patience),
         model.count_params(),
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
@@ -92,26 +94,20 @@ def train(
     )
 
 
-class Learner:
-    """Trains one replicate after the other with one program (`pipeline.training.trainer.Learner`).
+class ProgramLearner:
+    """Trains one replicate after the other with one program (`pipeline.training.job.Learner`).
 
     Args:
         job: what is trained.
         program: of its model.
-        measures: the program's, the loss first.
-        rates: the learning rate of each epoch; none where it stays.
+        rate: epoch, from 1 -> its learning rate.
         orders: seed -> the example numbers (steps, batch) of every epoch.
     """
 
     def __init__(
-        self,
-        job: Job,
-        program: Program,
-        measures: list[str],
-        rates: list[float],
-        orders: Callable[[int], Iterator[Array]],
+        self, job: Job, program: "Program", rate: Callable[[int], float], orders: Callable[[int], Iterator[Array]]
     ) -> None:
-        self._job, self._program, self._measures, self._rates, self._orders = job, program, measures, rates, orders
+        self._job, self._program, self._rate, self._orders = job, program, rate, orders
         self._seed = 0
         self._batches: Iterator[Array] = iter(())
 
@@ -122,26 +118,20 @@ class Learner:
             self._program.restore(state)
 
     def epoch(self, number: int) -> dict[str, float]:
-        dataset, loss = self._job.dataset, self._measures[0]
-        if self._rates:
-            self._program.optimizer.learning_rate.assign(self._rates[number - 1])
+        self._program.optimizer.learning_rate.assign(self._rate(number))
         rows = next(self._batches)
         measured = self._program.epoch(rows)
         finite = np.isfinite(measured).all(axis=1)
         if not finite.all():
             step = int(np.argmin(finite)) + 1
             raise DivergedError(self._job.experiment, self._seed, number, step)
-        # As Keras tells it: while the weights change, and with dropout on.
+        # As Keras has it: while the weights change, and with dropout on.
         means = np.average(measured.astype(np.float64), axis=0, weights=(rows >= 0).sum(axis=1))
-        names = ["train_loss", *(f"train_{measure}" for measure in self._measures[1:])]
+        loss, *others = self._program.measures
+        names = ["train_loss", *(f"train_{measure}" for measure in others)]
         line = {name: float(mean) for name, mean in zip(names, means, strict=True)}
-        for split in dataset.scored:
-            if split in dataset.splits:
-                predictions = self._program.predict(dataset.splits[split])
-                targets = compared(dataset.splits[split])
-                line[f"{split}_loss"] = score(loss, predictions, targets)
-                line[f"{split}_{dataset.metric}"] = score(dataset.metric, predictions, targets)
-        return line
+        splits = self._job.dataset.splits
+        return line | self._job.scores(loss, lambda split: self._program.predict(splits[split]))
 
     def state(self) -> list[Array]:
         return self._program.state()
@@ -151,10 +141,10 @@ class Learner:
 
     def predictions(self, point: str, weights: list[Array]) -> dict[str, Array]:
         keras_models.assign(self._program.model, weights)
-        asked = self._job.predicted
-        predictions = {f"{point}_{split}": self._program.predict(examples) for split, examples in asked.items()}
+        splits = self._job.predicted
+        predictions = {f"{point}_{split}": self._program.predict(examples) for split, examples in splits.items()}
         if point == "final" and self._job.dataset.rollout:
-            predictions["rollout"] = prediction.rollout(self._program.predict_one, asked["test"])
+            predictions["rollout"] = prediction.rollout(self._program.predict_one, splits["test"])
         return predictions
 
 

@@ -9,6 +9,6 @@ Three ideas make it short and fast (docs/decisions/recurrence.md):
 - Padding in front of a text leaves the same state in every row of the batch. It is computed once: the shortest text is
   looped over from the start, and the others join it, a quarter of the batch at a time, when their words begin.
 
-`network` chooses what is looped over, `layer` is one recurrent layer, `through_time` the loops, `cell` one timestep,
-`rules` the formulas, `tape` the memory, and `sequences` what is read at each timestep.
+`network` chooses what is looped over and holds a layer, `through_time` has the loops and what they read at each
+timestep, `cell` one timestep, `rules` the formulas. Importing them starts TensorFlow.
 """

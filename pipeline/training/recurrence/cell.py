@@ -1,11 +1,20 @@
-"""One cell on one batch: the products of a timestep, forward and backward, around its rule."""
+"""One cell on one batch: the products of a timestep, forward and backward, around its rule.
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+An example of shapes: an LSTM of 32 units, 14 values at each timestep, a batch of 100. Its operand (48, 100) is stacked
+from the state (32), inputs (14), ones, which the bias is multiplied by, and zeros up to a multiple of 24 rows. The one
+product of an LSTM is weights (128, 48) @ operand = (128, 100): four gates (32, 100), which the rule makes the new
+state (32, 100) of. Backward, from the gates' gradients (128, 100), those of state and inputs are weights' (46, 128) @
+gates, and that of the weights is gates @ operand' = (128, 48).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pipeline.training.recurrence.rules import Product, Rule
-from pipeline.training.recurrence.tape import Residual, Save, Tensor, barrier
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+
+from pipeline.training.recurrence.rules import RULES, Product, Residual, Rule, Save, Tensor, Tensors, barrier
 
 ALIGNED = 24
 """Rows of an operand are filled up with zeros to a multiple of this: matrix products run in blocks of 8 to 48 rows."""
@@ -41,28 +50,21 @@ class Cell:
         """The first of the operand's rows that the product takes."""
         return 0 if product.state else self.units
 
-    def weights(self, cell: Any) -> list[Tensor]:
-        """Of each product, from a Keras cell: (gates * units, rows of its operand), zero where the operand is."""
-        import tensorflow as tf
-
-        gates = iter(tf.transpose(w) * scale for w, scale in zip(self.rule.pack(cell), self.rule.scales, strict=True))
+    def weights(self, keras_cell: Any) -> list[Tensor]:
+        """Of each product: (gates * units, rows of its operand), zero where the operand is."""
+        packed = zip(self.rule.pack(keras_cell), self.rule.scales, strict=True)
+        gates = iter(tf.transpose(w) * scale for w, scale in packed)
         weights = [tf.concat([next(gates) for _ in range(product.gates)], 0) for product in self.products]
         sizes = [self.rows - self.first(product) for product in self.products]
         return [tf.pad(w, [[0, 0], [0, size - w.shape[1]]]) for w, size in zip(weights, sizes, strict=True)]
 
-    def transposed(self, weights: Sequence[Tensor], *, inputs: bool) -> list[Tensor]:
+    def transposed(self, weights: Tensors, *, inputs: bool) -> list[Tensor]:
         """The weights as `backward` takes them: (rows, gates * units), for the rows whose gradient is asked for."""
-        import tensorflow as tf
-
         last = self.units + (self.inputs if inputs else 0)
         return [tf.transpose(w[:, : last - self.first(p)]) for w, p in zip(weights, self.products, strict=True)]
 
-    def forward(
-        self, weights: Sequence[Tensor], values: Tensor, states: Sequence[Tensor], save: Save
-    ) -> Sequence[Tensor]:
+    def forward(self, weights: Tensors, values: Tensor, states: Tensors, save: Save) -> Tensors:
         """One timestep: values (inputs, width) and states (units, width) -> new states."""
-        import tensorflow as tf
-
         width, inputs = values.shape[1], self.inputs
         zeros = tf.zeros((self.rows - self.units - inputs - 1, width))
         operand = tf.concat([states[0], values, tf.ones((1, width)), zeros], 0)
@@ -79,12 +81,8 @@ class Cell:
         return self.rule.forward(gates, states, save)
 
     def backward(
-        self,
-        transposed: Sequence[Tensor],
-        residuals: Sequence[Residual],
-        grad_states: Sequence[Tensor],
-        scratch: Sequence[Tensor],
-    ) -> tuple[Tensor, Sequence[Tensor], list[Tensor], list[Tensor]]:
+        self, transposed: Tensors, residuals: Sequence[Residual], grad_states: Tensors, scratch: Tensors
+    ) -> tuple[Tensor, Tensors, list[Tensor], list[Tensor]]:
         """The gradient of `forward`.
 
         Args:
@@ -97,8 +95,6 @@ class Cell:
             Gradients of the values (none of them if not asked for), of the old states, of the weights; and the scratch
             for the next timestep.
         """
-        import tensorflow as tf
-
         operand, *others = residuals
         gates, (grad_state, *grad_others) = self.rule.backward(others, lambda: operand(0, self.units), grad_states)
         grad_gates, grad_values = iter(gates), 0.0
@@ -120,13 +116,45 @@ class Cell:
         return grad_values, (grad_state, *grad_others), grad_weights, used
 
 
-def _stacked(scratch: Tensor, blocks: Sequence[Tensor]) -> Tensor:
+def _stacked(scratch: Tensor, blocks: Tensors) -> Tensor:
     """Blocks (units, width), one below the other, each written by itself: XLA does not vectorise a concatenation."""
-    import tensorflow as tf
-    from tensorflow.compiler.tf2xla.python import xla
-
     if len(blocks) == 1:
         return blocks[0]
-    for place, block in enumerate(blocks):
-        scratch = barrier(xla.dynamic_update_slice(scratch, block, tf.constant([place * block.shape[0], 0])))
+    for number, block in enumerate(blocks):
+        scratch = barrier(xla.dynamic_update_slice(scratch, block, tf.constant([number * block.shape[0], 0])))
     return scratch
+
+
+def plain(keras_cell: Any) -> Cell:
+    """The cell of a built Keras cell, without dropout."""
+    rule = RULES[type(keras_cell).__name__]
+    products = list(rule.products)
+    return Cell(rule, keras_cell.units, keras_cell.kernel.shape[0], products, [None] * len(products))
+
+
+def masked(cell: Cell, keras_cell: Any, batch: int, ordered: Callable[[Tensor], Tensor]) -> Cell:
+    """The cell with Keras' dropout masks for one batch, drawn in Keras' order, as factors of the products' operands.
+
+    `ordered`: rows of the batch -> rows as the loop wants them.
+    """
+    input_masks = keras_cell.get_dropout_mask(tf.ones((batch, cell.inputs)))
+    state_masks = keras_cell.get_recurrent_dropout_mask(tf.ones((batch, cell.units)))
+    keras_cell.reset_dropout_mask()
+    keras_cell.reset_recurrent_dropout_mask()
+    if input_masks is None and state_masks is None:
+        return cell
+
+    def mask(number: int) -> Tensor:
+        """(rows of the operand, batch) for a gate; Keras has one for all gates, or a list."""
+        columns = [
+            tf.ones((batch, size)) if drawn is None else drawn[number] if isinstance(drawn, list) else drawn
+            for drawn, size in ((state_masks, cell.units), (input_masks, cell.inputs))
+        ]
+        rest = tf.ones((batch, cell.rows - cell.units - cell.inputs))
+        return tf.transpose(ordered(tf.concat([*columns, rest], 1)))
+
+    if not any(isinstance(drawn, list) for drawn in (input_masks, state_masks)):
+        return replace(cell, masks=[mask(0)[cell.first(product) :] for product in cell.products])
+    by_gate = [replace(product, gates=1) for product in cell.products for _ in range(product.gates)]
+    masks = [mask(number)[cell.first(product) :] for number, product in zip(cell.rule.masks, by_gate, strict=True)]
+    return replace(cell, products=by_gate, masks=masks)

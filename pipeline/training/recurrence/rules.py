@@ -7,14 +7,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.training.recurrence.tape import Residual, Save, Tensor, barrier
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
 
-Parts = Sequence[Tensor]
+Tensor = Any
+Tensors = Sequence[Tensor]
+
+Residual = Callable[..., Tensor]
+"""A number (rows, width) that the loop forward saves for the loop backward. It is called anew for each use of it."""
+
+Save = Callable[[Tensor], Residual]
+"""Saves a residual."""
+
+
+def barrier(value: Tensor) -> Tensor:
+    """The value; XLA computes it before what uses it, and not as a part of that."""
+    return value if tf.executing_eagerly() else xla.optimization_barrier(value)[0]
 
 
 @dataclass(frozen=True)
 class Product:
-    """Weights times operand, for one gate or several.
+    """Weights times operand (see `cell`), for one gate or several.
 
     Attributes:
         gates: how many; each is a block of `units` rows.
@@ -47,11 +60,11 @@ class Rule:
     scales: tuple[float, ...]
     residuals: int
     pack: Callable[[Any], list[Tensor]]
-    forward: Callable[[Parts, Parts, Save], Parts]
-    backward: Callable[[Sequence[Residual], Residual, Parts], tuple[Parts, Parts]]
+    forward: Callable[[Tensors, Tensors, Save], Tensors]
+    backward: Callable[[Sequence[Residual], Residual, Tensors], tuple[Tensors, Tensors]]
 
 
-def _share(tanh: Tensor) -> Tensor:
+def _logistic(tanh: Tensor) -> Tensor:
     """The logistic function, from the tanh of half its argument."""
     return 0.5 + 0.5 * tanh
 
@@ -62,16 +75,12 @@ def _derivative(tanh: Residual) -> Tensor:
 
 
 def _pack(cell: Any) -> list[Tensor]:
-    import tensorflow as tf
-
     weights = tf.concat([cell.recurrent_kernel.value, cell.kernel.value, cell.bias.value[None]], 0)
     return list(tf.split(weights, weights.shape[1] // cell.units, 1))
 
 
 def _pack_gru(cell: Any) -> list[Tensor]:
     """Update, reset, and for the candidate two, of state and of input, since the reset lies between them."""
-    import tensorflow as tf
-
     kernel, recurrent = (tf.split(w.value, 3, axis=1) for w in (cell.kernel, cell.recurrent_kernel))
     input_bias, state_bias = (tf.split(b[None], 3, axis=1) for b in tf.unstack(cell.bias.value))
     gates = [tf.concat([recurrent[g], kernel[g], input_bias[g] + state_bias[g]], 0) for g in (0, 1)]
@@ -80,76 +89,68 @@ def _pack_gru(cell: Any) -> list[Tensor]:
 
 
 def _pack_min_gru(cell: Any) -> list[Tensor]:
-    import tensorflow as tf
-
     return list(tf.split(tf.concat([cell.kernel.value, cell.bias.value[None]], 0), 2, 1))
 
 
-def _simple_rnn(gates: Parts, _states: Parts, save: Save) -> Parts:
-    import tensorflow as tf
-
+def _simple_rnn(gates: Tensors, _states: Tensors, save: Save) -> Tensors:
     return (save(tf.tanh(gates[0]))(),)
 
 
-def _simple_rnn_backward(residuals: Sequence[Residual], _old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+def _simple_rnn_backward(
+    residuals: Sequence[Residual], _old: Residual, grad_states: Tensors
+) -> tuple[Tensors, Tensors]:
     return (grad_states[0] * _derivative(residuals[0]),), (0.0,)
 
 
-def _lstm(gates: Parts, states: Parts, save: Save) -> Parts:
-    import tensorflow as tf
-
+def _lstm(gates: Tensors, states: Tensors, save: Save) -> Tensors:
     save(states[1])
     entry, forget, candidate, exit_ = (save(tf.tanh(gate)) for gate in gates)
-    carry = _share(forget()) * states[1] + _share(entry()) * candidate()
+    carry = _logistic(forget()) * states[1] + _logistic(entry()) * candidate()
     squashed = save(tf.tanh(carry))
-    return _share(exit_()) * squashed(), carry
+    return _logistic(exit_()) * squashed(), carry
 
 
-def _lstm_backward(residuals: Sequence[Residual], _old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+def _lstm_backward(residuals: Sequence[Residual], _old: Residual, grad_states: Tensors) -> tuple[Tensors, Tensors]:
     carry, entry, forget, candidate, exit_, squashed = residuals
     grad_state, grad_carry = grad_states
     # Three gates and the older carry use it: without the barrier XLA computes it again in each.
-    grad_carry = barrier(grad_carry + grad_state * _share(exit_()) * _derivative(squashed))
+    grad_carry = barrier(grad_carry + grad_state * _logistic(exit_()) * _derivative(squashed))
     grad_gates = (
         0.5 * grad_carry * candidate() * _derivative(entry),
         0.5 * grad_carry * carry() * _derivative(forget),
-        grad_carry * _share(entry()) * _derivative(candidate),
+        grad_carry * _logistic(entry()) * _derivative(candidate),
         0.5 * grad_state * squashed() * _derivative(exit_),
     )
-    return grad_gates, (0.0, grad_carry * _share(forget()))
+    return grad_gates, (0.0, grad_carry * _logistic(forget()))
 
 
-def _gru(gates: Parts, states: Parts, save: Save) -> Parts:
-    import tensorflow as tf
-
+def _gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
     update, reset = (save(tf.tanh(gate)) for gate in gates[:2])
     recurrent = save(gates[2])
-    candidate = save(tf.tanh(gates[3] + _share(reset()) * recurrent()))
-    return (candidate() + _share(update()) * (states[0] - candidate()),)
+    candidate = save(tf.tanh(gates[3] + _logistic(reset()) * recurrent()))
+    return (candidate() + _logistic(update()) * (states[0] - candidate()),)
 
 
-def _gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+def _gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Tensors) -> tuple[Tensors, Tensors]:
     update, reset, recurrent, candidate = residuals
-    grad_candidate = barrier(grad_states[0] * (1 - _share(update())) * _derivative(candidate))
+    grad_candidate = barrier(grad_states[0] * (1 - _logistic(update())) * _derivative(candidate))
     grad_gates = (
         0.5 * grad_states[0] * (old() - candidate()) * _derivative(update),
         0.5 * grad_candidate * recurrent() * _derivative(reset),
-        grad_candidate * _share(reset()),
+        grad_candidate * _logistic(reset()),
         grad_candidate,
     )
-    return grad_gates, (grad_states[0] * _share(update()),)
+    return grad_gates, (grad_states[0] * _logistic(update()),)
 
 
-def _min_gru(gates: Parts, states: Parts, save: Save) -> Parts:
-    import tensorflow as tf
-
+def _min_gru(gates: Tensors, states: Tensors, save: Save) -> Tensors:
     update, candidate = save(tf.tanh(gates[0])), save(gates[1])
-    return (states[0] + _share(update()) * (candidate() - states[0]),)
+    return (states[0] + _logistic(update()) * (candidate() - states[0]),)
 
 
-def _min_gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Parts) -> tuple[Parts, Parts]:
+def _min_gru_backward(residuals: Sequence[Residual], old: Residual, grad_states: Tensors) -> tuple[Tensors, Tensors]:
     update, candidate = residuals
-    grad_candidate = grad_states[0] * _share(update())
+    grad_candidate = grad_states[0] * _logistic(update())
     grad_update = 0.5 * grad_states[0] * (candidate() - old()) * _derivative(update)
     return (grad_update, grad_candidate), (grad_states[0] - grad_candidate,)
 

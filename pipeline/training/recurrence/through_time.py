@@ -1,36 +1,172 @@
 """Backpropagation through time: the loop forward over the timesteps of a batch, and the loop backward."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from typing import Any
 
+import tensorflow as tf
+from tensorflow.compiler.tf2xla.python import xla
+
 from pipeline.training.recurrence.cell import Cell
-from pipeline.training.recurrence.sequences import Values, Words, joined, parted
-from pipeline.training.recurrence.tape import Save, Tape, Tensor, counters
+from pipeline.training.recurrence.rules import Residual, Save, Tensor, Tensors, barrier
+
+COUNTERS = 2
+"""Of the timestep, read in turn: one fused operation reads a residual twice at most (`Tape`)."""
+
+
+class Tape:
+    """What one timestep writes for the loop backward, or reads from the loop forward.
+
+    A timestep reads a residual by another counter for each use of it. They all count the same, but XLA does not know:
+    it would load a slice that one fused operation uses twice element by element (docs/decisions/recurrence.md).
+
+    Args:
+        times: the counters, each the timestep.
+        buffers: (timesteps, rows, batch).
+        width: how many columns of the batch take part.
+    """
+
+    def __init__(self, times: Tensors, buffers: Tensors, width: int) -> None:
+        self.times, self.buffers, self.width = times, list(buffers), width
+        self._next = 0
+
+    def save(self, number: Tensor) -> Residual:
+        """Write the next buffer (rows, width) at this timestep, in place under XLA."""
+        index, self._next = self._next, self._next + 1
+        start = tf.stack([self.times[0], 0, 0])
+        # Behind the barrier the timestep goes on with what it reads from the buffer. With the number that was just
+        # computed, and that XLA has to hold elsewhere, an LSTM took 5 % longer (docs/attempts.md).
+        self.buffers[index] = barrier(xla.dynamic_update_slice(self.buffers[index], number[None], start))
+        return self._residual(self.buffers[index])
+
+    def residuals(self) -> list[Residual]:
+        """Of all buffers."""
+        return [self._residual(buffer) for buffer in self.buffers]
+
+    def _residual(self, buffer: Tensor) -> Residual:
+        times = cycle(self.times)
+
+        def read(first: int = 0, last: int = buffer.shape[1]) -> Tensor:
+            start = tf.stack([next(times), first, 0])
+            return xla.dynamic_slice(buffer, start, [1, last - first, self.width])[0]
+
+        return read
+
+
+def counters(time: Tensor) -> list[Tensor]:
+    """`COUNTERS` counters from `time` on, which XLA takes for different ones: a barrier hides where each comes from."""
+    times = [time]
+    while len(times) < COUNTERS:
+        times.append(barrier(times[-1]))
+    return times
+
+
+class Values:
+    """Sequences of values (batch, timesteps, values), all of one length: every row takes part in every timestep."""
+
+    padding: Tensor
+
+    def __init__(self, inputs: Tensor) -> None:
+        self.widths = [inputs.shape[0]]
+        self.timesteps = inputs.shape[1]
+        self.steps = tf.transpose(inputs, (1, 0, 2))
+
+    def stages(self) -> list[tuple[int, Tensor, Tensor]]:
+        """Width, first timestep and end of each run of timesteps; a run may be empty."""
+        # With widths 2, 4, 8, rows 2 and 3 join when row 2, of these the one with less padding, has its first word.
+        bounds = [tf.constant(0), *(self.padding[width] for width in self.widths[:-1]), tf.constant(self.timesteps)]
+        return list(zip(self.widths, bounds, bounds[1:], strict=False))
+
+    def at(self, _source: Tensor, time: Tensor, _width: int) -> Tensor:
+        """The inputs (values, width) at a timestep."""
+        return tf.transpose(self.steps[time])
+
+    def backward(self, grad_source: Tensor, _grad_values: Tensor, _time: Tensor, _width: int) -> Tensor:
+        """The source's gradient, with that of a timestep's inputs (values, width) added where they have a source."""
+        return grad_source
+
+    def ordered(self, rows: Tensor) -> Tensor:
+        """Rows of the batch as the loop wants them."""
+        return rows
+
+    def unordered(self, rows: Tensor) -> Tensor:
+        """Rows of the loop as the batch has them."""
+        return rows
+
+
+class Texts(Values):
+    """Word numbers (batch, timesteps), padded with zeros in front; the source is the words' vectors (words, values).
+
+    Rows are sorted: the one with most padding first, since it goes through the padding for all; then by padding,
+    the least first.
+    """
+
+    def __init__(self, inputs: Tensor, widths: list[int]) -> None:
+        batch, self.timesteps, self.widths = inputs.shape[0], inputs.shape[1], widths
+        padding = tf.argmax(inputs != 0, axis=1, output_type=tf.int32)  # where the first word is
+        padding = tf.where(tf.reduce_any(inputs != 0, axis=1), padding, self.timesteps)
+        order = tf.argsort(padding, stable=True)
+        self.order = tf.concat([order[-1:], order[:-1]], 0)
+        # The inverse: where in this order each row of the batch is.
+        self.inverse = tf.scatter_nd(self.order[:, None], tf.range(batch), (batch,))
+        self.steps = tf.transpose(tf.gather(inputs, self.order))
+        self.padding = tf.gather(padding, self.order)
+
+    def at(self, source: Tensor, time: Tensor, width: int) -> Tensor:
+        return tf.transpose(tf.gather(source, self.steps[time][:width]))
+
+    def backward(self, grad_source: Tensor, grad_values: Tensor, time: Tensor, width: int) -> Tensor:
+        return tf.tensor_scatter_nd_add(grad_source, self.steps[time][:width, None], tf.transpose(grad_values))
+
+    def ordered(self, rows: Tensor) -> Tensor:
+        return tf.gather(rows, self.order)
+
+    def unordered(self, rows: Tensor) -> Tensor:
+        return tf.gather(rows, self.inverse)
+
+
+def widened(states: Any, width: int) -> Any:
+    """States (units, n) with `width` columns; the new ones copy the first, which has read the same padding."""
+
+    def widen(state: Tensor) -> Tensor:
+        new = width - state.shape[1]
+        return tf.concat([state, tf.tile(state[:, :1], (1, new))], 1) if new else state
+
+    return tf.nest.map_structure(widen, states)
+
+
+def widened_backward(gradients: Any, width: int) -> Any:
+    """The gradient of `widened`, for states of `width` columns."""
+
+    def narrow(gradient: Tensor) -> Tensor:
+        if gradient.shape[1] == width:
+            return gradient
+        copies = tf.reduce_sum(gradient[:, width:], axis=1, keepdims=True)
+        return tf.concat([gradient[:, :1] + copies, gradient[:, 1:width]], 1)
+
+    return tf.nest.map_structure(narrow, gradients)
 
 
 @dataclass(frozen=True)
 class ThroughTime:
     """The cells of one layer on one batch.
 
-    Timesteps run in stages (`Words.stages`): in each the first `width` columns of the batch take part.
+    Timesteps run in stages (`Values.stages`): in each the first `width` columns of the batch take part.
 
     Attributes:
         cells: the lowest first.
         sequence: what they read.
         every: whether each state of the top cell is asked for, or the last one alone.
-        words: whether the source is an embedding's vectors (words, values), which are trained, too.
     """
 
     cells: list[Cell]
-    sequence: Values | Words
+    sequence: Values
     every: bool
-    words: bool
 
     def forward(
-        self, source: Tensor, weights: Any, buffers: Sequence[Tensor], *, train: bool
-    ) -> tuple[list[Sequence[Tensor]], tuple[Tensor, ...]]:
+        self, source: Tensor, weights: Any, buffers: Tensors, *, train: bool
+    ) -> tuple[list[Tensors], tuple[Tensor, ...]]:
         """Loop over all timesteps, from states of zeros.
 
         Args:
@@ -43,7 +179,6 @@ class ThroughTime:
         Returns:
             The last states of each cell, (units, batch), and the buffers.
         """
-        import tensorflow as tf
 
         def step(width: int, times: Any, states: Any, filled: Any) -> Any:
             tape = Tape(times, filled, width)
@@ -63,17 +198,17 @@ class ThroughTime:
             _, states, filled = tf.while_loop(
                 lambda times, *_, end=end: times[0] < end,
                 partial(step, width),
-                (counters(begin) if train else [begin], joined(states, width), filled),
+                (counters(begin) if train else [begin], widened(states, width), filled),
             )
         return states, filled
 
     def backward(
-        self, source: Tensor, weights: Any, states: Any, buffers: Sequence[Tensor], grad_output: Tensor
+        self, source: Tensor, weights: Any, states: Any, buffers: Tensors, grad_output: Tensor
     ) -> tuple[Tensor, Any]:
         """Loop over all timesteps, from the last to the first.
 
         Args:
-            source: as `forward`.
+            source: as for `forward`.
             weights: likewise.
             states: what it returned.
             buffers: likewise.
@@ -82,7 +217,6 @@ class ThroughTime:
         Returns:
             The gradients of the source (None if it is not trained) and of the weights.
         """
-        import tensorflow as tf
 
         def step(width: int, times: Any, grad_states: Any, grad_weights: Any, scratch: Any, grad_source: Tensor) -> Any:
             residuals = Tape(times, buffers, width).residuals()
@@ -91,33 +225,34 @@ class ThroughTime:
             # A new state goes to the next timestep and to the cell above, or out: so its gradients add up. From the
             # top, since what a cell's state gets from above is the gradient of the inputs there.
             grad_values: Any = grad_output[times[0]] if self.every else 0.0
-            of_cells: list[Any] = []
+            by_cell: list[Any] = []
             for cell, w, (grad_state, *others), memory in reversed(
                 list(zip(self.cells, transposed, grad_states, scratch, strict=True))
             ):
                 count = 1 + cell.rule.residuals  # the operand, then the rule's
                 mine, residuals = residuals[-count:], residuals[:-count]
-                grad_values, *of_cell = cell.backward(w, mine, (grad_state + grad_values, *others), memory)
-                of_cells.insert(0, of_cell)
-            new_states, new_weights, scratch = zip(*of_cells, strict=True)
+                grad_values, *rest = cell.backward(w, mine, (grad_state + grad_values, *others), memory)
+                by_cell.insert(0, rest)
+            new_states, new_weights, scratch = zip(*by_cell, strict=True)
             grad_weights = tf.nest.map_structure(tf.add, grad_weights, list(new_weights))
             grad_source = self.sequence.backward(grad_source, grad_values, times[0], width)
             return [time - 1 for time in times], list(new_states), grad_weights, list(scratch), grad_source
 
+        words = isinstance(self.sequence, Texts)
         transposed = [
-            cell.transposed(w, inputs=bool(place) or self.words)  # of the lowest cell's inputs only if they are trained
-            for place, (cell, w) in enumerate(zip(self.cells, weights, strict=True))
+            cell.transposed(w, inputs=bool(level) or words)  # of the lowest cell's inputs only if they are trained
+            for level, (cell, w) in enumerate(zip(self.cells, weights, strict=True))
         ]
         grad_states: Any = [tuple(tf.zeros_like(state) for state in of_cell) for of_cell in states]
         if not self.every:
             grad_states[-1] = (grad_output, *grad_states[-1][1:])
         grad_weights = tf.nest.map_structure(tf.zeros_like, weights)
-        grad_source = tf.zeros_like(source) if self.words else tf.constant(0.0)
+        grad_source = tf.zeros_like(source) if words else tf.constant(0.0)
         for width, begin, end in reversed(self.sequence.stages()):
             scratch = [[tf.zeros((p.gates * cell.units, width)) for p in cell.products] for cell in self.cells]
             _, grad_states, grad_weights, _, grad_source = tf.while_loop(
                 lambda times, *_, begin=begin: times[0] >= begin,
                 partial(step, width),
-                (counters(end - 1), parted(grad_states, width), grad_weights, scratch, grad_source),
+                (counters(end - 1), widened_backward(grad_states, width), grad_weights, scratch, grad_source),
             )
-        return grad_source if self.words else None, grad_weights
+        return grad_source if words else None, grad_weights

@@ -8,12 +8,14 @@ from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Difference
 from pipeline.evaluation.scores import evaluate, statistics
 from pipeline.training import run_folder
-from pipeline.training.run_folder import Layer
+from pipeline.training.run_folder import LayerSummary
 from pipeline.workspace import Workspace
 from tests.pipeline.evaluation.scored import of, small
 from tests.support import REPOSITORY, fake_runs
 
-LAYERS = [Layer(name=f"rnn{i}", type="SimpleRNN", output=[None, n], parameters=2080 * i) for i, n in ((1, 32), (2, 7))]
+LAYERS = [
+    LayerSummary(name=f"rnn{i}", type="SimpleRNN", output=[None, n], parameters=2080 * i) for i, n in ((1, 32), (2, 7))
+]
 
 
 def evaluation(values, other=(5.0,), *, difference=None, stand_in=False, varies=True):

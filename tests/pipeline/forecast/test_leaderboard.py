@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.scaled_error import seasonal_naive
+from pipeline.evaluation.scores import seasonal_naive
 from pipeline.forecast import backtest, ensemble, leaderboard
 from pipeline.forecast.leaderboard import ENSEMBLE, SHORT
 from pipeline.training.run_folder import Summary

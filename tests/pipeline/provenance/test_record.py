@@ -1,8 +1,10 @@
+import subprocess
+
 import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.files import write_text
-from pipeline.provenance import record
+from pipeline.provenance import machine, record
 from pipeline.provenance.fingerprint import Ingredients
 from pipeline.workspace import Workspace
 
@@ -29,6 +31,38 @@ def test_a_record_of_another_run_is_none(workspace):
 def test_a_record_that_cannot_be_written_costs_one_line(workspace, capsys):
     (workspace.root / "records").write_text("a file where a folder should be")
     record.write(workspace, workspace.run(*NAME), MADE_OF)
-    said = capsys.readouterr().err
-    assert said.startswith("warning: no record of where waves_node was made: ")
-    assert said.count("\n") == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("warning: no record of where waves_node was made: ")
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A repository with one commit, which the code seems to be in."""
+    for name in ("pipeline/files.py", "params.yaml", ".ci/locks/numerics.lock", "dvc.lock"):
+        write_text(tmp_path / "checkout" / name, "")
+    identity = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    for command in (("init", "-q"), ("add", "."), (*identity, "commit", "-qm", "All")):
+        subprocess.run(["git", *command], cwd=tmp_path / "checkout", check=True)
+    monkeypatch.setattr(machine, "CODE", tmp_path / "checkout")
+    return Workspace(tmp_path / "checkout")
+
+
+@pytest.mark.parametrize(
+    ("changed", "dirty"),
+    [
+        *((None, False), ("dvc.lock", False), ("params.yaml", True)),
+        *((".ci/locks/numerics.lock", True), ("pipeline/new.py", True)),
+    ],
+)
+def test_code_is_dirty_by_what_shapes_results_only(checkout, changed, dirty):
+    if changed:
+        write_text(checkout.root / changed, "as edited")
+    made_in = record.environment(checkout)
+    assert len(made_in.commit) == 40
+    assert made_in.dirty is dirty
+
+
+def test_without_git_there_is_no_commit(checkout, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    made_in = record.environment(checkout)
+    assert (made_in.commit, made_in.dirty) == (None, None)

@@ -16,7 +16,7 @@ from pipeline.data import dataset as datasets
 from pipeline.errors import DivergedError, UnrollError
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
-from pipeline.tracking import live, payload, queries, replay, runs, store
+from pipeline.tracking import live, payload, runs, store
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
@@ -38,7 +38,7 @@ numbers = itertools.count()
 
 
 @dataclass(frozen=True)
-class Lab:
+class Tracked:
     """A workspace with a data set, and the stages as far as MLflow hears of them."""
 
     workspace: Workspace
@@ -74,10 +74,10 @@ class Lab:
             recorded.finish()
 
     def track(self):
-        return dict(replay.replay(self.workspace, self.params))
+        return dict(runs.replay(self.workspace, self.params))
 
     def start(self, opened):
-        return runs.Runs(opened, payload.subject(self.workspace, "gru", self.params.experiment("gru")), "live").run()
+        return runs.Writer(opened, self.workspace, "gru", self.params.experiment("gru"), live=True).run()
 
     def search(self, query="", mark=""):
         """Runs that there are, newest first."""
@@ -87,38 +87,36 @@ class Lab:
 
     def read(self):
         """Experiment and seed (None: the parent) -> all that MLflow says of it, but for ids and times."""
-        client, said = store.connect(self.workspace).client, {}
+        client, records = store.connect(self.workspace).client, {}
         for run in self.search():
-            one, tags = run.info.run_id, dict(run.data.tags)
-            files = Path(unquote(urlparse(run.info.artifact_uri).path))
-            above = tags.pop("mlflow.parentRunId", None)
+            tags, files = dict(run.data.tags), Path(unquote(urlparse(run.info.artifact_uri).path))
+            parent = tags.pop("mlflow.parentRunId", None)
             tags.pop("recorded")
-            said[tags["experiment"], tags.get("seed")] = SimpleNamespace(
+            metrics = {name: value for name, value in run.data.metrics.items() if not name.startswith("system/")}
+            records[tags["experiment"], tags.get("seed")] = SimpleNamespace(
                 name=run.info.run_name,
                 status=run.info.status,
-                parent=client.get_run(above).info.run_name if above else None,
+                parent=client.get_run(parent).info.run_name if parent else None,
                 tags=tags,
                 params=run.data.params,
-                metrics={name: value for name, value in run.data.metrics.items() if not name.startswith("system/")},
+                metrics=metrics,
                 curves={
-                    name: [(point.step, point.value) for point in client.get_metric_history(one, name)]
-                    for name in run.data.metrics
-                    if not name.startswith("system/")
+                    name: [(point.step, point.value) for point in client.get_metric_history(run.info.run_id, name)]
+                    for name in metrics
                 },
-                data=[entry.dataset.to_dictionary() for entry in run.inputs.dataset_inputs],
                 files={str(file.relative_to(files)): file.read_text("utf-8") for file in files.rglob("*.*")},
             )
-        return said
+        return records
 
 
-def status(*found):
-    return sorted({run.info.status for run in found})
+def status(*some_runs):
+    return sorted({run.info.status for run in some_runs})
 
 
 def make(workspace, data, *, stand_in=False):
     write_text(workspace.params, PARAMS.format(data))
     datasets.save(fake_runs.dataset(data, "series", stand_in=stand_in), workspace.prepared(data))
-    return Lab(workspace, data)
+    return Tracked(workspace, data)
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +162,7 @@ def test_a_child_has_every_epoch_and_its_score(whole):
     assert (child.parent, child.status, child.files) == ("gru", "FINISHED", {})
 
 
-def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whole):
+def test_the_parent_has_means_options_with_defaults_tags_and_files(whole):
     lab, evaluated, found = whole
     parent, entry, run = found["gru", None], evaluated.experiments["gru"], run_folder.load(lab.folder("gru"))
     options = {"seeds": "[0, 3]", "model.units": "4", "training.learning_rate": "0.001", "training.patience": "null"}
@@ -188,23 +186,17 @@ def test_the_parent_has_means_options_with_defaults_tags_files_and_its_data(whol
     }
     assert parent.tags.items() >= tags.items()
     assert sorted(parent.files) == ["history.csv", "run.json", "weights/seed_0_final.weights.h5"]
-    (data,) = parent.data
-    assert fingerprint.folder(lab.workspace.prepared("whole")).startswith(data["digest"])
-    assert json.loads(data["profile"])["examples"] == {"train": 976, "validation": 376, "test": 546}
 
 
 def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
     opened = store.connect(whole[0].workspace)
-    address, group = (
-        queries.addresses(opened, whole[0].workspace)["whole"],
-        opened.client.get_experiment_by_name("whole"),
-    )
+    address, group = runs.addresses(opened, whole[0].workspace)["whole"], opened.client.get_experiment_by_name("whole")
     assert address in group.tags["mlflow.note.content"]
     (key,) = parse_qs(urlparse(address[1:]).query)["viewStateShareKey"]
-    asked = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
-    order = f"{asked['orderByKey']} {'ASC' if asked['orderByAsc'] else 'DESC'}"
-    found = opened.client.search_runs([group.experiment_id], asked["searchFilter"], order_by=[order])
-    assert [run.info.run_name for run in found] == ["gru", "last"]
+    view = json.loads(group.tags[f"mlflow.sharedViewState.{key}"])
+    order = f"{view['orderByKey']} {'ASC' if view['orderByAsc'] else 'DESC'}"
+    shown = opened.client.search_runs([group.experiment_id], view["searchFilter"], order_by=[order])
+    assert [run.info.run_name for run in shown] == ["gru", "last"]
 
 
 def test_a_replay_is_what_a_live_record_would_be_once_and_follows_the_evaluation(whole, other):
@@ -306,7 +298,7 @@ def test_a_store_that_breaks_at_the_end_costs_a_line_and_leaves_no_run_running(l
         raise OSError("disk full")
 
     with monkeypatch.context() as patch:
-        patch.setattr(runs.Runs, "_input", broken)
+        patch.setattr("mlflow.MlflowClient.log_artifact", broken)
         lab.train("gru")
     line = capsys.readouterr().err
     assert line.startswith("warning: not recorded in MLflow: MLflow's store sqlite:///")
@@ -342,12 +334,11 @@ def test_in_a_shared_store_only_what_this_place_or_that_worker_left_is_ended(lab
     def running():
         return [name for name, run in left.items() if status(here.client.get_run(run)) == ["RUNNING"]]
 
-    queries.end_abandoned(here, lab.workspace)
+    runs.end_abandoned(here, lab.workspace)
     assert running() == ["build/a", "build/b", "other/a"]
-    queries.end_worker(here, "build/a")
-    assert running() == ["build/b", "other/a"]
-    queries.end_worker(here, "build/%")
-    assert running() == ["other/a"]
+    for worker, left_running in (("build/a", ["build/b", "other/a"]), ("build/%", ["other/a"])):
+        runs.end_worker(lab.workspace, worker)
+        assert running() == left_running
 
 
 def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_path, monkeypatch):
@@ -365,11 +356,11 @@ def test_a_new_store_is_there_whole_or_not_at_all_and_one_process_makes_it(tmp_p
 
 def test_a_store_that_breaks_and_is_back_at_the_end_of_a_training(lab, monkeypatch, capsys):
     def log(*_, **_params):
-        monkeypatch.setattr(runs, "log", whole)
+        monkeypatch.setattr(store.Store, "log", whole)
         raise OSError("disk full")
 
-    whole = runs.log
-    monkeypatch.setattr(runs, "log", log)
+    whole = store.Store.log
+    monkeypatch.setattr(store.Store, "log", log)
     lab.train("gru")
     assert capsys.readouterr().err == ""
     assert status(*lab.search(PARENTS)) == ["FINISHED"]

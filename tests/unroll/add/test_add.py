@@ -258,7 +258,7 @@ def test_what_was_passed_wrongly_gets_one_line(workspace):
 
 
 def test_a_misspelt_target_is_said_before_all_rows_are_read(workspace, monkeypatch):
-    monkeypatch.setattr("pipeline.data.sniff.look._pass", lambda *_: pytest.fail("read on"))
+    monkeypatch.setattr("pipeline.data.sniff.detect._read", lambda *_: pytest.fail("read on"))
     with pytest.raises(UnrollError, match="--target must be one of: .*Did you mean load"):
         add(workspace, comma(workspace.root)[0], "--target", "laod (kW)", "--yes")
 

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 
 from pipeline.data.row_files import unseen
-from pipeline.data.sniff.found import Known
-from pipeline.data.sniff.look import look
+from pipeline.data.sniff.detect import detect
+from pipeline.data.sniff.profile import Overrides
 from unroll.add.question import propose
 
 
@@ -16,7 +16,7 @@ def asked(folder, columns, freq="h", count=200):
         for place, stamp in enumerate(stamps)
     )
     (folder / "a.csv").write_text("\n".join([",".join(["time", *columns]), *lines]), encoding="utf-8")
-    return propose(look([folder / "a.csv"], Known(), unseen), None, None, None, None)
+    return propose(detect([folder / "a.csv"], Overrides(), unseen), None, None, None, None)
 
 
 @pytest.mark.parametrize(

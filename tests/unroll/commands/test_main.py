@@ -122,7 +122,7 @@ ELSEWHERE = {
     "track": "unroll.results.track.track",
     "ui": "unroll.results.track.ui",
     "report --against": "unroll.verify.change.change",
-    "lab": "unroll.lessons.lab",
+    "lab": "unroll.lab.assignment.lab",
     "lab check": "unroll.lab.check.check",
     "cluster scheduler": "unroll.cluster.worker.schedule",
     "cluster worker": "unroll.cluster.worker.serve",

@@ -7,14 +7,17 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
+import unroll
 from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.workspace import Workspace
 from stages.refit import refit
 from tests.support import REPOSITORY
+from tests.support.examples import run_example
 from tests.support.training import added
 from unroll.commands.main import invoke
+from unroll.project import Project
 
 
 def value(hour):
@@ -64,6 +67,14 @@ def test_what_was_added_is_forecast(hours, capsys):
     assert lines[0] == "stamp,forecast,low,high"
     assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
     assert lines[1].split(",")[0] == found["forecasts"][0]["stamp"] == "2023-01-31 00:00:00"
+
+
+def test_the_interface_in_python_gives_the_same_table(hours, capsys):
+    workspace, _ = hours
+    project = unroll.open(workspace.root)
+    run_example(Project.forecast, project)
+    lines = predict(capsys, workspace, "meter", "--csv", "--horizon", "2").splitlines()
+    assert project.forecast("meter", horizon=2).to_csv(index=False).splitlines() == lines
 
 
 def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(hours):

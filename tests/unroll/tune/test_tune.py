@@ -2,17 +2,14 @@
 
 import os
 from dataclasses import replace
-from types import SimpleNamespace
 
 import optuna
 import pytest
 
-import unroll.tune.tune
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError, UsageError
-from pipeline.tracking import queries, store
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
@@ -56,11 +53,6 @@ experiments:
 OVER = "learning_rate=0.00001:0.01"
 
 
-def no_record(*_arguments):
-    """In place of MLflow, which takes seconds to set up."""
-    return SimpleNamespace(parent=None, add=lambda *_: None)
-
-
 def make(root):
     workspace = Workspace(root)
     workspace.params.write_text(PARAMS, encoding="utf-8")
@@ -84,10 +76,8 @@ def trials(workspace, name="node"):
 def tuned(tmp_path_factory):
     """A study that was stopped after three trials and went on to eight."""
     workspace = make(tmp_path_factory.mktemp("tuned"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        tune(workspace, "node", "--trials", "3", "--over", OVER, "--name", "early")
-        tune(workspace, "node", "--trials", "8", "--over", OVER)
+    tune(workspace, "node", "--trials", "3", "--over", OVER, "--name", "early")
+    tune(workspace, "node", "--trials", "8", "--over", OVER)
     return workspace
 
 
@@ -99,9 +89,7 @@ def other_test(tmp_path_factory):
     test = data.splits["test"]
     splits = data.splits | {"test": Arrays(1 - test.inputs, 5 + test.targets)}
     dataset.save(replace(data, splits=splits), workspace.prepared("waves"))
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(unroll.tune.tune, "Record", no_record)
-        tune(workspace, "node", "--trials", "8", "--over", OVER)
+    tune(workspace, "node", "--trials", "8", "--over", OVER)
     return workspace
 
 
@@ -179,22 +167,7 @@ def test_the_first_trial_is_the_experiment_as_it_is_and_bad_ones_are_given_up(tu
     assert all(1 <= len(trial.intermediate_values) < 5 for trial in pruned)
 
 
-def test_mlflow_has_a_parent_with_a_run_for_each_trial(tuned, monkeypatch):
-    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    opened = store.connect(tuned)
-    (group,) = [each.experiment_id for each in opened.client.search_experiments() if each.name == "waves"]
-    (parent,) = queries.search(opened, group, level="tuning")
-    children = queries.search(opened, group, level="trial")
-    assert {child.data.tags["mlflow.parentRunId"] for child in children} == {parent.info.run_id}
-    given_up = sum(trial.state.name == "PRUNED" for trial in trials(tuned))
-    assert [child.info.status for child in children].count("KILLED") == given_up
-    assert len(children) == 8
-    best = min(child.data.metrics["tuned"] for child in children if "tuned" in child.data.metrics)
-    assert parent.data.metrics["tuned"] == best
-
-
-def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(unroll.tune.tune, "Record", no_record)
+def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_left_to_it(tmp_path, capsys):
     workspace = make(tmp_path)
     tune(workspace, "ridge", "--trials", "2", "--name", "early")
     storage = f"sqlite:///{workspace.scratch / 'tuning' / 'ridge.db'}"
@@ -214,8 +187,7 @@ def test_trials_of_a_killed_process_are_trained_and_those_of_another_one_are_lef
     assert "ridge_tuned" not in params.load(workspace.params).experiments
 
 
-def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr(unroll.tune.tune, "Record", no_record)
+def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
     workspace = make(tmp_path)
     tune(workspace, "ridge", "--trials", "1")
     assert "ridge as it is was the best, so nothing was written" in capsys.readouterr().out

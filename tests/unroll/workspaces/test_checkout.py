@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
-from pipeline.provenance import environment, machine
+from pipeline.provenance import machine, record
 from pipeline.workspace import Workspace
 from unroll.workspaces import checkout
 
@@ -108,5 +108,5 @@ def test_what_a_strangers_repository_would_run_is_not_run(repository, monkeypatc
     checkout.make(repository, repository / ".verify/rebuild")
     checkout.uncommitted(repository)
     monkeypatch.setattr(machine, "CODE", repository)
-    assert environment._revision(Workspace(repository))[1] is False
+    assert record._revision(Workspace(repository))[1] is False
     assert not sorted(hooks.glob("*.ran"))

@@ -2,7 +2,7 @@ import pytest
 from dvc.repo import Repo
 
 from pipeline.config import params, plain_yaml, registry
-from pipeline.config.templates import complete
+from pipeline.config.params import complete
 from pipeline.data.sources import Context
 from tests.support import REPOSITORY
 from unroll.workspaces.scaled import each_network_once, make_workspace, scale

@@ -11,7 +11,7 @@ from pipeline.data.problem import problem
 from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, ltsf, recurrent
-from pipeline.training.methods import halving, least_squares, none
+from pipeline.training.methods import gradient_descent, least_squares, none
 from tests.support.training import job
 
 ROWS, LOOKBACK, HORIZON, COLUMNS = 400, 12, 4, 3
@@ -138,7 +138,8 @@ def test_kept_errors_become_scores_groups_and_differences(data):
 
 def test_what_a_run_keeps_is_scored_as_predictions_would_be(raw, data):
     training = job(data, ltsf.linear, 0, 1, 2)
-    trained = halving.train(training, epochs=3, patience=2)
+    options = {"optimizer": "adam", "loss": "mse", "batch_size": 16, "learning_rate": 1e-4, "halve_after": 2}
+    trained = gradient_descent.train(training, epochs=3, patience=2, **options)
     inputs, targets = naive(raw, "test")
     for replicate in trained.replicates:
         kernel, bias = replicate.weights["best"][:2]

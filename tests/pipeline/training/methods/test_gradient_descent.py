@@ -13,7 +13,7 @@ from pipeline.metrics import score
 from pipeline.models import dense, recurrent
 from pipeline.training import keras_models
 from pipeline.training import program as programs
-from pipeline.training.methods import gradient_descent, halving
+from pipeline.training.methods import gradient_descent
 from pipeline.training.program import Program
 from tests.support.training import job
 
@@ -102,17 +102,17 @@ def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root():
 
 
 @pytest.mark.usefixtures("eager")
-def test_the_rate_of_the_long_forecasts_is_halved_from_the_third_epoch_on(points):
+def test_a_rate_may_be_halved_after_some_epochs(points):
     inputs, targets = points.splits["train"].take(np.arange(len(points.splits["train"])))
-    options = {"batch_size": len(inputs), "learning_rate": 0.01, "patience": None}
-    trained = halving.train(job(points, MLP, 0), epochs=4, **options)
+    options = {"optimizer": "adam", "loss": "mse", "batch_size": len(inputs), "learning_rate": 0.01}
+    trained = gradient_descent.train(job(points, MLP), epochs=4, halve_after=2, **options)
     model = keras_models.seeded(lambda: MLP(problem(points)), 0)
     model.compile(keras.optimizers.Adam(), "mse", run_eagerly=True)
     for rate in (0.01, 0.01, 0.005, 0.0025):
         model.optimizer.learning_rate = rate
         model.fit(inputs, targets, batch_size=len(inputs), verbose=0)
-    for one, other in zip(trained.replicates[0].weights["final"], keras_models.values(model), strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+    for ours, theirs in zip(trained.replicates[0].weights["final"], keras_models.values(model), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 def test_an_order_shows_every_example_once_or_draws_as_many_as_asked():

@@ -66,11 +66,11 @@ def learners(method, dataset):
     """One, and another with the same program where it takes seconds to compile."""
     if method == "by_hand":
         training = job(dataset, NODE)
-        return [by_hand.Learner(training, 0.1, *by_hand.rules("x", training.build())) for _ in range(2)]
+        return [by_hand.RuleLearner(training, 0.1, *by_hand.rules("x", training.build())) for _ in range(2)]
     examples = dataset.splits["train"]
     program = Program(DROPOUT(problem(dataset)), examples, "rmsprop", 0.01, ["mse"])
     orders = partial(gradient_descent.epoch_orders, len(examples), 16, "batches", None)
-    return [gradient_descent.Learner(job(dataset, DROPOUT), program, ["mse"], [], orders) for _ in range(2)]
+    return [gradient_descent.ProgramLearner(job(dataset, DROPOUT), program, lambda _: 0.01, orders) for _ in range(2)]
 
 
 @pytest.mark.parametrize("method", ["by_hand", "gradient_descent"])

@@ -6,8 +6,8 @@ import pytest
 from pyarrow import parquet
 
 from pipeline.data import row_files
+from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.stamped_file import read
 from pipeline.errors import UnrollError, UsageError
 
 WHERE = "datasets.mine.preparation"
@@ -42,7 +42,7 @@ def test_a_good_file_is_read_exactly(file, text):
     assert table.columns == ["T", "p"]
     np.testing.assert_array_equal(table.values, [[1.5, 1], [-2, 0.1]])
     assert table.values.dtype == np.float64
-    np.testing.assert_array_equal(table.stamps, STAMPS)
+    np.testing.assert_array_equal(table.timestamps, STAMPS)
 
 
 def test_numbers_are_the_nearest_doubles(file):
@@ -72,7 +72,7 @@ def rows(*lines):
 def test_forms_of_a_file(file, text, form):
     table = reading(file(text), **form)
     np.testing.assert_array_equal(table.values, [[1], [2], [3]])
-    np.testing.assert_array_equal(table.stamps, HOURS)
+    np.testing.assert_array_equal(table.timestamps, HOURS)
 
 
 def test_a_spreadsheets_numbers_words_and_empty_cells(file):
@@ -81,7 +81,7 @@ def test_a_spreadsheets_numbers_words_and_empty_cells(file):
     table = reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form)
     assert table.columns == ["T", "sky=dull", "sky=fair"]
     np.testing.assert_array_equal(table.values, [[1234.5, 0, 1], [np.nan, 1, 0], [-9.25, 0, 0]])
-    np.testing.assert_array_equal(table.stamps, HOURS)
+    np.testing.assert_array_equal(table.timestamps, HOURS)
     with pytest.raises(UnrollError, match="line 3: column 'T' holds 'n/a', not a finite number; correct the file, say"):
         reading(file(text), stamp_format="%d.%m.%Y %H:%M", categories=["sky"], **form | {"missing": [""]})
 
@@ -155,12 +155,12 @@ def test_chunks_files_and_parquet_change_no_value(file, monkeypatch):
     form = CsvFormat(stamp=["when"], target="T", stamp_format="%Y-%m-%d %H:%M:%S")
     parts = read(paths, form, WHERE, lambda *report: told.append(report))
     assert told[-1] == ("b.csv", paths[1].stat().st_size, paths[1].stat().st_size)
-    columns = {"when": whole.stamps} | dict(zip(whole.columns, np.transpose(whole.values), strict=True))
+    columns = {"when": whole.timestamps} | dict(zip(whole.columns, np.transpose(whole.values), strict=True))
     pd.DataFrame(columns).to_parquet(folder / "c")
     for table in (parts, read([folder / "c"], form, WHERE)):
         assert table.columns == whole.columns
         np.testing.assert_array_equal(table.values, whole.values)
-        np.testing.assert_array_equal(table.stamps, whole.stamps)
+        np.testing.assert_array_equal(table.timestamps, whole.timestamps)
     paths[1].write_text("when,T\n", encoding="utf-8")
     with pytest.raises(UnrollError, match=r"b.csv has no column 'p', which a.csv has"):
         read(paths, form, WHERE)

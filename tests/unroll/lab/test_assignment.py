@@ -9,7 +9,7 @@ from pipeline.data.sources.waves import generate
 from pipeline.errors import UsageError
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
-from unroll.lessons import lab
+from unroll.lab.assignment import lab
 
 SIZES = "400 series to train on, 200 to test on"
 
@@ -23,7 +23,7 @@ def workspace(tmp_path):
     return Workspace(tmp_path)
 
 
-def said(workspace, part, **options):
+def printed_by(workspace, part, **options):
     with contextlib.redirect_stdout(io.StringIO()) as printed:
         lab(workspace, part, **options)
     return printed.getvalue().splitlines()
@@ -33,18 +33,18 @@ def said(workspace, part, **options):
 def test_n_is_the_error_of_the_last_value_and_leaves_nothing_behind(workspace, letter):
     test = generate(np.random.default_rng(np.random.SeedSequence(0).spawn(3)[2]), 200)
     error = np.mean((test[:, -1] - test[:, -2]) ** 2)
-    assert said(workspace, letter) == [SIZES, f"last value: test MSE {error:.6f}"]
+    assert printed_by(workspace, letter) == [SIZES, f"last value: test MSE {error:.6f}"]
     assert [path.name for path in workspace.root.iterdir()] == ["params.yaml"]
 
 
 def test_n_of_all_the_waves_is_what_document_003_says():
-    value = float(said(Workspace(REPOSITORY), "N")[1].rpartition(" ")[2])
+    value = float(printed_by(Workspace(REPOSITORY), "N")[1].rpartition(" ")[2])
     assert value == pytest.approx(0.0206, abs=3 * 0.00055)  # mean and deviation over 200 other seeds
 
 
 @pytest.mark.parametrize(("part", "epochs"), [("D", 3), ("R", 4)])
 def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
-    sizes, *lines = said(workspace, part, epochs=epochs)
+    sizes, *lines = printed_by(workspace, part, epochs=epochs)
     assert sizes == SIZES
     assert [line.partition(":")[0] for line in lines] == [f"epoch {epoch}" for epoch in range(1, epochs + 1)]
     errors = [float(line.rpartition("test MSE ")[2]) for line in lines]
@@ -61,4 +61,4 @@ def test_d_and_r_print_a_falling_error_per_epoch(workspace, part, epochs):
 )
 def test_what_cannot_be_is_refused(workspace, part, rate, message):
     with pytest.raises(UsageError, match=message):
-        said(workspace, part, epochs=1, rate=rate)
+        printed_by(workspace, part, epochs=1, rate=rate)

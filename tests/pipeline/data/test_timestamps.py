@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.stamps import parse, to_utc, to_wall_clock
+from pipeline.data.timestamps import parse, to_utc, to_wall_clock
 
 
 def times(*texts):
@@ -23,7 +23,7 @@ def test_a_doubled_hour_is_two_hours(order):
 
 def test_a_doubled_hour_is_two_hours_of_each_series():
     for whose in (np.repeat([0, 1], 5), np.tile([0, 1], 5)):
-        found = to_utc(np.repeat(NIGHT, 2) if whose[1] else np.tile(NIGHT, 2), "Europe/Berlin", whose=whose)
+        found = to_utc(np.repeat(NIGHT, 2) if whose[1] else np.tile(NIGHT, 2), "Europe/Berlin", series_id=whose)
         for one in (0, 1):
             np.testing.assert_array_equal(found[whose == one], to_utc(NIGHT, "Europe/Berlin"))
 

@@ -9,13 +9,12 @@ import pyarrow as pa
 import pytest
 
 from pipeline.data import row_files
-from pipeline.data.row_files import File, unseen
+from pipeline.data.row_files import RowFile, unseen
+from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
-from pipeline.data.sniff import layout, times
-from pipeline.data.sniff.columns import Column
-from pipeline.data.sniff.found import Known
-from pipeline.data.sniff.look import look
-from pipeline.data.stamped_file import read
+from pipeline.data.sniff import layout, timestamp_formats
+from pipeline.data.sniff.detect import detect
+from pipeline.data.sniff.profile import ColumnProfile, Overrides
 from pipeline.errors import UnrollError
 
 DAY = 86_400
@@ -25,7 +24,7 @@ DAY = 86_400
 def seen(tmp_path):
     def look_at(text, written="utf-8", **known):
         (tmp_path / "load.csv").write_text(text, written, newline="")
-        return look([tmp_path / "load.csv"], Known(**known), unseen)
+        return detect([tmp_path / "load.csv"], Overrides(**known), unseen)
 
     return look_at
 
@@ -40,8 +39,8 @@ def series(freq, count, form="%Y-%m-%d %H:%M", start="2015-01-01", head="time,lo
 @pytest.mark.parametrize("form", ["%d/%m/%Y", "%m/%d/%Y", "%d.%m.%Y", "%d.%m.%y", "%m-%d-%y", "%y/%m/%d"])
 def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
     found = seen(series("MS", count, form))
-    assert (found.form.stamp_format, found.uneven, found.gaps.total()) == (form, "month", 0)
-    assert "stamp_format" in found.guesses
+    assert (found.form.stamp_format, found.offset, found.gaps.total()) == (form, "month", 0)
+    assert "stamp_format" in found.reasons
 
 
 @pytest.mark.parametrize(
@@ -62,7 +61,7 @@ def test_months_are_recognised_before_gaps_are_counted(seen, form, count):
 )
 def test_a_frequency(seen, text, stamp_format, rows, spacing):
     found = seen(text)
-    assert (found.form.stamp_format, found.uneven, found.clock.spacing) == (stamp_format, rows, spacing)
+    assert (found.form.stamp_format, found.offset, found.freq) == (stamp_format, rows, spacing)
     assert not found.gaps
 
 
@@ -80,12 +79,14 @@ def test_a_frequency(seen, text, stamp_format, rows, spacing):
     ],
 )
 def test_a_form_is_seen(cells, form):
-    assert times.find(pd.DataFrame({"when": cells}), []) == (["when"], [form])
+    assert timestamp_formats.find_columns(pd.DataFrame({"when": cells}), []) == (["when"], [form])
 
 
 def test_words_with_numbers_are_no_stamps():
-    assert times.find(pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), [])[1] == []
-    assert not any(times.formats(word, digits=False) for word in ("Unit 12", "Store 3", "Mary-7", "mar 7, 1", "A12"))
+    assert timestamp_formats.find_columns(pd.DataFrame({"unit": ["Unit 12, 2019", "March hare 7"]}), [])[1] == []
+    assert not any(
+        timestamp_formats.formats(word, digits=False) for word in ("Unit 12", "Store 3", "Mary-7", "mar 7, 1", "A12")
+    )
 
 
 @pytest.mark.parametrize(
@@ -136,9 +137,9 @@ def test_marks(tmp_path, cells, known, marks):
     ],
 )
 def test_a_column(name, below, cells, quantity, unit, left_out):
-    column = Column(name, below)
-    column.take(pd.Series(cells.split(), dtype="str"), CsvFormat())
-    assert (column.quantity, column.unit, column.left_out(column.sure)) == (quantity, unit, left_out)
+    column = ColumnProfile(name, below)
+    column.update(pd.Series(cells.split(), dtype="str"), CsvFormat())
+    assert (column.quantity, column.unit, column.left_out(column.sentinels)) == (quantity, unit, left_out)
 
 
 def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
@@ -146,7 +147,7 @@ def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):
     found = seen(text.replace("7,5\n", "8,5\n", 9), "utf-16")
     assert {name: column.unit for name, column in found.columns.items()} == {"load": "kW", "temp": "°C"}
     table = read([tmp_path / "load.csv"], found.form.model_copy(update={"target": "load"}), "")
-    assert (found.form.units_rows, len(table.stamps), table.columns) == (1, 60, ["load", "temp"])
+    assert (found.form.units_rows, len(table.timestamps), table.columns) == (1, 60, ["load", "temp"])
 
 
 def test_several_series_are_told_apart_by_one_column(seen):
@@ -219,7 +220,7 @@ def test_arrow_reads_what_pandas_reads(tmp_path, monkeypatch):
         encoding = str(random.choice(["utf-8", "utf-16", "latin-1"]))
         tail = str(random.choice(["", "", "", "\n", "1\n", "1,2"]))
         path.write_text(text.getvalue() + tail, encoding=encoding, newline="")
-        file = File(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
+        file = RowFile(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
         wanted = pd.concat(file._csv(unseen, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
         assert pd.concat(file.chunks(unseen)).to_numpy().tolist() == wanted.to_numpy().tolist()
         try:

@@ -1,0 +1,196 @@
+"""Which columns say when a row was measured, in what format, how often, and by which clock."""
+
+import itertools
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.data import timestamps
+from pipeline.data.examples import Array
+from pipeline.data.sniff.layout import MONTH
+from pipeline.data.timestamps import Regularity, regularity
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ZONES = (
+    *("Europe/Berlin", "Europe/London", "Europe/Helsinki", "America/New_York", "America/Sao_Paulo"),
+    *("Australia/Sydney", "Pacific/Auckland"),
+)
+"""One for each rule of daylight saving that many live by; others of the same rule give the same rows."""
+
+PARTS = {
+    "%Y": r"(year|yr|yyyy|jahr|a[nñ]o|ann[ée]e)",
+    "%m": r"(month|mon|mo|mm|mnth|monat|mes|mois)",
+    "%d": r"(day|dy|dd|day.?of.?month|mday|tag|d[ií]a|jour)",
+    "%H": r"(hour|hr|hrs|hh|stunde|hora|heure)",
+    "%M": r"(minute|min|mi|mins)",
+}
+"""What a column is called that holds this part of a timestamp."""
+
+TIME = r"(\d{1,2})([:.h])(\d{2})(?:\2(\d{2})([.,]\d+)?)?( ?[AaPp][Mm])?( ?(?:Z|[+-]\d\d:?\d\d))?"
+DATE = r"(\d{1,4})([./-])(\d{1,2}|[A-Za-z]{3})\2(\d{1,4})"
+WORDED = ("%b %d, %Y", "%B %d, %Y", "%d %b %Y", "%d %B %Y", "%b-%y", "%b-%Y", "%b %Y", "%B %Y")
+"""Formats of what `MONTH` matches; which one a column has, its cells say."""
+
+FEW_DAYS = 15
+"""Timestamps, of which it can be coincidence that none lies on a weekend."""
+
+SHORTEST = 28
+"""Days of a month, at least."""
+
+NAMED = re.compile(r"time|date|dat[ue]m|stamp|zeit|fecha|epoch|unix|^ts$", re.IGNORECASE)
+
+
+def date_formats(cell: str) -> list[str]:
+    """The formats that a date may have, of which days and months may be interchanged."""
+    if not (match := re.fullmatch(DATE, cell)):
+        return []
+    first, mark, second, third = match.groups()
+    year = "%Y" if len(third) == 4 else "%y"
+    if len(first) == 4:
+        return [f"%Y{mark}%m{mark}%d"]
+    if second.isalpha():
+        return [f"%d{mark}%b{mark}{year}"]
+    return [f"%d{mark}%m{mark}{year}", f"%m{mark}%d{mark}{year}"] + [f"%y{mark}%m{mark}%d"] * (len(third) == 2)
+
+
+def time_formats(cell: str) -> list[str]:
+    """The format of a time of day, if it is one."""
+    if not (match := re.fullmatch(TIME, cell)):
+        return []
+    _, mark, _, second, fraction, half, zone = match.groups()
+    text = f"{'%I' if half else '%H'}{mark}%M" + (f"{mark}%S" if second else "")
+    text += f"{fraction[0]}%f" if fraction else ""
+    text += f"{' ' * half.startswith(' ')}%p" if half else ""
+    return [text + (f"{' ' * zone.startswith(' ')}%z" if zone else "")]
+
+
+def formats(cell: str, *, digits: bool) -> list[str]:
+    """The formats that a whole timestamp may have; digits without marks are one only where `digits` says so."""
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}([T ]\d{2}(:?\d{2}){0,2}([.,]\d+)?( ?(Z|[+-]\d{2}:?\d{2}))?)?", cell):
+        return ["ISO8601"]
+    if re.fullmatch(r"\d{4}-\d{2}", cell):
+        return ["%Y-%m"]
+    if re.fullmatch(r"\d+", cell):
+        compact = {8: "%Y%m%d", 10: "%Y%m%d%H", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}.get(len(cell))
+        unix = {10: "unix", 13: "unix_ms"}.get(len(cell))
+        return [kind for kind in (compact if cell[:2] in {"19", "20"} else None, unix) if kind] if digits else []
+    for gap in ("T", ", ", " "):
+        date, _, time = cell.partition(gap)
+        if both := [*itertools.product(date_formats(date), time_formats(time.strip()))]:
+            return [f"{first}{gap}{second}" for first, second in both]
+    return date_formats(cell) or ([*WORDED] if re.fullmatch(MONTH, cell) else [])
+
+
+def find_columns(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The columns of the timestamp, and the formats that all first rows have, if any do.
+
+    Args:
+        head: the first rows, as text.
+        chosen: those columns, if a user named them.
+    """
+    import pandas as pd
+
+    cells = {column: texts[texts != ""] for column in head.columns for texts in [head[column].str.strip()]}
+    whole, times = dict[str, list[str]](), dict[str, list[str]]()
+    for index, (column, texts) in enumerate(cells.items()):
+        if len(texts):
+            digits = index == 0 or NAMED.search(column) is not None or column in chosen
+            whole[column] = [form for form in formats(texts.iloc[0], digits=digits) if _parses(texts, form)]
+            times[column] = [form for form in time_formats(texts.iloc[0]) if _parses(texts, form)]
+    parts = {
+        code: column
+        for code, name in PARTS.items()
+        for column in cells
+        if re.fullmatch(name, column.strip(), re.IGNORECASE)
+        and pd.to_numeric(cells[column], errors="coerce").notna().all()
+    }
+    timed = {column for column, texts in cells.items() if len(texts) and ":" in texts.iloc[0]}
+    candidates = _candidates(whole, times, parts, timed)
+    if chosen:
+        candidates = [candidate for candidate in candidates if candidate[0] == list(chosen)] or [(list(chosen), [])]
+    return candidates[0] if candidates else ([], [])
+
+
+def _parses(cells: "pd.Series[str]", stamp_format: str) -> bool:
+    return not np.isnat(timestamps.parse(cells, stamp_format)[0]).any()
+
+
+def _candidates(
+    whole: dict[str, list[str]], times: dict[str, list[str]], parts: dict[str, str], timed: set[str]
+) -> list[tuple[list[str], list[str]]]:
+    """Columns and formats that would do, the best first.
+
+    Args:
+        whole: columns -> the formats of their cells, if they are dates, with or without a time of day.
+        times: the same of times of day.
+        parts: "%Y" and such -> the column that holds it.
+        timed: columns that have a time of day.
+    """
+    whole = {column: forms for column, forms in whole.items() if forms}
+    exact = [([column], forms) for column, forms in whole.items() if re.search("H|8601|%I|unix", forms[0])]
+    days = {
+        column: forms for column, forms in whole.items() if column not in timed and not re.search("H|%I|unix", forms[0])
+    }
+    times = {column: forms for column, forms in times.items() if forms}
+    if "%H" in parts:
+        times.setdefault(parts["%H"], ["%H"])
+    dates = {column: ["%Y-%m-%d"] if forms == ["ISO8601"] else forms for column, forms in days.items()}
+    paired = [
+        ([day, time], [f"{date} {hour}" for date, hour in itertools.product(dates[day], hours)])
+        for day, (time, hours) in itertools.product(days, times.items())
+        if day != time  # 01.02.03 may be both
+    ]
+    only_iso = all(forms == ["ISO8601"] for _, forms in exact)  # of ISO's, a bare date is one too
+    candidates = paired + exact if only_iso else exact + paired
+    if not candidates and {"%Y", "%m", "%d"} <= parts.keys():
+        candidates = [(list(parts.values()), [" ".join(parts)])]
+    return candidates + [([column], forms) for column, forms in days.items()]
+
+
+def offset(moments: Array) -> tuple[str | None, Regularity]:
+    """What rows are apart that have no even distance ("business" days, "month"), else None; and how regular they are.
+
+    Months may lie several apart, as quarters and years do, if their days are the same or the last ones.
+    """
+    days, name = timestamps.distinct(moments).astype("datetime64[D]"), None
+    steps = np.diff(days).astype(int)
+    if len(days) > 2 and steps.min() > 0:
+        months = days.astype("datetime64[M]")
+        month_steps, day = np.diff(months).astype(int), (days - months).astype(int)
+        same = (day == day[0]).all() or ((days + 1).astype("datetime64[M]") > months).all()
+        monthly = same or (np.median(month_steps) == 1 and np.ptp(steps) > 0)
+        if len(days) >= FEW_DAYS and np.median(steps) == 1 and np.is_busday(days).all():
+            name = "business"
+        elif steps.min() >= SHORTEST and month_steps.min() > 0 and monthly:
+            name = "month"
+    return name, regularity(timestamps.evenly(moments, name))
+
+
+def evenness(moments: Array) -> float:
+    """The share of the steps that rows of their frequency would have, from the first to the last, that they do have."""
+    name, clock = offset(moments)
+    steps = np.diff(timestamps.distinct(timestamps.evenly(moments, name))).astype(np.int64)
+    return float((steps == clock.freq * 1000).sum() * clock.freq * 1000 / max(1, steps.sum()))
+
+
+def time_zone(moments: Array) -> tuple[str, bool] | None:
+    """The time zone by whose clock timestamps (rows,) are more regular than as written, and whether they tell an end.
+
+    None where none is.
+    """
+    best, least = None, regularity(moments)
+    freq = least.freq
+    if not least.repeated or freq > 3600:
+        return None
+    for name, ends in itertools.product(ZONES, (False, True)):
+        moved = timestamps.to_utc(moments, name, ends=ends)
+        if np.isnat(moved).any():
+            continue
+        clock = regularity(moved, freq)
+        if clock.repeated + clock.gaps < least.repeated + least.gaps:
+            best, least = (name, ends), clock
+    return best

@@ -1,0 +1,184 @@
+"""Cells that say when a row was measured -> timestamps: how regular they are, in which time zone, of which days."""
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from pipeline.data.examples import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+DAY = 86_400_000
+"""Milliseconds."""
+
+UNIX = {"unix": "s", "unix_ms": "ms"}
+"""Formats that count from 1970 in UTC -> what they count."""
+
+UTC_OFFSET = re.compile(r"\d[:T]\d\S*\s?(Z|[+-]\d\d(:?\d\d)?)$")
+"""A time of day, and after it the distance from UTC."""
+
+
+def distinct(timestamps: Array) -> Array:
+    """The different ones of (rows,), in their order."""
+    return first_rows(timestamps)[0]
+
+
+def first_rows(timestamps: Array) -> tuple[Array, Array | slice]:
+    """`distinct`, and the row where each of them stands first."""
+    if (timestamps[1:] > timestamps[:-1]).all():  # `np.unique` would take seconds for millions of rows
+        return timestamps, slice(None)
+    order = np.argsort(timestamps, kind="stable")
+    ordered = timestamps[order]
+    first = np.append(True, ordered[1:] != ordered[:-1])
+    return ordered[first], order[first]
+
+
+class Regularity(NamedTuple):
+    """How regular timestamps are.
+
+    Attributes:
+        freq: seconds from one row to the next.
+        repeated: rows whose timestamp was there before.
+        gaps: how often the next later timestamp is not `freq` seconds on.
+    """
+
+    freq: int
+    repeated: int
+    gaps: int
+
+
+def regularity(timestamps: Array, freq: int | None = None) -> Regularity:
+    """Of timestamps (rows,) datetime64[ms], by a `freq` in seconds or by their median distance."""
+    ordered = distinct(timestamps)
+    steps = np.diff(ordered).astype(np.int64)
+    if freq is None:
+        freq = max(1, round(float(np.median(steps)) / 1000)) if len(steps) else 1
+    return Regularity(freq, len(timestamps) - len(ordered), int((steps != freq * 1000).sum()))
+
+
+def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
+    """The timestamp of each row as one text, its columns with a space between; missing where one of them is.
+
+    A single column that is no text (of a Parquet file) stays as it is.
+    """
+    import pandas as pd
+
+    first, *rest = (frame[column] for column in columns)
+    if not rest:
+        return first
+    text = first.astype("str").str.cat([column.astype("str") for column in rest], sep=" ")
+    return text.mask(pd.concat([first, *rest], axis=1).isna().any(axis=1))
+
+
+def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
+    """Timestamps as they are written, or in UTC where they say their distance from it.
+
+    Args:
+        cells: text, or datetimes.
+        stamp_format: as `strptime` takes it, "ISO8601", or a key of `UNIX`.
+
+    Returns:
+        (rows,) datetime64[ms], NaT where a cell is of another form, and whether they are in UTC.
+
+    Raises:
+        ValueError, re.error: there is no such format.
+    """
+    import pandas as pd
+
+    if stamp_format in UNIX:
+        numbers = pd.to_numeric(cells, errors="coerce")
+        parsed, utc = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
+    elif stamp_format == "ISO8601" and cells.dtype == "str" and (quick := _iso(cells)) is not None:
+        return quick, False
+    else:
+        written = cells.mask(cells.isin(["now", "today"]))  # words for which pandas gives the time of this build
+        parsed = pd.to_datetime(written, format=stamp_format, errors="coerce", utc=True)
+        aware = getattr(cells.dtype, "tz", None) is not None
+        utc = aware or (len(cells) > 0 and UTC_OFFSET.search(str(cells.iloc[0]).strip()) is not None)
+    return np.asarray(parsed.dt.tz_localize(None), dtype="datetime64[ms]"), utc
+
+
+def _iso(cells: "pd.Series[Any]") -> Array | None:
+    """Timestamps (rows,) by Arrow, if all are of the usual form and none says its distance from UTC; else None."""
+    import pyarrow as pa
+
+    try:
+        return np.asarray(pa.array(cells).cast(pa.timestamp("ms")).to_numpy(zero_copy_only=False), "datetime64[ms]")
+    except pa.ArrowInvalid:
+        return None
+
+
+def shown(timestamp: np.datetime64) -> str:
+    """A timestamp as people read it, to the second."""
+    return str(timestamp.astype("datetime64[s]")).replace("T", " ")
+
+
+def evenly(timestamps: Array, offset: str | None) -> Array:
+    """Days or months that follow one another -> as many days in a row, so that no gap lies between them.
+
+    Args:
+        timestamps: (rows,) datetime64[ms].
+        offset: "business" for days from Monday to Friday, "month" (quarters are three of them apart); None leaves
+            them as they are.
+    """
+    if offset is None:
+        return timestamps
+    if offset == "business":
+        days = np.busday_count(np.datetime64("1970-01-01"), timestamps.astype("datetime64[D]"))
+    else:
+        days = timestamps.astype("datetime64[M]").astype(np.int64)
+    return np.asarray((days * DAY).astype("datetime64[ms]"))
+
+
+def as_they_are(timestamps: Array, offset: str | None) -> Array:
+    """The inverse of `evenly`, to the day; of a month its first one."""
+    days = timestamps.astype("datetime64[ms]").astype(np.int64) // DAY
+    if offset == "business":
+        return np.asarray(np.busday_offset(np.datetime64("1970-01-01"), days), "datetime64[ms]")
+    return days.astype("datetime64[M]").astype("datetime64[ms]") if offset == "month" else timestamps
+
+
+def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
+    """Readings of a wall clock that keeps daylight saving -> UTC; NaT where the clock skipped that reading.
+
+    Of a reading that comes twice, in the night when clocks are put back, the earlier is summer time.
+
+    Args:
+        timestamps: (rows,) datetime64[ms], as written.
+        zone: such as "Europe/Berlin".
+        ends: whether they tell the end of what was measured: of an hour from 02:00 to 03:00, say, 03:00.
+        series_id: (rows,) the series of each row; None of one alone.
+
+    Raises:
+        KeyError: there is no such zone.
+    """
+    import pandas as pd
+
+    if ends:
+        freq = np.median(np.diff(distinct(timestamps)))
+        return np.asarray(to_utc(timestamps - freq, zone, series_id=series_id) + freq)
+    newest_first = len(timestamps) and timestamps[0] > timestamps[-1]
+    rows = pd.DataFrame({"timestamp": timestamps} | ({} if series_id is None else {"series_id": series_id}))
+    summer = ~rows.duplicated(keep="last" if newest_first else "first").to_numpy()
+    index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
+    return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
+
+
+def to_wall_clock(timestamps: Array, zone: str) -> Array:
+    """The inverse of `to_utc`."""
+    import pandas as pd
+
+    index = pd.DatetimeIndex(timestamps).tz_localize("UTC").tz_convert(_zone(zone))
+    return np.asarray(index.tz_localize(None), dtype="datetime64[ms]")
+
+
+def _zone(name: str) -> Any:
+    import zoneinfo
+
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        raise KeyError(name) from None

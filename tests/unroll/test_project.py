@@ -1,0 +1,54 @@
+import numpy as np
+import pytest
+
+import unroll
+from pipeline.errors import UnrollError, UsageError
+from tests.support import REPOSITORY
+from tests.support.examples import run_example
+from unroll.project import Project
+
+METHODS = {name: value for name, value in vars(Project).items() if callable(value) and not name.startswith("_")}
+IN_A_BUILD = {"predictions", "forecast"}
+"""Methods whose example needs a run on disk: that of `forecast` is run in `results/test_predict.py`."""
+
+
+@pytest.mark.parametrize("name", sorted(METHODS.keys() - IN_A_BUILD))
+def test_an_example_gives_what_it_says(name):
+    run_example(METHODS[name], unroll.open(REPOSITORY))
+
+
+def test_predictions_are_those_of_a_run(evaluated):
+    run_example(Project.predictions, unroll.open(evaluated.root))
+
+
+def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):
+    project = unroll.open(evaluated.root)
+    judged = project.judge("waves", project.predictions("waves_perceptron"), against="waves_last_value")
+    assert judged == project.compare("waves_perceptron", "waves_last_value")
+    assert (judged.outcome, judged.metric) == ("better", "mse")
+
+
+def test_judge_takes_the_strongest_opponent(evaluated):
+    project = unroll.open(evaluated.root)
+    truth = project.data("waves").splits["test"].targets
+    assert project.judge("waves", truth).outcome == "better"
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        (np.zeros(7), r"must have shape \(seeds, 300\), in the order of the test examples\. Received: \(7,\)"),
+        (np.full(300, np.nan), "must be finite"),
+        ("waves_nod", "waves_node"),
+    ],
+)
+def test_judge_refuses_what_is_no_prediction(evaluated, predictions, message):
+    with pytest.raises(UsageError, match=message):
+        unroll.open(evaluated.root).judge("waves", predictions)
+
+
+def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):
+    with pytest.raises(UnrollError, match="`unroll repro evaluate@jena` builds it"):
+        unroll.open(evaluated.root).scores("jena")
+    with pytest.raises(UsageError, match="not of one data set"):
+        unroll.open(evaluated.root).compare("waves_node", "imdb_rnn")

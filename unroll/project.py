@@ -1,0 +1,285 @@
+"""Unroll in Python: a project's experiments, scores, answers, trainings and forecasts; commands print the same."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.config import params, registry
+from pipeline.config.params import Experiment, Params, merged
+from pipeline.data import dataset as datasets
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import compared
+from pipeline.data.sources import Context
+from pipeline.errors import UnrollError, UsageError
+from pipeline.evaluation import answers, intervals, schema, scores
+from pipeline.evaluation.answers import Answer
+from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.schema import Difference, Evaluation, Interval
+from pipeline.metrics import MEASURES, losses
+from pipeline.report import results
+from pipeline.training import run_folder
+from pipeline.training.job import Callback, Trained
+from pipeline.training.recipe import recipe
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+
+Predictions = npt.ArrayLike | Trained | str
+"""Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed (n,) or (n, values); what `train`
+gave back; or the name of an experiment whose run lies on disk.
+"""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which of two models has less error on the same test examples, by the rule of docs/decisions/verdicts.md.
+
+    Attributes:
+        metric: the measure, in model units.
+        means: of each of the two on test, over its seeds.
+        difference: how much more the measure is for the first, with its standard error and p-value.
+        interval: of the difference, 95 %.
+        outcome: "better" or "worse" (the first) where the interval excludes zero, else "cannot tell".
+    """
+
+    metric: str
+    means: tuple[float, float]
+    difference: Difference
+    interval: Interval
+    outcome: Outcome
+
+    @classmethod
+    def of(cls, metric: str, means: tuple[float, float], difference: Difference) -> "Comparison":
+        """The difference between two means of the measure, decided."""
+        interval = low, high = difference.interval()
+        outcome = Outcome.UNSURE
+        if low > 0 or high < 0:
+            outcome = Outcome.BETTER if (low > 0) == MEASURES[metric].higher else Outcome.WORSE
+        return cls(metric, means, difference, interval, outcome)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        words = f"{self.outcome}: {self.metric} {self.means[0]:.4g} against {self.means[1]:.4g}"
+        return f"{words}, difference {self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})"
+
+
+class Project:
+    """A folder with a params.yaml, and what was built in it. Nothing here writes into it.
+
+    Every method raises UsageError for a name or an option that is wrong, listing the valid ones, and UnrollError where
+    a file is missing or damaged, naming the command that helps.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.workspace = Workspace(folder.resolve())
+
+    @property
+    def params(self) -> Params:
+        """params.yaml, checked."""
+        return params.load(self.workspace.params)
+
+    def experiments(self, *names: str) -> pd.DataFrame:
+        """The experiments of these data sets (of all, without): model, method, seeds, score on test, whether built.
+
+        >>> project.experiments("waves").set_index("experiment")["model"]["waves_gru"]
+        'recurrent.gru'
+        """
+        from unroll.results.listing import listing
+
+        return pd.DataFrame(listing(self.workspace, names))
+
+    def scores(self, dataset: str) -> pd.DataFrame:
+        """Each experiment's measures on each split: the mean over seeds and its 95 % interval.
+
+        By the weights that validation chose, where it did. In model units; `mae_unit` and `rmse_unit` in the data's.
+
+        >>> scores = project.scores("waves").query("split == 'test' and measure == 'mse'")
+        >>> scores.loc[scores["mean"].idxmin(), "experiment"]
+        'waves_tuned_lstm'
+        """
+        evaluation = self._evaluation(dataset)
+        rows = [
+            {
+                "experiment": name,
+                "recurrent": entry.recurrent,
+                "split": split,
+                "measure": measure,
+                "mean": stat.mean,
+                "low": (stat.mean_ci or (None, None))[0],
+                "high": (stat.mean_ci or (None, None))[1],
+                "seeds": len(stat.values),
+            }
+            for name, entry in evaluation.experiments.items()
+            for split, by_measure in entry.chosen.items()
+            for measure, stat in by_measure.items()
+        ]
+        return pd.DataFrame(rows)
+
+    def answer(self, dataset: str) -> list[Answer]:
+        """Does a recurrent network help? Of the documents' networks, and of tuned ones where there are some.
+
+        Corrected for how many answers the page has, as there.
+
+        >>> answer = project.answer("waves")[0]
+        >>> f"{answer.outcome}: {answer.network} has {answer.change.mean:+.0%} of error against {answer.opponent}"
+        'yes: waves_gru has -21% of error against waves_tuned_kernel_ridge'
+        """
+        self.params.dataset(dataset)
+        for own in (False, True):
+            for evaluated in results.load(self.workspace, self.params, own=own).built:
+                if evaluated.name == dataset:
+                    return list(evaluated.answers)
+        raise _not_built(dataset)
+
+    def compare(self, experiment: str, other: str) -> Comparison:
+        """Any two experiments of one data set, as they were evaluated.
+
+        >>> print(project.compare("waves_gru", "waves_tuned_kernel_ridge"))
+        better: mse 0.001416 against 0.001797, difference -0.00038 (-0.000471 to -0.000289)
+        """
+        every = self.params
+        dataset = every.experiment(experiment).dataset
+        if every.experiment(other).dataset != dataset:
+            raise UsageError(f"{experiment} and {other} are not of one data set, so nothing compares them")
+        evaluation = self._evaluation(dataset)
+        difference = evaluation.difference("test", experiment, other)
+        if difference is None:
+            raise UnrollError(f"nothing compares {experiment} with {other}: too few seeds, or a test period too short")
+        metric = evaluation.dataset.metric
+        first, second = (evaluation.experiments[name].chosen["test"][metric].mean for name in (experiment, other))
+        return Comparison.of(metric, (first, second), difference)
+
+    def claims(self) -> pd.DataFrame:
+        """What the documents publish, what is rebuilt with its interval, and the verdict.
+
+        >>> claims = project.claims().query("experiment == 'waves_perceptron' and published == '0.005'")
+        >>> claims[["claim", "verdict"]].to_dict("records")
+        [{'claim': 'perceptron, MSE about 0.005', 'verdict': 'holds'}]
+        """
+        verdicts = results.load(self.workspace, self.params).verdicts
+        return pd.DataFrame(
+            {
+                "document": verdict.claim.document,
+                "claim": verdict.claim.words,
+                "experiment": verdict.claim.experiment,
+                "published": verdict.claim.value,
+                "rebuilt": verdict.rebuilt.mean if verdict.rebuilt else verdict.shape,
+                "low": verdict.interval[0] if verdict.interval else None,
+                "high": verdict.interval[1] if verdict.interval else None,
+                "verdict": str(verdict.outcome),
+            }
+            for verdict in verdicts
+        )
+
+    def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
+        """A data set's examples: as it was prepared, else made now, in memory.
+
+        >>> project.data("waves").splits["test"].inputs.shape
+        (2000, 50, 1)
+        """
+        every = self.params
+        section = every.dataset(dataset)
+        folder = self.workspace.prepared(dataset)
+        if (folder / "dataset.json").is_file():
+            return datasets.load(folder, calendar=calendar)
+        with tempfile.TemporaryDirectory() as raw, tempfile.TemporaryDirectory() as prepared:
+            context = Context(section.source, self.workspace.root, Path(raw), None, lambda _file, _bytes, _total: None)
+            registry.source(every, section.source)(Path(raw), context)
+            datasets.save(registry.preparation(every, dataset)(dataset, Path(raw)), Path(prepared))
+            return datasets.load(Path(prepared), calendar=calendar)
+
+    def train(
+        self,
+        experiment: str,
+        *callbacks: Callback,
+        seeds: int | Sequence[int] = 1,
+        model: Mapping[str, Any] | None = None,
+        **training: Any,
+    ) -> Trained:
+        """Train an experiment in memory, with other options if you like: `model={"units": 8}, epochs=20`.
+
+        `callbacks` are told of every epoch; `seeds` are those of the replicates, or how many.
+
+        >>> trained = project.train("waves_node", epochs=2, seeds=2)
+        >>> trained.parameters, len(trained.replicates)
+        (3, 2)
+        """
+        section = self.params.experiment(experiment)
+        options = {"model": dict(model or {}), "training": training, "seeds": seeds}
+        chosen = recipe(experiment, Experiment.model_validate(merged(section.model_dump(), options)))
+        return chosen.train(chosen.job(self.data(section.dataset, calendar=section.calendar), *callbacks))
+
+    def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
+        """What a run on disk says of a split, (seeds, n) or (seeds, n, values), in model units.
+
+        >>> project.predictions("waves_node").shape[1:] == project.data("waves").splits["test"].targets.shape
+        True
+        """
+        section = self.params.experiment(experiment)
+        run = run_folder.load_for(self.workspace.run(section.dataset, experiment), section.dataset, section.seeds)
+        splits = [name.partition("_")[2] for name in run.predictions if name.startswith("final_")]
+        return run.predictions[f"{run.points[-1]}_{one_of(split, splits, 'the split')}"]
+
+    def judge(self, dataset: str, predictions: Predictions, against: Predictions | None = None) -> Comparison:
+        """Predictions that you made with any library, compared as ours are: same rows, same interval, same verdict.
+
+        `against` is the strongest opponent without recurrence by default, whose run has to be on disk.
+
+        >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
+        >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
+        >>> print(project.judge("waves", on_a_line, against=project.train("waves_last_value")))
+        better: mse 0.008955 against 0.02171, difference -0.0128 (-0.014 to -0.0115)
+        """
+        data = self.data(dataset)
+        if against is None:
+            against = answers.strongest_opponent(self._evaluation(dataset))
+            if against is None:
+                raise UnrollError(f"{dataset} has no model without recurrence; pass `against`")
+        first, second = self._losses(data, predictions), self._losses(data, against)
+        difference = Difference.of(intervals.difference(first, second, scores.blocks(data, "test")))
+        return Comparison.of(data.metric, (float(first.mean()), float(second.mean())), difference)
+
+    def forecast(self, name: str, *, level: float = 0.9, horizon: int | None = None) -> pd.DataFrame:
+        """What follows the last row of a series, by the model that `unroll answer` chose, with intervals.
+
+        >>> list(project.forecast("meter", level=0.8).columns)
+        ['stamp', 'forecast', 'low', 'high']
+        """
+        from unroll.results.predict import predict
+
+        return predict(self.workspace, name, None, level, horizon=horizon).table
+
+    def _evaluation(self, dataset: str) -> Evaluation:
+        self.params.dataset(dataset)
+        folder = self.workspace.evaluation(dataset)
+        if not (folder / "evaluation.json").is_file():
+            raise _not_built(dataset)
+        return schema.load(folder)
+
+    def _losses(self, data: Dataset, predictions: Predictions) -> npt.NDArray[np.float64]:
+        """What each test example adds to the measure, (seeds, n)."""
+        targets = compared(data.splits["test"])
+        if isinstance(predictions, str):
+            values = self.predictions(predictions)
+        elif isinstance(predictions, Trained):
+            point = "best_test" if "best_test" in predictions.replicates[0].predictions else "final_test"
+            values = np.stack([replicate.predictions[point] for replicate in predictions.replicates])
+        else:
+            values = np.asarray(predictions)
+        if targets is not None:
+            values = values[None] if values.shape == targets.shape else values
+            if values.shape[1:] != targets.shape:
+                expected = f"(seeds, {', '.join(map(str, targets.shape))}), in the order of the test examples"
+                raise UsageError(f"predictions of {data.name} must have shape {expected}. Received: {values.shape}")
+        if not np.isfinite(values).all():
+            raise UsageError(f"predictions of {data.name} must be finite; some are NaN or infinite")
+        return losses(data.metric, values, targets)
+
+
+def _not_built(dataset: str) -> UnrollError:
+    return UnrollError(f"{dataset} is not built; `unroll repro evaluate@{dataset}` builds it")
