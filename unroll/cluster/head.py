@@ -35,7 +35,7 @@ from unroll.runner.dvc_graph import Dvc
 from unroll.runner.scheduler import Executor, Running
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client
 
 HERE = ("source@", "file@")
 """Stages that the head runs: they fetch from the web, which workers may not reach, or take a file of its disk."""
@@ -161,7 +161,7 @@ class DaskExecutor:
     def where(self, stage: str) -> str:
         return f" on {self._ran[stage]}" if stage in self._ran else " on the head"
 
-    def submit(self, stage: str, task: Any, tried: Collection[str]) -> "tuple[Future | None, set[str]]":
+    def submit(self, stage: str, task: Any, tried: Collection[str]) -> tuple[Any, set[str]]:
         """Hand a task out, to none of the workers on which it was tried; the future, and the addresses it may go to.
 
         None in place of the future: no worker can work.

@@ -16,17 +16,16 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
 from pipeline.files import atomic_file, write_text
 from pipeline.locks import alive
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import CLEAR
 from stages.resolve import resolve
+from unroll.runner.scheduler import Graph
 
 LOCK = "dvc.lock"
 
@@ -45,45 +44,6 @@ HOLD, PAUSE = 1.5, 0.7
 
 class BusyError(UnrollError):
     """Another DVC is at work on the files of a stage, which has to be tried again."""
-
-
-@dataclass(frozen=True)
-class Graph:
-    """What DVC knows before a build.
-
-    Attributes:
-        needs: every stage but `resolve` -> the stages whose outputs it reads. In the order of a sequential build, so
-            what a stage needs comes before it.
-        changed: the stages that are not up to date, whatever becomes of those that they need.
-        absent: those of them that lack files and nothing else, as all do in a clone.
-    """
-
-    needs: dict[str, Sequence[str]]
-    changed: frozenset[str]
-    absent: frozenset[str] = frozenset()
-
-    def within(self, targets: Sequence[str]) -> "Graph":
-        """The targets and all that they need, directly or not.
-
-        Raises:
-            UsageError: a target is no stage; the text lists the stages.
-        """
-        selected: set[str] = {one_of(target, self.needs, "the target") for target in targets}
-        for stage, needs in reversed(self.needs.items()):
-            if stage in selected:
-                selected.update(needs)
-        return replace(self, needs={stage: needs for stage, needs in self.needs.items() if stage in selected})
-
-    def due(self, *, absent: bool = True) -> list[str]:
-        """The changed stages and those that need one of them, directly or not, in the order of the graph.
-
-        `absent` counts those that lack files and nothing else.
-        """
-        due = dict.fromkeys(self.needs, False)
-        changed = self.changed if absent else self.changed - self.absent
-        for stage, needs in self.needs.items():
-            due[stage] = stage in changed or any(due[need] for need in needs)
-        return [stage for stage in due if due[stage]]
 
 
 class Dvc:

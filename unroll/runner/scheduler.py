@@ -1,19 +1,60 @@
-"""The order of a build: each stage as soon as what it needs is built, several at a time, the critical path first."""
+"""What is due, and its order: each stage as soon as what it needs is built, several at a time, critical path first."""
 
 import contextlib
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from graphlib import TopologicalSorter
 from typing import Protocol
+
+from pipeline.validation import one_of
 
 POLL = 0.03
 """Seconds between two looks at the running stages."""
 
 GRACE = 10.0
 """Seconds that an interrupted stage gets to end by itself."""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What DVC knows before a build.
+
+    Attributes:
+        needs: every stage but `resolve` -> the stages whose outputs it reads. In the order of a sequential build, so
+            what a stage needs comes before it.
+        changed: the stages that are not up to date, whatever becomes of those that they need.
+        absent: those of them that lack files and nothing else, as all do in a clone.
+    """
+
+    needs: dict[str, Sequence[str]]
+    changed: frozenset[str]
+    absent: frozenset[str] = frozenset()
+
+    def within(self, targets: Sequence[str]) -> "Graph":
+        """The targets and all that they need, directly or not.
+
+        Raises:
+            UsageError: a target is no stage; the text lists the stages.
+        """
+        selected: set[str] = {one_of(target, self.needs, "the target") for target in targets}
+        for stage, needs in reversed(self.needs.items()):
+            if stage in selected:
+                selected.update(needs)
+        return replace(self, needs={stage: needs for stage, needs in self.needs.items() if stage in selected})
+
+    def due(self, *, absent: bool = True) -> list[str]:
+        """The changed stages and those that need one of them, directly or not, in the order of the graph.
+
+        `absent` counts those that lack files and nothing else.
+        """
+        due = dict.fromkeys(self.needs, False)
+        changed = self.changed if absent else self.changed - self.absent
+        for stage, needs in self.needs.items():
+            due[stage] = stage in changed or any(due[need] for need in needs)
+        return [stage for stage in due if due[stage]]
 
 
 class Running(Protocol):
