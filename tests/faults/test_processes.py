@@ -25,8 +25,8 @@ def test_a_command_that_runs_already_is_refused(faulty):
 def test_a_build_mends_outputs_and_a_lock_that_is_gone_and_trains_nothing_anew(faulty):
     lock = faulty.root / "dvc.lock"
     whole, text = faulty.outputs(), lock.read_bytes()
-    made = ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "results/metrics/waves/waves_linear.json")
-    for name in made:
+    names = ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "results/metrics/waves/waves_linear.json")
+    for name in names:
         (faulty.root / name).write_bytes((faulty.root / name).read_bytes()[:-9])
     shutil.rmtree(faulty.root / "runs" / "waves" / "waves_linear")
     (faulty.root / "results" / "evaluations" / "waves" / "evaluation.json").write_text("{}\n")

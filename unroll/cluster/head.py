@@ -28,8 +28,9 @@ from pipeline.provenance import record
 from pipeline.provenance.machine import PACKAGES
 from pipeline.tracking import runs
 from pipeline.workspace import Workspace
-from unroll.cluster import connection, worker
+from unroll.cluster import connection
 from unroll.cluster.carrier import Carrier, StageOutputs
+from unroll.cluster.worker import Answer, build
 from unroll.runner.display import say
 from unroll.runner.dvc_graph import Dvc
 from unroll.runner.scheduler import Executor, Running
@@ -162,9 +163,9 @@ class DaskExecutor:
         return f" on {self._ran[stage]}" if stage in self._ran else " on the head"
 
     def submit(self, stage: str, task: Any, tried: Collection[str]) -> tuple[Any, set[str]]:
-        """Hand a task out, to none of the workers on which it was tried; the future, and the addresses it may go to.
+        """Hand a task out; the future, and the addresses of the workers that it may go to, empty: all.
 
-        None in place of the future: no worker can work.
+        It goes to none of those on which it was tried. None in place of the future: no worker can work.
         """
         usable = self._usable(stage)
         if not usable:
@@ -172,10 +173,12 @@ class DaskExecutor:
         resources = {self._slot: 1.0}
         if self._label and stage.startswith("train@"):
             resources[self._label] = 1.0
-        addresses = {self._workers[name].address for name in usable - {*tried} or usable}
+        addresses = set()  # Dask itself knows best who is there, and how many workers a stage has killed
+        if tried or any(worker.aside for worker in self._workers.values()):
+            addresses = {self._workers[name].address for name in usable - {*tried} or usable}
         key = f"{stage}-{uuid4().hex}"
         arguments = self._code, self._name, pickle.dumps(task)
-        future = self._client.submit(worker.build, *arguments, key=key, resources=resources, workers=[*addresses])
+        future = self._client.submit(build, *arguments, key=key, resources=resources, workers=[*addresses] or None)
         return future, addresses
 
     @property
@@ -185,7 +188,7 @@ class DaskExecutor:
 
     def gone(self, addresses: Collection[str]) -> bool:
         """Whether none of these workers is there any more."""
-        return {known.address for known in self._workers.values()}.isdisjoint(addresses)
+        return bool(addresses) and {worker.address for worker in self._workers.values()}.isdisjoint(addresses)
 
     def failed_on(self, stage: str, name: str, tried: Collection[str], why: str, log: bytes, *, lacks: str) -> bool:
         """Note that a worker failed, for what it `lacks` or by its own fault perhaps; whether to try another one."""
@@ -202,9 +205,9 @@ class DaskExecutor:
     def _usable(self, stage: str) -> set[str]:
         """The workers that a stage may go to."""
         training = stage.startswith("train@")
-        return {name for name, known in self._workers.items() if not known.aside and (known.trains or not training)}
+        return {name for name, worker in self._workers.items() if not worker.aside and (worker.trains or not training)}
 
-    def land(self, stage: str, answer: worker.Answer, name: str) -> int:
+    def land(self, stage: str, answer: Answer, name: str) -> int:
         """Take what a worker has answered; the stage's exit status."""
         packed, why, log, _ = answer
         self._ran[stage] = name
@@ -239,8 +242,8 @@ class DaskExecutor:
         for name in workers.keys() - fit.keys() - self._refused:
             self._refused.add(name)
             say(f"worker {name} is not used: {_difference(self._environment, workers[name][1])}")
-        for name, known in list(self._workers.items()):
-            if name not in fit or fit[name][0] != known.address:
+        for name, worker in list(self._workers.items()):
+            if name not in fit or fit[name][0] != worker.address:
                 say(f"worker {name} is gone; what it built is built elsewhere")
                 del self._workers[name]
                 self.end_runs(name)
@@ -249,14 +252,14 @@ class DaskExecutor:
             trains = not self._label or self._label in resources
             self._workers[name] = Worker(address, int(resources[self._slot]), trains)
             say(f"worker {name} is there, {self._workers[name].slots} slots")
-        if all(known.aside for known in self._workers.values() if known.trains):  # better a bad worker than none
-            for known in self._workers.values():
-                known.aside = known.broken
-        slots = sum(known.slots for known in self._workers.values() if not known.aside)
+        if all(worker.aside for worker in self._workers.values() if worker.trains):  # better a bad worker than none
+            for worker in self._workers.values():
+                worker.aside = worker.broken
+        slots = sum(worker.slots for worker in self._workers.values() if not worker.aside)
         if slots == 0 and self._slots != 0:
             there = "that is there can work" if fit else "is there"
             say(f"no worker {there}; waiting for `unroll cluster worker {self._address}`")
-        if slots > 0 and self._slots < 0 and not any(known.trains for known in self._workers.values()):
+        if slots > 0 and self._slots < 0 and not any(worker.trains for worker in self._workers.values()):
             say(f"no worker has the label {self._label}, so trainings wait")
         self._slots = slots
 

@@ -256,7 +256,7 @@ def schedule(address: str, certificates: Path | None = None) -> None:
     host, port = urlsplit(address).hostname, urlsplit(address).port
 
     async def run() -> None:
-        options = {"host": host, "port": port, "protocol": address.partition("://")[0], "security": security}
+        options = {"host": host, "port": port, "protocol": "tls", "security": security}
         async with Scheduler(**options, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
             print(f"scheduler at {address}", flush=True)
             await scheduler.finished()

@@ -26,8 +26,8 @@ class Estimates:
     def __init__(self, file: Path) -> None:
         self._file = file
         try:
-            known = json.loads(file.read_text(encoding="utf-8"))
-            self._known: dict[str, float] = {stage: float(took) for stage, took in known.items()}
+            seconds = json.loads(file.read_text(encoding="utf-8"))
+            self._known: dict[str, float] = {stage: float(took) for stage, took in seconds.items()}
         except (OSError, ValueError, TypeError, AttributeError):
             self._known = {}
         self._expected: dict[str, float] = {}
@@ -122,8 +122,8 @@ class Display:
             say(self._progress(now))
 
     def _show_ended(self, stage: str, result: BuildResult) -> None:
-        for done in (stage, *result.skipped):
-            self._left.pop(done, None)
+        for ended in (stage, *result.skipped):
+            self._left.pop(ended, None)
         where = self._executor.where(stage)
         if stage in result.failed:
             self._say(stage, f"FAILED{where}: {self._reason(stage)}")

@@ -151,18 +151,22 @@ def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
         "experiments": {"kept": {"dataset": "waves", **last_value}},
     }
     plain_yaml.write(data, workspace.params)
-    kept = ["runs/waves/kept/run.json", "results/evaluations/waves/evaluation.json", "results/metrics/waves/kept.json"]
-    kept += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
+    listed = [
+        "runs/waves/kept/run.json",
+        "results/evaluations/waves/evaluation.json",
+        "results/metrics/waves/kept.json",
+    ]
+    listed += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
     gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "results/evaluations/old/evaluation.json"]
     gone += ["results/metrics/waves/gone.json", "results/metrics/old/kept.json"]
     gone += [".unroll/checkpoints/gone.npz", ".unroll/checkpoints/gone.3.npz"]
-    for name in (*kept, *gone):
+    for name in (*listed, *gone):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "runs/waves/linked").symlink_to(tmp_path / "outside")
     prune(workspace, params.load(workspace.params))
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {*kept, "params.yaml"}
+    assert left == {*listed, "params.yaml"}
     folders = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("r*/**/") if path.is_dir()}
     assert not [name for name in folders if "gone" in name or "old" in name or "linked" in name]
 

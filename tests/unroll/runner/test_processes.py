@@ -54,8 +54,8 @@ import os, tensorflow, keras, unroll.runner.preload
 own = str(os.getpid())
 print(*{open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task") if task != own})
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables(), check=True, capture_output=True)
-    assert done.stdout.split() in ([], [b"jemalloc_bg_thd"])
+    listing = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables(), check=True, capture_output=True)
+    assert listing.stdout.split() in ([], [b"jemalloc_bg_thd"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -23,10 +23,10 @@ def test_dvc_repro_elsewhere_builds_the_same_bytes_and_writes_the_same_entries(b
     circumstances = [f"{name}={value}" for name, value in quick.CIRCUMSTANCES.items()]
     dvc = f"umask {quick.UMASK:03o}; exec {sys.executable} -m dvc repro -q train@jena_gru"
     other.run("env", *circumstances, "sh", "-c", dvc)
-    one, two = (Build(half.workspace, cache(half.root)) for half in (built, other))
-    assert "train@jena_gru" in two.stages
-    assert {stage: one.stages[stage] for stage in two.stages} == two.stages
-    assert {output.level for output in compare(one, two, dict.fromkeys(two.stages, ()), {}, None)} == {SAME}
+    first, second = (Build(half.workspace, cache(half.root)) for half in (built, other))
+    assert "train@jena_gru" in second.stages
+    assert {stage: first.stages[stage] for stage in second.stages} == second.stages
+    assert {output.level for output in compare(first, second, dict.fromkeys(second.stages, ()), {}, None)} == {SAME}
     assert (other.root / "runs/jena/jena_gru").stat().st_mode & 0o077 == 0, "it had another umask"
 
 
