@@ -2,7 +2,6 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline import metrics
 from pipeline.config import params, registry
 from pipeline.config.params import Experiment, Params, merged
 from pipeline.data import dataset as datasets
@@ -17,11 +17,9 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.examples import compared
 from pipeline.data.sources import Context
 from pipeline.errors import UnrollError, UsageError
-from pipeline.evaluation import answers, intervals, schema, scores
-from pipeline.evaluation.answers import Answer
-from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import Difference, Evaluation, Interval
-from pipeline.metrics import MEASURES, losses
+from pipeline.evaluation import answers, schema, scores
+from pipeline.evaluation.answers import Answer, Comparison
+from pipeline.evaluation.schema import Evaluation
 from pipeline.report import results
 from pipeline.training import run_folder
 from pipeline.training.job import Callback, Trained
@@ -33,39 +31,6 @@ Predictions = npt.ArrayLike | Trained | str
 """Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed (n,) or (n, values); what `train`
 gave back; or the name of an experiment whose run lies on disk.
 """
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Which of two models has less error on the same test examples, by the rule of docs/decisions/verdicts.md.
-
-    Attributes:
-        metric: the measure, in model units.
-        means: of each of the two on test, over its seeds.
-        difference: how much more the measure is for the first, with its standard error and p-value.
-        interval: of the difference, 95 %.
-        outcome: "better" or "worse" (the first) where the interval excludes zero, else "cannot tell".
-    """
-
-    metric: str
-    means: tuple[float, float]
-    difference: Difference
-    interval: Interval
-    outcome: Outcome
-
-    @classmethod
-    def of(cls, metric: str, means: tuple[float, float], difference: Difference) -> "Comparison":
-        """The difference between two means of the measure, decided."""
-        interval = low, high = difference.interval()
-        outcome = Outcome.UNSURE
-        if low > 0 or high < 0:
-            outcome = Outcome.BETTER if (low > 0) == MEASURES[metric].higher else Outcome.WORSE
-        return cls(metric, means, difference, interval, outcome)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        words = f"{self.outcome}: {self.metric} {self.means[0]:.4g} against {self.means[1]:.4g}"
-        return f"{words}, difference {self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})"
 
 
 class Project:
@@ -126,8 +91,10 @@ class Project:
         Corrected for how many answers the page has, as there.
 
         >>> answer = project.answer("waves")[0]
-        >>> f"{answer.outcome}: {answer.network} has {answer.change.mean:+.0%} of error against {answer.opponent}"
-        'yes: waves_gru has -21% of error against waves_tuned_kernel_ridge'
+        >>> answer.outcome, answer.network, answer.opponent
+        (<Outcome.YES: 'yes'>, 'waves_gru', 'waves_tuned_kernel_ridge')
+        >>> round(answer.comparison.change.mean, 2)
+        -0.21
         """
         self.params.dataset(dataset)
         for own in (False, True):
@@ -140,19 +107,16 @@ class Project:
         """Any two experiments of one data set, as they were evaluated.
 
         >>> print(project.compare("waves_gru", "waves_tuned_kernel_ridge"))
-        better: mse 0.001416 against 0.001797, difference -0.00038 (-0.000471 to -0.000289)
+        better: -21% of the error (-26% to -16%), -0.00038 (-0.000471 to -0.000289)
         """
         every = self.params
         dataset = every.experiment(experiment).dataset
         if every.experiment(other).dataset != dataset:
             raise UsageError(f"{experiment} and {other} are not of one data set, so nothing compares them")
-        evaluation = self._evaluation(dataset)
-        difference = evaluation.difference("test", experiment, other)
-        if difference is None:
+        comparison = answers.between(self._evaluation(dataset), experiment, other)
+        if comparison is None:
             raise UnrollError(f"nothing compares {experiment} with {other}: too few seeds, or a test period too short")
-        metric = evaluation.dataset.metric
-        first, second = (evaluation.experiments[name].chosen["test"][metric].mean for name in (experiment, other))
-        return Comparison.of(metric, (first, second), difference)
+        return comparison
 
     def claims(self) -> pd.DataFrame:
         """What the documents publish, what is rebuilt with its interval, and the verdict.
@@ -233,16 +197,15 @@ class Project:
         >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
         >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
         >>> print(project.judge("waves", on_a_line, against=project.train("waves_last_value")))
-        better: mse 0.008955 against 0.02171, difference -0.0128 (-0.014 to -0.0115)
+        better: -59% of the error (-64% to -53%), -0.0128 (-0.014 to -0.0115)
         """
         data = self.data(dataset)
         if against is None:
             against = answers.strongest_opponent(self._evaluation(dataset))
             if against is None:
                 raise UnrollError(f"{dataset} has no model without recurrence; pass `against`")
-        first, second = self._losses(data, predictions), self._losses(data, against)
-        difference = Difference.of(intervals.difference(first, second, scores.blocks(data, "test")))
-        return Comparison.of(data.metric, (float(first.mean()), float(second.mean())), difference)
+        losses, others = self._losses(data, predictions), self._losses(data, against)
+        return answers.compare(data.metric, losses, others, scores.blocks(data, "test"))
 
     def forecast(self, name: str, *, level: float = 0.9, horizon: int | None = None) -> pd.DataFrame:
         """What follows the last row of a series, by the model that `unroll answer` chose, with intervals.
@@ -278,7 +241,7 @@ class Project:
                 raise UsageError(f"predictions of {data.name} must have shape {expected}. Received: {values.shape}")
         if not np.isfinite(values).all():
             raise UsageError(f"predictions of {data.name} must be finite; some are NaN or infinite")
-        return losses(data.metric, values, targets)
+        return metrics.losses(data.metric, values, targets)
 
 
 def _not_built(dataset: str) -> UnrollError:

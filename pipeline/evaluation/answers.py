@@ -50,6 +50,14 @@ class Comparison:
     outcome: Outcome
     change: Change | None
 
+    def __str__(self) -> str:
+        mean, (low, high) = self.difference.mean, self.interval
+        words = f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
+        if self.change:
+            low, high = self.change.interval
+            words = f"{self.change.mean:+.0%} of the error ({low:+.0%} to {high:+.0%}), {words}"
+        return f"{self.outcome}: {words}"
+
 
 def compare(metric: str, losses: Array, others: Array, blocks: Array, alpha: float = ALPHA) -> Comparison:
     """One model against another: what two experiments of a data set get, for predictions of any origin.

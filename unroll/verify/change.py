@@ -140,11 +140,11 @@ def _verdicts(workspace: Workspace) -> Verdicts:
     """Raises UnrollError if an evaluation is damaged, or of another format."""
     wanted, said = params.load(workspace.params), dict[str, tuple[str, int, list[str]]]()
     found, own = results.load(workspace, wanted), results.load(workspace, wanted, own=True)
-    shared = sum(each.difference is not None for one in found.built for each in one.answers)
+    shared = sum(each.comparison is not None for one in found.built for each in one.answers)
     for one in [*found.built, *own.built]:
         for each in one.answers:
             stages = [*(f"train@{name}" for name in (each.network, each.opponent) if name), f"evaluate@{one.name}"]
-            said[f"{one.name}: {each.networks}"] = each.outcome, shared if each.difference else 0, stages
+            said[f"{one.name}: {each.networks}"] = each.outcome, shared if each.comparison else 0, stages
     for verdict in found.verdicts:
         claim = verdict.claim
         stages = [f"train@{name}" for name in claim.experiments]
