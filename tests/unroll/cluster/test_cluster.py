@@ -9,7 +9,6 @@ import sysconfig
 import time
 import venv
 from importlib.util import find_spec
-from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -19,8 +18,8 @@ from zc.lockfile import LockFile
 
 from pipeline.errors import UnrollError, UsageError
 from tests.conftest import Miniature
+from tests.support import REPOSITORY, still_there
 from tests.support.cluster import ClusterProcesses, set_remote
-from tests.support.ending import still_there
 from unroll.cluster import carrier, connection, worker
 from unroll.cluster.carrier import Carrier
 from unroll.cluster.head import DaskExecutor, RemoteStage
@@ -29,15 +28,13 @@ from unroll.workspaces.miniature import make_workspace
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
 
-ROOT = Path(__file__).parents[3]
-
 TRAIN = "unroll train ${key}"
 
 
 @pytest.fixture
 def head(tmp_path):
     """One data set, one training, which waits for a file `go`; and a folder that all machines reach as remote."""
-    make_workspace(ROOT, tmp_path / "head")
+    make_workspace(REPOSITORY, tmp_path / "head")
     miniature = Miniature(tmp_path / "head")
     set_remote(tmp_path / "head", tmp_path / "store")
     name = "$(basename $(dirname $PWD))"
@@ -216,7 +213,7 @@ def test_a_probe_imports_what_stages_import_and_asks_for_room(tmp_path, monkeypa
     (tmp_path / "slot0" / "stages" / "uses.py").write_text("def late():\n    import odd\n")
     (tmp_path / "slot0" / "odd.py").write_text(code)
     assert worker.probe(tmp_path / "slot0")[0] == why
-    modules = {name.partition(".")[0] for name in worker.imported(ROOT)}
+    modules = {name.partition(".")[0] for name in worker.imported(REPOSITORY)}
     assert {"dvc", "keras", "numpy", "sklearn", "tensorflow"} < modules
     assert [name for name in modules if find_spec(name) is None] == [], "all workers would be set aside"
     away = (

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT, Miniature, make_half
-from tests.support.ending import still_there
+from tests.support import still_there
 from unroll.runner.dvc_graph import cache
 from unroll.verify import quick
 from unroll.verify.compare_builds import SAME, Build, compare
