@@ -92,7 +92,7 @@ def opened(
 
 
 @dataclass
-class Worker:
+class WorkerState:
     """What the head knows of a worker whose environment is its own."""
 
     address: str
@@ -120,7 +120,7 @@ class DaskExecutor:
         # Of this workspace's builds: the same after a kill, another one where the workspace was copied to.
         self._name = hashlib.sha256(f"{platform.node()} {workspace.root}".encode(errors="replace")).hexdigest()[:12]
         self._slots, self._looked, self._away = -1, 0.0, False
-        self._workers: dict[str, Worker] = {}
+        self._workers: dict[str, WorkerState] = {}
         self._refused: set[str] = set()
         self._ran: dict[str, str] = {}  # stage -> worker
         self._outputs: dict[str, StageOutputs] = {}  # of each stage that workers can take
@@ -250,7 +250,7 @@ class DaskExecutor:
         for name in fit.keys() - self._workers.keys():
             address, resources = fit[name]
             trains = not self._label or self._label in resources
-            self._workers[name] = Worker(address, int(resources[self._slot]), trains)
+            self._workers[name] = WorkerState(address, int(resources[self._slot]), trains)
             say(f"worker {name} is there, {self._workers[name].slots} slots")
         if all(worker.aside for worker in self._workers.values() if worker.trains):  # better a bad worker than none
             for worker in self._workers.values():
