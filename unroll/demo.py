@@ -17,7 +17,7 @@ from pipeline.report.formatting import capital
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from stages.progress import duration
-from unroll.results import summary
+from unroll.results import compare
 from unroll.runner.build import repro
 from unroll.runner.display import Narration
 from unroll.workspaces import chosen, scaled
@@ -67,7 +67,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     took = duration(time.monotonic() - started)
     chosen.commit(workspace.root, folder, "what was found")
     print()
-    summary.show(small, summary.built(small))
+    compare.show_answers(small, compare.evaluation_times(small))
     fewer = FEWER.format(seeds=chosen.SEEDS, few=len(kept.experiments), all=len(real))
     print("\n" + (CAUTION if everything else f"{_published(small, kept)}\n{fewer}"))
     print(f"\nThe demo took {took}.")

@@ -54,7 +54,7 @@ class Project:
         >>> project.experiments("waves").set_index("experiment")["model"]["waves_gru"]
         'recurrent.gru'
         """
-        from unroll.results.listing import listing
+        from unroll.results.show import listing
 
         return pd.DataFrame(listing(self.workspace, names))
 

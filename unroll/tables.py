@@ -2,8 +2,7 @@
 
 import os
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
 from typing import Literal
 
 from pipeline.evaluation.outcome import Outcome
@@ -20,22 +19,31 @@ STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.LITTLE), "yellow")
 """A verdict at the end of a cell -> how it is shown."""
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column. On a narrow terminal those with the lowest rank stay; the first one always does."""
+def show(
+    headings: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    numeric: Collection[str] = (),
+    important: Sequence[str] = (),
+    title: str = "",
+    caption: str = "",
+) -> None:
+    """Print a table on standard output; on a terminal as many columns as there is room for, and which are left out.
 
-    heading: str
-    number: bool = False
-    rank: int = 0
-
-
-def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str = "", caption: str = "") -> None:
-    """Print a table on standard output; on a terminal as many columns as there is room for, and which are left out."""
-    cells = [[column.heading, *(row[place] for row in rows)] for place, column in enumerate(columns)]
-    widest = [max(map(len, each)) for each in cells]
+    Args:
+        headings: of the columns; the first one is always shown.
+        rows: the cells.
+        numeric: headings of the columns that are aligned to the right.
+        important: headings of those that a narrow terminal shows before the others.
+        title: above the table.
+        caption: below it.
+    """
+    columns = [*zip(headings, *rows, strict=True)]
+    widths = [max(map(len, column)) for column in columns]
     if not (sys.stdout.isatty() or os.environ.get("FORCE_COLOR")):  # whoever reads it has no right-hand edge
-        forms = [f"{{:{'>' if column.number else '<'}{width}}}" for column, width in zip(columns, widest, strict=True)]
-        lines = ("  ".join(forms).format(*row).rstrip() for row in zip(*cells, strict=True))
+        marks = [">" if heading in numeric else "<" for heading in headings]
+        form = "  ".join(f"{{:{mark}{width}}}" for mark, width in zip(marks, widths, strict=True))
+        lines = (form.format(*row).rstrip() for row in (headings, *rows))
         print("\n".join(text for text in (title, *lines, caption) if text))
         return
     from rich import box
@@ -44,10 +52,10 @@ def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str
     from rich.text import Text
 
     console = Console()
-    least = [max((len(word) for cell in each for word in cell.split()), default=0) for each in cells]
-    needed = [max(word, min(WRAPS, wide)) + GAP for word, wide in zip(least, widest, strict=True)]
-    kept = _fitting(columns, needed, console.width)
-    if left_out := [column.heading for place, column in enumerate(columns) if place not in kept]:
+    longest_words = [max((len(word) for cell in column for word in cell.split()), default=0) for column in columns]
+    needed = [max(word, min(WRAPS, width)) + GAP for word, width in zip(longest_words, widths, strict=True)]
+    fitting = _fitting(headings, needed, important, console.width)
+    if left_out := [heading for index, heading in enumerate(headings) if index not in fitting]:
         caption = f"{caption} Wider terminals show: {', '.join(left_out)}.".strip()
     table = Table(
         title=Text(title, style="bold") if title else None,
@@ -58,11 +66,11 @@ def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str
         pad_edge=False,
         show_edge=False,
     )
-    for place in kept:
-        justify: Literal["left", "right"] = "right" if columns[place].number else "left"
-        table.add_column(Text(columns[place].heading), justify=justify, overflow="fold", min_width=least[place])
+    for index in fitting:
+        justify: Literal["left", "right"] = "right" if headings[index] in numeric else "left"
+        table.add_column(Text(headings[index]), justify=justify, overflow="fold", min_width=longest_words[index])
     for row in rows:
-        texts = [Text(row[place]) for place in kept]
+        texts = [Text(row[index]) for index in fitting]
         for text in texts:
             for word, style in STYLES.items():
                 text.highlight_regex(rf"\b{word}(?=$|;)", style=style)
@@ -70,11 +78,12 @@ def show(columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str
     console.print(table)
 
 
-def _fitting(columns: Sequence[Column], needed: Sequence[int], width: int) -> list[int]:
-    """The places of the columns to show: by rank, as many as fit with no word broken."""
-    kept, used = [0], needed[0]
-    for place in sorted(range(1, len(columns)), key=lambda place: columns[place].rank):
-        if used + needed[place] <= width:
-            kept.append(place)
-            used += needed[place]
-    return sorted(kept)
+def _fitting(headings: Sequence[str], needed: Sequence[int], important: Sequence[str], width: int) -> list[int]:
+    """The indices of the columns to show: the important ones first, as many as fit with no word broken."""
+    fitting, used = [0], needed[0]
+    ranks = {heading: rank for rank, heading in enumerate(important)}
+    for index in sorted(range(1, len(headings)), key=lambda index: ranks.get(headings[index], len(ranks))):
+        if used + needed[index] <= width:
+            fitting.append(index)
+            used += needed[index]
+    return sorted(fitting)

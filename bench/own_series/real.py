@@ -116,7 +116,7 @@ def compared(folder: Path, file: PublicFile, say: Callable[[str], None]) -> dict
 
 def _read(folder: Path, file: PublicFile) -> pd.DataFrame:
     path, mirror, url = folder / "raw.csv", environ.get("UNROLL_MIRROR"), file.url or None
-    download.fetch(path.name, url, path, place=file.place, mirror=mirror, progress=unseen, sha256=file.sha256)
+    download.fetch(path.name, url, path, path=file.place, mirror=mirror, progress=unseen, sha256=file.sha256)
     frame = pd.read_csv(path, encoding="latin-1")
     path.unlink()
     times = pd.to_datetime(frame[file.stamp])

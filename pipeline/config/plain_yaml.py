@@ -52,6 +52,8 @@ def write(data: Mapping[str, Any], path: Path) -> None:
 
 
 Place = tuple[str, ...]
+"""Keys, from a section on."""
+"""From a section on."""
 
 
 def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mapping[Place, str]) -> str:
@@ -121,16 +123,16 @@ def removed(path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence
 def _block(section: str, named: Mapping[str, Any], comments: Mapping[Place, str]) -> list[str]:
     """A section as DVC writes it."""
 
-    def commented(data: Any, place: Place) -> Any:
+    def commented(data: Any, keys: Place) -> Any:
         if not isinstance(data, Mapping):
             return data
-        found = CommentedMap({key: commented(value, (*place, key)) for key, value in data.items()})
-        if place[-1] in BRACES and 2 * len(place) + len(f"{place[-1]}: {dict(data)}".replace("'", "")) < WIDTH:
-            found.fa.set_flow_style()
+        mapping = CommentedMap({key: commented(value, (*keys, key)) for key, value in data.items()})
+        if keys[-1] in BRACES and 2 * len(keys) + len(f"{keys[-1]}: {dict(data)}".replace("'", "")) < WIDTH:
+            mapping.fa.set_flow_style()
         for key in data:
-            if (*place, key) in comments:
-                found.yaml_set_comment_before_after_key(key, comments[*place, key], indent=2 * len(place))
-        return found
+            if (*keys, key) in comments:
+                mapping.yaml_set_comment_before_after_key(key, comments[*keys, key], indent=2 * len(keys))
+        return mapping
 
     text = io.StringIO()
     if (section,) in comments:

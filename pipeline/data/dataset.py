@@ -61,8 +61,8 @@ class Dataset:
         stamps: (rows,) datetime64[s], when each row of the windows' series was measured; None where that is not known.
         series_id: (rows,) int, which of `fitted.series` each row of the windows' series belongs to; None where that is
             not known.
-        truth: (rows,) float64, what was measured of the target in each row, in its unit, NaN where nothing was; None
-            where windows of whose targets some are missing do not count.
+        truth: (rows,) float64, the target as observed in each row, in its unit, NaN where it was not; None where all
+            windows have all their targets.
         words: (vocabulary,) str, the word of each word number; None where inputs are none.
         fitted: what turns new rows into inputs; None where that is not asked.
     """
@@ -95,13 +95,13 @@ class Dataset:
 
     @property
     def scales(self) -> dict[str, Scale]:
-        """Name of a series -> the scale of its targets; several are asked for as multiples of their own deviation."""
+        """series_id -> the scale of its targets: those of several series are multiples of their own deviation."""
         if self.fitted is None or [*self.fitted.series] == [ALONE]:
             return {ALONE: self.scale}
         column, windows = self.fitted.columns.index(self.fitted.csv.target), self.fitted.windows
         return {
-            name: Scale(mean=one.mean[column], std=one.std[column], unit=windows.unit, quantity=windows.quantity)
-            for name, one in self.fitted.series.items()
+            series_id: Scale(mean=fit.mean[column], std=fit.std[column], unit=windows.unit, quantity=windows.quantity)
+            for series_id, fit in self.fitted.series.items()
         }
 
 
@@ -198,19 +198,19 @@ def load(folder: Path, *, calendar: bool = False, share: float = 1.0) -> Dataset
         UsageError: there is no calendar to keep.
         UnrollError: a file is missing or damaged.
     """
-    described, arrays = describe(folder), read_npz(folder / "arrays.npz")
-    if calendar and not described.calendar:
-        raise UsageError(f"{described.name} has no calendar, which rows with stamps have; leave calendar: true out")
+    description, arrays = describe(folder), read_npz(folder / "arrays.npz")
+    if calendar and not description.calendar:
+        raise UsageError(f"{description.name} has no calendar, which rows with stamps have; leave calendar: true out")
     try:
-        splits = {split: _examples(split, layout, arrays) for split, layout in described.splits.items()}
-        groups = {group: arrays[f"group_{group}"] for group in described.groups}
-        _agree(described, splits, groups)
-        rest = described.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
-        rest |= {"scored": tuple(described.scored), "scale": described.scale}
-        rest |= {key: arrays.get(key) for key in ROWS}
+        splits = {split: _examples(split, layout, arrays) for split, layout in description.splits.items()}
+        groups = {group: arrays[f"group_{group}"] for group in description.groups}
+        _agree(description, splits, groups)
+        facts = description.model_dump(exclude={"splits", "groups", "scored", "scale", "examples"})
+        facts |= {"scored": tuple(description.scored), "scale": description.scale}
+        facts |= {key: arrays.get(key) for key in ROWS}
         stamps = arrays["stamps"].astype("datetime64[s]") if "stamps" in arrays else None
         fitted = read_checked(folder / FITTED, Fitted) if (folder / FITTED).exists() else None
-        dataset = Dataset(splits=splits, groups=groups, stamps=stamps, fitted=fitted, **rest)
+        dataset = Dataset(splits=splits, groups=groups, stamps=stamps, fitted=fitted, **facts)
         return shortened(dataset if calendar else _without_calendar(dataset), share)
     except (KeyError, ValueError) as error:
         raise damaged(folder, error) from None
@@ -223,9 +223,10 @@ def shortened(dataset: Dataset, share: float) -> Dataset:
     train = dataset.splits["train"]
     first = len(train) - max(1, round(share * len(train)))
     if isinstance(train, Windows):
-        return replace(dataset, splits={**dataset.splits, "train": replace(train, rows=train.rows[first:])})
-    kept = Arrays(train.inputs[first:], train.targets[first:])
-    return replace(dataset, splits={**dataset.splits, "train": kept})
+        last: Examples = replace(train, rows=train.rows[first:])
+    else:
+        last = Arrays(train.inputs[first:], train.targets[first:])
+    return replace(dataset, splits={**dataset.splits, "train": last})
 
 
 def _without_calendar(dataset: Dataset) -> Dataset:
@@ -233,8 +234,8 @@ def _without_calendar(dataset: Dataset) -> Dataset:
     if not dataset.calendar:
         return dataset
     windows = {split: examples for split, examples in dataset.splits.items() if isinstance(examples, Windows)}
-    measured = {id(each.series): each.series[:, : -dataset.calendar] for each in windows.values()}
-    splits = {split: replace(each, series=measured[id(each.series)]) for split, each in windows.items()}
+    measured = {id(cut.series): cut.series[:, : -dataset.calendar] for cut in windows.values()}
+    splits = {split: replace(cut, series=measured[id(cut.series)]) for split, cut in windows.items()}
     return replace(dataset, splits={**dataset.splits, **splits}, calendar=0)
 
 
@@ -246,12 +247,12 @@ def _examples(split: str, layout: Mapping[str, Any], arrays: Mapping[str, Array]
     return Windows(arrays[cut.series], arrays[f"{split}_rows"], **cut.model_dump(exclude={"series"}), measured=measured)
 
 
-def _agree(described: Description, splits: dict[str, Examples], groups: dict[str, Array]) -> None:
+def _agree(description: Description, splits: dict[str, Examples], groups: dict[str, Array]) -> None:
     """Raise ValueError where dataset.json and arrays.npz are not of one data set."""
-    if {split: len(examples) for split, examples in splits.items()} != described.examples:
-        raise ValueError(f"its arrays do not hold the examples that it counts, {described.examples}")
-    if not {"train", "test", *described.scored} <= splits.keys() <= {*SPLITS}:
+    if {split: len(examples) for split, examples in splits.items()} != description.examples:
+        raise ValueError(f"its arrays do not hold the examples that it counts, {description.examples}")
+    if not {"train", "test", *description.scored} <= splits.keys() <= {*SPLITS}:
         raise ValueError(f"its splits are {', '.join(splits)}")
     for group, indices in groups.items():
-        if indices.dtype.kind not in "iu" or not np.isin(indices, np.arange(described.examples["test"])).all():
+        if indices.dtype.kind not in "iu" or not np.isin(indices, np.arange(description.examples["test"])).all():
             raise ValueError(f"group {group} holds more than numbers of test examples")

@@ -40,7 +40,7 @@ def fetch(
     url: str | None,
     destination: Path,
     *,
-    place: str,
+    path: str,
     mirror: str | None,
     progress: Progress,
     sha256: str | None = None,
@@ -51,7 +51,7 @@ def fetch(
         name: the file's name, for the progress report.
         url: its official address; None where it has none.
         destination: where to put it.
-        place: where it lies in a mirror, such as "imdb/imdb.npz".
+        path: where it lies in a mirror, such as "imdb/imdb.npz".
         mirror: a folder or base address that is asked first; None where there is none.
         progress: told as the file grows.
         sha256: its hash, where it is known.
@@ -63,8 +63,8 @@ def fetch(
         UnavailableError: no address gives the file.
         UnrollError: what came is not the file, or the mirror is neither a folder nor an https address.
     """
-    tried: list[str] = []
-    for address, advice in _addresses(mirror, place, url):
+    failures: list[str] = []
+    for address, advice in _addresses(mirror, path, url):
         shown = without_password(str(address))
         try:
             if isinstance(address, Path):
@@ -72,7 +72,7 @@ def fetch(
             else:
                 _download(name, address, destination, sha256, progress)
         except AbsentError as absent:
-            tried.append(f"{shown} ({absent})")
+            failures.append(f"{shown} ({absent})")
         except ValueError:  # the hash differs, here and in pooch
             raise UnrollError(
                 f"{name} from {shown} is not the file that was asked for: its sha256 is not {sha256}; {advice}"
@@ -80,26 +80,26 @@ def fetch(
         else:
             return shown
     if url is None:
-        tried.append("it has no official address")
-    advice = f"put it at {mirror}/{place}"
+        failures.append("it has no official address")
+    advice = f"put it at {mirror}/{path}"
     if not mirror or "://" in mirror:
-        advice = f"set UNROLL_MIRROR to a folder or an https address that holds {place}"
-    raise UnavailableError(f"{name} cannot be had: {'; '.join(tried)}. To go on, {advice}")
+        advice = f"set UNROLL_MIRROR to a folder or an https address that holds {path}"
+    raise UnavailableError(f"{name} cannot be had: {'; '.join(failures)}. To go on, {advice}")
 
 
-def _addresses(mirror: str | None, place: str, url: str | None) -> Iterator[tuple[Path | str, str]]:
+def _addresses(mirror: str | None, path: str, url: str | None) -> Iterator[tuple[Path | str, str]]:
     """Where to look, in order, each with what to do if it holds something else."""
     if mirror:
-        shown = without_password(mirror)
         advice = "replace it there, or unset UNROLL_MIRROR"
         if is_address(mirror):
-            yield f"{mirror.rstrip('/')}/{quote(place)}", advice
+            yield f"{mirror.rstrip('/')}/{quote(path)}", advice
         elif Path(mirror).is_dir():
-            yield Path(mirror) / place, advice
+            yield Path(mirror) / path, advice
         else:
+            shown = without_password(mirror)
             raise UnrollError(f"UNROLL_MIRROR must be a folder that exists or an https address. Received: {shown}")
     if url is not None:
-        yield url, f"try again later, or set UNROLL_MIRROR to a folder that holds {place}"
+        yield url, f"try again later, or set UNROLL_MIRROR to a folder that holds {path}"
 
 
 def _copy(source: Path, destination: Path, sha256: str | None, progress: Progress) -> None:

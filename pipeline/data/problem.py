@@ -41,7 +41,7 @@ def problem(dataset: Dataset) -> Problem:
     """What builders must know of `dataset`."""
     train = dataset.splits["train"]
     _, targets = train.take(np.arange(1))
-    found = Problem(
+    general = Problem(
         train.input_shape,
         classify=dataset.kind == "classify",
         vocabulary=dataset.vocabulary,
@@ -49,7 +49,12 @@ def problem(dataset: Dataset) -> Problem:
         each_step=dataset.each_step,
     )
     if not isinstance(train, Windows):
-        return found
-    horizon, period = -(-train.horizon // train.step), dataset.period
-    found = replace(found, target=train.target, horizon=horizon, period=period, calendar=dataset.calendar)
-    return replace(found, every=train.every)
+        return general
+    return replace(
+        general,
+        target=train.target,
+        horizon=-(-train.horizon // train.step),
+        period=dataset.period,
+        calendar=dataset.calendar,
+        every=train.every,
+    )

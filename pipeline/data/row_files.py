@@ -2,7 +2,7 @@
 
 import contextlib
 import csv
-import errno
+import itertools
 import os
 import re
 import warnings
@@ -28,8 +28,6 @@ CHUNK, BLOCK = 250_000, 2**23
 
 PLAIN = re.compile(r"(dict\w+<values=|large_)*(bool|u?int|(half)?float|double|decimal|string|date|time|duration|null)")
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
-
-PACKED = {".gz": "gzip", ".bz2": "bz2", ".xz": "xz", ".zip": "zip", ".zst": "zstd"}
 
 
 def unseen(_file: str, _done: int, _total: int | None) -> None:
@@ -65,11 +63,11 @@ class RowFile:
         done, size = 0, self.path.stat().st_size
         with self._whole():
             table = self._parquet()
-            wanted = [field for field in table.schema_arrow if field.name not in self.form.drop]
-            if odd := [field for field in wanted if not PLAIN.match(str(field.type))]:
+            fields = [field for field in table.schema_arrow if field.name not in self.form.drop]
+            if odd := [field for field in fields if not PLAIN.match(str(field.type))]:
                 what = f"column {odd[0].name!r} holds {odd[0].type!s:.80}"
                 raise UnrollError(f"{self.path}: {what}; save it as numbers, text or times, or leave it out")
-            for batch in table.iter_batches(batch_size=CHUNK, columns=[field.name for field in wanted]):
+            for batch in table.iter_batches(batch_size=CHUNK, columns=[field.name for field in fields]):
                 batch.validate(full=True)  # of text, too: pandas decodes it when it is used
                 yield batch.to_pandas(ignore_metadata=True)
                 done += len(batch)
@@ -97,7 +95,7 @@ class RowFile:
         from pyarrow import csv as arrow
 
         form, names = self.form, self.header()
-        if form.delimiter == " " or self.path.suffix in PACKED:
+        if form.delimiter == " ":
             raise pa.ArrowInvalid
         lines = {"skip_rows": form.skip, "skip_rows_after_names": form.units_rows, "column_names": form.names}
         with self.path.open("rb") as file:
@@ -107,7 +105,7 @@ class RowFile:
                 arrow.ParseOptions(delimiter=form.delimiter, newlines_in_values=True),
                 arrow.ConvertOptions(column_types=dict.fromkeys([*names, ""], pa.string()), strings_can_be_null=False),
             )
-            if [name or f"Unnamed: {place}" for place, name in enumerate(reader.schema.names)] != names:
+            if [name or f"Unnamed: {index}" for index, name in enumerate(reader.schema.names)] != names:
                 raise pa.ArrowInvalid
             for batch in reader:
                 yield batch.rename_columns(names).to_pandas()
@@ -121,9 +119,9 @@ class RowFile:
         except (UnrollError, MemoryError):
             raise
         except Exception as error:
-            if getattr(error, "errno", None) not in {None, errno.EINVAL}:  # the disk's; a damaged zip gives EINVAL
+            if getattr(error, "errno", None) is not None:  # the disk's
                 raise
-            kind, text = "Parquet" if self.parquet else PACKED.get(self.path.suffix, "CSV"), one_line(str(error))
+            kind, text = "Parquet" if self.parquet else "CSV", one_line(str(error))
             raise UnrollError(f"{self.path} is no whole {kind} file ({text:.160}); save it again") from None
 
     def _parquet(self) -> Any:
@@ -150,21 +148,19 @@ class RowFile:
         options |= {"header": None, "names": list(form.names)} if form.names else {}
         try:
             with self.path.open("rb") as file:
-                found = pd.read_csv(file, index_col=False, compression=PACKED.get(self.path.suffix), **options)
-                found = found if "chunksize" in options else iter([found])
+                frames = pd.read_csv(file, index_col=False, **options)
+                frames = frames if "chunksize" in options else iter([frames])
                 while True:
                     with warnings.catch_warnings():
                         warnings.simplefilter("error", pd.errors.ParserWarning)
-                        chunk = next(found, None)
+                        chunk = next(frames, None)
                     if chunk is None:
                         return
                     yield chunk
                     progress(self.path.name, file.tell(), self.path.stat().st_size)
         except UnicodeError as error:
-            what = f"{self.path} is not {form.encoding} text ({one_line(str(error))})"
-            raise UnrollError(
-                f"{what}; set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
-            ) from None
+            cure = f"set {f'{self.where}.' if self.where else '--'}encoding, such as latin-1"
+            raise UnrollError(f"{self.path} is not {form.encoding} text ({one_line(str(error))}); {cure}") from None
         except LookupError:
             raise UsageError(f"params.yaml: {self.where}.encoding is unknown. Received: {form.encoding!r}") from None
         except pd.errors.EmptyDataError:
@@ -175,22 +171,13 @@ class RowFile:
 
     def line(self, row: int) -> int:
         """The line, counted from 1, on which the data row `row`, counted from 0, ends."""
-        from pandas.io.common import get_handle  # unpacks as `read_csv` does
-
-        skip, first = self.form.skip, 0 if self.form.names else -1 - self.form.units_rows
-        with get_handle(self.path, "r", encoding=self.form.encoding, compression="infer") as opened:
-            text = opened.handle
-            for _ in range(skip):
-                next(text, None)
-            reader = csv.reader(text, delimiter=self.form.delimiter)
-            rows = (record for record in reader if len(record) > 1 or any(map(str.strip, record)))
-            try:
-                for place, _ in enumerate(rows, start=first):
-                    if place == row:
-                        return skip + reader.line_num
-            except csv.Error:  # pandas reads fields that this module finds too long
-                pass
-        return skip + row + 1 - first
+        form = self.form
+        row += 0 if form.names else 1 + form.units_rows
+        with contextlib.suppress(csv.Error), self.path.open(encoding=form.encoding) as text:  # of fields too long
+            reader = csv.reader(itertools.islice(text, form.skip, None), delimiter=form.delimiter)
+            ends = (reader.line_num for record in reader if len(record) > 1 or any(map(str.strip, record)))
+            return form.skip + next(itertools.islice(ends, row, None), row + 1)
+        return form.skip + row + 1
 
 
 @dataclass(frozen=True)
@@ -226,10 +213,8 @@ def numbers(cells: "pd.Series[Any]", form: CsvFormat) -> Array:
         cells = cells.str.replace(form.thousands, "", regex=False)
     if form.decimal != ".":  # a point is then no mark of a number, as for pandas
         cells = cells.str.replace(".", "?", regex=False).str.replace(form.decimal, ".", regex=False)
-    texts = pa.array(cells)
-    try:  # ten times as fast
+    with contextlib.suppress(pa.ArrowInvalid):  # ten times as fast, unless there are words or spaces
+        texts = pa.array(cells)
         full = compute.if_else(compute.equal(texts, ""), pa.scalar(None, texts.type), texts)
         return np.asarray(full.cast(pa.float64()).to_numpy(zero_copy_only=False))
-    except pa.ArrowInvalid:  # words, or spaces
-        pass
     return np.asarray(pd.to_numeric(cells, errors="coerce").to_numpy(np.float64, na_value=np.nan))

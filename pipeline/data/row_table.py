@@ -106,7 +106,11 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTa
             names += [f"{column}={word}" for word in found]
             blocks.append((codes[:, None] == np.arange(len(found))).astype(np.float64))
     table = np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0]
-    return RowTable(_in_utc(np.concatenate(moments), files[0], series_id, utc=utc), names, table, series_id)
+    stamps = np.concatenate(moments)
+    if form.time_zone is not None and not utc:
+        option = f"params.yaml: {files[0].where}.time_zone"
+        stamps = timestamps.in_utc(stamps, form.time_zone, option, ends=form.ends, series_id=series_id)
+    return RowTable(stamps, names, table, series_id)
 
 
 def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]:
@@ -172,25 +176,6 @@ def _timestamps(file: RowFile, frame: "pd.DataFrame", rows: Array) -> tuple[Arra
             f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
         )
     return moments, utc
-
-
-def _in_utc(written: Array, file: RowFile, series_id: Array | None, *, utc: bool) -> Array:
-    """Timestamps (rows,) by the time zone that is given, if they do not say it themselves."""
-    form, where = file.form, file.where
-    if form.time_zone is None or utc:
-        return written
-    try:
-        moments = timestamps.to_utc(written, form.time_zone, ends=form.ends, series_id=series_id)
-    except KeyError:
-        raise UsageError(
-            f"params.yaml: {where}.time_zone must be a name such as Europe/Berlin. Received: {form.time_zone!r}"
-        ) from None
-    if (skipped := np.isnat(moments)).any():
-        raise UnrollError(
-            f"{file.path}: {written[skipped.argmax()]} is a time that clocks of {form.time_zone} skip, "
-            f"so the file keeps another time; correct {where}.time_zone or leave it out"
-        )
-    return moments
 
 
 def _categories(chunks: "Iterable[pd.Series[str]]", column: str, where: str) -> tuple[Array, list[str]]:

@@ -1,7 +1,8 @@
-"""Rows of a file -> rows as models see them: for a data set that is prepared, and for a forecast of later rows."""
+"""Rows of a file -> rows as models see them, and which of them are examples; of a data set, and of later rows."""
 
 import fnmatch
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,16 +13,22 @@ from pipeline.data.examples import Array
 from pipeline.data.row_table import RowTable
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.data.timestamps import Regularity, regularity
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError
 
 DAY = 86_400
 YEAR = 365.2425 * DAY
 """Seconds."""
 
+BLOCK = 2**20
+"""Rows whose calendar is computed at once; bounds memory."""
+
 CYCLES = 7
 """That a gap may last where what repeats is known."""
 
 Plan = Mapping[str, Array] | None
+
+Rows = dict[str, Array]
+"""train, validation and test -> (examples,) row numbers, as `Windows.rows` takes them."""
 
 
 def files_of(raw: Path, file: str) -> list[Path]:
@@ -61,15 +68,12 @@ def clean(moments: Array, values: Array, sentinel: float | None) -> Series:
 
     Of rows with one timestamp the first in the file is kept. A missing value takes the last good value of its column: a
     value from the past, so nothing of a later block reaches an earlier one. Rows before the first good value of
-    every column lie before `start`; what stands in them is of no use.
+    every column lie before `start`, which is the number of rows if a column holds no value.
 
     Args:
         moments: (rows,) datetime64[ms].
         values: (rows, columns) float64, NaN where there is no value.
         sentinel: a number that stands for a missing value, too.
-
-    Returns:
-        A new series; `start` equals its length if a column holds no value.
     """
     moments, first = timestamps.first_rows(moments)
     values = np.array(values[first])
@@ -157,12 +161,8 @@ class Measured:
 def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None) -> Measured:
     """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
-    Args:
-        table: what was read, timestamps an even distance apart (`timestamps.evenly`).
-        csv: how the file is written.
-        cleaning: how rows are completed.
-        windows: which further columns there are.
-        plan: of each of `windows.future` its values (lead,) after the last row; None where no forecast is made.
+    The table's timestamps are an even distance apart (`timestamps.evenly`). `plan` has of each of `windows.future` its
+    values (lead,) after the last row; it is None where no forecast is made.
     """
     target = table.columns.index(csv.target)
     if cleaning.measured:
@@ -176,8 +176,14 @@ def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Window
     for lag in windows.target_lags:
         earlier = np.roll(series.values[:, target], lag)  # windows do not reach what wraps around
         columns, series = [*columns, f"{csv.target} {lag} rows before"], series.with_column(earlier)
-    for name, values in _known(table.columns, series, clock.freq, csv, cleaning, windows, plan):
-        columns, series = [*columns, name], series.with_column(values)
+    lead = int(windows.ahead[-1])  # a row has what is known beforehand as it is when the last target comes
+    for name in windows.future:
+        values = series.values[:, table.columns.index(name)]
+        later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
+        columns, series = [*columns, f"{name} {lead} rows on"], series.with_column(np.append(values, later)[lead:])
+    if windows.holidays:
+        moments = on_clock(series.timestamps + np.timedelta64(lead * clock.freq * 1000, "ms"), csv, cleaning)
+        columns, series = [*columns, "holiday"], series.with_column(holidays_of(windows.holidays, moments))
     return Measured(series, columns, clock, missed, lost)
 
 
@@ -187,24 +193,96 @@ def as_they_are(table: RowTable, freq: int | None) -> Measured:
     return Measured(series, table.columns, regularity(table.timestamps, freq), 0, {})
 
 
-def _known(
-    columns: list[str],
-    series: Series,
-    freq: int,
-    csv: CsvFormat,
-    cleaning: Cleaning,
-    windows: Windowing,
-    plan: Plan,
-) -> Iterator[tuple[str, Array]]:
-    """Columns that are known beforehand, each row's as they are when the last value that is asked for comes."""
-    lead = int(windows.ahead[-1])
-    for name in windows.future:
-        values = series.values[:, columns.index(name)]
-        later = plan[name] if plan else np.repeat(values[-1:], lead)  # no target lies there
-        yield f"{name} {lead} rows on", np.concatenate([values, later])[lead:]
-    if windows.holidays:
-        moments = series.timestamps + np.timedelta64(lead * freq * 1000, "ms")
-        yield "holiday", holidays_of(windows.holidays, on_clock(moments, csv, cleaning)).astype(np.float64)
+def borders(rows: int, train: float, validation: float | None) -> tuple[int, int]:
+    """The first row of the validation block and of the test block.
+
+    Args:
+        rows: of the series.
+        train: rows, if 1 or more, else a fraction of `rows`.
+        validation: the same; None for no such block.
+
+    Raises:
+        ValueError: a number of 1 or more is not whole.
+        UnrollError: no row is left for the test block.
+    """
+    counts = []
+    for size in (train, validation or 0.0):
+        if size >= 1 and size != int(size):
+            raise ValueError(f"`train` and `validation` must be whole rows, or shares below 1. Received: {size}")
+        # The small step up: 0.29 of 100 rows is 29, though the product of the doubles is 28.999...
+        counts.append(int(size) if size >= 1 else math.floor(size * rows + 1e-6))
+    if sum(counts) >= rows:
+        raise UnrollError(
+            f"{rows} rows are too few for a test block after {counts[0]} to train on and {counts[1]} to validate on"
+        )
+    return counts[0], sum(counts)
+
+
+def published_rows(rows: int, first: int, second: int, windows: Windowing, batch_size: int) -> Rows:
+    """The rows that the generator of documents 001 and 002 uses, its slips included.
+
+    Train rows are drawn from [lookback, first). Validation runs from first + 1 + lookback up to `second`, test
+    from second + 1 + lookback up to rows - delay - 1, in whole batches: where a batch would reach the end, the
+    generator starts again, so a cycle over n rows is (n - 1) // batch_size batches, or, where that is none, the n
+    rows at once. A target may lie beyond the border of its block.
+
+    Args:
+        rows: of the series.
+        first: the first row of the validation block.
+        second: the first row of the test block.
+        windows: how they are cut; `delay` counts from a window's row, and the last input lies a step before that.
+        batch_size: rows that the generator gives at once.
+    """
+
+    def cycle(start: int, stop: int) -> Array:
+        batches = (stop - start - 1) // batch_size
+        return np.arange(start, start + batches * batch_size if batches > 0 else stop)
+
+    return {
+        "train": np.arange(windows.lookback, first),
+        "validation": cycle(first + 1 + windows.lookback, second),
+        "test": cycle(second + 1 + windows.lookback, rows - windows.first - 1),
+    }
+
+
+def corrected_rows(
+    series: Series, first: int, second: int, windows: Windowing, *, freq: int, target: int
+) -> tuple[Rows, dict[str, int]]:
+    """Every row whose window and targets lie in one block, with no gap between them.
+
+    Args:
+        series: as `clean` gives it.
+        first: the first row of the validation block.
+        second: the first row of the test block.
+        windows: how they are cut.
+        freq: seconds from one row to the next.
+        target: the column to forecast; where nothing was measured of it, there is nothing to be right about.
+
+    Returns:
+        The rows, and how many were lost: words -> count.
+    """
+    lookback = windows.lookback + windows.lag  # a window's first row needs its lagged value, too
+    ahead = windows.ahead - windows.step  # `Windows` counts from the row after the last step
+    # Rows of one run have no gap between them: a window crosses none if both of its ends are of one run.
+    breaks = np.diff(series.timestamps).astype(np.int64) != freq * 1000
+    runs = np.concatenate([[0], np.cumsum(breaks)])
+    if series.late is not None:  # a late row is a run of its own
+        runs = runs + np.cumsum(series.late) + np.cumsum(np.roll(series.late, 1))
+    blocks = {"train": (series.start, first), "validation": (first, second), "test": (second, len(series.values))}
+    rows: Rows = {}
+    lost = {"windows lost to gaps": 0, "windows lost to unknown targets": 0}
+    for split, (start, stop) in blocks.items():
+        earliest = max(series.start + lookback, start - ahead[0]) if windows.overlap else start + lookback
+        candidates = np.arange(earliest, stop - ahead[-1])
+        whole = runs[candidates - lookback] == runs[candidates + ahead[-1]]
+        known = np.full(len(candidates), not windows.partial)
+        for steps in ahead:
+            measured = ~series.unknown[candidates + steps, target]
+            known = known | measured if windows.partial else known & measured
+        rows[split] = candidates[whole & known]
+        lost["windows lost to gaps"] += int((~whole).sum())
+        lost["windows lost to unknown targets"] += int((whole & ~known).sum())
+    return rows, lost
 
 
 def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
@@ -213,7 +291,9 @@ def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
     inputs = np.empty((len(series.values), columns + calendar_columns(week=week)), np.float32)
     for column in range(columns):
         inputs[:, column] = (series.values[:, column] - statistics.mean[column]) / statistics.std[column]
-    inputs[:, columns:] = calendar(on_clock(series.timestamps, fitted.csv, fitted.cleaning), week=week)
+    for start in range(0, len(inputs), BLOCK):
+        moments = on_clock(series.timestamps[start : start + BLOCK], fitted.csv, fitted.cleaning)
+        inputs[start : start + BLOCK, columns:] = calendar(moments, week=week)
     return inputs
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pipeline.data.examples import Array
+from pipeline.errors import UsageError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,13 +38,7 @@ def first_rows(timestamps: Array) -> tuple[Array, Array | slice]:
 
 
 class Regularity(NamedTuple):
-    """How regular timestamps are.
-
-    Attributes:
-        freq: seconds from one row to the next.
-        repeated: rows whose timestamp was there before.
-        gaps: how often the next later timestamp is not `freq` seconds on.
-    """
+    """Seconds from one row to the next, how many timestamps were there before, and how many steps are other ones."""
 
     freq: int
     repeated: int
@@ -119,10 +114,8 @@ def shown(timestamp: np.datetime64) -> str:
 def evenly(timestamps: Array, offset: str | None) -> Array:
     """Days or months that follow one another -> as many days in a row, so that no gap lies between them.
 
-    Args:
-        timestamps: (rows,) datetime64[ms].
-        offset: "business" for days from Monday to Friday, "month" (quarters are three of them apart); None leaves
-            them as they are.
+    `offset` is "business" for days from Monday to Friday, or "month" (quarters are three of them apart); None leaves
+    timestamps (rows,) as they are.
     """
     if offset is None:
         return timestamps
@@ -165,6 +158,20 @@ def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array
     summer = ~rows.duplicated(keep="last" if newest_first else "first").to_numpy()
     index = pd.DatetimeIndex(timestamps).tz_localize(_zone(zone), ambiguous=summer, nonexistent="NaT")
     return np.asarray(index.tz_convert(None), dtype="datetime64[ms]")
+
+
+def in_utc(written: Array, zone: str, option: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
+    """`to_utc` by the zone that `option` gives. Raises UsageError if there is none, or its clocks skipped a time."""
+    try:
+        moments = to_utc(written, zone, ends=ends, series_id=series_id)
+    except KeyError:
+        raise UsageError(f"{option} must be a name such as Europe/Berlin. Received: {zone!r}") from None
+    if (skipped := np.isnat(moments)).any():
+        raise UsageError(
+            f"{option}: {written[skipped.argmax()]} is a time that clocks of {zone} skipped, so the file keeps another "
+            "time; correct this or leave it out"
+        )
+    return moments
 
 
 def to_wall_clock(timestamps: Array, zone: str) -> Array:

@@ -18,7 +18,10 @@ MAIN, OTHER, MUTED = "#1f5fa8", "#c4702b", "#626a73"
 
 
 def by_week(path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, unit: str) -> None:
-    """Draw the error of two models in each week, a dot each; `errors` (weeks, models), `sides` name -> title."""
+    """Draw the error of two models in each week, a dot each; `errors` (weeks, models), `sides` name -> title.
+
+    The index of `errors` is named for what it counts: weeks, or stretches that are longer.
+    """
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator
 
@@ -27,7 +30,7 @@ def by_week(path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, uni
     for (name, title), colour in zip(sides.items(), (MAIN, OTHER), strict=False):
         axes.plot(errors.index, errors[name], color=colour, marker="o", linewidth=1.2, label=title)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_xlabel("week")
+    axes.set_xlabel(str(errors.index.name))
     axes.set_ylabel(f"MAE, {unit}" if unit else "MAE")
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipeline.data import row_files, row_table, series, series_splits, timestamps
+from pipeline.data import row_files, row_table, series, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
 from pipeline.forecast.question import Question
@@ -70,7 +70,7 @@ class History:
         """
         question, rows = self.question, self.measured.series
         options = question.windows.model_copy(update={"horizon": outputs or question.outputs})
-        chosen, _ = series_splits.corrected_rows(
+        chosen, _ = series.corrected_rows(
             rows, len(rows.values), len(rows.values), options, freq=question.spacing, target=self.target
         )
         measured = ~rows.unknown[:, self.target] if options.partial else None

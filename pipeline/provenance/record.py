@@ -1,7 +1,7 @@
 """Where, when and with what a run was made: a record beside it, since no output may hold a time, a commit or a CPU.
 
-A fingerprint says by a hash what a run was made of. A record keeps what the hash was taken over, so that `unroll diff`
-can name the parameter, module, file or package. Nothing here shapes a result.
+A fingerprint says by a hash what a run was made of. A record keeps what the hash was taken over, so that a diff of
+two records names the parameter, module, file or package. Nothing here shapes a result.
 """
 
 import os

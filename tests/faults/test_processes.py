@@ -11,7 +11,7 @@ from filelock import FileLock
 
 from pipeline.tracking import store
 from tests.faults.conftest import FaultyWorkspace
-from unroll.results.track import track
+from unroll.results.tracking import track
 
 REPRO = "repro --jobs 1"
 

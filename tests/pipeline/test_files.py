@@ -27,44 +27,32 @@ def scratch(tmp_path):
     assert list((tmp_path / ".unroll").iterdir()) == []
 
 
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
+def content(folder):
+    return {path.name: path.read_text(encoding="utf-8") for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("there", [True, False])
-def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, there):
-    path = tmp_path / "new" / "file.txt"
+def test_a_file_or_a_folder_is_replaced_whole_or_not_at_all(tmp_path, scratch, there):
+    file, folder, old = tmp_path / "new" / "file.txt", tmp_path / "runs", {"file.txt": "old"} if there else {}
     if there:
-        files.write_text(path, "old")
+        files.write_text(file, "old")
+        files.write_text(folder / "file.txt", "old")
 
-    def stop(temporary):
-        temporary.write_text("half", encoding="utf-8")
+    def stop(path):
+        files.write_text(path / "half.txt" if path.is_dir() else path, "half")
         raise StopError
 
-    with pytest.raises(StopError), files.atomic_file(path) as temporary:
+    with pytest.raises(StopError), files.atomic_file(file) as temporary:
         stop(temporary)
-    assert [file.read_text(encoding="utf-8") for file in path.parent.iterdir()] == ["old"] * there
-    files.write_text(path, "né\n")
-    assert [file.read_bytes() for file in path.parent.iterdir()] == [b"n\xc3\xa9\n"]
-
-
-@pytest.mark.parametrize("there", [True, False])
-def test_a_folder_is_replaced_whole_or_not_at_all(tmp_path, scratch, there):
-    path = tmp_path / "runs" / "waves"
-    if there:
-        files.write_text(path / "stale.txt", "")
-
-    def stop(temporary):
-        files.write_text(temporary / "half.txt", "")
-        raise StopError
-
-    with pytest.raises(StopError), files.atomic_folder(path, scratch) as temporary:
+    with pytest.raises(StopError), files.atomic_folder(folder, scratch) as temporary:
         stop(temporary)
-    assert path.exists() == there
-    with files.atomic_folder(path, scratch) as temporary:
-        files.write_text(temporary / "inner" / "file.txt", "new")
-        assert [p.name for p in path.glob("*")] == ["stale.txt"] * there
-    assert [p.relative_to(path).as_posix() for p in sorted(path.rglob("*"))] == ["inner", "inner/file.txt"]
+    assert (content(file.parent), folder.exists()) == (old, there)
+    files.write_text(file, "né\n")
+    with files.atomic_folder(folder, scratch) as temporary:
+        files.write_text(temporary / "other.txt", "new")
+        assert [path.name for path in folder.glob("*")] == [*old]
+    assert file.read_bytes() == b"n\xc3\xa9\n"
+    assert (content(file.parent), content(folder)) == ({"file.txt": "né\n"}, {"other.txt": "new"})
 
 
 @pytest.mark.parametrize(("moves", "left"), [(0, "old.txt"), (1, "old.txt"), (2, "new.txt")])
@@ -82,7 +70,7 @@ def test_the_old_folder_or_the_new_one_is_there_whatever_ends_the_moves(tmp_path
     monkeypatch.setattr(Path, "replace", interrupted)
     with pytest.raises((KeyboardInterrupt, FileNotFoundError)), files.atomic_folder(path, scratch) as temporary:
         (temporary / "new.txt").touch() if moves else temporary.rmdir()
-    assert names(path) == [left]
+    assert [*content(path)] == [left]
 
 
 def test_links_are_replaced_and_what_they_lead_to_stays(tmp_path, scratch):
@@ -91,9 +79,8 @@ def test_links_are_replaced_and_what_they_lead_to_stays(tmp_path, scratch):
         path.symlink_to(tmp_path / target)
         with files.atomic_folder(path, scratch) as temporary:
             (temporary / "new.txt").touch()
-        assert not path.is_symlink()
-        assert names(path) == ["new.txt"]
-    assert names(tmp_path / "cache") == ["kept.txt"]
+        assert (path.is_symlink(), [*content(path)]) == (False, ["new.txt"])
+    assert [*content(tmp_path / "cache")] == ["kept.txt"]
 
 
 def test_the_same_data_give_the_same_bytes(tmp_path):
@@ -113,19 +100,16 @@ dtypes = npst.floating_dtypes(sizes=(32, 64)) | npst.integer_dtypes() | npst.boo
 arrays = npst.arrays(dtypes, npst.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
 
 
-@given(
-    st.dictionaries(st.text(string.ascii_lowercase + "_0", min_size=1, max_size=5), arrays, max_size=3), st.booleans()
-)
-def test_arrays_come_back_as_they_were(tmp_path_factory, given_arrays, fortran):
+@given(st.dictionaries(st.text(string.ascii_lowercase + "_0", min_size=1, max_size=5), arrays, max_size=3))
+def test_arrays_come_back_as_they_were_whatever_their_order_in_memory(tmp_path_factory, given_arrays):
     path = tmp_path_factory.getbasetemp() / "arrays.npz"
-    if fortran:
-        given_arrays = {name: np.asfortranarray(array) for name, array in given_arrays.items()}
-    files.write_npz(path, given_arrays)
-    found = files.read_npz(path)
-    assert list(found) == list(given_arrays)
-    for name, array in given_arrays.items():
-        assert (found[name].dtype, found[name].shape) == (array.dtype, array.shape)
-        assert found[name].tobytes() == array.tobytes()
+    for written in (given_arrays, {name: np.asfortranarray(array) for name, array in given_arrays.items()}):
+        files.write_npz(path, written)
+        read = files.read_npz(path)
+        assert list(read) == list(written)
+        for name, array in written.items():
+            assert (read[name].dtype, read[name].shape) == (array.dtype, array.shape)
+            assert read[name].tobytes() == array.tobytes()
 
 
 def test_objects_are_neither_written_nor_read(tmp_path):
@@ -138,8 +122,8 @@ def test_objects_are_neither_written_nor_read(tmp_path):
         files.read_npz(path)
 
 
-def damaged(path, data):
-    """What reading gives: the arrays, or None for an UnrollError."""
+def read_damaged(path, data):
+    """What reading gives: the arrays, or None for an UnrollError of one line."""
     path.write_bytes(data)
     try:
         return files.read_npz(path)
@@ -147,26 +131,20 @@ def damaged(path, data):
         return None if "\n" not in str(error) and str(error).startswith(f"{path} is damaged (") else error
 
 
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
-    files.write_npz(tmp_path_factory.getbasetemp() / "small.npz", ARRAYS)
-    return (tmp_path_factory.getbasetemp() / "small.npz").read_bytes()
-
-
-def test_truncation_and_what_is_no_npz_are_noticed(tmp_path, small):
-    parts = [small[:size] for size in (*range(0, len(small), 5), len(small) - 1)]
-    for content in (*parts, b"PK", b"no archive", b"\x80\x04N.", b"\x93NUMPY\x01\x00"):
-        assert damaged(tmp_path / "b.npz", content) is None, len(content)
-
-
 @given(data=st.data())
-def test_flipped_bits_never_change_a_value_in_silence(tmp_path_factory, small, data):
-    bytes_ = bytearray(small)
+def test_damage_to_arrays_never_changes_a_value_in_silence(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "damaged.npz"
+    files.write_npz(path, ARRAYS)
+    whole = path.read_bytes()
+    cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    for content in (cut, b"PK", b"no archive", b"\x80\x04N.", b"\x93NUMPY\x01\x00"):
+        assert read_damaged(path, content) is None, len(content)
+    flipped = bytearray(whole)
     for _ in range(data.draw(st.integers(1, 3))):
-        bytes_[data.draw(st.integers(0, len(small) - 1))] ^= 1 << data.draw(st.integers(0, 7))
-    found = damaged(tmp_path_factory.getbasetemp() / "flipped.npz", bytes(bytes_))
-    for name in (found or {}).keys() & ARRAYS:  # a date may be flipped, a member lost or renamed: no value is wrong
-        np.testing.assert_array_equal(found[name], ARRAYS[name])
+        flipped[data.draw(st.integers(0, len(whole) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    read = read_damaged(path, bytes(flipped))
+    for name in (read or {}).keys() & ARRAYS:  # a date may be flipped, a member lost or renamed: no value is wrong
+        np.testing.assert_array_equal(read[name], ARRAYS[name])
 
 
 class Size(Strict):
@@ -181,13 +159,10 @@ def test_json_that_holds_no_number_is_damaged_or_not_as_its_model_says_is_refuse
             files.write_json(path, {"a": value})
     assert files.read_checked(path, Size) == Size(bytes=3)
     assert list(tmp_path.iterdir()) == [path]
-    for content in (b"", b"{", b'{"a": 1', b"\xff", b"[" * 100_000):
-        path.write_bytes(content)
+    for damaged in (b"", b"{", b'{"a": 1', b"\xff", b"[" * 100_000, b'{"bytes": NaN}', b'{"bytes": "3"}'):
+        path.write_bytes(damaged)
         with pytest.raises(UnrollError, match=r"a\.json is damaged \(.*\); delete it and run `unroll repro`"):
-            files.read_json(path)
-    files.write_json(path, {"bytes": "3"})
-    with pytest.raises(UnrollError, match=r"a\.json is damaged \(bytes must be a valid integer\. Received: '3'\); del"):
-        files.read_checked(path, Size)
+            files.read_checked(path, Size)
 
 
 def test_the_umask_is_respected(tmp_path, scratch):

@@ -13,13 +13,13 @@ from pipeline.training.program import TensorOps
 CLASSES = {"accuracy", "brier", "binary_crossentropy"}
 
 
-def over(pairs, each):
-    return math.fsum(each(p, t) for p, t in pairs) / len(pairs)
+def over(pairs, loss):
+    return math.fsum(loss(p, t) for p, t in pairs) / len(pairs)
 
 
 def surprise(probability, label):
-    kept = min(max(probability, 1e-7), 1 - 1e-7)
-    return -math.log(kept if label else 1 - kept)
+    clipped = min(max(probability, 1e-7), 1 - 1e-7)
+    return -math.log(clipped if label else 1 - clipped)
 
 
 NAIVE = {
@@ -33,14 +33,16 @@ NAIVE = {
 
 numbers = st.floats(-1e3, 1e3, width=32)
 values = st.lists(st.tuples(numbers, numbers), min_size=1, max_size=20)
-judged = st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0])), min_size=1, max_size=20)
-judged_in_float32 = st.lists(st.tuples(st.floats(2**-4, 1 - 2**-4, width=32), st.sampled_from([0.0, 1.0])), min_size=1)
+labelled = st.lists(st.tuples(st.floats(0, 1, width=32), st.sampled_from([0.0, 1.0])), min_size=1, max_size=20)
+labelled_in_float32 = st.lists(
+    st.tuples(st.floats(2**-4, 1 - 2**-4, width=32), st.sampled_from([0.0, 1.0])), min_size=1
+)
 
 
 @pytest.mark.parametrize("name", MEASURES)
 @given(data=st.data(), dtype=st.sampled_from([np.float32, np.float64]))
 def test_a_measure_equals_a_loop_over_the_examples(name, data, dtype):
-    pairs = data.draw(judged if name in CLASSES else values)
+    pairs = data.draw(labelled if name in CLASSES else values)
     predictions, targets = np.array(pairs, dtype).T
     assert score(name, predictions, targets) == pytest.approx(NAIVE[name](pairs))
 
@@ -48,12 +50,12 @@ def test_a_measure_equals_a_loop_over_the_examples(name, data, dtype):
 @pytest.mark.parametrize("name", [name for name, measure in MEASURES.items() if measure.trains])
 @given(data=st.data())
 def test_tensorflow_makes_the_same_number_of_the_examples_that_are_present(name, data):
-    pairs = data.draw(judged_in_float32 if name in CLASSES else values)
+    pairs = data.draw(labelled_in_float32 if name in CLASSES else values)
     absent = data.draw(st.integers(0, 3))
     predictions, targets = np.array(pairs + [(0.25, 1.0)] * absent, np.float32).T
     present = np.arange(len(predictions)) < len(pairs)
-    found = in_tensorflow(name, predictions, targets, present)
-    assert found == pytest.approx(score(name, predictions[present], targets[present]), rel=1e-5)
+    loss = in_tensorflow(name, predictions, targets, present)
+    assert loss == pytest.approx(score(name, predictions[present], targets[present]), rel=1e-5)
 
 
 def in_tensorflow(name, predictions, targets, present):
@@ -61,18 +63,18 @@ def in_tensorflow(name, predictions, targets, present):
     return float(MEASURES[name].formula(tf.constant(predictions), tf.constant(targets), ops))
 
 
-@pytest.mark.parametrize(("probability", "label"), [(0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0)])
-def test_a_probability_of_zero_or_one_has_a_finite_loss_in_both(probability, label):
-    arrays = np.full(1, probability, np.float32), np.full(1, label, np.float32)
-    found = in_tensorflow("binary_crossentropy", *arrays, np.ones(1))
-    assert found == pytest.approx(score("binary_crossentropy", *arrays), rel=0.2)  # float32 has no 1 - 1e-7
+def test_a_probability_of_zero_or_one_has_a_finite_loss_in_both():
+    for pair in ((0.0, 1.0), (1.0, 0.0), (0.0, 0.0), (1.0, 1.0)):
+        arrays = np.array(pair, np.float32).reshape(2, 1)
+        loss = in_tensorflow("binary_crossentropy", *arrays, np.ones(1))
+        assert loss == pytest.approx(score("binary_crossentropy", *arrays), rel=0.2)  # float32 has no 1 - 1e-7
 
 
 def test_keras_lets_the_slip_of_document_000_through():
     """Outputs (n, 1, 1) against targets (n,)."""
     predictions, targets = np.random.default_rng(0).random((2, 50), np.float32)
-    found = keras.losses.MeanSquaredError()(targets, predictions[:, None, None])
-    assert score("pairwise_mse", predictions, targets) == pytest.approx(float(found), rel=1e-5)
+    loss = keras.losses.MeanSquaredError()(targets, predictions[:, None, None])
+    assert score("pairwise_mse", predictions, targets) == pytest.approx(float(loss), rel=1e-5)
 
 
 def test_sums_are_in_float64():

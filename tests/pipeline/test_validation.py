@@ -4,7 +4,7 @@ from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
 
-class File(Strict):
+class Download(Strict):
     size: int
     url: str | None = None
 
@@ -23,6 +23,6 @@ def test_a_name_that_is_not_valid_is_one_short_line_with_those_that_are():
 
 def test_what_was_received_is_short_and_shows_no_password():
     with pytest.raises(UsageError) as caught:
-        validated(File, {"size": ["https://me:secret@far.org/" + "x" * 1000] * 1000}, "x")
+        validated(Download, {"size": ["https://me:secret@far.org/" + "x" * 1000] * 1000}, "x")
     assert "secret" not in str(caught.value)
     assert len(str(caught.value)) < 400

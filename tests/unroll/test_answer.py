@@ -9,8 +9,8 @@ import pytest
 from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
-from unroll import answer
 from unroll.commands.main import invoke
+from unroll.results import answer
 from unroll.workspaces import own
 
 DAYS = 120
@@ -50,10 +50,11 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     invoke(["answer", "shop.csv", "--yes", "--lookback", "14", "--jobs", "2"])
     said = capsys.readouterr().out
     assert "Made shop/ for this series" in said
-    assert "30 origins, each model fitted 1 times; 2 weeks to compare on: a verdict wants 12" in said
+    assert "The last 2 weeks compare the models: a verdict takes 12 weeks, so you get what these say." in said
     sentence = next(line for line in said.splitlines() if line.startswith(("So far", "Undecided so far")))
-    assert "the best recurrent network, GRU(2) (3 seeds), has" in sentence
+    assert "the best recurrent network (GRU(2), 3 seeds)" in sentence
     assert sentence.endswith("Other seasons were not seen.")
+    assert "about a year of rows; this file has 17 weeks.\n" in said
     workspace = own.lay_out(tmp_path / "shop")
     assert [*params.load(workspace.params).datasets] == ["shop"]
     files = {path.name for path in (workspace.root / "answers" / "shop").iterdir()}
@@ -72,8 +73,12 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert [row["champion"] for row in again["models"]].count(True) == 1
     assert len(again["forecasts"]) == 7
     monkeypatch.chdir(workspace.root)
-    invoke(["answer"])
-    assert f"shop: {sentence}" in capsys.readouterr().out
+    for command in (["answer"], ["compare"], ["compare", "shop"]):
+        invoke(command)
+        assert f"Does a recurrent network help? {sentence}" in capsys.readouterr().out
+    invoke(["compare", "shop_ridge", "--json"])
+    (table,) = json.loads(capsys.readouterr().out)
+    assert [row["mae"]["value"] for row in table["rows"]] == [ridge["mae"]]
 
 
 def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
@@ -88,18 +93,27 @@ def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("ahead", "words"),
+    ("network_leads", "words"),
     [
-        ((0, 0, 0), "So far no: ridge was ahead in 3 of 3 weeks"),
-        ((1, 1, 1), "So far yes: GRU was ahead in 3 of 3 weeks"),
-        ((0, 1, 0), "Undecided so far: ridge was ahead in 2 of 3 weeks"),
+        ((0, 0, 0), "So far no: ridge was ahead of GRU in 3 of 3 weeks"),
+        ((1, 1, 1), "So far yes: GRU was ahead of ridge in 3 of 3 weeks"),
+        ((0, 1, 0), "Undecided so far: ridge was ahead of GRU in 2 of 3 weeks"),
+        ((1,), "So far yes: GRU was ahead of ridge over the last 4 days"),
     ],
 )
-def test_few_weeks_are_graded_by_who_was_ahead_in_them(ahead, words, monkeypatch):
-    errors = pd.DataFrame({"gru": [1.0 - 0.5 * won for won in ahead], "ridge": 0.8})
-    monkeypatch.setattr(answer, "by_week", lambda *_: errors)
-    compared = answer.answers.Answer("all", "gru", "ridge")
-    about = type("Evaluation", (), {"dataset": type("About", (), {"name": "x", "weeks": 3})})
-    sentence, _ = answer._so_far(None, about, compared, {"gru": "GRU", "ridge": "ridge"}, "9 % more")
-    assert sentence.startswith(words)
-    assert "the best recurrent network, GRU, has 9 % more error than ridge there" in sentence
+def test_few_weeks_are_graded_by_who_was_ahead_in_them(network_leads, words):
+    assert answer.so_far(network_leads, "GRU", "ridge", "weeks", "4 days") == words
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "origins", "weeks", "months", "words"),
+    [
+        ("2024-03-16", "2024-03-23", 8, 0, 0, "4 days"),
+        ("2023-07-01", "2023-12-30", 182, 13, 0, "13 weeks"),
+        ("2019-01-01", "2022-12-01", 48, 104, 1, "24 months"),
+        ("2000-01-01", "2011-01-01", 12, 313, 12, "6 years"),
+    ],
+)
+def test_what_compares_is_said_in_the_file_s_own_unit(first, last, origins, weeks, months, words):
+    ends = np.datetime64(first), np.datetime64(last)
+    assert answer.span_of_origins(*ends, origins, weeks, months) == words

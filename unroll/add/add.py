@@ -7,7 +7,7 @@ import shlex
 import string
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from os.path import commonprefix
 from pathlib import Path
 
@@ -27,29 +27,13 @@ from pipeline.forecast import backtest
 from pipeline.validation import one_of, utf_8
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.add.entries import entries
-from unroll.add.question import Question, likely_target, propose
+from unroll.add.entries import Proposal, Wanted, entries, likely_target, propose
 
 LONGEST_NAME = 40
 """Characters, so that the experiments' names are not too long."""
 
-
-SOME = 0.05
+MANY_LOST = 0.05
 """Windows lost, relative to the others, that are worth a line."""
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the command line says of the question; None: it is asked, or proposed with `yes`."""
-
-    name: str | None = None
-    target: str | None = None
-    step: int | None = None
-    horizon: int | None = None
-    lookback: int | None = None
-    yes: bool = False
-    future: Sequence[str] = ()
-    holidays: str | None = None
 
 
 def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: Overrides) -> str:
@@ -63,19 +47,21 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     usual = files[0].stem if len(files) == 1 else folder.name
     name = _name(usual if wanted.name is None else wanted.name, before, given=wanted.name is not None)
     with progress.files() as shown:
-        found = detect([folder / file.name for file in files], replace(overrides, target=wanted.target), shown)
-    print(*lines(found), sep="\n", flush=True)
-    question = replace(_ask(found, wanted), future=[*wanted.future], holidays=wanted.holidays)
-    if why := question.reasons.get("target"):
-        print(f"guessed   target: {printable(question.target)}, {why}", flush=True)
-    if wanted.future and found.series_id:
-        raise UsageError(f"--future is for one series; {files[0].name} has {len(found.series)}, by {found.series_id!r}")
+        profile = detect([folder / file.name for file in files], replace(overrides, target=wanted.target), shown)
+    print(*lines(profile), sep="\n", flush=True)
+    proposal = _ask(profile, wanted)
+    if why := proposal.reasons.get("target"):
+        print(f"guessed   target: {printable(proposal.target)}, {why}", flush=True)
+    if wanted.future and profile.series_id:
+        raise UsageError(
+            f"--future is for one series; {files[0].name} has {len(profile.series)}, by {profile.series_id!r}"
+        )
     for column in wanted.future:
-        others = [other for other in found.targets if other != question.target]
+        others = [other for other in profile.targets if other != proposal.target]
         one_of(column, others, "--future, a column of numbers besides the target")
     if wanted.holidays:
-        holidays_of(wanted.holidays, np.array([found.last]))
-    sections, comments = entries(name, section, pattern, found, question)
+        holidays_of(wanted.holidays, np.array([profile.last]))
+    sections, comments = entries(name, section, pattern, profile, proposal)
     text = plain_yaml.added(workspace.params, sections, comments)
     with scratch_folder(workspace.scratch, "add") as scratch:
         write_text(scratch / workspace.params.name, text)
@@ -85,10 +71,10 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     write_text(workspace.params, text)
     count = len(backtest.windows(prepared))
     lost = prepared.facts.get("windows lost to gaps", 0)
-    if lost > SOME * count:
+    if lost > MANY_LOST * count:
         print(f"lost      {lost:,} of {lost + count:,} windows, over gaps in the rows")
     print(
-        f"\n{name}: {count:,} windows of {question.lookback} timesteps for the next {question.horizon}.\n"
+        f"\n{name}: {count:,} windows of {proposal.lookback} timesteps for the next {proposal.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}."
     )
     return name
@@ -146,70 +132,75 @@ def _name(text: str, before: params.Params, *, given: bool) -> str:
     return name
 
 
-def lines(found: FileProfile) -> Iterator[str]:
-    """What was found, in words."""
-    form = found.form
-    if found.text:
+def lines(profile: FileProfile) -> Iterator[str]:
+    """What was profile, in words."""
+    form = profile.form
+    if profile.text:
         marks = {"\t": "tabs", " ": "white space"}.get(form.delimiter, repr(form.delimiter))
-        said = [form.encoding, f"columns divided by {marks}", f"decimals by {form.decimal!r}"]
-        said += [f"thousands by {form.thousands!r}"] * bool(form.thousands) + ["no header"] * bool(form.names)
-        said += ["a row of units"] * bool(form.units_rows)
-        yield f"text      {', '.join(said)}" + (f", {form.skip} lines before the header" if form.skip else "")
+        words = [form.encoding, f"columns divided by {marks}", f"decimals by {form.decimal!r}"]
+        words += [f"thousands by {form.thousands!r}"] * bool(form.thousands) + ["no header"] * bool(form.names)
+        words += ["a row of units"] * bool(form.units_rows)
+        words += [f"{form.skip} lines before the header"] * bool(form.skip)
+        yield f"text      {', '.join(words)}"
     zone = f", clock of {form.time_zone}" if form.time_zone else ""
     yield f"stamps    {' and '.join(map(printable, form.stamp))}, as {form.stamp_format}{zone}"
-    months = found.freq * 1000 // DAY
-    usual = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
-    apart = usual.get(found.offset or "", f"{found.freq:,} seconds apart")
+    months = profile.freq * 1000 // DAY
+    uneven = {"business": "business days", "month": "months" if months == 1 else f"{months} months apart"}
+    stride = uneven.get(profile.offset or "", f"{profile.freq:,} seconds apart")
     utc = " (UTC)" if form.time_zone else ""
-    yield f"rows      {found.rows:,}, {shown(found.first)} to {shown(found.last)}{utc}, {apart}"
-    if found.series_id:
-        names = printable(", ".join(found.series))
-        yield f"series    {len(found.series)}, by {printable(found.series_id):.60}: {names:.80}"
-    elif found.repeated or found.unsorted:
-        order = ", rows not in the order of time" if found.unsorted else ""
-        yield f"order     {found.repeated:,} repeated stamps{order}"
-    if found.gaps:
-        yield f"gaps      {found.gaps.total():,}, the longest of {max(found.gaps):,} rows"
-    if found.missing:
-        cells = ", ".join(f"{printable(word) or 'nothing'} {count:,} times" for word, count in found.missing.items())
+    yield f"rows      {profile.rows:,}, {shown(profile.first)} to {shown(profile.last)}{utc}, {stride}"
+    if profile.series_id:
+        names = printable(", ".join(profile.series))
+        yield f"series    {len(profile.series)}, by {printable(profile.series_id):.60}: {names:.80}"
+    elif profile.repeated or profile.unsorted:
+        order = ", rows not in the order of time" if profile.unsorted else ""
+        yield f"order     {profile.repeated:,} repeated stamps{order}"
+    if profile.gaps:
+        yield f"gaps      {profile.gaps.total():,}, the longest of {max(profile.gaps):,} rows"
+    if profile.missing:
+        cells = ", ".join(f"{printable(word) or 'nothing'} {count:,} times" for word, count in profile.missing.items())
         yield f"no value  {cells}"
-    for name, column in found.columns.items():
-        if name == found.series_id:
+    for name, column in profile.columns.items():
+        if name == profile.series_id:
             continue
-        why = found.why_not(name)
+        why = profile.why_not(name)
         what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
-    for name, odd in found.odd.items():
-        cure = f"--missing {odd:g}" if found.alone(name, odd) else "empty such cells, since other columns hold it, too"
+    for name, odd in profile.odd.items():
+        cure = (
+            f"--missing {odd:g}" if profile.alone(name, odd) else "empty such cells, since other columns hold it, too"
+        )
         yield f"odd       {printable(name):.60}: {odd:g} lies far from all others; no value? then {cure}"
-    for option, why in found.reasons.items():
+    for option, why in profile.reasons.items():
         yield f"guessed   {option}: {why}"
 
 
-def _ask(found: FileProfile, wanted: Wanted) -> Question:
+def _ask(profile: FileProfile, wanted: Wanted) -> Proposal:
     """What to forecast: as given, else asked, else as proposed."""
-    targets, target, open_to_ask = found.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
+    targets, target, open_to_ask = profile.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
     if not targets:
-        why = ", ".join(f"{name!r}: {found.why_not(name) or 'words'}" for name in found.columns)
+        why = ", ".join(f"{name!r}: {profile.why_not(name) or 'words'}" for name in profile.columns)
         raise UnrollError(f"no column holds numbers to forecast ({why:.300})")
     if target is None and open_to_ask and len(targets) > 1:
-        target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=likely_target(found)[0])
+        target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=likely_target(profile)[0])
     if target is not None and target not in targets:
-        why = f" {target!r} is {found.why_not(target) or 'no column of numbers'}." if target in found.columns else ""
+        why = (
+            f" {target!r} is {profile.why_not(target) or 'no column of numbers'}." if target in profile.columns else ""
+        )
         raise UsageError(one_line(f"--target must be one of: {', '.join(targets)}.{why} Received: {target!r}"))
-    question = propose(found, target, wanted.step, wanted.horizon, wanted.lookback)
+    proposal = propose(profile, replace(wanted, target=target))
     sure = target is not None or len(targets) == 1
     if wanted.yes or (sure and None not in (wanted.horizon, wanted.lookback)):
-        return question
+        return proposal
     if not open_to_ask:
-        values = {} if sure else {"target": shlex.quote(question.target)}
-        values |= {"horizon": str(question.horizon), "lookback": str(question.lookback)}
+        values = {} if sure else {"target": shlex.quote(proposal.target)}
+        values |= {"horizon": str(proposal.horizon), "lookback": str(proposal.lookback)}
         lacking = " ".join(f"--{key} {value}" for key, value in values.items() if getattr(wanted, key) is None)
         raise UsageError(one_line(f"pass {lacking} or other values, or --yes to take these"))
-    horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=question.horizon, type=int)
-    lookback = wanted.lookback or typer.prompt("From how many back?", default=question.lookback, type=int)
+    horizon = wanted.horizon or typer.prompt("How many timesteps ahead?", default=proposal.horizon, type=int)
+    lookback = wanted.lookback or typer.prompt("From how many back?", default=proposal.lookback, type=int)
     if horizon < 1 or lookback < 1:
         raise UsageError("timesteps ahead and back must be 1 or more")
-    chosen = replace(question, horizon=horizon, lookback=lookback)
-    kept = {key: why for key, why in question.reasons.items() if getattr(chosen, key) == getattr(question, key)}
-    return replace(chosen, reasons=kept)
+    chosen = replace(proposal, horizon=horizon, lookback=lookback)
+    reasons = {key: why for key, why in proposal.reasons.items() if getattr(chosen, key) == getattr(proposal, key)}
+    return replace(chosen, reasons=reasons)

@@ -1,14 +1,47 @@
-"""The sections of params.yaml for a series: what was found and asked -> data and comments."""
+"""What is proposed of a series, where nobody says, and the sections of params.yaml for it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from pipeline.config.plain_yaml import Place
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff.profile import FileProfile
-from unroll.add.question import DAY, TRAIN, Question
+
+HOUR, DAY = 3600, 86_400
+"""Seconds."""
+
+TRAIN = 0.5
+"""Of the rows, in the order of time; the origins of the backtest lie in the rest."""
+
+PART, MOST = 0.2, 1 / 3
+"""The fraction of the rows that a window may span, so that the smaller blocks have many; and up to `LEAST` years."""
+
+LEAST, HISTORY = {4: 3, 12: 2, 52: 1}, {4: 10, 12: 10, 52: 5}
+"""Timesteps of a year -> years that a window spans, and that statistical models look back: in months and weeks a season
+is seen in years alone."""
+
+
+TARGET = (
+    "^(y|ot|cnt|counts?|flow|close|orders?|volume|load|value|wert)$|last$|demand|power|energy|consum|usage|sales|revenue|"
+    "price|traffic|passenger|visitor|target|verbrauch|leistung|bedarf|absatz|umsatz|preis|anzahl|menge|producti|generati|"
+    "erzeug|strom|ventas|precio|prix|appliances|pollution|^pm$"
+)
+"""Words, and parts of longer ones, in the names of columns that people forecast."""
+
+COVARIATE = (
+    "^(t|rh|ws|wd|id|no|nr|lat|lon|is|tag|day|days)$|^(temp|hum|wind|rain|snow|cloud|press|dew|weather|lag|luft|regen|week|"
+    "hour|stunde|month|monat|year|jahr|minute|index|season|precip|visib|sun|promo|flag)|temperatur|feucht|niederschlag|"
+    "radiation|forecast|predict|prognose|holiday|feiertag|weekday|wochentag"
+)
+"""Of weather, the calendar and forecasts, which tell of others."""
+
+WEATHER = r"°?[CFK]|deg.*|%|[hk]?Pa|m?bar|m/s|km/h|mph|W/m.*|mm"
+"""Units of these."""
 
 FEW, BATCH = 5_000, 128
 """Rows to train on, below which networks take more epochs of smaller batches."""
@@ -31,66 +64,166 @@ JOINT = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 4
 YEARS = 2 * np.timedelta64(365, "D")
 """Of rows, below which models are not told the time of the year: they would learn single weeks by heart."""
 
-WRITTEN = (
-    *("stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip"),
-    "units_rows",
-)
+WRITTEN = ["stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip", "units_rows"]
 """Options of a file's form that stand in the entry where they are not the usual ones."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line says of the task; None: it is asked, or proposed with `yes`."""
+
+    name: str | None = None
+    target: str | None = None
+    step: int | None = None
+    horizon: int | None = None
+    lookback: int | None = None
+    yes: bool = False
+    future: Sequence[str] = ()
+    holidays: str | None = None
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is forecast: `step` counts rows to a timestep, `horizon`, `lookback`, `day` and `cycles` timesteps.
+
+    A `day` that is no whole number of them is 0. `history` is how far statistical models look back, 0 for `lookback`.
+    `reasons` are of options of params.yaml: why they have their values.
+    """
+
+    target: str
+    step: int
+    horizon: int
+    lookback: int
+    day: int
+    cycles: list[int]
+    history: int
+    future: list[str]
+    holidays: str | None
+    reasons: dict[str, str]
+
+
+def likely_target(profile: FileProfile) -> tuple[str, str]:
+    """The column that looks most like one to forecast, of `profile.targets` the first of those, and why."""
+
+    def score(name: str) -> int:
+        words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", profile.columns[name].quantity)]
+        named, other = (any(re.search(words_of, word) for word in words) for words_of in (TARGET, COVARIATE))
+        unit = profile.columns[name].unit
+        return 4 * named - 2 * other + bool(unit) * (-1 if re.fullmatch(WEATHER, unit) else 1)
+
+    best = max(profile.targets, key=score)
+    why = "by its name" if score(best) > 1 else "by its unit" if score(best) == 1 else "the first that may be one"
+    return best, f"{why}; --target names another"
+
+
+def propose(profile: FileProfile, wanted: Wanted) -> Proposal:
+    """Fill in what is not said.
+
+    The target is the `likely_target`. A timestep is an hour where rows are closer than half an hour. The horizon is a
+    day, a week of daily rows, four of weekly ones. The lookback is four weeks, of daily rows eight, so that cycles are
+    seen several times, of weekly rows a year; a fifth of the rows at most, of weeks and months a third, up to a year
+    and two, and whole cycles.
+    """
+    freq, reasons = profile.freq, dict[str, str]()
+    target, step, horizon, lookback = wanted.target, wanted.step, wanted.horizon, wanted.lookback
+    if target is None:
+        target, why = likely_target(profile)
+        reasons = {"target": why} if len(profile.targets) > 1 else {}
+    if step is None:
+        step = HOUR // freq if freq < HOUR // 2 and HOUR % freq == 0 else 1
+        if step > 1:
+            reasons["step"] = "a timestep is an hour; 1 takes every row, for longer"
+    timestep = freq * step
+    day = DAY // timestep if DAY % timestep == 0 else 0
+    week = 7 * day
+    year, cycles = 52 if timestep == 7 * DAY else 0, [cycle for cycle in (day, week) if cycle > 1]
+    if profile.offset:
+        year, day = 12 // (timestep // DAY) if profile.offset == "month" else 0, 0
+        cycles = [5] if profile.offset == "business" else []
+    year = year if year in LEAST else 0
+    cycles = [year] if year else cycles
+    longest = max(2, int(profile.length * PART) // step)
+    if year:
+        longest = max(longest, min(LEAST[year] * year, int(profile.length * MOST)))
+    if horizon is None:
+        usual_horizon, why = (cycles[-1], "a cycle") if cycles else (1, "the next")
+        if year == 52 or day > 1:
+            usual_horizon, why = (4, "four weeks") if year == 52 else (day, "a day")
+        horizon = max(1, min(usual_horizon, longest // 2))
+        reasons["horizon"] = f"values at once; proposed: {why}"
+    if lookback is None:
+        lookback, why = (52, "a year") if year == 52 else (24, "24 timesteps")
+        if profile.offset and cycles:
+            lookback, why = 8 * cycles[0], f"eight times {cycles[0]} rows"
+        elif day:
+            lookback, why = (4 * week, "four weeks") if day > 1 else (8 * week, "eight weeks")
+        if day and not profile.series_id:
+            with np.errstate(invalid="ignore", divide="ignore"):  # of a column that does not change
+                values = pd.Series(profile.values(target))
+                near, far = (np.nan_to_num(values.autocorr(lag * step)) for lag in (day, week))
+            why += f": autocorrelation is {near:.2f} after a day and {far:.2f} after a week"
+        if lookback > longest:
+            cycle = max((cycle for cycle in cycles if cycle <= longest), default=1)
+            lookback = longest // cycle * cycle
+            why = f"{lookback // cycle} times {cycle} timesteps, since the file is short"
+        reasons["lookback"] = f"rows; proposed: {why}"
+    history = 0 if not year or profile.gaps or profile.series_id else HISTORY[year] * year
+    return Proposal(target, step, horizon, lookback, day, cycles, history, [*wanted.future], wanted.holidays, reasons)
+
+
 def entries(
-    name: str, files: Mapping[str, Any], pattern: str, found: FileProfile, question: Question
+    name: str, files: Mapping[str, Any], pattern: str, profile: FileProfile, proposal: Proposal
 ) -> tuple[dict[str, dict[str, Any]], dict[Place, str]]:
     """What is added to params.yaml: section -> name -> data, and comments as `plain_yaml.added` takes them.
 
     `name` is that of the files, of the data set, and the beginning of the experiments' names; `files` says where they
     lie, and `pattern` is the file's name, or one for several.
     """
-    form, usual, stamp = found.form, CsvFormat(), list(found.form.stamp)
-    quantity, unit = found.columns[question.target].quantity, found.columns[question.target].unit
-    others = [column for column in found.columns if column not in {question.target, found.series_id}]
-    left_out = {column: why for column in others if (why := found.why_not(column))}
-    words = [column for column in others if column not in left_out and not found.columns[column].numeric]
-    spacing, gaps = found.freq, found.missing or found.gaps or found.series_id
+    form, usual, stamp = profile.form, CsvFormat(), list(profile.form.stamp)
+    quantity, unit = profile.columns[proposal.target].quantity, profile.columns[proposal.target].unit
+    others = [column for column in profile.columns if column not in {proposal.target, profile.series_id}]
+    left_out = {column: why for column in others if (why := profile.why_not(column))}
+    words = [column for column in others if column not in left_out and not profile.columns[column].numeric]
+    spacing, gaps = profile.freq, profile.missing or profile.gaps or profile.series_id
     csv = {
         "file": pattern,
         "stamp": stamp[0] if len(stamp) == 1 else stamp,
-        "target": question.target,
+        "target": proposal.target,
         **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
-        "series_id": found.series_id,
+        "series_id": profile.series_id,
         "drop": [*left_out] or None,
         "categories": words or None,
         # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
-        "missing": [*found.missing] or ([""] if words or question.future else None),
+        "missing": [*profile.missing] or ([""] if words or proposal.future else None),
         "ends": form.ends or None,
     }
     cleaning = {
         "spacing": spacing,
         "fill": max(1, DAY // 4 // spacing) if gaps else None,
-        "repeat": question.cycles[0] * question.step if gaps and question.cycles else None,
-        "rows": found.offset,
-        "until": str(found.last.astype("datetime64[s]")),
+        "repeat": proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
+        "rows": profile.offset,
+        "until": str(profile.last.astype("datetime64[s]")),
     }
-    stride = -(-found.rows // MOST_WINDOWS)
+    stride = -(-profile.rows // MOST_WINDOWS)
     windows = {
-        "lookback": question.lookback * question.step,
-        "step": question.step if question.step > 1 else None,
-        "horizon": question.horizon if question.horizon > 1 else None,
+        "lookback": proposal.lookback * proposal.step,
+        "step": proposal.step if proposal.step > 1 else None,
+        "horizon": proposal.horizon if proposal.horizon > 1 else None,
         "stride": stride if stride > 1 else None,
         "unit": unit or None,
         "quantity": quantity,
-        "week": True if question.day or found.offset == "business" else None,
+        "week": True if proposal.day or profile.offset == "business" else None,
         "overlap": True,
         "partial": True,
-        "future": [*question.future] or None,
-        "holidays": question.holidays,
+        "future": [*proposal.future] or None,
+        "holidays": proposal.holidays,
     }
     sections: dict[str, dict[str, Any]] = {
         section: {option: value for option, value in options.items() if value is not None}
         for section, options in (("csv", csv), ("cleaning", cleaning), ("windows", windows))
     }
     preparation = {"name": "series", **sections, "train": TRAIN}
-    seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in found.missing.items())
+    seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in profile.missing.items())
     reasons = {
         "unit": "from the heading",
         "quantity": "what reports call it",
@@ -103,8 +236,8 @@ def entries(
         "stride": "rows from one window to the next that models learn from",
         "spacing": "seconds from row to row",
         "until": "later rows are for the refit alone; `unroll renew NAME` moves this on",
-        **found.reasons,
-        **question.reasons,
+        **profile.reasons,
+        **proposal.reasons,
     }
     comments: dict[Place, str] = {
         ("files",): "Your own files, which DVC watches: an edit of one rebuilds what it can change.",
@@ -117,50 +250,45 @@ def entries(
         },
         ("datasets", name, "preparation", "train"): reasons["train"],
     }
-    made = {
+    few = profile.rows * TRAIN < FEW
+    training: dict[str, Any] = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae"}
+    training |= {"epochs": 100 if few else 50, "batch_size": 32 if few else BATCH, "patience": 5}
+    added = {
         "files": {name: dict(files)},
-        "datasets": {
-            name: {"source": name, "preparation": preparation, "seeds": 3, "training": _training(found.rows * TRAIN)}
-        },
-        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, found, question).items()},
+        "datasets": {name: {"source": name, "preparation": preparation, "seeds": 3, "training": training}},
+        "experiments": {f"{name}_{model}": entry for model, entry in _experiments(name, profile, proposal).items()},
         "forecasts": {name: {"origins": ORIGINS, "refits": REFITS}},
     }
-    return made, comments
+    return added, comments
 
 
-def _training(rows: float) -> dict[str, Any]:
-    """How networks are trained: until validation has not improved for some epochs."""
-    found: dict[str, Any] = {"method": "gradient_descent", "optimizer": "adam", "loss": "mae"}
-    found |= {"epochs": 100 if rows < FEW else 50, "batch_size": 32 if rows < FEW else BATCH, "patience": 5}
-    return found
-
-
-def _experiments(dataset: str, found: FileProfile, question: Question) -> dict[str, dict[str, Any]]:
+def _experiments(dataset: str, profile: FileProfile, proposal: Proposal) -> dict[str, dict[str, Any]]:
     """The naive answers of each cycle, the strongest models without a network, and networks."""
-    last = {"last": min(DAYS * question.day if question.day > 1 else 4 * DAYS, question.lookback)}
-    known = {"known": count} if (count := len(question.future) + bool(question.holidays)) else {}
-    known |= {} if found.last - found.first >= YEARS else {"season": False}
+    last = {"last": min(DAYS * proposal.day if proposal.day > 1 else 4 * DAYS, proposal.lookback)}
+    known = {"known": count} if (count := len(proposal.future) + bool(proposal.holidays)) else {}
+    known |= {} if profile.last - profile.first >= YEARS else {"season": False}
     none, network = {"method": "none"}, {"method": "gradient_descent"}
     ridge, boosting = {"method": "least_squares", "ridge": 100.0}, {"method": "boosting", **JOINT}
-    cycles = {"cycles": question.cycles[:1], **known}
-    own = {**cycles, "cycles": question.cycles[:1], "own": True, "base": "zero", "recent": RECENT}
+    cycles = {"cycles": proposal.cycles[:1], **known}
+    own = {**cycles, "cycles": proposal.cycles[:1], "own": True, "base": "zero", "recent": RECENT}
     slow = {**boosting, "trees": 300, "learning_rate": 0.05}
-    differences, quick = {**own, "base": "cycle"}, {**boosting, "trees": 150, "learning_rate": 0.1}
-    differences["cycles"] = question.cycles[:1]  # its own list: YAML would refer from one to the other
+    # Lists of their own: YAML would refer from one to the other.
+    differences = {**own, "cycles": proposal.cycles[:1], "base": "cycle"}
+    quick = {**boosting, "trees": 150, "learning_rate": 0.1}
     models: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "last_value": ("baselines", "last_value", {}, none),
         **{
             f"cycle_{cycle}": ("baselines", "seasonal_naive", {"timesteps": cycle}, none)
-            for cycle in question.cycles
-            if cycle <= question.lookback
+            for cycle in proposal.cycles
+            if cycle <= proposal.lookback
         },
         "ridge": ("seasonal", "linear", known, ridge),
         "boosting": ("seasonal", "boosting", cycles, boosting),
         "boosting_own": ("seasonal", "boosting", own, slow),
-        **({"boosting_cycle": ("seasonal", "boosting", differences, quick)} if question.cycles else {}),
+        **({"boosting_cycle": ("seasonal", "boosting", differences, quick)} if proposal.cycles else {}),
         "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
         "gru": ("seasonal", "gru", {"units": 32, **last}, network),
-        **{name: ("statistical", kind, options, none) for name, (kind, options) in _statistical(question).items()},
+        **{name: ("statistical", kind, options, none) for name, (kind, options) in _statistical(proposal).items()},
     }
     return {
         key: {
@@ -173,14 +301,14 @@ def _experiments(dataset: str, found: FileProfile, question: Question) -> dict[s
     }
 
 
-def _statistical(question: Question) -> dict[str, tuple[str, dict[str, Any]]]:
+def _statistical(proposal: Proposal) -> dict[str, tuple[str, dict[str, Any]]]:
     """Models that are fitted to each window: name -> kind and options."""
-    long = {"history": question.history} if question.history else {}
-    first = {"cycle": question.cycles[0]} if question.cycles else {}
+    long = {"history": proposal.history} if proposal.history else {}
+    first = {"cycle": proposal.cycles[0]} if proposal.cycles else {}
     models: dict[str, tuple[str, dict[str, Any]]] = {"ets": ("ets", {**first, **long})}
-    for cycle in question.cycles:
-        if long or 2 * cycle <= question.lookback:
+    for cycle in proposal.cycles:
+        if long or 2 * cycle <= proposal.lookback:
             models[f"ets_{cycle}"] = ("ets", {"cycle": cycle, "trend": False, **long})
-    if question.cycles:
-        models["mstl"] = ("mstl", {"cycles": [*question.cycles], **long})
+    if proposal.cycles:
+        models["mstl"] = ("mstl", {"cycles": [*proposal.cycles], **long})
     return models

@@ -1,11 +1,14 @@
 """The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
 
+import contextlib
+import sys
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from unroll.app import DataSet, Experiment, Json, app, named
+from pipeline.errors import UsageError
+from unroll.app import DataSet, Experiment, Json, app, named, print_json
 from unroll.commands.building import CORES, Jobs
 
 Target = Annotated[str | None, typer.Option(help="The column to forecast.")]
@@ -59,14 +62,35 @@ def answer(
 
     `unroll answer meter.csv` · `unroll answer meter.csv --target load --yes` · `unroll answer waves`
     """
+    from pipeline.config import params
     from pipeline.data.sniff.profile import Overrides
-    from unroll.add.add import Wanted
-    from unroll.answer import command
+    from pipeline.forecast.forecaster import require_level
+    from unroll import answer
+    from unroll.add.entries import Wanted
+    from unroll.results import compare, predict
 
+    if as_csv and as_json:
+        raise UsageError("pass --csv or --json, not both")
+    require_level(level)  # before the build, which takes minutes
+    here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
+    workspace = answer.workspace_for(here, names or [])
+    every = params.load(workspace.params)
+    if not names or (names[0] in every.datasets and names[0] not in every.forecasts):
+        tables = compare.compare(workspace, names or [])
+        print_json(tables) if as_json else compare.show(tables)
+        return
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
     overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
-    here = root or (context.obj.root if context.parent and context.parent.params.get("root") != Path() else None)
-    command(here, names or [], wanted, overrides, jobs, level, as_csv=as_csv, as_json=as_json)
+    # What a program reads stands alone on standard output.
+    with contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext():
+        series = answer.build(workspace, names, wanted, overrides, jobs)
+        predicted = predict.predict(workspace, series.name, None, level)
+    if as_json:
+        print_json(answer.as_data(series, predicted))
+    elif as_csv:
+        print(predict.csv(predicted), end="")
+    else:
+        answer.show(workspace, series, predicted)
 
 
 @app.command(rich_help_panel="Start here")
@@ -97,12 +121,10 @@ def add(
     `unroll add station/2023.csv station/2024.csv`
     """
     from pipeline.data.sniff.profile import Overrides
-    from unroll.add.add import Wanted
     from unroll.add.add import add as add_to
+    from unroll.add.entries import Wanted
 
-    overrides = Overrides(
-        stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing=missing or ()
-    )
+    overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
     wanted = Wanted(name, target, step, horizon, lookback, yes, future or (), holidays)
     print(f"Next: unroll answer {add_to(context.obj, files, wanted, overrides)}")
 
@@ -117,7 +139,7 @@ def remove(
 
     `unroll remove meter`
     """
-    from unroll.add.remove import remove as remove_it
+    from unroll.results.upkeep import remove as remove_it
 
     remove_it(context.obj, name, yes=yes)
 
@@ -128,7 +150,7 @@ def renew(context: typer.Context, name: Annotated[str, named("A file of your own
 
     `unroll renew meter && unroll repro refit@meter`
     """
-    from unroll.results.renew import renew as renew_it
+    from unroll.results.upkeep import renew as renew_it
 
     renew_it(context.obj, name)
 

@@ -60,16 +60,16 @@ def repro(
     `unroll repro` · `unroll repro --jobs 1 evaluate@waves` · `unroll repro --on tls://HOST:8786`
     """
     from unroll.cluster import head
-    from unroll.results import summary
+    from unroll.results.compare import evaluation_times, show_answers
     from unroll.runner.build import repro
 
-    before = summary.built(context.obj)
+    before = evaluation_times(context.obj)
     cluster = partial(head.opened, address=on, certificates=certificates, label=label) if on else None
     status = repro(context.obj, targets or [], jobs, on=cluster)
     if scores:
-        if new := summary.since(context.obj, before):
+        if new := [name for name, time in evaluation_times(context.obj).items() if before.get(name) != time]:
             print()
-            summary.show(context.obj, new)
+            show_answers(context.obj, new)
         if context.obj.report.exists():
             print(f"\nThe page: {context.obj.report}")
     raise typer.Exit(status)

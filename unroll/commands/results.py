@@ -51,13 +51,13 @@ def predict(
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
-    found = predict.predict(context.obj, name, data, level, future, horizon, series)
+    predicted = predict.predict(context.obj, name, data, level, future, horizon, series)
     if plot:
-        predict.draw(found, plot)
+        predict.draw(predicted, plot)
     if as_json:
-        print_json(predict.as_data(found))
+        print_json(predict.as_data(predicted))
     else:
-        print("\n".join(predict.csv(found))) if as_csv else predict.show(found)
+        print(predict.csv(predicted), end="") if as_csv else predict.show(predicted)
 
 
 @app.command(rich_help_panel="Results")
@@ -82,10 +82,10 @@ def list_(
 
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
-    from unroll.results import listing
+    from unroll.results import show
 
-    rows = listing.listing(context.obj, names or [])
-    print_json(rows) if as_json else listing.show(rows)
+    rows = show.listing(context.obj, names or [])
+    print_json(rows) if as_json else show.show_list(rows)
 
 
 @app.command(rich_help_panel="Results")
@@ -107,30 +107,12 @@ def show(
 
 
 @app.command(rich_help_panel="Results")
-def diff(
-    context: typer.Context,
-    first: Annotated[str, typer.Argument(help="An experiment, or the folder of a run.", metavar="A")],
-    second: Annotated[str, typer.Argument(help="Another, or the same of another workspace.", metavar="B")],
-    as_json: Json = False,
-) -> None:
-    """Say why two runs differ: params, code, data or environment. Exit code 1 if they do.
-
-    `unroll diff waves_rnn6 waves_rnn20` · `unroll diff waves_rnn6 .verify/rebuild/workspace/runs/waves/waves_rnn6`
-    """
-    from unroll.results import diff
-
-    found = diff.diff(context.obj, first, second)
-    print_json(found) if as_json else print("\n".join(diff.lines(found)))
-    raise typer.Exit(0 if found["same"] else 1)
-
-
-@app.command(rich_help_panel="Results")
 def track(context: typer.Context) -> None:
     """Replay every run on disk into MLflow; what is there already stays as it is.
 
     `unroll track`
     """
-    from unroll.results.track import lines, track
+    from unroll.results.tracking import lines, track
 
     print("\n".join(lines(track(context.obj))))
 
@@ -144,7 +126,7 @@ def ui(
 
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
-    from unroll.results.track import ui
+    from unroll.results.tracking import ui
 
     ui(context.obj, port)
 
@@ -155,9 +137,9 @@ def register(context: typer.Context, name: Forecasting) -> None:
 
     `unroll register meter` · `unroll register meter_gru`
     """
-    from unroll.results import register
+    from unroll.results import tracking
 
-    print("\n".join(register.lines(*register.register(context.obj, name))))
+    print("\n".join(tracking.registered_lines(*tracking.register(context.obj, name))))
 
 
 @app.command(rich_help_panel="Learning")

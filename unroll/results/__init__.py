@@ -1,1 +1,1 @@
-"""Looking at what was built: compare, list, show, diff and track, and forecasting from it."""
+"""Looking at what was built: answer, compare, list, show and track, and forecasting from it."""

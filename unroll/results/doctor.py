@@ -4,13 +4,10 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
-from functools import cache, partial
 from importlib import metadata
 
 from pipeline.config import params
-from pipeline.config.params import Params
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
 from pipeline.validation import one_of
@@ -23,52 +20,45 @@ ROOM = 3 * 1024**3
 
 def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
     """Of every check what was looked at, whether it is fit, and what was found or what to do. None stops the others."""
-    wanted = cache(lambda: params.load(workspace.params))
-    checks: dict[str, Callable[[], str]] = {
-        "packages": partial(_packages, workspace),
-        "params.yaml": lambda: _params(wanted()),
-        "claims.yaml": lambda: _claims(wanted(), workspace),
-        "folder": partial(_folder, workspace),
-    }
-    return [(check, *_look(function)) for check, function in checks.items()]
-
-
-def _look(function: Callable[[], str]) -> tuple[bool, str]:
-    try:
-        ok, text = True, function()
-    except UnrollError as error:
-        ok, text = False, str(error)
-    return ok, printable(one_line(text))
+    checks = {"packages": _packages, "params.yaml": _params, "claims.yaml": _claims, "folder": _folder}
+    findings = []
+    for name, check in checks.items():
+        try:
+            fit, text = True, check(workspace)
+        except UnrollError as error:
+            fit, text = False, str(error)
+        findings.append((name, fit, printable(one_line(text))))
+    return findings
 
 
 def _packages(workspace: Workspace) -> str:
     lock = workspace.root / ".ci/locks/requirements.lock"
-    text = lock.read_text(encoding="utf-8") if lock.exists() else ""
-    installed, other = 0, []
-    for name, version in re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text):
+    locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"))) if lock.exists() else {}
+    installed = {}
+    for name in locked:
         with suppress(metadata.PackageNotFoundError):  # it is for another system
-            has = metadata.version(name)
-            installed += 1
-            if has != version:
-                other.append(f"{name} {has} (locked {version})")
-    if other:
-        raise UnrollError(f"{', '.join(other[:5])} differ from requirements.lock; run `make test` or `make demo` again")
-    said = f"{installed} as locked" if text else "no .ci/locks/requirements.lock here"
-    return f"Python {platform.python_version()}, {said}"
+            installed[name] = metadata.version(name)
+    if others := [f"{name} {has} (locked {locked[name]})" for name, has in installed.items() if has != locked[name]]:
+        raise UnrollError(
+            f"{', '.join(others[:5])} differ from requirements.lock; run `make test` or `make demo` again"
+        )
+    packages = f"{len(installed)} as locked" if locked else "no .ci/locks/requirements.lock here"
+    return f"Python {platform.python_version()}, {packages}"
 
 
-def _params(every: Params) -> str:
+def _params(workspace: Workspace) -> str:
+    every = params.load(workspace.params)
     for name in dict.fromkeys([*every.sources, *every.datasets, *every.experiments]):
         sections(every, name)
     counts = f"{len(every.sources)} sources, {len(every.datasets)} data sets, {len(every.experiments)} experiments"
     return f"{counts}, all valid"
 
 
-def _claims(every: Params, workspace: Workspace) -> str:
-    published = claims.load(workspace.claims)
-    for place, claim in enumerate(published, 1):
+def _claims(workspace: Workspace) -> str:
+    every, published = params.load(workspace.params), claims.load(workspace.claims)
+    for number, claim in enumerate(published, 1):
         for name in claim.experiments:
-            one_of(name, every.experiments, f"claims.yaml: claim {place}: experiment")
+            one_of(name, every.experiments, f"claims.yaml: claim {number}: experiment")
     return f"{len(published)} claims, all about experiments that exist"
 
 

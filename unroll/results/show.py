@@ -1,22 +1,76 @@
-"""All there is to know of one name in params.yaml."""
+"""The commands `list` and `show`: what params.yaml names, and whether and how it was built."""
 
+import contextlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic_core import to_jsonable_python
 
-from pipeline.config import params, registry
+from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError, printable
 from pipeline.files import read_json
-from pipeline.provenance import fingerprint, record
-from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll import tables
 
 HASH = re.compile("[0-9a-f]{64}")
+
+
+def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str, Any]]:
+    """One mapping per experiment, of these data sets (of all without), in the order of params.yaml, all plain data.
+
+    Raises:
+        UsageError: a name is no data set.
+        UnrollError: params.yaml is missing or wrong.
+    """
+    every = params.load(workspace.params)
+    for name in names:
+        every.dataset(name)
+    return [
+        {
+            "experiment": name,
+            "dataset": experiment.dataset,
+            "model": f"{experiment.model.family}.{experiment.model.name}",
+            "method": experiment.training.method,
+            "epochs": experiment.training.options.get("epochs"),
+            "seeds": experiment.seeds,
+            "score": _score(workspace, experiment.dataset, name),
+            "built": (workspace.run(experiment.dataset, name) / "run.json").exists(),
+        }
+        for name, experiment in every.experiments.items()
+        if not names or experiment.dataset in names
+    ]
+
+
+def _score(workspace: Workspace, dataset: str, experiment: str) -> Any:
+    """Its score, of the build here, else as committed; None where there is none."""
+    with contextlib.suppress(UnrollError):  # it is not there, or of no use, but the rest is worth listing
+        headline = read_json(workspace.headline(dataset, experiment))
+        return headline.get("score") if isinstance(headline, dict) else None
+    return None
+
+
+def show_list(experiments: Sequence[Mapping[str, Any]]) -> None:
+    """Print what `listing` gave."""
+    rows = [
+        [
+            *(row[key] for key in ("experiment", "dataset", "model", "method")),
+            "" if row["epochs"] is None else str(row["epochs"]),
+            str(len(row["seeds"])),
+            "" if row["score"] is None else f"{row['score']:.4g}",
+            "yes" if row["built"] else "no",
+        ]
+        for row in experiments
+    ]
+    tables.show(
+        ("experiment", "data set", "model", "method", "epochs", "seeds", "score on test", "built"),
+        rows,
+        numeric=("epochs", "seeds", "score on test"),
+        important=("built", "score on test", "data set", "model", "method", "seeds"),
+    )
 
 
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -50,6 +104,9 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
     Raises:
         UsageError: an option is wrong; the text lists what is valid.
     """
+    from pipeline.config import registry  # `unroll list` starts without NumPy
+    from pipeline.training.recipe import recipe
+
     facts: dict[str, dict[str, Any]] = {}
     if name in every.sources:
         options = registry.source(every, name).keywords
@@ -76,6 +133,8 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
 
 def _made(workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]) -> dict[str, Any]:
     """The fingerprint as the page cites it, and the record of where the run was made, or why there is none."""
+    from pipeline.provenance import fingerprint, record
+
     cited = {"fingerprint": fingerprint.brief(run["fingerprint"])} if "fingerprint" in run else {}
     try:
         return cited | {"record": record.read(workspace, dataset, name).model_dump()}
@@ -108,5 +167,5 @@ def text(value: Any) -> str:
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return f"[{', '.join(map(text, value))}]"
-    said = printable(str(value))
-    return f"{said[:12]}..." if HASH.fullmatch(said) else said
+    plain = printable(str(value))
+    return f"{plain[:12]}..." if HASH.fullmatch(plain) else plain

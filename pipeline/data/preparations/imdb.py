@@ -55,7 +55,7 @@ def prepare(
         raw: the folder of its source, with `imdb.npz` and `imdb_word_index.json`.
         words: word numbers that are kept; a rarer word becomes 2.
         length: word numbers per review: the last ones of a longer review, zeros in front of a shorter one.
-        validation: the share of the train reviews, taken from the end, that validates (as Keras's `fit` takes it).
+        validation: the fraction of the train reviews, taken from the end, that validates (as Keras's `fit` takes it).
 
     Returns:
         A classification, scored by accuracy: inputs (n, length) int16, or int32 where the words need it, and
@@ -118,12 +118,12 @@ def _read(raw: Path) -> dict[str, tuple[list[list[int]], Array]]:
 
 def _words(index: dict[str, int], count: int) -> Array:
     """The words (count,) behind the word numbers; nothing for padding and the start, an ellipsis for a rare word."""
-    found = [""] * count
-    found[UNKNOWN] = "…"
+    words = [""] * count
+    words[UNKNOWN] = "…"
     for word, rank in index.items():
         if 0 < rank < count - SHIFT:
-            found[rank + SHIFT] = word
-    return np.array(found)
+            words[rank + SHIFT] = word
+    return np.array(words)
 
 
 def _array(archive: zipfile.ZipFile, name: str) -> Array:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pydantic
 
-from pipeline.data import row_files, row_table, series, series_splits, timestamps
+from pipeline.data import row_files, row_table, series, timestamps
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array, Windows
 from pipeline.data.series import DAY, Measured
@@ -27,13 +27,6 @@ METRIC = "mae"
 
 ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 """Columns of a forecast, beside which the name of the series stands."""
-
-IDLE = {
-    "csv": {"missing", "ends", "series_id"},
-    "cleaning": {*Cleaning.model_fields},
-    "windows": {*Windowing.model_fields} - {"lookback", "delay", "step", "unit", "quantity"},
-}
-"""Options without effect under `as_published`."""
 
 
 def prepare(
@@ -51,36 +44,35 @@ def prepare(
 ) -> Dataset:
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
 
-    Behind the columns of the file each row has its `calendar`, for the models that ask for it.
+    After the columns of the file each row has its `calendar`, for the models that ask for it.
 
     `as_published` does what the generator of documents 001 and 002 does, its slips included (see
-    `series_splits.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
+    `series.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
     last input, in the next block too; validation and test give whole batches only.
 
-    `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, and
-    of a repeated one the first row is kept. They are completed as `cleaning` says, and a window with a target that is
-    missing is left out (but see `Windowing.partial`). Then the rows are cut in blocks, and mean and deviation are taken
-    over the first. A window counts if its first input and its target, and so all between, lie in one block and no gap
-    lies between them. The target lies exactly `delay` rows after the last input.
+    `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, of a repeated
+    one the first is kept, and completed as `cleaning` says. Then they are cut in blocks, and mean and deviation are
+    taken over the first. A window counts if its first input and its target lie in one block and no gap between them
+    (but see `Windowing.overlap`), and if its targets were measured (but see `Windowing.partial`). The target lies
+    exactly `delay` rows after the last input.
 
     With `csv.series_id` each of several series is prepared as if it were alone, at the timestamps of all, cut at the
-    same rows; their windows are those of one data set.
+    same rows; they stand one after the other (`Dataset.series_id`), each in units of its own deviation.
 
     Args:
         name: of the data set.
         raw: the folder of its source.
         progress: told of what has been read.
         csv: how the file is written.
-        windows: how it is cut.
+        windows: how rows are cut.
         train: rows, if 1 or more, else a fraction of the rows.
         validation: the same; None for none. The rest is the test block.
-        cleaning: corrected only, as some options of the others.
+        cleaning: how rows are completed, corrected only.
         protocol: see above.
-        batch_size: as published only: of the generator.
+        batch_size: of the generator, as published only.
 
     Returns:
-        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the splits. Several stand
-        one behind the other (`Dataset.series_id`), each normalised by its own mean and deviation, the unit then.
+        A forecast, scored by MAE; its series (rows, columns + calendar) float32 is shared by the splits.
 
     Raises:
         UnrollError: the file cannot be used (`row_table.read`) or is too short for the split and the window.
@@ -88,12 +80,18 @@ def prepare(
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
     where, published, step = f"datasets.{name}.preparation", protocol == "as_published", windows.step
-    _require_effect(csv, cleaning, windows, where, published=published, batch_size=batch_size)
+    if published != (batch_size is not None):
+        what = "is missing; it scores" if published else "has no effect; only as_published scores"
+        raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
+    _require_effect(csv, cleaning, windows, where)
     if windows.lookback % step:  # before a step of any size makes room for rows that no window can have
         raise ValueError(f"`lookback` must be a multiple of `step`. Received: {windows.lookback}, {step}")
     table = row_table.read(series.files_of(raw, csv.file), csv, f"{where}.csv", progress)
     if cleaning.until:
         table = table.only(table.timestamps <= np.datetime64(cleaning.until, "ms"))
+    if windows.partial and not csv.series_id:  # a target that is measured from some day on has no rows before
+        measured = ~np.isnan(table.values[:, table.columns.index(csv.target)])
+        table = table.only(table.timestamps >= table.timestamps[measured].min(initial=table.timestamps.max()))
     table = replace(table, timestamps=timestamps.evenly(table.timestamps, cleaning.rows))
     every = {
         series_id: series.as_they_are(own, None) if published else series.rows_of(own, csv, cleaning, windows)
@@ -103,19 +101,19 @@ def prepare(
     count, freq, column = len(first.series.values), first.clock.freq, first.columns.index(csv.target)
     statistics, chosen, lost = dict[str, Statistics](), defaultdict[str, list[Array]](list), Counter[str]()
     try:
-        borders = series_splits.borders(count, train, validation)
-        for number, (series_id, measured) in enumerate(every.items()):
-            statistics[series_id] = _statistics(measured, borders[0], column, windows.lag)
+        borders = series.borders(count, train, validation)
+        for number, (series_id, rows) in enumerate(every.items()):
+            statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
             if published:
-                rows = series_splits.published_rows(count, *borders, windows, batch_size or 1)
+                examples = series.published_rows(count, *borders, windows, batch_size or 1)
             else:
-                rows, gone = series_splits.corrected_rows(measured.series, *borders, windows, freq=freq, target=column)
-                lost.update(measured.lost)
+                examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
+                lost.update(rows.lost)
                 lost.update(gone)
             if validation is None:
-                del rows["validation"]
-            _require_room(rows, measured, windows)
-            for split, own in rows.items():
+                del examples["validation"]
+            _require_room(examples, rows, windows)
+            for split, own in examples.items():
                 chosen[split].append(own + number * count)
     except UnrollError as error:
         hint = f", or leave the rows of {series_id!r} out" if series_id else ""
@@ -128,9 +126,9 @@ def prepare(
         series=statistics,
         slip=step * published,
     )
-    inputs = [series.inputs_of(measured.series, fitted, statistics[key]) for key, measured in every.items()]
+    inputs = [series.inputs_of(rows.series, fitted, statistics[key]) for key, rows in every.items()]
     whole = np.concatenate(inputs) if len(inputs) > 1 else inputs[0]  # one alone is not copied
-    truth = np.concatenate([measured.target(column) for measured in every.values()]) if windows.partial else None
+    truth = np.concatenate([rows.target(column) for rows in every.values()]) if windows.partial else None
     shape: dict[str, Any] = {
         # `Windows` counts from the row after the last step, so a target `delay` rows after the last input is
         # `delay - step` there. The documents' generator counts so, too, and forgets the step.
@@ -140,20 +138,21 @@ def prepare(
         "measured": None if truth is None else np.isfinite(truth),
     }
     splits = {
-        split: Windows(whole, np.concatenate(rows), windows.lookback, step, **shape) for split, rows in chosen.items()
+        split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
     }
     facts: dict[str, Any] = {"protocol": protocol, **_facts(first, borders, splits, fitted, batch_size)}
+    timestep = freq * step
+    daily = timestep < DAY and DAY % timestep == 0  # then a day is a cycle
     scale = Scale(quantity=windows.quantity)
     if alone := statistics.get(ALONE):
-        mean, std = alone.mean[column], alone.std[column]
-        scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=mean, std=std)
+        scale = Scale(unit=windows.unit, quantity=windows.quantity, mean=alone.mean[column], std=alone.std[column])
     return Dataset(
         name=name,
         kind="forecast",
         metric=METRIC,
         splits={**splits},
         scale=scale,
-        period=0 if cleaning.rows else _period(freq * step),
+        period=DAY // timestep if daily and not cleaning.rows else 0,
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
         stamps=np.tile(timestamps.as_they_are(first.series.timestamps, cleaning.rows), len(every)),
@@ -164,36 +163,13 @@ def prepare(
     )
 
 
-def _period(timestep: int) -> int:
-    """A day is a cycle where it is a whole number of timesteps, of so many seconds, two or more."""
-    return DAY // timestep if timestep < DAY and DAY % timestep == 0 else 0
-
-
-def _require_effect(
-    csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str, *, published: bool, batch_size: int | None
-) -> None:
-    """Refuse an option that the protocol would not look at: it would seem to have an effect."""
-    protocol, idle = "corrected", ["batch_size"] * (batch_size is not None)
-    if published:
-        protocol = "as_published"
-        if batch_size is None:
-            raise UsageError(f"params.yaml: {where}.batch_size is missing; protocol as_published scores whole batches")
-        sections = {"csv": csv, "cleaning": cleaning, "windows": windows}
-        idle = [
-            f"{section}.{option}"
-            for section, options in sections.items()
-            for option in options.model_dump(exclude_defaults=True)
-            if option in IDLE[section]
-        ]
-    elif csv.series_id:
-        protocol = "corrected of several series"
-        idle += ["cleaning.measured"] * cleaning.measured + ["windows.future"] * bool(windows.future)
-        if csv.series_id in ANSWERED:
-            raise UsageError(
-                f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it"
-            )
-    if idle:
-        raise UsageError(f"params.yaml: {where}.{idle[0]} has no effect under protocol {protocol}; take it out")
+def _require_effect(csv: CsvFormat, cleaning: Cleaning, windows: Windowing, where: str) -> None:
+    """Refuse what has no effect for several series: it would seem to have one."""
+    if csv.series_id in ANSWERED:
+        raise UsageError(f"params.yaml: {where}.csv.series_id: a forecast has a column {csv.series_id!r}; rename it")
+    if csv.series_id and (cleaning.measured or windows.future):
+        idle = "cleaning.measured" if cleaning.measured else "windows.future"
+        raise UsageError(f"params.yaml: {where}.{idle} has no effect on several series; take it out")
 
 
 def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statistics:
@@ -223,7 +199,7 @@ def _statistics(measured: Measured, first: int, target: int, lag: int) -> Statis
     return Statistics(mean=mean.tolist(), std=std.tolist(), low=low.tolist(), high=high.tolist())
 
 
-def _require_room(rows: series_splits.Rows, measured: Measured, windows: Windowing) -> None:
+def _require_room(rows: series.Rows, measured: Measured, windows: Windowing) -> None:
     """Raises UnrollError if a split has no window."""
     if empty := [split for split, own in rows.items() if not len(own)]:
         span, ahead = windows.lookback + windows.lag, windows.ahead[-1]

@@ -23,17 +23,11 @@ Count = Annotated[int, pydantic.Field(ge=1, le=1_000)]
 def prepare(
     name: str, raw: Path, *, shape: Shape, lookback: Count = 30, ahead: Count = 10, delay: Count = 5
 ) -> Dataset:
-    """One of four questions, each with several targets per example.
+    """One of four questions about the series of the source `sines`, each with several targets per example.
 
-    Args:
-        name: of the data set.
-        raw: the folder of the source `sines`.
-        shape: `sequence_to_sequence`: at each step the next value. `sequence_to_vector`: at the end the next `ahead`
-            values. `vector_to_sequence`: from what a series was made of (six numbers), all its values. `delayed`: at
-            each step the value `delay` steps before, 0 while there is none.
-        lookback: values of a series that are given, but for `vector_to_sequence`.
-        ahead: see `shape`.
-        delay: see `shape`.
+    By its first `lookback` values: at each step the next value (`sequence_to_sequence`), the one `delay` steps before,
+    0 while there is none (`delayed`), or at the end the next `ahead` values (`sequence_to_vector`). From what it was
+    made of, six numbers: all its values (`vector_to_sequence`).
 
     Returns:
         Scored by MSE over all values: inputs (n, lookback, 1) or (n, 6), targets (n, values), float64. The floor is the

@@ -15,10 +15,7 @@ METRIC = "mse"
 def prepare(name: str, raw: Path, *, part: Literal["interpolation", "extrapolation"]) -> Dataset:
     """One x in, its y out, no validation: the document has none, and nothing may be chosen on test.
 
-    Args:
-        name: of the data set.
-        raw: the folder of the source `sine`.
-        part: `interpolation` (test x in the range of the train x) or `extrapolation` (mostly beyond it).
+    `part` of the source `sine`: test x lie in the range of the train x, or mostly beyond it.
 
     Returns:
         A regression, scored by MSE: inputs (n, 1) and targets (n,) float64. Where some test x are train x and

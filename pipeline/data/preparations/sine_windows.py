@@ -14,14 +14,9 @@ METRIC = "mse"
 
 
 def prepare(name: str, raw: Path, *, lookback: Annotated[int, pydantic.Field(ge=1, le=1_000_000)]) -> Dataset:
-    """Windows over the two extrapolation series, one for train and one for test; no validation.
+    """Windows of `lookback` values over the extrapolation series of the source `sine`, train and test; no validation.
 
     sin(x + h) = 2 cos(h) sin(x) - sin(x - h), so two values give the next one exactly: the floor is 0.
-
-    Args:
-        name: of the data set.
-        raw: the folder of the source `sine`.
-        lookback: values in.
 
     Returns:
         A forecast one value ahead, scored by MSE, rolled out over the test series: inputs (n, lookback, 1)

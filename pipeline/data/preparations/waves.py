@@ -19,11 +19,7 @@ DRAWS = 2000
 
 
 def prepare(name: str, raw: Path) -> Dataset:
-    """All values of a series but the last in, the last out.
-
-    Args:
-        name: of the data set.
-        raw: the folder of the source `waves`.
+    """All values of a series of the source `waves` but the last in, the last out.
 
     Returns:
         A forecast, scored by MSE: inputs (n, values - 1, 1) and targets (n,) float64; validation and test are
@@ -58,22 +54,22 @@ def leverage(values: int) -> float:
 
     Who knows the document's formula, 0.5 sin((t - a)(10 + 10 f)) + 0.2 sin((t - b)(20 + 20 g)), still has to find a, b,
     f and g from the noisy values. By least squares, to first order, the error at the next time has the variance of the
-    noise times x (J'J)⁻¹ x', with J (values, 4) the formula's slopes by the four at the times of the values and x (4,)
-    at the next time: the leverage. It is averaged over series as the document draws them.
+    noise times x (J'J)⁻¹ x', with J (values, 4) the formula's derivatives by the four at the times of the values and x
+    (4,) at the next time: the leverage. It is averaged over series as the document draws them.
 
     Args:
         values: that are given; the one after them is predicted, and the last of them all lies at t = 1.
     """
     time = np.linspace(0, 1, values + 1)
     first, second, slow, fast = np.random.default_rng(0).random((4, DRAWS, 1))
-    one, other = time - first, time - second
-    slopes = [
-        -0.5 * (10 + 10 * slow) * np.cos(one * (10 + 10 * slow)),
-        -0.2 * (20 + 20 * fast) * np.cos(other * (20 + 20 * fast)),
-        0.5 * 10 * one * np.cos(one * (10 + 10 * slow)),
-        0.2 * 20 * other * np.cos(other * (20 + 20 * fast)),
+    since_first, since_second = time - first, time - second
+    derivatives = [
+        -0.5 * (10 + 10 * slow) * np.cos(since_first * (10 + 10 * slow)),
+        -0.2 * (20 + 20 * fast) * np.cos(since_second * (20 + 20 * fast)),
+        0.5 * 10 * since_first * np.cos(since_first * (10 + 10 * slow)),
+        0.2 * 20 * since_second * np.cos(since_second * (20 + 20 * fast)),
     ]
-    of_all = np.stack(slopes, axis=2)
-    of_values, of_next = of_all[:, :-1], of_all[:, -1:]
-    seen = np.linalg.pinv(of_values.swapaxes(1, 2) @ of_values)  # fewer than four values leave some of it open
-    return float((of_next @ seen @ of_next.swapaxes(1, 2)).mean())
+    jacobian = np.stack(derivatives, axis=2)
+    of_values, of_next = jacobian[:, :-1], jacobian[:, -1:]
+    inverse = np.linalg.pinv(of_values.swapaxes(1, 2) @ of_values)  # fewer than four values leave some of it open
+    return float((of_next @ inverse @ of_next.swapaxes(1, 2)).mean())

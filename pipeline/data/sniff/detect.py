@@ -1,9 +1,9 @@
 """Look at a file from beginning to end: what is not certain gets a reason, what is contradictory is refused."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +56,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     form = form.model_copy(update={"stamp": stamp})
     columns = {
         name: ColumnProfile(name, below, named=name == overrides.target)
-        for name, below in (dict.fromkeys(head.columns, "") | dict(zip(head.columns, units, strict=False))).items()
+        for name, below in itertools.zip_longest(head.columns, units, fillvalue="")
         if name not in stamp
     }
     if overrides.target is not None:  # now, since the rows of a large file take minutes
@@ -65,12 +65,13 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         readings, numbers, blank = _read(files, form, formats, columns, progress)
     except (ValueError, re.error) as error:
         raise UsageError(f"--stamp-format: {one_line(str(error))}. Received: {overrides.stamp_format!r}") from None
-    reading, detected["stamp_format"] = _stamp_format(readings, overrides, paths[0])
-    moments = reading.moments
+    detected["stamp_format"] = _stamp_format(readings, overrides, paths[0])
+    moments = readings[detected["stamp_format"].value]
     detected["series_id"], series = _series_id(head, moments, columns, numbers, paths[0])
     sentinels = _sentinels(columns, overrides, form)
     unsorted = bool((np.diff(moments) < np.timedelta64(0)).any())
-    moments, zone = _in_utc(moments, overrides.time_zone, utc=reading.utc)
+    utc = timestamps.parse(timestamps.joined(head, stamp), detected["stamp_format"].value)[1]
+    moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= zone
     offset, clock = timestamp_formats.offset(moments)
     ordered = timestamps.distinct(timestamps.evenly(moments, offset))
@@ -151,41 +152,20 @@ def _stamp(head: "pd.DataFrame", overrides: Overrides, path: Path) -> tuple[list
     return stamp, formats
 
 
-@dataclass
-class Reading:
-    """The timestamps of all files by one format, up to the first cell that does not have it, `bad`."""
-
-    stamp_format: str
-    chunks: list[Array] = field(default_factory=list)
-    bad: str | None = None
-    utc: bool = False
-
-    def update(self, cells: "pd.Series[Any]") -> None:
-        """Read a chunk."""
-        if self.bad is None:
-            moments, self.utc = timestamps.parse(cells, self.stamp_format)
-            wrong = np.isnat(moments)
-            self.bad = str(cells.iloc[int(wrong.argmax())]) if wrong.any() else None
-            self.chunks.append(moments)
-
-    @property
-    def moments(self) -> Array:
-        """(rows,) datetime64[ms]."""
-        return np.concatenate(self.chunks)
-
-
 def _read(
     files: Sequence[RowFile],
     form: CsvFormat,
     formats: Sequence[str],
     columns: dict[str, ColumnProfile],
     progress: "Progress",
-) -> tuple[list[Reading], Array, int]:
-    """Read the timestamps by each format, count what stands in each column: the first numbers, and how many blank rows.
+) -> tuple[dict[str, Array], Array, int]:
+    """Count what stands in each column, and read the timestamps by each format that all of them may have.
 
-    The numbers are (rows, columns) float64.
+    Returns:
+        Format -> (rows,) datetime64[ms]; (rows, columns) float64, the first numbers; how many rows are blank.
     """
-    readings, heads, rows, blanks = [Reading(stamp_format) for stamp_format in formats], [], 0, 0
+    readings: dict[str, list[Array]] = {stamp_format: [] for stamp_format in formats}
+    numbers, rows, blanks, wrong = list[Array](), 0, 0, dict[str, str]()
     for file in files:
         if lacking := [name for name in [*form.stamp, *columns] if name not in file.header()]:
             raise UnrollError(
@@ -197,44 +177,46 @@ def _read(
             blank[blank] = chunk[blank].isin(["", None]).all(axis=1)
             frame = chunk[~blank] if blank.any() else chunk
             cells = timestamps.joined(frame, form.stamp)
-            for reading in readings:
-                reading.update(cells.str.strip() if cells.dtype == "str" else cells)
+            cells = cells.str.strip() if cells.dtype == "str" else cells
+            for stamp_format in [*readings]:
+                moments, _ = timestamps.parse(cells, stamp_format)
+                readings[stamp_format].append(moments)
+                if (bad := np.isnat(moments)).any():
+                    wrong[stamp_format] = str(cells.iloc[int(bad.argmax())])
+                    del readings[stamp_format]
+            if not readings:
+                raise UnrollError(
+                    f"{file.path}: {wrong[formats[0]]!r:.60} is no stamp of the form {formats[0]}, as others are; "
+                    "correct the file, or pass --stamp-format"
+                )
             values = [column.update(frame[name], form) for name, column in columns.items()]
             if rows < KEPT and values:
-                heads.append(np.column_stack(values))
+                numbers.append(np.column_stack(values))
             rows, blanks = rows + len(frame), blanks + int(blank.sum())
-    return readings, np.concatenate(heads) if heads else np.empty((0, 0)), blanks
+    whole = {stamp_format: np.concatenate(moments) for stamp_format, moments in readings.items()}
+    return whole, np.concatenate(numbers) if numbers else np.empty((0, 0)), blanks
 
 
-def _stamp_format(readings: Sequence[Reading], overrides: Overrides, path: Path) -> tuple[Reading, Detected[str]]:
-    """The one format that all rows have; of several, that by which rows have a frequency."""
-    good = {reading.stamp_format: reading for reading in readings if reading.bad is None}
-    if not good:
-        raise UnrollError(
-            f"{path}: {readings[0].bad!r:.60} is no stamp of the form {readings[0].stamp_format}, as others are; "
-            "correct the file, or pass --stamp-format"
-        )
+def _stamp_format(readings: dict[str, Array], overrides: Overrides, path: Path) -> Detected[str]:
+    """Of the formats that all rows have, that by which they have a frequency."""
     if overrides.day_first is not None:
         start = "%d" if overrides.day_first else "%m"
-        good = {name: reading for name, reading in good.items() if name.startswith(start)} or good
-    first, *others = good
-    even = {}
-    if others:
-        moments = {name: reading.moments for name, reading in good.items()}
-        even = {name: timestamp_formats.evenness(moments[name]) for name in good}
-        first, *others = sorted(good, key=lambda name: -even[name])
-        others = [name for name in others if not np.array_equal(moments[name], moments[first])]
-    why = ""
-    if others and even[first] >= EVEN and even[others[0]] <= even[first] * OTHER:
-        why = f"by {others[0]} the rows would not be evenly spaced"
-    elif others and first.startswith("%d.%m."):
-        why = "with dots the day stands first; --month-first says otherwise"
-    elif others:
-        which = f"--stamp-format {first!r} or {others[0]!r}"
-        if {first[:2], others[0][:2]} == {"%d", "%m"}:
-            which = "--day-first or --month-first"
-        raise UsageError(f"{path}: its stamps can be read as {first} or as {others[0]}; pass {which}")
-    return good[first], Detected(first, why)
+        readings = {name: moments for name, moments in readings.items() if name.startswith(start)} or readings
+    if len(readings) == 1:
+        return Detected(*readings)
+    even = {name: timestamp_formats.evenness(moments) for name, moments in readings.items()}
+    first, *others = sorted(readings, key=lambda name: -even[name])
+    others = [name for name in others if not np.array_equal(readings[name], readings[first])]
+    if not others:
+        return Detected(first)
+    if even[first] >= EVEN and even[others[0]] <= even[first] * OTHER:
+        return Detected(first, f"by {others[0]} the rows would not be evenly spaced")
+    if first.startswith("%d.%m."):
+        return Detected(first, "with dots the day stands first; --month-first says otherwise")
+    which = f"--stamp-format {first!r} or {others[0]!r}"
+    if {first[:2], others[0][:2]} == {"%d", "%m"}:
+        which = "--day-first or --month-first"
+    raise UsageError(f"{path}: its stamps can be read as {first} or as {others[0]}; pass {which}")
 
 
 def _series_id(
@@ -280,13 +262,7 @@ def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dic
         zone, ends = shown
         why = "hours are missing in spring and doubled in autumn; zones of the same rule do as well"
     if not utc and zone:
-        try:
-            moved = timestamps.to_utc(moments, zone, ends=ends)
-        except KeyError:
-            raise UsageError(f"--time-zone must be a name such as Europe/Berlin. Received: {zone!r}") from None
-        if (skipped := np.isnat(moved)).any():
-            raise UsageError(f"--time-zone: {moments[skipped][0]} is a time that {zone} skipped; pass another")
-        moments = moved
+        moments = timestamps.in_utc(moments, zone, "--time-zone", ends=ends)
     return moments, {"time_zone": Detected(zone, why), "ends": Detected(ends)}
 
 

@@ -1,4 +1,7 @@
-"""Where raw data come from. A module here is a `kind` of params.yaml, with one function `produce`."""
+"""Where raw data come from. A module here is a `kind` of params.yaml.
+
+Its function `produce(folder, context, *, ...)` fills an empty folder; what is keyword-only are its options.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +42,8 @@ class Context:
         self, name: str, url: str | None, destination: Path, *, folder: str = "", sha256: str | None = None
     ) -> str:
         """As `pipeline.data.download.fetch`; in the mirror the file lies in `folder`, by default the source's."""
-        place = f"{folder or self.name}/{name}"
-        return fetch(name, url, destination, place=place, mirror=self.mirror, progress=self.progress, sha256=sha256)
+        path = f"{folder or self.name}/{name}"
+        return fetch(name, url, destination, path=path, mirror=self.mirror, progress=self.progress, sha256=sha256)
 
 
 def streams(seed: int, count: int) -> "list[np.random.Generator]":

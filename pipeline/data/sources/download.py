@@ -30,13 +30,10 @@ def produce(
     files: Annotated[dict[Name, Sha256 | None], pydantic.Field(min_length=1)],
     url: Url | None = None,
 ) -> None:
-    """Fetch every file into `folder`. Errors as in `pipeline.data.download.fetch`.
+    """Fetch every file of `files`: name -> SHA-256, None where it is not known.
 
-    Args:
-        folder: an empty folder.
-        context: its mirror is asked first.
-        files: name -> SHA-256; None where it is not known.
-        url: the address of the folder that holds them; None where only mirrors have them.
+    `url` is the address of the folder that holds them; None where only mirrors have them. Errors as in
+    `pipeline.data.download.fetch`.
     """
     for name, sha256 in files.items():
         context.fetch(name, f"{url.rstrip('/')}/{name}" if url else None, folder / name, sha256=sha256)

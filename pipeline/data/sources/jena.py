@@ -53,7 +53,7 @@ class Structure(Strict):
 
     Attributes:
         rows: below the header.
-        first, last: the stamps of the first and the last row.
+        first, last: the timestamps of the first and the last row.
         csv_bytes: of the unpacked file.
     """
 
@@ -67,14 +67,7 @@ OFFICIAL = Structure()
 
 
 def produce(folder: Path, context: Context, *, url: Url = URL, official: Structure = OFFICIAL) -> None:
-    """Fetch the zip, unpack `jena_climate_2009_2016.csv` into `folder` and check it. Errors as in `whole`.
-
-    Args:
-        folder: an empty folder.
-        context: its mirror may hold `jena/jena_climate_2009_2016.csv.zip`.
-        url: the zip's address.
-        official: the structure of the official file.
-    """
+    """Fetch the zip, also from a mirror's `jena/`, unpack it and check its structure. Errors as in `whole`."""
     whole(folder / FILE, context, url, official)
 
 
@@ -87,9 +80,18 @@ def whole(path: Path, context: Context, url: str, structure: Structure) -> "pd.D
     with scratch_folder(context.scratch, "zip") as temporary:
         archive = temporary / f"{FILE}.zip"
         origin = context.fetch(archive.name, url, archive, folder="jena")
-        unpack(archive, path, origin)
+        _unpack(archive, path, origin)
     table = read(path, origin)
-    check(path, table, structure, origin)
+    timestamps = table[STAMP]
+    ends = (timestamps.iloc[0], timestamps.iloc[-1]) if len(table) else ("none", "none")
+    received = {"rows": len(table), "first stamp": ends[0], "last stamp": ends[1], "bytes": path.stat().st_size}
+    expected = (structure.rows, structure.first, structure.last, structure.csv_bytes)
+    for (what, value), right in zip(received.items(), expected, strict=True):
+        if value != right:
+            raise UnrollError(
+                f"{path.name} from {origin} is another copy of the data: {what} {value}, not {right}; get the official "
+                "file, or state your copy's structure in params.yaml (official: rows, first, last, csv_bytes)"
+            )
     return table
 
 
@@ -104,39 +106,21 @@ def extract(
     Raises:
         UnrollError: neither can be had, or one of them is damaged.
     """
+    official = path.with_name(FILE)
     try:
         context.fetch(path.name, None, path, folder="jena", sha256=sha256)
     except UnavailableError:
-        pass
-    else:
-        return None
-    official = path.with_name(FILE)
-    try:
-        return official, whole(official, context, url, structure)
-    except UnavailableError as error:
-        raise UnavailableError(
-            f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"
-        ) from None
-
-
-def unpack(archive: Path, path: Path, origin: str) -> None:
-    """Write the file `jena_climate_2009_2016.csv` of a zip to `path`.
-
-    Raises:
-        UnrollError: the zip is damaged or lacks the file; the text names `origin`, where it is from.
-    """
-    advice = "get it again, or name a mirror with a sound one (UNROLL_MIRROR)"
-    try:
-        with zipfile.ZipFile(archive) as file, file.open(FILE) as source, path.open("wb") as target:
-            shutil.copyfileobj(source, target)
-    except KeyError:
-        raise UnrollError(f"{origin} must hold {FILE}; {advice}") from None
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
-        raise UnrollError(f"{origin} is damaged or cut off ({error}); {advice}") from None
+        try:
+            return official, whole(official, context, url, structure)
+        except UnavailableError as error:
+            raise UnavailableError(
+                f"jena/{path.name} is in no mirror, and the file that it is made from: {error}"
+            ) from None
+    return None
 
 
 def read(path: Path, origin: str) -> "pd.DataFrame":
-    """The rows of a file in the official format: stamps as text, which `prepare` reads, and 14 columns of float64.
+    """The rows of a file in the official format: timestamps as text, which `prepare` reads, and 14 columns of float64.
 
     Raises:
         UnrollError: a column is missing, or a cell is no number; the text names `origin`.
@@ -156,19 +140,12 @@ def read(path: Path, origin: str) -> "pd.DataFrame":
     return table
 
 
-def check(path: Path, table: "pd.DataFrame", structure: Structure, origin: str) -> None:
-    """Compare a file with what it must look like.
-
-    Raises:
-        UnrollError: it differs; the text names the first difference and `origin`, where it is from.
-    """
-    stamps = table[STAMP]
-    ends = (stamps.iloc[0], stamps.iloc[-1]) if len(table) else ("none", "none")
-    found = {"rows": len(table), "first stamp": ends[0], "last stamp": ends[1], "bytes": path.stat().st_size}
-    expected = (structure.rows, structure.first, structure.last, structure.csv_bytes)
-    for (what, value), right in zip(found.items(), expected, strict=True):
-        if value != right:
-            raise UnrollError(
-                f"{path.name} from {origin} is another copy of the data: {what} {value}, not {right}; get the official "
-                "file, or state your copy's structure in params.yaml (official: rows, first, last, csv_bytes)"
-            )
+def _unpack(archive: Path, path: Path, origin: str) -> None:
+    advice = "get it again, or name a mirror with a sound one (UNROLL_MIRROR)"
+    try:
+        with zipfile.ZipFile(archive) as file, file.open(FILE) as source, path.open("wb") as target:
+            shutil.copyfileobj(source, target)
+    except KeyError:
+        raise UnrollError(f"{origin} must hold {FILE}; {advice}") from None
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
+        raise UnrollError(f"{origin} is damaged or cut off ({error}); {advice}") from None

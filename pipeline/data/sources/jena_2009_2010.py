@@ -24,24 +24,16 @@ def produce(
     url: Url = jena.URL,
     official: jena.Structure = jena.OFFICIAL,
 ) -> None:
-    """Write `jena_2009_2010.csv` into `folder`.
-
-    Args:
-        folder: an empty folder.
-        context: its mirror may hold `jena/jena_2009_2010.csv`.
-        sha256: of the extract, wherever it is from.
-        rows: of the extract.
-        url: the official zip's address.
-        official: the structure of the official file.
+    """Write `jena_2009_2010.csv`, with so many rows and this hash wherever it is from; the rest as in `jena`.
 
     Raises:
         UnrollError: neither the extract nor the official file can be had, or one of them is damaged.
     """
     path = folder / FILE
-    found = jena.extract(path, context, sha256, url, official)
-    if found is None:
+    made_from = jena.extract(path, context, sha256, url, official)
+    if made_from is None:
         return
-    whole, _ = found
+    whole, _ = made_from
     with whole.open("rb") as source, path.open("wb") as target:
         target.writelines(islice(source, 1 + rows))
     whole.unlink()

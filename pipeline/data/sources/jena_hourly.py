@@ -29,23 +29,17 @@ def produce(
     url: Url = jena.URL,
     official: jena.Structure = jena.OFFICIAL,
 ) -> None:
-    """Write `jena_hourly_2009_2016.csv` into `folder`.
+    """Write `jena_hourly_2009_2016.csv`, with so many rows; `url` and `official` as in `jena`.
 
-    Args:
-        folder: an empty folder.
-        context: its mirror may hold `jena/jena_hourly_2009_2016.csv`.
-        sha256: of the extract that a mirror holds.
-        rows: of the extract, and of the official file when it is thinned.
-        url: the official zip's address.
-        official: the structure of the official file.
+    `sha256` is that of a mirror's extract; a thinned file has none (`thin`).
 
     Raises:
         UnrollError: neither the extract nor the official file can be had, or one of them is damaged.
     """
-    found = jena.extract(folder / FILE, context, sha256, url, official)
-    if found is None:
+    made_from = jena.extract(folder / FILE, context, sha256, url, official)
+    if made_from is None:
         return
-    whole, table = found
+    whole, table = made_from
     whole.unlink()
     hours = thin(table)
     if len(hours) != rows:
@@ -58,7 +52,7 @@ def produce(
 def thin(table: "pd.DataFrame") -> "pd.DataFrame":
     """Six of the columns of every sixth row of the official file.
 
-    A row whose stamp was there before is dropped, then rows 0, 6, 12, ... are kept. A wind of -9999 (no reading)
+    A row whose timestamp was there before is dropped, then rows 0, 6, 12, ... are kept. A wind of -9999 (no reading)
     becomes 0.0: the extract in circulation holds none, and has 0.0 where the official file is said to have them. On the
     first 1,000 official rows this gives the extract's first 167 rows, byte for byte; beyond them it is a
     reconstruction, so the hash of a thinned file is not checked.

@@ -10,28 +10,19 @@ from pipeline.validation import utf_8
 
 
 def produce(folder: Path, context: Context, *, path: str, pattern: str | None = None) -> None:
-    """Copy a file, or those of a folder that a pattern matches, under their own names.
-
-    Args:
-        folder: an empty folder.
-        context: its root is where a relative `path` starts.
-        path: the file or the folder.
-        pattern: such as "station_*.csv"; for a folder only.
+    """Copy the file at `path`, or those of the folder there that a pattern matches, under their own names.
 
     Raises:
         UnrollError: there is no such file, or it cannot be read.
     """
-    where, place = f"params.yaml: files.{context.name}", context.root / path
-    if pattern is None:
-        if not place.is_file():
-            what = "is a folder" if place.is_dir() else "is not there"
-            raise UnrollError(f"{where}.path: {place} {what}; put the file there or name another")
-        found = [place]
-    else:
-        found = matching(place, pattern)
-        if not found:
-            raise UnrollError(f"{where}.pattern: {place} has no file that matches {pattern!r}; put one there")
-    for file in found:
+    option, whole = f"params.yaml: files.{context.name}", context.root / path
+    files = [whole] if pattern is None else matching(whole, pattern)
+    if pattern is None and not whole.is_file():
+        what = "is a folder" if whole.is_dir() else "is not there"
+        raise UnrollError(f"{option}.path: {whole} {what}; put the file there or name another")
+    if not files:
+        raise UnrollError(f"{option}.pattern: {whole} has no file that matches {pattern!r}; put one there")
+    for file in files:
         try:
             shutil.copyfile(file, folder / utf_8(file.name))
         except OSError as error:
@@ -43,5 +34,5 @@ def produce(folder: Path, context: Context, *, path: str, pattern: str | None = 
 
 def matching(folder: Path, pattern: str) -> list[Path]:
     """The files of a folder whose names match, in their order."""
-    there = sorted(folder.iterdir()) if folder.is_dir() else []
-    return [file for file in there if file.is_file() and fnmatch.fnmatchcase(file.name, pattern)]
+    entries = sorted(folder.iterdir()) if folder.is_dir() else []
+    return [file for file in entries if file.is_file() and fnmatch.fnmatchcase(file.name, pattern)]

@@ -18,13 +18,8 @@ def produce(
 ) -> None:
     """Write `{interpolation,extrapolation}_{train,test}.csv` with the columns x (radians) and y = sin(x).
 
-    Args:
-        folder: an empty folder.
-        context: not used.
-        seed: of the interpolation set's x, uniform on (-3 pi, 3 pi). Train and test are streams of their own.
-        points: how many x to draw for its train part.
-        test_points: how many for its test part. The extrapolation set is a fixed grid of step 0.5: train from 0
-            to 99.5, test from 90 to 199.5.
+    The interpolation set has `points` x to train on and `test_points` more, uniform on (-3 pi, 3 pi), from streams of
+    their own. The extrapolation set is a fixed grid of step 0.5: train from 0 to 99.5, test from 90 to 199.5.
     """
     import pandas as pd
 

@@ -30,13 +30,8 @@ def produce(
 ) -> None:
     """Write `sines.npz`: for each split `SPLIT_series` (series, 40) and `SPLIT_waves` (series, 2, 3), float64.
 
-    Args:
-        folder: an empty folder.
-        context: not used.
-        seed: of all three; each is a stream of its own, so the size of one leaves the others as they are.
-        train: how many series to fit on.
-        validation: how many to choose the epoch on.
-        test: how many to score.
+    `train`, `validation` and `test` are how many series each has. Each is a stream of its own, so that the size
+    of one leaves the others as they are.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     arrays: dict[str, Array] = {}

@@ -175,13 +175,13 @@ def _reviews(random: np.random.Generator, labels: Array, telling: Array) -> Arra
     """(reviews,) lists of word numbers: Zipf's law, and one word in twelve tells the label, four times in five."""
     lengths = np.clip(np.exp(random.normal(5.2, 0.7, len(labels))), 10, 2494).astype(int)
     total = int(lengths.sum())
-    shares = np.cumsum(1 / np.arange(1, VOCABULARY + 1))
-    words = 1 + np.searchsorted(shares, random.random(total) * shares[-1], side="right")
+    fractions = np.cumsum(1 / np.arange(1, VOCABULARY + 1))
+    words = 1 + np.searchsorted(fractions, random.random(total) * fractions[-1], side="right")
     side = np.repeat(labels, lengths) ^ (random.random(total) < 0.2)
     words = np.where(random.random(total) < 1 / 12, telling[side, random.integers(TELLING, size=total)], words).tolist()
-    found = np.empty(len(labels), object)
+    reviews = np.empty(len(labels), object)
     end = 0
-    for place, length in enumerate(lengths.tolist()):
-        found[place] = words[end : end + length]
+    for index, length in enumerate(lengths.tolist()):
+        reviews[index] = words[end : end + length]
         end += length
-    return found
+    return reviews

@@ -22,13 +22,8 @@ def produce(
 ) -> None:
     """Write `waves.npz` with the arrays `train`, `validation`, `test`, each (series, 51) float64.
 
-    Args:
-        folder: an empty folder.
-        context: not used.
-        seed: of all three; each is a stream of its own, so the size of one leaves the others as they are.
-        train: how many series to fit on.
-        validation: how many to choose the epoch on.
-        test: how many to score.
+    `train`, `validation` and `test` are how many series each has. Each is a stream of its own, so that the size
+    of one leaves the others as they are.
     """
     sizes = {"train": train, "validation": validation, "test": test}
     randoms = streams(seed, len(sizes))

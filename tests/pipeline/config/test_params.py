@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from pipeline.config import params
@@ -51,12 +53,7 @@ GRU = {"family": "recurrent", "name": "gru", "units": 16, "dropout": 0.2}
         ([("seeds: [0], ", "")], {}, {}, [0]),
         ([USUAL, ("seeds: [0], ", "")], {}, {"rate": 0.1, "order": "shuffle"}, [0, 1, 2]),
         ([USUAL, ("{method: none}}", "{method: none, rate: 0.2}}")], {}, {"rate": 0.2, "order": "shuffle"}, [0]),
-        (
-            [USUAL, ("seeds: [0], ", ""), ("training: {method: none}", "training: {method: x}")],
-            {},
-            {"method": "x"},
-            [0],
-        ),
+        ([USUAL, ("seeds: [0], ", ""), ("g: {method: none}", "g: {method: x}")], {}, {"method": "x"}, [0]),
         ([TEMPLATES, (MODEL, "like: both, model: {name: lstm}")], GRU | {"name": "lstm"}, {"epochs": 40}, range(4)),
         ([TEMPLATES, USUAL, (WHOLE, "like: both")], GRU, {"rate": 0.1, "order": "shuffle", "epochs": 40}, range(4)),
         ([TEMPLATES, ("preparation: {name: waves}", "like: short")], {}, {"rate": 1}, [0]),
@@ -71,16 +68,13 @@ def test_an_experiment_takes_what_it_does_not_say_from_templates_then_from_its_d
     assert guess.seeds == list(seeds)
 
 
-def test_a_template_that_is_like_itself_is_said(file):
-    circle = ("\nsources", "\ntemplates: {a: {like: b}, b: {like: a}}\nsources")
-    with pytest.raises(UsageError, match=r"^params\.yaml: a is like itself, by way of a, b$"):
-        load(file, circle, ("guess: {", "guess: {like: a, "))
-
-
-def test_an_experiment_may_be_like_another_one(file):
+def test_an_experiment_may_be_like_another_one_but_no_template_like_itself(file):
     more = "experiments:\n  again: {like: guess, dataset: waves, share: 0.5}\n"
     again = load(file, ("experiments:\n", more), ("seeds: [0]", "seeds: 3")).experiment("again")
     assert (again.model.name, again.seeds, again.share) == ("last_value", [0, 1, 2], 0.5)
+    circle = ("\nsources", "\ntemplates: {a: {like: b}, b: {like: a}}\nsources")
+    with pytest.raises(UsageError, match=r"^params\.yaml: a is like itself, by way of a, b$"):
+        load(file, circle, ("guess: {", "guess: {like: a, "))
 
 
 def test_a_trial_has_other_epochs_and_seeds_where_the_method_has_epochs(file):
@@ -96,7 +90,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "said"),
+    ("old", "new", "line"),
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
         ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, dataset, like, model, seeds, share,"),
@@ -106,7 +100,6 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
             "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, templates.",
         ),
         ("method: none", "", "experiments.guess.training.method is missing"),
-        ("seeds: [0]", "seeds: [1.0]", "experiments.guess.seeds.0 must be a valid integer. Received: 1.0"),
         ("seeds: [0]", "seeds: [0, -1]", "experiments.guess.seeds.1 must be greater than or equal to 0. Received: -1"),
         ("seeds: [0]", "seeds: [1, 2, 1]", "experiments.guess.seeds must hold every seed once. Received: [1, 2, 1]"),
         ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: guess. Received: 'tall'."),
@@ -114,21 +107,16 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
     ],
 )
-def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, said):
-    with pytest.raises(UsageError) as caught:
+def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, line):
+    with pytest.raises(UsageError, match=rf"^params\.yaml: .*{re.escape(line)}.{{,300}}$"):
         load(file, (old, new))
-    line = str(caught.value)
-    assert line.startswith("params.yaml: ")
-    assert said in line
-    assert "\n" not in line
-    assert len(line) < 500
 
 
-@pytest.mark.parametrize("text", ["- 1\n- 2\n", "hello", "# nothing", ""])
-def test_the_whole_must_be_a_mapping(file, text):
-    file.write_text(text, encoding="utf-8")
-    with pytest.raises(UsageError, match=r"^params\.yaml: the whole must be a mapping\. Received: "):
-        params.load(file)
+def test_the_whole_must_be_a_mapping(file):
+    for text in ("- 1\n- 2\n", "hello", "# nothing", ""):
+        file.write_text(text, encoding="utf-8")
+        with pytest.raises(UsageError, match=r"^params\.yaml: the whole must be a mapping\. Received: "):
+            params.load(file)
 
 
 def test_a_file_of_ones_own_is_a_source_and_is_not_hidden_among_the_others(tmp_path):

@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from typing import Annotated, Literal
@@ -29,9 +30,9 @@ def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
     section = {"units": 3}
     assert registry.options(build, section, "model") == {"units": 3, **DEFAULTS}
     assert section == {"units": 3}
-    found = registry.options(build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model")
-    assert found["hidden"] == [3, 4]
-    assert isinstance(found["dropout"], float)  # a whole number is a number: `dropout: 0` is fine
+    options = registry.options(build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model")
+    assert options["hidden"] == [3, 4]
+    assert isinstance(options["dropout"], float)  # a whole number is a number: `dropout: 0` is fine
 
 
 @pytest.mark.parametrize(
@@ -40,7 +41,6 @@ def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
         ({}, "units is missing"),
         ({"unit": 3}, "unit is not known here. Valid: activation, dropout, hidden, sequences, units. Did you mean uni"),
         ({"units": "3"}, "units must be a valid integer. Received: '3'"),
-        ({"units": True}, "units must be a valid integer. Received: True"),
         ({"units": 0}, "units must be greater than or equal to 1. Received: 0"),
         ({"units": 1, "dropout": float("nan")}, "dropout must be a finite number. Received: nan"),
         ({"units": 1, "hidden": [1, "a"]}, "hidden.1 must be a valid integer. Received: 'a'"),
@@ -48,10 +48,8 @@ def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
     ],
 )
 def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, said):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=rf"^params.yaml: x\.model\.{re.escape(said)}.*$"):
         registry.options(build, section, "x.model")
-    assert str(caught.value).startswith(f"params.yaml: x.model.{said}")
-    assert "\n" not in str(caught.value)
 
 
 def test_the_modules_of_a_package_are_the_names():
@@ -72,12 +70,12 @@ def test_only_the_module_that_is_asked_for_is_imported():
     code = """
 import sys
 from pipeline.config import registry
-asked = {registry.MODELS: "baselines", registry.METHODS: "none", registry.SOURCES: "waves",
+names = {registry.MODELS: "baselines", registry.METHODS: "none", registry.SOURCES: "waves",
          registry.PREPARATIONS: "waves"}
-for package, name in asked.items():
+for package, name in names.items():
     registry.module(package, name, "x")
-found = {m for m in sys.modules if m.rpartition(".")[0] in asked}
-assert found == {f"{package}.{name}" for package, name in asked.items()}, found
+loaded = {m for m in sys.modules if m.rpartition(".")[0] in names}
+assert loaded == {f"{package}.{name}" for package, name in names.items()}, loaded
 heavy = {"tensorflow", "keras", "mlflow", "pandas", "sklearn", "scipy", "requests"} & set(sys.modules)
 assert not heavy, heavy
 """

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from pipeline.evaluation.scaled_error import seasonal_naive
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
-from pipeline.evaluation.scaled_error import seasonal_naive
 
 
 def windows(values, *, gap=None, period=4, **options):

@@ -3,6 +3,7 @@ import html.parser
 import re
 
 import pytest
+from pipeline.report.dataset_tables import dataset_tables
 
 from pipeline.config import params
 from pipeline.data.dataset import Scale
@@ -10,7 +11,6 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report.charts import Answer
-from pipeline.report.dataset_tables import dataset_tables
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page, sentence
 from pipeline.report.results import load

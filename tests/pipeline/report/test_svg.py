@@ -1,7 +1,6 @@
 import re
 
 import numpy as np
-
 from pipeline.report.svg import FAMILY, _relative, svg
 
 

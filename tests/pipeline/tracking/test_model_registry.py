@@ -19,7 +19,7 @@ from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
 from stages.train import train
-from unroll.results import register
+from unroll.results import tracking
 
 PARAMS = """
 sources: {}
@@ -61,7 +61,7 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
 
 @pytest.fixture(scope="module")
 def registered(workspace):
-    return [register.register(workspace, name)[0] for name in ("last", "ridge", "ridge")]
+    return [tracking.register(workspace, name)[0] for name in ("last", "ridge", "ridge")]
 
 
 @pytest.fixture(scope="module")

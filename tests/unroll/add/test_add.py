@@ -6,7 +6,6 @@ import zoneinfo
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from pipeline.config import params, plain_yaml
@@ -20,7 +19,6 @@ from tests.support.training import train
 from unroll.commands.main import invoke
 
 HOURS = 24 * 40
-SEASONAL = ["ridge", "boosting", "boosting_own"]
 START = dt.datetime(2023, 1, 20, tzinfo=dt.UTC)
 
 
@@ -40,7 +38,7 @@ def write(path: Path, lines, encoding="utf-8") -> Path:
 
 
 def comma(folder):
-    lines = [f"{stamp:%Y-%m-%d %H:%M},{load},5" for stamp, load in rows()]
+    lines = [f"{stamp:%Y-%m-%dT%H:%M:%SZ},{load},5" for stamp, load in rows()]
     return [write(folder / "load.csv", ["time,load (kW),always", *lines])], value
 
 
@@ -64,21 +62,15 @@ def split_stamps(folder):
 
 
 def utf16(folder):
-    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs, units in the header; a row a day."""
+    """A spreadsheet's "Unicode text": UTF-16 with its mark, tabs; a row a day, in no order, ten of them twice."""
     lines = [f"{stamp:%Y-%m-%d}\t{load}\t{load / 9:.1f}".replace(".", ",") for stamp, load in rows(unit="days")]
+    lines = sorted([*lines, *lines[30:40]], key=lambda line: line[::-1])
     return [write(folder / "load.csv", ["Zeit\tLast [kW]\tWärme (°C)", *lines], "utf-16")], value
 
 
 def daylight_saving(folder):
     zone = zoneinfo.ZoneInfo("Europe/Berlin")
     lines = [f"{stamp.astimezone(zone):%m/%d/%Y %I:%M %p},{load}" for stamp, load in rows(24 * 300)]
-    return [write(folder / "load.csv", ["time,load", *lines])], value
-
-
-def unsorted(folder):
-    lines = [f"{stamp:%Y-%m-%dT%H:%M:%SZ},{load}" for stamp, load in rows()]
-    lines += lines[30:40]
-    lines.sort(key=lambda line: line[::-1])
     return [write(folder / "load.csv", ["time,load", *lines])], value
 
 
@@ -94,7 +86,7 @@ def yearly(folder):
     return paths, lambda hour: value(99) if hour in {100, 101, 102} else value(hour)
 
 
-FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, unsorted, yearly]
+FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, yearly]
 NEXT = {utf16: "2025-09-06 00:00:00", daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
 """What comes after the last row, if not after 40 days from the start."""
 
@@ -213,22 +205,6 @@ def test_a_bad_file_gets_one_line_and_leaves_params_as_they_are(workspace, conte
     assert "\n" not in str(caught.value)
     assert workspace.params.read_bytes() == before
     assert not [*workspace.scratch.glob("*")]
-
-
-@pytest.mark.parametrize(
-    ("freq", "asked", "two_years"),
-    [("h", (24, 120), 0), ("D", (7, 56), 0), ("B", (5, 40), 1), ("W", (4, 52), 1), ("MS", (12, 96), 1)],
-)
-def test_what_is_proposed_fits_the_rows(workspace, freq, asked, two_years):
-    plain_yaml.write({"sources": {}, "datasets": {}, "experiments": {}}, workspace.params)
-    stamps = pd.date_range("1990-01-07", periods=600, freq=freq)
-    lines = [f"{stamp:%Y-%m-%d %H:%M},{value(place)}" for place, stamp in enumerate(stamps)]
-    add(workspace, [write(workspace.root / "load.csv", ["time,load", *lines])], "--yes")
-    loaded = params.load(workspace.params)
-    options = loaded.datasets["load"].preparation.options["windows"]
-    assert (options["horizon"], options["lookback"]) == asked
-    seen = {name: loaded.experiments[f"load_{name}"].model.options.get("season", True) for name in SEASONAL}
-    assert seen == dict.fromkeys(SEASONAL, bool(two_years))
 
 
 def test_parts_of_a_day_may_look_like_series(workspace, capsys):

@@ -6,7 +6,7 @@ import pytest
 from pipeline.errors import UnrollError
 from tests.support import fake_runs
 from unroll.results.compare import compare, show
-from unroll.results.track import ui
+from unroll.results.tracking import ui
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from pipeline.config import params
 from pipeline.forecast.forecaster import Forecaster
@@ -19,13 +18,9 @@ def rows(count=MONTHS):
     return pd.DataFrame({"month": months, "sales": 200 + time + 30 * np.sin(time * np.pi / 6) + 4 * noise})
 
 
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory):
+def test_statistical_models_are_fitted_to_all_months_that_there_are(tmp_path):
     models = ("sales_last_value", "sales_cycle_12", "sales_ets")
-    return added(tmp_path_factory.mktemp("months"), "sales", rows(), models, "--target", "sales", refits=1)
-
-
-def test_statistical_models_are_fitted_to_all_months_that_there_are(workspace):
+    workspace = added(tmp_path, "sales", rows(), models, "--target", "sales", refits=1)
     options = params.load(workspace.params).datasets["sales"].preparation.options["windows"]
     assert (options["lookback"], options["horizon"]) == (24, 12), "two years, so that a year repeats in them"
     forecaster = Forecaster.load(workspace.forecaster("sales"))
@@ -36,12 +31,8 @@ def test_statistical_models_are_fitted_to_all_months_that_there_are(workspace):
         values = (rows(count)["sales"].to_numpy() - scale.mean) / scale.std
         expected = statistical._ets(values.astype(np.float32).astype(float), 12, 12)
         np.testing.assert_allclose(forecaster.members.forecast(window.inputs)[place], expected)
-
-
-def test_months_before_a_gap_are_not_seen(workspace):
-    """Else a season would not fall on its months."""
-    forecaster, whole = Forecaster.load(workspace.forecaster("sales")), rows()
-    (window,) = forecaster.windows(whole.drop(index=range(40, 42))).values()
-    (rest,) = forecaster.windows(whole[42:]).values()
+    # Months before a gap are not seen, else a season would not fall on its months.
+    (window,) = forecaster.windows(rows().drop(index=range(40, 42))).values()
+    (rest,) = forecaster.windows(rows()[42:]).values()
     np.testing.assert_array_equal(window.inputs, rest.inputs)
     assert np.isnan(window.inputs).any(axis=1).sum() == 120 - (MONTHS - 42)

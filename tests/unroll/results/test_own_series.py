@@ -104,7 +104,9 @@ def test_renew_moves_the_end_of_the_evaluation_and_predict_says_when_it_is_time(
     rows(DAYS + 40 + AHEAD).tail(AHEAD)[["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
     capsys.readouterr()
     run(shop, "predict", "shop", "--future", tmp_path / "plan.csv")
-    assert "hint: 13 % more rows have come since the evaluation; `unroll renew shop &&" in capsys.readouterr().err
+    printed = capsys.readouterr()
+    assert "hint: 13 % more rows have come since the evaluation; `unroll renew shop &&" in printed.err
+    assert "After 2023-02-03 00:00:00, the last row of shop.csv" in printed.out, "new rows count without a new build"
     run(shop, "renew", "shop")
     assert "shop: 40 rows more, until 2023-02-03 00:00:00. Next: unroll repro refit@shop" in capsys.readouterr().out
     assert params.load(shop.params).datasets["shop"].preparation.options["cleaning"]["until"] == "2023-02-03T00:00:00"

@@ -12,7 +12,6 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.workspace import Workspace
-from stages.refit import refit
 from tests.support import REPOSITORY
 from tests.support.examples import run_example
 from tests.support.training import added
@@ -63,7 +62,9 @@ def test_what_was_added_is_forecast(hours, capsys):
         assert row["forecast"] == pytest.approx(value(720 + row["step"] - 1), abs=4)
         assert row["low"] < row["forecast"] < row["high"]
         assert 0.6 < row["coverage"] <= 1
-    lines = predict(capsys, workspace, "meter", "--csv", "--level", "0.8").splitlines()
+    picture = workspace.root / "next.png"
+    lines = predict(capsys, workspace, "meter", "--csv", "--level", "0.8", "--plot", str(picture)).splitlines()
+    assert picture.read_bytes().startswith(b"\x89PNG")
     assert lines[0] == "stamp,forecast,low,high"
     assert float(lines[1].split(",")[1]) == found["forecasts"][0]["forecast"]
     assert lines[1].split(",")[0] == found["forecasts"][0]["stamp"] == "2023-01-31 00:00:00"
@@ -101,27 +102,6 @@ def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, ca
         *map(str, [last["cutoff"].iloc[0], *last["ds"]])
     ]
     assert [row["forecast"] for row in found["forecasts"]] == pytest.approx(last["y_hat"].tolist(), rel=2e-6)
-
-
-def test_rows_that_were_added_to_ones_own_file_count_without_a_new_build(hours, capsys):
-    workspace, frame = hours
-    more = pd.DataFrame({"time": ["2023-01-31 00:00"], "load (kW)": [900.0]})
-    file = workspace.root / "meter.csv"
-    before = file.read_bytes()
-    pd.concat([frame.astype({"time": str}), more]).to_csv(file, index=False)
-    try:
-        invoke(["--root", str(workspace.root), "predict", "meter", "--json"])
-    finally:
-        file.write_bytes(before)
-    said = capsys.readouterr()
-    assert json.loads(said.out)["origin"] == "2023-01-31 00:00:00"
-    assert refit(workspace, "meter").until == "2023-01-30T23:00:00.000", "what was copied is as it was"
-    assert "unroll: warning: 'load (kW)' is 900 at 2023-01-31 00:00:00, far outside" in said.err
-
-
-def test_a_plot_is_a_picture(hours, capsys, tmp_path):
-    predict(capsys, hours[0], "meter", "--plot", str(tmp_path / "next.png"))
-    assert (tmp_path / "next.png").read_bytes().startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

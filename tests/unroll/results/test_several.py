@@ -11,7 +11,7 @@ from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.preparations import series
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.forecast import leaderboard
 from pipeline.forecast.backtest import TABLE, folds
 from pipeline.forecast.forecaster import Forecaster
@@ -42,7 +42,7 @@ def shops(tmp_path_factory):
     return added(tmp_path_factory.mktemp("shops"), "shops", rows(), MODELS, "--lookback", "14", origins=14, refits=2)
 
 
-def said(capsys, workspace, *arguments):
+def run(capsys, workspace, *arguments):
     capsys.readouterr()
     invoke(["--root", str(workspace.root), *arguments])
     return capsys.readouterr()
@@ -90,16 +90,17 @@ def test_scores_of_each_are_in_its_own_unit(shops):
 
 
 def test_a_forecast_of_each_and_of_one(shops, capsys):
-    table = pd.read_csv(io.StringIO(said(capsys, shops, "predict", "shops", "--csv").out))
+    table = pd.read_csv(io.StringIO(run(capsys, shops, "predict", "shops", "--csv").out))
     assert table["shop"].tolist() == [name for name in LEVELS for _ in range(7)]
     assert table["stamp"].iloc[0] == "2024-08-28 00:00:00"
     assert ((table["low"] < table["forecast"]) & (table["forecast"] < table["high"])).all()
     for name, level in LEVELS.items():
         assert table[table["shop"] == name]["forecast"].mean() == pytest.approx(level, rel=0.1)
-    one = json.loads(said(capsys, shops, "predict", "shops", "--series", "south", "--horizon", "2", "--json").out)
-    assert [row["step"] for row in one["forecasts"]] == [1, 2]
-    assert [row["forecast"] for row in one["forecasts"]] == table[table["shop"] == "south"]["forecast"].tolist()[:2]
-    assert "north" in said(capsys, shops, "predict", "shops").out
+    south = json.loads(run(capsys, shops, "predict", "shops", "--series", "south", "--horizon", "2", "--json").out)
+    assert [row["step"] for row in south["forecasts"]] == [1, 2]
+    assert [row["forecast"] for row in south["forecasts"]] == table[table["shop"] == "south"]["forecast"].tolist()[:2]
+    assert run(capsys, shops, "predict", "shops_ridge", "--csv").out.count("\n") == 1 + 3 * 7, "one model of all"
+    assert "north" in run(capsys, shops, "predict", "shops").out
     served = Forecaster.load(shops.forecaster("shops")).forecast(rows().astype({"day": str}))
     np.testing.assert_array_equal(served["forecast"], table["forecast"])
     assert list(served) == ["shop", "stamp", "forecast", "low", "high"]
@@ -107,33 +108,30 @@ def test_a_forecast_of_each_and_of_one(shops, capsys):
 
 def test_new_rows_of_some_forecast_those(shops, capsys, tmp_path):
     rows().query("shop != 'west'").to_csv(tmp_path / "new.csv", index=False)
-    found = said(capsys, shops, "predict", "shops", "--csv", "--data", str(tmp_path / "new.csv"))
+    found = run(capsys, shops, "predict", "shops", "--csv", "--data", str(tmp_path / "new.csv"))
     assert found.out.count("\n") == 1 + 2 * 7
     assert "unroll: warning: west: left out: new.csv, west: a forecast needs the last" in found.err
-    rows().assign(shop="east").to_csv(tmp_path / "new.csv", index=False)
-    with pytest.raises(UnrollError, match="column 'shop' holds 'east', a word that shops does not have"):
-        said(capsys, shops, "predict", "shops", "--data", str(tmp_path / "new.csv"))
 
 
-def test_one_that_opens_too_late_is_named(shops, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("add late.csv --yes", "no value in the 120 train rows; drop it, or leave the rows of 'late'"),
+        ("add low.csv --target sales --yes", "a forecast has a column 'low'; rename it"),
+        (
+            "add shops.csv --name x --yes --target sales --future sales",
+            "--future is for one series; shops.csv has 3, by",
+        ),
+        ("predict shops --series nort", "--series must be one of: north, south, west. Received: 'nort'"),
+        ("predict shops --plot next.png", "a plot shows one series; pass --series, such as north"),
+        ("predict shops --data east.csv", "column 'shop' holds 'east', a word that shops does not have"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line(shops, capsys, monkeypatch, arguments, message):
+    monkeypatch.chdir(shops.root)
     late = rows().query("shop == 'south'").assign(shop="late").query("day >= '2024-07-20'")
-    pd.concat([rows(), late]).to_csv(file := shops.root / "late.csv", index=False)
-    with pytest.raises(UnrollError, match="holds no value in the 120 train rows; drop it, or leave the rows of 'late'"):
-        said(capsys, shops, "add", str(file), "--yes")
-
-
-def test_no_name_takes_a_forecast_s_place(shops, capsys):
-    rows().rename(columns={"shop": "low"}).to_csv(file := shops.root / "low.csv", index=False)
-    with pytest.raises(UsageError, match="a forecast has a column 'low'; rename it"):
-        said(capsys, shops, "add", str(file), "--target", "sales", "--yes")
-
-
-def test_what_cannot_be_done_gets_one_line(shops, capsys):
-    with pytest.raises(UsageError, match="--series must be one of: north, south, west. Received: 'nort'"):
-        said(capsys, shops, "predict", "shops", "--series", "nort")
-    with pytest.raises(UsageError, match="a plot shows one series; pass --series, such as north"):
-        said(capsys, shops, "predict", "shops", "--plot", "next.png")
-    assert said(capsys, shops, "predict", "shops_ridge", "--csv").out.count("\n") == 1 + 3 * 7, "one model of all"
-    again = ["add", str(shops.root / "shops.csv"), "--name", "more", "--yes"]
-    with pytest.raises(UsageError, match="--future is for one series; shops.csv has 3, by 'shop'"):
-        said(capsys, shops, *again, "--target", "sales", "--future", "sales")
+    pd.concat([rows(), late]).to_csv("late.csv", index=False)
+    rows().rename(columns={"shop": "low"}).to_csv("low.csv", index=False)
+    rows().assign(shop="east").to_csv("east.csv", index=False)
+    with pytest.raises(UnrollError, match=message):
+        run(capsys, shops, *arguments.split())

@@ -1,12 +1,15 @@
+import json
+
 import pytest
 
 from pipeline.config import params, plain_yaml
+from pipeline.errors import UsageError
 from pipeline.files import write_json
 from pipeline.provenance import fingerprint, record
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
-from unroll.results.show import lines, show
+from unroll.results.show import lines, listing, show, show_list
 
 LINEAR = {
     "dataset": "waves",
@@ -14,10 +17,15 @@ LINEAR = {
     "model": {"family": "baselines", "name": "linear"},
     "training": {"method": "least_squares"},
 }
+RNN = {
+    "dataset": "waves",
+    "model": {"family": "recurrent", "name": "simple_rnn"},
+    "training": {"method": "gradient_descent", "epochs": 30},
+}
 PARAMS = {
     "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}, "made": {"kind": "waves"}},
     "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-    "experiments": {"linear": LINEAR},
+    "experiments": {"rnn": RNN, "linear": LINEAR},
 }
 
 
@@ -27,6 +35,27 @@ def workspace(tmp_path):
     return Workspace(tmp_path)
 
 
+def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys):
+    for name in ("linear", "removed"):
+        write_json(workspace.run("waves", name) / "run.json", {})
+    write_json(workspace.headline("waves", "linear"), {"score": 0.25, "low": 0.2, "high": 0.3})
+    rows = listing(workspace)
+    keys = ("experiment", "dataset", "model", "method", "epochs", "seeds", "score", "built")
+    assert [tuple(row[key] for key in keys) for row in rows] == [
+        ("rnn", "waves", "recurrent.simple_rnn", "gradient_descent", 30, [0], None, False),
+        ("linear", "waves", "baselines.linear", "least_squares", None, [3, 1], 0.25, True),
+    ]
+    assert json.loads(json.dumps(rows)) == rows == listing(workspace, ["waves"])
+    with pytest.raises(UsageError, match="must be one of: waves"):
+        listing(workspace, ["wave"])
+    show_list(rows)
+    assert capsys.readouterr().out == (
+        "experiment  data set  model                 method            epochs  seeds  score on test  built\n"
+        "rnn         waves     recurrent.simple_rnn  gradient_descent      30      1                 no\n"
+        "linear      waves     baselines.linear      least_squares                 2           0.25  yes\n"
+    )
+
+
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
     options = {"seed": 0, "train": 7000, "validation": 2000, "test": 2000}
     made = {"source": {"name": "made", "kind": "waves", "options": options, "built": None}}
@@ -34,7 +63,7 @@ def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
     both = show(workspace, "waves")
     assert both["source"]["options"] == options | {"train": 20, "test": 10}
     dataset = {"name": "waves", "source": "waves", "preparation": {"name": "waves"}}
-    assert both["dataset"] == dataset | {"experiments": ["linear"], "built": None}
+    assert both["dataset"] == dataset | {"experiments": ["rnn", "linear"], "built": None}
     found = show(workspace, "linear")["experiment"]
     assert (found["dataset"], found["seeds"], found["built"]) == ("waves", [3, 1], None)
     assert found["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}

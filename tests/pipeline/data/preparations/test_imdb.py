@@ -1,4 +1,3 @@
-import contextlib
 import json
 import os
 from pathlib import Path
@@ -45,10 +44,7 @@ def test_reviews_equal_those_of_keras(write, monkeypatch):
     raw = write()
     monkeypatch.setattr(imdb, "get_file", lambda *_args, **_options: str(raw / "imdb.npz"))
     (x_train, y_train), (x_test, y_test) = keras.datasets.imdb.load_data(num_words=OPTIONS["words"])
-    pad = keras.utils.pad_sequences
-
-    dataset = prepare("imdb", raw, **OPTIONS)
-
+    pad, dataset = keras.utils.pad_sequences, prepare("imdb", raw, **OPTIONS)
     train, validation, test = (dataset.splits[split] for split in ("train", "validation", "test"))
     assert (len(train), len(validation), len(test)) == (48, 12, 31)
     np.testing.assert_array_equal(np.concatenate([train.inputs, validation.inputs]), pad(x_train, maxlen=12))
@@ -80,27 +76,17 @@ class Trap:
 
 
 def test_a_file_that_would_call_a_function_is_refused_before_it_does(write, tmp_path):
-    trap = tmp_path / "sprung"
-    raw = write(x_train=objects([Trap(trap)]))
     with pytest.raises(UnrollError, match=r"is not Keras's file of reviews \(it asks for posix\.mkdir\)"):
-        prepare("imdb", raw, **OPTIONS)
-    assert not trap.exists()
-
-    with np.load(raw / "imdb.npz", allow_pickle=True) as file, contextlib.suppress(ValueError):
-        file["x_train"]
-    assert trap.exists()  # the trap works
+        prepare("imdb", write(x_train=objects([Trap(tmp_path / "sprung")])), **OPTIONS)
+    assert not (tmp_path / "sprung").exists()
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
+def test_what_is_no_list_of_word_numbers_is_refused(write):
+    for change in (
         *({"x_train": objects([[1, odd]] * 60)} for odd in (2.5, True, None, -1, 2**40)),
         *({"x_train": objects([odd] * 60)} for odd in ((1, 2), "text")),
         {"x_train": objects([[1]] * 59)},
         {"y_test": np.full(31, 2)},
-    ],
-)
-def test_what_is_no_list_of_word_numbers_is_refused(change, write):
-    with pytest.raises(UnrollError, match=r"half holds more than lists of word numbers, labelled 0 or 1; ") as caught:
-        prepare("imdb", write(**change), **OPTIONS)
-    assert "\n" not in str(caught.value)
+    ):
+        with pytest.raises(UnrollError, match=r"half holds more than lists of word numbers, labelled 0 or 1; "):
+            prepare("imdb", write(**change), **OPTIONS)

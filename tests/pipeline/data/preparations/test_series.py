@@ -45,14 +45,14 @@ def hour_and_season(seconds):
 
 
 def numbers(dataset, split):
-    """The row numbers behind a split's inputs and targets, where every value of T is its row's number.
+    """The row numbers behind a split's inputs and targets, where every value of T is its row's number; -1 for no value.
 
     Returns (windows, timesteps) and (windows, ...), read from the values that a model would see.
     """
     windows = dataset.splits[split]
     inputs, targets = windows.take(np.arange(len(windows)))
     return (
-        np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean).astype(int)
+        np.nan_to_num(np.rint(values.astype(float) * dataset.scale.std + dataset.scale.mean), nan=-1).astype(int)
         for values in (inputs[:, :, windows.target], targets)
     )
 
@@ -136,6 +136,8 @@ def problems(draw):
             "lookback": step * draw(st.integers(1, 3)),
             "delay": draw(st.integers(1, 8)),
             "horizon": draw(st.integers(1, 3)),
+            "overlap": draw(st.booleans()),
+            "partial": draw(st.booleans()),
             "spacing": 600,
             "sentinel": -9999.0,
             "missing": ["nan"],
@@ -144,25 +146,26 @@ def problems(draw):
 
 
 def naive(seconds, bad, bad_targets, options):
-    """What `corrected` promises, one window at a time: split -> (the row numbers seen as inputs, the target's)."""
+    """What `corrected` promises, one window at a time: split -> (the row numbers seen as inputs, the targets')."""
     length, step = len(seconds), options["step"]
-    parts = options["train"], options["validation"]
-    first, second = (p if p >= 1 else round(100 * p) * length // 100 for p in parts)
+    sizes = options["train"], options["validation"]
+    first, second = (size if size >= 1 else round(100 * size) * length // 100 for size in sizes)
     second += first
     # The first row from which every column has had a good value.
     start = max(min(set(range(length)) - set(column)) for column in (bad, bad_targets))
 
-    def seen(place):
-        return place if place not in bad_targets else seen(place - 1)
+    def seen(row):
+        return row if row not in bad_targets else seen(row - 1)
 
     def windows(low, high):
-        for begin in range(low, high):
+        for begin in range(start if options["overlap"] else low, high):
             inputs = range(begin, begin + options["lookback"], step)
-            wanted = [inputs[-1] + options["delay"] + later * step for later in range(options["horizon"])]
-            if wanted[-1] >= high or {*wanted} & {*bad_targets}:
+            targets = [inputs[-1] + options["delay"] + later * step for later in range(options["horizon"])]
+            measured = [row for row in targets if row not in bad_targets]
+            if targets[0] < low or targets[-1] >= high or len(measured) < (1 if options["partial"] else len(targets)):
                 continue
-            if all(seconds[i + 1] - seconds[i] == 600 for i in range(begin, wanted[-1])):
-                yield [seen(i) for i in inputs], wanted
+            if all(seconds[row + 1] - seconds[row] == 600 for row in range(begin, targets[-1])):
+                yield [seen(row) for row in inputs], [row if row in measured else -1 for row in targets]
 
     blocks = {"train": (start, first), "validation": (first, second), "test": (second, length)}
     return {split: list(windows(*block)) for split, block in blocks.items()}
@@ -187,9 +190,9 @@ def test_corrected_windows_are_those_of_a_naive_loop_and_nothing_crosses(problem
 
     assert dataset.facts["repeated stamps"] == len(again)
     for split, windows in expected.items():
-        found, targets = numbers(dataset, split)
-        assert found.tolist() == [inputs for inputs, _ in windows]
-        assert targets.reshape(len(targets), -1).tolist() == [wanted for _, wanted in windows]
+        inputs, targets = numbers(dataset, split)
+        assert inputs.tolist() == [rows for rows, _ in windows]
+        assert targets.reshape(len(targets), -1).tolist() == [rows for _, rows in windows]
 
 
 @given(problem=problems(), row=st.integers(0, 159), value=st.floats(-1e6, 1e6))
@@ -203,7 +206,7 @@ def test_a_changed_later_row_changes_neither_scale_nor_what_came_before(problem,
         before = made(folder, seconds, columns, **options)
     except UnrollError:
         assume(False)
-    test = before.splits["test"].rows.min() - options["lookback"]
+    test = before.splits["test"].rows.min() + before.splits["test"].delay
     row = test + row % (len(seconds) - test)
     columns["p"][row] = columns["T"][row] = value
     after = made(folder, seconds, columns, **options)
@@ -239,11 +242,10 @@ def test_the_calendar_goes_with_its_row_by_the_wall_clock(tmp_path):
     assert (dataset.stamps - berlin.stamps == np.timedelta64(1, "h")).all()
 
 
-@pytest.mark.parametrize("protocol", [{}, PUBLISHED | {"batch_size": 2}])
 @pytest.mark.parametrize(("seconds", "step", "period"), [(600, 6, 24), (600, 1, 144), (86_400, 1, 0), (3600, 5, 0)])
-def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, protocol, tmp_path):
+def test_period_is_a_day_where_it_is_whole_timesteps(seconds, step, period, tmp_path):
     shape = {"lookback": step, "delay": 1, "step": step}
-    assert made(tmp_path, seconds * np.arange(100), {"T": np.arange(100)}, **shape, **protocol).period == period
+    assert made(tmp_path, seconds * np.arange(100), {"T": np.arange(100)}, **shape).period == period
 
 
 def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_path):
@@ -262,15 +264,23 @@ def test_the_next_values_at_once_with_a_mask_and_the_target_of_long_before(tmp_p
     assert (facts["values at once"], facts["horizon in hours"], facts["rows put in"]) == (3, 3.0, 2)
 
 
+def test_a_target_that_begins_late_or_lacks_half_of_its_cells_costs_its_rows_alone(tmp_path):
+    hours, target = np.arange(240), np.arange(240.0)
+    target[:100] = target[121:180:2] = np.nan
+    options = {"missing": ["nan"], "fill": 2, "partial": True, "overlap": True, "horizon": 2, "delay": 1}
+    dataset = made(tmp_path, 3600 * hours, {"T": target, "p": -hours}, **options)
+    assert dataset.facts["rows"] == 140
+    _, targets = numbers(dataset, "train")
+    assert {*targets.ravel()} - {-1} == {*range(104, 121), *range(122, 160, 2)}, "each measured value is forecast"
+
+
 BAD = [
     ({"train": 90, "validation": 10}, "100 rows are too few for a test block after 90 to train on and 10 to validate"),
     ({"train": 0.8, "validation": 0.2}, "100 rows are too few for a test block after 80"),
     ({"lookback": 19}, "the validation block has no room for a window of 19 rows and a target 2 rows on, with 0 gaps"),
     ({"delay": 60}, "the train block has no room for a window of 4 rows and a target 60 rows on"),
-    ({"batch_size": 8}, r"params.yaml: datasets.mine.preparation.batch_size has no effect under protocol corrected"),
+    ({"batch_size": 8}, r"params.yaml: datasets.mine.preparation.batch_size has no effect; only as_published"),
     ({"protocol": "as_published"}, r"params.yaml: datasets.mine.preparation.batch_size is missing"),
-    (PUBLISHED | {"sentinel": 1.0}, "params.yaml: .*cleaning.sentinel has no effect under protocol as_pub"),
-    (PUBLISHED | {"fill": 1}, "params.yaml: .*cleaning.fill has no effect under protocol as_pub"),
     (PUBLISHED | {"lookback": 40}, "the validation block has no room"),
     ({"target": "flat"}, "the target 'flat' is 0.1 in each of the 60 train rows, so there is nothing to learn"),
     ({"sentinel": 0.1}, "column 'flat' holds no value in the 60 train rows; drop it"),

@@ -22,11 +22,11 @@ DAY = 86_400
 
 @pytest.fixture
 def seen(tmp_path):
-    def look_at(text, written="utf-8", **known):
+    def profile(text, written="utf-8", **overrides):
         (tmp_path / "load.csv").write_text(text, written, newline="")
-        return detect([tmp_path / "load.csv"], Overrides(**known), unseen)
+        return detect([tmp_path / "load.csv"], Overrides(**overrides), unseen)
 
-    return look_at
+    return profile
 
 
 def series(freq, count, form="%Y-%m-%d %H:%M", start="2015-01-01", head="time,load", row="{},{}"):
@@ -108,6 +108,14 @@ def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
     assert (found.delimiter, found.skip, found.header, found.units) == (delimiter, skip, header, units)
 
 
+def test_a_half_empty_column_is_a_target_where_it_is_named(seen):
+    rows = (f"2015-01-{day:02},{day % 7},{'' if day % 2 else day * day % 23}" for day in range(1, 31))
+    text = "\n".join(["time,n,load", *rows])
+    assert seen(text).why_not("load") == "50% without a value"
+    profile = seen(text, target="load")
+    assert (profile.targets, profile.missing) == (["n", "load"], {"": 15})
+
+
 @pytest.mark.parametrize(
     ("cells", "known", "marks"),
     [
@@ -185,7 +193,7 @@ CURES = {
     "skipped": (
         series("h", 9, start="2015-03-28 22:00"),
         {"time_zone": "Europe/Berlin"},
-        "a time that Europe/Berlin skipped; pass another",
+        "a time that clocks of Europe/Berlin skipped, .* correct this",
         {"time_zone": "UTC"},
     ),
     "encoding": (

@@ -20,6 +20,8 @@ from tests.support import REPOSITORY
 
 HERE = Path(__file__).parent
 ROWS = (HERE / "jena_31_rows.csv").read_text(encoding="utf-8")
+HEADER, BODY = ROWS.split("\n", 1)
+QUOTED = ",".join(f'"{column}"' for column in HEADER.split(",")) + "\r\n" + BODY.replace("\n", "\r\n")
 HOURLY = (HERE / "jena_hourly_6_rows.csv").read_bytes()
 BEGINNING = "".join(ROWS.splitlines(keepends=True)[:11]).encode()
 STRUCTURE = {"rows": 31, "last": "01.01.2009 05:10:00", "csv_bytes": len(ROWS)}
@@ -63,16 +65,6 @@ def get(make, web):
     return get
 
 
-@pytest.fixture
-def mirror(tmp_path):
-    (tmp_path / "mirror" / "jena").mkdir(parents=True)
-    return tmp_path / "mirror"
-
-
-HEADER, BODY = ROWS.split("\n", 1)
-QUOTED = ",".join(f'"{column}"' for column in HEADER.split(",")) + "\r\n" + BODY.replace("\n", "\r\n")
-
-
 def test_the_zip_is_fetched_unpacked_and_checked(get):
     """A Mac's folder may lie beside the file, with a quoted header and Windows' line ends."""
     for text, more in ((ROWS, ()), (QUOTED, [(f"__MACOSX/._{jena.FILE}", "x")])):
@@ -83,21 +75,13 @@ def test_a_zip_that_is_damaged_or_lacks_the_file_is_one_line(get, web):
     whole = zipped()
     flipped = bytearray(whole)
     flipped[len(flipped) // 2] ^= 1
-    for body in (*(whole[: int(share * len(whole))] for share in (0, 0.01, 0.5, 0.99)), bytes(flipped)):
-        with pytest.raises(UnrollError) as error:
+    for body in (b"", whole[: len(whole) // 2], whole[:-9], bytes(flipped)):
+        with pytest.raises(UnrollError, match=r"is damaged or cut off \(.*get it again, or name a mirror with a sound"):
             get(body)
-        text = str(error.value)
-        assert text.startswith(f"{web.url(ZIP)} is damaged or cut off (")
-        assert text.endswith("get it again, or name a mirror with a sound one (UNROLL_MIRROR)")
-        assert "\n" not in text
     with pytest.raises(UnrollError, match=rf"must hold {jena.FILE}; get it again, or name a mirror"):
         get(zipped(name="other.csv"))
     with pytest.raises(UnavailableError, match=rf"^{ZIP} cannot be had: {re.escape(web.url(ZIP))} \(HTTP 404\)\. To"):
         get()
-
-
-def changed(old, new):
-    return ROWS.replace(old, new, 1)
 
 
 CASES = {
@@ -106,17 +90,15 @@ CASES = {
         r"column 'T \(degC\)' is missing\. Received: \['Date Time', 'p \(mbar\)', 'Tpot \(K\)'",
     ),
     "nothing": ("", r"No columns to parse from file; the file is damaged, get it again"),
-    "a cell that is no number": (changed("996.52", "warm"), r"float: 'warm'; the"),
-    "other bytes": (changed("996.52", "996.520"), rf"bytes {len(ROWS) + 1}, not {len(ROWS)}; get the"),
+    "a cell that is no number": (ROWS.replace("996.52", "warm", 1), r"float: 'warm'; the"),
+    "other bytes": (ROWS.replace("996.52", "996.520", 1), rf"bytes {len(ROWS) + 1}, not {len(ROWS)}; get the"),
 }
 
 
-@pytest.mark.parametrize(("content", "said"), CASES.values(), ids=CASES)
-def test_another_structure_is_one_clear_line(get, web, content, said):
-    with pytest.raises(UnrollError, match=said) as error:
+@pytest.mark.parametrize(("content", "why"), CASES.values(), ids=CASES)
+def test_another_structure_is_one_clear_line(get, web, content, why):
+    with pytest.raises(UnrollError, match=rf"^{jena.FILE} from {re.escape(web.url(ZIP))}[^\n]*{why}"):
         get(zipped(content))
-    assert str(error.value).startswith(f"{jena.FILE} from {web.url(ZIP)}")
-    assert "\n" not in str(error.value)
 
 
 def thin(text, tmp_path):
@@ -130,47 +112,40 @@ def test_thinned_rows_are_the_extract_byte_for_byte(tmp_path):
     assert thin(ROWS, tmp_path) == HOURLY
     lines = ROWS.splitlines(keepends=True)
     repeated = "".join(lines[:12] + lines[6:12] + lines[12:20] + lines[2:3] + lines[20:])
-    assert thin(repeated, tmp_path) == HOURLY, "rows whose stamp was there before are dropped first"
-    calm = ROWS.splitlines()[1].split(",")
+    assert thin(repeated, tmp_path) == HOURLY, "rows whose timestamp was there before are dropped first"
+    calm = lines[1].strip().split(",")
     calm[jena.COLUMNS.index("wv (m/s)")], calm[jena.COLUMNS.index("p (mbar)")] = "-9999.00", "996.520"
-    found = thin(f"{HEADER}\n{','.join(calm)}", tmp_path).splitlines()[1]
-    assert found == b"01.01.2009 00:10:00,996.52,-8.02,-8.9,93.3,3.33,0.0", "a sentinel is no wind; numbers are short"
+    row = thin(f"{HEADER}\n{','.join(calm)}", tmp_path).splitlines()[1]
+    assert row == b"01.01.2009 00:10:00,996.52,-8.02,-8.9,93.3,3.33,0.0", "a sentinel is no wind; numbers are short"
 
 
-@pytest.fixture(params=[(jena_hourly, HOURLY, 6), (jena_2009_2010, BEGINNING, 10)], ids=["hourly", "two years"])
-def extract(request, make, web):
-    """How a source gets its extract, and what that is; the server holds the official file."""
-    source, body, rows = request.param
-    web.files[ZIP] = zipped()
+@pytest.mark.parametrize(
+    ("source", "body", "rows"), [(jena_hourly, HOURLY, 6), (jena_2009_2010, BEGINNING, 10)], ids=["hourly", "two years"]
+)
+def test_an_extract_is_a_mirrors_or_made_of_the_official_file_and_checked(make, web, tmp_path, source, body, rows):
     usual = {"rows": rows, "sha256": hashlib.sha256(body).hexdigest(), "official": STRUCTURE}
-    return lambda mirror=None, **section: make(source, usual | section, mirror), body, source
+    mirror = tmp_path / "mirror"
+    (mirror / "jena").mkdir(parents=True)
 
+    def get(mirror=None, **section):
+        return make(source, usual | section, mirror)
 
-def test_an_extract_is_a_mirrors_or_made_of_the_official_file(extract, web, mirror):
-    get, body, source = extract
+    web.files[ZIP] = zipped()
     assert get() == get(mirror) == body
+    with pytest.raises(UnrollError, match="gives 6 hourly rows, not 9|first 9 rows of the official file are others"):
+        get(rows=9)
+    with pytest.raises(UnrollError, match=r"another copy of the data: rows 31, not 420551"):
+        get(official={})
     (mirror / "jena" / ZIP).write_bytes(web.files.pop(ZIP))
     assert get(mirror) == body
     web.seen.clear()
     (mirror / "jena" / source.FILE).write_bytes(body)
     assert get(mirror) == body
     assert web.seen == []
-
-
-def test_an_extract_that_is_not_the_known_one_is_an_error(extract, web, mirror):
-    get, body, source = extract
-    with pytest.raises(UnrollError, match="gives 6 hourly rows, not 9|first 9 rows of the official file are others"):
-        get(rows=9)
-    with pytest.raises(UnrollError, match=r"another copy of the data: rows 31, not 420551"):
-        get(official={})
     (mirror / "jena" / source.FILE).write_bytes(body[:-1])
-    with pytest.raises(
-        UnrollError, match=rf"{source.FILE} from {mirror}/jena/.* its sha256 is not .*; replace it there"
-    ):
+    with pytest.raises(UnrollError, match=rf"{source.FILE} from {mirror}/jena/.* its sha256 is not .*; replace it the"):
         get(mirror)
-    web.files.clear()
-    both = rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be"
-    with pytest.raises(UnavailableError, match=both):
+    with pytest.raises(UnavailableError, match=rf"jena/{source.FILE} is in no mirror, .*: {jena.FILE}\.zip cannot be"):
         get()
 
 

@@ -29,22 +29,22 @@ def make(folder, context):
 
 
 def table(body, form):
-    """The header, the stamps, how often two of them lie so far apart, and the values."""
+    """The header, the timestamps, how often two of them lie so far from each other, and the values."""
     header, *rows = csv.reader(io.StringIO(body.decode(), newline=""))
-    stamps = [row[0] for row in rows]
-    times = [datetime.strptime(stamp, form) for stamp in dict.fromkeys(stamps)]  # noqa: DTZ007 - the station's clock
-    apart = Counter(later - earlier for earlier, later in itertools.pairwise(times))
-    return header, stamps, apart, np.array([[float(text) for text in row[1:]] for row in rows])
+    timestamps = [row[0] for row in rows]
+    times = [datetime.strptime(text, form) for text in dict.fromkeys(timestamps)]  # noqa: DTZ007 - the station's clock
+    steps = Counter(later - earlier for earlier, later in itertools.pairwise(times))
+    return header, timestamps, steps, np.array([[float(text) for text in row[1:]] for row in rows])
 
 
 def test_jena_has_the_official_form_and_its_faults(make):
     (body,) = make("jena", 6000).values()
     assert body != make("jena", 6000, seed=1)[jena.FILE]
-    header, stamps, apart, values = table(body, jena.STAMP_FORMAT)
+    header, timestamps, steps, values = table(body, jena.STAMP_FORMAT)
     assert tuple(header) == jena.COLUMNS
-    assert (len(stamps), len(set(stamps)), stamps[0]) == (6000, 6000 - 4, "01.01.2009 00:10:00")
+    assert (len(timestamps), len(set(timestamps)), timestamps[0]) == (6000, 6000 - 4, "01.01.2009 00:10:00")
     assert all(text == repr(float(text)) for line in body.decode().splitlines()[1:] for text in line.split(",")[1:])
-    assert apart == {MINUTES: 5994, timedelta(days=3, hours=18, minutes=50): 1}
+    assert steps == {MINUTES: 5994, timedelta(days=3, hours=18, minutes=50): 1}
     wind = values[:, [jena.COLUMNS.index(name) - 1 for name in ("wv (m/s)", "max. wv (m/s)")]]
     assert (wind == -9999).sum(axis=0).tolist() == [3, 3]
     assert (wind[wind != -9999] >= 0).all()
@@ -54,10 +54,10 @@ def test_weather_has_the_official_form_and_its_faults(make):
     ((name, body),) = make("weather", 5000).items()
     assert name == "weather.csv"
     assert body.count(b"\r\n") == body.count(b"\n") == 5001
-    header, stamps, apart, values = table(body, "%Y-%m-%d %H:%M:%S")
+    header, timestamps, steps, values = table(body, "%Y-%m-%d %H:%M:%S")
     assert (header[0], header[-1], len(header), ",".join(header).count("\ufffd")) == ("date", "OT", 22, 5)
-    assert (stamps[0], len(set(stamps))) == ("2020-01-01 00:10:00", 4999)
-    assert apart == {MINUTES: 4996, 2 * MINUTES: 1, 10 * MINUTES: 1}
+    assert (timestamps[0], len(set(timestamps))) == ("2020-01-01 00:10:00", 4999)
+    assert steps == {MINUTES: 4996, 2 * MINUTES: 1, 10 * MINUTES: 1}
     lost = dict(zip(header[1:], (values == -9999).sum(axis=0).tolist(), strict=True))
     assert +Counter(lost) == {"wv (m/s)": 1, "max. PAR (\ufffdmol/m\ufffd/s)": 2, "OT": 4}
 
@@ -79,8 +79,8 @@ def test_imdb_has_the_official_form(make):
 
 def test_jena_hourly_is_its_jena_thinned(make):
     (body,) = make("jena_hourly", 1000).values()
-    header, stamps, apart, values = table(body, jena.STAMP_FORMAT)
+    header, timestamps, steps, values = table(body, jena.STAMP_FORMAT)
     assert header == jena_hourly.COLUMNS
-    assert len(stamps) == len(set(stamps)) == 1000
-    assert apart.most_common(1) == [(timedelta(hours=1), 998)]
+    assert len(timestamps) == len(set(timestamps)) == 1000
+    assert steps.most_common(1) == [(timedelta(hours=1), 998)]
     assert (values[:, -1] >= 0).all(), "the sentinel is gone"

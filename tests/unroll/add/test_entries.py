@@ -6,7 +6,7 @@ import pytest
 from pipeline.data.row_files import unseen
 from pipeline.data.sniff.detect import detect
 from pipeline.data.sniff.profile import Overrides
-from unroll.add.question import propose
+from unroll.add.entries import Wanted, entries, propose
 
 
 def asked(folder, columns, freq="h", count=200):
@@ -16,7 +16,8 @@ def asked(folder, columns, freq="h", count=200):
         for place, stamp in enumerate(stamps)
     )
     (folder / "a.csv").write_text("\n".join([",".join(["time", *columns]), *lines]), encoding="utf-8")
-    return propose(detect([folder / "a.csv"], Overrides(), unseen), None, None, None, None)
+    profile = detect([folder / "a.csv"], Overrides(), unseen)
+    return profile, propose(profile, Wanted())
 
 
 @pytest.mark.parametrize(
@@ -38,23 +39,32 @@ def asked(folder, columns, freq="h", count=200):
 )
 def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     columns = columns.split("|") if "|" in columns else columns.split()
-    question = asked(tmp_path, columns)
-    assert question.target == target
-    assert "--target names another" in question.reasons["target"]
+    _, proposal = asked(tmp_path, columns)
+    assert proposal.target == target
+    assert "--target names another" in proposal.reasons["target"]
 
 
 @pytest.mark.parametrize(
-    ("freq", "count", "lookback"),
+    ("freq", "count", "horizon", "lookback", "two_years"),
     [
-        ("h", 1960, 336),
-        ("h", 200, 24),
-        ("D", 100, 14),
-        ("B", 60, 10),
-        ("QS", 60, 12),
-        ("YS", 40, 8),
-        ("10min", 9999, 168),
+        ("h", 1960, 24, 336, False),
+        ("h", 200, 20, 24, False),
+        ("D", 100, 7, 14, False),
+        ("D", 600, 7, 56, False),
+        ("B", 60, 5, 10, False),
+        ("B", 600, 5, 40, True),
+        ("W", 600, 4, 52, True),
+        ("MS", 600, 12, 96, True),
+        ("QS", 60, 4, 12, True),
+        ("YS", 40, 1, 8, True),
+        ("10min", 9999, 24, 168, False),
     ],
 )
-def test_it_is_looked_back_by_whole_cycles(tmp_path, freq, count, lookback):
-    question = asked(tmp_path, ["load"], freq, count)
-    assert (question.lookback, "target" in question.reasons) == (lookback, False)
+def test_it_is_looked_back_by_whole_cycles_and_a_season_takes_two_years(
+    tmp_path, freq, count, horizon, lookback, two_years
+):
+    profile, proposal = asked(tmp_path, ["load"], freq, count)
+    assert (proposal.horizon, proposal.lookback, "target" in proposal.reasons) == (horizon, lookback, False)
+    experiments = entries("a", {}, "a.csv", profile, proposal)[0]["experiments"]
+    seasons = {experiments[f"a_{name}"]["model"].get("season", True) for name in ("ridge", "boosting", "boosting_own")}
+    assert seasons == {two_years}

@@ -1,8 +1,7 @@
 import numpy as np
 
-from pipeline.data.series import Series, fill
+from pipeline.data.series import Series, corrected_rows, fill
 from pipeline.data.series_options import Windowing
-from pipeline.data.series_splits import corrected_rows
 
 
 def minutes(*counts):
@@ -37,27 +36,3 @@ def test_what_repeats_stands_in_for_gaps_of_up_to_seven_cycles():
     assert filled[:2] == [10, 10], "up to `limit` rows hold the last value"
     assert filled[2:28] == [row % cycle * 10 for row in missing[2:28]], "later ones that of a cycle before"
     assert np.flatnonzero(series.late).tolist() == [38, 39], "after seven cycles no window may have them"
-
-
-def test_overlapping_windows_begin_in_the_block_before_and_their_targets_lie_in_their_own():
-    series = Series(minutes(*range(40)), np.arange(40.0)[:, None], np.zeros((40, 1), bool))
-    starts = {}
-    for overlap in (False, True):
-        windows = Windowing(lookback=6, delay=3, horizon=2, overlap=overlap)
-        rows, _ = corrected_rows(series, 20, 30, windows, freq=60, target=0)
-        targets = {split: own[:, None] + windows.ahead - 1 for split, own in rows.items()}
-        assert {split: int(own.max()) for split, own in targets.items()} == {"train": 19, "validation": 29, "test": 39}
-        starts[overlap] = {split: int(own.min()) for split, own in targets.items()}
-    assert starts[False] == {"train": 8, "validation": 28, "test": 38}
-    assert starts[True] == {"train": 8, "validation": 20, "test": 30}
-
-
-def test_a_window_counts_that_has_one_measured_target_where_they_are_partial():
-    unknown = np.isin(np.arange(12), range(5, 9))[:, None]
-    series = Series(minutes(*range(12)), np.arange(12.0)[:, None], unknown)
-    for partial, expected in ((False, [2, 3, 9, 10]), (True, [2, 3, 4, 8, 9, 10])):
-        rows, lost = corrected_rows(
-            series, 12, 12, Windowing(lookback=2, horizon=2, partial=partial), freq=60, target=0
-        )
-        assert rows["train"].tolist() == expected
-        assert lost["windows lost to unknown targets"] == 9 - len(expected)

@@ -1,0 +1,87 @@
+"""The commands `track`, `ui` and `register`: what is on disk, in MLflow's records, pages and registry."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+
+from pipeline.config import params
+from pipeline.errors import UnrollError, without_password
+from pipeline.forecast.forecaster import Forecaster
+from pipeline.tracking import model_registry, runs, store
+from pipeline.tracking.model_registry import ALIAS, Registered
+from pipeline.workspace import Workspace
+from unroll.results import predict
+
+SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+"""Of MLflow's server, where the user has not set it: jobs are for language models."""
+
+
+def track(workspace: Workspace) -> list[tuple[str, str]]:
+    """Replay the runs on disk into MLflow, with a progress bar on a terminal; see `pipeline.tracking.runs.replay`."""
+    from rich import progress
+    from rich.console import Console
+
+    every, console = params.load(workspace.params), Console(stderr=True)
+    replayed, hidden = runs.replay(workspace, every), not console.is_terminal
+    count = len(every.experiments)
+    return [*progress.track(replayed, "MLflow", count, console=console, transient=True, disable=hidden)]
+
+
+def lines(replayed: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """What was done, in a line, and one for each run that was skipped."""
+    actions = [action for _, action in replayed]
+    counts = [f"{actions.count(action)} {action}" for action in ("recorded", "updated") if action in actions]
+    counts.append(f"{actions.count('present')} there already")
+    if "not built" in actions:
+        counts.append(f"{actions.count('not built')} not built (`unroll list` names them)")
+    yield f"MLflow: of {len(replayed)} experiments {', '.join(counts)}"
+    yield from (f"{name}: {action}" for name, action in replayed if action.startswith("skipped"))
+
+
+def ui(workspace: Workspace, port: int) -> None:
+    """Record what is not there yet, print where each data set's scores are shown, and become MLflow's server.
+
+    Raises:
+        UnrollError: nothing is built or recorded, or the store cannot be used.
+    """
+    print("\n".join(lines(track(workspace))))
+    if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
+        raise UnrollError("there is nothing to show: nothing is built here; `unroll demo` takes some minutes")
+    opened = store.connect(workspace)
+    addresses = runs.addresses(opened, workspace)
+    shared = opened.uri.startswith(("http://", "https://"))
+    server = f"{without_password(opened.uri).rstrip('/')}/" if shared else f"http://127.0.0.1:{port}/"
+    width = max(map(len, addresses), default=0)
+    print("Scores by data set, best first; the button beside the list's shows charts:")
+    print("\n".join(f"  {name:<{width}}  {server}{address}" for name, address in addresses.items()))
+    print(f"All: {server}#/experiments?workflowType=machine_learning", flush=True)
+    if shared:
+        return
+    print("Ctrl-C ends the server.", flush=True)
+    # Of several workers MLflow ends those that take more than 5 s to start, again and again.
+    options = ["--backend-store-uri", opened.uri, "--port", str(port), "--workers", "1"]
+    os.execve(sys.executable, [sys.executable, "-m", "mlflow", "ui", *options], SETTINGS | os.environ)  # noqa: S606
+
+
+def register(workspace: Workspace, name: str) -> tuple[Registered, Forecaster]:
+    """Put a data set's best experiment, or the one that is named, into MLflow's model registry.
+
+    Raises:
+        UsageError: there is no such name, or it is no series with stamps.
+        UnrollError: something is not built, or MLflow's store cannot be used.
+    """
+    forecaster, _ = predict.best(workspace, params.load(workspace.params), name)
+    return model_registry.register(workspace, forecaster), forecaster
+
+
+def registered_lines(registered: Registered, forecaster: Forecaster) -> Iterator[str]:
+    """What was registered, what changed, and how to serve it."""
+    spec = forecaster.spec
+    seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
+    before = "" if registered.new else ", registered before"
+    yield f"{registered.name}, version {registered.version}: {spec.name}{seeds}{before}"
+    if registered.before not in {None, registered.version}:
+        yield f"{ALIAS} was version {registered.before} and is now version {registered.version}"
+    yield f"It takes the last {spec.reach:,} rows and answers on this machine, once served:"
+    address = f"MLFLOW_TRACKING_URI={without_password(registered.uri)}"
+    yield f'  {address} mlflow models serve -m "models:/{registered.name}@{ALIAS}" --env-manager local --port 5001'

@@ -1,0 +1,73 @@
+"""The commands `renew` and `remove`, of a series of one's own."""
+
+import shutil
+import sys
+
+import numpy as np
+import typer
+
+from pipeline.config import params, plain_yaml
+from pipeline.data import row_files, row_table
+from pipeline.data.series_options import CsvFormat
+from pipeline.data.timestamps import shown
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import write_text
+from pipeline.validation import one_of
+from pipeline.workspace import Workspace
+from unroll.results.answer import ANSWERS
+from unroll.results.predict import own_files
+
+KINDS = ("prepared", "runs", "forecaster", "evaluation", "metrics", "records")
+"""Folders of a workspace that hold what was built of a data set."""
+
+
+def renew(workspace: Workspace, name: str) -> None:
+    """Let rows that came after the evaluation's end count for it: move `until` to the last row of the file.
+
+    Raises:
+        UsageError: there is no such series.
+        UnrollError: no row has come since.
+    """
+    from dvc.utils.hydra import apply_overrides
+
+    every = params.load(workspace.params)
+    every.forecast(name)
+    options = every.dataset(name).preparation.options
+    where, csv = f"datasets.{name}.preparation", CsvFormat.model_validate(options["csv"])
+    files = [row_files.RowFile(path, csv, f"{where}.csv") for path in own_files(workspace, every, name)]
+    stamps = row_table.read_files(files).timestamps
+    before, last = np.datetime64(options["cleaning"]["until"]), stamps.max()
+    count = int((stamps > before).sum())
+    if not count:
+        raise UnrollError(f"{name} has no row after {shown(before)}, so there is nothing to renew")
+    apply_overrides(workspace.params, [f"{where}.cleaning.until='{last.astype('datetime64[s]')}'"])
+    print(f"{name}: {count:,} rows more, until {shown(last)}. Next: unroll repro refit@{name}")
+
+
+def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
+    """Take out a file of one's own (a key of `files`), its data sets and their experiments; the file itself stays.
+
+    What MLflow has recorded stays, too, and so does what DVC's cache holds until `dvc gc`.
+
+    Raises:
+        UsageError: there is no such file, or nobody to ask.
+        UnrollError: the answer is no.
+    """
+    every = params.load(workspace.params)
+    one_of(name, every.files, "the file")
+    datasets = [key for key, dataset in every.datasets.items() if dataset.source == name]
+    experiments = [key for dataset in datasets for key in every.experiments_of(dataset)]
+    folders = [workspace.raw(name), *(getattr(workspace, kind)(dataset) for dataset in datasets for kind in KINDS)]
+    folders += [workspace.root / ANSWERS / dataset for dataset in datasets]
+    folders = [folder for folder in folders if folder.exists()]
+    print(f"params.yaml: {', '.join([name, *experiments])}", *(f"{folder}/" for folder in folders), sep="\n")
+    if not (yes or sys.stdin.isatty()):
+        raise UsageError("pass --yes to remove all this")
+    if not yes and not typer.confirm("Remove all this?"):
+        raise UnrollError("nothing was removed")
+    entries = {"files": [name], "datasets": datasets, "experiments": experiments, "forecasts": datasets}
+    write_text(workspace.params, plain_yaml.removed(workspace.params, entries, optional=("files", "forecasts")))
+    for folder in folders:
+        shutil.rmtree(folder)
+    for experiment in experiments:
+        workspace.trials(experiment).unlink(missing_ok=True)
