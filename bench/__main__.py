@@ -71,6 +71,19 @@ def tolerances(
     measure(Workspace(REPOSITORY), targets or [], jobs)
 
 
+@app.command()
+def sceptic(
+    names: Annotated[list[str], typer.Argument(help="Data sets that are built.")],
+    minutes: Annotated[float, typer.Option(help="For each.")] = 60.0,
+) -> None:
+    """Search at random, by scikit-learn alone, for what beats the networks of the answers."""
+    from bench.sceptic import search
+
+    for name in names:
+        for line in search(Workspace(REPOSITORY), name, minutes):
+            print(line, flush=True)
+
+
 def update(parts: Sequence[str], *, quick: bool) -> None:
     """Measure parts into results.json, then write the page from all that it holds.
 
