@@ -7,7 +7,7 @@ from pipeline.data.dataset import load
 from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
-from tests.stages.test_train import content
+from tests.support import content
 
 MINE = {"name": "series", "csv": {"file": "mine.csv", "stamp": "when", "target": "load"}}
 MINE |= {"train": 0.6, "validation": 0.2, "windows": {"lookback": 4, "delay": 2}}

@@ -1,14 +1,11 @@
 from stages.evaluate import evaluate
 from stages.train import train, trial
-
-
-def content(folder):
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+from tests.support import content
 
 
 def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
     def all_else():
-        return {name: found for name, found in content(miniature.root).items() if not name.startswith(".unroll/")}
+        return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
 
     before = all_else()
     folder = trial(miniature.workspace, "waves_node", epochs=1, seeds=[8])
