@@ -21,7 +21,7 @@ PLAYED = {
 
 
 def played_network(workspace, name, folder):
-    """What `evaluate` would write, had the experiment been trained; and its first example's input gradients by timestep.
+    """What `evaluate` would write of a trained network; and its first example's input gradients by timestep.
 
     Args:
         workspace: the fixture `evaluated`.
