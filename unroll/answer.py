@@ -158,9 +158,9 @@ def as_data(series: SeriesAnswer, predicted: Predicted) -> dict[str, Any]:
         "answer": series.sentence,
         "outcome": str(series.outcome),
         "hint": series.hint,
-        "unit": series.unit,
+        "error_unit": series.unit,
         "models": [asdict(model) for model in series.models],
-        **{key: value for key, value in predict.as_data(predicted).items() if key not in {"dataset", "unit"}},
+        **{key: value for key, value in predict.as_data(predicted).items() if key != "dataset"},
     }
 
 

@@ -31,6 +31,9 @@ ANSWERS = "answers"
 NEAR = 1.01
 """How much more error than a network's is level with it."""
 
+DEVIATIONS = "standard deviations"
+"""The unit of errors over several series: each one's own, over the train rows."""
+
 DAY = np.timedelta64(1, "D")
 
 WEEK, MONTH, YEAR = 7, 365.25 / 12, 365.25
@@ -81,8 +84,9 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         raise UnrollError(f"{name} is not built; `unroll answer {name}` builds it")
     evaluation, board = schema.load(folder), leaderboard.load(folder)
     asked, models = answers.answer(evaluation), _models(workspace, every, evaluation, board)
+    unit = DEVIATIONS if board.series else board.unit
     if asked.network is None or asked.opponent is None:
-        return SeriesAnswer(name, board.unit, f"Not asked: {asked.reason}.", Outcome.NOT_ASKED, "", models, {})
+        return SeriesAnswer(name, unit, f"Not asked: {asked.reason}.", Outcome.NOT_ASKED, "", models, {})
     compared = {key: _title(every, key, evaluation.experiments[key]) for key in (asked.network, asked.opponent)}
     months, weeks = months_apart(every, name), evaluation.dataset.weeks or 0
     span = span_of_origins(np.datetime64(board.first), np.datetime64(board.last), board.origins, weeks, months)
@@ -95,7 +99,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         sentence = f"{asked.outcome.capitalize()}: over the last {span} {network} had {error} "
         sentence += f"{'than' if percent else 'as'} {opponent} (95 % interval {ends} %)."
         hint = _level_with(models, evaluation, asked.network) if asked.outcome == Outcome.YES else ""
-        return SeriesAnswer(name, board.unit, sentence, asked.outcome, hint, models, compared)
+        return SeriesAnswer(name, unit, sentence, asked.outcome, hint, models, compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[asked.network] < errors[asked.opponent]).tolist()
     sentence = f"{so_far(network_leads, network, opponent, str(errors.index.name), span)}; the network had {error}."
@@ -105,7 +109,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         rows = _in_words((last - first) / DAY + 1, months)
         sentence += " Other seasons were not seen."
         hint = f"A verdict takes {SEASON} weeks to compare on, so about a year of rows; this file has {rows}."
-    return SeriesAnswer(name, board.unit, sentence, Outcome.UNSURE, hint, models, compared)
+    return SeriesAnswer(name, unit, sentence, Outcome.UNSURE, hint, models, compared)
 
 
 def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: str, span: str) -> str:
