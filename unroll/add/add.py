@@ -179,8 +179,11 @@ def _ask(profile: FileProfile, wanted: Wanted) -> Proposal:
     """What to forecast: as given, else asked, else as proposed."""
     targets, target, open_to_ask = profile.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
     if not targets:
-        why = ", ".join(f"{name!r}: {profile.why_not(name) or 'words'}" for name in profile.columns)
-        raise UnrollError(f"no column holds numbers to forecast ({why:.300})")
+        whys = {name: profile.why_not(name) or "words" for name in profile.columns}
+        sparse = next((name for name, why in whys.items() if why.endswith("% without a value")), None)
+        cure = f"; --target {shlex.quote(sparse)} takes the values that are there" if sparse else ""
+        why = ", ".join(f"{name!r}: {why}" for name, why in whys.items())
+        raise UnrollError(one_line(f"no column holds numbers to forecast ({why:.300}){cure}"))
     if target is None and open_to_ask and len(targets) > 1:
         target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=likely_target(profile)[0])
     if target is not None and target not in targets:

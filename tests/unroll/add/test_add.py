@@ -170,6 +170,10 @@ BAD = {
     "header only": ("time,load\n", "holds a header and no row; a series has many"),
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
+    "half NaN": (
+        text("time,my load", *(f"2020-01-{d:02d},{d if d % 2 else ''}" for d in range(1, 29))),
+        "'my load': 50% without a value\\); --target 'my load' takes the values that are there",
+    ),
     "binary": (bytes(range(256)) * 20, "is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"),
     "a long line": ("a,b\n" * 3 + "1" * 2**18 + "\n1,2\n", "line 4 has 262,144 bytes or more; save it with a line for"),
     "a mark alone": ("\ufeff", "is empty"),
