@@ -55,6 +55,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert "the best recurrent network (GRU(2), 3 seeds)" in sentence
     assert sentence.endswith("Other seasons were not seen.")
     assert "about a year of rows; this file has 17 weeks.\n" in printed
+    assert printed.endswith("\nNext: unroll --root shop predict shop --plot next.png\n")
     workspace = make.own(tmp_path / "shop")
     assert [*params.load(workspace.params).datasets] == ["shop"]
     files = {path.name for path in (workspace.root / "answers" / "shop").iterdir()}
@@ -72,6 +73,9 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert ridge["mae"] == pytest.approx(evaluation.experiments["shop_ridge"].final["test"]["mae"].mean * 7, rel=0.5)
     assert [row["champion"] for row in again["models"]].count(True) == 1
     assert len(again["forecasts"]) == 7
+    for flags, message in ((["--horizon", "3"], "--horizon 7"), (["--target", "profit"], "--target sales")):
+        with pytest.raises(UsageError, match=f"shop was added with {message}; --name with a new one asks another"):
+            invoke(["answer", "shop.csv", *flags])
     monkeypatch.chdir(workspace.root)
     for command, words in (("answer", "shop:"), ("compare", "help?"), ("compare shop", "help?")):
         invoke(command.split())
@@ -87,6 +91,10 @@ def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
         invoke(["answer"])
     with pytest.raises(UsageError, match="meter.csv is not there; name a CSV or Parquet file"):
         invoke(["answer", "meter.csv"])
+    (tmp_path / "meters").mkdir()
+    with pytest.raises(UsageError, match="meters is a folder; name a CSV or Parquet file"):
+        invoke(["answer", "meters"])
+    (tmp_path / "meters").rmdir()
     with pytest.raises(UsageError, match="the level must be 0.5 to 0.99"):
         invoke(["answer", "meter.csv", "--level", "90"])
     assert not [*tmp_path.iterdir()]
