@@ -1,6 +1,8 @@
 """`unroll answer FILE`: the title's question, asked of a file of one's own, in an empty folder."""
 
 import json
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
+from pipeline.forecast import plot
 from unroll.commands.main import invoke
 from unroll.results import answer
 from unroll.workspaces import make
@@ -111,6 +114,25 @@ def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
 )
 def test_few_weeks_are_graded_by_who_was_ahead_in_them(network_leads, words):
     assert answer.so_far(network_leads, "GRU", "ridge", "weeks", "4 days") == words
+
+
+def test_models_that_are_no_worse_than_those_compared_are_named():
+    maes = {"gru": 5.0, "ridge": 5.5, "ets": 4.0, "last_value": 5.04, "lstm": 3.0, "mlp": 6.0, "weighted_median": 4.5}
+    models = [answer.ModelScore(name, name, mae, None, None, None, None, champion=False) for name, mae in maes.items()]
+    entries = {name: SimpleNamespace(recurrent=name in {"gru", "lstm"}) for name in maes}
+    said = partial(answer.level_with, models, SimpleNamespace(experiments=entries))
+    others = "ets (4), last_value (5.04), weighted_median (4.5)."
+    assert said({"gru", "ridge"}) == f"No worse there (5), but not the best before: {others}"
+    assert said({"lstm", "ets"}) == ""
+
+
+def test_a_single_week_has_a_whole_number(tmp_path):
+    errors = pd.DataFrame({"gru": [2.0], "ridge": [1.0]}, pd.Index([1], name="weeks"))
+    plot.by_week(tmp_path / "weeks.svg", errors, {"gru": "GRU", "ridge": "ridge"}, unit="")
+    drawn = (tmp_path / "weeks.svg").read_text(encoding="utf-8")
+    assert "<!-- 1 -->" in drawn
+    assert "<!-- 0.99" not in drawn
+    assert "<!-- 1.0" not in drawn.partition("matplotlib.axis_2")[0]
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         ends = " to ".join(f"{100 * end:+.1f}" for end in interval)
         sentence = f"{asked.outcome.capitalize()}: over the last {span} {network} had {error} "
         sentence += f"{'than' if percent else 'as'} {opponent} (95 % interval {ends} %)."
-        hint = _level_with(models, evaluation, asked.network) if asked.outcome == Outcome.YES else ""
+        hint = level_with(models, evaluation, {asked.network, asked.opponent})
         return SeriesAnswer(name, unit, sentence, asked.outcome, hint, models, compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[asked.network] < errors[asked.opponent]).tolist()
@@ -127,12 +127,13 @@ def is_built(workspace: Workspace, name: str) -> bool:
     return (workspace.evaluation(name) / "tables" / "leaderboard.json").is_file()
 
 
-def _level_with(models: Sequence[ModelScore], evaluation: Evaluation, network: str) -> str:
-    """What stands beside a yes: models without recurrence, not the best before, with an error as small (`NEAR`)."""
-    mae = next(model.mae for model in models if model.name == network)
+def level_with(models: Sequence[ModelScore], evaluation: Evaluation, compared: Collection[str]) -> str:
+    """What stands beside a verdict: models without recurrence, not the best before, with an error as small (`NEAR`)."""
+    mae = min(model.mae for model in models if model.name in compared)
     others = [model for model in models if model.name == ENSEMBLE or not evaluation.experiments[model.name].recurrent]
-    near = [f"{model.title} ({model.mae:.4g})" for model in others if model.mae <= NEAR * mae]
-    return f"As good there ({mae:.4g}), but not the best before: {', '.join(near)}." if near else ""
+    near = [model for model in others if model.mae <= NEAR * mae and model.name not in compared]
+    titles = ", ".join(f"{model.title} ({model.mae:.4g})" for model in near)
+    return f"No worse there ({mae:.4g}), but not the best before: {titles}." if near else ""
 
 
 def months_apart(every: Params, name: str) -> int:
@@ -182,7 +183,8 @@ def _models(workspace: Workspace, every: Params, evaluation: Evaluation, board: 
     """Every model, and the combination, by its MAE on the later half of the origins."""
     opponent, models = answers.strongest_opponent(evaluation), []
     for name, scores in board.models.items():
-        title, mae, change, interval = f"weighted median of {len(board.members)} models", scores.later, None, None
+        several = f" of {len(board.members)} models" if board.champion == ENSEMBLE else ""
+        title, mae, change, interval = f"weighted median{several}", scores.later, None, None
         if name != ENSEMBLE:
             entry = evaluation.experiments[name]
             title, errors = _title(every, name, entry), entry.final["test"]
