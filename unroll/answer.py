@@ -138,7 +138,7 @@ def expected_seconds(experiments: dict[str, Experiment], data: Dataset, folds: S
     """
     models = {name: _backtest_seconds(experiment, data, folds) for name, experiment in experiments.items()}
     members = sum(took for name, took in models.items() if experiments[name].training.method == "boosting")
-    last = {f"refit@{data.name}": START + 1.2 * members / len(folds)}
+    last = {f"refit@{data.name}": START + members / len(folds)}
     return {f"train@{name}": took for name, took in models.items()} | last
 
 
