@@ -29,10 +29,10 @@ def by_week(path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, uni
     axes = figure.subplots()
     for (name, title), colour in zip(sides.items(), (MAIN, OTHER), strict=False):
         axes.plot(errors.index, errors[name], color=colour, marker="o", linewidth=1.2, label=title)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel(str(errors.index.name))
     axes.set_ylabel(f"MAE, {unit}" if unit else "MAE")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * errors[[*sides]].max(axis=None) or 1)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     axes.spines[["top", "right"]].set_visible(False)
     with atomic_file(path) as temporary:

@@ -31,6 +31,9 @@ ANSWERS = "answers"
 NEAR = 1.01
 """How much more error than a network's is level with it."""
 
+DEVIATIONS = "standard deviations"
+"""The unit of errors over several series: each one's own, over the train rows."""
+
 DAY = np.timedelta64(1, "D")
 
 WEEK, MONTH, YEAR = 7, 365.25 / 12, 365.25
@@ -81,8 +84,9 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         raise UnrollError(f"{name} is not built; `unroll answer {name}` builds it")
     evaluation, board = schema.load(folder), leaderboard.load(folder)
     asked, models = answers.answer(evaluation), _models(workspace, every, evaluation, board)
+    unit = DEVIATIONS if board.series else board.unit
     if asked.network is None or asked.opponent is None:
-        return SeriesAnswer(name, board.unit, f"Not asked: {asked.reason}.", Outcome.NOT_ASKED, "", models, {})
+        return SeriesAnswer(name, unit, f"Not asked: {asked.reason}.", Outcome.NOT_ASKED, "", models, {})
     compared = {key: _title(every, key, evaluation.experiments[key]) for key in (asked.network, asked.opponent)}
     months, weeks = months_apart(every, name), evaluation.dataset.weeks or 0
     span = span_of_origins(np.datetime64(board.first), np.datetime64(board.last), board.origins, weeks, months)
@@ -94,8 +98,8 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         ends = " to ".join(f"{100 * end:+.1f}" for end in interval)
         sentence = f"{asked.outcome.capitalize()}: over the last {span} {network} had {error} "
         sentence += f"{'than' if percent else 'as'} {opponent} (95 % interval {ends} %)."
-        hint = _level_with(models, evaluation, asked.network) if asked.outcome == Outcome.YES else ""
-        return SeriesAnswer(name, board.unit, sentence, asked.outcome, hint, models, compared)
+        hint = level_with(models, evaluation, {asked.network, asked.opponent})
+        return SeriesAnswer(name, unit, sentence, asked.outcome, hint, models, compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[asked.network] < errors[asked.opponent]).tolist()
     sentence = f"{so_far(network_leads, network, opponent, str(errors.index.name), span)}; the network had {error}."
@@ -105,7 +109,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         rows = _in_words((last - first) / DAY + 1, months)
         sentence += " Other seasons were not seen."
         hint = f"A verdict takes {SEASON} weeks to compare on, so about a year of rows; this file has {rows}."
-    return SeriesAnswer(name, board.unit, sentence, Outcome.UNSURE, hint, models, compared)
+    return SeriesAnswer(name, unit, sentence, Outcome.UNSURE, hint, models, compared)
 
 
 def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: str, span: str) -> str:
@@ -123,12 +127,13 @@ def is_built(workspace: Workspace, name: str) -> bool:
     return (workspace.evaluation(name) / "tables" / "leaderboard.json").is_file()
 
 
-def _level_with(models: Sequence[ModelScore], evaluation: Evaluation, network: str) -> str:
-    """What stands beside a yes: models without recurrence, not the best before, with an error as small (`NEAR`)."""
-    mae = next(model.mae for model in models if model.name == network)
+def level_with(models: Sequence[ModelScore], evaluation: Evaluation, compared: Collection[str]) -> str:
+    """What stands beside a verdict: models without recurrence, not the best before, with an error as small (`NEAR`)."""
+    mae = min(model.mae for model in models if model.name in compared)
     others = [model for model in models if model.name == ENSEMBLE or not evaluation.experiments[model.name].recurrent]
-    near = [f"{model.title} ({model.mae:.4g})" for model in others if model.mae <= NEAR * mae]
-    return f"As good there ({mae:.4g}), but not the best before: {', '.join(near)}." if near else ""
+    near = [model for model in others if model.mae <= NEAR * mae and model.name not in compared]
+    titles = ", ".join(f"{model.title} ({model.mae:.4g})" for model in near)
+    return f"No worse there ({mae:.4g}), but not the best before: {titles}." if near else ""
 
 
 def months_apart(every: Params, name: str) -> int:
@@ -178,7 +183,8 @@ def _models(workspace: Workspace, every: Params, evaluation: Evaluation, board: 
     """Every model, and the combination, by its MAE on the later half of the origins."""
     opponent, models = answers.strongest_opponent(evaluation), []
     for name, scores in board.models.items():
-        title, mae, change, interval = f"weighted median of {len(board.members)} models", scores.later, None, None
+        several = f" of {len(board.members)} models" if board.champion == ENSEMBLE else ""
+        title, mae, change, interval = f"weighted median{several}", scores.later, None, None
         if name != ENSEMBLE:
             entry = evaluation.experiments[name]
             title, errors = _title(every, name, entry), entry.final["test"]

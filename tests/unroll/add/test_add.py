@@ -170,6 +170,10 @@ BAD = {
     "header only": ("time,load\n", "holds a header and no row; a series has many"),
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
+    "half NaN": (
+        text("time,my load", *(f"2020-01-{d:02d},{d if d % 2 else ''}" for d in range(1, 29))),
+        "'my load': 50% without a value\\); --target 'my load' takes the values that are there",
+    ),
     "binary": (bytes(range(256)) * 20, "is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"),
     "a long line": ("a,b\n" * 3 + "1" * 2**18 + "\n1,2\n", "line 4 has 262,144 bytes or more; save it with a line for"),
     "a mark alone": ("\ufeff", "is empty"),
@@ -184,6 +188,10 @@ BAD = {
     "too many series": (
         text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),
         "holds 51 series, by 'who'; leave all but 50 out",
+    ),
+    "quarter hours": (
+        text("day,part,x", *(f"2020-01-{d:02d},{part},{d * part % 7}" for d in DAYS for part in range(1, 97))),
+        "holds 96 series, by 'part'; 'part' may count parts of a day, too; then make it part of the stamp",
     ),
     "series by two columns": (
         text("time,a,b,x", *(f"2020-01-{d:02d},{a},{b},{d * a % 7}{b}" for a in (1, 2) for b in (3, 4) for d in DAYS)),
@@ -207,9 +215,10 @@ def test_a_bad_file_gets_one_line_and_leaves_params_as_they_are(workspace, conte
     assert not [*workspace.scratch.glob("*")]
 
 
-def test_parts_of_a_day_may_look_like_series(workspace, capsys):
+@pytest.mark.parametrize("parts", [25, 48, 50])
+def test_parts_of_a_day_may_look_like_series(workspace, capsys, parts):
     days = [(month, day) for month in range(1, 4) for day in DAYS]
-    lines = (f"2020-{m:02d}-{d:02d},{part},{d * d * part % 101}" for m, d in days for part in range(1, 49))
+    lines = (f"2020-{m:02d}-{d:02d},{part},{d * d * part % 101}" for m, d in days for part in range(1, parts + 1))
     file = write(workspace.root / "load.csv", ["day,period,load", *lines])
     invoke(["--root", str(workspace.root), "add", str(file), "--yes"])
     assert "guessed   series_id: 'period' may count parts of a day, too; then make it" in capsys.readouterr().out
