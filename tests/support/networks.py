@@ -20,8 +20,8 @@ PLAYED = {
 """Data set -> an experiment of `fake_runs`, and what its network is here."""
 
 
-def network(workspace, name, folder):
-    """What `evaluate` would write, had the experiment been trained; and for its first example the slopes by timestep.
+def played_network(workspace, name, folder):
+    """What `evaluate` would write of a trained network; and its first example's input gradients by timestep.
 
     Args:
         workspace: the fixture `evaluated`.
@@ -31,29 +31,31 @@ def network(workspace, name, folder):
     data = datasets.load(workspace.prepared(name))
     if data.vocabulary:
         data = dataclasses.replace(data, words=np.array(["", *(f"<w{k}>" for k in range(1, 98)), "…"]))
-    wanted = params.load(workspace.params)
-    asked = wanted.experiments_of(name)
-    runs = {key: run_folder.load_for(workspace.run(name, key), name, one.seeds) for key, one in asked.items()}
+    every = params.load(workspace.params)
+    experiments = every.experiments_of(name)
+    runs = {
+        key: run_folder.load_for(workspace.run(name, key), name, section.seeds) for key, section in experiments.items()
+    }
     key, cell, options = PLAYED[name]
-    asked[key] = asked[key].model_copy(
+    experiments[key] = experiments[key].model_copy(
         update={"model": params.Model.model_validate({"family": "recurrent", "name": cell, **options})}
     )
     models = [trained(MODELS[cell], problem(data), folder / key, seed, options) for seed in runs[key].summary.seeds]
     inputs, _ = data.splits["test"].take(np.arange(len(data.splits["test"])))
-    said = np.stack([np.asarray(model(inputs.astype(np.float32)))[:, 0] for model in models])
-    runs[key] = dataclasses.replace(runs[key], predictions={"best_test": said})
+    predictions = np.stack([np.asarray(model(inputs.astype(np.float32)))[:, 0] for model in models])
+    runs[key] = dataclasses.replace(runs[key], predictions={"best_test": predictions})
     if name == "waves":
-        asked.pop("waves_node")  # has a head in `fake_runs`
+        experiments.pop("waves_node")  # has a head in `fake_runs`
         trained(MODELS["simple_rnn"], problem(data), folder / "waves_node", 0, {"units": 1, "head": False})
-    found = networks.network(
-        data, wanted.dataset(name).preparation.name, runs, asked, schema.load(workspace.evaluation(name)), folder
+    network = networks.network(
+        data, every.dataset(name).preparation.name, runs, experiments, schema.load(workspace.evaluation(name)), folder
     )
-    first = int(found.examples[0].split()[-1].replace(",", ""))
-    return found, [slopes(model, inputs[first : first + 1]) for model in models]
+    first = int(network.examples[0].split()[-1].replace(",", ""))
+    return network, [input_gradients(model, inputs[first : first + 1]) for model in models]
 
 
-def trained(build, asked, folder, seed, options):
-    model = keras_models.seeded(lambda: build(asked, **options), seed)
+def trained(build, about, folder, seed, options):
+    model = keras_models.seeded(lambda: build(about, **options), seed)
     (folder / "weights").mkdir(parents=True, exist_ok=True)
     for variable in model.variables:
         variable.assign(variable + 0.3 * tf.random.stateless_normal(variable.shape, (seed, len(variable.shape))))
@@ -61,7 +63,7 @@ def trained(build, asked, folder, seed, options):
     return model
 
 
-def slopes(model, inputs):
+def input_gradients(model, inputs):
     """The norm of the last output's gradient by the input (by the word's vector) at each timestep."""
     layers = list(model.layers)
     values = tf.constant(inputs, tf.float32)

@@ -32,7 +32,9 @@ if chromium.find() is None:
 @pytest.fixture(scope="module")
 def played(evaluated, tmp_path_factory):
     """Data set -> its network, and the slopes of its first example."""
-    return {name: networks.network(evaluated, name, tmp_path_factory.mktemp("weights")) for name in networks.PLAYED}
+    return {
+        name: networks.played_network(evaluated, name, tmp_path_factory.mktemp("weights")) for name in networks.PLAYED
+    }
 
 
 @pytest.fixture(scope="module")
