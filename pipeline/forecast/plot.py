@@ -45,7 +45,7 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     Args:
         path: of a .png, .svg or .pdf file.
         times: (rows,) a DatetimeIndex, of what was measured.
-        measured: (rows,).
+        measured: (rows,), NaN where nothing was; the line goes on to the next value.
         forecast: stamp, forecast, low and high of each step.
         label: of the values.
         title: of the picture.
@@ -63,7 +63,8 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     axes = figure.subplots()
     # The clock's own hours: matplotlib would draw those of UTC.
     past, ahead = (np.asarray(clock.tz_localize(None)) for clock in (times, forecast["stamp"].array))
-    axes.plot(past, measured, color=OTHER, linewidth=1.6, label="measured")
+    seen = np.isfinite(measured)
+    axes.plot(past[seen], measured[seen], color=OTHER, linewidth=1.6, label="measured")
     single = len(forecast) == 1
     if np.isfinite(forecast["low"]).all():
         wide = 4 * single  # the interval of a single value is a line
