@@ -3,10 +3,13 @@
 import json
 import shutil
 
+import pytest
+
 from pipeline.config import plain_yaml
+from pipeline.errors import UnrollError, UsageError
 from tests.conftest import ROOT
 from tests.unroll.workspaces.test_checkout import git
-from unroll.verify.against import Causes, ChangeReport, ReportSection
+from unroll.verify.against import Causes, ChangeReport, ReportSection, report_against
 
 FILE = "pipeline/data/preparations/waves.py"
 AFTER, SLIP = "    series = read_npz(path)\n", '    series["train"] = series["test"]\n'
@@ -52,11 +55,13 @@ def test_a_slip_that_flips_a_verdict_is_told_with_its_line(miniature):
     assert f"| waves_linear | {before:.5g} | {after:.5g} |" in lines
     assert "All 3 outputs have the same bytes." in report
     (root / "results/evaluations/waves/evaluation.json").write_text("{}")
-    assert "evaluation.json is damaged" in miniature.unroll("report", "--against", "HEAD", status=1)
+    with pytest.raises(UnrollError, match=r"evaluation.json is damaged"):
+        report_against(miniature.workspace, "HEAD", 0)
     git(root, "checkout", "-q", "results")
     miniature.workspace.claims.write_text("[]")
-    assert "gone" in miniature.unroll("report", "--against", "HEAD", status=1)
-    assert "git knows no commit nowhere" in miniature.unroll("report", "--against", "nowhere", status=2)
+    assert "gone" in " ".join(report_against(miniature.workspace, "HEAD", 0).sections[0].rows[0])
+    with pytest.raises(UsageError, match="git knows no commit nowhere"):
+        report_against(miniature.workspace, "nowhere", 0)
 
 
 def test_a_report_on_many_changes_is_one_screen():
