@@ -42,17 +42,16 @@ def everything(context: typer.Context) -> None:
         update([*PARTS], quick=False)
 
 
-def add(part: str) -> None:
-    """Make a part a command."""
-
-    def measured(quick: Quick = False) -> None:
-        update([part], quick=quick)
-
-    app.command(part, help=(PARTS[part].__doc__ or "").partition("\n")[0])(measured)
+@app.command()
+def peers(quick: Quick = False) -> None:
+    """Every workload by Unroll and by other frameworks."""
+    update(["peers"], quick=quick)
 
 
-for name in PARTS:
-    add(name)
+@app.command()
+def series(quick: Quick = False) -> None:
+    """A series of one's own: generated files, and public ones against what a user would pick instead."""
+    update(["series"], quick=quick)
 
 
 @app.command()
@@ -94,17 +93,17 @@ def update(parts: Sequence[str], *, quick: bool) -> None:
     scratch = REPOSITORY / ".unroll" / "bench"
     path = (scratch if quick else REPOSITORY / "bench") / "results.json"
     # All parts: nothing stays of an earlier run, which may be of another machine.
-    found = {} if set(parts) == set(PARTS) else results.read(path)
+    measured = {} if set(parts) == set(PARTS) else results.read(path)
     for part in parts:
-        results.require_same_machine(found, part)
-        started = time.monotonic()
-        measured = PARTS[part](quick, partial(print, f"{part}:", file=sys.stderr, flush=True))
-        found = results.merge(found, part, measured, time.monotonic() - started)
-        results.write(path, found)
-    if not found:
+        results.require_same_machine(measured, part)
+        start = time.monotonic()
+        values = PARTS[part](quick, partial(print, f"{part}:", file=sys.stderr, flush=True))
+        measured = results.merge(measured, part, values, time.monotonic() - start)
+        results.write(path, measured)
+    if not measured:
         raise UnrollError(f"{path.relative_to(REPOSITORY)} is missing; run `make bench`")
     written = (scratch if quick else REPOSITORY / "docs") / "performance.md"
-    write_text(written, performance.text(found))
+    write_text(written, performance.text(measured))
     print(written.relative_to(REPOSITORY))
 
 

@@ -21,7 +21,7 @@ Groups = Mapping[tuple[str, str], Rows]
 """(workload, phase) -> its rows."""
 
 
-def text(found: Mapping[str, Any]) -> str:
+def text(measured: Mapping[str, Any]) -> str:
     """What performance.md holds."""
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
@@ -31,13 +31,15 @@ def text(found: Mapping[str, Any]) -> str:
         autoescape=False,  # noqa: S701 - Markdown
     )
     environment.filters |= {"figure": figure, "fastest": fastest, "geometric_mean": geometric_mean}
-    rows = found.get("peers", {}).get("rows", [])
+    rows = measured.get("peers", {}).get("rows", [])
     settings = " ".join(f'{name}="{value}"' if " " in value else f"{name}={value}" for name, value in OWN.items())
     return environment.get_template("performance.md.j2").render(
-        found=found,
+        found=measured,
         groups=grouped(rows),
         own=grouped(rows, own_settings=True),
-        goals={name: dict(zip(("train", "evaluate"), one.goals, strict=True)) for name, one in WORKLOADS.items()},
+        goals={
+            name: dict(zip(("train", "evaluate"), workload.goals, strict=True)) for name, workload in WORKLOADS.items()
+        },
         frameworks=FRAMEWORKS,
         warm_ups={
             name: [row["warm_up"] for row in rows if row["side"] == name and not row["own_settings"]]
@@ -50,11 +52,11 @@ def text(found: Mapping[str, Any]) -> str:
 
 def grouped(rows: Sequence[Row], *, own_settings: bool = False) -> Groups:
     """(workload, phase) -> Unroll's row, and those of its peers with Unroll's settings, or as they come."""
-    found: dict[tuple[str, str], dict[str, Row]] = {}
+    groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
         if row["side"] == "unroll" or row["own_settings"] == own_settings:
-            found.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
-    return {**found}
+            groups.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
+    return {**groups}
 
 
 def fastest(rows: Rows) -> Row:

@@ -4,11 +4,10 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import psutil
@@ -29,9 +28,9 @@ def read(path: Path) -> Results:
     return dict(read_json(path)) if path.is_file() else {}
 
 
-def write(path: Path, found: Results) -> None:
+def write(path: Path, measured: Results) -> None:
     """Write results.json, whole or not at all."""
-    write_text(path, _text(found) + "\n")
+    write_text(path, _text(measured) + "\n")
 
 
 def _text(value: Any, indent: str = "") -> str:
@@ -41,9 +40,9 @@ def _text(value: Any, indent: str = "") -> str:
         return flat
     inner = f"{indent} "
     if isinstance(value, dict):
-        lines = [f"{json.dumps(key)}: {_text(each, inner)}" for key, each in value.items()]
+        lines = [f"{json.dumps(key)}: {_text(part, inner)}" for key, part in value.items()]
     else:
-        lines = [_text(each, inner) for each in value]
+        lines = [_text(part, inner) for part in value]
     return f",\n{inner}".join(lines).join((f"{flat[0]}\n{inner}", f"\n{indent}{flat[-1]}"))
 
 
@@ -64,14 +63,9 @@ def merge(old: Results, part: str, measured: Mapping[str, Any], seconds: float) 
     return {**old, "machine": machine(), part: about | dict(measured)}
 
 
-def rounded(found: Any, digits: int) -> Any:
+def rounded(measured: Any, digits: int) -> Any:
     """What was measured as plain data, every number that is no count with so many digits."""
-    return json.loads(json.dumps(found), parse_float=lambda text: float(f"{float(text):.{digits}g}"))
-
-
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """min, median and max."""
-    return {"min": min(values), "median": median(values), "max": max(values)}
+    return json.loads(json.dumps(measured), parse_float=lambda text: float(f"{float(text):.{digits}g}"))
 
 
 def machine() -> dict[str, Any]:

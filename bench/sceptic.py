@@ -7,6 +7,7 @@ validation, and compares that one on test with the network of each answer, by th
 import time
 import warnings
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,8 +19,7 @@ from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, compared, of_every_column
 from pipeline.errors import UnrollError
-from pipeline.evaluation import answers, intervals, schema
-from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation import answers, schema
 from pipeline.evaluation.scores import blocks
 from pipeline.metrics import losses
 from pipeline.training import run_folder
@@ -129,7 +129,7 @@ def _rows(data: Dataset, split: str, indices: Array, last: int) -> tuple[Array, 
         inputs = inputs[:, -last:]
     if of_every_column(data.splits[split]):
         targets = targets.reshape(len(inputs), -1, inputs.shape[2])
-        inputs, targets = (np.swapaxes(each - inputs[:, -1:], 1, 2) for each in (inputs, targets))
+        inputs, targets = (np.swapaxes(values - inputs[:, -1:], 1, 2) for values in (inputs, targets))
         targets = targets.reshape(-1, targets.shape[2])
         return inputs.reshape(len(targets), -1).astype(np.float64), targets
     return inputs.reshape(len(inputs), -1).astype(np.float64), targets
@@ -137,31 +137,31 @@ def _rows(data: Dataset, split: str, indices: Array, last: int) -> tuple[Array, 
 
 def _losses(model: Any, data: Dataset, split: str, last: int) -> Array:
     """(examples,) what each adds to the measure. What is taken off targets is taken off answers, so it cancels."""
-    found, count = [], len(data.splits[split])
+    parts, count = [], len(data.splits[split])
     for first in range(0, count, AT_ONCE):
         inputs, targets = _rows(data, split, np.arange(first, min(first + AT_ONCE, count)), last)
-        found.append(losses(data.metric, model.predict(inputs)[None], targets)[0])
-    of_examples: Array = np.concatenate(found).reshape(count, -1).mean(axis=1)
+        parts.append(losses(data.metric, model.predict(inputs)[None], targets)[0])
+    of_examples: Array = np.concatenate(parts).reshape(count, -1).mean(axis=1)
     return of_examples
 
 
-def _verdicts(workspace: Workspace, name: str, data: Dataset, words: str, mine: Array) -> Iterator[str]:
+def _verdicts(workspace: Workspace, name: str, data: Dataset, words: str, losses_of_best: Array) -> Iterator[str]:
     every = params.load(workspace.params)
-    built = {each: schema.load(folder) for each in every.datasets if (folder := workspace.evaluation(each)).is_dir()}
+    built = {key: schema.load(folder) for key in every.datasets if (folder := workspace.evaluation(key)).is_dir()}
     table = answers.front_page(built)
-    yield f"{name}  {data.metric} on test {mine.mean():.4g}  the sceptic's best: {words}"
-    for found in table[name]:
-        if found.network is None:
+    yield f"{name}  {data.metric} on test {losses_of_best.mean():.4g}  the sceptic's best: {words}"
+    for answer in table[name]:
+        if answer.network is None:
             continue
-        run = run_folder.load_for(workspace.run(name, found.network), name, every.experiments[found.network].seeds)
-        each = losses(data.metric, run.predictions[f"{run.points[-1]}_test"], compared(data.splits["test"]))
-        estimate = intervals.difference(each, mine[None], blocks(data, "test"))
+        run = run_folder.load_for(workspace.run(name, answer.network), name, every.experiments[answer.network].seeds)
+        predictions = run.predictions[f"{run.points[-1]}_test"]
+        of_network = losses(data.metric, predictions, compared(data.splits["test"]))
+        comparison = partial(answers.compare, data.metric, of_network, losses_of_best[None], blocks(data, "test"))
         # As on the page: one correction for all answers, in which the sceptic's stands in our opponent's place.
-        others = [
-            one.comparison.difference for row in table.values() for one in row if one.comparison and one is not found
-        ]
-        level = answers.holm([*(one.p_value for one in others), estimate.p_value])[-1]
-        low, high = estimate.interval(1 - level)
-        now = Outcome.BETTER if high < 0 else Outcome.WORSE if low > 0 else Outcome.UNSURE
-        apart = f"{found.network} less the sceptic's {low:.3g} to {high:.3g}"
-        yield f"{name}  {found.networks}: {found.outcome} on the page; {apart}: {now}"
+        others = [other.comparison for row in table.values() for other in row if other is not answer]
+        p_values = [other.difference.p_value for other in others if other]
+        level = answers.holm([*p_values, comparison().difference.p_value])[-1]
+        decided = comparison(alpha=level)
+        low, high = decided.interval
+        difference = f"{answer.network} less the sceptic's {low:.3g} to {high:.3g}"
+        yield f"{name}  {answer.networks}: {answer.outcome} on the page; {difference}: {decided.outcome}"

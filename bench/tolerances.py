@@ -9,7 +9,7 @@ from pipeline.provenance import record
 from pipeline.provenance.machine import flags
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
-from unroll.runner.dvc_graph import Graph
+from unroll.runner.scheduler import Graph
 from unroll.verify.compare import Build, compare, numbers, some
 from unroll.verify.verify import build, only
 from unroll.workspaces import checkout
@@ -53,48 +53,48 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
         )
     folders = {name: workspace.root / checkout.FOLDER / f"measure-{name}" for name in CONDITIONS}
     with only(workspace):
-        made = {name: checkout.make(workspace.root, folder) for name, folder in folders.items()}
-        first = next(iter(made.values()))
-        asked = _asked(first.workspace, targets)
-        datasets = [stage.partition("@")[2] for stage in asked.needs if stage.startswith("evaluate@")]
-        for place, (name, fresh) in enumerate(made.items(), 1):
-            print(f"{place} of {len(made)}: {name}: {some(datasets)}, in {folders[name]}", flush=True)
-            wanted = [f"evaluate@{dataset}" for dataset in datasets]
-            build(fresh.workspace, wanted, jobs, CONDITIONS[name], quiet=False)
-            _require_same_inputs(fresh, asked)
-        places = [first.committed, *(fresh.workspace for fresh in made.values())]
-        builds = {dataset: [dict(numbers(each.metrics(dataset))) for each in places] for dataset in datasets}
-        _write(workspace, {dataset: found for dataset, found in builds.items() if all(found)})
+        checkouts = {name: checkout.make(workspace.root, folder) for name, folder in folders.items()}
+        first = next(iter(checkouts.values()))
+        graph = _graph(first.workspace, targets)
+        datasets = [stage.partition("@")[2] for stage in graph.needs if stage.startswith("evaluate@")]
+        for number, (name, fresh) in enumerate(checkouts.items(), 1):
+            print(f"{number} of {len(checkouts)}: {name}: {some(datasets)}, in {folders[name]}", flush=True)
+            stages = [f"evaluate@{dataset}" for dataset in datasets]
+            build(fresh.workspace, stages, jobs, CONDITIONS[name], quiet=False)
+            _require_same_inputs(fresh, graph)
+        workspaces = [first.committed, *(fresh.workspace for fresh in checkouts.values())]
+        builds = {dataset: [dict(numbers(built.metrics(dataset))) for built in workspaces] for dataset in datasets}
+        _write(workspace, {dataset: metrics for dataset, metrics in builds.items() if all(metrics)})
         for folder in folders.values():
             checkout.finish(folder)
             checkout.clear(folder)
-    if missing := sorted(dataset for dataset, found in builds.items() if not all(found)):
+    if missing := sorted(dataset for dataset, metrics in builds.items() if not all(metrics)):
         raise UnrollError(f"not measured, since not built: {', '.join(missing)}; all others are in {FILE}")
 
 
 def spread(builds: Sequence[Metrics]) -> dict[str, dict[str, float]]:
     """Experiment -> metric -> the largest distance between two of the builds; of metrics that all of them have."""
-    found: dict[str, dict[str, float]] = {}
-    for key in builds[0]:
-        if all(key in one for one in builds):
-            values = [one[key] for one in builds]
-            found.setdefault(key[0], {})[key[1]] = max(values) - min(values)
-    return found
+    distances: dict[str, dict[str, float]] = {}
+    for experiment, metric in builds[0]:
+        values = [build[experiment, metric] for build in builds if (experiment, metric) in build]
+        if len(values) == len(builds):
+            distances.setdefault(experiment, {})[metric] = max(values) - min(values)
+    return distances
 
 
-def _asked(workspace: Workspace, targets: Sequence[str]) -> Graph:
+def _graph(workspace: Workspace, targets: Sequence[str]) -> Graph:
     whole = dvc_graph.read(workspace.root)
-    asked = whole.within(targets) if targets else whole
-    if not any(stage.startswith("evaluate@") for stage in asked.needs):
+    graph = whole.within(targets) if targets else whole
+    if not any(stage.startswith("evaluate@") for stage in graph.needs):
         raise UsageError(f"{', '.join(targets)}: no metric comes of that; name a stage such as evaluate@waves")
-    return asked
+    return graph
 
 
-def _require_same_inputs(made: Checkout, asked: Graph) -> None:
+def _require_same_inputs(fresh: Checkout, graph: Graph) -> None:
     """Raise UnrollError if results moved because code or params are others than those of the committed dvc.lock."""
-    contents = dvc_graph.cache(made.workspace.root)
-    committed, rebuilt = Build(made.committed, contents), Build(made.workspace, contents)
-    needs = {stage: needed for stage, needed in asked.needs.items() if stage != "report"}
+    contents = dvc_graph.cache(fresh.workspace.root)
+    committed, rebuilt = Build(fresh.committed, contents), Build(fresh.workspace, contents)
+    needs = {stage: needed for stage, needed in graph.needs.items() if stage != "report"}
     changed = {name for output in compare(committed, rebuilt, needs, {}, {}) for name in output.inputs}
     if changed:
         raise UnrollError(
@@ -108,7 +108,7 @@ def _write(workspace: Workspace, builds: Mapping[str, Sequence[Metrics]]) -> Non
     path = workspace.root / FILE
     data: dict[str, Any] = read_json(path) if path.exists() else {"conditions": {}, "tolerances": {}}
     where = record.environment(workspace).model_dump(include={"cpu", "platform", "python", "packages"})
-    for dataset, found in builds.items():
+    for dataset, metrics in builds.items():
         data["conditions"][dataset] = {"names": list(CONDITIONS), **where}
-        data["tolerances"][dataset] = spread(found)
+        data["tolerances"][dataset] = spread(metrics)
     write_json(path, {part: dict(sorted(data[part].items())) for part in ("conditions", "tolerances")})

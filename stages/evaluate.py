@@ -30,16 +30,16 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         UsageError: there is no such data set.
         UnrollError: the data set is not prepared, or a run is missing or damaged.
     """
-    wanted = params.load(workspace.params)
-    wanted.dataset(name)
+    every = params.load(workspace.params)
+    every.dataset(name)
     with locks.stage(workspace, "evaluate", name):
         data = dataset.load(workspace.prepared(name))
-        experiments = wanted.experiments_of(name)
+        experiments = every.experiments_of(name)
         runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             (folder / "tables").mkdir()
-            score = _from_origins if name in wanted.forecasts else _on_splits
-            evaluation = score(workspace, wanted, data, runs, folder / "tables")
+            score = _from_origins if name in every.forecasts else _on_splits
+            evaluation = score(workspace, every, data, runs, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
             headline = answers.headline(evaluation)
@@ -48,34 +48,32 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
             with atomic_folder(workspace.metrics(name), workspace.scratch) as headlines:
                 for key, numbers in headline.items():
                     write_json(headlines / f"{key}.json", numbers)
-        live.scored(workspace, wanted, name)
+        live.scored(workspace, every, name)
     return evaluation
 
 
-def _on_splits(workspace: Workspace, wanted: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
-    experiments = wanted.experiments_of(data.name)
+def _on_splits(workspace: Workspace, every: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
+    experiments = every.experiments_of(data.name)
     evaluation = scores.evaluate(data, runs, experiments)
     answer = answers.answer(evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     for table, columns in plot_data.tables(data, runs, compared).items():
         tables.write(folder / f"{table}.csv", plot_data.rounded(columns))
-    preparation = wanted.dataset(data.name).preparation.name
-    played = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(data.name))
-    if played:
-        write_json(folder / "network.json", played.model_dump())
+    preparation = every.dataset(data.name).preparation.name
+    network = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(data.name))
+    if network:
+        write_json(folder / "network.json", network.model_dump())
     return evaluation
 
 
-def _from_origins(
-    workspace: Workspace, wanted: Params, data: Dataset, runs: dict[str, Run], folder: Path
-) -> Evaluation:
-    """Of a series of one's own: all from one long table of forecasts, which is kept as forecasts.parquet."""
+def _from_origins(workspace: Workspace, every: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
+    """Of a series of one's own: all from one long table of forecasts, written as forecasts.parquet."""
     if not runs:
         raise UnrollError(f"{data.name} has no model to forecast with; add one to params.yaml")
-    settings, experiments = wanted.forecast(data.name), wanted.experiments_of(data.name)
-    parts = [tables.read_parquet(workspace.run(data.name, name) / backtest.TABLE) for name in runs]
+    refits, experiments = every.forecast(data.name).refits, every.experiments_of(data.name)
+    forecasts = pd.concat(tables.read_parquet(workspace.run(data.name, name) / backtest.TABLE) for name in runs)
     slow = {name for name, run in runs.items() if run.summary.layers}
-    forecasts, board = leaderboard.with_ensemble(data, pd.concat(parts), experiments, slow, settings.refits)
+    forecasts, board = leaderboard.with_ensemble(data, forecasts, experiments, slow, refits)
     forecasts.to_parquet(folder / backtest.TABLE, index=False)
     write_json(folder / "leaderboard.json", board.model_dump())
     tables.write(folder / "by_week.csv", plot_data.rounded(leaderboard.by_week(data, forecasts)))

@@ -27,9 +27,9 @@ def prepare(workspace: Workspace, name: str) -> Dataset:
         UnrollError: the raw data are missing or unfit; then nothing is written, and what was there stays.
         UsageError: a name or an option in params.yaml is wrong.
     """
-    wanted = params.load(workspace.params)
-    make = registry.preparation(wanted, name)
-    raw = workspace.raw(wanted.dataset(name).source)
+    every = params.load(workspace.params)
+    make = registry.preparation(every, name)
+    raw = workspace.raw(every.dataset(name).source)
     with locks.stage(workspace, "prepare", name):
         source = manifest.checked(raw)
         try:

@@ -49,8 +49,9 @@ def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[s
         section = {"source": dataset.source, "preparation": dataset.preparation.model_dump()}
         yield f"prepare/{name}", code.made_of(section, ["stages.prepare", module])
         scored = [
-            one.model_dump(include={"seeds", "share", "trials"}) | {"name": key, "family": one.model.family}
-            for key, one in every.experiments_of(name).items()
+            experiment.model_dump(include={"seeds", "share", "trials"})
+            | {"name": key, "family": experiment.model.family}
+            for key, experiment in every.experiments_of(name).items()
         ]
         yield f"evaluate/{name}", code.made_of(scored, ["stages.evaluate", *measures])
     for name, experiment in every.experiments.items():
@@ -63,10 +64,10 @@ def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[s
         yield f"train/{name}", fingerprint.training(experiment, preparation, code, settings)
     for name, settings in every.forecasts.items():
         candidates = every.experiments_of(name)
-        made_of = {key: one.model_dump() for key, one in candidates.items()}
-        modules = {f"{MODELS}.{one.model.family}" for one in candidates.values()}
-        modules |= {f"{METHODS}.{one.training.method}" for one in candidates.values()}
-        options = {"forecast": settings.model_dump(), "models": made_of}
+        modules = {f"{MODELS}.{experiment.model.family}" for experiment in candidates.values()}
+        modules |= {f"{METHODS}.{experiment.training.method}" for experiment in candidates.values()}
+        models = {key: experiment.model_dump() for key, experiment in candidates.items()}
+        options = {"forecast": settings.model_dump(), "models": models}
         yield f"refit/{name}", code.made_of(options, ["stages.refit", *sorted(modules)])
     shown = {"datasets": list(every.datasets.items()), "experiments": list(every.experiments.items())}
     yield "report", code.made_of(to_jsonable_python(shown), ["stages.report", *measures])

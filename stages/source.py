@@ -28,8 +28,8 @@ def source(workspace: Workspace, name: str) -> Path:
         UsageError: a name or an option is wrong.
         UnrollError: a file cannot be had or is damaged, or another process is at the same source.
     """
-    wanted = params.load(workspace.params)
-    produce = registry.source(wanted, name)
+    every = params.load(workspace.params)
+    produce = registry.source(every, name)
     raw = workspace.raw(name)
     with (
         locks.stage(workspace, "source", name),
@@ -38,5 +38,5 @@ def source(workspace: Workspace, name: str) -> Path:
     ):
         mirror = environ.get("UNROLL_MIRROR") or None
         produce(folder, Context(name, workspace.root, workspace.scratch, mirror, shown))
-        manifest.write(folder, name, wanted.source(name).kind)
+        manifest.write(folder, name, every.source(name).kind)
     return raw

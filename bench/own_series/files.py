@@ -46,8 +46,8 @@ def river(rows: int) -> pd.DataFrame:
 def cycle(rows: int, period: int) -> np.ndarray:
     """A sine of that period under noise that remembers (an autoregression), to two decimals."""
     noise = np.random.default_rng(period).normal(0, 3, rows)
-    for place in range(1, rows):
-        noise[place] += 0.8 * noise[place - 1]
+    for row in range(1, rows):
+        noise[row] += 0.8 * noise[row - 1]
     return np.round(100 + 20 * np.sin(2 * np.pi * np.arange(rows) / period) + noise, 2)
 
 
@@ -58,8 +58,8 @@ FORMS = (Form("meter", HOURS, "load (kW)", meter, ";", ","), Form("river", DAYS,
 
 def minutes(path: Path, rows: int) -> None:
     """A file of two columns besides the stamp, a row each minute."""
-    place, noise = np.arange(rows), np.random.default_rng(0).normal(0, 1, (2, rows))
-    stamps = (np.datetime64("2004-01-01T00:00:00") + place.astype("timedelta64[m]")).astype("datetime64[s]")
-    load = np.round(100 + 20 * np.sin(2 * np.pi * place / 1440) + noise[0], 2)
+    index, noise = np.arange(rows), np.random.default_rng(0).normal(0, 1, (2, rows))
+    stamps = (np.datetime64("2004-01-01T00:00:00") + index.astype("timedelta64[m]")).astype("datetime64[s]")
+    load = np.round(100 + 20 * np.sin(2 * np.pi * index / 1440) + noise[0], 2)
     columns = {"time": pa.array(stamps).cast(pa.string()), "load": load, "wind": np.round(8 + noise[1], 2)}
     csv.write_csv(pa.table(columns), path, csv.WriteOptions(quoting_style="none"))

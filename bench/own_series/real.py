@@ -61,14 +61,12 @@ FILES = {str(file.name): PublicFile(*file) for file in LISTED.itertuples(index=F
 
 def series(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """A series of one's own: generated files (`own_series.measure`) and, if not `quick`, the public ones as `real`."""
-    measured = measure.measure(quick, say)
-    if not quick:
-        measured["real"] = {}
-        with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
-            for name, file in FILES.items():
-                measured["real"][name] = results.rounded(compared(Path(folder) / name, file, say), 4)
-                say(f"{name}: {measured['real'][name]}")
-    return measured
+    real = {}
+    with tempfile.TemporaryDirectory(prefix="unroll-bench-") as folder:
+        for name, file in () if quick else FILES.items():
+            real[name] = results.rounded(compared(Path(folder) / name, file, say), 4)
+            say(f"{name}: {real[name]}")
+    return measure.measure(quick, say) | ({} if quick else {"real": real})
 
 
 def compared(folder: Path, file: PublicFile, say: Callable[[str], None]) -> dict[str, Any]:
@@ -159,7 +157,9 @@ def _forecasts(
 def _rivals(target: Array, times: pd.DatetimeIndex, origins: Array, file: PublicFile) -> dict[str, tuple[Array, Array]]:
     """Name -> forecasts (origins, steps) and the half widths (steps,) of their intervals."""
     series = pd.Series(target).ffill().to_numpy()
-    count = int(min(CALIBRATION, (origins[0] - 8 * file.cycle) // (2 * file.day)))
+    # Before the first of them MSTL has three of the longest cycles, and LightGBM what its lags take.
+    least = max(3 * file.cycle, 7 * (file.day if file.day > 1 else file.cycle) + file.horizon)
+    count = int(min(CALIBRATION, (origins[0] - least) // (2 * file.day)))
     before = origins[0] - file.horizon + file.day - np.arange(count, 0, -1) * file.day
     errors = dict(_answers(series, times, before, file))
     truth = target[before[:, None] + np.arange(file.horizon)]

@@ -8,12 +8,12 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, closing
 from multiprocessing import get_context
 from pathlib import Path
-from statistics import fmean, stdev
+from statistics import fmean, median, stdev
 from typing import Any
 from unittest.mock import patch
 
 from bench import results
-from bench.peers import worker, workloads
+from bench.peers import frameworks, workloads
 from bench.peers.workloads import FRAMEWORKS, WORKLOADS, Task
 from pipeline import numerics
 from pipeline.errors import UnrollError
@@ -43,7 +43,7 @@ ENVIRONMENT = {
     "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
     "PYTHONWARNINGS": "ignore",
 }
-"""One thread for every library; each worker stays on one core besides."""
+"""One thread for every library; each process stays on one core besides."""
 
 OWN = numerics.FROM_START | {
     "ONEDNN_MAX_CPU_ISA": numerics.SETTINGS["ONEDNN_MAX_CPU_ISA"],
@@ -55,7 +55,7 @@ SETTINGS = OWN | {"XLA_FLAGS": f"{ENVIRONMENT['XLA_FLAGS']} {OWN['XLA_FLAGS']}"}
 """The same for a framework's process here."""
 
 
-class Worker:
+class PeerProcess:
     """A framework's process, which logs to a file in `folder`; with what Unroll sets for its own, or as it comes."""
 
     def __init__(self, framework: str, folder: Path, *, own_settings: bool = False) -> None:
@@ -64,17 +64,17 @@ class Worker:
         backend = "jax" if framework == "jax" else "tensorflow"
         outside = {name: value for name, value in os.environ.items() if name not in SETTINGS}
         variables = outside | ENVIRONMENT | {"KERAS_BACKEND": backend} | ({} if own_settings else SETTINGS)
-        self.pool = ProcessPoolExecutor(1, get_context("spawn"), worker.begin, (self.log,))
+        self.pool = ProcessPoolExecutor(1, get_context("spawn"), frameworks.begin, (self.log,))
         with patch.dict(os.environ, variables, clear=True):  # which its process has from its start
             self.pool.submit(os.getpid).result()
 
     def ask(self, do: Callable[..., Any], *arguments: Any) -> Any:
-        """What a function of `worker` gives there. Raises UnrollError if it fails, or the process has ended."""
+        """What a function of `frameworks` gives there. Raises UnrollError if it fails, or the process has ended."""
         try:
             return self.pool.submit(do, self.framework, *arguments).result()
         except BrokenProcessPool:
-            said = self.log.read_text(encoding="utf-8", errors="replace").strip() or "without a word"
-            why = f"its process ended: {said.splitlines()[-1]}"
+            printed = self.log.read_text(encoding="utf-8", errors="replace").strip() or "without a word"
+            why = f"its process ended: {printed.splitlines()[-1]}"
         except Exception as error:  # noqa: BLE001 - whatever it is, the framework is named, and the bench stops
             why = f"{type(error).__name__}: {error}"
         raise UnrollError(f"bench: {self.framework} failed: {why}")
@@ -101,59 +101,62 @@ def measure(quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="unroll-peers-") as folder, ExitStack() as stack:
         root = Path(folder)
         workloads.prepare(root, names)
-        workers = [stack.enter_context(closing(Worker(name, root, own_settings=own))) for name, own in sides]
+        processes = [stack.enter_context(closing(PeerProcess(name, root, own_settings=own))) for name, own in sides]
         for name in names:
             task = workloads.load(root, name)
             # PyTorch has no recurrent dropout.
-            some = [each for each in workers if not (task.random and each.framework.startswith("pytorch"))]
-            rows += compare(task, root, some, rounds, say)
+            able = [peer for peer in processes if not (task.random and peer.framework.startswith("pytorch"))]
+            rows += compare(task, root, able, rounds, say)
     return {"rows": rows}
 
 
 def compare(
-    task: Task, root: Path, workers: Sequence[Worker], rounds: int, say: Callable[[str], None]
+    task: Task, root: Path, processes: Sequence[PeerProcess], rounds: int, say: Callable[[str], None]
 ) -> list[dict[str, Any]]:
-    """One workload's rows; arguments as in `measure`, and Unroll is the first of the workers."""
-    unroll, started = workers[0], dict[Worker, dict[str, Any]]()
+    """One workload's rows; arguments as in `measure`, and Unroll is the first of the processes."""
+    unroll, started = processes[0], dict[PeerProcess, dict[str, Any]]()
     reference: Reference = {}
-    for each in workers:
-        say(f"{task.name}: {each.framework} builds and compiles")
-        started[each] = each.ask(worker.start, root, task.name)
-        losses = {"before": started[each]["before"], "train": learn(each, task)}
+    for peer in processes:
+        say(f"{task.name}: {peer.framework} builds and compiles")
+        started[peer] = peer.ask(frameworks.start, root, task.name)
+        losses = {"before": started[peer]["before"], "train": learn(peer, task)}
         reference = reference or tolerated(task, unroll, losses)
-        check(task, each.framework, losses, reference)
-    times = {each: {"train": list[float](), "evaluate": list[float]()} for each in workers}
+        check(task, peer.framework, losses, reference)
+    times = {peer: {"train": list[float](), "evaluate": list[float]()} for peer in processes}
     batches = {
         "train": task.workload.steps * task.workload.epochs,
         "evaluate": task.workload.evaluated * task.workload.evaluations,
     }
     for number in range(rounds):
         say(f"{task.name}: round {number + 1}")
-        first = number % len(workers)
-        for each in [*workers[first:], *workers[:first]]:
-            seconds = each.ask(worker.turn)
+        first = number % len(processes)
+        for peer in [*processes[first:], *processes[:first]]:
+            seconds = peer.ask(frameworks.turn)
             for phase, count in batches.items():
-                times[each][phase].append(1e3 * seconds[phase] / count)
+                times[peer][phase].append(1e3 * seconds[phase] / count)
     return [
-        {"work": task.name, "phase": phase, "side": each.framework, "own_settings": each.own_settings}
-        | spreads(times[each][phase], times[unroll][phase])
-        | {"warm_up": round(started[each]["warm_up"], 2)}
+        {"work": task.name, "phase": phase, "side": peer.framework, "own_settings": peer.own_settings}
+        | spreads(times[peer][phase], times[unroll][phase])
+        | {"warm_up": round(started[peer]["warm_up"], 2)}
         for phase in batches
-        for each in workers
+        for peer in processes
     ]
 
 
 def spreads(times: Sequence[float], unrolls: Sequence[float]) -> dict[str, Any]:
-    """The spread of a worker's times, and of their ratios to Unroll's, round by round."""
-    ratios = [one / other for one, other in zip(times, unrolls, strict=True)]
-    found: dict[str, Any] = results.rounded({"ms": results.spread(times), "ratio": results.spread(ratios)}, 4)
-    return found
+    """min, median and max of a framework's times, and of their ratios to Unroll's, round by round."""
+    ratios = [time / unroll for time, unroll in zip(times, unrolls, strict=True)]
+    both = {
+        key: {"min": min(values), "median": median(values), "max": max(values)}
+        for key, values in (("ms", times), ("ratio", ratios))
+    }
+    return dict(results.rounded(both, 4))
 
 
-def learn(framework: Worker, task: Task, seed: int = 0) -> float:
+def learn(framework: PeerProcess, task: Task, seed: int = 0) -> float:
     """The mean loss of the first steps: all where dropout makes one step a matter of luck, else `CHECKED`."""
     steps = task.workload.steps if task.random else CHECKED
-    return float(framework.ask(worker.learn, seed, steps))
+    return float(framework.ask(frameworks.learn, seed, steps))
 
 
 Reference = dict[str, tuple[float, float]]
@@ -161,13 +164,13 @@ Reference = dict[str, tuple[float, float]]
 another framework may lie from it."""
 
 
-def tolerated(task: Task, unroll: Worker, losses: Mapping[str, float]) -> Reference:
+def tolerated(task: Task, unroll: PeerProcess, losses: Mapping[str, float]) -> Reference:
     """What Unroll's losses ask of the others: with dropout, of their spread over seeds."""
-    found = {when: (loss, TOLERANCE * abs(loss)) for when, loss in losses.items()}
+    reference = {when: (loss, TOLERANCE * abs(loss)) for when, loss in losses.items()}
     if task.random:
         drawn = [losses["train"], *(learn(unroll, task, seed) for seed in range(1, SEEDS))]
-        found["train"] = fmean(drawn), DEVIATIONS * stdev(drawn) * (1 + 1 / SEEDS) ** 0.5
-    return found
+        reference["train"] = fmean(drawn), DEVIATIONS * stdev(drawn) * (1 + 1 / SEEDS) ** 0.5
+    return reference
 
 
 def check(task: Task, framework: str, losses: Mapping[str, float], reference: Reference) -> None:

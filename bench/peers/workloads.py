@@ -89,7 +89,7 @@ class Task:
 
     def write_weights(self, arrays: list[Array]) -> None:
         """Keep the weights that every framework starts from."""
-        write_npz(self.weights, {str(place): array for place, array in enumerate(arrays)})
+        write_npz(self.weights, {str(index): array for index, array in enumerate(arrays)})
 
     def read_weights(self) -> list[Array]:
         """The weights that every framework starts from: fresh arrays, kernel before recurrent kernel before bias."""
@@ -129,11 +129,11 @@ def prepare(root: Path, names: Iterable[str]) -> None:
     stand_ins = {name: {"kind": "stand_in", "of": name, "rows": rows} for name, (_, rows) in make.ROWS.items()}
     sources = {name: stand_ins.get(name, section) for name, section in plain["sources"].items()}
     plain_yaml.write({**plain, "sources": sources}, workspace.params)
-    wanted = params.load(workspace.params)
-    for name in {wanted.experiment(WORKLOADS[each].experiment).dataset for each in names}:
+    every = params.load(workspace.params)
+    for name in {every.experiment(WORKLOADS[workload].experiment).dataset for workload in names}:
         if (built.prepared(name) / "dataset.json").is_file() and not dataset.load(built.prepared(name)).stand_in:
             workspace.prepared(name).parent.mkdir(parents=True, exist_ok=True)
             workspace.prepared(name).symlink_to(built.prepared(name))
         else:
-            source(workspace, wanted.dataset(name).source)
+            source(workspace, every.dataset(name).source)
             prepare(workspace, name)

@@ -1,4 +1,4 @@
-"""A model's forecasts from rolling origins: fitted on what came before, asked from one origin after the other.
+"""A model's forecasts from rolling origins: fitted on the rows before, it forecasts from one origin after the other.
 
 Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16. What comes out is
 one long table, a row for each value that was forecast, with the columns of the field (Nixtla's utilsforecast):
@@ -36,10 +36,10 @@ TABLE = "forecasts.parquet"
 
 @dataclass(frozen=True)
 class Fold:
-    """Origins that are asked of one fit.
+    """Origins that one fit forecasts from.
 
     Attributes:
-        train: windows whose targets were all known when the first of them was asked.
+        train: windows whose targets were all known at the first of them.
         test: a window for each origin.
     """
 
@@ -72,21 +72,17 @@ def stride(dataset: Dataset) -> int:
     return windows(dataset).step * max(1, dataset.period)
 
 
-def times(dataset: Dataset, rows: Array) -> Array:
-    """The number of each row (n,) in its own series: the same for all series at the same time."""
-    if dataset.series_id is None:
-        return rows
-    return rows - np.searchsorted(dataset.series_id, dataset.series_id[rows])
-
-
 def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
     """The last origins of a series, one a day, in as many groups as there are fits; several series have the same ones.
 
     Raises:
         UnrollError: there are too few windows.
     """
-    whole, spacing = windows(dataset), stride(dataset)
-    numbers, reach, origins = times(dataset, whole.rows), int(whole.ahead[-1]), list[int]()
+    every = windows(dataset)
+    spacing, reach, origins = stride(dataset), int(every.ahead[-1]), list[int]()
+    numbers = every.rows  # of each row in its own series: the same for all series at the same time
+    if dataset.series_id is not None:
+        numbers = numbers - np.searchsorted(dataset.series_id, dataset.series_id[numbers])
     candidates = timestamps.distinct(numbers)  # `np.unique` hashes millions of them for seconds
     earliest = candidates[-1] - REACH * (candidates[-1] - candidates[0])
     while len(origins) < settings.origins and len(candidates) and candidates[-1] > earliest:
@@ -94,17 +90,15 @@ def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
         candidates = candidates[candidates <= origins[0] - spacing]  # over a gap, the next one before it
     if len(origins) < max(2, settings.refits):
         raise UnrollError(f"{dataset.name}: {len(origins)} origins are too few for {settings.refits} fits; add rows")
-    options = dataset.fitted.windows if dataset.fitted else None
-    found = []
+    thinning = dataset.fitted.windows.stride if dataset.fitted else 1
+    groups = []
     for group in np.array_split(origins, settings.refits):
-        known = numbers <= group[0] - whole.step - reach
-        if options:
-            known &= (group[0] - numbers) % options.stride == 0
+        known = (numbers <= group[0] - every.step - reach) & ((group[0] - numbers) % thinning == 0)
         if not known.any():
             raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
-        test = whole.rows[np.isin(numbers, group)]
-        found.append(Fold(replace(whole, rows=whole.rows[known]), replace(whole, rows=test)))
-    return found
+        test = every.rows[np.isin(numbers, group)]
+        groups.append(Fold(replace(every, rows=every.rows[known]), replace(every, rows=test)))
+    return groups
 
 
 def cross_validate(
@@ -114,7 +108,7 @@ def cross_validate(
 
     Args:
         name: of the experiment.
-        experiment: with patience its epochs are chosen in the first fold (`settled`), and are so many in all.
+        experiment: with patience its epochs are chosen in the first fold (`with_best_epochs`), and are so many in all.
         dataset: the series, with the columns that the experiment sees.
         settings: how many origins and fits.
         progress: told which fit of how many begins.
@@ -124,17 +118,19 @@ def cross_validate(
     """
     import pandas as pd
 
-    parts, every = [], folds(dataset, settings)
-    experiment = settled(name, experiment, dataset, every[0].train)
-    for number, fold in enumerate(every, 1):
-        progress(number, len(every))
+    tables, groups = [], folds(dataset, settings)
+    experiment = with_best_epochs(name, experiment, dataset, groups[0].train)
+    for number, fold in enumerate(groups, 1):
+        progress(number, len(groups))
         trained, job = fit(name, experiment, dataset, fold.train, fold.test)
         for replicate in trained.replicates:
-            said = replicate.predictions["final_test"].reshape(len(fold.test), -1)
-            said = np.broadcast_to(said, (len(fold.test), fold.test.outputs))  # one value for all steps counts for each
-            parts.append(table(dataset, fold.test, said).assign(model=name, seed=replicate.seed))
-    whole = pd.concat(parts).sort_values(["seed", "unique_id", "cutoff", "ds"], ignore_index=True)
-    return whole[["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]], trained, job
+            forecasts = replicate.predictions["final_test"].reshape(len(fold.test), -1)
+            forecasts = np.broadcast_to(
+                forecasts, (len(fold.test), fold.test.outputs)
+            )  # one value counts for all steps
+            tables.append(table(dataset, fold.test, forecasts).assign(model=name, seed=replicate.seed))
+    rows = pd.concat(tables).sort_values(["seed", "unique_id", "cutoff", "ds"], ignore_index=True)
+    return rows[["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]], trained, job
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame":
@@ -162,38 +158,38 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame
 def fit(
     name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows, *callbacks: Callback
 ) -> tuple[Trained, Job]:
-    """An experiment trained on some windows and asked at others (its predictions "final_test"), and what it was given.
+    """An experiment trained on some windows, with its forecasts of others as "final_test", and what it was given.
 
     Raises:
         UnrollError: it looks back further than the windows, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        apart = np.diff(timestamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
-        if (apart != apart[0]).any():
+        spacing = np.diff(timestamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
+        if (spacing != spacing[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     chosen = recipe(name, experiment)
     if experiment.training.method == "none":
         train = test  # nothing is learnt there, and all splits are answered
     elif not chosen.masks:
         train = without_holes(train)
-    splits = {split: seen_by(experiment, given) for split, given in (("train", train), ("test", test))}
+    splits = {"train": seen_by(experiment, train), "test": seen_by(experiment, test)}
     job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
     return chosen.train(job), job
 
 
-def settled(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
+def with_best_epochs(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
     """The experiment for as many epochs as are best on the last of some windows, by its first seed; no patience."""
     if not experiment.training.options.get("patience"):
         return experiment
     chosen = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
-    found = chosen.train(chosen.job(validated(dataset, seen_by(experiment, train))))
-    return with_epochs(experiment, found.replicates[0].best_epoch or 1)
+    trained = chosen.train(chosen.job(validated(dataset, seen_by(experiment, train))))
+    return with_epochs(experiment, trained.replicates[0].best_epoch or 1)
 
 
 def validated(dataset: Dataset, train: Windows) -> Dataset:
     """The data set with some windows alone (`without_holes`), of which the last ones are for validation.
 
-    What asks for a test split gets validation again. Raises UnrollError if they are too few.
+    `test` is validation again. Raises UnrollError if they are too few.
     """
     complete = without_holes(train)
     border = complete.rows[int((1 - VALIDATION) * len(complete))] if len(complete) > 1 else 0
@@ -254,14 +250,14 @@ def past(forecasts: "pd.DataFrame", names: Sequence[str], dataset: Dataset) -> d
     """Of a table `truth` (origins, steps) and `forecasts` (models, origins, steps) in model units, as `Forecaster` has
     them, and of several series `series_id` (origins,).
     """
-    outputs = next(split for split in dataset.splits.values() if isinstance(split, Windows)).outputs
+    outputs = windows(dataset).outputs
     own, rows = forecasts[forecasts["model"].isin(names)], first_seed(forecasts, names[0])
     scales = {name or dataset.name: scale for name, scale in dataset.scales.items()}
     ids = rows["unique_id"].to_numpy()[::outputs]
     mean, std = (np.array([getattr(scales[key], part) for key in ids])[:, None] for part in ("mean", "std"))
-    found = dict(grids(own, outputs))
+    by_model = dict(grids(own, outputs))
     arrays = {
         "truth": (rows["y"].to_numpy().reshape(-1, outputs) - mean) / std,
-        "forecasts": np.stack([(found[name] - mean) / std for name in names]),
+        "forecasts": np.stack([(by_model[name] - mean) / std for name in names]),
     }
     return arrays | ({"series_id": np.array([[*scales].index(key) for key in ids])} if len(scales) > 1 else {})

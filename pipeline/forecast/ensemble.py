@@ -1,8 +1,9 @@
-"""Several models' forecasts as one: a median in which each weighs by how small its errors were, moved by the last ones.
+"""Forecast combination: the weighted median of several models' forecasts, with an intercept correction.
 
-Weights by inverse errors: Bates and Granger 1969, "The combination of forecasts", Operational Research Quarterly 20. A
-part of the last errors is added to the next forecast: Clements and Hendry 1996, "Intercept corrections and structural
-change", Journal of Applied Econometrics 11.
+Weights by discounted inverse errors: Bates and Granger 1969, "The combination of forecasts", Operational Research
+Quarterly 20; the median of models: Stock and Watson 2004, "Combination forecasts of output growth", Journal of
+Forecasting 23. Adding a part of the last errors is the intercept correction of Clements and Hendry 1996, "Intercept
+corrections and structural change", Journal of Applied Econometrics 11.
 """
 
 import numpy as np
@@ -21,7 +22,7 @@ usual size count as that: a day like no other is not to be expected again."""
 
 
 def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Array:
-    """What several models say at each origin, by the errors that are known there.
+    """The combination of several models' forecasts at each origin, by the errors that are known there.
 
     Args:
         forecasts: (models, origins, steps), in the order of time.
@@ -29,7 +30,7 @@ def weighted_median_forecast(forecasts: Array, truth: Array, delay: Array) -> Ar
         delay: (steps,) after how many origins an error is known, as `known_after` gives it.
 
     Returns:
-        (origins, steps); of one model alone what it says.
+        (origins, steps); of one model alone its forecasts.
     """
     if len(forecasts) == 1:
         return np.asarray(forecasts[0])

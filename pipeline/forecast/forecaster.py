@@ -23,9 +23,8 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, intervals, models
 from pipeline.forecast.ensemble import known_after, weighted_median_forecast
-from pipeline.forecast.question import Question
 from pipeline.forecast.rows import Window, histories, latest
-from pipeline.forecast.spec import Member, Part, Spec
+from pipeline.forecast.spec import ForecasterSpec, Member, Part, SeriesQuestion
 from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
@@ -37,8 +36,8 @@ if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 
-KEPT = 64
-"""Windows whose forecasts are kept, the last ones."""
+CACHED = 64
+"""Windows whose forecasts are cached, the last ones."""
 
 
 class OutsideRangeWarning(UserWarning):
@@ -47,14 +46,14 @@ class OutsideRangeWarning(UserWarning):
 
 @dataclass
 class Members:
-    """The models, which are asked of a window once: what they said is kept, so that the same rows give the same bits.
+    """The models, with a cache of their forecasts: the same rows give the same bits, and run no model twice.
 
     Attributes:
         members: what each is.
-        predict: of each member each seed.
+        predict: of each member one function for each seed.
         calendar: columns of the calendar, the last ones of a window.
-        outputs: how many values are asked for.
-        forecasts: a window's digest -> (members, steps) in model units, of the last `KEPT` windows.
+        outputs: values ahead.
+        forecasts: digest of a window -> (members, steps) in model units, of the last `CACHED` windows.
     """
 
     members: list[Member]
@@ -68,11 +67,11 @@ class Members:
         if (digest := _digest(window)) not in self.forecasts:
             forecasts = []
             for member, seeds in zip(self.members, self.predict, strict=True):
-                seen = window[None, -member.timesteps :]
-                seen = seen if member.experiment.calendar else seen[:, :, : -self.calendar]
-                by_seed = [np.broadcast_to(predict(seen).reshape(-1), self.outputs) for predict in seeds]
+                inputs = window[None, -member.timesteps :]
+                inputs = inputs if member.experiment.calendar else inputs[:, :, : -self.calendar]
+                by_seed = [np.broadcast_to(predict(inputs).reshape(-1), self.outputs) for predict in seeds]
                 forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
-            if len(self.forecasts) >= KEPT:
+            if len(self.forecasts) >= CACHED:
                 self.forecasts.pop(next(iter(self.forecasts)))
             self.forecasts[digest] = np.stack(forecasts)
         return self.forecasts[digest]
@@ -85,14 +84,14 @@ class Forecaster:
     Attributes:
         spec: plain data.
         arrays: of rolling origins, in model units, `truth` (origins, steps), NaN where nothing was measured, and
-            `forecasts` (members, origins, steps), which weights and intervals are made of anew; and of several series
-            `series_id` (origins,). Perhaps `windows` (windows, 32), digests, and `answers` (windows, members, steps):
-            with them a forecast from these windows runs no model.
+            `forecasts` (members, origins, steps), from which weights and intervals are computed; of several series
+            `series_id` (origins,). Where they were saved, `windows` (windows, 32), digests, and `answers` (windows,
+            members, steps), with which `members` begin their cache.
         weights: name of a member -> the folder of its weights.
         members: the models.
     """
 
-    spec: Spec
+    spec: ForecasterSpec
     arrays: dict[str, Array]
     weights: dict[str, Path]
     members: Members
@@ -108,49 +107,53 @@ class Forecaster:
             UsageError: there is no such experiment, or its data set is no series with stamps.
             UnrollError: something is not built, or of an earlier build than something else.
         """
-        wanted = params.load(workspace.params)
-        experiment = wanted.experiment(name)
+        every = params.load(workspace.params)
+        experiment = every.experiment(name)
         about = experiment.dataset
-        if wanted.dataset(about).preparation.name != "series":
+        if every.dataset(about).preparation.name != "series":
             raise UsageError(f"{about} is no series with a time in each row, so there is no next value")
-        again = f"run `unroll repro evaluate@{about}`"
         prepared = workspace.prepared(about)
         data = datasets.load(prepared, calendar=experiment.calendar, share=experiment.share)
         run = run_folder.load_for(workspace.run(about, name), about, experiment.seeds)
         if run.summary.fingerprint.get("data") not in {None, fingerprint.folder(prepared)}:
+            again = f"run `unroll repro evaluate@{about}`"
             raise UnrollError(f"{name} was trained on an earlier build of {about}; {again}")
-        questions = Question.of(data)
-        seen = replace(data, splits={"train": backtest.seen_by(experiment, backtest.windows(data))})
-        seeds = run.summary.seeds if run.varies else run.summary.seeds[:1]
-        member = Member(
-            name=name, experiment=experiment, problem=asdict(problem(seen)), seeds=seeds, point=run.points[-1]
-        )
-        rolling = about in wanted.forecasts
-        if rolling:
-            arrays = backtest.past(tables.read_parquet(workspace.run(about, name) / backtest.TABLE), [name], data)
+        questions = SeriesQuestion.of(data)
+        if about in every.forecasts:
+            table = tables.read_parquet(workspace.run(about, name) / backtest.TABLE)
+            arrays, kind = backtest.past(table, [name], data), "rolling origins"
         else:
-            arrays = _origins(data, run)
-        spec = Spec(
+            arrays, kind = _origins(data, run), "origins of validation and test"
+        inputs = replace(data, splits={"train": backtest.seen_by(experiment, backtest.windows(data))})
+        member = Member(
+            name=name,
+            experiment=experiment,
+            problem=asdict(problem(inputs)),
+            seeds=run.summary.seeds if run.varies else run.summary.seeds[:1],
+            point=run.points[-1],
+        )
+        spec = ForecasterSpec(
             name=name,
             members=[member],
-            series={word: Part(question=question, scale=data.scales[word]) for word, question in questions.items()},
+            series={key: Part(question=question, scale=data.scales[key]) for key, question in questions.items()},
             stride=backtest.stride(data),
-            judged=f"From {len(arrays['truth'])} {'rolling origins' if rolling else 'origins of validation and test'}",
+            judged=f"From {len(arrays['truth'])} {kind}",
         )
         return cls.ready(spec, arrays, {name: workspace.run(about, name) / "weights"})
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
         """What `save` wrote, wherever it lies now. Raises UnrollError if a file is missing, damaged or too old."""
-        spec, arrays = read_checked(folder / "forecaster.json", Spec), read_npz(folder / "forecaster.npz")
+        spec = read_checked(folder / "forecaster.json", ForecasterSpec)
+        arrays = read_npz(folder / "forecaster.npz")
         if not {"truth", "forecasts"} <= {*arrays}:
             again = f"fit it anew: `unroll repro refit@{spec.question.dataset}`"
             raise UnrollError(f"{folder / 'forecaster.npz'} is of an older version of Unroll; {again}")
         return cls.ready(spec, arrays, {member.name: folder / "weights" / member.name for member in spec.members})
 
     @classmethod
-    def ready(cls, spec: Spec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
-        """One of these parts. Raises UnrollError if weights are missing or damaged."""
+    def ready(cls, spec: ForecasterSpec, arrays: dict[str, Array], weights: dict[str, Path]) -> "Forecaster":
+        """A forecaster with its models loaded. Raises UnrollError if weights are missing or damaged."""
         predict = [
             [
                 models.load(member.name, member.experiment, member.problem, path)
@@ -158,10 +161,9 @@ class Forecaster:
             ]
             for member in spec.members
         ]
-        known = {"windows", "answers"} <= {*arrays}
-        answers = dict(zip(map(bytes, arrays["windows"]), arrays["answers"], strict=True)) if known else {}
+        saved = dict(zip(map(bytes, arrays.get("windows", ())), arrays.get("answers", ()), strict=True))
         calendar = series.calendar_columns(week=spec.question.windows.week)
-        return cls(spec, arrays, weights, Members(spec.members, predict, calendar, spec.question.outputs, answers))
+        return cls(spec, arrays, weights, Members(spec.members, predict, calendar, spec.question.outputs, saved))
 
     def save(self, folder: Path) -> None:
         """Write forecaster.json, forecaster.npz and weights/ into a folder."""
@@ -180,51 +182,53 @@ class Forecaster:
         The errors since the models were fitted count, too.
         """
         require_level(level)
-        errors, delay, forecast = self._rolled(window)
+        errors, delay, forecast = self._errors(window)
         half_widths = intervals.adaptive(errors, level, delay, since=len(errors))[0][-1]
         scale = self.spec.scale
         return forecast * scale.std + scale.mean, half_widths * scale.std
 
     def coverage(self, window: Window, level: float = intervals.USUAL) -> Array:
-        """(steps,) the share of targets that such intervals held at the origins so far; or NaN."""
+        """(steps,) the fraction of targets inside such intervals at the origins so far; or NaN."""
         require_level(level)
-        errors, delay, _ = self._rolled(window)
+        errors, delay, _ = self._errors(window)
         inside = intervals.adaptive(errors, level, delay)[1]
         known = np.isfinite(inside)
         return np.where(known.any(axis=0), np.nan_to_num(inside).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
 
-    def _rolled(self, window: Window) -> tuple[Array, Array, Array]:
+    def _errors(self, window: Window) -> tuple[Array, Array, Array]:
         """(origins, steps) absolute errors up to a window, after how many origins each is known, and (steps,) what
         follows the window; all in model units.
         """
-        truth, forecasts, question = self.arrays["truth"], self.arrays["forecasts"], self.spec.question
+        question = self.spec.question
         delay = known_after(question.outputs, question.step, self.spec.stride)
-        # The models were fitted to what came between: of those origins nothing is known.
+        # The models were fitted to the rows of the origins in between: of those nothing is known.
         between = np.full((delay[-1] - 1, question.outputs), np.nan)
-        inputs, later = window.since or ((), np.empty((0, question.outputs)))
-        new = [self.members.forecast(seen) for seen in (*inputs, window.inputs)]
-        truth = np.concatenate([truth, between, later, np.full((1, question.outputs), np.nan)])
-        unasked = np.zeros((len(forecasts), *between.shape))
-        forecasts = np.concatenate([forecasts, unasked, np.stack(new, axis=1)], axis=1)
+        inputs, observed = window.since or ((), np.empty((0, question.outputs)))
+        later = np.stack([self.members.forecast(values) for values in (*inputs, window.inputs)], axis=1)
+        unknown = np.full((1, question.outputs), np.nan)
+        truth = np.concatenate([self.arrays["truth"], between, observed, unknown])
+        forecasts = np.concatenate([self.arrays["forecasts"], np.zeros((len(later), *between.shape)), later], axis=1)
         combined = weighted_median_forecast(forecasts, truth, delay)
         return np.abs(combined - truth)[:-1], delay, combined[-1]
 
     def answers(self, windows: Iterable[Window]) -> dict[str, Array]:
         """`windows` and `answers` of `arrays`: with them a forecast from these runs no model, nor imports any."""
-        said = {_digest(window.inputs): self.members.forecast(window.inputs) for window in windows}
-        return {"windows": np.array([[*digest] for digest in said], np.uint8), "answers": np.stack([*said.values()])}
+        forecasts = {_digest(window.inputs): self.members.forecast(window.inputs) for window in windows}
+        digests = np.array([[*digest] for digest in forecasts], np.uint8)
+        return {"windows": digests, "answers": np.stack([*forecasts.values()])}
 
     @cached_property
     def by_series(self) -> dict[str, "Forecaster"]:
         """A forecaster for each of several series, by name; one of one series alone is `ALONE`."""
         if len(self.spec.series) == 1:
             return {ALONE: self}
-        found = {}
+        forecasters = {}
         for number, (name, part) in enumerate(self.spec.series.items()):
             own = self.arrays["series_id"] == number
             arrays = {"truth": self.arrays["truth"][own], "forecasts": self.arrays["forecasts"][:, own]}
-            found[name] = replace(self, spec=self.spec.model_copy(update={"series": {ALONE: part}}), arrays=arrays)
-        return found
+            spec = self.spec.model_copy(update={"series": {ALONE: part}})
+            forecasters[name] = replace(self, spec=spec, arrays=arrays)
+        return forecasters
 
     def read(
         self, paths: Sequence[Path], progress: "Progress" = row_files.unseen, plan: Sequence[Path] = ()
@@ -237,8 +241,8 @@ class Forecaster:
         for path in [*paths, *plan]:
             if not path.is_file():
                 raise UnrollError(f"{path} {'is a folder; name a file' if path.is_dir() else 'is not there'}")
-        given, known = ([row_files.RowFile(path, form, where) for path in files] for files in (paths, plan))
-        return self._latest(given, progress, known)
+        measured, known = ([row_files.RowFile(path, form, where) for path in files] for files in (paths, plan))
+        return self._latest(measured, progress, known)
 
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
         """The last window of each series in rows in memory. Raises as `forecast`."""
@@ -249,7 +253,7 @@ class Forecaster:
         self, files: Sequence[row_files.RowFile], progress: "Progress", plan: Sequence[row_files.RowFile] = ()
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
-        questions = {name: one.spec.question for name, one in self.by_series.items()}
+        questions = {name: own.spec.question for name, own in self.by_series.items()}
         windows, failed = dict[str, Window](), UnrollError("")
         for name, history in histories(questions, files, progress, plan).items():
             try:

@@ -5,6 +5,7 @@ they are compared on the later half (docs/decisions/own-series.md).
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -31,7 +32,7 @@ ENSEMBLE = "weighted_median"
 """What the combination of several models is called in the table."""
 
 FEWEST = 3
-"""Models of a kind of their own that a median is taken of."""
+"""Members that a median is taken of, at least."""
 
 MARGIN = 2 / 3
 """A model must lower the median's MAE by a third to be champion by itself: smaller leads, of some weeks of one season,
@@ -104,83 +105,124 @@ def load(folder: Path) -> Leaderboard:
     return read_checked(folder / "tables" / "leaderboard.json", Leaderboard)
 
 
+@dataclass(frozen=True)
+class Origins:
+    """All models at the same origins.
+
+    Attributes:
+        rows: of the table, one for each value of an origin: those of one model and seed.
+        series: (origins,) the series' names.
+        truth: (origins, steps), NaN where nothing was measured.
+        scales: (origins, steps) the deviation of the series, by which errors are divided.
+        delay: (steps,) after how many origins an error is known.
+        forecasts: name of a model -> (origins, steps), the mean over its seeds.
+    """
+
+    rows: "pd.DataFrame"
+    series: Array
+    truth: Array
+    scales: Array
+    delay: Array
+    forecasts: dict[str, Array]
+
+    @classmethod
+    def of(cls, dataset: Dataset, table: "pd.DataFrame") -> "Origins":
+        """From the long table."""
+        windows = backtest.windows(dataset)
+        forecasts = dict(backtest.grids(table, windows.outputs))
+        rows = backtest.first_seed(table, next(iter(forecasts))).reset_index(drop=True)
+        scale = rows["unique_id"].map(_scale_of(dataset, table))
+        truth, scales = (column.to_numpy().reshape(-1, windows.outputs) for column in (rows["y"], scale))
+        series = rows["unique_id"].to_numpy()[:: windows.outputs]
+        delay = known_after(windows.outputs, windows.step, backtest.stride(dataset))
+        return cls(rows, series, truth, scales, delay, forecasts)
+
+    def errors(self, name: str) -> Array:
+        """(origins, steps) absolute errors of a model, in multiples of the series' deviation."""
+        return np.asarray(np.abs(self.forecasts[name] - self.truth) / self.scales)
+
+    def maes(self) -> dict[str, float]:
+        """Name of a model -> its mean absolute error, as `errors`."""
+        return {name: float(np.nanmean(self.errors(name))) for name in self.forecasts}
+
+    def combined(self, members: list[str]) -> Array:
+        """(origins, steps) the weighted median of some models, series by series."""
+        stacked, combined = np.stack([self.forecasts[name] for name in members]), np.empty_like(self.truth)
+        for own in (self.series == name for name in np.unique(self.series)):
+            combined[own] = weighted_median_forecast(stacked[:, own], self.truth[own], self.delay)
+        return combined
+
+
 def with_ensemble(
-    dataset: Dataset, forecasts: "pd.DataFrame", experiments: Mapping[str, Experiment], networks: set[str], refits: int
+    dataset: Dataset, table: "pd.DataFrame", experiments: Mapping[str, Experiment], networks: set[str], refits: int
 ) -> tuple["pd.DataFrame", Leaderboard]:
     """Add the combination's forecasts to the table, and say whose to use.
 
     Args:
         dataset: with its stamps.
-        forecasts: as `backtest.cross_validate` gives it, of all models.
+        table: as `backtest.cross_validate` gives it, of all models.
         experiments: the models.
         networks: those that take TensorFlow, which is slow to start: they are champions by themselves or not at all.
         refits: how often each model was fitted.
     """
     import pandas as pd
 
-    outputs = backtest.windows(dataset).outputs
-    scale = _scale_of(dataset, forecasts)
-    grids = dict(backtest.grids(forecasts, outputs))
-    rows = backtest.first_seed(forecasts, next(iter(grids))).reset_index(drop=True)
-    truth, scales = (array.to_numpy().reshape(-1, outputs) for array in (rows["y"], rows["unique_id"].map(scale)))
-    series = rows["unique_id"].to_numpy()[::outputs]
-    scores = {name: float(np.nanmean(np.abs(values - truth) / scales)) for name, values in grids.items()}
-    unfitted = {name for name in grids if experiments[name].training.method == "none"}
+    origins = Origins.of(dataset, table)
+    unfitted = {name for name in origins.forecasts if experiments[name].training.method == "none"}
     naive = {name for name in unfitted if experiments[name].model.family == "baselines"}  # and not statistical
-    members = sorted(_members({name: experiments[name] for name in set(grids) - networks}, scores, unfitted))
-    best = min(scores, key=scores.__getitem__)
-    delay = known_after(outputs, backtest.windows(dataset).step, backtest.stride(dataset))
+    candidates = {name: experiments[name] for name in origins.forecasts if name not in networks}
+    members = sorted(_members(candidates, origins.maes(), unfitted))
     if len(members) >= FEWEST:
-        stacked, combined = np.stack([grids[name] for name in members]), np.empty_like(truth)
-        for mine in (series == name for name in np.unique(series)):
-            combined[mine] = weighted_median_forecast(stacked[:, mine], truth[mine], delay)
-        grids[ENSEMBLE], scores[ENSEMBLE] = combined, float(np.nanmean(np.abs(combined - truth) / scales))
-        forecasts = pd.concat([forecasts, rows.assign(model=ENSEMBLE, seed=0, y_hat=combined.ravel())])
-        beaten = any(scores[name] < scores[ENSEMBLE] for name in naive)
-        if not beaten and scores[best] > MARGIN * scores[ENSEMBLE]:
-            best = ENSEMBLE
-    names, alone = np.unique(series), len(np.unique(series)) == 1
-    mase, cutoffs = seasonal_naive(dataset), np.unique(rows["cutoff"].to_numpy())
+        combined = origins.combined(members)
+        origins = replace(origins, forecasts=origins.forecasts | {ENSEMBLE: combined})
+        table = pd.concat([table, origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=combined.ravel())])
+    return table.reset_index(drop=True), _leaderboard(dataset, origins, naive, members, refits)
+
+
+def _leaderboard(dataset: Dataset, origins: Origins, naive: set[str], members: list[str], refits: int) -> Leaderboard:
+    maes, delay = origins.maes(), origins.delay
+    champion = _champion(maes, naive)
+    names, cutoffs = np.unique(origins.series), np.unique(origins.rows["cutoff"].to_numpy())
     # One series is told in its unit; several in multiples of each one's deviation.
-    unit = dataset.scale.unit if alone else "of a series' standard deviation"
-    factor = scales[0, 0] if alone else 1.0
-    in_unit = {name: factor * score for name, score in scores.items()}
-    leaderboard = Leaderboard(
+    alone, mase = len(names) == 1, seasonal_naive(dataset)
+    unit, factor = (dataset.scale.unit, origins.scales[0, 0]) if alone else ("of a series' standard deviation", 1.0)
+    by_series = {name: origins.series == name for name in ([] if alone else names)}
+    errors = np.abs(origins.forecasts[champion] - origins.truth)
+    return Leaderboard(
         dataset=dataset.name,
         unit=next(iter(dataset.scales.values())).unit,
         first=shown(cutoffs[0]),
         last=shown(cutoffs[-1]),
         origins=len(cutoffs),
         refits=refits,
-        models={
-            name: _scores(np.abs(values - truth) / scales, series, delay, factor, mase)
-            for name, values in grids.items()
-        },
+        models={name: _scores(origins.errors(name), origins.series, delay, factor, mase) for name in origins.forecasts},
         naive=sorted(naive),
-        champion=best,
-        members=members if best == ENSEMBLE else [best],
-        why=_why(best, in_unit, naive, unit),
-        series={}
-        if alone
-        else {
-            name: _scores(np.abs(grids[best] - truth)[series == name], series[series == name], delay, 1.0, None)
-            for name in names
-        },
+        champion=champion,
+        members=members if champion == ENSEMBLE else [champion],
+        why=_why(champion, {name: factor * mae for name, mae in maes.items()}, naive, unit),
+        series={name: _scores(errors[own], origins.series[own], delay, 1.0, None) for name, own in by_series.items()},
     )
-    return forecasts.reset_index(drop=True), leaderboard
 
 
-def _members(experiments: Mapping[str, Experiment], scores: Mapping[str, float], unfitted: set[str]) -> list[str]:
-    """Models of a kind of their own: of naive and of statistical ones the best speaks for all.
+def _champion(maes: Mapping[str, float], naive: set[str]) -> str:
+    """The best single model where it is better than the combination by `MARGIN`, or a naive one is better at all."""
+    best = min((name for name in maes if name != ENSEMBLE), key=maes.__getitem__)
+    if ENSEMBLE not in maes or any(maes[name] < maes[ENSEMBLE] for name in naive):
+        return best
+    return ENSEMBLE if maes[best] > MARGIN * maes[ENSEMBLE] else best
+
+
+def _members(experiments: Mapping[str, Experiment], maes: Mapping[str, float], unfitted: set[str]) -> list[str]:
+    """The models that are combined: the best naive one, the best statistical one, and each of the others.
 
     Of months and weeks, where statistical models look back for years (`history`), all of these and boosting of
     differences to a year before alone: the others follow no trend.
     """
     options = {name: experiment.model.options for name, experiment in experiments.items()}
-    if any(given.get("history") for given in options.values()):
-        return [name for name, given in options.items() if given.get("history") or given.get("base") == "cycle"]
+    if any(own.get("history") for own in options.values()):
+        return [name for name, own in options.items() if own.get("history") or own.get("base") == "cycle"]
     kinds: dict[str, str] = {}
-    for name in sorted(experiments, key=scores.__getitem__):
+    for name in sorted(experiments, key=maes.__getitem__):
         kinds.setdefault(experiments[name].model.family if name in unfitted else name, name)
     return [*kinds.values()]
 
@@ -195,8 +237,8 @@ def _scores(errors: Array, series: Array, delay: Array, factor: float, mase: flo
     """Of absolute errors (origins, steps) in model units; `factor` takes them to the target's."""
     inside = [intervals.adaptive(errors[series == name], intervals.USUAL, delay)[1] for name in np.unique(series)]
     counted = np.concatenate(inside)
-    known = np.isfinite(counted).any(axis=0) if len(counted) else np.zeros(errors.shape[1], bool)
-    coverage = [float(np.nanmean(counted[:, step])) if there else None for step, there in enumerate(known)]
+    known = np.isfinite(counted).any(axis=0)
+    coverage = [float(np.nanmean(counted[:, step])) if known[step] else None for step in range(errors.shape[1])]
     mae = np.array([np.nanmean(column) if np.isfinite(column).any() else np.nan for column in errors.T])
     later = np.concatenate([(own := errors[series == name])[len(own) // 2 :] for name in np.unique(series)])
     return Scores(
@@ -207,15 +249,16 @@ def _scores(errors: Array, series: Array, delay: Array, factor: float, mase: flo
     )
 
 
-def _why(best: str, scores: Mapping[str, float], naive: set[str], unit: str) -> str:
-    others = sorted((name for name in scores if name not in {best, ENSEMBLE}), key=scores.__getitem__)
-    plain = min(naive, key=scores.__getitem__, default=None)
-    rivals = [name for name in (others[0] if others else None, plain) if name and name != best]
-    beside = ", ".join(f"{name} {scores[name]:.4g}" for name in dict.fromkeys(rivals))
-    if best == ENSEMBLE and others and scores[others[0]] < scores[ENSEMBLE]:
-        beside += "; a lead below a third rarely lasts"
-    found = f"MAE {scores[best]:.4g}{f' {unit}' if unit else ''} from rolling origins"
-    return found + (f"; {beside}" if beside else "")
+def _why(champion: str, maes: Mapping[str, float], naive: set[str], unit: str) -> str:
+    others = sorted((name for name in maes if name not in {champion, ENSEMBLE}), key=maes.__getitem__)
+    best_naive = min(naive, key=maes.__getitem__, default=champion)
+    rivals = [name for name in dict.fromkeys([*others[:1], best_naive]) if name != champion]
+    text = f"MAE {maes[champion]:.4g}{f' {unit}' if unit else ''} from rolling origins"
+    if rivals:
+        text += f"; {', '.join(f'{name} {maes[name]:.4g}' for name in rivals)}"
+    if champion == ENSEMBLE and others and maes[others[0]] < maes[ENSEMBLE]:
+        text += "; a lead below a third rarely lasts"
+    return text
 
 
 def evaluate(
@@ -243,7 +286,7 @@ def evaluate(
         for split in halves:
             values = losses[split][name].mean(axis=1)
             kinds = {"mae": values} | ({"mae_unit": values * unit} if len(dataset.scales) == 1 else {})
-            scored[split] = {key: statistics(found.tolist(), key, varies=varies) for key, found in kinds.items()}
+            scored[split] = {key: statistics(kind.tolist(), key, varies=varies) for key, kind in kinds.items()}
         entries[name] = Entry(
             parameters=summary.parameters,
             layers=summary.layers,
@@ -260,16 +303,16 @@ def evaluate(
             groups={},
             rollout=None,
         )
-    sure = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
+    compared = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
     differences = {}
     for split, rows in halves.items():
-        found = losses[split]
-        blocks = weeks(backtest.first_seed(rows, sure[0])) if sure else np.array([])
+        own = losses[split]
+        blocks = weeks(backtest.first_seed(rows, compared[0])) if compared else np.array([])
         if len(np.unique(blocks)) < FEWEST_BLOCKS:
             continue
         differences[SHORT if split == "test" and ranked < SEASON else split] = {
-            one: {other: difference(found[one], found[other], blocks) for other in sure[index:]}
-            for index, one in enumerate(sure[:-1], 1)
+            name: {other: difference(own[name], own[other], blocks) for other in compared[index:]}
+            for index, name in enumerate(compared[:-1], 1)
         }
     origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}
     return Evaluation(dataset=about(dataset, origins, ranked), experiments=entries, differences=differences)

@@ -18,17 +18,17 @@ Predict = Callable[[Array], Array]
 """Inputs (n, timesteps, features) float32 -> (n,) or (n, values), in model units."""
 
 
-def load(name: str, experiment: Experiment, asked: Mapping[str, Any], path: Path) -> Predict:
-    """A trained model, of an experiment on a `Problem` as plain data; `path` is of its weights, without the suffix.
+def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Path) -> Predict:
+    """A trained model, of an experiment and its `Problem` as plain data; `path` is of its weights, without the suffix.
 
     Raises:
         UnrollError: the weights are missing or damaged, or those of a method that forecasts nothing.
     """
-    found, problem = recipe(name, experiment), Problem(**{**asked, "input_shape": tuple(asked["input_shape"])})
-    if found.network:
-        return _network(found, problem, path)
+    chosen, problem = recipe(name, experiment), Problem(**{**fields, "input_shape": tuple(fields["input_shape"])})
+    if chosen.network:
+        return _network(chosen, problem, path)
     weights = read_npz(path.with_name(f"{path.name}.npz"))["weights"]
-    baseline: Any = found.build(problem)
+    baseline: Any = chosen.build(problem)
     method = experiment.training.method
     if method == "none":
         return lambda inputs: np.asarray(baseline.features(inputs))
@@ -42,19 +42,19 @@ def load(name: str, experiment: Experiment, asked: Mapping[str, Any], path: Path
     if method == "boosting":
         from pipeline.training.methods import boosting
 
-        return boosting.load(baseline, weights, found.method.keywords["strategy"])
+        return boosting.load(baseline, weights, chosen.method.keywords["strategy"])
     raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
 
 
-def _network(found: Recipe, problem: Problem, path: Path) -> Predict:
+def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     keras_models.start()
     import tensorflow as tf
 
-    model, file = found.build(problem), path.with_name(path.name + keras_models.SUFFIX)
+    model, file = chosen.build(problem), path.with_name(path.name + keras_models.SUFFIX)
     try:
         model.load_weights(file)
     except (OSError, ValueError, KeyError) as error:
-        raise UnrollError(f"{file} is missing or damaged ({error!s:.100}); run `unroll train {found.name}`") from None
+        raise UnrollError(f"{file} is missing or damaged ({error!s:.100}); run `unroll train {chosen.name}`") from None
     # One trace for any number of examples.
     shape = tf.TensorSpec((None, *problem.input_shape), tf.float32)
     call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[shape])

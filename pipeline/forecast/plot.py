@@ -62,14 +62,14 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.subplots()
     # The clock's own hours: matplotlib would draw those of UTC.
-    past, ahead = (np.asarray(each.tz_localize(None)) for each in (times, forecast["stamp"].array))
+    past, ahead = (np.asarray(clock.tz_localize(None)) for clock in (times, forecast["stamp"].array))
     axes.plot(past, measured, color=OTHER, linewidth=1.6, label="measured")
-    one = len(forecast) == 1
+    single = len(forecast) == 1
     if np.isfinite(forecast["low"]).all():
-        wide = 4 * one  # the interval of a single value is a line
+        wide = 4 * single  # the interval of a single value is a line
         low, high = forecast["low"], forecast["high"]
         axes.fill_between(ahead, low, high, color=MAIN, alpha=0.2, linewidth=wide, label="interval")
-    axes.plot(ahead, forecast["forecast"], color=MAIN, linewidth=1.6, marker="o" if one else "", label="forecast")
+    axes.plot(ahead, forecast["forecast"], color=MAIN, linewidth=1.6, marker="o" if single else "", label="forecast")
     axes.axvline(past[-1], color=MUTED, linewidth=0.8, linestyle=(0, (1, 2)))
     locator = AutoDateLocator()  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)

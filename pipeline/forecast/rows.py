@@ -10,14 +10,13 @@ import numpy as np
 from pipeline.data import row_files, row_table, series, timestamps
 from pipeline.data.examples import Array, Windows
 from pipeline.errors import UnrollError
-from pipeline.forecast.question import Question
+from pipeline.forecast.spec import SeriesQuestion
 
 if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 FAR = 0.5
-"""How far beyond the trained range a value is far: a share of that range."""
-
+"""How far beyond the trained range a value is far, as a part of that range."""
 
 MOST = 14
 """Origins since the fit whose errors count, the last ones."""
@@ -33,9 +32,9 @@ class Window:
         inputs: (timesteps, columns + calendar) float32; those before the lookback NaN where there is no row.
         ahead: a pandas DatetimeIndex of the stamps that are asked for.
         unusual: lines about values far outside of what was trained on.
-        since: (origins, timesteps, columns) the inputs of those since the models were fitted, and (origins, steps) what
-            came, in model units, NaN where nothing has come yet.
-        new: rows that came after the evaluation's end, as a share of those before.
+        since: (origins, timesteps, columns) the inputs at the origins since the models were fitted, and (origins,
+            steps) what was observed after them, in model units, NaN where nothing was yet.
+        new: rows after the evaluation's end, as a part of those before.
     """
 
     stamps: Array
@@ -49,11 +48,16 @@ class Window:
 
 @dataclass(frozen=True)
 class History:
-    """All rows of a series in some files: what models were asked of it, the files' name for error texts, and (rows,
-    columns + calendar) float32 as models see them.
+    """All rows of a series in some files.
+
+    Attributes:
+        question: what models were trained to answer of it.
+        name: of the files, for error messages.
+        measured: the rows.
+        inputs: (rows, columns + calendar) float32, as models see them.
     """
 
-    question: Question
+    question: SeriesQuestion
     name: str
     measured: series.Measured
     inputs: Array
@@ -78,14 +82,14 @@ class History:
         return Windows(self.inputs, chosen["train"], *shape, measured=measured)
 
     def behind(self, origins: Array, timesteps: int) -> Array:
-        """(origins, timesteps, columns + calendar) what is seen at each, NaN before the first row or a gap."""
+        """(origins, timesteps, columns + calendar) the inputs at some origins, NaN before the first row or a gap."""
         rows = self.measured.series
         gaps = np.flatnonzero(np.diff(rows.timestamps) != np.timedelta64(1000 * self.question.spacing, "ms")) + 1
-        begun = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
-        places = origins[:, None] + self.question.step * np.arange(1 - timesteps, 1)
-        seen = self.inputs[np.maximum(places, 0)]
-        seen[places < begun[:, None]] = np.nan
-        return seen
+        starts = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
+        index = origins[:, None] + self.question.step * np.arange(1 - timesteps, 1)
+        inputs = self.inputs[np.maximum(index, 0)]
+        inputs[index < starts[:, None]] = np.nan
+        return inputs
 
     def since(self, timesteps: int, until: np.datetime64, stride: int) -> tuple[Array, Array]:
         """As `Window.since`: origins from `until` on, `stride` rows from each other, the last `MOST` of them."""
@@ -94,14 +98,14 @@ class History:
         row = np.timedelta64(1000 * question.spacing, "ms")
         since = (rows.timestamps[origins] - until) // row
         origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
-        later = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
-        known = rows.timestamps[later] - rows.timestamps[origins, None] == question.ahead * row
-        known &= ~rows.unknown[later, self.target]
-        return self.behind(origins, timesteps), np.where(known, self.inputs[later, self.target], np.nan)
+        targets = np.minimum(origins[:, None] + question.ahead, len(rows.values) - 1)
+        observed = rows.timestamps[targets] - rows.timestamps[origins, None] == question.ahead * row
+        observed &= ~rows.unknown[targets, self.target]
+        return self.behind(origins, timesteps), np.where(observed, self.inputs[targets, self.target], np.nan)
 
 
 def histories(
-    questions: Mapping[str, Question],
+    questions: Mapping[str, SeriesQuestion],
     files: Sequence[row_files.RowFile],
     progress: "Progress",
     plan: Sequence[row_files.RowFile] | None = (),
@@ -109,7 +113,7 @@ def histories(
     """Name of a series -> all its rows in some files, as models see them.
 
     Args:
-        questions: of each series what the model was trained on.
+        questions: of each series what models were trained to answer.
         files: of the rows. Behind the last one with a target there may be rows with what is known beforehand.
         progress: told of what has been read.
         plan: files of more such rows; None where no forecast is made of them.
@@ -120,23 +124,24 @@ def histories(
     question = next(iter(questions.values()))
     table = row_table.read_files([_only(question, file) for file in files], progress)
     table = replace(table, timestamps=timestamps.evenly(table.timestamps, question.cleaning.rows))
-    name, own = files[0].path.name, timestamps.regularity(table.timestamps).freq
-    if len(table.timestamps) > 1 and table.timestamps.min() < table.timestamps.max() and own != question.spacing:
+    name, spacing = files[0].path.name, timestamps.regularity(table.timestamps).freq
+    if len(table.timestamps) > 1 and table.timestamps.min() < table.timestamps.max() and spacing != question.spacing:
         raise UnrollError(
-            f"{name}: rows lie {own:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
+            f"{name}: rows lie {spacing:,} seconds apart, and {question.dataset} was trained on {question.spacing:,}; "
             "give such rows"
         )
     table, beforehand = _split(question, _aligned(question, table, name), plan, progress)
-    found = {}
-    for word, part in row_table.by_series(table, questions).items():
+    by_series = {}
+    for series_id, own in row_table.by_series(table, questions).items():
         if question.fitted.slip:
-            measured = series.as_they_are(part, question.spacing)
+            measured = series.as_they_are(own, question.spacing)
         else:
-            measured = series.rows_of(part, question.csv, question.cleaning, question.windows, beforehand)
+            measured = series.rows_of(own, question.csv, question.cleaning, question.windows, beforehand)
         with np.errstate(over="ignore"):
-            inputs = series.inputs_of(measured.series, question.fitted, questions[word].statistics)
-        found[word] = History(questions[word], f"{name}, {word}" if word else name, measured, inputs)
-    return found
+            inputs = series.inputs_of(measured.series, question.fitted, questions[series_id].statistics)
+        title = f"{name}, {series_id}" if series_id else name
+        by_series[series_id] = History(questions[series_id], title, measured, inputs)
+    return by_series
 
 
 def latest(history: History, timesteps: int, until: np.datetime64 | None, stride: int) -> Window:
@@ -176,20 +181,20 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
 
 
 def _split(
-    question: Question, table: row_table.RowTable, plan: Sequence[row_files.RowFile] | None, progress: "Progress"
+    question: SeriesQuestion, table: row_table.RowTable, plan: Sequence[row_files.RowFile] | None, progress: "Progress"
 ) -> tuple[row_table.RowTable, series.Plan]:
-    """The rows up to the last one with a target, and what is known beforehand of those that come.
+    """The rows up to the last one with a target, and what is known beforehand of the timesteps to forecast.
 
     Raises:
-        UnrollError: it is not known of all that are asked for.
+        UnrollError: it is not known of all of them.
     """
     if plan is None or not (names := question.windows.future):
         return table, None
     values = table.values
     measured = ~np.isnan(values[:, table.columns.index(question.csv.target)])
     past = table.timestamps <= table.timestamps[measured].max()
-    places = [table.columns.index(name) for name in names]
-    known = dict(zip(table.timestamps[~past], values[~past][:, places], strict=True))
+    columns = [table.columns.index(name) for name in names]
+    known = dict(zip(table.timestamps[~past], values[~past][:, columns], strict=True))
     for file in plan:
         header = file.header()
         if lacking := [name for name in [*question.csv.stamp, *names] if name not in header]:
@@ -200,16 +205,16 @@ def _split(
         rows = later.values[:, [later.columns.index(name) for name in names]]
         known |= dict(zip(timestamps.evenly(later.timestamps, question.cleaning.rows), rows, strict=True))
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
-    wanted = table.timestamps[past].max() + lead * np.timedelta64(question.spacing, "s")
-    if lacking := [moment for moment in wanted if moment not in known or np.isnan(known[moment]).any()]:
+    ahead = table.timestamps[past].max() + lead * np.timedelta64(question.spacing, "s")
+    if lacking := [moment for moment in ahead if moment not in known or np.isnan(known[moment]).any()]:
         raise UnrollError(
             f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
             "--future FILE with such rows, or add them behind the last one"
         )
-    return table.only(past), dict(zip(names, np.array([known[moment] for moment in wanted]).T, strict=True))
+    return table.only(past), dict(zip(names, np.array([known[moment] for moment in ahead]).T, strict=True))
 
 
-def _only(question: Question, file: row_files.RowFile) -> row_files.RowFile:
+def _only(question: SeriesQuestion, file: row_files.RowFile) -> row_files.RowFile:
     """The file without the columns that the model was not trained on."""
     form, header = question.csv, file.header()
     needed = [*form.stamp, *question.numbers, *form.words]
@@ -224,7 +229,7 @@ def _only(question: Question, file: row_files.RowFile) -> row_files.RowFile:
     return replace(file, form=file.form.model_copy(update={"drop": drop}))
 
 
-def _aligned(question: Question, table: row_table.RowTable, name: str) -> row_table.RowTable:
+def _aligned(question: SeriesQuestion, table: row_table.RowTable, name: str) -> row_table.RowTable:
     """The columns in the order that the model knows; a word that does not occur is 0 everywhere."""
     import pandas as pd
 
@@ -263,17 +268,17 @@ def _require_whole(history: History, first: int) -> None:
         )
 
 
-def _unusual(question: Question, times: Array, values: Array) -> list[str]:
+def _unusual(question: SeriesQuestion, times: Array, values: Array) -> list[str]:
     lines = []
     for name in question.numbers:
-        place = question.fitted.columns.index(name)
-        low, high = question.statistics.low[place], question.statistics.high[place]
-        beyond = np.maximum(low - values[:, place], values[:, place] - high)
+        column = question.fitted.columns.index(name)
+        low, high = question.statistics.low[column], question.statistics.high[column]
+        beyond = np.maximum(low - values[:, column], values[:, column] - high)
         if (far := beyond > FAR * ((high - low) or 1.0)).any():
             row = int(beyond.argmax())
             more = f" and {far.sum() - 1} more" if far.sum() > 1 else ""
             lines.append(
-                f"{name!r} is {values[row, place]:g} at {question.when(times[row])}{more}, far outside of what "
+                f"{name!r} is {values[row, column]:g} at {question.when(times[row])}{more}, far outside of what "
                 f"{question.dataset} was trained on, {low:g} to {high:g}: the forecast is a guess"
             )
     return lines

@@ -58,7 +58,7 @@ ORIGINS, REFITS = 182, 3
 RECENT = 24
 """Last values of the target that boosting of the target alone sees; the other one has six, so that they err apart."""
 
-JOINT = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 40, "rows": 150_000}
+JOINT = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 40, "rows": 100_000}
 """One boosting of all values ahead, from a subset of them."""
 
 YEARS = 2 * np.timedelta64(365, "D")

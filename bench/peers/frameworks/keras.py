@@ -45,9 +45,9 @@ class Keras:
 
     def train(self) -> float:
         """See `Framework`; timed from the first epoch's begin to the last one's end, so without `fit`'s own start."""
-        clock = Clock()
-        self.fit(self.task.workload.steps, self.task.workload.epochs, [clock])
-        return clock.seconds
+        timer = EpochTimer()
+        self.fit(self.task.workload.steps, self.task.workload.epochs, [timer])
+        return timer.seconds
 
     def learn(self, steps: int) -> float:
         """See `Framework`; with each word's gradient summed before it is used, as all others do.
@@ -87,18 +87,18 @@ class Keras:
         """See `Framework`; timed as `train`."""
         workload, seconds = self.task.workload, 0.0
         for _ in range(workload.evaluations):
-            clock = Clock()
+            timer = EpochTimer()
             if self.generated:
                 rows = np.arange(len(self.task.held_out)).reshape(workload.evaluated, -1)
                 data = {"x": batches(self.windows[1], rows), "steps": workload.evaluated}
             else:
                 data = {"x": self.held_out[0], "y": self.held_out[1], "batch_size": self.task.batch}
-            loss = self.model.evaluate(**data, verbose=0, callbacks=[clock])
-            seconds += clock.seconds
+            loss = self.model.evaluate(**data, verbose=0, callbacks=[timer])
+            seconds += timer.seconds
         return seconds, float(loss)
 
 
-class Clock(keras.callbacks.Callback):
+class EpochTimer(keras.callbacks.Callback):
     """Seconds that the loop over batches takes: from the first begin to the last end."""
 
     start, seconds = 0.0, 0.0
@@ -135,7 +135,7 @@ def batches(examples: Windows, rows: Array) -> Iterator[tuple[Array, Array]]:
     while True:
         for numbers in rows:
             inputs, targets = np.zeros((len(numbers), steps, columns)), np.zeros(len(numbers))
-            for place, row in enumerate(examples.rows[numbers]):
-                inputs[place] = examples.series[range(row - examples.lookback, row, examples.step)]
-                targets[place] = examples.series[row + examples.delay][examples.target]
+            for index, row in enumerate(examples.rows[numbers]):
+                inputs[index] = examples.series[range(row - examples.lookback, row, examples.step)]
+                targets[index] = examples.series[row + examples.delay][examples.target]
             yield inputs, targets

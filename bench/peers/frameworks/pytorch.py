@@ -16,7 +16,7 @@ class PyTorch:
 
     def __init__(self, task: Task, *, compiled: bool) -> None:
         torch.set_num_threads(1)
-        self.task, self.network = task, Network(task)
+        self.task, self.network = task, TorchNetwork(task)
         self.forward: Callable[[Tensor], Tensor] = torch.compile(self.network) if compiled else self.network
         self.loss = LOSSES[task.training["loss"]]
         train = task.data.splits["train"]
@@ -64,7 +64,7 @@ def tensors(inputs: Array, targets: Array) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(inputs.astype(kind)), torch.from_numpy(targets.astype(np.float32))
 
 
-class Network(nn.Module):
+class TorchNetwork(nn.Module):
     """Embedding, one recurrent layer and a dense one; or dense layers."""
 
     def __init__(self, task: Task) -> None:

@@ -22,10 +22,10 @@ class Compiled:
     def __init__(self, task: Task) -> None:
         from pipeline.training.program import Program
 
-        found = recipe(task.name, task.experiment)
-        options = found.method.keywords
+        chosen = recipe(task.name, task.experiment)
+        options = chosen.method.keywords
         self.task, self.loss = task, options["loss"]
-        self.build = partial(found.build, problem(task.data))
+        self.build = partial(chosen.build, problem(task.data))
         self.model = keras_models.seeded(self.build, 0)
         task.write_weights(self.model.get_weights())
         self.numbers: dict[int, list[Array]] = {0: keras_models.values(self.model)}

@@ -5,7 +5,7 @@ from bench.peers import compare
 from pipeline.files import read_json
 
 
-class Worker(compare.Worker):
+class SameProcess(compare.PeerProcess):
     """In this process, which has TensorFlow, a framework after the other."""
 
     def __init__(self, framework, _folder, *, own_settings):
@@ -20,7 +20,7 @@ class Worker(compare.Worker):
 
 def test_a_quick_round_compares_and_writes_a_page_and_leaves_what_is_committed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(command, "REPOSITORY", tmp_path)
-    monkeypatch.setattr(compare, "Worker", Worker)
+    monkeypatch.setattr(compare, "PeerProcess", SameProcess)
     monkeypatch.setattr(compare, "FRAMEWORKS", ("unroll", "documents"))
     monkeypatch.setattr(compare, "QUICK", ("sine_dense",))
     short = replace(compare.WORKLOADS["sine_dense"], epochs=1, evaluations=1)

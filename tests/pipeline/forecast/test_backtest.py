@@ -136,10 +136,10 @@ def test_a_missing_target_costs_its_value_and_no_window_or_origin():
 def test_epochs_are_chosen_before_the_first_origin_and_are_then_so_many():
     options = {"optimizer": "adam", "loss": "mae", "epochs": 9, "batch_size": 64, "patience": 2, "learning_rate": 0.01}
     network = experiment("dense", "mlp", "gradient_descent", seeds=2, training=options, hidden=[4])
-    settled = backtest.settled("m", network, data(), backtest.folds(data(), settings(4, 1))[0].train)
+    settled = backtest.with_best_epochs("m", network, data(), backtest.folds(data(), settings(4, 1))[0].train)
     assert settled.training.options["patience"] is None
     assert 1 <= settled.training.options["epochs"] <= 9
-    assert backtest.settled("m", settled, data(), None) is settled
+    assert backtest.with_best_epochs("m", settled, data(), None) is settled
     table, trained, _ = backtest.cross_validate("m", network, data(), settings(4, 2), lambda *_: None)
     assert {*table["seed"]} == {0, 1}
     assert {len(replicate.history) for replicate in trained.replicates} == {settled.training.options["epochs"]}
