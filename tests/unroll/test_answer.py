@@ -88,18 +88,19 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert [row["mae"]["value"] for row in table["rows"]] == [ridge["mae"]]
 
 
-def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "there is no params.yaml here; name a file, such as `unroll answer"),
+        ("meter.csv", "meter.csv is not there; name a CSV or Parquet file"),
+        (".", r"\. is a folder; name a CSV or Parquet file"),
+        ("meter.csv --level 90", "the level must be 0.5 to 0.99"),
+    ],
+)
+def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="there is no params.yaml here; name a file, such as `unroll answer"):
-        invoke(["answer"])
-    with pytest.raises(UsageError, match="meter.csv is not there; name a CSV or Parquet file"):
-        invoke(["answer", "meter.csv"])
-    (tmp_path / "meters").mkdir()
-    with pytest.raises(UsageError, match="meters is a folder; name a CSV or Parquet file"):
-        invoke(["answer", "meters"])
-    (tmp_path / "meters").rmdir()
-    with pytest.raises(UsageError, match="the level must be 0.5 to 0.99"):
-        invoke(["answer", "meter.csv", "--level", "90"])
+    with pytest.raises(UsageError, match=message):
+        invoke(["answer", *arguments.split()])
     assert not [*tmp_path.iterdir()]
 
 
