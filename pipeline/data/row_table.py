@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import RowFile, blank, numbers, require_same, unseen
+from pipeline.data.row_files import RowFile, blank, no_progress, numbers, require_same
 from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnrollError, UsageError
 
@@ -49,7 +49,7 @@ class RowTable:
         return RowTable(self.timestamps[mask], self.columns, self.values[mask], series_id)
 
 
-def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = unseen) -> RowTable:
+def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = no_progress) -> RowTable:
     """Read every column but the dropped ones, of one file or of several of one form.
 
     Args:
@@ -72,7 +72,7 @@ def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress
     return read_files([RowFile(path, form, where) for path in paths], progress)
 
 
-def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTable:
+def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> RowTable:
     """What files of one form hold, as `read`."""
     import pandas as pd
 

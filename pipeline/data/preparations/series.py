@@ -32,7 +32,7 @@ ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 def prepare(
     name: str,
     raw: Path,
-    progress: "Progress" = row_files.unseen,
+    progress: "Progress" = row_files.no_progress,
     *,
     csv: CsvFormat,
     windows: Windowing,

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from pipeline.data.row_files import unseen
+from pipeline.data.row_files import no_progress
 from pipeline.data.sniff.detect import detect
 from pipeline.data.sniff.profile import Overrides
 from unroll.add.entries import Wanted, entries, propose
@@ -16,7 +16,7 @@ def proposed(folder, columns, freq="h", count=200):
         for row, stamp in enumerate(stamps)
     )
     (folder / "a.csv").write_text("\n".join([",".join(["time", *columns]), *lines]), encoding="utf-8")
-    profile = detect([folder / "a.csv"], Overrides(), unseen)
+    profile = detect([folder / "a.csv"], Overrides(), no_progress)
     return profile, propose(profile, Wanted())
 
 
