@@ -172,7 +172,8 @@ def with_ensemble(
 
     origins = Origins.of(dataset, table)
     unfitted = {name for name in origins.forecasts if experiments[name].training.method == "none"}
-    naive = {name for name in unfitted if experiments[name].model.family == "baselines"}  # statistical models are fitted as they forecast
+    # Statistical models have the method "none", too: they are fitted to each window.
+    naive = {name for name in unfitted if experiments[name].model.family == "baselines"}
     candidates = {name: experiments[name] for name in origins.forecasts if name not in networks}
     members = sorted(_members(candidates, origins.maes(), unfitted))
     if len(members) >= MIN_MEMBERS:
@@ -267,14 +268,7 @@ def _why(champion: str, maes: Mapping[str, float], naive: set[str], unit: str) -
 def evaluate(
     dataset: Dataset, forecasts: "pd.DataFrame", summaries: Mapping[str, Summary], experiments: Mapping[str, Experiment]
 ) -> Evaluation:
-    """The evaluation of a series: `validation` is the earlier half of the origins, `test` the later half.
-
-    Args:
-        dataset: the series.
-        forecasts: the table of all models.
-        summaries: experiment -> the summary of its run.
-        experiments: as params.yaml has them.
-    """
+    """Evaluate the forecasts of all models: `validation` is the earlier half of the origins, `test` the later half."""
     scale = forecasts["unique_id"].map(_scale_of(dataset, forecasts)).to_numpy(float)
     measured = forecasts.assign(loss=(forecasts["y_hat"] - forecasts["y"]).abs().to_numpy() / scale).dropna(subset="y")
     middle, later_weeks = halves_of(measured["cutoff"].to_numpy())

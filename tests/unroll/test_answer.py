@@ -116,4 +116,4 @@ def test_few_weeks_are_graded_by_who_was_ahead_in_them(network_leads, words):
 )
 def test_what_compares_is_said_in_the_file_s_own_unit(first, last, origins, weeks, months, words):
     ends = np.datetime64(first), np.datetime64(last)
-    assert answer.span_of_origins(*ends, origins, weeks, months) == words
+    assert answer.later_half(*ends, origins, weeks, months) == words
