@@ -162,7 +162,7 @@ def fit(
         UnrollError: the model has the option `history`, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        spacing = np.diff(timestamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
+        spacing = np.diff(timestamps.to_even_days(dataset.stamps, dataset.fitted.cleaning.rows))
         if (spacing != spacing[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
     trainer = recipe(name, experiment)

@@ -134,7 +134,7 @@ def _as_good(models: Sequence[ModelScore], evaluation: Evaluation, network: str)
 def months_per_row(config: Params, name: str) -> int:
     """Months from one row of a series to the next; 0 if rows are weeks, days or hours."""
     cleaning = config.dataset(name).preparation.options["cleaning"]
-    # Rows of months are spaced as days, one for each month (`timestamps.evenly`).
+    # Rows of months are spaced as days, one for each month (`timestamps.to_even_days`).
     return int(cleaning["spacing"] * np.timedelta64(1, "s") / DAY) if cleaning.get("rows") == "month" else 0
 
 
