@@ -9,7 +9,7 @@ from pipeline.provenance import record
 from pipeline.provenance.machine import flags
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
-from unroll.runner.dvc_graph import Graph
+from unroll.runner.scheduler import Graph
 from unroll.verify.compare import Build, compare, first_names, numbers
 from unroll.verify.verify import build, only
 from unroll.workspaces import checkout

@@ -45,10 +45,10 @@ def alone(lock: Path, busy: str, *, patience: float = 0.0) -> Iterator[None]:
 
     lock.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(lock, timeout=patience).acquire()
+        acquired = FileLock(lock, timeout=patience).acquire()
     except Timeout:
         raise UnrollError(busy) from None
-    with held:  # apart from the `try`: a Timeout of the block is its own
+    with acquired:  # not in the `try`: a Timeout of the block is its own
         yield
 
 

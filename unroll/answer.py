@@ -27,7 +27,7 @@ from unroll.results import compare, predict
 from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block, later_half, months_per_row, table
 from unroll.results.predict import Predicted
 from unroll.runner.build import repro
-from unroll.runner.eta import Estimates
+from unroll.runner.display import Estimates
 from unroll.workspaces import make
 
 START, FIXED = 1.0, 4.0

@@ -19,7 +19,7 @@ from pipeline.workspace import Workspace
 from stages.progress import duration
 from unroll.results import compare
 from unroll.runner.build import repro
-from unroll.runner.display import Words
+from unroll.runner.display import Narration
 from unroll.workspaces import checkout, make
 
 FOLDER = ".demo"
@@ -62,7 +62,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     print(f"{len(every.experiments)} experiments, {how}, {jobs} at a time, offline, all in {FOLDER}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
-    status = repro(small, [], jobs, words=Story(small, every), first=list(every.datasets))
+    status = repro(small, [], jobs, narration=Story(small, every), first=list(every.datasets))
     took = duration(time.monotonic() - started)
     checkout.commit(workspace.root, folder, "what was found")
     print()
@@ -80,7 +80,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     return status
 
 
-class Story(Words):
+class Story(Narration):
     """What the demo prints of its stages."""
 
     def __init__(self, workspace: Workspace, every: Params) -> None:
@@ -89,7 +89,7 @@ class Story(Words):
         self._answers = len({(network.dataset, bool(network.trials)) for network in networks})
 
     def running(self, stage: str) -> str:
-        """See `Words`: which model is trained, and for what."""
+        """See `Narration`: which model is trained, and for what."""
         verb, _, name = stage.partition("@")
         if verb != "train":
             return ""
@@ -98,7 +98,7 @@ class Story(Words):
         return f"{model} for {QUESTIONS.get(experiment.dataset, experiment.dataset)}"
 
     def ended(self, stage: str) -> str:
-        """See `Words`: the answer of a data set, if this was its evaluation.
+        """See `Narration`: the answer of a data set, if this was its evaluation.
 
         Yes and no stand alone where no correction for the answers to come takes them back (Bonferroni).
         """

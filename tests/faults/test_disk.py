@@ -3,7 +3,6 @@
 The faults are caused in a process of its own, in a mount namespace where a small tmpfs is the disk.
 """
 
-import contextlib
 import json
 import os
 import shutil
@@ -15,7 +14,8 @@ import pytest
 
 from pipeline.errors import UnrollError
 from pipeline.tracking import store
-from tests.faults.lab import ROOT, Lab, on_page
+from tests.faults.conftest import FaultyWorkspace
+from tests.support import REPOSITORY
 
 STAGES = ("source waves", "prepare waves", "train waves_linear", "evaluate waves", "report")
 REPRO = "repro --jobs 1"
@@ -23,12 +23,12 @@ ROOM = (4096, 0, 16384, 65536, 262144)
 """Bytes that are left on the disk, in turn: too few at first, and at some point enough; in brief the first."""
 
 NAMESPACE = ("unshare", "--mount", "--map-root-user")
-SAID = ("the disk is full", "Read-only file system; check that it is there and who may read and write it")
+LINES = ("the disk is full", "Read-only file system; check that it is there and who may read and write it")
 
 
 def mount(*arguments, where=()):
-    done = subprocess.run([*where, "mount", *map(str, arguments)], check=False, capture_output=True, text=True)
-    return done.stderr
+    """What `mount` prints where it fails."""
+    return subprocess.run([*where, "mount", *map(str, arguments)], check=False, capture_output=True, text=True).stderr
 
 
 def test_what_was_there_stays_whole_and_one_line_says_what_to_do(built, request, tmp_path):
@@ -36,44 +36,38 @@ def test_what_was_there_stays_whole_and_one_line_says_what_to_do(built, request,
         pytest.skip("the system lets this user mount nothing, not even where only the user's own processes see it")
     room = ROOM if request.config.getoption("--long") else ROOM[:1]
     command = [*NAMESPACE, sys.executable, "-m", "tests.faults.test_disk", built.root, tmp_path, *map(str, room)]
-    done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    for stage, lines in json.loads(done.stdout).items():
+    trial = subprocess.run(command, cwd=REPOSITORY, check=False, capture_output=True, text=True)
+    assert trial.returncode == 0, trial.stderr
+    for stage, lines in json.loads(trial.stdout).items():
         assert {(code, line.startswith("unroll: ")) for code, line in lines} == {(1, True)}, (stage, lines)
-        for words in SAID:
+        for words in LINES:
             assert any(words in line for _, line in lines), (stage, lines)
-            assert on_page(words)
 
 
 def main(built: str, root: Path, *room: str) -> None:
     """Both faults for every stage: each failure leaves all as it was, and then the stage makes the same bytes."""
     assert not mount("-t", "tmpfs", "-o", "size=40m", "tmpfs", root)
     shutil.copytree(built, root, dirs_exist_ok=True)
-    lab = Lab(root)
-    whole, said = lab.outputs(), {command: [] for command in (*STAGES, REPRO)}
-    for command, lines in said.items():
+    faulty = FaultyWorkspace(root)
+    whole, lines = faulty.outputs(), {}
+    for command in (*STAGES, REPRO):
+        lines[command] = []
         for free in map(int, room if command != REPRO else room[:1]):  # a build needs more than all of them
-            with full(root, free):
-                ended = lab.run(command)
-            assert lab.outputs() == whole, (command, free, ended)
-            assert lab.unfinished() == []
+            disk = os.statvfs(root)
+            (root / "filler").write_bytes(bytes(max(0, disk.f_bavail * disk.f_frsize - free)))
+            ended = faulty.run(command)
+            (root / "filler").unlink()
+            assert faulty.outputs() == whole, (command, free, ended)
+            assert faulty.unfinished() == []
             if ended.code == 0:
                 break
-            lines.append(ended[:2])
+            lines[command].append(ended[:2])
         mount("-o", "remount,ro", root)
-        lines.append(lab.run(command)[:2])
+        lines[command].append(faulty.run(command)[:2])
         mount("-o", "remount,rw", root)
-        lab.succeeds(command)
-        assert lab.outputs() == whole, command
-    sys.stdout.write(json.dumps(said))
-
-
-@contextlib.contextmanager
-def full(root: Path, free: int):
-    disk = os.statvfs(root)
-    (root / "filler").write_bytes(bytes(max(0, disk.f_bavail * disk.f_frsize - free)))
-    yield
-    (root / "filler").unlink()
+        faulty.succeeds(command)
+        assert faulty.outputs() == whole, command
+    sys.stdout.write(json.dumps(lines))
 
 
 def no_store(_: object) -> store.Store:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import prepare
-from tests.faults.lab import ROOT, Lab
+from tests.faults.conftest import FaultyWorkspace, prepare
+from tests.support import REPOSITORY
 from unroll.runner import processes
 from unroll.runner.build import environment
 
@@ -24,10 +24,10 @@ DROPOUT = {"units": 4, "dropout": 0.2, "recurrent_dropout": 0.2}
 
 
 @pytest.fixture(scope="module")
-def stages(built, database, tmp_path_factory, request) -> Lab:
+def stages(built, database, tmp_path_factory, request) -> FaultyWorkspace:
     """A workspace with what single stages need and make, trainings long enough to be killed."""
-    lab = Lab(shutil.copytree(built.root, tmp_path_factory.mktemp("kills") / "stages"))
-    shutil.copyfile(database, lab.root / "mlflow.db")
+    faulty = FaultyWorkspace(shutil.copytree(built.root, tmp_path_factory.mktemp("kills") / "stages"))
+    shutil.copyfile(database, faulty.root / "mlflow.db")
 
     def longer(data):
         node, gru = (data["experiments"][name] for name in ("waves_node", "jena_gru"))
@@ -35,13 +35,13 @@ def stages(built, database, tmp_path_factory, request) -> Lab:
         node["training"]["epochs"], gru["training"]["epochs"] = 200, 40
         gru["model"] |= DROPOUT
 
-    lab.change(longer)
-    lab.succeeds("train waves_node", "evaluate waves")
+    faulty.change(longer)
+    faulty.succeeds("train waves_node", "evaluate waves")
     if request.config.getoption("--long"):
-        lab.succeeds("train jena_gru")
+        faulty.succeeds("train jena_gru")
         prepare(environment(), networks=True)  # so that kills come while stages work, not while they import
-        wait(processes.Process("true", ROOT, Path(os.devnull), {"PATH": os.defpath}))  # until all is imported
-    return lab
+        wait(processes.Process("true", REPOSITORY, Path(os.devnull), {"PATH": os.defpath}))  # until all is imported
+    return faulty
 
 
 def wait(process, seconds=300.0, happened=lambda: False):
@@ -52,14 +52,14 @@ def wait(process, seconds=300.0, happened=lambda: False):
     return process.poll()
 
 
-def state(lab):
+def state(faulty):
     """What must not depend on kills: outputs, and which files are in .unroll (XLA's vary)."""
-    scratch = (path.relative_to(lab.root) for path in lab.workspace.scratch.rglob("*") if path.is_file())
-    return lab.outputs(), sorted(str(path) for path in scratch if path.suffix != ".pb")
+    scratch = (path.relative_to(faulty.root) for path in faulty.workspace.scratch.rglob("*") if path.is_file())
+    return faulty.outputs(), sorted(str(path) for path in scratch if path.suffix != ".pb")
 
 
 @pytest.mark.parametrize(
-    ("command", "output", "seconds"),
+    ("command", "folder", "seconds"),
     [
         ("source waves", "data/raw/waves", 0.4),
         ("prepare waves", "data/prepared/waves", 0.4),
@@ -68,31 +68,31 @@ def state(lab):
         ("train waves_node", "runs/waves/waves_node", 0.4),
     ],
 )
-def test_it_goes_on_to_the_same_bytes(command, output, seconds, stages, tmp_path, monkeypatch, request):
+def test_it_goes_on_to_the_same_bytes(command, folder, seconds, stages, tmp_path, monkeypatch, request):
     """`seconds`: what it takes, or has still to do at its first checkpoint, about."""
     long, trains = request.config.getoption("--long"), command.startswith("train")
     if not long and command != "train waves_node":
         pytest.skip("with --long only: they begin anew")
     monkeypatch.delenv("MLFLOW_TRACKING_URI")
     for number in range(10 if long else 1):
-        lab = Lab(shutil.copytree(stages.root, tmp_path / f"killed {number}"))
-        shutil.rmtree(lab.root / output)
+        faulty = FaultyWorkspace(shutil.copytree(stages.root, tmp_path / f"killed {number}"))
+        shutil.rmtree(faulty.root / folder)
         ended = set()
         for kill in range(random.randint(1, 4) if long else 1):  # noqa: S311
-            variables = {**os.environ, **environment(), "PYTHONPATH": str(ROOT)}
-            process = processes.Process(f"unroll {command}", lab.root, tmp_path / "log.txt", variables)
+            variables = {**os.environ, **environment(), "PYTHONPATH": str(REPOSITORY)}
+            process = processes.Process(f"unroll {command}", faulty.root, tmp_path / "log.txt", variables)
             if kill == 0 and trains:
-                wait(process, happened=lambda lab=lab: any(lab.root.glob(".unroll/checkpoints/*.npz")))
+                wait(process, happened=lambda faulty=faulty: any(faulty.root.glob(".unroll/checkpoints/*.npz")))
             wait(process, random.uniform(0, seconds))  # noqa: S311
             process.send_signal(signal.SIGKILL)
             ended.add(wait(process))
         assert ended <= {-9, 0}, (tmp_path / "log.txt").read_text()
-        said = lab.succeeds(command).said
+        output = faulty.succeeds(command).output
         if trains:
-            goes_on = re.search(r"goes on after epoch \d+ of seed \d+, where it was interrupted", said)
+            goes_on = re.search(r"goes on after epoch \d+ of seed \d+, where it was interrupted", output)
             assert 0 in ended or goes_on  # 0: it had come to its end
-            lab.succeeds("track")  # MLflow may have been too busy for a training, which costs a warning only
-            with contextlib.closing(sqlite3.connect(lab.root / "mlflow.db")) as runs:
+            faulty.succeeds("track")  # MLflow may have been too busy for a training, which costs a warning only
+            with contextlib.closing(sqlite3.connect(faulty.root / "mlflow.db")) as runs:
                 assert {status for (status,) in runs.execute("SELECT status FROM runs")} <= {"FINISHED", "KILLED"}
-        assert state(lab) == state(stages)
-        assert lab.unfinished() == []
+        assert state(faulty) == state(stages)
+        assert faulty.unfinished() == []

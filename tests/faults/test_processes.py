@@ -1,70 +1,116 @@
-"""Two commands at once, and what DVC leaves, damaged or held, that `unroll repro` meets."""
+"""Two commands at once, what DVC leaves that a build meets, and MLflow's store locked, damaged or away."""
 
 import contextlib
 import shutil
+import socket
+import sqlite3
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
 
-from tests.faults.lab import on_page
+from pipeline.tracking import store
+from tests.faults.conftest import FaultyWorkspace
+from unroll.results.tracking import track
 
 REPRO = "repro --jobs 1"
 
 
-@pytest.mark.parametrize("command", ["source waves", "prepare waves", "train waves_linear", "evaluate waves"])
-def test_the_same_command_runs_already(command, lab):
-    with FileLock(lab.workspace.scratch / f"{command.replace(' ', '-')}.lock"):
-        lab.refuses(command, "another process is at")
+def test_a_command_that_runs_already_is_refused(faulty):
+    for command in ("source waves", "prepare waves", "train waves_linear", "evaluate waves"):
+        with FileLock(faulty.workspace.scratch / f"{command.replace(' ', '-')}.lock"):
+            faulty.refuses(command, "another process is at")
 
 
-def test_a_build_mends_outputs_and_a_lock_that_is_gone_and_trains_nothing_anew(lab):
-    lock = lab.root / "dvc.lock"
-    whole, text = lab.outputs(), lock.read_bytes()
-    made = ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "results/metrics/waves/waves_linear.json")
-    for name in made:
-        (lab.root / name).write_bytes((lab.root / name).read_bytes()[:-9])
-    shutil.rmtree(lab.root / "runs" / "waves" / "waves_linear")
-    (lab.root / "results" / "evaluations" / "waves" / "evaluation.json").write_text("{}\n")
-    lab.workspace.report.unlink()
+def test_a_build_mends_outputs_and_a_lock_that_is_gone_and_trains_nothing_anew(faulty):
+    lock = faulty.root / "dvc.lock"
+    whole, text = faulty.outputs(), lock.read_bytes()
+    names = ("data/raw/waves/waves.npz", "data/prepared/waves/dataset.json", "results/metrics/waves/waves_linear.json")
+    for name in names:
+        (faulty.root / name).write_bytes((faulty.root / name).read_bytes()[:-9])
+    shutil.rmtree(faulty.root / "runs" / "waves" / "waves_linear")
+    (faulty.root / "results" / "evaluations" / "waves" / "evaluation.json").write_text("{}\n")
+    faulty.workspace.report.unlink()
     lock.unlink()
-    lab.succeeds(REPRO)
-    assert lab.outputs() == whole
+    faulty.succeeds(REPRO)
+    assert faulty.outputs() == whole
     assert lock.read_bytes() == text
-    ran = {path.name for path in lab.workspace.scratch.glob("logs/*")}
+    ran = {path.name for path in faulty.workspace.scratch.glob("logs/*")}
     assert ran <= {"report.txt", "evaluate@waves.txt", "evaluate@jena.txt"}
 
 
-@contextlib.contextmanager
-def a_merge_left_its_marks(lab):
-    path = lab.root / "dvc.lock"
-    text = path.read_text()
-    path.write_text(text.replace("stages:\n", "stages:\n<<<<<<< ours\n", 1))
-    yield
-    path.write_text(text)
-
-
-@contextlib.contextmanager
-def the_notes_are_damaged(lab):
-    files = list((lab.root.parent / "notes").rglob("cache.db"))
-    for path in files:
+def test_a_build_says_what_to_do_and_then_goes_on(faulty):
+    whole, lock = faulty.outputs(), faulty.root / "dvc.lock"
+    text = lock.read_text()
+    lock.write_text(text.replace("stages:\n", "stages:\n<<<<<<< ours\n", 1))
+    faulty.refuses(REPRO, "dvc.lock is damaged; restore it (`git checkout dvc.lock`) or delete it")
+    lock.write_text(text)
+    faulty.succeeds(REPRO)
+    notes = faulty.root.parent / "notes"
+    for path in (databases := list(notes.rglob("cache.db"))):
         path.write_bytes(bytes(range(256)) * 100)
-    assert files
-    yield
-    shutil.rmtree(lab.root.parent / "notes" / "repo")
+    assert databases
+    faulty.refuses(REPRO, "DVC's notes on the files that it has seen cannot be used")
+    shutil.rmtree(notes / "repo")
+    faulty.succeeds(REPRO)
+    assert faulty.outputs() == whole
+    assert not list(faulty.workspace.scratch.glob("logs/*"))
 
 
-SAID = {
-    a_merge_left_its_marks: "dvc.lock is damaged; restore it (`git checkout dvc.lock`) or delete it",
-    the_notes_are_damaged: "DVC's notes on the files that it has seen cannot be used",
-}
+@pytest.fixture(scope="module")
+def recorded(built, database, tmp_path_factory) -> FaultyWorkspace:
+    """The built workspace with an MLflow store that holds one of its runs, and a copy of it in `intact.db`."""
+    faulty = FaultyWorkspace(shutil.copytree(built.root, tmp_path_factory.mktemp("store") / "copy"))
+    shutil.copyfile(database, faulty.root / "mlflow.db")
+    faulty.change(lambda data: [data["experiments"].pop(name) for name in ("waves_node", "jena_gru")])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI")
+        faulty.succeeds("train jena_last_value")
+    shutil.copyfile(faulty.root / "mlflow.db", faulty.root / "intact.db")
+    return faulty
 
 
-def test_a_build_says_what_to_do_and_then_goes_on(lab):
-    whole = lab.outputs()
-    for fault, says in SAID.items():
-        with fault(lab):
-            lab.refuses(REPRO, says)
-        assert on_page(says)
-        lab.succeeds(REPRO)
-    assert lab.outputs() == whole
-    assert not list(lab.workspace.scratch.glob("logs/*"))
+@contextlib.contextmanager
+def cause(fault: str, database: Path, patch: pytest.MonkeyPatch):
+    whole = database.read_bytes()
+    with contextlib.ExitStack() as stack:
+        if fault == "locked":
+            connection = stack.enter_context(contextlib.closing(sqlite3.connect(database, isolation_level=None)))
+            connection.execute("BEGIN EXCLUSIVE")
+        elif fault in {"damaged", "cut short"}:
+            database.write_bytes(bytes(range(256)) * 100 if fault == "damaged" else whole[: len(whole) // 3])
+        else:
+            server = stack.enter_context(socket.socket())
+            server.bind(("127.0.0.1", 0))
+            if fault == "silent":
+                server.listen()
+            patch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+            patch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{server.getsockname()[1]}")
+        yield
+    patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.mark.parametrize(
+    ("fault", "says"),
+    [
+        ("locked", "(database is locked); wait until the process that holds it has ended"),
+        ("damaged", "(file is not a database); move it away and run `unroll track`"),
+        ("cut short", "(database disk image is malformed); move it away and run `unroll track`"),
+        ("away", "(Connection refused); check that the server of MLFLOW_TRACKING_URI runs"),
+        ("silent", "(timed out); check that the server of MLFLOW_TRACKING_URI runs"),
+    ],
+)
+def test_a_store_that_fails_costs_a_warning(fault, says, recorded, monkeypatch):
+    intact, database, whole = recorded.root / "intact.db", recorded.root / "mlflow.db", recorded.outputs()
+    monkeypatch.delenv("MLFLOW_TRACKING_URI")
+    monkeypatch.setattr(store, "BUSY", 0.1)
+    shutil.copyfile(intact, database)  # the same file, since MLflow keeps it open in this process
+    with cause(fault, database, monkeypatch):
+        line = recorded.succeeds("train waves_linear").line
+        assert line.startswith("warning: not recorded in MLflow: ")
+        assert says in line
+        if fault in {"locked", "away"}:
+            recorded.refuses("track", says)
+    assert recorded.outputs() == whole
+    shutil.copyfile(intact, database)
+    assert ("waves_linear", "recorded") in track(recorded.workspace)

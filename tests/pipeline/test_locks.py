@@ -1,11 +1,63 @@
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
 from zc.lockfile import LockFile
 
+from pipeline import files, locks
 from pipeline.errors import UnrollError
 from pipeline.locks import stage
 from pipeline.workspace import Workspace
+from tests.support import REPOSITORY
+
+WRITE = """
+import os, sys
+from pathlib import Path
+from pipeline.files import atomic_file, atomic_folder
+from pipeline.workspace import Workspace
+
+workspace = Workspace(Path(sys.argv[1]))
+files = [workspace.report, workspace.root / "dvc.lock", workspace.record("waves", "gru")]
+files += [workspace.checkpoint("gru"), workspace.scratch / "failures" / "train@gru.txt"]
+writers = [atomic_file(file) for file in files]
+for writer in writers:
+    writer.__enter__().write_text("half")
+writers.append(atomic_folder(workspace.run("waves", "gru"), workspace.scratch))
+(writers[-1].__enter__() / "weights").mkdir()
+os._exit(9)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    workspace = Workspace(tmp_path)
+    others = [tmp_path / ".mine.tmp", tmp_path / ".dvc.lock.old.1.tmp", workspace.scratch / "downloads" / "x.part"]
+    others.append(files.unfinished(tmp_path, "dvc.lock"))  # of this process, which lives
+    for path in others:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    writer = subprocess.run([sys.executable, "-c", WRITE, str(tmp_path)], cwd=REPOSITORY, check=False)
+    assert writer.returncode == 9
+    left = [path for path in tmp_path.rglob("*.tmp") if path not in others]
+    assert len(left) == 6
+    locks.sweep(workspace)
+    assert not any(path.exists() for path in left)
+    assert all(path.exists() for path in others)
+
+
+def test_neither_a_zombie_nor_a_later_process_with_its_number_keeps_what_a_dead_one_left(tmp_path):
+    mine, old, zombie = (files.unfinished(tmp_path, name) for name in ("mine", "old", "zombie"))
+    child = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    child.stdout.read()
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # it has ended, and nobody has waited for it
+    zombie = zombie.with_name(zombie.name.replace(f".{os.getpid()}.", f".{child.pid}."))
+    for path in (mine, old, zombie):
+        path.mkdir()
+    os.utime(old, (0, 0))  # before this process started
+    locks.sweep(Workspace(tmp_path))
+    assert [path for path in (mine, old, zombie) if path.exists()] == [mine]
+    child.communicate()
 
 
 def test_a_stage_is_for_one_process_and_starts_without_what_a_dead_one_left(tmp_path):

@@ -1,5 +1,18 @@
-"""What several folders of tests share: runs made of noise, and a web server that answers as a test says."""
+"""What several folders of tests share, such as runs made of noise, a web server, the processes of a cluster."""
 
+import time
 from pathlib import Path
 
+from pipeline.locks import alive
+
 REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def still_there(processes, seconds=60):
+    """Those that do not end within so many seconds; a container may keep a dead one's number, as a zombie."""
+    limit = time.monotonic() + seconds
+    while running := [process for process in processes if alive(process.pid, process.create_time())]:
+        if time.monotonic() > limit:
+            return running
+        time.sleep(0.02)
+    return []

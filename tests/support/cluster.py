@@ -26,21 +26,16 @@ def set_remote(root, store):
     (root / ".dvc" / "config").write_text(f"{CONFIG}    remote = store\n['remote \"store\"']\n    url = {store}\n")
 
 
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
-
-
-class Cluster:
-    """Starts processes in a head's workspace, and ends them. What they say lies in `folder`, and the workers' homes."""
+class ClusterProcesses:
+    """Starts processes in a head's workspace, and ends them. Their logs lie in `folder`, and the workers' homes."""
 
     def __init__(self, folder, root):
-        self.address = f"tls://127.0.0.1:{free_port()}"
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            self.address = f"tls://127.0.0.1:{server.getsockname()[1]}"
         self.folder, self.root, self.processes = folder, root, {}
         connection.make_certificates(folder / "certificates")
         self.start("scheduler", "cluster", "scheduler", self.address)
-        self.says("scheduler", "scheduler at")
+        self.wait_for("scheduler", "scheduler at")
 
     def start(self, name, *command):
         environment = {**Miniature(self.root).environment, "MLFLOW_TRACKING_URI": ""}
@@ -67,18 +62,25 @@ class Cluster:
         self.processes[name].wait()
         return family
 
-    def said(self, name):
+    def log(self, name):
         return (self.folder / f"{name}.log").read_text()
 
-    def says(self, name, text):
-        self.until(lambda: text in self.said(name), name)
+    def wait_for(self, name, text):
+        """Wait until a process has printed a text."""
+        self.until(lambda: text in self.log(name), name)
 
     def until(self, condition, name="head"):
+        """Wait for a condition, while a process runs."""
         limit = time.monotonic() + 120
         while not condition():
-            assert self.processes[name].poll() is None, self.said(name)
-            assert time.monotonic() < limit, self.said(name)
+            assert self.processes[name].poll() is None, self.log(name)
+            assert time.monotonic() < limit, self.log(name)
             time.sleep(0.02)
+
+    def build_ends(self, status=0):
+        """Wait until the head has ended, as it should; its log."""
+        assert self.processes["head"].wait() == status, self.log("head")
+        return self.log("head")
 
     def close(self):
         for process in self.processes.values():

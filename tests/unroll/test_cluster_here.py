@@ -53,22 +53,22 @@ def status(address, **options):
 def test_servers_answer_nobody_else_and_one_that_died_starts_again(workspace, capsys):
     cluster_here.up(workspace)
     home = workspace.root / cluster_here.FOLDER
-    run, known = home / "run", cluster_here._known(home)
+    run, settings = home / "run", cluster_here._settings(home)
     until(lambda: "worker a: 1 slots" in (run / "worker-a.log").read_text())
     for name in NAMES:
-        server = cluster_here._process(run / f"{name}.pid")
+        server = cluster_here._process(home, name)
         family = [server, *server.children(recursive=True)]
-        bound = {one.laddr for process in family for one in process.net_connections() if not one.raddr}
+        bound = {bound.laddr for process in family for bound in process.net_connections() if not bound.raddr}
         assert {address.ip for address in bound} == {cluster_here.HOST}, name
         for address in bound:
             assert status(f"http://{address.ip}:{address.port}/{cluster_here.BUCKET}") in {0, *range(400, 500)}, name
-        assert known["password"] not in str([process.cmdline() for process in family])
-    experiment = f"http://{cluster_here.HOST}:{known['mlflow']}/api/2.0/mlflow/experiments/get?experiment_id=0"
-    assert (status(experiment), status(experiment, auth=(cluster_here.USER, known["password"]))) == (401, 200)
+        assert settings["password"] not in str([process.cmdline() for process in family])
+    experiment = f"http://{cluster_here.HOST}:{settings['mlflow']}/api/2.0/mlflow/experiments/get?experiment_id=0"
+    assert (status(experiment), status(experiment, auth=(cluster_here.USER, settings["password"]))) == (401, 200)
     assert home.stat().st_mode & 0o7 == 0
     for file in (run, home / "environment", home / "s3" / cluster_here.BUCKET, *(home / "certificates").glob("key*")):
         assert file.stat().st_mode & 0o77 == 0, file
-    server = cluster_here._process(run / "postgres.pid")
+    server = cluster_here._process(home, "postgres")
     server.kill()
     until(lambda: not psutil.pid_exists(server.pid))
     capsys.readouterr()

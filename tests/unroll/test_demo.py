@@ -38,11 +38,11 @@ def root(tmp_path, monkeypatch):
 
 
 def test_a_download_is_stood_in_for_and_everything_is_shown(root, capsys, monkeypatch):
-    def repro(workspace, _targets, _jobs, *, words, first):
+    def repro(workspace, _targets, _jobs, *, narration, first):
         """The build has tests of its own."""
         assert first == ["weather"]
-        assert words.running("train@weather_last_value") == "the last value for weather"
-        assert words.running("evaluate@weather") == ""
+        assert narration.running("train@weather_last_value") == "the last value for weather"
+        assert narration.running("evaluate@weather") == ""
         assert "MLFLOW_TRACKING_URI" not in os.environ, "a stand-in does not belong in the user's records"
         evaluate(fake_runs.fill(workspace), "weather")
         report(workspace)

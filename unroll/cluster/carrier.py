@@ -16,11 +16,11 @@ TRIES, PAUSE = 8, 15.0
 
 
 @dataclass(frozen=True)
-class Made:
+class StageOutputs:
     """What a stage has made, on its way to another machine; what DVC's cache holds is in the remote.
 
     Attributes:
-        entry: its entry of dvc.lock.
+        entry: the stage's entry of dvc.lock.
         files: path -> content, of what git keeps in place of DVC.
     """
 
@@ -38,7 +38,7 @@ class Carrier:
     def __init__(self, dvc: Dvc, *, patient: bool = False) -> None:
         self._dvc, self._patient = dvc, patient
 
-    def send(self, name: str) -> Made:
+    def send(self, name: str) -> StageOutputs:
         """Copy a stage's outputs to the default remote, for a `take` elsewhere.
 
         Raises:
@@ -49,12 +49,12 @@ class Carrier:
             if not stage.outs_cached():
                 stage.commit()
         self._try(name, lambda: len(self._dvc.repo.cloud.push(_objects(stage)).failed))
-        kept = [Path(out.fspath) for out in stage.outs if not out.use_cache]
-        files = [file for path in kept for file in (path, *path.rglob("*")) if file.is_file()]
+        in_git = [Path(out.fspath) for out in stage.outs if not out.use_cache]
+        files = [file for path in in_git for file in (path, *path.rglob("*")) if file.is_file()]
         root = Path(self._dvc.repo.root_dir)
-        return Made(entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
+        return StageOutputs(entry(stage), {file.relative_to(root).as_posix(): file.read_bytes() for file in files})
 
-    def take(self, name: str, made: Made) -> None:
+    def take(self, name: str, outputs: StageOutputs) -> None:
         """Put a stage's outputs, made elsewhere, in their places.
 
         Raises:
@@ -62,7 +62,7 @@ class Carrier:
         """
         from dvc.stage.loader import StageLoader
 
-        if self._dvc.brought.get(name) == made.entry:
+        if self._dvc.brought.get(name) == outputs.entry:
             return
         stage, repo = self._dvc.stages[name], self._dvc.repo
 
@@ -70,7 +70,7 @@ class Carrier:
             repo.cloud.pull(objects)
             return sum(not repo.cache.local.exists(content.value) for content in objects)
 
-        StageLoader.fill_from_lock(stage, made.entry)
+        StageLoader.fill_from_lock(stage, outputs.entry)
         lists = {out.hash_info for out in stage.outs if out.use_cache}
         self._try(name, lambda: pull(lists) or pull(_objects(stage)))  # DVC hides why a folder's list does not come
         with self._dvc.locked(name):
@@ -78,10 +78,11 @@ class Carrier:
         for out in stage.outs:
             if not out.use_cache:  # a folder may hold what the new one does not
                 remove(Path(out.fspath))
-        for path, content in made.files.items():
-            (Path(self._dvc.repo.root_dir) / path).parent.mkdir(parents=True, exist_ok=True)
-            (Path(self._dvc.repo.root_dir) / path).write_bytes(content)
-        self._dvc.brought[name] = made.entry
+        for relative, content in outputs.files.items():
+            path = Path(repo.root_dir) / relative
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        self._dvc.brought[name] = outputs.entry
 
     def _try(self, name: str, move: Callable[[], int]) -> None:
         """Push or pull what a stage has in DVC's cache; `move` returns how many files did not get through.
@@ -108,7 +109,7 @@ class Carrier:
                 if attempt:
                     say("DVC's remote is back")
                 return
-            self._dvc._require_room()  # noqa: SLF001 - a full disk here is not the remote's fault
+            self._dvc.require_room()  # a full disk here is not the remote's fault
         raise UnrollError(f"DVC's remote does not work ({why}); check its address, keys and room, then run this again")
 
 

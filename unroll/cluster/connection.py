@@ -1,4 +1,4 @@
-"""How head, scheduler and workers of a cluster reach each other, and trust each other (docs/many-machines.md).
+"""How head, scheduler and workers of a cluster trust each other, and what they must agree in (docs/many-machines.md).
 
 Dask takes code from whoever connects. So every connection is encrypted, and both ends show a certificate; there is one
 for the whole cluster, and who holds it may run code on each worker.
@@ -6,14 +6,18 @@ for the whole cluster, and who holds it may run code on each worker.
 
 import datetime as dt
 import logging
+import platform
+import sys
 import warnings
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
+from pipeline.provenance import record
+from pipeline.provenance.machine import CODE
+from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from distributed import Security
@@ -41,21 +45,6 @@ QUIET: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class Address:
-    """A cluster to build on.
-
-    Attributes:
-        scheduler: `tls://HOST:PORT`.
-        certificates: the folder that `make_certificates` made; None: not named, which is refused.
-        label: trainings go to workers with this label alone; "" for any.
-    """
-
-    scheduler: str
-    certificates: Path | None = None
-    label: str = ""
-
-
 def require() -> None:
     """Raises UnrollError if the packages for clusters are not installed; else sets Dask up."""
     try:
@@ -80,8 +69,8 @@ def security(address: str, certificates: Path | None) -> "Security":
     from distributed import Security
 
     try:
-        parts = urlsplit(address)
-        valid = parts.scheme == "tls" and parts.hostname and parts.port is not None
+        url = urlsplit(address)
+        valid = url.scheme == "tls" and url.hostname and url.port is not None
     except ValueError:
         valid = False
     if not valid:
@@ -127,3 +116,26 @@ def make_certificates(folder: Path) -> None:
     (folder / KEY).touch(mode=0o600)
     (folder / KEY).write_bytes(key.private_bytes(pem, pkcs8, serialization.NoEncryption()))
     write_text(folder / CERTIFICATE, certificate.public_bytes(pem).decode())
+
+
+def environment() -> dict[str, str]:
+    """What last bits depend on here: Python (minor version), processor, packages of .ci/locks/numerics.lock -> version.
+
+    Raises:
+        UnrollError: a package has another version than .ci/locks/numerics.lock says.
+    """
+    current, versions = record.environment(Workspace(CODE)), record.locked()
+    other = [
+        f"{name} {has} (locked {versions[name]})" for name, has in current.packages.items() if has != versions[name]
+    ]
+    if other:
+        wrong = ", ".join(other)
+        raise UnrollError(f"results would have other bits here: {wrong}; install .ci/locks/requirements.lock")
+    vectors = " with AVX2 and FMA" if {"avx2", "fma"} <= set(current.features) else ""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return {"Python": python, "processor": platform.machine() + vectors, **current.packages}
+
+
+def slot_label(environment: dict[str, str]) -> str:
+    """An environment as the name of the Dask resource that its slots have: a stage goes only where its own is."""
+    return "slot: " + ", ".join(f"{name} {has}" for name, has in environment.items())

@@ -15,63 +15,62 @@ from typing import BinaryIO
 
 from pipeline import failures, numerics
 from pipeline.config import params
-from pipeline.config.params import Params
 from pipeline.errors import UnrollError
 from pipeline.files import remove
 from pipeline.workspace import Workspace
-from unroll.cluster.carrier import Carrier, Made
-from unroll.runner import cleanup, dvc_graph, processes
-from unroll.runner.build import Local, Stage, environment, reason
-from unroll.runner.dvc_graph import Dvc
+from unroll.cluster.carrier import Carrier
+from unroll.runner import dvc_graph, processes
+from unroll.runner.build import LocalExecutor, Stage, environment, prune, reason
 from unroll.runner.scheduler import POLL
 
 
 def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
-    """Build what comes in: (stage, needs it has: stage -> what was made).
+    """Build what comes in: (stage, the stages that it needs -> their outputs).
 
-    Answers (made or None, why not, output, whether another machine may have more luck).
+    Answers (outputs or None, why not, log, whether another machine may have more luck).
     """
-    wanted = params.load(workspace.params)
-    cleanup.prune(workspace, wanted)
-    networks = any(one.model.family != "baselines" for one in wanted.experiments.values())
+    config = params.load(workspace.params)
+    prune(workspace, config)
+    networks = any(experiment.model.family != "baselines" for experiment in config.experiments.values())
     processes.prepare(environment(), networks=networks)
     with dvc_graph.opened(workspace.root) as dvc:
-        carrier = Carrier(dvc, patient=True)
+        carrier, executor = Carrier(dvc, patient=True), LocalExecutor(workspace)
         while select.select([tasks], [], []) and tasks.peek(1):  # type: ignore[attr-defined]  # a buffered reader
-            stage, needs = pickle.load(tasks)
-            elsewhere = True
+            name, needs = pickle.load(tasks)
+            (verb, _, key), log = name.partition("@"), workspace.log(name)
+            outputs, why, elsewhere = None, "", True
             try:
-                made, why, elsewhere = _built(workspace, dvc, carrier, stage, needs, tasks, wanted)
-            except UnrollError as error:  # the remote, or DVC
-                made, why = None, str(error)
-            except OSError as error:  # such as a full disk: the head should know
-                made, why = None, failures.explain(error) or str(error)
-            log = workspace.log(stage)
-            said = log.read_bytes() if log.exists() else b""
-            pickle.dump((made and pickle.dumps(made), why, said, elsewhere), answers)
+                remove(log)
+                for need, its_outputs in needs.items():
+                    carrier.take(need, its_outputs)
+                status = _run(Stage(workspace, dvc, executor, name), tasks)
+                if status:
+                    why = reason(workspace, name)
+                    elsewhere = status < 0 or why.startswith(failures.MACHINE)
+                else:
+                    outputs = carrier.send(name)
+            except (UnrollError, OSError) as error:  # the remote, DVC, or such as a full disk: the head should know
+                why = failures.explain(error) or str(error)
+            # The record of where and when a training was made is none of its outputs.
+            if (
+                outputs
+                and verb == "train"
+                and (path := workspace.record(config.experiments[key].dataset, key)).exists()
+            ):
+                outputs.files[path.relative_to(workspace.root).as_posix()] = path.read_bytes()
+            printed = log.read_bytes() if log.exists() else b""
+            pickle.dump((outputs and pickle.dumps(outputs), why, printed, elsewhere), answers)
             answers.flush()
 
 
-def _built(
-    workspace: Workspace, dvc: Dvc, carrier: Carrier, name: str, needs: dict[str, Made], tasks: BinaryIO, wanted: Params
-) -> tuple[Made | None, str, bool]:
-    remove(workspace.log(name))
-    for need, made in needs.items():
-        carrier.take(need, made)
-    stage = Stage(workspace, dvc, Local(workspace), name)
+def _run(stage: Stage, tasks: BinaryIO) -> int:
+    """The exit status of a stage, unless nobody waits for it any more: the input has ended."""
     while (status := stage.poll()) is None:
-        if select.select([tasks], [], [], 0)[0]:  # the input has ended: nobody waits for it any more
+        if select.select([tasks], [], [], 0)[0]:
             stage.send_signal(signal.SIGKILL)
             os._exit(1)
         time.sleep(POLL)
-    if status:
-        why = reason(workspace, name)
-        return None, why, status < 0 or why.startswith(failures.MACHINE)
-    sent, (verb, _, key) = carrier.send(name), name.partition("@")
-    # The record of where and when a training was made is none of its outputs.
-    if verb == "train" and (path := workspace.record(wanted.experiments[key].dataset, key)).exists():
-        sent.files[path.relative_to(workspace.root).as_posix()] = path.read_bytes()
-    return sent, "", False
+    return status
 
 
 def main() -> None:

@@ -1,5 +1,6 @@
 """A worker of a cluster: takes stages from the scheduler and has them built in its slots (`unroll.cluster.slot`)."""
 
+import ast
 import asyncio
 import hashlib
 import io
@@ -11,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
@@ -19,9 +21,9 @@ from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.locks import alone
-from unroll.cluster import connection, probe
-from unroll.cluster import environment as locked
-from unroll.runner.signals import terminable
+from pipeline.provenance.machine import PACKAGES
+from unroll.cluster import connection
+from unroll.runner.scheduler import terminable
 
 WORKER = "UNROLL_WORKER"
 """Tells a stage whose worker it runs on: MLflow's runs are tagged with it (`pipeline.tracking.payload`)."""
@@ -35,10 +37,27 @@ JOIN = 60
 TAIL = 20_000
 """Bytes of a slot's log that the head is told, at most."""
 
-Answer = tuple[bytes | None, str, bytes, bool]
-"""What was made (None: nothing), why not, what was printed, and whether another worker may have more luck.
+ROOM = 32 * 1024**2
+"""Bytes that must be free in a worker's home: twice what DVC asks for (`unroll.runner.dvc_graph`)."""
 
-What was made and tasks are pickled: a worker whose packages are broken must not fail at reading them.
+LIMIT = 300
+"""Seconds that a probe's imports may take: a minute on a cold network drive, and some hang for ever."""
+
+USED = ("pipeline", "stages", "unroll/runner")
+"""The code that a stage consists of, and that it is run by."""
+
+IMPORT = """
+import importlib, sys
+for name in sys.argv[1:]:
+    print(name, flush=True)
+    importlib.import_module(name)
+"""
+"""A probe's program: of what it prints, the last module is the one that cannot be imported."""
+
+Answer = tuple[bytes | None, str, bytes, bool]
+"""The stage's outputs (None: there are none), why not, its log, and whether another worker may have more luck.
+
+Outputs and tasks are pickled: a worker whose packages are broken must not fail at reading them.
 """
 
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
@@ -54,31 +73,27 @@ class Slot:
 
     def __init__(self, root: Path, cache: Path) -> None:
         self.root, self._cache, self._log = root, cache, root.with_name(f"{root.name}.log")
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Any = None  # a Popen with pipes
         self._code = ""
 
-    def build(self, code: bytes, name: str, task: bytes, wanted: Callable[[], bool]) -> Answer:
-        """Have a stage built (`unroll.cluster.slot.serve`) by the head's code, a tar file, until it is not `wanted`."""
+    def build(self, code: bytes, name: str, task: bytes, awaited: Callable[[], bool]) -> Answer:
+        """Have a stage built (`unroll.cluster.slot.serve`) by the head's code, a tar file, while it is `awaited`."""
         digest = hashlib.sha256(code + name.encode()).hexdigest()
         try:
             if self._process is None or self._process.poll() is not None or self._code != digest:
                 self.close()
-                self._start(code, name)
-                self._code = digest
-            process = self._process
-            if process is None or process.stdin is None or process.stdout is None:
-                raise AssertionError  # it was started with pipes
-            process.stdin.write(task)
-            process.stdin.flush()
-            while not select.select([process.stdout], [], [], GONE)[0]:
-                if not wanted():
+                self._process, self._code = self._start(code, name), digest
+            self._process.stdin.write(task)
+            self._process.stdin.flush()
+            while not select.select([self._process.stdout], [], [], GONE)[0]:
+                if not awaited():
                     self.close()
                     return None, "the build was stopped", b"", False
-            answer: Answer = pickle.load(process.stdout)
+            answer: Answer = pickle.load(self._process.stdout)
         except (EOFError, OSError):  # such as on a full disk
             self.close()
-            said = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
-            return None, "its process on the worker ended without a word", said, True
+            printed = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
+            return None, "its process on the worker ended without a word", printed, True
         return answer
 
     def close(self) -> None:
@@ -88,7 +103,7 @@ class Slot:
             self._process.communicate()
             self._process = None
 
-    def _start(self, code: bytes, name: str) -> None:
+    def _start(self, code: bytes, name: str) -> "subprocess.Popen[bytes]":
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir(parents=True, exist_ok=True)  # a stage that is just being killed may still write there
         with tarfile.open(fileobj=io.BytesIO(code)) as tar:
@@ -97,12 +112,12 @@ class Slot:
         (self.root / ".dvc" / "config.local").write_text(settings)
         site = self._cache.with_name("site")
         site.mkdir(mode=0o700, exist_ok=True)  # DVC would make it writable for all
-        own = {WORKER: name, "PYTHONPATH": str(self.root), "DVC_SITE_CACHE_DIR": str(site)}
+        variables = {WORKER: name, "PYTHONPATH": str(self.root), "DVC_SITE_CACHE_DIR": str(site)}
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
+            return subprocess.Popen(
                 [sys.executable, "-m", "unroll.cluster.slot"],
                 cwd=self.root,
-                env={**os.environ, **own},
+                env={**os.environ, **variables},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -114,23 +129,65 @@ def build(code: bytes, name: str, task: bytes) -> tuple[Answer, str, str]:
     """What Dask runs: a task in a free slot. `name` is the build's.
 
     Returns:
-        The slot's answer, the worker's name, and, if nothing was made, what the worker lacks ("": it is fit for work).
+        The slot's answer, the worker's name, and, if there are no outputs, what the worker lacks ("": it can work).
     """
     from distributed import get_worker
 
     worker = get_worker()
     key, slot = worker.get_current_task(), _free.get()
 
-    def wanted() -> bool:
+    def awaited() -> bool:
         state = worker.state.tasks.get(key)  # a worker without a scheduler closes, and waits for its tasks
         return worker.status.name == "running" and state is not None and state.state == "executing"
 
     try:
-        made, why, said, elsewhere = slot.build(code, f"{name}/{worker.name}", task, wanted)
-        lacks, printed = probe.lacks(slot.root) if made is None and wanted() else ("", b"")
-        return (made, why, said + printed, elsewhere), str(worker.name), lacks
+        outputs, why, log, elsewhere = slot.build(code, f"{name}/{worker.name}", task, awaited)
+        lacks, printed = probe(slot.root) if outputs is None and awaited() else ("", b"")
+        return (outputs, why, log + printed, elsewhere), str(worker.name), lacks
     finally:
         _free.put(slot)
+
+
+def probe(root: Path) -> tuple[str, bytes]:
+    """What keeps the worker of a slot, whose folder is `root`, from work, "" if nothing does; and what was printed.
+
+    So a worker that cannot build stages at all is told from a stage that fails by itself.
+    """
+    try:
+        require_room(root.parent)
+    except UnrollError as error:
+        return str(error), f"{error}\n".encode()
+    command, variables = [sys.executable, "-c", IMPORT, *imported(root)], {**os.environ, "PYTHONPATH": str(root)}
+    try:
+        subprocess.run(command, cwd=root.parent, env=variables, capture_output=True, check=True, timeout=LIMIT)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        module = [b"Python", *(error.stdout or b"").split()][-1].decode()
+        if isinstance(error, subprocess.TimeoutExpired):
+            why = f"it has not ended after {LIMIT} s"
+        else:
+            why = [b"exit code %d" % error.returncode, *error.stderr.splitlines()][-1].decode(errors="replace")
+        return f"it cannot import {module} ({why})", error.stderr or b""
+    return "", b""
+
+
+def imported(root: Path) -> list[str]:
+    """The modules of others that the code of stages imports, also in functions, in alphabetical order."""
+    names = set()
+    for file in (file for folder in USED for file in (root / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names.add(node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name)
+    return sorted(name for name in names if name.partition(".")[0] not in {*sys.stdlib_module_names, *PACKAGES})
+
+
+def require_room(home: Path) -> None:
+    """Raises UnrollError if a worker cannot write what DVC needs to its home."""
+    try:
+        with tempfile.TemporaryFile(dir=home) as file:
+            file.write(bytes(ROOM))
+    except OSError as error:
+        needs = f"a worker needs {ROOM >> 20} MB there at least, and room for what its stages make"
+        raise UnrollError(f"nothing can be written to {home} ({error.strerror}); {needs}") from None
 
 
 def serve(
@@ -147,7 +204,7 @@ def serve(
 
     security = connection.security(address, certificates)
     check_records()
-    resources = dict.fromkeys([locked.label(locked.environment()), *labels], float(slots))
+    resources = dict.fromkeys([connection.slot_label(connection.environment()), *labels], float(slots))
 
     async def run() -> None:
         options = {"nthreads": slots, "name": name, "resources": resources, "local_directory": str(home / "dask")}
@@ -170,19 +227,19 @@ def serve(
 
     home = home.resolve()
     home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    probe.require_room(home)
+    require_room(home)
     with alone(home / "worker.lock", f"another worker has {home}; give each a --home of its own"), terminable():
-        every = [Slot(home / f"slot{number}", home / "cache") for number in range(slots)]
-        for slot in every:
+        own_slots = [Slot(home / f"slot{number}", home / "cache") for number in range(slots)]
+        for slot in own_slots:
             _free.put(slot)
         try:
-            _until_told(run())
+            _run_until_told(run())
         except (OSError, TimeoutError):
             raise UnrollError(
                 f"no scheduler answers at {address}; start it, or check address, certificates and clocks"
             ) from None
         finally:
-            for slot in every:
+            for slot in own_slots:
                 slot.close()
 
 
@@ -199,20 +256,20 @@ def schedule(address: str, certificates: Path | None = None) -> None:
     host, port = urlsplit(address).hostname, urlsplit(address).port
 
     async def run() -> None:
-        options = {"host": host, "port": port, "protocol": address.partition("://")[0], "security": security}
-        async with Scheduler(**options, dashboard=False, dashboard_address="127.0.0.1:0") as one:
+        options = {"host": host, "port": port, "protocol": "tls", "security": security}
+        async with Scheduler(**options, dashboard=False, dashboard_address="127.0.0.1:0") as scheduler:
             print(f"scheduler at {address}", flush=True)
-            await one.finished()
+            await scheduler.finished()
 
     try:
         with terminable():
-            _until_told(run())
+            _run_until_told(run())
     except (OSError, RuntimeError) as error:  # Dask wraps it
         why = error.__cause__ or error
         raise UnrollError(f"no scheduler can be started at {address}: {getattr(why, 'strerror', '') or why}") from None
 
 
-def _until_told(main: Coroutine[Any, Any, None]) -> None:
+def _run_until_told(main: Coroutine[Any, Any, None]) -> None:
     """Run to the end, or until this process is told to end: then at once.
 
     `asyncio.run` would cancel Dask's tasks first and wait for them; if the other side is gone, too, for ever.

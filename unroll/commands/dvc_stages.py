@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def _naming_what_is_missing(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
+def _naming_missing_input(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
     """Where a stage fails for want of an input, name the smallest target that builds it."""
     try:
         yield
@@ -31,19 +31,19 @@ def _naming_what_is_missing(workspace: Workspace, verb: str, name: str) -> Itera
         raise
 
 
-def _inputs(workspace: Workspace, wanted: "Params", verb: str, name: str) -> Iterator[tuple[Path, str]]:
+def _inputs(workspace: Workspace, config: "Params", verb: str, name: str) -> Iterator[tuple[Path, str]]:
     """A file of each input of a stage, and the stage that makes it."""
     if verb == "prepare":
-        source = wanted.dataset(name).source
-        yield workspace.raw(source) / "source.json", wanted.source_stage(source)
+        source = config.dataset(name).source
+        yield workspace.raw(source) / "source.json", config.source_stage(source)
         return
-    dataset = wanted.experiment(name).dataset if verb == "train" else name
-    wanted.dataset(dataset)
+    dataset = config.experiment(name).dataset if verb == "train" else name
+    config.dataset(dataset)  # raises an error where there is none
     yield workspace.prepared(dataset) / "dataset.json", f"prepare@{dataset}"
     if verb == "refit":
         yield workspace.evaluation(name) / "evaluation.json", f"evaluate@{name}"
     if verb == "evaluate":
-        for experiment in wanted.experiments_of(name):
+        for experiment in config.experiments_of(name):
             yield workspace.run(name, experiment) / "run.json", f"train@{experiment}"
 
 
@@ -78,7 +78,7 @@ def prepare(context: typer.Context, name: DataSet) -> None:
     from stages.prepare import prepare
 
     workspace: Workspace = context.obj
-    with _naming_what_is_missing(workspace, "prepare", name):
+    with _naming_missing_input(workspace, "prepare", name):
         prepare(workspace, name)
     print(workspace.prepared(name))
 
@@ -99,7 +99,7 @@ def train(
     from stages.train import train, trial
 
     workspace: Workspace = context.obj
-    with _naming_what_is_missing(workspace, "train", name):
+    with _naming_missing_input(workspace, "train", name):
         trying = epochs is not None or seed
         folder = trial(workspace, name, epochs, seed) if trying else train(workspace, name)
     progress.finish()  # where patience ended the last replicate, its line still stands open
@@ -115,7 +115,7 @@ def evaluate(context: typer.Context, name: DataSet) -> None:
     from stages.evaluate import evaluate
 
     workspace: Workspace = context.obj
-    with _naming_what_is_missing(workspace, "evaluate", name):
+    with _naming_missing_input(workspace, "evaluate", name):
         evaluate(workspace, name)
     print(workspace.metrics(name))
 
@@ -131,7 +131,7 @@ def refit(context: typer.Context, name: Series) -> None:
     """
     from stages.refit import refit
 
-    with _naming_what_is_missing(context.obj, "refit", name):
+    with _naming_missing_input(context.obj, "refit", name):
         print(refit(context.obj, name).why)
 
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import typer
 
 from unroll.app import app
-from unroll.commands import adding, building, clusters, dvc_stages, results
+from unroll.commands import adding, building, dvc_stages, results
 from unroll.exits import run
 
-PANELS = (dvc_stages, building, adding, results, clusters)
+PANELS = (dvc_stages, building, adding, results)
 """Modules whose commands register with the app when they are imported; `--help` has them in this order."""
 
 

@@ -13,7 +13,9 @@ from pipeline.evaluation import claims
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
-from unroll.runner.eta import ROOM
+
+ROOM = 3 * 1024**3
+"""Bytes that a full build takes at most, its DVC cache included."""
 
 
 def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -11,22 +11,20 @@ from pipeline import failures, locks, numerics
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.errors import UnrollError
-from pipeline.locks import alone
+from pipeline.files import remove
 from pipeline.provenance import machine
 from pipeline.workspace import Workspace
-from unroll.runner import cleanup, dvc_graph, processes, scheduler
-from unroll.runner.display import Display, Words
-from unroll.runner.dvc_graph import BusyError, Dvc, Graph
-from unroll.runner.eta import Estimates
+from unroll.runner import dvc_graph, processes, scheduler
+from unroll.runner.display import Display, Estimates, Narration
+from unroll.runner.dvc_graph import BusyError, Dvc
 from unroll.runner.processes import Process
-from unroll.runner.scheduler import Executor, Running
-from unroll.runner.signals import terminable
+from unroll.runner.scheduler import Executor, Running, terminable
 
 NOT_RECORDED = b"not recorded in MLflow"
 """What a training or an evaluation warns of in its log (`pipeline.tracking.live`)."""
 
-On = Callable[[Workspace, Dvc, Executor], AbstractContextManager[Executor]]
-"""Opens what runs stages in place of this machine, which still runs some."""
+OpenExecutor = Callable[[Workspace, Dvc, Executor], AbstractContextManager[Executor]]
+"""Opens what runs stages in place of this machine; gets what runs them here, which it still needs for some."""
 
 FAR = 1e6
 """Seconds that no build takes."""
@@ -46,9 +44,9 @@ def repro(
     targets: Sequence[str],
     jobs: int,
     *,
-    words: Words | None = None,
+    narration: Narration | None = None,
     first: Sequence[str] = (),
-    on: On | None = None,
+    on: OpenExecutor | None = None,
 ) -> int:
     """Build the targets, or everything, and the page; print a line per stage.
 
@@ -57,7 +55,7 @@ def repro(
     sequential `dvc repro` would write it.
 
     As many stages as `jobs` run side by side, each on one core, unless `on` opens a cluster that builds. The data sets
-    of `first` are evaluated before others, in this order. `words` say what is done, in place of a line per stage.
+    of `first` are evaluated before others, in this order. `narration` says what is done, in place of a line per stage.
 
     Returns:
         The exit status: 0, or that of the first stage that failed.
@@ -67,67 +65,88 @@ def repro(
         UnrollError: another build is running here, or DVC cannot read the workspace.
         KeyboardInterrupt: the build was stopped; every stage it had started is stopped too.
     """
-    wanted = params.load(workspace.params)
+    config = params.load(workspace.params)
     busy = f"another `unroll repro` is building in {workspace.root}; wait until it is done, or stop it"
-    with alone(workspace.scratch / "repro.lock", busy), terminable():
+    with locks.alone(workspace.scratch / "repro.lock", busy), terminable():
         locks.sweep(workspace)
-        cleanup.prune(workspace, wanted)
-        local = Local(workspace, jobs)
+        prune(workspace, config)
+        local = LocalExecutor(workspace, jobs)
         with (
             dvc_graph.opened(workspace.root) as dvc,
             on(workspace, dvc, local) if on else nullcontext(local) as executor,
         ):
-            return _build(workspace, wanted, dvc, targets, executor, words, first)
+            return _build(workspace, config, dvc, executor, targets, narration, first)
 
 
 def _build(
     workspace: Workspace,
-    wanted: Params,
+    config: Params,
     dvc: Dvc,
-    targets: Sequence[str],
     executor: Executor,
-    words: Words | None,
+    targets: Sequence[str],
+    narration: Narration | None,
     first: Sequence[str],
 ) -> int:
     before = failures.read(workspace)
     whole = dvc.graph
-    asked = whole.within(targets) if targets else whole
-    due = [stage for stage in asked.due() if stage != REPORT]
+    graph = whole.within(targets) if targets else whole
+    due = [stage for stage in graph.due() if stage != REPORT]
     page = REPORT in whole.due()
     estimates = Estimates(workspace.scratch / "seconds.json")
     many = sum(stage.startswith(("train@", "evaluate@")) for stage in due) > 1
-    if many and isinstance(executor, Local):  # else the fork server does not pay
-        networks = {f"train@{name}" for name, e in wanted.experiments.items() if e.model.family != "baselines"}
-        processes.prepare(environment(), networks=any(stage in networks for stage in due))
+    if many and isinstance(executor, LocalExecutor):  # else the fork server does not pay
+        networks = {f"train@{name}" for name, e in config.experiments.items() if e.model.family != "baselines"}
+        processes.prepare(environment(), networks=not networks.isdisjoint(due))
     shown, why = [*due, *[REPORT] * page], partial(reason, workspace)
-    display = Display(shown, executor, estimates, why, words=words, restored=dvc.restored)
+    display = Display(shown, executor, estimates, why, narration=narration, restored=dvc.restored)
 
     # A long way to the end of the build: what an evaluation needs starts before what a later one needs.
-    ahead = {f"evaluate@{name}": (len(first) - place) * FAR for place, name in enumerate(first)}
+    ahead = {f"evaluate@{name}": (len(first) - index) * FAR for index, name in enumerate(first)}
 
     def weight(stage: str) -> float:
         return estimates.seconds(stage) + ahead.get(stage, 0.0)
 
     start = partial(Stage, workspace, dvc, executor)
-    outcomes = []
+    results = []
     try:
-        outcomes.append(scheduler.build(due, asked.needs, executor.slots, start, display.show, weight))
-        _forget(workspace, whole, asked, outcomes[0])
+        result = scheduler.build(due, graph.needs, executor.slots, start, display.show, weight)
+        results.append(result)
+        for stage in failures.read(workspace):
+            if stage not in whole.needs or (stage in graph.needs and stage not in result.failed):
+                failures.clear(workspace, stage)  # it is gone, up to date again, or waits for another one
         # The page shows why a stage failed; no file that DVC watches for it says that.
         news = {**failures.read(workspace), REPORT: ""} != {**before, REPORT: ""}
         if REPORT in whole.needs and (page or news):
-            here = partial(Stage, workspace, dvc, Local(workspace), force=news)
-            outcomes.append(scheduler.build([REPORT], {REPORT: []}, lambda: 1, here, display.show))
+            here = partial(Stage, workspace, dvc, LocalExecutor(workspace), force=news)
+            results.append(scheduler.build([REPORT], {REPORT: []}, lambda: 1, here, display.show))
     finally:
         dvc.close()
         estimates.keep()
-    display.close(outcomes, len({*asked.needs, *({REPORT} & {*whole.needs})}))
-    if unrecorded := [stage for stage in outcomes[0].built if _not_recorded(workspace, stage, dvc.restored)]:
-        print(f"What {len(unrecorded)} stages made is not recorded in MLflow; `unroll track` records it.", flush=True)
-    return next((status for outcome in outcomes for status in outcome.failed.values()), 0)
+    display.close(results, len({*graph.needs, *({REPORT} & {*whole.needs})}))
+    logs = [workspace.log(stage) for stage in result.built if stage not in dvc.restored]
+    if unrecorded := sum(log.exists() and NOT_RECORDED in log.read_bytes() for log in logs):
+        print(f"What {unrecorded} stages made is not recorded in MLflow; `unroll track` records it.", flush=True)
+    return next((status for result in results for status in result.failed.values()), 0)
 
 
-class Local:
+def prune(workspace: Workspace, config: Params) -> None:
+    """Remove the runs, evaluations and metrics of what params.yaml no longer has; make the folders that DVC hashes."""
+    used = {name: {*config.experiments_of(name)} for name in config.datasets}
+    evaluations, metrics = workspace.root / "results" / "evaluations", workspace.root / "results" / "metrics"
+    folders = (workspace.root / "runs", evaluations, metrics)
+    stale = [path for folder in folders for path in folder.glob("*/") if path.name not in used]
+    for name, experiments in used.items():
+        stale += [run for run in workspace.runs(name).glob("*") if run.name not in experiments]
+        stale += [file for file in workspace.metrics(name).glob("*.json") if file.stem not in experiments]
+    checkpoints = workspace.scratch / "checkpoints"
+    stale += [file for file in checkpoints.glob("*.npz") if file.name.partition(".")[0] not in config.experiments]
+    for path in stale:
+        remove(path)
+    for folder in (evaluations, metrics, *map(workspace.runs, used)):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+class LocalExecutor:
     """Runs commands on this machine, so many at once (`scheduler.Executor`)."""
 
     def __init__(self, workspace: Workspace, jobs: int = 1) -> None:
@@ -196,23 +215,7 @@ def environment() -> dict[str, str]:
 
 def reason(workspace: Workspace, stage: str) -> str:
     """Why a stage failed: what its command recorded; if it did not, where its output is, which is then recorded."""
-    recorded = failures.read(workspace).get(stage)
-    if recorded:
-        return recorded
-    log = workspace.log(stage)
-    text = f"it ended without a word; its output is in {log.relative_to(workspace.root)}"
-    failures.record(workspace, stage, text)
-    return text
-
-
-def _not_recorded(workspace: Workspace, stage: str, restored: Container[str]) -> bool:
-    """Whether a stage has warned that MLflow did not answer (`pipeline.tracking.live`)."""
-    log = workspace.log(stage)
-    return stage not in restored and log.exists() and NOT_RECORDED in log.read_bytes()
-
-
-def _forget(workspace: Workspace, whole: Graph, asked: Graph, outcome: scheduler.Outcome) -> None:
-    """Drop the reasons of stages that are up to date again, wait for another one, or are gone."""
-    for stage in failures.read(workspace):
-        if stage not in whole.needs or (stage in asked.needs and stage not in outcome.failed):
-            failures.clear(workspace, stage)
+    if not failures.read(workspace).get(stage):
+        log = workspace.log(stage).relative_to(workspace.root)
+        failures.record(workspace, stage, f"it ended without a word; its output is in {log}")
+    return failures.read(workspace)[stage]

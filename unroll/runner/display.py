@@ -1,20 +1,75 @@
 """What a build prints: a line per finished stage, what is running (on a terminal), and a summary at the end."""
 
+import json
 import shutil
 import sys
 import time
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import fmean
 from typing import Protocol
 
+from pipeline.files import write_text
 from stages.progress import CLEAR, duration
-from unroll.runner.eta import Estimates
-from unroll.runner.scheduler import Executor, Outcome
+from unroll.runner.scheduler import BuildResult, Executor
 
 OFTEN = 10.0
-"""Seconds between two counts in a log of `Words`."""
+"""Seconds between two counts in a log of `Narration`."""
+
+STEADY = 5.0
+"""Seconds of ended stages before which nothing is said of the pace."""
 
 
-class Words(Protocol):
+class Estimates:
+    """How long stages take, learnt as a build goes and kept in a file for the next; damaged, it is as if empty."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        try:
+            seconds = json.loads(file.read_text(encoding="utf-8"))
+            self._known: dict[str, float] = {stage: float(took) for stage, took in seconds.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self._known = {}
+        self._expected: dict[str, float] = {}
+        self._taken: dict[str, float] = {}
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was ever built here."""
+        return bool(self._known)
+
+    def expect(self, stage: str, seconds: float) -> None:
+        """What a stage may take that was never built."""
+        self._known.setdefault(stage, seconds)
+
+    def learn(self, stage: str, seconds: float) -> None:
+        """Remember what a stage took."""
+        if stage in self._known:
+            self._expected[stage], self._taken[stage] = self._known[stage], seconds
+        self._known[stage] = seconds
+
+    def keep(self) -> None:
+        """Write down what is known."""
+        write_text(self._file, json.dumps(self._known, sort_keys=True) + "\n")
+
+    def seconds(self, stage: str) -> float:
+        """As in the last build; of a stage that was never built the mean of its kind, of a new kind 1."""
+        kind = [took for other, took in self._known.items() if other.partition("@")[0] == stage.partition("@")[0]]
+        return self._known.get(stage, fmean(kind or [1.0]))
+
+    def left(self, waiting: Sequence[str], running: Mapping[str, float], slots: int) -> float:
+        """Seconds until all stages are built, if all slots stay busy; `running`: stage -> seconds since it started.
+
+        How much longer stages take in this build than was expected counts for those to come.
+        """
+        taken = sum(self._taken.values())
+        pace = taken / sum(self._expected.values()) if taken > STEADY else 1.0
+        rest = [max(pace * self.seconds(stage) - since, 0.0) for stage, since in running.items()]
+        rest += [pace * self.seconds(stage) for stage in waiting]
+        return max([sum(rest) / slots, *rest], default=0.0)
+
+
+class Narration(Protocol):
     """What a build says of its stages to somebody who does not know their names."""
 
     def running(self, stage: str) -> str:
@@ -31,7 +86,7 @@ class Display:
         due: the stages that the build will run.
         executor: says how many may run at once, by now, and where each has run.
         reason: stage -> why it failed, one line.
-        words: say what is done in place of a line per stage, with the count now and then.
+        narration: says what is done in place of a line per stage, with the count now and then.
         restored: stages that did not run, since DVC's cache had what they make; estimates learn nothing from them.
     """
 
@@ -42,50 +97,54 @@ class Display:
         estimates: Estimates,
         reason: Callable[[str], str],
         *,
-        words: Words | None = None,
+        narration: Narration | None = None,
         restored: Container[str] = (),
     ) -> None:
         self._left, self._total = dict.fromkeys(due), len(due)
         self._executor, self._estimates, self._reason = executor, estimates, reason
-        self._words, self._restored = words, restored
+        self._narration, self._restored = narration, restored
         self._running: dict[str, float] = {}
-        self._started = time.monotonic()
-        self._drawn = self._started
+        self._started = self._drawn = time.monotonic()
         self._live = sys.stdout.isatty()
 
-    def show(self, outcome: Outcome, running: Sequence[str], ended: str | None) -> None:
+    def show(self, result: BuildResult, running: Sequence[str], ended: str | None) -> None:
         """See `unroll.runner.scheduler.OnEvent`."""
         now = time.monotonic()
         self._running = {stage: self._running.get(stage, now) for stage in running}
         if ended is not None:
-            self._left.pop(ended, None)
-            where = self._executor.where(ended)
-            if ended in outcome.built:
-                seconds, restored = outcome.built[ended], ended in self._restored
-                if not restored:
-                    self._estimates.learn(ended, seconds)
-                if not self._words:
-                    self._print(ended, "from DVC's cache" if restored else duration(seconds) + where)
-                elif line := self._words.ended(ended):
-                    say(line)
-            else:
-                for stage in outcome.skipped:
-                    self._left.pop(stage, None)
-                self._print(ended, f"FAILED{where}: {self._reason(ended)}")
-        if self._words and not self._live and now - self._drawn >= OFTEN:
-            self._drawn = now
-            say(self._told(self._words))
+            self._show_ended(ended, result)
         if self._live and (ended is not None or now - self._drawn >= 1):
             self._drawn = now
-            what = ", ".join(f"{stage} {duration(now - since)}" for stage, since in self._running.items())
-            if self._words:
-                what = self._told(self._words)
             # A line that wraps cannot be drawn over.
-            print(f"{CLEAR}{what[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+            print(f"{CLEAR}{self._progress(now)[: shutil.get_terminal_size().columns - 1]}", end="", flush=True)
+        elif self._narration and not self._live and now - self._drawn >= OFTEN:
+            self._drawn = now
+            say(self._progress(now))
 
-    def _told(self, words: Words) -> str:
-        running = "; ".join(filter(None, map(words.running, self._running)))
+    def _show_ended(self, stage: str, result: BuildResult) -> None:
+        for ended in (stage, *result.skipped):
+            self._left.pop(ended, None)
+        where = self._executor.where(stage)
+        if stage in result.failed:
+            self._say(stage, f"FAILED{where}: {self._reason(stage)}")
+            return
+        seconds, restored = result.built[stage], stage in self._restored
+        if not restored:
+            self._estimates.learn(stage, seconds)
+        if not self._narration:
+            self._say(stage, "from DVC's cache" if restored else duration(seconds) + where)
+        elif line := self._narration.ended(stage):
+            say(line)
+
+    def _progress(self, now: float) -> str:
+        """What is running, as one line."""
+        if not self._narration:
+            return ", ".join(f"{stage} {duration(now - since)}" for stage, since in self._running.items())
+        running = "; ".join(filter(None, map(self._narration.running, self._running)))
         return f"{self._count()}{self._time_left()}  {running}".rstrip()
+
+    def _say(self, stage: str, text: str) -> None:
+        say(f"{self._count()}  {stage}  {text}{self._time_left()}")
 
     def _count(self) -> str:
         return f"{f'{self._total - len(self._left)}/{self._total}':>9}"
@@ -98,14 +157,11 @@ class Display:
         waiting = [stage for stage in self._left if stage not in running]
         return f"  (about {duration(self._estimates.left(waiting, running, max(self._executor.slots(), 1)))} left)"
 
-    def _print(self, stage: str, text: str) -> None:
-        say(f"{self._count()}  {stage}  {text}{self._time_left()}")
-
-    def close(self, outcomes: Iterable[Outcome], stages: int) -> None:
+    def close(self, results: Iterable[BuildResult], stages: int) -> None:
         """Print how a build of a graph of `stages` stages ended."""
-        built = sum(len(outcome.built) for outcome in outcomes)
-        failed = [stage for outcome in outcomes for stage in outcome.failed]
-        skipped = [stage for outcome in outcomes for stage in outcome.skipped]
+        built = sum(len(result.built) for result in results)
+        failed = [stage for result in results for stage in result.failed]
+        skipped = sum(len(result.skipped) for result in results)
         if not self._total and not built and not failed:
             say(f"Everything is up to date: {stages} stages.")
             return
@@ -113,7 +169,7 @@ class Display:
         if failed:
             line += f"; {len(failed)} failed: {', '.join(failed)}"
         if skipped:
-            line += f"; {len(skipped)} that need what failed were left out"
+            line += f"; {skipped} that need what failed were left out"
         say(f"{line}.")
 
 

@@ -6,6 +6,7 @@ the commands run side by side (`scheduler`, `processes`).
 
 import contextlib
 import errno
+import itertools
 import json
 import logging
 import os
@@ -15,68 +16,34 @@ import sqlite3
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UnrollError, one_line
-from pipeline.files import atomic_file
+from pipeline.files import atomic_file, write_text
 from pipeline.locks import alive
-from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages.progress import CLEAR
 from stages.resolve import resolve
-from unroll.runner import dvc_lock
-from unroll.runner.dvc_lock import LOCK
+from unroll.runner.scheduler import Graph
+
+LOCK = "dvc.lock"
+
+LOCK_HEAD = "schema: '2.0'\nstages:\n"
+"""What DVC writes above the entries of dvc.lock."""
+
+ENTRY = re.compile(r"(?m)^  ([\w@.-]+):\n")
+"""How DVC writes the first line of an entry; the others are indented further."""
 
 ROOM = 16 * 1024**2
 """Bytes that must be free: on a full disk DVC tries for ever to write its notes, deaf to Ctrl-C."""
 
-HELD, FREE = 1.5, 0.7
+HOLD, PAUSE = 1.5, 0.7
 """Seconds of holding DVC's lock after which it is left free, and how long: others ask each half second, for three."""
 
 
 class BusyError(UnrollError):
     """Another DVC is at work on the files of a stage, which has to be tried again."""
-
-
-@dataclass(frozen=True)
-class Graph:
-    """What DVC knows before a build.
-
-    Attributes:
-        needs: every stage but `resolve` -> the stages whose outputs it reads. In the order of a sequential build, so
-            what a stage needs comes before it.
-        changed: the stages that are not up to date, whatever becomes of those that they need.
-        absent: those of them that lack files and nothing else, as all do in a clone.
-    """
-
-    needs: dict[str, Sequence[str]]
-    changed: frozenset[str]
-    absent: frozenset[str] = frozenset()
-
-    def within(self, targets: Sequence[str]) -> "Graph":
-        """The targets and all that they need, directly or not.
-
-        Raises:
-            UsageError: a target is no stage; the text lists the stages.
-        """
-        wanted: set[str] = {one_of(target, self.needs, "the target") for target in targets}
-        for stage, needs in reversed(self.needs.items()):
-            if stage in wanted:
-                wanted.update(needs)
-        return replace(self, needs={stage: needs for stage, needs in self.needs.items() if stage in wanted})
-
-    def due(self, *, absent: bool = True) -> list[str]:
-        """The changed stages and those that need one of them, directly or not, in the order of the graph.
-
-        `absent` counts those that lack files and nothing else.
-        """
-        changed, due = self.changed if absent else self.changed - self.absent, dict[str, None]()
-        for stage, needs in self.needs.items():
-            if stage in changed or any(need in due for need in needs):
-                due[stage] = None
-        return list(due)
 
 
 class Dvc:
@@ -95,13 +62,14 @@ class Dvc:
         from dvc.repo.reproduce import get_active_graph, plan_repro
 
         self.repo = repo
-        self._require_room()
-        self._built: list[Any] = []
+        self.require_room()
         self.brought: dict[str, dict[str, Any]] = {}
         self.restored: set[str] = set()
-        self._waiting: set[str] = set()
-        self._held, self._ran_before = 0.0, Path(repo.stage_cache.cache_dir).is_dir()
-        self._begun: dict[str, set[tuple[Path, int]]] = {}
+        self._built: list[Any] = []
+        self._waiting: set[str] = set()  # stages of which the user was told that they wait for another DVC
+        self._inputs: dict[str, set[tuple[Path, int]]] = {}  # of each stage as it began
+        self._locked_seconds = 0.0
+        self._ran_before = Path(repo.stage_cache.cache_dir).is_dir()
         try:
             graph = get_active_graph(repo.index.graph)  # this takes longer than others wait for the lock
         except DvcException:
@@ -151,7 +119,7 @@ class Dvc:
                     self._keep(stage)
                     self.restored.add(name)
                     return ""
-            self._begun[name] = self._written(name)
+            self._inputs[name] = self._input_files(name)
         return str(stage.cmd)
 
     def finish(self, name: str, status: int = 0) -> bool:
@@ -160,10 +128,10 @@ class Dvc:
         False: another DVC has written anew what it needs, with the same bytes perhaps, so it may have read half of it.
         """
         with self.locked(name, wait=False):
-            stayed = self._begun[name] == self._written(name)
-            if stayed and status == 0:
+            undisturbed = self._inputs[name] == self._input_files(name)
+            if undisturbed and status == 0:
                 self._keep(self.stages[name])
-        return stayed
+        return undisturbed
 
     def close(self) -> None:
         """Write what was built to dvc.lock, in the order of a sequential build, without stages that are gone.
@@ -179,7 +147,7 @@ class Dvc:
                     if lock.exists():
                         shutil.copyfile(lock, new)
                     Lockfile(self.repo, str(new)).dump_stages(self._built)
-            dvc_lock.order(lock, self._order)
+            _order_entries(lock, self._order)
 
     def _resolve(self) -> None:
         """Bring up to date what tells DVC what stages depend on, before it is asked which have changed."""
@@ -195,7 +163,8 @@ class Dvc:
             return dict(stage.status())
         return {stage.addressing: ["busy"]}
 
-    def _require_room(self) -> None:
+    def require_room(self) -> None:
+        """Raises OSError if DVC could not write its notes."""
         for folder in (self.repo.root_dir, self.repo.site_cache_dir):
             if shutil.disk_usage(folder).free < ROOM:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), folder)
@@ -223,30 +192,31 @@ class Dvc:
         from dvc.lock import LockError
         from dvc.rwlock import rwlock
 
-        repo, stage = self.repo, self.stages[name] if name else None
+        repo = self.repo
         entries = Path(repo.tmp_dir) / "rwlock"
-        with _explained(), contextlib.ExitStack() as held:
-            self._require_room()
+        with _explained(), contextlib.ExitStack() as locks:
+            self.require_room()
             while True:
-                if self._held > HELD:
-                    time.sleep(FREE)
-                    self._held = 0.0
+                if self._locked_seconds > HOLD:
+                    time.sleep(PAUSE)
+                    self._locked_seconds = 0.0
                 try:
                     repo.lock.lock()
-                    held.callback(self._unlock, time.monotonic())
+                    locks.callback(self._unlock, time.monotonic())
                     if entries.exists() and not entries.read_bytes().endswith(b"}"):
                         entries.unlink()  # cut off by a kill; DVC would refuse everything from then on
-                    if stage is not None:
+                    if name:
+                        stage = self.stages[name]
                         reads, writes = ([file.fs_path for file in files] for files in (stage.deps, stage.outs))
                         hardlink = repo.config["core"].get("hardlink_lock", False)
                         # The command is DVC's own word for this process: within, it lets itself in again.
-                        held.enter_context(rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), reads, writes, hardlink))
+                        locks.enter_context(rwlock(repo.tmp_dir, repo.fs, " ".join(sys.argv), reads, writes, hardlink))
                     break
                 except LockError as error:
                     others = dict.fromkeys(re.findall(r"\(PID (\d+)\)", str(error)))
                     if others and not any(alive(int(number), time.time()) for number in others):
                         entries.unlink()  # DVC waits for zombies, which in a container may stay for good
-                    held.close()
+                    locks.close()
                     if name not in self._waiting:
                         who = f" (process {', '.join(others)})" if others else ""
                         start = f"{CLEAR if sys.stderr.isatty() else ''}{name or 'this'}"
@@ -255,19 +225,34 @@ class Dvc:
                     self._ran_before = True  # the other one may have, by now
                     if others and not wait:
                         raise
-                    time.sleep(FREE)
+                    time.sleep(PAUSE)
             self._waiting.discard(name)
             yield
 
     def _unlock(self, since: float) -> None:
         self.repo.lock.unlock()
-        self._held += time.monotonic() - since
+        self._locked_seconds += time.monotonic() - since
 
-    def _written(self, name: str) -> set[tuple[Path, int]]:
+    def _input_files(self, name: str) -> set[tuple[Path, int]]:
         """The files of the stages that a stage needs, and when each was written."""
         roots = [Path(out.fspath) for need in self.graph.needs[name] for out in self.stages[need].outs]
         files = [path for root in roots for path in (root, *root.rglob("*")) if path.is_file()]
         return {(path, path.stat().st_mtime_ns) for path in files}
+
+
+def _order_entries(lock: Path, stages: Sequence[str]) -> None:
+    """Put the entries of dvc.lock in the order of `stages`, and take out those of others; DVC appends as they come.
+
+    As text: to parse the file of a hundred stages and write it again takes DVC two seconds.
+    """
+    text = lock.read_text(encoding="utf-8") if lock.exists() else ""
+    if not text.startswith(LOCK_HEAD):
+        return
+    starts = [*(match.start() for match in ENTRY.finditer(text)), len(text)]
+    entries = {text[start:end].strip().partition(":")[0]: text[start:end] for start, end in itertools.pairwise(starts)}
+    ordered = [entries[stage] for stage in stages if stage in entries]
+    if ordered and ordered != list(entries.values()):
+        write_text(lock, LOCK_HEAD + "".join(ordered))
 
 
 def _in_lock(stage: Any) -> bool:
@@ -277,9 +262,11 @@ def _in_lock(stage: Any) -> bool:
 
 def _absent(status: dict[str, Any]) -> bool:
     """Whether all that DVC says against a stage is that files are not there; not of one that it has no entry of."""
-    said = [each for parts in status.values() for each in parts]
-    found = {word for each in said if isinstance(each, dict) for files in each.values() for word in files.values()}
-    return bool(found) and found <= {"deleted", "not in cache"} and all(isinstance(each, dict) for each in said)
+    changes = [change for side in status.values() for change in side]
+    if not all(isinstance(change, dict) for change in changes):
+        return False
+    states = {state for change in changes for files in change.values() for state in files.values()}
+    return bool(states) and states <= {"deleted", "not in cache"}
 
 
 def entry(stage: Any) -> dict[str, Any]:
@@ -287,8 +274,8 @@ def entry(stage: Any) -> dict[str, Any]:
     from dvc.stage.serialize import to_single_stage_lockfile
 
     # Not DVC's own classes: it is compared, and goes to other machines.
-    found: dict[str, Any] = json.loads(json.dumps(to_single_stage_lockfile(stage)))
-    return found
+    copy: dict[str, Any] = json.loads(json.dumps(to_single_stage_lockfile(stage)))
+    return copy
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import gc
 import importlib
 import io
+import sys
 import warnings
 
 MODULES = (
@@ -20,22 +21,15 @@ MODULES = (
 """What every stage that records or plots imports, or one of its libraries. No thread of theirs runs after it."""
 
 
-def _warm_up() -> None:
-    """Do what libraries do once: read fonts, build tables. No thread and no random number comes of it."""
-    from matplotlib.figure import Figure
-    from sqlalchemy.orm import configure_mappers
-
-    configure_mappers()
-    figure = Figure()
-    figure.subplots().set(yscale="log", ylim=(0.001, 1), title="title")
-    figure.savefig(io.StringIO(), format="svg")
-
-
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     for name in MODULES:
         importlib.import_module(name)
-    _warm_up()
+    # What libraries do once: read fonts, build tables. No thread and no random number comes of it.
+    sys.modules["sqlalchemy.orm"].configure_mappers()
+    figure = sys.modules["matplotlib.figure"].Figure()
+    figure.subplots().set(yscale="log", ylim=(0.001, 1), title="title")
+    figure.savefig(io.StringIO(), format="svg")
 # Children neither search these objects for garbage nor, by that, copy the memory that they share.
 gc.collect()
 gc.freeze()

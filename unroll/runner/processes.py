@@ -14,15 +14,14 @@ import runpy
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from multiprocessing import forkserver
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from pipeline.provenance.machine import PACKAGES
-from unroll.runner.signals import ignore_signals
+from unroll.runner.scheduler import ignore_signals
 
 LINUX = sys.platform == "linux"
 
@@ -54,8 +53,12 @@ class Process:
         log.parent.mkdir(parents=True, exist_ok=True)
         context: Any = multiprocessing.get_context("forkserver" if LINUX else "spawn")
         self._process = context.Process(target=_run, args=(command, str(root), str(log), dict(variables)), daemon=True)
-        with _no_main_module():
+        # New processes need nothing of the program that builds, and so are spared its import.
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
             self._process.start()
+        finally:
+            sys.modules["__main__"] = main
 
     def poll(self) -> int | None:
         """The exit status, None while the command runs; minus the signal if one ended it."""
@@ -69,16 +72,6 @@ class Process:
                 os.killpg(self._process.pid, number)
             except ProcessLookupError:  # it has not made its session yet, or is gone
                 self._process.kill()
-
-
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Spare new processes the import of the program that builds: they need nothing of it."""
-    main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
 
 
 def _run(command: str, root: str, log: str, variables: dict[str, str]) -> None:

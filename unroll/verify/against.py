@@ -18,7 +18,7 @@ from pipeline.files import read_json
 from pipeline.report import results
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
-from unroll.runner.eta import Estimates
+from unroll.runner.display import Estimates
 from unroll.verify.compare import Build, Verification
 from unroll.verify.verify import variables_of, verify
 from unroll.workspaces.checkout import git

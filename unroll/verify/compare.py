@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.config import plain_yaml
 from pipeline.files import read_json
 from pipeline.workspace import Workspace
-from unroll.runner.dvc_graph import Graph
+from unroll.runner.scheduler import Graph
 
 SAME = "same bytes"
 WITHIN = "within tolerance"

@@ -14,8 +14,8 @@ from pipeline.locks import alone
 from pipeline.workspace import Workspace
 from unroll.exits import STOPPED
 from unroll.runner import dvc_graph
-from unroll.runner.dvc_lock import LOCK
-from unroll.runner.signals import ignore_signals, terminable
+from unroll.runner.dvc_graph import LOCK
+from unroll.runner.scheduler import ignore_signals, terminable
 from unroll.verify.compare import DIFFERS, Build, Output, Verification, compare, first_names
 from unroll.workspaces import checkout
 from unroll.workspaces.make import miniature

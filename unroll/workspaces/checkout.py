@@ -13,7 +13,7 @@ from pipeline.files import write_text
 from pipeline.locks import alone
 from pipeline.provenance.record import GIT
 from pipeline.workspace import Workspace
-from unroll.runner.dvc_lock import LOCK
+from unroll.runner.dvc_graph import LOCK
 from unroll.workspaces.make import CONFIG as WITHOUT_GIT
 
 FOLDER = ".verify"

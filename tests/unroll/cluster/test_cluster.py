@@ -1,5 +1,6 @@
 """`unroll repro --on`: a scheduler and workers as processes of their own, with homes of their own, on this machine."""
 
+import asyncio
 import shutil
 import signal
 import ssl
@@ -7,9 +8,7 @@ import sys
 import sysconfig
 import time
 import venv
-from functools import partial
 from importlib.util import find_spec
-from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -19,19 +18,15 @@ from zc.lockfile import LockFile
 
 from pipeline.errors import UnrollError, UsageError
 from tests.conftest import Miniature
-from tests.support.cluster import Cluster, set_remote
-from tests.support.ending import still_there
-from unroll.cluster import carrier, connection, probe, worker
-from unroll.cluster import environment as locked
+from tests.support import REPOSITORY, still_there
+from tests.support.cluster import ClusterProcesses, set_remote
+from unroll.cluster import carrier, connection, worker
 from unroll.cluster.carrier import Carrier
-from unroll.cluster.head import Cluster as Head
-from unroll.cluster.head import Remote
+from unroll.cluster.head import DaskExecutor, RemoteStage
 from unroll.runner import dvc_graph
 from unroll.workspaces import make
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
-
-ROOT = Path(__file__).parents[3]
 
 TRAIN = "unroll train ${key}"
 
@@ -39,7 +34,7 @@ TRAIN = "unroll train ${key}"
 @pytest.fixture
 def head(tmp_path):
     """One data set, one training, which waits for a file `go`; and a folder that all machines reach as remote."""
-    make.miniature(ROOT, tmp_path / "head")
+    make.miniature(REPOSITORY, tmp_path / "head")
     miniature = Miniature(tmp_path / "head")
     set_remote(tmp_path / "head", tmp_path / "store")
     name = "$(basename $(dirname $PWD))"
@@ -59,9 +54,9 @@ def head(tmp_path):
 
 @pytest.fixture
 def cluster(tmp_path, head):
-    found = Cluster(tmp_path, head.root)
-    yield found
-    found.close()
+    processes = ClusterProcesses(tmp_path, head.root)
+    yield processes
+    processes.close()
 
 
 def trains(folder):
@@ -89,8 +84,8 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     assert still_there(left) == []
     (second,) = trains(tmp_path) - {first}
     cluster.processes[second].send_signal(signal.SIGSTOP)  # closes no connection
-    cluster.says("head", "no worker is there; waiting")
-    assert f"worker {first} is gone" in cluster.said("head")
+    cluster.wait_for("head", "no worker is there; waiting")
+    assert f"worker {first} is gone" in cluster.log("head")
     trains_anew(cluster, second, lambda: cluster.processes[second].send_signal(signal.SIGCONT))
 
     cluster.processes["scheduler"].send_signal(signal.SIGSTOP)
@@ -103,27 +98,25 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
 
     trains_anew(cluster, second, restart)
     for event in ("is away; waiting for it", "is back"):
-        assert f"the scheduler at {cluster.address} {event}" in cluster.said("head")
-    assert "train@waves_linear was lost with the scheduler; it is tried again" in cluster.said("head")
+        assert f"the scheduler at {cluster.address} {event}" in cluster.log("head")
+    assert "train@waves_linear was lost with the scheduler; it is tried again" in cluster.log("head")
     left = psutil.Process(cluster.processes[second].pid).children(recursive=True)
     cluster.kill("scheduler")
-    assert cluster.processes["head"].wait() == 1
-    assert cluster.said("head").splitlines()[-1].startswith(f"unroll: the scheduler at {cluster.address} is gone")
+    assert cluster.build_ends(1).splitlines()[-1].startswith(f"unroll: the scheduler at {cluster.address} is gone")
     assert still_there(left) == []
 
     cluster.start("scheduler", "cluster", "scheduler", cluster.address)
     trains_anew(cluster, second, cluster.build)
-    assert "Traceback" not in cluster.said("head") + cluster.said(second)
+    assert "Traceback" not in cluster.log("head") + cluster.log(second)
     cluster.processes["head"].kill()
     cluster.processes["head"].wait()
     (tmp_path / "go").touch()
     cluster.build()
     local.unroll("repro")
-    assert cluster.processes["head"].wait() == 0, cluster.said("head")
-    said = cluster.said("head")
-    assert "prepare@waves" not in said  # it was kept
-    assert "train@waves_linear" in said
-    assert f"on {second}" in said
+    log = cluster.build_ends()
+    assert "prepare@waves" not in log, "its outputs were there"
+    assert "train@waves_linear" in log
+    assert f"on {second}" in log
     assert (head.root / "dvc.lock").read_bytes() == (local.root / "dvc.lock").read_bytes()
     assert "up to date" in head.dvc("repro")
     for file in ("index.html", "metrics/waves/waves_linear.json", "evaluations/waves/tables/predictions.csv"):
@@ -131,9 +124,7 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     assert (head.root / "records" / "waves" / "waves_linear.json").exists()
 
 
-def test_a_worker_that_cannot_work_is_set_aside_and_its_stages_are_built_elsewhere(
-    tmp_path, head, cluster, monkeypatch
-):
+def test_a_worker_that_cannot_work_is_set_aside_and_one_with_its_name_is_refused(tmp_path, head, cluster, monkeypatch):
     (tmp_path / "go").touch()
     venv.create(tmp_path / "venv", symlinks=True)
     (packages,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
@@ -142,21 +133,31 @@ def test_a_worker_that_cannot_work_is_set_aside_and_its_stages_are_built_elsewhe
     with monkeypatch.context() as patch:
         patch.setattr(sys, "executable", str(tmp_path / "venv" / "bin" / "python"))
         cluster.work("a")
-    cluster.says("a", "1 slots, for")
+    cluster.wait_for("a", "1 slots, for")
     cluster.build()
-    cluster.says("head", "no worker that is there can work; waiting for `unroll cluster worker")
+    cluster.wait_for("head", "no worker that is there can work; waiting for `unroll cluster worker")
+    cluster.start("other", "cluster", "worker", cluster.address, "--name", "a", "--home", str(tmp_path / "other"))
+    assert cluster.processes["other"].wait() == 2
+    assert f"another worker of {cluster.address} is called a; name this one: --name" in cluster.log("other")
     cluster.work("b")
-    assert cluster.processes["head"].wait() == 0, cluster.said("head")
-    said = cluster.said("head")
-    (line,) = [line for line in said.splitlines() if "set aside" in line]
+    log = cluster.build_ends()
+    (line,) = [line for line in log.splitlines() if "set aside" in line]
     assert line.startswith("worker a (127.0.0.1) is set aside, its stages run elsewhere: it cannot import ")
     assert line.endswith("(ImportError: libblas.so is missing); its log: .unroll/logs/worker a.txt")
     assert "Traceback" in head.workspace.log("worker a").read_text()
-    assert "prepare@waves failed on a: it cannot import" in said
+    assert "prepare@waves failed on a: it cannot import" in log
+
+
+def executor(head, workers, label="", **client):
+    """The head's side, beside workers that are not there: name -> address, resources besides the slot."""
+    slot = connection.slot_label(connection.environment())
+    far = SimpleNamespace(status="running", **client)
+    head_side = DaskExecutor(head.workspace, None, None, far, "tls://127.0.0.1:1", label)
+    head_side.update({name: (address, {slot: 1.0} | more) for name, (address, more) in workers.items()})
+    return head_side
 
 
 def test_a_stage_that_fails_by_itself_fails_once_and_one_that_was_killed_is_tried_elsewhere(head):
-    slot = {locked.label(locked.environment()): 1.0}
     wrong, killed = (None, "a mistake in the code", b"", False), (None, "killed", b"", True)
     answers, sent = [(wrong, "a", ""), (killed, "a", ""), (killed, "b", "")], []
 
@@ -165,12 +166,37 @@ def test_a_stage_that_fails_by_itself_fails_once_and_one_that_was_killed_is_trie
         answer = answers.pop(0)
         return SimpleNamespace(status="finished", result=lambda **_: answer, release=lambda: None)
 
-    client = SimpleNamespace(status="running", submit=submit)
-    found = Head(head.workspace, None, None, connection.Address("tcp://127.0.0.1:1"), client)
-    found._see({"a": ("tcp://1.1.1.1:1", slot), "b": ("tcp://2.2.2.2:2", slot)})
-    assert (Remote(found, "prepare@x", None).poll(), sent) == (1, [None])
-    stage = Remote(found, "prepare@x", None)
-    assert ([stage.poll(), stage.poll()], sent[2:]) == ([None, 1], [["tcp://2.2.2.2:2"]])
+    two = executor(head, {"a": ("1.1.1.1:1", {}), "b": ("2.2.2.2:2", {})}, submit=submit)
+    assert RemoteStage(two, "prepare@x", None).poll() == 1
+    stage = RemoteStage(two, "prepare@x", None)
+    assert [stage.poll(), stage.poll()] == [None, 1]
+    assert sent == [None, None, ["2.2.2.2:2"]]
+
+
+def test_a_training_is_not_tried_on_workers_without_its_label(head):
+    def failed_on_a(stage):
+        return cluster.failed_on(stage, "a", ["a"], "no room", b"", lacks="")
+
+    cluster = executor(head, {"a": ("1", {"big": 1.0}), "b": ("2", {})}, label="big")
+    assert [failed_on_a("train@x") for _ in range(4)] == [False] * 4
+    assert failed_on_a("prepare@x")
+    cluster = executor(head, {"a": ("1", {"big": 1.0}), "b": ("2", {"big": 1.0})}, label="big")
+    assert failed_on_a("train@x")
+
+
+def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_differs(head, capsys):
+    ours = connection.environment()
+    workers = {
+        "1": {"name": "fit", "resources": {connection.slot_label(ours): 2.0}},
+        "2": {"name": "old", "resources": {connection.slot_label(ours | {"numpy": "1.0"}): 4.0}},
+        "3": {"name": "other", "resources": {}},
+    }
+    scheduler = SimpleNamespace(identity=lambda n_workers: {"workers": workers} if n_workers == -1 else None)
+    sync = {"scheduler": scheduler, "sync": lambda ask, n_workers, **_: ask(n_workers)}
+    assert executor(head, {}, **sync).slots() == 2
+    printed = capsys.readouterr().out
+    assert f"worker old is not used: it has numpy 1.0; here is numpy {ours['numpy']}" in printed
+    assert "worker other is not used: it was not started by `unroll cluster worker`" in printed
 
 
 @pytest.mark.parametrize(
@@ -182,32 +208,18 @@ def test_a_stage_that_fails_by_itself_fails_once_and_one_that_was_killed_is_trie
     ],
 )
 def test_a_probe_imports_what_stages_import_and_asks_for_room(tmp_path, monkeypatch, code, why):
-    monkeypatch.setattr(probe, "LIMIT", 5)
+    monkeypatch.setattr(worker, "LIMIT", 5)
     (tmp_path / "slot0" / "stages").mkdir(parents=True)
     (tmp_path / "slot0" / "stages" / "uses.py").write_text("def late():\n    import odd\n")
     (tmp_path / "slot0" / "odd.py").write_text(code)
-    assert probe.lacks(tmp_path / "slot0")[0] == why
-    modules = {name.partition(".")[0] for name in probe.imported(ROOT)}
+    assert worker.probe(tmp_path / "slot0")[0] == why
+    modules = {name.partition(".")[0] for name in worker.imported(REPOSITORY)}
     assert {"dvc", "keras", "numpy", "sklearn", "tensorflow"} < modules
     assert [name for name in modules if find_spec(name) is None] == [], "all workers would be set aside"
     away = (
         f"nothing can be written to {tmp_path / 'a'} (No such file or directory); a worker needs 32 MB there at least"
     )
-    assert probe.lacks(tmp_path / "a" / "slot0")[0].startswith(away)
-
-
-def test_what_listens_is_bound_to_this_machine_and_a_name_is_given_once(tmp_path, cluster):
-    cluster.work("a")
-    cluster.says("a", "1 slots, for")
-    for name in ("scheduler", "a"):
-        sockets = psutil.Process(cluster.processes[name].pid).net_connections()
-        bound = {one.laddr.ip for one in sockets if one.status == psutil.CONN_LISTEN}
-        assert bound == {"127.0.0.1"}, name
-    cluster.start("other", "cluster", "worker", cluster.address, "--name", "a", "--home", str(tmp_path / "other"))
-    assert cluster.processes["other"].wait() == 2
-    assert cluster.said("other").startswith(
-        f"unroll: another worker of {cluster.address} is called a; name this one: --name"
-    )
+    assert worker.probe(tmp_path / "a" / "slot0")[0].startswith(away)
 
 
 def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
@@ -224,29 +236,11 @@ def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
     assert "secret" not in str(refused.value)
 
 
-def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_differs(head, capsys):
-    ours = locked.environment()
-    workers = {
-        "fit": {"name": "fit", "resources": {locked.label(ours): 2.0}},
-        "old": {"name": "old", "resources": {locked.label(ours | {"numpy": "1.0"}): 4.0}},
-        "other": {"name": "other", "resources": {}},
-    }
-    scheduler = SimpleNamespace(identity=lambda n_workers: {"workers": workers} if n_workers == -1 else None)
-    client = SimpleNamespace(status="running", scheduler=scheduler, sync=lambda ask, n_workers, **_: ask(n_workers))
-    found = Head(head.workspace, None, None, connection.Address("tls://127.0.0.1:1"), client)
-    assert found.slots() == 2
-    said = capsys.readouterr().out
-    assert f"worker old is not used: it has numpy 1.0; here is numpy {ours['numpy']}" in said
-    assert "worker other is not used: it was not started by `unroll cluster worker`" in said
-
-
 def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_the_cluster(tmp_path):
-    import asyncio
-
     from distributed import Scheduler, Worker, rpc
 
-    connection.make_certificates(tmp_path / "ours")
-    connection.make_certificates(tmp_path / "theirs")
+    for name in ("ours", "theirs"):
+        connection.make_certificates(tmp_path / name)
     assert (tmp_path / "ours" / connection.KEY).stat().st_mode & 0o77 == 0
     ours, theirs = (connection.security("tls://127.0.0.1:1", tmp_path / name) for name in ("ours", "theirs"))
     nothing = ssl._create_unverified_context()  # noqa: S323 - it is what is refused
@@ -260,9 +254,9 @@ def test_scheduler_and_workers_answer_those_alone_who_show_the_certificate_of_th
         connection.require()
         async with (
             Scheduler(protocol="tls", port=0, **options) as scheduler,
-            Worker(scheduler.address, local_directory=str(tmp_path), **options) as one,
+            Worker(scheduler.address, local_directory=str(tmp_path), **options) as joined,
         ):
-            for address, kind in ((scheduler.address, "Scheduler"), (one.address, "Worker")):
+            for address, kind in ((scheduler.address, "Scheduler"), (joined.address, "Worker")):
                 assert await identity(address, **ours.get_connection_args("client")) == kind
                 for shown in (theirs.get_connection_args("client"), {"ssl_context": nothing}):
                     with pytest.raises(OSError):
@@ -286,14 +280,14 @@ def test_a_remote_that_is_away_is_waited_for_from_the_first_question_on_while_dv
 
     monkeypatch.setattr(DataCloud, "transfer", transfer_unlocked)
     with dvc_graph.opened(miniature.root) as dvc:
-        made = Carrier(dvc).send(name)
+        outputs = Carrier(dvc).send(name)
     shutil.rmtree(miniature.root / ".dvc" / "cache")
     shutil.rmtree(miniature.root / "data" / "prepared")
     store.rename(tmp_path / "away")
     pauses = []
 
     def pause(seconds):
-        pauses.append(seconds)
+        pauses.extend([seconds] * (seconds == carrier.PAUSE))  # others sleep, too
         if len(pauses) == carrier.TRIES:
             (tmp_path / "away").rename(store)
 
@@ -301,19 +295,8 @@ def test_a_remote_that_is_away_is_waited_for_from_the_first_question_on_while_dv
     with dvc_graph.opened(miniature.root) as dvc:
         for patient, so_many in ((False, 0), (True, carrier.TRIES - 1)):  # a head's first question, and a worker's
             with pytest.raises(UnrollError, match=rf"does not work \(.*No such file or directory: '{store}'\)"):
-                Carrier(dvc, patient=patient).take(name, made)
+                Carrier(dvc, patient=patient).take(name, outputs)
             assert len(pauses) == so_many
-        Carrier(dvc, patient=True).take(name, made)
+        Carrier(dvc, patient=True).take(name, outputs)
     assert capsys.readouterr().out.endswith("DVC's remote is back\n")
     assert (miniature.root / "data" / "prepared" / "waves").is_dir()
-
-
-def test_a_training_is_not_tried_on_workers_without_its_label(head):
-    slot = locked.label(locked.environment())
-    found = Head(head.workspace, None, None, connection.Address("tls://127.0.0.1:1", label="big"), None)
-    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0})})
-    failed_on = partial(found.failed_on, name="a", tried=["a"], why="no room", said=b"", lacks="")
-    assert [failed_on("train@x") for _ in range(4)] == [False] * 4
-    assert failed_on("prepare@x")
-    found._see({"a": ("1", {slot: 1.0, "big": 1.0}), "b": ("2", {slot: 1.0, "big": 1.0})})
-    assert failed_on("train@x")

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import psutil
 import pytest
@@ -17,15 +16,13 @@ from filelock import FileLock
 from zc.lockfile import LockFile
 
 from pipeline import failures
-from pipeline.config import plain_yaml
+from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from tests.support.ending import still_there
+from tests.support import REPOSITORY, still_there
 from unroll.runner import dvc_graph
-from unroll.runner.build import repro
+from unroll.runner.build import prune, repro
 from unroll.workspaces.make import CONFIG
-
-ROOT = Path(__file__).parents[3]
 
 STAGES = {
     "a": ("sleep 0.2; cat in > a", ["in"], ["a"]),
@@ -35,6 +32,7 @@ STAGES = {
     "both": ("cat a2 b2 > results/metrics/both", ["a2", "b2"], ["results/metrics/both"]),
     "report": ("mkdir -p report; cat .unroll/failures/* > report/page; true", ["results/metrics"], []),
 }
+
 
 WAIT = """
 import time
@@ -47,9 +45,6 @@ except KeyboardInterrupt:
     Path("interrupted").touch()
     raise
 """
-
-
-STOPPED = "unroll: stopped; what was finished is kept, the same command goes on from there"
 
 
 def define(workspace, **stages):
@@ -142,6 +137,35 @@ def test_a_target_is_built_with_what_it_needs(workspace):
         repro(workspace, ["a3"], 2)
 
 
+def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
+    workspace = Workspace(tmp_path)
+    last_value = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
+    data = {
+        "sources": {"waves": {"kind": "waves"}},
+        "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
+        "experiments": {"kept": {"dataset": "waves", **last_value}},
+    }
+    plain_yaml.write(data, workspace.params)
+    listed = [
+        "runs/waves/kept/run.json",
+        "results/evaluations/waves/evaluation.json",
+        "results/metrics/waves/kept.json",
+    ]
+    listed += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
+    gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "results/evaluations/old/evaluation.json"]
+    gone += ["results/metrics/waves/gone.json", "results/metrics/old/kept.json"]
+    gone += [".unroll/checkpoints/gone.npz", ".unroll/checkpoints/gone.3.npz"]
+    for name in (*listed, *gone):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "runs/waves/linked").symlink_to(tmp_path / "outside")
+    prune(workspace, params.load(workspace.params))
+    left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert left == {*listed, "params.yaml"}
+    folders = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("r*/**/") if path.is_dir()}
+    assert not [name for name in folders if "gone" in name or "old" in name or "linked" in name]
+
+
 def test_a_second_build_at_the_same_time_is_refused(workspace):
     workspace.scratch.mkdir()
     with FileLock(workspace.scratch / "repro.lock"), pytest.raises(UnrollError, match="another `unroll repro` is buil"):
@@ -209,15 +233,6 @@ def test_a_stage_whose_inputs_another_dvc_has_put_there_anew_runs_again(workspac
     zombie.wait()
 
 
-def start(workspace, *, heeds=True):
-    """A build in a process of its own; one that does not heed Ctrl-C was started in the background of a script."""
-    handler = "default_int_handler" if heeds else "SIG_IGN"
-    code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
-    code += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
-    command = [sys.executable, "-c", code, "--root", str(workspace.root), "repro", "--jobs", "2"]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
 @pytest.mark.parametrize(
     "number",
     [
@@ -229,16 +244,21 @@ def start(workspace, *, heeds=True):
 def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(workspace, number):
     (workspace.root / "wait.py").write_text(WAIT)
     define(workspace, a=("exec python wait.py", ["in"], ["a"]))
-    build = start(workspace, heeds=number == signal.SIGINT)
+    # One that does not heed Ctrl-C was started in the background of a script.
+    handler = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
+    code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
+    code += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", code, "--root", str(workspace.root), "repro", "--jobs", "2"]
+    build = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     while "b2" not in (line := build.stdout.readline()):
         assert line
     while not (workspace.root / "waiting").exists():
         assert build.poll() is None
     there = psutil.Process(build.pid).children(recursive=True)
-    assert any("wait.py" in " ".join(process.cmdline()) for process in there)
+    assert any("wait.py" in process.cmdline() for process in there)
     build.send_signal(number)
     if number != signal.SIGKILL:
-        assert build.stdout.readline() == f"{STOPPED}\n"
+        assert build.stdout.readline().startswith("unroll: stopped; what was finished is kept, ")
         build.send_signal(number)  # again, which changes nothing
     build.wait()
     for process in (left := still_there(there)):
@@ -258,7 +278,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(worksp
 
 def test_an_edit_of_the_code_during_a_build_counts_for_the_next_stage(workspace):
     for name in ("pipeline", "stages", "unroll"):
-        shutil.copytree(ROOT / name, workspace.root / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(REPOSITORY / name, workspace.root / name, ignore=shutil.ignore_patterns("__pycache__"))
     (workspace.root / "unroll/runner/preload.py").write_text("")  # it imports a lot that no stage needs here
     # Two trainings are worth a fork server, which has imported this file by then.
     edit = "echo 'print(\"edited\")' | tee -a stages/__init__.py > edited"

@@ -5,16 +5,13 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 
-from tests.support.ending import still_there
+from tests.support import REPOSITORY, still_there
 from unroll.runner.build import environment
 from unroll.runner.processes import Process
-
-ROOT = Path(__file__).parents[3]
 
 
 def variables(**more):
@@ -29,10 +26,10 @@ def ended(process):
 
 @pytest.mark.parametrize("command", ["unroll train nothing", "unroll list"])
 def test_unroll_says_and_returns_the_same(tmp_path, command):
-    status = ended(Process(command, ROOT, tmp_path / "logs" / "log.txt", variables()))
+    status = ended(Process(command, REPOSITORY, tmp_path / "logs" / "log.txt", variables()))
     alone = subprocess.run(
         [sys.executable, "-m", "unroll", *command.split()[1:]],
-        cwd=ROOT,
+        cwd=REPOSITORY,
         env=variables(),
         check=False,
         stdout=subprocess.PIPE,
@@ -54,8 +51,10 @@ import os, tensorflow, keras, unroll.runner.preload
 own = str(os.getpid())
 print(*{open(f"/proc/self/task/{task}/comm").read().strip() for task in os.listdir("/proc/self/task") if task != own})
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=variables(), check=True, capture_output=True)
-    assert done.stdout.split() in ([], [b"jemalloc_bg_thd"])
+    listing = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, env=variables(), check=True, capture_output=True
+    )
+    assert listing.stdout.split() in ([], [b"jemalloc_bg_thd"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.conftest import ROOT, Miniature, make_half
-from tests.support.ending import still_there
+from tests.support import still_there
 from unroll.runner.dvc_graph import cache
 from unroll.verify import verify
 from unroll.verify.compare import SAME, Build, compare
@@ -23,10 +23,10 @@ def test_dvc_repro_elsewhere_builds_the_same_bytes_and_writes_the_same_entries(b
     circumstances = [f"{name}={value}" for name, value in verify.CIRCUMSTANCES.items()]
     dvc = f"umask {verify.UMASK:03o}; exec {sys.executable} -m dvc repro -q train@jena_gru"
     other.run("env", *circumstances, "sh", "-c", dvc)
-    one, two = (Build(each.workspace, cache(each.root)) for each in (built, other))
-    assert "train@jena_gru" in two.stages
-    assert {stage: one.stages[stage] for stage in two.stages} == two.stages
-    assert {output.level for output in compare(one, two, dict.fromkeys(two.stages, ()), {}, None)} == {SAME}
+    first, second = (Build(half.workspace, cache(half.root)) for half in (built, other))
+    assert "train@jena_gru" in second.stages
+    assert {stage: first.stages[stage] for stage in second.stages} == second.stages
+    assert {output.level for output in compare(first, second, dict.fromkeys(second.stages, ()), {}, None)} == {SAME}
     assert (other.root / "runs/jena/jena_gru").stat().st_mode & 0o077 == 0, "it had another umask"
 
 
@@ -42,8 +42,7 @@ def whole(tmp_path_factory, request):
     if not request.config.getoption("--rebuilds"):
         pytest.skip("with --rebuilds only: minutes")
     root = Miniature(make.miniature(ROOT, tmp_path_factory.mktemp("whole") / "root").root)
-    said = root.unroll("verify", "--quick", "--keep", "--jobs", "1")
-    assert "outputs have the same bytes." in said
+    assert "outputs have the same bytes." in root.unroll("verify", "--quick", "--keep", "--jobs", "1")
     return Miniature(root.root / ".verify/quick" / verify.FIRST)
 
 
@@ -72,18 +71,18 @@ def test_a_build_that_is_killed_again_and_again_has_the_same_bytes(whole, tmp_pa
 
 def test_a_cluster_that_loses_a_worker_builds_the_same_bytes(whole, tmp_path):
     pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
-    from tests.support.cluster import Cluster, set_remote
+    from tests.support.cluster import ClusterProcesses, set_remote
 
     other = Miniature(make.miniature(ROOT, tmp_path / "head").root)
     set_remote(other.root, tmp_path / "store")
-    cluster = Cluster(tmp_path, other.root)
+    cluster = ClusterProcesses(tmp_path, other.root)
     try:
         cluster.work("a")
         cluster.work("b")
         cluster.build()
-        cluster.says("head", "train@")
+        cluster.wait_for("head", "train@")
         cluster.kill("a")
-        assert cluster.processes["head"].wait() == 0, cluster.said("head")
+        cluster.build_ends()
     finally:
         cluster.close()
     require_same_bytes(whole, other)

@@ -14,7 +14,7 @@ def impatient(monkeypatch):
     monkeypatch.setattr(scheduler, "GRACE", 0.05)
 
 
-class Stage:
+class FakeStage:
     """A stage that ends with a status after some polls, or when it is told to."""
 
     def __init__(self, polls=1, status=0, heeds=True):
@@ -31,34 +31,29 @@ class Stage:
             self.status = -number
 
 
-class Events:
-    """What a build shows, in order."""
+def run(needs, jobs, seconds=lambda _name: 1.0, **stages):
+    """What became of the stages, the order in which they ended, and how many ran at once at most."""
+    ended, most = [], []
 
-    def __init__(self):
-        self.ended, self.ran = [], []
+    def on_event(_result, running, stage):
+        ended.extend([stage] * (stage is not None))
+        most.append(len(running))
 
-    def __call__(self, _outcome, running, ended):
-        self.ended += [ended] * (ended is not None)
-        self.ran.append(list(running))
-
-
-def run(jobs, due=tuple(NEEDS), **stages):
-    events = Events()
-    outcome = build(due, NEEDS, lambda: jobs, lambda name: stages.get(name, Stage()), events)
-    return outcome, events
+    result = build(list(needs), needs, lambda: jobs, lambda name: stages.get(name, FakeStage()), on_event, seconds)
+    return result, ended, max(most)
 
 
 def test_a_stage_starts_as_soon_as_all_that_it_needs_is_built():
-    outcome, events = run(2, a=Stage(polls=5), b=Stage(polls=2))
-    assert events.ended == ["b", "b2", "a", "a2", "both"]
-    assert (set(outcome.built), outcome.failed, outcome.skipped) == (set(NEEDS), {}, [])
-    assert max(map(len, events.ran)) == 2, "no more than the jobs at once"
+    result, ended, most = run(NEEDS, 2, a=FakeStage(polls=5), b=FakeStage(polls=2))
+    assert ended == ["b", "b2", "a", "a2", "both"]
+    assert (set(result.built), result.failed, result.skipped) == (set(NEEDS), {}, [])
+    assert most == 2, "no more than the jobs at once"
 
 
 def test_an_interrupt_ends_every_running_stage_and_kills_those_that_do_not_heed_it():
-    stages = {"a": Stage(polls=10**9), "b": Stage(polls=10**9, heeds=False)}
+    stages = {"a": FakeStage(polls=10**9), "b": FakeStage(polls=10**9, heeds=False)}
 
-    def interrupt(_outcome, running, _ended):
+    def interrupt(_result, running, _ended):
         if len(running) == 2:
             raise KeyboardInterrupt
 
@@ -71,12 +66,11 @@ def test_what_the_longest_chain_needs_starts_first_so_that_no_long_training_is_l
     short = {f"short{n}": 10 for n in range(6)}
     durations = {**short, "raw": 1, "data": 1, "long": 25, "long2": 40}
     needs = dict.fromkeys(short, ()) | {"raw": (), "data": ["raw"], "long": ["data"], "long2": ()}
-    build(list(needs), needs, lambda: 1, lambda _name: Stage(), events := Events(), durations.__getitem__)
-    assert events.ended == ["long2", "raw", "data", "long", *short]
+    assert run(needs, 1, durations.__getitem__)[1] == ["long2", "raw", "data", "long", *short]
 
 
 def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
-    class Slow(Stage):
+    class Slow(FakeStage):
         def poll(self):
             signal.raise_signal(signal.SIGINT)
             signal.raise_signal(signal.SIGTERM)

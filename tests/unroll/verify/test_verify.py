@@ -16,7 +16,7 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from tests.support.ending import still_there
+from tests.support import still_there
 from tests.unroll.workspaces.test_checkout import git
 from unroll.commands.main import invoke
 from unroll.exits import run
