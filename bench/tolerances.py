@@ -10,7 +10,7 @@ from pipeline.provenance.machine import flags
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
 from unroll.runner.scheduler import Graph
-from unroll.verify.compare import Build, compare, numbers, some
+from unroll.verify.compare import Build, compare, first_names, numbers
 from unroll.verify.verify import build, only
 from unroll.workspaces import checkout
 from unroll.workspaces.checkout import Checkout
@@ -58,7 +58,7 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
         graph = _graph(first.workspace, targets)
         datasets = [stage.partition("@")[2] for stage in graph.needs if stage.startswith("evaluate@")]
         for number, (name, fresh) in enumerate(checkouts.items(), 1):
-            print(f"{number} of {len(checkouts)}: {name}: {some(datasets)}, in {folders[name]}", flush=True)
+            print(f"{number} of {len(checkouts)}: {name}: {first_names(datasets)}, in {folders[name]}", flush=True)
             stages = [f"evaluate@{dataset}" for dataset in datasets]
             build(fresh.workspace, stages, jobs, CONDITIONS[name], quiet=False)
             _require_same_inputs(fresh, graph)
@@ -98,7 +98,7 @@ def _require_same_inputs(fresh: Checkout, graph: Graph) -> None:
     changed = {name for output in compare(committed, rebuilt, needs, {}, {}) for name in output.inputs}
     if changed:
         raise UnrollError(
-            f"the committed results are of other {some(sorted(changed))}; `unroll repro`, commit what it wrote, "
+            f"the committed results are of other {first_names(sorted(changed))}; `unroll repro`, commit what it wrote, "
             "and measure then"
         )
 

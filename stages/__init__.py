@@ -1,1 +1,1 @@
-"""The verbs of Unroll: the five stages that DVC runs, one module each, and in the folders all other commands."""
+"""The stages that DVC runs, one module each, and how they show progress."""

@@ -1,4 +1,4 @@
-"""What the stage `train` is for a series of one's own: a model's forecasts from rolling origins."""
+"""The stage `train` for a series of one's own: a model's forecasts from rolling origins."""
 
 from pathlib import Path
 
@@ -11,36 +11,36 @@ from pipeline.provenance import fingerprint, record
 from pipeline.tracking import live
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
-from stages.progress import line
+from stages import progress
 
 
 def backtest(workspace: Workspace, name: str) -> Path:
-    """Write runs/DATASET/NAME: forecasts.parquet, and the run of its last fit.
+    """Write runs/DATASET/NAME: all forecasts, in forecasts.parquet, and the run folder of the last fit.
 
     Args:
         workspace: where params.yaml and the prepared data set are.
-        name: an experiment whose data set is one of `forecasts` in params.yaml.
+        name: an experiment whose data set is a key of `forecasts` in params.yaml.
 
     Raises:
         UsageError: a name or an option is wrong.
         UnrollError: the data set is not prepared, there are too few windows, or the loss is not finite.
     """
-    every = params.load(workspace.params)
-    experiment = every.experiment(name)
-    about, settings = experiment.dataset, every.forecast(experiment.dataset)
-    folder, prepared = workspace.run(about, name), workspace.prepared(about)
+    config = params.load(workspace.params)
+    experiment = config.experiment(name)
+    settings, preparation = config.forecast(experiment.dataset), config.dataset(experiment.dataset).preparation
+    folder, prepared = workspace.run(experiment.dataset, name), workspace.prepared(experiment.dataset)
     with locks.stage(workspace, "train", name):
         data = dataset.load(prepared, calendar=experiment.calendar)
-        made_of = fingerprint.ingredients(prepared, experiment, every.dataset(about).preparation, settings)
+        ingredients = fingerprint.ingredients(prepared, experiment, preparation, settings)
 
-        def progress(number: int, count: int) -> None:
-            line(f"{name}: fit {number} of {count}", last=number == count)
+        def show_fit(number: int, count: int) -> None:
+            progress.line(f"{name}: fit {number} of {count}", last=number == count)
 
         with live.Recording(workspace, name, experiment) as recording:
-            forecasts, trained, job = cross_validate(name, experiment, data, settings, progress)
+            forecasts, trained, job = cross_validate(name, experiment, data, settings, show_fit)
             with atomic_folder(folder, workspace.scratch) as unfinished:
-                run_folder.save(trained, job, unfinished, made_of.fingerprint)
+                run_folder.save(trained, job, unfinished, ingredients.fingerprint)
                 forecasts.to_parquet(unfinished / TABLE, index=False)
-            record.write(workspace, folder, made_of)
+            record.write(workspace, folder, ingredients)
             recording.finish()
     return folder

@@ -23,57 +23,59 @@ from pipeline.workspace import Workspace
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
     """Score the runs of data set `name`; write results/metrics/NAME/ and results/evaluations/NAME/.
 
-    Which experiments there are comes from params.yaml, never from the folder: one that was removed
-    there is in no table, whatever it left behind.
+    The experiments are those of params.yaml, not those that have a run folder: one that was removed from params.yaml
+    is in no table, even if its run is still there.
 
     Raises:
         UsageError: there is no such data set.
         UnrollError: the data set is not prepared, or a run is missing or damaged.
     """
-    every = params.load(workspace.params)
-    every.dataset(name)
+    config = params.load(workspace.params)
+    config.dataset(name)
     with locks.stage(workspace, "evaluate", name):
         data = dataset.load(workspace.prepared(name))
-        experiments = every.experiments_of(name)
+        experiments = config.experiments_of(name)
         runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             (folder / "tables").mkdir()
-            score = _from_origins if name in every.forecasts else _on_splits
-            evaluation = score(workspace, every, data, runs, folder / "tables")
+            score = _from_origins if name in config.forecasts else _on_splits
+            evaluation = score(workspace, config, data, runs, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
             headline = answers.headline(evaluation)
             tables.write(folder / "scores.csv", plot_data.scores(headline))
-            # Before the folder takes its place: on a full disk both stay what they were.
-            with atomic_folder(workspace.metrics(name), workspace.scratch) as headlines:
+            # Inside the other block: if the disk is full here, neither folder is replaced.
+            with atomic_folder(workspace.metrics(name), workspace.scratch) as metrics:
                 for key, numbers in headline.items():
-                    write_json(headlines / f"{key}.json", numbers)
-        live.scored(workspace, every, name)
+                    write_json(metrics / f"{key}.json", numbers)
+        live.scored(workspace, config, name)
     return evaluation
 
 
-def _on_splits(workspace: Workspace, every: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
-    experiments = every.experiments_of(data.name)
+def _on_splits(workspace: Workspace, config: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
+    experiments = config.experiments_of(data.name)
     evaluation = scores.evaluate(data, runs, experiments)
     answer = answers.answer(evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     for table, columns in plot_data.tables(data, runs, compared).items():
         tables.write(folder / f"{table}.csv", plot_data.rounded(columns))
-    preparation = every.dataset(data.name).preparation.name
+    preparation = config.dataset(data.name).preparation.name
     network = networks.network(data, preparation, runs, experiments, evaluation, workspace.runs(data.name))
     if network:
         write_json(folder / "network.json", network.model_dump())
     return evaluation
 
 
-def _from_origins(workspace: Workspace, every: Params, data: Dataset, runs: dict[str, Run], folder: Path) -> Evaluation:
-    """Of a series of one's own: all from one long table of forecasts, written as forecasts.parquet."""
+def _from_origins(
+    workspace: Workspace, config: Params, data: Dataset, runs: dict[str, Run], folder: Path
+) -> Evaluation:
+    """Evaluate a series of one's own; the forecasts of all models are written as one table, forecasts.parquet."""
     if not runs:
         raise UnrollError(f"{data.name} has no model to forecast with; add one to params.yaml")
-    refits, experiments = every.forecast(data.name).refits, every.experiments_of(data.name)
+    refits, experiments = config.forecast(data.name).refits, config.experiments_of(data.name)
     forecasts = pd.concat(tables.read_parquet(workspace.run(data.name, name) / backtest.TABLE) for name in runs)
-    slow = {name for name, run in runs.items() if run.summary.layers}
-    forecasts, board = leaderboard.with_ensemble(data, forecasts, experiments, slow, refits)
+    keras_models = {name for name, run in runs.items() if run.summary.layers}
+    forecasts, board = leaderboard.with_ensemble(data, forecasts, experiments, keras_models, refits)
     forecasts.to_parquet(folder / backtest.TABLE, index=False)
     write_json(folder / "leaderboard.json", board.model_dump())
     tables.write(folder / "by_week.csv", plot_data.rounded(leaderboard.by_week(data, forecasts)))

@@ -14,27 +14,26 @@ from stages import progress
 
 
 def prepare(workspace: Workspace, name: str) -> Dataset:
-    """Turn the raw files of a data set's source into `data/prepared/NAME`.
+    """Turn the raw files of a data set's source into `data/prepared/NAME`; returns the data set.
 
     Args:
         workspace: where params.yaml and the data lie.
         name: a key of `datasets` in params.yaml.
 
-    Returns:
-        The data set, as it was written.
-
     Raises:
-        UnrollError: the raw data are missing or unfit; then nothing is written, and what was there stays.
+        UnrollError: the raw data are missing or unfit; then an earlier data/prepared/NAME stays as it was.
         UsageError: a name or an option in params.yaml is wrong.
     """
-    every = params.load(workspace.params)
-    make = registry.preparation(every, name)
-    raw = workspace.raw(every.dataset(name).source)
+    config = params.load(workspace.params)
+    preparation = registry.preparation(config, name)
+    raw = workspace.raw(config.dataset(name).source)
     with locks.stage(workspace, "prepare", name):
         source = manifest.checked(raw)
         try:
-            with progress.files() as shown:
-                prepared: Dataset = make(name, raw, *([shown] if "progress" in signature(make).parameters else []))
+            with progress.files() as show_progress:
+                # Only preparations that read large files take the argument `progress`.
+                arguments = [show_progress] if "progress" in signature(preparation).parameters else []
+                prepared: Dataset = preparation(name, raw, *arguments)
         except ValueError as error:
             raise UnrollError(f"params.yaml: datasets.{name}.preparation: {error}") from None
         prepared = dataclasses.replace(prepared, stand_in=source.stand_in)

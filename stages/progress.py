@@ -1,4 +1,4 @@
-"""Progress: a line that is drawn over on a terminal, a line now and then where output is none."""
+"""Progress on stderr: on a terminal one line that is overwritten, in a log a line every two seconds."""
 
 import contextlib
 import shutil
@@ -10,58 +10,61 @@ from typing import Any
 from pipeline.data.download import Progress
 
 CLEAR = "\r\x1b[2K"
-"""What removes a terminal's line."""
+"""Erases the current line of a terminal."""
 
 
 class Epochs:
-    """Shows every epoch of an experiment: epoch, loss, validation, time left (a `pipeline.training.job.Callback`).
+    """A `pipeline.training.job.Callback` that shows the epochs of an experiment, with their losses and the time left.
 
-    `seeds` are in the order in which they are trained; without `epochs` in its options nothing is shown.
+    Args:
+        name: of the experiment.
+        training: the options of its method.
+        seeds: in the order in which they are trained.
     """
 
     def __init__(self, name: str, training: Mapping[str, Any], seeds: Sequence[int]) -> None:
         self._name, self._seeds = name, list(seeds)
         self._epochs = int(training.get("epochs", 0))
-        self._passed = 0
+        self._trained = 0
         self._current: tuple[int, int] | None = None
         self._started = self._shown = time.monotonic()
 
     def resumed(self, histories: Mapping[int, Sequence[Mapping[str, float]]]) -> None:
-        """Say that the training goes on from a checkpoint."""
+        """Print that training goes on from a checkpoint."""
         self._started = time.monotonic()
         seed, history = list(histories.items())[-1]
         line(f"{self._name} goes on after epoch {len(history)} of seed {seed}, where it was interrupted", last=True)
 
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
-        """Show one line of the history of `seed`; epochs count from 1."""
+        """Show the losses of an epoch, which count from 1."""
         done, total = self._seeds.index(seed) * self._epochs + epoch, self._epochs * len(self._seeds)
         if self._current and self._current[0] != seed and self._current[1] < self._epochs:
-            finish()  # the one before ended early: its last epoch stays to be read
+            finish()  # the seed before stopped early: leave its last epoch on the screen
         self._current = seed, epoch
-        self._passed += 1
+        self._trained += 1
         now = time.monotonic()
-        # A log stays readable, and a terminal is not drawn on for every fast epoch.
+        # Seconds between lines, so that a log stays short and a terminal does not flicker.
         if now - self._shown < (0.1 if sys.stderr.isatty() else 2.0) and done < total:
             return
         self._shown = now
-        left = duration((now - self._started) / self._passed * (total - done))
+        left = duration((now - self._started) / self._trained * (total - done))
         figures = [f"{key} {value:.4g}" for key, value in values.items()]
         start = f"{self._name}  seed {seed}  epoch {epoch}/{self._epochs}"
         line(start, figures, f"{left} left", last=done == total)
 
 
 def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) -> None:
-    """Print a line, on a terminal over the one before, which stays if it is the last.
+    """Print a line; on a terminal it overwrites the one before, and is itself overwritten unless it is the last.
 
-    One that wraps cannot be drawn over: of its figures as many are shown as there is room for.
+    A line that wraps cannot be overwritten, so figures that do not fit are left out.
     """
     if not sys.stderr.isatty():
         print("  ".join(part for part in (start, *figures, end) if part), file=sys.stderr, flush=True)
         return
-    room, shown = shutil.get_terminal_size().columns - 1, list(figures)
-    while shown and len("  ".join([start, *shown, end])) > room:
-        shown.pop()
-    text = "  ".join(part for part in (start, *shown, end) if part)[:room]
+    width, fitting = shutil.get_terminal_size().columns - 1, list(figures)
+    while fitting and len("  ".join([start, *fitting, end])) > width:
+        fitting.pop()
+    text = "  ".join(part for part in (start, *fitting, end) if part)[:width]
     print(f"{CLEAR}{text}", end="\n" if last else "", file=sys.stderr, flush=True)
     _unfinished.clear()
     if not last:
@@ -69,18 +72,18 @@ def line(start: str, figures: Sequence[str] = (), end: str = "", *, last: bool) 
 
 
 _unfinished: list[str] = []
-"""The line of the terminal that may still be drawn over."""
+"""The line on the terminal that the next one overwrites; a list, so that `line` and `finish` share it."""
 
 
 def finish() -> None:
-    """End the line that is drawn over, so that what is printed next starts below it."""
+    """End the line that would be overwritten, so that what is printed next starts below it."""
     if _unfinished:
         print(file=sys.stderr, flush=True)
         _unfinished.clear()
 
 
 def duration(seconds: float) -> str:
-    """Such as "7 s", "3 min 20 s" or "1 h 5 min"."""
+    """Seconds as people say them: "7 s", "3 min 20 s" or "1 h 5 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -91,7 +94,7 @@ def duration(seconds: float) -> str:
 
 @contextlib.contextmanager
 def files() -> Iterator[Progress]:
-    """Shows on a terminal, of each file that is read, how much of it and the time left; nothing of it stays."""
+    """A progress bar for each file that is read, on a terminal alone; the bars disappear at the end."""
     from rich.console import Console
     from rich.progress import DownloadColumn, TaskID, TextColumn, TimeRemainingColumn
     from rich.progress import Progress as Bars

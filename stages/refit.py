@@ -1,4 +1,4 @@
-"""The stage `refit`: the champion of a series, fitted on all rows that there are."""
+"""The stage `refit`: the best model of a series of one's own, fitted on all rows."""
 
 import contextlib
 import warnings
@@ -29,57 +29,57 @@ from stages.progress import Epochs
 
 
 def refit(workspace: Workspace, name: str) -> ForecasterSpec:
-    """Write forecasters/NAME, as `Forecaster.load` reads it.
+    """Write forecasters/NAME, as `Forecaster.load` reads it, and return its forecaster.json.
 
-    Networks are trained for as many epochs as they had in the backtest, with the same seeds.
+    Networks are trained for as many epochs as in the backtest, with the same seeds.
 
     Raises:
         UsageError: NAME is no key of `forecasts` in params.yaml.
-        UnrollError: something is not built.
+        UnrollError: the evaluation, the data set or a run is not built.
     """
-    every = params.load(workspace.params)
-    every.forecast(name)
+    config = params.load(workspace.params)
+    config.forecast(name)
     with locks.stage(workspace, "refit", name):
         board = leaderboard.load(workspace.evaluation(name))
         data = dataset.load(workspace.prepared(name), calendar=True)
         questions = SeriesQuestion.of(data)
         question = next(iter(questions.values()))
-        paths = files_of(workspace.raw(every.dataset(name).source), question.csv.file)
+        paths = files_of(workspace.raw(config.dataset(name).source), question.csv.file)
         files = [row_files.RowFile(path, question.csv, question.where) for path in paths]
-        rows = histories(questions, files, row_files.unseen, plan=None)
+        rows = histories(questions, files, row_files.no_progress, plan=None)
         data = _all_rows(data, rows)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
             weights = {key: folder / "weights" / key for key in board.members}
-            members = [fit_member(workspace, every.experiment(key), key, data, weights[key]) for key in board.members]
+            members = [fit_member(workspace, config.experiment(key), key, data, weights[key]) for key in board.members]
             spec = _spec(board, members, data, questions, rows)
-            table = tables.read_parquet(workspace.evaluation(name) / "tables" / backtest.TABLE)
-            arrays = backtest.past(table, board.members, data)
+            forecasts = tables.read_parquet(workspace.evaluation(name) / "tables" / backtest.TABLE)
+            arrays = backtest.arrays(forecasts, board.members, data)
             write_json(folder / "forecaster.json", spec.model_dump())
             forecaster = Forecaster.ready(spec, arrays, weights)
-            # What comes next is forecast now. Rows that nothing can follow are for `predict` to complain of.
+            # Store the forecasts after the last row, too. If these cannot be made, `predict` will say why.
             with warnings.catch_warnings(action="ignore"), contextlib.suppress(UnrollError):
                 arrays |= forecaster.answers(forecaster.read(paths).values())
             write_npz(folder / "forecaster.npz", arrays)
     return spec
 
 
-def _all_rows(data: Dataset, rows: Mapping[str, History]) -> Dataset:
-    """The data set with one split, of all windows of all rows, later ones than the backtest's too."""
-    series = [history.windows() for history in rows.values()]
+def _all_rows(data: Dataset, histories: Mapping[str, History]) -> Dataset:
+    """The data set with all windows of all rows as its train split, those after the last origin included."""
+    series = [history.windows() for history in histories.values()]
     starts = np.cumsum([0, *(len(windows.series) for windows in series)])[:-1]
     measured = [windows.measured for windows in series if windows.measured is not None]
-    together = replace(
+    rows = np.concatenate([windows.rows + start for windows, start in zip(series, starts, strict=True)])
+    train = replace(
         series[0],
         series=np.concatenate([windows.series for windows in series]),
-        rows=np.concatenate([windows.rows + start for windows, start in zip(series, starts, strict=True)]),
+        rows=rows[:: -data.fitted.windows.stride][::-1] if data.fitted else rows,  # every stride-th, with the last
         measured=np.concatenate(measured) if measured else None,
     )
-    thinning = data.fitted.windows.stride if data.fitted else 1
-    return replace(data, splits={"train": replace(together, rows=together.rows[::-thinning][::-1])})
+    return replace(data, splits={"train": train})
 
 
 def fit_member(workspace: Workspace, experiment: Experiment, name: str, data: Dataset, weights: Path) -> Member:
-    """Fit a member on all windows of a data set with one split, and write its weights into a new folder."""
+    """Fit a model on the train split of `data`, its only one, and write the weights into the new folder `weights`."""
     run = run_folder.load_for(workspace.run(data.name, name), data.name, experiment.seeds)
     if run.varies:
         experiment = backtest.with_epochs(experiment, run.summary.epochs)
@@ -106,7 +106,7 @@ def _spec(
     questions: Mapping[str, SeriesQuestion],
     rows: Mapping[str, History],
 ) -> ForecasterSpec:
-    """What forecaster.json holds; the ranges beyond which a value is unusual are those of all rows."""
+    """What forecaster.json holds; `low` and `high`, beyond which `predict` warns of a value, are of all rows."""
     first, measured = next(iter(questions.values())), {name: rows[name].measured.series for name in rows}
     statistics = {
         name: fitted.model_copy(

@@ -10,7 +10,7 @@ from pipeline.workspace import Workspace
 
 
 def report(workspace: Workspace) -> Path:
-    """Write results/index.html from params.yaml, claims.yaml and the evaluations that are there; its path.
+    """Write results/index.html from params.yaml, claims.yaml and the evaluations that are built; returns its path.
 
     Raises:
         UsageError: params.yaml or claims.yaml is wrong.

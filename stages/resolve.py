@@ -1,7 +1,7 @@
-"""The stage `resolve`: of each other stage what it depends on besides data, in a small file of its own.
+"""The stage `resolve`: for each other stage, a small file with its resolved options and the hashes of its code.
 
-DVC sees by these files which stages an edit reaches: an option that is said in a template or a data set, a module that
-is imported by way of others. It takes a second and imports no library that computes.
+These files are DVC dependencies. So DVC notices what it could not see itself: an option that comes from a template or
+a data set, and an edit in a module that is imported indirectly. This takes a second: no numeric library is imported.
 """
 
 import json
@@ -23,51 +23,53 @@ from pipeline.workspace import Workspace
 
 
 def resolve(workspace: Workspace) -> Path:
-    """Write resolved/VERB/NAME.json for every stage, its options and hashes of its code and numerics.lock; the folder.
+    """Write resolved/VERB/NAME.json for every stage: options, hashes of code and of numerics.lock. Returns the folder.
 
     Raises:
         UsageError: params.yaml is wrong, or a name in it has no module.
         UnrollError: .ci/locks/numerics.lock is missing.
     """
-    # A workspace of one's own has no code in it.
+    # A workspace for a series of one's own holds no code; then it is the installed package's.
     code = fingerprint.Code(workspace.root if (workspace.root / "pipeline").is_dir() else CODE)
     with atomic_folder(workspace.root / "resolved", workspace.scratch) as folder:
-        for name, made_of in _stages(params.load(workspace.params), code):
+        for name, dependencies in _stages(params.load(workspace.params), code):
             (folder / name).parent.mkdir(exist_ok=True)
-            text = json.dumps(made_of, ensure_ascii=False, indent=1, sort_keys=True)  # the order of options is none
+            # Sorted: reordering options in params.yaml is no change.
+            text = json.dumps(dependencies, ensure_ascii=False, indent=1, sort_keys=True)
             (folder / f"{name}.json").write_text(f"{text}\n", encoding="utf-8")
     return workspace.root / "resolved"
 
 
-def _stages(every: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[str, Any]]]:
+def _stages(config: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[str, Any]]]:
+    """VERB/NAME of each stage -> what it depends on besides data (`fingerprint.Code.made_of`)."""
     measures = [f"{METRICS}.{name}" for name in MEASURES]
-    for name, source in every.sources.items():
+    for name, source in config.sources.items():
         kind = full_name(SOURCES, source.kind, f"sources.{name}.kind")
         yield f"source/{name}", code.made_of(source.model_dump(), ["stages.source", kind])
-    for name, dataset in every.datasets.items():
+    for name, dataset in config.datasets.items():
         module = full_name(PREPARATIONS, dataset.preparation.name, f"datasets.{name}.preparation.name")
         section = {"source": dataset.source, "preparation": dataset.preparation.model_dump()}
         yield f"prepare/{name}", code.made_of(section, ["stages.prepare", module])
         scored = [
             experiment.model_dump(include={"seeds", "share", "trials"})
             | {"name": key, "family": experiment.model.family}
-            for key, experiment in every.experiments_of(name).items()
+            for key, experiment in config.experiments_of(name).items()
         ]
         yield f"evaluate/{name}", code.made_of(scored, ["stages.evaluate", *measures])
-    for name, experiment in every.experiments.items():
+    for name, experiment in config.experiments.items():
         full_name(MODELS, experiment.model.family, f"experiments.{name}.model.family")
         full_name(METHODS, experiment.training.method, f"experiments.{name}.training.method")
         if loss := experiment.training.options.get("loss"):
             one_of(loss, MEASURES, f"params.yaml: experiments.{name}.training.loss")
-        preparation = every.datasets[experiment.dataset].preparation
-        settings = every.forecasts.get(experiment.dataset)
+        preparation = config.datasets[experiment.dataset].preparation
+        settings = config.forecasts.get(experiment.dataset)
         yield f"train/{name}", fingerprint.training(experiment, preparation, code, settings)
-    for name, settings in every.forecasts.items():
-        candidates = every.experiments_of(name)
+    for name, settings in config.forecasts.items():
+        candidates = config.experiments_of(name)
         modules = {f"{MODELS}.{experiment.model.family}" for experiment in candidates.values()}
         modules |= {f"{METHODS}.{experiment.training.method}" for experiment in candidates.values()}
         models = {key: experiment.model_dump() for key, experiment in candidates.items()}
         options = {"forecast": settings.model_dump(), "models": models}
         yield f"refit/{name}", code.made_of(options, ["stages.refit", *sorted(modules)])
-    shown = {"datasets": list(every.datasets.items()), "experiments": list(every.experiments.items())}
+    shown = {"datasets": list(config.datasets.items()), "experiments": list(config.experiments.items())}
     yield "report", code.made_of(to_jsonable_python(shown), ["stages.report", *measures])

@@ -13,30 +13,27 @@ from stages import progress
 
 
 def source(workspace: Workspace, name: str) -> Path:
-    """Fill data/raw/NAME, whole or not at all.
+    """Write data/raw/NAME, whole or not at all: the files, and source.json with their sizes and hashes.
 
-    The environment's UNROLL_MIRROR names a folder or base address that is asked before official addresses.
+    Files are looked for first in UNROLL_MIRROR, a folder or base URL, if the environment has this variable.
 
     Args:
         workspace: where params.yaml is.
         name: a key of `sources` in params.yaml.
 
-    Returns:
-        The folder that was written: the files, and source.json with their bytes and hashes.
-
     Raises:
         UsageError: a name or an option is wrong.
-        UnrollError: a file cannot be had or is damaged, or another process is at the same source.
+        UnrollError: a file cannot be fetched or is damaged, or another process is writing the same source.
     """
-    every = params.load(workspace.params)
-    produce = registry.source(every, name)
+    config = params.load(workspace.params)
+    produce = registry.source(config, name)
     raw = workspace.raw(name)
     with (
         locks.stage(workspace, "source", name),
-        progress.files() as shown,
+        progress.files() as show_progress,
         atomic_folder(raw, workspace.scratch) as folder,
     ):
         mirror = environ.get("UNROLL_MIRROR") or None
-        produce(folder, Context(name, workspace.root, workspace.scratch, mirror, shown))
-        manifest.write(folder, name, every.source(name).kind)
+        produce(folder, Context(name, workspace.root, workspace.scratch, mirror, show_progress))
+        manifest.write(folder, name, config.source(name).kind)
     return raw

@@ -26,7 +26,7 @@ from stages.progress import duration
 from unroll.add.add import add
 from unroll.add.entries import Wanted
 from unroll.results import compare, predict
-from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block, months_apart, span_of_origins, table
+from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block, later_half, months_per_row, table
 from unroll.results.predict import Predicted
 from unroll.runner.build import repro
 from unroll.runner.display import Estimates
@@ -112,8 +112,8 @@ def announce(workspace: Workspace, every: Params, name: str, jobs: int) -> None:
     data = registry.preparation(every, name)(name, file.parent)
     folds = backtest.folds(data, settings)
     cutoffs = np.unique(np.concatenate([np.asarray(data.stamps)[fold.test.rows - fold.test.step] for fold in folds]))
-    (_, weeks), months = leaderboard.halves_of(cutoffs), months_apart(every, name)
-    span = span_of_origins(cutoffs[0], cutoffs[-1], len(cutoffs), weeks, months)
+    (_, weeks), months = leaderboard.halves_of(cutoffs), months_per_row(every, name)
+    span = later_half(cutoffs[0], cutoffs[-1], len(cutoffs), weeks, months)
     enough = "enough for a verdict" if weeks >= SEASON else f"a verdict takes {SEASON} weeks, so you get what these say"
     estimates = Estimates(workspace.scratch / "seconds.json")
     seconds = expected_seconds(every.experiments_of(name), data, folds)

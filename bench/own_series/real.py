@@ -21,7 +21,7 @@ from bench import results
 from bench.own_series import measure
 from pipeline.data import download
 from pipeline.data.examples import Array
-from pipeline.data.row_files import unseen
+from pipeline.data.row_files import no_progress
 from pipeline.forecast import leaderboard
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning
 
@@ -114,7 +114,7 @@ def compared(folder: Path, file: PublicFile, say: Callable[[str], None]) -> dict
 
 def _read(folder: Path, file: PublicFile) -> pd.DataFrame:
     path, mirror, url = folder / "raw.csv", environ.get("UNROLL_MIRROR"), file.url or None
-    download.fetch(path.name, url, path, path=file.place, mirror=mirror, progress=unseen, sha256=file.sha256)
+    download.fetch(path.name, url, path, path=file.place, mirror=mirror, progress=no_progress, sha256=file.sha256)
     frame = pd.read_csv(path, encoding="latin-1")
     path.unlink()
     times = pd.to_datetime(frame[file.stamp])

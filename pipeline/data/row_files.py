@@ -30,7 +30,7 @@ PLAIN = re.compile(r"(dict\w+<values=|large_)*(bool|u?int|(half)?float|double|de
 """Arrow's types of a Parquet file's columns that hold numbers, words or times."""
 
 
-def unseen(_file: str, _done: int, _total: int | None) -> None:
+def no_progress(_file: str, _done: int, _total: int | None) -> None:
     """No progress is shown."""
 
 
@@ -53,7 +53,7 @@ class RowFile:
         with self._whole():
             if self.parquet:
                 return list(self._parquet().schema_arrow.names)
-            return [str(column) for column in next(self._csv(unseen, nrows=0)).columns]
+            return [str(column) for column in next(self._csv(no_progress, nrows=0)).columns]
 
     def chunks(self, progress: "Progress") -> Iterator["pd.DataFrame"]:
         """All rows, some at a time: those of a CSV file as text, "" where one is too short, of Parquet as they are."""

@@ -1,6 +1,6 @@
-"""Files of rows of numbers with timestamps -> arrays, or one line that says which cell is wrong.
+"""Reads files of rows with timestamps into arrays; an error names the cell that is wrong.
 
-Of each chunk of a file only numbers are kept, so that memory is that of the result.
+Files are read in chunks whose cells become numbers at once, so that little more memory is used than for the result.
 """
 
 import re
@@ -13,7 +13,7 @@ import numpy as np
 
 from pipeline.data import timestamps
 from pipeline.data.examples import Array
-from pipeline.data.row_files import RowFile, blank, numbers, require_same, unseen
+from pipeline.data.row_files import RowFile, blank, no_progress, numbers, require_same
 from pipeline.data.series_options import ALONE, CsvFormat
 from pipeline.errors import UnrollError, UsageError
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     from pipeline.data.download import Progress
 
 MOST_WORDS = 50
-"""Categories of a column, and series of a file, at most."""
+"""The most categories of a column, and the most series in a file."""
 
 
 @dataclass(frozen=True)
 class RowTable:
-    """What files hold, in the order of the files.
+    """The rows of one or more files, in order.
 
     Attributes:
-        timestamps: (rows,) datetime64[ms], in UTC where the file gives an offset or its time zone is known, else as
+        timestamps: (rows,) datetime64[ms], in UTC if the cells have a UTC offset or the time zone is given, else as
             written.
-        columns: the names of the columns of numbers, then `COLUMN=WORD` for each category: an empty cell is no word.
-        values: (rows, columns) float64, NaN where there is no value, else finite.
-        series_id: (rows,) of several series the name of each row's, "" where it has none; None of one alone.
+        columns: the numeric columns, then the one-hot columns `COLUMN=WORD`; an empty cell is no category.
+        values: (rows, columns) float64, NaN where a value is missing, else finite.
+        series_id: (rows,) the name of each row's series, "" if it has none; None for a single series.
     """
 
     timestamps: Array
@@ -44,19 +44,19 @@ class RowTable:
     series_id: Array | None = None
 
     def only(self, mask: Array) -> "RowTable":
-        """Some of the rows, by a mask (rows,)."""
+        """The rows where `mask` (rows,) is true."""
         series_id = None if self.series_id is None else self.series_id[mask]
         return RowTable(self.timestamps[mask], self.columns, self.values[mask], series_id)
 
 
-def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = unseen) -> RowTable:
-    """Read every column but the dropped ones, of one file or of several of one form.
+def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress" = no_progress) -> RowTable:
+    """Read every column but the dropped ones, from files of the same format.
 
     Args:
-        paths: CSV or Parquet files; the first says which columns there are.
-        form: of all of them.
-        where: the place in params.yaml that the form comes from, for the error texts.
-        progress: told of what has been read.
+        paths: CSV or Parquet files; the first decides which columns there are.
+        form: the format of all of them.
+        where: the place in params.yaml that the format comes from, for error messages.
+        progress: called with how much of a file is read.
 
     Raises:
         UnrollError: a file is empty, of another encoding or no regular CSV, or a cell is not a stamp
@@ -66,18 +66,19 @@ def read(paths: Sequence[Path], form: CsvFormat, where: str, progress: "Progress
     """
     for path in paths:
         if not path.is_file():
-            there = sorted(other.name for other in path.parent.glob("*") if other.name != "source.json")
-            what = f"{path.parent} has no {path.name!r}. It has: {', '.join(there) or 'none'}"
-            raise UsageError(f"params.yaml: {where}.file: {what}")
+            names = ", ".join(sorted(file.name for file in path.parent.glob("*") if file.name != "source.json"))
+            raise UsageError(
+                f"params.yaml: {where}.file: {path.parent} has no {path.name!r}. It has: {names or 'none'}"
+            )
     return read_files([RowFile(path, form, where) for path in paths], progress)
 
 
-def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTable:
-    """What files of one form hold, as `read`."""
+def read_files(files: Sequence[RowFile], progress: "Progress" = no_progress) -> RowTable:
+    """As `read`, from files that exist."""
     import pandas as pd
 
     columns, form, utc = _columns(files), files[0].form, False
-    moments, values, words = list[Array](), list[Array](), list[pd.DataFrame]()
+    stamps, values, words = list[Array](), list[Array](), list[pd.DataFrame]()
     for file in files:
         row, count = 0, 0
         for frame in file.chunks(progress):
@@ -88,10 +89,10 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTa
                 cells, frame, rows = cells[~empty], frame[~empty], rows[~empty]  # noqa: PLW2901
             chunk, utc = _timestamps(file, frame, rows)
             count += len(chunk)
-            moments.append(chunk)
+            stamps.append(chunk)
             values.append(cells)
-            named = frame[form.words]
-            words.append(named.mask(named.isin([*(form.missing or ()), ""])).astype("str").astype("category"))
+            text = frame[form.words]
+            words.append(text.mask(text.isin([*(form.missing or ()), ""])).astype("str").astype("category"))
         if not count:
             raise UnrollError(f"{file.path} holds a header and no rows; it needs rows")
     blocks, series_id = [np.concatenate(values)], None
@@ -102,40 +103,37 @@ def read_files(files: Sequence[RowFile], progress: "Progress" = unseen) -> RowTa
         else:
             columns += [f"{column}={word}" for word in names]
             blocks.append((codes[:, None] == np.arange(len(names))).astype(np.float64))
-    whole = np.concatenate(moments)
+    stamp = np.concatenate(stamps)
     if form.time_zone is not None and not utc:
         option = f"params.yaml: {files[0].where}.time_zone"
-        whole = timestamps.in_utc(whole, form.time_zone, option, ends=form.ends, series_id=series_id)
-    return RowTable(whole, columns, np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0], series_id)
+        stamp = timestamps.in_utc(stamp, form.time_zone, option, ends=form.ends, series_id=series_id)
+    # A single block is large: `concatenate` would copy it.
+    return RowTable(stamp, columns, np.concatenate(blocks, axis=1) if len(blocks) > 1 else blocks[0], series_id)
 
 
 def by_series(table: RowTable, names: Iterable[str] = ()) -> dict[str, RowTable]:
-    """The rows of each series, at the timestamps of all: NaN where it has none.
+    """The rows of each series, reindexed to the timestamps of all series, with NaN where a series has no row.
 
-    Of rows with one timestamp the first counts.
-
-    Args:
-        table: of one or several series.
-        names: of several the ones that are wanted; by default those that occur.
+    Of rows with the same timestamp the first counts. `names` are by default those that occur.
     """
     if table.series_id is None:
         return {ALONE: table}
-    moments, tables = timestamps.distinct(table.timestamps), {}
+    index, tables = timestamps.distinct(table.timestamps), {}
     for name in names or sorted({*table.series_id} - {""}):
         rows = np.flatnonzero(table.series_id == name)
-        own, first = timestamps.first_rows(table.timestamps[rows])
-        values = np.full((len(moments), len(table.columns)), np.nan)
-        values[np.searchsorted(moments, own)] = table.values[rows[first]]  # noqa: PD011 - not pandas'
-        tables[name] = RowTable(moments, table.columns, values)
+        stamps, first = timestamps.first_rows(table.timestamps[rows])
+        values = np.full((len(index), len(table.columns)), np.nan)
+        values[np.searchsorted(index, stamps)] = table.values[rows[first]]  # noqa: PD011 - not pandas'
+        tables[name] = RowTable(index, table.columns, values)
     return tables
 
 
 def _columns(files: Sequence[RowFile]) -> list[str]:
-    """The columns of numbers, which every file must have."""
+    """The numeric columns. Raises UsageError if a column of the options is lacking, or files differ in theirs."""
     file = files[0]
     form, where, header = file.form, file.where, file.header()
-    named = {"stamp": form.stamp, "target": [form.target], "drop": form.drop, "categories": form.words}
-    for key, column in ((key, column) for key, columns in named.items() for column in columns):
+    options = {"stamp": form.stamp, "target": [form.target], "drop": form.drop, "categories": form.words}
+    for key, column in ((key, column) for key, columns in options.items() for column in columns):
         if column not in header:
             raise UsageError(
                 f"params.yaml: {where}.{key}: {file.path.name} has no column {column!r}. It has: {', '.join(header)}"
@@ -152,43 +150,43 @@ def _columns(files: Sequence[RowFile]) -> list[str]:
 
 
 def _timestamps(file: RowFile, frame: "pd.DataFrame", rows: Array) -> tuple[Array, bool]:
-    """As `timestamps.parse`, of a chunk whose `rows` count from the header."""
+    """As `timestamps.parse`, for a chunk; `rows` are its row numbers after the header, for error messages."""
     import pandas as pd
 
     form, cells = file.form, timestamps.joined(frame, file.form.stamp)
     try:
-        moments, utc = timestamps.parse(cells, form.stamp_format)
+        stamps, utc = timestamps.parse(cells, form.stamp_format)
     except (ValueError, re.error) as error:
         raise UsageError(f"params.yaml: {file.where}.stamp_format: {error}. Received: {form.stamp_format!r}") from None
-    if (bad := np.isnat(moments)).any():
+    if (bad := np.isnat(stamps)).any():
         cell = cells.iloc[int(bad.argmax())]
         text = "nothing" if pd.isna(cell) or cell == "" else f"{cell!r:.60}"
         raise UnrollError(
             f"{file.path}, {_place(file, int(rows[bad.argmax()]))}: column {' '.join(form.stamp)!r} holds "
             f"{text}, not a stamp of the form {form.stamp_format!r}; correct the file or {file.where}.stamp_format"
         )
-    return moments, utc
+    return stamps, utc
 
 
 def _categories(chunks: "Iterable[pd.Series[str]]", column: str, where: str) -> tuple[Array, list[str]]:
-    """(rows,) the number of each cell's word, -1 for none, and the words in their order."""
+    """(rows,) the category code of each cell, -1 for none, and the categories, sorted."""
     from pandas.api.types import union_categoricals
 
-    whole = union_categoricals([*chunks], sort_categories=True)
-    words = [str(word) for word in whole.categories]
+    categorical = union_categoricals([*chunks], sort_categories=True)
+    words = [str(word) for word in categorical.categories]
     if len(words) > MOST_WORDS:
         raise UsageError(
             f"params.yaml: {where}.categories: column {column!r} holds {len(words)} words, more than "
             f"{MOST_WORDS}; leave it out with drop"
         )
-    return np.asarray(whole.codes), words
+    return np.asarray(categorical.codes), words
 
 
 def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str], before: int = 0) -> Array:
-    """(rows, columns) float64 of a chunk that begins `before` rows after the header, NaN where there is no value.
+    """(rows, columns) float64 of a chunk that begins `before` rows after the header, NaN where a value is missing.
 
     Raises:
-        UnrollError: a cell is neither a finite number nor means no value.
+        UnrollError: a cell is neither a finite number nor one of `missing`.
     """
     import pandas as pd
 
@@ -198,19 +196,19 @@ def values_of(file: RowFile, frame: "pd.DataFrame", columns: Sequence[str], befo
     values = np.empty((len(frame), len(columns)))
     for index, column in enumerate(columns):
         values[:, index] = numbers(frame[column], form)
-        odd = np.flatnonzero(~np.isfinite(values[:, index]))
-        if len(odd):
-            cells = frame[column].iloc[odd]
+        invalid = np.flatnonzero(~np.isfinite(values[:, index]))
+        if len(invalid):
+            cells = frame[column].iloc[invalid]
             texts = cells.astype("str").str.strip()
             bad = ~((cells.isna() & (missing is not None)) | texts.isin(missing or ())).to_numpy(bool)
             if bad.any():
-                row, text = before + int(odd[bad][0]), texts[bad].iloc[0]
+                row, text = before + int(invalid[bad][0]), texts[bad].iloc[0]
                 holds = f"{text!r:.60}, not a finite number" if isinstance(text, str) and text else "no value"
                 raise UnrollError(
                     f"{file.path}, {_place(file, row)}: column {column!r} holds {holds}; correct the file, say what "
                     f"means no value with {file.where}.missing, or leave the column out with {file.where}.drop"
                 )
-            values[odd, index] = np.nan
+            values[invalid, index] = np.nan
         if len(sentinels):
             values[np.isin(values[:, index], sentinels), index] = np.nan
     return values

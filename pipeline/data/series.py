@@ -161,8 +161,8 @@ class Measured:
 def rows_of(table: RowTable, csv: CsvFormat, cleaning: Cleaning, windows: Windowing, plan: Plan = None) -> Measured:
     """Rows, cleaned and completed; none depends on a later one, but for what is known beforehand.
 
-    The table's timestamps are an even distance apart (`timestamps.evenly`). `plan` has of each of `windows.future` its
-    values (lead,) after the last row; it is None where no forecast is made.
+    The table's timestamps are an even distance apart (`timestamps.to_even_days`). `plan` has of each of
+    `windows.future` its values (lead,) after the last row; it is None where no forecast is made.
     """
     target = table.columns.index(csv.target)
     if cleaning.measured:
@@ -299,7 +299,7 @@ def inputs_of(series: Series, fitted: Fitted, statistics: Statistics) -> Array:
 
 def on_clock(moments: Array, csv: CsvFormat, cleaning: Cleaning) -> Array:
     """Timestamps (rows,) as the clock of the file shows them."""
-    moments = timestamps.as_they_are(moments, cleaning.rows)
+    moments = timestamps.from_even_days(moments, cleaning.rows)
     return moments if csv.time_zone is None else timestamps.to_wall_clock(moments, csv.time_zone)
 
 

@@ -1,4 +1,4 @@
-"""Cells that say when a row was measured -> timestamps: how regular they are, in which time zone, of which days."""
+"""Timestamps of rows: parsing, time zones and daylight saving, regularity, and calendars of business days or months."""
 
 import re
 from collections.abc import Sequence
@@ -16,19 +16,19 @@ DAY = 86_400_000
 """Milliseconds."""
 
 UNIX = {"unix": "s", "unix_ms": "ms"}
-"""Formats that count from 1970 in UTC -> what they count."""
+"""Formats that count from 1970 in UTC -> pandas' name of the unit."""
 
 UTC_OFFSET = re.compile(r"\d[:T]\d\S*\s?(Z|[+-]\d\d(:?\d\d)?)$")
-"""A time of day, and after it the distance from UTC."""
+"""A time of day followed by a UTC offset."""
 
 
 def distinct(timestamps: Array) -> Array:
-    """The different ones of (rows,), in their order."""
+    """The unique timestamps of (rows,), sorted."""
     return first_rows(timestamps)[0]
 
 
 def first_rows(timestamps: Array) -> tuple[Array, Array | slice]:
-    """`distinct`, and the row where each of them stands first."""
+    """`distinct`, and the index of the first row with each of them."""
     if (timestamps[1:] > timestamps[:-1]).all():  # `np.unique` would take seconds for millions of rows
         return timestamps, slice(None)
     order = np.argsort(timestamps, kind="stable")
@@ -38,7 +38,7 @@ def first_rows(timestamps: Array) -> tuple[Array, Array | slice]:
 
 
 class Regularity(NamedTuple):
-    """Seconds from one row to the next, how many timestamps were there before, and how many steps are other ones."""
+    """Seconds from row to row, how many timestamps are duplicates, and how many steps differ from `freq`."""
 
     freq: int
     repeated: int
@@ -46,7 +46,7 @@ class Regularity(NamedTuple):
 
 
 def regularity(timestamps: Array, freq: int | None = None) -> Regularity:
-    """Of timestamps (rows,) datetime64[ms], by a `freq` in seconds or by their median distance."""
+    """The regularity of timestamps (rows,) datetime64[ms]; `freq` in seconds is the median step if it is not given."""
     ordered = distinct(timestamps)
     steps = np.diff(ordered).astype(np.int64)
     if freq is None:
@@ -55,9 +55,9 @@ def regularity(timestamps: Array, freq: int | None = None) -> Regularity:
 
 
 def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
-    """The timestamp of each row as one text, its columns with a space between; missing where one of them is.
+    """The timestamp of each row as text, its columns joined by a space; NA where one of them is.
 
-    A single column that is no text (of a Parquet file) stays as it is.
+    A single column is returned as it is: in a Parquet file it need not be text.
     """
     import pandas as pd
 
@@ -69,14 +69,14 @@ def joined(frame: "pd.DataFrame", columns: Sequence[str]) -> "pd.Series[Any]":
 
 
 def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
-    """Timestamps as they are written, or in UTC where they say their distance from it.
+    """Timestamps as written, or in UTC if they have a UTC offset.
 
     Args:
         cells: text, or datetimes.
-        stamp_format: as `strptime` takes it, "ISO8601", or a key of `UNIX`.
+        stamp_format: a format of `strptime`, "ISO8601", or a key of `UNIX`.
 
     Returns:
-        (rows,) datetime64[ms], NaT where a cell is of another form, and whether they are in UTC.
+        (rows,) datetime64[ms], NaT where a cell has another format, and whether they are in UTC.
 
     Raises:
         ValueError, re.error: there is no such format.
@@ -86,18 +86,18 @@ def parse(cells: "pd.Series[Any]", stamp_format: str) -> tuple[Array, bool]:
     if stamp_format in UNIX:
         numbers = pd.to_numeric(cells, errors="coerce")
         parsed, utc = pd.to_datetime(numbers, unit=UNIX[stamp_format], errors="coerce", utc=True), True
-    elif stamp_format == "ISO8601" and cells.dtype == "str" and (quick := _iso(cells)) is not None:
-        return quick, False
+    elif stamp_format == "ISO8601" and cells.dtype == "str" and (iso := _iso(cells)) is not None:
+        return iso, False
     else:
-        written = cells.mask(cells.isin(["now", "today"]))  # words for which pandas gives the time of this build
-        parsed = pd.to_datetime(written, format=stamp_format, errors="coerce", utc=True)
+        cells = cells.mask(cells.isin(["now", "today"]))  # pandas would parse these as the current time
+        parsed = pd.to_datetime(cells, format=stamp_format, errors="coerce", utc=True)
         aware = getattr(cells.dtype, "tz", None) is not None
         utc = aware or (len(cells) > 0 and UTC_OFFSET.search(str(cells.iloc[0]).strip()) is not None)
     return np.asarray(parsed.dt.tz_localize(None), dtype="datetime64[ms]"), utc
 
 
 def _iso(cells: "pd.Series[Any]") -> Array | None:
-    """Timestamps (rows,) by Arrow, if all are of the usual form and none says its distance from UTC; else None."""
+    """Timestamps (rows,) by Arrow, which is faster; None if it cannot parse them all or one has a UTC offset."""
     import pyarrow as pa
 
     try:
@@ -107,15 +107,15 @@ def _iso(cells: "pd.Series[Any]") -> Array | None:
 
 
 def shown(timestamp: np.datetime64) -> str:
-    """A timestamp as people read it, to the second."""
+    """A timestamp as text, to the second: "2024-01-31 12:00:00"."""
     return str(timestamp.astype("datetime64[s]")).replace("T", " ")
 
 
-def evenly(timestamps: Array, offset: str | None) -> Array:
-    """Days or months that follow one another -> as many days in a row, so that no gap lies between them.
+def to_even_days(timestamps: Array, offset: str | None) -> Array:
+    """Number business days or months, and return these numbers as days since 1970, so that rows are evenly spaced.
 
-    `offset` is "business" for days from Monday to Friday, or "month" (quarters are three of them apart); None leaves
-    timestamps (rows,) as they are.
+    `offset` is "business" (Monday to Friday) or "month" (also for quarters, which become three days apart). If it is
+    None, timestamps (rows,) are returned as they are.
     """
     if offset is None:
         return timestamps
@@ -126,8 +126,8 @@ def evenly(timestamps: Array, offset: str | None) -> Array:
     return np.asarray((days * DAY).astype("datetime64[ms]"))
 
 
-def as_they_are(timestamps: Array, offset: str | None) -> Array:
-    """The inverse of `evenly`, to the day; of a month its first one."""
+def from_even_days(timestamps: Array, offset: str | None) -> Array:
+    """The inverse of `to_even_days`, to the day; for a month its first day."""
     days = timestamps.astype("datetime64[ms]").astype(np.int64) // DAY
     if offset == "business":
         return np.asarray(np.busday_offset(np.datetime64("1970-01-01"), days), "datetime64[ms]")
@@ -135,15 +135,15 @@ def as_they_are(timestamps: Array, offset: str | None) -> Array:
 
 
 def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
-    """Readings of a wall clock that keeps daylight saving -> UTC; NaT where the clock skipped that reading.
+    """Local time with daylight saving -> UTC; NaT for a time that does not exist, in the hour that clocks skip.
 
-    Of a reading that comes twice, in the night when clocks are put back, the earlier is summer time.
+    Of an ambiguous time that comes twice, in the hour that clocks repeat, the earlier one is summer time.
 
     Args:
         timestamps: (rows,) datetime64[ms], as written.
         zone: such as "Europe/Berlin".
-        ends: whether they tell the end of what was measured: of an hour from 02:00 to 03:00, say, 03:00.
-        series_id: (rows,) the series of each row; None of one alone.
+        ends: whether they are the ends of intervals: 03:00 for the hour from 02:00 to 03:00.
+        series_id: (rows,) the series of each row; None for a single series.
 
     Raises:
         KeyError: there is no such zone.
@@ -161,17 +161,17 @@ def to_utc(timestamps: Array, zone: str, *, ends: bool = False, series_id: Array
 
 
 def in_utc(written: Array, zone: str, option: str, *, ends: bool = False, series_id: Array | None = None) -> Array:
-    """`to_utc` by the zone that `option` gives. Raises UsageError if there is none, or its clocks skipped a time."""
+    """`to_utc`, but raises UsageError, which names the option that gave the zone, if this or a time does not exist."""
     try:
-        moments = to_utc(written, zone, ends=ends, series_id=series_id)
+        utc = to_utc(written, zone, ends=ends, series_id=series_id)
     except KeyError:
         raise UsageError(f"{option} must be a name such as Europe/Berlin. Received: {zone!r}") from None
-    if (skipped := np.isnat(moments)).any():
+    if (skipped := np.isnat(utc)).any():
         raise UsageError(
             f"{option}: {written[skipped.argmax()]} is a time that clocks of {zone} skipped, so the file keeps another "
             "time; correct this or leave it out"
         )
-    return moments
+    return utc
 
 
 def to_wall_clock(timestamps: Array, zone: str) -> Array:

@@ -1,7 +1,7 @@
-"""A model's forecasts from rolling origins: fitted on the rows before, it forecasts from one origin after the other.
+"""Cross-validation by rolling origins: a model is fitted on the rows before some origins, and forecasts from each.
 
-Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16. What comes out is
-one long table, a row for each value that was forecast, with the columns of the field (Nixtla's utilsforecast):
+Tashman 2000, "Out-of-sample tests of forecasting accuracy", International Journal of Forecasting 16. The result is one
+long table with a row for each forecast value, and the columns of Nixtla's utilsforecast:
 `unique_id, ds, cutoff, model, seed, y, y_hat`.
 """
 
@@ -22,24 +22,24 @@ from pipeline.training.recipe import recipe
 if TYPE_CHECKING:
     import pandas as pd
 
-REACH = 0.5
-"""The part of all windows, the last ones, that origins may lie in."""
+ORIGINS_FRACTION = 0.5
+"""Origins lie in this fraction of the windows, the last ones; the first fit has the other half."""
 
-VALIDATION = 0.15
-"""The part of the first fit's windows, the last ones, by which a network's epochs are chosen."""
+VALIDATION_FRACTION = 0.15
+"""A network's number of epochs is chosen on this fraction of the first fold's train windows, the last ones."""
 
-ENOUGH = 0.5
-"""The part of the windows that must have all their targets, so that the others can be left out."""
+COMPLETE_FRACTION = 0.5
+"""If fewer of the train windows have all their targets, those with filled-in targets are trained on, too."""
 
 TABLE = "forecasts.parquet"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """Origins that one fit forecasts from.
+    """One fit, and the origins that it forecasts from.
 
     Attributes:
-        train: windows whose targets were all known at the first of them.
+        train: the windows whose targets were all known at the first origin.
         test: a window for each origin.
     """
 
@@ -48,10 +48,10 @@ class Fold:
 
 
 def windows(dataset: Dataset) -> Windows:
-    """All windows, and of rows without a step those whose targets lie on both sides of a border of splits.
+    """The windows of all splits; with step 1 also those between two splits, whose targets lie in both.
 
     Raises:
-        UnrollError: it is no series.
+        UnrollError: the data set is not a series.
     """
     splits = [split for split in dataset.splits.values() if isinstance(split, Windows)]
     if not splits:
@@ -60,61 +60,60 @@ def windows(dataset: Dataset) -> Windows:
     if (np.diff(rows) <= 0).any():
         rows = np.unique(rows)
     if splits[0].step == 1:
-        every = np.arange(rows[0], rows[-1] + 1)
-        later = np.searchsorted(rows, every)
-        # Two windows so near have all targets of those between; a value that is not known leaves a wider gap.
-        rows = every[(rows[later] == every) | (rows[later] - rows[later - 1] <= splits[0].outputs)]
+        candidates = np.arange(rows[0], rows[-1] + 1)
+        after = np.searchsorted(rows, candidates)
+        # Between windows at most `outputs` rows apart every target is known; a missing value leaves a wider gap.
+        rows = candidates[(rows[after] == candidates) | (rows[after] - rows[after - 1] <= splits[0].outputs)]
     return replace(splits[0], rows=rows)
 
 
 def stride(dataset: Dataset) -> int:
-    """Rows from one origin to the next: a day, of daily rows and longer ones a timestep."""
+    """Rows from one origin to the next: those of a day, or one timestep if rows are a day or more apart."""
     return windows(dataset).step * max(1, dataset.period)
 
 
 def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
-    """The last origins of a series, one a day, in as many groups as there are fits; several series have the same ones.
+    """Split the origins, `stride` rows apart from the last one back, into one fold for each fit.
+
+    All series have the same origins.
 
     Raises:
         UnrollError: there are too few windows.
     """
-    every = windows(dataset)
-    spacing, reach, origins = stride(dataset), int(every.ahead[-1]), list[int]()
-    numbers = every.rows  # of each row in its own series: the same for all series at the same time
+    whole = windows(dataset)
+    spacing, horizon, origins = stride(dataset), int(whole.ahead[-1]), list[int]()
+    numbers = whole.rows  # counted in each series by itself, so that series with the same timestamps have the same
     if dataset.series_id is not None:
         numbers = numbers - np.searchsorted(dataset.series_id, dataset.series_id[numbers])
-    candidates = timestamps.distinct(numbers)  # `np.unique` hashes millions of them for seconds
-    earliest = candidates[-1] - REACH * (candidates[-1] - candidates[0])
+    candidates = timestamps.distinct(numbers)  # `np.unique` takes seconds for millions of rows
+    earliest = candidates[-1] - ORIGINS_FRACTION * (candidates[-1] - candidates[0])
     while len(origins) < settings.origins and len(candidates) and candidates[-1] > earliest:
         origins.insert(0, int(candidates[-1]))
-        candidates = candidates[candidates <= origins[0] - spacing]  # over a gap, the next one before it
+        candidates = candidates[candidates <= origins[0] - spacing]  # over a gap, the last one before it
     if len(origins) < max(2, settings.refits):
         raise UnrollError(f"{dataset.name}: {len(origins)} origins are too few for {settings.refits} fits; add rows")
-    thinning = dataset.fitted.windows.stride if dataset.fitted else 1
+    train_stride = dataset.fitted.windows.stride if dataset.fitted else 1
     groups = []
     for group in np.array_split(origins, settings.refits):
-        known = (numbers <= group[0] - every.step - reach) & ((group[0] - numbers) % thinning == 0)
-        if not known.any():
+        train = (numbers <= group[0] - whole.step - horizon) & ((group[0] - numbers) % train_stride == 0)
+        if not train.any():
             raise UnrollError(f"{dataset.name} has no window before the first origin; add rows")
-        test = every.rows[np.isin(numbers, group)]
-        groups.append(Fold(replace(every, rows=every.rows[known]), replace(every, rows=test)))
+        test = whole.rows[np.isin(numbers, group)]
+        groups.append(Fold(replace(whole, rows=whole.rows[train]), replace(whole, rows=test)))
     return groups
 
 
 def cross_validate(
     name: str, experiment: Experiment, dataset: Dataset, settings: Forecast, progress: Callable[[int, int], None]
 ) -> tuple["pd.DataFrame", Trained, Job]:
-    """The forecasts of an experiment from all origins, and its last fit with what that was given.
+    """Forecast from all origins: the table that the module's docstring describes, in the target's unit; the last fit.
 
     Args:
         name: of the experiment.
-        experiment: with patience its epochs are chosen in the first fold (`with_best_epochs`), and are so many in all.
-        dataset: the series, with the columns that the experiment sees.
+        experiment: with patience, the number of epochs is chosen in the first fold (`with_best_epochs`) for all.
+        dataset: the series, with the columns that the experiment takes as inputs.
         settings: how many origins and fits.
-        progress: told which fit of how many begins.
-
-    Returns:
-        The table that the module's docstring describes, in the target's unit.
+        progress: called before each fit with its number, from 1, and their count.
     """
     import pandas as pd
 
@@ -123,18 +122,17 @@ def cross_validate(
     for number, fold in enumerate(groups, 1):
         progress(number, len(groups))
         trained, job = fit(name, experiment, dataset, fold.train, fold.test)
+        shape = len(fold.test), fold.test.outputs
         for replicate in trained.replicates:
-            forecasts = replicate.predictions["final_test"].reshape(len(fold.test), -1)
-            forecasts = np.broadcast_to(
-                forecasts, (len(fold.test), fold.test.outputs)
-            )  # one value counts for all steps
+            # A model with one output forecasts this value for all steps.
+            forecasts = np.broadcast_to(replicate.predictions["final_test"].reshape(shape[0], -1), shape)
             tables.append(table(dataset, fold.test, forecasts).assign(model=name, seed=replicate.seed))
     rows = pd.concat(tables).sort_values(["seed", "unique_id", "cutoff", "ds"], ignore_index=True)
     return rows[["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]], trained, job
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame":
-    """unique_id, ds, cutoff, y and y_hat of forecasts (origins, steps) in model units; y is NaN where nothing was."""
+    """Forecasts (origins, steps) in model units -> unique_id, ds, cutoff, y and y_hat; y is NaN where not measured."""
     import pandas as pd
 
     ahead, count = origins.rows[:, None] + origins.ahead, origins.outputs
@@ -158,106 +156,109 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame
 def fit(
     name: str, experiment: Experiment, dataset: Dataset, train: Windows, test: Windows, *callbacks: Callback
 ) -> tuple[Trained, Job]:
-    """An experiment trained on some windows, with its forecasts of others as "final_test", and what it was given.
+    """Train an experiment on windows and predict others, as "final_test".
 
     Raises:
-        UnrollError: it looks back further than the windows, and the series has a gap.
+        UnrollError: the model has the option `history`, and the series has a gap.
     """
     if experiment.model.options.get("history") and dataset.stamps is not None and dataset.fitted:
-        spacing = np.diff(timestamps.evenly(dataset.stamps, dataset.fitted.cleaning.rows))
+        spacing = np.diff(timestamps.to_even_days(dataset.stamps, dataset.fitted.cleaning.rows))
         if (spacing != spacing[0]).any():
             raise UnrollError(f"{name}: `history` is for one series without gaps; leave it out")
-    chosen = recipe(name, experiment)
+    trainer = recipe(name, experiment)
     if experiment.training.method == "none":
-        train = test  # nothing is learnt there, and all splits are answered
-    elif not chosen.masks:
-        train = without_holes(train)
-    splits = {"train": seen_by(experiment, train), "test": seen_by(experiment, test)}
-    job = replace(chosen.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
-    return chosen.train(job), job
+        train = test  # this method learns nothing, and predicts all splits: predict no more than is needed
+    elif not trainer.masks:
+        train = complete_windows(train)
+    splits = {"train": with_lookback(experiment, train), "test": with_lookback(experiment, test)}
+    job = replace(trainer.job(replace(dataset, splits={**splits}, scored=()), *callbacks), splits=("test",))
+    return trainer.train(job), job
 
 
 def with_best_epochs(name: str, experiment: Experiment, dataset: Dataset, train: Windows) -> Experiment:
-    """The experiment for as many epochs as are best on the last of some windows, by its first seed; no patience."""
+    """Instead of patience, the number of epochs that is best by validation within the train windows, for one seed."""
     if not experiment.training.options.get("patience"):
         return experiment
-    chosen = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
-    trained = chosen.train(chosen.job(validated(dataset, seen_by(experiment, train))))
+    trainer = recipe(name, experiment.model_copy(update={"seeds": experiment.seeds[:1]}))
+    trained = trainer.train(trainer.job(with_validation(dataset, with_lookback(experiment, train))))
     return with_epochs(experiment, trained.replicates[0].best_epoch or 1)
 
 
-def validated(dataset: Dataset, train: Windows) -> Dataset:
-    """The data set with some windows alone (`without_holes`), of which the last ones are for validation.
+def with_validation(dataset: Dataset, windows: Windows) -> Dataset:
+    """The data set with these windows alone (`complete_windows`), of which the last ones are for validation.
 
-    `test` is validation again. Raises UnrollError if they are too few.
+    `test` is validation again. Raises UnrollError if there are too few.
     """
-    complete = without_holes(train)
-    border = complete.rows[int((1 - VALIDATION) * len(complete))] if len(complete) > 1 else 0
-    before = complete.rows[complete.rows < border - complete.ahead[-1]]
-    if not len(before):
+    windows = complete_windows(windows)
+    first = windows.rows[int((1 - VALIDATION_FRACTION) * len(windows))] if len(windows) > 1 else 0
+    train = windows.rows[windows.rows < first - windows.ahead[-1]]
+    if not len(train):
         raise UnrollError(f"{dataset.name}: there are too few windows before the first origin to validate by; add rows")
-    validation = replace(complete, rows=complete.rows[complete.rows >= border])
-    splits = {"train": replace(complete, rows=before), "validation": validation, "test": validation}
+    validation = replace(windows, rows=windows.rows[windows.rows >= first])
+    splits = {"train": replace(windows, rows=train), "validation": validation, "test": validation}
     return replace(dataset, splits={**splits}, scored=("validation",))
 
 
-def without_holes(train: Windows) -> Windows:
-    """For a method that takes no window with a missing target: those that have all, or, if these are fewer than half,
-    all windows, with what was filled in as targets.
+def complete_windows(train: Windows) -> Windows:
+    """For methods that cannot mask a missing target: the windows that have all targets.
+
+    If too few do (`COMPLETE_FRACTION`), all windows, whose missing targets were filled in.
     """
-    complete = train.complete()
-    return complete if len(complete) >= ENOUGH * len(train) else replace(train, measured=None)
+    windows = train.complete()
+    return windows if len(windows) >= COMPLETE_FRACTION * len(train) else replace(train, measured=None)
 
 
 def with_epochs(experiment: Experiment, epochs: int) -> Experiment:
-    """The experiment for so many epochs, whatever validation would say."""
+    """The experiment with this number of epochs and no patience."""
     options = experiment.training.model_dump() | {"epochs": epochs, "patience": None}
     return experiment.model_copy(update={"training": type(experiment.training).model_validate(options)})
 
 
-def seen_by(experiment: Experiment, chosen: Windows) -> Windows:
-    """Windows as a model sees them: with `history` so many timesteps long, NaN where the series has not begun, and of
-    a network with `last` no longer than these.
+def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
+    """Windows as long as a model's options say: longer by `history` (NaN before the series begins), shorter by `last`.
+
+    Both count timesteps; `last` shortens the windows of networks alone, as the other models do this themselves.
     """
     options = experiment.model.options
     if experiment.training.method == "gradient_descent" and options.get("last"):
-        return replace(chosen, lookback=min(options["last"] * chosen.step, chosen.lookback))
-    more = (options.get("history") or 0) * chosen.step - chosen.lookback
+        return replace(windows, lookback=min(options["last"] * windows.step, windows.lookback))
+    more = (options.get("history") or 0) * windows.step - windows.lookback
     if more <= 0:
-        return chosen
-    before = np.full((more, chosen.series.shape[1]), np.nan, chosen.series.dtype)
-    series, measured = np.concatenate([before, chosen.series]), chosen.measured
+        return windows
+    before = np.full((more, windows.series.shape[1]), np.nan, windows.series.dtype)
+    series, measured = np.concatenate([before, windows.series]), windows.measured
     if measured is not None:
         measured = np.concatenate([np.zeros(more, bool), measured])
-    shifted: dict[str, Any] = {"rows": chosen.rows + more, "lookback": chosen.lookback + more, "measured": measured}
-    return replace(chosen, series=series, **shifted)
+    shifted: dict[str, Any] = {"rows": windows.rows + more, "lookback": windows.lookback + more, "measured": measured}
+    return replace(windows, series=series, **shifted)
 
 
 def first_seed(rows: "pd.DataFrame", name: str) -> "pd.DataFrame":
     """The rows of a model's first seed, in the order of series, cutoff and time."""
-    own = rows[rows["model"] == name]
-    return own[own["seed"] == own["seed"].iloc[0]].sort_values(["unique_id", "cutoff", "ds"])
+    rows = rows[rows["model"] == name]
+    return rows[rows["seed"] == rows["seed"].iloc[0]].sort_values(["unique_id", "cutoff", "ds"])
 
 
 def grids(forecasts: "pd.DataFrame", outputs: int) -> Iterator[tuple[str, Array]]:
-    """Of a table of several models: name -> the mean over the seeds of its forecasts, (origins, steps)."""
+    """Name of each model in the table -> its forecasts (origins, steps), the mean over seeds."""
     for name, rows in forecasts.groupby("model", sort=False):
         values = rows.groupby(["unique_id", "cutoff", "ds"], sort=True)["y_hat"].mean().to_numpy()
         yield str(name), values.reshape(-1, outputs)
 
 
-def past(forecasts: "pd.DataFrame", names: Sequence[str], dataset: Dataset) -> dict[str, Array]:
-    """Of a table `truth` (origins, steps) and `forecasts` (models, origins, steps) in model units, as `Forecaster` has
-    them, and of several series `series_id` (origins,).
+def arrays(forecasts: "pd.DataFrame", names: Sequence[str], dataset: Dataset) -> dict[str, Array]:
+    """The table as the arrays of a `Forecaster`, in model units.
+
+    `truth` (origins, steps), `forecasts` (models, origins, steps) and, if there are several series, `series_id`
+    (origins,).
     """
-    outputs = windows(dataset).outputs
-    own, rows = forecasts[forecasts["model"].isin(names)], first_seed(forecasts, names[0])
+    outputs, rows = windows(dataset).outputs, first_seed(forecasts, names[0])
     scales = {name or dataset.name: scale for name, scale in dataset.scales.items()}
     ids = rows["unique_id"].to_numpy()[::outputs]
     mean, std = (np.array([getattr(scales[key], part) for key in ids])[:, None] for part in ("mean", "std"))
-    by_model = dict(grids(own, outputs))
-    arrays = {
+    by_model = dict(grids(forecasts[forecasts["model"].isin(names)], outputs))
+    by_name = {
         "truth": (rows["y"].to_numpy().reshape(-1, outputs) - mean) / std,
         "forecasts": np.stack([(by_model[name] - mean) / std for name in names]),
     }
-    return arrays | ({"series_id": np.array([[*scales].index(key) for key in ids])} if len(scales) > 1 else {})
+    return by_name | ({"series_id": np.array([[*scales].index(key) for key in ids])} if len(scales) > 1 else {})

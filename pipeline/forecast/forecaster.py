@@ -121,10 +121,10 @@ class Forecaster:
         questions = SeriesQuestion.of(data)
         if about in every.forecasts:
             table = tables.read_parquet(workspace.run(about, name) / backtest.TABLE)
-            arrays, kind = backtest.past(table, [name], data), "rolling origins"
+            arrays, kind = backtest.arrays(table, [name], data), "rolling origins"
         else:
             arrays, kind = _origins(data, run), "origins of validation and test"
-        inputs = replace(data, splits={"train": backtest.seen_by(experiment, backtest.windows(data))})
+        inputs = replace(data, splits={"train": backtest.with_lookback(experiment, backtest.windows(data))})
         member = Member(
             name=name,
             experiment=experiment,
@@ -231,7 +231,7 @@ class Forecaster:
         return forecasters
 
     def read(
-        self, paths: Sequence[Path], progress: "Progress" = row_files.unseen, plan: Sequence[Path] = ()
+        self, paths: Sequence[Path], progress: "Progress" = row_files.no_progress, plan: Sequence[Path] = ()
     ) -> dict[str, Window]:
         """The last window of each series in files of the form that the model was trained on. Raises as `forecast`.
 
@@ -247,7 +247,7 @@ class Forecaster:
     def windows(self, rows: "pd.DataFrame") -> dict[str, Window]:
         """The last window of each series in rows in memory. Raises as `forecast`."""
         file = row_files.RowFrame(Path("the table"), self.spec.question.csv, self.spec.question.where, rows)
-        return self._latest([file], row_files.unseen)
+        return self._latest([file], row_files.no_progress)
 
     def _latest(
         self, files: Sequence[row_files.RowFile], progress: "Progress", plan: Sequence[row_files.RowFile] = ()

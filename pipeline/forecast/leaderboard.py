@@ -1,7 +1,7 @@
-"""From one long table of forecasts: every model's scores, whose forecasts to use, and the evaluation that answers.
+"""From one long table of forecasts: the scores of all models, the champion, and the data set's evaluation.
 
-Which network stands for recurrence, and which model for those without it, is chosen on the earlier half of the origins;
-they are compared on the later half (docs/decisions/own-series.md).
+The best network and the best model without recurrence are chosen on the earlier half of the origins, and compared on
+the later half, so that the choice does not favour either (docs/decisions/own-series.md).
 """
 
 from collections.abc import Mapping
@@ -29,31 +29,34 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ENSEMBLE = "weighted_median"
-"""What the combination of several models is called in the table."""
+"""The name of the forecast combination in the table."""
 
-FEWEST = 3
-"""Members that a median is taken of, at least."""
+MIN_MEMBERS = 3
+"""Fewer models are not combined: the median of two is their mean."""
 
 MARGIN = 2 / 3
-"""A model must lower the median's MAE by a third to be champion by itself: smaller leads, of some weeks of one season,
-did not last on any of the files that were tried (docs/decisions/own-series.md)."""
+"""A single model is champion only if its MAE is at most this fraction of the combination's: on none of the files that
+were tried did a smaller lead last beyond the season that it was measured in (docs/decisions/own-series.md)."""
 
 Half = Literal["validation", "test"]
 
 WEEK = np.timedelta64(7, "D")
 
-FEWEST_BLOCKS = 2
-"""Weeks without which nothing is known of how errors scatter from one to the next."""
+MIN_BLOCKS = 2
+"""Weeks that a difference of errors needs for a standard error."""
 
 SHORT = "too short to rank"
-"""What differences on test are called in an evaluation whose later half spans less than twelve weeks."""
+"""The key of differences on test, instead of "test", if the later half spans less than `SEASON` weeks."""
 
 
 class Scores(Strict):
-    """A model's forecasts: the MAE of each step ahead, in the target's unit, and of the later half of the origins.
+    """A model's scores over all origins.
 
-    `coverage` is of intervals of `intervals.USUAL` that are made of the origins before; None where those are too few.
-    `mase` is the MAE as a part of the seasonal naive forecast's on train.
+    Attributes:
+        mae: of each step ahead, in the target's unit.
+        later: the MAE at the later half of the origins, over all steps.
+        coverage: of each step's intervals at the level `intervals.USUAL`; None where too few origins come before.
+        mase: the MAE divided by that of the seasonal naive forecast on train; None where that is not known.
     """
 
     mae: list[float]
@@ -77,13 +80,13 @@ class Leaderboard(Strict):
     """What leaderboard.json holds.
 
     Attributes:
-        first, last: origins: the last row that was known.
-        models: each one's scores, `ENSEMBLE` among them; of several series in multiples of each one's deviation.
-        naive: which of them need no fit.
-        champion: whose forecasts to use.
-        members: the models whose weighted median the champion is, or itself.
-        why: it is the champion, in words with figures.
-        series: of several series the champion's scores on each one, in the target's unit.
+        first, last: timestamps of the first and the last origin.
+        models: their scores, `ENSEMBLE` included; if there are several series, in their standard deviations.
+        naive: the models that are baselines without a fit.
+        champion: the model whose forecasts are used.
+        members: the models that the champion combines, or the champion itself.
+        why: the reason for the champion, with figures.
+        series: if there are several, the champion's scores on each one, in the target's unit.
     """
 
     dataset: str
@@ -107,13 +110,13 @@ def load(folder: Path) -> Leaderboard:
 
 @dataclass(frozen=True)
 class Origins:
-    """All models at the same origins.
+    """The forecasts of all models from the same origins.
 
     Attributes:
-        rows: of the table, one for each value of an origin: those of one model and seed.
+        rows: the table's rows for one model and seed.
         series: (origins,) the series' names.
         truth: (origins, steps), NaN where nothing was measured.
-        scales: (origins, steps) the deviation of the series, by which errors are divided.
+        scales: (origins, steps) the standard deviation of the series, by which errors are divided.
         delay: (steps,) after how many origins an error is known.
         forecasts: name of a model -> (origins, steps), the mean over its seeds.
     """
@@ -127,7 +130,7 @@ class Origins:
 
     @classmethod
     def of(cls, dataset: Dataset, table: "pd.DataFrame") -> "Origins":
-        """From the long table."""
+        """Arrays of the long table."""
         windows = backtest.windows(dataset)
         forecasts = dict(backtest.grids(table, windows.outputs))
         rows = backtest.first_seed(table, next(iter(forecasts))).reset_index(drop=True)
@@ -138,41 +141,42 @@ class Origins:
         return cls(rows, series, truth, scales, delay, forecasts)
 
     def errors(self, name: str) -> Array:
-        """(origins, steps) absolute errors of a model, in multiples of the series' deviation."""
+        """(origins, steps) absolute errors of a model, in standard deviations of the series."""
         return np.asarray(np.abs(self.forecasts[name] - self.truth) / self.scales)
 
     def maes(self) -> dict[str, float]:
-        """Name of a model -> its mean absolute error, as `errors`."""
+        """Name of a model -> the mean of its `errors`."""
         return {name: float(np.nanmean(self.errors(name))) for name in self.forecasts}
 
     def combined(self, members: list[str]) -> Array:
-        """(origins, steps) the weighted median of some models, series by series."""
+        """(origins, steps) the weighted median of the members, for each series by itself."""
         stacked, combined = np.stack([self.forecasts[name] for name in members]), np.empty_like(self.truth)
-        for own in (self.series == name for name in np.unique(self.series)):
-            combined[own] = weighted_median_forecast(stacked[:, own], self.truth[own], self.delay)
+        for mask in (self.series == name for name in np.unique(self.series)):
+            combined[mask] = weighted_median_forecast(stacked[:, mask], self.truth[mask], self.delay)
         return combined
 
 
 def with_ensemble(
     dataset: Dataset, table: "pd.DataFrame", experiments: Mapping[str, Experiment], networks: set[str], refits: int
 ) -> tuple["pd.DataFrame", Leaderboard]:
-    """Add the combination's forecasts to the table, and say whose to use.
+    """Add the combination's forecasts to the table, and choose the champion.
 
     Args:
-        dataset: with its stamps.
-        table: as `backtest.cross_validate` gives it, of all models.
+        dataset: the series, with its timestamps.
+        table: the forecasts of all models, as `backtest.cross_validate` returns them.
         experiments: the models.
-        networks: those that take TensorFlow, which is slow to start: they are champions by themselves or not at all.
+        networks: Keras models, which are not combined, since TensorFlow takes seconds to start for every forecast.
         refits: how often each model was fitted.
     """
     import pandas as pd
 
     origins = Origins.of(dataset, table)
     unfitted = {name for name in origins.forecasts if experiments[name].training.method == "none"}
-    naive = {name for name in unfitted if experiments[name].model.family == "baselines"}  # and not statistical
+    # Statistical models have the method "none", too: they are fitted to each window.
+    naive = {name for name in unfitted if experiments[name].model.family == "baselines"}
     candidates = {name: experiments[name] for name in origins.forecasts if name not in networks}
     members = sorted(_members(candidates, origins.maes(), unfitted))
-    if len(members) >= FEWEST:
+    if len(members) >= MIN_MEMBERS:
         combined = origins.combined(members)
         origins = replace(origins, forecasts=origins.forecasts | {ENSEMBLE: combined})
         table = pd.concat([table, origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=combined.ravel())])
@@ -183,11 +187,12 @@ def _leaderboard(dataset: Dataset, origins: Origins, naive: set[str], members: l
     maes, delay = origins.maes(), origins.delay
     champion = _champion(maes, naive)
     names, cutoffs = np.unique(origins.series), np.unique(origins.rows["cutoff"].to_numpy())
-    # One series is told in its unit; several in multiples of each one's deviation.
-    alone, mase = len(names) == 1, seasonal_naive(dataset)
-    unit, factor = (dataset.scale.unit, origins.scales[0, 0]) if alone else ("of a series' standard deviation", 1.0)
-    by_series = {name: origins.series == name for name in ([] if alone else names)}
+    # The errors of one series are in the target's unit; those of several series in their standard deviations.
+    single, naive_mae = len(names) == 1, seasonal_naive(dataset)
+    unit, factor = (dataset.scale.unit, origins.scales[0, 0]) if single else ("of a series' standard deviation", 1.0)
+    masks = {name: origins.series == name for name in ([] if single else names)}
     errors = np.abs(origins.forecasts[champion] - origins.truth)
+    scores = {name: _scores(origins.errors(name), origins.series, delay, factor, naive_mae) for name in maes}
     return Leaderboard(
         dataset=dataset.name,
         unit=next(iter(dataset.scales.values())).unit,
@@ -195,17 +200,17 @@ def _leaderboard(dataset: Dataset, origins: Origins, naive: set[str], members: l
         last=shown(cutoffs[-1]),
         origins=len(cutoffs),
         refits=refits,
-        models={name: _scores(origins.errors(name), origins.series, delay, factor, mase) for name in origins.forecasts},
+        models=scores,
         naive=sorted(naive),
         champion=champion,
         members=members if champion == ENSEMBLE else [champion],
         why=_why(champion, {name: factor * mae for name, mae in maes.items()}, naive, unit),
-        series={name: _scores(errors[own], origins.series[own], delay, 1.0, None) for name, own in by_series.items()},
+        series={name: _scores(errors[mask], origins.series[mask], delay, 1.0, None) for name, mask in masks.items()},
     )
 
 
 def _champion(maes: Mapping[str, float], naive: set[str]) -> str:
-    """The best single model where it is better than the combination by `MARGIN`, or a naive one is better at all."""
+    """The combination, unless the best single model is better by `MARGIN`, or a naive model is better at all."""
     best = min((name for name in maes if name != ENSEMBLE), key=maes.__getitem__)
     if ENSEMBLE not in maes or any(maes[name] < maes[ENSEMBLE] for name in naive):
         return best
@@ -213,43 +218,42 @@ def _champion(maes: Mapping[str, float], naive: set[str]) -> str:
 
 
 def _members(experiments: Mapping[str, Experiment], maes: Mapping[str, float], unfitted: set[str]) -> list[str]:
-    """The models that are combined: the best naive one, the best statistical one, and each of the others.
+    """The models to combine: of those without a fit the best of each family (naive, statistical), and all others.
 
-    Of months and weeks, where statistical models look back for years (`history`), all of these and boosting of
-    differences to a year before alone: the others follow no trend.
+    If rows are weeks or months, statistical models look back for years (option `history`). Then only these are combined
+    with boosting of differences to the year before (`base: cycle`), as the others follow no trend.
     """
     options = {name: experiment.model.options for name, experiment in experiments.items()}
-    if any(own.get("history") for own in options.values()):
-        return [name for name, own in options.items() if own.get("history") or own.get("base") == "cycle"]
-    kinds: dict[str, str] = {}
+    if any(option.get("history") for option in options.values()):
+        return [name for name, option in options.items() if option.get("history") or option.get("base") == "cycle"]
+    best: dict[str, str] = {}
     for name in sorted(experiments, key=maes.__getitem__):
-        kinds.setdefault(experiments[name].model.family if name in unfitted else name, name)
-    return [*kinds.values()]
+        best.setdefault(experiments[name].model.family if name in unfitted else name, name)
+    return [*best.values()]
 
 
 def _scale_of(dataset: Dataset, forecasts: "pd.DataFrame") -> dict[str, float]:
-    """unique_id -> the deviation of its target over the train rows."""
+    """unique_id -> the standard deviation of its target over the train rows."""
     scales: dict[str, Scale] = dataset.scales
     return {name: scales[name].std if name in scales else dataset.scale.std for name in forecasts["unique_id"].unique()}
 
 
-def _scores(errors: Array, series: Array, delay: Array, factor: float, mase: float | None) -> Scores:
-    """Of absolute errors (origins, steps) in model units; `factor` takes them to the target's."""
-    inside = [intervals.adaptive(errors[series == name], intervals.USUAL, delay)[1] for name in np.unique(series)]
-    counted = np.concatenate(inside)
-    known = np.isfinite(counted).any(axis=0)
-    coverage = [float(np.nanmean(counted[:, step])) if known[step] else None for step in range(errors.shape[1])]
+def _scores(errors: Array, series: Array, delay: Array, factor: float, naive_mae: float | None) -> Scores:
+    """The scores of absolute errors (origins, steps), which times `factor` are in the target's unit."""
+    by_series = [errors[series == name] for name in np.unique(series)]
+    inside = np.concatenate([intervals.adaptive(own, intervals.USUAL, delay)[1] for own in by_series])
+    known = np.isfinite(inside).any(axis=0)
     mae = np.array([np.nanmean(column) if np.isfinite(column).any() else np.nan for column in errors.T])
-    later = np.concatenate([(own := errors[series == name])[len(own) // 2 :] for name in np.unique(series)])
     return Scores(
         mae=np.nan_to_num(mae * factor).tolist(),
-        later=float(factor * np.nanmean(later)),
-        coverage=coverage,
-        mase=float(np.nanmean(mae) / mase) if mase else None,
+        later=float(factor * np.nanmean(np.concatenate([own[len(own) // 2 :] for own in by_series]))),
+        coverage=[float(np.nanmean(inside[:, step])) if known[step] else None for step in range(errors.shape[1])],
+        mase=float(np.nanmean(mae) / naive_mae) if naive_mae else None,
     )
 
 
 def _why(champion: str, maes: Mapping[str, float], naive: set[str], unit: str) -> str:
+    """The champion's MAE beside those of the best other model and the best naive one."""
     others = sorted((name for name in maes if name not in {champion, ENSEMBLE}), key=maes.__getitem__)
     best_naive = min(naive, key=maes.__getitem__, default=champion)
     rivals = [name for name in dict.fromkeys([*others[:1], best_naive]) if name != champion]
@@ -264,29 +268,22 @@ def _why(champion: str, maes: Mapping[str, float], naive: set[str], unit: str) -
 def evaluate(
     dataset: Dataset, forecasts: "pd.DataFrame", summaries: Mapping[str, Summary], experiments: Mapping[str, Experiment]
 ) -> Evaluation:
-    """The evaluation of a series: `validation` is the earlier half of the origins, `test` the later half.
-
-    Args:
-        dataset: the series.
-        forecasts: of all models.
-        summaries: experiment -> what its run says of itself.
-        experiments: as params.yaml has them.
-    """
+    """Evaluate the forecasts of all models: `validation` is the earlier half of the origins, `test` the later half."""
     scale = forecasts["unique_id"].map(_scale_of(dataset, forecasts)).to_numpy(float)
     measured = forecasts.assign(loss=(forecasts["y_hat"] - forecasts["y"]).abs().to_numpy() / scale).dropna(subset="y")
-    border, ranked = halves_of(measured["cutoff"].to_numpy())
-    earlier = measured["cutoff"] < border
+    middle, later_weeks = halves_of(measured["cutoff"].to_numpy())
+    earlier = measured["cutoff"] < middle
     halves: dict[Half, pd.DataFrame] = {"validation": measured[earlier], "test": measured[~earlier]}
     losses = {split: {name: _by_seed(rows, name) for name in summaries} for split, rows in halves.items()}
-    unit = next(iter(dataset.scales.values())).std
+    std = next(iter(dataset.scales.values())).std
     entries = {}
     for name, summary in summaries.items():
         varies = summary.epochs > 0
-        scored: Splits = {}
+        scores: Splits = {}
         for split in halves:
-            values = losses[split][name].mean(axis=1)
-            kinds = {"mae": values} | ({"mae_unit": values * unit} if len(dataset.scales) == 1 else {})
-            scored[split] = {key: statistics(kind.tolist(), key, varies=varies) for key, kind in kinds.items()}
+            maes = losses[split][name].mean(axis=1)
+            metrics = {"mae": maes} | ({"mae_unit": maes * std} if len(dataset.scales) == 1 else {})
+            scores[split] = {key: statistics(values.tolist(), key, varies=varies) for key, values in metrics.items()}
         entries[name] = Entry(
             parameters=summary.parameters,
             layers=summary.layers,
@@ -298,7 +295,7 @@ def evaluate(
             seeds=summary.seeds,
             fingerprint=brief(summary.fingerprint),
             best_epoch=None,
-            final=scored,
+            final=scores,
             best=None,
             groups={},
             rollout=None,
@@ -306,35 +303,36 @@ def evaluate(
     compared = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
     differences = {}
     for split, rows in halves.items():
-        own = losses[split]
+        loss = losses[split]
         blocks = weeks(backtest.first_seed(rows, compared[0])) if compared else np.array([])
-        if len(np.unique(blocks)) < FEWEST_BLOCKS:
+        if len(np.unique(blocks)) < MIN_BLOCKS:
             continue
-        differences[SHORT if split == "test" and ranked < SEASON else split] = {
-            name: {other: difference(own[name], own[other], blocks) for other in compared[index:]}
+        differences[SHORT if split == "test" and later_weeks < SEASON else split] = {
+            name: {other: difference(loss[name], loss[other], blocks) for other in compared[index:]}
             for index, name in enumerate(compared[:-1], 1)
         }
     origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}
-    return Evaluation(dataset=about(dataset, origins, ranked), experiments=entries, differences=differences)
+    return Evaluation(dataset=about(dataset, origins, later_weeks), experiments=entries, differences=differences)
 
 
 def _by_seed(rows: "pd.DataFrame", name: str) -> Array:
     """(seeds, values) the losses of a model, in the order of series, cutoff and time."""
-    own = rows[rows["model"] == name].sort_values(["seed", "unique_id", "cutoff", "ds"])
-    return np.reshape(own["loss"].to_numpy(), (own["seed"].nunique(), -1))
+    rows = rows[rows["model"] == name].sort_values(["seed", "unique_id", "cutoff", "ds"])
+    return np.reshape(rows["loss"].to_numpy(), (rows["seed"].nunique(), -1))
 
 
 def halves_of(cutoffs: Array) -> tuple[np.datetime64, int]:
-    """The first cutoff of the later half, and how many weeks that half spans."""
+    """The first cutoff of the later half, and how many whole weeks that half spans."""
     cutoffs = np.unique(cutoffs)
-    border = cutoffs[len(cutoffs) // 2]
-    span = cutoffs[-1] - border + (np.median(np.diff(cutoffs)) if len(cutoffs) > 1 else WEEK)
-    return border, int(span / WEEK)
+    middle = cutoffs[len(cutoffs) // 2]
+    span = cutoffs[-1] - middle + (np.median(np.diff(cutoffs)) if len(cutoffs) > 1 else WEEK)
+    return middle, int(span / WEEK)
 
 
 def weeks(rows: "pd.DataFrame") -> Array:
-    """The number of the block that each forecast lies in by its cutoff: a week, or as long as forecasts reach ahead if
-    that is longer. Errors of one block are not independent.
+    """The block, numbered from 0, of each row's cutoff: a week, or as long as the horizon if that is longer.
+
+    Errors are taken to depend on one another within a block, not across blocks.
     """
     cutoffs = rows["cutoff"].to_numpy()
     length = max(WEEK, (rows["ds"].to_numpy() - cutoffs).max())
@@ -343,13 +341,13 @@ def weeks(rows: "pd.DataFrame") -> Array:
 
 
 def by_week(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
-    """The MAE of each model in each block of the later half: model, week (from 1), mae.
+    """The MAE of each model in each of the later half's `weeks`: model, week (from 1), mae.
 
-    In the target's unit; of several series in multiples of each one's deviation.
+    In the target's unit; if there are several series, in their standard deviations.
     """
     scales = _scale_of(dataset, forecasts)
     forecasts = forecasts.assign(scale=forecasts["unique_id"].map(scales) if len(scales) > 1 else 1.0)
-    border, _ = halves_of(forecasts["cutoff"].to_numpy())
-    later = forecasts[forecasts["cutoff"] >= border].dropna(subset="y")
+    middle, _ = halves_of(forecasts["cutoff"].to_numpy())
+    later = forecasts[forecasts["cutoff"] >= middle].dropna(subset="y")
     later = later.assign(week=weeks(later) + 1, mae=(later["y_hat"] - later["y"]).abs() / later["scale"])
     return later.groupby(["model", "week"], sort=False, as_index=False)["mae"].mean()

@@ -123,7 +123,7 @@ def histories(
     """
     question = next(iter(questions.values()))
     table = row_table.read_files([_only(question, file) for file in files], progress)
-    table = replace(table, timestamps=timestamps.evenly(table.timestamps, question.cleaning.rows))
+    table = replace(table, timestamps=timestamps.to_even_days(table.timestamps, question.cleaning.rows))
     name, spacing = files[0].path.name, timestamps.regularity(table.timestamps).freq
     if len(table.timestamps) > 1 and table.timestamps.min() < table.timestamps.max() and spacing != question.spacing:
         raise UnrollError(
@@ -167,7 +167,7 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
     times, values = rows.timestamps[first:], rows.values[first:]
     new = 0
     if end := question.cleaning.until:
-        evaluated = timestamps.evenly(np.array([end], "datetime64[ms]"), question.cleaning.rows)
+        evaluated = timestamps.to_even_days(np.array([end], "datetime64[ms]"), question.cleaning.rows)
         new = int((rows.timestamps > evaluated).sum())
     return Window(
         stamps=times,
@@ -203,7 +203,7 @@ def _split(
         form = file.form.model_copy(update={"target": names[0], "drop": drop, "categories": []})
         later = row_table.read_files([replace(file, form=form)], progress)
         rows = later.values[:, [later.columns.index(name) for name in names]]
-        known |= dict(zip(timestamps.evenly(later.timestamps, question.cleaning.rows), rows, strict=True))
+        known |= dict(zip(timestamps.to_even_days(later.timestamps, question.cleaning.rows), rows, strict=True))
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     ahead = table.timestamps[past].max() + lead * np.timedelta64(question.spacing, "s")
     if lacking := [moment for moment in ahead if moment not in known or np.isnan(known[moment]).any()]:

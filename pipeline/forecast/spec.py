@@ -99,7 +99,7 @@ class SeriesQuestion(Strict):
         """Stamps (rows,) as a pandas DatetimeIndex, with the time zone where there is one."""
         import pandas as pd
 
-        days, zone = timestamps.as_they_are(times, self.cleaning.rows), self.csv.time_zone
+        days, zone = timestamps.from_even_days(times, self.cleaning.rows), self.csv.time_zone
         index = pd.DatetimeIndex(days)
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 

@@ -1,4 +1,4 @@
-"""Matplotlib's plots as parts of a page: the same bytes each time, in colours that the page's style sheet gives."""
+"""Matplotlib plots as inline SVG: the same bytes each time, with colours and fonts from the page's style sheet."""
 
 import io
 import warnings
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, GRID = "#010101", "#020202", "#030303"
 FAMILY = {name: f"#{code:02x}{code:02x}{code:02x}" for code, name in enumerate((*FAMILIES, "simple"), 0x11)}
-"""The colour of each family of models, in every plot."""
+"""Placeholder colours, one for each family of models; `THEME` replaces them by the style sheet's."""
 
 SETTINGS: dict[str, Any] = {
     "svg.fonttype": "none",
@@ -45,35 +45,35 @@ SETTINGS: dict[str, Any] = {
 THEME = {
     "font-size: 8px; font-family: 'DejaVu Sans'; ": "",
     "font-family: 'DejaVu Sans'; ": "",
-    f' style="fill: {MUTED}; stroke: {MUTED}; stroke-width: 0.6"': "",  # a tick's, which its path has, too
+    f' style="fill: {MUTED}; stroke: {MUTED}; stroke-width: 0.6"': "",  # of a tick; its path has the same style
     INK: "var(--ink)",
     MUTED: "var(--muted)",
     GRID: "var(--grid)",
     **{colour: f"var(--{name})" for name, colour in FAMILY.items()},
 }
-"""What stands in Matplotlib's SVG -> what the page has there: its style sheet says how text and colours look."""
+"""Text in Matplotlib's SVG -> its replacement, so that the page's style sheet decides on fonts and colours."""
 
 COORDINATES = ("d", "x", "y", "width", "height", "transform")
-"""Attributes of SVG that hold them."""
+"""SVG attributes that hold coordinates."""
 
-AXES = {"x": "x", "time": "", "index": "step", "step": "step"}
-"""The column of a table that is its x, the first of these that it has, and what it is called."""
+X_COLUMNS = {"x": "x", "time": "", "index": "step", "step": "step"}
+"""Columns for the x axis, of which the first that a table has is used -> the label of the axis."""
 
 LOG_ABOVE = 4.0
-"""Where the greatest value is this many times the least, the axis is logarithmic."""
+"""If the greatest value is more than this many times the least, the axis is logarithmic."""
 
 
 @dataclass(frozen=True)
 class Plots:
-    """Plots that belong together.
+    """A group of plots with one legend.
 
     Attributes:
-        title: a heading.
-        caption: how to read them.
-        panels: what each is of -> SVG.
-        key: what the lines are: words, the name of a colour, a dash.
-        overlay: SVG of curves in one plot, of which a reader chooses by `key`: each has the class `curve-0`, `curve-1`,
-            and so on, and its band `band-0`.
+        title: the heading.
+        caption: how to read the plots.
+        panels: title -> SVG of each plot.
+        key: the legend: words, name of a colour and dash of each line.
+        overlay: SVG of one plot whose curves a reader shows or hides by `key`; they have the classes `curve-0`,
+            `curve-1` and so on, and their bands `band-0` and so on.
     """
 
     title: str
@@ -88,17 +88,17 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
 
     Args:
         draw: draws on the axes, with the colours of this module; an artist's `gid` becomes a class of the element.
-        inches: width and height; a panel's text is 8 points.
-        title: what a reader who can't see the plot is told.
-        name: distinct for every plot on a page, so that no two share an id.
+        inches: width and height; text is 8 points.
+        title: the text for screen readers.
+        name: unique among the plots of a page, since ids of elements are made from it.
     """
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    # From matplotlib's own defaults, not from a user's matplotlibrc, which would change the page.
+    # Matplotlib's own defaults: a user's matplotlibrc would change the page.
     settings: dict[Any, Any] = {key: value for key, value in mpl.rcParamsDefault.items() if "backend" not in key}
     with mpl.rc_context(settings | SETTINGS), warnings.catch_warnings():
-        # Text stays text, and a reader's browser has the letters that the font here lacks.
+        # Text stays text in the SVG, so the browser chooses the font.
         warnings.filterwarnings("ignore", "Glyph .* missing from font")
         figure = Figure(figsize=inches, layout="constrained")
         axes = figure.add_subplot()
@@ -115,15 +115,15 @@ def svg(draw: Callable[["Axes"], None], inches: tuple[float, float], title: str,
 
 
 def _inline(text: str, title: str, name: str) -> str:
-    """One of Matplotlib's SVG files as an element of a page, in a third of the bytes: a page holds a hundred."""
-    for pattern, themed in THEME.items():
-        text = text.replace(pattern, themed)
+    """Matplotlib's SVG file as an element of a page, in a third of the bytes, since a page has a hundred plots."""
+    for pattern, replacement in THEME.items():
+        text = text.replace(pattern, replacement)
     root = ET.fromstring(text)  # noqa: S314 -- made above
     root.attrib = {"viewBox": root.attrib["viewBox"], "role": "img", "style": "stroke-linejoin: round"}
     for element in reversed([*root.iter()]):  # the innermost first
         attributes = {key.rpartition("}")[2]: value for key, value in element.items()}
         element.tag, element.text, element.tail = element.tag.rpartition("}")[2], (element.text or "").strip(), None
-        if element.tag == "g":  # Matplotlib numbers groups in each plot alike; a name of our own has a dash
+        if element.tag == "g":  # only our own `gid`s have a dash; Matplotlib's ids would repeat on the page
             gid = attributes.pop("id", "")
             attributes |= {"class": gid} if "-" in gid else {}
         if attributes.get("transform", "").startswith("rotate(-0 "):
@@ -133,32 +133,32 @@ def _inline(text: str, title: str, name: str) -> str:
         element[:] = [
             inner for child in element for inner in (child if child.tag == "g" and not child.attrib else [child])
         ]
-    root[0] = ET.Element("title")  # in place of a style, which would be the whole page's
+    root[0] = ET.Element("title")  # instead of <style>, which would apply to the whole page
     root[0].text = title
     inline = ET.tostring(root, encoding="unicode")
-    # Matplotlib's own are new each time.
-    for number, own in enumerate([element.attrib["id"] for element in root.iter() if "id" in element.attrib]):
-        inline = inline.replace(own, f"p{crc32(name.encode()):x}-{number}")
+    # The ids that are left, of clip paths and markers, are random.
+    for number, random_id in enumerate([element.attrib["id"] for element in root.iter() if "id" in element.attrib]):
+        inline = inline.replace(random_id, f"p{crc32(name.encode()):x}-{number}")
     return inline
 
 
 def _tenths(coordinates: str) -> str:
-    """With no more decimals than can be seen, but for a marker's curves; a line needs no letter between its points."""
-    words = coordinates.replace(")", " )").split()
-    if "C" not in words:
-        words = [f"{round(float(word), 1):g}" if "." in word else word for word in words if word != "L"]
-    return " ".join(words)
+    """Rounded to tenths of a point, and without the L of a polyline, which SVG implies; small Bézier curves stay."""
+    parts = coordinates.replace(")", " )").split()
+    if "C" not in parts:
+        parts = [f"{round(float(part), 1):g}" if "." in part else part for part in parts if part != "L"]
+    return " ".join(parts)
 
 
 def by_epoch(axes: "Axes", values: Sequence[float], last: float) -> None:
-    """Give the axes epochs as x, and room for `values` as y, on a logarithmic axis where they span much."""
+    """Make x an axis of epochs, and y one that has room for `values`, logarithmic above `LOG_ABOVE`."""
     from matplotlib.ticker import LogLocator, MaxNLocator
 
     low, high = min(values, default=0.0), max(values, default=1.0)
     if low > 0 and high / low > LOG_ABOVE:
         axes.set_yscale("log")
         axes.minorticks_off()
-        # Labels at 1, 2 and 5 where it spans less than two decades, else at powers of ten.
+        # Ticks at 1, 2 and 5 if it spans less than two decades, else at powers of ten.
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high / low < 100 else (1,), numticks=5))
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_ylim(low / 1.2, high * 1.2)
@@ -171,10 +171,10 @@ def by_epoch(axes: "Axes", values: Sequence[float], last: float) -> None:
 
 
 def dates(axes: "Axes", seconds: Sequence[float]) -> list[float]:
-    """Seconds since 1970 as an axis of dates: what to draw at."""
+    """Make x an axis of dates, and return the x coordinates of these seconds since 1970."""
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    # With fewer, some ranges (60 to 72 hours, 30 to 36 months) have no interval that fits, and it warns.
+    # With fewer ticks no interval fits some ranges (60 to 72 hours, 30 to 36 months), and Matplotlib warns.
     locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
@@ -182,14 +182,14 @@ def dates(axes: "Axes", seconds: Sequence[float]) -> list[float]:
 
 
 def stretch(dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str, name: str) -> str:
-    """SVG of a stretch of a test set: the truth, and each experiment's predictions where it has some.
+    """SVG of the truth and some experiments' predictions over rows of predictions.csv or rollout.csv.
 
-    `rows` are of predictions.csv or rollout.csv, `names` columns of these; title and name are as `svg` takes them.
+    `names` are the experiments, whose columns are NaN where they predict nothing; title and name are as in `svg`.
     """
     scale = dataset.about.scale
 
     def draw(axes: "Axes") -> None:
-        column = next(column for column in AXES if column in rows)
+        column = next(column for column in X_COLUMNS if column in rows)
         x = dates(axes, rows[column].tolist()) if column == "time" else rows[column].tolist()
         table = rows.set_axis(x)
         axes.plot(table["truth"], color=INK, linewidth=1.1)
@@ -198,21 +198,21 @@ def stretch(dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], titl
             marker = "o" if len(predicted) == 1 else ""
             axes.plot(predicted, color=colour(dataset, model), marker=marker, markersize=4)
         low, high = table["truth"].min(), table["truth"].max()
-        reach = 0.35 * (high - low) or 1.0
-        axes.set_ylim(low - reach, high + reach)
+        margin = 0.35 * (high - low) or 1.0  # a prediction that is farther off leaves the plot
+        axes.set_ylim(low - margin, high + margin)
         if x[0] < x[-1]:
             axes.set_xlim(x[0], x[-1] + (x[-1] - x[0]) * (0.02 if rows[names].isna().any(axis=None) else 0))
-        axes.set_xlabel(AXES[column])
+        axes.set_xlabel(X_COLUMNS[column])
         axes.set_ylabel(f"{scale.quantity}, {scale.unit}" if scale.unit else "value")
 
     return svg(draw, (3.3, 1.9), title, name)
 
 
 def colour(dataset: Evaluated, name: str) -> str:
-    """Of an experiment: that of its family, in every plot."""
+    """The colour of an experiment, which is that of its family."""
     return FAMILY[dataset.families[name]]
 
 
 def key(dataset: Evaluated, names: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Of the lines of experiments, for `Plots`."""
+    """The legend of `Plots` for experiments with solid lines."""
     return [(dataset.titles[name], dataset.families[name], "solid") for name in names]

@@ -16,7 +16,7 @@ from pipeline.report import charts
 from pipeline.report.charts import CHANGES, AnswerText, Ranking
 from pipeline.report.drawing import Plots
 from pipeline.report.formatting import capital, fact, number, title
-from pipeline.report.plots import CHOSEN, plots
+from pipeline.report.plots import VISIBLE, plots
 from pipeline.report.result_tables import SIGNS, ResultTable, TableCell, claims_table, dataset_tables
 from pipeline.report.results import Evaluated, Results
 
@@ -80,7 +80,7 @@ def page(results: Results) -> str:
         sections=sections,
         curves=max((len(group.key) for section in sections for group in section.plots if group.overlay), default=0),
         outcomes=[*Outcome],
-        chosen=CHOSEN,
+        chosen=VISIBLE,
     )
     return printable(f"{text}\n", kept="\n")
 

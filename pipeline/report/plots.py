@@ -1,8 +1,8 @@
-"""The plots of one data set: how its models learn, what the compared ones predict, and what others published.
+"""The plots of one data set: learning curves, forecasts of the compared models, and published learning curves.
 
-Published curves are those of F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with Python, first edition; MIT), which
-keep every epoch's log. Jena's are of ten-minute rows, and the band beneath is of every sixth row. Two of these listings
-were run again by somebody else, who kept the logs, too (tessy1234/data_science, notebooks 05 and 07): the dots.
+The published ones are from F. Chollet's notebooks 6.2 and 6.3 (Deep Learning with Python, first edition; MIT), which
+hold the logs of all epochs. Jena's are of ten-minute rows, while the band beneath is of hourly rows. The dots are from
+tessy1234/data_science, notebooks 05 and 07, which ran two of these listings again.
 """
 
 from collections import Counter
@@ -29,33 +29,29 @@ if TYPE_CHECKING:
 WIDE, LARGE = (3.3, 1.9), (4.6, 2.3)
 """Inches."""
 
-CHOSEN = 5
-"""Experiments whose curves are in one plot before a reader chooses: the best ones."""
+VISIBLE = 5
+"""Curves in a plot that are visible until a reader chooses others: those of the best experiments."""
 
 CURVES = 6
-"""Experiments whose curves are in one plot at all: the best ones. Thirty make a page heavy that nobody can read."""
+"""Curves in a plot, of the best experiments. More are hard to read, and make the page large."""
 
 POINTS = 36
-"""Of a curve, at most."""
+"""Points of a curve, at most, which keeps the page small."""
 
 DASHES = ("solid", "dashed", "dotted")
-"""How the experiments of one family, which have one colour, are told from one another."""
+"""These distinguish experiments of the same family, which have the same colour."""
 
 TRUTH = ("truth", "ink", "solid")
 
-PUBLISHED_SCORES, PUBLISHED_CURVES = (
-    Path(__file__).with_name(f"published_{what}.csv") for what in ("scores", "curves")
-)
-"""Model, data set and measure -> a figure; experiment, measure and epoch -> that of each who ran it, the notebook's own
-first.
-"""
+PUBLISHED_CURVES = Path(__file__).with_name("published_curves.csv")
+"""Experiment, measure, epoch -> the notebook's figure, then those of others."""
 
 COLUMNS = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
-"""Column of history.csv -> what it holds of the published curves."""
+"""Column of history.csv -> its measure, by which `intervals.prediction` transforms it."""
 
 
 def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """What there is something to draw of; `ranked` are its experiments, the best first."""
+    """All plots for which a data set has the data; `ranked` are its experiments, the best first."""
     answer = answers.answer(dataset.evaluation)
     compared = [name for name in (answer.network, answer.opponent) if name]
     groups = (
@@ -77,13 +73,13 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
         names = " and ".join(lacking)
         return Plots(title, f"There are none of {names} yet: unroll repro evaluate@{dataset.name} draws them.")
     caption = "The best recurrent network and the best model without recurrence, first seed."
-    what, several = "week" if dataset.about.layout == "windows" else "example", (table["part"] > 0).any()
+    noun, several = "week" if dataset.about.layout == "windows" else "example", (table["part"] > 0).any()
     if several:
-        caption += f" Best, median and worst {what} of test: by the error of the two together."
+        caption += f" Best, median and worst {noun} of test: by the error of the two together."
     panels = {}
     for number, rows in table.groupby("part", sort=False):
         part = PARTS[int(number)]
-        heading, words = f"{part} {what}" if several else "", f"{dataset.question}: {part}"
+        heading, words = f"{part} {noun}" if several else "", f"{dataset.question}: {part}"
         panels[heading] = stretch(dataset, rows, compared, words, f"{dataset.name} forecasts {number:g}")
     return Plots(title, caption, panels, [TRUTH, *key(dataset, compared)])
 
@@ -115,7 +111,7 @@ def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
 
 
 def data_size(dataset: Evaluated) -> Plots | None:
-    """From how many rows on does recurrence pay? A network and its opponent, each on fractions of the train rows."""
+    """The scores of a network and its opponent by the number of train rows: from how many on does recurrence pay?"""
     curves = by_fraction(dataset)
     if len(curves) != 2:
         return None
@@ -152,7 +148,7 @@ def data_size(dataset: Evaluated) -> Plots | None:
 
 
 def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
-    """Fraction of the rows -> experiment, of each model that was trained on fractions; the recurrent ones first."""
+    """For each model that was trained on fractions of the rows, fraction -> experiment; the recurrent models first."""
     curves = []
     for whole, entry in dataset.experiments.items():
         fractions = {
@@ -166,31 +162,31 @@ def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
 
 
 def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
-    """The loss and, of classes, the accuracy."""
+    """Learning curves of the loss and, for classification, of the accuracy."""
     split, groups = "validation" if "validation" in dataset.about.examples else "train", []
     whole = [name for name in ranked if dataset.experiments[name].share == 1]
-    for what in ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",):
-        lines = {name: curve(dataset.history, name, f"{split}_{what}") for name in whole}
-        every = {name: line for name, line in lines.items() if line is not None}
-        if not every:
+    for measure in ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",):
+        lines = {name: curve(dataset.history, name, f"{split}_{measure}") for name in whole}
+        available = {name: line for name, line in lines.items() if line is not None}
+        if not available:
             continue
-        curves = dict(islice(every.items(), CURVES))
-        losses = {dataset.experiments[name].loss for name in curves} if what == "loss" else {what}
-        label = measure_title(str(losses.pop())) if len(losses) == 1 else what
-        label += f" on {split}{', standardised' if dataset.about.scale.unit and what == 'loss' else ''}"
+        curves = dict(islice(available.items(), CURVES))
+        losses = {dataset.experiments[name].loss for name in curves} if measure == "loss" else {measure}
+        label = measure_title(str(losses.pop())) if len(losses) == 1 else measure
+        label += f" on {split}{', standardised' if dataset.about.scale.unit and measure == 'loss' else ''}"
         caption = (
             f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
             "stopped early keeps its last value."
-        ) + (f" The best {CURVES} of {len(every)}." if len(every) > CURVES else "")
-        groups.append(_overlay(dataset, curves, f"{what.title()} by epoch", caption, label))
+        ) + (f" The best {CURVES} of {len(available)}." if len(available) > CURVES else "")
+        groups.append(_overlay(dataset, curves, f"{measure.title()} by epoch", caption, label))
     return groups
 
 
 def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | None":
-    """By epoch the mean, min and max over the seeds of a column of history.csv, to the longest seed's last epoch.
+    """Mean, min and max over the seeds of a column of history.csv, by epoch; None if there are fewer than two epochs.
 
-    Not every epoch of each seed is there. A seed has a value between two of its epochs, and keeps its last one, so that
-    the mean is over the same seeds all along. None with less than two epochs.
+    history.csv has not every epoch of each seed: values between are interpolated, and the last one is kept to the end,
+    so that every mean is over the same seeds.
     """
     rows = history[history["experiment"] == name]
     if column not in rows:
@@ -203,16 +199,16 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | No
 
 
 def _overlay(dataset: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: str, caption: str, label: str) -> Plots:
-    """The curves of experiments as one plot over epochs."""
-    looks, seen = [], Counter[str]()
+    """The curves of experiments in one plot."""
+    legend, counts = [], Counter[str]()
     for name in curves:
         family = dataset.families[name]
-        looks.append((dataset.titles[name], family, DASHES[seen[family] % len(DASHES)]))
-        seen[family] += 1
+        legend.append((dataset.titles[name], family, DASHES[counts[family] % len(DASHES)]))
+        counts[family] += 1
 
     def draw(axes: "Axes") -> None:
         values: list[float] = []
-        for index, ((name, line), (_, _, dash)) in enumerate(zip(curves.items(), looks, strict=True)):
+        for index, ((name, line), (_, _, dash)) in enumerate(zip(curves.items(), legend, strict=True)):
             hue = colour(dataset, name)
             if not line["min"].equals(line["max"]):
                 ends = [*line["min"], *line["max"][::-1]]
@@ -220,32 +216,33 @@ def _overlay(dataset: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: st
                     [*line.index, *line.index[::-1]], ends, color=hue, alpha=0.15, linewidth=0, gid=f"band-{index}"
                 )
             axes.plot(line["mean"], color=hue, linestyle=dash, gid=f"curve-{index}")
-            # One that starts far off would press those that are shown into a line: the second half of it has room.
-            values += line["mean"].tolist()[0 if index < CHOSEN else len(line) // 2 :]
+            # A hidden curve that starts far off would flatten the visible ones: only its second half counts.
+            values += line["mean"].tolist()[0 if index < VISIBLE else len(line) // 2 :]
         axes.set_ylabel(label)
         by_epoch(axes, values, max(line.index[-1] for line in curves.values()))
 
     drawn = svg(draw, LARGE, f"{dataset.question}: {title}", f"{dataset.name} {title}")
-    return Plots(title, caption, key=looks, overlay=drawn)
+    return Plots(title, caption, key=legend, overlay=drawn)
 
 
 def published_curves(dataset: Evaluated) -> Plots | None:
-    """Does each epoch's figure lie where one more run of ours would?"""
+    """Published learning curves, over the band where one more run of ours would lie."""
     panels = dict(_published_curve(dataset, name, band) for name, band in bands(dataset).items())
-    what = "accuracy" if dataset.about.kind == "classify" else "loss"
+    measure = "accuracy" if dataset.about.kind == "classify" else "loss"
     caption = (
-        f"Line: the {what} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
+        f"Line: the {measure} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
         "else's run of the same listing. Band: where one more run of ours would lie at that epoch (95 %)."
     )
     return Plots("Published curves", caption, panels) if panels else None
 
 
 def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
-    """Experiment of the data set -> by epoch, where one more run would lie (95 %), `low` and `high`, and a column for
-    each who published a figure; of the epochs with enough seeds.
+    """Experiment -> table by epoch: the 95 % prediction interval, `low` to `high`, and a column for each publication.
+
+    Only epochs with enough seeds are in it.
     """
     table = tables.read(PUBLISHED_CURVES, experiment=str, measure=str, epoch=int)
-    of_experiments = {}
+    by_experiment = {}
     for (name, measure), rows in table.groupby(["experiment", "measure"], sort=False):
         history = dataset.history[dataset.history["experiment"] == name]
         if name not in dataset.experiments or measure not in history:
@@ -259,25 +256,25 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
         }
         if ends:
             low, high = zip(*ends.values(), strict=True)
-            of_experiments[name] = published.loc[[*ends]].assign(low=low, high=high)
-    return of_experiments
+            by_experiment[name] = published.loc[[*ends]].assign(low=low, high=high)
+    return by_experiment
 
 
 def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> tuple[str, str]:
-    """What a panel shows, in words with how many epochs lie inside; and its SVG."""
+    """The title of a panel, with how many epochs lie inside the band, and its SVG."""
     low, high, published = band["low"], band["high"], band.drop(columns=["low", "high"])
 
     def draw(axes: "Axes") -> None:
         axes.fill_between(band.index, low, high, color=colour(dataset, name), alpha=0.2, linewidth=0)
         first, *others = published
         axes.plot(published[first], color=INK, linewidth=1.2)
-        for who in others:
-            axes.plot(published[who], ".", color=INK, markersize=3)
+        for source in others:
+            axes.plot(published[source], ".", color=INK, markersize=3)
         by_epoch(axes, band.to_numpy().ravel().tolist(), band.index[-1])
         axes.set_ylabel("accuracy" if dataset.about.kind == "classify" else "MAE, standardised")
 
-    inside = {who: published[who].between(low, high).sum() for who in published}
-    words = ", ".join(f"{count} of {len(band)} of {who}'s epochs inside" for who, count in inside.items())
+    inside = {source: published[source].between(low, high).sum() for source in published}
+    words = ", ".join(f"{count} of {len(band)} of {source}'s epochs inside" for source, count in inside.items())
     words = f"{dataset.titles[name]}: {words}"
     drawn = svg(draw, (3.3, 1.8), f"{dataset.name}, published curve of {words}", f"{dataset.name}/published/{name}")
     return words, drawn

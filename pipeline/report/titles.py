@@ -1,4 +1,4 @@
-"""Experiments and data sets in words, from what params.yaml says of them."""
+"""Titles of experiments and data sets, made from their options in params.yaml."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,7 +22,7 @@ FAMILIES = {
     "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
     "trees": ("lags",),
 }
-"""Families of models that have one colour wherever they are drawn -> their names; all others are "simple" rules."""
+"""Family, which has one colour in all plots -> names of its models; all other models are of the family "simple"."""
 
 QUESTIONS = {
     "sine_points": "sin x from x",
@@ -32,23 +32,23 @@ QUESTIONS = {
     "shapes": "sines: {shape}",
     "long_forecast": "all 21 columns of the weather, {horizon} rows ahead",
 }
-"""The name of a preparation -> what is asked."""
+"""Name of a preparation -> the question that its data sets ask; others are described by their facts."""
 
 
 def question(section: DatasetParams, about: About) -> str:
-    """What a data set asks, in a few words."""
+    """The question that a data set asks, in a few words."""
     options: Mapping[str, Any] = section.preparation.model_dump()
-    if words := QUESTIONS.get(section.preparation.name):
+    if template := QUESTIONS.get(section.preparation.name):
         part = f": {options['part']}" if "part" in options else ""
         shape = str(options.get("shape", "")).replace("_", " ")
-        return words.format(shape=shape, horizon=options.get("horizon")) + part
+        return template.format(shape=shape, horizon=options.get("horizon")) + part
     hours, seconds = about.facts.get("horizon in hours"), about.facts.get("seconds between rows")
     words = f"{about.scale.quantity} {f'{_span(hours * 3600)} ahead' if hours else 'later on'}"
     if seconds:
         words += f" from {_span(options['windows']['lookback'] * seconds)}"
-        every = {3600: "hourly", DAY: "daily"}.get(seconds, f"{seconds / 60:g}-minute")
+        frequency = {3600: "hourly", DAY: "daily"}.get(seconds, f"{seconds / 60:g}-minute")
         years = round(about.facts.get("rows", 0) * seconds / YEAR)
-        words += f", {f'{years} years of ' if years > 1 else ''}{every} rows"
+        words += f", {f'{years} years of ' if years > 1 else ''}{frequency} rows"
     return words
 
 
@@ -62,11 +62,11 @@ def _span(seconds: float) -> str:
 
 
 def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str:
-    """An experiment in words, but for what all of its data set have: LSTM(32), dropout 0.2."""
+    """An experiment in words, such as "LSTM(32), dropout 0.2"; options that its whole data set shares are left out."""
     model: Mapping[str, Any] = section.model.model_dump()
     training: Mapping[str, Any] = section.training.model_dump()
-    way = DIRECTIONS.get(model.get("direction") or "", "")
-    words = [way + (_network(model) if model["name"] in CELLS else _other(model, training))]
+    direction = DIRECTIONS.get(model.get("direction") or "", "")
+    words = [direction + (_recurrent(model) if model["name"] in CELLS else _other(model, training))]
     if model.get("dropout") or model.get("recurrent_dropout"):
         words.append(f"dropout {model.get('dropout') or model['recurrent_dropout']:g}")
     if model.get("head") is False:
@@ -77,8 +77,8 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
         words.append("shapes matched")
     if training.get("method") == "by_hand":
         words.append(f"by hand, rate {training.get('learning_rate', '')}")
-    common = dataset.training.options if dataset and dataset.training else {}
-    if (steps := training.get("steps_per_epoch")) and steps != common.get("steps_per_epoch"):
+    shared = dataset.training.options if dataset and dataset.training else {}
+    if (steps := training.get("steps_per_epoch")) and steps != shared.get("steps_per_epoch"):
         words.append(f"{steps} steps an epoch")
     if training.get("optimizer") == "rmsprop_keras2":
         words.append("as in Keras 2")
@@ -91,7 +91,7 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     return ", ".join(words)
 
 
-def _network(model: Mapping[str, Any]) -> str:
+def _recurrent(model: Mapping[str, Any]) -> str:
     layers = model.get("layers") or 1
     if widths := model.get("widths"):
         return " and ".join(f"{CELLS[model['name']]}({width})" for width in widths)
@@ -118,7 +118,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         case "seasonal_naive" | "delayed":
             return f"the value {model['timesteps']} timesteps before"
         case name:
-            words = KNOWN.get(str(name), str(name).replace("_", " "))
+            words = NAMES.get(str(name), str(name).replace("_", " "))
             suffixes = {
                 " of the target alone": model.get("own") and model.get("base") != "cycle",
                 " of the target's differences": model.get("own") and model.get("base") == "cycle",
@@ -128,7 +128,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return words + cycle + "".join(suffix for suffix, present in suffixes.items() if present)
 
 
-KNOWN = {
+NAMES = {
     "last_value": "the last value",
     "daily_cycle": "the value a day before",
     "majority": "the more frequent class",
@@ -143,4 +143,4 @@ KNOWN = {
     "bag_of_words": "logistic regression on words",
     "tfidf": "logistic regression on words and pairs, tf-idf",
 }
-"""Models without a size."""
+"""Model -> its title, for those whose name with spaces would not do."""

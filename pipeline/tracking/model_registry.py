@@ -173,7 +173,7 @@ def _example(raw: Path, forecaster: Forecaster) -> "pd.DataFrame | None":
 
     question = forecaster.spec.question
     file = row_files.RowFile(series.files_of(raw, question.csv.file)[-1], question.csv, question.where)
-    chunks = deque(file.chunks(row_files.unseen), maxlen=2)  # the last one may be short
+    chunks = deque(file.chunks(row_files.no_progress), maxlen=2)  # the last one may be short
     rows = pd.concat(chunks).tail(forecaster.spec.reach)
     rows[question.numbers] = row_table.values_of(file, rows, question.numbers)
     columns = [*question.csv.stamp, *question.csv.words, *question.numbers]

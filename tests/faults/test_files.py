@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.data import row_table
-from pipeline.data.row_files import unseen
+from pipeline.data.row_files import no_progress
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff.detect import detect
 from pipeline.data.sniff.profile import Overrides
@@ -43,7 +43,7 @@ def whole(tmp_path_factory):
 
 FORMAT = CsvFormat(stamp=["time"], target="value", categories=["sky"])
 READERS = (
-    lambda path: detect([path], Overrides(target="value"), unseen),
+    lambda path: detect([path], Overrides(target="value"), no_progress),
     lambda path: row_table.read([path], FORMAT, "datasets.own.preparation"),
 )
 """How `add`, and how `prepare` and `predict --data` read a file."""

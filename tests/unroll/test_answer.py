@@ -121,10 +121,10 @@ def test_models_that_are_no_worse_than_those_compared_are_named():
     maes = {"gru": 5.0, "ridge": 5.5, "ets": 4.0, "last_value": 5.04, "lstm": 3.0, "mlp": 6.0, "weighted_median": 4.5}
     models = [answer.ModelScore(name, name, mae, None, None, None, None, champion=False) for name, mae in maes.items()]
     entries = {name: SimpleNamespace(recurrent=name in {"gru", "lstm"}) for name in maes}
-    said = partial(answer.level_with, models, SimpleNamespace(experiments=entries))
+    hint = partial(answer.as_good_as, models, SimpleNamespace(experiments=entries))
     others = "ets (4), last_value (5.04), weighted_median (4.5)."
-    assert said({"gru", "ridge"}) == f"No worse there (5), but not the best before: {others}"
-    assert said({"lstm", "ets"}) == ""
+    assert hint({"gru", "ridge"}) == f"No worse there (5), but not the best before: {others}"
+    assert hint({"lstm", "ets"}) == ""
 
 
 def test_a_single_week_has_a_whole_number(tmp_path):
@@ -147,4 +147,4 @@ def test_a_single_week_has_a_whole_number(tmp_path):
 )
 def test_what_compares_is_said_in_the_file_s_own_unit(first, last, origins, weeks, months, words):
     ends = np.datetime64(first), np.datetime64(last)
-    assert answer.span_of_origins(*ends, origins, weeks, months) == words
+    assert answer.later_half(*ends, origins, weeks, months) == words

@@ -1,4 +1,4 @@
-"""The commands `list` and `show`: what params.yaml names, and whether and how it was built."""
+"""The commands `list` and `show`: what is in params.yaml, and what of it is built."""
 
 import contextlib
 import re
@@ -16,19 +16,19 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 
-HASH = re.compile("[0-9a-f]{64}")
+SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str, Any]]:
-    """One mapping per experiment, of these data sets (of all without), in the order of params.yaml, all plain data.
+    """One mapping per experiment of these data sets (of all, if none is named), in the order of params.yaml.
 
     Raises:
         UsageError: a name is no data set.
         UnrollError: params.yaml is missing or wrong.
     """
-    every = params.load(workspace.params)
+    config = params.load(workspace.params)
     for name in names:
-        every.dataset(name)
+        config.dataset(name)  # raises if there is none
     return [
         {
             "experiment": name,
@@ -40,21 +40,21 @@ def listing(workspace: Workspace, names: Collection[str] = ()) -> list[dict[str,
             "score": _score(workspace, experiment.dataset, name),
             "built": (workspace.run(experiment.dataset, name) / "run.json").exists(),
         }
-        for name, experiment in every.experiments.items()
+        for name, experiment in config.experiments.items()
         if not names or experiment.dataset in names
     ]
 
 
 def _score(workspace: Workspace, dataset: str, experiment: str) -> Any:
-    """Its score, of the build here, else as committed; None where there is none."""
-    with contextlib.suppress(UnrollError):  # it is not there, or of no use, but the rest is worth listing
+    """The score of an experiment; None if it is not evaluated."""
+    with contextlib.suppress(UnrollError):  # one damaged file does not stop the list
         headline = read_json(workspace.headline(dataset, experiment))
         return headline.get("score") if isinstance(headline, dict) else None
     return None
 
 
 def show_list(experiments: Sequence[Mapping[str, Any]]) -> None:
-    """Print what `listing` gave."""
+    """Print the result of `listing` as a table."""
     rows = [
         [
             *(row[key] for key in ("experiment", "dataset", "model", "method")),
@@ -74,32 +74,32 @@ def show_list(experiments: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show(workspace: Workspace, name: str) -> dict[str, Any]:
-    """What params.yaml says of a source, data set or experiment of this name (all of them), and what was built.
+    """The options and the build of the source, the data set and the experiment of this name; one at least exists.
 
     Raises:
         UsageError: there is no such name, or an option is wrong; the text lists what is valid.
-        UnrollError: what was built is damaged.
+        UnrollError: a file of the build is damaged.
     """
-    every = params.load(workspace.params)
-    one_of(name, [*every.sources, *every.datasets, *every.experiments], "the name")
-    facts = sections(every, name)
+    config = params.load(workspace.params)
+    one_of(name, [*config.sources, *config.datasets, *config.experiments], "the name")
+    facts = sections(config, name)
     if "source" in facts:
         facts["source"] |= _built(workspace.raw(name) / "source.json")
     if "dataset" in facts:
         facts["dataset"] |= _built(workspace.prepared(name) / "dataset.json")
     if "experiment" in facts:
-        dataset = every.experiments[name].dataset
+        dataset = config.experiments[name].dataset
         facts["experiment"] |= _built(workspace.run(dataset, name) / "run.json")
         if facts["experiment"]["built"]:
-            facts["experiment"] |= _made(workspace, dataset, name, facts["experiment"]["built"])
+            facts["experiment"] |= _provenance(workspace, dataset, name, facts["experiment"]["built"])
         headline = workspace.headline(dataset, name)
         if headline.exists():
             facts["experiment"]["metrics"] = read_json(headline)
     return facts
 
 
-def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
-    """What params.yaml says of this name, every default filled in, all plain data.
+def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
+    """The sections of params.yaml with this name, as plain data with all defaults.
 
     Raises:
         UsageError: an option is wrong; the text lists what is valid.
@@ -108,38 +108,38 @@ def sections(every: Params, name: str) -> dict[str, dict[str, Any]]:
     from pipeline.training.recipe import recipe
 
     facts: dict[str, dict[str, Any]] = {}
-    if name in every.sources:
-        options = registry.source(every, name).keywords
-        facts["source"] = {"name": name, "kind": every.sources[name].kind, "options": options}
-    if name in every.datasets:
-        section = every.datasets[name]
-        preparation = {"name": section.preparation.name, **registry.preparation(every, name).keywords}
+    if name in config.sources:
+        options = registry.source(config, name).keywords
+        facts["source"] = {"name": name, "kind": config.sources[name].kind, "options": options}
+    if name in config.datasets:
+        section = config.datasets[name]
+        preparation = {"name": section.preparation.name, **registry.preparation(config, name).keywords}
         facts["dataset"] = {"name": name, "source": section.source, "preparation": preparation}
-        facts["dataset"]["experiments"] = list(every.experiments_of(name))
-    if name in every.experiments:
-        experiment = every.experiments[name]
-        chosen = recipe(name, experiment)
+        facts["dataset"]["experiments"] = list(config.experiments_of(name))
+    if name in config.experiments:
+        experiment = config.experiments[name]
+        trainer = recipe(name, experiment)
         facts["experiment"] = {
             "name": name,
             "dataset": experiment.dataset,
             "calendar": experiment.calendar,
             "seeds": experiment.seeds,
-            "model": {"family": experiment.model.family, "name": experiment.model.name, **chosen.build.keywords},
-            "training": {"method": experiment.training.method, **chosen.method.keywords},
+            "model": {"family": experiment.model.family, "name": experiment.model.name, **trainer.build.keywords},
+            "training": {"method": experiment.training.method, **trainer.method.keywords},
         }
     plain: dict[str, dict[str, Any]] = to_jsonable_python(facts)
     return plain
 
 
-def _made(workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]) -> dict[str, Any]:
-    """The fingerprint as the page cites it, and the record of where the run was made, or why there is none."""
+def _provenance(workspace: Workspace, dataset: str, name: str, run: Mapping[str, Any]) -> dict[str, Any]:
+    """The fingerprint as the page cites it, and the record of when and where the run was trained, or why not."""
     from pipeline.provenance import fingerprint, record
 
-    cited = {"fingerprint": fingerprint.brief(run["fingerprint"])} if "fingerprint" in run else {}
+    brief = {"fingerprint": fingerprint.brief(run["fingerprint"])} if "fingerprint" in run else {}
     try:
-        return cited | {"record": record.read(workspace, dataset, name).model_dump()}
+        return brief | {"record": record.read(workspace, dataset, name).model_dump()}
     except UnrollError as error:
-        return cited | {"no_record": str(error)}
+        return brief | {"no_record": str(error)}
 
 
 def _built(path: Path) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def _built(path: Path) -> dict[str, Any]:
 
 
 def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
-    """The facts as indented text, values as params.yaml has them."""
+    """The facts as indented lines of YAML."""
     for name, value in facts.items():
         key = printable(str(name))
         if isinstance(value, Mapping) and value:
@@ -162,10 +162,10 @@ def lines(facts: Mapping[str, Any], indent: int = 0) -> Iterator[str]:
 
 
 def text(value: Any) -> str:
-    """A value as params.yaml has it, but a SHA-256 by its first digits, which tell it from any other."""
+    """A value as YAML, but a SHA-256 by its first digits, which are enough to tell it from others."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, list):
         return f"[{', '.join(map(text, value))}]"
     plain = printable(str(value))
-    return f"{plain[:12]}..." if HASH.fullmatch(plain) else plain
+    return f"{plain[:12]}..." if SHA256.fullmatch(plain) else plain

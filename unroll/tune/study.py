@@ -169,7 +169,7 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     every = params.load(workspace.params)
     if experiment.dataset in every.forecasts:  # what lies before the first origin
-        return backtest.validated(data, backtest.folds(data, every.forecast(experiment.dataset))[0].train)
+        return backtest.with_validation(data, backtest.folds(data, every.forecast(experiment.dataset))[0].train)
     if "validation" not in data.splits:
         raise UsageError(f"{data.name} has no validation split to choose by, and nothing is chosen on test")
     validation = data.splits["validation"]

@@ -16,7 +16,7 @@ from unroll.exits import STOPPED
 from unroll.runner import dvc_graph
 from unroll.runner.dvc_graph import LOCK
 from unroll.runner.scheduler import ignore_signals, terminable
-from unroll.verify.compare import DIFFERS, Build, Output, Verification, compare, some
+from unroll.verify.compare import DIFFERS, Build, Output, Verification, compare, first_names
 from unroll.workspaces import checkout
 from unroll.workspaces.make import miniature
 
@@ -52,7 +52,7 @@ def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: boo
         built = len(graph.needs) - len(graph.due())
         done = f", {built} of them built before it was stopped" if built else ""
         changed = checkout.uncommitted(workspace.root)
-        left_out = f"\nnot in it, since not committed: {some(changed)}" if changed else ""
+        left_out = f"\nnot in it, since not committed: {first_names(changed)}" if changed else ""
         _say(f"commit {fresh.commit[:10]}: {len(graph.needs)} stages{done}, in {fresh.workspace.root}{left_out}", quiet)
         build(fresh.workspace, targets, jobs, quiet=quiet)
         tolerances = fresh.workspace.root / "bench/tolerances.json"

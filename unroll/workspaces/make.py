@@ -1,4 +1,4 @@
-"""Workspaces: a part of the experiments (the demo), all of them scaled down, a miniature, and one of one's own."""
+"""Makes workspaces: the demo (`chosen`), `scaled`, the `miniature` of the tests, and `own` for a user's series."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from pipeline.provenance.machine import PACKAGES
 from pipeline.workspace import Workspace
 
 COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", ".ci/locks/numerics.lock")
-"""The graph, and what the code is run with."""
+"""Copied from the repository: the graph, and the lock file whose hash is in every fingerprint."""
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
@@ -31,21 +31,21 @@ CHOSEN = {
 }
 """Data set -> its experiments that the demo trains, in the order in which they begin.
 
-Each has an opponent that is as good as the strongest or nearly so, so that no answer is one that all experiments take
-back. Left out are other tuned networks and what costs more than it shows in two minutes (docs/attempts.md)."""
+Each data set has an opponent about as good as the strongest, so that the demo's answers are those of all experiments.
+Other tuned networks and all that does not fit into two minutes are left out (docs/attempts.md)."""
 
 SEEDS = 3
-"""The fewest that tell a difference from chance."""
+"""The fewest that the evaluation compares by (`pipeline.evaluation.scores.MIN_SEEDS`)."""
 
 EPOCHS = {"waves_perceptron": 10, "waves_hidden10": 10, "waves_node": 10, "waves_rnn6": 30}
-"""Of 100 and 400: by hand as many as `unroll lab` takes, since document 003 says "a few" (docs/attempts.md). Published
-figures are of the whole training, so the demo judges none by these, and answers nothing."""
+"""Experiment -> its epochs in the demo, instead of 100 or 400; of those by hand as many as `unroll lab` has
+(docs/attempts.md). Such a short training says nothing about a published figure, so the demo gives no verdict on it."""
 
 SCALED_NOTE = "scaled.txt"
-"""The scratch file that says what was scaled down."""
+"""The scratch file that tells the report that the workspace is scaled down."""
 
 SHORTER = {"epochs": (10, 3), "steps_per_epoch": (25, 10)}
-"""Option of a training -> what it is divided by, and what it is never below, unless it was."""
+"""Option of a training -> its divisor, and the least value that it is reduced to."""
 
 ROWS = {
     "imdb": (1000, 25_000),
@@ -54,28 +54,26 @@ ROWS = {
     "jena_hourly": (4000, 70_038),
     "weather": (6000, 52_696),
 }
-"""What can be stood in for -> the rows of the stand-in and of the official file (reviews in each half, for imdb).
+"""Official data -> the rows of its stand-in and of the official file (for imdb, reviews in each half).
 
-Enough for every window that params.yaml asks for, with windows to spare on both sides of the clock's gap.
+Enough for the windows of every data set in params.yaml, on both sides of the gap in Jena's timestamps.
 """
 
 OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
-"""A file that a download brings -> its stand-in."""
+"""A downloaded file -> its key in `ROWS`."""
 
 TWINS = (
     *("weather_192", "weather_336", "weather_720"),
     *("jena", "jena_exact", "jena_720", "jena_hourly_exact", "jena_2009_2010_exact"),
 )
-"""Data sets that ask another one's question once more: of other rows, by another lookback, horizon or protocol.
-
-On stand-ins that says nothing new."""
+"""Variants of other data sets, by rows, lookback, horizon or protocol, which make no difference on stand-ins."""
 
 GENERATED = {
     "sine": {"points": 300, "test_points": 100},
     "waves": {"train": 700, "validation": 200, "test": 200},
     "sines": {"train": 200, "validation": 50, "test": 100},
 }
-"""Generators -> how much they generate. What they generate is the real thing: only downloads get a stand-in."""
+"""Generator -> how many examples it generates in a scaled workspace, where downloads have a stand-in instead."""
 
 MINIATURE_CLAIMS = """
 - {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: "0.02", width: 2}
@@ -94,10 +92,7 @@ OWN_IGNORED = "/.unroll/\n/data/\n/forecasters/\n/resolved/\n/runs/\n/records/\n
 
 
 def own(root: Path) -> Workspace:
-    """Make a folder a workspace for series of one's own alone, with a graph that DVC's documentation explains.
-
-    What is there stays.
-    """
+    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay."""
     files = {
         "params.yaml": OWN_PARAMS,
         "dvc.yaml": Path(__file__).with_name("own.yaml").read_text(encoding="utf-8"),
@@ -113,9 +108,9 @@ def own(root: Path) -> Workspace:
 
 
 def miniature(root: Path, folder: Path) -> Workspace:
-    """Make a new folder a DVC workspace with the miniature, and with copies of the graph and the code of `root`.
+    """Make a new folder a DVC workspace with copies of the graph and the code of `root`, and miniature.yaml as params.
 
-    It has an experiment of each kind, on generated data, for `unroll verify --quick` and the tests.
+    This has an experiment of each kind on generated data, for `unroll verify --quick` and the tests.
     """
     _copy_graph(root, folder)
     for name in PACKAGES:
@@ -126,7 +121,7 @@ def miniature(root: Path, folder: Path) -> Workspace:
 
 
 def chosen(root: Path, folder: Path) -> Workspace:
-    """Make `folder` a DVC workspace with the graph and the code of `root`, and what is `CHOSEN` of its params.yaml."""
+    """Make `folder` a DVC workspace with the graph and the code of `root` and the `CHOSEN` experiments."""
     sections = choose(plain_yaml.read(root / "params.yaml"))
     for files in sections["files"].values():
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
@@ -137,18 +132,18 @@ def chosen(root: Path, folder: Path) -> Workspace:
         for claim in plain_yaml.read(root / "claims.yaml")
         if claim["metric"] == "parameters" or not EPOCHS.keys() & {claim["experiment"], claim.get("against")}
     ]
-    write_text(workspace.claims, json.dumps(claims, indent=1))  # which is YAML, too
+    write_text(workspace.claims, json.dumps(claims, indent=1))  # JSON is YAML
     shortened = {sections["experiments"][name]["dataset"] for name in EPOCHS}
     write_text(workspace.scratch / "short.txt", " ".join(sorted(shortened)))
     return workspace
 
 
 def choose(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """What is `CHOSEN` of the sections of params.yaml, with few seeds; what they no longer have is left out."""
+    """The sections of params.yaml with the `CHOSEN` experiments, as far as they exist, and the first seeds."""
     sections = complete(sections)
     fewer = without(sections, [name for name in sections["datasets"] if name not in CHOSEN])
     datasets, experiments = fewer["datasets"], fewer["experiments"]
-    names = [f"{dataset}_{name}" for dataset, listed in CHOSEN.items() for name in listed.split()]
+    names = [f"{dataset}_{name}" for dataset, chosen_names in CHOSEN.items() for name in chosen_names.split()]
     experiments = {name: _first_seeds(experiments[name], SEEDS) for name in names if name in experiments}
     for name in EPOCHS.keys() & experiments.keys():
         experiments[name]["training"] = {**experiments[name]["training"], "epochs": EPOCHS[name]}
@@ -159,70 +154,69 @@ def choose(sections: Mapping[str, Any]) -> dict[str, Any]:
 def scaled(root: Path, folder: Path) -> Workspace:
     """Make `folder` a DVC workspace with the graph and the code of `root` and its params.yaml scaled down.
 
-    `TWINS` are left out, and a network that is trained in several ways is trained in the first of them alone.
+    `TWINS` are left out, and so are experiments that train a network in a second way (`each_network_once`).
     """
     small = without(scale(plain_yaml.read(root / "params.yaml")), TWINS)
     workspace = with_params(root, folder, each_network_once(small))
     shutil.copyfile(root / "claims.yaml", workspace.claims)
-    # The page says so, and gives no verdict on a published figure (pipeline/report/results.py).
+    # The page shows this text, and gives no verdict on published figures (pipeline/report/results.py).
     write_text(workspace.scratch / SCALED_NOTE, "Fewer rows, fewer epochs and one seed.\n")
     return workspace
 
 
 def scale(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections of params.yaml, made small.
+    """The sections of params.yaml with fewer rows, one seed and fewer epochs; windows, models and optimizers stay.
 
-    Downloads become stand-ins in the official format, and a split that is given in rows keeps its fraction of them.
-    Windows, models and optimizers stay as they are. Every experiment stays, with its first seed and fewer epochs,
-    but for those on a download that has no stand-in. Relative paths of a user's own files are meant from a folder one
-    further down.
+    Downloads become stand-ins in the official format, or are left out with their experiments if they have none. A split
+    that is given in rows keeps its fraction of them. Relative paths of a user's own files get "../", as the scaled
+    workspace is a subfolder.
     """
     sections = complete(sections)
     stand_ins = {name: _stand_in(source) for name, source in sections["sources"].items()}
-    gone = {
-        name for name, source in sections["sources"].items() if source["kind"] == "download" and not stand_ins[name]
-    }
-    kept = without(sections, [name for name, section in sections["datasets"].items() if section["source"] in gone])
+    lacking = {name for name, official in stand_ins.items() if not official}
+    lacking = {name for name in lacking if sections["sources"][name]["kind"] == "download"}
+    small = without(sections, [name for name, section in sections["datasets"].items() if section["source"] in lacking])
     sources, files = {}, {}
-    for name, source in kept["sources"].items():
+    for name, source in small["sources"].items():
         if official := stand_ins[name]:
             sources[name] = {"kind": "stand_in", "of": official, "rows": ROWS[official][0]}
         else:
             sources[name] = {**source, **GENERATED.get(source["kind"], {})}
-    for name, file in kept["files"].items():
+    for name, file in small["files"].items():
         absolute = PurePosixPath(file["path"]).is_absolute()
         files[name] = {**file, "path": file["path"] if absolute else f"../{file['path']}"}
     datasets = {}
-    for name, section in kept["datasets"].items():
+    for name, section in small["datasets"].items():
         preparation = dict(section["preparation"])
         if official := stand_ins.get(section["source"]):
             rows, all_rows = ROWS[official]
             for split in ("train", "validation"):
                 if isinstance(preparation.get(split), int):
                     preparation[split] = preparation[split] * rows // all_rows
-        datasets[name] = _trained_briefly(section) | {"preparation": preparation}
-    experiments = {name: _trained_briefly(section) for name, section in kept["experiments"].items()}
+        datasets[name] = _shortened(section) | {"preparation": preparation}
+    experiments = {name: _shortened(section) for name, section in small["experiments"].items()}
     return {"sources": sources, "files": files, "datasets": datasets, "experiments": experiments}
 
 
 def each_network_once(sections: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections without experiments that train by gradient descent what an earlier one of their data set trains.
+    """The sections without experiments that train a network of an earlier one again, with another loss or more steps.
 
-    With another loss or more steps the same network compiles once more, which is what a small build consists of.
-    Options that were chosen by trials on real rows, and fractions of these, say nothing on small ones, and go too.
+    TensorFlow would compile it again, which takes most of the time of a small build. Tuned experiments and those on a
+    fraction of the rows are left out, too: they say nothing on stand-ins.
     """
     experiments: dict[str, Any] = {}
     for name, section in sections["experiments"].items():
-        network = section["dataset"], section["model"]
-        again = network in [(other["dataset"], other["model"]) for other in experiments.values()]
-        twin = again and section["training"]["method"] == "gradient_descent"
-        if not (twin or section.get("trials") or section.get("share", 1) < 1):
+        models = [(other["dataset"], other["model"]) for other in experiments.values()]
+        repeated = (
+            section["training"]["method"] == "gradient_descent" and (section["dataset"], section["model"]) in models
+        )
+        if not (repeated or section.get("trials") or section.get("share", 1) < 1):
             experiments[name] = section
     return {**sections, "experiments": experiments}
 
 
 def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str, Any]:
-    """The sections of params.yaml without some data sets, their experiments, and what only they are made from."""
+    """The sections of params.yaml without these data sets, their experiments, and sources that only they use."""
     datasets = {name: section for name, section in sections["datasets"].items() if name not in left_out}
     used = {section["source"] for section in datasets.values()}
     experiments = sections["experiments"].items()
@@ -255,25 +249,25 @@ def _copy_graph(root: Path, folder: Path) -> None:
 
 
 def _stand_in(source: Mapping[str, Any]) -> str | None:
+    """The key in `ROWS` of the official data that a source brings, if there is a stand-in for it."""
     if source["kind"] == "download":
         return next((OFFICIAL[file] for file in source.get("files", ()) if file in OFFICIAL), None)
     return source["kind"] if source["kind"] in ROWS else None
 
 
-def _first_seeds(section: Mapping[str, Any], most: int) -> dict[str, Any]:
-    """An experiment, or a data set that says how its experiments are trained, with its first seeds."""
-    few = dict(section)
-    if "seeds" in few:
-        few["seeds"] = few["seeds"][:most] if isinstance(few["seeds"], list) else min(few["seeds"], most)
-    return few
+def _first_seeds(section: Mapping[str, Any], count: int) -> dict[str, Any]:
+    """An experiment's section, or the defaults in that of a data set, with at most `count` seeds."""
+    if (seeds := section.get("seeds")) is None:
+        return dict(section)
+    return {**section, "seeds": seeds[:count] if isinstance(seeds, list) else min(seeds, count)}
 
 
-def _trained_briefly(section: Mapping[str, Any]) -> dict[str, Any]:
+def _shortened(section: Mapping[str, Any]) -> dict[str, Any]:
     """The same with one seed and fewer epochs."""
-    brief = _first_seeds(section, 1)
-    if "training" in brief:
-        brief["training"] = training = dict(brief["training"])
-        for option, (divisor, fewest) in SHORTER.items():
+    short = _first_seeds(section, 1)
+    if "training" in short:
+        short["training"] = training = dict(short["training"])
+        for option, (divisor, least) in SHORTER.items():
             if training.get(option):
-                training[option] = min(training[option], max(fewest, training[option] // divisor))
-    return brief
+                training[option] = min(training[option], max(least, training[option] // divisor))
+    return short

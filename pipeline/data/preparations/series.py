@@ -32,7 +32,7 @@ ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 def prepare(
     name: str,
     raw: Path,
-    progress: "Progress" = row_files.unseen,
+    progress: "Progress" = row_files.no_progress,
     *,
     csv: CsvFormat,
     windows: Windowing,
@@ -92,7 +92,7 @@ def prepare(
     if windows.partial and not csv.series_id:  # a target that is measured from some day on has no rows before
         measured = ~np.isnan(table.values[:, table.columns.index(csv.target)])
         table = table.only(table.timestamps >= table.timestamps[measured].min(initial=table.timestamps.max()))
-    table = replace(table, timestamps=timestamps.evenly(table.timestamps, cleaning.rows))
+    table = replace(table, timestamps=timestamps.to_even_days(table.timestamps, cleaning.rows))
     every = {
         series_id: series.as_they_are(own, None) if published else series.rows_of(own, csv, cleaning, windows)
         for series_id, own in row_table.by_series(table).items()
@@ -155,7 +155,7 @@ def prepare(
         period=DAY // timestep if daily and not cleaning.rows else 0,
         calendar=series.calendar_columns(week=windows.week),
         scored=("validation",) if validation is not None else (),
-        stamps=np.tile(timestamps.as_they_are(first.series.timestamps, cleaning.rows), len(every)),
+        stamps=np.tile(timestamps.from_even_days(first.series.timestamps, cleaning.rows), len(every)),
         series_id=np.repeat(np.arange(len(every)), count) if truth is not None else None,
         truth=truth,
         fitted=fitted,
@@ -216,7 +216,7 @@ def _facts(
     measured: Measured, borders: tuple[int, int], splits: dict[str, Windows], fitted: Fitted, batch: int | None
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
-    moments = timestamps.as_they_are(measured.series.timestamps, fitted.cleaning.rows)
+    moments = timestamps.from_even_days(measured.series.timestamps, fitted.cleaning.rows)
     regular, test, zone = measured.regular, splits["test"], fitted.csv.time_zone
     facts = {
         "rows": len(moments),

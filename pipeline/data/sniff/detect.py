@@ -74,7 +74,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     moments, zone = _in_utc(moments, overrides.time_zone, utc=utc)
     detected |= zone
     offset, regular = timestamp_formats.offset(moments)
-    ordered = timestamps.distinct(timestamps.evenly(moments, offset))
+    ordered = timestamps.distinct(timestamps.to_even_days(moments, offset))
     steps = _even_steps(ordered, regular)
     options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
     return FileProfile(
@@ -86,8 +86,8 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
         rows=len(moments),
         repeated=regular.repeated,
         unsorted=unsorted,
-        first=timestamps.as_they_are(ordered[:1], offset)[0],
-        last=timestamps.as_they_are(ordered[-1:], offset)[0],
+        first=timestamps.from_even_days(ordered[:1], offset)[0],
+        last=timestamps.from_even_days(ordered[-1:], offset)[0],
         gaps=Counter((steps[steps > 1] - 1).tolist()),
         head=numbers,
         reasons={option: entry.why for option, entry in detected.items() if entry.why},

@@ -163,7 +163,7 @@ class FileProfile:
         form: how it is written; no target yet.
         columns: all but those of the timestamp, in their order.
         missing: words and numbers that mean no value, "" an empty cell -> how often; `sentinels` are the numbers.
-        freq: seconds from row to row; of business days and months those of a day (`timestamps.evenly`).
+        freq: seconds from row to row; of business days and months those of a day (`timestamps.to_even_days`).
         rows: of all series together.
         repeated: rows whose timestamp was there before; `unsorted` if they are not in the order of time.
         first, last: timestamps, as in UTC if the time zone is known.

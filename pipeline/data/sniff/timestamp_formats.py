@@ -167,13 +167,13 @@ def offset(moments: Array) -> tuple[str | None, Regularity]:
             name = "business"
         elif steps.min() >= SHORTEST and month_steps.min() > 0 and monthly:
             name = "month"
-    return name, regularity(timestamps.evenly(moments, name))
+    return name, regularity(timestamps.to_even_days(moments, name))
 
 
 def evenness(moments: Array) -> float:
     """The share of the steps that rows of their frequency would have, from the first to the last, that they do have."""
     name, regular = offset(moments)
-    steps = np.diff(timestamps.distinct(timestamps.evenly(moments, name))).astype(np.int64)
+    steps = np.diff(timestamps.distinct(timestamps.to_even_days(moments, name))).astype(np.int64)
     return float((steps == regular.freq * 1000).sum() * regular.freq * 1000 / max(1, steps.sum()))
 
 

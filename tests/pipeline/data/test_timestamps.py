@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.timestamps import as_they_are, evenly, parse, to_utc, to_wall_clock
+from pipeline.data.timestamps import from_even_days, parse, to_even_days, to_utc, to_wall_clock
 
 
 def times(*texts):
@@ -41,6 +41,6 @@ def test_the_time_of_the_build_is_no_timestamp():
 @pytest.mark.parametrize(("offset", "freq"), [("business", "B"), ("month", "MS"), (None, "h")])
 def test_business_days_and_months_follow_one_another(offset, freq):
     moments = pd.date_range("2023-11-01", periods=40, freq=freq).to_numpy("datetime64[ms]")
-    even = evenly(moments, offset)
+    even = to_even_days(moments, offset)
     assert len({*np.diff(even)}) == 1
-    np.testing.assert_array_equal(as_they_are(even, offset), moments)
+    np.testing.assert_array_equal(from_even_days(even, offset), moments)

@@ -85,7 +85,7 @@ def test_windows_between_two_blocks_count_and_those_of_unknown_targets_do_not():
 
 def test_what_looks_back_further_than_windows_sees_all_that_there_is():
     windows = data().splits["train"]
-    seen = backtest.seen_by(experiment("statistical", "ets", "none", history=60), windows)
+    seen = backtest.with_lookback(experiment("statistical", "ets", "none", history=60), windows)
     inputs, targets = seen.take(np.array([0, 20]))
     assert inputs.shape == (2, 60, 1)
     assert np.isnan(inputs[0, :12]).all()
@@ -130,7 +130,7 @@ def test_a_missing_target_costs_its_value_and_no_window_or_origin():
     ridge = experiment("baselines", "linear", "least_squares", last=2)
     np.testing.assert_array_equal(validated(holes, ridge)["y_hat"], validated(whole, ridge)["y_hat"])  # as filled
     some = replace(whole.splits["train"], measured=np.arange(400) != 100)
-    assert 100 not in (backtest.without_holes(some).rows[:, None] + some.ahead)
+    assert 100 not in (backtest.complete_windows(some).rows[:, None] + some.ahead)
 
 
 def test_epochs_are_chosen_before_the_first_origin_and_are_then_so_many():

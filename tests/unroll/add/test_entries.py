@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.data.row_files import unseen
+from pipeline.data.row_files import no_progress
 from pipeline.data.sniff.detect import detect
 from pipeline.data.sniff.profile import Overrides
 from unroll.add.entries import Wanted, entries, propose
@@ -14,7 +14,7 @@ def proposed(folder, columns, freq="h", count=200):
     stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
     values = {column: np.arange(count) * number % 29 for number, column in enumerate(columns, 2)}
     pd.DataFrame({"time": stamps, **values}).to_csv(folder / "a.csv", index=False)
-    profile = detect([folder / "a.csv"], Overrides(), unseen)
+    profile = detect([folder / "a.csv"], Overrides(), no_progress)
     return profile, propose(profile, Wanted())
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from pipeline.data import row_files
-from pipeline.data.row_files import RowFile, unseen
+from pipeline.data.row_files import RowFile, no_progress
 from pipeline.data.row_table import read
 from pipeline.data.series_options import CsvFormat
 from pipeline.data.sniff import layout, timestamp_formats
@@ -24,7 +24,7 @@ DAY = 86_400
 def seen(tmp_path):
     def profile(text, written="utf-8", **overrides):
         (tmp_path / "load.csv").write_text(text, written, newline="")
-        return detect([tmp_path / "load.csv"], Overrides(**overrides), unseen)
+        return detect([tmp_path / "load.csv"], Overrides(**overrides), no_progress)
 
     return profile
 
@@ -239,10 +239,10 @@ def test_arrow_reads_what_pandas_reads(tmp_path, monkeypatch):
         tail = str(random.choice(["", "", "", "\n", "1\n", "1,2"]))
         path.write_text(text.getvalue() + tail, encoding=encoding, newline="")
         file = RowFile(path, CsvFormat(units_rows=trial % 3 % 2, encoding=encoding), "")
-        expected = pd.concat(file._csv(unseen, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
-        assert pd.concat(file.chunks(unseen)).to_numpy().tolist() == expected.to_numpy().tolist()
+        expected = pd.concat(file._csv(no_progress, chunksize=9, dtype=str, keep_default_na=False)).fillna("")
+        assert pd.concat(file.chunks(no_progress)).to_numpy().tolist() == expected.to_numpy().tolist()
         try:
-            quick.append(len([*file._arrow(unseen)]) > 0)
+            quick.append(len([*file._arrow(no_progress)]) > 0)
         except pa.ArrowException:
             quick.append(False)
     assert 20 < sum(quick) < 60
