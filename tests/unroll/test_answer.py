@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.axes import Axes
 
 from pipeline.config import params
 from pipeline.errors import UsageError
@@ -125,6 +126,16 @@ def test_models_that_are_no_worse_than_those_compared_are_named():
     others = "ets (4), last_value (5.04), weighted_median (4.5)."
     assert hint({"gru", "ridge"}) == f"No worse there (5), but not the best before: {others}"
     assert hint({"lstm", "ets"}) == ""
+
+
+def test_what_was_not_measured_is_not_drawn(tmp_path, monkeypatch):
+    usual, drawn = Axes.plot, []
+    monkeypatch.setattr(Axes, "plot", lambda axes, x, y, **keys: drawn.append([*y]) or usual(axes, x, y, **keys))
+    days = pd.date_range("2024-01-01", periods=5)
+    forecast = pd.DataFrame({"stamp": days[3:], "forecast": [4.0, 5.0], "low": [3.0, 4.0], "high": [5.0, 6.0]})
+    measured = np.array([1, np.nan, 3])
+    plot.write(tmp_path / "next.svg", days[:3], measured, forecast, label="sales", title="shop")
+    assert drawn == [[1.0, 3.0], [4.0, 5.0]]
 
 
 def test_a_single_week_has_a_whole_number(tmp_path):

@@ -4,7 +4,6 @@ import json
 import math
 from dataclasses import replace
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -89,16 +88,6 @@ def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(h
     predict = [[never]] * len(forecaster.members.predict)
     cached = replace(forecaster, members=replace(forecaster.members, predict=predict))
     pd.testing.assert_frame_equal(cached.after(windows), computed.after(windows))
-
-
-def test_what_was_not_measured_is_drawn_as_nothing(hours, tmp_path):
-    workspace, frame = hours
-    lacking = frame.set_index("time")
-    lacking.iloc[-3] = np.nan
-    lacking.to_csv(tmp_path / "new.csv")
-    (window,) = Forecaster.load(workspace.forecaster("meter")).read([tmp_path / "new.csv"]).values()
-    measured = frame["load (kW)"].to_numpy()[-4:]
-    np.testing.assert_array_equal(window.target[-4:], [measured[0], np.nan, *measured[2:]])
 
 
 def test_a_network_is_taken_by_name_and_says_what_it_said_at_an_origin(hours, capsys, tmp_path):
