@@ -22,14 +22,14 @@ def due(miniature):
 
 def test_every_run_has_a_record_of_all_that_it_was_made_of(built):
     for name, experiment in params.load(built.workspace.params).experiments.items():
-        found = record.read(built.workspace, experiment.dataset, name)
+        run = record.read(built.workspace, experiment.dataset, name)
         resolved = built.json(f"resolved/train/{name}.json")
-        assert resolved == {"params": found.params, "modules": found.modules, "lock": found.lock}
-        assert found.params == experiment.model_dump()
-        assert f"pipeline.models.{experiment.model.family}" in found.modules
-        assert "arrays.npz" in found.files
-        assert "numpy" in found.packages
-        assert datetime.fromisoformat(found.started) <= datetime.fromisoformat(found.ended)
+        assert resolved == {"params": run.params, "modules": run.modules, "lock": run.lock}
+        assert run.params == experiment.model_dump()
+        assert f"pipeline.models.{experiment.model.family}" in run.modules
+        assert "arrays.npz" in run.files
+        assert "numpy" in run.packages
+        assert datetime.fromisoformat(run.started) <= datetime.fromisoformat(run.ended)
 
 
 def test_dvc_shows_metrics_and_plots(built, tmp_path):
@@ -59,10 +59,9 @@ ELSEWHERE = "vega.html", "add -d NAME", "dvc push", "s3", "exp run -S experiment
 def documented():
     """Every DVC command in the docs, as typed, without those that need what is `ELSEWHERE`."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCS)
-    found = [
-        line.partition("  #")[0].strip() for line in re.findall(r"^dvc .*|(?<=`)dvc [^`\n]+(?=`)", text, re.MULTILINE)
-    ]
-    return dict.fromkeys(one for one in found if not any(word in one for word in ELSEWHERE))
+    typed = re.findall(r"^dvc .*|(?<=`)dvc [^`\n]+(?=`)", text, re.MULTILINE)
+    commands = [line.partition("  #")[0].strip() for line in typed]
+    return dict.fromkeys(command for command in commands if not any(word in command for word in ELSEWHERE))
 
 
 def test_every_dvc_command_of_the_docs_runs_in_a_demo(miniature, monkeypatch, capsys):

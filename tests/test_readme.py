@@ -4,10 +4,12 @@
 """
 
 import json
+import runpy
 import tomllib
 from collections import Counter
 from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 from pipeline.config import params
 from pipeline.evaluation.outcome import Outcome
@@ -17,6 +19,7 @@ from pipeline.workspace import Workspace
 from unroll.results.show import sections
 
 ROOT = Path(__file__).resolve().parents[1]
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 def results():
@@ -121,6 +124,26 @@ def test_version_changelog_and_citation_agree():
     headings = [line for line in changes if line[:3] == "## "]
     assert headings[0].split()[1] == version
     assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+
+
+def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next():
+    lines = [(0.0, "$ make demo"), (5.0, "     1/9  a <model>"), (6.0, "  yes  a question"), (10.0, "done")]
+    film = ET.fromstring(runpy.run_path(str(ROOT / ".ci/recording.py"))["film"](lines))
+    texts = film.findall(f".//{SVG}text")
+    assert [(text.text, text.get("y"), text.get("class")) for text in texts] == [
+        ("$ make demo", "24", None),
+        ("     1/9  a <model>", "42", "p"),
+        ("  yes  a question", "42", "yes"),
+        ("done", "60", None),
+    ]
+    moves = [text.find(f"{SVG}animate") for text in texts]
+    assert [move.get("keyTimes") for move in moves[1:3]] == ["0.0000;0.4000;0.4800", "0.0000;0.4800"]
+    assert {move.get("dur") for move in moves} == {"20s"}
+
+
+def test_the_picture_shows_the_answers_that_are_committed():
+    page = runpy.run_path(str(ROOT / ".ci/picture.py"))
+    assert page["shown"]() in page["PICTURE"].read_bytes(), "run `make picture`"
 
 
 if __name__ == "__main__":

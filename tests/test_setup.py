@@ -79,14 +79,10 @@ def installs(clone):
     return log.read_text().splitlines() if log.exists() else []
 
 
-OFFLINE = {"uv": "--offline", "pip": "--no-index"}
-
-
 def assert_installed_by(tool, clone):
     locked, project = (line for line in installs(clone) if line.startswith(f"{tool} "))
     assert "--require-hashes -r .ci/locks/requirements.lock" in locked
-    for option in (OFFLINE[tool], "--no-deps", "--no-build-isolation"):
-        assert option in project
+    assert {"--offline" if tool == "uv" else "--no-index", "--no-deps", "--no-build-isolation"} < {*project.split()}
 
 
 def test_uv_is_fetched_or_found_on_path_and_installs_the_lock_with_its_hashes_then_the_project_offline(clone):
@@ -183,8 +179,7 @@ def make(*arguments, **environment):
 @pytest.mark.parametrize(
     ("given", "meant"),
     [
-        ("../shared/data", f"{ROOT}/../shared/data"),
-        ("a folder", f"{ROOT}/a folder"),
+        ("../a folder", f"{ROOT}/../a folder"),
         ("/data", "/data"),
         ("https://example.org/data", "https://example.org/data"),
         ("", ""),

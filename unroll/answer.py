@@ -1,6 +1,7 @@
 """The command `answer`: does a series of one's own need a recurrent network, and what comes next? In one command."""
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 from pipeline.config import params, registry
 from pipeline.config.params import Experiment, Params
 from pipeline.data.dataset import Dataset
+from pipeline.data.series_options import Windowing
 from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation.schema import SEASON
@@ -61,7 +63,8 @@ def workspace_for(root: Path | None, files: Sequence[str]) -> Workspace:
     workspace = Workspace((root or Path("" if here else Path(files[0]).stem)).resolve())
     if not workspace.params.is_file():
         if not files or not Path(files[0]).is_file():
-            raise UsageError(f"{files[0] if files else 'a file'} is not there; name a CSV or Parquet file")
+            lacking = f"{files[0]} is {'a folder' if Path(files[0]).is_dir() else 'not there'}" if files else "no file"
+            raise UsageError(f"{lacking}; name a CSV or Parquet file")
         make.own(workspace.root)
         print(f"Made {workspace.root.name}/ for this series: its params.yaml, results and page.", flush=True)
     return workspace
@@ -74,6 +77,8 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
         UsageError, UnrollError: in one line; what was built is kept, and the same command goes on.
     """
     name = series_named(workspace, files[0])
+    if name and wanted.name not in {None, name}:
+        name = series_named(workspace, wanted.name)
     if name is None:
         name = add(workspace, [Path(file) for file in files], wanted, overrides)
         print()
@@ -81,12 +86,24 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
         raise UsageError("name one series; `unroll compare` shows several")
     every = params.load(workspace.params)
     one_of(name, every.forecasts, "the series")
+    as_before(every, name, wanted)
     if not (workspace.forecaster(name) / "forecaster.json").is_file():
         announce(workspace, every, name, jobs)
     if repro(workspace, [f"refit@{name}"], jobs):
         raise UnrollError(f"{name} is not built, as said above; mend it, and the same command goes on")
     print()
     return answer(workspace, name)
+
+
+def as_before(every: Params, name: str, wanted: Wanted) -> None:
+    """Refuse a question that is not the one that a series was added with. Raises UsageError."""
+    options = every.dataset(name).preparation.options
+    windows, target = Windowing(**options["windows"]), options["csv"]["target"]
+    known = {"target": target, "horizon": windows.horizon, "lookback": windows.lookback // windows.step}
+    for key, value in known.items():
+        if (received := getattr(wanted, key)) not in {None, value}:
+            cure = "--name with a new one asks another question of the same file"
+            raise UsageError(f"{name} was added with --{key} {value}; {cure}. Received: {received!r}")
 
 
 def announce(workspace: Workspace, every: Params, name: str, jobs: int) -> None:
@@ -121,7 +138,7 @@ def expected_seconds(experiments: dict[str, Experiment], data: Dataset, folds: S
     """
     models = {name: _backtest_seconds(experiment, data, folds) for name, experiment in experiments.items()}
     members = sum(took for name, took in models.items() if experiments[name].training.method == "boosting")
-    last = {f"refit@{data.name}": FIXED + 1.2 * members / len(folds)}
+    last = {f"refit@{data.name}": START + members / len(folds)}
     return {f"train@{name}": took for name, took in models.items()} | last
 
 
@@ -149,6 +166,8 @@ def show(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> No
     predict.show(predicted)
     files = [os.path.relpath(file) for file in write(workspace, series, predicted)]
     print(f"\nFiles: {', '.join(files)}")
+    if (folder := os.path.relpath(workspace.root)) != ".":
+        print(f"Next: unroll --root {shlex.quote(folder)} predict {series.name} --plot next.png")
 
 
 def as_data(series: SeriesAnswer, predicted: Predicted) -> dict[str, Any]:
@@ -158,9 +177,9 @@ def as_data(series: SeriesAnswer, predicted: Predicted) -> dict[str, Any]:
         "answer": series.sentence,
         "outcome": str(series.outcome),
         "hint": series.hint,
-        "unit": series.unit,
+        "error_unit": series.unit,
         "models": [asdict(model) for model in series.models],
-        **{key: value for key, value in predict.as_data(predicted).items() if key not in {"dataset", "unit"}},
+        **{key: value for key, value in predict.as_data(predicted).items() if key != "dataset"},
     }
 
 

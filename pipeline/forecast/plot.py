@@ -29,10 +29,10 @@ def by_week(path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, uni
     axes = figure.subplots()
     for (name, title), colour in zip(sides.items(), (MAIN, OTHER), strict=False):
         axes.plot(errors.index, errors[name], color=colour, marker="o", linewidth=1.2, label=title)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.set_xlabel(str(errors.index.name))
     axes.set_ylabel(f"MAE, {unit}" if unit else "MAE")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.1 * errors[[*sides]].max(axis=None) or 1)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     axes.spines[["top", "right"]].set_visible(False)
     with atomic_file(path) as temporary:
@@ -45,7 +45,7 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     Args:
         path: of a .png, .svg or .pdf file.
         times: (rows,) a DatetimeIndex, of what was measured.
-        measured: (rows,).
+        measured: (rows,), NaN where nothing was; the line goes on to the next value.
         forecast: stamp, forecast, low and high of each step.
         label: of the values.
         title: of the picture.
@@ -63,7 +63,8 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     axes = figure.subplots()
     # The clock's own hours: matplotlib would draw those of UTC.
     past, ahead = (np.asarray(clock.tz_localize(None)) for clock in (times, forecast["stamp"].array))
-    axes.plot(past, measured, color=OTHER, linewidth=1.6, label="measured")
+    seen = np.isfinite(measured)
+    axes.plot(past[seen], measured[seen], color=OTHER, linewidth=1.6, label="measured")
     single = len(forecast) == 1
     if np.isfinite(forecast["low"]).all():
         wide = 4 * single  # the interval of a single value is a line

@@ -28,7 +28,7 @@ class Window:
 
     Attributes:
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
-        target: (rows,) what was measured of the target, gaps filled as for the model.
+        target: (rows,) what was measured of the target, NaN where nothing was.
         inputs: (timesteps, columns + calendar) float32; those before the lookback NaN where there is no row.
         ahead: a pandas DatetimeIndex of the stamps that are asked for.
         unusual: lines about values far outside of what was trained on.
@@ -171,7 +171,7 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
         new = int((rows.timestamps > evaluated).sum())
     return Window(
         stamps=times,
-        target=values[:, history.target],
+        target=history.measured.target(history.target)[first:],
         inputs=inputs,
         ahead=question.on_clock(rows.timestamps[last] + question.ahead * np.timedelta64(1000 * question.spacing, "ms")),
         unusual=_unusual(question, times, values),

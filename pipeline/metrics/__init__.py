@@ -41,7 +41,7 @@ class _NumPy:
 
 
 class _Examples(_NumPy):
-    """`Ops` that leave what each example adds apart."""
+    """`Ops` that keep what each example adds, and take no mean."""
 
     def mean(self, values: npt.NDArray[Any]) -> Any:
         return values
@@ -53,8 +53,8 @@ KEPT = ("mse", "mae")
 
 def added(predictions: npt.NDArray[Any], targets: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
     """What predictions (n, values) add to each measure of `KEPT`: (n, measures)."""
-    each = [losses(name, predictions[None], targets)[0] for name in KEPT]
-    return np.stack(each, axis=1).astype(np.float32)
+    by_measure = [losses(name, predictions[None], targets)[0] for name in KEPT]
+    return np.stack(by_measure, axis=1).astype(np.float32)
 
 
 def losses(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> npt.NDArray[np.float64]:
@@ -64,9 +64,9 @@ def losses(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] |
     """
     if targets is None:
         return predictions[..., KEPT.index(name)].astype(np.float64)
-    found = MEASURES[name].formula(predictions.astype(np.float64), targets, _Examples())
-    of_examples: npt.NDArray[np.float64] = np.reshape(found, (*found.shape[:2], -1)).mean(axis=2)
-    return of_examples
+    values = MEASURES[name].formula(predictions.astype(np.float64), targets, _Examples())
+    by_example: npt.NDArray[np.float64] = np.reshape(values, (*values.shape[:2], -1)).mean(axis=2)
+    return by_example
 
 
 def score(name: str, predictions: npt.NDArray[Any], targets: npt.NDArray[Any] | None) -> float:

@@ -1,4 +1,5 @@
 import math
+import re
 
 import keras
 import numpy as np
@@ -88,6 +89,5 @@ def test_sums_are_in_float64():
 
 @pytest.mark.parametrize(("predictions", "targets"), [((3,), (4,)), ((3, 1), (3,)), ((3, 1), (3, 1)), ((0,), (0,))])
 def test_a_shape_slip_is_an_error_that_names_both_shapes(predictions, targets):
-    with pytest.raises(ValueError, match="must both have shape") as caught:
+    with pytest.raises(ValueError, match=re.escape(f"Received: {predictions} and {targets}")):
         score("mse", np.zeros(predictions), np.zeros(targets))
-    assert f"Received: {predictions} and {targets}" in str(caught.value)

@@ -1,14 +1,9 @@
-import re
-import shutil
-
 import numpy as np
 import pytest
 
 from pipeline import tables
 from pipeline.evaluation import schema
 from pipeline.files import read_json, read_npz
-from pipeline.workspace import Workspace
-from stages.evaluate import evaluate
 from tests.support import fake_runs
 
 
@@ -21,21 +16,9 @@ def test_it_writes_metrics_the_evaluation_and_what_plots_need(evaluated):
     scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
     headline = read_json(evaluated.headline("waves", "waves_node"))
     assert scores.T.to_dict()["waves_node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
-    assert list(tables.read(folder / "tables" / "predictions.csv")) == [
-        *("part", "index", "truth"),
-        *("waves_node", "waves_perceptron"),
-    ]
+    columns = ["part", "index", "truth", "waves_node", "waves_perceptron"]
+    assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
     predicted = read_npz(evaluated.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
     truth = fake_runs.dataset("waves", "waves").splits["test"].targets
     naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
     assert headline["score"] == pytest.approx(naive)
-
-
-def test_a_removed_experiment_leaves_every_table_though_its_run_is_there(evaluated, tmp_path):
-    copy = Workspace(shutil.copytree(evaluated.root, tmp_path / "copy"))
-    copy.params.write_text(re.sub(r"  waves_perceptron:\n.*\n", "", copy.params.read_text()))
-    evaluate(copy, "waves")
-    assert copy.run("waves", "waves_perceptron").is_dir()
-    for folder in (copy.evaluation("waves"), copy.metrics("waves")):
-        written = {file.name: file.read_bytes() for file in folder.rglob("*.*")}
-        assert "waves_perceptron" not in str(written)

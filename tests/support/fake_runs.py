@@ -54,12 +54,7 @@ experiments:
 
 CLAIMS = """
 - {document: "003", words: MSE 0.02, experiment: waves_last_value, metric: final.test.mse, value: "0.02", width: 2}
-- document: "003"
-  words: an MSE of 1000, which is wrong
-  experiment: waves_perceptron
-  metric: best.test.mse
-  value: "1000"
-  width: 1000000.0
+- {document: "003", words: MSE 1000, experiment: waves_perceptron, metric: best.test.mse, value: "1000", width: 1e+6}
 - {document: "002", words: about 85 %, experiment: imdb_rnn, metric: best.validation.accuracy, value: "0.85", width: 9}
 - {document: "001", words: the last state, experiment: imdb_summary, metric: layers.SimpleRNN.output, value: [null, 32]}
 - {document: "002", words: MAE 0.265, experiment: jena_gru, metric: best.validation.mae, value: "0.265", width: 2}

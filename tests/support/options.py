@@ -9,14 +9,14 @@ SECTIONS = {"csv": CsvFormat, "cleaning": Cleaning, "windows": Windowing}
 
 def sections(options: dict[str, Any]) -> dict[str, Any]:
     """As params.yaml has them: plain data, what belongs to no section at the top."""
-    made: dict[str, Any] = {name: {} for name in SECTIONS}
+    sorted_options: dict[str, Any] = {name: {} for name in SECTIONS}
     for option, value in options.items():
         section = next((name for name, model in SECTIONS.items() if option in model.model_fields), None)
-        (made[section] if section else made)[option] = value
-    return {name: value for name, value in made.items() if value != {}}
+        (sorted_options[section] if section else sorted_options)[option] = value
+    return {name: value for name, value in sorted_options.items() if value != {}}
 
 
 def typed(options: dict[str, Any]) -> dict[str, Any]:
     """As `prepare` takes them."""
-    made = sections(options)
-    return made | {name: model.model_validate(made[name]) for name, model in SECTIONS.items() if name in made}
+    plain = sections(options)
+    return plain | {name: model.model_validate(plain[name]) for name, model in SECTIONS.items() if name in plain}

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 def train(workspace: Workspace, name: str) -> None:
     """Leave the run of an experiment where it belongs."""
-    wanted = params.load(workspace.params)
-    experiment = wanted.experiment(name)
-    about = experiment.dataset
-    folder, data = workspace.run(about, name), dataset.load(workspace.prepared(about), calendar=experiment.calendar)
+    every = params.load(workspace.params)
+    experiment = every.experiment(name)
+    folder = workspace.run(experiment.dataset, name)
+    data = dataset.load(workspace.prepared(experiment.dataset), calendar=experiment.calendar)
     folder.mkdir(parents=True)
-    if about in wanted.forecasts:
-        table, trained, job = cross_validate(name, experiment, data, wanted.forecast(about), lambda *_: None)
+    if data.name in every.forecasts:
+        table, trained, job = cross_validate(name, experiment, data, every.forecast(data.name), lambda *_: None)
         table.to_parquet(folder / TABLE, index=False)
     else:
         chosen = recipe(name, experiment)
@@ -59,14 +59,14 @@ def added(
     rows.to_csv(root / f"{name}.csv", index=False)
     invoke(["--root", str(root), "add", str(root / f"{name}.csv"), *flags, "--yes"])
     data = plain_yaml.read(workspace.params)
-    data["experiments"] = {model: one for model, one in data["experiments"].items() if model in models}
+    data["experiments"] = {model: data["experiments"][model] for model in data["experiments"] if model in models}
     data["forecasts"][name] = section
     change(data)
     plain_yaml.write(data, workspace.params)
     source(workspace, name)
     prepare(workspace, name)
-    for each in data["experiments"]:
-        train(workspace, each)
+    for experiment in data["experiments"]:
+        train(workspace, experiment)
     evaluate(workspace, name)
     refit(workspace, name)
     return workspace

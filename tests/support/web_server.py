@@ -22,7 +22,7 @@ class Web:
 
     def answer(self, handler):
         path = handler.path.lstrip("/")
-        self.seen.append((path, dict(handler.headers)))
+        self.seen.append(path)
         if self.script[path]:
             self.script[path].pop(0)(handler)
         elif path in self.files:

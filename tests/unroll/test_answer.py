@@ -1,6 +1,8 @@
 """`unroll answer FILE`: the title's question, asked of a file of one's own, in an empty folder."""
 
 import json
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +11,7 @@ import pytest
 from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
+from pipeline.forecast import plot
 from unroll.commands.main import invoke
 from unroll.results import answer
 from unroll.workspaces import make
@@ -55,6 +58,7 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert "the best recurrent network (GRU(2), 3 seeds)" in sentence
     assert sentence.endswith("Other seasons were not seen.")
     assert "about a year of rows; this file has 17 weeks.\n" in printed
+    assert printed.endswith("\nNext: unroll --root shop predict shop --plot next.png\n")
     workspace = make.own(tmp_path / "shop")
     assert [*params.load(workspace.params).datasets] == ["shop"]
     files = {path.name for path in (workspace.root / "answers" / "shop").iterdir()}
@@ -72,6 +76,9 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert ridge["mae"] == pytest.approx(evaluation.experiments["shop_ridge"].final["test"]["mae"].mean * 7, rel=0.5)
     assert [row["champion"] for row in again["models"]].count(True) == 1
     assert len(again["forecasts"]) == 7
+    for flags, message in ((["--horizon", "3"], "--horizon 7"), (["--target", "profit"], "--target sales")):
+        with pytest.raises(UsageError, match=f"shop was added with {message}; --name with a new one asks another"):
+            invoke(["answer", "shop.csv", *flags])
     monkeypatch.chdir(workspace.root)
     for command, words in (("answer", "shop:"), ("compare", "help?"), ("compare shop", "help?")):
         invoke(command.split())
@@ -81,14 +88,19 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert [row["mae"]["value"] for row in table["rows"]] == [ridge["mae"]]
 
 
-def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("", "there is no params.yaml here; name a file, such as `unroll answer"),
+        ("meter.csv", "meter.csv is not there; name a CSV or Parquet file"),
+        (".", r"\. is a folder; name a CSV or Parquet file"),
+        ("meter.csv --level 90", "the level must be 0.5 to 0.99"),
+    ],
+)
+def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch, arguments, message):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UsageError, match="there is no params.yaml here; name a file, such as `unroll answer"):
-        invoke(["answer"])
-    with pytest.raises(UsageError, match="meter.csv is not there; name a CSV or Parquet file"):
-        invoke(["answer", "meter.csv"])
-    with pytest.raises(UsageError, match="the level must be 0.5 to 0.99"):
-        invoke(["answer", "meter.csv", "--level", "90"])
+    with pytest.raises(UsageError, match=message):
+        invoke(["answer", *arguments.split()])
     assert not [*tmp_path.iterdir()]
 
 
@@ -103,6 +115,25 @@ def test_what_cannot_be_answered_gets_one_line(tmp_path, monkeypatch):
 )
 def test_few_weeks_are_graded_by_who_was_ahead_in_them(network_leads, words):
     assert answer.so_far(network_leads, "GRU", "ridge", "weeks", "4 days") == words
+
+
+def test_models_that_are_no_worse_than_those_compared_are_named():
+    maes = {"gru": 5.0, "ridge": 5.5, "ets": 4.0, "last_value": 5.04, "lstm": 3.0, "mlp": 6.0, "weighted_median": 4.5}
+    models = [answer.ModelScore(name, name, mae, None, None, None, None, champion=False) for name, mae in maes.items()]
+    entries = {name: SimpleNamespace(recurrent=name in {"gru", "lstm"}) for name in maes}
+    hint = partial(answer.as_good_as, models, SimpleNamespace(experiments=entries))
+    others = "ets (4), last_value (5.04), weighted_median (4.5)."
+    assert hint({"gru", "ridge"}) == f"No worse there (5), but not the best before: {others}"
+    assert hint({"lstm", "ets"}) == ""
+
+
+def test_a_single_week_has_a_whole_number(tmp_path):
+    errors = pd.DataFrame({"gru": [2.0], "ridge": [1.0]}, pd.Index([1], name="weeks"))
+    plot.by_week(tmp_path / "weeks.svg", errors, {"gru": "GRU", "ridge": "ridge"}, unit="")
+    drawn = (tmp_path / "weeks.svg").read_text(encoding="utf-8")
+    assert "<!-- 1 -->" in drawn
+    assert "<!-- 0.99" not in drawn
+    assert "<!-- 1.0" not in drawn.partition("matplotlib.axis_2")[0]
 
 
 @pytest.mark.parametrize(

@@ -81,22 +81,17 @@ def test_an_answer_is_said_as_soon_as_it_is_there(evaluated):
         short.unlink()
 
 
-def test_what_is_chosen_is_there_and_has_few_seeds():
-    whole = complete(plain_yaml.read(REPOSITORY / "params.yaml"))
-    few = make.choose(whole)
+def test_what_is_chosen_has_few_seeds_and_no_figure_is_judged_by_a_shorter_training(tmp_path):
+    workspace = make.chosen(REPOSITORY, tmp_path)
+    few, whole = (complete(plain_yaml.read(root / "params.yaml")) for root in (workspace.root, REPOSITORY))
     assert len(few["experiments"]) == sum(len(names.split()) for names in make.CHOSEN.values())
     assert {*few["datasets"]} == {*make.CHOSEN} == {*demo.QUESTIONS}
     assert {*few["sources"], *few["files"]} == {"sine", "waves", "sines", "jena_sample"}
-    for name, one in few["experiments"].items():
+    for name, section in few["experiments"].items():
         full = whole["experiments"][name]
-        assert one.get("seeds", 1) == min(full.get("seeds", 1), 3)
-        assert one["model"] == full["model"]
-        assert one["training"] == full["training"] or name in make.EPOCHS
-
-
-def test_no_figure_is_judged_by_a_shorter_training(tmp_path):
-    workspace = make.chosen(REPOSITORY, tmp_path)
-    claims = [claim for claim in plain_yaml.read(workspace.root / "claims.yaml") if claim["metric"] != "parameters"]
+        assert (section.get("seeds", 1), section["model"]) == (min(full.get("seeds", 1), 3), full["model"])
+        assert section["training"] == full["training"] or name in make.EPOCHS
+    claims = [claim for claim in plain_yaml.read(workspace.claims) if claim["metric"] != "parameters"]
     assert len(claims) > 100
     assert not {claim["experiment"] for claim in claims} & {*make.EPOCHS}
     assert (workspace.scratch / "short.txt").read_text(encoding="utf-8") == "waves"

@@ -26,12 +26,8 @@ def test_judge_decides_on_an_array_as_the_evaluation_did_on_the_run(evaluated):
     judged = project.judge("waves", project.predictions("waves_perceptron"), against="waves_last_value")
     assert judged == project.compare("waves_perceptron", "waves_last_value")
     assert judged.outcome == "better"
-
-
-def test_judge_takes_the_strongest_opponent(evaluated):
-    project = unroll.open(evaluated.root)
     truth = project.data("waves").splits["test"].targets
-    assert project.judge("waves", truth).outcome == "better"
+    assert project.judge("waves", truth).outcome == "better", "than the strongest opponent"
 
 
 @pytest.mark.parametrize(

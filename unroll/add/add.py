@@ -73,8 +73,9 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     lost = prepared.facts.get("windows lost to gaps", 0)
     if lost > MANY_LOST * count:
         print(f"lost      {lost:,} of {lost + count:,} windows, over gaps in the rows")
+    each = f" of {proposal.step} rows" if proposal.step > 1 else ""
     print(
-        f"\n{name}: {count:,} windows of {proposal.lookback} timesteps for the next {proposal.horizon}.\n"
+        f"\n{name}: {count:,} windows of {proposal.lookback} timesteps{each} for the next {proposal.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}."
     )
     return name
@@ -153,10 +154,11 @@ def lines(profile: FileProfile) -> Iterator[str]:
         names = printable(", ".join(profile.series))
         yield f"series    {len(profile.series)}, by {printable(profile.series_id):.60}: {names:.80}"
     elif profile.repeated or profile.unsorted:
-        order = ", rows not in the order of time" if profile.unsorted else ""
-        yield f"order     {profile.repeated:,} repeated stamps{order}"
+        order = [f"{profile.repeated:,} repeated stamps"] * bool(profile.repeated)
+        yield f"order     {', '.join(order + ['rows not in the order of time'] * profile.unsorted)}"
     if profile.gaps:
-        yield f"gaps      {profile.gaps.total():,}, the longest of {max(profile.gaps):,} rows"
+        longest = max(profile.gaps)
+        yield f"gaps      {profile.gaps.total():,}, the longest of {longest:,} row{'s' * (longest > 1)}"
     if profile.missing:
         cells = ", ".join(f"{printable(word) or 'nothing'} {count:,} times" for word, count in profile.missing.items())
         yield f"no value  {cells}"
@@ -179,8 +181,11 @@ def _ask(profile: FileProfile, wanted: Wanted) -> Proposal:
     """What to forecast: as given, else asked, else as proposed."""
     targets, target, open_to_ask = profile.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
     if not targets:
-        why = ", ".join(f"{name!r}: {profile.why_not(name) or 'words'}" for name in profile.columns)
-        raise UnrollError(f"no column holds numbers to forecast ({why:.300})")
+        whys = {name: profile.why_not(name) or "words" for name in profile.columns}
+        sparse = next((name for name, why in whys.items() if why.endswith("% without a value")), None)
+        cure = f"; --target {shlex.quote(sparse)} takes the values that are there" if sparse else ""
+        why = ", ".join(f"{name!r}: {why}" for name, why in whys.items())
+        raise UnrollError(one_line(f"no column holds numbers to forecast ({why:.300}){cure}"))
     if target is None and open_to_ask and len(targets) > 1:
         target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=likely_target(profile)[0])
     if target is not None and target not in targets:

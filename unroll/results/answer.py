@@ -31,6 +31,9 @@ ANSWERS = "answers"
 AS_GOOD = 1.01
 """A model with at most this multiple of the network's MAE is called as good."""
 
+DEVIATIONS = "standard deviations"
+"""The unit of errors over several series: each one's own, over the train rows."""
+
 DAY = np.timedelta64(1, "D")
 
 WEEK, MONTH, YEAR = 7, 365.25 / 12, 365.25
@@ -81,8 +84,9 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         raise UnrollError(f"{name} is not built; `unroll answer {name}` builds it")
     evaluation, board = schema.load(folder), leaderboard.load(folder)
     verdict, models = answers.answer(evaluation), _models(workspace, config, evaluation, board)
+    unit = DEVIATIONS if board.series else board.unit
     if verdict.network is None or verdict.opponent is None:
-        return SeriesAnswer(name, board.unit, f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", models, {})
+        return SeriesAnswer(name, unit, f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", models, {})
     compared = {key: _title(config, key, evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)}
     months, weeks = months_per_row(config, name), evaluation.dataset.weeks or 0
     span = later_half(np.datetime64(board.first), np.datetime64(board.last), board.origins, weeks, months)
@@ -94,8 +98,8 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         ends = " to ".join(f"{100 * end:+.1f}" for end in interval)
         sentence = f"{verdict.outcome.capitalize()}: over the last {span} {network} had {error} "
         sentence += f"{'than' if percent else 'as'} {opponent} (95 % interval {ends} %)."
-        hint = _as_good(models, evaluation, verdict.network) if verdict.outcome == Outcome.YES else ""
-        return SeriesAnswer(name, board.unit, sentence, verdict.outcome, hint, models, compared)
+        hint = as_good_as(models, evaluation, {verdict.network, verdict.opponent})
+        return SeriesAnswer(name, unit, sentence, verdict.outcome, hint, models, compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[verdict.network] < errors[verdict.opponent]).tolist()
     sentence = f"{so_far(network_leads, network, opponent, str(errors.index.name), span)}; the network had {error}."
@@ -105,7 +109,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         rows = _in_words((last - first) / DAY + 1, months)
         sentence += " Other seasons were not seen."
         hint = f"A verdict takes {SEASON} weeks to compare on, so about a year of rows; this file has {rows}."
-    return SeriesAnswer(name, board.unit, sentence, Outcome.UNSURE, hint, models, compared)
+    return SeriesAnswer(name, unit, sentence, Outcome.UNSURE, hint, models, compared)
 
 
 def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: str, span: str) -> str:
@@ -123,12 +127,13 @@ def is_built(workspace: Workspace, name: str) -> bool:
     return (workspace.evaluation(name) / "tables" / "leaderboard.json").is_file()
 
 
-def _as_good(models: Sequence[ModelScore], evaluation: Evaluation, network: str) -> str:
-    """The hint beside a yes: models without recurrence that are not the opponent, but as good as the network."""
-    mae = next(model.mae for model in models if model.name == network)
+def as_good_as(models: Sequence[ModelScore], evaluation: Evaluation, compared: Collection[str]) -> str:
+    """The hint beside a verdict: models without recurrence, not the best before, that are as good as the better one."""
+    mae = min(model.mae for model in models if model.name in compared)
     others = [model for model in models if model.name == ENSEMBLE or not evaluation.experiments[model.name].recurrent]
-    as_good = [f"{model.title} ({model.mae:.4g})" for model in others if model.mae <= AS_GOOD * mae]
-    return f"As good there ({mae:.4g}), but not the best before: {', '.join(as_good)}." if as_good else ""
+    as_good = [model for model in others if model.mae <= AS_GOOD * mae and model.name not in compared]
+    titles = ", ".join(f"{model.title} ({model.mae:.4g})" for model in as_good)
+    return f"No worse there ({mae:.4g}), but not the best before: {titles}." if as_good else ""
 
 
 def months_per_row(config: Params, name: str) -> int:
@@ -179,7 +184,8 @@ def _models(workspace: Workspace, config: Params, evaluation: Evaluation, board:
     """All models and the combination, by their MAE on the later half of the origins."""
     opponent, models = answers.strongest_opponent(evaluation), []
     for name, scores in board.models.items():
-        title, mae, change, interval = f"weighted median of {len(board.members)} models", scores.later, None, None
+        several = f" of {len(board.members)} models" if board.champion == ENSEMBLE else ""
+        title, mae, change, interval = f"weighted median{several}", scores.later, None, None
         if name != ENSEMBLE:
             entry = evaluation.experiments[name]
             title, errors = _title(config, name, entry), entry.final["test"]

@@ -17,8 +17,8 @@ from pipeline.validation import one_of
 Space = dict[str, BaseDistribution]
 """Where an option stands in its experiment, such as "model.units" or, of a list, "model.hidden.1" -> what is tried."""
 
-BUDGET = ("epochs", "batch_size", "steps_per_epoch", "patience", "rounds", "slopes")
-"""How long a training is, and what it records: searched only where asked for, so that trials cost alike."""
+BUDGET = ("epochs", "batch_size", "steps_per_epoch", "patience", "rounds")
+"""How long a training is: searched only where asked for, so that trials cost alike."""
 
 FIXED = ("by_hand",)
 """Training methods with rules for one model: only their own options are searched."""

@@ -31,8 +31,8 @@ HEAD = 2000
 KEPT = 250_000
 """Rows whose numbers are kept, for their autocorrelation."""
 
-PARTS_OF_A_DAY = (24, 48, 96, 144)
-"""Hours, half hours and such, which some files count in a column of its own."""
+PARTS_OF_A_DAY = (24, 25, 48, 50, 96, 100, 144, 150)
+"""Hours, half hours and such, which some files count in a column of its own; some have an hour more in autumn."""
 
 EVEN, OTHER = 0.5, 0.75
 """The share of even steps that rows must have, and how much of that other readings of their timestamps may have."""
@@ -234,11 +234,13 @@ def _series_id(
         several = min(rows, len(counts)) > 1
         if several and unique and DISTINCT * max(counts.values()) <= rows and 2 * counts.total() >= rows * len(counts):
             series = [f"{word:g}" if column.numeric else word for word in counts]
+            counted = any({*series} == {*map(str, range(start, start + len(series)))} for start in (0, 1))
+            cure = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
+            why = cure if counted and len(series) in PARTS_OF_A_DAY else ""
             if len(series) > MOST_WORDS:
-                raise UsageError(f"{path} holds {len(series)} series, by {name!r}; leave all but {MOST_WORDS} out")
-            day = any({*series} == {*map(str, range(start, start + len(series)))} for start in (0, 1))
-            why = f"{name!r} may count parts of a day, too; then make it part of the stamp in the file"
-            return Detected(name, why if day and len(series) in PARTS_OF_A_DAY else ""), series
+                few = why or f"leave all but {MOST_WORDS} out"
+                raise UsageError(f"{path} holds {len(series)} series, by {name!r}; {few}")
+            return Detected(name, why), series
     distinct, index_of = np.unique(moments[: len(numbers)], return_inverse=True)
     if len(np.unique(np.column_stack([index_of, np.nan_to_num(numbers)]), axis=0)) > 2 * len(distinct):
         raise UsageError(

@@ -49,7 +49,6 @@ GRU = {"family": "recurrent", "name": "gru", "units": 16, "dropout": 0.2}
     ("changes", "model", "training", "seeds"),
     [
         ([("seeds: [0], ", "seeds: 3, ")], {}, {}, [0, 1, 2]),
-        ([("seeds: [0], ", "seeds: [7, 2], ")], {}, {}, [7, 2]),
         ([("seeds: [0], ", "")], {}, {}, [0]),
         ([USUAL, ("seeds: [0], ", "")], {}, {"rate": 0.1, "order": "shuffle"}, [0, 1, 2]),
         ([USUAL, ("{method: none}}", "{method: none, rate: 0.2}}")], {}, {"rate": 0.2, "order": "shuffle"}, [0]),
@@ -94,38 +93,28 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
         ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, dataset, like, model, seeds, share,"),
-        (
-            "sources:",
-            "sourcs:",
-            "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, templates.",
-        ),
+        ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, "),
         ("method: none", "", "experiments.guess.training.method is missing"),
         ("seeds: [0]", "seeds: [0, -1]", "experiments.guess.seeds.1 must be greater than or equal to 0. Received: -1"),
         ("seeds: [0]", "seeds: [1, 2, 1]", "experiments.guess.seeds must hold every seed once. Received: [1, 2, 1]"),
         ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: guess. Received: 'tall'."),
         ("guess:", "Guess-1:", f"experiments.Guess-1 {NAME}"),
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
+        (
+            "kind: waves",
+            "kind: local, path: a.csv",
+            "sources.waves: a file of your own belongs to `files`, where DVC sees",
+        ),
+        (GOOD, "- 1\n- 2\n", "the whole must be a mapping. Received: "),
+        (GOOD, "", "the whole must be a mapping. Received: "),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, line):
-    with pytest.raises(UsageError, match=rf"^params\.yaml: .*{re.escape(line)}.{{,300}}$"):
+    with pytest.raises(UsageError, match=rf"^params\.yaml: .*{re.escape(line)}.{{,400}}$"):
         load(file, (old, new))
 
 
-def test_the_whole_must_be_a_mapping(file):
-    for text in ("- 1\n- 2\n", "hello", "# nothing", ""):
-        file.write_text(text, encoding="utf-8")
-        with pytest.raises(UsageError, match=r"^params\.yaml: the whole must be a mapping\. Received: "):
-            params.load(file)
-
-
-def test_a_file_of_ones_own_is_a_source_and_is_not_hidden_among_the_others(tmp_path):
-    path = tmp_path / "params.yaml"
-    rest = "datasets: {}\nexperiments: {}\n"
-    path.write_text(f"sources: {{}}\nfiles: {{meter: {{path: meter.csv}}}}\n{rest}", encoding="utf-8")
-    every = params.load(path)
+def test_a_file_of_ones_own_is_a_source(file):
+    every = load(file, ("datasets:", "files: {meter: {path: meter.csv}}\ndatasets:"))
     assert every.source("meter").options["path"] == "meter.csv"
     assert every.source_stage("meter") == "file@meter"
-    path.write_text(f"sources: {{meter: {{kind: local, path: meter.csv}}}}\n{rest}", encoding="utf-8")
-    with pytest.raises(UsageError, match=r"sources.meter: a file of your own belongs to `files`, where DVC sees"):
-        params.load(path)

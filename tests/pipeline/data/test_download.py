@@ -1,5 +1,4 @@
 import hashlib
-import re
 import socket
 from dataclasses import replace
 
@@ -69,8 +68,7 @@ def test_a_mirror_is_asked_first_and_what_it_lacks_comes_from_the_official_addre
     web.files["mirror/a%20folder/imdb.npz"] = BODY
     context = replace(context, name="a folder", mirror=web.url("mirror/"))
     context.fetch("imdb.npz", web.url("imdb.npz"), folder / "imdb.npz", sha256=SHA256)
-    requests = ["imdb.npz", "mirror/imdb/imdb.npz", "imdb.npz", "mirror/a%20folder/imdb.npz"]
-    assert [path for path, _ in web.seen] == requests
+    assert web.seen == ["imdb.npz", "mirror/imdb/imdb.npz", "imdb.npz", "mirror/a%20folder/imdb.npz"]
 
 
 def test_a_server_is_asked_again_unless_it_refuses_for_good_and_given_up_in_the_end(get, refused, web, waits):
@@ -79,14 +77,11 @@ def test_a_server_is_asked_again_unless_it_refuses_for_good_and_given_up_in_the_
         assert get()[0] == BODY
     assert (len(web.seen), waits) == (8, [1] * 4)
     web.script["imdb.npz"] = [web.status(503)] * 9
-    assert "imdb.npz (HTTP 503). To go on" in refused()
+    assert "imdb.npz (HTTP 503). To go on, set UNROLL_MIRROR to a folder or an https address that holds" in refused()
     assert (len(web.seen), waits[4:]) == (13, [1, 2, 3, 4])
     for code in (403, 404, 410):
         web.script["imdb.npz"] = [web.status(code)]
-        assert refused() == (
-            f"imdb.npz cannot be had: {web.url('imdb.npz')} (HTTP {code}). "
-            "To go on, set UNROLL_MIRROR to a folder or an https address that holds imdb/imdb.npz"
-        )
+        assert f"imdb.npz cannot be had: {web.url('imdb.npz')} (HTTP {code})." in refused()
     assert len(web.seen) == 16
 
 
@@ -111,29 +106,26 @@ def test_a_server_that_stalls_and_one_that_is_not_there_are_named(refused, web, 
 
 def test_a_wrong_hash_is_one_line_and_no_other_address_is_asked(refused, mirror, web):
     web.files["imdb.npz"] = BODY[::-1]
-    assert refused(error=UnrollError) == (
-        f"imdb.npz from {web.url('imdb.npz')} is not the file that was asked for: its sha256 is not {SHA256}; "
-        "try again later, or set UNROLL_MIRROR to a folder that holds imdb/imdb.npz"
-    )
+    assert f"imdb.npz from {web.url('imdb.npz')} is not the file that was asked for" in refused(error=UnrollError)
     web.seen.clear()
     (mirror / "imdb" / "imdb.npz").write_bytes(BODY[:-1])
-    line = refused(mirror, error=UnrollError)
-    assert re.search(rf"from {mirror}/imdb/imdb\.npz is not .*; replace it there, or unset UNR", line)
+    assert "; replace it there, or unset UNROLL_MIRROR" in refused(mirror, error=UnrollError)
     assert web.seen == []
 
 
 def test_no_line_holds_a_password(refused, web, monkeypatch):
-    unsafe = refused("http://me:secret@example.invalid/mirror", error=UnrollError)
-    assert "must be a folder that exists or an https address. Received: http://example.invalid/mirror" in unsafe
+    lines = [refused("http://me:secret@example.invalid/mirror", error=UnrollError)]
     mirror = web.url("mirror").replace("://", "://me:secret@")
     monkeypatch.setattr(download, "is_address", lambda _: True)
     web.files = {"mirror/imdb/imdb.npz": BODY[::-1]}
-    damaged = refused(mirror, error=UnrollError)
-    assert f"imdb.npz from {web.url('mirror')}/imdb/imdb.npz is not the file" in damaged
+    lines.append(refused(mirror, error=UnrollError))
     web.files.clear()
-    absent = refused(mirror)
-    assert f"{web.url('mirror')}/imdb/imdb.npz (HTTP 404); " in absent
-    assert "secret" not in unsafe + damaged + absent
+    lines.append(refused(mirror))
+    for line, part in zip(
+        lines, ("must be a folder that exists or an https", "is not the file", "HTTP 404"), strict=True
+    ):
+        assert part in line
+        assert "secret" not in line
 
 
 def test_addresses_are_https_or_on_this_machine():

@@ -2,8 +2,6 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.intervals import Difference
@@ -37,11 +35,7 @@ def evaluated(weeks, network, opponent):
     ("evaluation", "champion", "why"),
     [
         (evaluated(40, 0.3, 0.5), "gru", "better than dense, the strongest without recurrence"),
-        (
-            evaluated(5, 0.3, 0.5),
-            "dense",
-            r"no network is better \(cannot tell of gru: test period too short to rank \(5 of 12 weeks\)\)",
-        ),
+        (evaluated(5, 0.3, 0.5), "dense", r"no network is better \(cannot tell of gru: .*\(5 of 12 weeks\)\)"),
         (evaluated(40, None, 0.5), "dense", "the strongest without recurrence$"),
         (evaluated(40, 0.3, None), "gru", "the only kind here"),
     ],
@@ -76,9 +70,9 @@ def test_documents_and_tuned_networks_are_two_questions_decided_together():
 @pytest.mark.parametrize(
     ("metric", "error", "mean", "reach", "change"),
     [
-        ("mae", 0.5, -0.02, 0.02, (-0.04, (-0.08, 0.0))),
-        ("accuracy", 0.9, -0.03, 0.01, (0.3, (0.2, 0.4))),
-        ("mae", 0.5, -0.4, 0.2, (-0.8, (-1.0, -0.4))),
+        ("mae", 0.5, -0.02, 0.02, (-0.04, -0.08, 0.0)),
+        ("accuracy", 0.9, -0.03, 0.01, (0.3, 0.2, 0.4)),
+        ("mae", 0.5, -0.4, 0.2, (-0.8, -1.0, -0.4)),
         ("mse", 1e-9, 0.1, 0.1, None),
         ("mse", 0.0, 0.1, 0.1, None),
     ],
@@ -88,10 +82,8 @@ def test_a_change_is_a_fraction_of_the_opponents_error(metric, error, mean, reac
     difference = Difference(mean=mean, error=reach / 1.959964, freedom=None, p_value=1.0)
     comparison = answers.decide(metric, difference, error)
     assert comparison.interval == pytest.approx((mean - reach, mean + reach), abs=1e-6)
-    if change is None:
-        assert comparison.change is None
-    else:
-        assert (comparison.change.mean, *comparison.change.interval) == pytest.approx((change[0], *change[1]), abs=1e-6)
+    computed = comparison.change and (comparison.change.mean, *comparison.change.interval)
+    assert computed == (change and pytest.approx(change, abs=1e-6))
 
 
 def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
@@ -104,8 +96,7 @@ def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
     of_rows = [losses(dataset.metric, values, truth) for values in predictions.values()]
     comparison = answers.compare(dataset.metric, *of_rows, blocks(dataset, "test"))
     expected = answers.against(evaluation, "other")["ours"]
-    assert comparison.difference == expected.difference
-    assert comparison.interval == expected.interval
+    assert (comparison.difference, comparison.interval) == (expected.difference, expected.interval)
     assert comparison.outcome == expected.outcome == Outcome.BETTER
     assert comparison.change.mean == pytest.approx(expected.change.mean)
 
@@ -115,12 +106,3 @@ def test_holm_keeps_false_discoveries_of_a_table_below_one_in_twenty():
     tables = [np.random.default_rng(seed).uniform(size=6) for seed in range(1000)]
     rate = np.mean([np.any(table < answers.holm(table)) for table in tables])
     assert rate == pytest.approx(0.05, abs=0.02)
-
-
-@given(thousandths=st.lists(st.integers(0, 100), max_size=8))
-def test_a_p_value_is_below_its_level_where_holms_adjusted_one_is_below_alpha(thousandths):
-    p_values = np.array(thousandths) / 1000
-    order = np.argsort(p_values, kind="stable")
-    adjusted = np.empty(len(p_values))
-    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
-    assert (p_values < answers.holm(p_values)).tolist() == (adjusted < answers.ALPHA).tolist()

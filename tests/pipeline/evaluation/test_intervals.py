@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy import stats
 
 from pipeline.evaluation import intervals
 
@@ -37,8 +38,6 @@ def test_a_true_difference_lies_in_its_interval_in_19_of_20_cases(seeds, weeks, 
 
 
 def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs():
-    from scipy import stats
-
     losses, others = np.random.default_rng(0).normal(size=(2, 1, 40))
     difference = intervals.difference(losses, others, np.arange(40))
     expected = stats.ttest_rel(losses[0], others[0])
@@ -47,8 +46,6 @@ def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs():
 
 
 def test_of_seeds_that_have_nothing_in_common_it_is_welchs_t_test():
-    from scipy import stats
-
     losses, others = np.random.default_rng(0).normal(size=5), np.random.default_rng(1).normal(1, 3, size=9)
     difference, expected = intervals.independent(losses, others), stats.ttest_ind(losses, others, equal_var=False)
     assert difference.p_value == pytest.approx(expected.pvalue)

@@ -41,11 +41,8 @@ def of_imdb(evaluated, tmp_path):
         model = params.Model.model_validate(OPTIONS | options)
         experiments["imdb_rnn"] = experiments["imdb_rnn"].model_copy(update={"model": model})
         runs = {key: run_folder.load(evaluated.run("imdb", key)) for key in experiments}
-        return (
-            networks.network(data, "imdb", runs, experiments, schema.load(evaluated.evaluation("imdb")), tmp_path),
-            data,
-            runs,
-        )
+        evaluation = schema.load(evaluated.evaluation("imdb"))
+        return networks.network(data, "imdb", runs, experiments, evaluation, tmp_path), data, runs
 
     return build
 

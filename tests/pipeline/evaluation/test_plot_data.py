@@ -25,12 +25,7 @@ def test_predictions_are_in_the_unit_of_the_data_and_of_the_best_epoch_and_class
     pairs = np.arange(8.0).reshape(4, 2)
     run = of({"final_test": [np.zeros((4, 2))], "best_test": [pairs]}, best_epochs=[2])
     table = plot_data.predictions(small("regress", pairs, "°C"), {"e": run, "summary": of({})}, ["e", "summary"])
-    assert table[table["part"] == 2].to_dict("list") == {
-        "part": [2, 2],
-        "index": [1, 2],
-        "truth": [17, 19],
-        "e": [17, 19],
-    }
+    assert table[table["part"] == 2].to_numpy().tolist() == [[2, 1, 17, 17], [2, 2, 19, 19]]
     assert plot_data.predictions(small("classify"), {"e": of({"final_test": [np.zeros(4)]})}, ["e"]) is None
     assert plot_data.rounded(pd.DataFrame({"e": [2 / 3]}))["e"].tolist() == [0.666667]
 
@@ -85,7 +80,4 @@ def test_mistakes_are_the_reviews_that_a_model_is_surest_of_and_wrong():
     data = Dataset("d", "classify", "accuracy", {"train": reviews, "test": reviews}, words=words)
     sure = np.array([[0.1, 0.8, 0.2, 0.9], [0.3, 1.0, 0.2, 0.9]])
     table = plot_data.mistakes(data, {"e": of({"final_test": sure}), "majority": of({"final_test": [np.ones(4)]})})
-    assert table.to_numpy().tolist() == [
-        ["e", 1, 0, 0.9, "bad film good"],
-        ["e", 0, 1, 0.2, "… good"],
-    ]
+    assert table.to_numpy().tolist() == [["e", 1, 0, 0.9, "bad film good"], ["e", 0, 1, 0.2, "… good"]]

@@ -32,18 +32,8 @@ def test_statistics_over_seeds():
     assert stat.mean_ci == pytest.approx((3 - 4.3027 * math.sqrt(7 / 3), 3 + 4.3027 * math.sqrt(7 / 3)), abs=1e-3)
     reach = 4.3027 * math.sqrt(7 * 4 / 3)
     assert stat.prediction_interval == pytest.approx((3 - reach, 3 + reach), abs=1e-3)
-    one = statistics([2.5])
-    assert [*one.model_dump().values()] == [2.5, None, 2.5, 2.5, [2.5], None, None, None]
+    assert (statistics([2.5]).std, statistics([2.5]).mean_ci) == (None, None)
     assert statistics([2.5], varies=False).prediction_interval == (2.5, 2.5)
-
-
-def test_an_error_varies_in_proportion_and_an_accuracy_stays_below_one():
-    low, high = statistics([0.1, 0.2, 0.4], "mse").prediction_interval
-    assert low * high == pytest.approx(0.2**2)
-    low, high = statistics([0.9, 0.95, 0.99], "accuracy").prediction_interval
-    assert 0 < low < high < 1
-    low, high = statistics([0.5], "accuracy", varies=False, error=0.01).prediction_interval_new_rows
-    assert high - low == pytest.approx(2 * 1.96 * 0.01 * math.sqrt(2), rel=1e-2)
 
 
 @pytest.mark.parametrize(
@@ -58,6 +48,13 @@ def test_an_error_varies_in_proportion_and_an_accuracy_stays_below_one():
 )
 def test_the_horizon_is_the_first_step_whose_last_period_is_worse_than_a_constant(predicted, kept):
     assert horizon(predicted, np.zeros(len(predicted))) == kept
+
+
+def test_an_error_varies_in_proportion_and_an_accuracy_stays_below_one():
+    low, high = statistics([0.1, 0.2, 0.4], "mse").prediction_interval
+    assert low * high == pytest.approx(0.2**2)
+    low, high = statistics([0.9, 0.95, 0.99], "accuracy").prediction_interval
+    assert 0 < low < high < 1
 
 
 def test_final_and_best_are_scored_on_every_split_and_seed():
@@ -78,8 +75,6 @@ def test_groups_of_the_test_set_are_scored_apart_and_several_values_of_an_exampl
     pairs = np.array([[0.0, 1.0], [2.0, 3.0]])
     scored = entry(of({"final_train": [pairs], "final_test": [pairs + np.array([0, 2])]}), small(targets=pairs))
     assert scored.final["test"]["mse"].mean == 2.0
-    with pytest.raises(UnrollError, match=r"must have shape \(1, 2, 2\).*\(1, 2\)"):
-        entry(of({"final_train": [pairs], "final_test": [[0.0, 1.0]]}), small(targets=pairs))
 
 
 def test_a_rollouts_horizon_is_a_median_within_what_can_be_seen_and_a_constant_has_none():
@@ -103,15 +98,13 @@ def test_a_rollouts_horizon_is_a_median_within_what_can_be_seen_and_a_constant_h
     [
         ([[0.0, 1.0, 2.0]], r"final_test must have shape \(1, 4\).*\(1, 3\).*unroll train e"),
         ([[0.0, 1.0, 2.0, math.nan]], "final_test hold values that are not finite; run `unroll train e`"),
-        ([[0, 1, 2, 3]], "not finite"),
         (None, "the run of e has no predictions final_test; run `unroll train e`"),
     ],
 )
 def test_predictions_that_are_not_one_number_for_each_example_are_named(test, match):
     run = of({"final_train": [TRUE]} | ({} if test is None else {"final_test": test}))
-    with pytest.raises(UnrollError, match=match) as error:
+    with pytest.raises(UnrollError, match=rf"^.*{match}.*$"):
         entry(run)
-    assert "\n" not in str(error.value)
 
 
 def test_weeks_of_a_series_are_blocks_and_a_grid_is_one():
@@ -182,7 +175,4 @@ NEXT = [SQUARES[row + 1] - SQUARES[row - 3] for row in range(3, 14)]
 )
 def test_mase_divides_by_the_error_of_the_season_before(options, errors):
     assert seasonal_naive(hourly(SQUARES, **options)) == pytest.approx(np.mean(errors), rel=1e-6)
-
-
-def test_a_season_that_never_errs_scales_nothing():
-    assert seasonal_naive(hourly(np.ones(20), delay=0)) is None
+    assert seasonal_naive(hourly(np.ones(20), delay=0)) is None, "a season that never errs scales nothing"

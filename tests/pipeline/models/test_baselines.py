@@ -39,16 +39,15 @@ def test_linear_and_lags_take_the_last_timesteps_and_the_last_calendar(calendar)
         assert of_lags.tolist() == [*example[-4:, 1], *example[-2:, 0], *example[-1, 2:]]
 
 
-def words_and_pairs(review):
-    words = [int(word) for word in review if word]
-    return [(word,) for word in words] + [*itertools.pairwise(words)]
-
-
 def test_tfidf_is_that_of_a_library():
+    def pairs(review):
+        words = [int(word) for word in review if word]
+        return [(word,) for word in words] + [*itertools.pairwise(words)]
+
     random = np.random.default_rng(0)
     reviews = random.integers(1, 6, (30, 9))
     reviews[np.arange(9) < random.integers(0, 5, (30, 1))] = 0
-    library = TfidfVectorizer(analyzer=words_and_pairs, sublinear_tf=True).fit(reviews[:20])
+    library = TfidfVectorizer(analyzer=pairs, sublinear_tf=True).fit(reviews[:20])
     ours = MODELS["tfidf"](Problem((9,), vocabulary=6), reviews=1).learn(reviews[:20])(reviews)
     order = [library.vocabulary_[name] for name in sorted(library.vocabulary_, key=lambda name: (len(name), name))]
     np.testing.assert_allclose(ours.toarray()[:, 1:], library.transform(reviews).toarray()[:, order], atol=1e-12)

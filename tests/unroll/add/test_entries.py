@@ -1,5 +1,6 @@
 """What is proposed where nobody says."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -11,11 +12,8 @@ from unroll.add.entries import Wanted, entries, propose
 
 def proposed(folder, columns, freq="h", count=200):
     stamps = pd.date_range("2021-01-01", periods=count, freq=freq)
-    lines = (
-        f"{stamp}," + ",".join(str(row * k % 29) for k in range(2, len(columns) + 2))
-        for row, stamp in enumerate(stamps)
-    )
-    (folder / "a.csv").write_text("\n".join([",".join(["time", *columns]), *lines]), encoding="utf-8")
+    values = {column: np.arange(count) * number % 29 for number, column in enumerate(columns, 2)}
+    pd.DataFrame({"time": stamps, **values}).to_csv(folder / "a.csv", index=False)
     profile = detect([folder / "a.csv"], Overrides(), no_progress)
     return profile, propose(profile, Wanted())
 
@@ -23,7 +21,6 @@ def proposed(folder, columns, freq="h", count=200):
 @pytest.mark.parametrize(
     ("columns", "target"),
     [
-        ("temp wind load", "load"),
         ("Last kW|Temp C", "Last kW"),
         ("HUFL HULL OT", "OT"),
         ("temp rain_1h snow_1h traffic_volume", "traffic_volume"),
@@ -31,14 +28,13 @@ def proposed(folder, columns, freq="h", count=200):
         ("season hum windspeed casual registered cnt", "cnt"),
         ("Temperature Humidity PowerConsumption_Zone1 PowerConsumption_Zone2", "PowerConsumption_Zone1"),
         ("Temp (°C)|Stromverbrauch [kWh]", "Stromverbrauch [kWh]"),
-        ("Temp (°C)|Netz (kW)", "Netz (kW)"),
         ("load_forecast load", "load"),
         ("price y", "price"),
         ("holiday a b", "a"),
     ],
 )
 def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
-    columns = columns.split("|") if "|" in columns else columns.split()
+    columns = columns.split("|" if "|" in columns else None)
     _, proposal = proposed(tmp_path, columns)
     assert proposal.target == target
     assert "--target names another" in proposal.reasons["target"]
@@ -49,9 +45,7 @@ def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     [
         ("h", 1960, 24, 336, False),
         ("h", 200, 20, 24, False),
-        ("D", 100, 7, 14, False),
         ("D", 600, 7, 56, False),
-        ("B", 60, 5, 10, False),
         ("B", 600, 5, 40, True),
         ("W", 600, 4, 52, True),
         ("MS", 600, 12, 96, True),

@@ -35,12 +35,6 @@ def failures(workspace):
     return {check: text for check, fit, text in findings if not fit}
 
 
-def edit(path, old, new):
-    text = path.read_text(encoding="utf-8")
-    assert old in text
-    path.write_text(text.replace(old, new, 1), encoding="utf-8")
-
-
 def test_where_all_is_well_every_check_says_what_it_found(workspace):
     for name in ("params.yaml", "claims.yaml"):
         shutil.copyfile(REPOSITORY / name, workspace.root / name)
@@ -52,26 +46,26 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
 
 
 def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(workspace, monkeypatch):
-    (workspace.root / ".ci/locks").mkdir(parents=True)
     lock = workspace.root / ".ci/locks/requirements.lock"
-    names = {"numpy": "2.4 \\", "ruamel-yaml": "0.19 ; python_version >= '3.11' \\", "of-windows": "0.4"}
-    lock.write_text("".join(f"{name}=={rest}\n    --hash=sha256:00\n" for name, rest in names.items()))
-    installed, known = {"numpy": "2.4", "ruamel-yaml": "0.19"}, doctor.metadata.version
+    lock.parent.mkdir(parents=True)
+    lock.write_text("numpy==2.4 \\\nruamel-yaml==0.18 ; python_version >= '3.11' \\\nof-windows==0.4\n")
+    installed, known = {"numpy": "2.4", "ruamel-yaml": "0.18"}, doctor.metadata.version
     monkeypatch.setattr(doctor.metadata, "version", lambda name: installed.get(name) or known(name))
     assert doctor.doctor(workspace)[0][2].endswith(", 2 as locked")
-    edit(lock, "0.19", "0.18")
+    installed["ruamel-yaml"] = "0.19"
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=1.25e9))
+    advice = "differ from requirements.lock; run `make test` or `make demo` again"
     assert failures(workspace) == {
-        "packages": "ruamel-yaml 0.19 (locked 0.18) differ from requirements.lock; "
-        "run `make test` or `make demo` again",
+        "packages": f"ruamel-yaml 0.19 (locked 0.18) {advice}",
         "folder": "1.2 GB free, a full build takes up to 3.2 GB; free some room",
     }
 
 
 def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
-    edit(workspace.params, "part: interpolation", "part: interpolatoin")
-    edit(workspace.claims, "sine_zero", "sine_zeor")
-    assert failures(workspace).keys() == {"params.yaml", "claims.yaml"}
+    workspace.params.write_text(PARAMS.replace("part: interpolation", "part: interpolatoin"), encoding="utf-8")
+    workspace.claims.write_text(CLAIMS.replace("sine_zero", "sine_zeor"), encoding="utf-8")
+    wrong = failures(workspace)
+    assert wrong.keys() == {"params.yaml", "claims.yaml"}
     option = "params.yaml: datasets.sine.preparation.part must be 'interpolation' or 'extrapolation'."
-    assert option in failures(workspace)["params.yaml"]
-    assert "claims.yaml: claim 1: experiment must be one of: sine_zero." in failures(workspace)["claims.yaml"]
+    assert option in wrong["params.yaml"]
+    assert "claims.yaml: claim 1: experiment must be one of: sine_zero." in wrong["claims.yaml"]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import params
-from pipeline.errors import UnrollError, UsageError
+from pipeline.errors import UnrollError
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.models import statistical
 from tests.support.training import added
@@ -71,13 +71,25 @@ def test_what_is_known_beforehand_counts_from_a_file_and_from_rows_behind_the_la
     assert forecasts(shop, capsys) == forecast
 
 
-def test_a_country_and_a_column_that_are_not_there_are_said(shop):
-    for options, message in (
-        (("--holidays", "XX"), "--holidays must be a country such as DE or US. Received: 'XX'"),
-        (("--future", "prise"), "--future, .* must be one of: price. .* Did you mean price"),
-    ):
-        with pytest.raises(UsageError, match=message):
-            run(shop, "add", shop.root / "shop.csv", "--name", "other", "--target", "sales", *options, "--yes")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("add shop.csv --name x --target sales --yes --holidays XX", "a country such as DE or US. Received: 'XX'"),
+        (
+            "add shop.csv --name x --target sales --yes --future prise",
+            "--future, .* one of: price. .* Did you mean price",
+        ),
+        ("renew shop", "shop has no row after 2022-12-25 00:00:00, so there is nothing to renew"),
+        ("renew shops", "the data set with an entry in `forecasts` must be one of: shop"),
+        ("remove shop", "pass --yes to remove all this"),
+        ("remove shopp", "the file must be one of: shop"),
+    ],
+)
+def test_what_cannot_be_done_gets_one_line(shop, monkeypatch, arguments, message):
+    monkeypatch.chdir(shop.root)
+    with pytest.raises(UnrollError, match=message):
+        run(shop, *arguments.split())
+    assert shop.forecaster("shop").is_dir()
 
 
 def test_the_served_champion_says_what_predict_says(shop, capsys, tmp_path, monkeypatch):
@@ -96,10 +108,6 @@ def test_the_served_champion_says_what_predict_says(shop, capsys, tmp_path, monk
 
 
 def test_renew_moves_the_end_of_the_evaluation_and_predict_says_when_it_is_time(shop, file, capsys, tmp_path):
-    with pytest.raises(UnrollError, match="shop has no row after 2022-12-25 00:00:00, so there is nothing to renew"):
-        run(shop, "renew", "shop")
-    with pytest.raises(UsageError, match="the data set with an entry in `forecasts` must be one of: shop"):
-        run(shop, "renew", "shops")
     rows(DAYS + 40).to_csv(file, index=False)
     rows(DAYS + 40 + AHEAD).tail(AHEAD)[["day", "price"]].to_csv(tmp_path / "plan.csv", index=False)
     capsys.readouterr()
@@ -117,12 +125,7 @@ def test_tune_says_what_the_test_says_of_earlier_trials(shop, capsys):
     assert "mae on test, of the last build: shop_ridge 0." in capsys.readouterr().out
 
 
-def test_remove_asks_and_leaves_nothing_but_the_file(shop, file, capsys):
-    with pytest.raises(UsageError, match="pass --yes to remove all this"):
-        run(shop, "remove", "shop")
-    with pytest.raises(UsageError, match="the file must be one of: shop"):
-        run(shop, "remove", "shopp")
-    assert shop.forecaster("shop").is_dir()
+def test_remove_leaves_nothing_but_the_file(shop, file, capsys):
     run(shop, "remove", "shop", "--yes")
     assert "shop_ridge" in capsys.readouterr().out
     left = params.load(shop.params)

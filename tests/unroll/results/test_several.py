@@ -89,6 +89,11 @@ def test_scores_of_each_are_in_its_own_unit(shops):
         assert 0.01 < board.series[name].mean_mae / level < 0.3
 
 
+def test_errors_over_all_are_in_no_series_own_unit(shops, capsys):
+    (table,) = json.loads(run(capsys, shops, "compare", "shops", "--json").out)
+    assert "MAE, standard deviations" in [column["title"] for column in table["columns"]]
+
+
 def test_a_forecast_of_each_and_of_one(shops, capsys):
     table = pd.read_csv(io.StringIO(run(capsys, shops, "predict", "shops", "--csv").out))
     assert table["shop"].tolist() == [name for name in LEVELS for _ in range(7)]

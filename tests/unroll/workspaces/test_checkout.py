@@ -43,7 +43,7 @@ def repository(tmp_path):
 
 
 def contents(folder):
-    """Name -> text of the files in a folder, those of git apart."""
+    """Name -> text of the files in a folder, but for git's."""
     files = [path for path in folder.rglob("*") if path.is_file() and ".git" not in path.parts]
     return {str(path.relative_to(folder)): path.read_text() for path in files}
 

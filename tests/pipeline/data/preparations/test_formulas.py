@@ -23,8 +23,7 @@ def raw(tmp_path):
 def test_extrapolation_tells_train_points_in_the_test_set_apart_and_interpolation_has_none(raw):
     dataset = sine_points.prepare("sine", raw, part="extrapolation")
     train, test = dataset.splits["train"], dataset.splits["test"]
-    assert dataset.input_shape == (1,)
-    assert (dataset.kind, dataset.metric, dataset.scored) == ("regress", "mse", ())
+    assert (dataset.input_shape, dataset.kind, dataset.metric, dataset.scored) == ((1,), "regress", "mse", ())
     np.testing.assert_array_equal(train.inputs[:, 0], np.arange(0, 100, 0.5))
     np.testing.assert_array_equal(test.targets, np.sin(np.arange(90, 200, 0.5)))
     assert test.inputs[dataset.groups["inside"], 0].tolist() == np.arange(90, 100, 0.5).tolist()
@@ -37,8 +36,7 @@ def test_sine_windows_equal_a_naive_loop(raw):
     dataset = sine_windows.prepare("windows", raw, lookback=20)
     for split, start, count in (("train", 0, 180), ("test", 90, 200)):
         inputs, targets = dataset.splits[split].take(np.arange(count))
-        assert len(dataset.splits[split]) == count
-        assert inputs.shape == (count, 20, 1)
+        assert (len(dataset.splits[split]), inputs.shape) == (count, (count, 20, 1))
         series = np.sin(start + np.arange(count + 20) / 2)
         for example in range(count):
             np.testing.assert_array_equal(inputs[example, :, 0], series[example : example + 20])
@@ -54,9 +52,7 @@ def test_sine_windows_equal_a_naive_loop(raw):
 def test_the_last_value_of_a_wave_is_its_target(raw):
     dataset = waves.prepare("waves", raw)
     assert (dataset.input_shape, dataset.scored) == ((50, 1), ("validation", "test"))
-    noise, attainable = dataset.floors.values()
-    assert noise == pytest.approx(0.00083, abs=5e-6)
-    assert attainable == pytest.approx(0.00099, abs=5e-6)
+    assert [*dataset.floors.values()] == pytest.approx([0.00083, 0.00099], abs=5e-6)
     for split, rows in (("train", SERIES[:5]), ("validation", SERIES[5:7]), ("test", SERIES[7:])):
         np.testing.assert_array_equal(dataset.splits[split].inputs[:, :, 0], rows[:, :50])
         np.testing.assert_array_equal(dataset.splits[split].targets, rows[:, 50])

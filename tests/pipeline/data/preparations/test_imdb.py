@@ -82,11 +82,8 @@ def test_a_file_that_would_call_a_function_is_refused_before_it_does(write, tmp_
 
 
 def test_what_is_no_list_of_word_numbers_is_refused(write):
-    for change in (
-        *({"x_train": objects([[1, odd]] * 60)} for odd in (2.5, True, None, -1, 2**40)),
-        *({"x_train": objects([odd] * 60)} for odd in ((1, 2), "text")),
-        {"x_train": objects([[1]] * 59)},
-        {"y_test": np.full(31, 2)},
-    ):
+    reviews = [*([1, odd] for odd in (2.5, True, None, -1, 2**40)), (1, 2), "text"]
+    changes = [{"x_train": objects([review] * 60)} for review in reviews]
+    for change in (*changes, {"x_train": objects([[1]] * 59)}, {"y_test": np.full(31, 2)}):
         with pytest.raises(UnrollError, match=r"half holds more than lists of word numbers, labelled 0 or 1; "):
             prepare("imdb", write(**change), **OPTIONS)

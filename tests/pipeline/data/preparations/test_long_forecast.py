@@ -12,6 +12,7 @@ from pipeline.evaluation import plot_data
 from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, feedforward, recurrent
 from pipeline.training.methods import gradient_descent, least_squares, none
+from tests.pipeline.evaluation.scored import of
 from tests.support.training import job
 
 ROWS, LOOKBACK, HORIZON, COLUMNS = 400, 12, 4, 3
@@ -24,9 +25,7 @@ def raw(tmp_path_factory):
     folder = tmp_path_factory.mktemp("raw")
     values = np.random.default_rng(0).normal(size=(ROWS, COLUMNS)).cumsum(axis=0) * [1, 10, 0.1]
     stamps = pd.date_range("2020-01-01", periods=ROWS, freq="h").astype(str)
-    pd.DataFrame(values, columns=["a", "b", "c"]).assign(date=stamps)[["date", "a", "b", "c"]].to_csv(
-        folder / "some.csv", index=False
-    )
+    pd.DataFrame(values, index=pd.Index(stamps, name="date"), columns=["a", "b", "c"]).to_csv(folder / "some.csv")
     return folder
 
 
@@ -110,8 +109,6 @@ def test_segments_are_read_and_written_by_themselves_and_start_from_the_last_val
 
 
 def test_kept_errors_become_scores_groups_and_differences(data):
-    from tests.pipeline.evaluation.scored import of
-
     count = {split: len(examples) for split, examples in data.splits.items()}
     random = np.random.default_rng(0)
 
@@ -122,12 +119,9 @@ def test_kept_errors_become_scores_groups_and_differences(data):
     (near, errors), (far, _) = run(1.0), run(3.0)
     evaluation = evaluate(data, {"near": near, "far": far}, {})
     whole, scored = len(data.groups["as published"]), evaluation.experiments["near"]
-    for stat, expected in (
-        (scored.final["test"]["mse"], errors[:, :, 0]),
-        (scored.final["test"]["mae"], errors[:, :, 1]),
-        (scored.groups["as published"]["mse"], errors[:, :whole, 0]),
-    ):
-        assert stat.model_dump()["values"] == pytest.approx(expected.mean(axis=1).tolist())
+    maes, mses = scored.final["test"]["mae"].model_dump(), scored.groups["as published"]["mse"].model_dump()
+    assert maes["values"] == pytest.approx(errors[:, :, 1].mean(axis=1))
+    assert mses["values"] == pytest.approx(errors[:, :whole, 0].mean(axis=1))
     weeks = plot_data.weeks(data, {"near": near, "far": far})
     of_week = data.splits["test"].rows // (7 * 24)
     expected = [errors[:, of_week == week, 0].mean() for week in np.unique(of_week)]
