@@ -32,7 +32,7 @@ ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
 
 MIN_MEMBERS = 3
-"""Fewer models are not combined: the median of two is their mean."""
+"""Fewer models are not combined."""
 
 MARGIN = 2 / 3
 """A single model is champion only if its MAE is at most this fraction of the combination's: on none of the files that

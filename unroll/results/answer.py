@@ -29,7 +29,7 @@ ANSWERS = "answers"
 """The workspace's folder for the plot, the table and the page of each series."""
 
 AS_GOOD = 1.01
-"""A model with at most this multiple of the network's MAE is called as good: nobody trains a network for 1 %."""
+"""A model with at most this multiple of the network's MAE is called as good."""
 
 DEVIATIONS = "standard deviations"
 """The unit of errors over several series: each one's own, over the train rows."""
@@ -193,7 +193,7 @@ def _models(workspace: Workspace, config: Params, evaluation: Evaluation, board:
             if opponent and name != opponent:
                 change, interval = relative_change(evaluation, name, opponent)
         seconds, champion = None, name == board.champion
-        with contextlib.suppress(UnrollError):  # a build that was copied here has no records
+        with contextlib.suppress(UnrollError):  # not every run has a record
             run = record.read(workspace, board.dataset, name)
             seconds = (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
         models.append(ModelScore(name, title, mae, change, interval, scores.mean_coverage, seconds, champion))
