@@ -17,8 +17,8 @@ END = 12
 
 def shown() -> bytes:
     """A hash of what the first screen says: the page's sentence and its table of answers."""
-    found = re.search(r"<h1>.*?</table>", PAGE.read_text(encoding="utf-8"), re.DOTALL)
-    return hashlib.sha256(found[0].encode() if found else b"").hexdigest().encode()
+    screen = re.search(r"<h1>.*?</table>", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    return hashlib.sha256(screen[0].encode() if screen else b"").hexdigest().encode()
 
 
 def main() -> None:

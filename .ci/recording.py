@@ -41,9 +41,9 @@ def film(lines: list[tuple[float, str]]) -> str:
     last = max(when for when, _ in lines) or 1.0
     shares = [HOLD * when / last for when, _ in lines]
     texts, scroll, row = [], [(0.0, 0)], 0
-    for place, (share, (_, line)) in enumerate(zip(shares, lines, strict=True)):
+    for index, (share, (_, line)) in enumerate(zip(shares, lines, strict=True)):
         passing = re.match(r" *\d+/\d+ ", line)
-        until = shares[place + 1] if passing and place + 1 < len(lines) else 1.0
+        until = shares[index + 1] if passing and index + 1 < len(lines) else 1.0
         texts.append(
             _text(row, line, share, until, "p" if passing else line.split(maxsplit=1)[0] if line.strip() else "")
         )

@@ -22,12 +22,12 @@ SOCKETS = Config({"AsyncKernelManager": {"transport": "ipc"}})
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """A page as it is, or as a notebook that was run; links to files that are no page become plain text."""
-    place = Path(page.file.src_uri)
-    if place.parent.name == "notebooks":
-        markdown = _run(ROOT / "docs" / place)
-    if place.name == "python.md":
+    path = Path(page.file.src_uri)
+    if path.parent.name == "notebooks":
+        markdown = _run(ROOT / "docs" / path)
+    if path.name == "python.md":
         markdown += _reference()
-    outside = "../" * len(place.parents)
+    outside = "../" * len(path.parents)
     return re.sub(rf"\[([^\]]+)\]\({re.escape(outside)}[^)]*\)", r"\1", markdown)
 
 

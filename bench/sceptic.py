@@ -54,14 +54,14 @@ def search(workspace: Workspace, name: str, minutes: float, seed: int = 0) -> It
         while not tried or time.monotonic() < until:
             tried += 1
             words, model, last, most = _drawn(random, data)
-            kept = random.permutation(examples)[: most // _rows_each(data)]
+            drawn = random.permutation(examples)[: most // _rows_each(data)]
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of networks that could have gone on
-                model.fit(*_rows(data, "train", kept, last))
-            found = float(_losses(model, data, "validation", last).mean())
-            if found < best[0]:
-                best = found, words, _losses(model, data, "test", last)
-                yield f"{name}  {data.metric} on validation {found:.4g}  {words}"
+                model.fit(*_rows(data, "train", drawn, last))
+            error = float(_losses(model, data, "validation", last).mean())
+            if error < best[0]:
+                best = error, words, _losses(model, data, "test", last)
+                yield f"{name}  {data.metric} on validation {error:.4g}  {words}"
     yield from _verdicts(workspace, name, data, best[1], best[2])
 
 
@@ -103,10 +103,10 @@ def _drawn(random: np.random.Generator, data: Dataset) -> tuple[str, Any, int, i
     else:
         options = {"n_neighbors": int(random.integers(1, 40)), "weights": str(random.choice(["uniform", "distance"]))}
         model = KNeighborsRegressor(**options)
-    said = ", ".join(
+    settings = ", ".join(
         f"{key} {value:.3g}" if isinstance(value, float) else f"{key} {value}" for key, value in options.items()
     )
-    return f"{kind} of the last {last} steps ({said})", make_pipeline(StandardScaler(), model), last, most
+    return f"{kind} of the last {last} steps ({settings})", make_pipeline(StandardScaler(), model), last, most
 
 
 def _rows_each(data: Dataset) -> int:

@@ -73,17 +73,17 @@ def _explained(error: pydantic.ValidationError, model: type[pydantic.BaseModel],
     problems = error.errors(include_url=False)
     first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
     location = _present(first["loc"], data)
-    place = ".".join(f"{key!s:.80}" for key in ([where, *location] if where else location)) or "the whole"
+    path = ".".join(f"{key!s:.80}" for key in ([where, *location] if where else location)) or "the whole"
     if first["type"] == "missing":
-        return f"{place + '.' if location or where else ''}{first['loc'][-1]!s:.80} is missing"
+        return f"{path + '.' if location or where else ''}{first['loc'][-1]!s:.80} is missing"
     if first["type"] == "extra_forbidden":
         known = _keys(model, location[:-1])
-        return one_line(f"{place} is not known here. Valid: {', '.join(known)}.{_hint(location[-1], known)}")
+        return one_line(f"{path} is not known here. Valid: {', '.join(known)}.{_hint(location[-1], known)}")
     if "[key]" in first["loc"]:
-        place += " (the name)"
+        path += " (the name)"
     alternatives = (_must(problem) for problem in problems if _present(problem["loc"], data) == location)
     received = _Received().repr(first["input"])
-    return one_line(f"{place} {' or '.join(dict.fromkeys(alternatives))}. Received: {received}")
+    return one_line(f"{path} {' or '.join(dict.fromkeys(alternatives))}. Received: {received}")
 
 
 class _Received(reprlib.Repr):

@@ -2,4 +2,5 @@
 
 from pipeline.metrics import accuracy, binary_crossentropy, brier, mae, mse, pairwise_mse
 
-MEASURES = {each.MEASURE.name: each.MEASURE for each in (mse, mae, accuracy, brier, binary_crossentropy, pairwise_mse)}
+MODULES = (mse, mae, accuracy, brier, binary_crossentropy, pairwise_mse)
+MEASURES = {module.MEASURE.name: module.MEASURE for module in MODULES}

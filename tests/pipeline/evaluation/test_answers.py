@@ -2,6 +2,8 @@ import re
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.evaluation import answers
 from pipeline.evaluation.intervals import Difference
@@ -99,6 +101,15 @@ def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
     assert (comparison.difference, comparison.interval) == (expected.difference, expected.interval)
     assert comparison.outcome == expected.outcome == Outcome.BETTER
     assert comparison.change.mean == pytest.approx(expected.change.mean)
+
+
+@given(thousandths=st.lists(st.integers(0, 100), min_size=1, max_size=8))
+def test_a_p_value_is_below_its_level_where_holms_adjusted_one_is_below_alpha(thousandths):
+    p_values = np.array(thousandths) / 1000
+    order = np.argsort(p_values, kind="stable")
+    adjusted = np.empty(len(p_values))
+    adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
+    assert (p_values < answers.holm(p_values)).tolist() == (adjusted < answers.ALPHA).tolist()
 
 
 def test_holm_keeps_false_discoveries_of_a_table_below_one_in_twenty():

@@ -169,6 +169,8 @@ def text(*lines):
 
 
 BAD = {
+    "empty": ("", "is empty"),
+    "header only": ("time,load\n", "holds a header and no row; a series has many"),
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
     "half NaN": (
@@ -179,11 +181,13 @@ BAD = {
     "a long line": ("a,b\n" * 3 + "1" * 2**18 + "\n1,2\n", "line 4 has 262,144 bytes or more; save it with a line for"),
     "a mark alone": ("\ufeff", "is empty"),
     "too small": (text("time,load", *(f"{day}e-321" for day in DAILY)), "'load': numbers less than 1e-150 apart; give"),
+    "UTF-16": (TWO.encode("utf-16-le"), "UTF-16 without .* save it as UTF-8"),
     "UTF-32": (TWO.encode("utf-32"), "UTF-32 or UTF-16 .* save it as UTF-8"),
     "broken Parquet": (b"PAR1" + b"x" * 90, "is no whole Parquet file"),
     "100,000 columns": (WIDE, "has more than 1,000 columns"),
     "a path as a column": (text("time,../../load", *DAILY), "column '../../load' is named like a path"),
     "both decimal marks": (text("time;load", *MARKS), r"'load' holds 20\.25 beside numbers with ',' as decimal mark"),
+    "no stamps": ("a,b\n1,2\n3,4\n", "pass --stamp COLUMN .* Columns: a, b"),
     "too many series": (
         text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),
         "holds 51 series, by 'who'; leave all but 50 out",
@@ -198,6 +202,7 @@ BAD = {
     ),
     "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
     "one stamp": (text("time,load", *["2023-01-01 00:00,1"] * 40), "the file has 1 different stamps"),
+    "stamps alone": ("date,time\n" + "2023-01-01,00:00\n" * 40, "the file has 1 different stamps"),
     "no columns": ("some words\nand more of those words\n", "has no columns that a comma"),
 }
 
