@@ -13,7 +13,7 @@ from pipeline.workspace import Workspace
 app = typer.Typer(
     name="unroll",
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`unroll repro` builds everything that params.yaml names; `unroll list` says what that is.",
 )
