@@ -10,7 +10,7 @@ from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Interval, as_errors
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Evaluation
-from pipeline.evaluation.verdicts import ALPHA, Comparison, Pair, decide
+from pipeline.evaluation.verdicts import ALPHA, Comparison, Pair, decide, too_short
 from pipeline.metrics import MEASURES
 
 Key = TypeVar("Key")
@@ -36,7 +36,8 @@ def compare(
         others: of the other model (seeds, n).
         blocks: the number of the block (n,) that each example belongs to, as `scores.blocks` gives it.
         alpha: how often a difference may be seen where there is none. For a table of several, `pair` and `decide`.
-        naive, days: see `Pair`; as `naive_error` and `scores.days` give them.
+        naive: the error of the best naive model (`naive_error`), where it is known.
+        days: that the test rows span (`scores.days`); None where they have none.
     """
     return decide([pair(metric, losses, others, blocks, naive, days)], alpha)[0]
 
@@ -80,7 +81,7 @@ def _error(evaluation: Evaluation, name: str) -> float | None:
 
 
 def change(evaluation: Evaluation, name: str, other: str) -> tuple[float | None, Interval | None]:
-    """How much more error one has than the other, as a fraction of that, and its 95 % interval, where they are known."""
+    """How much more error one has, as a fraction of the other's, and its 95 % interval, where they are known."""
     known, error, reference = _pair(evaluation, name, other), _error(evaluation, name), _error(evaluation, other)
     if known and (compared := Comparison(known, Outcome.UNSURE).change):
         return compared.mean, compared.interval
@@ -126,7 +127,7 @@ class Networks(StrEnum):
 
     @classmethod
     def of(cls, entry: Entry) -> "Networks":
-        """Segments are what the field uses for long forecasts, so its others do not stand for them, nor they for those."""
+        """Segments are what the field uses for long forecasts: neither they nor the others stand for both."""
         return cls.TUNED if entry.trials else cls.SEGMENTS if entry.model == "segments" else cls.DOCUMENTS
 
 
@@ -171,7 +172,10 @@ def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair 
         return replace(asked, outcome=Outcome.NOT_ASKED, reason=NOTHING), None
     if evaluation.dataset.layout == "points":
         return replace(asked, outcome=Outcome.NOT_ASKED, reason=NO_PAST), None
-    return asked, _pair(evaluation, asked.network, asked.opponent)
+    known = _pair(evaluation, asked.network, asked.opponent)
+    if known is None and (why := too_short(evaluation.dataset.days)):
+        asked = replace(asked, outcome=Outcome.SHORT, reason=why)
+    return asked, known
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
@@ -204,7 +208,9 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
     if network is None:
         return str(opponent), why
     verdict = "is worse" if best.outcome == Outcome.NO else f"against it: {best.outcome}"
-    return str(opponent), f"{why}; no network is better ({network} {verdict}{f', {best.reason}' if best.reason else ''})"
+    return str(
+        opponent
+    ), f"{why}; no network is better ({network} {verdict}{f', {best.reason}' if best.reason else ''})"
 
 
 def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -32,11 +32,11 @@ class Part(NamedTuple):
     """What one source of chance adds to the variance of a difference, and how many draws that is known from."""
 
     variance: float
-    count: int
+    draws: int
 
-    def of_more(self, count: int) -> "Part":
+    def of_more(self, draws: int) -> "Part":
         """From so many draws of the same scatter, if those are more."""
-        return Part(self.variance * self.count / count, count) if self.variance and count > self.count else self
+        return Part(self.variance * self.draws / draws, draws) if self.variance and draws > self.draws else self
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,9 @@ class Difference:
     other_seeds: Part
 
     @classmethod
-    def of(cls, errors: Sequence[float], others: Sequence[float], rows: Part, *, log: bool | None = None) -> "Difference":
+    def of(
+        cls, errors: Sequence[float], others: Sequence[float], rows: Part, *, log: bool | None = None
+    ) -> "Difference":
         """From the error with each seed, of one model and of another; logarithms where there are, unless `log` says."""
         log = min(*errors, *others) > 0 if log is None else log
         if log:
@@ -73,7 +75,7 @@ class Difference:
     @property
     def freedom(self) -> float:
         """Degrees of freedom, by Welch and Satterthwaite; infinite where nothing is left to chance."""
-        weight = sum(part.variance**2 / (part.count - 1) for part in self._parts if part.count > 1)
+        weight = sum(part.variance**2 / (part.draws - 1) for part in self._parts if part.draws > 1)
         return self.error**4 / weight if weight else math.inf
 
     @property

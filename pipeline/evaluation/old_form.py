@@ -9,7 +9,9 @@ def converted(old: Any) -> Any:
     """Its differences were of raw errors, with one standard error; the delta method makes relative ones of them."""
     if not isinstance(old, dict) or "differences" not in old:
         return old
-    about, entries, rows, blocks = dict(old["dataset"]), old["experiments"], {}, {}
+    about, entries = dict(old["dataset"]), old["experiments"]
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    blocks: dict[str, int] = {}
     weeks, metric = about.pop("weeks", None), about["metric"]
     about["days"] = None if weeks is None else 7.0 * weeks - 7
     for split, pairs in old["differences"].items():

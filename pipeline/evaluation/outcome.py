@@ -23,7 +23,10 @@ class Outcome(StrEnum):
     HOLDS = "holds", "The rebuild agrees with the document."
     LITTLE = "says little", "The rebuild agrees, and so would a simple baseline."
     FAILS = "does not hold", "The rebuild contradicts the document."
-    UNSURE = "cannot tell", "The interval is too wide to decide, or a network had not converged; what is lacking is said."
+    UNSURE = (
+        "cannot tell",
+        "The interval is too wide to decide, or a network had not converged; what is lacking is said.",
+    )
     SHORT = "too short", "The test rows span less than 84 days, and one season ranks nothing."
     NOT_ASKED = "not asked", "There is no past to learn from, or nothing to compare with."
     NOT_BUILT = "not built", "Nothing is trained for it yet."

@@ -2,7 +2,7 @@
 
 import statistics
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import pydantic
 
@@ -155,13 +155,13 @@ class Evaluation(Strict):
 
     _old = pydantic.model_validator(mode="before")(old_form.converted)  # until everything is rebuilt
 
-    def difference(self, split: Split, name: str, other: str) -> Difference | None:
+    def difference(self, split: str, name: str, other: str) -> Difference | None:
         """How much larger the error is for an experiment than for another; None where that is not known."""
         known, metric = self.rows.get(split, {}), self.dataset.metric
         rows = known.get(name, {}).get(other, known.get(other, {}).get(name))
         if rows is None:
             return None
-        scores = (self.experiments[key].chosen[split][metric].values for key in (name, other))
+        scores = (self.experiments[key].chosen[cast("Split", split)][metric].values for key in (name, other))
         errors, others = ([as_errors(metric, value) for value in values] for values in scores)
         return Difference.of(errors, others, Part(rows, self.blocks[split]))
 

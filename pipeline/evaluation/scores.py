@@ -189,9 +189,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str
     )
 
 
-def _rows(
-    dataset: Dataset, runs: Mapping[str, Run]
-) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
+def _rows(dataset: Dataset, runs: Mapping[str, Run]) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
     rows: dict[str, dict[str, dict[str, float]]] = {}
     counts: dict[str, int] = {}
     enough_seeds = {

@@ -79,11 +79,6 @@ class Pair:
     unfinished: tuple[str, str] = ("", "")
 
     @property
-    def too_short(self) -> bool:
-        """Whether the test rows are of less than a season."""
-        return self.days is not None and self.days < SEASON
-
-    @property
     def equivalence(self) -> float:
         """The p-value of two one-sided tests within the margin."""
         return self.difference.equivalence(*self.margin)
@@ -127,20 +122,31 @@ class Comparison:
 
     @property
     def change(self) -> Change | None:
-        """Of the error; None where the other has none, so that there is nothing to be a fraction of."""
-        values = [self.difference.mean, *self.interval]
-        if self.difference.log:
-            mean, *ends = (math.expm1(min(value, 700.0)) for value in values)  # e^710 is no number any more
-        elif self.pair.error:
-            mean, *ends = (max(-1.0, value / self.pair.error) for value in values)
-        else:
+        """Of the error; None where the other's is none or so little that a multiple of it says nothing."""
+        if not self.pair.error:
             return None
-        return Change(mean, (ends[0], ends[1]))
+        low, mean, high = (max(-1.0, value / self.pair.error) for value in self.of_errors)
+        return None if mean + 1 > UNTOLD else Change(mean, (low, high))
+
+    @property
+    def of_errors(self) -> tuple[float, float, float]:
+        """The difference of the errors themselves, and the ends of its interval around it; the other's as it is."""
+        return in_errors(self.difference, self.level, self.pair.error)
 
     def __str__(self) -> str:
-        (low, high), change = self.interval, self.change
-        words = str(change) if change else f"{self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})"
+        (low, mean, high), change = self.of_errors, self.change
+        words = str(change) if change else f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
         return f"{self.outcome}: {words}{f'; {self.reason}' if self.reason else ''}"
+
+
+def in_errors(difference: Difference, level: float, error: float) -> tuple[float, float, float]:
+    """A difference of errors, and the ends of its interval around it, by what the other's error is."""
+    low, high = difference.interval(level)
+    if not difference.log:
+        return low, difference.mean, high
+    # e^710 is no number any more.
+    low, mean, high = (error * math.expm1(min(end, 700.0)) for end in (low, difference.mean, high))
+    return low, mean, high
 
 
 def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
@@ -158,12 +164,17 @@ def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
     return levels
 
 
+def too_short(days: float | None) -> str:
+    """Why test rows that span so many days rank nothing; empty if they do, or if there are no days."""
+    return f"the test rows span {days:.0f} days, less than {SEASON}" if days is not None and days < SEASON else ""
+
+
 def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Comparison]:
     """All pairs of one table, corrected for how many there are: first which one is better, then what is the same."""
     decided = {
-        index: Comparison(pair, Outcome.SHORT, reason=f"the test rows span {pair.days:.0f} days, of {SEASON}")
+        index: Comparison(pair, Outcome.SHORT, reason=why)
         for index, pair in enumerate(pairs)
-        if pair.too_short
+        if (why := too_short(pair.days))
     }
     asked = [index for index in range(len(pairs)) if index not in decided]
     levels = dict(zip(asked, holm([pairs[index].difference.p_value for index in asked], alpha), strict=True))
@@ -190,14 +201,15 @@ def lacking(pair: Pair, level: float, of_same: float) -> str:
 
     Args:
         pair: nothing of which is decided.
-        level, of_same: at which a difference, and at which none would be seen.
+        level: at which a difference would be seen.
+        of_same: at which it would be seen that there is none.
     """
     now = pair.difference
-    counts = [part.count for part in (now.seeds, now.other_seeds) if part.variance]
+    counts = [part.draws for part in (now.seeds, now.other_seeds) if part.variance]
 
     def enough(more: float, *, rows: bool, seeds: bool) -> Difference | None:
         """With so many times the rows and seeds, if that decides."""
-        blocks = math.ceil(now.rows.count * more) if rows else 0
+        blocks = math.ceil(now.rows.draws * more) if rows else 0
         then = now.with_more(blocks, math.ceil(min(counts) * more) if seeds and counts else 0)
         seen = then.p_value < level or replace(pair, difference=then).equivalence < of_same
         return then if seen else None
@@ -209,8 +221,8 @@ def lacking(pair: Pair, level: float, of_same: float) -> str:
         then = next(filter(None, (enough(more, rows=rows, seeds=seeds) for more in tried)), None)
         if then:
             weeks, unit = (pair.days or 0) / 7, "weeks of test rows" if pair.days else "test examples"
-            of_rows = _lacks(now.rows, then.rows, unit, weeks / now.rows.count if pair.days else 1.0)
-            most = max((now.seeds, now.other_seeds), key=lambda part: part.variance * part.count)
+            of_rows = _lacks(now.rows, then.rows, unit, weeks / now.rows.draws if pair.days else 1.0)
+            most = max((now.seeds, now.other_seeds), key=lambda part: part.variance * part.draws)
             then_most = then.seeds if most == now.seeds else then.other_seeds
             return f"about {' and '.join(filter(None, (of_rows, _lacks(most, then_most, 'seeds'))))} would decide"
     return "no number of rows and seeds that can be had would decide"
@@ -218,6 +230,6 @@ def lacking(pair: Pair, level: float, of_same: float) -> str:
 
 def _lacks(now: Part, then: Part, unit: str, each: float = 1.0) -> str:
     """Such as "12 seeds (there are 3)"; with two digits. Empty where there are enough."""
-    if then.count <= now.count:
+    if then.draws <= now.draws:
         return ""
-    return f"{float(f'{then.count * each:.2g}'):,.0f} {unit} (there are {now.count * each:,.0f})"
+    return f"{float(f'{then.draws * each:.2g}'):,.0f} {unit} (there are {now.draws * each:,.0f})"
