@@ -8,7 +8,7 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import seasonal_naive
 from pipeline.forecast import backtest, ensemble, leaderboard
-from pipeline.forecast.leaderboard import ENSEMBLE, SHORT
+from pipeline.forecast.leaderboard import ENSEMBLE
 from pipeline.training.run_folder import Summary
 from tests.pipeline.forecast.test_backtest import HORIZON, data, experiment, settings
 
