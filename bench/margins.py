@@ -9,7 +9,7 @@ from pipeline.report.results import load
 from pipeline.workspace import Workspace
 
 if __name__ == "__main__":
-    workspace = Workspace(Path().resolve())
+    workspace = Workspace(Path.cwd())
     for verdicts.MARGIN in (0.01, 0.02, 0.05, 0.1):
         built = load(workspace, params.load(workspace.params)).built
         counts = Counter(str(answer.outcome) for dataset in built for answer in dataset.answers)

@@ -51,9 +51,9 @@ def answers():
             continue
         cells = []
         for said in told:
-            change = f"{said.change} ({said.interval})" if said.interval else ""
-            reason = f"; {said.reason}" if said.reason and said.outcome != Outcome.SHORT else ""
-            cells.append(f"**{said.outcome}**: {said.best.brief}, {change}{reason}".replace(", ;", ";").rstrip(", "))
+            change = f"{said.change}{f' ({said.interval})' if said.interval else ''}"
+            reason = f"; {said.reason}" if said.outcome == Outcome.UNSURE else ""
+            cells.append(f"**{said.outcome}**: {', '.join(filter(None, (said.best.brief, change)))}{reason}")
         without = f"{told[0].without.brief}: {told[0].without.score}"
         yield f"| {told[0].question} | {without} | {' | '.join((*cells, '')[:2])} | `unroll compare {one.name}` |"
 

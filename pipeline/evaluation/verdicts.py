@@ -39,16 +39,18 @@ class Change:
 
     @property
     def words(self) -> tuple[str, str]:
-        """The change and its interval: -4.4 % and -7.4 to -1.4 %; of a factor 41 times and 35 to 48 times."""
-        if self.mean + 1 >= FAR:
-            return _times(self.mean), " to ".join(map(_times, self.interval)).replace(" times", "", 1)
+        """The change and its interval: -4.4 % and -7.4 to -1.4 %, or 41 times and 35 to 48 times; empty of over 1,000."""
         low, high = self.interval
+        if low + 1 > UNTOLD:
+            return _times(low), ""
+        if self.mean + 1 >= FAR:
+            return _times(self.mean), f"{_times(low)} to {_times(high)}".replace(" times", "", 1)
         ends = f"{_percent(low)} to {_percent(high)} %" if high + 1 < FAR else f"{_percent(low)} % to {_times(high)}"
         return f"{_percent(self.mean)} %", ends
 
     def __str__(self) -> str:
         mean, interval = self.words
-        return f"{mean} {'the ' * mean.endswith('times')}error ({interval})"
+        return f"{mean} {'the ' * mean.endswith('times')}error{f' ({interval})' if interval else ''}"
 
 
 def _times(change: float) -> str:
@@ -132,20 +134,16 @@ class Comparison:
 
     @property
     def change(self) -> Change | None:
-        """Of the error; None where the other's is none or so little that a multiple of it says nothing."""
-        if not self.pair.error:
+        """Of the error; None where the other's is none, so that there is nothing to be a fraction of."""
+        error = self.pair.error
+        if not error:
             return None
-        low, mean, high = (max(-1.0, value / self.pair.error) for value in self.of_errors)
-        return None if mean + 1 > UNTOLD else Change(mean, (low, high))
-
-    @property
-    def of_errors(self) -> tuple[float, float, float]:
-        """The difference of the errors themselves, and the ends of its interval around it; the other's as it is."""
-        return in_errors(self.difference, self.level, self.pair.error)
+        low, mean, high = (max(-1.0, end / error) for end in in_errors(self.difference, self.level, error))
+        return Change(mean, (low, high))
 
     def __str__(self) -> str:
-        (low, mean, high), change = self.of_errors, self.change
-        words = str(change) if change else f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
+        (low, high), change = self.interval, self.change
+        words = str(change) if change else f"{self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})"
         return f"{self.outcome}: {words}{f'; {self.reason}' if self.reason else ''}"
 
 
