@@ -39,7 +39,7 @@ class Change:
 
     @property
     def words(self) -> tuple[str, str]:
-        """The change and its interval: -4.4 % and -7.4 to -1.4 %, or 41 times and 35 to 48 times; empty of over 1,000."""
+        """The change and its interval: -4.4 % and -7.4 to -1.4 %, or 41 times and 35 to 48 times; beyond 1,000 none."""
         low, high = self.interval
         if low + 1 > UNTOLD:
             return _times(low), ""

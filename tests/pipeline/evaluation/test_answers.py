@@ -41,12 +41,12 @@ def evaluated(days, network, opponent, **changes):
         (
             evaluated(35, 0.3, 0.5),
             "dense",
-            r"no network is better \(gru against it: too short, .* 35 days, less than 84",
+            r"no network is better \(of gru: too short, .* 35 days, less than 84",
         ),
         (
             evaluated(280, 0.3, 0.5, final={"validation": {"mae": stat(0.3)}, "test": {"mae": stat(0.6, 0.8)}}),
             "dense",
-            r"no network is better \(gru is worse\)|gru against it: cannot tell, about .* would decide",
+            r"no network is better \(of gru: (is worse|cannot tell, about .* would decide)",
         ),
         (evaluated(280, None, 0.5), "dense", "the strongest without recurrence$"),
         (evaluated(280, 0.3, None), "gru", "the only kind here"),
