@@ -10,7 +10,7 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
-from pipeline.report.charts import AnswerText
+from pipeline.report.charts import AnswerText, Contender, IntervalMark
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page, sentence
 from pipeline.report.result_tables import dataset_tables
@@ -256,3 +256,13 @@ def answer(outcome, networks=""):
 )
 def test_all_answers_in_one_sentence(answers, words):
     assert sentence(answers).endswith(words)
+
+
+def test_an_answer_in_a_line_says_what_is_lacking():
+    sides = Contender("ridge regression on the last 4 steps", "2"), Contender("GRU(2), tuned", "3")
+    change = "+2.0 %", "-1.0 to +5.0 %", "about 12 seeds would decide"
+    text = AnswerText("", "", UNSURE, *sides, *change, IntervalMark(1, 0, 2, beyond=False))
+    told = "+2.0 % error (-1.0 to +5.0 %); about 12 seeds would decide"
+    assert text.sentence == f"GRU(2), tuned against ridge regression on the last 4 steps: {told}"
+    factor = dataclasses.replace(text, change="41 times", interval="30 to 50 times", reason="")
+    assert factor.told == "41 times the error (30 to 50 times)"
