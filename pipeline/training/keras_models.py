@@ -87,6 +87,11 @@ def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None
         temporary.write_bytes(file.getvalue())
 
 
+def parameters(part: Any) -> int:
+    """How many numbers of a model, a layer or a cell are trained: fixed ones do not count."""
+    return sum(int(np.prod(weights.shape)) for weights in part.trainable_weights)
+
+
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
     """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
     rows: list[tuple[str, list[int | None], int]] = []
@@ -97,12 +102,12 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
         output = list((layer.output[0] if isinstance(layer.output, list | tuple) else layer.output).shape)
         cells = getattr(getattr(layer, "cell", None), "cells", None)
         if cells is None:
-            rows.append((type(layer).__name__, output, layer.count_params()))
+            rows.append((type(layer).__name__, output, parameters(layer)))
             continue
         between: list[int | None] = [None, layer.input.shape[1], output[-1]]
         for cell in cells:
             shape = output if cell is cells[-1] else between
-            rows.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
+            rows.append((type(cell).__name__.removesuffix("Cell"), shape, parameters(cell)))
     return [
         {"name": f"{kind.lower()}_{number}", "type": kind, "output": output, "parameters": parameters}
         for number, (kind, output, parameters) in enumerate(rows, 1)

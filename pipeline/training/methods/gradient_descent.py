@@ -87,7 +87,7 @@ def train(
     rate = lambda epoch: learning_rate * 0.5 ** max(epoch - (halve_after or epochs), 0)  # noqa: E731
     return Trained(
         train_replicates(job, epochs, ProgramLearner(job, program, rate, orders), patience),
-        model.count_params(),
+        keras_models.parameters(model),
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
         loss,
