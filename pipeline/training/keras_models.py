@@ -35,12 +35,13 @@ def seeded(build: Any, seed: int) -> "keras.Model":
     return build()
 
 
-def optimizer(name: str, learning_rate: float) -> Any:
+def optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any:
     """Keras' optimizer of that name, with its defaults; `rmsprop_keras2` is RMSprop as Keras 2 had it."""
     import keras
 
+    config = {"learning_rate": learning_rate, "weight_decay": weight_decay or None}
     if not name.startswith("rmsprop"):
-        return keras.optimizers.get({"class_name": name, "config": {"learning_rate": learning_rate}})
+        return keras.optimizers.get({"class_name": name, "config": config})
 
     class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
         """Keras' own step, with a root and a division that have the same bits on every processor."""
@@ -56,7 +57,7 @@ def optimizer(name: str, learning_rate: float) -> Any:
                 root = keras.ops.sqrt(square) + self.epsilon
             self.assign_sub(variable, learning_rate * gradient / root)
 
-    return RMSprop(learning_rate)
+    return RMSprop(**config)
 
 
 def values(model: "keras.Model") -> list[Array]:
