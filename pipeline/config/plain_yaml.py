@@ -94,7 +94,7 @@ def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mappin
 
 
 def replaced(path: Path, name: str, entry: Mapping[str, Any]) -> str:
-    """The text of params.yaml with other plain data for an experiment, in DVC's style; other entries stay as they are."""
+    """The text of params.yaml with other plain data for an experiment, in DVC's style; all else stays."""
     text = _text(path)
     lines = text.splitlines(keepends=True)
     section = next(value for key, value in YAML().compose(text).value if key.value == "experiments")

@@ -169,7 +169,7 @@ def may_gain(attempts: Sequence[Attempt], epochs: int, *, cosine: bool, higher: 
     if last.value is None or last.best_epoch is None:
         return False
     if before:
-        error, error_before = (1 - a.value if higher else a.value for a in (last, before[-1]))
-        if error > (1 - GAIN) * error_before: 
+        errors = [1 - (a.value or 0) if higher else a.value or 0 for a in (before[-1], last)]
+        if errors[1] > (1 - GAIN) * errors[0]:
             return False
     return last.best_epoch > LATE * epochs or (cosine and last.epochs == epochs)

@@ -58,8 +58,8 @@ RANGES: dict[str, tuple[str, ...]] = {
 }
 """Model, or method with its own -> what `unroll search` tries: OPTION=LOW:HIGH, or OPTION=CHOICE,CHOICE.
 
-What an experiment has off (`last`, `others`, `embedding`) is not tried, nor a `last` beyond its range; a `last` ends with
-the input.
+What an experiment has off (`last`, `others`, `embedding`) is not tried, nor a `last` beyond its range; a `last` ends
+with the input.
 """
 
 
@@ -204,9 +204,9 @@ def rounded(value: float) -> float:
 
 def readable(value: Any, tried: BaseDistribution) -> Any:
     """A value that was drawn, `rounded` but within its range."""
-    if isinstance(tried, CategoricalDistribution):
-        return value
-    return min(tried.high, max(tried.low, rounded(value)))
+    if isinstance(tried, IntDistribution | FloatDistribution):
+        return min(tried.high, max(tried.low, rounded(value)))
+    return value
 
 
 def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
