@@ -50,7 +50,7 @@ CELL = (*NETWORKS, "units=8:64", "layers=1:2")
 RANGES: dict[str, tuple[str, ...]] = {
     "linear": ("last=1:120", "ridge=1:100000"),
     "lags": ("last=1:72", "others=1:12", "trees=50:400", "leaves=4:32", "learning_rate=0.02:0.2", "examples=20:200"),
-    "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10"),
+    "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10", "scales=0,300"),
     "mlp": (*NETWORKS, "hidden.1=16:256", "hidden.2=8:128", "activation=relu,tanh,sine", "last=4:72"),
     "tcn": (*NETWORKS, "filters=8:48", "kernel=2:5", "layers=2:5", "last=12:72"),
     "tfidf": ("c=1:100", "reviews=3:10"),
@@ -101,23 +101,25 @@ def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
 
 
 def family_space(name: str, experiment: Experiment, timesteps: int) -> Space:
-    """What `unroll search` tries: the same `RANGES` for each data set.
+    """What `unroll search` tries: the same `RANGES` for each data set, as far as the experiment has such options.
 
     Raises:
         UsageError: the model has no ranges.
     """
-    own, method, over = experiment.model.options, experiment.training.method, []
+    method, over = experiment.training.method, []
     family = method if method in RANGES else experiment.model.name
+    parts = ("training",) if method in FIXED else ("model", "training")
+    known = {path.partition(".")[2]: (path, value) for path, (_, value) in _options(name, experiment)}
     for text in RANGES[one_of(family, RANGES, f"{name} has `trials`, so its model")]:
         option, limits = text.split("=")
-        part, _, index = option.partition(".")
+        path, value = known.get(option, ("", None))
         if option in ("last", "others", "embedding"):
             low, high = map(int, limits.split(":"))
-            if not own.get(option) or (option == "last" and own["last"] > high):
+            if not value or (option == "last" and value > high):
                 continue
             limits = f"{low}:{min(high, timesteps) if option == 'last' else high}"
-        if not index or int(index) <= len(own[part]):
-            over.append(f"{'model.' * bool(index)}{option}={limits}")
+        if path.startswith(parts):
+            over.append(f"{path}={limits}")
     return space(name, experiment, over)
 
 
@@ -195,6 +197,13 @@ def present(name: str, experiment: Experiment, searched: Iterable[str]) -> dict[
     """The experiment's own values of what is searched."""
     known = dict(_options(name, experiment))
     return {path: known[path][1] for path in searched}
+
+
+def holds(tried: Any, value: Any) -> bool:
+    """Whether a value is among what is tried."""
+    if choices := getattr(tried, "choices", None):
+        return value in choices
+    return value is not None and bool(tried.low <= value <= tried.high)
 
 
 def rounded(value: float) -> float:

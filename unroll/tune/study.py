@@ -36,7 +36,7 @@ from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.tune.space import Space, changed, present, readable
+from unroll.tune.space import Space, changed, holds, present, readable
 
 PATIENCE = 60
 """Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
@@ -195,7 +195,7 @@ def opened(
                 pruner=MedianPruner(n_warmup_steps=int(WARM_UP * epochs)) if pruning else NopPruner(),
                 load_if_exists=True,
             )
-            if study_name not in others and all(_holds(tried, now[path]) for path, tried in searched.items()):
+            if study_name not in others and all(holds(tried, now[path]) for path, tried in searched.items()):
                 study.enqueue_trial(dict(now))
         if others and study_name not in others:
             print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
@@ -203,13 +203,6 @@ def opened(
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         why = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
         raise UnrollError(f"{file} cannot be used ({why:.200}); move it away to begin anew") from error
-
-
-def _holds(tried: Any, value: Any) -> bool:
-    """Whether a value is among what is tried."""
-    if choices := getattr(tried, "choices", None):
-        return value in choices
-    return value is not None and bool(tried.low <= value <= tried.high)
 
 
 def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
