@@ -55,8 +55,9 @@ def train(
         known = scaler.fit_transform(np.asarray(baseline.features(inputs), np.float64))
         if scales:
             few = _evenly(len(known), scales)
-            scaler.scale_ *= _length_scales(known[few], (targets - mean)[few])
-            known = scaler.transform(np.asarray(baseline.features(inputs), np.float64))
+            lengths = _length_scales(known[few], (targets - mean)[few])
+            known /= lengths
+            scaler.scale_ *= lengths
         model.fit(_kernel(known, known, gamma), targets - mean)
 
         def predict(inputs: Array) -> Array:
