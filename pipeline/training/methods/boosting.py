@@ -92,7 +92,8 @@ def train(
 def _features(model: Any, inputs: Array, predicted: Array | None = None) -> tuple[Array, Array]:
     """What trees see (n, ahead, features), and the base (n, ahead) that they correct; of a `Baseline` 1 for all."""
     if isinstance(model, Baseline):
-        return np.asarray(model.features(inputs))[:, None], np.zeros((len(inputs), 1))
+        base = model.base(inputs) if model.base else np.zeros(len(inputs))
+        return np.asarray(model.features(inputs))[:, None], base[:, None]
     features, base = model.features(inputs, predicted)
     return features, base
 
