@@ -245,6 +245,25 @@ def published_rows(rows: int, first: int, second: int, windows: Windowing, batch
     }
 
 
+def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows:
+    """The rows that `keras.utils.timeseries_dataset_from_array` uses, as document 006 calls it.
+
+    A window's inputs lie in one block; its target may lie beyond the border, or of the test block not: there inputs are
+    cut off at the first row whose own target is in the file, so the last windows of it are not used.
+
+    Args:
+        rows: of the series.
+        first: the first row of the validation block.
+        second: the first row of the test block.
+        windows: how they are cut; `delay` counts from the last input.
+    """
+    last = rows - windows.lookback - windows.first + windows.step
+    blocks = {"train": (0, first), "validation": (first, second), "test": (second, last)}
+    return {
+        split: np.arange(start + windows.lookback, stop + windows.step) for split, (start, stop) in blocks.items()
+    }
+
+
 def corrected_rows(
     series: Series, first: int, second: int, windows: Windowing, *, freq: int, target: int
 ) -> tuple[Rows, dict[str, int]]:
