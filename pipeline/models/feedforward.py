@@ -26,6 +26,7 @@ def tcn(
     filters: Size = 32,
     kernel: Annotated[int, Field(ge=1, le=512)] = 3,
     layers: Few = 3,
+    activation: Literal["relu", "tanh"] = "relu",
     dropout: Rate = 0.0,
     last: Last = None,
     embedding: Width = 0,
@@ -37,6 +38,7 @@ def tcn(
         filters: of each layer.
         kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n apart.
         layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
+        activation: of each.
         dropout: fraction of each layer's outputs that is dropped, the same ones at all timesteps.
         last: timesteps that are seen.
         embedding: width of a word's vector.
@@ -56,7 +58,7 @@ def tcn(
         dilation, steps = 2**layer, values.shape[1]
         padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
         taps = [padded[:, k * dilation : k * dilation + steps] for k in range(kernel)]
-        seen = keras.layers.Dense(filters, activation="relu")(keras.ops.concatenate(taps, axis=2))
+        seen = keras.layers.Dense(filters, activation=activation)(keras.ops.concatenate(taps, axis=2))
         same = values if values.shape[-1] == filters else keras.layers.Dense(filters)(values)
         values = keras.layers.SpatialDropout1D(dropout)(seen) + same
     if problem.vocabulary:
