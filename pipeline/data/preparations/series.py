@@ -147,6 +147,9 @@ def prepare(
         split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
     }
     facts: dict[str, Any] = {"protocol": protocol, **_facts(first, borders, splits, fitted, batch_size)}
+    if not corrected:  # a document tells them; else they follow from the shares
+        own_rows = np.diff([0, *borders, count]).tolist()
+        facts |= {f"rows to {what}": own for what, own in zip(("train on", "validate on", "test on"), own_rows, strict=True)}
     timestep = freq * step
     daily = timestep < DAY and DAY % timestep == 0  # then a day is a cycle
     scale = Scale(quantity=windows.quantity)
