@@ -260,4 +260,11 @@ def _answers(problem: Problem, values: Any) -> Any:
     return keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None)(values)
 
 
-MODELS = {"tcn": tcn, "convolutions": convolutions, "attention": attention, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}
+MODELS = {
+    "tcn": tcn,
+    "convolutions": convolutions,
+    "attention": attention,
+    "linear": linear,
+    "nlinear": nlinear,
+    "dlinear": dlinear,
+}

@@ -45,7 +45,7 @@ class Recipe:
         """A new model for a problem; its fixed layers have these moments, or those that are loaded as weights."""
         model = self.build(about)
         if self.in_unit:
-            return in_unit(model, about, known and known.targets)
+            return in_unit(model, about, known.targets if known else None)
         return standardised(model, about, known) if self.standardise else model
 
     def job(self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None) -> Job:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Size = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 METRIC = "mae"
 
+BLOCKS = ("rows to train on", "rows to validate on", "rows to test on")
+"""Facts of the documents' protocols."""
+
 ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 """Columns of a forecast, beside which the name of the series stands."""
 
@@ -108,10 +111,8 @@ def prepare(
         borders = series.borders(count, train, validation)
         for number, (series_id, rows) in enumerate(every.items()):
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
-            if published:
-                examples = series.published_rows(count, *borders, windows, batch_size or 1)
-            elif not corrected:
-                examples = series.utility_rows(count, *borders, windows)
+            if not corrected:
+                examples = series.document_rows(count, *borders, windows, batch_size)
             else:
                 examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
                 lost.update(rows.lost)
@@ -146,10 +147,7 @@ def prepare(
     splits = {
         split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
     }
-    facts: dict[str, Any] = {"protocol": protocol, **_facts(first, borders, splits, fitted, batch_size)}
-    if not corrected:  # a document tells them; else they follow from the shares
-        own_rows = np.diff([0, *borders, count]).tolist()
-        facts |= {f"rows to {what}": own for what, own in zip(("train on", "validate on", "test on"), own_rows, strict=True)}
+    facts = _facts(protocol, first, borders, splits, fitted, batch_size)
     timestep = freq * step
     daily = timestep < DAY and DAY % timestep == 0  # then a day is a cycle
     scale = Scale(quantity=windows.quantity)
@@ -222,13 +220,21 @@ def _require_room(rows: series.Rows, measured: Measured, windows: Windowing) -> 
 
 
 def _facts(
-    measured: Measured, borders: tuple[int, int], splits: dict[str, Windows], fitted: Fitted, batch: int | None
+    protocol: str,
+    measured: Measured,
+    borders: tuple[int, int],
+    splits: dict[str, Windows],
+    fitted: Fitted,
+    batch: int | None,
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
     moments = timestamps.from_even_days(measured.series.timestamps, fitted.cleaning.rows)
     regular, test, zone = measured.regular, splits["test"], fitted.csv.time_zone
+    told = dict(zip(BLOCKS, np.diff([0, *borders, len(moments)]).tolist(), strict=True))
     facts = {
+        "protocol": protocol,
         "rows": len(moments),
+        **(told if protocol != "corrected" else {}),
         "columns": measured.columns,
         "quantities": len(measured.columns),
         "horizon in hours": (test.horizon + (test.outputs - 1) * test.step) * regular.freq / 3600,
