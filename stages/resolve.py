@@ -51,7 +51,7 @@ def _stages(config: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[
         section = {"source": dataset.source, "preparation": dataset.preparation.model_dump()}
         yield f"prepare/{name}", code.made_of(section, ["stages.prepare", module])
         scored = [
-            experiment.model_dump(include={"seeds", "share", "trials"})
+            experiment.model_dump(include={"seeds", "share", "trials", "converged"})
             | {"name": key, "family": experiment.model.family}
             for key, experiment in config.experiments_of(name).items()
         ]

@@ -115,6 +115,7 @@ class Experiment(Strict):
             predictions are in model units as without.
         share: of the train examples that it learns from, the last ones: less than all for a curve of the data's size.
         trials: on validation that its options were chosen by (results/trials); 0 for a document's, or those of a hand.
+        converged: whether more epochs do not make it better on validation, as far as a search has seen.
     """
 
     dataset: Name
@@ -124,6 +125,7 @@ class Experiment(Strict):
     in_unit: bool = False
     share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     trials: Annotated[int, pydantic.Field(ge=0)] = 0
+    converged: bool = True
     seeds: Seeds = pydantic.Field(default=[0])
     model: Model
     training: Training

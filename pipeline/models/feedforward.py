@@ -1,4 +1,4 @@
-"""Networks without recurrence that look at timesteps: convolution, attention, and two linear maps."""
+"""Networks without recurrence that look at timesteps: convolutions, and linear maps."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -103,50 +103,6 @@ def convolutions(
         start = keras.initializers.RandomUniform(-bound, bound)
         values = keras.layers.Dense(filters, activation="relu", kernel_initializer=start)(seen)
     return keras.Model(inputs, _answers(problem, keras.layers.GlobalAveragePooling1D()(values)))
-
-
-def attention(
-    problem: Problem,
-    *,
-    heads: Few = 4,
-    size: Size = 8,
-    layers: Few = 1,
-    dropout: Rate = 0.0,
-    last: Last = None,
-    embedding: Width = 0,
-) -> "keras.Model":
-    """Layers of self-attention on timesteps that know their place (Vaswani et al. 2017, arXiv 1706.03762).
-
-    Args:
-        problem: of series, of one value each or several, or of words.
-        heads: of each layer.
-        size: of a head's vectors; a timestep's vector has `heads` times that.
-        layers: how many.
-        dropout: fraction of what each half of a layer adds that is dropped, the same at all timesteps.
-        last: timesteps that are seen.
-        embedding: width of a word's vector.
-
-    Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the mean over timesteps;
-        where each timestep has its target, from each, which then attends to none after it.
-
-    Raises:
-        ValueError: as `_timesteps`.
-    """
-    import keras
-
-    width = heads * size
-    inputs, values = _timesteps(problem, last, embedding)
-    # A bias for each timestep: so it knows its place.
-    values = keras.layers.EinsumDense("btv,vw->btw", (values.shape[1], width), bias_axes="tw")(values)
-    for _ in range(layers):
-        attended = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(attended))
-        dense = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(dense))
-    if not problem.each_step:
-        values = keras.layers.GlobalAveragePooling1D()(values)
-    return keras.Model(inputs, _answers(problem, values))
 
 
 def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
@@ -260,11 +216,4 @@ def _answers(problem: Problem, values: Any) -> Any:
     return keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None)(values)
 
 
-MODELS = {
-    "tcn": tcn,
-    "convolutions": convolutions,
-    "attention": attention,
-    "linear": linear,
-    "nlinear": nlinear,
-    "dlinear": dlinear,
-}
+MODELS = {"tcn": tcn, "convolutions": convolutions, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}

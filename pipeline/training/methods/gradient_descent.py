@@ -42,7 +42,7 @@ def train(
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
     schedule: Schedule = "constant",
     halve_after: Annotated[int | None, Field(ge=1, le=1000)] = None,
-    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0,
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: Patience = None,
