@@ -81,6 +81,7 @@ SPREAD, NARROW = [1.0, 2.0, 4.0], [1.0, 1.01, 1.02]
         ([1.0, 1.1, 1.2], {"value": "0.25", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.HOLDS),
         ([1.0, 1.1, 1.2], {"value": "0.50", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.FAILS),
         ([1.0, 1.2], {"value": "0.25", "of": "o"}, {"other": (4.0,)}, Outcome.UNSURE),
+        (SPREAD, {"value": "1", "of": "o", "beside": ["o"]}, {"other": (2.5,)}, Outcome.LITTLE),
     ],
 )
 def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outcome):
@@ -122,6 +123,17 @@ def test_an_accuracy_above_is_an_error_below():
     assert verdict.outcome == Outcome.HOLDS
     low, high = verdict.interval
     assert 0 < low < 0.1 < high
+
+
+@pytest.mark.parametrize(("between", "outcome"), [(0.05, Outcome.LITTLE), (0.3, Outcome.HOLDS)])
+def test_a_comparison_says_little_where_a_baseline_has_it_too(between, outcome):
+    """e is below o, and so perhaps is b."""
+    whole = evaluation([4.0, 4.0, 4.0])["e"]
+    rows = {"test": {"e": {"o": 0.05**2}, "b": {"o": between**2}}}
+    entries = whole.experiments | {"b": whole.experiments["e"]}
+    known = dict.fromkeys("eob", whole.model_copy(update={"experiments": entries, "rows": rows}))
+    judged = judge(claim(against="o", relation="below", beside=["b"]), known)
+    assert (judged.outcome, judged.other.mean) == (outcome, 5.0)
 
 
 @pytest.mark.parametrize("metric", ["parameters", "best_epoch"])
