@@ -91,9 +91,7 @@ def test_a_perceptron_asked_at_each_timestep_sees_all_before_it_and_zeros():
         np.testing.assert_allclose(model(x)[:, step], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("build", "options"), [(feedforward.tcn, {}), (dense.build, {"hidden": [4]})]
-)
+@pytest.mark.parametrize(("build", "options"), [(feedforward.tcn, {}), (dense.build, {"hidden": [4]})])
 def test_what_lies_before_the_last_timesteps_is_not_seen(build, options):
     model, x = seeded(build, SERIES, last=4, **options), inputs(SERIES)
     changed = x.copy()
