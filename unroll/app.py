@@ -53,7 +53,7 @@ def named(about: str, *sections: str) -> Any:
     return typer.Argument(help=about, autocompletion=complete(*sections))
 
 
-READING = {name: "params.yaml" for name in ("claims", "compare", "list", "show")} | {"lab": "claims.yaml"}
+READING = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") | {"lab": "claims.yaml"}
 """Commands that only read -> the file without which they take the four documents, which come with the package."""
 
 DataSet = Annotated[str, named("A data set of params.yaml.", "datasets")]

@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import extensions
 from pipeline.config.params import Experiment, Forecast, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
@@ -166,9 +167,12 @@ class Code:
         return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:
-        """Of a module, or of a package its own."""
+        """Of a module, which may be the user's, or of a package its own."""
         path = self._root.joinpath(*name.split("."))
-        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if path.is_dir():
+            return path / "__init__.py"
+        own = path.with_suffix(".py")
+        return own if own.exists() else extensions.file(name) or own
 
 
 def _templates(folder: Path) -> list[Path]:

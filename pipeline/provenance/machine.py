@@ -23,7 +23,7 @@ DOCUMENTS = (
     *(".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", NUMERICS, "LICENSE"),
     ".github/actions/report/action.yml",
 )
-"""What a wheel brings besides code (setup.py): the graph of the four documents, their results, and data for the demo."""
+"""What a wheel brings besides code (setup.py): the four documents' graph and results, and data for the demo."""
 
 FEATURES = (
     *("sse4_2", "avx", "f16c", "avx2", "fma", "avx_vnni", "avx512f", "avx512dq", "avx512bw", "avx512vl"),

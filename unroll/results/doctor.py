@@ -56,7 +56,9 @@ def _packages(workspace: Workspace) -> str:
         with suppress(metadata.PackageNotFoundError):  # it is for another system
             installed[name] = metadata.version(name)
     if others := [f"{name} {has} (locked {locked[name]})" for name, has in installed.items() if has != locked[name]]:
-        again = f"`pip install unroll --constraint {lock}`" if repository(CODE) != CODE else "`make test` or `make demo`"
+        again = (
+            f"`pip install unroll --constraint {lock}`" if repository(CODE) != CODE else "`make test` or `make demo`"
+        )
         raise UnrollError(f"{', '.join(others[:5])} differ from {lock.name}; run {again} again")
     return f"Python {platform.python_version()}, {len(installed)} as locked"
 

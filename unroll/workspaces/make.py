@@ -90,7 +90,23 @@ experiments: {}
 forecasts: {}
 """
 
-OWN_IGNORED = "/.unroll/\n/data/\n/forecasters/\n/resolved/\n/runs/\n/records/\n/mlflow.db*\n/mlruns/\n/mlartifacts/\n"
+WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages]"
+"""Of the stage `resolve` in the documents' dvc.yaml, whose repository holds the code that builds it."""
+
+BUILT = (
+    ".unroll/",
+    ".venv/",
+    ".verify/",
+    ".demo/",
+    "data/raw/",
+    "data/prepared/",
+    "forecasters/",
+    "resolved/",
+    "runs/",
+)
+RECORDS = ("records/", "mlflow.db*", "mlruns/", "mlartifacts/")
+OWN_IGNORED = "".join(f"/{name}\n" for name in (*BUILT, *RECORDS))
+"""Of git: a file of one's own, also in data/, is none of it."""
 
 
 def own(root: Path) -> Workspace:
@@ -100,7 +116,7 @@ def own(root: Path) -> Workspace:
         "dvc.yaml": Path(__file__).with_name("own.yaml").read_text(encoding="utf-8"),
         ".dvc/config": CONFIG,
         ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-        ".dvcignore": "/.unroll\n/records\n.*.tmp\n",
+        ".dvcignore": "/.unroll\n/.venv\n/.verify\n/.demo\n/records\n.*.tmp\n",
         ".gitignore": OWN_IGNORED,
     }
     for name, text in files.items():
@@ -158,8 +174,7 @@ def scaled(root: Path, folder: Path) -> Workspace:
 
     `TWINS` are left out, and so are experiments that train a network in a second way (`each_network_once`).
     """
-    files = PurePosixPath(os.path.relpath(root, folder))
-    small = without(scale(plain_yaml.read(root / "params.yaml"), files), TWINS)
+    small = without(scale(plain_yaml.read(root / "params.yaml"), os.path.relpath(root, folder)), TWINS)
     workspace = with_params(root, folder, each_network_once(small))
     shutil.copyfile(root / "claims.yaml", workspace.claims)
     # The page shows this text, and gives no verdict on published figures (pipeline/report/results.py).
@@ -167,7 +182,7 @@ def scaled(root: Path, folder: Path) -> Workspace:
     return workspace
 
 
-def scale(sections: Mapping[str, Any], folder: PurePosixPath = PurePosixPath("..")) -> dict[str, Any]:
+def scale(sections: Mapping[str, Any], folder: str = "..") -> dict[str, Any]:
     """The sections of params.yaml with fewer rows, one seed and fewer epochs; windows, models and optimizers stay.
 
     Downloads become stand-ins in the official format, or are left out with their experiments if they have none. A split
@@ -186,7 +201,7 @@ def scale(sections: Mapping[str, Any], folder: PurePosixPath = PurePosixPath("..
         else:
             sources[name] = {**source, **GENERATED.get(source["kind"], {})}
     for name, file in small["files"].items():
-        files[name] = {**file, "path": str(folder / file["path"])}
+        files[name] = {**file, "path": str(PurePosixPath(folder, file["path"]))}
     datasets = {}
     for name, section in small["datasets"].items():
         preparation = dict(section["preparation"])
