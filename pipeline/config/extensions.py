@@ -38,25 +38,28 @@ def use(root: Path) -> None:
 
 def extend(package: str) -> list[str]:
     """The folders that hold a registry package's modules: ours, and the user's behind it."""
-    path = importlib.import_module(package).__path__
+    folders = importlib.import_module(package).__path__
     if package in KINDS:
-        path[1:] = [str(_root / NAME / KINDS[package])]
-    return [*path]
+        folders[1:] = [str(_root / NAME / KINDS[package])]
+    return [*folders]
 
 
 def file(name: str) -> Path | None:
     """Where a module of a registry package lies in the user's folder; None where it is not there."""
+    return _root / path(name) if (_root / path(name)).is_file() else None
+
+
+def path(name: str) -> str:
+    """Where a module of a registry package would lie in a user's project."""
     package, _, module = name.rpartition(".")
-    path = _root / NAME / KINDS.get(package, "") / f"{module}.py"
-    return path if package in KINDS and path.is_file() else None
+    return f"{NAME}/{KINDS.get(package, package)}/{module}.py"
 
 
 def load(name: str) -> None:
     """Import a user's module, which has to be one of its kind. Raises UsageError, in one line."""
-    path = file(name)
-    if path is None:
+    if file(name) is None:
         return
-    shown, needed = path.relative_to(_root).as_posix(), DEFINES[path.parent.name]
+    shown, needed = path(name), DEFINES[KINDS[name.rpartition(".")[0]]]
     try:
         module = importlib.import_module(name)
     except Exception as error:

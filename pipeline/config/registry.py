@@ -9,7 +9,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from functools import partial
-from itertools import pairwise
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -33,10 +33,12 @@ def modules(package: str) -> list[str]:
     Raises:
         UsageError: the user's has a name of ours.
     """
-    names = sorted(module.name for module in pkgutil.iter_modules(extensions.extend(package)))
-    if twice := [name for name, following in pairwise(names) if name == following]:
-        raise UsageError(f"unroll_extensions: Unroll has a module {twice[0]} in {package}; give yours another name")
-    return names
+    ours, *own = ([module.name for module in pkgutil.iter_modules([path])] for path in extensions.extend(package))
+    names = [*ours, *chain.from_iterable(own)]
+    if len(names) > len({*names}):
+        twice = next(name for name in ours if names.count(name) > 1)
+        raise UsageError(f"{extensions.path(f'{package}.{twice}')}: Unroll has this name, too; give yours another one")
+    return sorted(names)
 
 
 def full_name(package: str, name: str, where: str) -> str:

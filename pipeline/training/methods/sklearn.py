@@ -1,6 +1,5 @@
-"""Any regressor of scikit-learn, fitted to a model's features: `training: {method: sklearn, estimator: ...}`."""
+"""Any regressor of scikit-learn on features: `training: {method: sklearn, estimator: ExtraTreesRegressor}`."""
 
-import importlib
 import io
 import pickle
 from collections.abc import Callable
@@ -15,14 +14,15 @@ from pipeline.errors import UnrollError
 from pipeline.models.baselines import Baseline
 from pipeline.training import prediction
 from pipeline.training.job import Job, Trained
+from pipeline.validation import one_of
 
 TRAINS = ("features",)
 
 TRUSTED = {"collections", "copyreg", "numpy", "scipy", "sklearn"}
 """Packages whose classes a fitted estimator on disk may hold."""
 
-MAKERS = {"scalar", "_reconstruct", "_frombuffer", "_reconstructor", "newObj"}
-"""Functions that make such objects, besides Cython's and NumPy's of random states."""
+MAKERS = ("scalar", "_reconstruct", "_frombuffer", "newObj", "__pyx_unpickle", "__randomstate", "__generator", "__bit")
+"""How the functions that make such objects begin."""
 
 
 def train(job: Job, *, estimator: str, options: dict[str, Any] | None = None) -> Trained:
@@ -30,58 +30,40 @@ def train(job: Job, *, estimator: str, options: dict[str, Any] | None = None) ->
 
     Args:
         job: its `build` makes a `Baseline` with a feature matrix.
-        estimator: its full name, such as `sklearn.ensemble.ExtraTreesRegressor`.
+        estimator: a regressor's class; of several values ahead one for each, where it takes no more.
         options: its arguments. What it draws is drawn by `random_state` 0 where they say nothing.
 
     Raises:
-        ValueError: there is no such regressor, it refuses the options, or targets are one for each timestep.
+        UsageError: there is no such regressor.
+        ValueError: it refuses the options, or targets are one for each timestep or column.
     """
     from sklearn.multioutput import MultiOutputRegressor
-    from sklearn.utils import get_tags
+    from sklearn.utils import all_estimators, get_tags
 
-    if job.dataset.each_step:
-        raise ValueError("an estimator sees the whole input, and these targets are to be answered step by step")
-    unfitted, baseline = _regressor(estimator, dict(options or {})), job.build()
-    chunks = [
-        (baseline.features(inputs), targets) for inputs, targets in prediction.chunks(job.dataset.splits["train"])
-    ]
-    features, targets = (np.concatenate(arrays).astype(np.float64) for arrays in zip(*chunks, strict=True))
+    regressors, baseline = dict(all_estimators("regressor")), job.build()
+    try:
+        unfitted = regressors[one_of(estimator, regressors, "params.yaml: `estimator`")](**(options or {}))
+    except TypeError as error:
+        raise ValueError(f"`options` of {estimator}: {error}") from None
+    if job.dataset.each_step or baseline.columns:
+        raise ValueError("an estimator sees the whole input, and gives all values ahead at once")
+    if unfitted.get_params().get("random_state", 0) is None:
+        unfitted.set_params(random_state=0)
+    chunks = prediction.chunks(job.dataset.splits["train"])
+    pairs = [(np.asarray(baseline.features(inputs), np.float64), targets) for inputs, targets in chunks]
+    features, targets = (np.concatenate(arrays) for arrays in zip(*pairs, strict=True))
     if targets.ndim > 1 and not get_tags(unfitted).target_tags.multi_output:
         unfitted = MultiOutputRegressor(unfitted)
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
-        fitted = unfitted.fit(features, targets)
-        weights = np.frombuffer(pickle.dumps(fitted, protocol=5), np.uint8)
+        weights = np.frombuffer(pickle.dumps(unfitted.fit(features, targets), protocol=5), np.uint8)
         # How many numbers it has learnt, scikit-learn does not say.
-        return replace(prediction.fitted(job, _predictor(baseline, fitted), weights), parameters=0)
+        return replace(prediction.fitted(job, load(baseline, weights), weights), parameters=0)
 
 
 def load(baseline: Baseline, weights: Array) -> Callable[[Array], Array]:
     """A run's estimator as a function: inputs (n, timesteps, columns) -> (n,) or (n, values)."""
-    return _predictor(baseline, _Reader(io.BytesIO(weights.tobytes())).load())
-
-
-def _predictor(baseline: Baseline, fitted: Any) -> Callable[[Array], Array]:
+    fitted = _Reader(io.BytesIO(weights.tobytes())).load()
     return lambda inputs: np.asarray(fitted.predict(np.asarray(baseline.features(inputs), np.float64)))
-
-
-def _regressor(name: str, options: dict[str, Any]) -> Any:
-    from sklearn.base import RegressorMixin
-
-    module, _, kind = name.rpartition(".")
-    if module.partition(".")[0] != "sklearn":
-        raise ValueError(f"`estimator` must begin with sklearn. Received: {name}")
-    try:
-        regressor = getattr(importlib.import_module(module), kind)
-    except (ImportError, AttributeError):
-        raise ValueError(f"`estimator` must be a class of scikit-learn. Received: {name}") from None
-    if not (isinstance(regressor, type) and issubclass(regressor, RegressorMixin)):
-        raise ValueError(f"`estimator` must be a regressor. Received: {name}")  # noqa: TRY004 - a wrong value of an option
-    try:
-        made = regressor(**options)
-    except TypeError as error:
-        raise ValueError(f"`options` of {name}: {error}") from None
-    drawn = "random_state" in made.get_params() and "random_state" not in options
-    return made.set_params(random_state=0) if drawn else made
 
 
 class _Reader(pickle.Unpickler):
@@ -89,8 +71,6 @@ class _Reader(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         trusted = module.partition(".")[0] in TRUSTED
-        if trusted and (name in MAKERS or name.startswith("__pyx_unpickle") or module == "numpy.random._pickle"):
+        if trusted and (name.startswith(MAKERS) or isinstance(super().find_class(module, name), type)):
             return super().find_class(module, name)
-        if trusted and isinstance(kind := super().find_class(module, name), type):
-            return kind
         raise UnrollError(f"{module}.{name} in a file of weights is no part of an estimator; run `unroll repro`")
