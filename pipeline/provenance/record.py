@@ -139,7 +139,7 @@ def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
     What a build writes itself (dvc.lock, metrics) does not count as a difference.
     """
     # An installed package may lie in a repository of the user's, whose commits say nothing about it.
-    commit = _git(machine.CODE, "rev-parse", "HEAD") if (machine.CODE / machine.NUMERICS).is_file() else None
+    commit = _git(machine.CODE, "rev-parse", "HEAD") if machine.repository(machine.CODE) == machine.CODE else None
     if not commit:
         return None, None
     changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, machine.NUMERICS) != ""
