@@ -1,0 +1,109 @@
+"""A prepared data set as rows of inputs and targets, as somebody would make them who has scikit-learn and no layers."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array, Windows, of_every_column
+
+AT_ONCE = 500
+"""Examples that are turned into rows at once: bounds memory."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a model sees of an input (timesteps, columns); of a vector it sees all.
+
+    Attributes:
+        last: timesteps of the target's column.
+        others: timesteps of the other columns.
+        summary: whether it sees, of all timesteps, differences and means in place of the values.
+        change: whether it predicts how the target changes from its last known value on, and sees changes since then.
+    """
+
+    last: int = 1
+    others: int = 1
+    summary: bool = False
+    change: bool = False
+
+    def __str__(self) -> str:
+        words = f"the last {self.last}" + (f" and {self.others} of other columns" if self.others != self.last else "")
+        return ("differences and means" if self.summary else words) + ", as changes" * self.change
+
+
+def start(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The options of a first `View`, and what each may be: a list, or the ends of a range."""
+    shape, examples = data.input_shape, data.splits["train"]
+    if len(shape) == 1:
+        return {}, {}
+    timesteps, columns = shape
+    if data.each_step or of_every_column(examples):
+        return {"last": timesteps}, {"last": (1, timesteps)}
+    large = timesteps * columns > 500
+    options = {"last": min(timesteps, 48) if large else timesteps, "summary": large, "change": False}
+    choices: dict[str, Any] = {"last": (1, timesteps), "summary": [False, True], "change": [False, True]}
+    return ({**options, "others": 1}, {**choices, "others": (1, timesteps)}) if columns > 1 else (options, choices)
+
+
+def each(data: Dataset) -> int:
+    """Rows that one example becomes."""
+    timesteps, columns = (*data.input_shape, 1)[:2]
+    return timesteps if data.each_step else columns if of_every_column(data.splits["train"]) else 1
+
+
+def values(data: Dataset) -> int:
+    """Values that one row asks for."""
+    return int(rows(data, "train", np.arange(1), View())[1].shape[1])
+
+
+def rows(data: Dataset, split: str, indices: Array, view: View) -> tuple[Array, Array]:
+    """Inputs (rows, columns) and targets (rows, values), float64, of some examples."""
+    parts = [indices[first : first + AT_ONCE] for first in range(0, len(indices), AT_ONCE)]
+    inputs, targets = zip(*(_rows(data, split, part, view) for part in parts), strict=True)
+    return np.concatenate(inputs), np.concatenate(targets)
+
+
+def _rows(data: Dataset, split: str, indices: Array, view: View) -> tuple[Array, Array]:
+    """Where each step is answered it has a row, of what was known by then and how much that is; where all columns are
+    asked for, each has one, of its own past less its last value, as in NLinear (Zeng and others 2023).
+    """
+    examples, target = data.splits[split], 0
+    if isinstance(examples, Windows):
+        target = examples.target
+        if not view.summary:  # so that no more is read than is seen
+            examples = replace(examples, lookback=max(view.last, view.others) * examples.step)
+    inputs, targets = examples.take(indices)
+    inputs, targets = inputs.astype(np.float64), targets.reshape(len(indices), -1)
+    if inputs.ndim == 2:
+        return inputs, targets
+    if data.each_step:
+        padded = np.pad(inputs, [(0, 0), (view.last - 1, 0), (0, 0)])
+        known = sliding_window_view(padded, view.last, axis=1).reshape(targets.size, -1)
+        return np.column_stack([known, np.tile(np.arange(inputs.shape[1]), len(inputs))]), targets.reshape(-1, 1)
+    if of_every_column(examples):
+        by_time = targets.reshape(len(inputs), -1, inputs.shape[2])
+        inputs, by_time = (np.swapaxes(values - inputs[:, -1:], 1, 2) for values in (inputs, by_time))
+        return inputs.reshape(-1, inputs.shape[2]), by_time.reshape(-1, by_time.shape[2])
+    measured, calendar = np.split(inputs, [inputs.shape[2] - data.calendar], axis=2)
+    now = measured[:, -1]
+    if view.change:
+        targets = targets - now[:, [target]]
+    if view.summary:
+        seen = [now, *_summary(measured, data.period)]
+    else:
+        past = measured - now[:, None] if view.change else measured
+        others = np.delete(past, target, axis=2)[:, -view.others :].reshape(len(inputs), -1)
+        seen = [past[:, -view.last :, target], others, *([now] if view.change else [])]
+    return np.concatenate([*seen, calendar[:, -1]], axis=1), targets
+
+
+def _summary(measured: Array, period: int) -> list[Array]:
+    """How each column changed over 1, 2, 3, 6, 12, ... timesteps and over whole cycles, and its means over as many."""
+    timesteps = measured.shape[1]
+    back = {1, 2, *(3 * 2**power for power in range(12)), *(period * cycles for cycles in range(1, 8))}
+    steps = sorted(step for step in back if 0 < step < timesteps)
+    changes = [measured[:, -1] - measured[:, -1 - step] for step in steps]
+    return [*changes, *(measured[:, -step:].mean(axis=1) for step in [*steps[1:], timesteps])]

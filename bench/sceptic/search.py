@@ -1,0 +1,269 @@
+"""Models without recurrence, tried on validation for so many seconds; the best of them scored on test, once."""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from bench.sceptic import rows
+from bench.sceptic.models import GaussianProcess, Perceptron
+from bench.sceptic.rows import View
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Array
+from pipeline.metrics import losses
+
+VALUES = 20_000_000
+"""Of all inputs of the rows that a model learns from."""
+
+FEW = 8000
+"""Rows that kernel ridge regression and neighbours learn from, whose time grows with the square."""
+
+TOO_MANY = 12
+"""Values in an answer from which on boosting is left out, since it makes a model for each."""
+
+SEEDS = 5
+"""Of the best perceptron; their mean is tried last."""
+
+RANKS, OF_ANY = 3.0, 0.15
+"""How far down the best ones the parent of a new trial lies, on average; how often it is the best of any kind."""
+
+MOVED, REDRAWN = 0.5, 0.2
+"""How often an option of a trial is another than its parent's: a number, one of a list."""
+
+PERCEPTRON = {"layers": 2, "units": 128, "narrower": 0.5, "rate": 0.005, "decay": 0.01, "updates": 20_000, "batch": 32}
+START: dict[str, dict[str, Any]] = {
+    "Gaussian process": {"few": 1000, "many": 4000, "steps": 60},
+    "tanh perceptron": {**PERCEPTRON, "units": 64, "narrower": 1.0},
+    "sine perceptron": PERCEPTRON,
+    "relu perceptron": PERCEPTRON,
+    "linear": {"penalty": 10.0},
+    "random features": {"features": 1000, "gamma": 0.3, "penalty": 1.0},
+    "kernel ridge": {"gamma": 0.3, "penalty": 0.1},
+    "neighbours": {"neighbours": 10, "weights": "distance"},
+    "boosting": {"trees": 300, "leaves": 16, "rate": 0.05, "examples": 50},
+}
+"""Each kind as it is tried first, which is how it has won before."""
+
+CHOICES: dict[str, Any] = {
+    "few": (300, 1500),
+    "many": (2000, 6000),
+    "steps": (20, 150),
+    "layers": [1, 2, 3],
+    "units": (16, 256),
+    "narrower": [0.5, 1.0],
+    "rate": (5e-4, 0.3),
+    "decay": (1e-4, 3.0),
+    "updates": (2000, 60_000),
+    "batch": (16, 256),
+    "penalty": (1e-4, 1e5),
+    "features": (300, 3000),
+    "gamma": (0.01, 10.0),
+    "neighbours": (1, 100),
+    "weights": ["uniform", "distance"],
+    "trees": (50, 1000),
+    "leaves": (4, 64),
+    "examples": (5, 500),
+}
+"""What an option may be: one of a list, or between two ends, evenly by its logarithm. A gamma is of all columns."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model that has learnt, and how its inputs and answers are scaled.
+
+    Attributes:
+        view: of the examples.
+        scaler: of scikit-learn, for the inputs.
+        mean, scale: of the targets: (values,), and one for all, so that all count as in the measure.
+    """
+
+    view: View
+    scaler: Any
+    model: Any
+    mean: Array
+    scale: float
+
+    def predict(self, inputs: Array) -> Array:
+        """Rows of the view (n, columns) -> (n, values)."""
+        answers = self.model.predict(self.scaler.transform(inputs))
+        return np.asarray(self.mean + self.scale * answers.reshape(len(inputs), -1))
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Models of one kind with the same options, of a seed each, and the error of their mean on validation."""
+
+    kind: str
+    options: dict[str, Any]
+    models: list[Fitted]
+    error: float
+    seconds: float
+
+    def __str__(self) -> str:
+        options = {name: value for name, value in self.options.items() if value is not False}
+        return ", ".join([self.title, *(f"{name} {value}" for name, value in options.items())])
+
+    @property
+    def title(self) -> str:
+        """Its kind, and how many seeds."""
+        return self.kind if len(self.models) == 1 else f"mean of {len(self.models)} seeds of a {self.kind}"
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What came of a search.
+
+    Attributes:
+        best: on validation, in words.
+        seconds: of CPU, in all.
+        tried: how many models.
+        validation, test: the error of the best one.
+        kinds: each -> its least error on validation.
+        losses: what each test example (n,) adds to the best one's error.
+    """
+
+    best: str
+    seconds: float
+    tried: int
+    validation: float
+    test: float
+    kinds: dict[str, float]
+    losses: Array
+
+
+def search(data: Dataset, seconds: float, seed: int, tell: Callable[[str], None]) -> Searched:
+    """Each kind once, then near what is best on validation; in the end the mean of some seeds of the best perceptron.
+
+    The same seed tries the same models in the same order; how many there are depends on the time.
+
+    Args:
+        data: with a validation split, and numbers in.
+        seconds: of CPU; the model that is being tried when they are over is finished.
+        seed: of what is drawn.
+        tell: gets a line for each model that is the best so far.
+    """
+    begun, random, trials = time.process_time(), np.random.default_rng(seed), list[Trial]()
+    view, views = rows.start(data)
+    queue = [(kind, START[kind] | view) for kind in START if kind != "boosting" or rows.values(data) <= TOO_MANY]
+
+    def spent() -> float:
+        return time.process_time() - begun
+
+    def tried(kind: str, options: dict[str, Any], others: Sequence[Fitted] = ()) -> Trial:
+        started = spent()
+        models = [*others, fit(data, kind, options, seed + len(others))]
+        error = float(losses_of(data, "validation", models).mean())
+        trials.append(trial := Trial(kind, options, models, error, spent() - started))
+        if trial is _best(trials):
+            tell(f"{data.name}  {spent():.0f} CPU s  {data.metric} on validation {error:.4g}  {trial}")
+        return trial
+
+    with threadpool_limits(1):
+        several = None
+        while not trials or spent() + min(seconds / 4, (SEEDS - 1) * several.seconds if several else 0) < seconds:
+            tried(*(queue.pop(0) if queue else near(random, trials, CHOICES | views)))
+            several = _best([trial for trial in trials if "perceptron" in trial.kind])
+        cost = several.seconds if several else 0.0
+        while several and len(several.models) < SEEDS and spent() + cost < seconds:
+            several = tried(several.kind, several.options, several.models)
+        best = min(trials, key=lambda trial: trial.error)
+        of_test = losses_of(data, "test", best.models)
+    kinds = {trial.title: trial.error for trial in sorted(trials, key=lambda trial: -trial.error)}
+    return Searched(str(best), spent(), len(trials), best.error, float(of_test.mean()), kinds, of_test)
+
+
+def _best(trials: Sequence[Trial]) -> Trial | None:
+    return min(trials, key=lambda trial: trial.error, default=None)
+
+
+def near(random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """A kind and options beside those of one of the best, or now and then of any kind's best."""
+    singles = sorted((trial for trial in trials if len(trial.models) == 1), key=lambda trial: trial.error)
+    if random.random() < OF_ANY:
+        kind = str(random.choice([*{trial.kind: None for trial in singles}]))
+        parent = next(trial for trial in singles if trial.kind == kind)
+    else:
+        parent = singles[min(int(random.exponential(RANKS)), len(singles) - 1)]
+    options = dict(parent.options)
+    for name, value in parent.options.items():
+        allowed = choices[name]
+        if isinstance(allowed, list):
+            if random.random() < REDRAWN:
+                options[name] = allowed[random.integers(len(allowed))]
+        elif random.random() < MOVED:
+            low, high = allowed
+            moved = min(max(value * (high / low) ** (random.normal() / 8), low), high)
+            options[name] = type(value)(float(f"{moved:.2g}"))
+    return parent.kind, options
+
+
+def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> Fitted:
+    """A model of a kind, of as many train rows as it can take."""
+    from sklearn.preprocessing import StandardScaler
+
+    view = View(**{name.name: options[name.name] for name in fields(View) if name.name in options})
+    columns = rows.rows(data, "train", np.arange(1), view)[0].shape[1]
+    most = min(VALUES // columns, FEW if kind in ("kernel ridge", "neighbours") else VALUES) // rows.each(data)
+    drawn = np.random.default_rng(seed).permutation(len(data.splits["train"]))[: max(1, most)]
+    inputs, targets = rows.rows(data, "train", drawn, view)
+    scaler, mean, scale = StandardScaler().fit(inputs), targets.mean(axis=0), float(targets.std()) or 1.0
+    model = _model(kind, options, columns, seed, absolute=data.metric == "mae", several=targets.shape[1] > 1)
+    targets = (targets - mean) / scale
+    model.fit(scaler.transform(inputs), targets[:, 0] if kind == "boosting" and targets.shape[1] == 1 else targets)
+    return Fitted(view, scaler, model, mean, scale)
+
+
+def _model(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, absolute: bool, several: bool) -> Any:
+    from sklearn.ensemble import HistGradientBoostingRegressor
+    from sklearn.kernel_approximation import RBFSampler
+    from sklearn.kernel_ridge import KernelRidge
+    from sklearn.linear_model import Ridge
+    from sklearn.multioutput import MultiOutputRegressor
+    from sklearn.neighbors import KNeighborsRegressor
+    from sklearn.pipeline import make_pipeline
+
+    def of(*names: str) -> dict[str, Any]:
+        return {name: options[name] for name in names}
+
+    if "perceptron" in kind:
+        below = options["narrower"]
+        hidden = tuple(max(1, round(options["units"] * below**index)) for index in range(options["layers"]))
+        return Perceptron(hidden, kind.split()[0], **of("rate", "decay", "updates", "batch"), seed=seed, absolute=absolute)
+    if kind == "Gaussian process":
+        return GaussianProcess(**of("few", "many", "steps"), seed=seed)
+    if kind == "linear":
+        return Ridge(alpha=options["penalty"])
+    if kind == "random features":
+        features = RBFSampler(gamma=options["gamma"] / columns, n_components=options["features"], random_state=seed)
+        return make_pipeline(features, Ridge(alpha=options["penalty"]))
+    if kind == "kernel ridge":
+        return KernelRidge(kernel="rbf", gamma=options["gamma"] / columns, alpha=options["penalty"])
+    if kind == "neighbours":
+        return KNeighborsRegressor(options["neighbours"], weights=options["weights"])
+    boosting = HistGradientBoostingRegressor(
+        loss="absolute_error" if absolute else "squared_error",
+        max_iter=options["trees"],
+        max_leaf_nodes=options["leaves"],
+        learning_rate=options["rate"],
+        min_samples_leaf=options["examples"],
+        early_stopping=False,
+        random_state=seed,
+    )
+    return MultiOutputRegressor(boosting) if several else boosting
+
+
+def losses_of(data: Dataset, split: str, models: Sequence[Fitted]) -> Array:
+    """(examples,) what each adds to the measure by the mean of some models of one view.
+
+    What is taken off targets is taken off answers, so it cancels.
+    """
+    parts, count = [], len(data.splits[split])
+    for first in range(0, count, rows.AT_ONCE):
+        indices = np.arange(first, min(first + rows.AT_ONCE, count))
+        inputs, targets = rows.rows(data, split, indices, models[0].view)
+        answers = np.mean([model.predict(inputs) for model in models], axis=0)
+        parts.append(losses(data.metric, answers[None], targets)[0].reshape(len(indices), -1).mean(axis=1))
+    return np.concatenate(parts)
