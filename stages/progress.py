@@ -5,9 +5,10 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.data.download import Progress
+if TYPE_CHECKING:
+    from pipeline.data.download import Progress
 
 CLEAR = "\r\x1b[2K"
 """Erases the current line of a terminal."""
@@ -93,7 +94,7 @@ def duration(seconds: float) -> str:
 
 
 @contextlib.contextmanager
-def files() -> Iterator[Progress]:
+def files() -> Iterator["Progress"]:
     """A progress bar for each file that is read, on a terminal alone; the bars disappear at the end."""
     from rich.console import Console
     from rich.progress import DownloadColumn, TaskID, TextColumn, TimeRemainingColumn

@@ -43,12 +43,12 @@ def series_named(workspace: Workspace, target: str) -> str | None:
     """The data set that a target names: by its own name, or by its file; None where params.yaml has neither."""
     if not workspace.params.is_file():
         return None
-    every = params.load(workspace.params)
-    if target in every.datasets:
+    config = params.load(workspace.params)
+    if target in config.datasets:
         return target
-    names = {(workspace.root / file.path).resolve(): name for name, file in every.files.items()}
+    names = {(workspace.root / file.path).resolve(): name for name, file in config.files.items()}
     name = names.get(Path(target).resolve())
-    return name if name in every.datasets else None
+    return name if name in config.datasets else None
 
 
 def workspace_for(root: Path | None, files: Sequence[str]) -> Workspace:
@@ -84,20 +84,20 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
         print()
     elif len(files) > 1 and files[0] == name:
         raise UsageError("name one series; `unroll compare` shows several")
-    every = params.load(workspace.params)
-    one_of(name, every.forecasts, "the series")
-    as_before(every, name, wanted)
+    config = params.load(workspace.params)
+    one_of(name, config.forecasts, "the series")
+    as_before(config, name, wanted)
     if not (workspace.forecaster(name) / "forecaster.json").is_file():
-        announce(workspace, every, name, jobs)
+        announce(workspace, config, name, jobs)
     if repro(workspace, [f"refit@{name}"], jobs):
         raise UnrollError(f"{name} is not built, as said above; mend it, and the same command goes on")
     print()
     return answer(workspace, name)
 
 
-def as_before(every: Params, name: str, wanted: Wanted) -> None:
+def as_before(config: Params, name: str, wanted: Wanted) -> None:
     """Refuse a question that is not the one that a series was added with. Raises UsageError."""
-    options = every.dataset(name).preparation.options
+    options = config.dataset(name).preparation.options
     windows, target = Windowing(**options["windows"]), options["csv"]["target"]
     known = {"target": target, "horizon": windows.horizon, "lookback": windows.lookback // windows.step}
     for key, value in known.items():
@@ -106,17 +106,17 @@ def as_before(every: Params, name: str, wanted: Wanted) -> None:
             raise UsageError(f"{name} was added with --{key} {value}; {cure}. Received: {received!r}")
 
 
-def announce(workspace: Workspace, every: Params, name: str, jobs: int) -> None:
+def announce(workspace: Workspace, config: Params, name: str, jobs: int) -> None:
     """Say what the rows can decide and how long that takes; stages that were never built get the time they may take."""
-    (file, *_), settings = predict.own_files(workspace, every, name), every.forecast(name)
-    data = registry.preparation(every, name)(name, file.parent)
+    (file, *_), settings = predict.own_files(workspace, config, name), config.forecast(name)
+    data = registry.preparation(config, name)(name, file.parent)
     folds = backtest.folds(data, settings)
     cutoffs = np.unique(np.concatenate([np.asarray(data.stamps)[fold.test.rows - fold.test.step] for fold in folds]))
-    (_, weeks), months = leaderboard.halves_of(cutoffs), months_per_row(every, name)
+    (_, weeks), months = leaderboard.halves_of(cutoffs), months_per_row(config, name)
     span = later_half(cutoffs[0], cutoffs[-1], len(cutoffs), weeks, months)
     enough = "enough for a verdict" if weeks >= SEASON else f"a verdict takes {SEASON} weeks, so you get what these say"
     estimates = Estimates(workspace.scratch / "seconds.json")
-    seconds = expected_seconds(every.experiments_of(name), data, folds)
+    seconds = expected_seconds(config.experiments_of(name), data, folds)
     for stage, took in seconds.items():
         estimates.expect(stage, took)
     estimates.keep()

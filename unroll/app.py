@@ -13,7 +13,7 @@ from pipeline.workspace import Workspace
 app = typer.Typer(
     name="unroll",
     pretty_exceptions_enable=False,
-    rich_markup_mode="markdown",
+    rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="`unroll repro` builds everything that params.yaml names; `unroll list` says what that is.",
 )
@@ -38,10 +38,10 @@ def complete(*sections: str) -> Callable[[typer.Context, str], list[str]]:
         # While a shell completes, the app's own callback has not run.
         root = (context.parent.params.get("root") if context.parent else None) or Path()
         try:
-            every = params.load(Workspace(root).params)
+            config = params.load(Workspace(root).params)
         except UnrollError:
             return []
-        known = dict.fromkeys(name for section in sections for name in getattr(every, section))
+        known = dict.fromkeys(name for section in sections for name in getattr(config, section))
         return [name for name in known if name.startswith(incomplete)]
 
     return names

@@ -54,26 +54,26 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     """
     folder, real = workspace.root / FOLDER, params.load(workspace.params).experiments
     small = (make.scaled if everything else make.chosen)(workspace.root, folder)
-    every = params.load(small.params)
+    config = params.load(small.params)
     checkout.commit(workspace.root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     how = "on stand-ins, small" if everything else f"{make.SEEDS} seeds each"
-    print(f"{len(every.experiments)} experiments, {how}, {jobs} at a time, offline, all in {FOLDER}/.")
+    print(f"{len(config.experiments)} experiments, {how}, {jobs} at a time, offline, all in {FOLDER}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
-    status = repro(small, [], jobs, narration=Story(small, every), first=list(every.datasets))
+    status = repro(small, [], jobs, narration=Story(small, config), first=list(config.datasets))
     took = duration(time.monotonic() - started)
     checkout.commit(workspace.root, folder, "what was found")
     print()
     compare.show_answers(small, compare.evaluation_times(small))
-    outcomes = Counter(str(verdict.outcome) for verdict in load(small, every).verdicts)
+    outcomes = Counter(str(verdict.outcome) for verdict in load(small, config).verdicts)
     counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
     published = f"Published figures judged: {outcomes.total()} ({counts})."
-    fewer = FEWER.format(seeds=make.SEEDS, few=len(every.experiments), all=len(real))
+    fewer = FEWER.format(seeds=make.SEEDS, few=len(config.experiments), all=len(real))
     print("\n" + (CAUTION if everything else f"{published}\n{fewer}"))
     print(f"\nThe demo took {took}.")
-    print("\n".join(_next(small, every)), flush=True)
+    print("\n".join(_next(small, config)), flush=True)
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.stdout.isatty() and screen:
         webbrowser.open(small.report.as_uri())
@@ -83,9 +83,9 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
 class Story(Narration):
     """What the demo prints of its stages."""
 
-    def __init__(self, workspace: Workspace, every: Params) -> None:
-        self._workspace, self._params = workspace, every
-        networks = [experiment for experiment in every.experiments.values() if experiment.model.family == "recurrent"]
+    def __init__(self, workspace: Workspace, config: Params) -> None:
+        self._workspace, self._params = workspace, config
+        networks = [experiment for experiment in config.experiments.values() if experiment.model.family == "recurrent"]
         self._answers = len({(network.dataset, bool(network.trials)) for network in networks})
 
     def running(self, stage: str) -> str:
@@ -120,14 +120,14 @@ class Story(Narration):
         return "\n".join(lines)
 
 
-def _next(small: Workspace, every: Params) -> list[str]:
+def _next(small: Workspace, config: Params) -> list[str]:
     """What can be done with the demo, a line each."""
     command = os.path.relpath(Path(sys.executable).parent / "unroll")
     here = f"{command} --root {os.path.relpath(small.root)}"
     steps = {
         "The page": str(small.report),
         "MLflow": f"make ui ROOT={os.path.relpath(small.root)}",
-        "One data set": f"{here} compare {next(iter(every.datasets))}",
+        "One data set": f"{here} compare {next(iter(config.datasets))}",
         "Every table": f"{here} compare",
         "Everything": "make repro",
     }

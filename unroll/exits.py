@@ -12,7 +12,6 @@ from pathlib import Path
 import typer
 from typer.exceptions import TyperException
 
-from pipeline import failures
 from pipeline.errors import StoppedError, UsageError, one_line, printable, without_password
 from pipeline.workspace import Workspace
 from stages.progress import CLEAR
@@ -70,6 +69,8 @@ def _explain(error: BaseException) -> tuple[str, int] | None:
             return _misuse(error), error.exit_code
         case KeyboardInterrupt() | typer.Abort():
             return "stopped; what was finished is kept, the same command goes on from there", STOPPED
+    from pipeline import failures  # not before: its imports are a third of the time of `--help`
+
     text = failures.explain(error)
     return None if text is None else (text, 2 if isinstance(error, UsageError) else 1)
 
@@ -97,6 +98,8 @@ def _record(line: str) -> None:
     stage, workspace = os.environ.get("DVC_STAGE"), Workspace(Path.cwd())
     if not stage:
         return
+    from pipeline import failures
+
     line = line.replace(f"{workspace.root}/", "")
     mirror = os.environ.get("UNROLL_MIRROR")
     line = line.replace(mirror, "$UNROLL_MIRROR") if mirror else line

@@ -104,13 +104,13 @@ class Recording:
             self._failed = True
 
 
-def scored(workspace: Workspace, every: Params, about: str) -> None:
+def scored(workspace: Workspace, config: Params, about: str) -> None:
     """Add a data set's evaluation to the MLflow runs of its trainings; those not recorded yet are left to `replay`."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         return  # nothing is recorded, so there is nothing to add to
     try:
         for _ in runs.replay(
-            workspace, every.model_copy(update={"experiments": every.experiments_of(about)}), new=False
+            workspace, config.model_copy(update={"experiments": config.experiments_of(about)}), new=False
         ):
             pass
     except UnrollError as error:

@@ -60,7 +60,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     Raises:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
     """
-    name, every = forecaster.spec.name, params.load(workspace.params)
+    name, config = forecaster.spec.name, params.load(workspace.params)
     about, opened = forecaster.spec.question.dataset, store.connect(workspace)
     fitted = forecaster.spec.until is not None  # on all rows, which is no run of an experiment
     mark = fingerprint.folder(workspace.forecaster(name) if fitted else workspace.run(about, name))
@@ -68,7 +68,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
     title = payload.title(data)
     with store.hold(store.experiment_lock(workspace, name), store.PATIENCE), store.guard(opened.uri):
         if not fitted:
-            runs.record(opened, workspace, name, every.experiment(name), runs.evaluation(workspace, about))
+            runs.record(opened, workspace, name, config.experiment(name), runs.evaluation(workspace, about))
         group = opened.experiment(data)
         run = None if fitted else runs.recorded(opened, group, name, mark)
         same = f"name = '{title}' and tags.fingerprint = '{mark}'"
@@ -78,7 +78,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         if known:
             version = known[0]
         else:
-            example = _example(workspace.raw(every.dataset(about).source), forecaster)
+            example = _example(workspace.raw(config.dataset(about).source), forecaster)
             tags = {"fingerprint": mark, "experiment": name}
             with _at(opened, group):
                 model = _log(forecaster, run.info.run_id if run else None, example)
@@ -100,8 +100,8 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
         packages = metadata.distributions()
         versions = {str(package.metadata["Name"]).replace("_", "-"): package.version for package in packages}
         # Whatever is installed: pip installs of it what is needed, and in that version; the model has our code itself.
-        every = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != "unroll"]
-        pins.write_text("".join(every), encoding="utf-8")
+        config = [f"{key}=={version}\n" for key, version in sorted(versions.items()) if key != "unroll"]
+        pins.write_text("".join(config), encoding="utf-8")
         model: ModelInfo = Model.log(
             artifact_path=None,
             flavor=mlflow.pyfunc,

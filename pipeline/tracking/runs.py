@@ -144,20 +144,20 @@ def _record(workspace: Workspace, about: str, name: str) -> Record | None:
     return None
 
 
-def replay(workspace: Workspace, every: Params, *, new: bool = True) -> Iterator[tuple[str, str]]:
+def replay(workspace: Workspace, config: Params, *, new: bool = True) -> Iterator[tuple[str, str]]:
     """Record every run on disk in MLflow, once, and end the runs of trainings that were killed.
 
     Yields each experiment of params.yaml with what was done: as `record` says, "not built", or "skipped: " and the
     reason. Without `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an
     evaluation is damaged.
     """
-    built = {name for name, e in every.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
-    evaluations = {name: evaluation(workspace, name) for name in {every.experiments[name].dataset for name in built}}
+    built = {name for name, e in config.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
+    evaluations = {name: evaluation(workspace, name) for name in {config.experiments[name].dataset for name in built}}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
     if opened is not None:
         with store.guard(opened.uri):
             end_abandoned(opened, workspace)
-    for name, experiment in every.experiments.items():
+    for name, experiment in config.experiments.items():
         action = "not built"
         if opened is not None and name in built:
             try:

@@ -77,11 +77,11 @@ def answer(
     quiet = contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext()
     with quiet:
         workspace = answer.workspace_for(here, names or [])
-    every = params.load(workspace.params)
+    config = params.load(workspace.params)
     if not names and not as_json:
         compare.show_answers(workspace, compare.evaluation_times(workspace))
         return
-    if not names or (names[0] in every.datasets and names[0] not in every.forecasts):
+    if not names or (names[0] in config.datasets and names[0] not in config.forecasts):
         tables = compare.compare(workspace, names or [])
         print_json(tables) if as_json else compare.show(tables)
         return

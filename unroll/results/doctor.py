@@ -47,18 +47,18 @@ def _packages(workspace: Workspace) -> str:
 
 
 def _params(workspace: Workspace) -> str:
-    every = params.load(workspace.params)
-    for name in dict.fromkeys([*every.sources, *every.datasets, *every.experiments]):
-        sections(every, name)
-    counts = f"{len(every.sources)} sources, {len(every.datasets)} data sets, {len(every.experiments)} experiments"
+    config = params.load(workspace.params)
+    for name in dict.fromkeys([*config.sources, *config.datasets, *config.experiments]):
+        sections(config, name)
+    counts = f"{len(config.sources)} sources, {len(config.datasets)} data sets, {len(config.experiments)} experiments"
     return f"{counts}, all valid"
 
 
 def _claims(workspace: Workspace) -> str:
-    every, published = params.load(workspace.params), claims.load(workspace.claims)
+    config, published = params.load(workspace.params), claims.load(workspace.claims)
     for number, claim in enumerate(published, 1):
         for name in claim.experiments:
-            one_of(name, every.experiments, f"claims.yaml: claim {number}: experiment")
+            one_of(name, config.experiments, f"claims.yaml: claim {number}: experiment")
     return f"{len(published)} claims, all about experiments that exist"
 
 

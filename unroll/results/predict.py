@@ -82,9 +82,9 @@ def predict(
         UsageError: a name, the level or the horizon is wrong, or it is no series.
         UnrollError: something is not built, or the rows cannot be used.
     """
-    every = params.load(workspace.params)
+    config = params.load(workspace.params)
     with progress.files() as shown:
-        forecaster, why = best(workspace, every, name)
+        forecaster, why = best(workspace, config, name)
         question, by_series = forecaster.spec.question, forecaster.by_series
         require_level(level)
         if series is not None:
@@ -95,13 +95,13 @@ def predict(
         for path in filter(None, (data, plan)):
             if path.is_file() and not RowFile(path, question.csv, "").parquet:
                 layout.encoding(path, question.csv.encoding)
-        paths = [data] if data else own_files(workspace, every, question.dataset)
+        paths = [data] if data else own_files(workspace, config, question.dataset)
         with warnings.catch_warnings(record=True) as unusual:
             warnings.simplefilter("always", OutsideRangeWarning)
             windows = forecaster.read(paths, shown, [plan] if plan else [])
     hints = [f"warning: {warning.message}" for warning in unusual]
     new = max(window.new for window in windows.values())
-    if data is None and new >= MANY and question.dataset in every.forecasts:
+    if data is None and new >= MANY and question.dataset in config.forecasts:
         again = f"`unroll renew {question.dataset} && unroll repro refit@{question.dataset}`"
         hints.append(
             f"hint: {100 * new:.0f} % more rows have come since the evaluation; {again} judges the models on them, too"
@@ -116,27 +116,27 @@ def predict(
     return Predicted(forecaster, why, paths[-1], windows, level, pd.concat(forecasts), np.concatenate(coverage))
 
 
-def best(workspace: Workspace, every: Params, name: str) -> tuple[Forecaster, str]:
+def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, str]:
     """What forecasts an experiment or a data set, and why that: the refitted champion where there is one.
 
     Raises:
         UsageError: there is no such name.
         UnrollError: it is not built.
     """
-    one_of(name, [*every.datasets, *every.experiments], "the name of a data set or experiment")
-    if name in every.forecasts:
+    one_of(name, [*config.datasets, *config.experiments], "the name of a data set or experiment")
+    if name in config.forecasts:
         folder = workspace.forecaster(name)
         if not (folder / "forecaster.json").is_file():
             raise UnrollError(f"{name} is not fitted; `unroll repro refit@{name}` does it")
         forecaster = Forecaster.load(folder)
         return forecaster, forecaster.spec.why
-    if name not in every.datasets:
+    if name not in config.datasets:
         return Forecaster.of(workspace, name), "as asked"
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
         raise UnrollError(f"{name} is not built; `unroll repro evaluate@{name}` builds it")
     evaluation = schema.load(folder)
-    present = {key: entry for key, entry in evaluation.experiments.items() if key in every.experiments_of(name)}
+    present = {key: entry for key, entry in evaluation.experiments.items() if key in config.experiments_of(name)}
     champion = answers.champion(evaluation.model_copy(update={"experiments": present}))
     if champion is None:
         raise UnrollError(f"{name} has no experiment that predicts anything; add one to params.yaml")
@@ -144,12 +144,12 @@ def best(workspace: Workspace, every: Params, name: str) -> tuple[Forecaster, st
     return Forecaster.of(workspace, experiment), why
 
 
-def own_files(workspace: Workspace, every: Params, name: str) -> list[Path]:
+def own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
     """The files of a data set: the user's own where they lie, since they may have got new rows."""
-    section = every.dataset(name)
+    section = config.dataset(name)
     pattern, folder = section.preparation.options["csv"]["file"], workspace.raw(section.source)
-    if section.source in every.files:
-        own = workspace.root / every.files[section.source].path
+    if section.source in config.files:
+        own = workspace.root / config.files[section.source].path
         if own.is_file():
             return [own]
         folder = own if own.is_dir() else folder

@@ -21,9 +21,9 @@ def track(workspace: Workspace) -> list[tuple[str, str]]:
     from rich import progress
     from rich.console import Console
 
-    every, console = params.load(workspace.params), Console(stderr=True)
-    replayed, hidden = runs.replay(workspace, every), not console.is_terminal
-    count = len(every.experiments)
+    config, console = params.load(workspace.params), Console(stderr=True)
+    replayed, hidden = runs.replay(workspace, config), not console.is_terminal
+    count = len(config.experiments)
     return [*progress.track(replayed, "MLflow", count, console=console, transient=True, disable=hidden)]
 
 

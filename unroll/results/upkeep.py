@@ -33,11 +33,11 @@ def renew(workspace: Workspace, name: str) -> tuple[int, str]:
     """
     from dvc.utils.hydra import apply_overrides
 
-    every = params.load(workspace.params)
-    every.forecast(name)
-    options = every.dataset(name).preparation.options
+    config = params.load(workspace.params)
+    config.forecast(name)
+    options = config.dataset(name).preparation.options
     where, csv = f"datasets.{name}.preparation", CsvFormat.model_validate(options["csv"])
-    files = [row_files.RowFile(path, csv, f"{where}.csv") for path in own_files(workspace, every, name)]
+    files = [row_files.RowFile(path, csv, f"{where}.csv") for path in own_files(workspace, config, name)]
     stamps = row_table.read_files(files).timestamps
     before, last = np.datetime64(options["cleaning"]["until"]), stamps.max()
     count = int((stamps > before).sum())
@@ -56,10 +56,10 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
         UsageError: there is no such file, or nobody to ask.
         UnrollError: the answer is no.
     """
-    every = params.load(workspace.params)
-    one_of(name, every.files, "the file")
-    datasets = [key for key, dataset in every.datasets.items() if dataset.source == name]
-    experiments = [key for dataset in datasets for key in every.experiments_of(dataset)]
+    config = params.load(workspace.params)
+    one_of(name, config.files, "the file")
+    datasets = [key for key, dataset in config.datasets.items() if dataset.source == name]
+    experiments = [key for dataset in datasets for key in config.experiments_of(dataset)]
     folders = [workspace.raw(name), *(getattr(workspace, kind)(dataset) for dataset in datasets for kind in KINDS)]
     folders += [workspace.root / ANSWERS / dataset for dataset in datasets]
     folders = [folder for folder in folders if folder.exists()]

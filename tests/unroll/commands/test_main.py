@@ -110,12 +110,12 @@ def of_examples(tmp_path_factory):
     root = tmp_path_factory.mktemp("examples")
     for name in ("params.yaml", "claims.yaml"):
         shutil.copy(REPOSITORY / name, root / name)
-    every = params.load(root / "params.yaml")
-    workspace = fake_runs.fill(Workspace(root), without={*every.datasets} - {"waves", "imdb"})
+    config = params.load(root / "params.yaml")
+    workspace = fake_runs.fill(Workspace(root), without={*config.datasets} - {"waves", "imdb"})
     for name in ("waves", "imdb"):
         evaluate.evaluate(workspace, name)
     (root / "program.py").touch()
-    return root, {*every.sources, *every.datasets, *every.experiments}
+    return root, {*config.sources, *config.datasets, *config.experiments}
 
 
 @pytest.mark.parametrize("example", dict.fromkeys(examples()))

@@ -22,9 +22,9 @@ def load(sections, folder):
 
 def test_dvc_sees_the_whole_graph(tmp_path):
     workspace = scaled(REPOSITORY, tmp_path)
-    every = params.load(workspace.params)
-    expected = {every.source_stage(name) for name in every.sources} | {f"train@{name}" for name in every.experiments}
-    expected |= {f"{verb}@{name}" for verb in ("prepare", "evaluate") for name in every.datasets}
+    config = params.load(workspace.params)
+    expected = {config.source_stage(name) for name in config.sources} | {f"train@{name}" for name in config.experiments}
+    expected |= {f"{verb}@{name}" for verb in ("prepare", "evaluate") for name in config.datasets}
     expected |= {"report", "resolve"}
     with Repo(str(tmp_path)) as repo:
         assert {stage.name for stage in repo.index.stages} == expected
