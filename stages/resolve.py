@@ -51,8 +51,9 @@ def _stages(config: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[
         section = {"source": dataset.source, "preparation": dataset.preparation.model_dump()}
         yield f"prepare/{name}", code.made_of(section, ["stages.prepare", module])
         scored = [
-            experiment.model_dump(include={"seeds", "share", "trials"})
-            | {"name": key, "family": experiment.model.family}
+            experiment.model_dump(include={"seeds", "share", "trials", "converged"})
+            | {"name": key, "family": experiment.model.family, "model": experiment.model.name}
+            | {"method": experiment.training.method}
             for key, experiment in config.experiments_of(name).items()
         ]
         yield f"evaluate/{name}", code.made_of(scored, ["stages.evaluate", *measures])

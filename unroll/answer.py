@@ -15,7 +15,7 @@ from pipeline.data.dataset import Dataset
 from pipeline.data.series_options import Windowing
 from pipeline.data.sniff.profile import Overrides
 from pipeline.errors import UnrollError, UsageError, printable
-from pipeline.evaluation.schema import SEASON
+from pipeline.evaluation.verdicts import SEASON
 from pipeline.files import write_text
 from pipeline.forecast import backtest, leaderboard, plot
 from pipeline.forecast.backtest import Fold
@@ -114,7 +114,8 @@ def announce(workspace: Workspace, config: Params, name: str, jobs: int) -> None
     cutoffs = np.unique(np.concatenate([np.asarray(data.stamps)[fold.test.rows - fold.test.step] for fold in folds]))
     (_, weeks), months = leaderboard.halves_of(cutoffs), months_per_row(config, name)
     span = later_half(cutoffs[0], cutoffs[-1], len(cutoffs), weeks, months)
-    enough = "enough for a verdict" if weeks >= SEASON else f"a verdict takes {SEASON} weeks, so you get what these say"
+    season = SEASON // 7
+    enough = "enough for a verdict" if weeks >= season else f"a verdict takes {season} weeks, so you get what these say"
     estimates = Estimates(workspace.scratch / "seconds.json")
     seconds = expected_seconds(config.experiments_of(name), data, folds)
     for stage, took in seconds.items():

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pipeline.config import params
 from pipeline.config.params import Params
-from pipeline.evaluation.answers import ALPHA
 from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.verdicts import ALPHA
 from pipeline.report import titles
 from pipeline.report.charts import answer_text
 from pipeline.report.formatting import capital
@@ -110,13 +110,13 @@ class Story(Narration):
         for answer in dataset.answers:
             text = answer_text(dataset, answer)
             if answer.comparison is None or text.without is None or text.best is None:
-                lines.append(f"  {answer.outcome:<12} {question}: {answer.reason}")
+                lines.append(f"  {answer.outcome:<13} {question}: {answer.reason}")
                 continue
             low, high = answer.comparison.difference.interval(1 - ALPHA / self._answers)
             undecided = answer.outcome in {Outcome.YES, Outcome.NO} and low <= 0 <= high
             word = f"so far {answer.outcome}" if undecided else answer.outcome
             sides = f"{text.best}{', tuned' * text.tuned} against {text.without}"
-            lines.append(f"  {word:<12} {question}: {capital(sides)}")
+            lines.append(f"  {word:<13} {question}: {capital(sides)}")
         return "\n".join(lines)
 
 

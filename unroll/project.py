@@ -18,8 +18,9 @@ from pipeline.data.examples import compared
 from pipeline.data.sources import Context
 from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema, scores
-from pipeline.evaluation.answers import Answer, Comparison
+from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.schema import Evaluation
+from pipeline.evaluation.verdicts import Comparison
 from pipeline.report import results
 from pipeline.training import run_folder
 from pipeline.training.job import Callback, Trained
@@ -104,18 +105,19 @@ class Project:
         raise _not_built(dataset)
 
     def compare(self, experiment: str, other: str) -> Comparison:
-        """Any two experiments of one data set, as they were evaluated.
+        """Any two experiments of one data set on test, as `unroll compare` prints them: the first against the other.
 
-        >>> print(project.compare("waves_gru", "waves_tuned_kernel_ridge"))
-        better: -21% of the error (-26% to -16%), -0.00038 (-0.000471 to -0.000289)
+        >>> comparison = project.compare("waves_gru", "waves_tuned_kernel_ridge")
+        >>> print(comparison)
+        better: -23 % error (-28 to -18 %)
+        >>> comparison.outcome, round(comparison.change.mean, 2)
+        (<Outcome.BETTER: 'better'>, -0.23)
         """
-        every = self.params
-        dataset = every.experiment(experiment).dataset
-        if every.experiment(other).dataset != dataset:
-            raise UsageError(f"{experiment} and {other} are not of one data set, so nothing compares them")
-        comparison = answers.between(self._evaluation(dataset), experiment, other)
+        from unroll.results.compare import between
+
+        comparison = between(self.workspace, experiment, other)
         if comparison is None:
-            raise UnrollError(f"nothing compares {experiment} with {other}: too few seeds, or a test period too short")
+            raise UnrollError(f"nothing compares {experiment} with {other}: too few seeds, or no predictions")
         return comparison
 
     def claims(self) -> pd.DataFrame:
@@ -205,7 +207,10 @@ class Project:
             if against is None:
                 raise UnrollError(f"{dataset} has no model without recurrence; pass `against`")
         losses, others = self._losses(data, predictions), self._losses(data, against)
-        return answers.compare(data.metric, losses, others, scores.blocks(data, "test"))
+        built = (self.workspace.evaluation(dataset) / "evaluation.json").is_file()
+        naive = answers.naive_error(self._evaluation(dataset)) if built else None
+        blocks, days = scores.blocks(data, "test"), scores.days(data)
+        return answers.compare(data.metric, losses, others, blocks, naive=naive, days=days)
 
     def forecast(self, name: str, *, level: float = 0.9, horizon: int | None = None) -> pd.DataFrame:
         """What follows the last row of a series, by the model that `unroll answer` chose, with intervals.

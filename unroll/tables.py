@@ -15,7 +15,7 @@ GAP = 3
 
 GREEN, RED = (Outcome.YES, Outcome.BETTER, Outcome.HOLDS), (Outcome.NO, Outcome.WORSE, Outcome.FAILS)
 STYLES = dict.fromkeys(GREEN, "green") | dict.fromkeys(RED, "red")
-STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.LITTLE), "yellow")
+STYLES |= dict.fromkeys((Outcome.UNSURE, Outcome.SHORT, Outcome.LITTLE), "yellow") | {Outcome.SAME: "cyan"}
 """A verdict at the end of a cell -> how it is shown."""
 
 

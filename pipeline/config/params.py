@@ -111,6 +111,7 @@ class Experiment(Strict):
         calendar: whether the model is told the hour and the season of each row, beside what was measured.
         share: of the train examples that it learns from, the last ones: less than all for a curve of the data's size.
         trials: on validation that its options were chosen by (results/trials); 0 for a document's, or those of a hand.
+        converged: whether its best trial would have gained nothing by more epochs; no verdict rests on one that would.
     """
 
     dataset: Name
@@ -118,6 +119,7 @@ class Experiment(Strict):
     calendar: bool = False
     share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     trials: Annotated[int, pydantic.Field(ge=0)] = 0
+    converged: bool = True
     seeds: Seeds = pydantic.Field(default=[0])
     model: Model
     training: Training

@@ -1,15 +1,16 @@
 """Is a network better than the strongest opponent without recurrence? By the rule of docs/decisions/verdicts.md."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeVar
 
 from pipeline.data.examples import Array
 from pipeline.evaluation import intervals
-from pipeline.evaluation.intervals import Difference, Interval
+from pipeline.evaluation.intervals import Interval, as_errors
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import SEASON, Entry, Evaluation
+from pipeline.evaluation.schema import Entry, Evaluation
+from pipeline.evaluation.verdicts import ALPHA, Comparison, Pair, decide, too_short
 from pipeline.metrics import MEASURES
 
 Key = TypeVar("Key")
@@ -17,50 +18,16 @@ Key = TypeVar("Key")
 NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so there is no past to use"
 
-FAR = 10.0
-"""Times the error of the best without recurrence beyond which a change is no number that anybody can picture."""
 
-ALPHA = 0.05
-"""How often a table with nothing in it may show a difference."""
-
-
-@dataclass(frozen=True)
-class Change:
-    """How much more error one model has than another, as a fraction of the other's: -0.04 is 4 % less.
-
-    The error is the measure; of an accuracy it is the fraction that is wrong. The other's error is taken as it is.
-    """
-
-    mean: float
-    interval: Interval
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """One model against another on the same examples.
-
-    Attributes:
-        difference: of the measure, the model's less the other's.
-        interval: of the difference, at the level that decides.
-        outcome: BETTER or WORSE where the interval excludes zero, else UNSURE.
-        change: of the error; None where the other has no error, or the change is beyond `FAR`.
-    """
-
-    difference: Difference
-    interval: Interval
-    outcome: Outcome
-    change: Change | None
-
-    def __str__(self) -> str:
-        mean, (low, high) = self.difference.mean, self.interval
-        words = f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
-        if self.change:
-            low, high = self.change.interval
-            words = f"{self.change.mean:+.0%} of the error ({low:+.0%} to {high:+.0%}), {words}"
-        return f"{self.outcome}: {words}"
-
-
-def compare(metric: str, losses: Array, others: Array, blocks: Array, alpha: float = ALPHA) -> Comparison:
+def compare(
+    metric: str,
+    losses: Array,
+    others: Array,
+    blocks: Array,
+    alpha: float = ALPHA,
+    naive: float | None = None,
+    days: float | None = None,
+) -> Comparison:
     """One model against another: what two experiments of a data set get, for predictions of any origin.
 
     Args:
@@ -68,59 +35,63 @@ def compare(metric: str, losses: Array, others: Array, blocks: Array, alpha: flo
         losses: what each example adds to it (seeds, n), as `metrics.losses` gives it; one row of a model without seeds.
         others: of the other model (seeds, n).
         blocks: the number of the block (n,) that each example belongs to, as `scores.blocks` gives it.
-        alpha: how often a difference may be seen where there is none; of several comparisons as `holm` gives it.
+        alpha: how often a difference may be seen where there is none. For a table of several, `pair` and `decide`.
+        naive: the error of the best naive model (`naive_error`), where it is known.
+        days: that the test rows span (`scores.days`); None where they have none.
     """
-    return decide(metric, intervals.difference(losses, others, blocks), float(others.mean()), alpha)
+    return decide([pair(metric, losses, others, blocks, naive, days)], alpha)[0]
 
 
-def decide(metric: str, difference: Difference, other: float | None, alpha: float = ALPHA) -> Comparison:
-    """What a difference says at a level; `other` is the other model's score, None where that is not known."""
-    higher, (low, high) = MEASURES[metric].higher, difference.interval(1 - alpha)
-    outcome = Outcome.UNSURE
-    if not low <= 0 <= high:
-        outcome = Outcome.BETTER if (low > 0) == higher else Outcome.WORSE
-    changed, error = None, 0.0 if other is None else 1 - other if higher else other
-    if error > 0 and max(map(abs, (difference.mean, low, high))) <= FAR * error:
-        fractions = ((-value if higher else value) / error for value in (difference.mean, low, high))
-        mean, *ends = (max(-1.0, fraction) for fraction in fractions)  # no error is less than none
-        changed = Change(mean, (min(ends), max(ends)))
-    return Comparison(difference, (low, high), outcome, changed)
+def pair(
+    metric: str, losses: Array, others: Array, blocks: Array, naive: float | None = None, days: float | None = None
+) -> Pair:
+    """Two models of any origin, for `decide` beside others of a table; see `compare`."""
+    losses, others = as_errors(metric, losses), as_errors(metric, others)
+    return Pair(intervals.difference(losses, others, blocks), float(others.mean()), naive, days)
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """The level at which each p-value of one table is decided, by Holm's method: below it there is a difference.
-
-    The least of m has alpha / m, the next alpha / (m - 1), and so on. All that come after the first one that is not
-    below its level have that one's level, and so are not below it either.
-    """
-    levels, level, rejecting = [ALPHA] * len(p_values), ALPHA, True
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
-        if rejecting:
-            level = ALPHA / (len(p_values) - rank)
-            rejecting = p_values[index] < level
-        levels[index] = level
-    return levels
-
-
-def between(evaluation: Evaluation, name: str, other: str, alpha: float = ALPHA) -> Comparison | None:
-    """Two experiments on test; None where their difference is not known."""
-    difference = evaluation.difference("test", name, other)
-    return decide(evaluation.dataset.metric, difference, _score(evaluation, other), alpha) if difference else None
+def between(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
+    """Two experiments on test, by themselves; None where their difference is not known."""
+    return table(evaluation, {"": (name, other)}).get("")
 
 
 def table(evaluation: Evaluation, pairs: Mapping[Key, tuple[str, str]]) -> dict[Key, Comparison]:
     """The two of each pair on test, where their difference is known, corrected for how many pairs there are."""
-    known = {key: difference for key, pair in pairs.items() if (difference := evaluation.difference("test", *pair))}
-    levels = holm([difference.p_value for difference in known.values()])
-    return {
-        key: decide(evaluation.dataset.metric, difference, _score(evaluation, pairs[key][1]), level)
-        for (key, difference), level in zip(known.items(), levels, strict=True)
-    }
+    known = {key: each for key, names in pairs.items() if (each := _pair(evaluation, *names))}
+    return dict(zip(known, decide([*known.values()]), strict=True))
 
 
-def _score(evaluation: Evaluation, name: str) -> float | None:
-    stat = evaluation.experiments[name].score(evaluation.dataset.metric)
-    return stat.mean if stat else None
+def _pair(evaluation: Evaluation, name: str, other: str) -> Pair | None:
+    difference, error = evaluation.difference("test", name, other), _error(evaluation, other)
+    if difference is None or error is None:
+        return None
+    unfinished = _unfinished(evaluation, name), _unfinished(evaluation, other)
+    return Pair(difference, error, naive_error(evaluation), evaluation.dataset.days, unfinished)
+
+
+def _unfinished(evaluation: Evaluation, name: str) -> str:
+    entry = evaluation.experiments[name]
+    return "" if entry.converged else f"{name} had not converged after {entry.epochs} epochs"
+
+
+def _error(evaluation: Evaluation, name: str) -> float | None:
+    metric = evaluation.dataset.metric
+    score = evaluation.experiments[name].score(metric)
+    return as_errors(metric, score.mean) if score else None
+
+
+def change(evaluation: Evaluation, name: str, other: str) -> tuple[float | None, Interval | None]:
+    """How much more error one has, as a fraction of the other's, and its 95 % interval, where they are known."""
+    known, error, reference = _pair(evaluation, name, other), _error(evaluation, name), _error(evaluation, other)
+    if known and (compared := Comparison(known, Outcome.UNSURE).change):
+        return compared.mean, compared.interval
+    return (error / reference - 1 if error is not None and reference else None), None
+
+
+def naive_error(evaluation: Evaluation) -> float | None:
+    """The error on test of the best model that needs no fit, chosen before the test; None where there is none."""
+    name = strongest(evaluation, lambda entry: entry.method == "none")
+    return _error(evaluation, name) if name else None
 
 
 def against(evaluation: Evaluation, opponent: str | None) -> dict[str, Comparison]:
@@ -151,7 +122,13 @@ class Networks(StrEnum):
 
     ALL = "all"
     DOCUMENTS = "the documents' networks"
+    SEGMENTS = "networks on segments"
     TUNED = "tuned networks"
+
+    @classmethod
+    def of(cls, entry: Entry) -> "Networks":
+        """Segments are what the field uses for long forecasts: neither they nor the others stand for both."""
+        return cls.TUNED if entry.trials else cls.SEGMENTS if entry.model == "segments" else cls.DOCUMENTS
 
 
 @dataclass(frozen=True)
@@ -162,9 +139,9 @@ class Answer:
         networks: which ones the question is about.
         network: the best of them; None where there is none.
         opponent: the strongest of all that has no recurrence; None where there is none.
-        outcome: YES or NO where one of the two is better, else UNSURE; NOT_ASKED where there is nothing to ask.
+        outcome: YES or NO where one of the two is better, else the comparison's; NOT_ASKED where nothing is to ask.
         comparison: of the two on test; None where it is not known or says nothing.
-        reason: why there is no comparison; empty where there is one.
+        reason: why there is no answer, and what would give one; empty where there is one.
     """
 
     networks: Networks
@@ -174,46 +151,45 @@ class Answer:
     comparison: Comparison | None = None
     reason: str = ""
 
+    def decided(self, comparison: Comparison) -> "Answer":
+        """By the comparison of the two."""
+        yes_or_no = {Outcome.BETTER: Outcome.YES, Outcome.WORSE: Outcome.NO}
+        outcome = yes_or_no.get(comparison.outcome, comparison.outcome)
+        return replace(self, comparison=comparison, outcome=outcome, reason=comparison.reason)
 
-def answer(evaluation: Evaluation, networks: Networks = Networks.ALL) -> Answer:
+
+def answer(evaluation: Evaluation) -> Answer:
     """Both are chosen on validation (train, where there is none), and compared on test; one question by itself."""
+    asked, known = _question(evaluation, Networks.ALL)
+    return asked.decided(*decide([known])) if known else asked
 
-    def eligible(entry: Entry) -> bool:
-        return entry.recurrent and (networks == Networks.ALL or bool(entry.trials) == (networks == Networks.TUNED))
 
-    network, opponent = strongest(evaluation, eligible), strongest_opponent(evaluation)
-    undecided = Answer(networks, network, opponent)
-    if network is None or opponent is None:
-        return replace(undecided, outcome=Outcome.NOT_ASKED, reason=NOTHING)
+def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair | None]:
+    """Before it is decided; with nothing to decide by where there is no answer."""
+    network = strongest(evaluation, lambda entry: entry.recurrent and networks in {Networks.ALL, Networks.of(entry)})
+    asked = Answer(networks, network, strongest_opponent(evaluation), reason="too few seeds")
+    if asked.network is None or asked.opponent is None:
+        return replace(asked, outcome=Outcome.NOT_ASKED, reason=NOTHING), None
     if evaluation.dataset.layout == "points":
-        return replace(undecided, outcome=Outcome.NOT_ASKED, reason=NO_PAST)
-    decided, weeks = _at_level(evaluation, undecided, ALPHA), evaluation.dataset.weeks
-    if decided.comparison is None:
-        ranked = "test" in evaluation.differences or weeks is None or weeks >= SEASON
-        few = "too few seeds" if ranked else f"test period too short to rank ({weeks} of {SEASON} weeks)"
-        return replace(undecided, reason=few)
-    return decided
-
-
-def _at_level(evaluation: Evaluation, undecided: Answer, alpha: float) -> Answer:
-    comparison = between(evaluation, str(undecided.network), str(undecided.opponent), alpha)
-    outcome = comparison.outcome if comparison else Outcome.UNSURE
-    yes_or_no = {Outcome.BETTER: Outcome.YES, Outcome.WORSE: Outcome.NO}
-    return replace(undecided, comparison=comparison, outcome=yes_or_no.get(outcome, outcome))
+        return replace(asked, outcome=Outcome.NOT_ASKED, reason=NO_PAST), None
+    known = _pair(evaluation, asked.network, asked.opponent)
+    if known is None and (why := too_short(evaluation.dataset.days)):
+        asked = replace(asked, outcome=Outcome.SHORT, reason=why)
+    return asked, known
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
-    """Data set -> its answers, of the documents' networks and of tuned ones, corrected for how many there are."""
+    """Data set -> its answers, of the documents' networks and of others, corrected for how many there are."""
     questions = [
-        (name, alone)
+        (name, *question)
         for name, evaluation in evaluations.items()
-        for networks in (Networks.DOCUMENTS, Networks.TUNED)
-        if (alone := answer(evaluation, networks)).network or networks == Networks.DOCUMENTS
+        for networks in (Networks.DOCUMENTS, Networks.SEGMENTS, Networks.TUNED)
+        if (question := _question(evaluation, networks))[0].network or networks == Networks.DOCUMENTS
     ]
-    levels = iter(holm([alone.comparison.difference.p_value for _, alone in questions if alone.comparison]))
+    decided = iter(decide([known for _, _, known in questions if known]))
     answers: dict[str, list[Answer]] = {name: [] for name in evaluations}
-    for name, alone in questions:
-        answers[name].append(_at_level(evaluations[name], alone, next(levels)) if alone.comparison else alone)
+    for name, asked, known in questions:
+        answers[name].append(asked.decided(next(decided)) if known else asked)
     return answers
 
 
@@ -231,8 +207,10 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
         return network, f"better than {opponent}, {why}" if opponent else "the only kind here"
     if network is None:
         return str(opponent), why
-    verdict = f"{network} is worse" if best.outcome == Outcome.NO else f"cannot tell of {network}"
-    return str(opponent), f"{why}; no network is better ({verdict}{f': {best.reason}' if best.reason else ''})"
+    verdict = "is worse" if best.outcome == Outcome.NO else f"against it: {best.outcome}"
+    return str(
+        opponent
+    ), f"{why}; no network is better ({network} {verdict}{f', {best.reason}' if best.reason else ''})"
 
 
 def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -12,10 +12,12 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
-from pipeline.evaluation.intervals import LEVEL, Interval, independent
+from pipeline.evaluation.intervals import LEVEL, Difference, Interval, as_errors, independent
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Evaluation, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
+from pipeline.evaluation.verdicts import in_errors
+from pipeline.metrics import MEASURES
 from pipeline.validation import Strict, validated
 
 ROUNDING = 1e-9
@@ -188,13 +190,23 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     outcome, interval = Outcome.UNSURE, None
     if difference is not None:
         # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
-        low, high = interval = difference.interval(LEVEL if claim.within is None else 0.9)
+        level = LEVEL if claim.within is None else 0.9
+        interval = difference.interval(level)
+        if claim.metric in by_rows:
+            interval = _in_units(difference, level, as_errors(about.metric, reference.mean), about.metric)
+        low, high = interval
         if claim.within is not None:
             holds, fails = -claim.within < low and high < claim.within, low > claim.within or high < -claim.within
         else:
             holds, fails = (high < 0, low > 0) if claim.relation == "below" else (low > 0, high < 0)
         outcome = Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNSURE
     return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
+
+
+def _in_units(difference: Difference, level: float, error: float, metric: str) -> Interval:
+    """Where a measure's difference lies, for which claims give their widths, by that of the errors and the other's."""
+    low, _, high = in_errors(difference, level, error)
+    return (-high, -low) if MEASURES[metric].higher else (low, high)
 
 
 def _meet(interval: Interval, other: Interval) -> bool:

@@ -3,20 +3,21 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple, TypeVar
 
 import numpy as np
 import pydantic
 
 from pipeline.data.examples import Array
 from pipeline.metrics import MEASURES
-from pipeline.validation import Strict
 
 LEVEL = 0.95
 """Of every interval that is shown."""
 
 Interval = Annotated[tuple[float, float], pydantic.Strict(strict=False)]  # in JSON it is a list
 """Low and high."""
+
+Values = TypeVar("Values", float, Array)
 
 
 def student(value: float, error: float, freedom: float, level: float = LEVEL) -> Interval:
@@ -27,48 +28,110 @@ def student(value: float, error: float, freedom: float, level: float = LEVEL) ->
     return value - reach, value + reach
 
 
-class Difference(Strict):
-    """How much more the data set's measure is for one model than for another, on the same rows, each over its seeds.
+class Part(NamedTuple):
+    """What one source of chance adds to the variance of a difference, and how many draws that is known from."""
+
+    variance: float
+    draws: int
+
+    def of_more(self, draws: int) -> "Part":
+        """From so many draws of the same scatter, if those are more."""
+        return Part(self.variance * self.draws / draws, draws) if self.variance and draws > self.draws else self
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much larger an error is for one model than for another, on the same rows, each over its seeds.
 
     Attributes:
-        mean: the difference.
-        error, freedom: its standard error, and the degrees of freedom of that; None where they are infinite.
-        p_value: two-sided, of no difference.
+        mean: of the logarithms of the errors, so that e^mean is their ratio; of the errors themselves without `log`.
+        log: whether logarithms are compared: not where an error is exactly 0, and not of counts.
+        rows: of its variance the part by the blocks of rows.
+        seeds, other_seeds: the parts by the seeds of the one and of the other.
     """
 
     mean: float
-    error: float
-    freedom: float | None
-    p_value: float
+    log: bool
+    rows: Part
+    seeds: Part
+    other_seeds: Part
 
     @classmethod
-    def of(cls, mean: float, variances: Sequence[tuple[float, int]]) -> "Difference":
-        """Whose variance is the sum of these, each with its degrees of freedom: Welch's and Satterthwaite's."""
-        from scipy import special
+    def of(
+        cls, errors: Sequence[float], others: Sequence[float], rows: Part, *, log: bool | None = None
+    ) -> "Difference":
+        """From the error with each seed, of one model and of another; logarithms where there are, unless `log` says."""
+        log = min(*errors, *others) > 0 if log is None else log
+        if log:
+            errors, others = (list(map(math.log, values)) for values in (errors, others))
+        mean = math.fsum(errors) / len(errors) - math.fsum(others) / len(others)
+        return cls(mean, log, rows, _of_mean(errors), _of_mean(others))
 
-        total = sum(variance for variance, _ in variances)
-        error, weight = math.sqrt(total), sum(variance**2 / freedom for variance, freedom in variances if freedom > 0)
-        freedom = total**2 / weight if weight else math.inf
-        p_value = float(2 * special.stdtr(freedom, -abs(mean) / error)) if error else float(mean == 0)
-        return cls(mean=mean, error=error, freedom=freedom if math.isfinite(freedom) else None, p_value=p_value)
+    @property
+    def error(self) -> float:
+        """The standard error."""
+        return math.sqrt(sum(part.variance for part in self._parts))
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom, by Welch and Satterthwaite; infinite where nothing is left to chance."""
+        weight = sum(part.variance**2 / (part.draws - 1) for part in self._parts if part.draws > 1)
+        return self.error**4 / weight if weight else math.inf
+
+    @property
+    def _parts(self) -> tuple[Part, Part, Part]:
+        return self.rows, self.seeds, self.other_seeds
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of no difference."""
+        return min(1.0, 2 * min(self._below(0.0), self._below(0.0, -1)))
+
+    def equivalence(self, low: float, high: float) -> float:
+        """The p-value of two one-sided tests: that the true difference is not between `low` and `high`."""
+        return max(self._below(high), self._below(low, -1))
+
+    def _below(self, bound: float, sign: int = 1) -> float:
+        """The p-value of one test, that the true difference is not below a bound; with -1 not above it."""
+        from scipy import special  # what scipy.stats.t calls; scipy.stats takes a second to import
+
+        distance = sign * (self.mean - bound)
+        return float(special.stdtr(self.freedom, distance / self.error)) if self.error else float(distance >= 0)
 
     def interval(self, level: float = LEVEL) -> Interval:
         """Of the difference, low and high."""
-        return student(self.mean, self.error, math.inf if self.freedom is None else self.freedom, level)
+        return student(self.mean, self.error, self.freedom, level)
+
+    def with_more(self, blocks: int, seeds: int) -> "Difference":
+        """As it would be with so many blocks of rows and seeds, if it stayed and each scattered as now."""
+        parts = self.rows.of_more(blocks), self.seeds.of_more(seeds), self.other_seeds.of_more(seeds)
+        return Difference(self.mean, self.log, *parts)
+
+
+def as_errors(metric: str, values: Values) -> Values:
+    """Scores, or what examples add to them, as errors: of an accuracy the fraction that is wrong."""
+    return 1 - values if MEASURES[metric].higher else values
 
 
 def difference(losses: Array, others: Array, blocks: Array) -> Difference:
-    """How much larger the mean of `losses` is than that of `others`, over seeds and rows.
+    """How much larger the error of one model is than that of another, over seeds and rows.
 
     Args:
-        losses: (seeds, n) of a model.
+        losses: (seeds, n) what each example adds to the error of a model, which is their mean.
         others: of another one, on the same examples.
         blocks: the number of the block (n,) that each example belongs to; those of one block are not independent.
     """
-    by_rows = clustered_error(losses.mean(axis=0) - others.mean(axis=0), blocks)
-    variances = [(by_rows**2, len(np.unique(blocks)) - 1)]
-    variances += [_of_mean(of_model.mean(axis=1)) for of_model in (losses, others) if len(of_model) > 1]
-    return Difference.of(float(losses.mean() - others.mean()), variances)
+    errors, of_others = (of_model.mean(axis=1).tolist() for of_model in (losses, others))
+    return Difference.of(errors, of_others, rows(losses, others, blocks))
+
+
+def rows(losses: Array, others: Array, blocks: Array) -> Part:
+    """What the rows add to the variance of a `difference`, on its scale."""
+    one, other = losses.mean(axis=0), others.mean(axis=0)
+    if min(losses.mean(axis=1).min(), others.mean(axis=1).min()) > 0:
+        # The delta method: a small change of a mean, as a share of it, is that of its logarithm.
+        one, other = one / one.mean(), other / other.mean()
+    return Part(clustered_error(one - other, blocks) ** 2, len(np.unique(blocks)))
 
 
 def independent(values: Sequence[float], others: Sequence[float]) -> Difference:
@@ -76,13 +139,12 @@ def independent(values: Sequence[float], others: Sequence[float]) -> Difference:
 
     A single value is taken as it is: a count, or of a model that depends on no seed.
     """
-    variances = [_of_mean(of_model) for of_model in (values, others) if len(of_model) > 1]
-    return Difference.of(float(np.mean(values)) - float(np.mean(others)), variances)
+    return Difference.of(values, others, Part(0.0, 1), log=False)
 
 
-def _of_mean(values: Array | Sequence[float]) -> tuple[float, int]:
-    """The variance of the mean over seeds, and its degrees of freedom."""
-    return float(np.var(values, ddof=1)) / len(values), len(values) - 1
+def _of_mean(values: Sequence[float]) -> Part:
+    """The variance of the mean over seeds; none of one value."""
+    return Part(float(np.var(values, ddof=1)) / len(values) if len(values) > 1 else 0.0, len(values))
 
 
 def clustered_error(losses: Array, blocks: Array) -> float:

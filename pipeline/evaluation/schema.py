@@ -2,12 +2,13 @@
 
 import statistics
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import pydantic
 
 from pipeline.data.dataset import Kind, Scale
-from pipeline.evaluation.intervals import Difference, Interval
+from pipeline.evaluation import old_form
+from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
 from pipeline.files import read_checked
 from pipeline.metrics import Metric
 from pipeline.training.run_folder import LayerSummary
@@ -15,9 +16,6 @@ from pipeline.validation import Strict
 
 RECURRENT = {"SimpleRNN", "LSTM", "GRU", "MinGRU", "RNN", "Bidirectional"}
 """Keras' recurrent layers and `min_gru_cell`; RNN is of stacked cells."""
-
-SEASON = 12
-"""Weeks of rows below which models are not compared on a series that has days: they are of one season."""
 
 
 class Stat(Strict):
@@ -50,7 +48,9 @@ class Stat(Strict):
 Scores = dict[str, Stat]
 """A measure's name -> its values over the seeds."""
 
-Splits = dict[Literal["train", "validation", "test"], Scores]
+Split = Literal["train", "validation", "test"]
+
+Splits = dict[Split, Scores]
 
 
 class Entry(Strict):
@@ -61,6 +61,8 @@ class Entry(Strict):
         baseline: whether its model belongs to the baselines.
         varies: whether its results depend on the seed.
         fingerprint: twelve characters for what it was made of.
+        model, method: the names of its model and of how it is trained, as in params.yaml.
+        converged: whether more epochs would gain nothing, as params.yaml says.
         trials: on validation that its options were chosen by; 0 where they are a document's, or were set by hand.
         share: the fraction of the train examples that it has seen.
         best_epoch: None where no epoch was chosen.
@@ -81,6 +83,9 @@ class Entry(Strict):
     loss: str | None
     seeds: list[int]
     fingerprint: str
+    model: str = ""
+    method: str = ""
+    converged: bool = True
     trials: int = 0
     share: float = 1.0
     best_epoch: Stat | None
@@ -111,7 +116,7 @@ class About(Strict):
 
     Attributes:
         layout: how the test set lies: "windows" of a series, "points" (one number in, one out) or "examples".
-        weeks: in how many weeks the test set lies; None where it knows no days. Below twelve nothing is compared.
+        days: from the first to the last target of test; None where the data set knows no days.
         naive: the MAE that MASE divides by, in model units; None where there is none (`scores.seasonal_naive`).
         horizons: the least and the greatest `horizon` of a free run that can be seen; None without free runs.
     """
@@ -125,7 +130,7 @@ class About(Strict):
     examples: dict[str, int]
     input_shape: list[int]
     layout: Literal["windows", "points", "examples"]
-    weeks: int | None = None
+    days: float | None = None
     horizons: list[int] | None = None
     naive: float | None = None
     facts: dict[str, Any]
@@ -137,22 +142,28 @@ class Evaluation(Strict):
     Attributes:
         dataset: what is asked.
         experiments: scores of each.
-        differences: split -> experiment -> each later one -> the difference between them, by the weights that are
-            chosen on validation, else the final ones. Only between experiments that have three seeds or need none, and
-            only on a split that spans a season.
+        blocks: split -> how many weeks, or single examples, its errors are taken to be independent by.
+        rows: split -> experiment -> each later one -> what these add to the variance of the difference between the two
+            (`intervals.rows`), by the weights that are chosen on validation, else the final ones. Only between
+            experiments that have three seeds or need none.
     """
 
     dataset: About
     experiments: dict[str, Entry]
-    differences: dict[str, dict[str, dict[str, Difference]]]
+    blocks: dict[str, int]
+    rows: dict[str, dict[str, dict[str, float]]]
+
+    _old = pydantic.model_validator(mode="before")(old_form.converted)  # until everything is rebuilt
 
     def difference(self, split: str, name: str, other: str) -> Difference | None:
-        """How much more the measure is for an experiment than for another; None where that is not known."""
-        known = self.differences.get(split, {})
-        if other in known.get(name, {}):
-            return known[name][other]
-        opposite = known.get(other, {}).get(name)
-        return opposite.model_copy(update={"mean": -opposite.mean}) if opposite else None
+        """How much larger the error is for an experiment than for another; None where that is not known."""
+        known, metric = self.rows.get(split, {}), self.dataset.metric
+        rows = known.get(name, {}).get(other, known.get(other, {}).get(name))
+        if rows is None:
+            return None
+        scores = (self.experiments[key].chosen[cast("Split", split)][metric].values for key in (name, other))
+        errors, others = ([as_errors(metric, value) for value in values] for values in scores)
+        return Difference.of(errors, others, Part(rows, self.blocks[split]))
 
 
 def load(folder: Path) -> Evaluation:

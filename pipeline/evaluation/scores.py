@@ -11,8 +11,8 @@ from pipeline.data.dataset import Dataset, shortened
 from pipeline.data.examples import Array, Windows, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import intervals
-from pipeline.evaluation.intervals import Difference
-from pipeline.evaluation.schema import SEASON, About, Entry, Evaluation, Scores, Stat
+from pipeline.evaluation.intervals import as_errors
+from pipeline.evaluation.schema import About, Entry, Evaluation, Scores, Stat
 from pipeline.metrics import KEPT, MEASURES, losses, score
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Run
@@ -120,10 +120,16 @@ def layout(dataset: Dataset) -> Literal["windows", "points", "examples"]:
     return "points" if dataset.input_shape == (1,) else "examples"
 
 
-def weeks(dataset: Dataset, split: str) -> int | None:
-    """How many weeks the examples of a split lie in; None where the data set knows no days."""
-    examples = dataset.splits[split]
-    return len(np.unique(blocks(dataset, split))) if isinstance(examples, Windows) and dataset.period else None
+def days(dataset: Dataset, split: str = "test") -> float | None:
+    """From the first to the last target of a split; None where the data set knows no days."""
+    examples, stamps = dataset.splits[split], dataset.stamps
+    if not isinstance(examples, Windows) or not dataset.period:
+        return None
+    first = examples.rows.min() + examples.delay
+    last = examples.rows.max() + examples.delay + (examples.outputs - 1) * examples.step
+    if stamps is None:
+        return float(last - first) / (dataset.period * examples.step)
+    return float((stamps[last] - stamps[first]) / np.timedelta64(1, "D"))
 
 
 def blocks(dataset: Dataset, split: str) -> Array:
@@ -139,7 +145,7 @@ def blocks(dataset: Dataset, split: str) -> Array:
     return np.zeros(len(examples), int) if grid else np.arange(len(examples))
 
 
-def about(dataset: Dataset, examples: Mapping[str, int], weeks_of_test: int | None) -> About:
+def about(dataset: Dataset, examples: Mapping[str, int], days_of_test: float | None) -> About:
     """What an evaluation says of its data set; `examples` is split -> how many of them were scored."""
     count = len(dataset.splits["test"])
     return About(
@@ -152,7 +158,7 @@ def about(dataset: Dataset, examples: Mapping[str, int], weeks_of_test: int | No
         examples=dict(examples),
         input_shape=list(dataset.input_shape),
         layout=layout(dataset),
-        weeks=weeks_of_test,
+        days=days_of_test,
         horizons=[min(CYCLE - 1, count), count] if dataset.rollout else None,
         naive=seasonal_naive(dataset),
         facts=dataset.facts,
@@ -174,15 +180,18 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str
         UnrollError: predictions are missing, not finite or not one for each example.
     """
     counts = {split: len(examples) for split, examples in dataset.splits.items()}
+    rows, of_blocks = _rows(dataset, runs)
     return Evaluation(
-        dataset=about(dataset, counts, weeks(dataset, "test")),
+        dataset=about(dataset, counts, days(dataset)),
         experiments={name: _entry(dataset, run, experiments.get(name)) for name, run in runs.items()},
-        differences=_differences(dataset, runs),
+        blocks=of_blocks,
+        rows=rows,
     )
 
 
-def _differences(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, dict[str, dict[str, Difference]]]:
-    differences: dict[str, dict[str, dict[str, Difference]]] = {}
+def _rows(dataset: Dataset, runs: Mapping[str, Run]) -> tuple[dict[str, dict[str, dict[str, float]]], dict[str, int]]:
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    counts: dict[str, int] = {}
     enough_seeds = {
         name: run
         for name, run in runs.items()
@@ -190,20 +199,19 @@ def _differences(dataset: Dataset, runs: Mapping[str, Run]) -> dict[str, dict[st
     }
     for split in (split for split in ("validation", "test") if split in dataset.splits):
         targets = compared(dataset.splits[split])
-        # A benchmark's own weeks are ranked as they are: the question is what is sure of these.
-        if targets is not None and (weeks(dataset, split) or SEASON) < SEASON:
-            continue
         numbers = np.unique(blocks(dataset, split), return_inverse=True)[1]
         errors = {
-            name: losses(dataset.metric, _checked(dataset, run, f"{run.points[-1]}_{split}"), targets)
+            name: as_errors(
+                dataset.metric, losses(dataset.metric, _checked(dataset, run, f"{run.points[-1]}_{split}"), targets)
+            )
             for name, run in enough_seeds.items()
         }
-        names = list(errors)
-        differences[split] = {
-            name: {other: intervals.difference(errors[name], errors[other], numbers) for other in names[index:]}
+        names, counts[split] = list(errors), int(numbers.max()) + 1
+        rows[split] = {
+            name: {other: intervals.rows(errors[name], errors[other], numbers).variance for other in names[index:]}
             for index, name in enumerate(names[:-1], 1)
         }
-    return differences
+    return rows, counts
 
 
 def _entry(whole: Dataset, run: Run, experiment: Experiment | None) -> Entry:
@@ -222,6 +230,9 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment | None) -> Entry:
         parameters=summary.parameters,
         layers=summary.layers,
         baseline=experiment is not None and experiment.model.family == "baselines",
+        model=experiment.model.name if experiment else "",
+        method=experiment.training.method if experiment else "",
+        converged=experiment is None or experiment.converged,
         trials=experiment.trials if experiment else 0,
         share=share,
         varies=run.varies,

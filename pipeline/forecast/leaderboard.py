@@ -15,8 +15,8 @@ from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
-from pipeline.evaluation.intervals import difference
-from pipeline.evaluation.schema import SEASON, Entry, Evaluation, Splits
+from pipeline.evaluation import intervals as of_scores
+from pipeline.evaluation.schema import Entry, Evaluation, Splits
 from pipeline.evaluation.scores import MIN_SEEDS, about, seasonal_naive, statistics
 from pipeline.files import read_checked
 from pipeline.forecast import backtest, intervals
@@ -44,9 +44,6 @@ WEEK = np.timedelta64(7, "D")
 
 MIN_BLOCKS = 2
 """Weeks that a difference of errors needs for a standard error."""
-
-SHORT = "too short to rank"
-"""The key of differences on test, instead of "test", if the later half spans less than `SEASON` weeks."""
 
 
 class Scores(Strict):
@@ -288,6 +285,9 @@ def evaluate(
             parameters=summary.parameters,
             layers=summary.layers,
             baseline=experiments[name].model.family == "baselines",
+            model=experiments[name].model.name,
+            method=experiments[name].training.method,
+            converged=experiments[name].converged,
             trials=experiments[name].trials,
             varies=varies,
             epochs=summary.epochs,
@@ -301,18 +301,21 @@ def evaluate(
             rollout=None,
         )
     compared = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
-    differences = {}
+    of_rows: dict[str, dict[str, dict[str, float]]] = {}
+    counts: dict[str, int] = {}
     for split, rows in halves.items():
         loss = losses[split]
         blocks = weeks(backtest.first_seed(rows, compared[0])) if compared else np.array([])
-        if len(np.unique(blocks)) < MIN_BLOCKS:
+        if (count := len(np.unique(blocks))) < MIN_BLOCKS:
             continue
-        differences[SHORT if split == "test" and later_weeks < SEASON else split] = {
-            name: {other: difference(loss[name], loss[other], blocks) for other in compared[index:]}
+        counts[split] = count
+        of_rows[split] = {
+            name: {other: of_scores.rows(loss[name], loss[other], blocks).variance for other in compared[index:]}
             for index, name in enumerate(compared[:-1], 1)
         }
     origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}
-    return Evaluation(dataset=about(dataset, origins, later_weeks), experiments=entries, differences=differences)
+    described = about(dataset, origins, 7.0 * later_weeks)
+    return Evaluation(dataset=described, experiments=entries, blocks=counts, rows=of_rows)
 
 
 def _by_seed(rows: "pd.DataFrame", name: str) -> Array:

@@ -128,7 +128,8 @@ class AnswerText:
 
     Attributes:
         networks: which networks the question is about, where that has to be said.
-        change, interval: of the error; without a change the difference itself, or why there is none.
+        change, interval: of the error; without a change the difference itself.
+        reason: why there is no answer, and what would give one.
         mark: of the change on `CHANGES`; None where there is none.
     """
 
@@ -137,8 +138,9 @@ class AnswerText:
     outcome: Outcome
     without: Contender | None
     best: Contender | None
-    change: str
+    change: str = ""
     interval: str = ""
+    reason: str = ""
     mark: IntervalMark | None = None
 
     @property
@@ -150,10 +152,16 @@ class AnswerText:
     def sentence(self) -> str:
         """The two models and the change, in a line."""
         if self.without is None or self.best is None:
-            return capital(self.change)
-        change = f"{self.change} error" if self.mark else self.change
+            return capital(self.reason)
         models = capital(f"{self.best.title} against {self.without.title}")
-        return f"{models}: {change}{f' ({self.interval})' if self.interval else ''}"
+        return f"{models}: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """The change with its interval, and what is lacking."""
+        error = f" {'the ' * self.change.endswith('times')}error" if self.mark else ""
+        change = f"{self.change}{error} ({self.interval})" if self.interval else ""
+        return "; ".join(filter(None, (change, self.reason)))
 
     @property
     def line(self) -> str:
@@ -164,7 +172,7 @@ class AnswerText:
 def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
     """One of a data set's answers as text."""
     networks, comparison = str(answer.networks) if len(dataset.answers) > 1 else "", answer.comparison
-    text = AnswerText(capital(dataset.question), networks, answer.outcome, None, None, answer.reason)
+    text = AnswerText(capital(dataset.question), networks, answer.outcome, None, None, reason=answer.reason)
     if answer.outcome == Outcome.NOT_ASKED:
         return text
     text = replace(text, without=_contender(dataset, answer.opponent), best=_contender(dataset, answer.network))

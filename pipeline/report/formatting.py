@@ -3,8 +3,8 @@
 import math
 from typing import Any
 
-from pipeline.evaluation.answers import Comparison
 from pipeline.evaluation.schema import Stat
+from pipeline.evaluation.verdicts import Comparison
 from pipeline.metrics import MEASURES
 
 DASH = "\N{EN DASH}"
@@ -83,18 +83,11 @@ def between(interval: tuple[float, float], metric: str, unit: str = "") -> str:
 
 
 def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
-    """The change of the error and its interval, -4.4 % and -7.4 to -1.4 %; without a change those of the measure."""
-    if comparison.change is None:
-        return signed(comparison.difference.mean, metric), " to ".join(
-            signed(end, metric) for end in comparison.interval
-        )
-    ends = " to ".join(map(_percent, comparison.change.interval))
-    return f"{_percent(comparison.change.mean)} %", f"{ends} %"
-
-
-def _percent(fraction: float) -> str:
-    """Whole from 10 on."""
-    return f"{100 * fraction:+.{1 if abs(fraction) < 0.0995 else 0}f}"
+    """The change of the error and its interval, -4.4 % and -7.4 to -1.4 %; without a change those of the error."""
+    if comparison.change:
+        return comparison.change.words
+    low, mean, high = (signed(value, metric) for value in comparison.of_errors)
+    return mean, f"{low} to {high}"
 
 
 def fact(value: Any) -> str:

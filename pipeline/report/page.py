@@ -138,23 +138,14 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
 
 
 def sentence(answers: Sequence[AnswerText]) -> str:
-    """All answers in one sentence."""
-    tuned = Counter(answer.outcome for answer in answers if answer.tuned)
-    documents = Counter(answer.outcome for answer in answers if not answer.tuned)
-    unsure = documents[Outcome.UNSURE]
-    count = documents[Outcome.YES] + documents[Outcome.NO] + unsure
-    if not count:
-        return "No figure here is a result" if documents else "Nothing is built yet"
-    questions = f"{count} question{'s' if count > 1 else ''}"
-    words = f"A recurrent network helps on {_helps_on(documents, questions)}"
-    if tuned:
-        return f"{words}; tuned, on {_helps_on(tuned, str(tuned.total()))}"
-    return f"{words}{f'; on {unsure} we cannot tell' if unsure else ''}"
-
-
-def _helps_on(outcomes: Counter[Outcome], of: str) -> str:
-    no = outcomes[Outcome.NO]
-    return f"{outcomes[Outcome.YES] or 'none'} of {of}{f', not on {no}' if no else ''}"
+    """All answers in one sentence, each counted once."""
+    if not answers:
+        return "Nothing is built yet"
+    if {answer.outcome for answer in answers} <= {Outcome.STAND_IN, Outcome.SCALED, Outcome.NOT_ASKED}:
+        return "No figure here is a result"
+    counts = Counter(answer.outcome for answer in answers)
+    told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
+    return f"Does a recurrent network help? {len(answers)} answer{'s' * (len(answers) > 1)}: {told}"
 
 
 def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:

@@ -166,7 +166,7 @@ def _scores_table(results: Results, dataset: Evaluated, shown: Mapping[str, Entr
     if opponent:
         caption += (
             f" The best without recurrence is {opponent}, chosen before the test. Against it (vs): the change in error "
-            "and its interval, 95 % for the whole table (Holm)."
+            "and its interval, 95 % for the whole table (Holm); of no difference 90 %, within ±5 %."
         )
     numeric = {key: key not in {"experiment", "published"} for key in columns}
     return ResultTable(
@@ -202,9 +202,10 @@ def _experiment_row(results: Results, dataset: Evaluated, name: str) -> dict[str
     }
     if comparison := dataset.comparisons.get(name):
         mean, interval = comparison_text(comparison, metric)
-        value = comparison.difference.model_dump(mode="json") | {"outcome": comparison.outcome}
+        difference = comparison.difference
+        value = {"mean": difference.mean, "p_value": difference.p_value, "outcome": comparison.outcome}
         row["change"] = TableCell(mean, interval if comparison.change else "", value=comparison.outcome)
-        row["against"] = TableCell(f"{mean} {comparison.outcome}", value=value)
+        row["against"] = TableCell(f"{mean} {comparison.outcome}", value=value | {"reason": comparison.reason})
         row["interval"] = TableCell(interval, value=list(comparison.interval))
     return row
 

@@ -11,10 +11,11 @@ from pipeline import failures, tables
 from pipeline.config.params import Params
 from pipeline.errors import one_line
 from pipeline.evaluation import answers, claims, schema
-from pipeline.evaluation.answers import Answer, Comparison
+from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Entry, Evaluation
+from pipeline.evaluation.verdicts import Comparison
 from pipeline.files import damaged
 from pipeline.report import titles
 from pipeline.workspace import Workspace
@@ -37,8 +38,9 @@ class Evaluated:
         families: experiment -> one of `titles.FAMILIES`, or "simple".
         folder: of the evaluation.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
-        answers: does it need a recurrent network, corrected for all that are asked in this workspace; of what is no
-            result the outcome says so.
+        label: STAND_IN or SCALED, of what is no result.
+        answers: does it need a recurrent network, corrected for all that are asked in this workspace; the outcome of
+            what is no result is its label.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Evaluated:
     families: dict[str, str]
     folder: Path
     stale: str = ""
+    label: Outcome | None = None
     answers: Sequence[Answer] = ()
 
     @property
@@ -168,7 +171,8 @@ def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
     for index, dataset in enumerate(built):
         scaled = Outcome.SCALED if note or dataset.name in short.split() else None
         label = Outcome.STAND_IN if dataset.about.stand_in else scaled
-        built[index] = replace(dataset, answers=[_labelled(answer, label) for answer in answered[dataset.name]])
+        labelled = [_labelled(answer, label) for answer in answered[dataset.name]]
+        built[index] = replace(dataset, label=label, answers=labelled)
     return Results(built, missing, verdicts, len(published) - len(known), note)
 
 

@@ -139,7 +139,7 @@ NAMES = {
     "ets": "ETS",
     "mstl": "MSTL",
     "shared": "a linear map for all columns, least squares",
-    "segments": "a GRU on segments",
+    "segments": "a GRU over segments",
     "bag_of_words": "logistic regression on words",
     "tfidf": "logistic regression on words and pairs, tf-idf",
 }

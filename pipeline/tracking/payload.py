@@ -8,8 +8,8 @@ from typing import Any
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
-from pipeline.evaluation.intervals import Difference
 from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
+from pipeline.evaluation.verdicts import FAR
 from pipeline.metrics import MEASURES
 from pipeline.provenance.record import Environment
 from pipeline.report import titles
@@ -126,10 +126,9 @@ def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
     score = f"{metric_title(metric)} on test {measured(stat, metric)} {spread(stat, metric)}".rstrip()
     if not (compared := answers.against(evaluation, base).get(name)):
         return f"{score}.", {}
-    change, interval = comparison_text(compared, metric)
-    words = f"{change} error ({interval})" if compared.change else change
+    words = str(compared.change) if compared.change else comparison_text(compared, metric)[0]
     verdict = f"{words} against {base}, the best without recurrence: {compared.outcome}"
-    return f"{score}: {verdict}.", {"verdict": compared.outcome}
+    return f"{score}: {verdict}{f', {compared.reason}' * bool(compared.reason)}.", {"verdict": compared.outcome}
 
 
 def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
@@ -156,9 +155,9 @@ def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[in
     known = evaluation.experiments[opponent].score(metric) if opponent else None
     if known is not None:
         overall["against_best_baseline"] = score.mean - known.mean
-        difference = Difference(mean=score.mean - known.mean, error=0.0, freedom=None, p_value=1.0)
-        if change := answers.decide(metric, difference, known.mean).change:
-            overall["change_in_error_percent"] = round(100 * change.mean, 1)
+        change, _ = answers.change(evaluation, name, str(opponent))
+        if change is not None and change < FAR:
+            overall["change_in_error_percent"] = round(100 * change, 1)
     return overall, by_seed
 
 

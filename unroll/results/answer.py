@@ -15,11 +15,13 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.schema import SEASON, Entry, Evaluation
+from pipeline.evaluation.schema import Entry, Evaluation
+from pipeline.evaluation.verdicts import SEASON
 from pipeline.forecast import leaderboard
-from pipeline.forecast.leaderboard import ENSEMBLE, SHORT, Leaderboard
+from pipeline.forecast.leaderboard import ENSEMBLE, Leaderboard
 from pipeline.provenance import record
 from pipeline.report import titles
+from pipeline.report.formatting import capital
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,7 +44,7 @@ WEEK, MONTH, YEAR = 7, 365.25 / 12, 365.25
 
 @dataclass(frozen=True)
 class ModelScore:
-    """A row of the table; `change` is the `relative_change` to the best model without recurrence."""
+    """A row of the table; `change` is that of the error (`answers.change`) to the best model without recurrence."""
 
     name: str
     title: str
@@ -62,7 +64,7 @@ class SeriesAnswer:
         name: of the data set.
         unit: of the errors.
         sentence: the answer, with its figure.
-        outcome: "yes", "no" or "cannot tell", by the rule of docs/decisions/verdicts.md.
+        outcome: "yes", "no", "no difference", "cannot tell" or "too short", by the rule of docs/decisions/verdicts.md.
         hint: what more rows would change, or which other models are as good; else empty.
         models: the best first; their MAE is of the later half of the origins, their coverage of all origins.
         compared: name -> title of the network and of its opponent; empty if nothing was compared.
@@ -88,28 +90,31 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
     if verdict.network is None or verdict.opponent is None:
         return SeriesAnswer(name, unit, f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", models, {})
     compared = {key: _title(config, key, evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)}
-    months, weeks = months_per_row(config, name), evaluation.dataset.weeks or 0
-    span = later_half(np.datetime64(board.first), np.datetime64(board.last), board.origins, weeks, months)
-    change, interval = relative_change(evaluation, verdict.network, verdict.opponent)
+    months, days = months_per_row(config, name), evaluation.dataset.days or 0.0
+    span = later_half(np.datetime64(board.first), np.datetime64(board.last), board.origins, int(days / WEEK), months)
+    decided = verdict.comparison.change if verdict.comparison else None
+    change = decided.mean if decided else answers.change(evaluation, verdict.network, verdict.opponent)[0] or 0.0
     percent = round(100 * abs(change))
     error = f"{percent} % {'more' if change > 0 else 'less'} error" if percent else "the same error"
     network, opponent = f"the best recurrent network ({compared[verdict.network]})", compared[verdict.opponent]
-    if weeks >= SEASON and interval is not None:
-        ends = " to ".join(f"{100 * end:+.1f}" for end in interval)
+    if verdict.comparison and decided and days >= SEASON:
+        ends, level = " to ".join(f"{100 * end:+.1f}" for end in decided.interval), 100 * verdict.comparison.level
         sentence = f"{verdict.outcome.capitalize()}: over the last {span} {network} had {error} "
-        sentence += f"{'than' if percent else 'as'} {opponent} (95 % interval {ends} %)."
+        sentence += f"{'than' if percent else 'as'} {opponent} ({level:.0f} % interval {ends} %)."
+        if verdict.outcome == Outcome.UNSURE:
+            sentence += f" {capital(verdict.reason)}."
         hint = as_good_as(models, evaluation, {verdict.network, verdict.opponent})
         return SeriesAnswer(name, unit, sentence, verdict.outcome, hint, models, compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[verdict.network] < errors[verdict.opponent]).tolist()
     sentence = f"{so_far(network_leads, network, opponent, str(errors.index.name), span)}; the network had {error}."
     hint = "More rows would tell how much this varies."
-    if weeks < SEASON:
+    if days < SEASON:
         first, last = (np.datetime64(evaluation.dataset.facts[key]) for key in ("train from", "test to"))
         rows = _in_words((last - first) / DAY + 1, months)
         sentence += " Other seasons were not seen."
-        hint = f"A verdict takes {SEASON} weeks to compare on, so about a year of rows; this file has {rows}."
-    return SeriesAnswer(name, unit, sentence, Outcome.UNSURE, hint, models, compared)
+        hint = f"A verdict takes {SEASON // WEEK} weeks to compare on, so about a year of rows; this file has {rows}."
+    return SeriesAnswer(name, unit, sentence, verdict.outcome, hint, models, compared)
 
 
 def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: str, span: str) -> str:
@@ -165,21 +170,6 @@ def _title(config: Params, name: str, entry: Entry) -> str:
     return f"{title}, {len(entry.seeds)} seeds" if entry.varies else title
 
 
-def relative_change(evaluation: Evaluation, name: str, other: str) -> tuple[float, Interval | None]:
-    """How much more error a model has than another, as a fraction of the other's, with its 95 % interval where known.
-
-    On the later half of the origins, even if that is too short for a verdict.
-    """
-    metric = evaluation.dataset.metric
-    error, reference = (evaluation.experiments[model].final["test"][metric].mean for model in (name, other))
-    divisor = reference or 1.0
-    difference = evaluation.difference("test", name, other) or evaluation.difference(SHORT, name, other)
-    if difference is None:
-        return (error - reference) / divisor, None
-    low, high = difference.interval()
-    return (error - reference) / divisor, (max(-1.0, low / divisor), high / divisor)
-
-
 def _models(workspace: Workspace, config: Params, evaluation: Evaluation, board: Leaderboard) -> list[ModelScore]:
     """All models and the combination, by their MAE on the later half of the origins."""
     opponent, models = answers.strongest_opponent(evaluation), []
@@ -191,7 +181,7 @@ def _models(workspace: Workspace, config: Params, evaluation: Evaluation, board:
             title, errors = _title(config, name, entry), entry.final["test"]
             mae = (errors.get("mae_unit") or errors["mae"]).mean
             if opponent and name != opponent:
-                change, interval = relative_change(evaluation, name, opponent)
+                change, interval = answers.change(evaluation, name, opponent)
         seconds, champion = None, name == board.champion
         with contextlib.suppress(UnrollError):  # not every run has a record
             run = record.read(workspace, board.dataset, name)

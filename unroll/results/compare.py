@@ -5,9 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from pipeline.config import params
-from pipeline.errors import UnrollError, printable
+from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.evaluation import answers, schema
+from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.verdicts import Comparison
 from pipeline.report.charts import answer_text
-from pipeline.report.formatting import DASH
+from pipeline.report.formatting import DASH, comparison_text, title
 from pipeline.report.result_tables import DOCUMENT, as_data, claims_table, dataset_tables
 from pipeline.report.results import Results, load
 from pipeline.validation import one_of
@@ -26,10 +29,10 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
 
     Returns:
         One mapping per table: name, title, caption, stand_in, answers, columns (key, title, numeric) and rows, where
-        a row has for each column's key a `text` and the `value` behind it.
+        a row has for each column's key a `text` and the `value` behind it. Two experiments have a `comparison`.
 
     Raises:
-        UsageError: a name is neither a data set nor an experiment.
+        UsageError: a name is neither a data set nor an experiment, or two experiments are of two data sets.
         UnrollError: something that was asked for by name has no evaluation, or nothing has one.
     """
     every = params.load(workspace.params)
@@ -38,6 +41,9 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         one_of(name, [*every.datasets, *every.experiments], "the name of a data set or experiment")
         dataset = name if name in every.datasets else every.experiments[name].dataset
         chosen.setdefault(dataset, set()).update({name} - {dataset})
+    pair = len(names) == 2 and {*names} <= {*every.experiments}
+    if pair and len(chosen) == 2:
+        raise _of_two(*names)
     results = load(workspace, every)
     own = [name for name in chosen or every.forecasts if name in every.forecasts]
     own = own if names else [name for name in own if answer.is_built(workspace, name)]
@@ -55,7 +61,54 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     if not names and results.verdicts:
         pages.append(claims_table(results))
     series = (answer.table(answer.answer(workspace, name), chosen.get(name, ())) for name in own)
-    return [*map(as_data, pages), *series]
+    shown = [*map(as_data, pages), *series]
+    if pair:
+        label = next((evaluated.label for evaluated in results.built if evaluated.name in chosen), None)
+        metric = schema.load(workspace.evaluation(*chosen)).dataset.metric
+        shown[0] |= {"answers": [], "comparison": _pair(names, between(workspace, *names), metric, label)}
+    return shown
+
+
+def between(workspace: Workspace, experiment: str, other: str) -> Comparison | None:
+    """Two experiments of one data set on test, by themselves; None with too few seeds, or without predictions.
+
+    Raises:
+        UsageError: there is no such experiment, or they are of two data sets.
+        UnrollError: one of them is not built, or a file is damaged.
+    """
+    every = params.load(workspace.params)
+    dataset = every.experiment(experiment).dataset
+    if every.experiment(other).dataset != dataset:
+        raise _of_two(experiment, other)
+    folder = workspace.evaluation(dataset)
+    evaluation = schema.load(folder) if (folder / "evaluation.json").is_file() else None
+    for name in (experiment, other):
+        if evaluation is None or name not in evaluation.experiments:
+            raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
+    return answers.between(evaluation, experiment, other) if evaluation else None
+
+
+def _of_two(experiment: str, other: str) -> UsageError:
+    return UsageError(f"{experiment} and {other} are of two data sets, so nothing compares them")
+
+
+def _pair(names: Sequence[str], comparison: Comparison | None, metric: str, label: Outcome | None) -> dict[str, Any]:
+    """Two experiments compared, as plain data."""
+    about: dict[str, Any] = dict(zip(("experiment", "against"), names, strict=True))
+    if comparison is None:
+        return about | {"outcome": label or Outcome.UNSURE, "words": "too few seeds, or no predictions"}
+    change, difference = comparison.change, comparison.difference
+    mean, interval = comparison_text(comparison, metric)
+    words = str(change) if change else f"{title(metric)} {mean} ({interval})"
+    return about | {
+        "outcome": label or comparison.outcome,
+        "words": f"{words}{f'; {comparison.reason}' if comparison.reason else ''}",
+        "change": change and change.mean,
+        "interval": change and change.interval,
+        "level": comparison.level,
+        "p_value": difference.p_value,
+        "reason": comparison.reason,
+    }
 
 
 def claims(workspace: Workspace) -> dict[str, Any]:
@@ -93,14 +146,16 @@ def show(shown: Sequence[Mapping[str, Any]]) -> None:
             for column in table["columns"]
             if {row[column["key"]]["text"] for row in table["rows"]} - {"", DASH}
         }
-        title = f"{table['title']}  [STAND-IN: no result]" if table["stand_in"] else str(table["title"])
-        answers = [f"Does a recurrent network help? {line}" for line in table["answers"]]
+        heading = f"{table['title']}  [STAND-IN: no result]" if table["stand_in"] else str(table["title"])
+        lines = [f"Does a recurrent network help? {line}" for line in table["answers"]]
+        if pair := table.get("comparison"):
+            lines.append(f"{pair['experiment']} against {pair['against']}: {pair['outcome']}, {pair['words']}")
         tables.show(
             [column["title"] for column in columns.values()],
             [[row[key]["text"] for key in columns] for row in table["rows"]],
             numeric=[column["title"] for column in columns.values() if column["numeric"]],
             important=[columns[key]["title"] for key in IMPORTANT if key in columns],
-            title="\n".join([title, *answers]),
+            title="\n".join([heading, *lines]),
             caption=table["caption"],
         )
 
@@ -125,7 +180,7 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
         for verdict in evaluated.answers if evaluated.name in names else ():
             words = answer_text(evaluated, verdict)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
-            change = f"{words.change} ({words.interval})" if words.interval else words.change
+            change = f"{words.change} ({words.interval})" if words.interval else words.reason
             name = evaluated.name + (f" ({', '.join(marks)})" if marks else "")
             rows.append([name, verdict.outcome, change, str(words.without or DASH), str(words.best or DASH)])
     if rows:

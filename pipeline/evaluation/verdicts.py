@@ -1,0 +1,235 @@
+"""Is one model better than another, the same, or can we not tell? By the rule of docs/decisions/verdicts.md."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.evaluation.intervals import Difference, Interval, Part
+from pipeline.evaluation.outcome import Outcome
+
+ALPHA = 0.05
+"""How often a table with nothing in it may show a difference, and how often one of real differences equal errors."""
+
+MARGIN, NEGLIGIBLE = 0.05, 1e-3
+"""What counts as no difference: this share of the opponent's error; where that is below `NEGLIGIBLE` times the naive
+model's, the latter."""
+
+SEASON = 84
+"""Days of test rows below which nothing is ranked on a series that has days: they are of one season."""
+
+SEEDS, BLOCKS = 100, 1000
+"""No more seeds are asked for before rows are, and no more than so many times the rows."""
+
+FAR, UNTOLD = 10.0, 1000.0
+"""Times the other's error from which on a change is told as a factor, and beyond which the factor says nothing."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """How much more error one model has than another, as a fraction of the other's: -0.04 is 4 % less.
+
+    The error is the measure; of an accuracy it is the fraction that is wrong.
+    """
+
+    mean: float
+    interval: Interval
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """The change and its interval: -4.4 % and -7.4 to -1.4 %; of a factor 41 times and 35 to 48 times."""
+        if self.mean + 1 >= FAR:
+            return _times(self.mean), " to ".join(map(_times, self.interval)).replace(" times", "", 1)
+        low, high = self.interval
+        ends = f"{_percent(low)} to {_percent(high)} %" if high + 1 < FAR else f"{_percent(low)} % to {_times(high)}"
+        return f"{_percent(self.mean)} %", ends
+
+    def __str__(self) -> str:
+        mean, interval = self.words
+        return f"{mean} {'the ' * mean.endswith('times')}error ({interval})"
+
+
+def _times(change: float) -> str:
+    factor = change + 1
+    if factor > UNTOLD:
+        return f"over {UNTOLD:,.0f} times"
+    return f"{factor:.1f} times" if factor < FAR else f"{float(f'{factor:.2g}'):,.0f} times"
+
+
+def _percent(fraction: float) -> str:
+    """Whole from 10 on."""
+    return f"{100 * fraction:+.{1 if abs(fraction) < 0.0995 else 0}f}"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two models on the same examples, before the levels of a table decide.
+
+    Attributes:
+        difference: of their errors, the one's less the other's.
+        error: the other's, on test; of an accuracy the fraction that is wrong.
+        naive: the error of the best naive model; None where that is not known.
+        days: that the test rows of a series span; None where it knows no days.
+        unfinished: why the one, and why the other has not converged; empty of what has.
+    """
+
+    difference: Difference
+    error: float
+    naive: float | None = None
+    days: float | None = None
+    unfinished: tuple[str, str] = ("", "")
+
+    @property
+    def equivalence(self) -> float:
+        """The p-value of two one-sided tests within the margin."""
+        return self.difference.equivalence(*self.margin)
+
+    @property
+    def margin(self) -> Interval:
+        """Within which there is no difference, on the scale of `difference`."""
+        if self.naive is not None and self.error < NEGLIGIBLE * self.naive:
+            width = NEGLIGIBLE * self.naive
+            # No error is less than none, so one that is negligible cannot be undercut by more than the margin.
+            return (-math.inf, math.log1p(width / self.error)) if self.difference.log else (-width, width)
+        width = math.log1p(MARGIN) if self.difference.log else MARGIN * self.error
+        return -width, width
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a table says of a pair.
+
+    Attributes:
+        pair: the two.
+        outcome: BETTER, WORSE or SAME; UNSURE or SHORT with a reason.
+        level: of the interval that decides: it excludes 0 where one is better, and lies within the margin of SAME.
+        reason: why nothing is decided, and what would decide it; else empty.
+    """
+
+    pair: Pair
+    outcome: Outcome
+    level: float = 1 - ALPHA
+    reason: str = ""
+
+    @property
+    def difference(self) -> Difference:
+        """Of the errors."""
+        return self.pair.difference
+
+    @property
+    def interval(self) -> Interval:
+        """Of the difference."""
+        return self.difference.interval(self.level)
+
+    @property
+    def change(self) -> Change | None:
+        """Of the error; None where the other's is none or so little that a multiple of it says nothing."""
+        if not self.pair.error:
+            return None
+        low, mean, high = (max(-1.0, value / self.pair.error) for value in self.of_errors)
+        return None if mean + 1 > UNTOLD else Change(mean, (low, high))
+
+    @property
+    def of_errors(self) -> tuple[float, float, float]:
+        """The difference of the errors themselves, and the ends of its interval around it; the other's as it is."""
+        return in_errors(self.difference, self.level, self.pair.error)
+
+    def __str__(self) -> str:
+        (low, mean, high), change = self.of_errors, self.change
+        words = str(change) if change else f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
+        return f"{self.outcome}: {words}{f'; {self.reason}' if self.reason else ''}"
+
+
+def in_errors(difference: Difference, level: float, error: float) -> tuple[float, float, float]:
+    """A difference of errors, and the ends of its interval around it, by what the other's error is."""
+    low, high = difference.interval(level)
+    if not difference.log:
+        return low, difference.mean, high
+    # e^710 is no number any more.
+    low, mean, high = (error * math.expm1(min(end, 700.0)) for end in (low, difference.mean, high))
+    return low, mean, high
+
+
+def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
+    """The level at which each p-value of one table is decided, by Holm's method: what is below it is seen.
+
+    The least of m has alpha / m, the next alpha / (m - 1), and so on. All that come after the first one that is not
+    below its level have that one's level, and so are not below it either.
+    """
+    levels, level, rejecting = [alpha] * len(p_values), alpha, True
+    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
+        if rejecting:
+            level = alpha / (len(p_values) - rank)
+            rejecting = p_values[index] < level
+        levels[index] = level
+    return levels
+
+
+def too_short(days: float | None) -> str:
+    """Why test rows that span so many days rank nothing; empty if they do, or if there are no days."""
+    return f"the test rows span {days:.0f} days, less than {SEASON}" if days is not None and days < SEASON else ""
+
+
+def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Comparison]:
+    """All pairs of one table, corrected for how many there are: first which one is better, then what is the same."""
+    decided = {
+        index: Comparison(pair, Outcome.SHORT, reason=why)
+        for index, pair in enumerate(pairs)
+        if (why := too_short(pair.days))
+    }
+    asked = [index for index in range(len(pairs)) if index not in decided]
+    levels = dict(zip(asked, holm([pairs[index].difference.p_value for index in asked], alpha), strict=True))
+    left = [index for index, level in levels.items() if pairs[index].difference.p_value >= level]
+    of_same = dict(zip(left, holm([pairs[index].equivalence for index in left], alpha), strict=True))
+    for index, level in levels.items():
+        pair, same = pairs[index], of_same.get(index, 0.0)
+        of_one, of_other = pair.unfinished
+        if index not in of_same:
+            worse = pair.difference.mean > 0
+            outcome, why = (Outcome.WORSE, of_one) if worse else (Outcome.BETTER, of_other)
+        elif pair.equivalence < same:
+            outcome, why = Outcome.SAME, of_one or of_other
+        else:
+            outcome, why = Outcome.UNSURE, lacking(pair, level, same)
+        # Each end of an interval that shows sameness is a one-sided test.
+        confidence = 1 - 2 * same if outcome == Outcome.SAME else 1 - level
+        decided[index] = Comparison(pair, Outcome.UNSURE if why else outcome, confidence, why)
+    return [decided[index] for index in range(len(pairs))]
+
+
+def lacking(pair: Pair, level: float, of_same: float) -> str:
+    """How many seeds, or else rows, or else both would decide, if the difference and its scatter stayed as they are.
+
+    Args:
+        pair: nothing of which is decided.
+        level: at which a difference would be seen.
+        of_same: at which it would be seen that there is none.
+    """
+    now = pair.difference
+    counts = [part.draws for part in (now.seeds, now.other_seeds) if part.variance]
+
+    def enough(more: float, *, rows: bool, seeds: bool) -> Difference | None:
+        """With so many times the rows and seeds, if that decides."""
+        blocks = math.ceil(now.rows.draws * more) if rows else 0
+        then = now.with_more(blocks, math.ceil(min(counts) * more) if seeds and counts else 0)
+        seen = then.p_value < level or replace(pair, difference=then).equivalence < of_same
+        return then if seen else None
+
+    # In steps of a twentieth: more would be said than is known.
+    steps = [1.05**step for step in range(1, round(math.log(BLOCKS, 1.05)))]
+    few = [more for more in steps if counts and min(counts) * more <= SEEDS]
+    for tried, rows, seeds in ((few, False, True), (steps, True, False), (steps, True, True)):
+        then = next(filter(None, (enough(more, rows=rows, seeds=seeds) for more in tried)), None)
+        if then:
+            weeks, unit = (pair.days or 0) / 7, "weeks of test rows" if pair.days else "test examples"
+            of_rows = _lacks(now.rows, then.rows, unit, weeks / now.rows.draws if pair.days else 1.0)
+            most = max((now.seeds, now.other_seeds), key=lambda part: part.variance * part.draws)
+            then_most = then.seeds if most == now.seeds else then.other_seeds
+            return f"about {' and '.join(filter(None, (of_rows, _lacks(most, then_most, 'seeds'))))} would decide"
+    return "no number of rows and seeds that can be had would decide"
+
+
+def _lacks(now: Part, then: Part, unit: str, each: float = 1.0) -> str:
+    """Such as "12 seeds (there are 3)"; with two digits. Empty where there are enough."""
+    if then.draws <= now.draws:
+        return ""
+    return f"{float(f'{then.draws * each:.2g}'):,.0f} {unit} (there are {now.draws * each:,.0f})"
