@@ -1,12 +1,22 @@
-"""Two models that scikit-learn lacks or has too slow; both are for inputs (n, columns) and targets (n, values) that are
-standardised.
+"""The models that a sceptic tries: scikit-learn's, and two that it lacks or has too slow.
+
+All are for inputs (n, columns) and targets (n, values) that are standardised.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import linalg, optimize
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.kernel_approximation import RBFSampler
+from sklearn.kernel_ridge import KernelRidge
+from sklearn.linear_model import Ridge
+from sklearn.multioutput import MultiOutputRegressor
+from sklearn.neighbors import KNeighborsRegressor
+from sklearn.pipeline import make_pipeline
 
 from pipeline.data.examples import Array
 
@@ -19,6 +29,55 @@ ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]
     "sine": (np.sin, np.cos),
 }
 """Each with its derivative."""
+
+
+def build(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, absolute: bool, several: bool) -> Any:
+    """A model with `fit` and `predict`.
+
+    Args:
+        kind: a key of `search.START`.
+        options: those of the kind, among others.
+        columns: of its inputs.
+        seed: of what it draws.
+        absolute: whether the absolute error counts, where the model can minimise it.
+        several: whether there are several values to predict.
+    """
+
+    def some(*names: str) -> dict[str, Any]:
+        return {name: options[name] for name in names}
+
+    def perceptron() -> Perceptron:
+        units = [options["units"] * options["narrower"] ** index for index in range(options["layers"])]
+        hidden, activation = tuple(max(1, round(number)) for number in units), kind.removesuffix(" perceptron")
+        return Perceptron(hidden, activation, **some("rate", "decay", "updates", "batch"), seed=seed, absolute=absolute)
+
+    def boosting() -> Any:
+        model = HistGradientBoostingRegressor(
+            loss="absolute_error" if absolute else "squared_error",
+            max_iter=options["trees"],
+            max_leaf_nodes=options["leaves"],
+            learning_rate=options["rate"],
+            min_samples_leaf=options["examples"],
+            early_stopping=False,
+            random_state=seed,
+        )
+        return MultiOutputRegressor(model) if several else model
+
+    def linear() -> Ridge:
+        return Ridge(alpha=options["penalty"])
+
+    gamma = options.get("gamma", 1.0) / columns
+    builders: dict[str, Callable[[], Any]] = {
+        "Gaussian process": lambda: GaussianProcess(**some("few", "many", "steps"), seed=seed),
+        "linear": linear,
+        "random features": lambda: make_pipeline(
+            RBFSampler(gamma=gamma, n_components=options["features"], random_state=seed), linear()
+        ),
+        "kernel ridge": lambda: KernelRidge(kernel="rbf", gamma=gamma, alpha=options["penalty"]),
+        "neighbours": lambda: KNeighborsRegressor(options["neighbours"], weights=options["weights"]),
+        "boosting": boosting,
+    }
+    return builders.get(kind, perceptron)()
 
 
 @dataclass
@@ -49,7 +108,7 @@ class Perceptron:
         random, (inputs, targets) = np.random.default_rng(self.seed), (inputs.astype("f"), targets.astype("f"))
         sizes = [inputs.shape[1], *self.hidden, targets.shape[1]]
         # All weights lie in one vector, and so do their gradients: one update for all, by a few long operations.
-        count = sum((above + 1) * units for above, units in zip(sizes, sizes[1:], strict=False))
+        count = sum((above + 1) * units for above, units in pairwise(sizes))
         weights, gradient, mean, square = np.zeros((4, count), "f")
         self.layers, gradients = _by_layer(weights, sizes), _by_layer(gradient, sizes)
         for kernel, _ in self.layers:
@@ -89,7 +148,7 @@ class Perceptron:
 def _by_layer(vector: Array, sizes: list[int]) -> list[tuple[Array, Array]]:
     """Views of a vector: of each layer the kernel (above, units) and the bias (units,)."""
     layers, first = [], 0
-    for above, units in zip(sizes, sizes[1:], strict=False):
+    for above, units in pairwise(sizes):
         last = first + above * units
         layers.append((vector[first:last].reshape(above, units), vector[last : last + units]))
         first = last + units

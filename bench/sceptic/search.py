@@ -6,13 +6,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
+from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
 from bench.sceptic import rows
-from bench.sceptic.models import GaussianProcess, Perceptron
+from bench.sceptic.models import build
 from bench.sceptic.rows import View
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
+from pipeline.evaluation.sceptic import Search
 from pipeline.metrics import losses
 
 VALUES = 20_000_000
@@ -112,38 +114,20 @@ class Trial:
         return self.kind if len(self.models) == 1 else f"mean of {len(self.models)} seeds of a {self.kind}"
 
 
-@dataclass(frozen=True)
-class Searched:
-    """What came of a search.
-
-    Attributes:
-        best: on validation, in words.
-        seconds: of CPU, in all.
-        tried: how many models.
-        validation, test: the error of the best one.
-        kinds: each -> its least error on validation.
-        losses: what each test example (n,) adds to the best one's error.
-    """
-
-    best: str
-    seconds: float
-    tried: int
-    validation: float
-    test: float
-    kinds: dict[str, float]
-    losses: Array
-
-
-def search(data: Dataset, seconds: float, seed: int, tell: Callable[[str], None]) -> Searched:
+def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable[[str], None]) -> tuple[Search, Array]:
     """Each kind once, then near what is best on validation; in the end the mean of some seeds of the best perceptron.
 
     The same seed tries the same models in the same order; how many there are depends on the time.
 
     Args:
         data: with a validation split, and numbers in.
+        arrays: twelve characters of their hash.
         seconds: of CPU; the model that is being tried when they are over is finished.
         seed: of what is drawn.
         tell: gets a line for each model that is the best so far.
+
+    Returns:
+        What it came to, and what each test example (n,) adds to the best model's error.
     """
     begun, random, trials = time.process_time(), np.random.default_rng(seed), list[Trial]()
     view, views = rows.start(data)
@@ -172,14 +156,26 @@ def search(data: Dataset, seconds: float, seed: int, tell: Callable[[str], None]
         best = min(trials, key=lambda trial: trial.error)
         of_test = losses_of(data, "test", best.models)
     kinds = {trial.title: trial.error for trial in sorted(trials, key=lambda trial: -trial.error)}
-    return Searched(str(best), spent(), len(trials), best.error, float(of_test.mean()), kinds, of_test)
+    found = Search(
+        data=arrays,
+        seed=seed,
+        cpu_seconds=round(spent()),
+        models=len(trials),
+        best=str(best),
+        validation=best.error,
+        test=float(of_test.mean()),
+        kinds=kinds,
+    )
+    return found, of_test
 
 
 def _best(trials: Sequence[Trial]) -> Trial | None:
     return min(trials, key=lambda trial: trial.error, default=None)
 
 
-def near(random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+def near(
+    random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[str, Any]
+) -> tuple[str, dict[str, Any]]:
     """A kind and options beside those of one of the best, or now and then of any kind's best."""
     singles = sorted((trial for trial in trials if len(trial.models) == 1), key=lambda trial: trial.error)
     if random.random() < OF_ANY:
@@ -202,57 +198,16 @@ def near(random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[
 
 def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> Fitted:
     """A model of a kind, of as many train rows as it can take."""
-    from sklearn.preprocessing import StandardScaler
-
     view = View(**{name.name: options[name.name] for name in fields(View) if name.name in options})
     columns = rows.rows(data, "train", np.arange(1), view)[0].shape[1]
     most = min(VALUES // columns, FEW if kind in ("kernel ridge", "neighbours") else VALUES) // rows.each(data)
     drawn = np.random.default_rng(seed).permutation(len(data.splits["train"]))[: max(1, most)]
     inputs, targets = rows.rows(data, "train", drawn, view)
     scaler, mean, scale = StandardScaler().fit(inputs), targets.mean(axis=0), float(targets.std()) or 1.0
-    model = _model(kind, options, columns, seed, absolute=data.metric == "mae", several=targets.shape[1] > 1)
+    model = build(kind, options, columns, seed, absolute=data.metric == "mae", several=targets.shape[1] > 1)
     targets = (targets - mean) / scale
     model.fit(scaler.transform(inputs), targets[:, 0] if kind == "boosting" and targets.shape[1] == 1 else targets)
     return Fitted(view, scaler, model, mean, scale)
-
-
-def _model(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, absolute: bool, several: bool) -> Any:
-    from sklearn.ensemble import HistGradientBoostingRegressor
-    from sklearn.kernel_approximation import RBFSampler
-    from sklearn.kernel_ridge import KernelRidge
-    from sklearn.linear_model import Ridge
-    from sklearn.multioutput import MultiOutputRegressor
-    from sklearn.neighbors import KNeighborsRegressor
-    from sklearn.pipeline import make_pipeline
-
-    def of(*names: str) -> dict[str, Any]:
-        return {name: options[name] for name in names}
-
-    if "perceptron" in kind:
-        below = options["narrower"]
-        hidden = tuple(max(1, round(options["units"] * below**index)) for index in range(options["layers"]))
-        return Perceptron(hidden, kind.split()[0], **of("rate", "decay", "updates", "batch"), seed=seed, absolute=absolute)
-    if kind == "Gaussian process":
-        return GaussianProcess(**of("few", "many", "steps"), seed=seed)
-    if kind == "linear":
-        return Ridge(alpha=options["penalty"])
-    if kind == "random features":
-        features = RBFSampler(gamma=options["gamma"] / columns, n_components=options["features"], random_state=seed)
-        return make_pipeline(features, Ridge(alpha=options["penalty"]))
-    if kind == "kernel ridge":
-        return KernelRidge(kernel="rbf", gamma=options["gamma"] / columns, alpha=options["penalty"])
-    if kind == "neighbours":
-        return KNeighborsRegressor(options["neighbours"], weights=options["weights"])
-    boosting = HistGradientBoostingRegressor(
-        loss="absolute_error" if absolute else "squared_error",
-        max_iter=options["trees"],
-        max_leaf_nodes=options["leaves"],
-        learning_rate=options["rate"],
-        min_samples_leaf=options["examples"],
-        early_stopping=False,
-        random_state=seed,
-    )
-    return MultiOutputRegressor(boosting) if several else boosting
 
 
 def losses_of(data: Dataset, split: str, models: Sequence[Fitted]) -> Array:
