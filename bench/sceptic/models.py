@@ -58,6 +58,7 @@ def build(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, abs
             max_leaf_nodes=options["leaves"],
             learning_rate=options["rate"],
             min_samples_leaf=options["examples"],
+            max_features=options["share"],
             early_stopping=False,
             random_state=seed,
         )

@@ -9,6 +9,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows, of_every_column
 
+LARGE = 500
+"""Values in an input from which on a model is tried on differences and means first."""
+
 AT_ONCE = 500
 """Examples that are turned into rows at once: bounds memory."""
 
@@ -20,7 +23,7 @@ class View:
     Attributes:
         last: timesteps of the target's column.
         others: timesteps of the other columns.
-        summary: whether it sees, of all timesteps, differences and means in place of the values.
+        summary: whether it sees differences and means over as many in place of the values.
         change: whether it predicts how the target changes from its last known value on, and sees changes since then.
     """
 
@@ -31,21 +34,21 @@ class View:
 
     def __str__(self) -> str:
         words = f"the last {self.last}" + (f" and {self.others} of other columns" if self.others != self.last else "")
-        return ("differences and means" if self.summary else words) + ", as changes" * self.change
+        return "differences and means over " * self.summary + words + ", as changes" * self.change
 
 
 def start(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a first `View`, and what each may be: a list, or the ends of a range."""
-    shape, examples = data.input_shape, data.splits["train"]
-    if len(shape) == 1:
+    if len(data.input_shape) == 1:
         return {}, {}
-    timesteps, columns = shape
-    if data.each_step or of_every_column(examples):
+    timesteps, columns = data.input_shape
+    if data.each_step or of_every_column(data.splits["train"]):
         return {"last": timesteps}, {"last": (1, timesteps)}
-    large = timesteps * columns > 500
-    options = {"last": min(timesteps, 48) if large else timesteps, "summary": large, "change": False}
-    choices: dict[str, Any] = {"last": (1, timesteps), "summary": [False, True], "change": [False, True]}
-    return ({**options, "others": 1}, {**choices, "others": (1, timesteps)}) if columns > 1 else (options, choices)
+    choices = {"last": (1, timesteps), "summary": [False, True], "change": [False, True]}
+    options = {"last": timesteps, "summary": timesteps * columns > LARGE, "change": False}
+    if columns > 1:
+        options["others"], choices["others"] = data.period or timesteps, (1, timesteps)
+    return options, choices
 
 
 def each(data: Dataset) -> int:
@@ -73,8 +76,9 @@ def _rows(data: Dataset, split: str, indices: Array, view: View) -> tuple[Array,
     examples, target = data.splits[split], 0
     if isinstance(examples, Windows):
         target = examples.target
-        if not view.summary:  # so that no more is read than is seen
-            examples = replace(examples, lookback=max(view.last, view.others) * examples.step)
+        # So that little more is read than is seen.
+        reach = min(max(view.last, view.others) + 1, data.input_shape[0])
+        examples = replace(examples, lookback=reach * examples.step)
     inputs, targets = examples.take(indices)
     inputs, targets = inputs.astype(np.float64), targets.reshape(len(indices), -1)
     if inputs.ndim == 2:
@@ -85,25 +89,24 @@ def _rows(data: Dataset, split: str, indices: Array, view: View) -> tuple[Array,
         return np.column_stack([known, np.tile(np.arange(inputs.shape[1]), len(inputs))]), targets.reshape(-1, 1)
     if of_every_column(examples):
         by_time = targets.reshape(len(inputs), -1, inputs.shape[2])
-        inputs, by_time = (np.swapaxes(values - inputs[:, -1:], 1, 2) for values in (inputs, by_time))
+        inputs, by_time = (np.swapaxes(values - inputs[:, -1:], 1, 2) for values in (inputs[:, -view.last :], by_time))
         return inputs.reshape(-1, inputs.shape[2]), by_time.reshape(-1, by_time.shape[2])
     measured, calendar = np.split(inputs, [inputs.shape[2] - data.calendar], axis=2)
     now = measured[:, -1]
     if view.change:
         targets = targets - now[:, [target]]
+    of_target, of_others = measured[..., [target]], np.delete(measured, target, axis=2)
     if view.summary:
-        seen = [now, *_summary(measured, data.period)]
+        seen = [now, *_summary(of_target, view.last, data.period), *_summary(of_others, view.others, data.period)]
     else:
-        past = measured - now[:, None] if view.change else measured
-        others = np.delete(past, target, axis=2)[:, -view.others :].reshape(len(inputs), -1)
-        seen = [past[:, -view.last :, target], others, *([now] if view.change else [])]
-    return np.concatenate([*seen, calendar[:, -1]], axis=1), targets
+        parts = [(of_target, view.last), (of_others, view.others)]
+        seen = [column[:, -last:] - column[:, -1:] * view.change for column, last in parts] + [now] * view.change
+    return np.concatenate([part.reshape(len(inputs), -1) for part in (*seen, calendar[:, -1])], axis=1), targets
 
 
-def _summary(measured: Array, period: int) -> list[Array]:
-    """How each column changed over 1, 2, 3, 6, 12, ... timesteps and over whole cycles, and its means over as many."""
-    timesteps = measured.shape[1]
-    back = {1, 2, *(3 * 2**power for power in range(12)), *(period * cycles for cycles in range(1, 8))}
-    steps = sorted(step for step in back if 0 < step < timesteps)
-    changes = [measured[:, -1] - measured[:, -1 - step] for step in steps]
-    return [*changes, *(measured[:, -step:].mean(axis=1) for step in [*steps[1:], timesteps])]
+def _summary(columns: Array, last: int, period: int) -> list[Array]:
+    """How columns changed over 1, 2, 3, 6, 12, ... timesteps and over whole cycles, and their means over as many."""
+    back = {1, 2, *(3 * 2**power for power in range(12)), *(period * cycles for cycles in range(1, 8)), last}
+    steps = sorted(step for step in back if 0 < step <= min(last, columns.shape[1] - 1))
+    changes = [columns[:, -1] - columns[:, -1 - step] for step in steps]
+    return [*changes, *(columns[:, -step:].mean(axis=1) for step in steps if step > 1)]

@@ -29,6 +29,9 @@ TOO_MANY = 12
 SEEDS = 5
 """Of the best perceptron; their mean is tried last."""
 
+DIVERGED = 1e9
+"""The error of what ends in no number."""
+
 RANKS, OF_ANY = 3.0, 0.15
 """How far down the best ones the parent of a new trial lies, on average; how often it is the best of any kind."""
 
@@ -45,7 +48,7 @@ START: dict[str, dict[str, Any]] = {
     "random features": {"features": 1000, "gamma": 0.3, "penalty": 1.0},
     "kernel ridge": {"gamma": 0.3, "penalty": 0.1},
     "neighbours": {"neighbours": 10, "weights": "distance"},
-    "boosting": {"trees": 300, "leaves": 16, "rate": 0.05, "examples": 50},
+    "boosting": {"trees": 300, "leaves": 16, "rate": 0.05, "examples": 100, "share": 0.3},
 }
 """Each kind as it is tried first, which is how it has won before."""
 
@@ -54,12 +57,12 @@ CHOICES: dict[str, Any] = {
     "many": (2000, 6000),
     "steps": (20, 150),
     "layers": [1, 2, 3],
-    "units": (16, 256),
+    "units": (16, 250),
     "narrower": [0.5, 1.0],
-    "rate": (5e-4, 0.3),
+    "rate": (5e-4, 0.1),
     "decay": (1e-4, 3.0),
     "updates": (2000, 60_000),
-    "batch": (16, 256),
+    "batch": (16, 250),
     "penalty": (1e-4, 1e5),
     "features": (300, 3000),
     "gamma": (0.01, 10.0),
@@ -68,6 +71,7 @@ CHOICES: dict[str, Any] = {
     "trees": (50, 1000),
     "leaves": (4, 64),
     "examples": (5, 500),
+    "share": (0.1, 1.0),
 }
 """What an option may be: one of a list, or between two ends, evenly by its logarithm. A gamma is of all columns."""
 
@@ -105,13 +109,9 @@ class Trial:
     seconds: float
 
     def __str__(self) -> str:
+        count = f"mean of {len(self.models)} seeds of a " if len(self.models) > 1 else ""
         options = {name: value for name, value in self.options.items() if value is not False}
-        return ", ".join([self.title, *(f"{name} {value}" for name, value in options.items())])
-
-    @property
-    def title(self) -> str:
-        """Its kind, and how many seeds."""
-        return self.kind if len(self.models) == 1 else f"mean of {len(self.models)} seeds of a {self.kind}"
+        return ", ".join([f"{count}{self.kind}", *(f"{name} {value}" for name, value in options.items())])
 
 
 def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable[[str], None]) -> tuple[Search, Array]:
@@ -139,23 +139,30 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     def tried(kind: str, options: dict[str, Any], others: Sequence[Fitted] = ()) -> Trial:
         started = spent()
         models = [*others, fit(data, kind, options, seed + len(others))]
-        error = float(losses_of(data, "validation", models).mean())
+        error = float(np.fmin(losses_of(data, "validation", models).mean(), DIVERGED))
         trials.append(trial := Trial(kind, options, models, error, spent() - started))
         if trial is _best(trials):
             tell(f"{data.name}  {spent():.0f} CPU s  {data.metric} on validation {error:.4g}  {trial}")
         return trial
 
-    with threadpool_limits(1):
-        several = None
-        while not trials or spent() + min(seconds / 4, (SEEDS - 1) * several.seconds if several else 0) < seconds:
-            tried(*(queue.pop(0) if queue else near(random, trials, CHOICES | views)))
+    with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
+        while queue and (not trials or spent() < seconds):
+            tried(*queue.pop(0))
+        while True:
             several = _best([trial for trial in trials if "perceptron" in trial.kind])
+            kept = min(seconds / 4, (SEEDS - 1) * several.seconds) if several else 0.0
+            affordable = [trial for trial in trials if trial.seconds < seconds - kept - spent()]
+            if not affordable:
+                break
+            tried(*near(random, affordable, CHOICES | views))
         cost = several.seconds if several else 0.0
-        while several and len(several.models) < SEEDS and spent() + cost < seconds:
+        while several and len(several.models) < SEEDS and cost < seconds - spent():
             several = tried(several.kind, several.options, several.models)
         best = min(trials, key=lambda trial: trial.error)
         of_test = losses_of(data, "test", best.models)
-    kinds = {trial.title: trial.error for trial in sorted(trials, key=lambda trial: -trial.error)}
+    kinds: dict[str, float] = {}
+    for trial in sorted(trials, key=lambda trial: trial.error):
+        kinds.setdefault(trial.kind if len(trial.models) == 1 else f"mean of {trial.kind}s", trial.error)
     found = Search(
         data=arrays,
         seed=seed,
@@ -191,8 +198,8 @@ def near(
                 options[name] = allowed[random.integers(len(allowed))]
         elif random.random() < MOVED:
             low, high = allowed
-            moved = min(max(value * (high / low) ** (random.normal() / 8), low), high)
-            options[name] = type(value)(float(f"{moved:.2g}"))
+            moved = float(f"{value * (high / low) ** (random.normal() / 8):.2g}")
+            options[name] = type(value)(min(max(moved, low), high))
     return parent.kind, options
 
 
