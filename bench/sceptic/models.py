@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg, optimize
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import Ridge
+from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -79,6 +81,59 @@ def build(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, abs
         "boosting": boosting,
     }
     return builders.get(kind, perceptron)()
+
+
+def of_words(longest: int, reviews: int, strength: float, *, bayes: bool) -> Any:
+    """Logistic regression on which words a text (n,) of word numbers has, and which sequences of up to `longest` words.
+
+    Args:
+        longest: of the sequences.
+        reviews: that must have one, at least.
+        strength: of the data against the penalty.
+        bayes: whether each counts by how much likelier it is in one class than in the other ("NBSVM", Wang and Manning
+            2012, "Baselines and Bigrams").
+    """
+    counts = CountVectorizer(
+        tokenizer=lambda numbers: [f"{number:.0f}" for number in numbers if number],
+        token_pattern=None,
+        lowercase=False,
+        ngram_range=(1, longest),
+        min_df=reviews,
+        binary=True,
+    )
+    return Probability(
+        make_pipeline(counts, *([Odds()] if bayes else []), LogisticRegression(C=strength, max_iter=200))
+    )
+
+
+class Odds(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """Columns times the logarithm of how much likelier they are in class 1."""
+
+    def fit(self, present: Any, classes: Array) -> "Odds":
+        """By how many rows of each class have a column, and one more."""
+        likely = [1 + np.asarray(present[classes == value].sum(axis=0)).ravel() for value in (0, 1)]
+        self.logs_ = np.log(likely[1] / likely[1].sum()) - np.log(likely[0] / likely[0].sum())
+        return self
+
+    def transform(self, present: Any) -> Any:
+        """The same rows, weighted."""
+        return present.multiply(self.logs_).tocsr()
+
+
+@dataclass
+class Probability:
+    """A classifier that predicts the probability of class 1."""
+
+    classifier: Any
+
+    def fit(self, texts: Array, classes: Array) -> "Probability":
+        """The classifier's own."""
+        self.classifier.fit(texts, classes)
+        return self
+
+    def predict(self, texts: Array) -> Array:
+        """(n,)."""
+        return np.asarray(self.classifier.predict_proba(texts)[:, 1])
 
 
 @dataclass

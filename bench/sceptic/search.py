@@ -6,14 +6,15 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
 from bench.sceptic import rows
-from bench.sceptic.models import build
+from bench.sceptic.models import build, of_words
 from bench.sceptic.rows import View
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array
+from pipeline.data.examples import Array, Windows
+from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.sceptic import Search
 from pipeline.metrics import losses
 
@@ -45,12 +46,21 @@ START: dict[str, dict[str, Any]] = {
     "sine perceptron": PERCEPTRON,
     "relu perceptron": PERCEPTRON,
     "linear": {"penalty": 10.0},
-    "random features": {"features": 1000, "gamma": 0.3, "penalty": 1.0},
+    "random features": {"features": 1000, "gamma": 0.1, "penalty": 3.0},
     "kernel ridge": {"gamma": 0.3, "penalty": 0.1},
     "neighbours": {"neighbours": 10, "weights": "distance"},
     "boosting": {"trees": 300, "leaves": 16, "rate": 0.05, "examples": 100, "share": 0.3},
 }
 """Each kind as it is tried first, which is how it has won before."""
+
+START_OF_WORDS: dict[str, dict[str, Any]] = {
+    "logistic regression by naive Bayes": {"longest": 2, "reviews": 3, "strength": 1.0},
+    "logistic regression": {"longest": 1, "reviews": 3, "strength": 0.1},
+}
+"""The same where inputs are words."""
+
+BRIEF = {"decay": 1.0, "updates": 1000, "batch": 128}
+"""Of a perceptron on windows of a series, which learns its noise when it is trained for longer."""
 
 CHOICES: dict[str, Any] = {
     "few": (300, 1500),
@@ -60,8 +70,8 @@ CHOICES: dict[str, Any] = {
     "units": (16, 250),
     "narrower": [0.5, 1.0],
     "rate": (5e-4, 0.1),
-    "decay": (1e-4, 3.0),
-    "updates": (2000, 60_000),
+    "decay": (1e-4, 10.0),
+    "updates": (300, 60_000),
     "batch": (16, 250),
     "penalty": (1e-4, 1e5),
     "features": (300, 3000),
@@ -72,6 +82,9 @@ CHOICES: dict[str, Any] = {
     "leaves": (4, 64),
     "examples": (5, 500),
     "share": (0.1, 1.0),
+    "longest": [1, 2, 3],
+    "reviews": (2, 20),
+    "strength": (0.01, 30.0),
 }
 """What an option may be: one of a list, or between two ends, evenly by its logarithm. A gamma is of all columns."""
 
@@ -100,16 +113,20 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Trial:
-    """Models of one kind with the same options, of a seed each, and the error of their mean on validation."""
+    """Models of one kind with the same options, of so many seeds, and the error of their mean on validation.
+
+    Only the best ones keep their models: those of an hour would not fit into memory.
+    """
 
     kind: str
     options: dict[str, Any]
+    seeds: int
     models: list[Fitted]
     error: float
     seconds: float
 
     def __str__(self) -> str:
-        count = f"mean of {len(self.models)} seeds of a " if len(self.models) > 1 else ""
+        count = f"mean of {self.seeds} seeds of a " if self.seeds > 1 else ""
         options = {name: value for name, value in self.options.items() if value is not False}
         return ", ".join([f"{count}{self.kind}", *(f"{name} {value}" for name, value in options.items())])
 
@@ -120,7 +137,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     The same seed tries the same models in the same order; how many there are depends on the time.
 
     Args:
-        data: with a validation split, and numbers in.
+        data: with a validation split.
         arrays: twelve characters of their hash.
         seconds: of CPU; the model that is being tried when they are over is finished.
         seed: of what is drawn.
@@ -131,7 +148,12 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     """
     begun, random, trials = time.process_time(), np.random.default_rng(seed), list[Trial]()
     view, views = rows.start(data)
-    queue = [(kind, START[kind] | view) for kind in START if kind != "boosting" or rows.values(data) <= TOO_MANY]
+    brief = BRIEF if isinstance(data.splits["train"], Windows) else {}
+    queue = [
+        (kind, options | (brief if "perceptron" in kind else {}) | view)
+        for kind, options in (START_OF_WORDS if data.vocabulary else START).items()
+        if kind != "boosting" or rows.values(data) <= TOO_MANY
+    ]
 
     def spent() -> float:
         return time.process_time() - begun
@@ -139,30 +161,37 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     def tried(kind: str, options: dict[str, Any], others: Sequence[Fitted] = ()) -> Trial:
         started = spent()
         models = [*others, fit(data, kind, options, seed + len(others))]
-        error = float(np.fmin(losses_of(data, "validation", models).mean(), DIVERGED))
-        trials.append(trial := Trial(kind, options, models, error, spent() - started))
-        if trial is _best(trials):
+        error = float(np.fmin(as_errors(data.metric, losses_of(data, "validation", models).mean()), DIVERGED))
+        trials.append(trial := Trial(kind, options, len(models), models, error, spent() - started))
+        keep = [_best(trials), _best(perceptrons())]
+        if trial is keep[0]:
             tell(f"{data.name}  {spent():.0f} CPU s  {data.metric} on validation {error:.4g}  {trial}")
+        for other in trials:
+            if all(other is not best for best in keep):
+                other.models.clear()
         return trial
+
+    def perceptrons() -> list[Trial]:
+        return [trial for trial in trials if "perceptron" in trial.kind]
 
     with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
         while queue and (not trials or spent() < seconds):
             tried(*queue.pop(0))
         while True:
-            several = _best([trial for trial in trials if "perceptron" in trial.kind])
+            several = _best(perceptrons())
             kept = min(seconds / 4, (SEEDS - 1) * several.seconds) if several else 0.0
             affordable = [trial for trial in trials if trial.seconds < seconds - kept - spent()]
             if not affordable:
                 break
             tried(*near(random, affordable, CHOICES | views))
         cost = several.seconds if several else 0.0
-        while several and len(several.models) < SEEDS and cost < seconds - spent():
+        while several and several is _best(perceptrons()) and several.seeds < SEEDS and cost < seconds - spent():
             several = tried(several.kind, several.options, several.models)
         best = min(trials, key=lambda trial: trial.error)
         of_test = losses_of(data, "test", best.models)
     kinds: dict[str, float] = {}
     for trial in sorted(trials, key=lambda trial: trial.error):
-        kinds.setdefault(trial.kind if len(trial.models) == 1 else f"mean of {trial.kind}s", trial.error)
+        kinds.setdefault(trial.kind if trial.seeds == 1 else f"mean of {trial.kind}s", trial.error)
     found = Search(
         data=arrays,
         seed=seed,
@@ -170,7 +199,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
         models=len(trials),
         best=str(best),
         validation=best.error,
-        test=float(of_test.mean()),
+        test=float(as_errors(data.metric, of_test.mean())),
         kinds=kinds,
     )
     return found, of_test
@@ -184,7 +213,7 @@ def near(
     random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
     """A kind and options beside those of one of the best, or now and then of any kind's best."""
-    singles = sorted((trial for trial in trials if len(trial.models) == 1), key=lambda trial: trial.error)
+    singles = sorted((trial for trial in trials if trial.seeds == 1), key=lambda trial: trial.error)
     if random.random() < OF_ANY:
         kind = str(random.choice([*{trial.kind: None for trial in singles}]))
         parent = next(trial for trial in singles if trial.kind == kind)
@@ -204,7 +233,11 @@ def near(
 
 
 def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> Fitted:
-    """A model of a kind, of as many train rows as it can take."""
+    """A model of a kind, of as many train rows as it can take; of words all, as they are."""
+    if data.vocabulary:
+        texts, classes = rows.rows(data, "train", np.arange(len(data.splits["train"])), View())
+        classifier = of_words(**options, bayes="Bayes" in kind).fit(texts, classes[:, 0])
+        return Fitted(View(), FunctionTransformer(), classifier, np.zeros(1), 1.0)
     view = View(**{name.name: options[name.name] for name in fields(View) if name.name in options})
     columns = rows.rows(data, "train", np.arange(1), view)[0].shape[1]
     most = min(VALUES // columns, FEW if kind in ("kernel ridge", "neighbours") else VALUES) // rows.each(data)

@@ -75,9 +75,8 @@ class Sceptic(Strict):
             return ""
         if known.fingerprints != fingerprints(answer, evaluation):
             return "a sceptic searched against an earlier build"
-        effort = f"overturned in {self.search.cpu_seconds:,} CPU s"
-        model = self.search.best.partition(",")[0]
-        return f"{effort}: {known.challenged}, by a {model}" if known.overturned else f"not {effort}"
+        effort, model = f"overturned in {self.search.cpu_seconds:,} CPU s", self.search.best.partition(",")[0]
+        return f"{effort} by a {model}: {known.challenged}" if known.overturned else f"not {effort}"
 
 
 def fingerprints(answer: Answer, evaluation: Evaluation) -> dict[str, str]:

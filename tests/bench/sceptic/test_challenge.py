@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from bench.sceptic.challenge import challenge, challenge_all, searched
-from bench.sceptic.search import CHOICES, START, Trial, near
+from bench.sceptic.search import CHOICES, START, Trial, near, search
 from pipeline.config import params
-from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError
 from pipeline.evaluation import sceptic
 from pipeline.evaluation.outcome import Outcome
@@ -40,7 +41,6 @@ def workspace(tmp_path_factory) -> Workspace:
     workspace.params.write_text(PARAMS.format(entries))
     workspace.claims.write_text("[]")
     fake_runs.fill(workspace)
-    dataset.save(fake_runs.dataset("words", "imdb"), workspace.prepared("words"))
     evaluate(workspace, "waves")
     return workspace
 
@@ -71,7 +71,7 @@ def test_an_answer_is_overturned_by_what_validation_prefers_alone(workspace):
     every, found = params.load(workspace.params), {"data": "", "seed": 0, "cpu_seconds": 1200, "models": 3, "kinds": {}}
     exact, answer = np.zeros(300), shown(workspace)[0]
     for validation, ending in (
-        (0.0, f"; overturned in 1,200 CPU s: {Outcome.NO}, by a sine perceptron"),
+        (0.0, f"; overturned in 1,200 CPU s by a sine perceptron: {Outcome.NO}"),
         (9.0, "; not overturned in 1,200 CPU s"),
     ):
         best = Search(**found, best="sine perceptron, units 64", validation=validation, test=0.0)
@@ -92,7 +92,6 @@ def test_an_answer_is_overturned_by_what_validation_prefers_alone(workspace):
     ("name", "reason"),
     [
         ("sine_windows", "has no validation split, so that no opponent is chosen for it"),
-        ("words", "asks about words, which this does not search"),
         ("absent", "is not prepared; `unroll repro prepare@absent` builds it"),
     ],
 )
@@ -101,9 +100,22 @@ def test_what_cannot_be_searched_is_a_line(workspace, name, reason):
         searched(workspace, name, 1, 0, print)
 
 
+def test_of_words_the_ones_that_tell_the_classes_apart_are_learnt():
+    random = np.random.default_rng(0)
+    texts, classes = random.integers(1, 60, (400, 12)), np.arange(400) % 2
+    texts[:, 3] = 60 + classes
+    splits = {"train": Arrays(texts[:200], classes[:200]), "validation": Arrays(texts[200:300], classes[200:300])}
+    splits["test"] = Arrays(np.where(texts == 60, 61, texts)[300:], classes[300:])
+    data = Dataset("words", "classify", "accuracy", splits, vocabulary=62)
+    found, right = search(data, "", 1, 0, lambda _: None)
+    assert (found.validation, found.test) == (0.0, 0.5), "in the test one word stands for both"
+    assert right.mean() == 0.5
+    assert "logistic regression by naive Bayes" in found.kinds
+
+
 def test_a_trial_lies_near_one_of_the_best_and_within_its_bounds():
     random = np.random.default_rng(0)
-    trials = [Trial(kind, dict(options), [None], error, 1.0) for error, (kind, options) in enumerate(START.items())]
+    trials = [Trial(kind, dict(options), 1, [], error, 1.0) for error, (kind, options) in enumerate(START.items())]
     drawn = [near(random, trials, CHOICES) for _ in range(400)]
     kinds = [kind for kind, _ in drawn]
     assert {*kinds} == {*START}
