@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 from pipeline.config import params
 from pipeline.evaluation.outcome import Outcome
 from pipeline.report import charts
+from pipeline.report.page import sentence
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
@@ -39,17 +40,20 @@ def paragraph(one, found):
 
 
 def answers():
-    """Whether each data set needs a recurrent network, as the page has it."""
-    yield "| question | best without recurrence | the documents' networks | tuned ones | command |"
+    """How many answers there are of each kind, and whether each data set needs a recurrent network, as on the page."""
+    every = {one.name: [charts.answer_text(one, found) for found in one.answers] for one in results().built}
+    yield f"{sentence([text for texts in every.values() for text in texts])}.\n"
+    yield "| question | best without recurrence | the documents' networks | tuned ones; of segments | command |"
     yield "| --- | --- | --- | --- | --- |"
     for one in results().built:
-        told = [charts.answer_text(one, found) for found in one.answers]
+        told = every[one.name]
         if told[0].outcome == Outcome.NOT_ASKED or one.about.stand_in:
             continue
         cells = []
         for said in told:
-            change = f"{said.change} ({said.interval})" if said.interval else said.change
-            cells.append(f"**{said.outcome}**: {said.best.brief}, {change}")
+            change = f"{said.change}{f' ({said.interval})' if said.interval else ''}"
+            reason = f"; {said.reason}" if said.outcome == Outcome.UNSURE else ""
+            cells.append(f"**{said.outcome}**: {', '.join(filter(None, (said.best.brief, change)))}{reason}")
         without = f"{told[0].without.brief}: {told[0].without.score}"
         yield f"| {told[0].question} | {without} | {' | '.join((*cells, '')[:2])} | `unroll compare {one.name}` |"
 

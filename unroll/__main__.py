@@ -10,7 +10,7 @@ from pipeline import numerics
 
 def main() -> None:
     """Run the command line of this process and end with its exit status."""
-    if {"train", "tune"} & {*sys.argv}:
+    if {"train", "tune", "search"} & {*sys.argv}:
         numerics.start_with()
     numerics.settle()  # before NumPy is imported
     keep_notes_private()

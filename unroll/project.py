@@ -109,9 +109,9 @@ class Project:
 
         >>> comparison = project.compare("waves_gru", "waves_tuned_kernel_ridge")
         >>> print(comparison)
-        better: -23 % error (-28 to -18 %)
+        better: -21 % error (-26 to -16 %)
         >>> comparison.outcome, round(comparison.change.mean, 2)
-        (<Outcome.BETTER: 'better'>, -0.23)
+        (<Outcome.BETTER: 'better'>, -0.21)
         """
         from unroll.results.compare import between
 
@@ -199,7 +199,7 @@ class Project:
         >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
         >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
         >>> print(project.judge("waves", on_a_line, against=project.train("waves_last_value")))
-        better: -59% of the error (-64% to -53%), -0.0128 (-0.014 to -0.0115)
+        better: -59 % error (-62 to -56 %)
         """
         data = self.data(dataset)
         if against is None:

@@ -93,6 +93,16 @@ def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mappin
     return "".join(lines)
 
 
+def replaced(path: Path, name: str, entry: Mapping[str, Any]) -> str:
+    """The text of params.yaml with other plain data for an experiment, in DVC's style; all else stays."""
+    text = _text(path)
+    lines = text.splitlines(keepends=True)
+    section = next(value for key, value in YAML().compose(text).value if key.value == "experiments")
+    key, value = next(each for each in section.value if each[0].value == name)
+    lines[key.start_mark.line : _last_line(value) + 1] = _block("experiments", {name: entry}, {})[1:]
+    return "".join(lines)
+
+
 def removed(path: Path, entries: Mapping[str, Sequence[str]], optional: Sequence[str] = ()) -> str:
     """The text of a YAML file without some entries of its sections, nor the comments right above them.
 

@@ -207,10 +207,8 @@ def champion(evaluation: Evaluation) -> tuple[str, str] | None:
         return network, f"better than {opponent}, {why}" if opponent else "the only kind here"
     if network is None:
         return str(opponent), why
-    verdict = "is worse" if best.outcome == Outcome.NO else f"against it: {best.outcome}"
-    return str(
-        opponent
-    ), f"{why}; no network is better ({network} {verdict}{f', {best.reason}' if best.reason else ''})"
+    verdict = "is worse" if best.outcome == Outcome.NO else ", ".join(filter(None, (best.outcome, best.reason)))
+    return str(opponent), f"{why}; no network is better (of {network}: {verdict})"
 
 
 def headline(evaluation: Evaluation) -> dict[str, dict[str, float]]:

@@ -1,8 +1,10 @@
 """Is one model better than another, the same, or can we not tell? By the rule of docs/decisions/verdicts.md."""
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from pipeline.evaluation.intervals import Difference, Interval, Part
 from pipeline.evaluation.outcome import Outcome
@@ -17,8 +19,9 @@ model's, the latter."""
 SEASON = 84
 """Days of test rows below which nothing is ranked on a series that has days: they are of one season."""
 
-SEEDS, BLOCKS = 100, 1000
-"""No more seeds are asked for before rows are, and no more than so many times the rows."""
+SEEDS, ROWS, MOST = 100, 4, 1000
+"""What would decide is first sought in more seeds alone, up to so many; then in so many times the rows alone; then in
+both, up to so many times what there is."""
 
 FAR, UNTOLD = 10.0, 1000.0
 """Times the other's error from which on a change is told as a factor, and beyond which the factor says nothing."""
@@ -36,16 +39,18 @@ class Change:
 
     @property
     def words(self) -> tuple[str, str]:
-        """The change and its interval: -4.4 % and -7.4 to -1.4 %; of a factor 41 times and 35 to 48 times."""
-        if self.mean + 1 >= FAR:
-            return _times(self.mean), " to ".join(map(_times, self.interval)).replace(" times", "", 1)
+        """The change and its interval: -4.4 % and -7.4 to -1.4 %, or 41 times and 35 to 48 times; beyond 1,000 none."""
         low, high = self.interval
+        if low + 1 > UNTOLD:
+            return _times(low), ""
+        if self.mean + 1 >= FAR:
+            return _times(self.mean), f"{_times(low)} to {_times(high)}".replace(" times", "", 1)
         ends = f"{_percent(low)} to {_percent(high)} %" if high + 1 < FAR else f"{_percent(low)} % to {_times(high)}"
         return f"{_percent(self.mean)} %", ends
 
     def __str__(self) -> str:
         mean, interval = self.words
-        return f"{mean} {'the ' * mean.endswith('times')}error ({interval})"
+        return f"{mean} {'the ' * mean.endswith('times')}error{f' ({interval})' if interval else ''}"
 
 
 def _times(change: float) -> str:
@@ -102,13 +107,20 @@ class Comparison:
         pair: the two.
         outcome: BETTER, WORSE or SAME; UNSURE or SHORT with a reason.
         level: of the interval that decides: it excludes 0 where one is better, and lies within the margin of SAME.
-        reason: why nothing is decided, and what would decide it; else empty.
+        why: the season or the network that nothing can be decided by; else empty.
+        of_same: the level at which no difference would have been seen.
     """
 
     pair: Pair
     outcome: Outcome
     level: float = 1 - ALPHA
-    reason: str = ""
+    why: str = ""
+    of_same: float = ALPHA
+
+    @cached_property
+    def reason(self) -> str:
+        """Why nothing is decided, and what would decide it; empty where something is."""
+        return self.why or (lacking(self.pair, 1 - self.level, self.of_same) if self.outcome == Outcome.UNSURE else "")
 
     @property
     def difference(self) -> Difference:
@@ -122,20 +134,16 @@ class Comparison:
 
     @property
     def change(self) -> Change | None:
-        """Of the error; None where the other's is none or so little that a multiple of it says nothing."""
-        if not self.pair.error:
+        """Of the error; None where the other's is none, so that there is nothing to be a fraction of."""
+        error = self.pair.error
+        if not error:
             return None
-        low, mean, high = (max(-1.0, value / self.pair.error) for value in self.of_errors)
-        return None if mean + 1 > UNTOLD else Change(mean, (low, high))
-
-    @property
-    def of_errors(self) -> tuple[float, float, float]:
-        """The difference of the errors themselves, and the ends of its interval around it; the other's as it is."""
-        return in_errors(self.difference, self.level, self.pair.error)
+        low, mean, high = (max(-1.0, end / error) for end in in_errors(self.difference, self.level, error))
+        return Change(mean, (low, high))
 
     def __str__(self) -> str:
-        (low, mean, high), change = self.of_errors, self.change
-        words = str(change) if change else f"{mean:+.3g} ({low:+.3g} to {high:+.3g})"
+        (low, high), change = self.interval, self.change
+        words = str(change) if change else f"{self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})"
         return f"{self.outcome}: {words}{f'; {self.reason}' if self.reason else ''}"
 
 
@@ -172,7 +180,7 @@ def too_short(days: float | None) -> str:
 def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Comparison]:
     """All pairs of one table, corrected for how many there are: first which one is better, then what is the same."""
     decided = {
-        index: Comparison(pair, Outcome.SHORT, reason=why)
+        index: Comparison(pair, Outcome.SHORT, why=why)
         for index, pair in enumerate(pairs)
         if (why := too_short(pair.days))
     }
@@ -189,10 +197,10 @@ def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Comparison]:
         elif pair.equivalence < same:
             outcome, why = Outcome.SAME, of_one or of_other
         else:
-            outcome, why = Outcome.UNSURE, lacking(pair, level, same)
+            outcome, why = Outcome.UNSURE, ""
         # Each end of an interval that shows sameness is a one-sided test.
         confidence = 1 - 2 * same if outcome == Outcome.SAME else 1 - level
-        decided[index] = Comparison(pair, Outcome.UNSURE if why else outcome, confidence, why)
+        decided[index] = Comparison(pair, Outcome.UNSURE if why else outcome, confidence, why, same)
     return [decided[index] for index in range(len(pairs))]
 
 
@@ -204,27 +212,25 @@ def lacking(pair: Pair, level: float, of_same: float) -> str:
         level: at which a difference would be seen.
         of_same: at which it would be seen that there is none.
     """
-    now = pair.difference
-    counts = [part.draws for part in (now.seeds, now.other_seeds) if part.variance]
+    now, blocks = pair.difference, pair.difference.rows.draws
+    seeds = min((part.draws for part in (now.seeds, now.other_seeds) if part.variance), default=0)
 
-    def enough(more: float, *, rows: bool, seeds: bool) -> Difference | None:
-        """With so many times the rows and seeds, if that decides."""
-        blocks = math.ceil(now.rows.draws * more) if rows else 0
-        then = now.with_more(blocks, math.ceil(min(counts) * more) if seeds and counts else 0)
-        seen = then.p_value < level or replace(pair, difference=then).equivalence < of_same
-        return then if seen else None
+    def decides(then: Difference) -> bool:
+        return then.p_value < level or replace(pair, difference=then).equivalence < of_same
 
     # In steps of a twentieth: more would be said than is known.
-    steps = [1.05**step for step in range(1, round(math.log(BLOCKS, 1.05)))]
-    few = [more for more in steps if counts and min(counts) * more <= SEEDS]
-    for tried, rows, seeds in ((few, False, True), (steps, True, False), (steps, True, True)):
-        then = next(filter(None, (enough(more, rows=rows, seeds=seeds) for more in tried)), None)
-        if then:
-            weeks, unit = (pair.days or 0) / 7, "weeks of test rows" if pair.days else "test examples"
-            of_rows = _lacks(now.rows, then.rows, unit, weeks / now.rows.draws if pair.days else 1.0)
-            most = max((now.seeds, now.other_seeds), key=lambda part: part.variance * part.draws)
-            then_most = then.seeds if most == now.seeds else then.other_seeds
-            return f"about {' and '.join(filter(None, (of_rows, _lacks(most, then_most, 'seeds'))))} would decide"
+    times = [1.05**step for step in range(1, math.ceil(math.log(MOST, 1.05)))]
+    for more in (
+        [now.with_more(0, math.ceil(seeds * each)) for each in times if seeds * each <= SEEDS],
+        [now.with_more(math.ceil(blocks * each), 0) for each in times if each <= ROWS],
+        [now.with_more(math.ceil(blocks * each), math.ceil(seeds * each)) for each in times],
+    ):
+        index = bisect.bisect_left(more, True, key=decides)
+        if index < len(more):
+            then, unit = more[index], "weeks of test rows" if pair.days else "test examples"
+            lacks = [_lacks(now.rows, then.rows, unit, pair.days / 7 / blocks if pair.days else 1.0)]
+            lacks += [_lacks(now.seeds, then.seeds, "seeds"), _lacks(now.other_seeds, then.other_seeds, "seeds")]
+            return f"about {' and '.join(filter(None, lacks[: 2 + (not lacks[1])]))} would decide"
     return "no number of rows and seeds that can be had would decide"
 
 

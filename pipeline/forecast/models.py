@@ -50,7 +50,7 @@ def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     keras_models.start()
     import tensorflow as tf
 
-    model, file = chosen.build(problem), path.with_name(path.name + keras_models.SUFFIX)
+    model, file = chosen.model(problem), path.with_name(path.name + keras_models.SUFFIX)
     try:
         model.load_weights(file)
     except (OSError, ValueError, KeyError) as error:

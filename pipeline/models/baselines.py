@@ -140,23 +140,42 @@ def lags(
     *,
     last: Last = None,
     others: Last = 1,
+    differences: bool = False,
+    means: Annotated[list[Annotated[int, Field(ge=2)]], Field(max_length=16)] = [],  # noqa: B006 - never changed
 ) -> Baseline:
     """The target in the `last` timesteps, and the other columns in the last `others`, for `boosting` (None: in all).
 
     Of a vector (values,) it takes all. With a calendar the hour and the season of the last timestep follow; trees
     find the products by themselves.
 
+    Args:
+        problem: of values.
+        last: timesteps of the target.
+        others: timesteps of the other columns.
+        differences: whether it sees by how much each of these values is more than the one before it, too.
+        means: of the target over so many last timesteps each.
+
     Raises:
-        ValueError: `last` or `others` is more than the input has.
+        ValueError: `last`, `others` or one of `means` is more timesteps than the input has, or a vector has none.
     """
     if len(problem.input_shape) == 1:
+        if differences or means:
+            raise ValueError("`differences` and `means` need inputs with timesteps")
         return Baseline(lambda inputs: inputs)
-    used, used_others = look_back(problem.input_shape[0], last), look_back(problem.input_shape[0], others)
+    timesteps = problem.input_shape[0]
+    used, used_others = look_back(timesteps, last), look_back(timesteps, others)
+    if means and max(means) > timesteps:
+        raise ValueError(f"`means` must be at most {timesteps} timesteps. Received: {max(means)}")
 
     def features(inputs: Array) -> Array:
         measured, calendar = _measured_and_calendar(problem, inputs)
-        rest = np.delete(measured[:, -used_others:], problem.target, axis=2).reshape(len(inputs), -1)
-        return np.concatenate([measured[:, -used:, problem.target], rest, calendar], axis=1)
+        target = measured[:, -used:, problem.target]
+        rest = np.delete(measured[:, -used_others:], problem.target, axis=2)
+        columns = [target, rest.reshape(len(inputs), -1), calendar]
+        if differences:
+            columns += [np.diff(target, axis=1), np.diff(rest, axis=1).reshape(len(inputs), -1)]
+        columns += [measured[:, -span:, problem.target].mean(axis=1, keepdims=True) for span in means]
+        return np.concatenate(columns, axis=1)
 
     return Baseline(features)
 

@@ -17,7 +17,7 @@ def build(
     problem: Problem,
     *,
     hidden: Annotated[list[Size], Field(max_length=16)],
-    activation: Literal["relu", "tanh"] = "relu",
+    activation: Literal["relu", "tanh", "sine"] = "relu",
     output: Literal["linear", "tanh", "sigmoid"] = "linear",
     dropout: Rate = 0.0,
     last: Last = None,
@@ -31,7 +31,8 @@ def build(
     Args:
         problem: inputs of any shape.
         hidden: width of each hidden layer; may be empty.
-        activation: of the hidden layers.
+        activation: of the hidden layers; `sine` is that of Sitzmann et al. 2020 (arXiv 2006.09661), with Keras' initial
+            weights.
         output: activation of the outputs; a class needs "sigmoid".
         dropout: fraction of each hidden layer's outputs that is dropped.
         last: timesteps that are seen, of inputs that have some.
@@ -62,7 +63,7 @@ def build(
     elif len(problem.input_shape) > 1:
         model.add(keras.layers.Flatten())
     for width in hidden:
-        model.add(keras.layers.Dense(width, activation=activation))
+        model.add(keras.layers.Dense(width, activation=keras.ops.sin if activation == "sine" else activation))
         if dropout:  # at all timesteps the same, as a recurrent layer has it
             model.add((keras.layers.SpatialDropout1D if problem.each_step else keras.layers.Dropout)(dropout))
     model.add(keras.layers.Dense(1 if problem.each_step else problem.outputs, activation=output))

@@ -1,4 +1,4 @@
-"""Networks without recurrence that look at timesteps: convolution, attention, and two linear maps."""
+"""Networks without recurrence that look at timesteps: a convolution, and linear maps."""
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -26,6 +26,7 @@ def tcn(
     filters: Size = 32,
     kernel: Annotated[int, Field(ge=1, le=512)] = 3,
     layers: Few = 3,
+    activation: Literal["relu", "tanh"] = "relu",
     dropout: Rate = 0.0,
     last: Last = None,
     embedding: Width = 0,
@@ -37,6 +38,7 @@ def tcn(
         filters: of each layer.
         kernel: timesteps that a filter weighs; in layer n, counted from 0, they lie 2^n apart.
         layers: how many. Together they look back (kernel - 1) (2^layers - 1) timesteps.
+        activation: of each.
         dropout: fraction of each layer's outputs that is dropped, the same ones at all timesteps.
         last: timesteps that are seen.
         embedding: width of a word's vector.
@@ -56,57 +58,13 @@ def tcn(
         dilation, steps = 2**layer, values.shape[1]
         padded = keras.layers.ZeroPadding1D(((kernel - 1) * dilation, 0))(values)
         taps = [padded[:, k * dilation : k * dilation + steps] for k in range(kernel)]
-        seen = keras.layers.Dense(filters, activation="relu")(keras.ops.concatenate(taps, axis=2))
+        seen = keras.layers.Dense(filters, activation=activation)(keras.ops.concatenate(taps, axis=2))
         same = values if values.shape[-1] == filters else keras.layers.Dense(filters)(values)
         values = keras.layers.SpatialDropout1D(dropout)(seen) + same
     if problem.vocabulary:
         values = keras.layers.GlobalMaxPooling1D()(values)
     elif not problem.each_step:
         values = values[:, -1]
-    return keras.Model(inputs, _answers(problem, values))
-
-
-def attention(
-    problem: Problem,
-    *,
-    heads: Few = 4,
-    size: Size = 8,
-    layers: Few = 1,
-    dropout: Rate = 0.0,
-    last: Last = None,
-    embedding: Width = 0,
-) -> "keras.Model":
-    """Layers of self-attention on timesteps that know their place (Vaswani et al. 2017, arXiv 1706.03762).
-
-    Args:
-        problem: of series, of one value each or several, or of words.
-        heads: of each layer.
-        size: of a head's vectors; a timestep's vector has `heads` times that.
-        layers: how many.
-        dropout: fraction of what each half of a layer adds that is dropped, the same at all timesteps.
-        last: timesteps that are seen.
-        embedding: width of a word's vector.
-
-    Returns:
-        A model from (batch, *problem.input_shape) to (batch, problem.outputs). It answers from the mean over timesteps;
-        where each timestep has its target, from each, which then attends to none after it.
-
-    Raises:
-        ValueError: as `_timesteps`.
-    """
-    import keras
-
-    width = heads * size
-    inputs, values = _timesteps(problem, last, embedding)
-    # A bias for each timestep: so it knows its place.
-    values = keras.layers.EinsumDense("btv,vw->btw", (values.shape[1], width), bias_axes="tw")(values)
-    for _ in range(layers):
-        attended = keras.layers.MultiHeadAttention(heads, size)(values, values, use_causal_mask=problem.each_step)
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(attended))
-        dense = keras.layers.Dense(width)(keras.layers.Dense(2 * width, activation="relu")(values))
-        values = keras.layers.LayerNormalization()(values + keras.layers.SpatialDropout1D(dropout)(dense))
-    if not problem.each_step:
-        values = keras.layers.GlobalAveragePooling1D()(values)
     return keras.Model(inputs, _answers(problem, values))
 
 
@@ -221,4 +179,4 @@ def _answers(problem: Problem, values: Any) -> Any:
     return keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None)(values)
 
 
-MODELS = {"tcn": tcn, "attention": attention, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}
+MODELS = {"tcn": tcn, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}

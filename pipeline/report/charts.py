@@ -162,7 +162,7 @@ class AnswerText:
     def told(self) -> str:
         """The change with its interval, and what is lacking."""
         error = f" {'the ' * self.change.endswith('times')}error" if self.mark else ""
-        change = f"{self.change}{error} ({self.interval})" if self.interval else ""
+        change = f"{self.change}{error}{f' ({self.interval})' if self.interval else ''}"
         return "; ".join(filter(None, (change, self.reason)))
 
     @property

@@ -86,8 +86,8 @@ def comparison_text(comparison: Comparison, metric: str) -> tuple[str, str]:
     """The change of the error and its interval, -4.4 % and -7.4 to -1.4 %; without a change those of the error."""
     if comparison.change:
         return comparison.change.words
-    low, mean, high = (signed(value, metric) for value in comparison.of_errors)
-    return mean, f"{low} to {high}"
+    low, high = (signed(end, metric) for end in comparison.interval)
+    return signed(comparison.difference.mean, metric), f"{low} to {high}"
 
 
 def fact(value: Any) -> str:

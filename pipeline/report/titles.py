@@ -18,7 +18,6 @@ FAMILIES = {
     "rnn": ("simple_rnn", "min_gru"),
     "dense": ("mlp",),
     "convolution": ("tcn",),
-    "attention": ("attention",),
     "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
     "trees": ("lags",),
 }

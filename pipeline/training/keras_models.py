@@ -35,12 +35,13 @@ def seeded(build: Any, seed: int) -> "keras.Model":
     return build()
 
 
-def optimizer(name: str, learning_rate: float) -> Any:
+def optimizer(name: str, learning_rate: float, weight_decay: float = 0.0) -> Any:
     """Keras' optimizer of that name, with its defaults; `rmsprop_keras2` is RMSprop as Keras 2 had it."""
     import keras
 
+    config = {"learning_rate": learning_rate, "weight_decay": weight_decay or None}
     if not name.startswith("rmsprop"):
-        return keras.optimizers.get({"class_name": name, "config": {"learning_rate": learning_rate}})
+        return keras.optimizers.get({"class_name": name, "config": config})
 
     class RMSprop(keras.optimizers.RMSprop):  # type: ignore[misc]
         """Keras' own step, with a root and a division that have the same bits on every processor."""
@@ -56,7 +57,7 @@ def optimizer(name: str, learning_rate: float) -> Any:
                 root = keras.ops.sqrt(square) + self.epsilon
             self.assign_sub(variable, learning_rate * gradient / root)
 
-    return RMSprop(learning_rate)
+    return RMSprop(**config)
 
 
 def values(model: "keras.Model") -> list[Array]:
@@ -87,6 +88,11 @@ def save_weights(model: "keras.Model", numbers: list[Array], path: Path) -> None
         temporary.write_bytes(file.getvalue())
 
 
+def parameters(part: Any) -> int:
+    """How many numbers of a model, a layer or a cell are trained: fixed ones do not count."""
+    return sum(int(np.prod(weights.shape)) for weights in part.trainable_weights)
+
+
 def layers(model: "keras.Model") -> list[dict[str, Any]]:
     """Type, output shape (None: any) and parameters of each layer; of stacked cells, as of the layers that they are."""
     rows: list[tuple[str, list[int | None], int]] = []
@@ -97,12 +103,12 @@ def layers(model: "keras.Model") -> list[dict[str, Any]]:
         output = list((layer.output[0] if isinstance(layer.output, list | tuple) else layer.output).shape)
         cells = getattr(getattr(layer, "cell", None), "cells", None)
         if cells is None:
-            rows.append((type(layer).__name__, output, layer.count_params()))
+            rows.append((type(layer).__name__, output, parameters(layer)))
             continue
         between: list[int | None] = [None, layer.input.shape[1], output[-1]]
         for cell in cells:
             shape = output if cell is cells[-1] else between
-            rows.append((type(cell).__name__.removesuffix("Cell"), shape, cell.count_params()))
+            rows.append((type(cell).__name__.removesuffix("Cell"), shape, parameters(cell)))
     return [
         {"name": f"{kind.lower()}_{number}", "type": kind, "output": output, "parameters": parameters}
         for number, (kind, output, parameters) in enumerate(rows, 1)

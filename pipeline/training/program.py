@@ -21,15 +21,21 @@ class Program:
     Args:
         model: a network with as many outputs per example as that has targets; axes of length 1 do not count.
         examples: the train split.
-        optimizer, learning_rate: as for `train`.
+        optimizer, learning_rate, weight_decay: as for `train`.
         measures: an epoch's, of each batch; the first one is the loss that is trained on.
     """
 
     def __init__(
-        self, model: keras.Model, examples: Examples, optimizer: str, learning_rate: float, measures: list[str]
+        self,
+        model: keras.Model,
+        examples: Examples,
+        optimizer: str,
+        learning_rate: float,
+        measures: list[str],
+        weight_decay: float = 0.0,
     ) -> None:
         self.model, self.measures = model, measures
-        self.optimizer = keras_models.optimizer(optimizer, learning_rate)
+        self.optimizer = keras_models.optimizer(optimizer, learning_rate, weight_decay)
         self.optimizer.build(model.trainable_variables)
         self.fresh = [variable.numpy() for variable in self.optimizer.variables]
         self._examples, self._splits = examples, dict[int, tuple[Examples, Callable[[], Array]]]()

@@ -7,10 +7,11 @@ from typing import Any
 from pipeline.config.params import Experiment
 from pipeline.config.registry import METHODS, MODELS, module, options
 from pipeline.data.dataset import Dataset
-from pipeline.data.problem import problem
+from pipeline.data.problem import Problem, problem
 from pipeline.errors import UsageError
 from pipeline.training import keras_models
 from pipeline.training.job import Callback, Checkpoint, Job, Trained
+from pipeline.training.standardised import Moments, moments, standardised
 from pipeline.validation import one_of
 
 
@@ -20,11 +21,12 @@ class Recipe:
 
     Attributes:
         name: of the experiment.
-        build: the model's builder: call it with a `Problem`.
+        build: the model's builder: call it with a `Problem`. What is trained and loaded is `model`.
         method: the training method: call it with a `Job`.
         seeds: of its replicates.
         network: whether the model is a Keras model, so that TensorFlow is needed.
         masks: whether the method takes windows some of whose targets are missing (its module's `MASKS`).
+        standardise: whether the network is put between two fixed layers (`standardised`).
     """
 
     name: str
@@ -33,12 +35,26 @@ class Recipe:
     seeds: tuple[int, ...]
     network: bool
     masks: bool = False
+    standardise: bool = False
+
+    def model(self, about: Problem, known: Moments | None = None) -> Any:
+        """A new model for a problem; where it standardises, by the moments, or by those that are loaded as weights."""
+        model = self.build(about)
+        return standardised(model, about, known) if self.standardise else model
 
     def job(self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None) -> Job:
-        """What `train` takes: the experiment on a data set. For a network it starts TensorFlow."""
+        """What `train` takes: the experiment on a data set. For a network it starts TensorFlow.
+
+        Raises:
+            UsageError: words are to be standardised.
+        """
+        about = problem(data)
+        if self.standardise and about.vocabulary:
+            raise UsageError(f"params.yaml: experiments.{self.name}.standardise: words have no mean; leave it out")
         if self.network:
             keras_models.start()
-        return Job(self.name, data, partial(self.build, problem(data)), self.seeds, callbacks, checkpoint)
+        known = moments(data.splits["train"]) if self.standardise else None
+        return Job(self.name, data, partial(self.model, about, known), self.seeds, callbacks, checkpoint)
 
     def train(self, job: Job) -> Trained:
         """Train a job by the method.
@@ -70,6 +86,8 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
             f"params.yaml: {where}.training.method: {training.method} is for models of the kind "
             f"{' or '.join(method.TRAINS)}. Received: {model.name}, of the kind {kind}"
         )
+    if experiment.standardise and kind != "network":
+        raise UsageError(f"params.yaml: {where}.standardise is for networks. Received: {model.name}; leave it out")
     return Recipe(
         name,
         partial(build, **options(build, model.options, f"{where}.model")),
@@ -77,4 +95,5 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         tuple(experiment.seeds),
         network=kind == "network",
         masks=getattr(method, "MASKS", False),
+        standardise=experiment.standardise,
     )

@@ -191,10 +191,10 @@ def search(
     name: DataSet,
     only: Annotated[str | None, typer.Argument(help="One of its experiments.")] = None,
 ) -> None:
-    """Give each experiment of a data set that has `trials` so many on validation; the best options replace its own.
+    """Give each experiment of a data set that has `trials` so many, the best more epochs; its options replace its own.
 
     `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact_tuned_gru`
     """
-    from unroll.tune.tune import search as search_it
+    from unroll.tune.search import search as search_it
 
     search_it(context.obj, name, only)

@@ -18,7 +18,7 @@ def compare(
     names: Annotated[list[str] | None, named("Experiments or data sets; none: all.", "datasets", "experiments")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print whether a recurrent network helps, and the experiments behind that, the best first.
+    """Print whether a recurrent network helps, and the experiments behind that, the best first; of two the verdict.
 
     `unroll compare waves` · `unroll compare imdb_lstm imdb_gru` · `unroll compare waves --json`
     """

@@ -180,7 +180,7 @@ def show_answers(workspace: Workspace, names: Collection[str]) -> None:
         for verdict in evaluated.answers if evaluated.name in names else ():
             words = answer_text(evaluated, verdict)
             marks = ["stand-in"] * evaluated.about.stand_in + ["tuned"] * words.tuned
-            change = f"{words.change} ({words.interval})" if words.interval else words.reason
+            change = f"{words.change}{f' ({words.interval})' if words.interval else ''}" or words.reason
             name = evaluated.name + (f" ({', '.join(marks)})" if marks else "")
             rows.append([name, verdict.outcome, change, str(words.without or DASH), str(words.best or DASH)])
     if rows:

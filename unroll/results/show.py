@@ -123,6 +123,7 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
             "name": name,
             "dataset": experiment.dataset,
             "calendar": experiment.calendar,
+            "standardise": experiment.standardise,
             "seeds": experiment.seeds,
             "model": {"family": experiment.model.family, "name": experiment.model.name, **trainer.build.keywords},
             "training": {"method": experiment.training.method, **trainer.method.keywords},

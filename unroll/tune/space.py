@@ -1,7 +1,7 @@
 """What is searched: numbers of an experiment's own options, within the bounds of the signatures that they belong to."""
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, Literal, get_args, get_origin
 
@@ -35,29 +35,38 @@ DROPPED = 0.5
 FEW = 32
 """A count with a bound up to here, such as of layers, is searched one by one: up to one more than there are."""
 
-RATE, DROPOUT = "learning_rate=0.0003:0.01", "dropout=0:0.4"
-CELL = ("units=8:64", "layers=1:2", DROPOUT, RATE, "embedding=8:64")
+NETWORKS = (
+    "learning_rate=0.0003:0.01",
+    "schedule=constant,cosine",
+    "weight_decay=0,1e-6,1e-5,1e-4,1e-3,1e-2",
+    "batch_size=32,64,128,256",
+    "dropout=0,0.01,0.02,0.05,0.1,0.2,0.3,0.4",
+    "embedding=8:64",
+)
+"""What `unroll search` tries of every network, recurrent or not, so that no side is treated better."""
+
+CELL = (*NETWORKS, "units=8:64", "layers=1:2")
 
 RANGES: dict[str, tuple[str, ...]] = {
     "linear": ("last=1:120", "ridge=1:100000"),
     "lags": ("last=1:72", "others=1:12", "trees=50:400", "leaves=4:32", "learning_rate=0.02:0.2", "examples=20:200"),
-    "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10"),
-    "mlp": ("hidden.1=16:256", "hidden.2=8:128", "dropout=0:0.5", "last=4:72", "embedding=8:64", RATE),
-    "tcn": ("filters=8:48", "kernel=2:5", "layers=2:5", DROPOUT, "last=12:72", "embedding=8:64", RATE),
-    "attention": ("size=4:16", "layers=1:2", DROPOUT, "last=12:72", "embedding=8:64", RATE),
-    "nlinear": ("last=4:240", RATE),
-    "dlinear": ("last=4:240", "average=3:49", RATE),
+    "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10", "scales=0,300"),
+    "mlp": (*NETWORKS, "hidden.1=16:256", "hidden.2=8:128", "activation=relu,tanh,sine", "last=4:72"),
+    "tcn": (*NETWORKS, "filters=8:48", "kernel=2:5", "layers=2:5", "last=12:72"),
     "tfidf": ("c=1:100", "reviews=3:10"),
     **dict.fromkeys(("simple_rnn", "lstm", "gru", "min_gru"), CELL),
 }
-"""Model, or method with its own -> what `unroll search` tries. What an experiment has off (`last`, `others`,
-`embedding`) is not, nor a `last` beyond its range; a `last` ends with the input."""
+"""Model, or method with its own -> what `unroll search` tries: OPTION=LOW:HIGH, or OPTION=CHOICE,CHOICE.
+
+What an experiment has off (`last`, `others`, `embedding`) is not tried, nor a `last` beyond its range; a `last` ends
+with the input.
+"""
 
 
 def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
     """What is searched for an experiment: a number that is off in it (0 or nothing) stays off, but for a share.
 
-    `over`: only these options, or "OPTION=LOW:HIGH" for a range of one's own.
+    `over`: only these options, with a range of one's own as "OPTION=LOW:HIGH", or choices as in `RANGES`.
 
     Raises:
         UsageError: there is nothing to search, or an option or a range is wrong.
@@ -92,16 +101,25 @@ def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
 
 
 def family_space(name: str, experiment: Experiment, timesteps: int) -> Space:
-    """What `unroll search` tries: the same `RANGES` for each data set."""
-    own, method, over = experiment.model.options, experiment.training.method, []
-    for text in RANGES[method if method in RANGES else experiment.model.name]:
+    """What `unroll search` tries: the same `RANGES` for each data set, as far as the experiment has such options.
+
+    Raises:
+        UsageError: the model has no ranges.
+    """
+    method, over = experiment.training.method, []
+    family = method if method in RANGES else experiment.model.name
+    parts = ("training",) if method in FIXED else ("model", "training")
+    known = {path.partition(".")[2]: (path, value) for path, (_, value) in _options(name, experiment)}
+    for text in RANGES[one_of(family, RANGES, f"{name} has `trials`, so its model")]:
         option, limits = text.split("=")
-        low, high = limits.split(":")
-        part, _, index = option.partition(".")
-        off = option in ("last", "others", "embedding") and not own.get(option)
-        if off or (index and int(index) > len(own[part])) or (option == "last" and own["last"] > int(high)):
-            continue
-        over.append(f"{'model.' * bool(index)}{option}={low}:{min(int(high), timesteps) if option == 'last' else high}")
+        path, value = known.get(option, ("", None))
+        if option in ("last", "others", "embedding"):
+            low, high = map(int, limits.split(":"))
+            if not value or (option == "last" and value > high):
+                continue
+            limits = f"{low}:{min(high, timesteps) if option == 'last' else high}"
+        if path.startswith(parts):
+            over.append(f"{path}={limits}")
     return space(name, experiment, over)
 
 
@@ -154,9 +172,12 @@ def _proposed(annotation: Any, value: Any) -> BaseDistribution | None:
 
 
 def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
-    """What is tried for "OPTION=LOW:HIGH"."""
+    """What is tried for "OPTION=LOW:HIGH", or for "OPTION=CHOICE,CHOICE"."""
     whole = float not in _types(annotation)
     try:
+        if "," in limits:
+            adapter = pydantic.TypeAdapter(annotation)
+            return CategoricalDistribution([adapter.validate_strings(choice) for choice in limits.split(",")])
         low, high = (int(limit) if whole else float(limit) for limit in limits.split(":"))
         for limit in (low, high):
             pydantic.TypeAdapter(annotation).validate_python(limit)
@@ -172,15 +193,29 @@ def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
     return IntDistribution(int(low), int(high), log=log) if whole else FloatDistribution(low, high, log=log)
 
 
-def present(name: str, experiment: Experiment, searched: Space) -> dict[str, Any]:
+def present(name: str, experiment: Experiment, searched: Iterable[str]) -> dict[str, Any]:
     """The experiment's own values of what is searched."""
     known = dict(_options(name, experiment))
     return {path: known[path][1] for path in searched}
 
 
-def rounded(value: Any) -> Any:
-    """With three digits: what is tried is what can be written and read."""
-    return float(f"{value:.3g}") if isinstance(value, float) else value
+def holds(tried: Any, value: Any) -> bool:
+    """Whether a value is among what is tried."""
+    if choices := getattr(tried, "choices", None):
+        return value in choices
+    return value is not None and bool(tried.low <= value <= tried.high)
+
+
+def rounded(value: float) -> float:
+    """With two digits: what is tried is what can be written and read."""
+    return type(value)(float(f"{value:.2g}"))
+
+
+def readable(value: Any, tried: BaseDistribution) -> Any:
+    """A value that was drawn, `rounded` but within its range."""
+    if isinstance(tried, IntDistribution | FloatDistribution):
+        return min(tried.high, max(tried.low, rounded(value)))
+    return value
 
 
 def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ A trial is an experiment with other options, trained and scored on validation; t
 
 import contextlib
 import gc
+import math
 import os
 import sys
 import time
@@ -18,7 +19,7 @@ from typing import Any
 import optuna
 from optuna import Study, Trial, TrialPruned
 from optuna.distributions import distribution_to_json
-from optuna.pruners import MedianPruner
+from optuna.pruners import MedianPruner, NopPruner
 from optuna.samplers import TPESampler
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,7 +35,8 @@ from pipeline.metrics import MEASURES, score
 from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
-from unroll.tune.space import Space, changed, present, rounded
+from stages import progress
+from unroll.tune.space import Space, changed, holds, present, readable
 
 PATIENCE = 60
 """Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
@@ -42,21 +44,58 @@ PATIENCE = 60
 WARM_UP = 0.2
 """The fraction of its epochs that a trial has in any case."""
 
+ATTEMPTS = 2
+"""Times as many trials are begun, at most, where only those count that came to an end."""
+
 REPORTS = 20
 """How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
 
 INTERVAL = 0.5
 """Seconds between two lines that are drawn over each other; the study is read for each."""
 
+ATTRIBUTES = ("why", "epochs", "best_epoch")
+"""Of an `Attempt`, kept with its trial."""
+
 Show = Callable[[Sequence[str]], None]
 """Shows how far a trial is."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """How a training ended.
+
+    Attributes:
+        value: the measure on validation, at the best epoch where there are epochs, the mean over seeds; None if the
+            training did not come to its end.
+        why: it did not, such as "diverged"; else "".
+        epochs, best_epoch: how many the first seed was trained, and which was the best; None where there are none.
+    """
+
+    value: float | None
+    why: str = ""
+    epochs: int | None = None
+    best_epoch: int | None = None
+
+    @classmethod
+    def of(cls, trial: FrozenTrial) -> "Attempt":
+        """How a trial ended that has ended."""
+        why, *epochs = (trial.user_attrs[attribute] for attribute in ATTRIBUTES)
+        return cls(None if why else trial.value, why, *epochs)
 
 
 @dataclass(frozen=True)
 class Trials:
     """The trials of an experiment, in one study. Several processes of this machine may be at it. Made by `opened`.
 
-    `now` are the experiment's own values of what is searched. Under `alone` no other process begins a trial.
+    Attributes:
+        name, experiment, data: what is trained.
+        searched: what differs between trials.
+        now: the experiment's own values of it.
+        count: how many trials there are to be.
+        pruning: whether a trial is given up when it is worse than most. If not, only trials that came to an end count,
+            of at most `ATTEMPTS` times as many.
+        study: Optuna's.
+        alone: under it no other process begins a trial.
     """
 
     name: str
@@ -65,13 +104,16 @@ class Trials:
     searched: Space
     now: Mapping[str, Any]
     count: int
+    pruning: bool
     study: Study
     alone: Callable[[], AbstractContextManager[None]]
 
     def begin(self) -> Trial | None:
         """The next trial; None if there are enough, those that are being trained included."""
         with self.alone():
-            if len(self.done()) + len(self.running()) >= self.count:
+            running = len(self.running())
+            ended = len(self.done() if self.pruning else self.complete())
+            if ended + running >= self.count or len(self.done()) + running >= ATTEMPTS * self.count:
                 return None
             # Drawn by its number: a study that was stopped goes on with the trials that it would have had.
             self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
@@ -96,6 +138,10 @@ class Trials:
         """The trials that ended or were given up."""
         return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
+    def complete(self) -> list[FrozenTrial]:
+        """The trials that came to an end."""
+        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
     def best(self) -> FrozenTrial | None:
         """The best trial that was not given up."""
         with contextlib.suppress(ValueError):
@@ -103,13 +149,22 @@ class Trials:
         return None
 
     def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
-        """What a trial has that differs from the experiment as it is."""
-        return {path: rounded(value) for path, value in trial.params.items() if value != self.now[path]}
+        """What a trial has that differs from the experiment as it is, with as many digits as it is trained with."""
+        drawn = {path: value for path, value in trial.params.items() if value != self.now[path]}
+        values = {path: readable(value, self.searched[path]) for path, value in drawn.items()}
+        return {path: value for path, value in values.items() if value != self.now[path]}
 
 
 @contextlib.contextmanager
 def opened(
-    workspace: Workspace, name: str, experiment: Experiment, data: Dataset, searched: Space, count: int
+    workspace: Workspace,
+    name: str,
+    experiment: Experiment,
+    data: Dataset,
+    searched: Space,
+    count: int,
+    *,
+    pruning: bool = True,
 ) -> Iterator[Trials]:
     """The trials of an experiment, of before and to come; those of other ranges, options, data or code are kept apart.
 
@@ -127,6 +182,7 @@ def opened(
     study_name = fingerprint.brief(
         made_of | {path: path + distribution_to_json(tried) for path, tried in searched.items()}
     )
+    epochs = experiment.training.options.get("epochs", 0)
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     try:
         with lock():
@@ -136,24 +192,17 @@ def opened(
                 storage=database,
                 study_name=study_name,
                 direction="maximize" if MEASURES[data.metric].higher else "minimize",
-                pruner=MedianPruner(n_warmup_steps=int(WARM_UP * experiment.training.options.get("epochs", 0))),
+                pruner=MedianPruner(n_warmup_steps=int(WARM_UP * epochs)) if pruning else NopPruner(),
                 load_if_exists=True,
             )
-            if study_name not in others and all(_holds(tried, now[path]) for path, tried in searched.items()):
+            if study_name not in others and all(holds(tried, now[path]) for path, tried in searched.items()):
                 study.enqueue_trial(dict(now))
         if others and study_name not in others:
             print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
-        yield Trials(name, experiment, data, searched, now, count, study, lock)
+        yield Trials(name, experiment, data, searched, now, count, pruning, study, lock)
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         why = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
         raise UnrollError(f"{file} cannot be used ({why:.200}); move it away to begin anew") from error
-
-
-def _holds(tried: Any, value: Any) -> bool:
-    """Whether a value is among what is tried."""
-    if choices := getattr(tried, "choices", None):
-        return value in choices
-    return value is not None and bool(tried.low <= value <= tried.high)
 
 
 def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
@@ -177,38 +226,71 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
     return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)
 
 
-def train(trials: Trials, trial: Trial, show: Show) -> tuple[float | None, str]:
-    """Train the experiment with the options of a trial, which is told after epochs and asked whether to go on.
+def train_all(trials: Trials) -> None:
+    """Train here until there are enough trials, and show each.
 
-    Returns:
-        The measure on validation, at the best epoch where there are epochs, the mean over seeds; and "". Or None, and
-        why there is none.
+    Raises:
+        UnrollError: the first one could not be trained.
+    """
+    started, before, title = time.monotonic(), len(trials.done()), MEASURES[trials.data.metric].title
+
+    def show(number: int, figures: Sequence[str], *, last: bool = False) -> None:
+        done, best, left = len(trials.done()), trials.best(), ""
+        if ended := done - before:
+            missing = trials.count - len(trials.done() if trials.pruning else trials.complete())
+            left = f"{progress.duration((time.monotonic() - started) / ended * max(0, missing))} left"
+        best_so_far = [f"best {best.value:.4g}"] if best else []
+        start = f"{trials.name}  trial {number} of {trials.count}"
+        progress.line(start, [figures[0], *best_so_far, *figures[1:]], left, last=last)
+
+    gc.freeze()  # Keras collects garbage before each model: a third of a second, for what is imported and is none
+    while (trial := trials.begin()) is not None:
+        number = len(trials.done()) + len(trials.running())
+        try:
+            attempt = train(trials, trials.values(trial), partial(show, number), trial)
+        except UnrollError as error:
+            if trials.best() is None:
+                raise
+            attempt = Attempt(None, str(error))
+        for attribute in ATTRIBUTES:
+            trial.set_user_attr(attribute, getattr(attempt, attribute))
+        ended = trials.study.tell(trial, attempt.value, TrialState.PRUNED if attempt.why else None)
+        options = (f"{option.partition('.')[2]} {chosen}" for option, chosen in trials.values(ended).items())
+        show(number, [attempt.why or f"{title} {ended.value:.4g}", *options], last=True)
+
+
+def train(trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | None = None) -> Attempt:
+    """Train the experiment with other values; a trial is told after epochs, and asked whether to go on.
 
     Raises:
         UnrollError: the options do not fit.
     """
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
-    tried = Experiment.model_validate(changed(trials.experiment.model_dump(), trials.values(trial)))
+    tried = Experiment.model_validate(changed(trials.experiment.model_dump(), values))
     chosen, data = recipe(trials.name, tried), trials.data
     callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
     try:
         replicates = chosen.train(chosen.job(data, callback)).replicates
     except TrialPruned:
-        return None, "given up"
+        return Attempt(None, "given up")
     except DivergedError:
-        return None, "diverged"
+        return Attempt(None, "diverged")
     targets = data.splits["validation"].targets
-    return fmean(
+    value = fmean(
         score(data.metric, replicate.predictions[f"{point}_validation"], targets)
         for replicate in replicates
         for point in ["final" if replicate.best_epoch is None else "best"]
-    ), ""
+    )
+    if not math.isfinite(value):
+        return Attempt(None, "diverged")
+    first = replicates[0]
+    return Attempt(value, "", len(first.history) or None, first.best_epoch)
 
 
 class _Callback:
-    """Tells a study how a trial goes, and gives it up where the study says so (`pipeline.training.job.Callback`)."""
+    """Shows how a training goes; gives a trial up where its study says so (`pipeline.training.job.Callback`)."""
 
-    def __init__(self, trial: Trial, metric: str, seed: int, epochs: int, show: Show) -> None:
+    def __init__(self, trial: Trial | None, metric: str, seed: int, epochs: int, show: Show) -> None:
         self._trial, self._metric, self._seed, self._epochs, self._show = trial, metric, seed, epochs, show
         self._shown = 0.0
 
@@ -218,7 +300,7 @@ class _Callback:
     def epoch(self, seed: int, epoch: int, values: Mapping[str, float]) -> None:
         """Raises `optuna.TrialPruned`. Only the first seed is asked about."""
         value = values[f"validation_{self._metric}"]
-        if seed == self._seed and epoch < self._epochs and epoch % -(-self._epochs // REPORTS) == 0:
+        if self._trial and seed == self._seed and epoch < self._epochs and epoch % -(-self._epochs // REPORTS) == 0:
             self._trial.report(value, epoch)
             if self._trial.should_prune():
                 raise TrialPruned

@@ -5,6 +5,7 @@ the program. The order of the examples comes from NumPy with the replicate's see
 the same everywhere. Epochs are those of Keras' `fit`: the last, partial batch is trained on too.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
@@ -28,6 +29,7 @@ MOST_DRAWS = 100_000_000
 """Examples that an epoch may draw."""
 
 Order = Literal["permutation", "batches", "draws"]
+Schedule = Literal["constant", "cosine"]
 
 
 def train(
@@ -38,7 +40,9 @@ def train(
     epochs: Annotated[int, Field(ge=1, le=100_000)],
     batch_size: Annotated[int, Field(ge=1, le=1_000_000)],
     learning_rate: Annotated[float, Field(gt=0, le=10)] = 0.001,
+    schedule: Schedule = "constant",
     halve_after: Annotated[int | None, Field(ge=1, le=1000)] = None,
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0,
     order: Order = "permutation",
     steps_per_epoch: Annotated[int | None, Field(ge=1, le=1_000_000)] = None,
     patience: Patience = None,
@@ -52,8 +56,11 @@ def train(
             all pairs of an output and a target of the batch.
         epochs: how many at most.
         batch_size: examples per step.
-        learning_rate: of the optimizer.
+        learning_rate: of the optimizer, in the first epoch.
+        schedule: `constant`, or `cosine`: from epoch to epoch less, to 0 after the last of `epochs`.
         halve_after: epochs at this rate, of which each later one has half of the one before; None: it stays.
+        weight_decay: times the rate, the fraction of each weight that a step takes off, beside the loss (AdamW:
+            Loshchilov and Hutter 2019, arXiv 1711.05101).
         order: `permutation` of all examples (Keras' `fit` on arrays), whole `batches` in shuffled order (`fit` on
             a sequence), or `draws` with replacement (the generator of documents 001 and 002).
         steps_per_epoch: for `draws`; None for as many as cover the examples once.
@@ -61,11 +68,13 @@ def train(
 
     Raises:
         DivergedError: the loss is not finite; names epoch and step.
-        UnrollError: `steps_per_epoch` with another order than `draws`, more draws an epoch than fit in memory, or a
-            model whose outputs are not as many as the targets.
+        UnrollError: `halve_after` of a cosine, `steps_per_epoch` with another order than `draws`, more draws an epoch
+            than fit in memory, or a model whose outputs are not as many as the targets.
     """
     if steps_per_epoch is not None and order != "draws":
         raise UnrollError(f"{job.experiment}: steps_per_epoch needs order: draws. Received: {order}")
+    if halve_after is not None and schedule != "constant":
+        raise UnrollError(f"{job.experiment}: halve_after needs schedule: constant. Received: {schedule}")
     train_split = job.dataset.splits["train"]
     examples = len(train_split)
     if order != "draws":
@@ -82,16 +91,23 @@ def train(
     from pipeline.training.program import Program
 
     measures = [loss] if job.dataset.metric == loss else [loss, job.dataset.metric]
-    program = Program(model, train_split, optimizer, learning_rate, measures)
+    program = Program(model, train_split, optimizer, learning_rate, measures, weight_decay)
     orders = partial(epoch_orders, examples, batch_size, order, steps_per_epoch)
-    rate = lambda epoch: learning_rate * 0.5 ** max(epoch - (halve_after or epochs), 0)  # noqa: E731
+    rate = partial(rate_of, learning_rate, schedule, epochs, halve_after)
     return Trained(
         train_replicates(job, epochs, ProgramLearner(job, program, rate, orders), patience),
-        model.count_params(),
+        keras_models.parameters(model),
         lambda numbers, path: keras_models.save_weights(model, numbers, path),
         keras_models.layers(model),
         loss,
     )
+
+
+def rate_of(start: float, schedule: Schedule, epochs: int, halve_after: int | None, epoch: int) -> float:
+    """The learning rate of an epoch, from 1 to `epochs`; other arguments as for `train`."""
+    if schedule == "cosine":
+        return start * 0.5 * (1 + math.cos(math.pi * (epoch - 1) / epochs))
+    return start * 0.5 ** max(epoch - (halve_after or epochs), 0)
 
 
 class ProgramLearner:

@@ -16,7 +16,8 @@ def train(job: Job) -> Trained:
     """
     baseline = job.build()
     if not isinstance(baseline, Baseline):
-        return Trained([], baseline.count_params(), lambda _weights, _path: None, keras_models.layers(baseline))
+        count, layers = keras_models.parameters(baseline), keras_models.layers(baseline)
+        return Trained([], count, lambda _weights, _path: None, layers)
     weights = np.array([])
     predict = baseline.features
     if baseline.majority:

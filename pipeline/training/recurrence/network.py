@@ -28,11 +28,13 @@ class LoopedModel:
         index = next((index for index, layer in enumerate(self.layers) if _recurrent(layer)), None)
         # The layers of a model that is no chain may not follow one another.
         chain = type(model).__name__ == "Sequential"
-        if index is None or not chain or any(layer.weights for layer in self.layers[: max(0, index - 1)]):
+        if index is None or not chain or any(layer.trainable_weights for layer in self.layers[: max(0, index - 1)]):
             return
         before = self.layers[index - 1] if index else None
         words = before is not None and type(before).__name__ == "Embedding" and not before.mask_zero
-        if (words or before is None or not before.weights) and all(map(_known, _recurrent(self.layers[index]))):
+        # The loop gives no gradient of its inputs, so nothing in front of it but words may be trained.
+        fixed = before is None or not before.trainable_weights
+        if (words or fixed) and all(map(_known, _recurrent(self.layers[index]))):
             make = RecurrentLayer if hasattr(self.layers[index], "cell") else BothWays
             self.loop = make(self.layers[index], before if words else None)
             self.first, self.rest = self.layers[: index - words], self.layers[index + 1 :]

@@ -6,7 +6,6 @@ from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from pipeline.evaluation.claims import Claim, judge, load
-from pipeline.evaluation.intervals import Difference
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import evaluate, statistics
 from pipeline.training.run_folder import LayerSummary
@@ -19,8 +18,8 @@ LAYERS = [
 ]
 
 
-def evaluation(values, other=(5.0,), *, difference=None, stand_in=False, varies=True):
-    """Two experiments, e and o, with these values of final.test.mse, as judge takes them."""
+def evaluation(values, other=(5.0,), *, between=None, stand_in=False, varies=True):
+    """Two experiments, e and o, with these values of final.test.mse, and this standard error by the rows."""
     bare = evaluate(small(stand_in=stand_in), dict.fromkeys("eo", of({})), {})
     known = {
         "e": statistics(values, "mse", varies=varies, error=0.1),
@@ -30,8 +29,9 @@ def evaluation(values, other=(5.0,), *, difference=None, stand_in=False, varies=
         name: entry.model_copy(update={"layers": LAYERS, "final": {"test": {"mse": known[name]}}})
         for name, entry in bare.experiments.items()
     }
-    pairs = {"test": {"e": {"o": difference} if difference else {}}}
-    return dict.fromkeys("eo", bare.model_copy(update={"experiments": entries, "differences": pairs}))
+    rows = {"test": {"e": {} if between is None else {"o": between**2}}}
+    update = {"experiments": entries, "rows": rows, "blocks": {"test": 10**6}}
+    return dict.fromkeys("eo", bare.model_copy(update=update))
 
 
 def claim(**fields):
@@ -87,28 +87,41 @@ def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outco
     assert judge(figure(**fields), evaluation(values, **known)).outcome == outcome
 
 
-def differs(mean, reach):
-    """With so wide a 95 % interval to each side; the 90 % one has .84 of that."""
-    return Difference(mean=mean, error=reach / 1.96, freedom=None, p_value=0)
-
-
 @pytest.mark.parametrize(
-    ("relation", "difference", "outcome"),
+    ("relation", "mean", "between", "outcome"),
     [
-        ({"relation": "below"}, differs(-1, 0.5), Outcome.HOLDS),
-        ({"relation": "below"}, differs(-1, 1.5), Outcome.UNSURE),
-        ({"relation": "below"}, differs(1, 0.5), Outcome.FAILS),
-        ({"relation": "above"}, differs(1, 0.5), Outcome.HOLDS),
-        ({"relation": "par", "within": 2.0}, differs(0.5, 1.0), Outcome.HOLDS),
-        ({"relation": "par", "within": 2.0}, differs(1.1, 1.0), Outcome.HOLDS),  # by the 90 % interval, which is shown
-        ({"relation": "par", "within": 2.0}, differs(1.5, 1.0), Outcome.UNSURE),
-        ({"relation": "par", "within": 2.0}, differs(-3.5, 1.0), Outcome.FAILS),
-        ({"relation": "below"}, None, Outcome.UNSURE),
+        ({"relation": "below"}, 4.0, 0.1, Outcome.HOLDS),
+        ({"relation": "below"}, 4.0, 0.12, Outcome.UNSURE),
+        ({"relation": "below"}, 6.0, 0.05, Outcome.FAILS),
+        ({"relation": "above"}, 6.0, 0.05, Outcome.HOLDS),
+        # On par by the 90 % interval of the difference in the measure's own unit: 0.5 is a tenth of 5.
+        ({"relation": "par", "within": 1.0}, 5.1, 0.09, Outcome.HOLDS),
+        ({"relation": "par", "within": 1.0}, 5.1, 0.12, Outcome.UNSURE),
+        ({"relation": "par", "within": 1.0}, 8.0, 0.1, Outcome.FAILS),
+        ({"relation": "below"}, 4.0, None, Outcome.UNSURE),
     ],
 )
-def test_a_comparison_with_another_experiment(relation, difference, outcome):
-    verdict = judge(claim(against="o", **relation), evaluation([1.0, 1.0, 1.0], difference=difference))
+def test_a_comparison_with_another_experiment(relation, mean, between, outcome):
+    verdict = judge(claim(against="o", **relation), evaluation([mean] * 3, between=between))
     assert (verdict.outcome, verdict.other.mean) == (outcome, 5.0)
+    if outcome == Outcome.FAILS and "within" in relation:
+        assert verdict.interval == pytest.approx((5 * (1.6 * 0.8483 - 1), 5 * (1.6 * 1.1788 - 1)), abs=0.01)
+
+
+def test_an_accuracy_above_is_an_error_below():
+    bare = evaluate(small("classify"), dict.fromkeys("eo", of({})), {})
+    known = {name: statistics([value] * 3, "accuracy") for name, value in (("e", 0.9), ("o", 0.8))}
+    entries = {
+        name: entry.model_copy(update={"final": {"test": {"accuracy": known[name]}}})
+        for name, entry in bare.experiments.items()
+    }
+    whole = bare.model_copy(
+        update={"experiments": entries, "rows": {"test": {"e": {"o": 0.01}}}, "blocks": {"test": 99}}
+    )
+    verdict = judge(claim(against="o", relation="above", metric="final.test.accuracy"), dict.fromkeys("eo", whole))
+    assert verdict.outcome == Outcome.HOLDS
+    low, high = verdict.interval
+    assert 0 < low < 0.1 < high
 
 
 @pytest.mark.parametrize("metric", ["parameters", "best_epoch"])

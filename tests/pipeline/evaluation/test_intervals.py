@@ -3,6 +3,8 @@ import pytest
 from scipy import stats
 
 from pipeline.evaluation import intervals
+from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.verdicts import MARGIN, Pair, decide
 
 
 def rate(holds, trials):
@@ -20,27 +22,71 @@ def test_the_next_run_lies_in_its_interval_in_19_of_20_cases(seeds, rows):
     assert rate(holds, 1000) == pytest.approx(0.95, abs=0.02)
 
 
+def two(random, ratio, seeds, weeks, between_seeds, own):
+    """The difference of networks whose errors have this ratio: skewed errors, of which those of a week go together."""
+
+    # Hard rows, and hard weeks, are hard for both; some weeks are twice as hard as others.
+    hard = random.exponential(size=5 * weeks) * random.gamma(8, 1 / 8, weeks).repeat(5)
+
+    def draw(error):
+        of_week = random.gamma(1 / own**2, own**2, weeks).repeat(5)
+        return error * np.exp(random.normal(0, between_seeds, (seeds, 1))) * of_week * hard
+
+    return intervals.difference(draw(ratio), draw(1.0), np.arange(weeks).repeat(5))
+
+
 @pytest.mark.parametrize(("seeds", "weeks", "between_seeds"), [(3, 50, 0.3), (5, 20, 0.1), (3, 50, 0.0), (1, 50, 0.0)])
-def test_a_true_difference_lies_in_its_interval_in_19_of_20_cases(seeds, weeks, between_seeds):
-    blocks = np.repeat(np.arange(weeks), 5)
-
-    def draw(random, shared, mean):
-        of_seed = random.normal(0, between_seeds, (seeds, 1)) if seeds > 1 else 0.0
-        return mean + of_seed + shared + random.normal(0, 0.2, (1, weeks)).repeat(5, axis=1)
-
+def test_a_true_ratio_of_skewed_errors_lies_in_its_interval_in_19_of_20_cases(seeds, weeks, between_seeds):
     def holds(random):
-        shared = random.normal(0, 1, weeks).repeat(5)  # hard weeks are hard for both
-        losses, others = draw(random, shared, 1.3), draw(random, shared, 1.0)
-        low, high = intervals.difference(losses, others, blocks).interval()
-        return low < 0.3 < high
+        low, high = two(random, 1.5, seeds, weeks, between_seeds, own=0.3).interval()
+        return low < np.log(1.5) < high
 
-    assert 0.93 < rate(holds, 400) < 0.99
+    assert 0.92 < rate(holds, 600) < 0.98
 
 
-def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs():
-    losses, others = np.random.default_rng(0).normal(size=(2, 1, 40))
+@pytest.mark.parametrize(("ratio", "own", "least", "most"), [(1, 0.07, 0.9, 1), (1.05, 0.14, 0.01, 0.07)])
+def test_a_real_difference_of_the_margin_is_called_none_in_one_of_20_cases_at_most(ratio, own, least, most):
+    def same(random):
+        pair = Pair(two(random, ratio, 3, 200, 0.003, own), 1.0)
+        return decide([pair])[0].outcome == Outcome.SAME
+
+    assert least <= rate(same, 400) <= most
+
+
+def test_holm_keeps_both_errors_of_a_table_below_one_in_20():
+    """Three pairs with no difference, and three with one of the margin; the scatter of some is as large as that."""
+    truth = np.log1p(np.array([0, 0, 0, MARGIN, MARGIN, MARGIN]))
+    errors = np.array([0.02, 0.01, 0.05, 0.01, 0.015, 0.005])
+
+    def wrong(random):
+        drawn = [random.normal(mean, error) for mean, error in zip(truth, errors, strict=True)]
+        parts = [intervals.Part(error**2, 10**6) for error in errors]
+        none = intervals.Part(0.0, 1)
+        pairs = [
+            Pair(intervals.Difference(mean, True, part, none, none), 1.0)
+            for mean, part in zip(drawn, parts, strict=True)
+        ]
+        outcomes = [comparison.outcome for comparison in decide(pairs)]
+        return any(it in (Outcome.BETTER, Outcome.WORSE) for it in outcomes[:3]), Outcome.SAME in outcomes[3:]
+
+    rates = np.mean([wrong(np.random.default_rng(seed)) for seed in range(1000)], axis=0)
+    assert (rates < 0.065).all()
+
+
+def test_without_seeds_and_with_independent_rows_it_is_the_t_test_of_pairs_of_shares():
+    losses, others = np.random.default_rng(0).exponential(size=(2, 1, 40))
     difference = intervals.difference(losses, others, np.arange(40))
-    expected = stats.ttest_rel(losses[0], others[0])
+    shares = [of_rows[0] / of_rows.mean() for of_rows in (losses, others)]
+    assert difference.mean == pytest.approx(np.log(losses.mean() / others.mean()))
+    assert difference.error == pytest.approx(stats.sem(shares[0] - shares[1]))
+    assert difference.freedom == pytest.approx(39)
+    assert difference.p_value == pytest.approx(2 * stats.t.sf(abs(difference.mean) / difference.error, 39))
+
+
+def test_where_an_error_is_none_the_errors_themselves_are_compared():
+    losses, others = np.random.default_rng(0).exponential(size=(1, 40)), np.zeros((1, 40))
+    difference, expected = intervals.difference(losses, others, np.arange(40)), stats.ttest_1samp(losses[0], 0)
+    assert not difference.log
     assert difference.p_value == pytest.approx(expected.pvalue)
     assert difference.interval() == pytest.approx(tuple(expected.confidence_interval()))
 
@@ -54,6 +100,6 @@ def test_of_seeds_that_have_nothing_in_common_it_is_welchs_t_test():
 
 
 def test_one_block_and_no_seeds_leave_nothing_to_chance():
-    difference = intervals.difference(np.ones((1, 4)), np.zeros((1, 4)), np.zeros(4, int))
-    assert difference.interval() == (1, 1)
-    assert difference.p_value == 0
+    difference = intervals.difference(np.full((1, 4), 2.0), np.ones((1, 4)), np.zeros(4, int))
+    assert difference.interval() == pytest.approx((np.log(2), np.log(2)))
+    assert (difference.p_value, difference.equivalence(-1, 1), difference.equivalence(-0.1, 0.1)) == (0, 0, 1)

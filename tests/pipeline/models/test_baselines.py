@@ -39,6 +39,18 @@ def test_linear_and_lags_take_the_last_timesteps_and_the_last_calendar(calendar)
         assert of_lags.tolist() == [*example[-4:, 1], *example[-2:, 0], *example[-1, 2:]]
 
 
+def test_lags_have_their_differences_and_means_behind_them():
+    inputs = np.random.default_rng(0).random((3, 5, 2))
+    features = MODELS["lags"](Problem((5, 2), target=1), last=3, others=2, differences=True, means=[2, 5]).features
+    for row, (other, target) in zip(features(inputs), inputs.swapaxes(1, 2), strict=True):
+        steps = [*np.diff(target[-3:]), *np.diff(other[-2:])]
+        np.testing.assert_allclose(row, [*target[-3:], *other[-2:], *steps, target[-2:].mean(), target.mean()])
+    with pytest.raises(ValueError, match="`means` must be at most 5 timesteps. Received: 6"):
+        MODELS["lags"](Problem((5, 2)), means=[6])
+    with pytest.raises(ValueError, match="`differences` and `means` need inputs with timesteps"):
+        MODELS["lags"](Problem((5,)), differences=True)
+
+
 def test_tfidf_is_that_of_a_library():
     def pairs(review):
         words = [int(word) for word in review if word]

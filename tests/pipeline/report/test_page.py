@@ -10,7 +10,7 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import evaluate
 from pipeline.report import charts
-from pipeline.report.charts import AnswerText
+from pipeline.report.charts import AnswerText, Contender, IntervalMark
 from pipeline.report.formatting import DASH
 from pipeline.report.page import page, sentence
 from pipeline.report.result_tables import dataset_tables
@@ -188,7 +188,7 @@ def test_others_are_compared_with_the_strongest_that_has_no_recurrence(results):
     assert rows[strongest]["against"].text == DASH
     compared = rows["waves_last_value"]["against"]
     assert compared.value["mean"] == waves.evaluation.difference("test", "waves_last_value", strongest).mean
-    assert compared.text.endswith(("better", "worse", "cannot tell"))
+    assert compared.text.endswith(("better", "worse", "no difference", "cannot tell"))
 
 
 def test_units_floors_published_figures_groups_and_the_free_run_have_their_columns_and_rows(results):
@@ -245,18 +245,24 @@ def answer(outcome, networks=""):
     ("answers", "words"),
     [
         (
-            [answer(outcome) for outcome in (YES, NO, NO, UNSURE)],
-            "helps on 1 of 4 questions, not on 2; on 1 we cannot tell",
+            [answer(outcome) for outcome in (NO, Outcome.SHORT, Outcome.NOT_ASKED, YES, NO, UNSURE, Outcome.SAME)],
+            "help? 7 answers: 1 yes, 2 no, 1 no difference, 1 cannot tell, 1 too short, 1 not asked",
         ),
-        ([answer(YES), answer(Outcome.NOT_ASKED)], "helps on 1 of 1 question"),
-        ([answer(UNSURE), answer(UNSURE)], "helps on none of 2 questions; on 2 we cannot tell"),
+        ([answer(YES)], "help? 1 answer: 1 yes"),
+        ([answer(Outcome.STAND_IN), answer(NO, "tuned networks")], "help? 2 answers: 1 no, 1 stand-in"),
         ([answer(Outcome.STAND_IN)], "No figure here is a result"),
         ([], "Nothing is built yet"),
-        (
-            [answer(YES), answer(NO), answer(YES, "tuned networks")],
-            "helps on 1 of 2 questions, not on 1; tuned, on 1 of 1",
-        ),
     ],
 )
 def test_all_answers_in_one_sentence(answers, words):
     assert sentence(answers).endswith(words)
+
+
+def test_an_answer_in_a_line_says_what_is_lacking():
+    sides = Contender("ridge regression on the last 4 steps", "2"), Contender("GRU(2), tuned", "3")
+    change = "+2.0 %", "-1.0 to +5.0 %", "about 12 seeds would decide"
+    text = AnswerText("", "", UNSURE, *sides, *change, IntervalMark(1, 0, 2, beyond=False))
+    told = "+2.0 % error (-1.0 to +5.0 %); about 12 seeds would decide"
+    assert text.sentence == f"GRU(2), tuned against ridge regression on the last 4 steps: {told}"
+    factor = dataclasses.replace(text, change="41 times", interval="30 to 50 times", reason="")
+    assert factor.told == "41 times the error (30 to 50 times)"

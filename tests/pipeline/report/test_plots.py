@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from pipeline.config import params
-from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.schema import Stat
 from pipeline.report import drawing, plots
 from pipeline.report.results import load
@@ -74,17 +74,17 @@ def test_times_of_any_range_have_some_dates_and_no_warning(unit):
 
 
 def built(name, **models):
-    """A data set with these (mean, share, layer) of each experiment, each pair a standard error of .01 apart."""
+    """A data set with these (mean, share, layer) of each experiment, each pair with a standard error of a tenth."""
 
     def difference(_, name, other):
-        mean = models[name][0] - models[other][0]
-        return Difference(mean=mean, error=0.01, freedom=None, p_value=2e-6 if abs(mean) > 0.03 else 0.5)
+        return Difference.of([models[name][0]], [models[other][0]], Part(0.01, 999))
 
     def entry(mean, share, layer):
         stat = Stat(mean=mean, std=0.01, min=mean, max=mean, values=[mean] * 3, mean_ci=(mean - 0.01, mean + 0.01))
-        return SimpleNamespace(share=share, trials=12, layers=[layer], recurrent=layer == "GRU", score=lambda _: stat)
+        own = {"share": share, "trials": 12, "layers": [layer], "recurrent": layer == "GRU", "score": lambda _: stat}
+        return SimpleNamespace(**own, chosen={"train": {"mse": stat}}, method="", converged=True)
 
-    about = SimpleNamespace(metric="mse", examples={"train": 8000})
+    about = SimpleNamespace(metric="mse", examples={"train": 8000}, days=None)
     experiments = {model: entry(*options) for model, options in models.items()}
     return SimpleNamespace(
         name=name,

@@ -1,10 +1,10 @@
 import pytest
 
 from pipeline.config import params
-from pipeline.evaluation.answers import Change, Comparison
-from pipeline.evaluation.intervals import Difference
+from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
+from pipeline.evaluation.verdicts import Comparison, Pair
 from pipeline.report import titles
 from pipeline.report.formatting import comparison_text, fact, measured, published, signed, spread
 from tests.support import REPOSITORY
@@ -30,12 +30,12 @@ def test_values_are_in_the_form_of_their_metric():
     assert (published(0.85, "accuracy"), published(0.005, "accuracy")) == ("85 %", "0.5 %")
     assert [signed(value, "mse") for value in (-0.00086712, 0.1, 2.44e-5)] == ["-8.7e-4", "+0.1", "+2.4e-5"]
     assert fact([True, 1000, {"a": 0.5}]) == "yes, 1,000, a 0.5"
-    difference = Difference(mean=-0.0368, error=0.01, freedom=None, p_value=0.1)
-    for change, texts in (
-        (None, ("-3.68", "-5.00 to +1.00")),
-        (Change(-0.0444, (-0.0995, 0.3)), ("-4.4 %", "-10 to +30 %")),
+    for errors, others, texts in (
+        ([0.05], [0.0], ("+5.00", "+3.04 to +6.96")),
+        ([0.0956], [0.1], ("-4.4 %", "-6.3 to -2.5 %")),
     ):
-        assert comparison_text(Comparison(difference, (-0.05, 0.01), Outcome.UNSURE, change), "accuracy") == texts
+        pair = Pair(Difference.of(errors, others, Part(0.0001, 10**6)), *others)
+        assert comparison_text(Comparison(pair, Outcome.UNSURE), "accuracy") == texts
 
 
 @pytest.mark.parametrize(

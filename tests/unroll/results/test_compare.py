@@ -3,7 +3,8 @@ import re
 
 import pytest
 
-from pipeline.errors import UnrollError
+import unroll
+from pipeline.errors import UnrollError, UsageError
 from tests.support import fake_runs
 from unroll.results.compare import compare, show
 from unroll.results.tracking import ui
@@ -39,12 +40,33 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
 
 
 def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(evaluated):
-    (table,) = compare(evaluated, ["waves_last_value", "waves_perceptron"])
-    assert experiments(table) == ["noise", "waves_perceptron", "waves_last_value"]
+    (table,) = compare(evaluated, ["waves"])
+    assert experiments(table)[0] == "noise"
     assert re.fullmatch(r"cannot tell: SimpleRNN.* against perceptron.*: too few seeds", *table["answers"])
-    cell = table["rows"][1]["test"]
+    cell = next(row["test"] for row in table["rows"] if row["experiment"]["value"] == "waves_perceptron")
     assert len(cell["value"]["values"]) == 3
     assert cell["text"].count("±") == 1
+
+
+def test_two_experiments_are_compared_in_a_line_and_in_numbers(evaluated, printed):
+    (table,) = compare(evaluated, ["waves_last_value", "waves_perceptron"])
+    pair, expected = table["comparison"], unroll.open(evaluated.root).compare("waves_last_value", "waves_perceptron")
+    assert (pair["experiment"], pair["against"]) == ("waves_last_value", "waves_perceptron")
+    assert (pair["outcome"], pair["change"]) == (expected.outcome, expected.change.mean)
+    assert f"waves_last_value against waves_perceptron: {expected.outcome}, " in printed([table], terminal=False)
+    assert f"{expected.outcome}: {pair['words']}" == str(expected)
+    (table,) = compare(evaluated, ["waves_node", "waves_perceptron"])
+    assert (table["comparison"]["outcome"], table["comparison"]["words"][:13]) == ("cannot tell", "too few seeds")
+    (table,) = compare(evaluated, ["imdb_rnn", "imdb_majority"])
+    assert table["comparison"]["outcome"] == "stand-in"
+    assert json.dumps(table, allow_nan=False)
+    for names, message in (
+        (["waves_node", "imdb_rnn"], "are of two data sets, so nothing compares them"),
+        (["waves_nodes", "waves_perceptron"], "waves_node"),
+        (["jena_gru", "jena_gru"], "jena_gru is not built; `unroll repro evaluate@jena` builds it"),
+    ):
+        with pytest.raises((UsageError, UnrollError), match=message):
+            compare(evaluated, names)
 
 
 def test_where_nothing_is_built_there_is_one_line(tmp_path, monkeypatch):

@@ -7,11 +7,13 @@ from dataclasses import replace
 import optuna
 import pandas as pd
 import pytest
+from optuna.distributions import distribution_to_json
 
 from pipeline.config import params, plain_yaml
 from pipeline.data import dataset
 from pipeline.data.examples import Arrays
 from pipeline.errors import UnrollError, UsageError
+from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
@@ -19,7 +21,10 @@ from stages.prepare import prepare
 from stages.source import source
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
-from unroll.tune.space import RANGES, changed, family_space, present, rounded, space
+from unroll.tune import search, study
+from unroll.tune.search import NOT_CONVERGED, may_gain
+from unroll.tune.space import changed, family_space, holds, present, space
+from unroll.tune.study import Attempt
 
 PARAMS = """\
 sources:
@@ -53,7 +58,9 @@ experiments:
     model: {family: dense, name: mlp, hidden: [4]}
     training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 2, batch_size: 16}
 """
-FAMILIES = PARAMS.replace("  ridge:\n", "  ridge:\n    trials: 4\n")
+FAMILIES = PARAMS.replace("  ridge:\n", "  ridge:\n    trials: 4\n").replace(
+    "by_hand}\n  ridge", "by_hand, learning_rate: 0.001}\n    trials: 3\n  ridge"
+)
 OVER = "learning_rate=0.00001:0.01"
 
 
@@ -149,7 +156,7 @@ def test_the_winner_is_added_and_nothing_else_changes(tuned):
     best = min((trial for trial in trials(tuned) if trial.value is not None), key=lambda trial: trial.value)
     experiment = params.load(tuned.params).experiment("node_tuned")
     rate = experiment.training.options["learning_rate"]
-    assert rate == float(f"{best.params['training.learning_rate']:.3g}") != 0.0001
+    assert rate == float(f"{best.params['training.learning_rate']:.2g}") != 0.0001
     assert experiment.seeds == [0, 1]  # the data set's
     entry = plain_yaml.read(tuned.params)["experiments"]["node_tuned"]
     assert entry["training"] == {"method": "by_hand", "learning_rate": rate}
@@ -199,22 +206,27 @@ def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
         tune(workspace, "ridge", "--trials", "2")
 
 
+def table_of(workspace, name):
+    table = pd.read_csv(workspace.trials(name))
+    return table.assign(options=[json.loads(text) for text in table["options"]])
+
+
 def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_path):
     workspace = make(tmp_path, FAMILIES)
-    tune(workspace, "waves", command="search")
-    table = pd.read_csv(workspace.trials("ridge"))
-    options = [json.loads(text) for text in table["options"]]
-    assert len(options) == 4
-    assert options[0] == {"model.last": 8, "training.ridge": 1000.0}, "first as it is"
-    assert all(each["model.last"] <= 50 for each in options), "the input's length"
-    best = options[table["validation_mse"].idxmin()]
+    tune(workspace, "waves", "ridge", command="search")
+    table = table_of(workspace, "ridge")
+    assert len(table) == 4
+    assert table["options"][0] == {"model.last": 8, "training.ridge": 1000.0}, "first as it is"
+    assert all(each["model.last"] <= 50 for each in table["options"]), "the input's length"
+    assert all(float(f"{number:.2g}") == number for each in table["options"] for number in each.values())
+    best = table["options"][table["validation_mse"].idxmin()]
     ridge = params.load(workspace.params).experiments["ridge"]
     assert (ridge.model.options["last"], ridge.training.options["ridge"]) == tuple(best.values())
     text = workspace.params.read_bytes()
     tune(workspace, "waves", "ridge", command="search")
     assert workspace.params.read_bytes() == text, "what was tried is not tried again"
     workspace.params.write_text(FAMILIES, encoding="utf-8")  # as a search that was killed before it wrote them
-    tune(workspace, "waves", command="search")
+    tune(workspace, "waves", "ridge", command="search")
     assert workspace.params.read_bytes() == text
     with pytest.raises(UsageError, match="Did you mean ridge"):
         tune(workspace, "waves", "rigde", command="search")
@@ -223,21 +235,95 @@ def test_the_best_of_a_search_replaces_the_options_and_all_trials_are_kept(tmp_p
         tune(workspace, "waves", command="search")
 
 
-def test_a_search_leaves_what_is_off_or_beyond_its_range_and_its_best_is_what_params_yaml_has():
+def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_marked(tmp_path, capsys, monkeypatch):
+    workspace = make(tmp_path, FAMILIES)
+    tune(workspace, "waves", "node", command="search")
+    table = table_of(workspace, "node")
+    assert list(table["ended"]) == ["complete"] * 3 + ["longer"] * 2 + ["longer, not converged"]
+    assert list(table["epochs"]) == [5, 5, 5, 10, 20, 40]
+    assert table["trial"][3:].unique() == table["trial"][table["validation_mse"][:3].idxmin()]
+    assert [each.get("training.epochs") for each in table["options"]] == [None] * 3 + [10, 20, 40]
+    node = params.load(workspace.params).experiments["node"]
+    assert node.training.options["epochs"] == 40
+    assert not node.converged
+    assert "node: MSE 0." in capsys.readouterr().out
+    (before, after), (start, end) = [
+        (text[: text.index("  node:")], text[text.index("  ridge:") :])
+        for text in (FAMILIES, workspace.params.read_text(encoding="utf-8"))
+    ]
+    assert (before, after) == (start, end), "nothing else was written"
+    trained = workspace.trials("node").read_bytes()
+    workspace.trials("node").unlink()
+    workspace.params.write_text(FAMILIES, encoding="utf-8")
+    monkeypatch.setattr(search, "train", None)  # a search that was killed has all that was trained
+    tune(workspace, "waves", "node", command="search")
+    assert workspace.trials("node").read_bytes() == trained
+
+
+@pytest.mark.parametrize(
+    ("errors", "best_epoch", "trained", "cosine", "goes_on"),
+    [
+        ([1.0], 100, 100, False, True),
+        ([1.0], 90, 100, False, False),
+        ([1.0], 60, 90, True, False),  # patience ended it
+        ([1.0], 60, 100, True, True),
+        ([1.0, 0.991], 100, 100, True, False),
+        ([1.0, 0.989], 100, 100, False, True),
+        ([1.0, None], None, None, True, False),
+    ],
+)
+def test_more_epochs_may_gain_where_the_best_is_late_and_the_last_doubling_paid(
+    errors, best_epoch, trained, cosine, goes_on
+):
+    attempts = [Attempt(error, "", trained, best_epoch) for error in errors]
+    assert may_gain(attempts, 100, cosine=cosine, higher=False) == goes_on
+    accuracies = [Attempt(None if a.value is None else 1 - a.value, "", trained, best_epoch) for a in attempts]
+    assert may_gain(accuracies, 100, cosine=cosine, higher=True) == goes_on
+
+
+def test_only_trials_that_come_to_an_end_count_up_to_twice_as_many(tmp_path, monkeypatch):
+    workspace = make(tmp_path, FAMILIES)
+    ended = iter([1.0, None, 0.5, None, 0.2, *[None] * 99])
+    monkeypatch.setattr(study, "train", lambda *_: Attempt(value := next(ended), "" if value else "diverged"))
+    tune(workspace, "waves", "ridge", command="search")
+    assert list(table_of(workspace, "ridge")["ended"]) == ["complete", "diverged"] * 2 + ["complete"] + ["diverged"] * 3
+
+
+def test_an_experiment_that_another_process_searches_is_left_to_it(tmp_path, capsys):
+    workspace = make(tmp_path, FAMILIES)
+    with alone(workspace.scratch / "tuning" / "node.search.lock", ""):
+        tune(workspace, "waves", command="search")
+    assert "node: left to another process" in capsys.readouterr().out
+    assert workspace.trials("ridge").exists()
+    assert not workspace.trials("node").exists()
+
+
+def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_stays():
     every = params.load(REPOSITORY / "params.yaml").experiments
-    searched = family_space("imdb_tuned_attention", every["imdb_tuned_attention"], 500)
-    assert "model.embedding" in searched
-    assert "model.last" not in searched  # 200 words; of a series' rows 72 at most
-    families = {name: experiment for name, experiment in every.items() if experiment.trials}
+    searched = {name: family_space(name, e, 240) for name, e in every.items() if e.trials}
+    networks = [searched[f"waves_tuned_{family}"] for family in ("mlp", "tcn", "lstm", "gru")]
+    common = ("training.learning_rate", "training.schedule", "training.weight_decay", "training.batch_size")
+    for option in (*common, "model.dropout"):
+        assert len({distribution_to_json(space[option]) for space in networks}) == 1
+    assert searched["waves_tuned_mlp"]["model.activation"].choices == ("relu", "tanh", "sine")
+    assert "model.embedding" in searched["imdb_tuned_gru"]
+    assert "model.last" not in searched["waves_tuned_mlp"]
+    assert family_space("mlp", every["jena_hourly_exact_tuned_mlp"], 30)["model.last"].high == 30
+    for name, experiment in every.items():
+        if experiment.trials and experiment.share == 1:
+            now = present(name, experiment, searched[name])
+            assert all(holds(tried, now[path]) for path, tried in searched[name].items()), name
+
+
+def test_the_best_of_each_committed_search_is_what_params_yaml_has():
+    families = {name: e for name, e in params.load(REPOSITORY / "params.yaml").experiments.items() if e.trials}
     files = {path.stem: path for path in (REPOSITORY / "results/trials").glob("*.csv")}
     assert files.keys() <= families.keys()
-    assert {experiment.model.name for experiment in families.values()} <= RANGES.keys()
     for name, path in files.items():
         table = pd.read_csv(path)
-        assert len(table) == families[name].trials
-        ended = table[table["ended"] == "complete"]
+        assert (table["ended"] == "complete").sum() == families[name].trials
+        assert families[name].converged == (NOT_CONVERGED not in set(table["ended"]))
         (measure,) = [column for column in table if column.startswith("validation_")]
         higher = MEASURES[measure.removeprefix("validation_")].higher
-        best = json.loads(ended["options"][ended[measure].idxmax() if higher else ended[measure].idxmin()])
-        section = families[name].model_dump()
-        assert changed(section, {option: rounded(value) for option, value in best.items()}) == section, name
+        best = json.loads(table["options"][table[measure].idxmax() if higher else table[measure].idxmin()])
+        assert present(name, families[name], best) == best, name

@@ -86,26 +86,33 @@ def test_an_epoch_equals_keras_fit(form, build, optimizer, loss, request, monkey
         np.testing.assert_allclose(means, history[measure], rtol=1e-4)
 
 
-def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root():
+def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root_and_weights_decay():
     gradients = np.array([1e-6, 0.5], np.float32)
     variable = keras.Variable(np.zeros(2, np.float32))
-    optimizer = keras_models.optimizer("rmsprop_keras2", 0.01)
+    optimizer = keras_models.optimizer("rmsprop_keras2", 0.01, weight_decay=0.1)
     square = expected = 0.0
     for _ in range(3):
         optimizer.apply([gradients], [variable])
         square = 0.9 * square + 0.1 * gradients**2
-        expected -= 0.01 * gradients / (np.sqrt(square) + 1e-7)
+        expected -= 0.01 * (0.1 * expected + gradients / (np.sqrt(square) + 1e-7))
     np.testing.assert_allclose(variable, expected, rtol=1e-5)
 
 
-@pytest.mark.usefixtures("eager")
-def test_a_rate_may_be_halved_after_some_epochs(points):
+@pytest.mark.parametrize(
+    ("schedule", "rates", "weight_decay", "activation"),
+    [
+        ({"halve_after": 2}, (0.01, 0.01, 0.005, 0.0025), 0.0, "relu"),
+        ({"schedule": "cosine"}, 0.005 + 0.005 * np.cos(np.arange(4) * np.pi / 4), 0.3, "sine"),
+    ],
+)
+def test_rates_and_weight_decay_are_those_of_keras(schedule, rates, weight_decay, activation, points):
     inputs, targets = points.splits["train"].take(np.arange(len(points.splits["train"])))
     options = {"optimizer": "adam", "loss": "mse", "batch_size": len(inputs), "learning_rate": 0.01}
-    trained = gradient_descent.train(job(points, MLP), epochs=4, halve_after=2, **options)
-    model = keras_models.seeded(lambda: MLP(problem(points)), 0)
-    model.compile(keras.optimizers.Adam(), "mse", run_eagerly=True)
-    for rate in (0.01, 0.01, 0.005, 0.0025):
+    build = partial(dense.build, hidden=[8], activation=activation)
+    trained = gradient_descent.train(job(points, build), epochs=4, weight_decay=weight_decay, **schedule, **options)
+    model = keras_models.seeded(lambda: build(problem(points)), 0)
+    model.compile(keras.optimizers.AdamW(weight_decay=weight_decay), "mse", run_eagerly=True)
+    for rate in rates:
         model.optimizer.learning_rate = rate
         model.fit(inputs, targets, batch_size=len(inputs), verbose=0)
     for ours, theirs in zip(trained.replicates[0].weights["final"], keras_models.values(model), strict=True):
@@ -136,6 +143,7 @@ MANY_DRAWS = {"batch_size": 1_000_000, "order": "draws", "steps_per_epoch": 101}
     ("model", "options", "message"),
     [
         ({}, {"steps_per_epoch": 3}, "steps_per_epoch needs order: draws. Received: permutation"),
+        ({}, {"schedule": "cosine", "halve_after": 1}, "halve_after needs schedule: constant. Received: cosine"),
         ({}, MANY_DRAWS, "batch_size times steps_per_epoch must be at most 100,000,000"),
         ({"sequences": True}, {}, "a model that is trained must have one output for each .* Received: outputs"),
         ({"head": False}, {}, "a model that is trained must have one output for each .* Received: outputs"),

@@ -1,0 +1,118 @@
+"""A network that standardises is the plain one on standardised examples, in the data set's own units."""
+
+from dataclasses import replace
+
+import keras
+import numpy as np
+import pytest
+
+from pipeline.config.params import Experiment
+from pipeline.data.dataset import Dataset
+from pipeline.data.examples import Arrays
+from pipeline.data.problem import problem
+from pipeline.errors import UsageError
+from pipeline.forecast import models
+from pipeline.training import keras_models
+from pipeline.training.program import Program
+from pipeline.training.recipe import recipe
+from pipeline.training.recurrence.network import LoopedModel
+from pipeline.training.standardised import moments
+
+GRU = {"family": "recurrent", "name": "gru", "units": 4}
+TCN = {"family": "feedforward", "name": "tcn", "layers": 1, "filters": 4}
+MLP = {"family": "dense", "name": "mlp", "hidden": [6]}
+TRAINING = {"method": "gradient_descent", "optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 32}
+
+
+def chosen(model, **changes):
+    section = {"dataset": "x", "standardise": True, "model": model, "training": TRAINING, "seeds": 1} | changes
+    return recipe("x", Experiment.model_validate(section))
+
+
+def moved(dataset):
+    """The same in other units, with a column that is constant."""
+    splits = {}
+    for split, examples in dataset.splits.items():
+        inputs = 40 * examples.inputs + 7
+        inputs[..., -1] = 0.1 if inputs.shape[-1] > 1 else inputs[..., -1]
+        splits[split] = Arrays(inputs, 3 * examples.targets - 1)
+    return replace(dataset, splits=splits)
+
+
+@pytest.mark.parametrize(
+    ("form", "model", "looped"),
+    [
+        ("vector_to_sequence", GRU, True),
+        ("sequence_to_sequence", GRU, True),
+        ("sequence_to_vector", TCN, False),
+        ("vector_to_sequence", MLP, False),
+    ],
+)
+@pytest.mark.usefixtures("eager")
+def test_it_is_the_plain_network_on_standardised_examples(form, model, looped, shape):
+    """Its predictions, and after an epoch those of Keras on targets that are standardised, too."""
+    dataset = moved(shape(form))
+    train = dataset.splits["train"]
+    inputs, targets = train.take(np.arange(len(train)))
+    columns = inputs.reshape(-1, inputs.shape[-1])
+    deviations = np.where(np.ptp(columns, axis=0) > 0, columns.std(axis=0), 1)
+    standard = ((inputs - columns.mean(axis=0)) / deviations).astype(np.float32)
+    ours = keras_models.seeded(chosen(model).job(dataset).build, 0)
+    plain = keras_models.seeded(lambda: chosen(model, standardise=False).model(problem(dataset)), 0)
+    assert keras_models.parameters(ours) == keras_models.parameters(plain) == plain.count_params()
+    kinds = ["Normalization", *[row["type"] for row in keras_models.layers(plain)], "Normalization"]
+    assert [row["type"] for row in keras_models.layers(ours)] == kinds
+    assert bool(LoopedModel(ours).loop) == looped
+    program = Program(ours, train, "sgd", 0.1 / targets.var(), ["mse"])  # as if the loss were of standardised targets
+
+    def expected():
+        return targets.mean() + targets.std() * np.reshape(plain(standard), targets.shape)
+
+    np.testing.assert_allclose(program.predict(train), expected(), rtol=1e-4, atol=1e-5)
+    rows = np.arange(len(train), dtype=np.int32).reshape(2, -1)
+    program.epoch(rows)
+    plain.compile(keras.optimizers.SGD(0.1), "mse", run_eagerly=True)
+    answers = ((targets - targets.mean()) / targets.std()).reshape(-1, *plain.output_shape[1:])
+    plain.fit(standard, answers, batch_size=rows.shape[1], shuffle=False, verbose=0)
+    for mine, theirs in zip(ours.trainable_variables, plain.trainable_variables, strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(program.predict(train), expected(), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.usefixtures("eager")
+def test_weights_on_disk_hold_the_moments(station, tmp_path):
+    recipe_, job = chosen(GRU), chosen(GRU).job(station)
+    trained = recipe_.train(job)
+    trained.save(trained.replicates[0].weights["best"], tmp_path / "seed_0")
+    section = Experiment.model_validate({"dataset": "x", "standardise": True, "model": GRU, "training": TRAINING})
+    fields = {**vars(problem(station)), "input_shape": list(station.input_shape)}
+    predict = models.load("x", section, fields, tmp_path / "seed_0")
+    inputs, _ = station.splits["test"].take(np.arange(len(station.splits["test"])))
+    np.testing.assert_allclose(predict(inputs)[:, 0], trained.replicates[0].predictions["best_test"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("changes", [{}, {"outputs": 2}, {"outputs": 2, "every": True}])
+def test_windows_have_the_moments_of_what_they_hold(station, changes):
+    train = replace(station.splits["train"], **changes)
+    inputs, targets = train.take(np.arange(len(train)))
+    ours = moments(train)
+    np.testing.assert_allclose(ours.inputs, [inputs.mean(axis=(0, 1)), inputs.var(axis=(0, 1))], rtol=1e-4)
+    np.testing.assert_allclose(ours.targets, [targets.mean(), targets.var()], rtol=1e-4)
+    measured = np.arange(len(train.series)) % 3 > 0
+    if not train.every:
+        some = replace(train, measured=measured)
+        np.testing.assert_allclose(moments(some).targets[0], np.nanmean(some.targets), rtol=1e-4)
+
+
+def test_a_probability_is_not_turned_back(random):
+    split = Arrays(random.random((30, 5)), random.integers(0, 2, 30).astype(float))
+    classes = Dataset("x", "classify", "accuracy", {"train": split, "test": split}, scored=())
+    network = chosen(MLP | {"output": "sigmoid"}).job(classes).build()
+    assert [row["type"] for row in keras_models.layers(network)] == ["Normalization", "Dense", "Dense"]
+
+
+def test_words_and_models_without_layers_are_refused(reviews):
+    with pytest.raises(UsageError, match=r"^params.yaml: experiments.x.standardise: words have no mean; leave it out$"):
+        chosen(GRU | {"embedding": 3}).job(reviews)
+    with pytest.raises(UsageError, match=r"experiments.x.standardise is for networks. Received: linear; leave it out"):
+        chosen({"family": "baselines", "name": "linear"}, training={"method": "least_squares"})
