@@ -111,6 +111,8 @@ class Experiment(Strict):
         calendar: whether the model is told the hour and the season of each row, beside what was measured.
         standardise: whether a network sees its inputs by mean and deviation of the train inputs, and learns its targets
             by those of the train targets; its predictions are in model units as without.
+        in_unit: whether a network's own outputs are in the unit of the data, such as °C, as document 006 has them; its
+            predictions are in model units as without.
         share: of the train examples that it learns from, the last ones: less than all for a curve of the data's size.
         trials: on validation that its options were chosen by (results/trials); 0 for a document's, or those of a hand.
         converged: whether more epochs do not make it better on validation, as far as a search has seen.
@@ -120,6 +122,7 @@ class Experiment(Strict):
     like: str | list[str] | None = pydantic.Field(default=None, exclude=True)
     calendar: bool = False
     standardise: bool = False
+    in_unit: bool = False
     share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0
     trials: Annotated[int, pydantic.Field(ge=0)] = 0
     converged: bool = True

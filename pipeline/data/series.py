@@ -245,6 +245,30 @@ def published_rows(rows: int, first: int, second: int, windows: Windowing, batch
     }
 
 
+def document_rows(rows: int, first: int, second: int, windows: Windowing, batch_size: int | None) -> Rows:
+    """`published_rows`; without batches `utility_rows`."""
+    if batch_size is None:
+        return utility_rows(rows, first, second, windows)
+    return published_rows(rows, first, second, windows, batch_size)
+
+
+def utility_rows(rows: int, first: int, second: int, windows: Windowing) -> Rows:
+    """The rows that `keras.utils.timeseries_dataset_from_array` uses, as document 006 calls it.
+
+    A window's inputs lie in one block, and its target may lie in the next. Of the test block the document leaves out
+    as many rows as lie from a window's first input to its target, so the last windows are not used.
+
+    Args:
+        rows: of the series.
+        first: the first row of the validation block.
+        second: the first row of the test block.
+        windows: how they are cut; `delay` counts from the last input.
+    """
+    last = rows - windows.lookback - windows.first + windows.step
+    blocks = {"train": (0, first), "validation": (first, second), "test": (second, last)}
+    return {split: np.arange(start + windows.lookback, stop + windows.step) for split, (start, stop) in blocks.items()}
+
+
 def corrected_rows(
     series: Series, first: int, second: int, windows: Windowing, *, freq: int, target: int
 ) -> tuple[Rows, dict[str, int]]:

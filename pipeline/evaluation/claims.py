@@ -157,7 +157,8 @@ def _figure(claim: Claim, evaluation: Evaluation) -> Verdict:
     outcome = Outcome.UNSURE
     if interval is not None and _span(interval, claim.metric) <= (claim.width or 0):
         outcome = Outcome.HOLDS if _meet(interval, claim.printed()) else Outcome.FAILS
-        baselines = [_stat(evaluation, name, claim.metric).mean for name in claim.beside]
+        unit = _stat(evaluation, claim.of, claim.metric).mean if claim.of else 1.0
+        baselines = [_stat(evaluation, name, claim.metric).mean / unit for name in claim.beside]
         if outcome == Outcome.HOLDS and any(_meet(interval, (mean, mean)) for mean in baselines):
             outcome = Outcome.LITTLE
     return Verdict(claim, outcome, evaluation.dataset, rebuilt, interval)
@@ -200,6 +201,9 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         else:
             holds, fails = (high < 0, low > 0) if claim.relation == "below" else (low > 0, high < 0)
         outcome = Outcome.HOLDS if holds else Outcome.FAILS if fails else Outcome.UNSURE
+        instead = [claim.model_copy(update={"experiment": name, "beside": []}) for name in claim.beside]
+        if holds and any(_comparison(baseline, evaluation).outcome == Outcome.HOLDS for baseline in instead):
+            outcome = Outcome.LITTLE
     return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
 
 
@@ -233,7 +237,7 @@ def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[i
     Paths start in the experiment's entry of evaluation.json: `parameters`, `final.test.mse`, `rollout.horizon`,
     `groups.outside.mse`. Those that start with `best` mean the final weights where no epoch was chosen;
     `layers.TYPE.parameters` and `layers.TYPE.output` are of the first layer of that type;
-    `dataset.` leads into the data set's description.
+    `dataset.` leads into the data set's description; `dataset.examples` counts those of all splits.
 
     Raises:
         UsageError: the path leads nowhere; the text names what is there.
@@ -251,6 +255,8 @@ def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[i
         return statistics([float(here)])
     if isinstance(here, Mapping) and "mean" in here:
         return Stat(**here)
+    if isinstance(here, Mapping) and path == "dataset.examples":
+        return statistics([float(sum(here.values()))])
     if isinstance(here, list):
         return here
     raise UsageError(f"claims.yaml: {path} of {experiment} is not a number, its statistics or a shape")

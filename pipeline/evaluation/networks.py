@@ -120,7 +120,8 @@ def _plain(experiment: Experiment) -> bool:
     model, options = experiment.model, experiment.model.options
     few = options.get("layers", 1) <= 2 and len(options.get("widths", ())) <= 2
     known = model.family == "recurrent" and model.name in CELLS and set(options) <= PLAIN
-    return known and few and not experiment.calendar and not experiment.standardise and not experiment.trials
+    layered = experiment.standardise or experiment.in_unit
+    return known and few and not experiment.calendar and not layered and not experiment.trials
 
 
 def _weights(folder: Path, run: Run) -> list[list[Array]]:

@@ -27,6 +27,7 @@ class Baseline:
         intercept: whether a constant is fitted beside the weights.
         majority: whether it predicts the mean target, rounded to a class.
         columns: how many columns share the weights, each by itself from its own past; 0 where none does.
+        base: inputs (n, ...) -> (n,), which the trees of `boosting` correct; None for 0.
     """
 
     features: Callable[[Array], Any]
@@ -34,6 +35,7 @@ class Baseline:
     intercept: bool = False
     majority: bool = False
     columns: int = 0
+    base: Callable[[Array], Array] | None = None
 
 
 def constant(_problem: Problem, *, value: Annotated[float, Field(ge=-1e9, le=1e9)] = 0.0) -> Baseline:
@@ -152,8 +154,10 @@ def lags(
         problem: of values.
         last: timesteps of the target.
         others: timesteps of the other columns.
-        differences: whether it sees by how much each of these values is more than the one before it, too.
-        means: of the target over so many last timesteps each.
+        differences: whether it sees by how much each of these values is more than the one before it, too. Trees, which
+            predict no value beyond those that they were trained on, then predict how much the target rises from its
+            last value.
+        means: over so many timesteps each: by how much the last value of each column is more than its mean over them.
 
     Raises:
         ValueError: `last`, `others` or one of `means` is more timesteps than the input has, or a vector has none.
@@ -174,10 +178,10 @@ def lags(
         columns = [target, rest.reshape(len(inputs), -1), calendar]
         if differences:
             columns += [np.diff(target, axis=1), np.diff(rest, axis=1).reshape(len(inputs), -1)]
-        columns += [measured[:, -span:, problem.target].mean(axis=1, keepdims=True) for span in means]
+        columns += [measured[:, -1] - measured[:, -span:].mean(axis=1) for span in means]
         return np.concatenate(columns, axis=1)
 
-    return Baseline(features)
+    return Baseline(features, base=(lambda inputs: inputs[:, -1, problem.target]) if differences else None)
 
 
 def _measured_and_calendar(problem: Problem, inputs: Array) -> tuple[Array, Array]:

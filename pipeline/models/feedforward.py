@@ -1,7 +1,9 @@
-"""Networks without recurrence that look at timesteps: a convolution, and linear maps."""
+"""Networks without recurrence that look at timesteps: convolutions, and linear maps."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
 from pydantic import Field
 
 from pipeline.data.problem import Problem
@@ -66,6 +68,41 @@ def tcn(
     elif not problem.each_step:
         values = values[:, -1]
     return keras.Model(inputs, _answers(problem, values))
+
+
+def convolutions(
+    problem: Problem,
+    *,
+    filters: Size = 8,
+    kernels: Annotated[Sequence[Annotated[int, Field(ge=1, le=512)]], Field(min_length=1, max_length=12)] = (24, 12, 6),
+) -> "keras.Model":
+    """Convolutions with a pooling by 2 between any two, and the mean over timesteps, as document 006 has them.
+
+    Args:
+        problem: of series.
+        filters: of each convolution.
+        kernels: timesteps that a filter of each weighs; only whole ones count, so a convolution has fewer timesteps.
+
+    Raises:
+        ValueError: inputs are words, targets one for each timestep, or no timestep is left.
+    """
+    import keras
+
+    if problem.vocabulary or problem.each_step:
+        raise ValueError("convolutions need values, and targets that are not one for each timestep")
+    inputs, values = _timesteps(problem, None, 0)
+    for level, kernel in enumerate(kernels):
+        values = keras.layers.MaxPooling1D(2)(values) if level else values
+        steps, columns = values.shape[1] - kernel + 1, values.shape[2]
+        if steps < 1:
+            raise ValueError(f"`kernels` leave no timestep of {problem.input_shape[0]}. Received: {list(kernels)}")
+        # What a filter weighs side by side, then one matrix product, as in `tcn`.
+        seen = keras.ops.take(values, np.arange(steps)[:, None] + np.arange(kernel), axis=1)
+        seen = keras.ops.reshape(seen, (-1, steps, kernel * columns))
+        bound = (6 / kernel / (columns + filters)) ** 0.5  # as Keras starts a Conv1D
+        start = keras.initializers.RandomUniform(-bound, bound)
+        values = keras.layers.Dense(filters, activation="relu", kernel_initializer=start)(seen)
+    return keras.Model(inputs, _answers(problem, keras.layers.GlobalAveragePooling1D()(values)))
 
 
 def linear(problem: Problem, *, start: Start = "keras") -> "keras.Model":
@@ -179,4 +216,4 @@ def _answers(problem: Problem, values: Any) -> Any:
     return keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None)(values)
 
 
-MODELS = {"tcn": tcn, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}
+MODELS = {"tcn": tcn, "convolutions": convolutions, "linear": linear, "nlinear": nlinear, "dlinear": dlinear}

@@ -30,6 +30,7 @@ def build(
     before: Width = 0,
     embedding: Width = 0,
     head: bool = True,
+    head_dropout: Rate = 0.0,
     recurrent_activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
     reset_after: bool = True,
 ) -> "keras.Model":
@@ -55,6 +56,7 @@ def build(
         before: width of a Dense(relu) layer in front, 0 for none.
         embedding: width of a word's vector where inputs are word numbers.
         head: whether a Dense layer follows, with a sigmoid for a class.
+        head_dropout: fraction of its inputs that is dropped.
         recurrent_activation: of the gates of an LSTM or a GRU; `hard_sigmoid` is Keras 2's.
         reset_after: whether a GRU resets after the product of state and weights, or before, as Keras 2's did.
 
@@ -97,6 +99,8 @@ def build(
     options = [{"units": size, "activation": a, **common} for size, a in zip(sizes, activations, strict=True)]
     loop = _loop(cell, options, every=sequences or every, backward=direction == "backward" and not problem.vocabulary)
     model.add(keras.layers.Bidirectional(loop) if direction == "both" else loop)
+    if head_dropout:
+        model.add(keras.layers.Dropout(head_dropout))
     if head:
         outputs = 1 if every else problem.outputs
         model.add(keras.layers.Dense(outputs, activation="sigmoid" if problem.classify else None))

@@ -22,6 +22,7 @@ DOCUMENTS = {
     "003": "Eckel: RNNs part 1, an assignment",
     "004": "Chollet: notebooks 6.2 and 6.3, the source of 001 and 002",
     "005": "Long forecasts of Weather: LTSF-Linear's table, SegRNN's README",
+    "006": "Chollet: Deep Learning with Python, third edition, chapter 13",
 }
 """What the number of a document stands for."""
 

@@ -17,7 +17,7 @@ FAMILIES = {
     "lstm": ("lstm",),
     "rnn": ("simple_rnn", "min_gru"),
     "dense": ("mlp",),
-    "convolution": ("tcn",),
+    "convolution": ("tcn", "convolutions"),
     "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
     "trees": ("lags",),
 }
@@ -83,6 +83,8 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
         words.append("as in Keras 2")
     if section.share < 1:
         words.append(f"{section.share:.3g} of the rows")
+    if section.in_unit:
+        words.append("targets not standardised")
     if section.calendar:
         words.append("calendar")
     if section.trials:

@@ -99,7 +99,7 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
     """Every option of an experiment by its place in params.yaml, defaults included. Raises UsageError."""
     chosen = recipe(name, experiment)
     flat: dict[str, Any] = {"dataset": experiment.dataset, "seeds": experiment.seeds}
-    flat |= {"calendar": experiment.calendar, "standardise": experiment.standardise}
+    flat |= {"calendar": experiment.calendar, "standardise": experiment.standardise, "in_unit": experiment.in_unit}
     flat |= {"model.family": experiment.model.family, "model.name": experiment.model.name}
     flat |= {f"model.{key}": value for key, value in chosen.build.keywords.items()}
     flat |= {"training.method": experiment.training.method}

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from pipeline.config.params import Experiment
 from pipeline.config.registry import METHODS, MODELS, module, options
 from pipeline.data.dataset import Dataset
@@ -11,7 +13,7 @@ from pipeline.data.problem import Problem, problem
 from pipeline.errors import UsageError
 from pipeline.training import keras_models
 from pipeline.training.job import Callback, Checkpoint, Job, Trained
-from pipeline.training.standardised import Moments, moments, standardised
+from pipeline.training.standardised import Moments, in_unit, moments, standardised
 from pipeline.validation import one_of
 
 
@@ -27,6 +29,7 @@ class Recipe:
         network: whether the model is a Keras model, so that TensorFlow is needed.
         masks: whether the method takes windows some of whose targets are missing (its module's `MASKS`).
         standardise: whether the network is put between two fixed layers (`standardised`).
+        in_unit: whether one is put behind it (`standardised.in_unit`).
     """
 
     name: str
@@ -36,24 +39,31 @@ class Recipe:
     network: bool
     masks: bool = False
     standardise: bool = False
+    in_unit: bool = False
 
     def model(self, about: Problem, known: Moments | None = None) -> Any:
-        """A new model for a problem; where it standardises, by the moments, or by those that are loaded as weights."""
+        """A new model for a problem; its fixed layers have these moments, or those that are loaded as weights."""
         model = self.build(about)
+        if self.in_unit:
+            return in_unit(model, about, known.targets if known else None)
         return standardised(model, about, known) if self.standardise else model
 
     def job(self, data: Dataset, *callbacks: Callback, checkpoint: Checkpoint | None = None) -> Job:
         """What `train` takes: the experiment on a data set. For a network it starts TensorFlow.
 
         Raises:
-            UsageError: words are to be standardised.
+            UsageError: words are to be standardised, or the data have no unit.
         """
         about = problem(data)
         if self.standardise and about.vocabulary:
             raise UsageError(f"params.yaml: experiments.{self.name}.standardise: words have no mean; leave it out")
+        if self.in_unit and not data.scale.unit:
+            raise UsageError(f"params.yaml: experiments.{self.name}.in_unit: the data have no unit; leave it out")
         if self.network:
             keras_models.start()
         known = moments(data.splits["train"]) if self.standardise else None
+        if self.in_unit:
+            known = Moments(np.empty((2, 0)), np.array([data.scale.mean, data.scale.std**2]))
         return Job(self.name, data, partial(self.model, about, known), self.seeds, callbacks, checkpoint)
 
     def train(self, job: Job) -> Trained:
@@ -86,8 +96,11 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
             f"params.yaml: {where}.training.method: {training.method} is for models of the kind "
             f"{' or '.join(method.TRAINS)}. Received: {model.name}, of the kind {kind}"
         )
-    if experiment.standardise and kind != "network":
-        raise UsageError(f"params.yaml: {where}.standardise is for networks. Received: {model.name}; leave it out")
+    for option in ("standardise", "in_unit"):
+        if getattr(experiment, option) and kind != "network":
+            raise UsageError(f"params.yaml: {where}.{option} is for networks. Received: {model.name}; leave it out")
+    if experiment.standardise and experiment.in_unit:
+        raise UsageError(f"params.yaml: {where}: standardise and in_unit exclude each other; leave one out")
     return Recipe(
         name,
         partial(build, **options(build, model.options, f"{where}.model")),
@@ -96,4 +109,5 @@ def recipe(name: str, experiment: Experiment) -> Recipe:
         network=kind == "network",
         masks=getattr(method, "MASKS", False),
         standardise=experiment.standardise,
+        in_unit=experiment.in_unit,
     )

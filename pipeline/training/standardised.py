@@ -74,12 +74,34 @@ def standardised(network: "keras.Model", problem: Problem, known: Moments | None
     before = _fixed(keras.layers.Normalization(), (None, *problem.input_shape), of_inputs)
     after = keras.layers.Normalization(axis=None, invert=True)
     behind = [] if problem.classify else [_fixed(after, network.output_shape, of_targets)]
+    return _between(problem, [before], network, behind)
+
+
+def in_unit(network: "keras.Model", problem: Problem, known: Array | None = None) -> "keras.Model":
+    """The network with a fixed layer behind, which turns its outputs, in the unit of the data, into model units.
+
+    Args:
+        network: for the problem; its layers and weights become those of the result.
+        problem: of values, not of classes.
+        known: (2,) mean and variance of the data set's scale; None where weights, which hold them, are loaded next.
+    """
+    import keras
+
+    return _between(problem, [], network, [_fixed(keras.layers.Normalization(axis=None), network.output_shape, known)])
+
+
+def _between(problem: Problem, before: list[Any], network: "keras.Model", behind: list[Any]) -> "keras.Model":
+    import keras
+
     if isinstance(network, keras.Sequential):
-        return keras.Sequential([keras.Input(problem.input_shape), before, *network.layers, *behind])
-    inputs = keras.Input(problem.input_shape)
-    # Its layers one by one, not as one layer: so a summary shows them.
-    outputs = network.call(before(inputs))
-    return keras.Model(inputs, behind[0](outputs) if behind else outputs)
+        return keras.Sequential([keras.Input(problem.input_shape), *before, *network.layers, *behind])
+    inputs = outputs = keras.Input(problem.input_shape)
+    for layer in before:
+        outputs = layer(outputs)
+    outputs = network.call(outputs)  # its layers one by one, not as one layer: so a summary shows them
+    for layer in behind:
+        outputs = layer(outputs)
+    return keras.Model(inputs, outputs)
 
 
 def _fixed(layer: "keras.layers.Normalization", shape: tuple[int | None, ...], known: Array | None) -> Any:

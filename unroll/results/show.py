@@ -124,6 +124,7 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
             "dataset": experiment.dataset,
             "calendar": experiment.calendar,
             "standardise": experiment.standardise,
+            "in_unit": experiment.in_unit,
             "seeds": experiment.seeds,
             "model": {"family": experiment.model.family, "name": experiment.model.name, **trainer.build.keywords},
             "training": {"method": experiment.training.method, **trainer.method.keywords},

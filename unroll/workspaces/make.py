@@ -65,6 +65,7 @@ OFFICIAL = {"imdb.npz": "imdb", "weather.csv": "weather"}
 TWINS = (
     *("weather_192", "weather_336", "weather_720"),
     *("jena", "jena_exact", "jena_720", "jena_hourly_exact", "jena_2009_2010_exact"),
+    *("jena_chapter", "jena_hourly_chapter"),
 )
 """Variants of other data sets, by rows, lookback, horizon or protocol, which make no difference on stand-ins."""
 

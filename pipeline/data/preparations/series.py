@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Size = Annotated[float, pydantic.Field(gt=0, le=1_000_000_000)]
 METRIC = "mae"
 
+BLOCKS = ("rows to train on", "rows to validate on", "rows to test on")
+"""Facts of the documents' protocols."""
+
 ANSWERED = ("stamp", "forecast", "low", "high", "warning")
 """Columns of a forecast, beside which the name of the series stands."""
 
@@ -39,7 +42,7 @@ def prepare(
     train: Size,
     validation: Size | None = None,
     cleaning: Cleaning = Cleaning(),  # noqa: B008 - frozen
-    protocol: Literal["as_published", "corrected"] = "corrected",
+    protocol: Literal["as_published", "keras_utility", "corrected"] = "corrected",
     batch_size: Count | None = None,
 ) -> Dataset:
     """Windows over the whole series, normalised by mean and standard deviation of the train rows.
@@ -49,6 +52,9 @@ def prepare(
     `as_published` does what the generator of documents 001 and 002 does, its slips included (see
     `series.published_rows`): nothing in the file is handled; the target lies delay + step rows after the
     last input, in the next block too; validation and test give whole batches only.
+
+    `keras_utility` handles nothing either, and takes the windows that Keras' own function cuts for document 006 (see
+    `series.utility_rows`); the target lies exactly `delay` rows after the last input.
 
     `corrected` asks the same question without the slips. Rows are put in the order of their timestamps, of a repeated
     one the first is kept, and completed as `cleaning` says. Then they are cut in blocks, and mean and deviation are
@@ -80,6 +86,7 @@ def prepare(
         ValueError: `lookback` is not a multiple of `step`, or a number of rows is not whole.
     """
     where, published, step = f"datasets.{name}.preparation", protocol == "as_published", windows.step
+    corrected = protocol == "corrected"
     if published != (batch_size is not None):
         what = "is missing; it scores" if published else "has no effect; only as_published scores"
         raise UsageError(f"params.yaml: {where}.batch_size {what} whole batches")
@@ -94,7 +101,7 @@ def prepare(
         table = table.only(table.timestamps >= table.timestamps[measured].min(initial=table.timestamps.max()))
     table = replace(table, timestamps=timestamps.to_even_days(table.timestamps, cleaning.rows))
     every = {
-        series_id: series.as_they_are(own, None) if published else series.rows_of(own, csv, cleaning, windows)
+        series_id: series.rows_of(own, csv, cleaning, windows) if corrected else series.as_they_are(own, None)
         for series_id, own in row_table.by_series(table).items()
     }
     first, series_id = next(iter(every.values())), ALONE
@@ -104,8 +111,8 @@ def prepare(
         borders = series.borders(count, train, validation)
         for number, (series_id, rows) in enumerate(every.items()):
             statistics[series_id] = _statistics(rows, borders[0], column, windows.lag)
-            if published:
-                examples = series.published_rows(count, *borders, windows, batch_size or 1)
+            if not corrected:
+                examples = series.document_rows(count, *borders, windows, batch_size)
             else:
                 examples, gone = series.corrected_rows(rows.series, *borders, windows, freq=freq, target=column)
                 lost.update(rows.lost)
@@ -140,7 +147,7 @@ def prepare(
     splits = {
         split: Windows(whole, np.concatenate(own), windows.lookback, step, **shape) for split, own in chosen.items()
     }
-    facts: dict[str, Any] = {"protocol": protocol, **_facts(first, borders, splits, fitted, batch_size)}
+    facts = _facts(protocol, first, borders, splits, fitted, batch_size)
     timestep = freq * step
     daily = timestep < DAY and DAY % timestep == 0  # then a day is a cycle
     scale = Scale(quantity=windows.quantity)
@@ -213,13 +220,21 @@ def _require_room(rows: series.Rows, measured: Measured, windows: Windowing) -> 
 
 
 def _facts(
-    measured: Measured, borders: tuple[int, int], splits: dict[str, Windows], fitted: Fitted, batch: int | None
+    protocol: str,
+    measured: Measured,
+    borders: tuple[int, int],
+    splits: dict[str, Windows],
+    fitted: Fitted,
+    batch: int | None,
 ) -> dict[str, Any]:
     """What a reader wants to know: words -> value."""
     moments = timestamps.from_even_days(measured.series.timestamps, fitted.cleaning.rows)
     regular, test, zone = measured.regular, splits["test"], fitted.csv.time_zone
+    told = dict(zip(BLOCKS, np.diff([0, *borders, len(moments)]).tolist(), strict=True))
     facts = {
+        "protocol": protocol,
         "rows": len(moments),
+        **(told if protocol != "corrected" else {}),
         "columns": measured.columns,
         "quantities": len(measured.columns),
         "horizon in hours": (test.horizon + (test.outputs - 1) * test.step) * regular.freq / 3600,

@@ -78,9 +78,10 @@ def train(
     steps = [measured] if strategy == "joint" else [measured & (np.arange(outputs) == step) for step in range(outputs)]
     if not all(step.any() for step in steps):
         raise ValueError("boosting needs a target that was measured for each value ahead")
+    # Made first: what is loaded later is not limited to one thread.
+    unfitted = [regressor(loss, trees, leaves, learning_rate, examples) for _ in steps]
     with threadpool_limits(1):  # sums in another order, as by more threads, have other last bits
-        options = loss, trees, leaves, learning_rate, examples
-        models = [regressor(*options).fit(features[step], errors[step]) for step in steps]
+        models = [each.fit(features[step], errors[step]) for each, step in zip(unfitted, steps, strict=True)]
         weights = np.concatenate([nodes(fitted) for fitted in models])
         # As `load`, which needs no scikit-learn; of many rows this is faster.
         predict = _predictor(model, [fitted.predict for fitted in models], strategy)
@@ -92,7 +93,8 @@ def train(
 def _features(model: Any, inputs: Array, predicted: Array | None = None) -> tuple[Array, Array]:
     """What trees see (n, ahead, features), and the base (n, ahead) that they correct; of a `Baseline` 1 for all."""
     if isinstance(model, Baseline):
-        return np.asarray(model.features(inputs))[:, None], np.zeros((len(inputs), 1))
+        base = model.base(inputs) if model.base else np.zeros(len(inputs))
+        return np.asarray(model.features(inputs))[:, None], base[:, None]
     features, base = model.features(inputs, predicted)
     return features, base
 

@@ -92,7 +92,11 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
     ("old", "new", "line"),
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
-        ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, converged, dataset, like, model, seeds, share,"),
+        (
+            "seeds:",
+            "sedes:",
+            "guess.sedes is not known here. Valid: calendar, converged, dataset, like, model, seeds, share,",
+        ),
         ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, "),
         ("method: none", "", "experiments.guess.training.method is missing"),
         ("seeds: [0]", "seeds: [0, -1]", "experiments.guess.seeds.1 must be greater than or equal to 0. Received: -1"),

@@ -106,9 +106,9 @@ def test_entries_are_added_whatever_the_order_of_sections(file, text):
 def test_an_entry_is_replaced_in_braces_and_nothing_else(file):
     text = "experiments:\n  a: {like: x}  # of a\n  # of b\n  b: {like: [x, y]}\n  # of c\n  c:\n    like: x\nz: 1\n"
     file.write_text(text, encoding="utf-8")
-    entry = {"like": "x", "model": {"hidden": [4, 2]}, "converged": False}
+    entry = {"like": "w", "model": {"hidden": [4, 2]}, "converged": False}
     written = plain_yaml.replaced(file, "b", entry)
-    block = "  b:\n    like: x\n    model: {hidden: [4, 2]}\n    converged: false\n"
+    block = "  b:\n    like: w\n    model: {hidden: [4, 2]}\n    converged: false\n"
     assert written == text.replace("  b: {like: [x, y]}\n", block)
     file.write_text(written, encoding="utf-8")
     assert plain_yaml.replaced(file, "c", {"like": "y"}) == written.replace("    like: x\n", "    like: y\n")

@@ -81,6 +81,7 @@ SPREAD, NARROW = [1.0, 2.0, 4.0], [1.0, 1.01, 1.02]
         ([1.0, 1.1, 1.2], {"value": "0.25", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.HOLDS),
         ([1.0, 1.1, 1.2], {"value": "0.50", "of": "o", "about": True}, {"other": (4.0,)}, Outcome.FAILS),
         ([1.0, 1.2], {"value": "0.25", "of": "o"}, {"other": (4.0,)}, Outcome.UNSURE),
+        (SPREAD, {"value": "1", "of": "o", "beside": ["o"]}, {"other": (2.5,)}, Outcome.LITTLE),
     ],
 )
 def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outcome):
@@ -122,6 +123,17 @@ def test_an_accuracy_above_is_an_error_below():
     assert verdict.outcome == Outcome.HOLDS
     low, high = verdict.interval
     assert 0 < low < 0.1 < high
+
+
+@pytest.mark.parametrize(("baseline", "outcome"), [(differs(-2, 1), Outcome.LITTLE), (differs(-2, 3), Outcome.HOLDS)])
+def test_a_comparison_says_little_where_a_baseline_has_it_too(baseline, outcome):
+    """e is below o, and so perhaps is b."""
+    whole = evaluation([1.0, 1.0, 1.0], difference=differs(-1, 0.5))["e"]
+    entries = whole.experiments | {"b": whole.experiments["e"]}
+    differences = {"test": {"e": {"o": differs(-1, 0.5)}, "b": {"o": baseline}}}
+    known = whole.model_copy(update={"experiments": entries, "differences": differences})
+    judged = judge(claim(against="o", relation="below", beside=["b"]), dict.fromkeys("eob", known))
+    assert (judged.outcome, judged.other.mean) == (outcome, 5.0)
 
 
 @pytest.mark.parametrize("metric", ["parameters", "best_epoch"])

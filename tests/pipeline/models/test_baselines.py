@@ -44,7 +44,8 @@ def test_lags_have_their_differences_and_means_behind_them():
     features = MODELS["lags"](Problem((5, 2), target=1), last=3, others=2, differences=True, means=[2, 5]).features
     for row, (other, target) in zip(features(inputs), inputs.swapaxes(1, 2), strict=True):
         steps = [*np.diff(target[-3:]), *np.diff(other[-2:])]
-        np.testing.assert_allclose(row, [*target[-3:], *other[-2:], *steps, target[-2:].mean(), target.mean()])
+        means = [column[-1] - column[-span:].mean() for span in (2, 5) for column in (other, target)]
+        np.testing.assert_allclose(row, [*target[-3:], *other[-2:], *steps, *means])
     with pytest.raises(ValueError, match="`means` must be at most 5 timesteps. Received: 6"):
         MODELS["lags"](Problem((5, 2)), means=[6])
     with pytest.raises(ValueError, match="`differences` and `means` need inputs with timesteps"):

@@ -50,6 +50,23 @@ def test_a_tcn_is_its_convolutions_and_what_came_in():
     np.testing.assert_allclose(model(x), values[:, -1] @ kernel + bias, rtol=1e-4, atol=1e-5)
 
 
+def test_convolutions_are_keras_own():
+    """Its layers, their weights, and how far from 0 these begin."""
+    ours, x = seeded(feedforward.convolutions, SERIES, filters=4, kernels=[5, 3]), inputs(SERIES)
+    layers = [keras.layers.Conv1D(4, 5, activation="relu"), keras.layers.MaxPooling1D(2)]
+    layers += [keras.layers.Conv1D(4, 3, activation="relu"), keras.layers.GlobalAveragePooling1D()]
+    theirs = seeded(keras.Sequential, [keras.Input(SERIES.input_shape), *layers, keras.layers.Dense(2)])
+    for layer in (0, 2):
+        assert np.abs(ours.get_weights()[layer]).max() == pytest.approx(
+            np.abs(theirs.get_weights()[layer]).max(), rel=0.1
+        )
+    theirs.set_weights([mine.reshape(w.shape) for mine, w in zip(ours.get_weights(), theirs.weights, strict=True)])
+    np.testing.assert_allclose(ours(x), theirs(x), rtol=1e-4, atol=1e-6)
+    for problem, wrong in ((WORDS, "need values"), (Problem((8, 3)), r"no timestep of 8. Received: \[5, 3\]")):
+        with pytest.raises(ValueError, match=wrong):
+            feedforward.convolutions(problem, kernels=[5, 3])
+
+
 @pytest.mark.parametrize(
     ("build", "options"),
     [(feedforward.tcn, {}), (dense.build, {"hidden": [5, 4], "dropout": 0.1})],
@@ -74,9 +91,7 @@ def test_a_perceptron_asked_at_each_timestep_sees_all_before_it_and_zeros():
         np.testing.assert_allclose(model(x)[:, step], expected, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize(
-    ("build", "options"), [(feedforward.tcn, {}), (dense.build, {"hidden": [4]})]
-)
+@pytest.mark.parametrize(("build", "options"), [(feedforward.tcn, {}), (dense.build, {"hidden": [4]})])
 def test_what_lies_before_the_last_timesteps_is_not_seen(build, options):
     model, x = seeded(build, SERIES, last=4, **options), inputs(SERIES)
     changed = x.copy()

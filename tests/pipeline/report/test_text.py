@@ -44,7 +44,6 @@ def test_values_are_in_the_form_of_their_metric():
         ("sine_extrapolation_dense_rnn2_matched", "Dense(32) and 2 stacked SimpleRNN(32), shapes matched"),
         ("waves_node", "SimpleRNN(1), no output layer, by hand, rate 0.01"),
         ("jena_hourly_boosting", "boosted trees on the last 48 steps, calendar"),
-        ("jena_hourly_gru_updates", "GRU(32), 500 steps an epoch"),
     ],
 )
 def test_an_experiment_in_words(name, words):

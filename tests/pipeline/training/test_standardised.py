@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
 from pipeline.errors import UsageError
@@ -89,6 +89,29 @@ def test_weights_on_disk_hold_the_moments(station, tmp_path):
     predict = models.load("x", section, fields, tmp_path / "seed_0")
     inputs, _ = station.splits["test"].take(np.arange(len(station.splits["test"])))
     np.testing.assert_allclose(predict(inputs)[:, 0], trained.replicates[0].predictions["best_test"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("model", [GRU | {"head_dropout": 0.5}, TCN])
+@pytest.mark.usefixtures("eager")
+def test_a_network_may_answer_in_the_unit_of_the_data(model, station, tmp_path):
+    """What it says is that of the plain network, taken for degrees; and the weights on disk hold their mean."""
+    celsius = replace(station, scale=Scale(mean=9.0, std=8.0, unit="°C"))
+    inputs, _ = celsius.splits["test"].take(np.arange(len(celsius.splits["test"])))
+    flags = {"standardise": False, "in_unit": True}
+    recipe_ = chosen(model, **flags)
+    degrees = keras_models.seeded(lambda: chosen(model, standardise=False).model(problem(celsius)), 0)(inputs)
+    job = recipe_.job(celsius)
+    ours = keras_models.seeded(job.build, 0)
+    np.testing.assert_allclose(9 + 8 * ours(inputs), degrees, rtol=1e-4, atol=1e-5)
+    assert bool(LoopedModel(ours).loop) == (model is not TCN)
+    keras_models.save_weights(ours, keras_models.values(ours), tmp_path / "seed_0")
+    section = Experiment.model_validate({"dataset": "x", "model": model, "training": TRAINING} | flags)
+    fields = {**vars(problem(celsius)), "input_shape": list(celsius.input_shape)}
+    np.testing.assert_allclose(models.load("x", section, fields, tmp_path / "seed_0")(inputs), ours(inputs), rtol=1e-4)
+    with pytest.raises(UsageError, match=r"experiments.x.in_unit: the data have no unit; leave it out$"):
+        recipe_.job(replace(celsius, scale=Scale()))
+    with pytest.raises(UsageError, match=r"experiments.x: standardise and in_unit exclude each other; leave one out$"):
+        chosen(model, in_unit=True)
 
 
 @pytest.mark.parametrize("changes", [{}, {"outputs": 2}, {"outputs": 2, "every": True}])

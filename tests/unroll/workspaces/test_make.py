@@ -47,7 +47,7 @@ def test_every_model_stays_on_a_source_that_needs_no_network_and_training_shrink
 def test_a_network_that_is_trained_in_several_ways_is_trained_once(whole):
     kept = each_network_once(scale(whole))["experiments"]
     gone = set(whole["experiments"]) - set(kept)
-    assert {"sine_interpolation_rnn2_matched", "jena_hourly_gru_updates"} <= gone
+    assert "sine_interpolation_rnn2_matched" in gone
     assert {"sine_interpolation_rnn2", "sine_extrapolation_rnn2", "jena_hourly_gru", "weather_lad"} <= set(kept)
     networks = [(one["dataset"], one["model"]) for one in kept.values()]
     tuned = {name for name, one in whole["experiments"].items() if one.get("trials")}

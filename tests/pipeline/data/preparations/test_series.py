@@ -76,6 +76,35 @@ def generator(data, target, *, lookback, step, delay, low, high, batch):
     return np.array(inputs), np.array(targets)
 
 
+@pytest.mark.parametrize(("lookback", "step", "delay", "sizes"), [(12, 1, 4, (40, 21, 50)), (18, 3, 6, (61, 40, 47))])
+def test_keras_utility_gives_the_windows_of_keras_own_function(lookback, step, delay, sizes, tmp_path):
+    train, validation, _ = sizes
+    length, steps, ahead = sum(sizes), lookback // step, lookback + delay - step
+    temperature = np.random.default_rng(0).normal(size=length)
+    temperature[7] = -9999.0  # nothing is handled
+    seconds = 600 * np.arange(length)
+    seconds[20:] += 40_000
+    options = {"lookback": lookback, "step": step, "delay": delay, "train": train, "validation": validation}
+
+    dataset = prepared(tmp_path, seconds, {"T": temperature}, **options, protocol="keras_utility")
+
+    normal = (temperature - temperature[:train].mean()) / temperature[:train].std()
+    # As keras.utils.timeseries_dataset_from_array(data[:-ahead], data[ahead:], steps, ...) has it.
+    blocks = {
+        "train": (0, train),
+        "validation": (train, train + validation),
+        "test": (train + validation, length - ahead),
+    }
+    for split, (start, stop) in blocks.items():
+        firsts = np.arange(start, stop - (steps - 1) * step)
+        inputs, targets = dataset.splits[split].take(np.arange(len(dataset.splits[split])))
+        np.testing.assert_allclose(
+            inputs[:, :, 0], normal[firsts[:, None] + step * np.arange(steps)], rtol=1e-5, atol=1e-6
+        )
+        np.testing.assert_allclose(targets, normal[firsts + ahead], rtol=1e-5, atol=1e-6)
+    assert [dataset.facts[f"rows to {what}"] for what in ("train on", "validate on", "test on")] == [*sizes]
+
+
 @pytest.mark.parametrize(
     ("lookback", "step", "delay", "batch", "sizes"),
     [(1440, 6, 144, 128, (2000, 1800, 2100)), (24, 1, 24, 16, (100, 41, 120)), (6, 3, 5, 10, (30, 37, 43))],

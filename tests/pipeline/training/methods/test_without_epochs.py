@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
+from pipeline.data.problem import problem
 from pipeline.files import read_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent, seasonal
@@ -135,6 +136,20 @@ def test_boosting_is_that_of_a_library_for_each_of_several_values(station):
     assert len(nodes) == 1 + 7 * (2 * 5 - 1)
     several, _ = boosted(changed(station, outputs=2))
     np.testing.assert_array_equal(several[:, 1], predictions)
+
+
+def test_with_differences_trees_predict_a_rise_from_the_last_value(station):
+    """So the same series higher up has predictions that are as much higher."""
+    higher = changed(station, outputs=2)
+    for split, examples in higher.splits.items():
+        higher.splits[split] = replace(examples, series=examples.series + np.float32([0, 64, 0]))
+    build = partial(baselines.lags, last=4, differences=True, means=[3])
+    results = [fitted(boosting.train(job(data, build), trees=5)) for data in (changed(station, outputs=2), higher)]
+    (lower, _), (upper, weights) = results
+    np.testing.assert_allclose(upper, lower + 64, atol=1e-3)
+    (x, _) = whole(higher, "test")
+    predict = boosting.load(build(problem(higher)), weights, "direct")
+    np.testing.assert_allclose(predict(x), upper, rtol=1e-6)
 
 
 def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_spaced(station):
