@@ -125,14 +125,14 @@ def test_an_accuracy_above_is_an_error_below():
     assert 0 < low < 0.1 < high
 
 
-@pytest.mark.parametrize(("baseline", "outcome"), [(differs(-2, 1), Outcome.LITTLE), (differs(-2, 3), Outcome.HOLDS)])
-def test_a_comparison_says_little_where_a_baseline_has_it_too(baseline, outcome):
+@pytest.mark.parametrize(("between", "outcome"), [(0.05, Outcome.LITTLE), (0.3, Outcome.HOLDS)])
+def test_a_comparison_says_little_where_a_baseline_has_it_too(between, outcome):
     """e is below o, and so perhaps is b."""
-    whole = evaluation([1.0, 1.0, 1.0], difference=differs(-1, 0.5))["e"]
+    whole = evaluation([4.0, 4.0, 4.0])["e"]
+    rows = {"test": {"e": {"o": 0.05**2}, "b": {"o": between**2}}}
     entries = whole.experiments | {"b": whole.experiments["e"]}
-    differences = {"test": {"e": {"o": differs(-1, 0.5)}, "b": {"o": baseline}}}
-    known = whole.model_copy(update={"experiments": entries, "differences": differences})
-    judged = judge(claim(against="o", relation="below", beside=["b"]), dict.fromkeys("eob", known))
+    known = dict.fromkeys("eob", whole.model_copy(update={"experiments": entries, "rows": rows}))
+    judged = judge(claim(against="o", relation="below", beside=["b"]), known)
     assert (judged.outcome, judged.other.mean) == (outcome, 5.0)
 
 
