@@ -32,10 +32,6 @@ class View:
     summary: bool = False
     change: bool = False
 
-    def __str__(self) -> str:
-        words = f"the last {self.last}" + (f" and {self.others} of other columns" if self.others != self.last else "")
-        return "differences and means over " * self.summary + words + ", as changes" * self.change
-
 
 def start(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
     """The options of a first `View`, and what each may be: a list, or the ends of a range."""

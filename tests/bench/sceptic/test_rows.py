@@ -52,4 +52,4 @@ def test_a_window_is_seen_as_values_as_changes_or_as_differences_and_means():
     np.testing.assert_allclose(inputs, seen_of_both)
     options, choices = start(data)
     assert options.keys() == choices.keys()
-    assert str(View(**options)) == "the last 12 and 5 of other columns"
+    assert View(**options) == View(last=12, others=5)
