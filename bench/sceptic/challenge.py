@@ -61,9 +61,9 @@ def searched(workspace: Workspace, name: str, seconds: float, seed: int, tell: T
         raise UnrollError(f"{name} has no validation split, so that no opponent is chosen for it")
     data = sha256(folder / "arrays.npz")[:12]
     if seconds:
-        search_, of_test = search(dataset.load(folder, calendar=bool(description.calendar)), data, seconds, seed, tell)
+        result, of_test = search(dataset.load(folder, calendar=bool(description.calendar)), data, seconds, seed, tell)
         write_npz(kept.with_suffix(".npz"), {"losses": of_test})
-        write_json(kept.with_suffix(".json"), search_.model_dump())
+        write_json(kept.with_suffix(".json"), result.model_dump())
     elif not kept.with_suffix(".json").is_file():
         raise UnrollError(f"{name} was not searched yet; give --cpu-seconds")
     last = read_checked(kept.with_suffix(".json"), Search)
@@ -89,13 +89,13 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
             continue
         others = [other.comparison for of in page.values() for other in of if other is not answer]
         pairs = [other.pair for other in others if other]
-        challenges.append(_challenge(workspace, every, evaluation, answer, search, of_test, pairs))
+        challenges.append(_challenged(workspace, every, evaluation, answer, search, of_test, pairs))
         word = "overturned" if challenges[-1].overturned else "not overturned"
         tell(f"{name}  {answer.networks}: {word}; {answer.outcome} on the page, {challenges[-1].network}")
     write_json(workspace.sceptic(name), Sceptic(search=search, challenges=challenges).model_dump())
 
 
-def _challenge(
+def _challenged(
     workspace: Workspace,
     every: Params,
     evaluation: Evaluation,
@@ -104,13 +104,17 @@ def _challenge(
     of_test: Array,
     others: Sequence[Pair],
 ) -> Challenge:
-    """As on the page: one correction for all answers, in which the search's best stands in the opponent's place."""
-    name, metric, prints = evaluation.dataset.name, evaluation.dataset.metric, sceptic.fingerprints(answer, evaluation)
+    """As on the page: one correction for all answers, in which the search's best replaces the opponent."""
+    name, metric, fingerprints = (
+        evaluation.dataset.name,
+        evaluation.dataset.metric,
+        sceptic.fingerprints(answer, evaluation),
+    )
     data = dataset.load(workspace.prepared(name))
     against = []
-    for experiment, print_ in prints.items():
+    for experiment, fingerprint in fingerprints.items():
         run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[experiment].seeds)
-        if brief(run.summary.fingerprint) != print_:
+        if brief(run.summary.fingerprint) != fingerprint:
             raise UnrollError(
                 f"the run of {experiment} is of another build; `unroll repro evaluate@{name}` builds both"
             )
@@ -125,7 +129,7 @@ def _challenge(
     )
     return Challenge(
         networks=answer.networks.value,
-        fingerprints=prints,
+        fingerprints=fingerprints,
         outcome=answer.outcome.value,
         challenged=challenged.value,
         network=str(network),

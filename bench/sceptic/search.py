@@ -37,7 +37,7 @@ RANKS, OF_ANY = 3.0, 0.15
 """How far down the best ones the parent of a new trial lies, on average; how often it is the best of any kind."""
 
 MOVED, REDRAWN = 0.5, 0.2
-"""How often an option of a trial is another than its parent's: a number, one of a list."""
+"""How often an option of a trial differs from its parent's: a number, and a choice from a list."""
 
 PERCEPTRON = {"layers": 2, "units": 128, "narrower": 0.5, "rate": 0.005, "decay": 0.01, "updates": 20_000, "batch": 32}
 START: dict[str, dict[str, Any]] = {
@@ -86,7 +86,8 @@ CHOICES: dict[str, Any] = {
     "reviews": (2, 20),
     "strength": (0.01, 30.0),
 }
-"""What an option may be: one of a list, or between two ends, evenly by its logarithm. A gamma is of all columns."""
+"""What an option may be: a member of a list, or between two ends, on a logarithmic scale. A gamma is that of a column
+times their number."""
 
 
 @dataclass(frozen=True)
@@ -134,12 +135,12 @@ class Trial:
 def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable[[str], None]) -> tuple[Search, Array]:
     """Each kind once, then near what is best on validation; in the end the mean of some seeds of the best perceptron.
 
-    The same seed tries the same models in the same order; how many there are depends on the time.
+    The same seed tries the same models in the same order; how many, and which near the end, depends on the time.
 
     Args:
         data: with a validation split.
         arrays: twelve characters of their hash.
-        seconds: of CPU; the model that is being tried when they are over is finished.
+        seconds: of CPU. No model is begun near one that took longer than is left; what has begun is finished.
         seed: of what is drawn.
         tell: gets a line for each model that is the best so far.
 
@@ -165,7 +166,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
         trials.append(trial := Trial(kind, options, len(models), models, error, spent() - started))
         keep = [_best(trials), _best(perceptrons())]
         if trial is keep[0]:
-            tell(f"{data.name}  {spent():.0f} CPU s  {data.metric} on validation {error:.4g}  {trial}")
+            tell(f"{data.name}  {spent():.0f} CPU s  error on validation {error:.4g}  {trial}")
         for other in trials:
             if all(other is not best for best in keep):
                 other.models.clear()
@@ -192,7 +193,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     kinds: dict[str, float] = {}
     for trial in sorted(trials, key=lambda trial: trial.error):
         kinds.setdefault(trial.kind if trial.seeds == 1 else f"mean of {trial.kind}s", trial.error)
-    found = Search(
+    result = Search(
         data=arrays,
         seed=seed,
         cpu_seconds=round(spent()),
@@ -202,7 +203,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
         test=float(as_errors(data.metric, of_test.mean())),
         kinds=kinds,
     )
-    return found, of_test
+    return result, of_test
 
 
 def _best(trials: Sequence[Trial]) -> Trial | None:
@@ -212,7 +213,7 @@ def _best(trials: Sequence[Trial]) -> Trial | None:
 def near(
     random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """A kind and options beside those of one of the best, or now and then of any kind's best."""
+    """A kind and options close to those of a trial among the best, or now and then of any kind's best."""
     singles = sorted((trial for trial in trials if trial.seeds == 1), key=lambda trial: trial.error)
     if random.random() < OF_ANY:
         kind = str(random.choice([*{trial.kind: None for trial in singles}]))
@@ -238,7 +239,7 @@ def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> Fitt
         texts, classes = rows.rows(data, "train", np.arange(len(data.splits["train"])), View())
         classifier = of_words(**options, bayes="Bayes" in kind).fit(texts, classes[:, 0])
         return Fitted(View(), FunctionTransformer(), classifier, np.zeros(1), 1.0)
-    view = View(**{name.name: options[name.name] for name in fields(View) if name.name in options})
+    view = View(**{option.name: options[option.name] for option in fields(View) if option.name in options})
     columns = rows.rows(data, "train", np.arange(1), view)[0].shape[1]
     most = min(VALUES // columns, FEW if kind in ("kernel ridge", "neighbours") else VALUES) // rows.each(data)
     drawn = np.random.default_rng(seed).permutation(len(data.splits["train"]))[: max(1, most)]

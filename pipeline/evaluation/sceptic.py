@@ -42,7 +42,7 @@ class Search(Strict):
 
 
 class Challenge(Strict):
-    """One answer, with the search's best model in the place of its opponent.
+    """An answer whose opponent is replaced by the best model of the search.
 
     Attributes:
         networks: which ones the question is about, one of `answers.Networks`.

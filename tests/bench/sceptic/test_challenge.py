@@ -59,22 +59,25 @@ def test_a_search_on_noise_overturns_nothing_and_what_it_did_stands_beside_the_a
     written = sceptic.load(workspace.sceptic("waves"))
     assert sentence.endswith(f"; not overturned in {written.search.cpu_seconds} CPU s")
     assert written.search.validation == min(written.search.kinds.values()) > 0.1
-    (one,) = written.challenges
-    assert (one.outcome, one.challenged, one.overturned) == (answer.outcome, "yes", False)
-    assert {*one.fingerprints} == {answer.network, answer.opponent}
+    (held,) = written.challenges
+    assert (held.outcome, held.challenged, held.overturned) == (answer.outcome, "yes", False)
+    assert {*held.fingerprints} == {answer.network, answer.opponent}
     before = workspace.sceptic("waves").read_bytes()
     challenge_all(workspace, ["waves"], 0, 0, told.append)
     assert workspace.sceptic("waves").read_bytes() == before, "0 seconds compare what was searched last"
 
 
 def test_an_answer_is_overturned_by_what_validation_prefers_alone(workspace):
-    every, found = params.load(workspace.params), {"data": "", "seed": 0, "cpu_seconds": 1200, "models": 3, "kinds": {}}
+    every, search_facts = (
+        params.load(workspace.params),
+        {"data": "", "seed": 0, "cpu_seconds": 1200, "models": 3, "kinds": {}},
+    )
     exact, answer = np.zeros(300), shown(workspace)[0]
     for validation, ending in (
         (0.0, f"; overturned in 1,200 CPU s by a sine perceptron: {Outcome.NO}"),
         (9.0, "; not overturned in 1,200 CPU s"),
     ):
-        best = Search(**found, best="sine perceptron, units 64", validation=validation, test=0.0)
+        best = Search(**search_facts, best="sine perceptron, units 64", validation=validation, test=0.0)
         challenge(workspace, every, "waves", best, exact, lambda _: None)
         assert shown(workspace)[1].endswith(ending)
     path = workspace.evaluation("waves") / "evaluation.json"
@@ -107,10 +110,10 @@ def test_of_words_the_ones_that_tell_the_classes_apart_are_learnt():
     splits = {"train": Arrays(texts[:200], classes[:200]), "validation": Arrays(texts[200:300], classes[200:300])}
     splits["test"] = Arrays(np.where(texts == 60, 61, texts)[300:], classes[300:])
     data = Dataset("words", "classify", "accuracy", splits, vocabulary=62)
-    found, right = search(data, "", 1, 0, lambda _: None)
-    assert (found.validation, found.test) == (0.0, 0.5), "in the test one word stands for both"
+    result, right = search(data, "", 1, 0, lambda _: None)
+    assert (result.validation, result.test) == (0.0, 0.5), "in the test one word stands for both"
     assert right.mean() == 0.5
-    assert "logistic regression by naive Bayes" in found.kinds
+    assert "logistic regression by naive Bayes" in result.kinds
 
 
 def test_a_trial_lies_near_one_of_the_best_and_within_its_bounds():
