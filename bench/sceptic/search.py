@@ -13,7 +13,7 @@ from bench.sceptic import rows
 from bench.sceptic.models import build, of_words
 from bench.sceptic.rows import View
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Array, Windows
+from pipeline.data.examples import Array, Windows, of_every_column
 from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.sceptic import Search
 from pipeline.metrics import losses
@@ -60,7 +60,7 @@ START_OF_WORDS: dict[str, dict[str, Any]] = {
 """The same where inputs are words."""
 
 BRIEF = {"decay": 1.0, "updates": 1000, "batch": 128}
-"""Of a perceptron on windows of a series, which learns its noise when it is trained for longer."""
+"""Of a perceptron for one column of a series, which learns its noise when it is trained for longer."""
 
 CHOICES: dict[str, Any] = {
     "few": (300, 1500),
@@ -149,7 +149,8 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     """
     begun, random, trials = time.process_time(), np.random.default_rng(seed), list[Trial]()
     view, views = rows.start(data)
-    brief = BRIEF if isinstance(data.splits["train"], Windows) else {}
+    train = data.splits["train"]
+    brief = BRIEF if isinstance(train, Windows) and not of_every_column(train) else {}
     queue = [
         (kind, options | (brief if "perceptron" in kind else {}) | view)
         for kind, options in (START_OF_WORDS if data.vocabulary else START).items()
