@@ -25,12 +25,14 @@ class View:
         others: timesteps of the other columns.
         summary: whether it sees differences and means over as many in place of the values.
         change: whether it predicts how the target changes from its last known value on, and sees changes since then.
+        calendar: whether it sees the calendar's columns, of the last timestep.
     """
 
     last: int = 1
     others: int = 1
     summary: bool = False
     change: bool = False
+    calendar: bool = True
 
 
 def start(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -44,6 +46,8 @@ def start(data: Dataset) -> tuple[dict[str, Any], dict[str, Any]]:
     options = {"last": timesteps, "summary": timesteps * columns > LARGE, "change": False}
     if columns > 1:
         options["others"], choices["others"] = data.period or timesteps, (1, timesteps)
+    if data.calendar:
+        options["calendar"], choices["calendar"] = True, [False, True]
     return options, choices
 
 
@@ -97,7 +101,8 @@ def _rows(data: Dataset, split: str, indices: Array, view: View) -> tuple[Array,
     else:
         parts = [(of_target, view.last), (of_others, view.others)]
         seen = [column[:, -last:] - column[:, -1:] * view.change for column, last in parts] + [now] * view.change
-    return np.concatenate([part.reshape(len(inputs), -1) for part in (*seen, calendar[:, -1])], axis=1), targets
+    seen += [calendar[:, -1]] * view.calendar
+    return np.concatenate([part.reshape(len(inputs), -1) for part in seen], axis=1), targets
 
 
 def _summary(columns: Array, last: int, period: int) -> list[Array]:

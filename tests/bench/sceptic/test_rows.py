@@ -44,6 +44,7 @@ def test_a_window_is_seen_as_values_as_changes_or_as_differences_and_means():
     inputs, answer = seen(View(last=3, change=True))
     np.testing.assert_allclose(inputs, [*target[-3:] - target[-1], 0, other[-1], target[-1], calendar])
     assert answer == SERIES[22, 1] - target[-1]
+    assert seen(View(calendar=False))[0].tolist() == [target[-1], other[-1]]
     inputs, _ = seen(View(last=8, others=2, summary=True))
     changes = [target[-1] - target[-1 - step] for step in (1, 2, 3, 5, 6, 8)]
     means = [target[-step:].mean() for step in (2, 3, 5, 6, 8)]
