@@ -133,6 +133,12 @@ def _longer(trials: Trials, number: int, trial: FrozenTrial) -> list[dict[str, A
         return []
     cosine, higher = training.get("schedule") == "cosine", MEASURES[trials.data.metric].higher
     epochs = [training["epochs"] * 2**doublings for doublings in range(DOUBLINGS + 1)]
+
+    def longer(doublings: int) -> dict[str, Any]:
+        # Patience, too: under a cosine the rate is high for longer, and validation wavers while it is.
+        options = [option for option in ("epochs", "patience") if training.get(option)]
+        return {**values, **{f"training.{option}": training[option] * 2**doublings for option in options}}
+
     attempts = [Attempt.of(trial), *(Attempt(**kept) for kept in study.user_attrs.get(key, ()))]
     while may_gain(attempts, epochs[len(attempts) - 1], cosine=cosine, higher=higher) and len(attempts) < len(epochs):
         start = f"{trials.name}  trial {number} with {epochs[len(attempts)]} epochs"
@@ -140,17 +146,14 @@ def _longer(trials: Trials, number: int, trial: FrozenTrial) -> list[dict[str, A
         def show(figures: Sequence[str], *, start: str = start, last: bool = False) -> None:
             progress.line(start, figures, last=last)
 
-        attempt = train(trials, {**values, "training.epochs": epochs[len(attempts)]}, show)
+        attempt = train(trials, longer(len(attempts)), show)
         attempts.append(attempt)
         study.set_user_attr(key, [asdict(attempt) for attempt in attempts[1:]])
         show([attempt.why or f"{MEASURES[trials.data.metric].title} {attempt.value:.4g}"], last=True)
     ended = [attempt.why or LONGER for attempt in attempts]
     if may_gain(attempts, epochs[-1], cosine=cosine, higher=higher):
         ended[-1] = NOT_CONVERGED
-    return [
-        _row(trials, number, attempt, words, {**values, "training.epochs": limit})
-        for attempt, words, limit in zip(attempts[1:], ended[1:], epochs[1:], strict=False)
-    ]
+    return [_row(trials, number, attempts[count], ended[count], longer(count)) for count in range(1, len(attempts))]
 
 
 def may_gain(attempts: Sequence[Attempt], epochs: int, *, cosine: bool, higher: bool) -> bool:

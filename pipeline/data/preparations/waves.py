@@ -45,7 +45,10 @@ def prepare(name: str, raw: Path) -> Dataset:
             "noise variance": NOISE**2 / 12,
             "noise, and the formula fitted to the values in": float(f"{NOISE**2 / 12 * (1 + leverage(values)):.3g}"),
         },
-        facts={"values in": values},
+        facts={
+            "values in": values,
+            "values beyond -1 and 1": sum(int((np.abs(series[split]) > 1).sum()) for split in SPLITS),
+        },
     )
 
 
