@@ -119,7 +119,8 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
             recipe(name, type(experiment).model_validate(changed(experiment.model_dump(), values)))
         assert all(tried.low <= now[path] <= tried.high for path, tried in searched[name].items()), name
     assert set(searched["waves_gru"]) == {
-        *("model.units", "model.layers", "model.dropout", "model.recurrent_dropout", "training.learning_rate")
+        *("model.units", "model.layers", "model.dropout", "model.recurrent_dropout", "model.head_dropout"),
+        "training.learning_rate",
     }
     assert set(searched["waves_dense"]) == {"model.hidden.1", "model.dropout", "training.learning_rate"}
     assert set(searched["waves_node"]) == {"training.learning_rate"}
