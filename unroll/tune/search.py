@@ -30,11 +30,12 @@ from unroll.tune.study import Attempt, Trials, opened, seen, train, train_all
 LATE = 0.9
 """The fraction of its epochs behind which a best epoch says that more of them might be better."""
 
-GAIN = 0.01
-"""The fraction of its error by which twice the epochs must be better to be worth while."""
+GAIN = 0.02
+"""The fraction of its error by which twice the epochs must be better to be worth while: under half of what verdicts
+call no difference."""
 
-DOUBLINGS = 3
-"""At most: eight times the epochs."""
+DOUBLINGS = 2
+"""At most: four times the epochs."""
 
 LONGER, NOT_CONVERGED = "longer", "longer, not converged"
 """How a training with more epochs ended; the second: it was the longest, and still better than the one before."""
