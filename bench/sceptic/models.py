@@ -1,22 +1,27 @@
-"""The models that a sceptic tries: scikit-learn's, and two that it lacks or has too slow.
+"""The models that a sceptic tries: scikit-learn's, and a perceptron that it lacks.
 
 All are for inputs (n, columns) and targets (n, values) that are standardised.
 """
 
+import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from scipy import linalg, optimize
-from sklearn.base import BaseEstimator, TransformerMixin
+from scipy import optimize
 from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 from sklearn.kernel_approximation import RBFSampler
 from sklearn.kernel_ridge import KernelRidge
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.multioutput import MultiOutputRegressor
+from sklearn.naive_bayes import MultinomialNB
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 
@@ -24,6 +29,9 @@ from pipeline.data.examples import Array
 
 FIRST_MOMENT, SECOND_MOMENT = 0.9, 0.999
 """Of Adam, as its paper has them (Kingma and Ba 2015)."""
+
+STEPS, GRADIENT = 60, 40_000_000
+"""Of the search for a Gaussian process's scales; and how many values a gradient may take on the way."""
 
 ACTIVATIONS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {
     "relu": (lambda sums: np.maximum(sums, 0), lambda sums: sums > 0),
@@ -44,43 +52,38 @@ def build(kind: str, options: Mapping[str, Any], columns: int, seed: int, *, abs
         absolute: whether the absolute error counts, where the model can minimise it.
         several: whether there are several values to predict.
     """
-
-    def some(*names: str) -> dict[str, Any]:
-        return {name: options[name] for name in names}
-
-    def perceptron() -> Perceptron:
-        units = [options["units"] * options["narrower"] ** index for index in range(options["layers"])]
-        hidden, activation = tuple(max(1, round(number)) for number in units), kind.removesuffix(" perceptron")
-        return Perceptron(hidden, activation, **some("rate", "decay", "updates", "batch"), seed=seed, absolute=absolute)
-
-    def boosting() -> Any:
-        model = HistGradientBoostingRegressor(
-            loss="absolute_error" if absolute else "squared_error",
-            max_iter=options["trees"],
-            max_leaf_nodes=options["leaves"],
-            learning_rate=options["rate"],
-            min_samples_leaf=options["examples"],
-            max_features=options["share"],
-            early_stopping=False,
-            random_state=seed,
-        )
-        return MultiOutputRegressor(model) if several else model
-
-    def linear() -> Ridge:
-        return Ridge(alpha=options["penalty"])
-
     gamma = options.get("gamma", 1.0) / columns
-    builders: dict[str, Callable[[], Any]] = {
-        "Gaussian process": lambda: GaussianProcess(**some("few", "many", "steps"), seed=seed),
-        "linear": linear,
-        "random features": lambda: make_pipeline(
-            RBFSampler(gamma=gamma, n_components=options["features"], random_state=seed), linear()
-        ),
-        "kernel ridge": lambda: KernelRidge(kernel="rbf", gamma=gamma, alpha=options["penalty"]),
-        "neighbours": lambda: KNeighborsRegressor(options["neighbours"], weights=options["weights"]),
-        "boosting": boosting,
-    }
-    return builders.get(kind, perceptron)()
+    model: Any
+    match kind:
+        case "Gaussian process":
+            model = GaussianProcess(options["few"], options["many"], seed)
+        case "linear":
+            model = Ridge(alpha=options["penalty"])
+        case "random features":
+            features = RBFSampler(gamma=gamma, n_components=options["features"], random_state=seed)
+            model = make_pipeline(features, Ridge(alpha=options["penalty"]))
+        case "kernel ridge":
+            model = KernelRidge(kernel="rbf", gamma=gamma, alpha=options["penalty"])
+        case "neighbours":
+            model = KNeighborsRegressor(options["neighbours"], weights=options["weights"])
+        case "boosting":
+            model = HistGradientBoostingRegressor(
+                loss="absolute_error" if absolute else "squared_error",
+                max_iter=options["trees"],
+                max_leaf_nodes=options["leaves"],
+                learning_rate=options["rate"],
+                min_samples_leaf=options["examples"],
+                max_features=options["share"],
+                early_stopping=False,
+                random_state=seed,
+            )
+            model = MultiOutputRegressor(model) if several else model
+        case _:
+            units = [options["units"] * options["narrower"] ** index for index in range(options["layers"])]
+            hidden, activation = tuple(max(1, round(number)) for number in units), kind.removesuffix(" perceptron")
+            training = {name: options[name] for name in ("rate", "decay", "updates", "batch")}
+            model = Perceptron(hidden, activation, **training, seed=seed, absolute=absolute)
+    return model
 
 
 def of_words(longest: int, reviews: int, strength: float, *, bayes: bool) -> Any:
@@ -101,39 +104,15 @@ def of_words(longest: int, reviews: int, strength: float, *, bayes: bool) -> Any
         min_df=reviews,
         binary=True,
     )
-    return Probability(
-        make_pipeline(counts, *([Odds()] if bayes else []), LogisticRegression(C=strength, max_iter=200))
-    )
+    return make_pipeline(counts, *([Odds()] if bayes else []), LogisticRegression(C=strength, max_iter=200))
 
 
-class Odds(TransformerMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class Odds(MultinomialNB):  # type: ignore[misc]  # scikit-learn has no types
     """Columns times the logarithm of how much likelier they are in class 1."""
-
-    def fit(self, present: Any, classes: Array) -> "Odds":
-        """By how many rows of each class have a column, and one more."""
-        likely = [1 + np.asarray(present[classes == value].sum(axis=0)).ravel() for value in (0, 1)]
-        self.logs_ = np.log(likely[1] / likely[1].sum()) - np.log(likely[0] / likely[0].sum())
-        return self
 
     def transform(self, present: Any) -> Any:
         """The same rows, weighted."""
-        return present.multiply(self.logs_).tocsr()
-
-
-@dataclass
-class Probability:
-    """A classifier that predicts the probability of class 1."""
-
-    classifier: Any
-
-    def fit(self, texts: Array, classes: Array) -> "Probability":
-        """The classifier's own."""
-        self.classifier.fit(texts, classes)
-        return self
-
-    def predict(self, texts: Array) -> Array:
-        """(n,)."""
-        return np.asarray(self.classifier.predict_proba(texts)[:, 1])
+        return present.multiply(self.feature_log_prob_[1] - self.feature_log_prob_[0]).tocsr()
 
 
 @dataclass
@@ -213,69 +192,33 @@ def _by_layer(vector: Array, sizes: list[int]) -> list[tuple[Array, Array]]:
 
 @dataclass
 class GaussianProcess:
-    """With a scale for each input, which all values share; its likelihood has a gradient in closed form.
-
-    Rasmussen and Williams 2006, "Gaussian Processes for Machine Learning", equations 5.9 and 6.1. scikit-learn's keeps
-    a matrix for each input: of 50 inputs and 1,000 rows it takes minutes, this seconds.
+    """With a scale for each input, which all values share.
 
     Attributes:
-        few: rows that scales are learnt from.
+        few: rows that scales are learnt from, at most: scikit-learn keeps a matrix of them for each input.
         many: rows that are compared with when it predicts.
-        steps: of the search for scales, at most.
     """
 
     few: int
     many: int
-    steps: int
     seed: int
 
     def fit(self, inputs: Array, targets: Array) -> None:
         """Rows are drawn at random, those for the scales among the others."""
-        order = np.random.default_rng(self.seed).permutation(len(inputs))[: self.many]
-        inputs, targets, columns = inputs[order], targets[order], inputs.shape[1]
-        start = [*np.full(columns, np.log(columns) / 2), np.log(0.05), 0.0]
-        bounds = [(-4.0, 8.0)] * columns + [(-14.0, 1.0), (-4.0, 6.0)]
-        logs = optimize.minimize(
-            _likelihood, start, (inputs[: self.few], targets[: self.few]), "L-BFGS-B", jac=True, bounds=bounds,
-            options={"maxiter": self.steps},
-        ).x  # fmt: skip
-        self.scales, self.amplitude = np.exp(-logs[:-2]), np.exp(logs[-1])
-        self.known = inputs * self.scales
-        covariance = self._covariance(self.known)
-        covariance.flat[:: len(covariance) + 1] += np.exp(logs[-2])
-        self.weights = linalg.cho_solve(linalg.cho_factor(covariance, overwrite_a=True), targets)
-
-    def _covariance(self, scaled: Array) -> Array:
-        return np.asarray(self.amplitude * np.exp(-_squares(scaled, self.known) / 2))
+        order, columns = np.random.default_rng(self.seed).permutation(len(inputs)), inputs.shape[1]
+        many, few = order[: self.many], order[: min(self.few, math.isqrt(GRADIENT // columns))]
+        scales = RBF(np.full(columns, np.sqrt(columns)), (0.01, 1e4))
+        kernel = ConstantKernel(1.0, (0.01, 500.0)) * scales + WhiteKernel(0.05, (1e-6, 3.0))
+        with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):  # a scale at a bound is no harm
+            kernel = GaussianProcessRegressor(kernel, optimizer=_maximum).fit(inputs[few], targets[few]).kernel_
+        self.known = GaussianProcessRegressor(kernel, optimizer=None).fit(inputs[many], targets[many])
 
     def predict(self, inputs: Array) -> Array:
-        """(n, values)."""
-        return np.asarray(self._covariance(inputs * self.scales) @ self.weights)
+        """(n, values); of one value (n,)."""
+        return np.asarray(self.known.predict(inputs))
 
 
-def _likelihood(logs: Array, inputs: Array, targets: Array) -> tuple[float, Array]:
-    """The negative one for each target, and its gradient by the logarithms of scales, noise and amplitude."""
-    scaled, noise = inputs * np.exp(-logs[:-2]), np.exp(logs[-2])
-    signal = np.exp(logs[-1] - _squares(scaled, scaled) / 2)
-    covariance = signal.copy()
-    covariance.flat[:: len(inputs) + 1] += noise
-    try:
-        factor = linalg.cholesky(covariance, lower=True)
-    except linalg.LinAlgError:  # no more a covariance by rounding: the search turns back
-        return 1e10, np.zeros(len(logs))
-    inverse = np.tril(linalg.lapack.dpotri(factor, lower=1)[0])
-    inverse += np.tril(inverse, -1).T
-    weights = inverse @ targets
-    value = (weights * targets).sum() / 2 + targets.shape[1] * np.log(factor.diagonal()).sum()
-    by_covariance = (targets.shape[1] * inverse - weights @ weights.T) / 2
-    by_signal = by_covariance * signal
-    # By a scale the covariance changes by the squared differences of that input, which need no matrix of their own.
-    by_scales = 2 * (by_signal.sum(axis=1) @ scaled**2 - (scaled * (by_signal @ scaled)).sum(axis=0))
-    gradient = np.array([*by_scales, noise * by_covariance.trace(), by_signal.sum()])
-    return value / targets.size, gradient / targets.size
-
-
-def _squares(rows: Array, others: Array) -> Array:
-    """(n, m) the squared distances of rows (n, columns) from others (m, columns)."""
-    products = (rows**2).sum(axis=1)[:, None] + (others**2).sum(axis=1) - 2 * rows @ others.T
-    return np.asarray(np.maximum(products, 0))
+def _maximum(loss: Callable[..., Any], start: Array, bounds: Array) -> tuple[Array, float]:
+    """scikit-learn's own search for scales has no end to its steps."""
+    least = optimize.minimize(loss, start, method="L-BFGS-B", jac=True, bounds=bounds, options={"maxiter": STEPS})
+    return least.x, least.fun
