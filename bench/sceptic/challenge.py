@@ -7,15 +7,14 @@ from bench.sceptic.search import search
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data import dataset
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, sceptic, schema
-from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.intervals import as_errors
 from pipeline.evaluation.sceptic import FAVOURS, Challenge, Sceptic, Search
-from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.scores import blocks
-from pipeline.evaluation.verdicts import Pair, decide
+from pipeline.evaluation.verdicts import decide
 from pipeline.files import read_checked, read_npz, sha256, write_json, write_npz
 from pipeline.metrics import losses
 from pipeline.provenance.fingerprint import brief
@@ -82,57 +81,48 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
     built = {key: schema.load(folder) for key, folder in folders.items() if (folder / "evaluation.json").is_file()}
     if name not in built:
         raise UnrollError(f"{name} is not evaluated; `unroll repro evaluate@{name}` builds it")
-    page, evaluation = answers.front_page(built), built[name]
+    evaluation, page = built[name], answers.front_page(built)
+    metric, data = evaluation.dataset.metric, dataset.load(workspace.prepared(name))
+    known = blocks(data, "test"), answers.naive_error(evaluation), evaluation.dataset.days
+    comparisons = [answer.comparison for of_dataset in page.values() for answer in of_dataset if answer.comparison]
     challenges = []
     for answer in page[name]:
-        if answer.comparison is None:
+        if answer.comparison is None or answer.opponent is None:
             continue
-        others = [other.comparison for of in page.values() for other in of if other is not answer]
-        pairs = [other.pair for other in others if other]
-        challenges.append(_challenged(workspace, every, evaluation, answer, search, of_test, pairs))
-        word = "overturned" if challenges[-1].overturned else "not overturned"
-        tell(f"{name}  {answer.networks}: {word}; {answer.outcome} on the page, {challenges[-1].network}")
+        fingerprints = sceptic.fingerprints(answer, evaluation)
+        of_network, of_opponent = (
+            answers.pair(metric, _losses(workspace, every, name, data, of_run), of_test[None], *known)
+            for of_run in fingerprints.items()
+        )
+        # As on the page: one correction for all answers, in which the search's best replaces the opponent.
+        others = [comparison.pair for comparison in comparisons if comparison is not answer.comparison]
+        unfinished = answer.comparison.pair.unfinished[0], ""
+        *_, network = decide([*others, replace(of_network, unfinished=unfinished)])
+        (opponent,) = decide([of_opponent])
+        challenged = answer.decided(network).outcome
+        on_validation = evaluation.experiments[answer.opponent].chosen["validation"][metric].mean
+        chosen = search.validation < as_errors(metric, on_validation)
+        overturned = chosen and FAVOURS.get(challenged, 0) < FAVOURS.get(answer.outcome, 0)
+        challenges.append(
+            Challenge(
+                networks=answer.networks.value,
+                fingerprints=fingerprints,
+                outcome=answer.outcome.value,
+                challenged=challenged.value,
+                network=str(network),
+                opponent=str(opponent),
+                overturned=overturned,
+            )
+        )
+        word = "overturned" if overturned else "not overturned"
+        tell(f"{name}  {answer.networks}: {word}; {answer.outcome} on the page, {network}")
     write_json(workspace.sceptic(name), Sceptic(search=search, challenges=challenges).model_dump())
 
 
-def _challenged(
-    workspace: Workspace,
-    every: Params,
-    evaluation: Evaluation,
-    answer: Answer,
-    search: Search,
-    of_test: Array,
-    others: Sequence[Pair],
-) -> Challenge:
-    """As on the page: one correction for all answers, in which the search's best replaces the opponent."""
-    name, metric, fingerprints = (
-        evaluation.dataset.name,
-        evaluation.dataset.metric,
-        sceptic.fingerprints(answer, evaluation),
-    )
-    data = dataset.load(workspace.prepared(name))
-    against = []
-    for experiment, fingerprint in fingerprints.items():
-        run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[experiment].seeds)
-        if brief(run.summary.fingerprint) != fingerprint:
-            raise UnrollError(
-                f"the run of {experiment} is of another build; `unroll repro evaluate@{name}` builds both"
-            )
-        of_run = losses(metric, run.predictions[f"{run.points[-1]}_test"], compared(data.splits["test"]))
-        known = answers.naive_error(evaluation), evaluation.dataset.days
-        against.append(answers.pair(metric, of_run, of_test[None], blocks(data, "test"), *known))
-    unfinished = answer.comparison.pair.unfinished[0] if answer.comparison else ""
-    *_, network = decide([*others, replace(against[0], unfinished=(unfinished, ""))])
-    opponent, challenged = decide([against[1]])[0], answer.decided(network).outcome
-    chosen = search.validation < as_errors(
-        metric, evaluation.experiments[str(answer.opponent)].chosen["validation"][metric].mean
-    )
-    return Challenge(
-        networks=answer.networks.value,
-        fingerprints=fingerprints,
-        outcome=answer.outcome.value,
-        challenged=challenged.value,
-        network=str(network),
-        opponent=str(opponent),
-        overturned=chosen and FAVOURS.get(challenged, 0) < FAVOURS.get(answer.outcome, 0),
-    )
+def _losses(workspace: Workspace, every: Params, name: str, data: Dataset, of_run: tuple[str, str]) -> Array:
+    """What each test example adds to the error of an experiment (seeds, n), if its run has still that fingerprint."""
+    experiment, fingerprint = of_run
+    run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[experiment].seeds)
+    if brief(run.summary.fingerprint) != fingerprint:
+        raise UnrollError(f"the run of {experiment} is of another build; `unroll repro evaluate@{name}` builds both")
+    return losses(data.metric, run.predictions[f"{run.points[-1]}_test"], compared(data.splits["test"]))

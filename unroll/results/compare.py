@@ -85,7 +85,7 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
     for name in (experiment, other):
         if evaluation is None or name not in evaluation.experiments:
             raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
-    return answers.between(evaluation, experiment, other) if evaluation else None
+    return answers.table(evaluation, {"": (experiment, other)}).get("") if evaluation else None
 
 
 def _of_two(experiment: str, other: str) -> UsageError:
