@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -143,10 +144,7 @@ def _longer(trials: Trials, number: int, trial: FrozenTrial) -> list[dict[str, A
     attempts = [Attempt.of(trial), *(Attempt(**kept) for kept in study.user_attrs.get(key, ()))]
     while may_gain(attempts, epochs[len(attempts) - 1], cosine=cosine, higher=higher) and len(attempts) < len(epochs):
         start = f"{trials.name}  trial {number} with {epochs[len(attempts)]} epochs"
-
-        def show(figures: Sequence[str], *, start: str = start, last: bool = False) -> None:
-            progress.line(start, figures, last=last)
-
+        show = partial(progress.line, start, last=False)
         attempt = train(trials, longer(len(attempts)), show)
         attempts.append(attempt)
         study.set_user_attr(key, [asdict(attempt) for attempt in attempts[1:]])

@@ -302,14 +302,14 @@ def test_an_experiment_that_another_process_searches_is_left_to_it(tmp_path, cap
 def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_stays():
     every = params.load(REPOSITORY / "params.yaml").experiments
     searched = {name: family_space(name, e, 240) for name, e in every.items() if e.trials}
-    networks = [searched[f"waves_tuned_{family}"] for family in ("mlp", "tcn", "lstm", "gru")]
+    networks = [searched[f"shapes_seq2seq_tuned_{family}"] for family in ("mlp", "tcn", "lstm", "gru")]
     common = ("training.learning_rate", "training.schedule", "training.weight_decay", "training.batch_size")
     for option in (*common, "model.dropout"):
         assert len({distribution_to_json(space[option]) for space in networks}) == 1
     assert searched["waves_tuned_mlp"]["model.activation"].choices == ("relu", "tanh", "sine")
     assert "model.embedding" in searched["imdb_tuned_gru"]
     assert "model.last" not in searched["waves_tuned_mlp"]
-    assert family_space("mlp", every["jena_hourly_exact_tuned_mlp"], 30)["model.last"].high == 30
+    assert family_space("kernels", every["jena_hourly_exact_tuned_kernel_ridge"], 30)["model.last"].high == 30
     for name, experiment in every.items():
         if experiment.trials and experiment.share == 1:
             now = present(name, experiment, searched[name])
