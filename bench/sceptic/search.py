@@ -6,8 +6,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-import optuna
-from optuna.samplers import TPESampler
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from threadpoolctl import threadpool_limits
 
@@ -34,6 +32,12 @@ SEEDS = 5
 
 DIVERGED = 1e9
 """The error of what ends in no number."""
+
+RANKS, OF_ANY = 3.0, 0.15
+"""How far down the best ones the parent of a new trial lies, on average; how often it is the best of any kind."""
+
+MOVED, REDRAWN = 0.5, 0.2
+"""How often an option of a trial differs from its parent's: a number, and a choice from a list."""
 
 PERCEPTRON = {"layers": 2, "units": 128, "narrower": 0.5, "rate": 0.005, "decay": 0.01, "updates": 20_000, "batch": 32}
 START: dict[str, dict[str, Any]] = {
@@ -128,33 +132,29 @@ class Trial:
 
 
 def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable[[str], None]) -> tuple[Search, Array]:
-    """Each kind once, then what Optuna draws by that; in the end the mean of some seeds of the best perceptron.
+    """Each kind once, then near what is best on validation; in the end the mean of some seeds of the best perceptron.
 
     The same seed tries the same models in the same order; how many, and which near the end, depends on the time.
 
     Args:
         data: with a validation split.
         arrays: twelve characters of their hash.
-        seconds: of CPU; what has begun is finished. Some are left for the mean, up to a quarter.
+        seconds: of CPU. No model is begun near one that took longer than is left; what has begun is finished.
         seed: of what is drawn.
         tell: gets a line for each model that is the best so far.
 
     Returns:
         What it came to, and what each test example (n,) adds to the best model's error.
     """
-    begun, trials = time.process_time(), list[Trial]()
+    begun, random, trials = time.process_time(), np.random.default_rng(seed), list[Trial]()
     view, views = rows.start(data)
     train = data.splits["train"]
     brief = BRIEF if isinstance(train, Windows) and not of_every_column(train) else {}
-    kinds = {
-        kind: options | (brief if "perceptron" in kind else {}) | view
+    queue = [
+        (kind, options | (brief if "perceptron" in kind else {}) | view)
         for kind, options in (START_OF_WORDS if data.vocabulary else START).items()
         if kind != "boosting" or rows.values(data) <= TOO_MANY
-    }
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=TPESampler(seed=seed, n_startup_trials=len(kinds)))
-    for kind, options in kinds.items():
-        study.enqueue_trial({"kind": kind} | {f"{kind}: {name}": value for name, value in options.items()})
+    ]
 
     def spent() -> float:
         return time.process_time() - begun
@@ -176,19 +176,23 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
         return [trial for trial in trials if "perceptron" in trial.kind]
 
     with threadpool_limits(1), np.errstate(over="ignore", invalid="ignore"):
-        several = None
-        while not trials or spent() < seconds - min(seconds / 4, (SEEDS - 1) * several.seconds if several else 0.0):
-            asked = study.ask()
-            study.tell(asked, tried(*_drawn(asked, kinds, CHOICES | views)).error)
+        while queue and (not trials or spent() < seconds):
+            tried(*queue.pop(0))
+        while True:
             several = _best(perceptrons())
+            kept = min(seconds / 4, (SEEDS - 1) * several.seconds) if several else 0.0
+            affordable = [trial for trial in trials if trial.seconds < seconds - kept - spent()]
+            if not affordable:
+                break
+            tried(*near(random, affordable, CHOICES | views))
         cost = several.seconds if several else 0.0
         while several and several is _best(perceptrons()) and several.seeds < SEEDS and cost < seconds - spent():
             several = tried(several.kind, several.options, several.models)
         best = min(trials, key=lambda trial: trial.error)
         of_test = losses_of(data, "test", best.models)
-    errors: dict[str, float] = {}
+    kinds: dict[str, float] = {}
     for trial in sorted(trials, key=lambda trial: trial.error):
-        errors.setdefault(trial.kind if trial.seeds == 1 else f"mean of {trial.kind}s", trial.error)
+        kinds.setdefault(trial.kind if trial.seeds == 1 else f"mean of {trial.kind}s", trial.error)
     result = Search(
         data=arrays,
         seed=seed,
@@ -197,7 +201,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
         best=str(best),
         validation=best.error,
         test=float(as_errors(data.metric, of_test.mean())),
-        kinds=errors,
+        kinds=kinds,
     )
     return result, of_test
 
@@ -206,21 +210,27 @@ def _best(trials: Sequence[Trial]) -> Trial | None:
     return min(trials, key=lambda trial: trial.error, default=None)
 
 
-def _drawn(
-    trial: optuna.Trial, kinds: Mapping[str, Mapping[str, Any]], choices: Mapping[str, Any]
+def near(
+    random: np.random.Generator, trials: Sequence[Trial], choices: Mapping[str, Any]
 ) -> tuple[str, dict[str, Any]]:
-    """A kind and its options, numbers with two digits."""
-    kind = trial.suggest_categorical("kind", [*kinds])
-    options: dict[str, Any] = {}
-    for name, start in kinds[kind].items():
-        allowed, label = choices[name], f"{kind}: {name}"
+    """A kind and options close to those of a trial among the best, or now and then of any kind's best."""
+    singles = sorted((trial for trial in trials if trial.seeds == 1), key=lambda trial: trial.error)
+    if random.random() < OF_ANY:
+        kind = str(random.choice([*{trial.kind: None for trial in singles}]))
+        parent = next(trial for trial in singles if trial.kind == kind)
+    else:
+        parent = singles[min(int(random.exponential(RANKS)), len(singles) - 1)]
+    options = dict(parent.options)
+    for name, value in parent.options.items():
+        allowed = choices[name]
         if isinstance(allowed, list):
-            options[name] = trial.suggest_categorical(label, allowed)
-        elif isinstance(start, int):
-            options[name] = trial.suggest_int(label, *allowed, log=True)
-        else:
-            options[name] = float(f"{trial.suggest_float(label, *allowed, log=True):.2g}")
-    return kind, options
+            if random.random() < REDRAWN:
+                options[name] = allowed[random.integers(len(allowed))]
+        elif random.random() < MOVED:
+            low, high = allowed
+            moved = float(f"{value * (high / low) ** (random.normal() / 8):.2g}")
+            options[name] = type(value)(min(max(moved, low), high))
+    return parent.kind, options
 
 
 def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> Fitted:

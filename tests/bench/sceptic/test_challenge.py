@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.sceptic.challenge import challenge, challenge_all, searched
-from bench.sceptic.search import search
+from bench.sceptic.search import CHOICES, START, Trial, near, search
 from pipeline.config import params
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays
@@ -114,3 +114,19 @@ def test_of_words_the_ones_that_tell_the_classes_apart_are_learnt():
     assert (result.validation, result.test) == (0.0, 0.5), "in the test one word stands for both"
     assert right.mean() == 0.5
     assert "logistic regression by naive Bayes" in result.kinds
+
+
+def test_a_trial_lies_near_one_of_the_best_and_within_its_bounds():
+    random = np.random.default_rng(0)
+    trials = [Trial(kind, dict(options), 1, [], error, 1.0) for error, (kind, options) in enumerate(START.items())]
+    drawn = [near(random, trials, CHOICES) for _ in range(400)]
+    kinds = [kind for kind, _ in drawn]
+    assert {*kinds} == {*START}
+    assert kinds.count("Gaussian process") > 2 * kinds.count("boosting")
+    for kind, options in drawn:
+        assert options.keys() == START[kind].keys()
+        for name, value in options.items():
+            choices = CHOICES[name]
+            assert value in choices if isinstance(choices, list) else choices[0] <= value <= choices[1]
+            assert type(value) is type(START[kind][name])
+    assert len({options["rate"] for kind, options in drawn if kind == "tanh perceptron"}) > 5
