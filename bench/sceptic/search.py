@@ -41,7 +41,7 @@ MOVED, REDRAWN = 0.5, 0.2
 
 PERCEPTRON = {"layers": 2, "units": 128, "narrower": 0.5, "rate": 0.005, "decay": 0.01, "updates": 20_000, "batch": 32}
 START: dict[str, dict[str, Any]] = {
-    "Gaussian process": {"few": 500, "many": 4000},
+    "Gaussian process": {"few": 1000, "many": 4000, "steps": 60},
     "tanh perceptron": {**PERCEPTRON, "units": 64, "narrower": 1.0},
     "sine perceptron": PERCEPTRON,
     "relu perceptron": PERCEPTRON,
@@ -63,8 +63,9 @@ BRIEF = {"decay": 1.0, "updates": 1000, "batch": 128}
 """Of a perceptron for one column of a series, which learns its noise when it is trained for longer."""
 
 CHOICES: dict[str, Any] = {
-    "few": (200, 1000),
+    "few": (300, 1500),
     "many": (2000, 6000),
+    "steps": (20, 150),
     "layers": [1, 2, 3],
     "units": (16, 250),
     "narrower": [0.5, 1.0],
