@@ -73,15 +73,16 @@ def tolerances(
 
 @app.command()
 def sceptic(
-    names: Annotated[list[str], typer.Argument(help="Data sets that are built.")],
-    minutes: Annotated[float, typer.Option(help="For each.")] = 60.0,
+    names: Annotated[list[str] | None, typer.Argument(help="Data sets that are prepared; none: all.")] = None,
+    cpu_seconds: Annotated[
+        int, typer.Option(min=0, help="For each, on one core; 0: compare again what was searched last.")
+    ] = 1800,
+    seed: Annotated[int, typer.Option(min=0, help="Of what is tried.")] = 0,
 ) -> None:
-    """Search at random, by scikit-learn alone, for what beats the networks of the answers."""
-    from bench.sceptic import search
+    """Search by scikit-learn and NumPy alone for what overturns the answers; into results/sceptic/."""
+    from bench.sceptic.challenge import challenge_all
 
-    for name in names:
-        for line in search(Workspace(REPOSITORY), name, minutes):
-            print(line, flush=True)
+    challenge_all(Workspace(REPOSITORY), names or [], cpu_seconds, seed, partial(print, flush=True))
 
 
 def update(parts: Sequence[str], *, quick: bool) -> None:

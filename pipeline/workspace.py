@@ -73,6 +73,10 @@ class Workspace:
         """A data set's scores in full, and the curves behind its plots."""
         return self.root / "results" / "evaluations" / dataset
 
+    def sceptic(self, dataset: str) -> Path:
+        """What a search with scikit-learn alone did to a data set's answers; kept in git."""
+        return self.root / "results" / "sceptic" / f"{dataset}.json"
+
     def forecaster(self, dataset: str) -> Path:
         """The folder of what forecasts a series, fitted on all rows."""
         return self.root / "forecasters" / dataset

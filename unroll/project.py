@@ -20,7 +20,7 @@ from pipeline.errors import UnrollError, UsageError
 from pipeline.evaluation import answers, schema, scores
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.schema import Evaluation
-from pipeline.evaluation.verdicts import Comparison
+from pipeline.evaluation.verdicts import Comparison, decide
 from pipeline.report import results
 from pipeline.training import run_folder
 from pipeline.training.job import Callback, Trained
@@ -210,7 +210,7 @@ class Project:
         built = (self.workspace.evaluation(dataset) / "evaluation.json").is_file()
         naive = answers.naive_error(self._evaluation(dataset)) if built else None
         blocks, days = scores.blocks(data, "test"), scores.days(data)
-        return answers.compare(data.metric, losses, others, blocks, naive=naive, days=days)
+        return decide([answers.pair(data.metric, losses, others, blocks, naive, days)])[0]
 
     def forecast(self, name: str, *, level: float = 0.9, horizon: int | None = None) -> pd.DataFrame:
         """What follows the last row of a series, by the model that `unroll answer` chose, with intervals.

@@ -109,6 +109,7 @@ class Experiment(Strict):
 
     Attributes:
         calendar: whether the model is told the hour and the season of each row, beside what was measured.
+        features: options of the model `lags`, whose values a network then sees of each window in place of the window.
         standardise: whether a network sees its inputs by mean and deviation of the train inputs, and learns its targets
             by those of the train targets; its predictions are in model units as without.
         in_unit: whether a network's own outputs are in the unit of the data, such as °C, as document 006 has them; its
@@ -121,6 +122,7 @@ class Experiment(Strict):
     dataset: Name
     like: str | list[str] | None = pydantic.Field(default=None, exclude=True)
     calendar: bool = False
+    features: dict[str, pydantic.JsonValue] | None = None
     standardise: bool = False
     in_unit: bool = False
     share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0

@@ -10,7 +10,7 @@ from pipeline.evaluation import intervals
 from pipeline.evaluation.intervals import Interval, as_errors
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Evaluation
-from pipeline.evaluation.verdicts import ALPHA, Comparison, Pair, decide, too_short
+from pipeline.evaluation.verdicts import Comparison, Pair, decide, too_short
 from pipeline.metrics import MEASURES
 
 Key = TypeVar("Key")
@@ -19,40 +19,21 @@ NOTHING = "no recurrent network, or nothing to compare it with"
 NO_PAST = "one value in, so there is no past to use"
 
 
-def compare(
-    metric: str,
-    losses: Array,
-    others: Array,
-    blocks: Array,
-    alpha: float = ALPHA,
-    naive: float | None = None,
-    days: float | None = None,
-) -> Comparison:
-    """One model against another: what two experiments of a data set get, for predictions of any origin.
+def pair(
+    metric: str, losses: Array, others: Array, blocks: Array, naive: float | None = None, days: float | None = None
+) -> Pair:
+    """Two models of any origin on the same examples, for `decide`, alone or beside others of a table.
 
     Args:
         metric: the data set's measure.
         losses: what each example adds to it (seeds, n), as `metrics.losses` gives it; one row of a model without seeds.
         others: of the other model (seeds, n).
         blocks: the number of the block (n,) that each example belongs to, as `scores.blocks` gives it.
-        alpha: how often a difference may be seen where there is none. For a table of several, `pair` and `decide`.
         naive: the error of the best naive model (`naive_error`), where it is known.
         days: that the test rows span (`scores.days`); None where they have none.
     """
-    return decide([pair(metric, losses, others, blocks, naive, days)], alpha)[0]
-
-
-def pair(
-    metric: str, losses: Array, others: Array, blocks: Array, naive: float | None = None, days: float | None = None
-) -> Pair:
-    """Two models of any origin, for `decide` beside others of a table; see `compare`."""
     losses, others = as_errors(metric, losses), as_errors(metric, others)
     return Pair(intervals.difference(losses, others, blocks), float(others.mean()), naive, days)
-
-
-def between(evaluation: Evaluation, name: str, other: str) -> Comparison | None:
-    """Two experiments on test, by themselves; None where their difference is not known."""
-    return table(evaluation, {"": (name, other)}).get("")
 
 
 def table(evaluation: Evaluation, pairs: Mapping[Key, tuple[str, str]]) -> dict[Key, Comparison]:

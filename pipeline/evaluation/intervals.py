@@ -163,51 +163,34 @@ def mean(values: Sequence[float]) -> Interval:
     return student(float(np.mean(values)), error, count - 1 or math.inf)
 
 
-@dataclass(frozen=True)
-class Transform:
-    """To a scale on which a measure is near normal, so that Student's t applies there.
+Scale = tuple[float, float, Callable[[float], float], Callable[[float], float], Callable[[float], float]]
+"""On which a measure is near normal, so that Student's t applies there: between which values of the measure it lies,
+the way to it and back, and its derivative, which turns small standard errors into ones on it."""
 
-    Attributes:
-        forward, inverse: to that scale, and back to the measure's own.
-        derivative: of `forward`. A small standard error times it is the standard error on that scale.
-        domain: whether a value has a place there: no perfect score has a logarithm.
-    """
-
-    forward: Callable[[float], float]
-    inverse: Callable[[float], float]
-    derivative: Callable[[float], float]
-    domain: Callable[[float], bool]
-
-
-LOGARITHM = Transform(math.log, math.exp, lambda x: 1 / x, lambda x: x > 0)
-LOGIT = Transform(
-    lambda x: math.log(x / (1 - x)), lambda x: 1 / (1 + math.exp(-x)), lambda x: 1 / x / (1 - x), lambda x: 0 < x < 1
-)
-IDENTITY = Transform(float, float, lambda _: 1.0, lambda _: True)
-
-
-def transform(measure: str) -> Transform:
-    """Errors vary in proportion to their size; an accuracy lies between 0 and 1."""
-    if measure == "accuracy":
-        return LOGIT
-    return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else IDENTITY
+LOGARITHM: Scale = 0.0, math.inf, math.log, math.exp, lambda x: 1 / x
+LOGIT: Scale = 0.0, 1.0, lambda x: math.log(x / (1 - x)), lambda x: 1 / (1 + math.exp(-x)), lambda x: 1 / x / (1 - x)
+IDENTITY: Scale = -math.inf, math.inf, float, float, lambda _: 1.0
 
 
 def prediction(values: Sequence[float], measure: str, rows: float = 0.0) -> Interval | None:
     """Where one more run would lie; None where a value has no place on the measure's normal scale.
+
+    Errors vary in proportion to their size; an accuracy lies between 0 and 1.
 
     Args:
         values: of each seed; several, or that of a model without seeds.
         measure: of the values; empty for one that is taken as normal as it is.
         rows: the standard error of their mean by the rows, where the new run is scored on other rows; else 0.
     """
-    to = transform(measure)
-    if not all(map(to.domain, values)):
+    is_error = measure in MEASURES or measure.endswith("_unit")
+    scale = LOGIT if measure == "accuracy" else LOGARITHM if is_error else IDENTITY
+    least, most, forward, inverse, derivative = scale
+    if not all(least < value < most for value in values):
         return None
     # Two test sets differ by twice the variance of one.
-    of_rows = 2 * (rows * to.derivative(math.fsum(values) / len(values))) ** 2 if rows else 0.0
-    low, high = next_run([to.forward(value) for value in values], of_rows)
-    return to.inverse(low), to.inverse(high)
+    of_rows = 2 * (rows * derivative(math.fsum(values) / len(values))) ** 2
+    low, high = next_run([forward(value) for value in values], of_rows)
+    return inverse(low), inverse(high)
 
 
 def next_run(values: Sequence[float], rows: float = 0.0) -> Interval:

@@ -157,16 +157,16 @@ def in_errors(difference: Difference, level: float, error: float) -> tuple[float
     return low, mean, high
 
 
-def holm(p_values: Sequence[float], alpha: float = ALPHA) -> list[float]:
+def holm(p_values: Sequence[float]) -> list[float]:
     """The level at which each p-value of one table is decided, by Holm's method: what is below it is seen.
 
-    The least of m has alpha / m, the next alpha / (m - 1), and so on. All that come after the first one that is not
+    The least of m has `ALPHA` / m, the next `ALPHA` / (m - 1), and so on. All that come after the first one that is not
     below its level have that one's level, and so are not below it either.
     """
-    levels, level, rejecting = [alpha] * len(p_values), alpha, True
+    levels, level, rejecting = [ALPHA] * len(p_values), ALPHA, True
     for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
         if rejecting:
-            level = alpha / (len(p_values) - rank)
+            level = ALPHA / (len(p_values) - rank)
             rejecting = p_values[index] < level
         levels[index] = level
     return levels
@@ -177,7 +177,7 @@ def too_short(days: float | None) -> str:
     return f"the test rows span {days:.0f} days, less than {SEASON}" if days is not None and days < SEASON else ""
 
 
-def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Comparison]:
+def decide(pairs: Sequence[Pair]) -> list[Comparison]:
     """All pairs of one table, corrected for how many there are: first which one is better, then what is the same."""
     decided = {
         index: Comparison(pair, Outcome.SHORT, why=why)
@@ -185,9 +185,9 @@ def decide(pairs: Sequence[Pair], alpha: float = ALPHA) -> list[Comparison]:
         if (why := too_short(pair.days))
     }
     asked = [index for index in range(len(pairs)) if index not in decided]
-    levels = dict(zip(asked, holm([pairs[index].difference.p_value for index in asked], alpha), strict=True))
+    levels = dict(zip(asked, holm([pairs[index].difference.p_value for index in asked]), strict=True))
     left = [index for index, level in levels.items() if pairs[index].difference.p_value >= level]
-    of_same = dict(zip(left, holm([pairs[index].equivalence for index in left], alpha), strict=True))
+    of_same = dict(zip(left, holm([pairs[index].equivalence for index in left]), strict=True))
     for index, level in levels.items():
         pair, same = pairs[index], of_same.get(index, 0.0)
         of_one, of_other = pair.unfinished

@@ -55,6 +55,7 @@ def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     keras_models.start()
     import tensorflow as tf
 
+    seen, problem = chosen.seen(problem)
     model, file = chosen.model(problem), path.with_name(path.name + keras_models.SUFFIX)
     try:
         model.load_weights(file)
@@ -63,4 +64,4 @@ def _network(chosen: Recipe, problem: Problem, path: Path) -> Predict:
     # One trace for any number of examples.
     shape = tf.TensorSpec((None, *problem.input_shape), tf.float32)
     call = tf.function(lambda inputs: model(inputs, training=False), input_signature=[shape])
-    return lambda inputs: np.asarray(call(inputs)).reshape(len(inputs), -1)
+    return lambda inputs: np.asarray(call(seen(inputs))).reshape(len(inputs), -1)

@@ -65,6 +65,8 @@ def training(
     method, options = experiment.training.method, experiment.training.options
     stage = "stages.backtest" if settings else "stages.train"
     modules = [stage, f"{MODELS}.{experiment.model.family}", f"{METHODS}.{method}"]
+    if experiment.features is not None:
+        modules.append(f"{MODELS}.baselines")
     if "loss" in options:
         modules.append(f"{METRICS}.{options['loss']}")
     if "epochs" in options:  # the best one is chosen by what the data set is compared by

@@ -131,6 +131,7 @@ class AnswerText:
         change, interval: of the error; without a change the difference itself.
         reason: why there is no answer, and what would give one.
         mark: of the change on `CHANGES`; None where there is none.
+        sceptic: whether a search from outside overturned it; empty where there was none.
     """
 
     question: str
@@ -142,6 +143,7 @@ class AnswerText:
     interval: str = ""
     reason: str = ""
     mark: IntervalMark | None = None
+    sceptic: str = ""
 
     @property
     def tuned(self) -> bool:
@@ -150,11 +152,11 @@ class AnswerText:
 
     @property
     def sentence(self) -> str:
-        """The two models and the change, in a line."""
+        """The two models, the change, and what a sceptic's search came to, in a line."""
         if self.without is None or self.best is None:
             return capital(self.reason)
         models = capital(f"{self.best.title} against {self.without.title}")
-        return f"{models}: {self.told}"
+        return "; ".join(filter(None, (f"{models}: {self.told}", self.sceptic)))
 
     @property
     def told(self) -> str:
@@ -176,6 +178,7 @@ def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
     if answer.outcome == Outcome.NOT_ASKED:
         return text
     text = replace(text, without=_contender(dataset, answer.opponent), best=_contender(dataset, answer.network))
+    text = replace(text, sceptic=dataset.sceptic.beside(answer, dataset.evaluation) if dataset.sceptic else "")
     if comparison is None:
         return text
     metric = dataset.about.metric

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 from pipeline import failures, tables
 from pipeline.config.params import Params
 from pipeline.errors import one_line
-from pipeline.evaluation import answers, claims, schema
+from pipeline.evaluation import answers, claims, sceptic, schema
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
+from pipeline.evaluation.sceptic import Sceptic
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.evaluation.verdicts import Comparison
 from pipeline.files import damaged
@@ -41,6 +42,7 @@ class Evaluated:
         label: STAND_IN or SCALED, of what is no result.
         answers: does it need a recurrent network, corrected for all that are asked in this workspace; the outcome of
             what is no result is its label.
+        sceptic: what a search with scikit-learn alone did to the answers; None where there was none.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Evaluated:
     stale: str = ""
     label: Outcome | None = None
     answers: Sequence[Answer] = ()
+    sceptic: Sceptic | None = None
 
     @property
     def about(self) -> About:
@@ -196,6 +199,7 @@ def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing
         {key: titles.family(experiment) for key, experiment in experiments.items()},
         folder,
         f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
+        sceptic=sceptic.load(workspace.sceptic(name)),
     )
 
 

@@ -83,6 +83,8 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
         words.append("as in Keras 2")
     if section.share < 1:
         words.append(f"{section.share:.3g} of the rows")
+    if section.features:
+        words.append("on lags, differences and means" if section.features.get("means") else "on lags")
     if section.in_unit:
         words.append("targets not standardised")
     if section.calendar:

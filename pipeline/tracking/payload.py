@@ -100,6 +100,7 @@ def options(name: str, experiment: Experiment) -> dict[str, str]:
     chosen = recipe(name, experiment)
     flat: dict[str, Any] = {"dataset": experiment.dataset, "seeds": experiment.seeds}
     flat |= {"calendar": experiment.calendar, "standardise": experiment.standardise, "in_unit": experiment.in_unit}
+    flat |= {f"features.{key}": value for key, value in (experiment.features or {}).items()}
     flat |= {"model.family": experiment.model.family, "model.name": experiment.model.name}
     flat |= {f"model.{key}": value for key, value in chosen.build.keywords.items()}
     flat |= {"training.method": experiment.training.method}

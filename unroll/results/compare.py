@@ -42,8 +42,6 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         dataset = name if name in every.datasets else every.experiments[name].dataset
         chosen.setdefault(dataset, set()).update({name} - {dataset})
     pair = len(names) == 2 and {*names} <= {*every.experiments}
-    if pair and len(chosen) == 2:
-        raise _of_two(*names)
     results = load(workspace, every)
     own = [name for name in chosen or every.forecasts if name in every.forecasts]
     own = own if names else [name for name in own if answer.is_built(workspace, name)]
@@ -63,9 +61,10 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
     series = (answer.table(answer.answer(workspace, name), chosen.get(name, ())) for name in own)
     shown = [*map(as_data, pages), *series]
     if pair:
+        comparison = between(workspace, *names)
         label = next((evaluated.label for evaluated in results.built if evaluated.name in chosen), None)
         metric = schema.load(workspace.evaluation(*chosen)).dataset.metric
-        shown[0] |= {"answers": [], "comparison": _pair(names, between(workspace, *names), metric, label)}
+        shown[0] |= {"answers": [], "comparison": _pair(names, comparison, metric, label)}
     return shown
 
 
@@ -79,17 +78,13 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
     every = params.load(workspace.params)
     dataset = every.experiment(experiment).dataset
     if every.experiment(other).dataset != dataset:
-        raise _of_two(experiment, other)
+        raise UsageError(f"{experiment} and {other} are of two data sets, so nothing compares them")
     folder = workspace.evaluation(dataset)
     evaluation = schema.load(folder) if (folder / "evaluation.json").is_file() else None
     for name in (experiment, other):
         if evaluation is None or name not in evaluation.experiments:
             raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
-    return answers.between(evaluation, experiment, other) if evaluation else None
-
-
-def _of_two(experiment: str, other: str) -> UsageError:
-    return UsageError(f"{experiment} and {other} are of two data sets, so nothing compares them")
+    return answers.table(evaluation, {"": (experiment, other)}).get("") if evaluation else None
 
 
 def _pair(names: Sequence[str], comparison: Comparison | None, metric: str, label: Outcome | None) -> dict[str, Any]:

@@ -123,6 +123,7 @@ def sections(config: Params, name: str) -> dict[str, dict[str, Any]]:
             "name": name,
             "dataset": experiment.dataset,
             "calendar": experiment.calendar,
+            "features": experiment.features,
             "standardise": experiment.standardise,
             "in_unit": experiment.in_unit,
             "seeds": experiment.seeds,

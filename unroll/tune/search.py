@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -30,11 +31,12 @@ from unroll.tune.study import Attempt, Trials, opened, seen, train, train_all
 LATE = 0.9
 """The fraction of its epochs behind which a best epoch says that more of them might be better."""
 
-GAIN = 0.01
-"""The fraction of its error by which twice the epochs must be better to be worth while."""
+GAIN = 0.02
+"""The fraction of its error by which twice the epochs must be better to be worth while: under half of what verdicts
+call no difference."""
 
-DOUBLINGS = 3
-"""At most: eight times the epochs."""
+DOUBLINGS = 2
+"""At most: four times the epochs."""
 
 LONGER, NOT_CONVERGED = "longer", "longer, not converged"
 """How a training with more epochs ended; the second: it was the longest, and still better than the one before."""
@@ -142,10 +144,7 @@ def _longer(trials: Trials, number: int, trial: FrozenTrial) -> list[dict[str, A
     attempts = [Attempt.of(trial), *(Attempt(**kept) for kept in study.user_attrs.get(key, ()))]
     while may_gain(attempts, epochs[len(attempts) - 1], cosine=cosine, higher=higher) and len(attempts) < len(epochs):
         start = f"{trials.name}  trial {number} with {epochs[len(attempts)]} epochs"
-
-        def show(figures: Sequence[str], *, start: str = start, last: bool = False) -> None:
-            progress.line(start, figures, last=last)
-
+        show = partial(progress.line, start, last=False)
         attempt = train(trials, longer(len(attempts)), show)
         attempts.append(attempt)
         study.set_user_attr(key, [asdict(attempt) for attempt in attempts[1:]])

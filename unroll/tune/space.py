@@ -36,11 +36,11 @@ FEW = 32
 """A count with a bound up to here, such as of layers, is searched one by one: up to one more than there are."""
 
 NETWORKS = (
-    "learning_rate=0.0003:0.01",
+    "learning_rate=0.001:0.01",
     "schedule=constant,cosine",
-    "weight_decay=0,1e-6,1e-5,1e-4,1e-3,1e-2",
-    "batch_size=32,64,128,256",
-    "dropout=0,0.01,0.02,0.05,0.1,0.2,0.3,0.4",
+    "weight_decay=0,1e-4,1e-3,1e-2,0.1,0.3,1",
+    "batch_size=32,64,128",
+    "dropout=0,0.01,0.02,0.05,0.1,0.2,0.3",
     "embedding=8:64",
 )
 """What `unroll search` tries of every network, recurrent or not, so that no side is treated better."""

@@ -112,8 +112,7 @@ class Trials:
         """The next trial; None if there are enough, those that are being trained included."""
         with self.alone():
             running = len(self.running())
-            ended = len(self.done() if self.pruning else self.complete())
-            if ended + running >= self.count or len(self.done()) + running >= ATTEMPTS * self.count:
+            if len(self.counted()) + running >= self.count or len(self.done()) + running >= ATTEMPTS * self.count:
                 return None
             # Drawn by its number: a study that was stopped goes on with the trials that it would have had.
             self.study.sampler = TPESampler(seed=len(self.study.get_trials(deepcopy=False)))
@@ -138,9 +137,9 @@ class Trials:
         """The trials that ended or were given up."""
         return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
-    def complete(self) -> list[FrozenTrial]:
-        """The trials that came to an end."""
-        return self.study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    def counted(self) -> list[FrozenTrial]:
+        """Of those the ones of which there are to be `count`."""
+        return [trial for trial in self.done() if self.pruning or trial.state == TrialState.COMPLETE]
 
     def best(self) -> FrozenTrial | None:
         """The best trial that was not given up."""
@@ -237,7 +236,7 @@ def train_all(trials: Trials) -> None:
     def show(number: int, figures: Sequence[str], *, last: bool = False) -> None:
         done, best, left = len(trials.done()), trials.best(), ""
         if ended := done - before:
-            missing = trials.count - len(trials.done() if trials.pruning else trials.complete())
+            missing = trials.count - len(trials.counted())
             left = f"{progress.duration((time.monotonic() - started) / ended * max(0, missing))} left"
         best_so_far = [f"best {best.value:.4g}"] if best else []
         start = f"{trials.name}  trial {number} of {trials.count}"

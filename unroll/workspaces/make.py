@@ -268,6 +268,7 @@ def _copy_graph(root: Path, folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)
     write_text(folder / ".dvc" / "config", CONFIG)
+    (folder / "results" / "sceptic").mkdir(parents=True, exist_ok=True)  # what was searched there is of other runs
 
 
 def _stand_in(source: Mapping[str, Any]) -> str | None:

@@ -95,7 +95,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         (
             "seeds:",
             "sedes:",
-            "guess.sedes is not known here. Valid: calendar, converged, dataset, in_unit, like, model, seeds,",
+            "guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit, like,",
         ),
         ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, "),
         ("method: none", "", "experiments.guess.training.method is missing"),

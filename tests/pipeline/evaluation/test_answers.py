@@ -7,6 +7,7 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Evaluation, Stat
 from pipeline.evaluation.scores import blocks, evaluate
+from pipeline.evaluation.verdicts import decide
 from pipeline.metrics import losses
 from tests.pipeline.evaluation.scored import of, params_of, small
 
@@ -100,7 +101,7 @@ def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
     dataset = small(targets=truth, kind="regress")
     evaluation = evaluate(dataset, runs, {"ours": params_of(), "other": params_of()})
     of_rows = [losses(dataset.metric, values, truth) for values in predictions.values()]
-    comparison = answers.compare(dataset.metric, *of_rows, blocks(dataset, "test"))
+    (comparison,) = decide([answers.pair(dataset.metric, *of_rows, blocks(dataset, "test"))])
     expected = answers.against(evaluation, "other")["ours"]
     assert comparison.interval == pytest.approx(expected.interval)
     assert comparison.outcome == expected.outcome == Outcome.BETTER

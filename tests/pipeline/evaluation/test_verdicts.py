@@ -40,18 +40,15 @@ def test_too_short_then_better_or_worse_then_no_difference_else_cannot_tell(know
 
 def test_the_interval_excludes_zero_where_one_is_better_and_lies_within_the_margin_where_there_is_no_difference():
     pairs = [pair(ratio, error) for ratio in (0.9, 0.97, 1.0, 1.02, 1.1) for error in (0.002, 0.01, 0.02, 0.04)]
+    outcomes = set()
     for comparison in decide(pairs):
         (low, high), (least, most) = comparison.interval, comparison.pair.margin
-        assert (not low <= 0 <= high) == (comparison.outcome in {Outcome.BETTER, Outcome.WORSE}) or (
-            comparison.outcome == Outcome.SAME
-        )
-        assert (least < low and high < most) or comparison.outcome != Outcome.SAME
-    assert {comparison.outcome for comparison in decide(pairs)} == {
-        Outcome.BETTER,
-        Outcome.WORSE,
-        Outcome.SAME,
-        Outcome.UNSURE,
-    }
+        outcomes.add(comparison.outcome)
+        if comparison.outcome == Outcome.SAME:
+            assert least < low < high < most
+        else:
+            assert (low <= 0 <= high) == (comparison.outcome == Outcome.UNSURE)
+    assert outcomes == {Outcome.BETTER, Outcome.WORSE, Outcome.SAME, Outcome.UNSURE}
 
 
 @pytest.mark.parametrize(
@@ -118,15 +115,10 @@ def test_a_change_is_a_percentage_then_a_factor_and_of_no_error_the_error_itself
     assert str(Comparison(known, Outcome.WORSE)) == words
 
 
-@given(thousandths=st.lists(st.integers(0, 100), min_size=1, max_size=8))
+@given(thousandths=st.lists(st.integers(0, 100), max_size=8))
 def test_a_p_value_is_below_its_level_where_holms_adjusted_one_is_below_alpha(thousandths):
     p_values = np.array(thousandths) / 1000
     order = np.argsort(p_values, kind="stable")
     adjusted = np.empty(len(p_values))
     adjusted[order] = np.maximum.accumulate(p_values[order] * np.arange(len(p_values), 0, -1))
     assert (p_values < holm(p_values)).tolist() == (adjusted < ALPHA).tolist()
-
-
-def test_holms_levels():
-    assert holm([0.01, 0.04, 0.03]) == pytest.approx([0.05 / 3, 0.025, 0.025])
-    assert holm([]) == []

@@ -1,9 +1,12 @@
 import subprocess
 import sys
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment
+from pipeline.data.problem import problem
 from pipeline.errors import UsageError
 from pipeline.models import baselines
 from pipeline.training.methods import least_squares
@@ -53,9 +56,30 @@ def test_an_option_that_does_not_fit_the_data_set_is_a_mistake_in_params(sine_wi
         linear.train(linear.job(sine_windows))
 
 
+def test_a_network_with_features_sees_what_boosting_sees_of_a_window(station):
+    options = {"last": 4, "others": 2, "differences": True, "means": [3]}
+    network = {"model": {"family": "dense", "name": "mlp", "hidden": [2]}, "training": {"method": "none"}}
+    job = recipe("guess", experiment(features=options, **network)).job(station)
+    test = station.splits["test"]
+    expected = baselines.MODELS["lags"](problem(station), **options).features(test.take(np.arange(len(test)))[0])
+    np.testing.assert_array_equal(job.dataset.splits["test"].inputs, expected.astype(np.float32))
+    np.testing.assert_array_equal(job.dataset.splits["test"].targets, test.targets)
+    assert job.build().input_shape == (None, expected.shape[1])
+    with pytest.raises(UsageError, match="guess.features: `last` must be at most"):
+        recipe("guess", experiment(features={"last": 1000}, **network)).job(station)
+
+
+def test_features_are_of_windows(sine_windows):
+    network = {"model": {"family": "dense", "name": "mlp", "hidden": [2]}, "training": {"method": "none"}}
+    everywhere = {split: replace(windows, every=True) for split, windows in sine_windows.splits.items()}
+    with pytest.raises(UsageError, match="guess.features: they are of windows whose one column is forecast"):
+        recipe("guess", experiment(features={}, **network)).job(replace(sine_windows, splits=everywhere))
+
+
 def test_every_experiment_of_the_four_documents_has_a_recipe_and_none_needs_tensorflow():
     code = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 from pipeline.config import params
 from pipeline.training.recipe import recipe
