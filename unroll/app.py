@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from pipeline.errors import UnrollError
+from pipeline.provenance.machine import documents
 from pipeline.workspace import Workspace
 
 app = typer.Typer(
@@ -52,6 +53,9 @@ def named(about: str, *sections: str) -> Any:
     return typer.Argument(help=about, autocompletion=complete(*sections))
 
 
+READING = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") | {"lab": "claims.yaml"}
+"""Commands that only read -> the file without which they take the four documents, which come with the package."""
+
 DataSet = Annotated[str, named("A data set of params.yaml.", "datasets")]
 Experiment = Annotated[str, named("An experiment of params.yaml.", "experiments")]
 
@@ -74,6 +78,8 @@ def unroll(
 ) -> None:
     """Rebuild and compare the recurrent networks of four teaching documents."""
     context.obj = Workspace(root.resolve())
+    if context.invoked_subcommand in READING and root == Path():
+        context.obj = Workspace(documents(context.obj.root, READING[context.invoked_subcommand]))
 
 
 def print_json(data: Any) -> None:

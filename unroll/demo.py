@@ -11,6 +11,7 @@ from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.verdicts import ALPHA
+from pipeline.provenance.machine import documents
 from pipeline.report import titles
 from pipeline.report.charts import answer_text
 from pipeline.report.formatting import capital
@@ -38,7 +39,7 @@ QUESTIONS = {
 """Data set -> what it asks for."""
 
 FEWER = """Results of {seeds} seeds each and {few} of {all} experiments; document 003's networks for 10 or 30 epochs, so
-none of its figures is judged. `make repro` trains everything."""
+none of its figures is judged. `{rest}` trains everything."""
 
 CAUTION = """These figures show that everything works; they are no results: data and training are small, and a stand-in
 is generated in place of a download. Without three seeds nobody can tell whether a network is better."""
@@ -52,10 +53,12 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     Raises:
         UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.
     """
-    folder, real = workspace.root / FOLDER, params.load(workspace.params).experiments
-    small = (make.scaled if everything else make.chosen)(workspace.root, folder)
+    # A folder without the four documents builds the demo that came with the package.
+    root = documents(workspace.root, "claims.yaml")
+    folder, real = workspace.root / FOLDER, params.load(root / "params.yaml").experiments
+    small = (make.scaled if everything else make.chosen)(root, folder)
     config = params.load(small.params)
-    checkout.commit(workspace.root, folder, "what is asked")
+    checkout.commit(root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     how = "on stand-ins, small" if everything else f"{make.SEEDS} seeds each"
@@ -64,16 +67,17 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     started = time.monotonic()
     status = repro(small, [], jobs, narration=Story(small, config), first=list(config.datasets))
     took = duration(time.monotonic() - started)
-    checkout.commit(workspace.root, folder, "what was found")
+    checkout.commit(root, folder, "what was found")
     print()
     compare.show_answers(small, compare.evaluation_times(small))
     outcomes = Counter(str(verdict.outcome) for verdict in load(small, config).verdicts)
     counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
     published = f"Published figures judged: {outcomes.total()} ({counts})."
-    fewer = FEWER.format(seeds=make.SEEDS, few=len(config.experiments), all=len(real))
+    rest = "make repro" if root == workspace.root else "unroll new --documents FOLDER"
+    fewer = FEWER.format(seeds=make.SEEDS, few=len(config.experiments), all=len(real), rest=rest)
     print("\n" + (CAUTION if everything else f"{published}\n{fewer}"))
     print(f"\nThe demo took {took}.")
-    print("\n".join(_next(small, config)), flush=True)
+    print("\n".join(_next(small, config, rest)), flush=True)
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.stdout.isatty() and screen:
         webbrowser.open(small.report.as_uri())
@@ -120,15 +124,15 @@ class Story(Narration):
         return "\n".join(lines)
 
 
-def _next(small: Workspace, config: Params) -> list[str]:
+def _next(small: Workspace, config: Params, rest: str) -> list[str]:
     """What can be done with the demo, a line each."""
     command = os.path.relpath(Path(sys.executable).parent / "unroll")
     here = f"{command} --root {os.path.relpath(small.root)}"
     steps = {
         "The page": str(small.report),
-        "MLflow": f"make ui ROOT={os.path.relpath(small.root)}",
+        "MLflow": f"make ui ROOT={os.path.relpath(small.root)}" if rest.startswith("make") else f"{here} ui",
         "One data set": f"{here} compare {next(iter(config.datasets))}",
         "Every table": f"{here} compare",
-        "Everything": "make repro",
+        "Everything": rest,
     }
     return [f"  {name:<13} {step}" for name, step in steps.items()]

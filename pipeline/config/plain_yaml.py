@@ -170,7 +170,8 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8-sig")
     except FileNotFoundError:
         raise UnrollError(
-            f"{path} is missing; run this in the folder that holds it, or name that folder: unroll --root DIR ..."
+            f"{path} is missing; run this in the folder that holds it, or name that folder: unroll --root DIR ...; or "
+            "make one: `unroll new FOLDER` for your own series, `unroll new --documents FOLDER` with the four documents"
         ) from None
     except OSError as error:
         raise UnrollError(f"{path} cannot be read: {error.strerror}") from None

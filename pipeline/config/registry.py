@@ -9,12 +9,15 @@ import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
 from functools import partial
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
 import pydantic
 
+from pipeline.config import extensions
 from pipeline.config.params import Params
+from pipeline.errors import UsageError
 from pipeline.validation import Strict, one_of, validated
 
 SOURCES = "pipeline.data.sources"
@@ -25,9 +28,17 @@ METRICS = "pipeline.metrics"
 
 
 def modules(package: str) -> list[str]:
-    """The names that a registry package holds, such as `modules(METHODS)`."""
-    path = importlib.import_module(package).__path__
-    return sorted(module.name for module in pkgutil.iter_modules(path))
+    """The names that a registry package holds, such as `modules(METHODS)`; with those of the user's own project.
+
+    Raises:
+        UsageError: the user's has a name of ours.
+    """
+    ours, *own = ([module.name for module in pkgutil.iter_modules([path])] for path in extensions.extend(package))
+    names = [*ours, *chain.from_iterable(own)]
+    if len(names) > len({*names}):
+        twice = next(name for name in ours if names.count(name) > 1)
+        raise UsageError(f"{extensions.path(f'{package}.{twice}')}: Unroll has this name, too; give yours another one")
+    return sorted(names)
 
 
 def full_name(package: str, name: str, where: str) -> str:
@@ -37,7 +48,9 @@ def full_name(package: str, name: str, where: str) -> str:
 
 def module(package: str, name: str, where: str) -> ModuleType:
     """Import one module of a registry package; arguments and errors as in `full_name`."""
-    return importlib.import_module(full_name(package, name, where))
+    full = full_name(package, name, where)
+    extensions.load(full)
+    return importlib.import_module(full)
 
 
 def options(function: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment
+from pipeline.config.registry import METHODS, module
 from pipeline.data.examples import Array
 from pipeline.data.problem import Problem
 from pipeline.errors import UnrollError
@@ -43,6 +44,10 @@ def load(name: str, experiment: Experiment, fields: Mapping[str, Any], path: Pat
         from pipeline.training.methods import boosting
 
         return boosting.load(baseline, weights, chosen.method.keywords["strategy"])
+    trained_by = module(METHODS, method, f"experiments.{name}.training.method")
+    if hasattr(trained_by, "load"):
+        forecasts: Predict = trained_by.load(baseline, weights)
+        return forecasts
     raise UnrollError(f"{name}: the training method {method} leaves nothing that forecasts")
 
 

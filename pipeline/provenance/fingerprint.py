@@ -6,14 +6,16 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from pipeline.config import extensions
 from pipeline.config.params import Experiment, Forecast, Preparation
 from pipeline.config.registry import METHODS, METRICS, MODELS, PREPARATIONS, module
 from pipeline.errors import UnrollError
 from pipeline.files import missing, sha256
-from pipeline.provenance.machine import CODE
+from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 
 EXEMPT = (
     *("pipeline.config", "pipeline.data.download", "pipeline.errors", "pipeline.failures", "pipeline.locks"),
@@ -100,8 +102,17 @@ def brief(hashes: Mapping[str, str]) -> str:
     return hashlib.sha256("".join(hashes.values()).encode()).hexdigest()[:12]
 
 
+@cache
+def package() -> str:
+    """Version and hash of the code that runs, such as `0.2.0 1f3c5a7b9d2e`: of an edit or another commit another."""
+    files = [file for name in PACKAGES for file in (CODE / name).rglob("*") if file.suffix in {".py", *TEMPLATES}]
+    own = [file for file in files if not file.is_relative_to(CODE.joinpath(*PACKED))]
+    hashes = {file.relative_to(CODE).as_posix(): _text_hash(file) for file in own}
+    return f"{metadata.version('unroll')} {_of(hashes)[:12]}"
+
+
 class Code:
-    """The code in a folder that holds `pipeline`, `stages` and .ci/locks/numerics.lock; each file is read once."""
+    """The code in a folder that holds `PACKAGES`, beside the repository's numerics.lock; each file is read once."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -113,7 +124,7 @@ class Code:
         Raises:
             UnrollError: .ci/locks/numerics.lock is missing.
         """
-        lock = self._root / ".ci/locks/numerics.lock"
+        lock = repository(self._root) / NUMERICS
         if not lock.is_file():
             raise UnrollError(f"{lock} is missing; take it from the repository")
         hashes = {name: self._hash(path) for name, path in self.sources(modules).items()}
@@ -158,9 +169,12 @@ class Code:
         return [name for name in names if name.startswith("pipeline.")]
 
     def _file(self, name: str) -> Path:
-        """Of a module, or of a package its own."""
+        """Of a module, which may be the user's, or of a package its own."""
         path = self._root.joinpath(*name.split("."))
-        return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        if path.is_dir():
+            return path / "__init__.py"
+        own = path.with_suffix(".py")
+        return own if own.exists() else extensions.file(name) or own
 
 
 def _templates(folder: Path) -> list[Path]:

@@ -7,10 +7,23 @@ from functools import cache
 from pathlib import Path
 
 CODE = Path(__file__).resolve().parents[2]
-"""The folder that holds `PACKAGES` and .ci/locks/numerics.lock."""
+"""The folder that holds `PACKAGES`: the checkout, or where packages are installed."""
 
 PACKAGES = ("pipeline", "stages", "unroll")
 """The project's code."""
+
+NUMERICS = ".ci/locks/numerics.lock"
+"""The packages that compute, whose versions are part of every fingerprint."""
+
+PACKED = ("unroll", "documents")
+"""Where in an installed wheel `DOCUMENTS` lie."""
+
+DOCUMENTS = (
+    *("params.yaml", "claims.yaml", "dvc.yaml", "dvc.lock", "results", "data/sample", "bench/tolerances.json"),
+    *(".dvc/config", ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", NUMERICS, "LICENSE"),
+    ".github/actions/report/action.yml",
+)
+"""What a wheel brings besides code (setup.py): the four documents' graph and results, and data for the demo."""
 
 FEATURES = (
     *("sse4_2", "avx", "f16c", "avx2", "fma", "avx_vnni", "avx512f", "avx512dq", "avx512bw", "avx512vl"),
@@ -34,6 +47,17 @@ def cpuinfo() -> dict[str, str]:
     except OSError:
         return {}
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+
+
+def repository(code: Path) -> Path:
+    """The folder of `DOCUMENTS` that belong to the code in a folder: the same one, or inside of an installed wheel."""
+    packed = code.joinpath(*PACKED)
+    return packed if packed.is_dir() else code
+
+
+def documents(root: Path, needed: str = "params.yaml") -> Path:
+    """A user's folder, where it holds the file that is needed; else that of the four documents."""
+    return root if (root / needed).is_file() else repository(CODE)
 
 
 def flags() -> list[str]:

@@ -31,6 +31,7 @@ class Environment(Strict):
     """Where a run is made.
 
     Attributes:
+        unroll: its version, and the hash of its code (`fingerprint.package`); None in records of before.
         commit, dirty: of the code, and whether what shapes results differs from it; None outside git.
         platform: system, architecture and C library.
         features: those of `machine.FEATURES` that it has; only Linux tells.
@@ -39,6 +40,7 @@ class Environment(Strict):
         packages: name -> version, as installed, of those in .ci/locks/numerics.lock.
     """
 
+    unroll: str | None = None
     commit: str | None
     dirty: bool | None
     python: str
@@ -104,6 +106,7 @@ def environment(workspace: Workspace) -> Environment:
     """Where this process runs."""
     commit, dirty = _revision(workspace)
     return Environment(
+        unroll=fingerprint.package(),
         commit=commit,
         dirty=dirty,
         python=platform.python_version(),
@@ -118,7 +121,7 @@ def environment(workspace: Workspace) -> Environment:
 
 def locked() -> dict[str, str]:
     """What .ci/locks/numerics.lock says: package -> version."""
-    text = (machine.CODE / ".ci/locks/numerics.lock").read_text(encoding="utf-8")
+    text = (machine.repository(machine.CODE) / machine.NUMERICS).read_text(encoding="utf-8")
     return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
 
 
@@ -131,14 +134,15 @@ def _packages() -> dict[str, str]:
 
 
 def _revision(workspace: Workspace) -> tuple[str | None, bool | None]:
-    """The commit of the code, and whether what shapes results differs from it; None without git.
+    """The commit of the code, and whether what shapes results differs from it; None without git, or in no checkout.
 
     What a build writes itself (dvc.lock, metrics) does not count as a difference.
     """
-    commit = _git(machine.CODE, "rev-parse", "HEAD")
+    # An installed package may lie in a repository of the user's, whose commits say nothing about it.
+    commit = _git(machine.CODE, "rev-parse", "HEAD") if machine.repository(machine.CODE) == machine.CODE else None
     if not commit:
         return None, None
-    changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, ".ci/locks/numerics.lock") != ""
+    changed = _git(machine.CODE, "status", "--porcelain", "--", *machine.PACKAGES, machine.NUMERICS) != ""
     return commit, changed or _git(workspace.root, "status", "--porcelain", "--", "params.yaml") != ""
 
 

@@ -104,9 +104,14 @@ def _recurrent(model: Mapping[str, Any]) -> str:
 
 def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     last = f" on the last {model['last']} steps" if model.get("last") else ""
-    fit = f"{'ridge' if training.get('ridge') else 'linear'} regression"
-    if training.get("method") == "least_absolute":
-        fit = "least absolute deviation"
+    method = training.get("method")
+    fits = {
+        "least_absolute": "least absolute deviation",
+        "kernel_ridge": "kernel ridge regression",
+        "boosting": "boosted trees",
+        "sklearn": str(training.get("estimator")),
+    }
+    fit = fits.get(str(method), f"{'ridge' if training.get('ridge') else 'linear'} regression")
     match model["name"]:
         case "mlp":
             hidden = "-".join(str(width) for width in model.get("hidden", ()))
@@ -114,10 +119,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "constant":
             return f"always {model.get('value', 0):g}"
-        case "linear" if training.get("method") != "gradient_descent":
+        case "linear" | "lags" if method != "gradient_descent":
             return f"{fit}{last}"
-        case "lags":
-            return f"{'kernel ridge regression' if training.get('method') == 'kernel_ridge' else 'boosted trees'}{last}"
         case "seasonal_naive" | "delayed":
             return f"the value {model['timesteps']} timesteps before"
         case name:

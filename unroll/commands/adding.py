@@ -1,6 +1,7 @@
 """The commands that add to params.yaml: a series of one's own, and an experiment that was tuned."""
 
 import contextlib
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -27,6 +28,25 @@ TimeZone = Annotated[str | None, typer.Option(help="Whose clock the stamps show:
 Encoding = Annotated[str | None, typer.Option(help="Of the text, such as latin-1.")]
 Delimiter = Annotated[str | None, typer.Option(help="Between columns; a space for any white space.")]
 Decimal = Annotated[Literal[".", ","] | None, typer.Option(help="The mark before decimals.")]
+
+
+@app.command(rich_help_panel="Start here")
+def new(
+    folder: Annotated[Path, typer.Argument(help="Is made.")],
+    documents: Annotated[
+        bool, typer.Option("--documents", help="With the four documents: experiments, claims, data, results.")
+    ] = False,
+) -> None:
+    """Make a repository of your own, with git and DVC; nothing is committed. The code stays in the installed package.
+
+    `unroll new forecasts` · `unroll new --documents lecture`
+    """
+    from unroll.workspaces.new import new
+
+    print(f"{folder}: {', '.join(new(folder, documents=documents))}")
+    print(
+        f"Next: cd {shlex.quote(str(folder))}; unroll {'compare' if documents else 'answer FILE'}; README.md says more"
+    )
 
 
 @app.command(rich_help_panel="Start here")

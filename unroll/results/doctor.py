@@ -5,14 +5,19 @@ import platform
 import re
 import shutil
 from contextlib import suppress
+from functools import partial
 from importlib import metadata
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
+from pipeline.provenance import fingerprint
+from pipeline.provenance.machine import CODE, documents, repository
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
+
+LOCK = ".ci/locks/requirements.lock"
 
 ROOM = 3 * 1024**3
 """Bytes that a full build takes at most, its DVC cache included."""
@@ -20,30 +25,42 @@ ROOM = 3 * 1024**3
 
 def doctor(workspace: Workspace) -> list[tuple[str, bool, str]]:
     """Of every check what was looked at, whether it is fit, and what was found or what to do. None stops the others."""
-    checks = {"packages": _packages, "params.yaml": _params, "claims.yaml": _claims, "folder": _folder}
+    # Without a project the four documents, which come with the package, are looked at.
+    looked_at = Workspace(documents(workspace.root))
+    checks = {"unroll": partial(_unroll, workspace), "packages": partial(_packages, workspace)}
+    checks |= {"params.yaml": partial(_params, looked_at)}
+    if looked_at.claims.exists():  # a project of one's own has none
+        checks["claims.yaml"] = partial(_claims, looked_at)
+    checks["folder"] = partial(_folder, workspace)
     findings = []
     for name, check in checks.items():
         try:
-            fit, text = True, check(workspace)
+            fit, text = True, check()
         except UnrollError as error:
             fit, text = False, str(error)
         findings.append((name, fit, printable(one_line(text))))
     return findings
 
 
+def _unroll(workspace: Workspace) -> str:
+    installed = "in its checkout" if repository(CODE) == CODE else "installed"
+    without = "" if workspace.params.is_file() else "; no project here, so what follows is about the four documents"
+    return f"{fingerprint.package()}, {installed}{without}"
+
+
 def _packages(workspace: Workspace) -> str:
-    lock = workspace.root / ".ci/locks/requirements.lock"
-    locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8"))) if lock.exists() else {}
+    lock = documents(workspace.root, LOCK) / LOCK
+    locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8")))
     installed = {}
     for name in locked:
         with suppress(metadata.PackageNotFoundError):  # it is for another system
             installed[name] = metadata.version(name)
     if others := [f"{name} {has} (locked {locked[name]})" for name, has in installed.items() if has != locked[name]]:
-        raise UnrollError(
-            f"{', '.join(others[:5])} differ from requirements.lock; run `make test` or `make demo` again"
+        again = (
+            f"`pip install unroll --constraint {lock}`" if repository(CODE) != CODE else "`make test` or `make demo`"
         )
-    packages = f"{len(installed)} as locked" if locked else "no .ci/locks/requirements.lock here"
-    return f"Python {platform.python_version()}, {packages}"
+        raise UnrollError(f"{', '.join(others[:5])} differ from {lock.name}; run {again} again")
+    return f"Python {platform.python_version()}, {len(installed)} as locked"
 
 
 def _params(workspace: Workspace) -> str:

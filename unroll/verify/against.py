@@ -12,7 +12,7 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
-from pipeline.config import params
+from pipeline.config import extensions, params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
 from pipeline.report import results
@@ -247,7 +247,7 @@ class Causes:
         """The first line that changed in a module, a file beside one (`pipeline.report/page.css`) or the lock."""
         package, _, name = module.rpartition("/")
         folder = module.replace(".", "/")
-        paths = (module, f"{package.replace('.', '/')}/{name}", f"{folder}.py")
+        paths = (module, f"{package.replace('.', '/')}/{name}", f"{folder}.py", extensions.path(module))
         path = next((path for path in paths if (self._root / path).is_file()), f"{folder}/__init__.py")
         number, text = "", ""
         options = ("--unified=0", "--no-color", "--no-ext-diff")

@@ -1,6 +1,7 @@
 """Makes workspaces: the demo (`chosen`), `scaled`, the `miniature` of the tests, and `own` for a user's series."""
 
 import json
+import os
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
@@ -9,10 +10,10 @@ from typing import Any
 from pipeline.config import plain_yaml
 from pipeline.config.params import complete
 from pipeline.files import write_text
-from pipeline.provenance.machine import PACKAGES
+from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
 from pipeline.workspace import Workspace
 
-COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", ".ci/locks/numerics.lock")
+COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", NUMERICS)
 """Copied from the repository: the graph, and the lock file whose hash is in every fingerprint."""
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
@@ -89,7 +90,23 @@ experiments: {}
 forecasts: {}
 """
 
-OWN_IGNORED = "/.unroll/\n/data/\n/forecasters/\n/resolved/\n/runs/\n/records/\n/mlflow.db*\n/mlruns/\n/mlartifacts/\n"
+WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages]"
+"""Of the stage `resolve` in the documents' dvc.yaml, whose repository holds the code that builds it."""
+
+BUILT = (
+    ".unroll/",
+    ".venv/",
+    ".verify/",
+    ".demo/",
+    "data/raw/",
+    "data/prepared/",
+    "forecasters/",
+    "resolved/",
+    "runs/",
+)
+RECORDS = ("records/", "mlflow.db*", "mlruns/", "mlartifacts/")
+OWN_IGNORED = "".join(f"/{name}\n" for name in (*BUILT, *RECORDS))
+"""Of git: a file of one's own, also in data/, is none of it."""
 
 
 def own(root: Path) -> Workspace:
@@ -99,7 +116,7 @@ def own(root: Path) -> Workspace:
         "dvc.yaml": Path(__file__).with_name("own.yaml").read_text(encoding="utf-8"),
         ".dvc/config": CONFIG,
         ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-        ".dvcignore": "/.unroll\n/records\n.*.tmp\n",
+        ".dvcignore": "/.unroll\n/.venv\n/.verify\n/.demo\n/records\n.*.tmp\n",
         ".gitignore": OWN_IGNORED,
     }
     for name, text in files.items():
@@ -115,7 +132,7 @@ def miniature(root: Path, folder: Path) -> Workspace:
     """
     _copy_graph(root, folder)
     for name in PACKAGES:
-        shutil.copytree(root / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(_code(root, name), folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
     shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
     write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
     return Workspace(folder)
@@ -157,7 +174,7 @@ def scaled(root: Path, folder: Path) -> Workspace:
 
     `TWINS` are left out, and so are experiments that train a network in a second way (`each_network_once`).
     """
-    small = without(scale(plain_yaml.read(root / "params.yaml")), TWINS)
+    small = without(scale(plain_yaml.read(root / "params.yaml"), os.path.relpath(root, folder)), TWINS)
     workspace = with_params(root, folder, each_network_once(small))
     shutil.copyfile(root / "claims.yaml", workspace.claims)
     # The page shows this text, and gives no verdict on published figures (pipeline/report/results.py).
@@ -165,12 +182,12 @@ def scaled(root: Path, folder: Path) -> Workspace:
     return workspace
 
 
-def scale(sections: Mapping[str, Any]) -> dict[str, Any]:
+def scale(sections: Mapping[str, Any], folder: str = "..") -> dict[str, Any]:
     """The sections of params.yaml with fewer rows, one seed and fewer epochs; windows, models and optimizers stay.
 
     Downloads become stand-ins in the official format, or are left out with their experiments if they have none. A split
-    that is given in rows keeps its fraction of them. Relative paths of a user's own files get "../", as the scaled
-    workspace is a subfolder.
+    that is given in rows keeps its fraction of them. Relative paths of a user's own files begin with `folder`, where
+    they lie as seen from the scaled workspace.
     """
     sections = complete(sections)
     stand_ins = {name: _stand_in(source) for name, source in sections["sources"].items()}
@@ -184,8 +201,7 @@ def scale(sections: Mapping[str, Any]) -> dict[str, Any]:
         else:
             sources[name] = {**source, **GENERATED.get(source["kind"], {})}
     for name, file in small["files"].items():
-        absolute = PurePosixPath(file["path"]).is_absolute()
-        files[name] = {**file, "path": file["path"] if absolute else f"../{file['path']}"}
+        files[name] = {**file, "path": str(PurePosixPath(folder, file["path"]))}
     datasets = {}
     for name, section in small["datasets"].items():
         preparation = dict(section["preparation"])
@@ -236,10 +252,15 @@ def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Worksp
     for name in PACKAGES:
         link = folder / name
         link.unlink(missing_ok=True)
-        link.symlink_to(root / name, target_is_directory=True)
+        link.symlink_to(_code(root, name), target_is_directory=True)
     plain_yaml.write(sections, folder / "params.yaml")
     (Workspace(folder).scratch / SCALED_NOTE).unlink(missing_ok=True)
     return Workspace(folder)
+
+
+def _code(root: Path, name: str) -> Path:
+    """A package in a folder, or the installed one, where that holds none."""
+    return root / name if (root / name).is_dir() else CODE / name
 
 
 def _copy_graph(root: Path, folder: Path) -> None:

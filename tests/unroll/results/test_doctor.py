@@ -1,3 +1,4 @@
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -7,6 +8,7 @@ from pipeline.config import params
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from unroll.results import doctor
+from unroll.workspaces import make
 
 PARAMS = """
 sources: {sine: {kind: sine}}
@@ -30,7 +32,7 @@ def workspace(tmp_path, monkeypatch):
 
 def failures(workspace):
     findings = doctor.doctor(workspace)
-    assert [check for check, _, _ in findings] == ["packages", "params.yaml", "claims.yaml", "folder"]
+    assert [check for check, _, _ in findings] == ["unroll", "packages", "params.yaml", "claims.yaml", "folder"]
     assert all("\n" not in text for _, _, text in findings)
     return {check: text for check, fit, text in findings if not fit}
 
@@ -39,9 +41,10 @@ def test_where_all_is_well_every_check_says_what_it_found(workspace):
     for name in ("params.yaml", "claims.yaml"):
         shutil.copyfile(REPOSITORY / name, workspace.root / name)
     assert failures(workspace) == {}
-    packages, whole, _, folder = (text for _, _, text in doctor.doctor(workspace))
+    code, packages, whole, _, folder = (text for _, _, text in doctor.doctor(workspace))
     assert f"{len(params.load(workspace.params).experiments)} experiments, all valid" in whole
-    assert packages.endswith("no .ci/locks/requirements.lock here")
+    assert re.fullmatch(r"0\.2\.0 [0-9a-f]{12}, in its checkout", code)
+    assert re.fullmatch(r"Python 3\.\d+\.\d+, \d+ as locked", packages)
     assert folder == "writable, 50 GB free"
 
 
@@ -51,7 +54,7 @@ def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(workspac
     lock.write_text("numpy==2.4 \\\nruamel-yaml==0.18 ; python_version >= '3.11' \\\nof-windows==0.4\n")
     installed, known = {"numpy": "2.4", "ruamel-yaml": "0.18"}, doctor.metadata.version
     monkeypatch.setattr(doctor.metadata, "version", lambda name: installed.get(name) or known(name))
-    assert doctor.doctor(workspace)[0][2].endswith(", 2 as locked")
+    assert doctor.doctor(workspace)[1][2].endswith(", 2 as locked")
     installed["ruamel-yaml"] = "0.19"
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=1.25e9))
     advice = "differ from requirements.lock; run `make test` or `make demo` again"
@@ -69,3 +72,11 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
     option = "params.yaml: datasets.sine.preparation.part must be 'interpolation' or 'extrapolation'."
     assert option in wrong["params.yaml"]
     assert "claims.yaml: claim 1: experiment must be one of: sine_zero." in wrong["claims.yaml"]
+
+
+def test_without_a_project_it_looks_at_the_documents_and_a_project_of_ones_own_has_no_claims(tmp_path, monkeypatch):
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=50e9))
+    assert failures(Workspace(tmp_path)) == {}
+    assert doctor.doctor(Workspace(tmp_path))[0][2].endswith("so what follows is about the four documents")
+    names = [name for name, _, _ in doctor.doctor(make.own(tmp_path / "mine"))]
+    assert names == ["unroll", "packages", "params.yaml", "folder"]

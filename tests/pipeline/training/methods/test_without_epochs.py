@@ -15,11 +15,20 @@ from threadpoolctl import threadpool_limits
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
 from pipeline.data.problem import problem
+from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_npz
 from pipeline.metrics import score
 from pipeline.models import baselines, recurrent, seasonal
 from pipeline.training import prediction
-from pipeline.training.methods import boosting, kernel_ridge, least_absolute, least_squares, logistic_regression, none
+from pipeline.training.methods import (
+    boosting,
+    kernel_ridge,
+    least_absolute,
+    least_squares,
+    logistic_regression,
+    none,
+    sklearn,
+)
 from tests.support.training import job
 
 
@@ -110,6 +119,25 @@ def test_what_is_learnt_of_words_comes_from_the_train_split(words, reviews):
     library = LogisticRegression(C=100.0, max_iter=1000).fit(x, reviews.splits["train"].targets)
     np.testing.assert_allclose(predictions, library.predict_proba(x_test)[:, 1], rtol=1e-6)
     assert len(weights) == x.shape[1] + 1
+
+
+def test_any_regressor_of_scikit_learn_is_fitted_saved_and_read_back(station, tmp_path):
+    """Of one that takes one target a model for each value ahead; of what it draws the same each time."""
+    data = changed(station, outputs=2)
+    for estimator, options in (("Ridge", {"alpha": 2.5}), ("HuberRegressor", {}), ("ExtraTreeRegressor", {})):
+        training = job(data, baselines.linear, last=3)
+        trained = sklearn.train(training, estimator=estimator, options=options)
+        predictions, weights = fitted(trained)
+        np.testing.assert_array_equal(fitted(sklearn.train(training, estimator=estimator, options=options))[1], weights)
+        trained.save(weights, tmp_path / "a")
+        read = sklearn.load(training.build(), read_npz(tmp_path / "a.npz")["weights"])
+        np.testing.assert_array_equal(read(whole(data, "test")[0]), predictions)
+    with pytest.raises(UsageError, match=r"`estimator` must be one of .*Did you mean Ridge"):
+        sklearn.train(training, estimator="Rigde")
+    with pytest.raises(ValueError, match=r"`options` of Ridge: .*alhpa"):
+        sklearn.train(training, estimator="Ridge", options={"alhpa": 1})
+    with pytest.raises(UnrollError, match=r"posix\.system in a file of weights is no part of an estimator"):
+        sklearn.load(training.build(), np.frombuffer(b"cposix\nsystem\n.", np.uint8))
 
 
 def changed(dataset, **changes):

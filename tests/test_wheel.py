@@ -1,0 +1,103 @@
+"""The wheel: unpacked, and run in an empty folder where nothing leads to the checkout."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+
+import pytest
+
+from pipeline.provenance import fingerprint
+from pipeline.workspace import Workspace
+from stages.resolve import resolve
+from tests.pipeline.config.test_extensions import MODEL
+from tests.support import REPOSITORY
+from unroll.workspaces.new import new
+
+LINES = """
+  shop_mine: {dataset: shop, model: {family: mine, name: first}, training: {method: none}}
+  shop_lasso: {dataset: shop, model: {family: seasonal, name: linear}, training: {method: sklearn, estimator: Lasso}}
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
+    for name in tracked.decode().split("\0")[:-1]:
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        if (REPOSITORY / name).is_file():
+            (source / name).write_bytes((REPOSITORY / name).read_bytes())
+    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*build, "--wheel-dir", str(folder), "."], cwd=source, check=True, env=environment(source))
+    (wheel,) = folder.glob("*.whl")
+    assert wheel.stat().st_size < 5e6
+    zipfile.ZipFile(wheel).extractall(folder / "installed")
+    return folder / "installed"
+
+
+def environment(path):
+    own = ("DVC_", "MLFLOW_", "UNROLL_", "PIP_")
+    bare = {name: value for name, value in os.environ.items() if not name.startswith(own)}
+    return (
+        bare
+        | {"PYTHONPATH": str(path), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "DVC_NO_ANALYTICS": "1"}
+        | {
+            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+    )
+
+
+def unroll(installed, folder, *arguments, status=0):
+    command = [sys.executable, "-m", "unroll", *arguments]
+    done = subprocess.run(command, cwd=folder, env=environment(installed), capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(installed, tmp_path):
+    assert f"unroll: {fingerprint.package()}, installed; no project here" in unroll(installed, tmp_path, "doctor")
+    claims = json.loads(unroll(installed, tmp_path, "claims", "--json"))
+    assert len(claims["rows"]) > 100
+    assert "yes (the documents' networks)" in unroll(installed, tmp_path, "compare", "waves")
+    assert "last value: test MSE 0.0217" in unroll(installed, tmp_path, "lab", "N")
+    wrong = unroll(installed, tmp_path, "repro", status=1)
+    assert wrong.count("\n") == 1
+    assert "`unroll new --documents FOLDER` with the four documents" in wrong
+    assert not [*tmp_path.iterdir()]
+
+
+def test_an_installed_package_and_a_checkout_resolve_the_same(installed, tmp_path):
+    (tmp_path / "mine").mkdir()
+    new(tmp_path / "mine", documents=True)
+    unroll(installed, tmp_path, "new", "--documents", "documents")
+    ours, theirs = (Workspace(tmp_path / name) for name in ("mine", "documents"))
+    resolve(ours)
+    unroll(installed, theirs.root, "resolve")
+    files = sorted(path.relative_to(ours.root) for path in (ours.root / "resolved").rglob("*.json"))
+    assert len(files) > 300
+    assert all((ours.root / file).read_bytes() == (theirs.root / file).read_bytes() for file in files)
+    assert "pipeline" not in (theirs.root / "dvc.yaml").read_text(encoding="utf-8")
+
+
+def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(installed, tmp_path, request):
+    unroll(installed, tmp_path, "new", "mine")
+    assert "mine is there and not empty" in unroll(installed, tmp_path, "new", "mine", status=2)
+    mine = tmp_path / "mine"
+    if not request.config.getoption("--long"):
+        return
+    rows = (f"{2022 + i // 12}-{1 + i % 12:02}-01,{100 + 7 * (i % 12) + i * i % 5}" for i in range(112))
+    (mine / "shop.csv").write_text("\n".join(["month,sales", *rows]) + "\n")
+    unroll(installed, mine, "add", "shop.csv", "--yes")
+    (mine / "unroll_extensions/models").mkdir(parents=True)
+    (mine / "unroll_extensions/models/mine.py").write_text(MODEL)
+    text = (mine / "params.yaml").read_text(encoding="utf-8")
+    (mine / "params.yaml").write_text(text.replace("\nexperiments:\n", f"\nexperiments:{LINES}", 1), encoding="utf-8")
+    assert "Lasso" in unroll(installed, mine, "answer", "shop.csv")
+    author = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
+    for words in (("add", "."), ("commit", "-qm", "All"), ("clone", "-q", ".", str(tmp_path / "clone"))):
+        subprocess.run(["git", *author, *words], cwd=mine, check=True)
+    assert "have the same bytes" in unroll(installed, tmp_path / "clone", "verify")
