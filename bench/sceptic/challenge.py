@@ -90,9 +90,9 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
         if answer.comparison is None or answer.opponent is None:
             continue
         fingerprints = sceptic.fingerprints(answer, evaluation)
+        runs = [_load(workspace, every, name, *of_run) for of_run in fingerprints.items()]
         of_network, of_opponent = (
-            answers.pair(metric, _losses(workspace, every, name, data, of_run), of_test[None], *known)
-            for of_run in fingerprints.items()
+            answers.pair(metric, losses_of_run(data, run, "test", search.seeds), of_test[None], *known) for run in runs
         )
         # As on the page: one correction for all answers, in which the search's best replaces the opponent.
         others = [comparison.pair for comparison in comparisons if comparison is not answer.comparison]
@@ -100,8 +100,8 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
         *_, network = decide([*others, replace(of_network, unfinished=unfinished)])
         (opponent,) = decide([of_opponent])
         challenged = answer.decided(network).outcome
-        on_validation = evaluation.experiments[answer.opponent].chosen["validation"][metric].mean
-        chosen = search.validation < as_errors(metric, on_validation)
+        on_validation = float(losses_of_run(data, runs[-1], "validation", search.seeds).mean())
+        chosen = bool(search.validation < as_errors(metric, on_validation))
         overturned = chosen and FAVOURS.get(challenged, 0) < FAVOURS.get(answer.outcome, 0)
         challenges.append(
             Challenge(
@@ -119,10 +119,20 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
     write_json(workspace.sceptic(name), Sceptic(search=search, challenges=challenges).model_dump())
 
 
-def _losses(workspace: Workspace, every: Params, name: str, data: Dataset, of_run: tuple[str, str]) -> Array:
-    """What each test example adds to the error of an experiment (seeds, n), if its run has still that fingerprint."""
-    experiment, fingerprint = of_run
+def _load(workspace: Workspace, every: Params, name: str, experiment: str, fingerprint: str) -> run_folder.Run:
+    """The run of an experiment, if it has still that fingerprint."""
     run = run_folder.load_for(workspace.run(name, experiment), name, every.experiments[experiment].seeds)
     if brief(run.summary.fingerprint) != fingerprint:
         raise UnrollError(f"the run of {experiment} is of another build; `unroll repro evaluate@{name}` builds both")
-    return losses(data.metric, run.predictions[f"{run.points[-1]}_test"], compared(data.splits["test"]))
+    return run
+
+
+def losses_of_run(data: Dataset, run: run_folder.Run, split: str, together: int) -> Array:
+    """What each example of a split adds to the error of a run (seeds, n).
+
+    A mean of seeds is held against the mean of as many of the run's: one row.
+    """
+    predictions = run.predictions[f"{run.points[-1]}_{split}"]
+    if together > 1:
+        predictions = predictions[:together].mean(axis=0, keepdims=True)
+    return losses(data.metric, predictions, compared(data.splits[split]))

@@ -200,6 +200,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
         cpu_seconds=round(spent()),
         models=len(trials),
         best=str(best),
+        seeds=best.seeds,
         validation=best.error,
         test=float(as_errors(data.metric, of_test.mean())),
         kinds=kinds,

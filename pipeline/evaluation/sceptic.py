@@ -27,6 +27,7 @@ class Search(Strict):
         cpu_seconds: of one core, in all.
         models: how many were tried.
         best: of them on validation, in words.
+        seeds: whose mean the best is.
         validation, test: its error, which is the data set's measure; of an accuracy the fraction that is wrong.
         kinds: each kind that was tried -> its least error on validation.
     """
@@ -36,6 +37,7 @@ class Search(Strict):
     cpu_seconds: Annotated[int, pydantic.Field(ge=0)]
     models: Annotated[int, pydantic.Field(ge=1)]
     best: str
+    seeds: Annotated[int, pydantic.Field(ge=1)]
     validation: float
     test: float
     kinds: dict[str, float]

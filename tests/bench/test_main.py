@@ -45,6 +45,7 @@ def test_a_part_takes_the_place_of_its_old_self_and_parts_of_two_machines_are_no
 def test_what_a_command_says_when_it_fails_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     monkeypatch.setattr(measure, "PRINTED", tmp_path / "printed.txt")
+    (tmp_path / "params.yaml").write_text("sources: none\n")
     with pytest.raises(UnrollError) as failed:
         measure.unroll(Workspace(tmp_path), "doctor")
     *before, last = (tmp_path / "printed.txt").read_text(encoding="utf-8").splitlines()

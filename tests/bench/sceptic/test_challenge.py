@@ -1,19 +1,22 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from bench.sceptic.challenge import challenge, challenge_all, searched
+from bench.sceptic.challenge import challenge, challenge_all, losses_of_run, searched
 from bench.sceptic.search import CHOICES, START, Trial, near, search
 from pipeline.config import params
+from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Arrays
+from pipeline.data.examples import Arrays, compared
 from pipeline.errors import UnrollError
 from pipeline.evaluation import sceptic
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.sceptic import Search
 from pipeline.report.charts import answer_text
 from pipeline.report.results import load
+from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate
 from tests.support import fake_runs
@@ -70,7 +73,7 @@ def test_a_search_on_noise_overturns_nothing_and_what_it_did_stands_beside_the_a
 def test_an_answer_is_overturned_by_what_validation_prefers_alone(workspace):
     every, search_facts = (
         params.load(workspace.params),
-        {"data": "", "seed": 0, "cpu_seconds": 1200, "models": 3, "kinds": {}},
+        {"data": "", "seed": 0, "cpu_seconds": 1200, "models": 3, "seeds": 1, "kinds": {}},
     )
     exact, answer = np.zeros(300), shown(workspace)[0]
     for validation, ending in (
@@ -89,6 +92,15 @@ def test_an_answer_is_overturned_by_what_validation_prefers_alone(workspace):
     with pytest.raises(UnrollError, match=r"is of another build; `unroll repro evaluate@waves` builds both"):
         challenge(workspace, every, "waves", best, exact, lambda _: None)
     path.write_text(before)
+
+
+def test_a_mean_of_seeds_is_held_against_a_mean_of_as_many(workspace):
+    answer, data = shown(workspace)[0], dataset.load(workspace.prepared("waves"))
+    run = run_folder.load(workspace.run("waves", answer.network))
+    truth = compared(data.splits["test"])
+    opposite = replace(run, predictions={f"{run.points[-1]}_test": np.stack([truth + 1, truth - 1, truth + 9])})
+    np.testing.assert_allclose(losses_of_run(data, opposite, "test", 1).mean(axis=1), [1, 1, 81], rtol=1e-5)
+    np.testing.assert_allclose(losses_of_run(data, opposite, "test", 2), 0, atol=1e-9)
 
 
 @pytest.mark.parametrize(
