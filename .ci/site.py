@@ -3,7 +3,6 @@
 import base64
 import inspect
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +19,14 @@ SOCKETS = Config({"AsyncKernelManager": {"transport": "ipc"}})
 """A kernel that only this user reaches."""
 
 
+BOOST = {"index.md": 4, "your-own-series.md": 2, "notebooks": 2, "decisions": 0.25, "CHANGELOG.md": 0.25}
+"""How much a page, or a folder's pages, count in a search: getting started before decision notes."""
+
+
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """A page as it is, or as a notebook that was run; links to files that are no page become plain text."""
     path = Path(page.file.src_uri)
+    page.meta["search"] = {"boost": BOOST.get(path.parts[0], 1)}
     if path.parent.name == "notebooks":
         markdown = _run(ROOT / "docs" / path)
     if path.name == "python.md":
@@ -32,8 +36,10 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_post_build(config: Any, **_: Any) -> None:
-    """Add the page of results."""
-    shutil.copyfile(ROOT / "results" / "index.html", Path(config["site_dir"]) / "results.html")
+    """Add the page of results, with a way back."""
+    results = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
+    linked = re.sub(r"(<body[^>]*>)", r'\1<p><a href="index.html">Unroll: docs</a></p>', results, count=1)
+    (Path(config["site_dir"]) / "results.html").write_text(linked, encoding="utf-8")
 
 
 def _run(source: Path) -> str:
