@@ -35,8 +35,8 @@ lint: venv ## check style, types and imports
 repro: venv ## rebuild the real results (UNROLL_MIRROR=folder or URL is asked first for data)
 	@.venv/bin/unroll repro
 
-ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo)
-	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui
+ui: venv ## show the records in the browser (MLflow; ROOT=.demo: those of the demo; PORT=5001)
+	@.venv/bin/unroll $(if $(ROOT),--root $(ROOT)) ui $(if $(PORT),--port $(PORT))
 
 site: ## build the site and run the notebooks, all in .site
 	@.ci/venv docs

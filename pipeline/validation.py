@@ -10,8 +10,8 @@ import pydantic
 
 from pipeline.errors import UsageError, one_line, without_password
 
-LISTED, NEAREST = 12, 3
-"""As many names are listed; of more, so many that are spelt alike."""
+LISTED = 12
+"""Of more names than these a message shows only the one that is spelt most alike."""
 
 Model = TypeVar("Model", bound=pydantic.BaseModel)
 
@@ -33,19 +33,14 @@ def one_of(name: str, valid: Iterable[str], what: str) -> str:
     """Return `name` if it is one of `valid`.
 
     Raises:
-        UsageError: it is not; the text lists the valid names, of many the nearest.
+        UsageError: it is not; the text lists the valid names, of many only the nearest.
     """
     valid = sorted(set(valid))
     if name in valid:
         return name
     received = f"Received: {reprlib.repr(name)}.{_hint(name, valid)}"
-    if len(valid) <= LISTED:
-        names = ", ".join(valid) or "(none)"
-        raise UsageError(one_line(f"{what} must be one of: {names}. {received}"))
-    import difflib
-
-    nearest = ", ".join(difflib.get_close_matches(name, valid, n=NEAREST, cutoff=0))
-    raise UsageError(one_line(f"{what} must be one of {len(valid)} names. Nearest: {nearest}. {received}"))
+    among = f"one of: {', '.join(valid) or '(none)'}" if len(valid) <= LISTED else f"one of {len(valid)} names"
+    raise UsageError(one_line(f"{what} must be {among}. {received}"))
 
 
 def checked(model: type[Model], data: Any, where: str = "") -> Model:

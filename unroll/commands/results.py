@@ -75,17 +75,17 @@ def claims(context: typer.Context, as_json: Json = False) -> None:
 @app.command("list", rich_help_panel="Results")
 def list_(
     context: typer.Context,
-    names: Annotated[list[str] | None, named("Data sets; none: all.", "datasets")] = None,
+    names: Annotated[list[str] | None, named("Data sets; without, one line for each.", "datasets")] = None,
     as_json: Json = False,
 ) -> None:
-    """Print the experiments of params.yaml, and whether they are built.
+    """Print the data sets of params.yaml, or the experiments of some, their scores, and which were run here.
 
     `unroll list` · `unroll list waves` · `unroll list --json`
     """
     from unroll.results import show
 
     rows = show.listing(context.obj, names or [])
-    print_json(rows) if as_json else show.show_list(rows)
+    print_json(rows) if as_json else show.show_list(rows, in_groups=not names)
 
 
 @app.command(rich_help_panel="Results")

@@ -53,11 +53,26 @@ def _score(workspace: Workspace, dataset: str, experiment: str) -> Any:
     return None
 
 
-def show_list(experiments: Sequence[Mapping[str, Any]]) -> None:
-    """Print the result of `listing` as a table."""
+def show_list(experiments: Sequence[Mapping[str, Any]], *, in_groups: bool) -> None:
+    """Print the result of `listing` as a table: a line an experiment, or in groups a line a data set."""
+    if in_groups:
+        groups: dict[str, list[Mapping[str, Any]]] = {}
+        for row in experiments:
+            groups.setdefault(row["dataset"], []).append(row)
+        counts = [
+            [
+                name,
+                *(str(sum(row[key] not in {None, False} for row in rows)) for key in ("experiment", "score", "built")),
+            ]
+            for name, rows in groups.items()
+        ]
+        header = ("data set", "experiments", "with a score", "run here")
+        tables.show(header, counts, numeric=header[1:])
+        print("`unroll list NAME` lists the experiments of a data set, `unroll compare NAME` ranks them.")
+        return
     rows = [
         [
-            *(row[key] for key in ("experiment", "dataset", "model", "method")),
+            *(row[key] for key in ("experiment", "model", "method")),
             "" if row["epochs"] is None else str(row["epochs"]),
             str(len(row["seeds"])),
             "" if row["score"] is None else f"{row['score']:.4g}",
@@ -66,10 +81,10 @@ def show_list(experiments: Sequence[Mapping[str, Any]]) -> None:
         for row in experiments
     ]
     tables.show(
-        ("experiment", "data set", "model", "method", "epochs", "seeds", "score on test", "built"),
+        ("experiment", "model", "method", "epochs", "seeds", "score on test", "run here"),
         rows,
         numeric=("epochs", "seeds", "score on test"),
-        important=("built", "score on test", "data set", "model", "method", "seeds"),
+        important=("run here", "score on test", "model", "method", "seeds"),
     )
 
 

@@ -41,8 +41,10 @@ def test_every_experiment_in_the_order_of_params_and_no_other(workspace, capsys)
     assert json.loads(json.dumps(rows)) == rows == listing(workspace, ["waves"])
     with pytest.raises(UsageError, match="must be one of: waves"):
         listing(workspace, ["wave"])
-    show_list(rows)
-    assert re.search(r"linear +waves +baselines.linear +least_squares +2 +0.25 +yes\n", capsys.readouterr().out)
+    show_list(rows, in_groups=False)
+    assert re.search(r"linear +baselines.linear +least_squares +2 +0.25 +yes\n", capsys.readouterr().out)
+    show_list(rows, in_groups=True)
+    assert re.search(r"waves +2 +1 +1\n", capsys.readouterr().out)
 
 
 def test_a_name_is_shown_with_every_option_wherever_it_stands(workspace):

@@ -133,7 +133,7 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         (["last_value"], "last_value has no number that could be tuned; `unroll show last_value`"),
         (["sine_dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
         (["node", "--name", "ridge"], "params.yaml has ridge already; pass --name with another"),
-        (["node", "--over", "learning_rat"], "Nearest: learning_rate, training.learning_rate"),
+        (["node", "--over", "learning_rat"], "Did you mean learning_rate?"),
         (["node", "--over", "learning_rate=1:99"], "learning_rate=1:99: LOW and HIGH must be less than or equal to 10"),
         (["node", "--over", "units=9:2"], "a range is LOW:HIGH, two whole numbers"),
         (["node", "--over", "patience"], "--over patience: it is off (None), so give a range"),
