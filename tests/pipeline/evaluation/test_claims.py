@@ -7,10 +7,10 @@ from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from pipeline.evaluation.claims import Claim, judge, load
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.scores import evaluate, statistics
+from pipeline.evaluation.scores import statistics
 from pipeline.training.run_folder import LayerSummary
 from pipeline.workspace import Workspace
-from tests.pipeline.evaluation.scored import of, small
+from tests.pipeline.evaluation.scored import evaluated, of, small
 from tests.support import REPOSITORY
 
 LAYERS = [
@@ -22,9 +22,8 @@ def evaluation(values, other=(5.0,), *, between=None, beside=1.0, metric="mse", 
     """Experiments e and b with these values on test, and o with others; `between` is the standard error by the rows
     of the difference between e and o, `beside` that between b and o.
     """
-    bare = evaluate(
-        small("classify" if metric == "accuracy" else "forecast", stand_in=stand_in), dict.fromkeys("eob", of({})), {}
-    )
+    data = small("classify" if metric == "accuracy" else "forecast", stand_in=stand_in)
+    bare = evaluated(data, dict.fromkeys("eob", of({})))
     stats = (
         statistics(values, metric, varies=varies, error=0.1),
         statistics(other, metric, varies=len(other) > 1, error=0.1),
