@@ -51,11 +51,7 @@ class Workspace:
 
     def record(self, dataset: str, experiment: str) -> Path:
         """Where, when and with what a run was made. No output may hold such things, so it lies beside the runs."""
-        return self.records(dataset) / f"{experiment}.json"
-
-    def records(self, dataset: str) -> Path:
-        """The folder of the records of a data set's runs."""
-        return self.root / "records" / dataset
+        return self.root / "records" / dataset / f"{experiment}.json"
 
     def checkpoint(self, experiment: str) -> Path:
         """How far a training has come."""

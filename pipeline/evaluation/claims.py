@@ -12,7 +12,7 @@ import pydantic
 from pipeline.config import plain_yaml
 from pipeline.config.params import Name
 from pipeline.errors import UsageError
-from pipeline.evaluation.intervals import LEVEL, Difference, Interval, as_errors, independent
+from pipeline.evaluation.intervals import LEVEL, Interval, as_errors, independent
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import About, Evaluation, Stat
 from pipeline.evaluation.scores import MIN_SEEDS, statistics
@@ -192,10 +192,11 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     if difference is not None:
         # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
         level = LEVEL if claim.within is None else 0.9
-        interval = difference.interval(level)
-        if claim.metric in by_rows:
-            interval = _in_units(difference, level, as_errors(about.metric, reference.mean), about.metric)
-        low, high = interval
+        low, high = difference.interval(level)
+        if claim.metric in by_rows:  # in the measure's own unit, in which claims give their widths
+            low, _, high = in_errors(difference, level, as_errors(about.metric, reference.mean))
+            low, high = (-high, -low) if MEASURES[about.metric].higher else (low, high)
+        interval = low, high
         if claim.within is not None:
             holds, fails = -claim.within < low and high < claim.within, low > claim.within or high < -claim.within
         else:
@@ -205,12 +206,6 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         if holds and any(_comparison(baseline, evaluation).outcome == Outcome.HOLDS for baseline in instead):
             outcome = Outcome.LITTLE
     return Verdict(claim, outcome, about, rebuilt, interval, other=reference)
-
-
-def _in_units(difference: Difference, level: float, error: float, metric: str) -> Interval:
-    """Where a measure's difference lies, for which claims give their widths, by that of the errors and the other's."""
-    low, _, high = in_errors(difference, level, error)
-    return (-high, -low) if MEASURES[metric].higher else (low, high)
 
 
 def _meet(interval: Interval, other: Interval) -> bool:

@@ -171,7 +171,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str
     Args:
         dataset: with its splits.
         runs: experiment -> its run.
-        experiments: as params.yaml has them; a run of another one is taken for that of a network on all rows.
+        experiments: as params.yaml has them, at least those with a run.
 
     Returns:
         The same input gives the same output, order included.
@@ -183,7 +183,7 @@ def evaluate(dataset: Dataset, runs: Mapping[str, Run], experiments: Mapping[str
     rows, of_blocks = _rows(dataset, runs)
     return Evaluation(
         dataset=about(dataset, counts, days(dataset)),
-        experiments={name: _entry(dataset, run, experiments.get(name)) for name, run in runs.items()},
+        experiments={name: _entry(dataset, run, experiments[name]) for name, run in runs.items()},
         blocks=of_blocks,
         rows=rows,
     )
@@ -214,9 +214,8 @@ def _rows(dataset: Dataset, runs: Mapping[str, Run]) -> tuple[dict[str, dict[str
     return rows, counts
 
 
-def _entry(whole: Dataset, run: Run, experiment: Experiment | None) -> Entry:
-    summary, share = run.summary, experiment.share if experiment else 1.0
-    dataset = shortened(whole, share)
+def _entry(whole: Dataset, run: Run, experiment: Experiment) -> Entry:
+    summary, dataset = run.summary, shortened(whole, experiment.share)
     scores: dict[str, Any] = {"final": {}, "best": None, "groups": {}, "rollout": None}
     if run.predictions:  # else a model that was built for its summary
         chosen = run.points[-1]
@@ -229,12 +228,12 @@ def _entry(whole: Dataset, run: Run, experiment: Experiment | None) -> Entry:
     return Entry(
         parameters=summary.parameters,
         layers=summary.layers,
-        baseline=experiment is not None and experiment.model.family == "baselines",
-        model=experiment.model.name if experiment else "",
-        method=experiment.training.method if experiment else "",
-        converged=experiment is None or experiment.converged,
-        trials=experiment.trials if experiment else 0,
-        share=share,
+        baseline=experiment.model.family == "baselines",
+        model=experiment.model.name,
+        method=experiment.training.method,
+        converged=experiment.converged,
+        trials=experiment.trials,
+        share=experiment.share,
         varies=run.varies,
         epochs=summary.epochs,
         loss=summary.loss,

@@ -109,9 +109,7 @@ def scored(workspace: Workspace, config: Params, about: str) -> None:
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         return  # nothing is recorded, so there is nothing to add to
     try:
-        for _ in runs.replay(
-            workspace, config.model_copy(update={"experiments": config.experiments_of(about)}), new=False
-        ):
+        for _ in runs.replay(workspace, config.experiments_of(about), new=False):
             pass
     except UnrollError as error:
         _warn(error)

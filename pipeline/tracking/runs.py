@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pipeline.config import params
-from pipeline.config.params import Experiment, Params
+from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
@@ -144,20 +144,22 @@ def _record(workspace: Workspace, about: str, name: str) -> Record | None:
     return None
 
 
-def replay(workspace: Workspace, config: Params, *, new: bool = True) -> Iterator[tuple[str, str]]:
-    """Record every run on disk in MLflow, once, and end the runs of trainings that were killed.
+def replay(
+    workspace: Workspace, experiments: Mapping[str, Experiment], *, new: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Record the runs on disk of some experiments in MLflow, once, and end the runs of trainings that were killed.
 
-    Yields each experiment of params.yaml with what was done: as `record` says, "not built", or "skipped: " and the
+    Yields each experiment with what was done: as `record` says, "not built", or "skipped: " and the
     reason. Without `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an
     evaluation is damaged.
     """
-    built = {name for name, e in config.experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
-    evaluations = {name: evaluation(workspace, name) for name in {config.experiments[name].dataset for name in built}}
+    built = {name for name, e in experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
+    evaluations = {name: evaluation(workspace, name) for name in {experiments[name].dataset for name in built}}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
     if opened is not None:
         with store.guard(opened.uri):
             end_abandoned(opened, workspace)
-    for name, experiment in config.experiments.items():
+    for name, experiment in experiments.items():
         action = "not built"
         if opened is not None and name in built:
             try:

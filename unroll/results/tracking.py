@@ -21,10 +21,9 @@ def track(workspace: Workspace) -> list[tuple[str, str]]:
     from rich import progress
     from rich.console import Console
 
-    config, console = params.load(workspace.params), Console(stderr=True)
-    replayed, hidden = runs.replay(workspace, config), not console.is_terminal
-    count = len(config.experiments)
-    return [*progress.track(replayed, "MLflow", count, console=console, transient=True, disable=hidden)]
+    experiments, console = params.load(workspace.params).experiments, Console(stderr=True)
+    replayed, hidden = runs.replay(workspace, experiments), not console.is_terminal
+    return [*progress.track(replayed, "MLflow", len(experiments), console=console, transient=True, disable=hidden)]
 
 
 def lines(replayed: Sequence[tuple[str, str]]) -> Iterator[str]:

@@ -92,11 +92,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
     ("old", "new", "line"),
     [
         ("source: waves", "source: wavs", "datasets.waves.source must be one of: waves. Received: 'wavs'. Did you"),
-        (
-            "seeds:",
-            "sedes:",
-            "guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit, like,",
-        ),
+        ("seeds:", "sedes:", "guess.sedes is not known here. Valid: calendar, converged, dataset, features, in_unit,"),
         ("sources:", "sourcs:", "sourcs is not known here. Valid: datasets, experiments, files, forecasts, sources, "),
         ("method: none", "", "experiments.guess.training.method is missing"),
         ("seeds: [0]", "seeds: [0, -1]", "experiments.guess.seeds.1 must be greater than or equal to 0. Received: -1"),
@@ -104,11 +100,7 @@ NAME = "(the name) must be small letters, digits and _, a letter first, at most 
         ("guess: {", "guess: {like: tall, ", "experiments.guess.like must be one of: guess. Received: 'tall'."),
         ("guess:", "Guess-1:", f"experiments.Guess-1 {NAME}"),
         ("kind: waves", 'kind: "wa\\n\\nves"', "sources.waves.kind must be small letters"),
-        (
-            "kind: waves",
-            "kind: local, path: a.csv",
-            "sources.waves: a file of your own belongs to `files`, where DVC sees",
-        ),
+        ("kind: waves", "kind: local, path: a.csv", "sources.waves: a file of your own belongs to `files`"),
         (GOOD, "- 1\n- 2\n", "the whole must be a mapping. Received: "),
         (GOOD, "", "the whole must be a mapping. Received: "),
     ],

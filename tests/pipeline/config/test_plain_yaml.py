@@ -50,29 +50,10 @@ def test_a_file_that_cannot_be_read(file, tmp_path):
 
 
 def test_what_is_written_comes_back_in_order(file):
-    texts = [
-        "",
-        "né",
-        "yes",
-        "null",
-        "~",
-        "1",
-        "1e3",
-        "2020-01-01",
-        "a: b",
-        "# no",
-        " x ",
-        "*a",
-        "- b",
-        "'",
-        '"',
-        "a" * 200,
-    ]
-    data = {
-        "z": texts,
-        "a": [1, 1.0, 0.1 + 0.2, 10**30, True, None, {}, []],
-        "1": {text: {"b": [[]]} for text in texts},
-    }
+    texts = ["", "né", "yes", "null", "~", "1", "1e3", "2020-01-01"]
+    texts += ["a: b", "# no", " x ", "*a", "- b", "'", '"', "a" * 200]
+    values = [1, 1.0, 0.1 + 0.2, 10**30, True, None, {}, []]
+    data = {"z": texts, "a": values, "1": {text: {"b": [[]]} for text in texts}}
     plain_yaml.write(data, file)
     assert json.dumps(plain_yaml.read(file)) == json.dumps(data)  # 1 is not 1.0, and the order is kept
 

@@ -6,6 +6,7 @@ import pandas as pd
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Arrays
+from pipeline.evaluation.scores import evaluate
 from pipeline.training.run_folder import Run, Summary
 
 
@@ -21,6 +22,11 @@ def params_of(**options):
     """An experiment of params.yaml: a baseline, unless it says otherwise."""
     own = {"dataset": "d", "model": {"family": "baselines", "name": "linear"}, "training": {"method": "none"}}
     return Experiment.model_validate(own | options)
+
+
+def evaluated(dataset, runs, **options):
+    """The evaluation of runs, each of an experiment with these options."""
+    return evaluate(dataset, runs, dict.fromkeys(runs, params_of(**options)))
 
 
 def of(predictions, best_epochs=None, history=()):

@@ -6,10 +6,11 @@ import pytest
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Evaluation, Stat
-from pipeline.evaluation.scores import blocks, evaluate
+from pipeline.evaluation.scores import blocks
 from pipeline.evaluation.verdicts import decide
 from pipeline.metrics import losses
-from tests.pipeline.evaluation.scored import of, params_of, small
+from tests.pipeline.evaluation import scored
+from tests.pipeline.evaluation.scored import of, small
 
 
 def stat(*values):
@@ -99,10 +100,9 @@ def test_predictions_of_any_origin_get_the_verdict_that_an_experiment_gets():
     predictions = {"ours": truth + 0.3 * rng.normal(size=(3, 40)), "other": truth + 0.9 * rng.normal(size=(3, 40))}
     runs = {name: of({"final_train": values, "final_test": values}) for name, values in predictions.items()}
     dataset = small(targets=truth, kind="regress")
-    evaluation = evaluate(dataset, runs, {"ours": params_of(), "other": params_of()})
     of_rows = [losses(dataset.metric, values, truth) for values in predictions.values()]
     (comparison,) = decide([answers.pair(dataset.metric, *of_rows, blocks(dataset, "test"))])
-    expected = answers.against(evaluation, "other")["ours"]
+    expected = answers.against(scored.evaluated(dataset, runs), "other")["ours"]
     assert comparison.interval == pytest.approx(expected.interval)
     assert comparison.outcome == expected.outcome == Outcome.BETTER
     assert comparison.change.mean == pytest.approx(expected.change.mean)

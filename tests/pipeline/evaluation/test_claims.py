@@ -7,10 +7,10 @@ from pipeline.errors import UsageError
 from pipeline.evaluation import schema
 from pipeline.evaluation.claims import Claim, judge, load
 from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.scores import evaluate, statistics
+from pipeline.evaluation.scores import statistics
 from pipeline.training.run_folder import LayerSummary
 from pipeline.workspace import Workspace
-from tests.pipeline.evaluation.scored import of, small
+from tests.pipeline.evaluation.scored import evaluated, of, small
 from tests.support import REPOSITORY
 
 LAYERS = [
@@ -18,20 +18,23 @@ LAYERS = [
 ]
 
 
-def evaluation(values, other=(5.0,), *, between=None, stand_in=False, varies=True):
-    """Two experiments, e and o, with these values of final.test.mse, and this standard error by the rows."""
-    bare = evaluate(small(stand_in=stand_in), dict.fromkeys("eo", of({})), {})
-    known = {
-        "e": statistics(values, "mse", varies=varies, error=0.1),
-        "o": statistics(other, "mse", varies=len(other) > 1, error=0.1),
-    }
+def evaluation(values, other=(5.0,), *, between=None, beside=1.0, metric="mse", stand_in=False, varies=True):
+    """Experiments e and b with these values on test, and o with others; `between` is the standard error by the rows
+    of the difference between e and o, `beside` that between b and o.
+    """
+    data = small("classify" if metric == "accuracy" else "forecast", stand_in=stand_in)
+    bare = evaluated(data, dict.fromkeys("eob", of({})))
+    stats = (
+        statistics(values, metric, varies=varies, error=0.1),
+        statistics(other, metric, varies=len(other) > 1, error=0.1),
+    )
     entries = {
-        name: entry.model_copy(update={"layers": LAYERS, "final": {"test": {"mse": known[name]}}})
+        name: entry.model_copy(update={"layers": LAYERS, "final": {"test": {metric: stats[name == "o"]}}})
         for name, entry in bare.experiments.items()
     }
-    rows = {"test": {"e": {} if between is None else {"o": between**2}}}
-    update = {"experiments": entries, "rows": rows, "blocks": {"test": 10**6}}
-    return dict.fromkeys("eo", bare.model_copy(update=update))
+    rows = {} if between is None else {"e": {"o": between**2}, "b": {"o": beside**2}}
+    update = {"experiments": entries, "rows": {"test": rows}, "blocks": {"test": 10**6}}
+    return dict.fromkeys("eob", bare.model_copy(update=update))
 
 
 def claim(**fields):
@@ -89,68 +92,59 @@ def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outco
 
 
 @pytest.mark.parametrize(
-    ("relation", "mean", "between", "outcome"),
+    ("relation", "mean", "known", "outcome"),
     [
-        ({"relation": "below"}, 4.0, 0.1, Outcome.HOLDS),
-        ({"relation": "below"}, 4.0, 0.12, Outcome.UNSURE),
-        ({"relation": "below"}, 6.0, 0.05, Outcome.FAILS),
-        ({"relation": "above"}, 6.0, 0.05, Outcome.HOLDS),
+        ({"relation": "below"}, 4.0, {"between": 0.1}, Outcome.HOLDS),
+        ({"relation": "below"}, 4.0, {"between": 0.12}, Outcome.UNSURE),
+        ({"relation": "below"}, 6.0, {"between": 0.05}, Outcome.FAILS),
+        ({"relation": "above"}, 6.0, {"between": 0.05}, Outcome.HOLDS),
         # On par by the 90 % interval of the difference in the measure's own unit: 0.5 is a tenth of 5.
-        ({"relation": "par", "within": 1.0}, 5.1, 0.09, Outcome.HOLDS),
-        ({"relation": "par", "within": 1.0}, 5.1, 0.12, Outcome.UNSURE),
-        ({"relation": "par", "within": 1.0}, 8.0, 0.1, Outcome.FAILS),
-        ({"relation": "below"}, 4.0, None, Outcome.UNSURE),
+        ({"relation": "par", "within": 1.0}, 5.1, {"between": 0.09}, Outcome.HOLDS),
+        ({"relation": "par", "within": 1.0}, 5.1, {"between": 0.12}, Outcome.UNSURE),
+        ({"relation": "par", "within": 1.0}, 8.0, {"between": 0.1}, Outcome.FAILS),
+        ({"relation": "below"}, 4.0, {}, Outcome.UNSURE),
+        # Beside a baseline with the same error: whether that is below o, too, is known or not.
+        ({"relation": "below", "beside": ["b"]}, 4.0, {"between": 0.05, "beside": 0.05}, Outcome.LITTLE),
+        ({"relation": "below", "beside": ["b"]}, 4.0, {"between": 0.05, "beside": 0.3}, Outcome.HOLDS),
     ],
 )
-def test_a_comparison_with_another_experiment(relation, mean, between, outcome):
-    verdict = judge(claim(against="o", **relation), evaluation([mean] * 3, between=between))
+def test_a_comparison_with_another_experiment(relation, mean, known, outcome):
+    verdict = judge(claim(against="o", **relation), evaluation([mean] * 3, **known))
     assert (verdict.outcome, verdict.other.mean) == (outcome, 5.0)
     if outcome == Outcome.FAILS and "within" in relation:
         assert verdict.interval == pytest.approx((5 * (1.6 * 0.8483 - 1), 5 * (1.6 * 1.1788 - 1)), abs=0.01)
 
 
 def test_an_accuracy_above_is_an_error_below():
-    bare = evaluate(small("classify"), dict.fromkeys("eo", of({})), {})
-    known = {name: statistics([value] * 3, "accuracy") for name, value in (("e", 0.9), ("o", 0.8))}
-    entries = {
-        name: entry.model_copy(update={"final": {"test": {"accuracy": known[name]}}})
-        for name, entry in bare.experiments.items()
-    }
-    whole = bare.model_copy(
-        update={"experiments": entries, "rows": {"test": {"e": {"o": 0.01}}}, "blocks": {"test": 99}}
-    )
-    verdict = judge(claim(against="o", relation="above", metric="final.test.accuracy"), dict.fromkeys("eo", whole))
+    known = evaluation([0.9] * 3, [0.8] * 3, between=0.1, metric="accuracy")
+    verdict = judge(claim(against="o", relation="above", metric="final.test.accuracy"), known)
     assert verdict.outcome == Outcome.HOLDS
     low, high = verdict.interval
     assert 0 < low < 0.1 < high
 
 
-@pytest.mark.parametrize(("between", "outcome"), [(0.05, Outcome.LITTLE), (0.3, Outcome.HOLDS)])
-def test_a_comparison_says_little_where_a_baseline_has_it_too(between, outcome):
-    """e is below o, and so perhaps is b."""
-    whole = evaluation([4.0, 4.0, 4.0])["e"]
-    rows = {"test": {"e": {"o": 0.05**2}, "b": {"o": between**2}}}
-    entries = whole.experiments | {"b": whole.experiments["e"]}
-    known = dict.fromkeys("eob", whole.model_copy(update={"experiments": entries, "rows": rows}))
-    judged = judge(claim(against="o", relation="below", beside=["b"]), known)
-    assert (judged.outcome, judged.other.mean) == (outcome, 5.0)
-
-
-@pytest.mark.parametrize("metric", ["parameters", "best_epoch"])
-def test_parameters_are_compared_as_they_are_and_epochs_over_seeds(metric):
-    whole = evaluation([1.0, 1.0, 1.0])["e"]
-
-    def outcome(relation, seeds):
-        """Of e with three parameters, best at epochs 2 to 3, against o with five, best at epochs 8 to 10."""
-        e, o = (whole.experiments[name].model_copy(update={"seeds": seeds}) for name in "eo")
-        e = e.model_copy(update={"best_epoch": statistics([2.0, 3.0, 3.0])})
-        o = o.model_copy(update={"best_epoch": statistics([8.0, 9.0, 10.0]), "parameters": 5})
-        both = whole.model_copy(update={"experiments": {"e": e, "o": o}})
-        return judge(claim(against="o", relation=relation, metric=metric), dict.fromkeys("eo", both)).outcome
-
-    assert outcome("below", [0, 1, 2]) == Outcome.HOLDS
-    assert outcome("above", [0, 1, 2]) == Outcome.FAILS
-    assert outcome("below", [0]) == (Outcome.HOLDS if metric == "parameters" else Outcome.UNSURE)
+@pytest.mark.parametrize(
+    ("metric", "relation", "seeds", "outcome"),
+    [
+        ("parameters", "below", 3, Outcome.HOLDS),
+        ("parameters", "above", 3, Outcome.FAILS),
+        ("parameters", "below", 1, Outcome.HOLDS),
+        ("best_epoch", "below", 3, Outcome.HOLDS),
+        ("best_epoch", "above", 3, Outcome.FAILS),
+        ("best_epoch", "below", 1, Outcome.UNSURE),
+    ],
+)
+def test_parameters_are_compared_as_they_are_and_epochs_over_seeds(metric, relation, seeds, outcome):
+    """e has three parameters and is best at epochs 2 to 3, o has five and is best at epochs 8 to 10."""
+    whole, own = evaluation([1.0] * 3)["e"], {"e": (3, [2.0, 3.0, 3.0]), "o": (5, [8.0, 9.0, 10.0])}
+    entries = {
+        name: whole.experiments[name].model_copy(
+            update={"parameters": parameters, "best_epoch": statistics(epochs), "seeds": [*range(seeds)]}
+        )
+        for name, (parameters, epochs) in own.items()
+    }
+    known = dict.fromkeys("eo", whole.model_copy(update={"experiments": entries}))
+    assert judge(claim(against="o", relation=relation, metric=metric), known).outcome == outcome
 
 
 @pytest.mark.parametrize(

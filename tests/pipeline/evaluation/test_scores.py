@@ -7,14 +7,14 @@ import pytest
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.errors import UnrollError
-from pipeline.evaluation.scores import blocks, evaluate, horizon, measures, seasonal_naive, statistics
-from tests.pipeline.evaluation.scored import of, params_of, small
+from pipeline.evaluation.scores import blocks, horizon, measures, seasonal_naive, statistics
+from tests.pipeline.evaluation.scored import evaluated, of, small
 
 TRUE = np.arange(4.0)
 
 
-def entry(run, dataset=None):
-    return evaluate(dataset or small(), {"e": run}, {}).experiments["e"]
+def entry(run, dataset=None, **options):
+    return evaluated(dataset or small(), {"e": run}, **options).experiments["e"]
 
 
 def test_a_data_set_is_measured_by_what_is_for_its_kind_and_in_its_unit():
@@ -84,7 +84,7 @@ def test_a_rollouts_horizon_is_a_median_within_what_can_be_seen_and_a_constant_h
         name: of(dict.fromkeys(("final_train", "final_test"), [true] * len(each)) | {"rollout": each})
         for name, each in free.items()
     }
-    scored = evaluate(small(targets=true, rollout=True), runs, {})
+    scored = evaluated(small(targets=true, rollout=True), runs)
     assert scored.dataset.horizons == [12, 60]
     three = scored.experiments["three"].rollout
     assert three["mse"].values[:2] == [0, pytest.approx(4 * np.mean(true**2))]
@@ -121,11 +121,10 @@ def test_the_days_of_a_series_are_from_its_first_target_to_its_last():
     data = Dataset("d", "forecast", "mae", {"train": series, "test": series}, period=2)
     predicted = np.random.default_rng(0).normal(size=(2, 3, len(rows), 2))
     runs = {name: of({"final_train": each, "final_test": each}) for name, each in zip("ab", predicted, strict=True)}
-    scored = evaluate(data, runs, {})
-    assert scored.dataset.days == days
-    assert evaluate(dataclasses.replace(data, period=0), runs, {}).dataset.days is None
+    assert evaluated(data, runs).dataset.days == days
+    assert evaluated(dataclasses.replace(data, period=0), runs).dataset.days is None
     hours = np.datetime64("2020-01-01") + np.arange(rows[-1] + 2).astype("timedelta64[h]")
-    assert evaluate(dataclasses.replace(data, stamps=hours), runs, {}).dataset.days == pytest.approx(days / 12)
+    assert evaluated(dataclasses.replace(data, stamps=hours), runs).dataset.days == pytest.approx(days / 12)
 
 
 def test_the_gap_is_how_much_worse_validation_is_and_an_epoch_is_noted_when_accuracy_first_was_so_high():
@@ -145,7 +144,7 @@ def test_the_gap_is_how_much_worse_validation_is_and_an_epoch_is_noted_when_accu
 
 def test_what_has_learnt_from_a_share_of_train_is_scored_there_on_what_it_has_seen():
     run = of({"final_train": [TRUE[2:] + 1], "final_test": [TRUE]})
-    scored = evaluate(small(), {"e": run}, {"e": params_of(share=0.5, trials=12)}).experiments["e"]
+    scored = entry(run, share=0.5, trials=12)
     assert (scored.share, scored.trials, scored.final["train"]["mse"].mean) == (0.5, 12, 1.0)
 
 

@@ -218,7 +218,8 @@ def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
 def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     values = {name: [value + off for value in range(4)] for name, off in (("base", 1e-15), ("net", 0.1))}
     runs = {name: of({"final_train": [each], "final_test": [each]}) for name, each in values.items()}
-    evaluation = evaluate(small(), runs, {"base": params_of()})
+    network = params_of(model={"family": "recurrent", "name": "gru"})
+    evaluation = evaluate(small(), runs, {"base": params_of(), "net": network})
     ranking = charts.ranking(Evaluated("d", evaluation, "?", {}, {}, None))
     assert {name: mark.beyond for name, mark in ranking.marks.items()} == {"base": True, "net": False}
     assert ranking.axis.low == pytest.approx(0.01 / 10 / 1.1)

@@ -1,4 +1,4 @@
-"""A registered model, served by MLflow, says what its forecaster says; what it cannot use gets one line."""
+"""A registered model, served by MLflow, says what its forecaster says; a recorded network says what was scored."""
 
 import json
 import math
@@ -8,13 +8,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 import requests
 
+from pipeline.data import dataset
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.tracking import store
+from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.prepare import prepare
 from stages.source import source
@@ -37,6 +40,11 @@ experiments:
   last: {dataset: meter, model: {family: baselines, name: last_value}, training: {method: none}}
   ridge:
     {dataset: meter, model: {family: baselines, name: linear, last: 6}, training: {method: least_squares, ridge: 1.0}}
+  gru:
+    dataset: meter
+    seeds: [3]
+    model: {family: recurrent, name: gru, units: 2}
+    training: {method: gradient_descent, optimizer: adam, loss: mse, epochs: 1, batch_size: 512}
 """
 
 
@@ -54,7 +62,7 @@ def workspace(alone, tmp_path_factory):  # noqa: ARG001 - the user's store is ou
     workspace.params.write_text(PARAMS, encoding="utf-8")
     source(workspace, "meter")
     prepare(workspace, "meter")
-    for name in ("last", "ridge"):
+    for name in ("last", "ridge", "gru"):
         train(workspace, name)
     return workspace
 
@@ -109,6 +117,22 @@ def test_a_version_belongs_to_the_run_that_was_recorded_and_leaves_it_as_it_was(
     assert {"numpy", "keras", "mlflow"} <= {pin.partition("==")[0] for pin in pins if "==" in pin}
     example = json.loads((folder / "serving_input_example.json").read_text(encoding="utf-8"))["dataframe_split"]
     assert example["data"] == rows().tail(24).to_numpy().tolist()
+
+
+@pytest.mark.filterwarnings("ignore:.*AnyType:UserWarning")  # of MLflow's own classes
+def test_a_recorded_network_has_a_signature_and_an_example_and_predicts_what_was_scored(workspace, monkeypatch):
+    opened = store.connect(workspace)
+    (run,) = opened.search("tags.experiment = 'gru'")
+    (output,) = run.outputs.model_outputs
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", opened.uri)
+    address = f"models:/{output.model_id}"
+    model = mlflow.pyfunc.load_model(address)
+    example = model.metadata.load_input_example(address)
+    test = dataset.load(workspace.prepared("meter")).splits["test"]
+    assert example.tolist() == test.take(np.arange(len(example)))[0].tolist()
+    assert model.metadata.signature.inputs.inputs[0].shape == (-1, *test.input_shape)
+    predicted = run_folder.load(workspace.run("meter", "gru")).predictions["final_test"][0]
+    assert model.predict(example) == pytest.approx(predicted[: len(example)], abs=1e-5)
 
 
 @pytest.mark.parametrize("level", [None, 0.5])

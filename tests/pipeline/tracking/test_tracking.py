@@ -74,7 +74,7 @@ class Tracked:
             recorded.finish()
 
     def track(self):
-        return dict(runs.replay(self.workspace, self.params))
+        return dict(runs.replay(self.workspace, self.params.experiments))
 
     def start(self, opened):
         return runs.Writer(opened, self.workspace, "gru", self.params.experiment("gru"), live=True).run()

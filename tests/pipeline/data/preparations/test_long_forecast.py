@@ -9,10 +9,9 @@ from pipeline.data import dataset
 from pipeline.data.preparations.long_forecast import prepare
 from pipeline.data.problem import problem
 from pipeline.evaluation import plot_data
-from pipeline.evaluation.scores import evaluate
 from pipeline.models import baselines, feedforward, recurrent
 from pipeline.training.methods import gradient_descent, least_squares, none
-from tests.pipeline.evaluation.scored import of
+from tests.pipeline.evaluation.scored import evaluated, of
 from tests.support.training import job
 
 ROWS, LOOKBACK, HORIZON, COLUMNS = 400, 12, 4, 3
@@ -117,7 +116,7 @@ def test_kept_errors_become_scores_groups_and_differences(data):
         return of(errors), errors["final_test"]
 
     (near, errors), (far, _) = run(1.0), run(3.0)
-    evaluation = evaluate(data, {"near": near, "far": far}, {})
+    evaluation = evaluated(data, {"near": near, "far": far})
     whole, scored = len(data.groups["as published"]), evaluation.experiments["near"]
     maes, mses = scored.final["test"]["mae"].model_dump(), scored.groups["as published"]["mse"].model_dump()
     assert maes["values"] == pytest.approx(errors[:, :, 1].mean(axis=1))
