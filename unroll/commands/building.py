@@ -108,7 +108,10 @@ def verify(
 
 ADDRESS = "tls://127.0.0.1:8786"
 
-clusters = typer.Typer(help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.")
+clusters = typer.Typer(
+    rich_markup_mode=None,
+    help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.",
+)
 app.add_typer(clusters, name="cluster", rich_help_panel="Many machines")
 
 Address = Annotated[str, typer.Argument(help="tls://HOST:PORT; takes --certificates.")]

@@ -79,7 +79,7 @@ def look(lines, heavy):
     for line in lines:
         assert run(lambda: invoke(shlex.split(line))) == 0, line
     assert not heavy & set(sys.modules), heavy & set(sys.modules)
-look(["--help", "train --help", "list", "list --json"], {HEAVY | {"numpy"}!r})
+look(["--help", "train --help", "list", "list --json"], {HEAVY | {"numpy", "rich"}!r})
 look(["show waves", "show waves_last_value", "compare", "compare --json"], {HEAVY - {"scipy"}!r})
 """
     printed = output(built, sys.executable, "-c", code)
