@@ -52,7 +52,6 @@ def repro(
     jobs: Jobs = CORES,
     on: On = None,
     certificates: Certificates = None,
-    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
     scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
 ) -> None:
     """Build everything that is out of date, then the page; what fails stops only its own results.
@@ -64,7 +63,7 @@ def repro(
     from unroll.runner.build import repro
 
     before = evaluation_times(context.obj)
-    cluster = partial(head.opened, address=on, certificates=certificates, label=label) if on else None
+    cluster = partial(head.opened, address=on, certificates=certificates) if on else None
     status = repro(context.obj, targets or [], jobs, on=cluster)
     if scores:
         if new := [name for name, time in evaluation_times(context.obj).items() if before.get(name) != time]:
@@ -134,7 +133,6 @@ def worker(
     certificates: Certificates = None,
     home: Annotated[Path, typer.Option(help="Gets copies of the code, and DVC's cache.")] = Path(".worker"),
     slots: Annotated[int, typer.Option(min=1, help="Stages side by side, each on one core.")] = 1,
-    label: Annotated[list[str] | None, typer.Option(help="What this worker is, such as big; may be repeated.")] = None,
     name: Annotated[str, typer.Option(help="No two alike; else host and process.")] = "",
 ) -> None:
     """Build what the scheduler hands out, until it ends.
@@ -143,8 +141,7 @@ def worker(
     """
     from unroll.cluster.worker import serve
 
-    name = name or f"{platform.node()}-{os.getpid()}"
-    serve(address, home, slots, label or [], name, certificates)
+    serve(address, home, slots, name or f"{platform.node()}-{os.getpid()}", certificates)
 
 
 @clusters.command()
