@@ -1,4 +1,4 @@
-"""A cluster on this machine, to try: scheduler, two workers, an S3 server, PostgreSQL and MLflow's server.
+"""A cluster on this machine, to try: scheduler, two workers, an S3 server and MLflow's server.
 
 Everything listens on the loopback interface, at ports that are free, asks for a certificate or a password, and lies in
 `.cluster`, which nobody else can enter. A file for each process says which it is, so that `down` ends these alone.
@@ -9,7 +9,6 @@ import json
 import os
 import secrets
 import shlex
-import shutil
 import socket
 import subprocess
 import sys
@@ -45,9 +44,6 @@ PATIENCE = 180
 GRACE = 20
 """Seconds that a process gets to end by itself."""
 
-POSTGRES = "usr/lib/postgresql/*/bin"
-"""Where Debian has PostgreSQL's programs, off PATH; below the root folder."""
-
 
 def up(workspace: Workspace) -> None:
     """Start what does not run yet.
@@ -56,17 +52,15 @@ def up(workspace: Workspace) -> None:
         UnrollError: something is not installed, or does not start; its last line is quoted.
     """
     connection.require()
-    home, programs = workspace.root / FOLDER, _postgres()
+    home = workspace.root / FOLDER
     (home / "run").mkdir(parents=True, exist_ok=True, mode=0o700)
-    shutil.chown(home, group=_postgres_user().get("group", os.getegid()))
-    home.chmod(0o710 if _postgres_user() else 0o700)  # PostgreSQL as someone else must get through
+    home.chmod(0o700)
     settings = _settings(home)
     variables = _variables(home, settings)
     if not (home / "certificates" / connection.CERTIFICATE).exists():
         connection.make_certificates(home / "certificates")
-    _set_up_database(home, programs, settings["password"])
     (home / "s3" / BUCKET).mkdir(parents=True, exist_ok=True, mode=0o700)
-    for name, command, secret_variables in _servers(home, programs, settings):
+    for name, command, secret_variables in _servers(home, settings):
         if _process(home, name) is None:
             _start(home, name, command, {**os.environ, **variables, **secret_variables}, settings.get(name))
     file = home / "environment"
@@ -113,22 +107,17 @@ def down(workspace: Workspace) -> None:
         print("nothing runs")
 
 
-def _servers(
-    home: Path, programs: Path, settings: Mapping[str, Any]
-) -> Iterator[tuple[str, list[Any], dict[str, str]]]:
+def _servers(home: Path, settings: Mapping[str, Any]) -> Iterator[tuple[str, list[Any], dict[str, str]]]:
     """Of each server its name, the command, and its own variables: passwords, since all users see commands."""
-    store = f"postgresql+psycopg2://{USER}:{settings['password']}@{HOST}:{settings['postgres']}/postgres"
-    records = {"MLFLOW_BACKEND_STORE_URI": store, "MLFLOW_TRACKING_URI": ""}
+    records = {"MLFLOW_BACKEND_STORE_URI": f"sqlite:///{home / 'mlflow.db'}", "MLFLOW_TRACKING_URI": ""}
     records |= {"MLFLOW_DISABLE_TELEMETRY": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     records |= {"MLFLOW_AUTH_CONFIG_PATH": str(CODE / "deploy" / "mlflow.ini"), "MLFLOW_AUTH_ADMIN_USERNAME": USER}
     records |= dict.fromkeys(("MLFLOW_AUTH_ADMIN_PASSWORD", "MLFLOW_FLASK_SERVER_SECRET_KEY"), settings["password"])
     keys = {"RCLONE_AUTH_KEY": f'"{USER},{settings["password"]}"', "RCLONE_CONFIG": ""}
-    postgres = [programs / "postgres", "-D", home / "postgres", "-h", HOST, "-p", settings["postgres"], "-k", ""]
     rclone = [Path(sys.executable).parent / "rclone", "serve", "s3", "--addr", f"{HOST}:{settings['s3']}", home / "s3"]
     mlflow = [sys.executable, "-m", "mlflow", "server", "--app-name", "basic-auth", "--workers", 1]
     mlflow += ["--host", HOST, "--port", settings["mlflow"], "--artifacts-destination", home / "mlartifacts"]
     unroll, scheduler = [sys.executable, "-m", "unroll", "cluster"], _variables(home, settings)["UNROLL_SCHEDULER"]
-    yield "postgres", postgres, {}
     yield "s3", rclone, keys
     yield "mlflow", mlflow, records
     yield "scheduler", [*unroll, "scheduler", scheduler], {}
@@ -141,13 +130,11 @@ def _start(home: Path, name: str, command: list[Any], variables: Mapping[str, st
     """Start a process, and wait until its port answers."""
     log, started = home / "run" / f"{name}.log", time.monotonic()
     with log.open("wb") as output:
-        options: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-        options |= _postgres_user() if name == "postgres" else {}
+        streams: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
         words = [str(word) for word in command]
-        process = subprocess.Popen(words, env=variables, cwd=home, start_new_session=True, umask=0o077, **options)
+        process = subprocess.Popen(words, env=variables, cwd=home, start_new_session=True, umask=0o077, **streams)
     write_text(home / "run" / f"{name}.pid", json.dumps([process.pid, psutil.Process(process.pid).create_time()]))
-    # Once dead it is a zombie until somebody waits for it, and PostgreSQL does not start beside its own.
-    threading.Thread(target=process.wait, daemon=True).start()
+    threading.Thread(target=process.wait, daemon=True).start()  # else it is a zombie once it is dead
     while port and not _answers(port):
         if process.poll() is not None or time.monotonic() - started > PATIENCE:
             last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["without a word"]
@@ -176,7 +163,7 @@ def _settings(home: Path) -> dict[str, Any]:
     file = home / "run" / "known.json"
     if not file.exists():
         with contextlib.ExitStack() as stack:
-            names = ("postgres", "s3", "mlflow", "scheduler")
+            names = ("s3", "mlflow", "scheduler")
             servers = {name: stack.enter_context(socket.create_server((HOST, 0))) for name in names}
             ports = {name: server.getsockname()[1] for name, server in servers.items()}
         write_text(file, json.dumps({"password": secrets.token_hex(16), **ports}))
@@ -195,35 +182,3 @@ def _variables(home: Path, settings: Mapping[str, Any]) -> dict[str, str]:
         "UNROLL_SCHEDULER": f"tls://{HOST}:{settings['scheduler']}",
         "UNROLL_CERTIFICATES": str(home / "certificates"),
     }
-
-
-def _postgres() -> Path:
-    """The folder of PostgreSQL's programs."""
-    folders = map(str, sorted(Path("/").glob(POSTGRES), reverse=True))
-    initdb = shutil.which("initdb") or shutil.which("initdb", path=os.pathsep.join(folders))
-    if initdb is None:
-        raise UnrollError("PostgreSQL is not installed; Debian, Ubuntu: apt install postgresql; macOS: brew")
-    return Path(initdb).parent
-
-
-def _postgres_user() -> dict[str, Any]:
-    """Whom PostgreSQL runs as, if not as us: it refuses root, whose packages bring a user for it."""
-    return {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
-
-
-def _set_up_database(home: Path, programs: Path, password: str) -> None:
-    new, secret, user = home / "postgres.new", home / "password", _postgres_user()
-    if (home / "postgres").exists():
-        return
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir(mode=0o700)
-    secret.touch(mode=0o600)
-    secret.write_text(password)
-    for path in (new, secret):
-        shutil.chown(path, user.get("user", os.geteuid()))
-    initdb: list[Any] = [programs / "initdb", "-D", new, "-U", USER, "-A", "scram-sha-256", f"--pwfile={secret}"]
-    result = subprocess.run(initdb, capture_output=True, text=True, cwd="/", check=False, **user)
-    if result.returncode:
-        raise UnrollError(f"PostgreSQL cannot set up {new}: {' '.join(result.stderr.split())}")
-    secret.unlink()
-    new.rename(home / "postgres")

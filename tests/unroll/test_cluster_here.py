@@ -1,38 +1,26 @@
 """The servers of `make cluster`, all on this machine; what builds on them is tried in tests/unroll/cluster."""
 
-import shutil
-import tempfile
 import time
-from pathlib import Path
 
 import psutil
 import pytest
 import requests
 
-from pipeline.errors import UnrollError
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from unroll import cluster_here
 
 pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
 
-NAMES = ("postgres", "s3", "mlflow", "scheduler", "worker-a")
+NAMES = ("s3", "mlflow", "scheduler", "worker-a")
 
 
 @pytest.fixture
-def workspace(monkeypatch):
-    """PostgreSQL, which root has to run as another user, gets through to it."""
-    try:
-        cluster_here._postgres()
-    except UnrollError as error:
-        pytest.skip(str(error))
-    root = Path(tempfile.mkdtemp())
-    root.chmod(0o711)
+def workspace(tmp_path, monkeypatch):
     monkeypatch.setattr(cluster_here, "WORKERS", ("a",))
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
-    yield Workspace(root)
-    cluster_here.down(Workspace(root))
-    shutil.rmtree(root)
+    yield Workspace(tmp_path)
+    cluster_here.down(Workspace(tmp_path))
 
 
 def until(condition):
@@ -68,9 +56,9 @@ def test_servers_answer_nobody_else_and_one_that_died_starts_again(workspace, ca
     assert home.stat().st_mode & 0o7 == 0
     for file in (run, home / "environment", home / "s3" / cluster_here.BUCKET, *(home / "certificates").glob("key*")):
         assert file.stat().st_mode & 0o77 == 0, file
-    server = cluster_here._process(home, "postgres")
+    server = cluster_here._process(home, "s3")
     server.kill()
     until(lambda: not psutil.pid_exists(server.pid))
     capsys.readouterr()
     cluster_here.up(workspace)
-    assert capsys.readouterr().out.startswith("postgres started")
+    assert capsys.readouterr().out.startswith("s3 started")

@@ -24,9 +24,9 @@ from pipeline.metrics import MEASURES
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.tune.entries import set_options
-from unroll.tune.space import changed, family_space
-from unroll.tune.study import Attempt, Trials, opened, seen, train, train_all
+from unroll.tune.space import family_space, with_values
+from unroll.tune.study import Attempt, Trials, opened, train, train_all, without_test
+from unroll.tune.tune import set_options
 
 LATE = 0.9
 """The fraction of its epochs behind which a best epoch says that more of them might be better."""
@@ -95,7 +95,7 @@ def _search(workspace: Workspace, name: str, experiment: Experiment) -> None:
 
 def _table(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFrame:
     """Train all trials of an experiment, and the best one longer: a row for each training."""
-    data = seen(workspace, experiment)
+    data = without_test(workspace, experiment)
     searched = family_space(name, experiment, data.input_shape[0])
     with opened(workspace, name, experiment, data, searched, experiment.trials, pruning=False) as trials:
         train_all(trials)
@@ -130,7 +130,7 @@ def _longer(trials: Trials, number: int, trial: FrozenTrial) -> list[dict[str, A
     What has been trained is kept in the study, so that a search that was stopped goes on.
     """
     study, values, key = trials.study, trials.values(trial), f"longer {trial.number}"
-    training = changed(trials.experiment.model_dump(), values)["training"]
+    training = with_values(trials.experiment.model_dump(), values)["training"]
     if "epochs" not in training:
         return []
     cosine, higher = training.get("schedule") == "cosine", MEASURES[trials.data.metric].higher

@@ -193,13 +193,13 @@ def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
     return IntDistribution(int(low), int(high), log=log) if whole else FloatDistribution(low, high, log=log)
 
 
-def present(name: str, experiment: Experiment, searched: Iterable[str]) -> dict[str, Any]:
+def current_values(name: str, experiment: Experiment, searched: Iterable[str]) -> dict[str, Any]:
     """The experiment's own values of what is searched."""
     known = dict(_options(name, experiment))
     return {path: known[path][1] for path in searched}
 
 
-def holds(tried: Any, value: Any) -> bool:
+def contains(tried: Any, value: Any) -> bool:
     """Whether a value is among what is tried."""
     if choices := getattr(tried, "choices", None):
         return value in choices
@@ -211,14 +211,14 @@ def rounded(value: float) -> float:
     return type(value)(float(f"{value:.2g}"))
 
 
-def readable(value: Any, tried: BaseDistribution) -> Any:
+def rounded_within(value: Any, tried: BaseDistribution) -> Any:
     """A value that was drawn, `rounded` but within its range."""
     if isinstance(tried, IntDistribution | FloatDistribution):
         return min(tried.high, max(tried.low, rounded(value)))
     return value
 
 
-def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def with_values(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """An experiment's section of params.yaml with other values: `values` has where each stands, as in `Space` -> it."""
     after: dict[str, Any] = deepcopy(dict(section))
     for path, value in values.items():
@@ -230,7 +230,7 @@ def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
     return after
 
 
-def lines(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
+def describe(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
     """What is searched, in words."""
     width = max(map(len, searched))
     for path, tried in searched.items():

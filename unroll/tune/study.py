@@ -36,7 +36,7 @@ from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.tune.space import Space, changed, holds, present, readable
+from unroll.tune.space import Space, contains, current_values, rounded_within, with_values
 
 PATIENCE = 60
 """Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
@@ -150,7 +150,7 @@ class Trials:
     def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
         """What a trial has that differs from the experiment as it is, with as many digits as it is trained with."""
         drawn = {path: value for path, value in trial.params.items() if value != self.now[path]}
-        values = {path: readable(value, self.searched[path]) for path, value in drawn.items()}
+        values = {path: rounded_within(value, self.searched[path]) for path, value in drawn.items()}
         return {path: value for path, value in values.items() if value != self.now[path]}
 
 
@@ -174,7 +174,7 @@ def opened(
     """
     file = workspace.scratch / "tuning" / f"{name}.db"
     busy = file.with_suffix(".lock")
-    now = present(name, experiment, searched)
+    now = current_values(name, experiment, searched)
     lock = partial(alone, busy, f"another process holds {busy}", patience=PATIENCE)
     preparation = params.load(workspace.params).dataset(data.name).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
@@ -194,7 +194,7 @@ def opened(
                 pruner=MedianPruner(n_warmup_steps=int(WARM_UP * epochs)) if pruning else NopPruner(),
                 load_if_exists=True,
             )
-            if study_name not in others and all(holds(tried, now[path]) for path, tried in searched.items()):
+            if study_name not in others and all(contains(tried, now[path]) for path, tried in searched.items()):
                 study.enqueue_trial(dict(now))
         if others and study_name not in others:
             print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
@@ -204,7 +204,7 @@ def opened(
         raise UnrollError(f"{file} cannot be used ({why:.200}); move it away to begin anew") from error
 
 
-def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
+def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     """The data set without its test split, so that nobody looks at it: what asks for one gets validation again.
 
     Raises:
@@ -265,7 +265,7 @@ def train(trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | 
         UnrollError: the options do not fit.
     """
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
-    tried = Experiment.model_validate(changed(trials.experiment.model_dump(), values))
+    tried = Experiment.model_validate(with_values(trials.experiment.model_dump(), values))
     chosen, data = recipe(trials.name, tried), trials.data
     callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
     try:

@@ -1,17 +1,21 @@
-"""The command `tune`: trials of an experiment with other options; the best on validation becomes another experiment."""
+"""The command `tune`: trials of an experiment with other options; the best on validation becomes another experiment.
 
-from collections.abc import Sequence
+Several processes may write params.yaml, one after the other.
+"""
 
-from pipeline.config import params
-from pipeline.errors import UnrollError
-from pipeline.evaluation import schema
-from pipeline.files import write_text
-from pipeline.locks import sweep
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from pipeline.config import params, plain_yaml
+from pipeline.config.params import Experiment, merged
+from pipeline.errors import UnrollError, UsageError
+from pipeline.files import scratch_folder, write_text
+from pipeline.locks import alone, sweep
 from pipeline.metrics import MEASURES
 from pipeline.workspace import Workspace
-from unroll.tune.entries import params_lock, set_options, with_entry
-from unroll.tune.space import lines, present, space
-from unroll.tune.study import Trials, opened, seen, train_all
+from unroll.tune.space import current_values, describe, space, with_values
+from unroll.tune.study import PATIENCE, Trials, opened, train_all, without_test
 
 
 def tune(
@@ -27,21 +31,13 @@ def tune(
     experiment = params.load(workspace.params).experiment(name)
     experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
     searched = space(name, experiment, over)
-    data = seen(workspace, experiment)
+    data = without_test(workspace, experiment)
     print(f"{name} on {data.name}, chosen by {data.metric} on validation, over")
-    print(*lines(searched, present(name, experiment, searched)), sep="\n", flush=True)
-    folder = workspace.evaluation(data.name)
-    built = schema.load(folder).experiments if (folder / "evaluation.json").is_file() else {}
-    if {name, target} <= built.keys():  # what test says of it and of what earlier trials made of it
-        scores = [
-            f"{built_name} {built[built_name].final['test'][data.metric].mean:.4g}" for built_name in (name, target)
-        ]
-        print(f"{data.metric} on test, of the last build: {', '.join(scores)}", flush=True)
+    print(*describe(searched, current_values(name, experiment, searched)), sep="\n", flush=True)
     if dry:
         return
-    every = params.load(workspace.params).experiments
-    there = every.get(target)
-    if there is None or (there.dataset, there.model.name) != (every[name].dataset, every[name].model.name):
+    earlier = params.load(workspace.params).experiments.get(target)
+    if earlier is None or (earlier.dataset, earlier.model.name) != (experiment.dataset, experiment.model.name):
         with_entry(workspace, name, target, {}, "")  # refuses what could not be written after all the trials
     sweep(workspace)
     with opened(workspace, name, experiment, data, searched, trials) as study:
@@ -79,3 +75,59 @@ def _write_best(workspace: Workspace, trials: Trials, target: str) -> None:
         f"Written to params.yaml: {target}. Its figure on validation flatters it; test decides.{stand_in}\n"
         f"Next: unroll repro evaluate@{trials.data.name} && unroll compare {name} {target}"
     )
+
+
+def params_lock(workspace: Workspace) -> AbstractContextManager[None]:
+    """Under it no other process writes params.yaml."""
+    return alone(workspace.scratch / "params.lock", "another process writes params.yaml", patience=PATIENCE)
+
+
+def set_options(workspace: Workspace, name: str, values: Mapping[str, Any], *, converged: bool = True) -> None:
+    """Give an experiment of params.yaml other options, as far as they differ, and say whether it `converged`.
+
+    `values` has where each stands, as in `unroll.tune.space.Space` -> it.
+    """
+    with params_lock(workspace):
+        experiment = params.load(workspace.params).experiment(name)
+        now = current_values(name, experiment, values)
+        differing = {path: value for path, value in values.items() if value != now[path]}
+        new: dict[str, Any] = _sections(experiment, differing)
+        if experiment.converged != converged:
+            new["converged"] = converged
+        if new:
+            entry = merged(plain_yaml.read(workspace.params)["experiments"][name], new)
+            write_text(workspace.params, _checked(workspace, plain_yaml.replaced(workspace.params, name, entry)))
+
+
+def with_entry(workspace: Workspace, name: str, target: str, values: Mapping[str, Any], comment: str) -> str:
+    """The text of params.yaml with an experiment once more, with other values, under another name, checked.
+
+    It has the seeds of its data set, if that says how such experiments are trained.
+    """
+    every = params.load(workspace.params)
+    experiment = every.experiment(name)
+    if target in every.experiments:
+        raise UsageError(f"params.yaml has {target} already; pass --name with another, or take its entry out")
+    entry = dict(merged(plain_yaml.read(workspace.params)["experiments"][name], _sections(experiment, values)))
+    usual = every.datasets[experiment.dataset]
+    if usual.training is not None and usual.training.method == experiment.training.method:
+        entry.pop("seeds", None)
+    comments: dict[plain_yaml.Place, str] = {("experiments", target): comment} if comment else {}
+    return _checked(workspace, plain_yaml.added(workspace.params, {"experiments": {target: entry}}, comments))
+
+
+def _sections(experiment: Experiment, values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What an experiment's entry says of other values: model or training -> option -> what it becomes."""
+    after = with_values(experiment.model_dump(), values)
+    new: dict[str, dict[str, Any]] = {}
+    for part, option, *_ in (where.split(".") for where in values):
+        new.setdefault(part, {})[option] = after[part][option]
+    return new
+
+
+def _checked(workspace: Workspace, text: str) -> str:
+    """The text of params.yaml. Raises UsageError if it is not valid."""
+    with scratch_folder(workspace.scratch, "tune") as scratch:
+        write_text(scratch / workspace.params.name, text)
+        params.load(scratch / workspace.params.name)
+    return text

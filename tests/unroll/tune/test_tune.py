@@ -23,7 +23,7 @@ from tests.support import REPOSITORY
 from unroll.commands.main import invoke
 from unroll.tune import search, study
 from unroll.tune.search import NOT_CONVERGED, may_gain
-from unroll.tune.space import changed, family_space, holds, present, space
+from unroll.tune.space import contains, current_values, family_space, space, with_values
 from unroll.tune.study import Attempt
 
 PARAMS = """\
@@ -113,10 +113,10 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
         except UsageError as error:
             assert "no number that could be tuned" in str(error)  # noqa: PT017 - the rest of them is tried
             continue
-        now = present(name, experiment, searched[name])
+        now = current_values(name, experiment, searched[name])
         for end in ("low", "high"):
             values = {path: getattr(tried, end) for path, tried in searched[name].items()}
-            recipe(name, type(experiment).model_validate(changed(experiment.model_dump(), values)))
+            recipe(name, type(experiment).model_validate(with_values(experiment.model_dump(), values)))
         assert all(tried.low <= now[path] <= tried.high for path, tried in searched[name].items()), name
     assert set(searched["waves_gru"]) == {
         *("model.units", "model.layers", "model.dropout", "model.recurrent_dropout", "model.head_dropout"),
@@ -312,8 +312,8 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
     assert family_space("kernels", every["jena_hourly_exact_tuned_kernel_ridge"], 30)["model.last"].high == 30
     for name, experiment in every.items():
         if experiment.trials and experiment.share == 1:
-            now = present(name, experiment, searched[name])
-            assert all(holds(tried, now[path]) for path, tried in searched[name].items()), name
+            now = current_values(name, experiment, searched[name])
+            assert all(contains(tried, now[path]) for path, tried in searched[name].items()), name
 
 
 def test_the_best_of_each_committed_search_is_what_params_yaml_has():
@@ -327,4 +327,4 @@ def test_the_best_of_each_committed_search_is_what_params_yaml_has():
         (measure,) = [column for column in table if column.startswith("validation_")]
         higher = MEASURES[measure.removeprefix("validation_")].higher
         best = json.loads(table["options"][table[measure].idxmax() if higher else table[measure].idxmin()])
-        assert present(name, families[name], best) == best, name
+        assert current_values(name, families[name], best) == best, name
