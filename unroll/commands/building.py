@@ -29,20 +29,14 @@ Certificates = Annotated[
 
 
 @app.command(rich_help_panel="Start here")
-def demo(
-    context: typer.Context,
-    jobs: Jobs = CORES,
-    everything: Annotated[
-        bool, typer.Option("--everything", help="All experiments, small, on stand-ins: that it works, no results.")
-    ] = False,
-) -> None:
+def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
     """Train a part of the experiments in full, offline, in a workspace of its own (.demo): answers in two minutes.
 
-    `unroll demo` · `unroll demo --jobs 1` · `unroll demo --everything`
+    `unroll demo` · `unroll demo --jobs 1`
     """
     from unroll.demo import demo
 
-    raise typer.Exit(demo(context.obj, jobs, everything=everything))
+    raise typer.Exit(demo(context.obj, jobs))
 
 
 @app.command(rich_help_panel="Start here")
@@ -154,23 +148,3 @@ def certificates(folder: Path) -> None:
 
     make_certificates(folder)
     print(f"{folder}: for all machines of one cluster, and for {DAYS} days. Copy it where only you can read it.")
-
-
-@clusters.command()
-def here(context: typer.Context) -> None:
-    """Start a whole cluster on this machine and build the demo on it.
-
-    `make cluster` · `make cluster-down`
-    """
-    from unroll.cluster_here import demo, up
-
-    up(context.obj)
-    raise typer.Exit(demo(context.obj))
-
-
-@clusters.command()
-def down(context: typer.Context) -> None:
-    """End what `here` has started, and nothing else."""
-    from unroll.cluster_here import down
-
-    down(context.obj)

@@ -100,7 +100,7 @@ def examples():
     commands = {**COMMANDS, **{f"cluster {name}": nested for name, nested in COMMANDS["cluster"].commands.items()}}
     for name, command in commands.items():
         lines = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", command.help)
-        assert lines or "`make" in command.help or name == "cluster down", f"{name} has no example"
+        assert lines or name == "cluster", f"{name} has no example"
         yield from lines
 
 
