@@ -89,9 +89,9 @@ def verify(
     if quick and targets:
         raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
     if quick:
-        verification = verify_quick(context.obj, jobs, keep=keep, quiet=as_json)
+        verification = verify_quick(context.obj, jobs, keep=keep)
     else:
-        verification = verify_committed(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
+        verification = verify_committed(context.obj, targets or [], jobs, keep=keep)
     if as_json:
         print_json(verification.as_data())
     else:

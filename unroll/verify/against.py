@@ -130,7 +130,7 @@ def report_against(workspace: Workspace, ref: str, sample: int) -> ChangeReport:
     rebuilt = None
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=estimates.seconds)[:sample]
     if trained:
-        rebuilt = verify(workspace, trained, 1, keep=False, quiet=True)
+        rebuilt = verify(workspace, trained, 1, keep=False)
         sections.append(ReportSection(f"Rebuilt: {', '.join(trained)}", ("",), [[line] for line in rebuilt.lines()]))
     return ChangeReport(sections, len(flips), rebuilt, unreadable)
 

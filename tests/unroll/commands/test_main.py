@@ -134,9 +134,8 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(of_ex
     assert {name for name in names if not name.startswith("meter")} <= known
 
 
-def test_the_version_and_the_valid_commands(unroll):
+def test_the_version(unroll):
     assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
-    assert set(COMMANDS) <= set(re.split(r"[ ,.]+", unroll("xyz")[2]))
 
 
 @pytest.mark.parametrize(
@@ -156,8 +155,8 @@ def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["evalute", "x"], 2, "No such command 'evalute'. Did you mean 'evaluate'? Valid: add, answer, claims, "),
-        (["list", "--jsn"], 2, "No such option: --jsn (Possible options: --json). Valid: --help, --json. `unroll"),
+        (["evalute", "x"], 2, "No such command 'evalute'. Did you mean 'evaluate'? `unroll --help` says more"),
+        (["list", "--jsn"], 2, "No such option: --jsn (Possible options: --json). `unroll list --help` says"),
         (["verify", "--quick", "report"], 2, "--quick builds the whole miniature; leave out report, or --quick"),
         (["train"], 2, "Missing argument 'name'. `unroll train --help` says more"),
         (["train", "waves_node", "--epochs", "0"], 2, "Invalid value for '--epochs': Input should be greater than"),

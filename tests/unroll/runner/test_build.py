@@ -19,7 +19,7 @@ from pipeline import failures
 from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from tests.support import REPOSITORY, still_there
+from tests.support import REPOSITORY, last_output, start_unroll
 from unroll.runner import dvc_graph
 from unroll.runner.build import prune, repro
 from unroll.workspaces.make import CONFIG
@@ -246,10 +246,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(worksp
     define(workspace, a=("exec python wait.py", ["in"], ["a"]))
     # One that does not heed Ctrl-C was started in the background of a script.
     handler = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
-    code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
-    code += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
-    command = [sys.executable, "-c", code, "--root", str(workspace.root), "repro", "--jobs", "2"]
-    build = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    build = start_unroll(workspace.root, "repro", "--jobs", "2", handler=handler)
     while "b2" not in (line := build.stdout.readline()):
         assert line
     while not (workspace.root / "waiting").exists():
@@ -260,11 +257,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(worksp
     if number != signal.SIGKILL:
         assert build.stdout.readline().startswith("unroll: stopped; what was finished is kept, ")
         build.send_signal(number)  # again, which changes nothing
-    build.wait()
-    for process in (left := still_there(there)):
-        process.kill()  # they hold the pipe that is read next
-    output, _ = build.communicate()
-    assert left == []
+    output = last_output(build, there)
     if number != signal.SIGKILL:
         assert (build.returncode, output) == (130, "")
         assert (workspace.root / "interrupted").exists()
