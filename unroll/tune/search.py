@@ -18,7 +18,7 @@ from optuna.trial import FrozenTrial
 from pipeline import tables
 from pipeline.config import params
 from pipeline.config.params import Experiment
-from pipeline.errors import UnrollError
+from pipeline.errors import UnrollError, UsageError
 from pipeline.locks import alone
 from pipeline.metrics import MEASURES
 from pipeline.validation import one_of
@@ -97,6 +97,8 @@ def _table(workspace: Workspace, name: str, experiment: Experiment) -> pd.DataFr
     """Train all trials of an experiment, and the best one longer: a row for each training."""
     data = without_test(workspace, experiment)
     searched = family_space(name, experiment, data.input_shape[0])
+    if not searched:
+        raise UsageError(f"{name} has `trials`, and no option with a range in unroll/tune/space.py")
     with opened(workspace, name, experiment, data, searched, experiment.trials, pruning=False) as trials:
         train_all(trials)
         best, done = trials.best(), sorted(trials.done(), key=lambda trial: trial.number)

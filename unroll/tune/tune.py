@@ -30,8 +30,8 @@ def tune(
     """
     experiment = params.load(workspace.params).experiment(name)
     experiment = experiment.model_copy(update={"seeds": experiment.seeds[:seeds]})
-    searched = space(name, experiment, over)
     data = without_test(workspace, experiment)
+    searched = space(name, experiment, over, data.input_shape[0])
     print(f"{name} on {data.name}, chosen by {data.metric} on validation, over")
     print(*describe(searched, current_values(name, experiment, searched)), sep="\n", flush=True)
     if dry:
