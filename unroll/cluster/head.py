@@ -36,13 +36,13 @@ from unroll.runner.scheduler import Executor, Running
 if TYPE_CHECKING:
     from distributed import Client
 
-HERE = ("source@", "file@")
+LOCAL_STAGES = ("source@", "file@")
 """Stages that the head runs: they fetch from the web, which workers may not reach, or take a file of its disk."""
 
 CODE = (*PACKAGES, "dvc.yaml", "params.yaml", "claims.yaml", ".ci/locks/numerics.lock", ".dvcignore", ".dvc/config")
 """What a worker needs of a workspace."""
 
-EVERY = 1.0
+INTERVAL = 1.0
 """Seconds between two looks at the workers."""
 
 TRIES = 3
@@ -111,7 +111,7 @@ class DaskExecutor:
         # Of this workspace's builds: the same after a kill, another one where the workspace was copied to.
         self._name = hashlib.sha256(f"{platform.node()} {workspace.root}".encode(errors="replace")).hexdigest()[:12]
         self._slots: int | None = None  # nobody was asked yet
-        self._looked, self._away = 0.0, False
+        self._asked_at, self._away = 0.0, False
         self._workers: dict[str, WorkerState] = {}
         self._refused: set[str] = set()
         self._ran: dict[str, str] = {}  # stage -> worker
@@ -120,7 +120,7 @@ class DaskExecutor:
     def slots(self) -> int:
         status = self._client.status
         if (status != "running") != self._away:
-            self._away, self._looked = not self._away, 0.0
+            self._away, self._asked_at = not self._away, 0.0
             say(f"the scheduler at {self._address} is {'away; waiting for it' if self._away else 'back'}")
         if self._away:
             if status != "connecting":
@@ -129,7 +129,7 @@ class DaskExecutor:
                     "again: what was finished is kept"
                 )
             return 0
-        if time.monotonic() - self._looked >= EVERY:
+        if time.monotonic() - self._asked_at >= INTERVAL:
             try:
                 # Not `scheduler_info`: Dask asks for that itself now and then, without workers, and may get in between.
                 ask, patience = self._client.scheduler.identity, connection.PATIENCE
@@ -137,13 +137,13 @@ class DaskExecutor:
             except (OSError, TimeoutError):  # the next look says that it is away
                 return self._slots or 0
             self.update({str(info["name"]): (address, info["resources"]) for address, info in workers.items()})
-            self._looked = time.monotonic()
+            self._asked_at = time.monotonic()
         return self._slots or 0
 
     def start(self, stage: str, command: str) -> Running:
         self._ran.pop(stage, None)
         self._outputs.pop(stage, None)
-        if stage.startswith(HERE):
+        if stage.startswith(LOCAL_STAGES):
             return self._local.start(stage, command)
         needs = self._dvc.graph.needs[stage]
         for need in needs:
@@ -180,7 +180,7 @@ class DaskExecutor:
         """Whether there is a worker on which a stage was not tried, and it was not on `TRIES` of them."""
         return len(tried) < TRIES and not self._workers.keys() <= {*tried}
 
-    def land(self, stage: str, answer: Answer, name: str) -> int:
+    def receive(self, stage: str, answer: Answer, name: str) -> int:
         """Take what a worker has answered; the stage's exit status."""
         packed, why, log, _ = answer
         self._ran[stage] = name
@@ -272,7 +272,7 @@ class RemoteStage:
                 self._submit(f"failed on {name}: {why}")
                 return
         self._status = 1
-        self._status = self._executor.land(self._stage, answer, name)
+        self._status = self._executor.receive(self._stage, answer, name)
 
     def _submit(self, why: str) -> None:
         say(f"{self._stage} {why}; it is tried again")

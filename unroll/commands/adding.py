@@ -215,6 +215,6 @@ def search(
 
     `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact_tuned_gru`
     """
-    from unroll.tune.search import search as search_it
+    from unroll.tune.tune import search as search_it
 
     search_it(context.obj, name, only)

@@ -21,10 +21,11 @@ from stages.prepare import prepare
 from stages.source import source
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
-from unroll.tune import search, study
-from unroll.tune.search import NOT_CONVERGED, may_gain
+from unroll.tune import study
+from unroll.tune import tune as tuning
 from unroll.tune.space import contains, current_values, family_space, space, with_values
 from unroll.tune.study import Attempt
+from unroll.tune.tune import NOT_CONVERGED, may_gain
 
 PARAMS = """\
 sources:
@@ -254,7 +255,7 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     trained = workspace.trials("node").read_bytes()
     workspace.trials("node").unlink()
     workspace.params.write_text(FAMILIES, encoding="utf-8")
-    monkeypatch.setattr(search, "train", None)  # a search that was killed has all that was trained
+    monkeypatch.setattr(tuning, "train", None)  # a search that was killed has all that was trained
     tune(workspace, "waves", "node", command="search")
     assert workspace.trials("node").read_bytes() == trained
 

@@ -16,15 +16,14 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from tests.support import last_output, start_unroll
+from tests.support import REPOSITORY, last_output, start_unroll
 from tests.unroll.workspaces.test_checkout import git
 from unroll.commands.main import invoke
 from unroll.exits import run
 from unroll.verify import verify
 from unroll.verify.compare import DIFFERS, NOT_BUILT, NOT_COMPARED
-from unroll.workspaces.make import CONFIG
+from unroll.workspaces.make import CONFIG, PACKAGES
 
-ROOT = Path(__file__).parents[3]
 FOLDER = Path(".verify/rebuild")
 GRAPH = """
 stages:
@@ -56,20 +55,13 @@ TOLERANCES = {"tolerances": {"waves": {"node": {"score": 0.01}}}}
 def built(tmp_path_factory):
     """A repository whose results are committed."""
     root = tmp_path_factory.mktemp("repository") / "work"
-    files = {
-        ".dvc/config": CONFIG,
-        ".dvc/.gitignore": "/cache\n/tmp\n/site\n",
-        ".dvcignore": "/.unroll\n/.verify\n",
-        ".gitignore": "/.unroll/\n/.verify/\n/data/\n/runs/\n__pycache__/\n",
-        "in": "1\n",
-        "dvc.yaml": GRAPH,
-        "params.yaml": PARAMS,
-        "bench/tolerances.json": json.dumps(TOLERANCES),
-        # What the fork server imports for real stages would cost each build seconds.
-        "unroll/runner/preload.py": '"""Nothing."""\n',
-    }
-    for name in ("pipeline", "stages", "unroll"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    files = {".dvc/config": CONFIG, "dvc.yaml": GRAPH, "params.yaml": PARAMS, "in": "1\n"}
+    files |= {".dvc/.gitignore": "/cache\n/tmp\n/site\n", ".dvcignore": "/.unroll\n/.verify\n"}
+    files |= {".gitignore": "/.unroll/\n/.verify/\n/data/\n/runs/\n__pycache__/\n"}
+    files |= {"bench/tolerances.json": json.dumps(TOLERANCES)}
+    files |= {"unroll/runner/preload.py": ""}  # what it imports for real stages would cost each build seconds
+    for name in PACKAGES:
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
