@@ -75,7 +75,7 @@ def named(about: str, *sections: str) -> Any:
     return typer.Argument(help=about, autocompletion=complete(*sections))
 
 
-READING = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") | {"lab": "claims.yaml"}
+READ_ONLY = dict.fromkeys(("claims", "compare", "list", "show"), "params.yaml") | {"lab": "claims.yaml"}
 """Commands that only read -> the file without which they take the four documents, which come with the package."""
 
 DataSet = Annotated[str, named("A data set of params.yaml.", "datasets")]
@@ -100,8 +100,8 @@ def unroll(
 ) -> None:
     """Rebuild and compare the recurrent networks of four teaching documents."""
     context.obj = Workspace(root.resolve())
-    if context.invoked_subcommand in READING and root == Path():
-        context.obj = Workspace(documents(context.obj.root, READING[context.invoked_subcommand]))
+    if context.invoked_subcommand in READ_ONLY and root == Path():
+        context.obj = Workspace(documents(context.obj.root, READ_ONLY[context.invoked_subcommand]))
 
 
 def print_json(data: Any) -> None:

@@ -28,7 +28,7 @@ from pipeline.tracking import runs
 from pipeline.workspace import Workspace
 from unroll.cluster import connection
 from unroll.cluster.carrier import Carrier, StageOutputs
-from unroll.cluster.worker import Answer, build
+from unroll.cluster.worker import StageAnswer, build
 from unroll.runner.display import say
 from unroll.runner.dvc_graph import Dvc
 from unroll.runner.scheduler import Executor, Running
@@ -180,7 +180,7 @@ class DaskExecutor:
         """Whether there is a worker on which a stage was not tried, and it was not on `TRIES` of them."""
         return len(tried) < TRIES and not self._workers.keys() <= {*tried}
 
-    def receive(self, stage: str, answer: Answer, name: str) -> int:
+    def receive(self, stage: str, answer: StageAnswer, name: str) -> int:
         """Take what a worker has answered; the stage's exit status."""
         packed, why, log, _ = answer
         self._ran[stage] = name

@@ -38,7 +38,7 @@ TAIL = 20_000
 ROOM = 32 * 1024**2
 """Bytes that must be free in a worker's home: twice what DVC asks for (`unroll.runner.dvc_graph`)."""
 
-Answer = tuple[bytes | None, str, bytes, bool]
+StageAnswer = tuple[bytes | None, str, bytes, bool]
 """The stage's outputs (None: there are none), why not, its log, and whether another worker may have more luck.
 
 Outputs and tasks are pickled: a worker whose packages are broken must not fail at reading them.
@@ -60,7 +60,7 @@ class Slot:
         self._process: Any = None  # a Popen with pipes
         self._code = ""
 
-    def build(self, code: bytes, name: str, task: bytes, awaited: Callable[[], bool]) -> Answer:
+    def build(self, code: bytes, name: str, task: bytes, awaited: Callable[[], bool]) -> StageAnswer:
         """Have a stage built (`unroll.cluster.slot.serve`) by the head's code, a tar file, while it is `awaited`."""
         digest = hashlib.sha256(code + name.encode()).hexdigest()
         try:
@@ -73,7 +73,7 @@ class Slot:
                 if not awaited():
                     self.close()
                     return None, "the build was stopped", b"", False
-            answer: Answer = pickle.load(self._process.stdout)
+            answer: StageAnswer = pickle.load(self._process.stdout)
         except (EOFError, OSError):  # such as on a full disk
             self.close()
             printed = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
@@ -109,7 +109,7 @@ class Slot:
             )
 
 
-def build(code: bytes, name: str, task: bytes) -> tuple[Answer, str]:
+def build(code: bytes, name: str, task: bytes) -> tuple[StageAnswer, str]:
     """What Dask runs: a task in a free slot. `name` is the build's.
 
     Returns:

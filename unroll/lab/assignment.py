@@ -18,7 +18,7 @@ from pipeline.errors import printable
 from pipeline.metrics import score
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
-from unroll.lab.program import PrintedNumber, Series, StudentProgram, Undecided, Wrong, within
+from unroll.lab.program import PrintedNumber, PrintedSeries, StudentProgram, Undecided, Wrong, within
 from unroll.lab.rule import INPUTS, LEFT, PROBES, SLIPS, LearningRule
 from unroll.project import Project
 
@@ -124,11 +124,11 @@ def naive(program: StudentProgram) -> SeriesSplit:
     """
     errors = SCALE * np.append(0.008 * np.arange(1, INPUTS), [0.5, 0])  # of each value as the guess for the 51st
     squares = {index: (0.9999 * error**2, 1.0001 * error**2) for index, error in enumerate(errors)}
-    series, total = program.run("N", 0.5 * SCALE - errors[None])
+    printed, total = program.run("N", 0.5 * SCALE - errors[None])
     meant = squares[INPUTS - 1]
-    places = [place for place, numbers in series.items() if numbers[0].is_in(*meant)]
-    if not places:
-        number = list(series.values())[-1][0]
+    keys = [key for key, numbers in printed.items() if numbers[0].is_in(*meant)]
+    if not keys:
+        number = list(printed.values())[-1][0]
         guesses = [f"{index}" for index, square in squares.items() if number.is_in(*square)]
         why = f"its guess is the value at index {' or '.join(guesses)}, and must be that at 49"
         if not 0 < len(guesses) <= 3:
@@ -137,7 +137,7 @@ def naive(program: StudentProgram) -> SeriesSplit:
         raise Wrong(f"N is {number.value:g} where the MSE is {errors[INPUTS - 1] ** 2:,.0f}: {why}")
     rows = np.zeros((total, INPUTS + 1))
     rows[:, -1] = SCALE * np.sqrt(np.arange(total))  # the mean of the squares tells which of them were taken
-    numbers = program.run("N", rows)[0].get(places[-1])
+    numbers = program.run("N", rows)[0].get(keys[-1])
     if numbers is None:
         raise Undecided("the words beside its figures are others when the series are others")
     middle, half = np.array(numbers[0]) / SCALE**2
@@ -175,7 +175,7 @@ def learning(program: StudentProgram, letter: str, split: SeriesSplit) -> float:
     train = np.column_stack([np.resize(KINDS[letter], (count, INPUTS)), targets])
     rows = [split.rows(train, np.append(inputs, FAR)) for inputs in PROBES[letter]]
     runs = [program.run(letter, probe, MSE, epochs=2)[0] for probe in rows]
-    figures = [within(series, MSE, 2)[:2] for series in runs]
+    figures = [within(printed, MSE, 2)[:2] for printed in runs]
     if not all(figures):
         raise Wrong(f"{letter} prints {_other_figure(runs, split)}")
     values, digits = np.moveaxis(np.array(figures), -1, 0)
@@ -226,16 +226,16 @@ def _slips(letter: str, rule: LearningRule, first: Array) -> str:
     )
 
 
-def _other_figure(runs: Sequence[Series], split: SeriesSplit) -> str:
+def _other_figure(runs: Sequence[PrintedSeries], split: SeriesSplit) -> str:
     """What it is that it prints in place of the test set's mean squared error."""
-    place, numbers = max(runs[0].items(), key=lambda item: len(item[1]))
+    key, numbers = max(runs[0].items(), key=lambda item: len(item[1]))
     number = numbers[0]
     if not np.isfinite([value for value, _ in numbers]).all():
         return "nan or inf: its numbers overflow, as with a wrong sign or far too high a rate"
     if len(numbers) < 2:
         return "one figure; it must print one after every epoch"
     why = _other_measure(number, *MSE, (split.test, split.total - split.test, split.total))
-    if not why and number.value < 10 and [number] == runs[1].get(place, [])[:1] and number.half < number.value / 1000:
+    if not why and number.value < 10 and [number] == runs[1].get(key, [])[:1] and number.half < number.value / 1000:
         return "a figure that does not depend on the test rows: it tests on the train rows"
     why = why or "is the 51st the target?"
     return f"{number.value:g} where the MSE on the test rows is between {MSE[0]:g} and {MSE[1]:g}: {why}"
