@@ -87,8 +87,8 @@ class StudentProgram:
     def run(self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0) -> tuple[PrintedSeries, int]:
         """The numbers that `python SCRIPT LETTER` prints, and how many series it makes.
 
-        Its generator hands out `rows` (series, 51). It is stopped when so many `epochs` have a number with the same words,
-        the first ones within the `bounds`; with 0 epochs it runs to its end.
+        Its generator hands out `rows` (series, 51). It is stopped once so many `epochs` have a number with the same
+        words, the first ones within the `bounds`; with 0 epochs it runs to its end.
 
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
