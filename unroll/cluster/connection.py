@@ -22,6 +22,8 @@ from pipeline.workspace import Workspace
 if TYPE_CHECKING:
     from distributed import Security
 
+LAST_PORT = 65535
+
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 
 PATIENCE = 10
@@ -68,7 +70,8 @@ def security(address: str, certificates: Path | None) -> "Security":
     """
     from distributed import Security
 
-    if not re.fullmatch(r"tls://\S+:\d+", address):
+    match = re.fullmatch(r"tls://\S+:(\d+)", address)
+    if match is None or int(match[1]) > LAST_PORT:
         raise UsageError(
             f"the scheduler's address must be like tls://HOST:8786, not {address}; "
             "`unroll cluster certificates DIR` makes the certificates that it takes"
