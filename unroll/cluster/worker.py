@@ -45,6 +45,7 @@ Outputs and tasks are pickled: a worker whose packages are broken must not fail 
 """
 
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
+"""The slots of this process that build nothing."""
 
 
 class Slot:

@@ -64,9 +64,11 @@ def prepare(context: typer.Context, name: DataSet) -> None:
 def train(
     context: typer.Context,
     name: Experiment,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Another number of epochs: a trial, not recorded.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Another number of epochs: a dry run, not recorded.")
+    ] = None,
     seed: Annotated[
-        list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a trial too.")
+        list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a dry run, too.")
     ] = None,
 ) -> None:
     """Train every replicate of an experiment.
@@ -77,8 +79,8 @@ def train(
 
     workspace: Workspace = context.obj
     with _naming_target(workspace, f"train@{name}"):
-        trying = epochs is not None or seed
-        folder = trial(workspace, name, epochs, seed) if trying else train(workspace, name)
+        dry = epochs is not None or seed
+        folder = trial(workspace, name, epochs, seed) if dry else train(workspace, name)
     progress.finish()  # where patience ended the last replicate, its line still stands open
     print(folder)
 

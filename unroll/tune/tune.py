@@ -87,14 +87,16 @@ def _write_best(workspace: Workspace, trials: Trials, target: str) -> None:
         print(f"{name} as it is was the best, so nothing was written.")
         return
     width = max(map(len, values))
-    print(*(f"  {option:{width}}  {trials.now[option]} -> {value}" for option, value in values.items()), sep="\n")
+    print(
+        *(f"  {option:{width}}  {trials.own_values[option]} -> {value}" for option, value in values.items()), sep="\n"
+    )
     comment = f"By `unroll tune {name}`, {len(done)} trials: {score}."
     with params_lock(workspace):
         new = target not in params.load(workspace.params).experiments
         if new:
             write_text(workspace.params, with_entry(workspace, name, target, values, comment))
     if not new:  # by earlier trials
-        set_options(workspace, target, {**trials.now, **values})
+        set_options(workspace, target, {**trials.own_values, **values})
     stand_in = " These are stand-in data: no figure is a result." if trials.data.stand_in else ""
     print(
         f"Written to params.yaml: {target}. Its figure on validation flatters it; test decides.{stand_in}\n"
@@ -182,7 +184,7 @@ def _row(trials: Trials, number: int, attempt: Attempt, ended: str, values: Mapp
         "epochs": attempt.epochs,
         "best_epoch": attempt.best_epoch,
         "ended": ended,
-        "options": json.dumps({**trials.now, **values}, sort_keys=True),
+        "options": json.dumps({**trials.own_values, **values}, sort_keys=True),
     }
 
 

@@ -200,7 +200,7 @@ def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
     tune(workspace, "ridge", "--trials", "1")
     assert "ridge as it is was the best, so nothing was written" in capsys.readouterr().out
     tune(workspace, "ridge", "--trials", "1", "--over", "ridge=1:2000")
-    assert "A new study; 1 trials of other ranges, options, data or code are kept apart" in capsys.readouterr().out
+    assert "A new study; 1 trials of other ranges, options, data or code are kept" in capsys.readouterr().out
     (workspace.scratch / "tuning" / "ridge.db").write_bytes(b"no database at all" * 99)
     with pytest.raises(UnrollError, match=r"ridge.db cannot be used \(file is not a database\); move it away"):
         tune(workspace, "ridge", "--trials", "2")
