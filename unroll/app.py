@@ -25,7 +25,7 @@ class CommandsByHeading(TyperGroup):
         known: dict[str, Any] = dict(self.commands)
         for name, command in known.items():
             first_sentence = command.get_short_help_str(limit=1000)
-            rows[command.rich_help_panel].append((name, first_sentence))
+            rows.setdefault(command.rich_help_panel, []).append((name, first_sentence))
         options = [parameter.get_help_record(ctx) for parameter in self.get_params(ctx)]
         for heading, lines in {**rows, "Options": filter(None, options)}.items():
             with formatter.section(heading):

@@ -104,7 +104,7 @@ Series = Annotated[str, named("A data set with a forecast.", "forecasts")]
 
 @app.command(rich_help_panel="Stages")
 def refit(context: typer.Context, name: Series) -> None:
-    """Fit a series' champion on all rows: what `predict`, `register` and `save` use.
+    """Fit a series' champion on all rows: what `predict` and `register` use.
 
     `unroll refit meter`
     """

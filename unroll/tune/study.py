@@ -197,8 +197,8 @@ def opened(
             )
             if new and all(contains(tried, own_values[path]) for path, tried in searched.items()):
                 study.enqueue_trial(dict(own_values))
-        if new and (apart := sum(summary.n_trials for summary in summaries)):
-            print(f"A new study; {apart} trials of other ranges, options, data or code are kept.")
+        if new and (count_of_others := sum(summary.n_trials for summary in summaries)):
+            print(f"A new study; {count_of_others} trials of other ranges, options, data or code are kept.")
         yield Trials(name, experiment, data, searched, own_values, count, pruning, study, lock)
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         why = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
