@@ -19,7 +19,7 @@ from pipeline.workspace import Workspace
 from stages import evaluate
 from tests.support import REPOSITORY, fake_runs
 from unroll.__main__ import keep_notes_private
-from unroll.app import app
+from unroll.app import HEADINGS, app
 from unroll.commands.main import invoke
 from unroll.exits import run
 from unroll.results import show
@@ -134,8 +134,10 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(of_ex
     assert {name for name in names if not name.startswith("meter")} <= known
 
 
-def test_the_version(unroll):
+def test_the_version_and_the_headings_of_help(unroll):
     assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
+    headings = re.findall(r"^(\S.*):$", unroll("--help")[1], re.MULTILINE)
+    assert headings == [*HEADINGS, "Options"]
 
 
 @pytest.mark.parametrize(
