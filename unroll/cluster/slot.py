@@ -23,6 +23,10 @@ from unroll.runner import dvc_graph, processes
 from unroll.runner.build import LocalExecutor, Stage, environment, prune, reason
 from unroll.runner.scheduler import POLL
 
+MISTAKE = "a mistake in the code, "
+THIS_MACHINE = (*failures.MACHINE, f"{MISTAKE}ImportError", f"{MISTAKE}ModuleNotFoundError")
+"""How reasons begin for which a stage may be built on another machine: no library may be missing there."""
+
 
 def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
     """Build what comes in: (stage, the stages that it needs -> their outputs).
@@ -46,7 +50,7 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
                 status = _run(Stage(workspace, dvc, executor, name), tasks)
                 if status:
                     why = reason(workspace, name)
-                    elsewhere = status < 0 or why.startswith(failures.MACHINE)
+                    elsewhere = status < 0 or why.startswith(THIS_MACHINE)
                 else:
                     outputs = carrier.send(name)
             except (UnrollError, OSError) as error:  # the remote, DVC, or such as a full disk: the head should know

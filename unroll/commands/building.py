@@ -29,20 +29,14 @@ Certificates = Annotated[
 
 
 @app.command(rich_help_panel="Start here")
-def demo(
-    context: typer.Context,
-    jobs: Jobs = CORES,
-    everything: Annotated[
-        bool, typer.Option("--everything", help="All experiments, small, on stand-ins: that it works, no results.")
-    ] = False,
-) -> None:
+def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
     """Train a part of the experiments in full, offline, in a workspace of its own (.demo): answers in two minutes.
 
-    `unroll demo` · `unroll demo --jobs 1` · `unroll demo --everything`
+    `unroll demo` · `unroll demo --jobs 1`
     """
     from unroll.demo import demo
 
-    raise typer.Exit(demo(context.obj, jobs, everything=everything))
+    raise typer.Exit(demo(context.obj, jobs))
 
 
 @app.command(rich_help_panel="Start here")
@@ -52,7 +46,6 @@ def repro(
     jobs: Jobs = CORES,
     on: On = None,
     certificates: Certificates = None,
-    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
     scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
 ) -> None:
     """Build everything that is out of date, then the page; what fails stops only its own results.
@@ -64,7 +57,7 @@ def repro(
     from unroll.runner.build import repro
 
     before = evaluation_times(context.obj)
-    cluster = partial(head.opened, address=on, certificates=certificates, label=label) if on else None
+    cluster = partial(head.opened, address=on, certificates=certificates) if on else None
     status = repro(context.obj, targets or [], jobs, on=cluster)
     if scores:
         if new := [name for name, time in evaluation_times(context.obj).items() if before.get(name) != time]:
@@ -96,9 +89,9 @@ def verify(
     if quick and targets:
         raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
     if quick:
-        verification = verify_quick(context.obj, jobs, keep=keep, quiet=as_json)
+        verification = verify_quick(context.obj, jobs, keep=keep)
     else:
-        verification = verify_committed(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
+        verification = verify_committed(context.obj, targets or [], jobs, keep=keep)
     if as_json:
         print_json(verification.as_data())
     else:
@@ -108,7 +101,10 @@ def verify(
 
 ADDRESS = "tls://127.0.0.1:8786"
 
-clusters = typer.Typer(help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.")
+clusters = typer.Typer(
+    rich_markup_mode=None,
+    help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.",
+)
 app.add_typer(clusters, name="cluster", rich_help_panel="Many machines")
 
 Address = Annotated[str, typer.Argument(help="tls://HOST:PORT; takes --certificates.")]
@@ -131,7 +127,6 @@ def worker(
     certificates: Certificates = None,
     home: Annotated[Path, typer.Option(help="Gets copies of the code, and DVC's cache.")] = Path(".worker"),
     slots: Annotated[int, typer.Option(min=1, help="Stages side by side, each on one core.")] = 1,
-    label: Annotated[list[str] | None, typer.Option(help="What this worker is, such as big; may be repeated.")] = None,
     name: Annotated[str, typer.Option(help="No two alike; else host and process.")] = "",
 ) -> None:
     """Build what the scheduler hands out, until it ends.
@@ -140,8 +135,7 @@ def worker(
     """
     from unroll.cluster.worker import serve
 
-    name = name or f"{platform.node()}-{os.getpid()}"
-    serve(address, home, slots, label or [], name, certificates)
+    serve(address, home, slots, name or f"{platform.node()}-{os.getpid()}", certificates)
 
 
 @clusters.command()
@@ -154,23 +148,3 @@ def certificates(folder: Path) -> None:
 
     make_certificates(folder)
     print(f"{folder}: for all machines of one cluster, and for {DAYS} days. Copy it where only you can read it.")
-
-
-@clusters.command()
-def here(context: typer.Context) -> None:
-    """Start a whole cluster on this machine and build the demo on it.
-
-    `make cluster` · `make cluster-down`
-    """
-    from unroll.cluster_here import demo, up
-
-    up(context.obj)
-    raise typer.Exit(demo(context.obj))
-
-
-@clusters.command()
-def down(context: typer.Context) -> None:
-    """End what `here` has started, and nothing else."""
-    from unroll.cluster_here import down
-
-    down(context.obj)
