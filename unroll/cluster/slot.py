@@ -23,9 +23,8 @@ from unroll.runner import dvc_graph, processes
 from unroll.runner.build import LocalExecutor, Stage, environment, prune, reason
 from unroll.runner.scheduler import POLL
 
-MISTAKE = "a mistake in the code, "
-THIS_MACHINE = (*failures.MACHINE, f"{MISTAKE}ImportError", f"{MISTAKE}ModuleNotFoundError")
-"""How reasons begin for which a stage may be built on another machine: no library may be missing there."""
+THIS_MACHINE = (*failures.MACHINE, "a mistake in the code, ImportError")
+"""How reasons begin by which a stage may be built on another machine: there, a library may not be missing."""
 
 
 def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
