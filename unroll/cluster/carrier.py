@@ -48,7 +48,7 @@ class Carrier:
         with self._dvc.locked(name):
             if not stage.outs_cached():
                 stage.commit()
-        self._transfer(name, lambda: len(self._dvc.repo.cloud.push(_objects(stage)).failed))
+        self._try(name, lambda: len(self._dvc.repo.cloud.push(_objects(stage)).failed))
         in_git = [Path(out.fspath) for out in stage.outs if not out.use_cache]
         files = [file for path in in_git for file in (path, *path.rglob("*")) if file.is_file()]
         root = Path(self._dvc.repo.root_dir)
@@ -72,9 +72,7 @@ class Carrier:
 
         StageLoader.fill_from_lock(stage, outputs.entry)
         lists = {out.hash_info for out in stage.outs if out.use_cache}
-        self._transfer(
-            name, lambda: pull(lists) or pull(_objects(stage))
-        )  # DVC hides why a folder's list does not come
+        self._try(name, lambda: pull(lists) or pull(_objects(stage)))  # DVC hides why a folder's list does not come
         with self._dvc.locked(name):
             stage.checkout(force=True)
         for out in stage.outs:
@@ -86,7 +84,7 @@ class Carrier:
             path.write_bytes(content)
         self._dvc.remote_entries[name] = outputs.entry
 
-    def _transfer(self, name: str, move: Callable[[], int]) -> None:
+    def _try(self, name: str, move: Callable[[], int]) -> None:
         """Push or pull what a stage has in DVC's cache; `move` returns how many files did not get through.
 
         Raises:

@@ -7,11 +7,11 @@ for the whole cluster, and who holds it may run code on each worker.
 import datetime as dt
 import logging
 import platform
-import re
 import sys
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import write_text
@@ -21,8 +21,6 @@ from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     from distributed import Security
-
-LAST_PORT = 65535
 
 CERTIFICATE, KEY = "certificate.pem", "key.pem"
 
@@ -70,20 +68,25 @@ def security(address: str, certificates: Path | None) -> "Security":
     """
     from distributed import Security
 
-    match = re.fullmatch(r"tls://\S+:(\d+)", address)
-    if match is None or int(match[1]) > LAST_PORT:
+    try:
+        url = urlsplit(address)
+        valid = url.scheme == "tls" and url.hostname and url.port is not None
+    except ValueError:
+        valid = False
+    if not valid:
         raise UsageError(
             f"the scheduler's address must be like tls://HOST:8786, not {address}; "
             "`unroll cluster certificates DIR` makes the certificates that it takes"
         )
     if certificates is None:
         raise UsageError("--certificates DIR is needed; `unroll cluster certificates DIR` makes that folder")
-    files = {"cert": str(certificates / CERTIFICATE), "key": str(certificates / KEY)}
-    for file in files.values():
+    certificate, key = str(certificates / CERTIFICATE), str(certificates / KEY)
+    for file in (certificate, key):
         if not Path(file).is_file():
             raise UsageError(f"{file} is missing; `unroll cluster certificates {certificates}` makes it")
-    roles = {f"tls_{role}_{kind}": files[kind] for role in ("client", "scheduler", "worker") for kind in files}
-    return Security(tls_ca_file=files["cert"], require_encryption=True, **roles)
+    roles = {f"tls_{role}_{kind}": file for role in ("client", "scheduler", "worker") for kind, file in
+             (("cert", certificate), ("key", key))}  # fmt: skip
+    return Security(tls_ca_file=certificate, require_encryption=True, **roles)
 
 
 def make_certificates(folder: Path) -> None:

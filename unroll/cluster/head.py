@@ -15,8 +15,10 @@ import time
 from collections.abc import Collection, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from uuid import uuid4
 
 from pipeline import failures
@@ -28,7 +30,7 @@ from pipeline.tracking import runs
 from pipeline.workspace import Workspace
 from unroll.cluster import connection
 from unroll.cluster.carrier import Carrier, StageOutputs
-from unroll.cluster.worker import StageAnswer, build
+from unroll.cluster.worker import Answer, build
 from unroll.runner.display import say
 from unroll.runner.dvc_graph import Dvc
 from unroll.runner.scheduler import Executor, Running
@@ -36,26 +38,26 @@ from unroll.runner.scheduler import Executor, Running
 if TYPE_CHECKING:
     from distributed import Client
 
-LOCAL_STAGES = ("source@", "file@")
+HERE = ("source@", "file@")
 """Stages that the head runs: they fetch from the web, which workers may not reach, or take a file of its disk."""
 
 CODE = (*PACKAGES, "dvc.yaml", "params.yaml", "claims.yaml", ".ci/locks/numerics.lock", ".dvcignore", ".dvc/config")
 """What a worker needs of a workspace."""
 
-INTERVAL = 1.0
+EVERY = 1.0
 """Seconds between two looks at the workers."""
 
 TRIES = 3
-"""Workers that a stage is tried on, where it may be them that fail."""
+"""Workers that a stage is tried on, where it may be them that fail, and failures in a row that set a worker aside."""
 
 
 @contextmanager
 def opened(
-    workspace: Workspace, dvc: Dvc, local: Executor, *, address: str, certificates: Path | None = None
+    workspace: Workspace, dvc: Dvc, local: Executor, *, address: str, certificates: Path | None = None, label: str = ""
 ) -> Iterator["DaskExecutor"]:
     """Connect to the cluster of the scheduler at `address`; a partial of it is a `build.OpenExecutor`.
 
-    `local` runs what the head runs itself.
+    `local` runs what the head runs itself. With a `label`, trainings go to workers that have it alone.
 
     Raises:
         UsageError: as `connection.security`.
@@ -79,7 +81,7 @@ def opened(
             f"no scheduler answers at {address} ({why}); start one with `unroll cluster scheduler`"
         ) from None
     try:
-        executor = DaskExecutor(workspace, dvc, local, client, address)
+        executor = DaskExecutor(workspace, dvc, local, client, address, label)
         executor.end_runs("%")  # of a head that was killed
         try:
             yield executor
@@ -89,19 +91,26 @@ def opened(
         client.close(timeout=2)
 
 
-class WorkerState(NamedTuple):
+@dataclass
+class WorkerState:
     """What the head knows of a worker whose environment is its own."""
 
     address: str
     slots: int
+    trains: bool
+    failures: int = 0  # in a row
+    aside: bool = False  # gets no stage
+    broken: bool = False  # cannot work at all; else one that is aside is better than none
 
 
 class DaskExecutor:
     """A cluster, while a build uses it (`opened`); `local` runs what the head runs itself."""
 
-    def __init__(self, workspace: Workspace, dvc: Dvc, local: Executor, client: "Client", address: str) -> None:
-        self._workspace, self._dvc, self._local = workspace, dvc, local
-        self._client, self._address = client, address
+    def __init__(
+        self, workspace: Workspace, dvc: Dvc, local: Executor, client: "Client", address: str, label: str = ""
+    ) -> None:
+        self._workspace, self._dvc, self._local, self._client = workspace, dvc, local, client
+        self._address, self._label = address, label
         self._carrier = Carrier(dvc)
         self._environment = connection.environment()
         self._slot = connection.slot_label(self._environment)
@@ -110,8 +119,7 @@ class DaskExecutor:
         self._revision = {"commit": here.commit, "dirty": here.dirty}
         # Of this workspace's builds: the same after a kill, another one where the workspace was copied to.
         self._name = hashlib.sha256(f"{platform.node()} {workspace.root}".encode(errors="replace")).hexdigest()[:12]
-        self._slots: int | None = None  # nobody was asked yet
-        self._asked_at, self._away = 0.0, False
+        self._slots, self._looked, self._away = -1, 0.0, False
         self._workers: dict[str, WorkerState] = {}
         self._refused: set[str] = set()
         self._ran: dict[str, str] = {}  # stage -> worker
@@ -120,7 +128,7 @@ class DaskExecutor:
     def slots(self) -> int:
         status = self._client.status
         if (status != "running") != self._away:
-            self._away, self._asked_at = not self._away, 0.0
+            self._away, self._looked = not self._away, 0.0
             say(f"the scheduler at {self._address} is {'away; waiting for it' if self._away else 'back'}")
         if self._away:
             if status != "connecting":
@@ -129,21 +137,21 @@ class DaskExecutor:
                     "again: what was finished is kept"
                 )
             return 0
-        if time.monotonic() - self._asked_at >= INTERVAL:
+        if time.monotonic() - self._looked >= EVERY:
             try:
                 # Not `scheduler_info`: Dask asks for that itself now and then, without workers, and may get in between.
                 ask, patience = self._client.scheduler.identity, connection.PATIENCE
                 workers = self._client.sync(ask, n_workers=-1, callback_timeout=patience)["workers"]
             except (OSError, TimeoutError):  # the next look says that it is away
-                return self._slots or 0
+                return max(self._slots, 0)
             self.update({str(info["name"]): (address, info["resources"]) for address, info in workers.items()})
-            self._asked_at = time.monotonic()
-        return self._slots or 0
+            self._looked = time.monotonic()
+        return self._slots
 
     def start(self, stage: str, command: str) -> Running:
         self._ran.pop(stage, None)
         self._outputs.pop(stage, None)
-        if stage.startswith(LOCAL_STAGES):
+        if stage.startswith(HERE):
             return self._local.start(stage, command)
         needs = self._dvc.graph.needs[stage]
         for need in needs:
@@ -155,17 +163,23 @@ class DaskExecutor:
         return f" on {self._ran[stage]}" if stage in self._ran else " on the head"
 
     def submit(self, stage: str, task: Any, tried: Collection[str]) -> tuple[Any, set[str]]:
-        """Hand a task out, to a worker on which it was not `tried`.
+        """Hand a task out; the future, and the addresses of the workers that it may go to, empty: all.
 
-        Returns:
-            The future, and the addresses of the workers that it may go to, empty: all.
+        It goes to none of those on which it was tried. None in place of the future: no worker can work.
         """
-        # Unless it has to be another one, Dask itself knows best who is there, and how many workers a stage has killed.
-        addresses = {worker.address for name, worker in self._workers.items() if tried and name not in tried}
+        usable = self._usable(stage)
+        if not usable:
+            return None, set()
+        resources = {self._slot: 1.0}
+        if self._label and stage.startswith("train@"):
+            resources[self._label] = 1.0
+        addresses = set()  # Dask itself knows best who is there, and how many workers a stage has killed
+        if tried or any(worker.aside for worker in self._workers.values()):
+            addresses = {self._workers[name].address for name in usable - {*tried} or usable}
         key = f"{stage}-{uuid4().hex}"
         arguments = self._code, self._name, pickle.dumps(task)
-        options = {"resources": {self._slot: 1.0}, "workers": [*addresses] or None}
-        return self._client.submit(build, *arguments, key=key, **options), addresses
+        future = self._client.submit(build, *arguments, key=key, resources=resources, workers=[*addresses] or None)
+        return future, addresses
 
     @property
     def connected(self) -> bool:
@@ -176,20 +190,33 @@ class DaskExecutor:
         """Whether none of these workers is there any more."""
         return bool(addresses) and {worker.address for worker in self._workers.values()}.isdisjoint(addresses)
 
-    def another(self, tried: Collection[str]) -> bool:
-        """Whether there is a worker on which a stage was not tried, and it was not on `TRIES` of them."""
-        return len(tried) < TRIES and not self._workers.keys() <= {*tried}
+    def failed_on(self, stage: str, name: str, tried: Collection[str], why: str, log: bytes, *, lacks: str) -> bool:
+        """Note that a worker failed, for what it `lacks` or by its own fault perhaps; whether to try another one."""
+        failed, others = self._workers.get(name), self._usable(stage) - {name}
+        if failed:
+            failed.failures += 1
+            if not failed.broken and (lacks or (failed.failures >= TRIES and others)):
+                failed.aside, failed.broken = True, bool(lacks)
+                file, host = self._write_log(f"worker {name}", log), urlsplit(failed.address).hostname
+                why = lacks or f"{TRIES} stages in a row failed on it, the last: {why}"
+                say(f"worker {name} ({host}) is set aside, its stages run elsewhere: {why}; its log: {file}")
+        return bool(lacks) or (len(tried) < TRIES and bool(others - {*tried}))
 
-    def receive(self, stage: str, answer: StageAnswer, name: str) -> int:
+    def _usable(self, stage: str) -> set[str]:
+        """The workers that a stage may go to."""
+        training = stage.startswith("train@")
+        return {name for name, worker in self._workers.items() if not worker.aside and (worker.trains or not training)}
+
+    def land(self, stage: str, answer: Answer, name: str) -> int:
         """Take what a worker has answered; the stage's exit status."""
         packed, why, log, _ = answer
         self._ran[stage] = name
-        log_file = self._workspace.log(stage)
-        log_file.parent.mkdir(parents=True, exist_ok=True)
-        log_file.write_bytes(log)
+        self._write_log(stage, log)
         if packed is None:
             failures.record(self._workspace, stage, why)
             return 1
+        if name in self._workers:
+            self._workers[name].failures = 0
         outputs: StageOutputs = pickle.loads(packed)
         self._carrier.take(stage, outputs)
         self._outputs[stage] = outputs
@@ -198,6 +225,13 @@ class DaskExecutor:
                 written = json.loads((self._workspace.root / file).read_text(encoding="utf-8"))
                 write_json(self._workspace.root / file, written | self._revision)
         return 0
+
+    def _write_log(self, name: str, content: bytes) -> Path:
+        """Where it is in the workspace."""
+        log = self._workspace.log(name)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        log.write_bytes(content)
+        return log.relative_to(self._workspace.root)
 
     def update(self, workers: dict[str, tuple[str, dict[str, float]]]) -> None:
         """Take note of the workers that are there: name -> address, resources.
@@ -215,11 +249,18 @@ class DaskExecutor:
                 self.end_runs(name)
         for name in fit.keys() - self._workers.keys():
             address, resources = fit[name]
-            self._workers[name] = WorkerState(address, int(resources[self._slot]))
+            trains = not self._label or self._label in resources
+            self._workers[name] = WorkerState(address, int(resources[self._slot]), trains)
             say(f"worker {name} is there, {self._workers[name].slots} slots")
-        slots = sum(worker.slots for worker in self._workers.values())
+        if all(worker.aside for worker in self._workers.values() if worker.trains):  # better a bad worker than none
+            for worker in self._workers.values():
+                worker.aside = worker.broken
+        slots = sum(worker.slots for worker in self._workers.values() if not worker.aside)
         if slots == 0 and self._slots != 0:
-            say(f"no worker is there; waiting for `unroll cluster worker {self._address}`")
+            there = "that is there can work" if fit else "is there"
+            say(f"no worker {there}; waiting for `unroll cluster worker {self._address}`")
+        if slots > 0 and self._slots < 0 and not any(worker.trains for worker in self._workers.values()):
+            say(f"no worker has the label {self._label}, so trainings wait")
         self._slots = slots
 
     def end_runs(self, name: str) -> None:
@@ -244,7 +285,7 @@ class RemoteStage:
     def poll(self) -> int | None:
         if self._status is not None:
             return self._status
-        match self._future.status:
+        match self._future and self._future.status:
             case "finished":
                 self._finished()
             case "error":
@@ -252,6 +293,8 @@ class RemoteStage:
                 raise UnrollError(_why(self._future.exception()))
             case _ if not self._executor.connected:
                 pass
+            case None:
+                self._submit()
             case "cancelled" | "lost":
                 self._submit("was lost with the scheduler")
             case _ if self._executor.gone(self._addresses):
@@ -261,25 +304,26 @@ class RemoteStage:
 
     def _finished(self) -> None:
         try:
-            answer, name = self._future.result(timeout=connection.PATIENCE)
+            answer, name, lacks = self._future.result(timeout=connection.PATIENCE)
         except (CancelledError, TimeoutError):  # scheduler or worker went just now
             return
         self._future.release()
-        outputs, why, _, elsewhere = answer
-        if outputs is None and elsewhere:
-            self._tried.append(name)
-            if self._executor.another(self._tried):
-                self._submit(f"failed on {name}: {why}")
+        outputs, why, log, elsewhere = answer
+        if lacks or (outputs is None and elsewhere):
+            self._tried += [] if lacks else [name]
+            if self._executor.failed_on(self._stage, name, self._tried, why, log, lacks=lacks):
+                self._submit(f"failed on {name}: {lacks or why}")
                 return
         self._status = 1
-        self._status = self._executor.receive(self._stage, answer, name)
+        self._status = self._executor.land(self._stage, answer, name)
 
-    def _submit(self, why: str) -> None:
-        say(f"{self._stage} {why}; it is tried again")
+    def _submit(self, why: str = "") -> None:
+        if why:
+            say(f"{self._stage} {why}; it is tried again")
         self._future, self._addresses = self._executor.submit(self._stage, self._task, self._tried)
 
     def send_signal(self, _number: int) -> None:
-        if self._executor.connected:
+        if self._executor.connected and self._future:
             self._future.cancel()
         self._status = self._status or 130
 

@@ -23,9 +23,6 @@ from unroll.runner import dvc_graph, processes
 from unroll.runner.build import LocalExecutor, Stage, environment, prune, reason
 from unroll.runner.scheduler import POLL
 
-THIS_MACHINE = (*failures.MACHINE, "a mistake in the code, ImportError")
-"""How reasons begin by which a stage may be built on another machine: there, a library may not be missing."""
-
 
 def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
     """Build what comes in: (stage, the stages that it needs -> their outputs).
@@ -49,7 +46,7 @@ def serve(workspace: Workspace, tasks: BinaryIO, answers: BinaryIO) -> None:
                 status = _run(Stage(workspace, dvc, executor, name), tasks)
                 if status:
                     why = reason(workspace, name)
-                    elsewhere = status < 0 or why.startswith(THIS_MACHINE)
+                    elsewhere = status < 0 or why.startswith(failures.MACHINE)
                 else:
                     outputs = carrier.send(name)
             except (UnrollError, OSError) as error:  # the remote, DVC, or such as a full disk: the head should know

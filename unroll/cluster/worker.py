@@ -1,5 +1,6 @@
 """A worker of a cluster: takes stages from the scheduler and has them built in its slots (`unroll.cluster.slot`)."""
 
+import ast
 import asyncio
 import hashlib
 import io
@@ -13,13 +14,14 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from pipeline.errors import UnrollError, UsageError, without_password
 from pipeline.locks import alone
+from pipeline.provenance.machine import PACKAGES
 from unroll.cluster import connection
 from unroll.runner.scheduler import terminable
 
@@ -38,14 +40,27 @@ TAIL = 20_000
 ROOM = 32 * 1024**2
 """Bytes that must be free in a worker's home: twice what DVC asks for (`unroll.runner.dvc_graph`)."""
 
-StageAnswer = tuple[bytes | None, str, bytes, bool]
+LIMIT = 300
+"""Seconds that a probe's imports may take: a minute on a cold network drive, and some hang for ever."""
+
+USED = ("pipeline", "stages", "unroll/runner")
+"""The code that a stage consists of, and that it is run by."""
+
+IMPORT = """
+import importlib, sys
+for name in sys.argv[1:]:
+    print(name, flush=True)
+    importlib.import_module(name)
+"""
+"""A probe's program: of what it prints, the last module is the one that cannot be imported."""
+
+Answer = tuple[bytes | None, str, bytes, bool]
 """The stage's outputs (None: there are none), why not, its log, and whether another worker may have more luck.
 
 Outputs and tasks are pickled: a worker whose packages are broken must not fail at reading them.
 """
 
 _free: "queue.LifoQueue[Slot]" = queue.LifoQueue()
-"""The slots of this process that build nothing."""
 
 
 class Slot:
@@ -61,7 +76,7 @@ class Slot:
         self._process: Any = None  # a Popen with pipes
         self._code = ""
 
-    def build(self, code: bytes, name: str, task: bytes, awaited: Callable[[], bool]) -> StageAnswer:
+    def build(self, code: bytes, name: str, task: bytes, awaited: Callable[[], bool]) -> Answer:
         """Have a stage built (`unroll.cluster.slot.serve`) by the head's code, a tar file, while it is `awaited`."""
         digest = hashlib.sha256(code + name.encode()).hexdigest()
         try:
@@ -74,7 +89,7 @@ class Slot:
                 if not awaited():
                     self.close()
                     return None, "the build was stopped", b"", False
-            answer: StageAnswer = pickle.load(self._process.stdout)
+            answer: Answer = pickle.load(self._process.stdout)
         except (EOFError, OSError):  # such as on a full disk
             self.close()
             printed = self._log.read_bytes()[-TAIL:] if self._log.exists() else b""
@@ -110,11 +125,11 @@ class Slot:
             )
 
 
-def build(code: bytes, name: str, task: bytes) -> tuple[StageAnswer, str]:
+def build(code: bytes, name: str, task: bytes) -> tuple[Answer, str, str]:
     """What Dask runs: a task in a free slot. `name` is the build's.
 
     Returns:
-        The slot's answer, and the worker's name.
+        The slot's answer, the worker's name, and, if there are no outputs, what the worker lacks ("": it can work).
     """
     from distributed import get_worker
 
@@ -126,9 +141,43 @@ def build(code: bytes, name: str, task: bytes) -> tuple[StageAnswer, str]:
         return worker.status.name == "running" and state is not None and state.state == "executing"
 
     try:
-        return slot.build(code, f"{name}/{worker.name}", task, awaited), str(worker.name)
+        outputs, why, log, elsewhere = slot.build(code, f"{name}/{worker.name}", task, awaited)
+        lacks, printed = probe(slot.root) if outputs is None and awaited() else ("", b"")
+        return (outputs, why, log + printed, elsewhere), str(worker.name), lacks
     finally:
         _free.put(slot)
+
+
+def probe(root: Path) -> tuple[str, bytes]:
+    """What keeps the worker of a slot, whose folder is `root`, from work, "" if nothing does; and what was printed.
+
+    So a worker that cannot build stages at all is told from a stage that fails by itself.
+    """
+    try:
+        require_room(root.parent)
+    except UnrollError as error:
+        return str(error), f"{error}\n".encode()
+    command, variables = [sys.executable, "-c", IMPORT, *imported(root)], {**os.environ, "PYTHONPATH": str(root)}
+    try:
+        subprocess.run(command, cwd=root.parent, env=variables, capture_output=True, check=True, timeout=LIMIT)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
+        module = [b"Python", *(error.stdout or b"").split()][-1].decode()
+        if isinstance(error, subprocess.TimeoutExpired):
+            why = f"it has not ended after {LIMIT} s"
+        else:
+            why = [b"exit code %d" % error.returncode, *error.stderr.splitlines()][-1].decode(errors="replace")
+        return f"it cannot import {module} ({why})", error.stderr or b""
+    return "", b""
+
+
+def imported(root: Path) -> list[str]:
+    """The modules of others that the code of stages imports, also in functions, in alphabetical order."""
+    names = set()
+    for file in (file for folder in USED for file in (root / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if isinstance(node, ast.Import | ast.ImportFrom):
+                names.add(node.module or "" if isinstance(node, ast.ImportFrom) else node.names[0].name)
+    return sorted(name for name in names if name.partition(".")[0] not in {*sys.stdlib_module_names, *PACKAGES})
 
 
 def require_room(home: Path) -> None:
@@ -141,7 +190,9 @@ def require_room(home: Path) -> None:
         raise UnrollError(f"nothing can be written to {home} ({error.strerror}); {needs}") from None
 
 
-def serve(address: str, home: Path, slots: int, name: str, certificates: Path | None = None) -> None:
+def serve(
+    address: str, home: Path, slots: int, labels: Sequence[str], name: str, certificates: Path | None = None
+) -> None:
     """Be a worker until this process is stopped; arguments as of `unroll cluster worker`.
 
     Raises:
@@ -153,7 +204,7 @@ def serve(address: str, home: Path, slots: int, name: str, certificates: Path | 
 
     security = connection.security(address, certificates)
     check_records()
-    resources = {connection.slot_label(connection.environment()): float(slots)}
+    resources = dict.fromkeys([connection.slot_label(connection.environment()), *labels], float(slots))
 
     async def run() -> None:
         options = {"nthreads": slots, "name": name, "resources": resources, "local_directory": str(home / "dask")}

@@ -46,6 +46,7 @@ def repro(
     jobs: Jobs = CORES,
     on: On = None,
     certificates: Certificates = None,
+    label: Annotated[str, typer.Option(help="With --on: train on workers with this label alone.")] = "",
     scores: Annotated[bool, typer.Option(help="End with the scores of what was built, and where the page is.")] = True,
 ) -> None:
     """Build everything that is out of date, then the page; what fails stops only its own results.
@@ -57,7 +58,7 @@ def repro(
     from unroll.runner.build import repro
 
     before = evaluation_times(context.obj)
-    cluster = partial(head.opened, address=on, certificates=certificates) if on else None
+    cluster = partial(head.opened, address=on, certificates=certificates, label=label) if on else None
     status = repro(context.obj, targets or [], jobs, on=cluster)
     if scores:
         if new := [name for name, time in evaluation_times(context.obj).items() if before.get(name) != time]:
@@ -127,6 +128,7 @@ def worker(
     certificates: Certificates = None,
     home: Annotated[Path, typer.Option(help="Gets copies of the code, and DVC's cache.")] = Path(".worker"),
     slots: Annotated[int, typer.Option(min=1, help="Stages side by side, each on one core.")] = 1,
+    label: Annotated[list[str] | None, typer.Option(help="What this worker is, such as big; may be repeated.")] = None,
     name: Annotated[str, typer.Option(help="No two alike; else host and process.")] = "",
 ) -> None:
     """Build what the scheduler hands out, until it ends.
@@ -135,7 +137,8 @@ def worker(
     """
     from unroll.cluster.worker import serve
 
-    serve(address, home, slots, name or f"{platform.node()}-{os.getpid()}", certificates)
+    name = name or f"{platform.node()}-{os.getpid()}"
+    serve(address, home, slots, label or [], name, certificates)
 
 
 @clusters.command()
@@ -148,3 +151,23 @@ def certificates(folder: Path) -> None:
 
     make_certificates(folder)
     print(f"{folder}: for all machines of one cluster, and for {DAYS} days. Copy it where only you can read it.")
+
+
+@clusters.command()
+def here(context: typer.Context) -> None:
+    """Start a whole cluster on this machine and build the demo on it.
+
+    `make cluster` · `make cluster-down`
+    """
+    from unroll.cluster_here import demo, up
+
+    up(context.obj)
+    raise typer.Exit(demo(context.obj))
+
+
+@clusters.command()
+def down(context: typer.Context) -> None:
+    """End what `here` has started, and nothing else."""
+    from unroll.cluster_here import down
+
+    down(context.obj)

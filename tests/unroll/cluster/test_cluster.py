@@ -4,7 +4,11 @@ import asyncio
 import shutil
 import signal
 import ssl
+import sys
+import sysconfig
 import time
+import venv
+from importlib.util import find_spec
 from types import SimpleNamespace
 
 import psutil
@@ -18,7 +22,7 @@ from tests.support import REPOSITORY, still_there
 from tests.support.cluster import ClusterProcesses, set_remote
 from unroll.cluster import carrier, connection, worker
 from unroll.cluster.carrier import Carrier
-from unroll.cluster.head import DaskExecutor, RemoteStage, pack
+from unroll.cluster.head import DaskExecutor, RemoteStage
 from unroll.runner import dvc_graph
 from unroll.workspaces import make
 
@@ -120,50 +124,64 @@ def test_a_build_that_loses_workers_scheduler_and_head_has_the_bytes_of_a_local_
     assert (head.root / "records" / "waves" / "waves_linear.json").exists()
 
 
-def test_a_worker_without_room_or_with_a_name_that_is_taken_does_not_join(tmp_path, cluster):
-    with pytest.raises(UnrollError, match=r"written to .*away \(No such file or directory\); a worker needs 32 MB"):
-        worker.require_room(tmp_path / "away")
-    cluster.work("a")
+def test_a_worker_that_cannot_work_is_set_aside_and_one_with_its_name_is_refused(tmp_path, head, cluster, monkeypatch):
+    (tmp_path / "go").touch()
+    venv.create(tmp_path / "venv", symlinks=True)
+    (packages,) = (tmp_path / "venv" / "lib").glob("*/site-packages")
+    (packages / "whole.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})")
+    (packages / "numpy.py").write_text("raise ImportError('libblas.so is missing')")
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "executable", str(tmp_path / "venv" / "bin" / "python"))
+        cluster.work("a")
     cluster.wait_for("a", "1 slots, for")
+    cluster.build()
+    cluster.wait_for("head", "no worker that is there can work; waiting for `unroll cluster worker")
     cluster.start("other", "cluster", "worker", cluster.address, "--name", "a", "--home", str(tmp_path / "other"))
     assert cluster.processes["other"].wait() == 2
     assert f"another worker of {cluster.address} is called a; name this one: --name" in cluster.log("other")
+    cluster.work("b")
+    log = cluster.build_ends()
+    (line,) = [line for line in log.splitlines() if "set aside" in line]
+    assert line.startswith("worker a (127.0.0.1) is set aside, its stages run elsewhere: it cannot import ")
+    assert line.endswith("(ImportError: libblas.so is missing); its log: .unroll/logs/worker a.txt")
+    assert "Traceback" in head.workspace.log("worker a").read_text()
+    assert "prepare@waves failed on a: it cannot import" in log
 
 
-def test_what_a_worker_with_a_broken_library_could_not_build_another_one_may(tmp_path, head, monkeypatch):
-    broken = tmp_path / "python"
-    broken.write_text("#!/bin/sh\necho ImportError: libblas.so is missing >&2; exit 1\n")
-    broken.chmod(0o755)
-    monkeypatch.setattr(worker.sys, "executable", str(broken))
-    slot = worker.Slot(tmp_path / "slot0", tmp_path / "cache")
-    why = "its process on the worker ended without a word"
-    log = b"ImportError: libblas.so is missing\n"
-    assert slot.build(pack(head.root), "a", b"", lambda: True) == (None, why, log, True)
-
-
-def executor(head, workers, **client):
-    """The head's side, beside workers that are not there: name -> address."""
+def executor(head, workers, label="", **client):
+    """The head's side, beside workers that are not there: name -> address, resources besides the slot."""
     slot = connection.slot_label(connection.environment())
     far = SimpleNamespace(status="running", **client)
-    head_side = DaskExecutor(head.workspace, None, None, far, "tls://127.0.0.1:1")
-    head_side.update({name: (address, {slot: 1.0}) for name, address in workers.items()})
+    head_side = DaskExecutor(head.workspace, None, None, far, "tls://127.0.0.1:1", label)
+    head_side.update({name: (address, {slot: 1.0} | more) for name, (address, more) in workers.items()})
     return head_side
 
 
 def test_a_stage_that_fails_by_itself_fails_once_and_one_that_was_killed_is_tried_elsewhere(head):
     wrong, killed = (None, "a mistake in the code", b"", False), (None, "killed", b"", True)
-    answers, sent = [(wrong, "a"), (killed, "a"), (killed, "b")], []
+    answers, sent = [(wrong, "a", ""), (killed, "a", ""), (killed, "b", "")], []
 
     def submit(*_, workers, **__):
         sent.append(workers)
         answer = answers.pop(0)
         return SimpleNamespace(status="finished", result=lambda **_: answer, release=lambda: None)
 
-    two = executor(head, {"a": "1.1.1.1:1", "b": "2.2.2.2:2"}, submit=submit)
+    two = executor(head, {"a": ("1.1.1.1:1", {}), "b": ("2.2.2.2:2", {})}, submit=submit)
     assert RemoteStage(two, "prepare@x", None).poll() == 1
     stage = RemoteStage(two, "prepare@x", None)
     assert [stage.poll(), stage.poll()] == [None, 1]
     assert sent == [None, None, ["2.2.2.2:2"]]
+
+
+def test_a_training_is_not_tried_on_workers_without_its_label(head):
+    def failed_on_a(stage):
+        return cluster.failed_on(stage, "a", ["a"], "no room", b"", lacks="")
+
+    cluster = executor(head, {"a": ("1", {"big": 1.0}), "b": ("2", {})}, label="big")
+    assert [failed_on_a("train@x") for _ in range(4)] == [False] * 4
+    assert failed_on_a("prepare@x")
+    cluster = executor(head, {"a": ("1", {"big": 1.0}), "b": ("2", {"big": 1.0})}, label="big")
+    assert failed_on_a("train@x")
 
 
 def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_differs(head, capsys):
@@ -179,6 +197,29 @@ def test_a_worker_with_another_environment_gets_no_slot_and_the_head_says_what_d
     printed = capsys.readouterr().out
     assert f"worker old is not used: it has numpy 1.0; here is numpy {ours['numpy']}" in printed
     assert "worker other is not used: it was not started by `unroll cluster worker`" in printed
+
+
+@pytest.mark.parametrize(
+    ("code", "why"),
+    [
+        ("", ""),
+        ("raise ImportError('no libx.so')", "it cannot import odd (ImportError: no libx.so)"),
+        ("import time; time.sleep(600)", "it cannot import odd (it has not ended after 5 s)"),
+    ],
+)
+def test_a_probe_imports_what_stages_import_and_asks_for_room(tmp_path, monkeypatch, code, why):
+    monkeypatch.setattr(worker, "LIMIT", 5)
+    (tmp_path / "slot0" / "stages").mkdir(parents=True)
+    (tmp_path / "slot0" / "stages" / "uses.py").write_text("def late():\n    import odd\n")
+    (tmp_path / "slot0" / "odd.py").write_text(code)
+    assert worker.probe(tmp_path / "slot0")[0] == why
+    modules = {name.partition(".")[0] for name in worker.imported(REPOSITORY)}
+    assert {"dvc", "keras", "numpy", "sklearn", "tensorflow"} < modules
+    assert [name for name in modules if find_spec(name) is None] == [], "all workers would be set aside"
+    away = (
+        f"nothing can be written to {tmp_path / 'a'} (No such file or directory); a worker needs 32 MB there at least"
+    )
+    assert worker.probe(tmp_path / "a" / "slot0")[0].startswith(away)
 
 
 def test_what_is_not_safe_is_refused_in_one_line(tmp_path, monkeypatch):
