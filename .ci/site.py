@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jupytext
+from mkdocs.structure.files import File
 from nbclient import NotebookClient
 from nbconvert import MarkdownExporter
 from traitlets.config import Config
@@ -19,8 +20,25 @@ SOCKETS = Config({"AsyncKernelManager": {"transport": "ipc"}})
 """A kernel that only this user reaches."""
 
 
+QUESTION = re.compile(r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE)
+"""A section of docs/results.md: its heading, the data set's name, what it says."""
+
 BOOST = {"index.md": 4, "your-own-series.md": 2, "notebooks": 2, "decisions": 0.25, "CHANGELOG.md": 0.25}
 """How much a page, or a folder's pages, count in a search: getting started before decision notes."""
+
+
+def on_config(config: Any) -> None:
+    """A page for each question, after the start."""
+    questions = QUESTION.findall((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
+    pages = [{heading: f"questions/{name}.md"} for heading, name, _ in questions]
+    config.nav.insert(1, {"Answers": [{"All": "results.md"}, *pages]})
+
+
+def on_files(files: Any, config: Any) -> None:
+    """The pages of the questions, from the sections of docs/results.md."""
+    for heading, name, text in QUESTION.findall((ROOT / "docs" / "results.md").read_text(encoding="utf-8")):
+        linked = re.sub(r"\]\((?=\w+[/.])", "](../", text)
+        files.append(File.generated(config, f"questions/{name}.md", content=f"# {heading}\n\n{linked}"))
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
