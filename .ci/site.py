@@ -23,7 +23,7 @@ SOCKETS = Config({"AsyncKernelManager": {"transport": "ipc"}})
 QUESTION = re.compile(r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE)
 """A section of docs/results.md: its heading, the data set's name, what it says."""
 
-BOOST = {"index.md": 4, "your-own-series.md": 2, "notebooks": 2, "decisions": 0.25, "CHANGELOG.md": 0.25}
+BOOST = {"index.md": 4, "your-own-series.md": 4, "notebooks": 2, "results.md": 0.5, "decisions": 0.25, "CHANGELOG.md": 0.25}
 """How much a page, or a folder's pages, count in a search: getting started before decision notes."""
 
 

@@ -23,11 +23,12 @@ def _naming_missing_input(workspace: Workspace, verb: str, name: str) -> Iterato
         yield
     except UnrollError:
         from pipeline.config import params  # not before: reading them takes 70 ms, in each of 140 stages
+        from unroll.runner.display import built_by
 
         for path, stage in _inputs(workspace, params.load(workspace.params), verb, name):
             if not path.is_file():
                 missing = path.relative_to(workspace.root)
-                raise UnrollError(f"{missing} is missing; `unroll repro {stage}` builds it") from None
+                raise UnrollError(f"{missing} is missing; {built_by(stage)}") from None
         raise
 
 
