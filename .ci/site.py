@@ -39,9 +39,9 @@ BOOST = {
 
 
 def on_config(config: Any) -> None:
-    """A tab for the answers, after the start: a page for each question."""
-    pages = [{heading: f"questions/{name}.md"} for heading, name, _ in _questions()]
-    config.nav.insert(1, {"Answers": [{"All": "results.md"}, *pages]})
+    """A page for each question, among the answers."""
+    answers = next(tab["Answers"] for tab in config.nav if "Answers" in tab)
+    answers += [{heading: f"questions/{name}.md"} for heading, name, _ in _questions()]
 
 
 def on_files(files: Files, config: Any) -> Files:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from pipeline.config import params
 from unroll.commands.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
