@@ -136,7 +136,9 @@ def clone(tmp_path_factory, request):
     for part in (2023, 2024):
         meter.shift(freq=f"{60 * (part - 2024)}D").to_csv(folder / "station" / f"{part}.csv")
     days = pd.date_range("2024-01-01", periods=207, name="day")
-    shop = pd.DataFrame({"sales": load[:207], "price": random.integers(8, 12, 207), "promotion": 0}, days)
+    shop = pd.DataFrame(
+        {"sales": load[:207], "price": random.integers(8, 12, 207), "promotion": random.integers(0, 2, 207)}, days
+    )
     shop.iloc[:200].to_csv(folder / "shop.csv")
     shop.iloc[200:].drop(columns="sales").to_csv(folder / "plan.csv")
     run(folder, "make demo")
