@@ -30,7 +30,8 @@ QUESTION = re.compile(r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re
 BOOST = {
     "index.md": 4,
     "your-own-series.md": 4,
-    "notebooks": 2,
+    "notebooks": 3,
+    "solutions": 0.25,
     "results.md": 0.5,
     "decisions": 0.25,
     "CHANGELOG.md": 0.25,
@@ -58,7 +59,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """A page as it is, or as a notebook that was run; links to files that are no page become plain text."""
     path = Path(page.file.src_uri)
-    page.meta["search"] = {"boost": BOOST.get(path.parts[0], 1)}
+    page.meta["search"] = {"boost": next((BOOST[part] for part in path.parts[::-1] if part in BOOST), 1)}
     notebook = path.with_suffix(".ipynb")
     if (ROOT / "docs" / notebook).exists():
         links = f"[Download]({notebook.name})"
