@@ -49,7 +49,8 @@ def on_files(files: Files, config: Any) -> Files:
     """A page for each question, and one for each notebook; the notebook itself is there to be downloaded."""
     for heading, name, text in _questions():
         linked = re.sub(r"\]\((?=\w+[/.])", "](../", text).replace("\n**", "\n\n**")
-        files.append(File.generated(config, f"questions/{name}.md", content=f"# {heading}\n\n{linked}"))
+        pictures = f'<a href="../../results.html#{name}">Its pictures, tables and published figures</a>'
+        files.append(File.generated(config, f"questions/{name}.md", content=f"# {heading}\n\n{linked}\n{pictures}\n"))
     for path in sorted((ROOT / "docs/notebooks").rglob("*.ipynb")):
         page = path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
         files.append(File.generated(config, page, content=path.stem))
