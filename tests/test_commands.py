@@ -155,7 +155,7 @@ def run(folder: Path, script: str, language: str = "sh") -> str:
     program = ["bash", "-ec"] if language == "sh" else ["python", "-c"]
     streams = {"input": "\n" * 30, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     done = subprocess.run([*program, script], cwd=folder, env=environment, check=False, **streams)
-    assert done.returncode == 0 or "` builds it" in done.stdout, f"{script}\n{done.stdout}"
+    assert done.returncode == 0 or script.startswith("unroll compare"), f"{script}\n{done.stdout}"
     return done.stdout
 
 
