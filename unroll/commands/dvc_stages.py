@@ -18,10 +18,12 @@ def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
     try:
         yield
     except UnrollError as error:
+        from unroll.runner.display import built_by
+
         everything, text = "`unroll repro` builds it", str(error).replace(f"{workspace.root}/", "")
         if everything not in text:
             raise
-        raise UnrollError(text.replace(everything, f"`unroll repro {target}` builds it")) from None
+        raise UnrollError(text.replace(everything, built_by(target))) from None
 
 
 @app.command(rich_help_panel="Stages")

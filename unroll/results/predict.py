@@ -25,6 +25,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll import tables
+from unroll.runner.display import built_by
 
 MANY = 0.1
 """New rows, as a fraction of the evaluation's, after which it is worth repeating."""
@@ -134,7 +135,7 @@ def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, s
         return Forecaster.of(workspace, name), "as asked"
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
-        raise UnrollError(f"{name} is not built; `unroll repro evaluate@{name}` builds it")
+        raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{name}')}")
     evaluation = schema.load(folder)
     present = {key: entry for key, entry in evaluation.experiments.items() if key in config.experiments_of(name)}
     champion = answers.champion(evaluation.model_copy(update={"experiments": present}))

@@ -36,6 +36,7 @@ from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
+from unroll.runner.display import built_by
 from unroll.tune.space import Space, contains, current_values, rounded_within, with_values
 
 PATIENCE = 60
@@ -214,7 +215,7 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     folder = workspace.prepared(experiment.dataset)
     if not (folder / "dataset.json").is_file():
         missing = folder.relative_to(workspace.root)
-        raise UnrollError(f"{missing} is missing; `unroll repro prepare@{experiment.dataset}` builds it")
+        raise UnrollError(f"{missing} is missing; {built_by(f'prepare@{experiment.dataset}')}")
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     every = params.load(workspace.params)
     if experiment.dataset in every.forecasts:  # what lies before the first origin
