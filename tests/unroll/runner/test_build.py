@@ -173,17 +173,24 @@ def test_a_folder_that_is_no_dvc_workspace(tmp_path):
 
 def test_another_dvc_that_holds_its_lock_is_waited_for(workspace, monkeypatch, capsys):
     monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0.1)
+    monkeypatch.setattr(dvc_graph, "HOLD", float("inf"))
+    others, sleep = [], time.sleep
+
+    def release(seconds):
+        if seconds == dvc_graph.PAUSE:
+            others.pop().close()
+        sleep(seconds)
+
+    monkeypatch.setattr(dvc_graph.time, "sleep", release)
     with dvc_graph.opened(workspace.root) as dvc:
         for work in (
             dvc.begin,
             lambda name: (shutil.copy("in", name), dvc.finish(name)),
             lambda _: dvc_graph.read(workspace.root),
         ):
-            other = LockFile(workspace.root / ".dvc/tmp/lock")
-            timer = threading.Timer(0.4, other.close)
-            timer.start()
+            others.append(LockFile(workspace.root / ".dvc/tmp/lock"))
             work("b")
-            assert timer.finished.is_set()
+            assert others == []
         dvc.close()
     assert "b" not in dvc_graph.read(workspace.root).changed
     assert capsys.readouterr().err == "b waits for another `dvc`\n" * 2 + "this waits for another `dvc`\n"
