@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment, Forecast
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows
 from pipeline.data.series_options import ALONE, Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
@@ -22,15 +22,14 @@ def data(rows=400):
     truth, kept = 3 + 2.0 * series[:, 0], np.ones(rows, bool)
     splits = {split: Windows(series, found, 48, 1, 0, 0, HORIZON, measured=kept) for split, found in parts.items()}
     stamps = np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]")
-    statistics = Statistics(mean=[3], std=[2], low=[0], high=[1])
+    statistics = Statistics(mean=[3], std=[2], low=[-1], high=[1])
     windows = Windowing(lookback=48, horizon=HORIZON)
     fitted = Fitted(
         csv=CsvFormat(target="x"), cleaning=Cleaning(), windows=windows, columns=["x"], series={ALONE: statistics}
     )
     made = {"period": 24, "stamps": stamps, "truth": truth, "fitted": fitted, "facts": {"horizon in hours": 12}}
-    made["scale"] = {"mean": 3.0, "std": 2.0}
-    scale = Dataset.__dataclass_fields__["scale"].default_factory().model_copy(update=made.pop("scale"))
-    return Dataset(name="x", kind="forecast", metric="mae", splits=splits, scored=(), scale=scale, **made)
+    made["scale"] = Scale(mean=3.0, std=2.0)
+    return Dataset(name="x", kind="forecast", metric="mae", splits=splits, scored=(), **made)
 
 
 def settings(origins, refits):
