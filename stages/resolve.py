@@ -56,7 +56,8 @@ def _stages(config: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[
             | {"method": experiment.training.method}
             for key, experiment in config.experiments_of(name).items()
         ]
-        yield f"evaluate/{name}", code.made_of(scored, ["stages.evaluate", *measures])
+        scoring = ["stages.evaluate"] + ["stages.leaderboard"] * (name in config.forecasts)
+        yield f"evaluate/{name}", code.made_of(scored, [*scoring, *measures])
     for name, experiment in config.experiments.items():
         full_name(MODELS, experiment.model.family, f"experiments.{name}.model.family")
         full_name(METHODS, experiment.training.method, f"experiments.{name}.training.method")
