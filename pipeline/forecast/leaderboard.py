@@ -191,49 +191,52 @@ def evaluate(
     """Evaluate the forecasts of all models: `validation` is the earlier half of the origins, `test` the later half."""
     errors = with_errors(dataset, forecasts)
     unit = {"mae": 1.0} | ({"mae_unit": dataset.scale.std} if len(dataset.scales) == 1 else {})
-    losses = {
-        split: {name: _by_seed(own["error"], own) for name, own in rows.groupby("model") if name in summaries}
-        for split, rows in errors.groupby("split")
-    }
-    entries = {}
-    for name, summary in summaries.items():
-        varies, experiment = summary.epochs > 0, experiments[name]
-        scores: Splits = {}
-        for split in HALVES:
-            maes = losses[split][name].mean(axis=1)
-            scores[split] = {
-                key: statistics((factor * maes).tolist(), key, varies=varies) for key, factor in unit.items()
-            }
-        entries[name] = Entry(
-            **{key: getattr(summary, key) for key in ("parameters", "layers", "epochs", "loss", "seeds")},
-            baseline=experiment.model.family == "baselines",
-            model=experiment.model.name,
-            method=experiment.training.method,
-            converged=experiment.converged,
-            trials=experiment.trials,
-            varies=varies,
-            fingerprint=brief(summary.fingerprint),
-            best_epoch=None,
-            final=scores,
-            best=None,
-            groups={},
-            rollout=None,
-        )
     compared = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
+    scores: dict[str, Splits] = {name: {} for name in summaries}
     variances: dict[str, dict[str, dict[str, float]]] = {}
-    counts: dict[str, int] = {}
-    for split, loss in losses.items():
-        rows = errors[(errors["split"] == split) & (errors["model"].isin(compared[:1]))]
-        if rows["week"].nunique() < MIN_BLOCKS:
-            continue
-        weeks, counts[split] = _by_seed(rows["week"], rows)[0], rows["week"].nunique()
-        variances[split] = {
-            name: {other: of_scores.rows(loss[name], loss[other], weeks).variance for other in compared[index:]}
-            for index, name in enumerate(compared[:-1], 1)
-        }
+    weeks: dict[str, int] = {}
+    for split in HALVES:
+        rows = errors[errors["split"] == split]
+        by_model = {str(name): own for name, own in rows.groupby("model") if name in summaries}
+        losses = {name: _by_seed(own, "error") for name, own in by_model.items()}
+        for name, loss in losses.items():
+            varies, maes = summaries[name].epochs > 0, loss.mean(axis=1)
+            stats = {key: statistics((factor * maes).tolist(), key, varies=varies) for key, factor in unit.items()}
+            scores[name][split] = stats
+        if compared and (count := rows["week"].nunique()) >= MIN_BLOCKS:
+            blocks, weeks[split] = _by_seed(by_model[compared[0]], "week")[0], count
+            variances[split] = {
+                name: {
+                    other: of_scores.rows(losses[name], losses[other], blocks).variance for other in compared[index:]
+                }
+                for index, name in enumerate(compared[:-1], 1)
+            }
     origins = errors.groupby("split")["cutoff"].nunique().to_dict()
-    days = 7.0 * halves_of(errors["cutoff"].to_numpy())[1]
-    return Evaluation(dataset=about(dataset, origins, days), experiments=entries, blocks=counts, rows=variances)
+    described = about(dataset, origins, 7.0 * halves_of(errors["cutoff"].to_numpy())[1])
+    entries = {name: _entry(summary, experiments[name], scores[name]) for name, summary in summaries.items()}
+    return Evaluation(dataset=described, experiments=entries, blocks=weeks, rows=variances)
+
+
+def _entry(summary: Summary, experiment: Experiment, scores: Splits) -> Entry:
+    return Entry(
+        parameters=summary.parameters,
+        layers=summary.layers,
+        baseline=experiment.model.family == "baselines",
+        model=experiment.model.name,
+        method=experiment.training.method,
+        converged=experiment.converged,
+        trials=experiment.trials,
+        varies=summary.epochs > 0,
+        epochs=summary.epochs,
+        loss=summary.loss,
+        seeds=summary.seeds,
+        fingerprint=brief(summary.fingerprint),
+        best_epoch=None,
+        final=scores,
+        best=None,
+        groups={},
+        rollout=None,
+    )
 
 
 def with_errors(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
@@ -252,9 +255,9 @@ def with_errors(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
     return rows.sort_values(["seed", "unique_id", "cutoff", "ds"])
 
 
-def _by_seed(values: "pd.Series[float]", rows: "pd.DataFrame") -> Array:
+def _by_seed(rows: "pd.DataFrame", column: str) -> Array:
     """(seeds, values) of a column of one model's `with_errors`, in the order of series, cutoff and time."""
-    return np.reshape(values.to_numpy(), (rows["seed"].nunique(), -1))
+    return np.reshape(rows[column].to_numpy(), (rows["seed"].nunique(), -1))
 
 
 def halves_of(cutoffs: Array) -> tuple[np.datetime64, int]:

@@ -114,6 +114,15 @@ def test_the_table_has_a_row_for_each_value_with_its_cutoff_and_its_time():
     np.testing.assert_allclose(table["y_hat"], last, atol=1e-6)
 
 
+@pytest.mark.parametrize(("low", "least"), [(-1, -15), (0, 0)])
+def test_nothing_is_forecast_below_zero_of_a_series_that_never_was(low, least):
+    whole = data()
+    statistics = {ALONE: whole.fitted.series[ALONE].model_copy(update={"low": [low]})}
+    whole = replace(whole, fitted=whole.fitted.model_copy(update={"series": statistics}))
+    table = backtest.table(whole, whole.splits["test"], np.full(len(whole.splits["test"]), -9.0))
+    assert {*table["y_hat"]} == {least}
+
+
 def test_a_missing_target_costs_its_value_and_no_window_or_origin():
     whole = data()
     truth = whole.truth.copy()

@@ -4,6 +4,7 @@ A recurrent network, which takes long to train: tests/unroll/results/test_predic
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -173,6 +174,18 @@ def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspac
     for level in (0.905, 0.3, 1.0):
         with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
             forecaster.forecast(rows(), level)
+
+
+def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
+    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    window = forecaster.windows(rows())[""]
+    steps = np.array([-99.0, -6.0, 0.0])  # in deviations of 14 around 100
+    predict = [[lambda _: steps]]
+    forecaster = replace(forecaster, members=replace(forecaster.members, predict=predict, forecasts={}))
+    forecast, low, high = forecaster.ahead(window)
+    assert (forecast[0], low[0], low[1]) == (0, 0, 0)
+    assert low[2] > 0
+    assert (high > forecast).all()
 
 
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
