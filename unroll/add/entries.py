@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plain_yaml import Place
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.series_options import Cleaning, Windowing
 from pipeline.data.sniff.profile import FileProfile
 
 HOUR, DAY = 3600, 86_400
@@ -64,9 +64,6 @@ JOINT = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 4
 
 YEARS = 2 * np.timedelta64(365, "D")
 """Of rows, below which models are not told the time of the year: they would learn single weeks by heart."""
-
-WRITTEN = ["stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip", "units_rows"]
-"""Options of a file's form that stand in the entry where they are not the usual ones."""
 
 
 @dataclass(frozen=True)
@@ -181,49 +178,44 @@ def entries(
     `name` is that of the files, of the data set, and the beginning of the experiments' names; `files` says where they
     lie, and `pattern` is the file's name, or one for several.
     """
-    form, usual, stamp = profile.form, CsvFormat(), list(profile.form.stamp)
-    quantity, unit = profile.columns[proposal.target].quantity, profile.columns[proposal.target].unit
+    target = profile.columns[proposal.target]
     others = [column for column in profile.columns if column not in {proposal.target, profile.series_id}]
     left_out = {column: why for column in others if (why := profile.useless(column) or profile.sparse(column))}
     words = [column for column in others if column not in left_out and not profile.columns[column].numeric]
-    spacing, gaps = profile.freq, profile.missing or profile.gaps or profile.series_id
+    gaps = profile.missing or profile.gaps or profile.series_id
     csv = {
         "file": pattern,
-        "stamp": stamp[0] if len(stamp) == 1 else stamp,
         "target": proposal.target,
-        **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
         "series_id": profile.series_id,
-        "drop": [*left_out] or None,
-        "categories": words or None,
+        "drop": [*left_out],
+        "categories": words,
         # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
         "missing": [*profile.missing] or ([""] if words or proposal.future else None),
-        "ends": form.ends or None,
     }
-    cleaning = {
-        "spacing": spacing,
-        "fill": max(1, DAY // 4 // spacing) if gaps else None,
-        "repeat": proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
-        "rows": profile.offset,
-        "until": str(profile.last.astype("datetime64[s]")),
-    }
-    stride = -(-profile.rows // MOST_WINDOWS)
-    windows = {
-        "lookback": proposal.lookback * proposal.step,
-        "step": proposal.step if proposal.step > 1 else None,
-        "horizon": proposal.horizon if proposal.horizon > 1 else None,
-        "stride": stride if stride > 1 else None,
-        "unit": unit or None,
-        "quantity": quantity,
-        "week": True if proposal.day or profile.offset == "business" else None,
-        "overlap": True,
-        "partial": True,
-        "future": [*proposal.future] or None,
-        "holidays": proposal.holidays,
-    }
-    sections: dict[str, dict[str, Any]] = {
-        section: {option: value for option, value in options.items() if value is not None}
-        for section, options in (("csv", csv), ("cleaning", cleaning), ("windows", windows))
-    }
+    cleaning = Cleaning(
+        spacing=profile.freq,
+        fill=max(1, DAY // 4 // profile.freq) if gaps else None,
+        repeat=proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
+        rows=profile.offset,
+        until=str(profile.last.astype("datetime64[s]")),
+    )
+    windows = Windowing(
+        lookback=proposal.lookback * proposal.step,
+        step=proposal.step,
+        horizon=proposal.horizon,
+        stride=-(-profile.rows // MOST_WINDOWS),
+        unit=target.unit,
+        quantity=target.quantity,
+        week=bool(proposal.day) or profile.offset == "business",
+        overlap=True,
+        partial=True,
+        future=proposal.future,
+        holidays=proposal.holidays,
+    )
+    options = {"csv": profile.form.model_copy(update=csv), "cleaning": cleaning, "windows": windows}
+    sections = {section: option.model_dump(exclude_defaults=True) for section, option in options.items()}
+    if len(stamp := sections["csv"]["stamp"]) == 1:
+        (sections["csv"]["stamp"],) = stamp
     preparation = {"name": "series", **sections, "train": TRAIN}
     seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in profile.missing.items())
     reasons = {

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -191,7 +191,7 @@ class FileProfile:
     head: Array
     reasons: dict[str, str]
     text: bool
-    offset: str | None
+    offset: Literal["business", "month"] | None
     series_id: str | None
     series: Sequence[str]
 

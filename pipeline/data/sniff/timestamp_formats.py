@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -157,12 +157,13 @@ def _candidates(
     return candidates + [([column], forms) for column, forms in days.items()]
 
 
-def offset(moments: Array) -> tuple[str | None, Regularity]:
+def offset(moments: Array) -> tuple[Literal["business", "month"] | None, Regularity]:
     """What rows are apart that have no even distance ("business" days, "month"), else None; and how regular they are.
 
     Months may lie several apart, as quarters and years do, if their days are the same or the last ones.
     """
-    days, name = timestamps.distinct(moments).astype("datetime64[D]"), None
+    name: Literal["business", "month"] | None = None
+    days = timestamps.distinct(moments).astype("datetime64[D]")
     steps = np.diff(days).astype(int)
     if len(days) > 2 and steps.min() > 0:
         months = days.astype("datetime64[M]")
