@@ -132,7 +132,7 @@ def with_ensemble(
         origins = replace(origins, forecasts=origins.forecasts | {ENSEMBLE: combined})
         maes[ENSEMBLE] = float(np.nanmean(origins.errors(ENSEMBLE)))
         values = (combined * origins.std + origins.mean).ravel()
-        table = pd.concat([table, origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values)], ignore_index=True)
+        table = pd.concat([table, origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values)])
     champion, cutoffs = _champion(maes, naive), np.unique(origins.rows["cutoff"].to_numpy())
     single = len(dataset.scales) == 1
     board = Leaderboard(
@@ -146,7 +146,7 @@ def with_ensemble(
         champion=champion,
         members=members if champion == ENSEMBLE else [champion],
     )
-    return table, board
+    return table.reset_index(drop=True), board
 
 
 def _champion(maes: Mapping[str, float], naive: set[str]) -> str:
@@ -246,8 +246,8 @@ def with_errors(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
     week, or as long as the horizon if that is longer. Errors depend on one another within a block, not across blocks.
     """
     std = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
-    errors = (forecasts["y_hat"] - forecasts["y"]).abs() / forecasts["unique_id"].map(std)
-    rows = forecasts.assign(error=errors).dropna(subset="y")
+    rows = forecasts.dropna(subset="y").reset_index(drop=True)
+    rows["error"] = (rows["y_hat"] - rows["y"]).abs() / rows["unique_id"].map(std)
     middle, _ = halves_of(rows["cutoff"].to_numpy())
     rows["split"] = np.where(rows["cutoff"] < middle, *HALVES)
     length = max(WEEK, (rows["ds"] - rows["cutoff"]).max().to_timedelta64())

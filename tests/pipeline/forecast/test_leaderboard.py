@@ -26,7 +26,7 @@ def table(whole, origins, errors, seeds=None):
             off = error(seed, len(test), HORIZON) if callable(error) else np.full((len(test), HORIZON), error)
             made = backtest.table(whole, windows, windows.targets + off)
             parts.append(made.assign(model=name, seed=seed))
-    return pd.concat(parts, ignore_index=True)
+    return pd.concat(parts)  # as the stage reads them, with the same index in each part
 
 
 def judged(whole, origins, errors, experiments, networks=frozenset()):
