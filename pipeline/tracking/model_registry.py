@@ -60,7 +60,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
     """
     name, config = forecaster.spec.name, params.load(workspace.params)
-    about, opened = forecaster.spec.question.dataset, store.connect(workspace)
+    about, opened = forecaster.spec.dataset, store.connect(workspace)
     fitted = forecaster.spec.until is not None  # on all rows, which is no run of an experiment
     mark = fingerprint.folder(workspace.forecaster(name) if fitted else workspace.run(about, name))
     data = dataset.describe(workspace.prepared(about))
