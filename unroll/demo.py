@@ -13,7 +13,7 @@ from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.verdicts import ALPHA
 from pipeline.provenance.machine import documents
 from pipeline.report import titles
-from pipeline.report.charts import answer_text
+from pipeline.report.sentences import answer_text
 from pipeline.report.formatting import capital
 from pipeline.report.results import load
 from pipeline.workspace import Workspace
