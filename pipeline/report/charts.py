@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from pipeline.evaluation.claims import Verdict
@@ -53,14 +53,13 @@ class Axis:
     @property
     def ticks(self) -> list[tuple[float, str]]:
         """Where round numbers, or dates, lie, and what they are, without those that are too near."""
-        from matplotlib.ticker import LogLocator, MaxNLocator
+        from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
         if self.marked or self.kind == "time":
             return [(round(self.place(value), 2), words) for value, words in self.marked or self._dates()]
+        locator: Locator = MaxNLocator(4, integer=self.kind == "whole")
         if self.log and self.high / self.low >= FAR:
             locator = LogLocator(subs=(1,) if self.high / self.low > 100 else (1, 3))
-        else:
-            locator = MaxNLocator(4, integer=self.kind == "whole")
         values = [float(value) for value in locator.tick_values(self.low, self.high) if self.low <= value <= self.high]
         words = short if self.kind != "share" else lambda value: f"{100 * value:g} %"
         ticks: list[tuple[float, str]] = []
@@ -70,12 +69,13 @@ class Axis:
         return ticks
 
     def _dates(self) -> list[tuple[float, str]]:
-        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter, date2num
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-        low, high = (datetime.fromtimestamp(end, UTC) for end in (self.low, self.high))
+        ends = (datetime.fromtimestamp(end, UTC) for end in (self.low, self.high))
         # With fewer ticks no interval fits some ranges (60 to 72 hours, 30 to 36 months), and Matplotlib warns.
         locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
-        days = [day for day in locator.tick_values(low, high) if date2num(low) <= day <= date2num(high)]
+        days = [float(day) for day in locator.tick_values(*ends)]  # type: ignore[no-untyped-call]
+        days = [day for day in days if self.low <= 86_400 * day <= self.high]
         words = ConciseDateFormatter(locator).format_ticks(days)  # type: ignore[no-untyped-call]
         return [(86_400 * day, text) for day, text in zip(days, words, strict=True)]
 
@@ -83,23 +83,18 @@ class Axis:
         """A value and the ends of its interval."""
         dot, low, high = (round(min(100.0, max(0.0, self.place(end))), 2) for end in (value, *ends))
         cut = " ".join(
-            side for side, off in (("low", min(value, *ends) < self.low), ("high", max(value, *ends) > self.high)) if off
+            side
+            for side, off in (("low", min(value, *ends) < self.low), ("high", max(value, *ends) > self.high))
+            if off
         )
         return IntervalMark(dot, low, high, cut, beyond=not self.low <= value <= self.high)
-
-    def path(self, other: "Axis", points: Iterable[tuple[float, float]], between: str = " ", after: str = "") -> str:
-        """Points as an SVG path in a square of 100, with this axis to the right and the other one up."""
-        places = (f"{self.place(x):.1f},{100 - other.place(y):.1f}{after}" for x, y in points)
-        return f"M{between.join(places)}"
 
 
 @dataclass(frozen=True)
 class IntervalMark:
-    """A dot at `dot`, and a bar from `low` to `high`, in per cent of the axis.
+    """A dot, which is `beyond` if it is off the axis and stands at its end, and a bar, in per cent of the axis.
 
-    Attributes:
-        cut: "low", "high" or both: the ends of the axis that dot or bar go beyond.
-        beyond: whether the dot itself is off the axis, and stands at its end.
+    `cut` names the ends of the axis that dot or bar go beyond: "low", "high" or both.
     """
 
     dot: float
@@ -111,15 +106,9 @@ class IntervalMark:
 
 @dataclass(frozen=True)
 class Strip:
-    """A row of `Strips`.
+    """A row of `Strips`: words, figures, a colour of the style sheet, a mark before a grey band, a verdict.
 
-    Attributes:
-        words: what it is.
-        text: its figures.
-        colour: name of a colour of the style sheet.
-        band: grey, behind the mark.
-        outcome: the verdict, if there is one.
-        strong: whether it is one of those that the picture is about.
+    It is `strong` if it is one of those that the picture is about.
     """
 
     words: str
@@ -142,19 +131,20 @@ class Strips:
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a plot: in words, colour and dash, SVG paths of it, of its dots and of the band around it."""
+    """A line of a plot, or dots where it is not `joined`; `band` has the ends of an interval at each x."""
 
     words: str
     colour: str
+    points: Sequence[tuple[float, float]] = ()
     dash: str = "solid"
-    path: str = ""
-    dots: str = ""
-    band: str = ""
+    band: Sequence[tuple[float, float, float]] = ()
+    dotted: bool = False
+    joined: bool = True
 
 
 @dataclass(frozen=True)
 class Plot:
-    """Lines over two axes; `small` is a second line of the title."""
+    """Lines over two axes; `small` is a second line of the title. The paths are SVG's, in a square of 100."""
 
     title: str
     x: Axis
@@ -162,29 +152,30 @@ class Plot:
     lines: Sequence[Line]
     small: str = ""
 
+    def path(self, points: Iterable[tuple[float, float]], between: str = " ", after: str = "") -> str:
+        """From point to point."""
+        return "M" + between.join(f"{self.x.place(x):.1f},{100 - self.y.place(y):.1f}{after}" for x, y in points)
 
-@dataclass(frozen=True)
-class Ranking:
-    """Where the scores of models lie: on test by the weights that validation chose, where it does.
+    def dots(self, line: Line) -> str:
+        """Lines without a length, whose round ends are dots whatever the shape of the plot."""
+        return self.path(line.points, "M", "h0")
 
-    Attributes:
-        column: the key of the scores' column in the table of the data set.
-        marks: experiment, or what a floor is -> where its score lies; without those that have none.
+    def area(self, line: Line) -> str:
+        """Along the low ends of the band, and back along the high ones."""
+        return self.path([*((x, low) for x, low, _ in line.band), *((x, high) for x, _, high in line.band[::-1])])
+
+
+def ranking(dataset: Evaluated, names: Iterable[str], unit: float = 1.0) -> tuple[Axis, dict[str, IntervalMark]]:
+    """Experiment, or what a floor is -> where its score on test lies, by the weights that validation chose.
+
+    Those without a score are not in it; `unit` is that of the data, or 1.
     """
-
-    axis: Axis
-    column: str
-    marks: dict[str, IntervalMark]
-
-
-def ranking(dataset: Evaluated, names: Iterable[str], unit: float = 1.0) -> Ranking:
-    """These experiments, as far as they have a score on test, and every floor, in order of the axis."""
-    about, metric = dataset.about, dataset.about.metric
-    scores = {name: stat for name in names if (stat := dataset.experiments[name].score(metric))}
+    scores = {name: stat for name in names if (stat := dataset.experiments[name].score(dataset.about.metric))}
     axis = _axis(dataset, scores, unit)
     marks = {name: axis.mark(unit * stat.mean, [unit * end for end in _ends(stat)]) for name, stat in scores.items()}
-    marks |= {words: axis.mark(unit * floor, [unit * floor] * 2) for words, floor in about.floors.items()}
-    return Ranking(axis, "test_best" if "validation" in about.examples else "test", marks)
+    return axis, marks | {
+        words: axis.mark(unit * floor, [unit * floor] * 2) for words, floor in dataset.about.floors.items()
+    }
 
 
 def _ends(stat: Stat) -> tuple[float, float]:
@@ -209,31 +200,22 @@ def _axis(dataset: Evaluated, scores: dict[str, Stat], unit: float) -> Axis:
 
 def standing(dataset: Evaluated) -> Strips:
     """The picture that says the answer: those that are compared and the best of each other family, best first."""
-    metric, unit = dataset.about.metric, 1.0
-    whole = {name: stat for name in dataset.whole if (stat := dataset.experiments[name].score(metric))}
-    order = sorted(whole, key=lambda name: whole[name].mean, reverse=MEASURES[metric].higher)
+    metric, scale = dataset.about.metric, dataset.about.scale
+    unit = scale.std if metric == "mae" and scale.unit else 1.0
+    whole = {name: stat.mean for name in dataset.whole if (stat := dataset.experiments[name].score(metric))}
+    order = sorted(whole, key=lambda name: whole[name], reverse=MEASURES[metric].higher)
     compared = {name for answer in dataset.answers for name in (answer.network, answer.opponent)}
-    best: dict[str, str] = {}
-    for name in order:
-        best.setdefault(dataset.families[name], name)
+    best = {dataset.families[name]: name for name in reversed(order)}.values()
     names = [name for name in order if name in compared]
-    names += [name for name in order if name in best.values() and name not in compared]
-    if metric == "mae" and dataset.about.scale.unit:
-        unit = dataset.about.scale.std
-    names = sorted(names[:STANDING], key=order.index)
-    placed = ranking(dataset, names, unit)
-    strips = [
-        Strip(
-            capital(titles.brief(dataset.titles[name])) + ", tuned" * bool(dataset.experiments[name].trials),
-            measured(unit * whole[name].mean, metric),
-            dataset.families[name],
-            placed.marks[name],
-            strong=name in compared,
-        )
-        for name in names
-    ]
-    opponent = placed.marks.get(dataset.opponent or "")
-    return Strips(placed.axis, strips, opponent.dot if opponent and not opponent.beyond else None)
+    names += [name for name in order if name in best and name not in compared]
+    axis, marks = ranking(dataset, names[:STANDING], unit)
+    strips = []
+    for name in sorted(names[:STANDING], key=order.index):
+        words = capital(titles.brief(dataset.titles[name])) + ", tuned" * bool(dataset.experiments[name].trials)
+        strip = Strip(words, measured(unit * whole[name], metric), dataset.families[name], marks[name])
+        strips.append(replace(strip, strong=name in compared))
+    opponent = marks.get(dataset.opponent or "")
+    return Strips(axis, strips, opponent.dot if opponent and not opponent.beyond else None)
 
 
 CHANGES = Axis(0.5, 2.0, "error with recurrence / without", log=True)
@@ -257,8 +239,8 @@ def figures(verdicts: Iterable[Verdict]) -> Strips:
     axis = Axis(1 / reach, reach, "rebuilt / published; of accuracies the error rates", log=True, marked=marked)
     strips = []
     for verdict, mean, ends, band in fractions:
-        rebuilt, published = rebuilt_cell(verdict), published_cell(verdict)
-        text = f"{published.text} → {rebuilt.text} {f'({rebuilt.small})' if rebuilt.small else ''}".rstrip()
+        ours = rebuilt_cell(verdict)
+        text = f"{published_cell(verdict).text} → {ours.text} {f'({ours.small})' if ours.small else ''}".rstrip()
         colour = {Outcome.HOLDS: "good", Outcome.FAILS: "bad"}.get(verdict.outcome, "warn")
         marks = axis.mark(mean, ends), axis.mark(1.0, band)
         strips.append(Strip(capital(verdict.claim.words), text, colour, *marks, verdict.outcome))

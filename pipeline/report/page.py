@@ -3,23 +3,22 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import tables
 from pipeline.errors import printable
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.evaluation.outcome import Outcome
 from pipeline.files import read_checked
 from pipeline.report import charts, paragraphs
-from pipeline.report.charts import Ranking, Strips
 from pipeline.report.formatting import capital, fact, number, title
-from pipeline.report.plots import VISIBLE, Plots, plots
-from pipeline.report.result_tables import SIGNS, ResultTable, TableCell, claims_table, dataset_tables
+from pipeline.report.plots import VISIBLE, plots
+from pipeline.report.result_tables import SIGNS, claims_table, dataset_tables
 from pipeline.report.results import Evaluated, Results
-from pipeline.report.sentences import AnswerText, answer_text, sentence
+from pipeline.report.sentences import answer_text, sentence
 
 if TYPE_CHECKING:
     import jinja2
@@ -34,31 +33,6 @@ KINDS = {
 
 ROOM, SEEDS = 150_000, 3
 """Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else that it holds; seeds of each."""
-
-
-@dataclass(frozen=True)
-class Section:
-    """What the page shows of one data set.
-
-    Attributes:
-        standing: the picture that says the answer.
-        ranking, ranked: where the scores of the models lie that were trained on all rows, and their rows of the table.
-        published, judged: the published figures beside ours; how many figures and comparisons have which verdict.
-        mistakes: rows of mistakes.csv.
-    """
-
-    dataset: Evaluated
-    answers: list[AnswerText]
-    standing: Strips
-    ranking: Ranking
-    ranked: list[Mapping[str, TableCell]]
-    published: Strips
-    judged: Counter[Outcome]
-    mistakes: list[dict[str, str]]
-    facts: list[tuple[str, str]]
-    tables: list[ResultTable]
-    plots: list[Plots]
-    network: PlayableNetwork | None
 
 
 def page(results: Results) -> str:
@@ -82,19 +56,18 @@ def page(results: Results) -> str:
         hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         signs=SIGNS,
         results=results,
-        sentence=sentence([answer for section in sections for answer in section.answers]),
+        sentence=sentence([answer for section in sections for answer in section["answers"]]),
         answers=sorted(
-            sections, key=lambda section: min([*Outcome].index(answer.outcome) for answer in section.answers)
+            sections, key=lambda section: min([*Outcome].index(answer.outcome) for answer in section["answers"])
         ),
         changes=charts.CHANGES,
-        stand_ins=[dataset.question for dataset in results.built if dataset.about.stand_in],
         counted={
             "Figures and comparisons": _judged(verdict for verdict in results.verdicts if verdict not in counts),
             "Counts and shapes": _judged(counts),
         },
         claims=claims_table(results),
         sections=sections,
-        curves=max((len(group.key) for section in sections for group in section.plots if group.chosen), default=0),
+        curves=max((len(group.key) for section in sections for group in section["plots"] if group.chosen), default=0),
         outcomes=[*Outcome],
         chosen=VISIBLE,
     )
@@ -159,30 +132,33 @@ def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
     return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
 
 
-def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | None) -> Section:
-    tables, ranking = dataset_tables(results, dataset), charts.ranking(dataset, dataset.whole)
-    ranked = [row for row in tables[0].rows if row["experiment"].text in ranking.marks] if tables else []
-    names = [row["experiment"].value for row in ranked if row["experiment"].value]
+def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | None) -> dict[str, Any]:
+    """What the template shows of a data set; the ranking is of the models that were trained on all rows."""
+    shown, (axis, marks) = dataset_tables(results, dataset), charts.ranking(dataset, dataset.whole)
+    ranked = [row for row in shown[0].rows if row["experiment"].text in marks] if shown else []
     verdicts = [verdict for verdict in results.verdicts if verdict.dataset and verdict.dataset.name == dataset.name]
-    return Section(
-        dataset,
-        [answer_text(dataset, answer) for answer in dataset.answers],
-        charts.standing(dataset),
-        ranking,
-        ranked,
-        charts.figures(verdicts),
-        _judged(verdict for verdict in verdicts if verdict.claim.kind != "count"),
-        _mistakes(dataset),
-        _facts(dataset),
-        tables,
-        plots(dataset, names),
-        network,
-    )
+    return {
+        "dataset": dataset,
+        "answers": [answer_text(dataset, answer) for answer in dataset.answers],
+        "standing": charts.standing(dataset),
+        "published": charts.figures(verdicts),
+        "judged": _judged(verdict for verdict in verdicts if verdict.claim.kind != "count"),
+        "plots": plots(dataset, [row["experiment"].value for row in ranked if row["experiment"].value]),
+        "network": network,
+        "mistakes": _mistakes(dataset),
+        "axis": axis,
+        "marks": marks,
+        "ranked": ranked,
+        "facts": _facts(dataset),
+        "tables": shown,
+    }
 
 
 def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
-    if (table := dataset.mistakes) is None:
+    if not dataset.has("mistakes"):
         return []
+    path = dataset.folder / "tables" / "mistakes.csv"
+    table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
     compared = {name for answer in dataset.answers for name in (answer.network, answer.opponent)}
     table = table[table["experiment"].isin(compared)]
     columns = {

@@ -1,4 +1,4 @@
-"""Why each answer is as it is: the paragraphs of docs/results.md, which the page shows, too. Nothing slow is imported."""
+"""Why each answer is as it is: the paragraphs of docs/results.md, for the page. Nothing slow is imported."""
 
 import html
 import re

@@ -6,12 +6,12 @@ tessy1234/data_science, notebooks 05 and 07, which ran two of these listings aga
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -58,15 +58,7 @@ COLUMNS = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
 
 @dataclass(frozen=True)
 class Plots:
-    """A group of plots.
-
-    Attributes:
-        title: the heading.
-        caption: how to read the plots.
-        plots: side by side.
-        key: the legend, where all plots have the same; it is empty where each line is explained by the caption.
-        chosen: whether a reader shows or hides the curves of the one plot.
-    """
+    """Plots side by side, how to read them, and the legend where all have the same, by which curves may be chosen."""
 
     title: str
     caption: str
@@ -136,36 +128,30 @@ def _stretch(dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], tit
     margin = 0.35 * (truth.max() - truth.min()) or 1.0
     x_axis = Axis(x.iloc[0], x.iloc[-1] + single, label, kind={"time": "time", "x": "number"}.get(column, "whole"))
     y_axis = Axis(truth.min() - margin, truth.max() + margin, dataset.quantity)
-    lines = [Line("the truth", "ink", "wide", x_axis.path(y_axis, zip(x, truth, strict=True)))]
+    lines = [Line("the truth", "ink", [*zip(x, truth, strict=True)], "wide")]
     for index, name in enumerate(names):
-        points = [(at, value) for at, value in zip(x, rows[name], strict=True) if not np.isnan(value)]
-        line = Line(dataset.titles[name], dataset.families[name], DASHES[index % 2], x_axis.path(y_axis, points))
-        if len(points) == 1:
-            beside = [(at + 0.3 * (index + 1), value) for at, value in points]
-            line = replace(line, path="", dash="solid", dots=_dots(x_axis, y_axis, beside))
-        lines.append(line)
-    if single:
-        lines[0] = replace(lines[0], dots=_dots(x_axis, y_axis, [(x.iloc[-1], truth.iloc[-1])]))
+        beside = 0.3 * (index + 1) if single else 0
+        points = [(at + beside, value) for at, value in zip(x, rows[name], strict=True) if not np.isnan(value)]
+        lines.append(_line(dataset, name, points, dash=DASHES[index % 2], dotted=single, joined=not single))
     return Plot(title, x_axis, y_axis, lines)
 
 
-def _dots(x: Axis, y: Axis, points: Iterable[tuple[float, float]]) -> str:
-    """A path of lines without a length, whose round ends are dots whatever the shape of the plot."""
-    return x.path(y, points, between="M", after="h0")
+def _line(dataset: Evaluated, name: str, points: Iterable[tuple[float, float]], **how: Any) -> Line:
+    """An experiment's, in the colour of its family."""
+    return Line(dataset.titles[name], dataset.families[name], [*points], **how)
 
 
 def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     if not compared or not dataset.has("weeks"):
         return None
     table = dataset.numbers("weeks", "week", *compared)
-    x = Axis(table["week"].min(), table["week"].max(), "week of test", kind="whole")
-    y = Axis(0.0, 1.05 * table[[*compared]].max(axis=None), f"Test {measure_title(dataset.about.metric)}")
-    lines = []
-    for name in compared:
-        points = [*zip(table["week"], table[name], strict=True)]
-        marks = x.path(y, points), _dots(x, y, points)
-        lines.append(Line(dataset.titles[name], dataset.families[name], "solid", *marks))
-    return Plots("Error by week of test", "Mean over seeds.", [Plot("Each week of test", x, y, lines)], lines)
+    week, label = table["week"], f"Test {measure_title(dataset.about.metric)}"
+    axes = (
+        Axis(week.min(), week.max(), "week of test", kind="whole"),
+        Axis(0.0, 1.05 * table[[*compared]].max(axis=None), label),
+    )
+    lines = [_line(dataset, name, zip(week, table[name], strict=True), dotted=True) for name in compared]
+    return Plots("Error by week of test", "Mean over seeds.", [Plot("Each week of test", *axes, lines)], lines)
 
 
 def data_size(dataset: Evaluated) -> Plots | None:
@@ -175,26 +161,20 @@ def data_size(dataset: Evaluated) -> Plots | None:
         return None
     network, opponent = curves
     metric, rows = dataset.about.metric, dataset.about.examples["train"]
-    compared = answers.table(
-        dataset.evaluation,
-        {share: (name, opponent[share]) for share, name in network.items() if share in opponent},
-    )
-    stats = [
-        {share * rows: stat for share, name in curve.items() if (stat := dataset.experiments[name].score(metric))}
-        for curve in curves
-    ]
-    bands = [{count: stat.mean_ci or (stat.mean, stat.mean) for count, stat in each.items()} for each in stats]
-    ends = [end for band in bands for interval in band.values() for end in interval]
-    counts = [count for each in stats for count in each]
-    # The verdict on each pair stands under their number of rows.
-    marked = [(share * rows, f"{share * rows:,.0f}\n{found.outcome}") for share, found in compared.items()]
-    x = Axis(min(counts) / 1.2, max(counts) * 1.2, "train examples, log scale", log=True, marked=marked)
-    y = _padded(ends, f"Test {measure_title(metric)}", kind="share" if metric == "accuracy" else "number")
+    pairs = {share: (name, opponent[share]) for share, name in network.items() if share in opponent}
     lines = []
-    for curve, each, band in zip(curves, stats, bands, strict=True):
-        points = [(count, stat.mean) for count, stat in each.items()]
-        drawn = x.path(y, points), _dots(x, y, points), _band(x, y, band)
-        lines.append(Line(dataset.titles[curve[1.0]], dataset.families[curve[1.0]], "solid", *drawn))
+    for curve in curves:
+        stats = {share * rows: dataset.experiments[name].score(metric) for share, name in curve.items()}
+        known = {count: stat for count, stat in stats.items() if stat}
+        band = [(count, *(stat.mean_ci or (stat.mean, stat.mean))) for count, stat in known.items()]
+        points = [(count, stat.mean) for count, stat in known.items()]
+        lines.append(_line(dataset, curve[1.0], points, band=band, dotted=True))
+    # The verdict on each pair stands under their number of rows.
+    compared = answers.table(dataset.evaluation, pairs)
+    marked = [(share * rows, f"{share * rows:,.0f}\n{found.outcome}") for share, found in compared.items()]
+    x = Axis(min(network) * rows / 1.2, rows * 1.2, "train examples, log scale", log=True, marked=marked)
+    ends = [end for line in lines for _, *interval in line.band for end in interval]
+    y = _padded(ends, f"Test {measure_title(metric)}", share=metric == "accuracy")
     caption = (
         "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test over "
         "seeds, and its 95 % interval. Beneath: the network against the other, corrected for how many are asked."
@@ -202,15 +182,9 @@ def data_size(dataset: Evaluated) -> Plots | None:
     return Plots("How many rows recurrence needs", caption, [Plot("Error by train examples", x, y, lines)], lines)
 
 
-def _band(x: Axis, y: Axis, ends: Mapping[float, tuple[float, float]]) -> str:
-    """What lies between the ends at each x, as an SVG path."""
-    lows, highs = ([(at, pair[side]) for at, pair in ends.items()] for side in (0, 1))
-    return x.path(y, [*lows, *highs[::-1]])
-
-
-def _padded(values: Sequence[float], label: str, kind: str = "number") -> Axis:
+def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
     """An axis with room for these values, logarithmic above `LOG_ABOVE`."""
-    low, high = min(values, default=0.0), max(values, default=1.0)
+    low, high, kind = min(values, default=0.0), max(values, default=1.0), "share" if share else "number"
     if low > 0 and high / low > LOG_ABOVE:
         return Axis(low / 1.2, high * 1.2, f"{label}, log scale", log=True, kind=kind)
     margin = 0.06 * (high - low) or 0.5
@@ -236,7 +210,7 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     split, groups = "validation" if "validation" in dataset.about.examples else "train", []
     for measure in ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",):
         curves = {name: curve(dataset.history, name, f"{split}_{measure}") for name in ranked}
-        available = {name: line for name, line in curves.items() if line is not None}
+        available = {name: table for name, table in curves.items() if table is not None}
         if not available:
             continue
         shown = dict(islice(available.items(), CURVES))
@@ -247,8 +221,18 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
             f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
             "stopped early keeps its last value."
         ) + (f" The best {CURVES} of {len(available)}." if len(available) > CURVES else "")
-        drawn = _curves(dataset, shown, f"{measure.title()} by epoch", label)
-        groups.append(Plots(drawn.title, caption, [drawn], drawn.lines, chosen=True))
+        lines, values, counts = [], [], Counter[str]()
+        for name, table in shown.items():
+            dash = DASHES[counts[dataset.families[name]] % len(DASHES)]
+            counts[dataset.families[name]] += 1
+            band = [] if table["min"].equals(table["max"]) else [*table[["min", "max"]].itertuples(name=None)]
+            # A hidden curve that starts far off would flatten the visible ones: only its second half counts.
+            values += table["mean"].tolist()[0 if len(lines) < VISIBLE else len(table) // 2 :]
+            lines.append(_line(dataset, name, table["mean"].items(), dash=dash, band=band))
+        x = Axis(1, max(table.index[-1] for table in shown.values()), "epoch", kind="whole")
+        y = _padded(values, label, share=measure == "accuracy")
+        title = f"{measure.title()} by epoch"
+        groups.append(Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True))
     return groups
 
 
@@ -266,27 +250,6 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | No
         return None
     shown = np.unique(np.linspace(0, len(seeds) - 1, POINTS).round().astype(int))
     return seeds.interpolate("index", limit_area="inside").ffill().iloc[shown].agg(["mean", "min", "max"], axis=1)
-
-
-def _curves(dataset: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: str, label: str) -> Plot:
-    """The curves of experiments in one plot."""
-    # A hidden curve that starts far off would flatten the visible ones: only its second half counts.
-    values = [
-        value
-        for index, line in enumerate(curves.values())
-        for value in line["mean"].tolist()[0 if index < VISIBLE else len(line) // 2 :]
-    ]
-    x = Axis(1, max(2, *(line.index[-1] for line in curves.values())), "epoch", kind="whole")
-    y = _padded(values, label, kind="share" if label.startswith("accuracy") else "number")
-    lines, counts = [], Counter[str]()
-    for name, line in curves.items():
-        family = dataset.families[name]
-        dash = DASHES[counts[family] % len(DASHES)]
-        counts[family] += 1
-        ends = dict(zip(line.index, zip(line["min"], line["max"], strict=True), strict=True))
-        band = "" if line["min"].equals(line["max"]) else _band(x, y, ends)
-        lines.append(Line(dataset.titles[name], family, dash, x.path(y, line["mean"].items()), band=band))
-    return Plot(title, x, y, lines)
 
 
 def published_curves(dataset: Evaluated) -> Plots | None:
@@ -326,16 +289,13 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
 
 def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plot:
     """One experiment's, with how many epochs lie inside the band."""
-    low, high, published = band["low"], band["high"], band.drop(columns=["low", "high"])
-    classify = dataset.about.kind == "classify"
-    x = Axis(1, band.index[-1], "epoch", kind="whole")
-    label = "accuracy on validation" if classify else "MAE on validation, standardised"
-    y = _padded(band.to_numpy().ravel().tolist(), label, kind="share" if classify else "number")
-    ends = dict(zip(band.index, zip(low, high, strict=True), strict=True))
-    lines = [Line("where one more run would lie", dataset.families[name], band=_band(x, y, ends))]
-    for index, source in enumerate(published):
-        points = published[source].items()
-        lines.append(Line(source, "ink", dots=_dots(x, y, points)) if index else Line(source, "ink", path=x.path(y, points)))
-    inside = {source: published[source].between(low, high).sum() for source in published}
+    published, share = band.drop(columns=["low", "high"]), dataset.about.kind == "classify"
+    y = _padded([*band.to_numpy().flat], f"{'accuracy' if share else 'MAE'} on validation", share=share)
+    lines = [_line(dataset, name, (), band=[*band[["low", "high"]].itertuples(name=None)])]
+    lines += [
+        Line(source, "ink", [*published[source].items()], dotted=index > 0, joined=index == 0)
+        for index, source in enumerate(published)
+    ]
+    inside = {source: published[source].between(band["low"], band["high"]).sum() for source in published}
     small = "; ".join(f"{source}: {count} of {len(band)} epochs inside" for source, count in inside.items())
-    return Plot(dataset.titles[name], x, y, lines, small)
+    return Plot(dataset.titles[name], Axis(1, band.index[-1], "epoch", kind="whole"), y, lines, small)

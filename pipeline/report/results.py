@@ -90,15 +90,6 @@ class Evaluated:
         """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if damaged."""
         return tables.read(self.folder / "history.csv", experiment=str, seed=int, epoch=int)
 
-    @cached_property
-    def mistakes(self) -> "pd.DataFrame | None":
-        """mistakes.csv of experiments of params.yaml; None where there is none. Raises UnrollError if damaged."""
-        if not self.has("mistakes"):
-            return None
-        path = self.folder / "tables" / "mistakes.csv"
-        table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
-        return table[table["experiment"].isin([*self.experiments])]
-
     def has(self, name: str) -> bool:
         """Whether there is such a table of `plot_data`."""
         return (self.folder / "tables" / f"{name}.csv").exists()

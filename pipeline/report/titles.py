@@ -111,7 +111,7 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
 
 def brief(words: str) -> str:
     """A title without how it was trained and what it sees."""
-    return words.split(", ")[0].split(" on ")[0]
+    return words.split(", ", maxsplit=1)[0].split(" on ", maxsplit=1)[0]
 
 
 def _recurrent(model: Mapping[str, Any]) -> str:
