@@ -221,7 +221,8 @@ def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
             f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
             "stopped early keeps its last value."
         ) + (f" The best {CURVES} of {len(available)}." if len(available) > CURVES else "")
-        lines, values, counts = [], [], Counter[str]()
+        lines: list[Line] = []
+        values, counts = list[float](), Counter[str]()
         for name, table in shown.items():
             dash = DASHES[counts[dataset.families[name]] % len(DASHES)]
             counts[dataset.families[name]] += 1
@@ -290,7 +291,7 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
 def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plot:
     """One experiment's, with how many epochs lie inside the band."""
     published, share = band.drop(columns=["low", "high"]), dataset.about.kind == "classify"
-    y = _padded([*band.to_numpy().flat], f"{'accuracy' if share else 'MAE'} on validation", share=share)
+    y = _padded([*band.to_numpy().flat], f"{'accuracy' if share else 'standardised MAE'} on validation", share=share)
     lines = [_line(dataset, name, (), band=[*band[["low", "high"]].itertuples(name=None)])]
     lines += [
         Line(source, "ink", [*published[source].items()], dotted=index > 0, joined=index == 0)
