@@ -13,9 +13,9 @@ from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.verdicts import ALPHA
 from pipeline.provenance.machine import documents
 from pipeline.report import titles
-from pipeline.report.charts import answer_text
 from pipeline.report.formatting import capital
 from pipeline.report.results import load
+from pipeline.report.sentences import answer_text
 from pipeline.workspace import Workspace
 from stages.progress import duration
 from unroll.results import compare

@@ -33,6 +33,21 @@ QUESTIONS = {
 }
 """Name of a preparation -> the question that its data sets ask; others are described by their facts."""
 
+QUANTITIES = {
+    "sine_points": "sin x",
+    "sine_windows": "sine",
+    "waves": "wave, without a unit",
+    "shapes": "sum of sines, without a unit",
+    "long_forecast": "column, standardised",
+}
+"""Name of a preparation -> what its data sets forecast; others say it themselves."""
+
+
+def quantity(section: DatasetParams, about: About) -> str:
+    """What is forecast, with its unit."""
+    own = f"{about.scale.quantity}, {about.scale.unit or 'without a unit'}"
+    return QUANTITIES.get(section.preparation.name, own)
+
 
 def question(section: DatasetParams, about: About) -> str:
     """The question that a data set asks, in a few words."""
@@ -105,6 +120,11 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     return ", ".join(words)
 
 
+def brief(words: str) -> str:
+    """A title without how it was trained and what it sees."""
+    return words.split(", ", maxsplit=1)[0].split(" on ", maxsplit=1)[0]
+
+
 def _recurrent(model: Mapping[str, Any]) -> str:
     layers = model.get("layers") or 1
     if widths := model.get("widths"):
@@ -114,7 +134,8 @@ def _recurrent(model: Mapping[str, Any]) -> str:
 
 
 def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    last = f" on the last {model['last']} steps" if model.get("last") else ""
+    count = model.get("last")
+    last = "" if not count else " on the last step" if count == 1 else f" on the last {count} steps"
     method = training.get("method")
     fits = {
         "least_absolute": "least absolute deviation",
