@@ -17,7 +17,7 @@ from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.provenance.record import Record
 from pipeline.report import results
-from pipeline.report.charts import answer_text
+from pipeline.report.sentences import answer_text
 from pipeline.tracking import network, payload, store
 from pipeline.tracking.payload import Points
 from pipeline.tracking.store import Store, StoreError
