@@ -1,6 +1,7 @@
 """The command `demo`: results in two minutes, from data that are generated or lie here, in a workspace of its own."""
 
 import os
+import shutil
 import sys
 import time
 import webbrowser
@@ -73,7 +74,7 @@ def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
     outcomes = Counter(str(verdict.outcome) for verdict in load(small, config).verdicts)
     counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
     published = f"Published figures judged: {outcomes.total()} ({counts})."
-    rest = "make repro" if root == workspace.root else "unroll new --documents FOLDER"
+    rest = "make repro" if root == workspace.root else "unroll new --documents lecture; unroll --root lecture repro"
     fewer = FEWER.format(seeds=make.SEEDS, few=len(config.experiments), all=len(real), rest=rest)
     print("\n" + (CAUTION if everything else f"{published}\n{fewer}"))
     print(f"\nThe demo took {took}.")
@@ -126,7 +127,8 @@ class Story(Narration):
 
 def _next(small: Workspace, config: Params, rest: str) -> list[str]:
     """What can be done with the demo, a line each."""
-    command = os.path.relpath(Path(sys.executable).parent / "unroll")
+    by_name = not rest.startswith("make") and shutil.which("unroll")
+    command = "unroll" if by_name else os.path.relpath(Path(sys.executable).parent / "unroll")
     here = f"{command} --root {os.path.relpath(small.root)}"
     steps = {
         "The page": str(small.report),

@@ -1,6 +1,5 @@
 """Workspaces and git: a fresh one with what is committed, and one that is committed, as DVC's commands need it."""
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pipeline.provenance.record import GIT
 from pipeline.workspace import Workspace
 from unroll.runner.dvc_graph import LOCK
 from unroll.workspaces.make import CONFIG as WITHOUT_GIT
+from unroll.workspaces.make import DVC_IGNORED, WITH_GIT
 
 FOLDER = ".verify"
 """Where workspaces are made, in the user's."""
@@ -126,8 +126,8 @@ def commit(root: Path, folder: Path, message: str) -> None:
     Raises:
         UnrollError: git is not there, or refuses.
     """
-    write_text(folder / ".dvc" / "config", re.sub(" +no_scm.*\n", "", WITHOUT_GIT))
-    write_text(folder / ".dvc" / ".gitignore", "/config.local\n/tmp\n/cache\n")
+    write_text(folder / ".dvc" / "config", WITH_GIT)
+    write_text(folder / ".dvc" / ".gitignore", DVC_IGNORED)
     shutil.copyfile(root / ".gitignore", folder / ".gitignore")
     author = ("-c", "user.name=unroll", "-c", "user.email=unroll@localhost", "-c", "commit.gpgsign=false")
     try:

@@ -19,6 +19,10 @@ COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
 
+WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
+DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
+PROJECT = Path(__file__).with_name("project")
+
 CHOSEN = {
     "shapes_vec2seq": "tuned_gru zero linear tuned_kernel_ridge gru",  # first, since it takes longest
     "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge rnn",
@@ -81,45 +85,26 @@ MINIATURE_CLAIMS = """
 - {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: "0.02", width: 2}
 """
 
-OWN_PARAMS = """\
-# Series of your own. `unroll answer FILE` adds one; every value that was found or proposed can be edited
-# here, and the same command builds what the edit changes. `unroll show NAME` prints all options.
-files: {}
-datasets: {}
-experiments: {}
-forecasts: {}
-"""
+OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore")
+"""Files of a workspace for own series, whose templates lie in project/."""
 
 WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages]"
 """Of the stage `resolve` in the documents' dvc.yaml, whose repository holds the code that builds it."""
 
-BUILT = (
-    ".unroll/",
-    ".venv/",
-    ".verify/",
-    ".demo/",
-    "data/raw/",
-    "data/prepared/",
-    "forecasters/",
-    "resolved/",
-    "runs/",
-)
-RECORDS = ("records/", "mlflow.db*", "mlruns/", "mlartifacts/")
-OWN_IGNORED = "".join(f"/{name}\n" for name in (*BUILT, *RECORDS))
-"""Of git: a file of one's own, also in data/, is none of it."""
 
+def own(root: Path, files: Collection[str] = OWN, **about: Any) -> Workspace:
+    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay.
 
-def own(root: Path) -> Workspace:
-    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay."""
-    files = {
-        "params.yaml": OWN_PARAMS,
-        "dvc.yaml": Path(__file__).with_name("own.yaml").read_text(encoding="utf-8"),
-        ".dvc/config": CONFIG,
-        ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-        ".dvcignore": "/.unroll\n/.venv\n/.verify\n/.demo\n/records\n.*.tmp\n",
-        ".gitignore": OWN_IGNORED,
-    }
-    for name, text in files.items():
+    `files` have templates, which ask what they are `about`: `requirement`, where the folder is a git repository.
+    """
+    import jinja2
+
+    brackets = {"variable_start_string": "[[", "variable_end_string": "]]"}  # YAML of GitHub and of DVC has braces
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(PROJECT), keep_trailing_newline=True, **brackets)  # type: ignore[arg-type] # noqa: S701
+    texts = {".dvc/config": WITH_GIT if about else CONFIG, ".dvc/.gitignore": DVC_IGNORED}
+    for name in files:
+        texts[name] = templates.get_template(f"{name.strip('.').replace('/', '_')}.j2").render(about)
+    for name, text in texts.items():
         if not (root / name).exists():
             write_text(root / name, text)
     return Workspace(root)
