@@ -64,7 +64,7 @@ def test_another_project_does_not_find_it(project, tmp_path_factory):
     [
         ("models/mine.py", "x = (", r"models/mine\.py cannot be imported: SyntaxError: '\(' was never closed"),
         ("models/mine.py", "import nowhere", r"models/mine\.py cannot be imported: ModuleNotFoundError: No module"),
-        ("models/mine.py", "", r"models/mine\.py must define `MODELS`; `docs/anywhere\.md` has an example"),
+        ("models/mine.py", "", r"models/mine\.py must define `MODELS`, as Unroll's own modules of this kind do"),
         ("models/recurrent.py", MODEL, r"models/recurrent\.py: Unroll has this name, too; give yours another one"),
     ],
 )
