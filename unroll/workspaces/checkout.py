@@ -113,6 +113,8 @@ def git(root: Path, *arguments: str) -> str:
     """What git says in a folder. Raises UnrollError, in git's own words, if it is not there or refuses."""
     try:
         done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
+    except FileNotFoundError:
+        raise UnrollError("git is not on PATH; install it") from None
     except (OSError, subprocess.CalledProcessError) as error:
         raise UnrollError(one_line(getattr(error, "stderr", "") or str(error))) from None
     return done.stdout
