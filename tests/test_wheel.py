@@ -12,6 +12,7 @@ import pytest
 from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
 from stages.resolve import resolve
+from tests.conftest import Miniature
 from tests.pipeline.config.test_extensions import MODEL
 from tests.support import REPOSITORY, content
 from tests.unroll.workspaces.test_checkout import git
@@ -37,10 +38,8 @@ LINES = """
 def installed(tmp_path_factory):
     """The folder that the wheel is unpacked in, with what pip notes there."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = (
-        f"-q build --build-base {folder}/b egg_info --egg-base {folder} bdist_wheel --bdist-dir {folder}/c -d {folder}"
-    )
-    subprocess.run([sys.executable, "-W", "ignore", "setup.py", *build.split()], cwd=REPOSITORY, check=True)
+    build = f"setup.py -q build -b {folder}/b egg_info -e {folder} bdist_wheel -b {folder}/c -d {folder}"
+    subprocess.run([sys.executable, "-W", "ignore", *build.split()], cwd=REPOSITORY, check=True)
     (wheel,) = folder.glob("*.whl")
     assert wheel.stat().st_size < 5e6
     zipfile.ZipFile(wheel).extractall(folder / "installed")
@@ -51,17 +50,10 @@ def installed(tmp_path_factory):
 
 def unroll(installed, folder, *lines, status=0):
     """What command lines print, both streams; `status`: the worst of theirs."""
-    own = ("DVC_", "MLFLOW_", "UNROLL_", "PIP_")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    environment |= {"PYTHONPATH": str(installed), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "DVC_NO_ANALYTICS": "1"}
-    environment |= {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    command = (
-        [sys.executable, "-c", SEVERAL, *lines]
-        if len(lines) > 1
-        else [sys.executable, "-m", "unroll", *lines[0].split()]
-    )
+    environment = Miniature(folder).environment | {"PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
+    start = ["-c", SEVERAL, *lines] if lines[1:] else ["-m", "unroll", *lines[0].split()]
     streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-    done = subprocess.run(command, cwd=folder, env=environment, check=False, **streams)
+    done = subprocess.run([sys.executable, *start], cwd=folder, env=environment, check=False, **streams)
     assert done.returncode == status, done.stdout
     return done.stdout
 

@@ -10,7 +10,7 @@ from typing import Any
 from pipeline.config import plain_yaml
 from pipeline.config.params import complete
 from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
+from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.workspace import Workspace
 
 COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", NUMERICS)
@@ -110,14 +110,14 @@ def own(root: Path, files: Collection[str] = OWN, **about: Any) -> Workspace:
     return Workspace(root)
 
 
-def miniature(root: Path, folder: Path) -> Workspace:
-    """Make a new folder a DVC workspace with copies of the graph and the code of `root`, and miniature.yaml as params.
+def miniature(folder: Path) -> Workspace:
+    """Make a new folder a DVC workspace with copies of the documents' graph and the code, and miniature.yaml as params.
 
     This has an experiment of each kind on generated data, for `unroll verify --quick` and the tests.
     """
-    _copy_graph(root, folder)
+    _copy_graph(repository(CODE), folder)
     for name in PACKAGES:
-        shutil.copytree(_code(root, name), folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
+        shutil.copytree(CODE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
     shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
     write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
     return Workspace(folder)
@@ -232,20 +232,15 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
 
 
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with the graph and the code of `root` and these sections of params.yaml."""
+    """Make `folder` a DVC workspace with the graph of `root`, the code, and these sections of params.yaml."""
     _copy_graph(root, folder)
     for name in PACKAGES:
         link = folder / name
         link.unlink(missing_ok=True)
-        link.symlink_to(_code(root, name), target_is_directory=True)
+        link.symlink_to(CODE / name, target_is_directory=True)
     plain_yaml.write(sections, folder / "params.yaml")
     (Workspace(folder).scratch / SCALED_NOTE).unlink(missing_ok=True)
     return Workspace(folder)
-
-
-def _code(root: Path, name: str) -> Path:
-    """A package in a folder, or the installed one, where that holds none."""
-    return root / name if (root / name).is_dir() else CODE / name
 
 
 def _copy_graph(root: Path, folder: Path) -> None:
