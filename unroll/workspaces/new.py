@@ -1,6 +1,7 @@
 """The command `new`: a git repository of one's own, for own series or with the four documents; it holds no code."""
 
 import json
+import platform
 import shutil
 from importlib import metadata
 from pathlib import Path
@@ -35,7 +36,13 @@ def new(folder: Path, *, documents: bool) -> list[str]:
     if documents:
         graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
         write_text(folder / "dvc.yaml", graph.replace(WITH_CODE, "always_changed: true"))
-    about = {"name": folder.resolve().name, "documents": documents, "requirement": _requirement(folder)}
+    python = ".".join(platform.python_version_tuple()[:2])
+    about = {
+        "name": folder.resolve().name,
+        "documents": documents,
+        "requirement": _requirement(folder),
+        "python": python,
+    }
     own(folder, (*OWN, "README.md", "requirements.txt", ".github/workflows/results.yml"), **about)
     write_text(folder / "constraints.txt", pins((packed / REQUIREMENTS).read_text(encoding="utf-8")))
     return sorted(path.name for path in folder.iterdir() if path.name != ".git")
