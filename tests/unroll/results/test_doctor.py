@@ -75,9 +75,7 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
     assert "claims.yaml: claim 1: experiment must be one of: sine_zero." in wrong["claims.yaml"]
 
 
-def test_without_a_project_it_looks_at_the_documents_and_a_project_of_ones_own_has_no_claims(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=50e9))
-    assert failures(Workspace(tmp_path)) == {}
-    assert doctor.doctor(Workspace(tmp_path))[0][2].endswith("so what follows is about the four documents")
+def test_a_project_of_ones_own_has_no_claims(tmp_path):
+    """Without a project the documents are looked at: tests/test_wheel.py."""
     names = [name for name, _, _ in doctor.doctor(make.own(tmp_path / "mine"))]
     assert names == ["unroll", "packages", "params.yaml", "folder"]
