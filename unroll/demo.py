@@ -1,6 +1,7 @@
 """The command `demo`: results in two minutes, from data that are generated or lie here, in a workspace of its own."""
 
 import os
+import shutil
 import sys
 import time
 import webbrowser
@@ -55,7 +56,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     small = make.chosen(root, folder)
     config, every = (params.load(path) for path in (small.params, root / "params.yaml"))
     count, count_of_all = len(config.experiments), len(every.experiments)
-    rest = "make repro" if root == workspace.root else "unroll new --documents FOLDER"
+    rest = "make repro" if root == workspace.root else "unroll new --documents lecture; unroll --root lecture repro"
     checkout.commit(root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
@@ -121,7 +122,8 @@ class Story(Narration):
 
 def _next(small: Workspace, config: Params, rest: str) -> list[str]:
     """What can be done with the demo, a line each."""
-    command = os.path.relpath(Path(sys.executable).parent / "unroll")
+    by_name = not rest.startswith("make") and shutil.which("unroll")
+    command = "unroll" if by_name else os.path.relpath(Path(sys.executable).parent / "unroll")
     here = f"{command} --root {os.path.relpath(small.root)}"
     steps = {
         "The page": str(small.report),

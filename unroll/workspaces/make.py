@@ -9,7 +9,7 @@ from typing import Any
 from pipeline.config import plain_yaml
 from pipeline.config.params import complete
 from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
+from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.workspace import Workspace
 
 COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", NUMERICS)
@@ -17,6 +17,10 @@ COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores
 
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
+
+WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
+DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
+PROJECT = Path(__file__).with_name("project")
 
 CHOSEN = {
     "shapes_vec2seq": "tuned_gru zero linear tuned_kernel_ridge gru",  # first, since it takes longest
@@ -45,58 +49,39 @@ MINIATURE_CLAIMS = """
 - {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: "0.02", width: 2}
 """
 
-OWN_PARAMS = """\
-# Series of your own. `unroll answer FILE` adds one; every value that was found or proposed can be edited
-# here, and the same command builds what the edit changes. `unroll show NAME` prints all options.
-files: {}
-datasets: {}
-experiments: {}
-forecasts: {}
-"""
+OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore")
+"""Files of a workspace for own series, whose templates lie in project/."""
 
 WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages]"
 """Of the stage `resolve` in the documents' dvc.yaml, whose repository holds the code that builds it."""
 
-BUILT = (
-    ".unroll/",
-    ".venv/",
-    ".verify/",
-    ".demo/",
-    "data/raw/",
-    "data/prepared/",
-    "forecasters/",
-    "resolved/",
-    "runs/",
-)
-RECORDS = ("records/", "mlflow.db*", "mlruns/", "mlartifacts/")
-OWN_IGNORED = "".join(f"/{name}\n" for name in (*BUILT, *RECORDS))
-"""Of git: a file of one's own, also in data/, is none of it."""
 
+def own(root: Path, files: Collection[str] = OWN, **about: Any) -> Workspace:
+    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay.
 
-def own(root: Path) -> Workspace:
-    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay."""
-    files = {
-        "params.yaml": OWN_PARAMS,
-        "dvc.yaml": Path(__file__).with_name("own.yaml").read_text(encoding="utf-8"),
-        ".dvc/config": CONFIG,
-        ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-        ".dvcignore": "/.unroll\n/.venv\n/.verify\n/.demo\n/records\n.*.tmp\n",
-        ".gitignore": OWN_IGNORED,
-    }
-    for name, text in files.items():
+    `files` have templates, which ask what they are `about`: `requirement`, where the folder is a git repository.
+    """
+    import jinja2
+
+    brackets = {"variable_start_string": "[[", "variable_end_string": "]]"}  # YAML of GitHub and of DVC has braces
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(PROJECT), keep_trailing_newline=True, **brackets)  # type: ignore[arg-type] # noqa: S701
+    texts = {".dvc/config": WITH_GIT if about else CONFIG, ".dvc/.gitignore": DVC_IGNORED}
+    for name in files:
+        texts[name] = templates.get_template(f"{name.strip('.').replace('/', '_')}.j2").render(about)
+    for name, text in texts.items():
         if not (root / name).exists():
             write_text(root / name, text)
     return Workspace(root)
 
 
-def miniature(root: Path, folder: Path) -> Workspace:
-    """Make a new folder a DVC workspace with copies of the graph and the code of `root`, and miniature.yaml as params.
+def miniature(folder: Path) -> Workspace:
+    """Make a new folder a DVC workspace with copies of the documents' graph and the code, and miniature.yaml as params.
 
     This has an experiment of each kind on generated data, for `unroll verify --quick` and the tests.
     """
-    _copy_graph(root, folder)
+    _copy_graph(repository(CODE), folder)
     for name in PACKAGES:
-        shutil.copytree(_code(root, name), folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
+        shutil.copytree(CODE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
     shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
     write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
     return Workspace(folder)
@@ -148,19 +133,14 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
 
 
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with the graph and the code of `root` and these sections of params.yaml."""
+    """Make `folder` a DVC workspace with the graph of `root`, the code, and these sections of params.yaml."""
     _copy_graph(root, folder)
     for name in PACKAGES:
         link = folder / name
         link.unlink(missing_ok=True)
-        link.symlink_to(_code(root, name), target_is_directory=True)
+        link.symlink_to(CODE / name, target_is_directory=True)
     plain_yaml.write(sections, folder / "params.yaml")
     return Workspace(folder)
-
-
-def _code(root: Path, name: str) -> Path:
-    """A package in a folder, or the installed one, where that holds none."""
-    return root / name if (root / name).is_dir() else CODE / name
 
 
 def _copy_graph(root: Path, folder: Path) -> None:
