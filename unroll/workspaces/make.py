@@ -1,6 +1,5 @@
 """Makes workspaces: the demo (`chosen`), the `miniature` of the tests, and `own` for a user's series."""
 
-import json
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -23,27 +22,20 @@ DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
 PROJECT = Path(__file__).with_name("project")
 
 CHOSEN = {
-    "shapes_vec2seq": "tuned_gru zero linear tuned_kernel_ridge gru",  # first, since it takes longest
-    "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge rnn",
-    "jena_sample": "last_value daily_cycle ridge boosting gru",
-    "shapes_delayed": "zero last_value copy linear rnn",
-    "waves": "last_value linear perceptron hidden10 node rnn6",
-    "sine_windows": "zero last_value recurrence dense lstm dense4",
+    "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge tuned_mlp rnn rnn2",
+    "shapes_vec2seq": "zero linear tuned_kernel_ridge tuned_mlp gru",
     "shapes_seq2seq": "zero last_value linear gru",
+    "shapes_delayed": "zero last_value copy linear rnn rnn2",
+    "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 rnn20",
+    "jena_sample": "last_value daily_cycle ridge boosting gru",
+    "sine_windows": "zero last_value recurrence dense lstm dense4",
     "sine_interpolation": "zero dense",
     "sine_extrapolation": "zero dense rnn rnn2 dense_rnn2 lstm2 gru2",
 }
-"""Data set -> its experiments that the demo trains, in the order in which they begin.
-
-Each data set has an opponent about as good as the strongest, so that the demo's answers are those of all experiments.
-Other tuned networks and all that does not fit into two minutes are left out (docs/attempts.md)."""
+"""Data set -> its experiments that the demo trains: those that take seconds, as the whole build trains them."""
 
 SEEDS = 3
-"""The fewest that the evaluation compares by (`pipeline.evaluation.scores.MIN_SEEDS`)."""
-
-EPOCHS = {"waves_perceptron": 10, "waves_hidden10": 10, "waves_node": 10, "waves_rnn6": 30}
-"""Experiment -> its epochs in the demo, instead of 100 or 400; of those by hand as many as `unroll lab` has
-(docs/attempts.md). Such a short training says nothing about a published figure, so the demo gives no verdict on it."""
+"""How many of an experiment's seeds the demo trains, the first ones."""
 
 MINIATURE_CLAIMS = """
 - {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: "0.02", width: 2}
@@ -94,14 +86,7 @@ def chosen(root: Path, folder: Path) -> Workspace:
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / files["path"], folder / files["path"])
     workspace = with_params(root, folder, sections)
-    claims = [
-        claim
-        for claim in plain_yaml.read(root / "claims.yaml")
-        if claim["metric"] == "parameters" or not EPOCHS.keys() & {claim["experiment"], claim.get("against")}
-    ]
-    write_text(workspace.claims, json.dumps(claims, indent=1))  # JSON is YAML
-    shortened = {sections["experiments"][name]["dataset"] for name in EPOCHS.keys() & sections["experiments"].keys()}
-    write_text(workspace.scratch / "short.txt", " ".join(sorted(shortened)))
+    shutil.copyfile(root / "claims.yaml", workspace.claims)
     return workspace
 
 
@@ -112,8 +97,6 @@ def choose(sections: Mapping[str, Any]) -> dict[str, Any]:
     datasets, experiments = fewer["datasets"], fewer["experiments"]
     names = [f"{dataset}_{name}" for dataset, chosen_names in CHOSEN.items() for name in chosen_names.split()]
     experiments = {name: _first_seeds(experiments[name], SEEDS) for name in names if name in experiments}
-    for name in EPOCHS.keys() & experiments.keys():
-        experiments[name]["training"] = {**experiments[name]["training"], "epochs": EPOCHS[name]}
     datasets = {name: _first_seeds(datasets[name], SEEDS) for name in CHOSEN if name in datasets}
     return {**fewer, "templates": {}, "datasets": datasets, "experiments": experiments}
 
