@@ -48,7 +48,7 @@ class Miniature:
     @property
     def environment(self) -> dict[str, str]:
         """This process's, without variables of the user's own workspace, and without MLflow, which takes seconds."""
-        own = ("DVC_", "MLFLOW_", "UNROLL_")
+        own = ("DVC_", "MLFLOW_", "PIP_", "UNROLL_")
         return {key: value for key, value in os.environ.items() if not key.startswith(own)} | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(self.root),

@@ -1,7 +1,6 @@
 """The wheel: unpacked, and run in an empty folder where nothing leads to the checkout."""
 
 import json
-import os
 import subprocess
 import sys
 import zipfile
@@ -11,6 +10,7 @@ import pytest
 from pipeline.provenance import fingerprint
 from pipeline.workspace import Workspace
 from stages.resolve import resolve
+from tests.conftest import Miniature
 from tests.pipeline.config.test_extensions import MODEL
 from tests.support import REPOSITORY
 from unroll.workspaces.new import new
@@ -31,31 +31,23 @@ def installed(tmp_path_factory):
         if (REPOSITORY / name).is_file():
             (source / name).write_bytes((REPOSITORY / name).read_bytes())
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "--wheel-dir", str(folder), "."], cwd=source, check=True, env=environment(source))
+    run([*build, "--wheel-dir", str(folder), "."], source, source)
     (wheel,) = folder.glob("*.whl")
     assert wheel.stat().st_size < 5e6
     zipfile.ZipFile(wheel).extractall(folder / "installed")
     return folder / "installed"
 
 
-def environment(path):
-    own = ("DVC_", "MLFLOW_", "UNROLL_", "PIP_")
-    bare = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    return (
-        bare
-        | {"PYTHONPATH": str(path), "MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "DVC_NO_ANALYTICS": "1"}
-        | {
-            "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-    )
+def run(command, folder, path, status=0):
+    """What a command prints that knows nothing of this checkout but Unroll's code in `path`."""
+    variables = Miniature(path).environment | {"PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def unroll(installed, folder, *arguments, status=0):
-    command = [sys.executable, "-m", "unroll", *arguments]
-    done = subprocess.run(command, cwd=folder, env=environment(installed), capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    return run([sys.executable, "-m", "unroll", *arguments], folder, installed, status)
 
 
 def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(installed, tmp_path):

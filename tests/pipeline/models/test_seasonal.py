@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingRegressor
 
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Arrays, Windows
-from pipeline.data.problem import Problem, problem
+from pipeline.data.problem import Problem
 from pipeline.data.series import calendar
 from pipeline.models import seasonal, statistical
 from pipeline.training.methods import boosting, least_squares
@@ -126,15 +126,3 @@ def test_statistical_models_of_few_values_give_numbers(cycle, timesteps):
     models = [statistical.ets(short, cycle=cycle, trend=trend) for trend in (True, False)]
     for model in (*models, statistical.mstl(short, cycles=[max(2, cycle)])):
         assert np.isfinite(model.features(window)).all()
-
-
-def test_a_gru_sees_its_last_timesteps_alone():
-    from pipeline.training import keras_models
-
-    keras_models.start()
-    model = seasonal.gru(problem(data("linear").dataset), last=4, units=2)
-    inputs = np.random.default_rng(0).normal(size=(2, 12, 3)).astype(np.float32)
-    other = inputs.copy()
-    other[:, :8] = 9
-    assert np.array_equal(model(inputs), model(other))
-    assert model.output_shape == (None, HORIZON)
