@@ -107,10 +107,8 @@ TABLES |= {
 def parts(page, name, origin):
     """What is before the mark, between the marks and after."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    begin, end = (
-        f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n",
-        f"<!-- end of {name} -->",
-    )
+    begin = f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n"
+    end = f"<!-- end of {name} -->"
     assert text.count(begin) == text.count(end) == 1, f"{page} needs one place for {name}, in marks as the others have"
     before, _, rest = text.partition(begin)
     inside, _, after = rest.partition(end)

@@ -104,17 +104,13 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
 def test_a_damaged_file_is_named_and_can_be_made_anew(faulty, file, damage, command, says):
     whole, path = faulty.outputs(), faulty.root / file
     data = path.read_bytes()
-    half = data.index(b"\0", len(data) // 2) if damage == "flipped" else 0
-    path.write_bytes(
-        {
-            "gone": b"",
-            "cut": data[: 2 * len(data) // 3 - 1],
-            "emptied": data[: data.find(b"\n") + 1],
-            "flipped": data[:half] + b"\1" + data[half + 1 :],
-        }[damage]
-    )
     if damage == "gone":
         path.unlink()
+    elif damage == "flipped":
+        index = data.index(b"\0", len(data) // 2)
+        path.write_bytes(data[:index] + b"\1" + data[index + 1 :])
+    else:
+        path.write_bytes(data[: 2 * len(data) // 3 - 1] if damage == "cut" else data[: data.index(b"\n") + 1])
     faulty.refuses(command, says)
     faulty.succeeds(next(maker for folder, maker in MAKERS.items() if file.startswith(folder)), command)
     assert faulty.outputs() == whole

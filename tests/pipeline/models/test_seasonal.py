@@ -50,15 +50,11 @@ def test_without_the_season_the_time_of_the_year_changes_nothing(model, options)
         assert np.array_equal(features(inputs)[0], features(other)[0]) is not season
 
 
+OWN = {"own": True, "base": "zero"}
+
+
 @pytest.mark.parametrize(
-    ("strategy", "options"),
-    [
-        ("direct", {"known": 1}),
-        ("direct", {"own": True, "base": "zero"}),
-        ("joint", {}),
-        ("recursive", {"known": 1}),
-        ("recursive", {"own": True, "base": "cycle"}),
-    ],
+    ("strategy", "options"), [("direct", {"known": 1}), ("joint", OWN), ("recursive", OWN | {"base": "cycle"})]
 )
 def test_trees_as_arrays_predict_what_a_library_predicts_by_each_strategy(strategy, options):
     """A third of the targets was not measured; of several values ahead each is left out by itself."""

@@ -1,13 +1,12 @@
 """Stand-ins have the official form, to the columns, numbers and faults that preparations have to bear."""
 
 import io
-import json
 from collections import Counter
 
-import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.data.preparations.imdb import prepare
 from pipeline.data.sources import jena, jena_hourly, stand_in
 from tests.support import content
 
@@ -60,12 +59,9 @@ def test_weather_has_the_official_form_and_its_faults(make):
     assert lost[lost > 0].to_dict() == {"wv (m/s)": 1, "max. PAR (\ufffdmol/m\ufffd/s)": 2, "OT": 4}
 
 
-def test_imdb_has_the_official_form(make):
-    files = make("imdb", 400)
-    with np.load(io.BytesIO(files["imdb.npz"]), allow_pickle=True) as archive:
-        assert sorted(archive.files) == ["x_test", "x_train", "y_test", "y_train"]
-        x, y = archive["x_train"], archive["y_train"]
-    assert (x.dtype, y.tolist()) == (object, [1] * 200 + [0] * 200)
-    assert {(type(review), type(review[0])) for review in x} == {(list, int)}
-    assert 1 <= min(map(min, x)) <= max(map(max, x)) <= 20_000
-    assert sorted(json.loads(files["imdb_word_index.json"]).values()) == list(range(1, 20_001))
+def test_imdb_is_read_as_the_official_file_is(make, folder):
+    make("imdb", 400)
+    dataset = prepare("imdb", folder, words=10_000, length=50, validation=0.25)
+    assert [len(examples) for examples in dataset.splits.values()] == [300, 100, 400]
+    assert dataset.splits["test"].targets.mean() == 0.5
+    assert len({*dataset.words}) > 9_990, "each number has its word"
