@@ -22,7 +22,7 @@ from pipeline.workspace import Workspace  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
-hypothesis.settings.register_profile("brief", max_examples=10, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("brief", max_examples=6, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", max_examples=2000, deadline=None)
 
 

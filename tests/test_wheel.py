@@ -46,29 +46,41 @@ def run(command, folder, path, status=0):
     return done.stdout + done.stderr
 
 
-def unroll(installed, folder, *arguments, status=0):
-    return run([sys.executable, "-m", "unroll", *arguments], folder, installed, status)
+COMMANDS = """
+import sys
+from unroll import exits
+from unroll.commands import main
+for line in sys.argv[1:]:
+    print("ended with", exits.run(lambda: main.invoke(line.split())), end="\\0", flush=True)
+"""
+"""Command lines, one after the other: a process for each would import everything again."""
+
+
+def outputs(installed, folder, *lines):
+    """What each command line of `unroll` prints, with its exit code behind it."""
+    return run([sys.executable, "-c", COMMANDS, *lines], folder, installed).split("\0")[:-1]
 
 
 def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(installed, tmp_path):
-    assert f"unroll: {fingerprint.package()}, installed; no project here" in unroll(installed, tmp_path, "doctor")
-    claims = json.loads(unroll(installed, tmp_path, "claims", "--json"))
-    assert len(claims["rows"]) > 100
-    assert "yes (the documents' networks)" in unroll(installed, tmp_path, "compare", "waves")
-    assert "last value: test MSE 0.0217" in unroll(installed, tmp_path, "lab", "N")
-    wrong = unroll(installed, tmp_path, "repro", status=1)
+    doctor, claims, compare, lab = outputs(installed, tmp_path, "doctor", "claims --json", "compare waves", "lab N")
+    assert f"unroll: {fingerprint.package()}, installed; no project here" in doctor
+    assert len(json.loads(claims.removesuffix("ended with 0"))["rows"]) > 100
+    assert "yes (the documents' networks)" in compare
+    assert "last value: test MSE 0.0217" in lab
+    wrong = run([sys.executable, "-m", "unroll", "repro"], tmp_path, installed, status=1)
     assert wrong.count("\n") == 1
     assert "`unroll new --documents FOLDER` with the four documents" in wrong
     assert not [*tmp_path.iterdir()]
 
 
 def test_an_installed_package_and_a_checkout_resolve_the_same(installed, tmp_path):
-    (tmp_path / "mine").mkdir()
-    new(tmp_path / "mine", documents=True)
-    unroll(installed, tmp_path, "new", "--documents", "documents")
-    ours, theirs = (Workspace(tmp_path / name) for name in ("mine", "documents"))
+    ours, theirs = (Workspace(tmp_path / name) for name in ("ours", "theirs"))
+    ours.root.mkdir()
+    new(ours.root, documents=True)
     resolve(ours)
-    unroll(installed, theirs.root, "resolve")
+    lines = ("new mine", "new mine", "new --documents theirs", f"--root {theirs.root} resolve")
+    codes = [output.rpartition("ended with ")[2] for output in outputs(installed, tmp_path, *lines)]
+    assert codes == ["0", "2", "0", "0"], "the second time the folder is there and not empty"
     files = sorted(path.relative_to(ours.root) for path in (ours.root / "resolved").rglob("*.json"))
     assert len(files) > 300
     assert all((ours.root / file).read_bytes() == (theirs.root / file).read_bytes() for file in files)
@@ -76,20 +88,23 @@ def test_an_installed_package_and_a_checkout_resolve_the_same(installed, tmp_pat
 
 
 def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(installed, tmp_path, request):
-    unroll(installed, tmp_path, "new", "mine")
-    assert "mine is there and not empty" in unroll(installed, tmp_path, "new", "mine", status=2)
-    mine = tmp_path / "mine"
     if not request.config.getoption("--long"):
-        return
+        pytest.skip("with --long only: minutes")
+
+    def unroll(folder, *arguments):
+        return run([sys.executable, "-m", "unroll", *arguments], folder, installed)
+
+    unroll(tmp_path, "new", "mine")
+    mine = tmp_path / "mine"
     rows = (f"{2022 + i // 12}-{1 + i % 12:02}-01,{100 + 7 * (i % 12) + i * i % 5}" for i in range(112))
     (mine / "shop.csv").write_text("\n".join(["month,sales", *rows]) + "\n")
-    unroll(installed, mine, "add", "shop.csv", "--yes")
+    unroll(mine, "add", "shop.csv", "--yes")
     (mine / "unroll_extensions/models").mkdir(parents=True)
     (mine / "unroll_extensions/models/mine.py").write_text(MODEL)
     text = (mine / "params.yaml").read_text(encoding="utf-8")
     (mine / "params.yaml").write_text(text.replace("\nexperiments:\n", f"\nexperiments:{LINES}", 1), encoding="utf-8")
-    assert "Lasso" in unroll(installed, mine, "answer", "shop.csv")
+    assert "Lasso" in unroll(mine, "answer", "shop.csv")
     author = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
     for words in (("add", "."), ("commit", "-qm", "All"), ("clone", "-q", ".", str(tmp_path / "clone"))):
         subprocess.run(["git", *author, *words], cwd=mine, check=True)
-    assert "have the same bytes" in unroll(installed, tmp_path / "clone", "verify")
+    assert "have the same bytes" in unroll(tmp_path / "clone", "verify")

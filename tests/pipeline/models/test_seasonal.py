@@ -81,7 +81,8 @@ def test_trees_as_arrays_predict_what_a_library_predicts_by_each_strategy(strate
             next_features, next_base = model.features(inputs, expected)
             expected = np.column_stack([expected, next_base[:, 0] + trees.predict(next_features[:, 0])])
     else:
-        by_step = [library(measured if strategy == "joint" else measured & (steps == step)) for step in steps]
+        joint = [library(measured)] * HORIZON if strategy == "joint" else None
+        by_step = joint or [library(measured & (steps == step)) for step in steps]
         expected = base + np.column_stack([trees.predict(features[:, step]) for step, trees in enumerate(by_step)])
     (replicate,) = trained.replicates
     predictions = replicate.predictions["final_test"]

@@ -27,7 +27,6 @@ QUICK = {"optimizer": "adam", "loss": "mse", "epochs": 2, "batch_size": 16}
 @pytest.mark.parametrize(
     ("form", "build", "optimizer", "loss"),
     [
-        ("waves", GRU, "adam", "mse"),
         ("station", GRU, "rmsprop", "mae"),
         ("reviews", WORDS, "rmsprop", "binary_crossentropy"),
         ("points", MLP, "sgd", "mse"),
@@ -93,6 +92,7 @@ def test_the_old_rmsprop_has_its_epsilon_outside_of_the_root_and_weights_decay()
     np.testing.assert_allclose(variable, expected, rtol=1e-5)
 
 
+@pytest.mark.usefixtures("eager")
 @pytest.mark.parametrize(
     ("schedule", "rates", "weight_decay", "activation"),
     [
