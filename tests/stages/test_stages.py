@@ -71,7 +71,9 @@ def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
     assert all_else() == before
 
 
-def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature):
+def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):  # to set up a store takes seconds
+        monkeypatch.setenv(name, miniature.environment[name])
     model, training = {"family": "baselines", "name": "linear", "last": 2}, {"method": "least_squares", "ridge": 1.0}
     section = {"dataset": "jena", "model": model, "training": training}
     sections = {"jena_ridge": section, "jena_ridge_calendar": section | {"calendar": True}}
