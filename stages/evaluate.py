@@ -2,22 +2,19 @@
 
 from pathlib import Path
 
-import pandas as pd
-
 from pipeline import locks, tables
 from pipeline.config import params
 from pipeline.config.params import Params
 from pipeline.data import dataset
 from pipeline.data.dataset import Dataset
-from pipeline.errors import UnrollError
 from pipeline.evaluation import answers, networks, plot_data, scores
 from pipeline.evaluation.schema import Evaluation
 from pipeline.files import atomic_folder, write_json
-from pipeline.forecast import backtest, leaderboard
 from pipeline.tracking import live
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
 from pipeline.workspace import Workspace
+from stages.leaderboard import from_origins
 
 
 def evaluate(workspace: Workspace, name: str) -> Evaluation:
@@ -38,7 +35,7 @@ def evaluate(workspace: Workspace, name: str) -> Evaluation:
         runs = {key: run_folder.load_for(workspace.run(name, key), name, e.seeds) for key, e in experiments.items()}
         with atomic_folder(workspace.evaluation(name), workspace.scratch) as folder:
             (folder / "tables").mkdir()
-            score = _from_origins if name in config.forecasts else _on_splits
+            score = from_origins if name in config.forecasts else _on_splits
             evaluation = score(workspace, config, data, runs, folder / "tables")
             write_json(folder / "evaluation.json", evaluation.model_dump())
             tables.write(folder / "history.csv", plot_data.rounded(plot_data.history(runs)))
@@ -64,19 +61,3 @@ def _on_splits(workspace: Workspace, config: Params, data: Dataset, runs: dict[s
     if network:
         write_json(folder / "network.json", network.model_dump())
     return evaluation
-
-
-def _from_origins(
-    workspace: Workspace, config: Params, data: Dataset, runs: dict[str, Run], folder: Path
-) -> Evaluation:
-    """Evaluate a series of one's own; the forecasts of all models are written as one table, forecasts.parquet."""
-    if not runs:
-        raise UnrollError(f"{data.name} has no model to forecast with; add one to params.yaml")
-    refits, experiments = config.forecast(data.name).refits, config.experiments_of(data.name)
-    forecasts = pd.concat(tables.read_parquet(workspace.run(data.name, name) / backtest.TABLE) for name in runs)
-    keras_models = {name for name, run in runs.items() if run.summary.layers}
-    forecasts, board = leaderboard.with_ensemble(data, forecasts, experiments, keras_models, refits)
-    forecasts.to_parquet(folder / backtest.TABLE, index=False)
-    write_json(folder / "leaderboard.json", board.model_dump())
-    tables.write(folder / "by_week.csv", plot_data.rounded(leaderboard.by_week(data, forecasts)))
-    return leaderboard.evaluate(data, forecasts, {name: run.summary for name, run in runs.items()}, experiments)

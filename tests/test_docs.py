@@ -1,19 +1,18 @@
 """Links and paths in pages and comments lead to files that exist."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
-from pipeline.config import params
 from unroll.commands.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "decisions" / "README.md"
 VERDICTS = INDEX.with_name("verdicts.md")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").rglob("*.ipynb"))
 SOURCES = [
     *(path for room in ("pipeline", "stages", "unroll", "bench") for path in (ROOT / room).rglob("*.[pj]*[y2]")),
     *sorted(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
@@ -37,7 +36,7 @@ def named(file):
 
 
 def test_every_link_of_a_page_and_every_path_that_a_page_or_a_source_names_leads_to_a_file():
-    targets = [(file, target) for file in PAGES for target in links(file)]
+    targets = [(file, target) for file in (*PAGES, *NOTEBOOKS) for target in links(file)]
     targets += [(file, target) for file in (*PAGES, *SOURCES) for target in named(file)]
     assert [(file, target) for file, target in targets if not target.exists()] == []
 
@@ -47,21 +46,11 @@ def test_every_decision_is_linked_from_another_page():
     assert {*INDEX.parent.glob("*.md")} - linked <= {INDEX}
 
 
-@pytest.mark.parametrize("notebook", sorted((ROOT / "docs" / "notebooks").glob("*.md")), ids=lambda path: path.stem)
-def test_a_notebook_has_three_exercises_and_names_what_exists(notebook):
-    text = notebook.read_text(encoding="utf-8")
-    assert re.findall(r"^(\d)\.", text.split("## Exercises")[1], re.MULTILINE) == ["1", "2", "3"]
-    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        ast.parse(code)
-    wanted = params.load(ROOT / "params.yaml")
-    assert {*re.findall(r'data\("(\w+)"\)', text)} <= {*wanted.datasets}
-    assert {*re.findall(r'train\("(\w+)"', text)} <= {*wanted.experiments}
-
-
 def test_the_site_leads_to_every_page_of_the_docs():
     pages = re.findall(r": ([\w/-]+\.md)$", (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     docs = ROOT / "docs"
-    assert {docs / page for page in pages} == {*docs.glob("*.md"), *docs.glob("notebooks/*.md"), INDEX, VERDICTS}
+    lessons = {notebook.with_suffix(".md") for notebook in docs.glob("notebooks/*.ipynb")}  # made by .ci/site.py
+    assert {docs / page for page in pages} == {*docs.glob("*.md"), *lessons, INDEX, VERDICTS}
 
 
 SHOWN = re.compile(r"(?:^|`)unroll ([a-z]+)([^`#\n]*)", re.MULTILINE)
@@ -78,13 +67,3 @@ def test_a_command_that_a_page_shows_exists_with_its_options(page):
             continue
         known = {option for parameter in commands[name].params for option in parameter.opts + parameter.secondary_opts}
         assert {*re.findall(r"(?<!\S)--[a-z][\w-]*", rest)} <= known | {"--help"}, f"unroll {name}{rest}"
-
-
-def test_each_lesson_names_experiments_and_data_sets_that_exist():
-    lessons = (ROOT / "docs/lecturers.md").read_text(encoding="utf-8").split("\n## ")[1:]
-    assert [lesson[:3] for lesson in lessons] == ["000", "001", "002", "003", "005", "006"]
-    wanted = params.load(ROOT / "params.yaml")
-    for lesson in lessons:
-        names = " ".join(re.findall(r"`unroll (?:compare|show) ([^`]+)`", lesson)).split()
-        assert names
-        assert {*names} <= {*wanted.experiments, *wanted.datasets}

@@ -14,9 +14,8 @@ from xml.etree import ElementTree as ET
 
 from pipeline.config import params
 from pipeline.evaluation.outcome import Outcome
-from pipeline.report import charts
-from pipeline.report.page import sentence
 from pipeline.report.results import load
+from pipeline.report.sentences import answer_text, sentence
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
 
@@ -32,7 +31,7 @@ def results():
 @cache
 def texts():
     """Data set -> its answers as on the page."""
-    return {data.name: [charts.answer_text(data, answer) for answer in data.answers] for data in results().built}
+    return {data.name: [answer_text(data, answer) for answer in data.answers] for data in results().built}
 
 
 def paragraph(data):

@@ -13,9 +13,9 @@ from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.verdicts import ALPHA
 from pipeline.provenance.machine import documents
 from pipeline.report import titles
-from pipeline.report.charts import answer_text
 from pipeline.report.formatting import capital
 from pipeline.report.results import load
+from pipeline.report.sentences import answer_text
 from pipeline.workspace import Workspace
 from stages.progress import duration
 from unroll.results import compare
@@ -41,42 +41,37 @@ QUESTIONS = {
 FEWER = """Results of {seeds} seeds each and {few} of {all} experiments; document 003's networks for 10 or 30 epochs, so
 none of its figures is judged. `{rest}` trains everything."""
 
-CAUTION = """These figures show that everything works; they are no results: data and training are small, and a stand-in
-is generated in place of a download. Without three seeds nobody can tell whether a network is better."""
 
-
-def demo(workspace: Workspace, jobs: int, *, everything: bool = False) -> int:
+def demo(workspace: Workspace, jobs: int) -> int:
     """Build the demo in `.demo`: each answer as soon as it is there, then all, and what to do next; the exit status.
 
-    What is up to date is not built again. `everything`: all experiments, small and on stand-ins, not some in full.
+    What is up to date is not built again.
 
     Raises:
         UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.
     """
     # A folder without the four documents builds the demo that came with the package.
-    root = documents(workspace.root, "claims.yaml")
-    folder, real = workspace.root / FOLDER, params.load(root / "params.yaml").experiments
-    small = (make.scaled if everything else make.chosen)(root, folder)
-    config = params.load(small.params)
+    root, folder = documents(workspace.root, "claims.yaml"), workspace.root / FOLDER
+    small = make.chosen(root, folder)
+    config, every = (params.load(path) for path in (small.params, root / "params.yaml"))
+    count, count_of_all = len(config.experiments), len(every.experiments)
+    rest = "make repro" if root == workspace.root else "unroll new --documents FOLDER"
     checkout.commit(root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
-    how = "on stand-ins, small" if everything else f"{make.SEEDS} seeds each"
-    print(f"{len(config.experiments)} experiments, {how}, {jobs} at a time, offline, all in {FOLDER}/.")
+    print(f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {FOLDER}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
     status = repro(small, [], jobs, narration=Story(small, config), first=list(config.datasets))
-    took = duration(time.monotonic() - started)
-    checkout.commit(root, folder, "what was found")
+    seconds = time.monotonic() - started
+    checkout.commit(root, folder, "what was built")
     print()
     compare.show_answers(small, compare.evaluation_times(small))
     outcomes = Counter(str(verdict.outcome) for verdict in load(small, config).verdicts)
-    counts = ", ".join(f"{word} {count}" for word, count in outcomes.most_common())
-    published = f"Published figures judged: {outcomes.total()} ({counts})."
-    rest = "make repro" if root == workspace.root else "unroll new --documents FOLDER"
-    fewer = FEWER.format(seeds=make.SEEDS, few=len(config.experiments), all=len(real), rest=rest)
-    print("\n" + (CAUTION if everything else f"{published}\n{fewer}"))
-    print(f"\nThe demo took {took}.")
+    counts = ", ".join(f"{outcome} {number}" for outcome, number in outcomes.most_common())
+    print(f"\nPublished figures judged: {outcomes.total()} ({counts}).")
+    print(FEWER.format(seeds=make.SEEDS, few=count, all=count_of_all, rest=rest))
+    print(f"\nThe demo took {duration(seconds)}.")
     print("\n".join(_next(small, config, rest)), flush=True)
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.stdout.isatty() and screen:

@@ -53,7 +53,6 @@ def write(data: Mapping[str, Any], path: Path) -> None:
 
 Place = tuple[str, ...]
 """Keys, from a section on."""
-"""From a section on."""
 
 
 def added(path: Path, entries: Mapping[str, Mapping[str, Any]], comments: Mapping[Place, str]) -> str:
@@ -162,6 +161,8 @@ def _last_line(node: Any) -> int:
     if isinstance(node.value, str) or not node.value or node.flow_style:
         return int(node.end_mark.line)
     last = node.value[-1]
+    if isinstance(last, tuple) and last[1].value == "" and last[1].style is None:  # `key:`, ended by the next
+        last = last[0]
     return _last_line(last[1] if isinstance(last, tuple) else last)
 
 

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, cast
 import pydantic
 
 from pipeline.data.dataset import Kind, Scale
-from pipeline.evaluation import old_form
 from pipeline.evaluation.intervals import Difference, Interval, Part, as_errors
 from pipeline.files import read_checked
 from pipeline.metrics import Metric
@@ -152,8 +151,6 @@ class Evaluation(Strict):
     experiments: dict[str, Entry]
     blocks: dict[str, int]
     rows: dict[str, dict[str, dict[str, float]]]
-
-    _old = pydantic.model_validator(mode="before")(old_form.converted)  # until everything is rebuilt
 
     def difference(self, split: str, name: str, other: str) -> Difference | None:
         """How much larger the error is for an experiment than for another; None where that is not known."""

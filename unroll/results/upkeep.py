@@ -17,7 +17,7 @@ from pipeline.workspace import Workspace
 from unroll.results.answer import ANSWERS
 from unroll.results.predict import own_files
 
-KINDS = ("prepared", "runs", "forecaster", "evaluation", "metrics", "records")
+KINDS = ("prepared", "runs", "forecaster", "evaluation", "metrics")
 """Folders of a workspace that hold what was built of a data set."""
 
 
@@ -61,7 +61,7 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
     datasets = [key for key, dataset in config.datasets.items() if dataset.source == name]
     experiments = [key for dataset in datasets for key in config.experiments_of(dataset)]
     folders = [workspace.raw(name), *(getattr(workspace, kind)(dataset) for dataset in datasets for kind in KINDS)]
-    folders += [workspace.root / ANSWERS / dataset for dataset in datasets]
+    folders += [workspace.root / kind / dataset for dataset in datasets for kind in ("records", ANSWERS)]
     folders = [folder for folder in folders if folder.exists()]
     print(f"params.yaml: {', '.join([name, *experiments])}", *(f"{folder}/" for folder in folders), sep="\n")
     if not (yes or sys.stdin.isatty()):

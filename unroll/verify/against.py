@@ -117,7 +117,7 @@ def report_against(workspace: Workspace, ref: str, sample: int) -> ChangeReport:
             verdicts, unreadable = {}, f"The verdicts before cannot be read by this code: {error}"
         flips = _flips(verdicts, _verdicts(workspace), causes.of)
         old_scores, new_scores = _scores(before), _scores(workspace)
-    scores = [(key, old_scores[key], new) for key, new in new_scores.items() if old_scores.get(key, new) != new]
+    scores = [(name, old_scores[name], now) for name, now in new_scores.items() if old_scores.get(name, now) != now]
     estimates = Estimates(workspace.scratch / "seconds.json")
     duration = f": about {sum(map(estimates.seconds, due)):.0f} s" if due and estimates.known else ""
     stage_causes = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
@@ -130,7 +130,7 @@ def report_against(workspace: Workspace, ref: str, sample: int) -> ChangeReport:
     rebuilt = None
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=estimates.seconds)[:sample]
     if trained:
-        rebuilt = verify(workspace, trained, 1, keep=False, quiet=True)
+        rebuilt = verify(workspace, trained, 1, keep=False)
         sections.append(ReportSection(f"Rebuilt: {', '.join(trained)}", ("",), [[line] for line in rebuilt.lines()]))
     return ChangeReport(sections, len(flips), rebuilt, unreadable)
 

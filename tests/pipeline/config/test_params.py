@@ -199,6 +199,13 @@ def test_an_entry_is_replaced_in_braces_and_nothing_else(file):
     assert plain_yaml.replaced(file, "c", {"like": "y"}) == written.replace("    like: x\n", "    like: y\n")
 
 
+def test_an_entry_that_ends_in_nothing_ends_there(file):
+    text = "experiments:\n  a:\n    like: x\n    share:\n  b: {like: y}\n"
+    file.write_text(text, encoding="utf-8")
+    assert plain_yaml.replaced(file, "a", {"like": "z"}) == "experiments:\n  a:\n    like: z\n  b: {like: y}\n"
+    assert plain_yaml.removed(file, {"experiments": ["a"]}) == "experiments:\n  b: {like: y}\n"
+
+
 def build(
     _problem: object,
     *,
