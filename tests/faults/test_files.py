@@ -95,7 +95,7 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
     [
         (f"{RAW}/waves.npz", "gone", "prepare waves", "waves.npz is missing; run `unroll source waves` again"),
         (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro train@w"),
-        (f"{RUN}/run.json", "gone", "evaluate waves", "missing; `unroll repro train@waves_linear` builds it"),
+        (f"{RUN}/run.json", "gone", "evaluate waves", "run.json); run `unroll train waves_linear`"),
         (f"{RUN}/predictions.npz", "flipped", "evaluate waves", "predictions.npz is damaged"),
         ("results/evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),
         ("results/evaluations/jena/tables/predictions.csv", "emptied", "report", "it holds no rows"),
