@@ -14,11 +14,7 @@ VERDICTS = INDEX.with_name("verdicts.md")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").rglob("*.ipynb"))
 SOURCES = [
-    *(
-        path
-        for room in ("pipeline", "stages", "unroll", "bench")
-        for path in sorted((ROOT / room).rglob("*.[pj]*[y2]"))
-    ),
+    *(path for room in ("pipeline", "stages", "unroll", "bench") for path in (ROOT / room).rglob("*.[pj]*[y2]")),
     *sorted(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
     *sorted((ROOT / ".github").rglob("*.[my]*")),
     *(ROOT / name for name in ("Makefile", "dvc.yaml", "params.yaml", "claims.yaml", "pyproject.toml")),
@@ -39,18 +35,10 @@ def named(file):
     return [ROOT / path for path in PATH.findall(file.read_text(encoding="utf-8"))]
 
 
-def lost(files, find):
-    """Which file leads to what is not there."""
-    pairs = [(file, target) for file in files for target in find(file) if not target.exists()]
-    return [f"{file.relative_to(ROOT)}: {target}" for file, target in pairs]
-
-
-def test_every_link_of_a_page_leads_to_a_file():
-    assert lost([*PAGES, *NOTEBOOKS], links) == []
-
-
-def test_every_path_that_a_page_or_a_source_names_exists():
-    assert lost([*PAGES, *SOURCES], named) == []
+def test_every_link_of_a_page_and_every_path_that_a_page_or_a_source_names_leads_to_a_file():
+    targets = [(file, target) for file in (*PAGES, *NOTEBOOKS) for target in links(file)]
+    targets += [(file, target) for file in (*PAGES, *SOURCES) for target in named(file)]
+    assert [(file, target) for file, target in targets if not target.exists()] == []
 
 
 def test_every_decision_is_linked_from_another_page():
@@ -77,7 +65,5 @@ def test_a_command_that_a_page_shows_exists_with_its_options(page):
         assert name in commands, f"unroll {name}"
         if hasattr(commands[name], "commands"):  # a group, whose options are those of its own commands
             continue
-        known = {
-            option for parameter in commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
-        }
+        known = {option for parameter in commands[name].params for option in parameter.opts + parameter.secondary_opts}
         assert {*re.findall(r"(?<!\S)--[a-z][\w-]*", rest)} <= known | {"--help"}, f"unroll {name}{rest}"
