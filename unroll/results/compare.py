@@ -9,10 +9,10 @@ from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.verdicts import Comparison
-from pipeline.report.charts import answer_text
 from pipeline.report.formatting import DASH, comparison_text, title
 from pipeline.report.result_tables import DOCUMENT, as_data, claims_table, dataset_tables
 from pipeline.report.results import Results, load
+from pipeline.report.sentences import answer_text
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
