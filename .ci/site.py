@@ -24,12 +24,33 @@ REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
 COLAB = "https://colab.research.google.com/github/{}/blob/notebooks/{}"
 """Opens a file of the branch that pages.yml fills with the notebooks of the site."""
 
-BOOST = {"index.md": 4, "your-own-series.md": 2, "notebooks": 2, "decisions": 0.25, "CHANGELOG.md": 0.25}
+QUESTION = re.compile(r"^## (.+)\n\n<!-- (\w+): .*\n((?:.*\n)*?)(?=^## |\Z)", re.MULTILINE)
+"""A section of docs/results.md: its heading, the data set's name, what it says."""
+
+BOOST = {
+    "index.md": 4,
+    "your-own-series.md": 4,
+    "notebooks": 3,
+    "solutions": 0.25,
+    "results.md": 0.5,
+    "decisions": 0.25,
+    "CHANGELOG.md": 0.25,
+}
 """How much a page, or a folder's pages, count in a search: getting started before decision notes."""
 
 
+def on_config(config: Any) -> None:
+    """A page for each question, among the answers."""
+    answers = next(tab["Answers"] for tab in config.nav if "Answers" in tab)
+    answers += [{heading: f"questions/{name}.md"} for heading, name, _ in _questions()]
+
+
 def on_files(files: Files, config: Any) -> Files:
-    """A page for each notebook; the file itself is there to be downloaded."""
+    """A page for each question, and one for each notebook; the notebook itself is there to be downloaded."""
+    for heading, name, text in _questions():
+        linked = re.sub(r"\]\((?=\w+[/.])", "](../", text).replace("\n**", "\n\n**")
+        pictures = f'<a href="../../results.html#{name}">Its pictures, tables and published figures</a>'
+        files.append(File.generated(config, f"questions/{name}.md", content=f"# {heading}\n\n{linked}\n{pictures}\n"))
     for path in sorted((ROOT / "docs/notebooks").rglob("*.ipynb")):
         page = path.relative_to(ROOT / "docs").with_suffix(".md").as_posix()
         files.append(File.generated(config, page, content=path.stem))
@@ -39,7 +60,7 @@ def on_files(files: Files, config: Any) -> Files:
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
     """A page as it is, or as a notebook that was run; links to files that are no page become plain text."""
     path = Path(page.file.src_uri)
-    page.meta["search"] = {"boost": BOOST.get(path.parts[0], 1)}
+    page.meta["search"] = {"boost": next((BOOST[part] for part in path.parts[::-1] if part in BOOST), 1)}
     notebook = path.with_suffix(".ipynb")
     if (ROOT / "docs" / notebook).exists():
         links = f"[Download]({notebook.name})"
@@ -63,6 +84,11 @@ def on_post_build(config: Any, **_: Any) -> None:
     results = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
     linked = re.sub(r"(<body[^>]*>)", r'\1<p><a href="index.html">Unroll: docs</a></p>', results, count=1)
     (Path(config["site_dir"]) / "results.html").write_text(linked, encoding="utf-8")
+
+
+def _questions() -> list[tuple[str, str, str]]:
+    """Heading, data set and text of each section of docs/results.md."""
+    return QUESTION.findall((ROOT / "docs" / "results.md").read_text(encoding="utf-8"))
 
 
 def _to_pages(markdown: str) -> str:

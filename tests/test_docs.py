@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from pipeline.config import params
 from unroll.commands.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -82,13 +81,3 @@ def test_a_command_that_a_page_shows_exists_with_its_options(page):
             option for parameter in commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
         }
         assert {*re.findall(r"(?<!\S)--[a-z][\w-]*", rest)} <= known | {"--help"}, f"unroll {name}{rest}"
-
-
-def test_each_lesson_names_experiments_and_data_sets_that_exist():
-    lessons = (ROOT / "docs/lecturers.md").read_text(encoding="utf-8").split("\n## ")[1:]
-    assert [lesson[:3] for lesson in lessons] == ["000", "001", "002", "003", "005", "006"]
-    wanted = params.load(ROOT / "params.yaml")
-    for lesson in lessons:
-        names = " ".join(re.findall(r"`unroll (?:compare|show) ([^`]+)`", lesson)).split()
-        assert names
-        assert {*names} <= {*wanted.experiments, *wanted.datasets}

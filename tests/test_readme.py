@@ -13,9 +13,8 @@ from xml.etree import ElementTree as ET
 
 from pipeline.config import params
 from pipeline.evaluation.outcome import Outcome
-from pipeline.report import charts
-from pipeline.report.page import sentence
 from pipeline.report.results import load
+from pipeline.report.sentences import answer_text, sentence
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
 
@@ -29,7 +28,7 @@ def results():
 
 def paragraph(one, found):
     """What a data set says: its answers, and how many published figures hold, in sentences to be read aloud."""
-    for said in (charts.answer_text(one, answer) for answer in one.answers):
+    for said in (answer_text(one, answer) for answer in one.answers):
         asked = f" {said.networks.capitalize()}:" if said.networks else ""
         yield f"**{str(said.outcome).capitalize()}.**{asked} {said.sentence}."
     counts = Counter(str(each.outcome) for each in found.verdicts if each.dataset and each.dataset.name == one.name)
@@ -41,7 +40,7 @@ def paragraph(one, found):
 
 def answers():
     """How many answers there are of each kind, and whether each data set needs a recurrent network, as on the page."""
-    every = {one.name: [charts.answer_text(one, found) for found in one.answers] for one in results().built}
+    every = {one.name: [answer_text(one, found) for found in one.answers] for one in results().built}
     yield f"{sentence([text for texts in every.values() for text in texts])}.\n"
     yield "| question | best without recurrence | the documents' networks | tuned ones; of segments | command |"
     yield "| --- | --- | --- | --- | --- |"
@@ -60,7 +59,7 @@ def answers():
 
 def first():
     """For yes, no and no difference: the first question whose last answer, that of the tuned networks, is this."""
-    last = [charts.answer_text(one, one.answers[-1]) for one in results().built if not one.about.stand_in]
+    last = [answer_text(one, one.answers[-1]) for one in results().built if not one.about.stand_in]
     for wanted in ("yes", "no", "no difference"):
         for answer in last:
             if str(answer.outcome) == wanted and answer.change.endswith("%"):

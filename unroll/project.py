@@ -31,6 +31,7 @@ from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll.runner.display import built_by
 
 Predictions = npt.ArrayLike | Trained | str
 """Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed (n,) or (n, values); what `train`
@@ -268,4 +269,4 @@ class Project:
 
 
 def _not_built(dataset: str) -> UnrollError:
-    return UnrollError(f"{dataset} is not built; `unroll repro evaluate@{dataset}` builds it")
+    return UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")

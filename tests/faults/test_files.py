@@ -95,7 +95,12 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
     [
         (f"{RAW}/waves.npz", "gone", "prepare waves", "waves.npz is missing; run `unroll source waves` again"),
         (f"{RAW}/waves.npz", b"\0", "prepare waves", "has another sha256 than source.json says, so it is damaged"),
-        (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro` builds it"),
+        (
+            f"{PREPARED}/arrays.npz",
+            "gone",
+            "train waves_linear",
+            "arrays.npz is missing; `unroll repro train@w",
+        ),
         (f"{RUN}/run.json", "gone", "evaluate waves", "missing; `unroll repro train@waves_linear` builds it"),
         (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
         (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),

@@ -170,13 +170,10 @@ def test_a_metric_that_is_not_there_or_of_another_kind_is_a_mistake(fields, mess
         ("parameters", 4, Outcome.FAILS),
     ],
 )
-def test_a_count_or_shape_is_equal_or_not_and_stand_ins_and_a_scaled_workspace_never_give_a_verdict(
-    metric, value, outcome
-):
+def test_a_count_or_shape_is_equal_or_not_and_stand_ins_never_give_a_verdict(metric, value, outcome):
     count = claim(metric=metric, value=value)
     assert judge(count, evaluation([1.0])).outcome == outcome
     assert judge(count, evaluation([1.0], stand_in=True)).outcome == "stand-in"
-    assert judge(count, evaluation([1.0]), scaled=True).outcome == "scaled down"
 
 
 def test_without_an_evaluation_a_claim_is_not_built():
