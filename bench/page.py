@@ -36,25 +36,20 @@ def text(measured: Mapping[str, Any]) -> str:
     return environment.get_template("performance.md.j2").render(
         found=measured,
         groups=grouped(rows),
-        own=grouped(rows, own_settings=True),
         goals={
             name: dict(zip(("train", "evaluate"), workload.goals, strict=True)) for name, workload in WORKLOADS.items()
         },
-        frameworks=FRAMEWORKS,
-        warm_ups={
-            name: [row["warm_up"] for row in rows if row["side"] == name and not row["own_settings"]]
-            for name in FRAMEWORKS
-        },
+        warm_ups=[row["warm_up"] for row in rows if row["side"] == "unroll"],
         checked=CHECKED,
         settings=settings,
     )
 
 
-def grouped(rows: Sequence[Row], *, own_settings: bool = False) -> Groups:
-    """(workload, phase) -> Unroll's row, and those of its peers with Unroll's settings, or as they come."""
+def grouped(rows: Sequence[Row]) -> Groups:
+    """(workload, phase) -> Unroll's row, and those of its peers with Unroll's settings."""
     groups: dict[tuple[str, str], dict[str, Row]] = {}
     for row in rows:
-        if row["side"] == "unroll" or row["own_settings"] == own_settings:
+        if not row["own_settings"]:
             groups.setdefault((row["work"], row["phase"]), {})[row["side"]] = row
     return {**groups}
 

@@ -11,7 +11,7 @@ from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
 from unroll.runner.scheduler import Graph
 from unroll.verify.compare import Build, compare, first_names, numbers
-from unroll.verify.verify import build, only
+from unroll.verify.verify import build, exclusive
 from unroll.workspaces import checkout
 from unroll.workspaces.checkout import Checkout
 
@@ -52,7 +52,7 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
             "no AVX2 and FMA here, as far as is known (only Linux tells), so this processor cannot be capped"
         )
     folders = {name: workspace.root / checkout.FOLDER / f"measure-{name}" for name in CONDITIONS}
-    with only(workspace):
+    with exclusive(workspace):
         checkouts = {name: checkout.make(workspace.root, folder) for name, folder in folders.items()}
         first = next(iter(checkouts.values()))
         graph = _graph(first.workspace, targets)
@@ -60,7 +60,7 @@ def measure(workspace: Workspace, targets: Sequence[str], jobs: int) -> None:
         for number, (name, fresh) in enumerate(checkouts.items(), 1):
             print(f"{number} of {len(checkouts)}: {name}: {first_names(datasets)}, in {folders[name]}", flush=True)
             stages = [f"evaluate@{dataset}" for dataset in datasets]
-            build(fresh.workspace, stages, jobs, CONDITIONS[name], quiet=False)
+            build(fresh.workspace, stages, jobs, CONDITIONS[name])
             _require_same_inputs(fresh, graph)
         workspaces = [first.committed, *(fresh.workspace for fresh in checkouts.values())]
         builds = {dataset: [dict(numbers(built.metrics(dataset))) for built in workspaces] for dataset in datasets}

@@ -21,6 +21,11 @@ class Workspace:
         return self.root / "claims.yaml"
 
     @property
+    def paragraphs(self) -> Path:
+        """Why each of the documents' answers is as it is."""
+        return self.root / "docs" / "results.md"
+
+    @property
     def scratch(self) -> Path:
         """Locks, logs, checkpoints and half-written files. DVC deletes a stage's outputs first, so none lies there."""
         return self.root / ".unroll"

@@ -23,10 +23,10 @@ def from_origins(workspace: Workspace, config: Params, data: Dataset, runs: dict
     """Evaluate a series of one's own; the forecasts of all models are written as one table, forecasts.parquet."""
     if not runs:
         raise UnrollError(f"{data.name} has no model to forecast with; add one to params.yaml")
-    refits, experiments = config.forecast(data.name).refits, config.experiments_of(data.name)
+    experiments = config.experiments_of(data.name)
     forecasts = pd.concat(tables.read_parquet(workspace.run(data.name, name) / backtest.TABLE) for name in runs)
     keras_models = {name for name, run in runs.items() if run.summary.layers}
-    forecasts, board = leaderboard.with_ensemble(data, forecasts, experiments, keras_models, refits)
+    forecasts, board = leaderboard.with_ensemble(data, forecasts, experiments, keras_models)
     forecasts.to_parquet(folder / backtest.TABLE, index=False)
     write_json(folder / "leaderboard.json", board.model_dump())
     tables.write(folder / "by_week.csv", plot_data.rounded(leaderboard.by_week(data, forecasts)))

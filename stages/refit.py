@@ -10,19 +10,22 @@ import numpy as np
 
 from pipeline import locks, tables
 from pipeline.config import params
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, Params
 from pipeline.data import dataset, row_files
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Windows
 from pipeline.data.problem import problem
 from pipeline.data.series import files_of
+from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError
 from pipeline.files import atomic_folder, write_json, write_npz
 from pipeline.forecast import backtest, leaderboard
+from pipeline.forecast.backtest import Origins
 from pipeline.forecast.forecaster import Forecaster
-from pipeline.forecast.leaderboard import Leaderboard
+from pipeline.forecast.leaderboard import ENSEMBLE, Leaderboard
 from pipeline.forecast.rows import History, histories
-from pipeline.forecast.spec import ForecasterSpec, Member, Part, SeriesQuestion
+from pipeline.forecast.spec import ForecasterSpec, Member, SeriesQuestion, fitted_of
+from pipeline.report.titles import ensemble_title, short_title
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.progress import Epochs
@@ -42,18 +45,19 @@ def refit(workspace: Workspace, name: str) -> ForecasterSpec:
     with locks.stage(workspace, "refit", name):
         board = leaderboard.load(workspace.evaluation(name))
         data = dataset.load(workspace.prepared(name), calendar=True)
-        questions = SeriesQuestion.of(data)
-        question = next(iter(questions.values()))
-        paths = files_of(workspace.raw(config.dataset(name).source), question.csv.file)
-        files = [row_files.RowFile(path, question.csv, question.where) for path in paths]
+        fitted = fitted_of(data)
+        questions = {key: SeriesQuestion(name, fitted, key) for key in fitted.series}
+        where = next(iter(questions.values())).where
+        paths = files_of(workspace.raw(config.dataset(name).source), fitted.csv.file)
+        files = [row_files.RowFile(path, fitted.csv, where) for path in paths]
         rows = histories(questions, files, row_files.no_progress, plan=None)
-        data = _all_rows(data, rows)
+        data = _all_rows(data, fitted, rows)
         with atomic_folder(workspace.forecaster(name), workspace.scratch) as folder:
             weights = {key: folder / "weights" / key for key in board.members}
             members = [fit_member(workspace, config.experiment(key), key, data, weights[key]) for key in board.members]
-            spec = _spec(board, members, data, questions, rows)
+            spec = _spec(config, board, members, data, rows)
             forecasts = tables.read_parquet(workspace.evaluation(name) / "tables" / backtest.TABLE)
-            arrays = backtest.arrays(forecasts, board.members, data)
+            arrays = Origins.of(data, forecasts).arrays(board.members)
             write_json(folder / "forecaster.json", spec.model_dump())
             forecaster = Forecaster.ready(spec, arrays, weights)
             # Store the forecasts after the last row, too. If these cannot be made, `predict` will say why.
@@ -63,7 +67,7 @@ def refit(workspace: Workspace, name: str) -> ForecasterSpec:
     return spec
 
 
-def _all_rows(data: Dataset, histories: Mapping[str, History]) -> Dataset:
+def _all_rows(data: Dataset, fitted: Fitted, histories: Mapping[str, History]) -> Dataset:
     """The data set with all windows of all rows as its train split, those after the last origin included."""
     series = [history.windows() for history in histories.values()]
     starts = np.cumsum([0, *(len(windows.series) for windows in series)])[:-1]
@@ -72,7 +76,7 @@ def _all_rows(data: Dataset, histories: Mapping[str, History]) -> Dataset:
     train = replace(
         series[0],
         series=np.concatenate([windows.series for windows in series]),
-        rows=rows[:: -data.fitted.windows.stride][::-1] if data.fitted else rows,  # every stride-th, with the last
+        rows=rows[:: -fitted.windows.stride][::-1],  # every stride-th, with the last
         measured=np.concatenate(measured) if measured else None,
     )
     return replace(data, splits={"train": train})
@@ -100,34 +104,25 @@ def fit_member(workspace: Workspace, experiment: Experiment, name: str, data: Da
 
 
 def _spec(
-    board: Leaderboard,
-    members: list[Member],
-    data: Dataset,
-    questions: Mapping[str, SeriesQuestion],
-    rows: Mapping[str, History],
+    config: Params, board: Leaderboard, members: list[Member], data: Dataset, rows: Mapping[str, History]
 ) -> ForecasterSpec:
     """What forecaster.json holds; `low` and `high`, beyond which `predict` warns of a value, are of all rows."""
-    first, measured = next(iter(questions.values())), {name: rows[name].measured.series for name in rows}
-    statistics = {
-        name: fitted.model_copy(
-            update={
-                "low": measured[name].values.min(axis=0).tolist(),
-                "high": measured[name].values.max(axis=0).tolist(),
-            }
-        )
-        for name, fitted in first.fitted.series.items()
-    }
-    fitted = first.fitted.model_copy(update={"series": statistics})
-    until = next(iter(measured.values())).timestamps[-1]
+    first = next(iter(rows.values()))
+    question, until = first.question, first.measured.series.timestamps[-1]
+    statistics = {}
+    for name, history in rows.items():
+        values = history.measured.series.values
+        ends = {"low": values.min(axis=0).tolist(), "high": values.max(axis=0).tolist()}
+        statistics[name] = history.question.statistics.model_copy(update=ends)
+    titles = {key: short_title(config, key) for key in board.models if key != ENSEMBLE}
+    champion = titles.get(board.champion, ensemble_title(len(members)))
     return ForecasterSpec(
         name=board.dataset,
+        dataset=board.dataset,
         members=members,
-        series={
-            name: Part(question=question.model_copy(update={"fitted": fitted}), scale=data.scales[name])
-            for name, question in questions.items()
-        },
-        why=f"{board.champion}, fitted on all rows to {first.when(until)}: {board.why}",
-        until=str(until),
+        fitted=question.fitted.model_copy(update={"series": statistics}),
         stride=backtest.stride(data),
-        judged=f"From {board.origins} rolling origins",
+        judged="rolling origins",
+        why=f"{champion}, fitted on all rows to {question.when(until)}: {board.why(titles)}",
+        until=str(until),
     )

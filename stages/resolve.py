@@ -5,7 +5,7 @@ a data set, and an edit in a module that is imported indirectly. This takes a se
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.files import atomic_folder
 from pipeline.metrics import MEASURES
 from pipeline.provenance import fingerprint
 from pipeline.provenance.machine import CODE
+from pipeline.report import paragraphs
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 
@@ -30,9 +31,9 @@ def resolve(workspace: Workspace) -> Path:
         UnrollError: .ci/locks/numerics.lock is missing.
     """
     # A workspace for a series of one's own holds no code; then it is the installed package's.
-    code = fingerprint.Code(workspace.root if (workspace.root / "pipeline").is_dir() else CODE)
+    code = fingerprint.Code(workspace.root if (workspace.root / "stages/resolve.py").is_file() else CODE)
     with atomic_folder(workspace.root / "resolved", workspace.scratch) as folder:
-        for name, dependencies in _stages(params.load(workspace.params), code):
+        for name, dependencies in _stages(params.load(workspace.params), code, paragraphs.read(workspace)):
             (folder / name).parent.mkdir(exist_ok=True)
             # Sorted: reordering options in params.yaml is no change.
             text = json.dumps(dependencies, ensure_ascii=False, indent=1, sort_keys=True)
@@ -40,7 +41,9 @@ def resolve(workspace: Workspace) -> Path:
     return workspace.root / "resolved"
 
 
-def _stages(config: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[str, Any]]]:
+def _stages(
+    config: Params, code: fingerprint.Code, explained: Mapping[str, str]
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """VERB/NAME of each stage -> what it depends on besides data (`fingerprint.Code.made_of`)."""
     measures = [f"{METRICS}.{name}" for name in MEASURES]
     for name, source in config.sources.items():
@@ -74,4 +77,5 @@ def _stages(config: Params, code: fingerprint.Code) -> Iterator[tuple[str, dict[
         options = {"forecast": settings.model_dump(), "models": models}
         yield f"refit/{name}", code.made_of(options, ["stages.refit", *sorted(modules)])
     shown = {"datasets": list(config.datasets.items()), "experiments": list(config.experiments.items())}
+    shown |= {"paragraphs": explained}
     yield "report", code.made_of(to_jsonable_python(shown), ["stages.report", *measures])

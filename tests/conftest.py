@@ -22,7 +22,7 @@ from pipeline.workspace import Workspace  # noqa: E402
 
 ROOT = Path(__file__).parents[1]
 
-hypothesis.settings.register_profile("brief", max_examples=10, deadline=None, derandomize=True)
+hypothesis.settings.register_profile("brief", max_examples=6, deadline=None, derandomize=True)
 hypothesis.settings.register_profile("long", max_examples=2000, deadline=None)
 
 
@@ -48,7 +48,7 @@ class Miniature:
     @property
     def environment(self) -> dict[str, str]:
         """This process's, without variables of the user's own workspace, and without MLflow, which takes seconds."""
-        own = ("DVC_", "MLFLOW_", "UNROLL_")
+        own = ("DVC_", "MLFLOW_", "PIP_", "UNROLL_")
         return {key: value for key, value in os.environ.items() if not key.startswith(own)} | {
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(self.root),
@@ -87,7 +87,7 @@ def make_half(folder: Path) -> Miniature:
     from unroll.workspaces.make import miniature as make_miniature
     from unroll.workspaces.make import without
 
-    half = Miniature(make_miniature(ROOT, folder).root)
+    half = Miniature(make_miniature(folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))
     return half
 

@@ -1,25 +1,20 @@
 """Links and paths in pages and comments lead to files that exist."""
 
-import ast
 import re
 from pathlib import Path
 
 import pytest
 from typer.main import get_command
 
-from pipeline.config import params
 from unroll.commands.main import app
 
 ROOT = Path(__file__).resolve().parents[1]
 INDEX = ROOT / "docs" / "decisions" / "README.md"
 VERDICTS = INDEX.with_name("verdicts.md")
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+NOTEBOOKS = sorted((ROOT / "docs" / "notebooks").rglob("*.ipynb"))
 SOURCES = [
-    *(
-        path
-        for room in ("pipeline", "stages", "unroll", "bench")
-        for path in sorted((ROOT / room).rglob("*.[pj]*[y2]"))
-    ),
+    *(path for room in ("pipeline", "stages", "unroll", "bench") for path in (ROOT / room).rglob("*.[pj]*[y2]")),
     *sorted(path for path in (ROOT / ".ci").iterdir() if path.is_file()),
     *sorted((ROOT / ".github").rglob("*.[my]*")),
     *(ROOT / name for name in ("Makefile", "dvc.yaml", "params.yaml", "claims.yaml", "pyproject.toml")),
@@ -40,18 +35,10 @@ def named(file):
     return [ROOT / path for path in PATH.findall(file.read_text(encoding="utf-8"))]
 
 
-def lost(files, find):
-    """Which file leads to what is not there."""
-    pairs = [(file, target) for file in files for target in find(file) if not target.exists()]
-    return [f"{file.relative_to(ROOT)}: {target}" for file, target in pairs]
-
-
-def test_every_link_of_a_page_leads_to_a_file():
-    assert lost(PAGES, links) == []
-
-
-def test_every_path_that_a_page_or_a_source_names_exists():
-    assert lost([*PAGES, *SOURCES], named) == []
+def test_every_link_of_a_page_and_every_path_that_a_page_or_a_source_names_leads_to_a_file():
+    targets = [(file, target) for file in (*PAGES, *NOTEBOOKS) for target in links(file)]
+    targets += [(file, target) for file in (*PAGES, *SOURCES) for target in named(file)]
+    assert [(file, target) for file, target in targets if not target.exists()] == []
 
 
 def test_every_decision_is_linked_from_another_page():
@@ -59,21 +46,11 @@ def test_every_decision_is_linked_from_another_page():
     assert {*INDEX.parent.glob("*.md")} - linked <= {INDEX}
 
 
-@pytest.mark.parametrize("notebook", sorted((ROOT / "docs" / "notebooks").glob("*.md")), ids=lambda path: path.stem)
-def test_a_notebook_has_three_exercises_and_names_what_exists(notebook):
-    text = notebook.read_text(encoding="utf-8")
-    assert re.findall(r"^(\d)\.", text.split("## Exercises")[1], re.MULTILINE) == ["1", "2", "3"]
-    for code in re.findall(r"```python\n(.*?)```", text, re.DOTALL):
-        ast.parse(code)
-    wanted = params.load(ROOT / "params.yaml")
-    assert {*re.findall(r'data\("(\w+)"\)', text)} <= {*wanted.datasets}
-    assert {*re.findall(r'train\("(\w+)"', text)} <= {*wanted.experiments}
-
-
 def test_the_site_leads_to_every_page_of_the_docs():
     pages = re.findall(r": ([\w/-]+\.md)$", (ROOT / ".ci/mkdocs.yml").read_text(encoding="utf-8"), re.MULTILINE)
     docs = ROOT / "docs"
-    assert {docs / page for page in pages} == {*docs.glob("*.md"), *docs.glob("notebooks/*.md"), INDEX, VERDICTS}
+    lessons = {notebook.with_suffix(".md") for notebook in docs.glob("notebooks/*.ipynb")}  # made by .ci/site.py
+    assert {docs / page for page in pages} == {*docs.glob("*.md"), *lessons, INDEX, VERDICTS}
 
 
 SHOWN = re.compile(r"(?:^|`)unroll ([a-z]+)([^`#\n]*)", re.MULTILINE)
@@ -88,17 +65,5 @@ def test_a_command_that_a_page_shows_exists_with_its_options(page):
         assert name in commands, f"unroll {name}"
         if hasattr(commands[name], "commands"):  # a group, whose options are those of its own commands
             continue
-        known = {
-            option for parameter in commands[name].params for option in (*parameter.opts, *parameter.secondary_opts)
-        }
+        known = {option for parameter in commands[name].params for option in parameter.opts + parameter.secondary_opts}
         assert {*re.findall(r"(?<!\S)--[a-z][\w-]*", rest)} <= known | {"--help"}, f"unroll {name}{rest}"
-
-
-def test_each_lesson_names_experiments_and_data_sets_that_exist():
-    lessons = (ROOT / "docs/lecturers.md").read_text(encoding="utf-8").split("\n## ")[1:]
-    assert [lesson[:3] for lesson in lessons] == ["000", "001", "002", "003", "005", "006"]
-    wanted = params.load(ROOT / "params.yaml")
-    for lesson in lessons:
-        names = " ".join(re.findall(r"`unroll (?:compare|show) ([^`]+)`", lesson)).split()
-        assert names
-        assert {*names} <= {*wanted.experiments, *wanted.datasets}

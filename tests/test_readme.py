@@ -7,15 +7,15 @@ import json
 import runpy
 import tomllib
 from collections import Counter
-from functools import partial
+from functools import cache, partial
+from itertools import chain
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from pipeline.config import params
 from pipeline.evaluation.outcome import Outcome
-from pipeline.report import charts
-from pipeline.report.page import sentence
 from pipeline.report.results import load
+from pipeline.report.sentences import answer_text, sentence
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
 
@@ -23,44 +23,50 @@ ROOT = Path(__file__).resolve().parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
 
 
+@cache
 def results():
     return load(Workspace(ROOT), params.load(ROOT / "params.yaml"))
 
 
-def paragraph(one, found):
+@cache
+def texts():
+    """Data set -> its answers as on the page."""
+    return {data.name: [answer_text(data, answer) for answer in data.answers] for data in results().built}
+
+
+def paragraph(data):
     """What a data set says: its answers, and how many published figures hold, in sentences to be read aloud."""
-    for said in (charts.answer_text(one, answer) for answer in one.answers):
-        asked = f" {said.networks.capitalize()}:" if said.networks else ""
-        yield f"**{str(said.outcome).capitalize()}.**{asked} {said.sentence}."
-    counts = Counter(str(each.outcome) for each in found.verdicts if each.dataset and each.dataset.name == one.name)
-    if counts:
-        told = ", ".join(f"{word} {count}" for word, count in counts.most_common())
-        yield f"Of {sum(counts.values())} published figures and comparisons: {told}."
-    yield f"(`unroll compare {one.name}`)"
+    for answer in texts()[data.name]:
+        networks = f" {answer.networks.capitalize()}:" if answer.networks else ""
+        yield f"**{str(answer.outcome).capitalize()}.**{networks} {answer.sentence}."
+    of_data = [verdict for verdict in results().verdicts if verdict.dataset and verdict.dataset.name == data.name]
+    if of_data:
+        counts = Counter(str(verdict.outcome) for verdict in of_data).most_common()
+        shown = ", ".join(f"{outcome} {count}" for outcome, count in counts)
+        yield f"Of {len(of_data)} published figures and comparisons: {shown}."
+    yield f"(`unroll compare {data.name}`)"
 
 
 def answers():
     """How many answers there are of each kind, and whether each data set needs a recurrent network, as on the page."""
-    every = {one.name: [charts.answer_text(one, found) for found in one.answers] for one in results().built}
-    yield f"{sentence([text for texts in every.values() for text in texts])}.\n"
+    yield f"{sentence(list(chain(*texts().values())))}.\n"
     yield "| question | best without recurrence | the documents' networks | tuned ones; of segments | command |"
     yield "| --- | --- | --- | --- | --- |"
-    for one in results().built:
-        told = every[one.name]
-        if told[0].outcome == Outcome.NOT_ASKED or one.about.stand_in:
+    for data in results().built:
+        cells, (first_answer, *_) = [], texts()[data.name]
+        if first_answer.outcome == Outcome.NOT_ASKED or data.about.stand_in:
             continue
-        cells = []
-        for said in told:
-            change = f"{said.change}{f' ({said.interval})' if said.interval else ''}"
-            reason = f"; {said.reason}" if said.outcome == Outcome.UNSURE else ""
-            cells.append(f"**{said.outcome}**: {', '.join(filter(None, (said.best.brief, change)))}{reason}")
-        without = f"{told[0].without.brief}: {told[0].without.score}"
-        yield f"| {told[0].question} | {without} | {' | '.join((*cells, '')[:2])} | `unroll compare {one.name}` |"
+        for answer in texts()[data.name]:
+            change = f"{answer.change}{f' ({answer.interval})' if answer.interval else ''}"
+            reason = f"; {answer.reason}" if answer.outcome == Outcome.UNSURE else ""
+            cells.append(f"**{answer.outcome}**: {', '.join(filter(None, (answer.best.brief, change)))}{reason}")
+        without = f"{first_answer.without.brief}: {first_answer.without.score}"
+        yield f"| {first_answer.question} | {without} | {' | '.join((*cells, '')[:2])} | `unroll compare {data.name}` |"
 
 
 def first():
     """For yes, no and no difference: the first question whose last answer, that of the tuned networks, is this."""
-    last = [charts.answer_text(one, one.answers[-1]) for one in results().built if not one.about.stand_in]
+    last = [texts()[data.name][-1] for data in results().built if not data.about.stand_in]
     for wanted in ("yes", "no", "no difference"):
         for answer in last:
             if str(answer.outcome) == wanted and answer.change.endswith("%"):
@@ -96,10 +102,9 @@ TABLES = {
     ("README.md", "speed", "bench/results.json"): speed,
 }
 TABLES |= {
-    ("docs/results.md", one.name, "results/evaluations/"): partial(paragraph, one, found)
-    for found in [results()]
-    for one in found.built
-    if not one.about.stand_in
+    ("docs/results.md", data.name, "results/evaluations/"): partial(paragraph, data)
+    for data in results().built
+    if not data.about.stand_in
 }
 """Page, name of the table, and where its figures come from -> what makes it."""
 
@@ -107,10 +112,8 @@ TABLES |= {
 def parts(page, name, origin):
     """What is before the mark, between the marks and after."""
     text = (ROOT / page).read_text(encoding="utf-8")
-    begin, end = (
-        f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n",
-        f"<!-- end of {name} -->",
-    )
+    begin = f"<!-- {name}: tests/test_readme.py compares every figure here with {origin} -->\n"
+    end = f"<!-- end of {name} -->"
     assert text.count(begin) == text.count(end) == 1, f"{page} needs one place for {name}, in marks as the others have"
     before, _, rest = text.partition(begin)
     inside, _, after = rest.partition(end)

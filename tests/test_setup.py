@@ -45,64 +45,47 @@ def clone(tmp_path):
     for name in (".ci/venv", ".ci/requirements.lock", ".ci/locks/requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, root / name)
     (root / "pip.conf").touch()
-    (root / "fetched").write_text(UV.format(fails=0))
     (tmp_path / "bin").mkdir()
-    for tool in TOOLS:
-        found = shutil.which(tool)
-        if found:
-            (tmp_path / "bin" / tool).symlink_to(found)
+    for path in filter(None, map(shutil.which, TOOLS)):
+        (tmp_path / "bin" / Path(path).name).symlink_to(path)
+    add(root / "fetched", UV)
+    add(tmp_path / "bin/python3", PYTHON)
     return root
 
 
-def add_python(clone, name, *, unsupported=0, without_venv=0, pip_fails=0):
-    path = clone.parent / "bin" / name
-    path.write_text(PYTHON.format(unsupported=unsupported, without_venv=without_venv, pip_fails=pip_fails))
-    path.chmod(0o755)
+def add(program, text, **exits):
+    """Put a made-up Python or uv there, with exit codes other than 0 where the test says so."""
+    program.write_text(text.format(**dict.fromkeys(("unsupported", "without_venv", "pip_fails", "fails"), 0) | exits))
+    program.chmod(0o755)
 
 
-def add_uv(path, fails=0):
-    path.write_text(UV.format(fails=fails))
-    path.chmod(0o755)
-
-
-def set_up(clone, status=0, **environment):
-    environment = {"PATH": str(clone.parent / "bin"), **environment}
-    done = subprocess.run(
-        [clone / ".ci/venv"], env=environment, check=False, capture_output=True, text=True, cwd=clone.parent
-    )
+def set_up(clone, status=0):
+    streams = {"env": {"PATH": str(clone.parent / "bin")}, "capture_output": True, "text": True}
+    done = subprocess.run([clone / ".ci/venv"], check=False, cwd=clone.parent, **streams)
     assert done.returncode == status, done.stderr
     return done.stdout + done.stderr
 
 
-def installs(clone):
-    log = clone / "log"
-    return log.read_text().splitlines() if log.exists() else []
-
-
 def assert_installed_by(tool, clone):
-    locked, project = (line for line in installs(clone) if line.startswith(f"{tool} "))
+    locked, project = (line for line in (clone / "log").read_text().splitlines() if line.startswith(f"{tool} "))
     assert "--require-hashes -r .ci/locks/requirements.lock" in locked
     assert {"--offline" if tool == "uv" else "--no-index", "--no-deps", "--no-build-isolation"} < {*project.split()}
 
 
 def test_uv_is_fetched_or_found_on_path_and_installs_the_lock_with_its_hashes_then_the_project_offline(clone):
-    add_python(clone, "python3")
     assert re.search("Making .venv .*\nMade .venv in [0-9]+ s", set_up(clone))
     assert_installed_by("uv", clone)
     shutil.rmtree(clone / ".venv")
     (clone / "fetched").unlink()
     (clone / "log").unlink()
-    add_uv(clone.parent / "bin/uv")
+    add(clone.parent / "bin/uv", UV)
     set_up(clone)
     assert_installed_by("uv", clone)
 
 
 @pytest.mark.parametrize("there_is_one", [True, False])
 def test_where_uv_fails_or_there_is_none_pip_installs_and_what_uv_said_is_kept(clone, there_is_one):
-    add_python(clone, "python3")
-    add_uv(clone / "fetched", fails=2)
-    if not there_is_one:
-        (clone / "fetched").unlink()
+    add(clone / "fetched", UV, fails=2) if there_is_one else (clone / "fetched").unlink()
     output = set_up(clone)
     assert "pip does it in a few minutes" in output
     assert "uv found no network" not in output
@@ -111,19 +94,19 @@ def test_where_uv_fails_or_there_is_none_pip_installs_and_what_uv_said_is_kept(c
 
 
 def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_others(clone):
-    add_python(clone, "python3", pip_fails=1)
+    add(clone.parent / "bin/python3", PYTHON, pip_fails=1)
     (clone / "fetched").unlink()
     assert "pip could not install .ci/locks/requirements.lock" in set_up(clone, status=1)
-    add_python(clone, "python3")
-    add_uv(clone / "fetched")
+    add(clone.parent / "bin/python3", PYTHON)
+    add(clone / "fetched", UV)
     assert "Making .venv" in set_up(clone), "an install that failed is done again"
     (clone / "log").unlink()
     assert not set_up(clone)
-    assert installs(clone) == []
+    assert not (clone / "log").exists()
     with (clone / "pyproject.toml").open("a") as file:
         file.write("# newer\n")
     assert not set_up(clone)
-    assert ["--editable" in line for line in installs(clone)] == [True]
+    assert ["--editable" in line for line in (clone / "log").read_text().splitlines()] == [True]
     with (clone / ".ci/locks/requirements.lock").open("a") as file:
         file.write("# newer\n")
     (clone / ".venv/old").touch()
@@ -142,7 +125,7 @@ def test_an_environment_is_used_again_until_lock_project_folder_or_python_are_ot
     ],
 )
 def test_without_a_python_that_serves_there_is_one_line(clone, python, said):
-    add_python(clone, "python3", **python)
+    add(clone.parent / "bin/python3", PYTHON, **python)
     output = set_up(clone, status=1)
     assert output.count("\n") == 1
     assert said in output
@@ -176,17 +159,9 @@ def make(*arguments, **environment):
     return subprocess.run(command, cwd=ROOT, env=base | environment, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.mark.parametrize(
-    ("given", "meant"),
-    [
-        ("../a folder", f"{ROOT}/../a folder"),
-        ("/data", "/data"),
-        ("https://example.org/data", "https://example.org/data"),
-        ("", ""),
-    ],
-)
-def test_a_relative_mirror_is_meant_from_the_repository(tmp_path, given, meant):
-    wrapper = tmp_path / "Makefile"
+@pytest.mark.parametrize("given", ["../a folder", "/data", "https://example.org/data", ""])
+def test_a_relative_mirror_is_meant_from_the_repository(tmp_path, given):
+    wrapper, meant = tmp_path / "Makefile", f"{ROOT}/{given}" if given.startswith("..") else given
     wrapper.write_text('include Makefile\nshow:\n\t@echo "$$UNROLL_MIRROR"\n')
     assert make("-f", str(wrapper), "show", UNROLL_MIRROR=given).strip() == meant
     assert make("-f", str(wrapper), "show", f"UNROLL_MIRROR={given}").strip() == meant
@@ -204,7 +179,6 @@ def test_clean_leaves_a_cluster_that_runs(tmp_path):
 
 
 def test_uv_looks_for_packages_where_pip_would(clone):
-    add_python(clone, "python3")
     (clone / "pip.conf").write_text(
         ":env:.find-links='/wheels /more'\nglobal.extra-index-url='\\nfile:///one\\nfile:///two'\n"
         "global.find-links='/other'\nglobal.index-url='file:///first'\ninstall.cert='/ca.pem'\n"

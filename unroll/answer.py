@@ -117,14 +117,16 @@ def announce(workspace: Workspace, config: Params, name: str, jobs: int) -> None
     season = SEASON // 7
     enough = "enough for a verdict" if weeks >= season else f"a verdict takes {season} weeks, so you get what these say"
     estimates = Estimates(workspace.scratch / "seconds.json")
+    built = [key for key in config.experiments_of(name) if (workspace.run(name, key) / backtest.TABLE).is_file()]
     seconds = expected_seconds(config.experiments_of(name), data, folds)
     for stage, took in seconds.items():
         estimates.expect(stage, took)
     estimates.keep()
-    *models, last = seconds.values()
-    left = duration(max(sum(models) / jobs, *models) + last + FIXED)
+    times = f"{settings.refits} times" if settings.refits > 1 else "once"
+    *models, last = [took for stage, took in seconds.items() if stage.removeprefix("train@") not in built]
+    left = duration(max([sum(models) / jobs, *models]) + last + FIXED)
     print(
-        f"Each model forecasts from {len(cutoffs)} moments of the past, fitted {settings.refits} times on what came "
+        f"Each model forecasts from {len(cutoffs)} moments of the past, fitted {times} on what came "
         f"before.\nThe last {span} compare the models: {enough}.\n"
         f"About {left} on {jobs} core{'s' * (jobs > 1)}; stopped, the same command goes on.",
         flush=True,

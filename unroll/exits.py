@@ -76,18 +76,11 @@ def _explain(error: BaseException) -> tuple[str, int] | None:
 
 
 def _misuse(error: TyperException) -> str:
-    """Typer's own text, with what is valid in its place."""
-    text, context = error.format_message(), getattr(error, "ctx", None)
+    """Typer's own text, and where to read on."""
+    text, context = error.format_message().rstrip("."), getattr(error, "ctx", None)
     if context is None:
         return text
-    valid: list[str] = []
-    if text.startswith("No such command"):
-        valid = sorted(context.command.commands)
-    elif text.startswith("No such option"):
-        valid = sorted(name for parameter in context.command.get_params(context) for name in parameter.opts)
-        valid = [name for name in valid if name.startswith("--")]
-    names = f" Valid: {', '.join(valid)}." if valid else ""
-    return f"{text.rstrip('.')}.{names} `{context.command_path} --help` says more".replace("?.", "?")
+    return f"{text}{'' if text.endswith('?') else '.'} `{context.command_path} --help` says more"
 
 
 def _record(line: str) -> None:

@@ -1,7 +1,11 @@
 """Unroll in Python: a project's experiments, scores, answers, trainings and forecasts; commands print the same."""
 
+import os
+import sys
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +26,12 @@ from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.schema import Evaluation
 from pipeline.evaluation.verdicts import Comparison, decide
 from pipeline.report import results
-from pipeline.training import run_folder
+from pipeline.training import keras_models, run_folder
 from pipeline.training.job import Callback, Trained
 from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
+from unroll.runner.display import built_by
 
 Predictions = npt.ArrayLike | Trained | str
 """Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed (n,) or (n, values); what `train`
@@ -43,6 +48,9 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.workspace = Workspace(folder.resolve())
+        if "tensorflow" in sys.modules:  # takes its number of threads before it trains: now, or `train` refuses
+            with suppress(RuntimeError):
+                keras_models.start()
 
     @property
     def params(self) -> Params:
@@ -93,9 +101,9 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Outcome.YES: 'yes'>, 'waves_gru', 'waves_tuned_kernel_ridge')
+        (<Outcome.UNSURE: 'cannot tell'>, 'waves_gru', 'waves_tuned_mlp')
         >>> round(answer.comparison.change.mean, 2)
-        -0.21
+        0.0
         """
         self.params.dataset(dataset)
         for own in (False, True):
@@ -109,9 +117,9 @@ class Project:
 
         >>> comparison = project.compare("waves_gru", "waves_tuned_kernel_ridge")
         >>> print(comparison)
-        better: -21 % error (-26 to -16 %)
+        better: -24 % error (-29 to -19 %)
         >>> comparison.outcome, round(comparison.change.mean, 2)
-        (<Outcome.BETTER: 'better'>, -0.21)
+        (<Outcome.BETTER: 'better'>, -0.24)
         """
         from unroll.results.compare import between
 
@@ -143,7 +151,7 @@ class Project:
         )
 
     def data(self, dataset: str, *, calendar: bool = False) -> Dataset:
-        """A data set's examples: as it was prepared, else made now, in memory.
+        """A data set's examples: as it was prepared, else made now, in memory, from UNROLL_MIRROR or the web.
 
         >>> project.data("waves").splits["test"].inputs.shape
         (2000, 50, 1)
@@ -153,11 +161,15 @@ class Project:
         folder = self.workspace.prepared(dataset)
         if (folder / "dataset.json").is_file():
             return datasets.load(folder, calendar=calendar)
+        mirror = os.environ.get("UNROLL_MIRROR") or None
         with tempfile.TemporaryDirectory() as raw, tempfile.TemporaryDirectory() as prepared:
-            context = Context(section.source, self.workspace.root, Path(raw), None, lambda _file, _bytes, _total: None)
+            context = Context(
+                section.source, self.workspace.root, Path(raw), mirror, lambda _file, _bytes, _total: None
+            )
             registry.source(every, section.source)(Path(raw), context)
             datasets.save(registry.preparation(every, dataset)(dataset, Path(raw)), Path(prepared))
-            return datasets.load(Path(prepared), calendar=calendar)
+            stand_in = every.sources[section.source].kind == "stand_in"
+            return replace(datasets.load(Path(prepared), calendar=calendar), stand_in=stand_in)
 
     def train(
         self,
@@ -178,7 +190,14 @@ class Project:
         section = self.params.experiment(experiment)
         options = {"model": dict(model or {}), "training": training, "seeds": seeds}
         chosen = recipe(experiment, Experiment.model_validate(merged(section.model_dump(), options)))
-        return chosen.train(chosen.job(self.data(section.dataset, calendar=section.calendar), *callbacks))
+        data = self.data(section.dataset, calendar=section.calendar)
+        try:
+            job = chosen.job(data, *callbacks)
+        except RuntimeError:
+            raise UsageError(
+                "TensorFlow runs with several threads here; call `unroll.open` after `import keras`, before you train"
+            ) from None
+        return chosen.train(job)
 
     def predictions(self, experiment: str, split: str = "test") -> npt.NDArray[Any]:
         """What a run on disk says of a split, (seeds, n) or (seeds, n, values), in model units.
@@ -250,4 +269,4 @@ class Project:
 
 
 def _not_built(dataset: str) -> UnrollError:
-    return UnrollError(f"{dataset} is not built; `unroll repro evaluate@{dataset}` builds it")
+    return UnrollError(f"{dataset} is not built; {built_by(f'evaluate@{dataset}')}")

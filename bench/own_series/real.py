@@ -77,7 +77,7 @@ def compared(folder: Path, file: PublicFile, say: Callable[[str], None]) -> dict
     costs = measure.commands(workspace, file.name, file.target, say)
     board = leaderboard.load(workspace.evaluation(file.name))
     forecaster = Forecaster.load(workspace.forecaster(file.name))
-    best = min(board.members, key=lambda name: board.models[name].mean_mae)
+    best = min(board.members, key=lambda name: board.models[name].mae)
     rows = [first + day * file.day * file.step for day in range(DAYS)]
     ours, ms = _forecasts(forecaster, frame, rows, file, board.members.index(best))
     # What rivals see: the timesteps alone, a missing one as the last before it.
@@ -138,7 +138,7 @@ def _forecasts(
     forecaster: Forecaster, frame: pd.DataFrame, origins: list[int], file: PublicFile, member: int
 ) -> tuple[dict[str, Array], float]:
     """What the champion says at each origin, what one of its members does, and the CPU milliseconds of one forecast."""
-    reach, scale = forecaster.spec.reach + (DAYS + 1) * file.day * file.step, forecaster.spec.scale
+    reach, scale = forecaster.spec.reach + (DAYS + 1) * file.day * file.step, forecaster.spec.question.scale
     tables, costs = [], []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", OutsideRangeWarning)

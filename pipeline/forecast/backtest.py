@@ -5,7 +5,7 @@ long table with a row for each forecast value, and the columns of Nixtla's utils
 `unique_id, ds, cutoff, model, seed, y, y_hat`.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,9 @@ from pipeline.config.params import Experiment, Forecast
 from pipeline.data import timestamps
 from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array, Windows
+from pipeline.data.series_options import Fitted
 from pipeline.errors import UnrollError
+from pipeline.forecast.ensemble import known_after, weighted_median_forecast
 from pipeline.training.job import Callback, Job, Trained
 from pipeline.training.recipe import recipe
 
@@ -32,6 +34,9 @@ COMPLETE_FRACTION = 0.5
 """If fewer of the train windows have all their targets, those with filled-in targets are trained on, too."""
 
 TABLE = "forecasts.parquet"
+
+MOMENTS = ("mean", "std")
+"""Of a `Scale`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,12 @@ def windows(dataset: Dataset) -> Windows:
 def stride(dataset: Dataset) -> int:
     """Rows from one origin to the next: those of a day, or one timestep if rows are a day or more apart."""
     return windows(dataset).step * max(1, dataset.period)
+
+
+def delay(dataset: Dataset) -> Array:
+    """(steps,) after how many origins an error is known."""
+    whole = windows(dataset)
+    return known_after(whole.outputs, whole.step, stride(dataset))
 
 
 def folds(dataset: Dataset, settings: Forecast) -> list[Fold]:
@@ -122,25 +133,27 @@ def cross_validate(
     for number, fold in enumerate(groups, 1):
         progress(number, len(groups))
         trained, job = fit(name, experiment, dataset, fold.train, fold.test)
-        shape = len(fold.test), fold.test.outputs
         for replicate in trained.replicates:
-            # A model with one output forecasts this value for all steps.
-            forecasts = np.broadcast_to(replicate.predictions["final_test"].reshape(shape[0], -1), shape)
-            tables.append(table(dataset, fold.test, forecasts).assign(model=name, seed=replicate.seed))
+            forecasts = table(dataset, fold.test, replicate.predictions["final_test"])
+            tables.append(forecasts.assign(model=name, seed=replicate.seed))
     rows = pd.concat(tables).sort_values(["seed", "unique_id", "cutoff", "ds"], ignore_index=True)
     return rows[["unique_id", "ds", "cutoff", "model", "seed", "y", "y_hat"]], trained, job
 
 
 def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame":
-    """Forecasts (origins, steps) in model units -> unique_id, ds, cutoff, y and y_hat; y is NaN where not measured."""
+    """Forecasts in model units -> unique_id, ds, cutoff, y and y_hat; y is NaN where nothing was measured.
+
+    `forecasts` are (origins, steps), or (origins,) of a model with one output, who forecasts this value for all steps.
+    """
     import pandas as pd
 
     ahead, count = origins.rows[:, None] + origins.ahead, origins.outputs
     ids = np.zeros(len(origins), int) if dataset.series_id is None else dataset.series_id[origins.rows]
-    scales = dataset.scales
-    std, mean = (np.array([getattr(scale, key) for scale in scales.values()])[ids, None] for key in ("std", "mean"))
+    scales, floors = dataset.scales, [floor(dataset.fitted, name) for name in dataset.scales]
+    mean, std = (np.array([getattr(scale, key) for scale in scales.values()])[ids, None] for key in MOMENTS)
     names = np.array([name or dataset.name for name in scales], object)
     moments = np.asarray(dataset.stamps)
+    values = np.broadcast_to(np.reshape(forecasts, (len(origins), -1)), (len(origins), count)).astype(np.float64)
     truth = origins.series[ahead, origins.target] * std + mean if dataset.truth is None else dataset.truth[ahead]
     return pd.DataFrame(
         {
@@ -148,9 +161,16 @@ def table(dataset: Dataset, origins: Windows, forecasts: Array) -> "pd.DataFrame
             "ds": moments[ahead].ravel(),
             "cutoff": np.repeat(moments[origins.rows - origins.step], count),
             "y": truth.ravel(),
-            "y_hat": (np.asarray(forecasts, np.float64) * std + mean).ravel(),
+            "y_hat": np.maximum(values * std + mean, np.array(floors)[ids, None]).ravel(),
         }
     )
+
+
+def floor(fitted: Fitted | None, series: str) -> float:
+    """The least value that is forecast of a series, in its unit: 0 if none of its train rows lies below, else none."""
+    if fitted is None or fitted.series[series].low[fitted.columns.index(fitted.csv.target)] < 0:
+        return -np.inf
+    return 0.0
 
 
 def fit(
@@ -233,32 +253,52 @@ def with_lookback(experiment: Experiment, windows: Windows) -> Windows:
     return replace(windows, series=series, **shifted)
 
 
-def first_seed(rows: "pd.DataFrame", name: str) -> "pd.DataFrame":
-    """The rows of a model's first seed, in the order of series, cutoff and time."""
-    rows = rows[rows["model"] == name]
-    return rows[rows["seed"] == rows["seed"].iloc[0]].sort_values(["unique_id", "cutoff", "ds"])
+@dataclass(frozen=True)
+class Origins:
+    """The table of forecasts as arrays, in model units: a series' standard deviations from its mean.
 
-
-def grids(forecasts: "pd.DataFrame", outputs: int) -> Iterator[tuple[str, Array]]:
-    """Name of each model in the table -> its forecasts (origins, steps), the mean over seeds."""
-    for name, rows in forecasts.groupby("model", sort=False):
-        values = rows.groupby(["unique_id", "cutoff", "ds"], sort=True)["y_hat"].mean().to_numpy()
-        yield str(name), values.reshape(-1, outputs)
-
-
-def arrays(forecasts: "pd.DataFrame", names: Sequence[str], dataset: Dataset) -> dict[str, Array]:
-    """The table as the arrays of a `Forecaster`, in model units.
-
-    `truth` (origins, steps), `forecasts` (models, origins, steps) and, if there are several series, `series_id`
-    (origins,).
+    Attributes:
+        rows: the table's rows of one model and seed, in the order of series, cutoff and time.
+        series: (origins,) int, which of the data set's series an origin is of.
+        mean, std: (origins, 1) of its series.
+        truth: (origins, steps), NaN where nothing was measured.
+        forecasts: name of a model -> (origins, steps), the mean over its seeds.
     """
-    outputs, rows = windows(dataset).outputs, first_seed(forecasts, names[0])
-    scales = {name or dataset.name: scale for name, scale in dataset.scales.items()}
-    ids = rows["unique_id"].to_numpy()[::outputs]
-    mean, std = (np.array([getattr(scales[key], part) for key in ids])[:, None] for part in ("mean", "std"))
-    by_model = dict(grids(forecasts[forecasts["model"].isin(names)], outputs))
-    by_name = {
-        "truth": (rows["y"].to_numpy().reshape(-1, outputs) - mean) / std,
-        "forecasts": np.stack([(by_model[name] - mean) / std for name in names]),
-    }
-    return by_name | ({"series_id": np.array([[*scales].index(key) for key in ids])} if len(scales) > 1 else {})
+
+    rows: "pd.DataFrame"
+    series: Array
+    mean: Array
+    std: Array
+    truth: Array
+    forecasts: dict[str, Array]
+
+    @classmethod
+    def of(cls, dataset: Dataset, table: "pd.DataFrame") -> "Origins":
+        """The arrays of a table, all of whose models forecast from the same origins."""
+        ordered = table.sort_values(["seed", "unique_id", "cutoff", "ds"])
+        by_model = {str(name): rows for name, rows in ordered.groupby("model", sort=False)}
+        first, outputs, scales = next(iter(by_model.values())), windows(dataset).outputs, dataset.scales
+        rows = first[first["seed"] == first["seed"].iloc[0]]
+        names = [name or dataset.name for name in scales]
+        series = np.array([names.index(name) for name in rows["unique_id"].to_numpy()[::outputs]])
+        mean, std = (np.array([getattr(scale, key) for scale in scales.values()])[series, None] for key in MOMENTS)
+        values = {"": rows["y"]} | {name: own["y_hat"] for name, own in by_model.items()}
+        grids = {name: column.to_numpy().reshape(-1, len(series), outputs) for name, column in values.items()}
+        units = {name: (grid.mean(axis=0) - mean) / std for name, grid in grids.items()}
+        return cls(rows, series, mean, std, units.pop(""), units)
+
+    def errors(self, name: str) -> Array:
+        """(origins, steps) absolute errors of a model."""
+        return np.asarray(np.abs(self.forecasts[name] - self.truth))
+
+    def combined(self, names: Sequence[str], delay: Array) -> Array:
+        """(origins, steps) the weighted median of some models, for each series by itself."""
+        forecasts, combined = np.stack([self.forecasts[name] for name in names]), np.empty_like(self.truth)
+        for own in (self.series == number for number in np.unique(self.series)):
+            combined[own] = weighted_median_forecast(forecasts[:, own], self.truth[own], delay)
+        return combined
+
+    def arrays(self, names: Sequence[str]) -> dict[str, Array]:
+        """`truth`, `forecasts` (models, origins, steps) of some models, and `series_id`, as a `Forecaster` has them."""
+        forecasts = np.stack([self.forecasts[name] for name in names])
+        return {"truth": self.truth, "forecasts": forecasts, "series_id": self.series}

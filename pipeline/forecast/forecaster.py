@@ -5,7 +5,6 @@ import shutil
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,9 +21,10 @@ from pipeline.data.series_options import ALONE
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_checked, read_npz, write_json, write_npz
 from pipeline.forecast import backtest, intervals, models
+from pipeline.forecast.backtest import Origins
 from pipeline.forecast.ensemble import known_after, weighted_median_forecast
 from pipeline.forecast.rows import Window, histories, latest
-from pipeline.forecast.spec import ForecasterSpec, Member, Part, SeriesQuestion
+from pipeline.forecast.spec import ForecasterSpec, Member, fitted_of
 from pipeline.provenance import fingerprint
 from pipeline.training import run_folder
 from pipeline.training.run_folder import Run
@@ -35,9 +35,11 @@ if TYPE_CHECKING:
 
     from pipeline.data.download import Progress
 
-
 CACHED = 64
 """Windows whose forecasts are cached, the last ones."""
+
+ARRAYS = {"truth", "forecasts", "series_id"}
+"""Of a `Forecaster`, at least."""
 
 
 class OutsideRangeWarning(UserWarning):
@@ -49,27 +51,24 @@ class Members:
     """The models, with a cache of their forecasts: the same rows give the same bits, and run no model twice.
 
     Attributes:
-        members: what each is.
+        spec: what each is.
         predict: of each member one function for each seed.
-        calendar: columns of the calendar, the last ones of a window.
-        outputs: values ahead.
         forecasts: digest of a window -> (members, steps) in model units, of the last `CACHED` windows.
     """
 
-    members: list[Member]
+    spec: ForecasterSpec
     predict: Sequence[Sequence[models.Predict]]
-    calendar: int
-    outputs: int
     forecasts: dict[bytes, Array] = field(default_factory=dict, repr=False)
 
     def forecast(self, window: Array) -> Array:
         """(members, steps) in model units of a window (timesteps, columns + calendar); one window at a time."""
         if (digest := _digest(window)) not in self.forecasts:
-            forecasts = []
-            for member, seeds in zip(self.members, self.predict, strict=True):
+            forecasts, windows = [], self.spec.fitted.windows
+            for member, seeds in zip(self.spec.members, self.predict, strict=True):
                 inputs = window[None, -member.timesteps :]
-                inputs = inputs if member.experiment.calendar else inputs[:, :, : -self.calendar]
-                by_seed = [np.broadcast_to(predict(inputs).reshape(-1), self.outputs) for predict in seeds]
+                if not member.experiment.calendar:
+                    inputs = inputs[:, :, : -series.calendar_columns(week=windows.week)]
+                by_seed = [np.broadcast_to(predict(inputs).reshape(-1), windows.horizon) for predict in seeds]
                 forecasts.append(np.mean(by_seed, axis=0, dtype=np.float64))
             if len(self.forecasts) >= CACHED:
                 self.forecasts.pop(next(iter(self.forecasts)))
@@ -83,10 +82,9 @@ class Forecaster:
 
     Attributes:
         spec: plain data.
-        arrays: of rolling origins, in model units, `truth` (origins, steps), NaN where nothing was measured, and
-            `forecasts` (members, origins, steps), from which weights and intervals are computed; of several series
-            `series_id` (origins,). Where they were saved, `windows` (windows, 32), digests, and `answers` (windows,
-            members, steps), with which `members` begin their cache.
+        arrays: of rolling origins, as `Origins.arrays` gives them, from which weights and intervals are computed. Where
+            they were saved, `windows` (windows, 32), digests, and `answers` (windows, members, steps), with which
+            `members` begin their cache.
         weights: name of a member -> the folder of its weights.
         members: the models.
     """
@@ -118,12 +116,8 @@ class Forecaster:
         if run.summary.fingerprint.get("data") not in {None, fingerprint.folder(prepared)}:
             again = f"run `unroll repro evaluate@{about}`"
             raise UnrollError(f"{name} was trained on an earlier build of {about}; {again}")
-        questions = SeriesQuestion.of(data)
-        if about in every.forecasts:
-            table = tables.read_parquet(workspace.run(about, name) / backtest.TABLE)
-            arrays, kind = backtest.arrays(table, [name], data), "rolling origins"
-        else:
-            arrays, kind = _origins(data, run), "origins of validation and test"
+        own, fitted = about in every.forecasts, fitted_of(data)
+        table = tables.read_parquet(workspace.run(about, name) / backtest.TABLE) if own else _table(data, run)
         inputs = replace(data, splits={"train": backtest.with_lookback(experiment, backtest.windows(data))})
         member = Member(
             name=name,
@@ -134,21 +128,22 @@ class Forecaster:
         )
         spec = ForecasterSpec(
             name=name,
+            dataset=about,
             members=[member],
-            series={key: Part(question=question, scale=data.scales[key]) for key, question in questions.items()},
+            fitted=fitted,
             stride=backtest.stride(data),
-            judged=f"From {len(arrays['truth'])} {kind}",
+            judged="rolling origins" if own else "origins of validation and test",
         )
+        arrays = Origins.of(data, table).arrays([name])
         return cls.ready(spec, arrays, {name: workspace.run(about, name) / "weights"})
 
     @classmethod
     def load(cls, folder: Path) -> "Forecaster":
         """What `save` wrote, wherever it lies now. Raises UnrollError if a file is missing, damaged or too old."""
-        spec = read_checked(folder / "forecaster.json", ForecasterSpec)
         arrays = read_npz(folder / "forecaster.npz")
-        if not {"truth", "forecasts"} <= {*arrays}:
-            again = f"fit it anew: `unroll repro refit@{spec.question.dataset}`"
-            raise UnrollError(f"{folder / 'forecaster.npz'} is of an older version of Unroll; {again}")
+        if not {*arrays} >= ARRAYS:
+            raise UnrollError(f"{folder} was written by an older version of Unroll; fit it anew: `unroll repro`")
+        spec = read_checked(folder / "forecaster.json", ForecasterSpec)
         return cls.ready(spec, arrays, {member.name: folder / "weights" / member.name for member in spec.members})
 
     @classmethod
@@ -162,8 +157,7 @@ class Forecaster:
             for member in spec.members
         ]
         saved = dict(zip(map(bytes, arrays.get("windows", ())), arrays.get("answers", ()), strict=True))
-        calendar = series.calendar_columns(week=spec.question.windows.week)
-        return cls(spec, arrays, weights, Members(spec.members, predict, calendar, spec.question.outputs, saved))
+        return cls(spec, arrays, weights, Members(spec, predict, saved))
 
     def save(self, folder: Path) -> None:
         """Write forecaster.json, forecaster.npz and weights/ into a folder."""
@@ -176,59 +170,49 @@ class Forecaster:
                 for file in self.weights[member.name].glob(f"seed_{seed}_{member.point}.*"):
                     shutil.copyfile(file, folder / "weights" / member.name / file.name)
 
-    def ahead(self, window: Window, level: float = intervals.USUAL) -> tuple[Array, Array]:
-        """(steps,) what follows a window, and how far intervals of this level reach to each side; in the target's unit.
+    def ahead(self, window: Window, level: float = intervals.USUAL) -> tuple[Array, Array, Array]:
+        """(steps,) what follows a window, and the ends of its intervals of this level; in the target's unit.
 
-        The errors since the models were fitted count, too.
+        The errors since the models were fitted count, too. Nothing lies below `SeriesQuestion.floor`.
         """
         require_level(level)
         errors, delay, forecast = self._errors(window)
-        half_widths = intervals.adaptive(errors, level, delay, since=len(errors))[0][-1]
-        scale = self.spec.scale
-        return forecast * scale.std + scale.mean, half_widths * scale.std
+        half_widths = intervals.adaptive(errors, level, delay, since=len(errors))[0][-1] * window.question.scale.std
+        return forecast, np.maximum(forecast - half_widths, window.question.floor), forecast + half_widths
 
-    def coverage(self, window: Window, level: float = intervals.USUAL) -> Array:
-        """(steps,) the fraction of targets inside such intervals at the origins so far; or NaN."""
+    def inside(self, window: Window, level: float = intervals.USUAL) -> Array:
+        """(origins, steps) whether such intervals held the value at the origins so far, 1 or 0; NaN where unknown.
+
+        Only origins before which enough errors were known have intervals.
+        """
         require_level(level)
         errors, delay, _ = self._errors(window)
         inside = intervals.adaptive(errors, level, delay)[1]
-        known = np.isfinite(inside)
-        return np.where(known.any(axis=0), np.nan_to_num(inside).sum(axis=0) / np.maximum(known.sum(axis=0), 1), np.nan)
+        return inside[np.isfinite(inside).any(axis=1)]
 
     def _errors(self, window: Window) -> tuple[Array, Array, Array]:
-        """(origins, steps) absolute errors up to a window, after how many origins each is known, and (steps,) what
-        follows the window; all in model units.
+        """(origins, steps) absolute errors up to a window in model units, after how many origins each is known, and
+        (steps,) what follows the window in the target's unit.
         """
-        question = self.spec.question
-        delay = known_after(question.outputs, question.step, self.spec.stride)
+        question, scale, outputs = window.question, window.question.scale, self.spec.fitted.windows.horizon
+        delay = known_after(outputs, question.windows.step, self.spec.stride)
+        own = self.arrays["series_id"] == [*self.spec.fitted.series].index(question.series)
         # The models were fitted to the rows of the origins in between: of those nothing is known.
-        between = np.full((delay[-1] - 1, question.outputs), np.nan)
-        inputs, observed = window.since or ((), np.empty((0, question.outputs)))
+        between = np.full((delay[-1] - 1, outputs), np.nan)
+        inputs, observed = window.since or ((), np.empty((0, outputs)))
         later = np.stack([self.members.forecast(values) for values in (*inputs, window.inputs)], axis=1)
-        unknown = np.full((1, question.outputs), np.nan)
-        truth = np.concatenate([self.arrays["truth"], between, observed, unknown])
-        forecasts = np.concatenate([self.arrays["forecasts"], np.zeros((len(later), *between.shape)), later], axis=1)
+        truth = np.concatenate([self.arrays["truth"][own], between, observed, np.full((1, outputs), np.nan)])
+        past = self.arrays["forecasts"][:, own]
+        forecasts = np.concatenate([past, np.zeros((len(later), *between.shape)), later], axis=1)
         combined = weighted_median_forecast(forecasts, truth, delay)
-        return np.abs(combined - truth)[:-1], delay, combined[-1]
+        combined = np.maximum(combined, (question.floor - scale.mean) / scale.std)
+        return np.abs(combined - truth)[:-1], delay, combined[-1] * scale.std + scale.mean
 
     def answers(self, windows: Iterable[Window]) -> dict[str, Array]:
         """`windows` and `answers` of `arrays`: with them a forecast from these runs no model, nor imports any."""
         forecasts = {_digest(window.inputs): self.members.forecast(window.inputs) for window in windows}
         digests = np.array([[*digest] for digest in forecasts], np.uint8)
         return {"windows": digests, "answers": np.stack([*forecasts.values()])}
-
-    @cached_property
-    def by_series(self) -> dict[str, "Forecaster"]:
-        """A forecaster for each of several series, by name; one of one series alone is `ALONE`."""
-        if len(self.spec.series) == 1:
-            return {ALONE: self}
-        forecasters = {}
-        for number, (name, part) in enumerate(self.spec.series.items()):
-            own = self.arrays["series_id"] == number
-            arrays = {"truth": self.arrays["truth"][own], "forecasts": self.arrays["forecasts"][:, own]}
-            spec = self.spec.model_copy(update={"series": {ALONE: part}})
-            forecasters[name] = replace(self, spec=spec, arrays=arrays)
-        return forecasters
 
     def read(
         self, paths: Sequence[Path], progress: "Progress" = row_files.no_progress, plan: Sequence[Path] = ()
@@ -253,9 +237,8 @@ class Forecaster:
         self, files: Sequence[row_files.RowFile], progress: "Progress", plan: Sequence[row_files.RowFile] = ()
     ) -> dict[str, Window]:
         until = np.datetime64(self.spec.until) if self.spec.until else None
-        questions = {name: own.spec.question for name, own in self.by_series.items()}
         windows, failed = dict[str, Window](), UnrollError("")
-        for name, history in histories(questions, files, progress, plan).items():
+        for name, history in histories(self.spec.questions, files, progress, plan).items():
             try:
                 window = latest(history, self.spec.timesteps, until, self.spec.stride)
             except UnrollError as error:
@@ -298,27 +281,27 @@ class Forecaster:
         """What follows the windows of some series, as `forecast`."""
         import pandas as pd
 
-        column, tables = self.spec.question.csv.series_id, []
+        column, tables = self.spec.fitted.csv.series_id, []
         for name, window in windows.items():
-            middle, half_widths = self.by_series[name].ahead(window, level)
-            ends = {"low": middle - half_widths, "high": middle + half_widths}
-            values = {"stamp": window.ahead, "forecast": middle, **ends}
+            forecast, low, high = self.ahead(window, level)
+            values = {"stamp": window.ahead, "forecast": forecast, "low": low, "high": high}
             tables.append(pd.DataFrame(({column: name} if column else {}) | values))
         return pd.concat(tables, ignore_index=True)
 
 
-def _origins(data: Dataset, run: Run) -> dict[str, Array]:
-    """`truth` and `forecasts` of a run's validation and test rows, a day apart."""
-    truth, forecasts, spacing = [], [], backtest.stride(data)
+def _table(data: Dataset, run: Run) -> "pd.DataFrame":
+    """The forecasts of a run from its validation and test rows, a day apart, as `backtest.cross_validate` has them."""
+    import pandas as pd
+
+    tables, stride = [], backtest.stride(data)
     for split in ("validation", "test"):
-        examples = data.splits.get(split)
-        if not isinstance(examples, Windows):
-            continue
-        chosen = (examples.rows[-1] - examples.rows) % spacing == 0
-        mean = run.predictions[f"{run.points[-1]}_{split}"].mean(axis=0, dtype=np.float64)
-        truth.append(examples.targets.reshape(len(examples), -1)[chosen])
-        forecasts.append(np.broadcast_to(mean.reshape(len(examples), -1), (len(examples), examples.outputs))[chosen])
-    return {"truth": np.concatenate(truth).astype(np.float64), "forecasts": np.concatenate(forecasts)[None]}
+        windows = data.splits.get(split)
+        if isinstance(windows, Windows):
+            chosen = (windows.rows[-1] - windows.rows) % stride == 0
+            mean = run.predictions[f"{run.points[-1]}_{split}"].mean(axis=0, dtype=np.float64)
+            origins = replace(windows, rows=windows.rows[chosen])
+            tables.append(backtest.table(data, origins, mean[chosen]))
+    return pd.concat(tables).assign(model=run.summary.experiment, seed=0)
 
 
 def require_level(level: float) -> None:

@@ -5,22 +5,22 @@ the later half, so that the choice does not favour either (docs/decisions/own-se
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.config.params import Experiment
-from pipeline.data.dataset import Dataset, Scale
+from pipeline.data.dataset import Dataset
 from pipeline.data.examples import Array
 from pipeline.data.timestamps import shown
 from pipeline.evaluation import intervals as of_scores
-from pipeline.evaluation.schema import Entry, Evaluation, Splits
-from pipeline.evaluation.scores import MIN_SEEDS, about, seasonal_naive, statistics
+from pipeline.evaluation.schema import Entry, Evaluation, Split, Splits
+from pipeline.evaluation.scores import MIN_SEEDS, about, statistics
 from pipeline.files import read_checked
 from pipeline.forecast import backtest, intervals
-from pipeline.forecast.ensemble import known_after, weighted_median_forecast
+from pipeline.forecast.backtest import Origins
 from pipeline.provenance.fingerprint import brief
 from pipeline.training.run_folder import Summary
 from pipeline.validation import Strict
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 ENSEMBLE = "weighted_median"
 """The name of the forecast combination in the table."""
 
+DEVIATIONS = "standard deviations"
+"""The unit of errors over several series: each one's own, over the train rows."""
+
 MIN_MEMBERS = 3
 """Fewer models are not combined."""
 
@@ -38,7 +41,8 @@ MARGIN = 2 / 3
 """A single model is champion only if its MAE is at most this fraction of the combination's: on none of the files that
 were tried did a smaller lead last beyond the season that it was measured in (docs/decisions/own-series.md)."""
 
-Half = Literal["validation", "test"]
+HALVES: tuple[Split, Split] = ("validation", "test")
+"""What the earlier and the later half of the origins stand for in an evaluation."""
 
 WEEK = np.timedelta64(7, "D")
 
@@ -47,43 +51,30 @@ MIN_BLOCKS = 2
 
 
 class Scores(Strict):
-    """A model's scores over all origins.
+    """A model's scores over all steps, in `Leaderboard.unit`.
 
     Attributes:
-        mae: of each step ahead, in the target's unit.
-        later: the MAE at the later half of the origins, over all steps.
-        coverage: of each step's intervals at the level `intervals.USUAL`; None where too few origins come before.
-        mase: the MAE divided by that of the seasonal naive forecast on train; None where that is not known.
+        mae: at all origins.
+        later: at the later half of them.
+        coverage: the fraction of targets inside intervals of the level `intervals.USUAL`; None where too few origins
+            come before.
     """
 
-    mae: list[float]
+    mae: float
     later: float
-    coverage: list[float | None]
-    mase: float | None
-
-    @property
-    def mean_mae(self) -> float:
-        """The MAE over all steps."""
-        return float(np.nanmean(self.mae))
-
-    @property
-    def mean_coverage(self) -> float | None:
-        """The coverage over all steps."""
-        known = [value for value in self.coverage if value is not None]
-        return float(np.mean(known)) if known else None
+    coverage: float | None
 
 
 class Leaderboard(Strict):
     """What leaderboard.json holds.
 
     Attributes:
+        unit: of the scores: the target's, or `DEVIATIONS` if there are several series.
         first, last: timestamps of the first and the last origin.
-        models: their scores, `ENSEMBLE` included; if there are several series, in their standard deviations.
+        models: their scores, `ENSEMBLE` included.
         naive: the models that are baselines without a fit.
         champion: the model whose forecasts are used.
         members: the models that the champion combines, or the champion itself.
-        why: the reason for the champion, with figures.
-        series: if there are several, the champion's scores on each one, in the target's unit.
     """
 
     dataset: str
@@ -91,13 +82,23 @@ class Leaderboard(Strict):
     first: str
     last: str
     origins: int
-    refits: int
     models: dict[str, Scores]
     naive: list[str]
     champion: str
     members: list[str]
-    why: str
-    series: dict[str, Scores]
+
+    def why(self, titles: Mapping[str, str]) -> str:
+        """The champion's MAE beside those of the best other model and the best naive one; name -> title of each."""
+        maes = {name: scores.mae for name, scores in self.models.items()}
+        others = sorted((name for name in maes if name not in {self.champion, ENSEMBLE}), key=maes.__getitem__)
+        best_naive = min(self.naive, key=maes.__getitem__, default=self.champion)
+        rivals = [name for name in dict.fromkeys([*others[:1], best_naive]) if name != self.champion]
+        text = f"MAE {maes[self.champion]:.4g}{f' {self.unit}' if self.unit else ''} from rolling origins"
+        if rivals:
+            text += f"; {', '.join(f'{titles.get(name, name)} {maes[name]:.4g}' for name in rivals)}"
+        if self.champion == ENSEMBLE and others and maes[others[0]] < maes[ENSEMBLE]:
+            text += "; a lead below a third rarely lasts"
+        return text
 
 
 def load(folder: Path) -> Leaderboard:
@@ -105,56 +106,8 @@ def load(folder: Path) -> Leaderboard:
     return read_checked(folder / "tables" / "leaderboard.json", Leaderboard)
 
 
-@dataclass(frozen=True)
-class Origins:
-    """The forecasts of all models from the same origins.
-
-    Attributes:
-        rows: the table's rows for one model and seed.
-        series: (origins,) the series' names.
-        truth: (origins, steps), NaN where nothing was measured.
-        scales: (origins, steps) the standard deviation of the series, by which errors are divided.
-        delay: (steps,) after how many origins an error is known.
-        forecasts: name of a model -> (origins, steps), the mean over its seeds.
-    """
-
-    rows: "pd.DataFrame"
-    series: Array
-    truth: Array
-    scales: Array
-    delay: Array
-    forecasts: dict[str, Array]
-
-    @classmethod
-    def of(cls, dataset: Dataset, table: "pd.DataFrame") -> "Origins":
-        """Arrays of the long table."""
-        windows = backtest.windows(dataset)
-        forecasts = dict(backtest.grids(table, windows.outputs))
-        rows = backtest.first_seed(table, next(iter(forecasts))).reset_index(drop=True)
-        scale = rows["unique_id"].map(_scale_of(dataset, table))
-        truth, scales = (column.to_numpy().reshape(-1, windows.outputs) for column in (rows["y"], scale))
-        series = rows["unique_id"].to_numpy()[:: windows.outputs]
-        delay = known_after(windows.outputs, windows.step, backtest.stride(dataset))
-        return cls(rows, series, truth, scales, delay, forecasts)
-
-    def errors(self, name: str) -> Array:
-        """(origins, steps) absolute errors of a model, in standard deviations of the series."""
-        return np.asarray(np.abs(self.forecasts[name] - self.truth) / self.scales)
-
-    def maes(self) -> dict[str, float]:
-        """Name of a model -> the mean of its `errors`."""
-        return {name: float(np.nanmean(self.errors(name))) for name in self.forecasts}
-
-    def combined(self, members: list[str]) -> Array:
-        """(origins, steps) the weighted median of the members, for each series by itself."""
-        stacked, combined = np.stack([self.forecasts[name] for name in members]), np.empty_like(self.truth)
-        for mask in (self.series == name for name in np.unique(self.series)):
-            combined[mask] = weighted_median_forecast(stacked[:, mask], self.truth[mask], self.delay)
-        return combined
-
-
 def with_ensemble(
-    dataset: Dataset, table: "pd.DataFrame", experiments: Mapping[str, Experiment], networks: set[str], refits: int
+    dataset: Dataset, table: "pd.DataFrame", experiments: Mapping[str, Experiment], networks: set[str]
 ) -> tuple["pd.DataFrame", Leaderboard]:
     """Add the combination's forecasts to the table, and choose the champion.
 
@@ -163,47 +116,37 @@ def with_ensemble(
         table: the forecasts of all models, as `backtest.cross_validate` returns them.
         experiments: the models.
         networks: Keras models, which are not combined, since TensorFlow takes seconds to start for every forecast.
-        refits: how often each model was fitted.
     """
     import pandas as pd
 
-    origins = Origins.of(dataset, table)
+    origins, delay = Origins.of(dataset, table), backtest.delay(dataset)
     unfitted = {name for name in origins.forecasts if experiments[name].training.method == "none"}
     # Statistical models have the method "none", too: they are fitted to each window.
     naive = {name for name in unfitted if experiments[name].model.family == "baselines"}
     candidates = {name: experiments[name] for name in origins.forecasts if name not in networks}
-    members = sorted(_members(candidates, origins.maes(), unfitted))
+    maes = {name: float(np.nanmean(origins.errors(name))) for name in origins.forecasts}
+    members = sorted(_members(candidates, maes, unfitted))
     if len(members) >= MIN_MEMBERS:
-        combined = origins.combined(members)
+        floors = np.array([backtest.floor(dataset.fitted, name) for name in dataset.scales])[origins.series, None]
+        combined = np.maximum(origins.combined(members, delay), (floors - origins.mean) / origins.std)
         origins = replace(origins, forecasts=origins.forecasts | {ENSEMBLE: combined})
-        table = pd.concat([table, origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=combined.ravel())])
-    return table.reset_index(drop=True), _leaderboard(dataset, origins, naive, members, refits)
-
-
-def _leaderboard(dataset: Dataset, origins: Origins, naive: set[str], members: list[str], refits: int) -> Leaderboard:
-    maes, delay = origins.maes(), origins.delay
-    champion = _champion(maes, naive)
-    names, cutoffs = np.unique(origins.series), np.unique(origins.rows["cutoff"].to_numpy())
-    # The errors of one series are in the target's unit; those of several series in their standard deviations.
-    single, naive_mae = len(names) == 1, seasonal_naive(dataset)
-    unit, factor = (dataset.scale.unit, origins.scales[0, 0]) if single else ("of a series' standard deviation", 1.0)
-    masks = {name: origins.series == name for name in ([] if single else names)}
-    errors = np.abs(origins.forecasts[champion] - origins.truth)
-    scores = {name: _scores(origins.errors(name), origins.series, delay, factor, naive_mae) for name in maes}
-    return Leaderboard(
+        maes[ENSEMBLE] = float(np.nanmean(origins.errors(ENSEMBLE)))
+        values = (combined * origins.std + origins.mean).ravel()
+        table = pd.concat([table, origins.rows.assign(model=ENSEMBLE, seed=0, y_hat=values)])
+    champion, cutoffs = _champion(maes, naive), np.unique(origins.rows["cutoff"].to_numpy())
+    single = len(dataset.scales) == 1
+    board = Leaderboard(
         dataset=dataset.name,
-        unit=next(iter(dataset.scales.values())).unit,
+        unit=dataset.scale.unit if single else DEVIATIONS,
         first=shown(cutoffs[0]),
         last=shown(cutoffs[-1]),
         origins=len(cutoffs),
-        refits=refits,
-        models=scores,
+        models={name: _scores(origins, name, delay, dataset.scale.std if single else 1.0) for name in maes},
         naive=sorted(naive),
         champion=champion,
         members=members if champion == ENSEMBLE else [champion],
-        why=_why(champion, {name: factor * mae for name, mae in maes.items()}, naive, unit),
-        series={name: _scores(errors[mask], origins.series[mask], delay, 1.0, None) for name, mask in masks.items()},
     )
+    return table.reset_index(drop=True), board
 
 
 def _champion(maes: Mapping[str, float], naive: set[str]) -> str:
@@ -229,99 +172,92 @@ def _members(experiments: Mapping[str, Experiment], maes: Mapping[str, float], u
     return [*best.values()]
 
 
-def _scale_of(dataset: Dataset, forecasts: "pd.DataFrame") -> dict[str, float]:
-    """unique_id -> the standard deviation of its target over the train rows."""
-    scales: dict[str, Scale] = dataset.scales
-    return {name: scales[name].std if name in scales else dataset.scale.std for name in forecasts["unique_id"].unique()}
-
-
-def _scores(errors: Array, series: Array, delay: Array, factor: float, naive_mae: float | None) -> Scores:
-    """The scores of absolute errors (origins, steps), which times `factor` are in the target's unit."""
-    by_series = [errors[series == name] for name in np.unique(series)]
+def _scores(origins: Origins, name: str, delay: Array, factor: float) -> Scores:
+    """Of a model; `factor` turns errors in model units into the leaderboard's unit."""
+    errors = origins.errors(name)
+    by_series = [errors[origins.series == number] for number in np.unique(origins.series)]
     inside = np.concatenate([intervals.adaptive(own, intervals.USUAL, delay)[1] for own in by_series])
-    known = np.isfinite(inside).any(axis=0)
-    mae = np.array([np.nanmean(column) if np.isfinite(column).any() else np.nan for column in errors.T])
+    later = np.concatenate([own[len(own) // 2 :] for own in by_series])
     return Scores(
-        mae=np.nan_to_num(mae * factor).tolist(),
-        later=float(factor * np.nanmean(np.concatenate([own[len(own) // 2 :] for own in by_series]))),
-        coverage=[float(np.nanmean(inside[:, step])) if known[step] else None for step in range(errors.shape[1])],
-        mase=float(np.nanmean(mae) / naive_mae) if naive_mae else None,
+        mae=factor * float(np.nanmean(errors)),
+        later=factor * float(np.nanmean(later)),
+        coverage=float(np.nanmean(inside)) if np.isfinite(inside).any() else None,
     )
-
-
-def _why(champion: str, maes: Mapping[str, float], naive: set[str], unit: str) -> str:
-    """The champion's MAE beside those of the best other model and the best naive one."""
-    others = sorted((name for name in maes if name not in {champion, ENSEMBLE}), key=maes.__getitem__)
-    best_naive = min(naive, key=maes.__getitem__, default=champion)
-    rivals = [name for name in dict.fromkeys([*others[:1], best_naive]) if name != champion]
-    text = f"MAE {maes[champion]:.4g}{f' {unit}' if unit else ''} from rolling origins"
-    if rivals:
-        text += f"; {', '.join(f'{name} {maes[name]:.4g}' for name in rivals)}"
-    if champion == ENSEMBLE and others and maes[others[0]] < maes[ENSEMBLE]:
-        text += "; a lead below a third rarely lasts"
-    return text
 
 
 def evaluate(
     dataset: Dataset, forecasts: "pd.DataFrame", summaries: Mapping[str, Summary], experiments: Mapping[str, Experiment]
 ) -> Evaluation:
     """Evaluate the forecasts of all models: `validation` is the earlier half of the origins, `test` the later half."""
-    scale = forecasts["unique_id"].map(_scale_of(dataset, forecasts)).to_numpy(float)
-    measured = forecasts.assign(loss=(forecasts["y_hat"] - forecasts["y"]).abs().to_numpy() / scale).dropna(subset="y")
-    middle, later_weeks = halves_of(measured["cutoff"].to_numpy())
-    earlier = measured["cutoff"] < middle
-    halves: dict[Half, pd.DataFrame] = {"validation": measured[earlier], "test": measured[~earlier]}
-    losses = {split: {name: _by_seed(rows, name) for name in summaries} for split, rows in halves.items()}
-    std = next(iter(dataset.scales.values())).std
-    entries = {}
-    for name, summary in summaries.items():
-        varies = summary.epochs > 0
-        scores: Splits = {}
-        for split in halves:
-            maes = losses[split][name].mean(axis=1)
-            metrics = {"mae": maes} | ({"mae_unit": maes * std} if len(dataset.scales) == 1 else {})
-            scores[split] = {key: statistics(values.tolist(), key, varies=varies) for key, values in metrics.items()}
-        entries[name] = Entry(
-            parameters=summary.parameters,
-            layers=summary.layers,
-            baseline=experiments[name].model.family == "baselines",
-            model=experiments[name].model.name,
-            method=experiments[name].training.method,
-            converged=experiments[name].converged,
-            trials=experiments[name].trials,
-            varies=varies,
-            epochs=summary.epochs,
-            loss=summary.loss,
-            seeds=summary.seeds,
-            fingerprint=brief(summary.fingerprint),
-            best_epoch=None,
-            final=scores,
-            best=None,
-            groups={},
-            rollout=None,
-        )
+    errors = with_errors(dataset, forecasts)
+    unit = {"mae": 1.0} | ({"mae_unit": dataset.scale.std} if len(dataset.scales) == 1 else {})
     compared = [name for name, summary in summaries.items() if summary.epochs == 0 or len(summary.seeds) >= MIN_SEEDS]
-    of_rows: dict[str, dict[str, dict[str, float]]] = {}
-    counts: dict[str, int] = {}
-    for split, rows in halves.items():
-        loss = losses[split]
-        blocks = weeks(backtest.first_seed(rows, compared[0])) if compared else np.array([])
-        if (count := len(np.unique(blocks))) < MIN_BLOCKS:
-            continue
-        counts[split] = count
-        of_rows[split] = {
-            name: {other: of_scores.rows(loss[name], loss[other], blocks).variance for other in compared[index:]}
-            for index, name in enumerate(compared[:-1], 1)
-        }
-    origins: dict[str, int] = {split: rows["cutoff"].nunique() for split, rows in halves.items()}
-    described = about(dataset, origins, 7.0 * later_weeks)
-    return Evaluation(dataset=described, experiments=entries, blocks=counts, rows=of_rows)
+    scores: dict[str, Splits] = {name: {} for name in summaries}
+    variances: dict[str, dict[str, dict[str, float]]] = {}
+    weeks: dict[str, int] = {}
+    for split in HALVES:
+        rows = errors[errors["split"] == split]
+        by_model = {str(name): own for name, own in rows.groupby("model") if name in summaries}
+        losses = {name: _by_seed(own, "error") for name, own in by_model.items()}
+        for name, loss in losses.items():
+            varies, maes = summaries[name].epochs > 0, loss.mean(axis=1)
+            stats = {key: statistics((factor * maes).tolist(), key, varies=varies) for key, factor in unit.items()}
+            scores[name][split] = stats
+        if compared and (count := rows["week"].nunique()) >= MIN_BLOCKS:
+            blocks, weeks[split] = _by_seed(by_model[compared[0]], "week")[0], count
+            variances[split] = {
+                name: {
+                    other: of_scores.rows(losses[name], losses[other], blocks).variance for other in compared[index:]
+                }
+                for index, name in enumerate(compared[:-1], 1)
+            }
+    origins = errors.groupby("split")["cutoff"].nunique().to_dict()
+    described = about(dataset, origins, 7.0 * halves_of(errors["cutoff"].to_numpy())[1])
+    entries = {name: _entry(summary, experiments[name], scores[name]) for name, summary in summaries.items()}
+    return Evaluation(dataset=described, experiments=entries, blocks=weeks, rows=variances)
 
 
-def _by_seed(rows: "pd.DataFrame", name: str) -> Array:
-    """(seeds, values) the losses of a model, in the order of series, cutoff and time."""
-    rows = rows[rows["model"] == name].sort_values(["seed", "unique_id", "cutoff", "ds"])
-    return np.reshape(rows["loss"].to_numpy(), (rows["seed"].nunique(), -1))
+def _entry(summary: Summary, experiment: Experiment, scores: Splits) -> Entry:
+    return Entry(
+        parameters=summary.parameters,
+        layers=summary.layers,
+        baseline=experiment.model.family == "baselines",
+        model=experiment.model.name,
+        method=experiment.training.method,
+        converged=experiment.converged,
+        trials=experiment.trials,
+        varies=summary.epochs > 0,
+        epochs=summary.epochs,
+        loss=summary.loss,
+        seeds=summary.seeds,
+        fingerprint=brief(summary.fingerprint),
+        best_epoch=None,
+        final=scores,
+        best=None,
+        groups={},
+        rollout=None,
+    )
+
+
+def with_errors(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
+    """The rows of the table whose value was measured, with three columns more.
+
+    `error`, absolute, in model units; `split`, one of `HALVES`; `week`, the block of the cutoff in its half, from 0: a
+    week, or as long as the horizon if that is longer. Errors depend on one another within a block, not across blocks.
+    """
+    std = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
+    rows = forecasts.dropna(subset="y").reset_index(drop=True)
+    rows["error"] = (rows["y_hat"] - rows["y"]).abs() / rows["unique_id"].map(std)
+    middle, _ = halves_of(rows["cutoff"].to_numpy())
+    rows["split"] = np.where(rows["cutoff"] < middle, *HALVES)
+    length = max(WEEK, (rows["ds"] - rows["cutoff"]).max().to_timedelta64())
+    rows["week"] = (rows["cutoff"] - rows.groupby("split")["cutoff"].transform("min")) // length
+    return rows.sort_values(["seed", "unique_id", "cutoff", "ds"])
+
+
+def _by_seed(rows: "pd.DataFrame", column: str) -> Array:
+    """(seeds, values) of a column of one model's `with_errors`, in the order of series, cutoff and time."""
+    return np.reshape(rows[column].to_numpy(), (rows["seed"].nunique(), -1))
 
 
 def halves_of(cutoffs: Array) -> tuple[np.datetime64, int]:
@@ -332,25 +268,9 @@ def halves_of(cutoffs: Array) -> tuple[np.datetime64, int]:
     return middle, int(span / WEEK)
 
 
-def weeks(rows: "pd.DataFrame") -> Array:
-    """The block, numbered from 0, of each row's cutoff: a week, or as long as the horizon if that is longer.
-
-    Errors are taken to depend on one another within a block, not across blocks.
-    """
-    cutoffs = rows["cutoff"].to_numpy()
-    length = max(WEEK, (rows["ds"].to_numpy() - cutoffs).max())
-    blocks: Array = ((cutoffs - cutoffs.min()) // length).astype(int)
-    return blocks
-
-
 def by_week(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
-    """The MAE of each model in each of the later half's `weeks`: model, week (from 1), mae.
-
-    In the target's unit; if there are several series, in their standard deviations.
-    """
-    scales = _scale_of(dataset, forecasts)
-    forecasts = forecasts.assign(scale=forecasts["unique_id"].map(scales) if len(scales) > 1 else 1.0)
-    middle, _ = halves_of(forecasts["cutoff"].to_numpy())
-    later = forecasts[forecasts["cutoff"] >= middle].dropna(subset="y")
-    later = later.assign(week=weeks(later) + 1, mae=(later["y_hat"] - later["y"]).abs() / later["scale"])
+    """The MAE of each model in each week of the later half, in the leaderboard's unit: model, week (from 1), mae."""
+    rows = with_errors(dataset, forecasts)
+    factor = dataset.scale.std if len(dataset.scales) == 1 else 1.0
+    later = rows[rows["split"] == "test"].assign(week=rows["week"] + 1, mae=factor * rows["error"])
     return later.groupby(["model", "week"], sort=False, as_index=False)["mae"].mean()

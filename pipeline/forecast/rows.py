@@ -24,9 +24,10 @@ MOST = 14
 
 @dataclass(frozen=True)
 class Window:
-    """The last rows of a file.
+    """The last rows of a series.
 
     Attributes:
+        question: what is asked of it.
         stamps: (rows,) datetime64[ms], in UTC where the preparation has them so.
         target: (rows,) what was measured of the target, NaN where nothing was.
         inputs: (timesteps, columns + calendar) float32; those before the lookback NaN where there is no row.
@@ -37,6 +38,7 @@ class Window:
         new: rows after the evaluation's end, as a part of those before.
     """
 
+    question: SeriesQuestion
     stamps: Array
     target: Array
     inputs: Array
@@ -73,7 +75,7 @@ class History:
         As `Windowing.partial` says; `outputs` counts the first of the targets, None all of them.
         """
         question, rows = self.question, self.measured.series
-        options = question.windows.model_copy(update={"horizon": outputs or question.outputs})
+        options = question.windows.model_copy(update={"horizon": outputs or question.windows.horizon})
         chosen, _ = series.corrected_rows(
             rows, len(rows.values), len(rows.values), options, freq=question.spacing, target=self.target
         )
@@ -86,7 +88,7 @@ class History:
         rows = self.measured.series
         gaps = np.flatnonzero(np.diff(rows.timestamps) != np.timedelta64(1000 * self.question.spacing, "ms")) + 1
         starts = np.concatenate([[0], gaps])[np.searchsorted(gaps, origins, "right")]
-        index = origins[:, None] + self.question.step * np.arange(1 - timesteps, 1)
+        index = origins[:, None] + self.question.windows.step * np.arange(1 - timesteps, 1)
         inputs = self.inputs[np.maximum(index, 0)]
         inputs[index < starts[:, None]] = np.nan
         return inputs
@@ -94,7 +96,7 @@ class History:
     def since(self, timesteps: int, until: np.datetime64, stride: int) -> tuple[Array, Array]:
         """As `Window.since`: origins from `until` on, `stride` rows from each other, the last `MOST` of them."""
         question, rows = self.question, self.measured.series
-        origins = self.windows(1).rows - question.step  # `Windows` counts from the row after the last step
+        origins = self.windows(1).rows - question.windows.step  # `Windows` counts from the row after the last step
         row = np.timedelta64(1000 * question.spacing, "ms")
         since = (rows.timestamps[origins] - until) // row
         origins = origins[(since >= 0) & (since % stride == 0)][-MOST:]
@@ -161,7 +163,7 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
     first = last + 1 - question.reach
     _require_whole(history, first)
     inputs = history.behind(np.array([last]), timesteps)[0]
-    if (beyond := ~np.isfinite(inputs[-question.windows.lookback // question.step :]).all(axis=0)).any():
+    if (beyond := ~np.isfinite(inputs[-question.windows.lookback // question.windows.step :]).all(axis=0)).any():
         column = question.fitted.columns[beyond.argmax()]
         raise UnrollError(f"{history.name}: {column!r} holds a number too large for any model")
     times, values = rows.timestamps[first:], rows.values[first:]
@@ -170,6 +172,7 @@ def latest(history: History, timesteps: int, until: np.datetime64 | None, stride
         evaluated = timestamps.to_even_days(np.array([end], "datetime64[ms]"), question.cleaning.rows)
         new = int((rows.timestamps > evaluated).sum())
     return Window(
+        question=question,
         stamps=times,
         target=history.measured.target(history.target)[first:],
         inputs=inputs,

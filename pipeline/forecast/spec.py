@@ -1,5 +1,6 @@
 """What a forecaster is, as plain data: its models, and of each series how rows become inputs and what is forecast."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,22 +11,17 @@ from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
+from pipeline.forecast import backtest
 from pipeline.validation import Strict
 
 
-class SeriesQuestion(Strict):
+@dataclass(frozen=True)
+class SeriesQuestion:
     """How rows of a series become inputs and which values come after them, by what was fitted to its train rows."""
 
     dataset: str
     fitted: Fitted
     series: str
-
-    @classmethod
-    def of(cls, data: Dataset) -> dict[str, "SeriesQuestion"]:
-        """Name of a series -> its question. Raises UnrollError if it was prepared by an earlier Unroll."""
-        if data.fitted is None:
-            raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
-        return {name: cls(dataset=data.name, fitted=data.fitted, series=name) for name in data.fitted.series}
 
     @property
     def csv(self) -> CsvFormat:
@@ -48,19 +44,21 @@ class SeriesQuestion(Strict):
         return self.fitted.series[self.series]
 
     @property
+    def scale(self) -> Scale:
+        """Of its target."""
+        column, windows = self.fitted.columns.index(self.csv.target), self.windows
+        mean, std = self.statistics.mean[column], self.statistics.std[column]
+        return Scale(mean=mean, std=std, unit=windows.unit, quantity=windows.quantity)
+
+    @property
+    def floor(self) -> float:
+        """The least value that is forecast, in the target's unit (`backtest.floor`)."""
+        return backtest.floor(self.fitted, self.series)
+
+    @property
     def spacing(self) -> int:
         """Seconds from row to row."""
         return self.cleaning.spacing or 1
-
-    @property
-    def step(self) -> int:
-        """Rows from one input to the next, and from one value that is asked for to the next."""
-        return self.windows.step
-
-    @property
-    def outputs(self) -> int:
-        """How many values are asked for."""
-        return self.windows.horizon
 
     @property
     def ahead(self) -> Array:
@@ -73,14 +71,9 @@ class SeriesQuestion(Strict):
         return f"datasets.{self.dataset}.preparation.csv"
 
     @property
-    def span(self) -> int:
-        """Rows that a window and the lags of its first row span."""
-        return self.windows.lookback + self.windows.lag
-
-    @property
     def reach(self) -> int:
-        """Rows in a row that a forecast needs."""
-        return self.span - self.step + 1
+        """Rows in a row that a forecast needs: a window, and the lags of its first row."""
+        return self.windows.lookback + self.windows.lag - self.windows.step + 1
 
     @property
     def read(self) -> list[str]:
@@ -123,43 +116,38 @@ class Member(Strict):
         return int(self.problem["input_shape"][0])
 
 
-class Part(Strict):
-    """A series: what is asked of its rows, and the scale of its target."""
-
-    question: SeriesQuestion
-    scale: Scale
-
-
 class ForecasterSpec(Strict):
     """What forecaster.json holds.
 
     Attributes:
         name: of the experiment, or of the data set whose champion it is.
-        members: whose median, weighted by their errors, is the forecast (`combination`).
-        series: name of a series -> how its rows become inputs; one that is alone is `ALONE`.
-        why: they were chosen.
-        until: the last row that they were fitted to, where the errors since then are to count; else None.
+        dataset: of its rows.
+        members: whose median, weighted by their errors, is the forecast (`ensemble`).
+        fitted: how rows become inputs, and of which series.
         stride: rows from one origin to the next.
-        judged: what the coverage comes from, in words.
+        judged: what origins the coverage comes from, in words.
+        why: the members were chosen.
+        until: the last row that they were fitted to, where the errors since then are to count; else None.
     """
 
     name: str
+    dataset: str
     members: list[Member]
-    series: dict[str, Part]
+    fitted: Fitted
+    stride: int
+    judged: str
     why: str = "as asked"
     until: str | None = None
-    stride: int = 1
-    judged: str = ""
+
+    @property
+    def questions(self) -> dict[str, SeriesQuestion]:
+        """Name of a series -> what is asked of its rows; one that is alone is `ALONE`."""
+        return {series: SeriesQuestion(self.dataset, self.fitted, series) for series in self.fitted.series}
 
     @property
     def question(self) -> SeriesQuestion:
         """That of the first series; how a file is written and what is asked for is the same for all."""
-        return next(iter(self.series.values())).question
-
-    @property
-    def scale(self) -> Scale:
-        """That of the first series."""
-        return next(iter(self.series.values())).scale
+        return next(iter(self.questions.values()))
 
     @property
     def timesteps(self) -> int:
@@ -169,9 +157,16 @@ class ForecasterSpec(Strict):
     @property
     def reach(self) -> int:
         """Rows that are looked at; of a model with `history` fewer do, down to those that a window takes."""
-        return max(self.question.reach, (self.timesteps - 1) * self.question.step + 1)
+        return max(self.question.reach, (self.timesteps - 1) * self.fitted.windows.step + 1)
 
     @property
     def seeds(self) -> int:
         """Of the member that has most."""
         return max(len(member.seeds) for member in self.members)
+
+
+def fitted_of(data: Dataset) -> Fitted:
+    """What a series was prepared with. Raises UnrollError if that was by an earlier Unroll."""
+    if data.fitted is None:
+        raise UnrollError(f"{data.name} was prepared by an earlier Unroll; run `unroll repro evaluate@{data.name}`")
+    return data.fitted

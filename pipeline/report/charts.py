@@ -1,220 +1,228 @@
-"""Charts that the page draws with its own boxes, a dot and its interval on one axis; and answers as text."""
+"""Axes, and what is drawn on them: a dot and its interval in a row, lines in a plot. The page's template draws them."""
 
 import math
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
-from pipeline.evaluation.answers import Answer, Networks
 from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Stat
 from pipeline.metrics import MEASURES
-from pipeline.report.formatting import capital, comparison_text, number, title
+from pipeline.report import titles
+from pipeline.report.formatting import capital, measured, short, title
+from pipeline.report.result_tables import published_cell, rebuilt_cell
 from pipeline.report.results import Evaluated
 
 FAR = 10.0
-"""Times that a score may be better than the best network, and a rebuilt figure off the published one, before it stands
-at the edge of a logarithmic axis.
+"""Times that a score may be better than the best network before it lies off a logarithmic axis; and how many times
+the high end of such an axis has to be the low one for ticks at powers of ten.
 """
+
+STANDING = 6
+"""Models in the picture that says a data set's answer, at most."""
+
+REACHES = {1.25: (0.8, 0.9, 1, 1.1, 1.25), 2.0: (0.5, 0.7, 1, 1.4, 2), FAR: (0.1, 0.3, 1, 3, 10)}
+"""How far from 1 an axis of ratios may reach -> what stands at it: the first that holds every mean, else the last."""
+
+APART = 24.0
+"""Per cent of an axis between two of its numbers, at least."""
 
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low` to `high`; logarithmic or not."""
+    """From `low` to `high`, with a name and a unit.
+
+    Attributes:
+        kind: "number", "whole", "share" (shown in per cent), or "time" (seconds since 1970).
+        marked: values and what stands at each, in place of round numbers.
+    """
 
     low: float
     high: float
-    log: bool
+    label: str = ""
+    log: bool = False
+    kind: str = "number"
+    marked: Sequence[tuple[float, str]] = ()
 
-    def position(self, value: float) -> float:
-        """Per cent of the way; what lies outside stands at the edge."""
+    def place(self, value: float) -> float:
+        """Per cent of the way; below 0 or above 100 where it is off the axis."""
         low, high, value = (math.log(max(end, 1e-300)) if self.log else end for end in (self.low, self.high, value))
-        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
+        return 100 * (value - low) / (high - low)
 
-    def ticks(self, metric: str = "") -> list[tuple[float, str]]:
-        """Where round numbers lie, and what they are."""
-        from matplotlib.ticker import LogLocator, MaxNLocator
+    @property
+    def ticks(self) -> list[tuple[float, str]]:
+        """Where round numbers, or dates, lie, and what they are, without those that are too near."""
+        from matplotlib.ticker import Locator, LogLocator, MaxNLocator
 
-        wide = self.log and self.high / self.low >= FAR
-        locator = LogLocator(subs=(1,) if self.high / self.low > 100 else (1, 3)) if wide else MaxNLocator(4)
+        if self.marked or self.kind == "time":
+            return [(round(self.place(value), 2), words) for value, words in self.marked or self._dates()]
+        locator: Locator = MaxNLocator(4, integer=self.kind == "whole")
+        if self.log and self.high / self.low >= FAR:
+            locator = LogLocator(subs=(1,) if self.high / self.low > 100 else (1, 3))
         values = [float(value) for value in locator.tick_values(self.low, self.high) if self.low <= value <= self.high]
-        words = "{:g}".format if metric != "accuracy" else lambda value: f"{100 * value:g} %"
-        return [(self.position(value), words(value)) for value in values[:: -(-len(values) // 5)]]
+        words = short if self.kind != "share" else lambda value: f"{100 * value:g} %"
+        ticks: list[tuple[float, str]] = []
+        for value in values:
+            if not ticks or self.place(value) - ticks[-1][0] > APART:
+                ticks.append((round(self.place(value), 2), words(value)))
+        return ticks
+
+    def _dates(self) -> list[tuple[float, str]]:
+        from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+        ends = (datetime.fromtimestamp(end, UTC) for end in (self.low, self.high))
+        # With fewer ticks no interval fits some ranges (60 to 72 hours, 30 to 36 months), and Matplotlib warns.
+        locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
+        days = [float(day) for day in locator.tick_values(*ends)]  # type: ignore[no-untyped-call]
+        days = [day for day in days if self.low <= 86_400 * day <= self.high]
+        words = ConciseDateFormatter(locator).format_ticks(days)  # type: ignore[no-untyped-call]
+        return [(86_400 * day, text) for day, text in zip(days, words, strict=True)]
 
     def mark(self, value: float, ends: Sequence[float]) -> "IntervalMark":
         """A value and the ends of its interval."""
-        low, high = map(self.position, ends)
-        return IntervalMark(self.position(value), low, high, not self.low <= value <= self.high)
+        dot, low, high = (round(min(100.0, max(0.0, self.place(end))), 2) for end in (value, *ends))
+        cut = " ".join(
+            side
+            for side, off in (("low", min(value, *ends) < self.low), ("high", max(value, *ends) > self.high))
+            if off
+        )
+        return IntervalMark(dot, low, high, cut, beyond=not self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
 class IntervalMark:
-    """A dot at `dot`, and a bar from `low` to `high`, in per cent of the axis; `beyond` where the dot is off it."""
+    """A dot, which is `beyond` if it is off the axis and stands at its end, and a bar, in per cent of the axis.
+
+    `cut` names the ends of the axis that dot or bar go beyond: "low", "high" or both.
+    """
 
     dot: float
     low: float
     high: float
+    cut: str
     beyond: bool
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """Where the scores of a data set's table lie: on test by the weights that validation chose, where it does.
+class Strip:
+    """A row of `Strips`: words, figures, a colour of the style sheet, a mark before a grey band, a verdict.
 
-    Attributes:
-        label: what the score is.
-        column: the key of its column in the table.
-        marks: experiment, or what a floor is -> where its score lies; without those that have none.
+    It is `strong` if it is one of those that the picture is about.
     """
 
-    label: str
-    column: str
+    words: str
+    text: str
+    colour: str
+    mark: IntervalMark
+    band: IntervalMark | None = None
+    outcome: Outcome | None = None
+    strong: bool = False
+
+
+@dataclass(frozen=True)
+class Strips:
+    """Dots with their intervals on one axis, a row each; `line` is where a line stands through all of them."""
+
     axis: Axis
-    marks: dict[str, IntervalMark]
+    strips: list[Strip]
+    line: float | None = None
 
 
-def ranking(dataset: Evaluated) -> Ranking:
-    """Every experiment that has a score on test, and every floor."""
-    metric, validated = dataset.about.metric, "validation" in dataset.about.examples
-    scores = {name: stat for name, entry in dataset.experiments.items() if (stat := entry.score(metric))}
-    networks = {name for name in scores if not dataset.experiments[name].baseline}
-    axis = _axis(scores, networks, log=not MEASURES[metric].higher)
-    marks = {name: axis.mark(stat.mean, _ends(stat)) for name, stat in scores.items()}
-    marks |= {words: axis.mark(value, (value, value)) for words, value in dataset.about.floors.items()}
-    label = f"Test {title(metric)}{', as selected' if validated else ''}"
-    return Ranking(label, "test_best" if validated else "test", axis, marks)
+@dataclass(frozen=True)
+class Line:
+    """A line of a plot, or dots where it is not `joined`; `band` has the ends of an interval at each x."""
+
+    words: str
+    colour: str
+    points: Sequence[tuple[float, float]] = ()
+    dash: str = "solid"
+    band: Sequence[tuple[float, float, float]] = ()
+    dotted: bool = False
+    joined: bool = True
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Lines over two axes; `small` is a second line of the title. The paths are SVG's, in a square of 100."""
+
+    title: str
+    x: Axis
+    y: Axis
+    lines: Sequence[Line]
+    small: str = ""
+
+    def path(self, points: Iterable[tuple[float, float]], between: str = " ", after: str = "") -> str:
+        """From point to point."""
+        return "M" + between.join(f"{self.x.place(x):.1f},{100 - self.y.place(y):.1f}{after}" for x, y in points)
+
+    def dots(self, line: Line) -> str:
+        """Lines without a length, whose round ends are dots whatever the shape of the plot."""
+        return self.path(line.points, "M", "h0")
+
+    def area(self, line: Line) -> str:
+        """Along the low ends of the band, and back along the high ones."""
+        return self.path([*((x, low) for x, low, _ in line.band), *((x, high) for x, _, high in line.band[::-1])])
+
+
+def ranking(dataset: Evaluated, names: Iterable[str], unit: float = 1.0) -> tuple[Axis, dict[str, IntervalMark]]:
+    """Experiment, or what a floor is -> where its score on test lies, by the weights that validation chose.
+
+    Those without a score are not in it; `unit` is that of the data, or 1.
+    """
+    scores = {name: stat for name in names if (stat := dataset.experiments[name].score(dataset.about.metric))}
+    axis = _axis(dataset, scores, unit)
+    marks = {name: axis.mark(unit * stat.mean, [unit * end for end in _ends(stat)]) for name, stat in scores.items()}
+    return axis, marks | {
+        words: axis.mark(unit * floor, [unit * floor] * 2) for words, floor in dataset.about.floors.items()
+    }
 
 
 def _ends(stat: Stat) -> tuple[float, float]:
     return stat.mean_ci or (stat.mean, stat.mean)
 
 
-def _axis(scores: Mapping[str, Stat], networks: AbstractSet[str], *, log: bool) -> Axis:
+def _axis(dataset: Evaluated, scores: dict[str, Stat], unit: float) -> Axis:
     """Over all means and their intervals; but what is far better than every network is off it."""
-    values = [value for stat in scores.values() for value in (stat.mean, *_ends(stat))]
-    if log:
-        positive = [value for value in values if value > 0] or [1.0]
-        best = min((scores[name].mean for name in networks), default=0.0)
-        return Axis(max(min(positive), best / FAR) / 1.1, max(positive) * 1.1, log=True)
-    low, high = max(0.0, min(values, default=0.0)), min(1.0, max(values, default=1.0))
-    margin = 0.04 * (high - low) or 0.02
-    return Axis(low - margin, high + margin, log=False)
-
-
-CHANGES = Axis(-1.0, 0.5, log=False)
-"""Of a change of the error, none of which is less than -100 %."""
-
-
-@dataclass(frozen=True)
-class Contender:
-    """One of the two that an answer compares: the model, and its error on test."""
-
-    title: str
-    score: str
-
-    @property
-    def brief(self) -> str:
-        """Its title without how it was trained and what it sees."""
-        return self.title.split(", ")[0].split(" on ")[0]
-
-    def __str__(self) -> str:
-        return f"{self.brief} {self.score}"
-
-
-@dataclass(frozen=True)
-class AnswerText:
-    """An answer as text: the question, whether a recurrent network helps, the two models and the change between them.
-
-    Attributes:
-        networks: which networks the question is about, where that has to be said.
-        change, interval: of the error; without a change the difference itself.
-        reason: why there is no answer, and what would give one.
-        mark: of the change on `CHANGES`; None where there is none.
-        sceptic: whether a search from outside overturned it; empty where there was none.
-    """
-
-    question: str
-    networks: str
-    outcome: Outcome
-    without: Contender | None
-    best: Contender | None
-    change: str = ""
-    interval: str = ""
-    reason: str = ""
-    mark: IntervalMark | None = None
-    sceptic: str = ""
-
-    @property
-    def tuned(self) -> bool:
-        """Whether the question is about tuned networks."""
-        return self.networks == Networks.TUNED
-
-    @property
-    def sentence(self) -> str:
-        """The two models, the change, and what a sceptic's search came to, in a line."""
-        if self.without is None or self.best is None:
-            return capital(self.reason)
-        models = capital(f"{self.best.title} against {self.without.title}")
-        return "; ".join(filter(None, (f"{models}: {self.told}", self.sceptic)))
-
-    @property
-    def told(self) -> str:
-        """The change with its interval, and what is lacking."""
-        error = f" {'the ' * self.change.endswith('times')}error" if self.mark else ""
-        change = f"{self.change}{error}{f' ({self.interval})' if self.interval else ''}"
-        return "; ".join(filter(None, (change, self.reason)))
-
-    @property
-    def line(self) -> str:
-        """The answer, and after it the sentence."""
-        return f"{self.outcome}{f' ({self.networks})' if self.networks else ''}: {self.sentence}"
-
-
-def answer_text(dataset: Evaluated, answer: Answer) -> AnswerText:
-    """One of a data set's answers as text."""
-    networks, comparison = str(answer.networks) if len(dataset.answers) > 1 else "", answer.comparison
-    text = AnswerText(capital(dataset.question), networks, answer.outcome, None, None, reason=answer.reason)
-    if answer.outcome == Outcome.NOT_ASKED:
-        return text
-    text = replace(text, without=_contender(dataset, answer.opponent), best=_contender(dataset, answer.network))
-    text = replace(text, sceptic=dataset.sceptic.beside(answer, dataset.evaluation) if dataset.sceptic else "")
-    if comparison is None:
-        return text
-    metric = dataset.about.metric
-    change, interval = comparison_text(comparison, metric)
-    if comparison.change is None:
-        return replace(text, change=f"{title(metric)} {change}", interval=interval)
-    mark = CHANGES.mark(comparison.change.mean, comparison.change.interval)
-    return replace(text, change=change, interval=interval, mark=mark)
-
-
-def _contender(dataset: Evaluated, name: str | None) -> Contender | None:
-    """A model by its title, but for how it was trained, and its error: in the data's unit where they have one."""
-    metric = dataset.about.metric
-    stat = dataset.experiments[name].score(metric) if name else None
-    if name is None or stat is None:
-        return None
-    scores, words = dataset.experiments[name].chosen["test"], dataset.titles[name]
+    about, metric = dataset.about, dataset.about.metric
+    label = f"Test {title(metric)}{f', {about.scale.unit}' if unit != 1 else ''}"
+    values = [unit * value for stat in scores.values() for value in (stat.mean, *_ends(stat))]
     if MEASURES[metric].higher:
-        return Contender(words, f"{100 * (1 - stat.mean):.2f} % wrong")
-    if metric == "mae" and "mae_unit" in scores:
-        return Contender(words, f"{number(scores['mae_unit'].mean, 3)} {dataset.about.scale.unit}")
-    return Contender(words, f"{title(metric)} {number(stat.mean, 3)}")
+        low, high = max(0.0, min(values, default=0.0)), min(1.0, max(values, default=1.0))
+        margin = 0.04 * (high - low) or 0.02
+        return Axis(low - margin, high + margin, f"{label}: right is better", kind="share")
+    positive = [value for value in values if value > 0] or [1.0]
+    networks = [unit * stat.mean for name, stat in scores.items() if not dataset.experiments[name].baseline]
+    low, high = max(min(positive), min(networks, default=0.0) / FAR), max(positive)
+    margin = max((high / low) ** 0.04, 1.005)
+    return Axis(low / margin, high * margin, f"{label}, log: left is better", log=True)
 
 
-@dataclass(frozen=True)
-class FigureRow:
-    """A published figure: the rebuilt one and its interval as fractions of it, and what its digits imply."""
+def standing(dataset: Evaluated) -> Strips:
+    """The picture that says the answer: those that are compared and the best of each other family, best first."""
+    metric, scale = dataset.about.metric, dataset.about.scale
+    unit = scale.std if metric == "mae" and scale.unit else 1.0
+    whole = {name: stat.mean for name in dataset.whole if (stat := dataset.experiments[name].score(metric))}
+    order = sorted(whole, key=lambda name: whole[name], reverse=MEASURES[metric].higher)
+    compared = {name for answer in dataset.answers for name in (answer.network, answer.opponent)}
+    best = {dataset.families[name]: name for name in reversed(order)}.values()
+    names = [name for name in order if name in compared]
+    names += [name for name in order if name in best and name not in compared]
+    axis, marks = ranking(dataset, names[:STANDING], unit)
+    strips = []
+    for name in sorted(names[:STANDING], key=order.index):
+        words = capital(titles.brief(dataset.titles[name])) + ", tuned" * bool(dataset.experiments[name].trials)
+        strip = Strip(words, measured(unit * whole[name], metric), dataset.families[name], marks[name])
+        strips.append(replace(strip, strong=name in compared))
+    opponent = marks.get(dataset.opponent or "")
+    return Strips(axis, strips, opponent.dot if opponent and not opponent.beyond else None)
 
-    words: str
-    outcome: Outcome
-    mark: IntervalMark
-    band: IntervalMark
-    text: str
+
+CHANGES = Axis(0.5, 2.0, "error with recurrence / without", log=True)
+"""Of a ratio of two errors: from half to twice."""
 
 
-def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[FigureRow]]:
+def figures(verdicts: Iterable[Verdict]) -> Strips:
     """Every measured figure that is rebuilt, as its fraction of the published one; of accuracies that of errors."""
     fractions = []
     for verdict in verdicts:
@@ -225,11 +233,15 @@ def figures(verdicts: Sequence[Verdict]) -> tuple[Axis, list[FigureRow]]:
         published, *others = (1 - value if claim.metric.endswith("accuracy") else value for value in values)
         mean, *ends = (value / published for value in others)
         fractions.append((verdict, mean, sorted(ends[:2]), sorted(ends[2:])))
-    positive = [value for _, mean, ends, band in fractions for value in (mean, *ends, *band) if value > 0]
-    axis = Axis(max(min(positive, default=0.5), 1 / FAR) / 1.1, min(max(positive, default=2.0), FAR) * 1.1, log=True)
-    rows = []
+    far = max((max(mean, 1 / max(mean, 1e-9)) for _, mean, _, _ in fractions), default=1.0)
+    reach = next((reach for reach in REACHES if far <= reach), FAR)
+    marked = [(value, short(value)) for value in REACHES[reach]]
+    axis = Axis(1 / reach, reach, "rebuilt / published; of accuracies the error rates", log=True, marked=marked)
+    strips = []
     for verdict, mean, ends, band in fractions:
-        text = f"rebuilt is {mean:.3g} times the published, one more run {ends[0]:.3g} to {ends[1]:.3g}"
+        ours = rebuilt_cell(verdict)
+        text = f"{published_cell(verdict).text} → {ours.text} {f'({ours.small})' if ours.small else ''}".rstrip()
+        colour = {Outcome.HOLDS: "good", Outcome.FAILS: "bad"}.get(verdict.outcome, "warn")
         marks = axis.mark(mean, ends), axis.mark(1.0, band)
-        rows.append(FigureRow(verdict.claim.words, verdict.outcome, *marks, text))
-    return axis, rows
+        strips.append(Strip(capital(verdict.claim.words), text, colour, *marks, verdict.outcome))
+    return Strips(axis, strips, round(axis.place(1.0), 2))

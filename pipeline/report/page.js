@@ -42,13 +42,17 @@ const box = Object.assign(document.createElement("input"), { type: "search", pla
 box.setAttribute("aria-label", "Filter questions");
 document.querySelector("nav .name").after(box);
 box.addEventListener("input", () => {
-  const wanted = box.value.toLowerCase().split(/\s+/);
+  // Each word begins one of those that a question, its answers and the models compared there are told with.
+  const wanted = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+  let seen = 0;
   for (const section of document.querySelectorAll("section.of")) {
-    const hidden = !wanted.every((word) => section.dataset.words.toLowerCase().includes(word));
-    const links = document.querySelectorAll(`nav a[href="#${section.id}"]`);
-    for (const one of [section, ...[...links].map((link) => link.parentElement)]) one.hidden = hidden;
+    const words = section.dataset.words.toLowerCase().split(/[^\p{L}\p{N}_.]+/u);
+    section.hidden = !wanted.every((start) => words.some((word) => word.startsWith(start)));
+    seen += !section.hidden;
+    for (const link of document.querySelectorAll(`nav a[href="#${section.id}"]`)) link.parentElement.hidden = section.hidden;
+    for (const row of document.querySelectorAll(`tbody[data-of="${section.id}"]`)) row.hidden = section.hidden;
   }
-  for (const row of document.querySelectorAll("tbody[data-of]")) {
-    row.hidden = document.getElementById(row.dataset.of).hidden;
-  }
+  // Between answers and claims there is nothing else: what was found is at the top, and so is that nothing was.
+  document.getElementById("nothing").hidden = seen > 0;
+  document.querySelector("table.answers").hidden = seen === 0;
 });

@@ -3,22 +3,22 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline import tables
 from pipeline.errors import printable
+from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.networks import PlayableNetwork
 from pipeline.evaluation.outcome import Outcome
 from pipeline.files import read_checked
-from pipeline.report import charts
-from pipeline.report.charts import CHANGES, AnswerText, Ranking
-from pipeline.report.drawing import Plots
+from pipeline.report import charts, paragraphs
 from pipeline.report.formatting import capital, fact, number, title
 from pipeline.report.plots import VISIBLE, plots
-from pipeline.report.result_tables import SIGNS, ResultTable, TableCell, claims_table, dataset_tables
+from pipeline.report.result_tables import SIGNS, claims_table, dataset_tables
 from pipeline.report.results import Evaluated, Results
+from pipeline.report.sentences import answer_text, sentence
 
 if TYPE_CHECKING:
     import jinja2
@@ -35,50 +35,39 @@ ROOM, SEEDS = 150_000, 3
 """Bytes of weights and examples in a page, which is to stay below 1.2 MB with all else that it holds; seeds of each."""
 
 
-@dataclass(frozen=True)
-class Section:
-    """What the page shows of one data set; `ranked` are rows of its table, `mistakes` of mistakes.csv."""
-
-    dataset: Evaluated
-    answers: list[AnswerText]
-    ranking: Ranking
-    ranked: list[Mapping[str, TableCell]]
-    mistakes: list[dict[str, str]]
-    facts: list[tuple[str, str]]
-    tables: list[ResultTable]
-    plots: list[Plots]
-    network: PlayableNetwork | None
-
-
 def page(results: Results) -> str:
     """The HTML of the page. The same results give the same bytes."""
     from markupsafe import Markup, escape
 
     environment = _environment()
-    # A long name may break after an underscore.
-    environment.filters |= {"breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")), "capital": capital}
-    # The user's own come first.
+    environment.filters |= {
+        # A long name may break after an underscore.
+        "breakable": lambda name: escape(name).replace("_", Markup("_<wbr>")),
+        "capital": capital,
+        "prose": lambda markdown: Markup(paragraphs.as_html(markdown)),  # noqa: S704 -- escaped there
+    }
     networks = playable(results.built)
     sections = [_section(results, dataset, networks.get(dataset.name)) for dataset in results.built]
+    counts = [verdict for verdict in results.verdicts if verdict.claim.kind == "count"]
     script = printable(_ours("page.js", "play.js"), kept="\n")
     text = environment.get_template("page.html.j2").render(
         style=Markup(_ours("page.css", "play.css")),  # noqa: S704 -- our own files
         script=Markup(script),  # noqa: S704
         hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-        trusted=Markup,
         signs=SIGNS,
         results=results,
-        sentence=sentence([answer for section in sections for answer in section.answers]),
+        sentence=sentence([answer for section in sections for answer in section["answers"]]),
         answers=sorted(
-            sections, key=lambda section: min([*Outcome].index(answer.outcome) for answer in section.answers)
+            sections, key=lambda section: min([*Outcome].index(answer.outcome) for answer in section["answers"])
         ),
-        changes=CHANGES,
-        stand_ins=[dataset.question for dataset in results.built if dataset.about.stand_in],
-        counted=_counted(results),
-        figures=charts.figures(results.verdicts),
+        changes=charts.CHANGES,
+        counted={
+            "Figures and comparisons": _judged(verdict for verdict in results.verdicts if verdict not in counts),
+            "Counts and shapes": _judged(counts),
+        },
         claims=claims_table(results),
         sections=sections,
-        curves=max((len(group.key) for section in sections for group in section.plots if group.overlay), default=0),
+        curves=max((len(group.key) for section in sections for group in section["plots"] if group.chosen), default=0),
         outcomes=[*Outcome],
         chosen=VISIBLE,
     )
@@ -137,46 +126,39 @@ def playable(built: Iterable[Evaluated]) -> dict[str, PlayableNetwork]:
     return networks
 
 
-def sentence(answers: Sequence[AnswerText]) -> str:
-    """All answers in one sentence, each counted once."""
-    if not answers:
-        return "Nothing is built yet"
-    if {answer.outcome for answer in answers} <= {Outcome.STAND_IN, Outcome.SCALED, Outcome.NOT_ASKED}:
-        return "No figure here is a result"
-    counts = Counter(answer.outcome for answer in answers)
-    told = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])
-    return f"Does a recurrent network help? {len(answers)} answer{'s' * (len(answers) > 1)}: {told}"
+def _judged(verdicts: Iterable[Verdict]) -> Counter[Outcome]:
+    """How many have which verdict, in the order of verdicts."""
+    counts = Counter(verdict.outcome for verdict in verdicts)
+    return Counter({outcome: counts[outcome] for outcome in Outcome if counts[outcome]})
 
 
-def _counted(results: Results) -> list[tuple[str, list[tuple[Outcome, int]]]]:
-    """How many measured figures and comparisons have which verdict, and how many counts and shapes."""
-    lines = []
-    for words, of_kind in (("Figures and comparisons", False), ("Counts and shapes", True)):
-        counts = Counter(verdict.outcome for verdict in results.verdicts if (verdict.claim.kind == "count") == of_kind)
-        lines += [(words, [(outcome, counts[outcome]) for outcome in Outcome if counts[outcome]])] if counts else []
-    return lines
-
-
-def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | None) -> Section:
-    tables, ranking = dataset_tables(results, dataset), charts.ranking(dataset)
-    ranked = [row for row in tables[0].rows if row["experiment"].text in ranking.marks] if tables else []
-    names = [row["experiment"].value for row in ranked if row["experiment"].value]
-    return Section(
-        dataset,
-        [charts.answer_text(dataset, answer) for answer in dataset.answers],
-        ranking,
-        ranked,
-        _mistakes(dataset),
-        _facts(dataset),
-        tables,
-        plots(dataset, names),
-        network,
-    )
+def _section(results: Results, dataset: Evaluated, network: PlayableNetwork | None) -> dict[str, Any]:
+    """What the template shows of a data set; the ranking is of the models that were trained on all rows."""
+    shown, (axis, marks) = dataset_tables(results, dataset), charts.ranking(dataset, dataset.whole)
+    ranked = [row for row in shown[0].rows if row["experiment"].text in marks] if shown else []
+    verdicts = [verdict for verdict in results.verdicts if verdict.dataset and verdict.dataset.name == dataset.name]
+    return {
+        "dataset": dataset,
+        "answers": [answer_text(dataset, answer) for answer in dataset.answers],
+        "standing": charts.standing(dataset),
+        "published": charts.figures(verdicts),
+        "judged": _judged(verdict for verdict in verdicts if verdict.claim.kind != "count"),
+        "plots": plots(dataset, [row["experiment"].value for row in ranked if row["experiment"].value]),
+        "network": network,
+        "mistakes": _mistakes(dataset),
+        "axis": axis,
+        "marks": marks,
+        "ranked": ranked,
+        "facts": _facts(dataset),
+        "tables": shown,
+    }
 
 
 def _mistakes(dataset: Evaluated) -> list[dict[str, str]]:
-    if (table := dataset.mistakes) is None:
+    if not dataset.has("mistakes"):
         return []
+    path = dataset.folder / "tables" / "mistakes.csv"
+    table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
     compared = {name for answer in dataset.answers for name in (answer.network, answer.opponent)}
     table = table[table["experiment"].isin(compared)]
     columns = {

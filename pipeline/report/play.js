@@ -107,9 +107,25 @@
     const points = values.map((value, x) => `${x + 0.5},${(100 * (high - value)) / (high - low || 1)}`);
     return `<path class="${look}" d="M${points.join("L")}"/>`;
   };
-  const fit = (svg, count, paths) => {
+  // Round numbers from low to high, where they lie in per cent, and in words.
+  const ticks = (low, high, words = digits) => {
+    const power = 10 ** Math.floor(Math.log10((high - low) / 2 || 1));
+    const step = [5, 2, 1].map((times) => times * power).find((size) => size <= (high - low) / 2) ?? power;
+    const [from, to] = [Math.ceil(low / step), Math.floor(high / step)];
+    const values = Array.from({ length: to - from + 1 }, (_, place) => (from + place) * step);
+    return values.map((value) => [(100 * (value - low)) / (high - low || 1), words(value)]);
+  };
+  // Number the sides of what is drawn: its steps, each as wide as the others, and what goes up.
+  const number = (drawn, count, up) => {
+    const marks = (side, all) => all.map(([at, words]) => `<i style="${side}:${at}%">${words}</i>`).join("");
+    const across = ticks(0.5, count + 0.5, (step) => (Number.isInteger(step) && step ? step : ""));
+    drawn.parentElement.querySelector(".ticks.y").innerHTML = marks("bottom", up);
+    drawn.parentElement.querySelector(".ticks.x").innerHTML = marks("left", across);
+  };
+  const fit = (svg, count, paths, up) => {
     svg.setAttribute("viewBox", `0 0 ${count} 100`);
     svg.innerHTML = paths.join("");
+    number(svg, count, up);
   };
   const ends = (values, margin = 0.08) => {
     const [low, high] = [Math.min(...values), Math.max(...values)];
@@ -133,6 +149,7 @@
     const { layers, width, embedding } = networks[0];
     const [by, plus, unit] = about.classify ? [100, 0, "%"] : [about.std, about.mean, about.unit];
     const told = (value) => `${digits(value * by + plus)} ${unit}`.trim();
+    const scale = ([low, high]) => ticks(low * by + plus, high * by + plus);
     const [word, shown] = [([row]) => about.words[row] || "▸", (row) => row[about.column]];
     // Its timesteps, of which the padding in front of a text is run and not shown; what the networks make of them.
     let example, rows, first, bounds, found;
@@ -174,19 +191,21 @@
         });
       } else {
         find("value").value = shown(rows[step]);
-        fit(find("input"), rows.length, [line(rows.map(shown), ...bounds, "given")]);
+        fit(find("input"), rows.length, [line(rows.map(shown), ...bounds, "given")], scale(bounds));
       }
       const vector = found[0].outputs[0].length > 1;
       const answers = found.map(({ outputs }) => (vector ? outputs.at(-1) : outputs.flat()));
       const truth = answers[0].map((_, place) => about.truth[example][place] ?? about.truth[example][0]);
       const range = about.classify ? [0, 1] : ends([...answers.flat(), ...truth]);
-      fit(find("output"), truth.length, [line(truth, ...range, "truth"), ...lines(answers, ...range)]);
+      fit(find("output"), truth.length, [line(truth, ...range, "truth"), ...lines(answers, ...range)], scale(range));
       const [layer, key] = find("view").value.split(" ");
       const most = Math.max(1, ...traces[layer].flatMap((one) => [...one[key].value.map(Math.abs)]));
       paint(find("heat"), felt.length, layers[layer].units, (x, y) => traces[layer][x][key].value[y] / most);
+      number(find("heat"), felt.length, [[100, 1], [0, layers[layer].units]]);
+      find("most").textContent = `blue: up to ${digits(most)}, orange: down to ${digits(-most)}`;
       const peak = Math.max(...found.flatMap((one) => one.felt));
       const powers = found.map((one) => one.felt.map((slope) => Math.max(-4, Math.log10(slope / peak))));
-      fit(find("felt"), felt.length, lines(powers, -4, 0.1));
+      fit(find("felt"), felt.length, lines(powers, -4, 0.1), ticks(-4, 0.1, (power) => 10 ** power));
 
       const between = truth.map((_, place) => ends(answers.map((one) => one[place]), 0));
       const apart = between.map(([low, high]) => high - low);
@@ -268,6 +287,8 @@
       return Math.log(mse([((at % WIDE) + 0.5) / 12 - 1, 1.5 - (Math.floor(at / WIDE) + 0.5) / 12, 0], series));
     });
     const [low, high] = ends(grid, 0);
+    const [least, most] = [low, high].map((power) => digits(Math.exp(power)));
+    find("scale").textContent = `MSE, log scale: ${least} (blue) to ${most} (white)`;
     const place = ([x, y]) => [100 * (x + 1), 100 * (1.5 - y)];
     const dot = (look, at) => `<circle class="${look}" cx="${place(at)[0]}" cy="${place(at)[1]}" r="5"/>`;
     let weights, path, frame;

@@ -6,10 +6,12 @@ tessy1234/data_science, notebooks 05 and 07, which ran two of these listings aga
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,16 +20,13 @@ from pipeline.evaluation import answers
 from pipeline.evaluation.intervals import prediction
 from pipeline.evaluation.plot_data import PARTS
 from pipeline.evaluation.scores import MIN_SEEDS
-from pipeline.report.drawing import INK, Plots, by_epoch, colour, key, stretch, svg
+from pipeline.report.charts import Axis, Line, Plot
+from pipeline.report.formatting import capital
 from pipeline.report.formatting import title as measure_title
 from pipeline.report.results import Evaluated
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.axes import Axes
-
-WIDE, LARGE = (3.3, 1.9), (4.6, 2.3)
-"""Inches."""
 
 VISIBLE = 5
 """Curves in a plot that are visible until a reader chooses others: those of the best experiments."""
@@ -38,16 +37,34 @@ CURVES = 6
 POINTS = 36
 """Points of a curve, at most, which keeps the page small."""
 
+BEFORE = 8
+"""Values that are shown before a single one that is forecast."""
+
 DASHES = ("solid", "dashed", "dotted")
 """These distinguish experiments of the same family, which have the same colour."""
 
-TRUTH = ("truth", "ink", "solid")
+LOG_ABOVE = 4.0
+"""If the greatest value is more than this many times the least, the axis of a learning curve is logarithmic."""
+
+X_LABELS = {"x": "x", "time": "", "index": "step", "step": "steps after the last true value"}
+"""Columns for the x axis, of which the first that a table has is used -> what they are; of times it is their range."""
 
 PUBLISHED_CURVES = Path(__file__).with_name("published_curves.csv")
 """Experiment, measure, epoch -> the notebook's figure, then those of others."""
 
 COLUMNS = {"validation_accuracy": "accuracy", "validation_loss": "mae"}
 """Column of history.csv -> its measure, by which `intervals.prediction` transforms it."""
+
+
+@dataclass(frozen=True)
+class Plots:
+    """Plots side by side, how to read them, and the legend where all have the same, by which curves may be chosen."""
+
+    title: str
+    caption: str
+    plots: Sequence[Plot] = ()
+    key: Sequence[Line] = ()
+    chosen: bool = False
 
 
 def plots(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
@@ -76,38 +93,65 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     noun, several = "week" if dataset.about.layout == "windows" else "example", (table["part"] > 0).any()
     if several:
         caption += f" Best, median and worst {noun} of test: by the error of the two together."
-    panels = {}
-    for number, rows in table.groupby("part", sort=False):
-        part = PARTS[int(number)]
-        heading, words = f"{part} {noun}" if several else "", f"{dataset.question}: {part}"
-        panels[heading] = stretch(dataset, rows, compared, words, f"{dataset.name} forecasts {number:g}")
-    return Plots(title, caption, panels, [TRUTH, *key(dataset, compared)])
+    drawn = [
+        _stretch(dataset, rows, compared, capital(f"{PARTS[int(part)]} {noun}") if several else "First rows of test")
+        for part, rows in table.groupby("part", sort=False)
+    ]
+    return Plots(title, caption, drawn, drawn[0].lines)
 
 
 def _free_runs(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     names = [name for name in compared if dataset.experiments[name].rollout]
     if not names:
         return None
-    rows = dataset.numbers("rollout", "step", "truth", *names)
+    drawn = _stretch(dataset, dataset.numbers("rollout", "step", "truth", *names), names, "From one true window on")
     caption = "From one true window on, each model is fed its own predictions. First seed, last epoch."
-    drawn = stretch(dataset, rows, names, f"{dataset.question}: free run", f"{dataset.name} free")
-    return Plots("Left alone: predictions fed back", caption, {"": drawn}, [TRUTH, *key(dataset, names)])
+    return Plots("Left alone: predictions fed back", caption, [drawn], drawn.lines)
+
+
+def _stretch(dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], title: str) -> Plot:
+    """The truth and some experiments' predictions over rows of predictions.csv or rollout.csv.
+
+    `names` are the experiments, whose columns are NaN where they predict nothing. Where each predicts one value, these
+    stand beside one another, so that none hides another.
+    """
+    single = rows[names].notna().sum().max() == 1
+    rows = rows.tail(BEFORE + 1) if single else rows
+    column = next(column for column in X_LABELS if column in rows)
+    x, truth = rows[column], rows["truth"]
+    label = X_LABELS[column]
+    if column == "time":
+        days = [f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d}" for end in (x.iloc[0], x.iloc[-1])]
+        label = f"time, {days[0]} to {days[1]}"
+    elif rows[names].isna().any(axis=None):
+        label += "; up to 0 it is given"
+    margin = 0.35 * (truth.max() - truth.min()) or 1.0
+    x_axis = Axis(x.iloc[0], x.iloc[-1] + single, label, kind={"time": "time", "x": "number"}.get(column, "whole"))
+    y_axis = Axis(truth.min() - margin, truth.max() + margin, dataset.quantity)
+    lines = [Line("the truth", "ink", [*zip(x, truth, strict=True)], "wide")]
+    for index, name in enumerate(names):
+        beside = 0.3 * (index + 1) if single else 0
+        points = [(at + beside, value) for at, value in zip(x, rows[name], strict=True) if not np.isnan(value)]
+        lines.append(_line(dataset, name, points, dash=DASHES[index % 2], dotted=single, joined=not single))
+    return Plot(title, x_axis, y_axis, lines)
+
+
+def _line(dataset: Evaluated, name: str, points: Iterable[tuple[float, float]], **how: Any) -> Line:
+    """An experiment's, in the colour of its family."""
+    return Line(dataset.titles[name], dataset.families[name], [*points], **how)
 
 
 def _by_week(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     if not compared or not dataset.has("weeks"):
         return None
     table = dataset.numbers("weeks", "week", *compared)
-
-    def draw(axes: "Axes") -> None:
-        for name in compared:
-            axes.plot(table["week"], table[name], color=colour(dataset, name), marker="o", markersize=2.5)
-        axes.set_ylim(bottom=0)
-        axes.set_xlabel("week of test")
-        axes.set_ylabel(measure_title(dataset.about.metric))
-
-    drawn = {"": svg(draw, WIDE, f"{dataset.question}: error by week", f"{dataset.name} weeks")}
-    return Plots("Error by week of test", "Mean over seeds.", drawn, key(dataset, compared))
+    week, label = table["week"], f"Test {measure_title(dataset.about.metric)}"
+    axes = (
+        Axis(week.min(), week.max(), "week of test", kind="whole"),
+        Axis(0.0, 1.05 * table[[*compared]].max(axis=None), label),
+    )
+    lines = [_line(dataset, name, zip(week, table[name], strict=True), dotted=True) for name in compared]
+    return Plots("Error by week of test", "Mean over seeds.", [Plot("Each week of test", *axes, lines)], lines)
 
 
 def data_size(dataset: Evaluated) -> Plots | None:
@@ -117,34 +161,34 @@ def data_size(dataset: Evaluated) -> Plots | None:
         return None
     network, opponent = curves
     metric, rows = dataset.about.metric, dataset.about.examples["train"]
-
-    def draw(axes: "Axes") -> None:
-        for curve in curves:
-            scores = {fraction * rows: dataset.experiments[name].score(metric) for fraction, name in curve.items()}
-            stats = {count: stat for count, stat in scores.items() if stat}
-            low, high = zip(*(stat.mean_ci or (stat.mean, stat.mean) for stat in stats.values()), strict=True)
-            means, hue = [stat.mean for stat in stats.values()], colour(dataset, curve[1.0])
-            axes.fill_between([*stats], low, high, color=hue, alpha=0.2, linewidth=0)
-            axes.plot([*stats], means, color=hue, marker="o", markersize=2.5)
-        axes.set_xscale("log")
-        axes.set_xticks([fraction * rows for fraction in network], [f"{fraction * rows:,.0f}" for fraction in network])
-        axes.minorticks_off()
-        axes.set_xlabel("train examples")
-        axes.set_ylabel(metric.upper())
-
-    fractions = sorted(network.keys() & opponent.keys())
-    compared = answers.table(
-        dataset.evaluation, {fraction: (network[fraction], opponent[fraction]) for fraction in fractions}
-    )
-    verdicts = ", ".join(f"{fraction * rows:,.0f}: {comparison.outcome}" for fraction, comparison in compared.items())
-    names = [curve[1.0] for curve in curves]
-    words = f"{' against '.join(dataset.titles[name] for name in names)}, by train examples: {verdicts}"
-    drawn = svg(draw, LARGE, f"{dataset.name}: {words}", f"{dataset.name}/data-size")
+    pairs = {share: (name, opponent[share]) for share, name in network.items() if share in opponent}
+    lines = []
+    for curve in curves:
+        stats = {share * rows: dataset.experiments[name].score(metric) for share, name in curve.items()}
+        known = {count: stat for count, stat in stats.items() if stat}
+        band = [(count, *(stat.mean_ci or (stat.mean, stat.mean))) for count, stat in known.items()]
+        points = [(count, stat.mean) for count, stat in known.items()]
+        lines.append(_line(dataset, curve[1.0], points, band=band, dotted=True))
+    # The verdict on each pair stands under their number of rows.
+    compared = answers.table(dataset.evaluation, pairs)
+    marked = [(share * rows, f"{share * rows:,.0f}\n{found.outcome}") for share, found in compared.items()]
+    x = Axis(min(network) * rows / 1.2, rows * 1.2, "train examples, log scale", log=True, marked=marked)
+    ends = [end for line in lines for _, *interval in line.band for end in interval]
+    y = _padded(ends, f"Test {measure_title(metric)}", share=metric == "accuracy")
     caption = (
         "With the last eighth, quarter, half and all of the train rows, and the same options: the mean on test over "
-        "seeds, and its 95 % interval. Corrected for how many are asked."
+        "seeds, and its 95 % interval. Beneath: the network against the other, corrected for how many are asked."
     )
-    return Plots("How many rows recurrence needs", caption, {words: drawn}, key(dataset, names))
+    return Plots("How many rows recurrence needs", caption, [Plot("Error by train examples", x, y, lines)], lines)
+
+
+def _padded(values: Sequence[float], label: str, *, share: bool) -> Axis:
+    """An axis with room for these values, logarithmic above `LOG_ABOVE`."""
+    low, high, kind = min(values, default=0.0), max(values, default=1.0), "share" if share else "number"
+    if low > 0 and high / low > LOG_ABOVE:
+        return Axis(low / 1.2, high * 1.2, f"{label}, log scale", log=True, kind=kind)
+    margin = 0.06 * (high - low) or 0.5
+    return Axis(low - margin, high + margin, label, kind=kind)
 
 
 def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
@@ -164,21 +208,32 @@ def by_fraction(dataset: Evaluated) -> list[dict[float, str]]:
 def _by_epoch(dataset: Evaluated, ranked: Sequence[str]) -> list[Plots]:
     """Learning curves of the loss and, for classification, of the accuracy."""
     split, groups = "validation" if "validation" in dataset.about.examples else "train", []
-    whole = [name for name in ranked if dataset.experiments[name].share == 1]
     for measure in ("loss", "accuracy") if dataset.about.kind == "classify" else ("loss",):
-        lines = {name: curve(dataset.history, name, f"{split}_{measure}") for name in whole}
-        available = {name: line for name, line in lines.items() if line is not None}
+        curves = {name: curve(dataset.history, name, f"{split}_{measure}") for name in ranked}
+        available = {name: table for name, table in curves.items() if table is not None}
         if not available:
             continue
-        curves = dict(islice(available.items(), CURVES))
-        losses = {dataset.experiments[name].loss for name in curves} if measure == "loss" else {measure}
+        shown = dict(islice(available.items(), CURVES))
+        losses = {dataset.experiments[name].loss for name in shown} if measure == "loss" else {measure}
         label = measure_title(str(losses.pop())) if len(losses) == 1 else measure
         label += f" on {split}{', standardised' if dataset.about.scale.unit and measure == 'loss' else ''}"
         caption = (
             f"Mean over all seeds on {split}; the band reaches from the lowest seed to the highest. A seed that "
             "stopped early keeps its last value."
         ) + (f" The best {CURVES} of {len(available)}." if len(available) > CURVES else "")
-        groups.append(_overlay(dataset, curves, f"{measure.title()} by epoch", caption, label))
+        lines: list[Line] = []
+        values, counts = list[float](), Counter[str]()
+        for name, table in shown.items():
+            dash = DASHES[counts[dataset.families[name]] % len(DASHES)]
+            counts[dataset.families[name]] += 1
+            band = [] if table["min"].equals(table["max"]) else [*table[["min", "max"]].itertuples(name=None)]
+            # A hidden curve that starts far off would flatten the visible ones: only its second half counts.
+            values += table["mean"].tolist()[0 if len(lines) < VISIBLE else len(table) // 2 :]
+            lines.append(_line(dataset, name, table["mean"].items(), dash=dash, band=band))
+        x = Axis(1, max(table.index[-1] for table in shown.values()), "epoch", kind="whole")
+        y = _padded(values, label, share=measure == "accuracy")
+        title = f"{measure.title()} by epoch"
+        groups.append(Plots(title, caption, [Plot(title, x, y, lines)], lines, chosen=True))
     return groups
 
 
@@ -198,42 +253,15 @@ def curve(history: "pd.DataFrame", name: str, column: str) -> "pd.DataFrame | No
     return seeds.interpolate("index", limit_area="inside").ffill().iloc[shown].agg(["mean", "min", "max"], axis=1)
 
 
-def _overlay(dataset: Evaluated, curves: "Mapping[str, pd.DataFrame]", title: str, caption: str, label: str) -> Plots:
-    """The curves of experiments in one plot."""
-    legend, counts = [], Counter[str]()
-    for name in curves:
-        family = dataset.families[name]
-        legend.append((dataset.titles[name], family, DASHES[counts[family] % len(DASHES)]))
-        counts[family] += 1
-
-    def draw(axes: "Axes") -> None:
-        values: list[float] = []
-        for index, ((name, line), (_, _, dash)) in enumerate(zip(curves.items(), legend, strict=True)):
-            hue = colour(dataset, name)
-            if not line["min"].equals(line["max"]):
-                ends = [*line["min"], *line["max"][::-1]]
-                axes.fill(
-                    [*line.index, *line.index[::-1]], ends, color=hue, alpha=0.15, linewidth=0, gid=f"band-{index}"
-                )
-            axes.plot(line["mean"], color=hue, linestyle=dash, gid=f"curve-{index}")
-            # A hidden curve that starts far off would flatten the visible ones: only its second half counts.
-            values += line["mean"].tolist()[0 if index < VISIBLE else len(line) // 2 :]
-        axes.set_ylabel(label)
-        by_epoch(axes, values, max(line.index[-1] for line in curves.values()))
-
-    drawn = svg(draw, LARGE, f"{dataset.question}: {title}", f"{dataset.name} {title}")
-    return Plots(title, caption, key=legend, overlay=drawn)
-
-
 def published_curves(dataset: Evaluated) -> Plots | None:
     """Published learning curves, over the band where one more run of ours would lie."""
-    panels = dict(_published_curve(dataset, name, band) for name, band in bands(dataset).items())
+    drawn = [_published_curve(dataset, name, band) for name, band in bands(dataset).items()]
     measure = "accuracy" if dataset.about.kind == "classify" else "loss"
     caption = (
         f"Line: the {measure} on validation that the source of documents 001 and 002 logged, one run; dots: somebody "
         "else's run of the same listing. Band: where one more run of ours would lie at that epoch (95 %)."
     )
-    return Plots("Published curves", caption, panels) if panels else None
+    return Plots("Published curves", caption, drawn) if drawn else None
 
 
 def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
@@ -260,21 +288,15 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
     return by_experiment
 
 
-def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> tuple[str, str]:
-    """The title of a panel, with how many epochs lie inside the band, and its SVG."""
-    low, high, published = band["low"], band["high"], band.drop(columns=["low", "high"])
-
-    def draw(axes: "Axes") -> None:
-        axes.fill_between(band.index, low, high, color=colour(dataset, name), alpha=0.2, linewidth=0)
-        first, *others = published
-        axes.plot(published[first], color=INK, linewidth=1.2)
-        for source in others:
-            axes.plot(published[source], ".", color=INK, markersize=3)
-        by_epoch(axes, band.to_numpy().ravel().tolist(), band.index[-1])
-        axes.set_ylabel("accuracy" if dataset.about.kind == "classify" else "MAE, standardised")
-
-    inside = {source: published[source].between(low, high).sum() for source in published}
-    words = ", ".join(f"{count} of {len(band)} of {source}'s epochs inside" for source, count in inside.items())
-    words = f"{dataset.titles[name]}: {words}"
-    drawn = svg(draw, (3.3, 1.8), f"{dataset.name}, published curve of {words}", f"{dataset.name}/published/{name}")
-    return words, drawn
+def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plot:
+    """One experiment's, with how many epochs lie inside the band."""
+    published, share = band.drop(columns=["low", "high"]), dataset.about.kind == "classify"
+    y = _padded([*band.to_numpy().flat], f"{'accuracy' if share else 'standardised MAE'} on validation", share=share)
+    lines = [_line(dataset, name, (), band=[*band[["low", "high"]].itertuples(name=None)])]
+    lines += [
+        Line(source, "ink", [*published[source].items()], dotted=index > 0, joined=index == 0)
+        for index, source in enumerate(published)
+    ]
+    inside = {source: published[source].between(band["low"], band["high"]).sum() for source in published}
+    small = "; ".join(f"{source}: {count} of {len(band)} epochs inside" for source, count in inside.items())
+    return Plot(dataset.titles[name], Axis(1, band.index[-1], "epoch", kind="whole"), y, lines, small)

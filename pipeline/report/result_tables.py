@@ -9,9 +9,9 @@ from pipeline.evaluation.claims import Verdict
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Scores
 from pipeline.metrics import MEASURES
-from pipeline.report.charts import answer_text
 from pipeline.report.formatting import DASH, between, comparison_text, measured, published, shape, short, spread, title
 from pipeline.report.results import Evaluated, Results
+from pipeline.report.sentences import answer_text
 
 SIGNS: dict[str, str] = {Outcome.HOLDS: "✓", Outcome.FAILS: "✗"}
 
@@ -240,7 +240,7 @@ def _published_figures(results: Results, name: str) -> TableCell:
     measured_on = {"final", "best", "groups", "rollout"}
     own = (verdict for verdict in results.verdicts if verdict.claim.experiment == name)
     figures = (verdict for verdict in own if verdict.claim.metric.split(".")[0] in measured_on)
-    badges = tuple(Badge(_published_cell(verdict).text, verdict.outcome) for verdict in figures)
+    badges = tuple(Badge(published_cell(verdict).text, verdict.outcome) for verdict in figures)
     return TableCell(marks=badges, value=[{"published": badge.text, "verdict": badge.tone} for badge in badges])
 
 
@@ -295,26 +295,30 @@ def claims_table(results: Results) -> ResultTable:
 
 
 def _claim_row(verdict: Verdict) -> dict[str, TableCell]:
-    claim, small, rebuilt = verdict.claim, "", NO_VALUE
-    metric, unit = _metric(verdict)
-    if verdict.interval and claim.kind != "count":
-        small = f"{'difference ' * (claim.kind == 'comparison')}{between(verdict.interval, metric, unit)}"
-    if verdict.shape is not None:
-        rebuilt = TableCell(shape(verdict.shape), value=verdict.shape)
-    elif verdict.rebuilt is not None:
-        value = verdict.rebuilt.model_dump(mode="json")
-        rebuilt = TableCell(measured(verdict.rebuilt, metric, unit), small, value=value)
+    claim = verdict.claim
     return {
         "document": TableCell(claim.document, value=claim.document),
         "claim": TableCell(claim.words, f"{claim.experiment}, {describe(claim.metric)}", value=claim.words),
-        "published": _published_cell(verdict),
-        "rebuilt": rebuilt,
+        "published": published_cell(verdict),
+        "rebuilt": rebuilt_cell(verdict),
         "verdict": TableCell(marks=(Badge("", verdict.outcome),), value=verdict.outcome),
         "note": TableCell(claim.note),
     }
 
 
-def _published_cell(verdict: Verdict) -> TableCell:
+def rebuilt_cell(verdict: Verdict) -> TableCell:
+    """What is rebuilt, and where one more run would lie."""
+    if verdict.shape is not None:
+        return TableCell(shape(verdict.shape), value=verdict.shape)
+    if verdict.rebuilt is None:
+        return NO_VALUE
+    (metric, unit), kind, small = _metric(verdict), verdict.claim.kind, ""
+    if verdict.interval and kind != "count":
+        small = f"{'difference ' * (kind == 'comparison')}{between(verdict.interval, metric, unit)}"
+    return TableCell(measured(verdict.rebuilt, metric, unit), small, value=verdict.rebuilt.model_dump(mode="json"))
+
+
+def published_cell(verdict: Verdict) -> TableCell:
     """What is published: the value, or what it is compared with."""
     claim = verdict.claim
     metric, unit = _metric(verdict)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
 from pipeline.config.params import Params
-from pipeline.errors import one_line
 from pipeline.evaluation import answers, claims, sceptic, schema
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.claims import Verdict
@@ -18,7 +17,7 @@ from pipeline.evaluation.sceptic import Sceptic
 from pipeline.evaluation.schema import About, Entry, Evaluation
 from pipeline.evaluation.verdicts import Comparison
 from pipeline.files import damaged
-from pipeline.report import titles
+from pipeline.report import paragraphs, titles
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -38,8 +37,10 @@ class Evaluated:
         titles: experiment -> what it is, in words.
         families: experiment -> one of `titles.FAMILIES`, or "simple".
         folder: of the evaluation.
+        quantity: what is forecast, with its unit, for an axis.
+        paragraph: why the answers are as they are, in Markdown; empty where nobody wrote it, or of what is no result.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
-        label: STAND_IN or SCALED, of what is no result.
+        label: STAND_IN, of what is no result.
         answers: does it need a recurrent network, corrected for all that are asked in this workspace; the outcome of
             what is no result is its label.
         sceptic: what a search with scikit-learn alone did to the answers; None where there was none.
@@ -51,6 +52,8 @@ class Evaluated:
     titles: dict[str, str]
     families: dict[str, str]
     folder: Path
+    quantity: str = "value"
+    paragraph: str = ""
     stale: str = ""
     label: Outcome | None = None
     answers: Sequence[Answer] = ()
@@ -66,6 +69,11 @@ class Evaluated:
         """Name -> its scores."""
         return self.evaluation.experiments
 
+    @property
+    def whole(self) -> list[str]:
+        """The experiments that were trained on all rows."""
+        return [name for name, entry in self.experiments.items() if entry.share == 1]
+
     @cached_property
     def opponent(self) -> str | None:
         """The strongest experiment without recurrence, chosen before the test."""
@@ -80,15 +88,6 @@ class Evaluated:
     def history(self) -> "pd.DataFrame":
         """Experiment, seed, epoch and what was recorded of it. Raises UnrollError if damaged."""
         return tables.read(self.folder / "history.csv", experiment=str, seed=int, epoch=int)
-
-    @cached_property
-    def mistakes(self) -> "pd.DataFrame | None":
-        """mistakes.csv of experiments of params.yaml; None where there is none. Raises UnrollError if damaged."""
-        if not self.has("mistakes"):
-            return None
-        path = self.folder / "tables" / "mistakes.csv"
-        table = tables.read(path, experiment=str, truth=int, probability=float, words=str)
-        return table[table["experiment"].isin([*self.experiments])]
 
     def has(self, name: str) -> bool:
         """Whether there is such a table of `plot_data`."""
@@ -128,21 +127,18 @@ class Results:
         missing: what has no evaluation.
         verdicts: one for each claim whose experiments are in params.yaml.
         unused: how many claims are not, and are left out.
-        scaled: what was scaled down in this workspace; empty where nothing was.
     """
 
     built: list[Evaluated]
     missing: list[Missing]
     verdicts: list[Verdict]
     unused: int
-    scaled: str
 
 
 def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
     """Read every evaluation of the documents' data sets that params.yaml asks for and that is there.
 
-    Or, with `own`, of the series of one's own, each of which is a question by itself. What is scaled down
-    `unroll.workspaces` has left in the workspace.
+    Or, with `own`, of the series of one's own, each of which is a question by itself.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -167,24 +163,20 @@ def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
     evaluations = {dataset.name: dataset.evaluation for dataset in built}
     of_experiments = {name: evaluation for evaluation in evaluations.values() for name in evaluation.experiments}
     known = [claim for claim in published if set(claim.experiments) <= set(params.experiments)]
-    note, short = (_text(workspace.scratch / name) for name in ("scaled.txt", "short.txt"))
-    verdicts = [claims.judge(claim, of_experiments, scaled=bool(note)) for claim in known]
+    verdicts = [claims.judge(claim, of_experiments) for claim in known]
     tables_of_answers = [{name: evaluation} for name, evaluation in evaluations.items()] if own else [evaluations]
+    explained = paragraphs.read(workspace)
     answered = {name: each for table in tables_of_answers for name, each in answers.front_page(table).items()}
     for index, dataset in enumerate(built):
-        scaled = Outcome.SCALED if note or dataset.name in short.split() else None
-        label = Outcome.STAND_IN if dataset.about.stand_in else scaled
+        label = Outcome.STAND_IN if dataset.about.stand_in else None
         labelled = [_labelled(answer, label) for answer in answered[dataset.name]]
-        built[index] = replace(dataset, label=label, answers=labelled)
-    return Results(built, missing, verdicts, len(published) - len(known), note)
+        paragraph = "" if label else explained.get(dataset.name, "")
+        built[index] = replace(dataset, label=label, answers=labelled, paragraph=paragraph)
+    return Results(built, missing, verdicts, len(published) - len(known))
 
 
 def _labelled(answer: Answer, label: Outcome | None) -> Answer:
     return answer if label is None or answer.outcome == Outcome.NOT_ASKED else replace(answer, outcome=label)
-
-
-def _text(path: Path) -> str:
-    return one_line(path.read_text(encoding="utf-8")) if path.is_file() else ""
 
 
 def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing) -> Evaluated:
@@ -198,7 +190,8 @@ def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing
         {key: titles.experiment(experiment, section) for key, experiment in experiments.items()},
         {key: titles.family(experiment) for key, experiment in experiments.items()},
         folder,
-        f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
+        titles.quantity(section, whole.dataset),
+        stale=f"{failure.stage} failed: {failure.reason}" if failure.stage else "",
         sceptic=sceptic.load(workspace.sceptic(name)),
     )
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.config.params import DatasetParams, Experiment
+from pipeline.config.params import DatasetParams, Experiment, Params
 from pipeline.evaluation.schema import About
 
 CELLS = {"simple_rnn": "SimpleRNN", "lstm": "LSTM", "gru": "GRU", "min_gru": "minGRU"}
@@ -33,6 +33,21 @@ QUESTIONS = {
 }
 """Name of a preparation -> the question that its data sets ask; others are described by their facts."""
 
+QUANTITIES = {
+    "sine_points": "sin x",
+    "sine_windows": "sine",
+    "waves": "wave, without a unit",
+    "shapes": "sum of sines, without a unit",
+    "long_forecast": "column, standardised",
+}
+"""Name of a preparation -> what its data sets forecast; others say it themselves."""
+
+
+def quantity(section: DatasetParams, about: About) -> str:
+    """What is forecast, with its unit."""
+    own = f"{about.scale.quantity}, {about.scale.unit or 'without a unit'}"
+    return QUANTITIES.get(section.preparation.name, own)
+
 
 def question(section: DatasetParams, about: About) -> str:
     """The question that a data set asks, in a few words."""
@@ -49,6 +64,17 @@ def question(section: DatasetParams, about: About) -> str:
         years = round(about.facts.get("rows", 0) * seconds / YEAR)
         words += f", {f'{years} years of ' if years > 1 else ''}{frequency} rows"
     return words
+
+
+def short_title(config: Params, name: str) -> str:
+    """An experiment in words, without its options."""
+    section = config.experiments[name]
+    return experiment(section, config.datasets[section.dataset]).split(", ")[0].split(" on ")[0]
+
+
+def ensemble_title(members: int) -> str:
+    """The combination in words, of so many models if more than one are known."""
+    return "weighted median" + f" of {members} models" * (members > 1)
 
 
 def family(section: Experiment) -> str:
@@ -94,6 +120,11 @@ def experiment(section: Experiment, dataset: DatasetParams | None = None) -> str
     return ", ".join(words)
 
 
+def brief(words: str) -> str:
+    """A title without how it was trained and what it sees."""
+    return words.split(", ", maxsplit=1)[0].split(" on ", maxsplit=1)[0]
+
+
 def _recurrent(model: Mapping[str, Any]) -> str:
     layers = model.get("layers") or 1
     if widths := model.get("widths"):
@@ -103,7 +134,8 @@ def _recurrent(model: Mapping[str, Any]) -> str:
 
 
 def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
-    last = f" on the last {model['last']} steps" if model.get("last") else ""
+    count = model.get("last")
+    last = "" if not count else " on the last step" if count == 1 else f" on the last {count} steps"
     method = training.get("method")
     fits = {
         "least_absolute": "least absolute deviation",
@@ -116,6 +148,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         case "mlp":
             hidden = "-".join(str(width) for width in model.get("hidden", ()))
             words = f"dense network {hidden}" if hidden else "perceptron"
+            words += " of sines" * (model.get("activation") == "sine")
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "constant":
             return f"always {model.get('value', 0):g}"

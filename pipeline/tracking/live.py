@@ -31,10 +31,9 @@ class Recording:
     def __init__(self, workspace: Workspace, name: str, experiment: Experiment) -> None:
         self._workspace, self._name, self._experiment = workspace, name, experiment
         self._writer: Writer | None = None
-        self._failed = False
+        self._failed, self._written, self._began = False, -INTERVAL, time.monotonic()
         self._waiting: dict[int, list[tuple[int, Mapping[str, float]]]] = {}
-        self._written = -INTERVAL
-        self._began, self._process = time.monotonic(), psutil.Process()
+        self._process = psutil.Process()
         self._process.cpu_percent()  # the next call says how much there was since this one
         self._lock = contextlib.ExitStack()
 
@@ -76,11 +75,9 @@ class Recording:
         """
         self._write()
         writer, self._writer = self._writer, None
-        try:
+        with _warning():
             opened = store.connect(self._workspace)
             runs.record(opened, self._workspace, self._name, self._experiment, writer=writer)
-        except UnrollError as error:
-            _warn(error)
 
     def _write(self) -> None:
         if self._writer is not None and not self._failed:
@@ -108,12 +105,14 @@ def scored(workspace: Workspace, config: Params, about: str) -> None:
     """Add a data set's evaluation to the MLflow runs of its trainings; those not recorded yet are left to `replay`."""
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
         return  # nothing is recorded, so there is nothing to add to
+    with _warning():
+        list(runs.replay(workspace, config.experiments_of(about), new=False))
+
+
+@contextlib.contextmanager
+def _warning() -> Iterator[None]:
+    """An error of the store is a line on stderr."""
     try:
-        for _ in runs.replay(workspace, config.experiments_of(about), new=False):
-            pass
+        yield
     except UnrollError as error:
-        _warn(error)
-
-
-def _warn(error: UnrollError) -> None:
-    sys.stderr.write(f"warning: not recorded in MLflow: {error}. `unroll track` records it later\n")
+        sys.stderr.write(f"warning: not recorded in MLflow: {error}. `unroll track` records it later\n")

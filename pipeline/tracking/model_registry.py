@@ -26,7 +26,6 @@ from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow.entities.model_registry import ModelVersion
     from mlflow.models import ModelSignature
     from mlflow.models.model import ModelInfo
 
@@ -61,7 +60,7 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
         UnrollError: the store cannot be used, or the run is not that of params.yaml.
     """
     name, config = forecaster.spec.name, params.load(workspace.params)
-    about, opened = forecaster.spec.question.dataset, store.connect(workspace)
+    about, opened = forecaster.spec.dataset, store.connect(workspace)
     fitted = forecaster.spec.until is not None  # on all rows, which is no run of an experiment
     mark = fingerprint.folder(workspace.forecaster(name) if fitted else workspace.run(about, name))
     data = dataset.describe(workspace.prepared(about))
@@ -84,7 +83,12 @@ def register(workspace: Workspace, forecaster: Forecaster) -> Registered:
                 model = _log(forecaster, run.info.run_id if run else None, example)
                 if not models:
                     opened.client.create_registered_model(title)
-                version = _register(opened, title, model, tags)
+                version = opened.client.create_model_version(
+                    title, f"models:/{model.model_id}", model.run_id, tags, model_id=model.model_id
+                )
+                # As `mlflow.register_model` does, or the model's page would say that it is not registered.
+                link = {"mlflow.modelVersions": json.dumps([{"name": title, "version": version.version}])}
+                opened.client.set_logged_model_tags(model.model_id, link)
         if before != str(version.version):
             opened.client.set_registered_model_alias(title, ALIAS, version.version)
         return Registered(title, str(version.version), before, not known, opened.uri)
@@ -117,17 +121,6 @@ def _log(forecaster: Forecaster, run: str | None, example: "pd.DataFrame | None"
             pip_requirements=[f"-c {pins}", *(f"{key}=={versions[key]}" for key in NEEDS if key in versions)],
         )
         return model
-
-
-def _register(opened: Store, name: str, model: "ModelInfo", tags: dict[str, str]) -> "ModelVersion":
-    from mlflow.utils.mlflow_tags import MLFLOW_MODEL_VERSIONS
-
-    source = f"models:/{model.model_id}"
-    version = opened.client.create_model_version(name, source, model.run_id, tags, model_id=model.model_id)
-    # As `mlflow.register_model` does, or the model's page would say that it is not registered.
-    link = json.dumps([{"name": name, "version": version.version}])
-    opened.client.set_logged_model_tags(model.model_id, {MLFLOW_MODEL_VERSIONS: link})
-    return version
 
 
 @contextmanager

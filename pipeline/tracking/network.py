@@ -12,33 +12,16 @@ from pipeline import numerics
 from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.data.problem import problem
-from pipeline.files import read_checked, write_json
+from pipeline.files import read_json, write_json
 from pipeline.forecast import models
 from pipeline.training import keras_models
 from pipeline.training.run_folder import Run
-from pipeline.validation import Strict
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:  # at run time MLflow would take the hint of an array for a schema
     from mlflow import MlflowClient
 
     from pipeline.data.examples import Array
-
-
-class NetworkFile(Strict):
-    """What network.json holds: a network, and which weights it has.
-
-    Attributes:
-        name: of the experiment.
-        experiment: its section of params.yaml.
-        problem: what it was built for (`Problem`).
-        weights: the file, without its suffix.
-    """
-
-    name: str
-    experiment: Experiment
-    problem: dict[str, Any]
-    weights: str
 
 
 class TrainedNetwork:
@@ -55,8 +38,9 @@ class TrainedNetwork:
 def _load_pyfunc(path: str) -> TrainedNetwork:
     """What MLflow calls with the folder of network.json."""
     numerics.settle()
-    spec = read_checked(Path(path) / "network.json", NetworkFile)
-    return TrainedNetwork(models.load(spec.name, spec.experiment, spec.problem, Path(path) / spec.weights))
+    spec = read_json(Path(path) / "network.json")
+    experiment = Experiment.model_validate(spec["experiment"])
+    return TrainedNetwork(models.load(spec["name"], experiment, spec["problem"], Path(path) / spec["weights"]))
 
 
 def log(
@@ -77,32 +61,25 @@ def log(
     if not file.exists() or not run.predictions:
         return
     data = dataset.load(workspace.prepared(about), calendar=experiment.calendar)
-    inputs = data.splits["test"].take(np.arange(2))[0].astype(np.float32)  # as examples
-    needed, single = problem(data), np.dtype("float32")
+    example, built_for = data.splits["test"].take(np.arange(2))[0].astype(np.float32), problem(data)
+    shapes = (-1, *example.shape[1:]), (-1, built_for.outputs)
+    inputs, outputs = (Schema([TensorSpec(example.dtype, shape)]) for shape in shapes)
     created = client.create_logged_model(group, name, run_id, model_type="network")
-    examples = {
-        "input_example.json": inputs.tolist(),
-        "serving_input_example.json": {"inputs": inputs.tolist()},
-    }
-    paths = dict(zip(("artifact_path", "serving_input_path"), examples, strict=True))
     model = Model(
         run_id=run_id,
         model_id=created.model_id,
         model_uuid=created.model_id,
-        signature=ModelSignature(
-            Schema([TensorSpec(single, (-1, *inputs.shape[1:]))]), Schema([TensorSpec(single, (-1, needed.outputs))])
-        ),
-        saved_input_example_info=paths | {"type": "ndarray", "format": "tf-serving"},
+        signature=ModelSignature(inputs, outputs),
+        saved_input_example_info={"artifact_path": "input_example.json", "type": "ndarray", "format": "tf-serving"},
     ).add_flavor("python_function", loader_module=__name__, data="network")
-    spec = NetworkFile(name=name, experiment=experiment, problem=asdict(needed), weights=weights)
+    spec = {"name": name, "experiment": experiment.model_dump(), "problem": asdict(built_for), "weights": weights}
     with tempfile.TemporaryDirectory() as temporary:
-        root = Path(temporary)
-        (root / "network").mkdir()
-        (root / "network" / file.name).symlink_to(file.resolve())
-        write_json(root / "network" / "network.json", spec.model_dump())
-        for path, values in examples.items():
-            (root / path).write_text(json.dumps(values), encoding="utf-8")
-        model.save(root / "MLmodel")
-        client.log_model_artifacts(created.model_id, str(root))
+        folder = Path(temporary) / "network"
+        folder.mkdir()
+        (folder / file.name).symlink_to(file.resolve())
+        write_json(folder / "network.json", spec)
+        (folder.parent / "input_example.json").write_text(json.dumps(example.tolist()), encoding="utf-8")
+        model.save(folder.parent / "MLmodel")
+        client.log_model_artifacts(created.model_id, temporary)
     client.finalize_logged_model(created.model_id, "READY")
     client.log_outputs(run_id, [LoggedModelOutput(created.model_id, 0)])

@@ -1,19 +1,18 @@
 """What MLflow is told: parameters, tags and metrics, worked out from the files on disk, without MLflow."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.config.params import Experiment
 from pipeline.data.dataset import Description
 from pipeline.evaluation import answers
-from pipeline.evaluation.schema import About, Entry, Evaluation, Stat
+from pipeline.evaluation.schema import About, Evaluation
 from pipeline.evaluation.verdicts import FAR
 from pipeline.metrics import MEASURES
 from pipeline.provenance.record import Environment
 from pipeline.report import titles
-from pipeline.report.formatting import capital, comparison_text, measured, spread
+from pipeline.report.formatting import capital, measured, spread
 from pipeline.report.formatting import title as metric_title
 from pipeline.training.recipe import recipe
 from pipeline.training.run_folder import Summary
@@ -35,11 +34,11 @@ CURRENT = "tags.`current` = 'true'"
 VIEW = "scores"
 """The key of the view of MLflow's page that a data set's address opens."""
 
-COLUMNS = ("score", "score_low", "score_high", "change_in_error_percent", "parameters")
-"""Metrics in the table of that view."""
+COLUMNS = ("score", "score_low", "score_high", "change_pct")
+"""Metrics in the table of that view: what is named longer is cut, and with more the verdict is out of sight."""
 
 
-def title(data: Description) -> str:
+def title(data: Description | About) -> str:
     """What the MLflow experiment of a data set is called; stand-ins have one apart, so that the two never mix."""
     return data.name + MARK * data.stand_in
 
@@ -49,13 +48,13 @@ def address(group: str) -> str:
     return f"#/experiments/{group}/runs?viewStateShareKey={VIEW}&workflowType=machine_learning"
 
 
-def experiment_tags(group: str, data: Description) -> dict[str, str]:
-    """The description of a data set's MLflow experiment and the view that its address shows.
+def experiment_tags(group: str, data: Description | About, answered: Sequence[str] = ()) -> dict[str, str]:
+    """The description of a data set's MLflow experiment, with its answers as the page has them, and its table.
 
-    The view is in the form in which MLflow's page shares one: experiments by score, the columns that say most, and
-    charts of the change in error and, on a logarithmic axis, of the loss.
+    The table, which its address shows, is in the form in which MLflow's page shares a view: experiments by score, the
+    columns that say most, charts of the change in error and, logarithmically, of the losses.
     """
-    charts: list[dict[str, Any]] = [{"type": "BAR", "metricKey": "change_in_error_percent"}]
+    charts: list[dict[str, Any]] = [{"type": "BAR", "metricKey": "change_pct"}]
     losses = [f"{split}_loss" for split in ("train", "validation")]
     charts += [{"type": "LINE", "metricKey": name, "selectedMetricKeys": [name], "scaleType": "log"} for name in losses]
     common = {"metricSectionId": VIEW, "runsCountToCompare": 10, "deleted": False, "isGenerated": False}
@@ -68,23 +67,20 @@ def experiment_tags(group: str, data: Description) -> dict[str, str]:
         "compareRunSections": [{"uuid": VIEW, "name": "Scores and losses", "display": True, "isReordered": True}],
         "isAccordionReordered": True,  # else what MLflow adds by itself comes first
     }
-    what = STAND_IN if data.stand_in else f"{data.kind}, compared by {data.metric}."
-    note = f"{what} [By score]({address(group)})"
+    what = STAND_IN if data.stand_in else f"{capital(data.kind)}, compared by {data.metric}."
+    # Of more than one line the page shows the first.
+    note = " ".join([*(f"{capital(line)}." for line in answered), what, f"[By score]({address(group)})"])
     return {"mlflow.note.content": note, f"mlflow.sharedViewState.{VIEW}": json.dumps(view)}
 
 
 def tags(name: str, experiment: Experiment, data: Description) -> dict[str, str]:
     """Tags of every run of an experiment."""
-    protocol = {"protocol": str(data.facts["protocol"])} if "protocol" in data.facts else {}
     return {
         "experiment": name,
         "dataset": experiment.dataset,
-        "stage": "train",
-        "stand_in": str(data.stand_in).lower(),
         "mlflow.source.name": f"unroll train {name}",
         "mlflow.source.type": "LOCAL",
         "mlflow.note.content": described(titles.experiment(experiment), data),
-        **protocol,
     }
 
 
@@ -98,8 +94,7 @@ def origin(environment: Environment) -> dict[str, str]:
 def options(name: str, experiment: Experiment) -> dict[str, str]:
     """Every option of an experiment by its place in params.yaml, defaults included. Raises UsageError."""
     chosen = recipe(name, experiment)
-    flat: dict[str, Any] = {"dataset": experiment.dataset, "seeds": experiment.seeds}
-    flat |= {"calendar": experiment.calendar, "standardise": experiment.standardise, "in_unit": experiment.in_unit}
+    flat = {key: getattr(experiment, key) for key in ("dataset", "seeds", "calendar", "standardise", "in_unit")}
     flat |= {f"features.{key}": value for key, value in (experiment.features or {}).items()}
     flat |= {"model.family": experiment.model.family, "model.name": experiment.model.name}
     flat |= {f"model.{key}": value for key, value in chosen.build.keywords.items()}
@@ -122,58 +117,41 @@ def described(model: str, data: Description | About, score: str = "") -> str:
 
 def verdict(evaluation: Evaluation, name: str) -> tuple[str, dict[str, str]]:
     """An experiment's score in words, and as a tag whether it is better than the best without recurrence."""
-    metric, base = evaluation.dataset.metric, answers.strongest_opponent(evaluation)
+    metric, best = evaluation.dataset.metric, answers.strongest_opponent(evaluation)
     if (stat := evaluation.experiments[name].score(metric)) is None:
         return "", {}
     score = f"{metric_title(metric)} on test {measured(stat, metric)} {spread(stat, metric)}".rstrip()
-    if not (compared := answers.against(evaluation, base).get(name)):
+    if not (compared := answers.against(evaluation, best).get(name)):
         return f"{score}.", {}
-    words = str(compared.change) if compared.change else comparison_text(compared, metric)[0]
-    verdict = f"{words} against {base}, the best without recurrence: {compared.outcome}"
-    return f"{score}: {verdict}{f', {compared.reason}' * bool(compared.reason)}.", {"verdict": compared.outcome}
+    return f"{score}. Against {best}, the best without recurrence: {compared}.", {"verdict": compared.outcome}
 
 
 def scores(evaluation: Evaluation, name: str) -> tuple[dict[str, float], dict[int, dict[str, float]]]:
-    """The metrics of one experiment's evaluation, each number once.
+    """The metrics of one experiment's evaluation, each number once and with four digits: MLflow shows all there are.
 
     Returns:
-        Over the seeds: what docs/mlflow.md lists, then every other measure ("test/rmse"), the score by the weights of
-        the last epoch ("at_end/test/mae"), parts of the test set and the free run. And seed -> its values.
+        Over the seeds: what docs/mlflow.md lists, then every other measure ("test/rmse"). And seed -> its values.
     """
     entry, metric = evaluation.experiments[name], evaluation.dataset.metric
-    stats = _stats(entry, metric)
-    overall = {key: stat.mean for key, stat in stats.items()}
-    by_seed = {
-        seed: {key: stat.values[index] for key, stat in stats.items() if index < len(stat.values)}
-        for index, seed in enumerate(entry.seeds)
-    }
-    if (score := entry.score(metric)) is None:
-        return overall, by_seed
-    if score.std is not None:
-        overall["score_std"] = score.std
-    if score.mean_ci:
-        overall["score_low"], overall["score_high"] = score.mean_ci
-    opponent = answers.strongest_opponent(evaluation)
-    known = evaluation.experiments[opponent].score(metric) if opponent else None
-    if known is not None:
-        overall["against_best_baseline"] = score.mean - known.mean
-        change, _ = answers.change(evaluation, name, str(opponent))
-        if change is not None and change < FAR:
-            overall["change_in_error_percent"] = round(100 * change, 1)
-    return overall, by_seed
-
-
-def _stats(entry: Entry, metric: str) -> dict[str, Stat]:
-    """What MLflow calls each figure -> the figure."""
     stats = {
         f"{split}/{measure}": stat for split, measures in entry.chosen.items() for measure, stat in measures.items()
     }
     for measure, key in ((metric, "score"), (IN_UNIT.get(metric, ""), "score_in_unit")):
         if f"test/{measure}" in stats:
             stats[key] = stats.pop(f"test/{measure}")
-    if entry.best and metric in entry.final.get("test", {}):
-        stats[f"at_end/test/{metric}"] = entry.final["test"][metric]
-    stats |= {f"groups/{group}/{metric}": scores[metric] for group, scores in entry.groups.items() if metric in scores}
-    stats |= {f"rollout/{measure}": stat for measure, stat in (entry.rollout or {}).items()}
-    # What MLflow takes in a name.
-    return {re.sub(r"[^\w.: /-]", "_", key): stat for key, stat in stats.items()}
+    overall = {key: stat.mean for key, stat in stats.items()}
+    if "score" in stats:
+        overall |= dict(zip(("score_low", "score_high"), stats["score"].mean_ci or (), strict=False))
+        opponent = answers.strongest_opponent(evaluation)
+        change = answers.change(evaluation, name, opponent)[0] if opponent else None
+        if change is not None and change < FAR:
+            overall["change_pct"] = 100 * change
+    by_seed = {
+        seed: _four_digits({key: stat.values[index] for key, stat in stats.items() if index < len(stat.values)})
+        for index, seed in enumerate(entry.seeds)
+    }
+    return _four_digits(overall), by_seed
+
+
+def _four_digits(metrics: Mapping[str, float]) -> dict[str, float]:
+    return {name: float(f"{value:.4g}") for name, value in metrics.items()}

@@ -8,7 +8,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pipeline.config import params
-from pipeline.config.params import Experiment
+from pipeline.config.params import Experiment, Params
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
@@ -16,6 +16,8 @@ from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.provenance.record import Record
+from pipeline.report import results
+from pipeline.report.sentences import answer_text
 from pipeline.tracking import network, payload, store
 from pipeline.tracking.payload import Points
 from pipeline.tracking.store import Store, StoreError
@@ -46,10 +48,10 @@ class Writer:
         variant, made_in = store.dvc_experiment(), records.environment(workspace) if live else self._record
         self.label = name + payload.MARK * self.data.stand_in + (f" [{variant}]" if variant else "")
         self.tags = payload.tags(name, experiment, self.data) | (payload.origin(made_in) if made_in else {})
-        if variant:
-            self.tags["dvc_experiment"] = variant
-        if live and "UNROLL_WORKER" in os.environ:  # of a cluster, whose head ends the runs of workers that died
-            self.tags["worker"] = os.environ["UNROLL_WORKER"]
+        self.tags |= {"recorded": "live" if live else "replay", "place": opened.place}
+        # A cluster's head ends the runs of workers that died.
+        others = {"dvc_experiment": variant, "worker": os.environ.get("UNROLL_WORKER", "") if live else ""}
+        self.tags |= {key: value for key, value in others.items() if value}
         self._ids: dict[int | None, str] = {}
         self._logged: dict[int, int] = {}  # seed -> its last epoch that is logged
 
@@ -58,17 +60,15 @@ class Writer:
         if len(self.experiment.seeds) == 1:
             seed = None
         if seed not in self._ids:
-            tags = self.tags | {"recorded": "live" if self._live else "replay", "place": self.store.place}
-            tags["level"] = "experiment" if seed is None else "replicate"
-            label, options = self.label, payload.options(self.name, self.experiment)
+            tags, label, own = self.tags | {"level": "experiment"}, self.label, dict[str, str]()
             if seed is not None:
-                tags |= {"seed": str(seed), "mlflow.parentRunId": self.run()}
-                label, options = f"{label} seed {seed}", options | {"seed": str(seed)}
+                label, own = f"{label} seed {seed}", {"seed": str(seed)}
+                tags |= own | {"level": "replicate", "mlflow.parentRunId": self.run()}
             began = _milliseconds(self._record.started) if self._record else None
             # Known before it is complete, so that whatever fails from here on, somebody can end it.
             run = self.store.client.create_run(self.group, start_time=began, tags=tags, run_name=label)
             self._ids[seed] = str(run.info.run_id)
-            self.store.log(self._ids[seed], params=options)
+            self.store.log(self._ids[seed], params=payload.options(self.name, self.experiment) | own)
         return self._ids[seed]
 
     def epochs(self, seed: int, points: Points) -> None:
@@ -86,7 +86,7 @@ class Writer:
         Raises:
             UnrollError: the run is damaged, or params.yaml describes another one by now; the runs are FAILED.
         """
-        workspace, name = self.workspace, self.name
+        workspace, name, log = self.workspace, self.name, self.store.log
         folder = workspace.run(self.experiment.dataset, name)
         try:
             run, mark = run_folder.load(folder), fingerprint.folder(folder)
@@ -94,24 +94,20 @@ class Writer:
             if made_of["params"] != fingerprint.params(self.experiment, settings):
                 raise UnrollError(f"params.yaml says otherwise of {name} by now; `unroll repro` trains it anew")
             network.log(self.store.client, self.group, self.run(), workspace, self.experiment, run)
-            tags = {f"{'dataset' if part == 'data' else part}_hash": value for part, value in made_of.items()}
-            tags |= {"fingerprint": mark, "brief": fingerprint.brief(made_of)}
-            summaries, several = payload.summary(run.summary), len(run.summary.seeds) > 1
+            tags, summaries = {"fingerprint": mark, "brief": fingerprint.brief(made_of)}, payload.summary(run.summary)
             for seed, values in summaries.items():
                 self.epochs(seed, _points(run.history[run.history["seed"] == seed]))
-                if several:
-                    self.store.log(self.run(seed), [(0, values)], tags)
-            overall = {
-                key: fmean(values[key] for values in summaries.values()) for key in summaries[run.summary.seeds[0]]
-            }
+                if len(summaries) > 1:
+                    log(self.run(seed), [(0, values)], tags)
+            overall = {key: fmean(of_seed[key] for of_seed in summaries.values()) for key in values}
             if record := self._record or _record(workspace, self.experiment.dataset, name):
                 overall["seconds"] = (_milliseconds(record.ended) - _milliseconds(record.started)) / 1000
             for file in ("run.json", "history.csv"):
                 self.store.client.log_artifact(self.run(), str(folder / file))
             if any((folder / "weights").iterdir()):
                 self.store.client.log_artifacts(self.run(), str(folder / "weights"), "weights")
-            means = _points(run.history) if several else []
-            self.store.log(self.run(), [*means, (0, overall)], tags | {"current": "true"})
+            means = _points(run.history) if len(summaries) > 1 else []
+            log(self.run(), [*means, (0, overall)], tags | {"current": "true"})
             self.end("FINISHED")
         except BaseException:
             with contextlib.suppress(Exception):  # else it would be said to be running for good
@@ -149,12 +145,14 @@ def replay(
 ) -> Iterator[tuple[str, str]]:
     """Record the runs on disk of some experiments in MLflow, once, and end the runs of trainings that were killed.
 
-    Yields each experiment with what was done: as `record` says, "not built", or "skipped: " and the
-    reason. Without `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an
-    evaluation is damaged.
+    Yields each experiment with what was done: as `record` says, "not built", or "skipped: " and the reason. Without
+    `new`, what is not there is left to later. Raises UnrollError if the store cannot be used, or an evaluation is
+    damaged.
     """
-    built = {name for name, e in experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()}
-    evaluations = {name: evaluation(workspace, name) for name in {experiments[name].dataset for name in built}}
+    built = {
+        name: e.dataset for name, e in experiments.items() if (workspace.run(e.dataset, name) / "run.json").exists()
+    }
+    evaluations = {dataset: evaluation(workspace, dataset) for dataset in {*built.values()}}
     opened = store.connect(workspace) if built or store.database(workspace).exists() else None
     if opened is not None:
         with store.guard(opened.uri):
@@ -266,6 +264,18 @@ def _update(opened: Store, run: "Run", metrics: Mapping[str, float], tags: Mappi
     tags = {name: value for name, value in tags.items() if run.data.tags.get(name) != value}
     opened.log(run.info.run_id, [(0, metrics)], tags)
     return bool(metrics or tags)
+
+
+def describe(workspace: Workspace, config: Params) -> None:
+    """Say in the description of each data set's MLflow experiment what the page answers."""
+    documents, own = (results.load(workspace, config, own=own) for own in (False, True))
+    opened = store.connect(workspace)
+    with store.guard(opened.uri):
+        for dataset in (*documents.built, *own.built):
+            if group := opened.client.get_experiment_by_name(payload.title(dataset.about)):
+                lines = [answer_text(dataset, answer).line for answer in dataset.answers]
+                for key, value in payload.experiment_tags(group.experiment_id, dataset.about, lines).items():
+                    opened.client.set_experiment_tag(group.experiment_id, key, value)
 
 
 def end_abandoned(opened: Store, workspace: Workspace) -> None:

@@ -94,11 +94,9 @@ RAW, PREPARED, RUN = "data/raw/waves", "data/prepared/waves", "runs/waves/waves_
     ("file", "damage", "command", "says"),
     [
         (f"{RAW}/waves.npz", "gone", "prepare waves", "waves.npz is missing; run `unroll source waves` again"),
-        (f"{RAW}/waves.npz", b"\0", "prepare waves", "has another sha256 than source.json says, so it is damaged"),
-        (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro` builds it"),
-        (f"{RUN}/run.json", "gone", "evaluate waves", "missing; `unroll repro train@waves_linear` builds it"),
-        (f"{RUN}/run.json", b"epochs", "evaluate waves", "the run of waves_linear is damaged"),
-        (f"{RUN}/predictions.npz", b"\0", "evaluate waves", "predictions.npz is damaged"),
+        (f"{PREPARED}/arrays.npz", "gone", "train waves_linear", "arrays.npz is missing; `unroll repro train@w"),
+        (f"{RUN}/run.json", "gone", "evaluate waves", "run.json); run `unroll train waves_linear`"),
+        (f"{RUN}/predictions.npz", "flipped", "evaluate waves", "predictions.npz is damaged"),
         ("results/evaluations/jena/evaluation.json", "cut", "report", "evaluation.json is damaged"),
         ("results/evaluations/jena/tables/predictions.csv", "emptied", "report", "it holds no rows"),
     ],
@@ -108,25 +106,23 @@ def test_a_damaged_file_is_named_and_can_be_made_anew(faulty, file, damage, comm
     data = path.read_bytes()
     if damage == "gone":
         path.unlink()
-    elif damage in {"cut", "emptied"}:
-        path.write_bytes(data[: 2 * len(data) // 3 - 1] if damage == "cut" else data[: data.index(b"\n") + 1])
+    elif damage == "flipped":
+        index = data.index(b"\0", len(data) // 2)
+        path.write_bytes(data[:index] + b"\1" + data[index + 1 :])
     else:
-        index = data.index(damage, len(data) // 2 if damage == b"\0" else 0)
-        path.write_bytes(data[:index] + bytes([data[index] ^ 1]) + data[index + 1 :])
+        path.write_bytes(data[: 2 * len(data) // 3 - 1] if damage == "cut" else data[: data.index(b"\n") + 1])
     faulty.refuses(command, says)
     faulty.succeeds(next(maker for folder, maker in MAKERS.items() if file.startswith(folder)), command)
     assert faulty.outputs() == whole
 
 
 def test_files_that_may_not_grow(faulty):
-    none = resource.RLIM_INFINITY
-    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, none))
+    line = "a file cannot be read or written (File too large); check the disk and its limits"
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.RLIM_INFINITY))
     try:
-        faulty.refuses(
-            "prepare waves", "a file cannot be read or written (File too large); check the disk and its limits"
-        )
+        faulty.refuses("prepare waves", line)
     finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (none, none))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])

@@ -44,8 +44,11 @@ def stages(built, database, tmp_path_factory, request) -> FaultyWorkspace:
     return faulty
 
 
-def wait(process, seconds=300.0, happened=lambda: False):
-    """The exit status; None if time is up, or something happens, before the process ends."""
+def wait(process, seconds=3600.0, happened=lambda: False):
+    """The exit status; None if time is up, or something happens, before the process ends.
+
+    A machine with much else to do takes minutes until a stage has begun.
+    """
     limit = time.monotonic() + seconds
     while process.poll() is None and not happened() and time.monotonic() < limit:
         time.sleep(0.02)

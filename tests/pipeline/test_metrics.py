@@ -1,7 +1,6 @@
 import math
 import re
 
-import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -42,6 +41,11 @@ def classes(low=0.0):
     return st.lists(st.tuples(probabilities, st.sampled_from([0.0, 1.0])), min_size=1, max_size=20)
 
 
+def in_tensorflow(name, predictions, targets, present):
+    ops = TensorOps(tf.constant(present, tf.float32))
+    return float(MEASURES[name].formula(tf.constant(predictions), tf.constant(targets), ops))
+
+
 @pytest.mark.parametrize("name", MEASURES)
 @given(data=st.data(), dtype=st.sampled_from([np.float32, np.float64]))
 def test_a_measure_equals_a_loop_over_the_examples(name, data, dtype):
@@ -61,23 +65,11 @@ def test_tensorflow_makes_the_same_number_of_the_examples_that_are_present(name,
     assert in_tensorflow(name, predictions, targets, present) == pytest.approx(expected, rel=1e-5)
 
 
-def in_tensorflow(name, predictions, targets, present):
-    ops = TensorOps(tf.constant(present, tf.float32))
-    return float(MEASURES[name].formula(tf.constant(predictions), tf.constant(targets), ops))
-
-
 def test_a_probability_of_zero_or_one_has_a_finite_loss_in_both():
     for probability, label in ((0, 1), (1, 0), (0, 0), (1, 1)):
         arrays = np.full(1, probability, np.float32), np.full(1, label, np.float32)
         loss = in_tensorflow("binary_crossentropy", *arrays, np.ones(1))
         assert loss == pytest.approx(score("binary_crossentropy", *arrays), rel=0.2)  # float32 has no 1 - 1e-7
-
-
-def test_keras_lets_the_slip_of_document_000_through():
-    """Outputs (n, 1, 1) against targets (n,)."""
-    predictions, targets = np.random.default_rng(0).random((2, 50), np.float32)
-    loss = keras.losses.MeanSquaredError()(targets, predictions[:, None, None])
-    assert score("pairwise_mse", predictions, targets) == pytest.approx(float(loss), rel=1e-5)
 
 
 def test_sums_are_in_float64():

@@ -13,11 +13,7 @@ VARIABLE = "OPENBLAS_CORETYPE"
 
 @pytest.mark.parametrize(
     ("flags", "users", "kernels"),
-    [
-        ("fpu avx avx2 fma", None, "Haswell"),
-        ("avx2 avx512f", None, None),
-        ("avx2 fma", "Nehalem", "Nehalem"),
-    ],
+    [("fpu avx avx2 fma", None, "Haswell"), ("avx2 avx512f", None, None), ("avx2 fma", "Nehalem", "Nehalem")],
 )
 def test_kernels_are_pinned_where_the_processor_can_run_them_and_the_user_has_not(monkeypatch, flags, users, kernels):
     # Set and deleted, so that what is set here is undone, too.
@@ -46,9 +42,8 @@ def test_xla_is_capped_where_it_can_be_and_the_users_own_flags_stay(monkeypatch,
 
 
 def run(code):
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True
-    ).stdout
+    streams = {"capture_output": True, "text": True}
+    return subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, **streams).stdout
 
 
 def test_the_command_line_settles_before_numpy_is_imported():

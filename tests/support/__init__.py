@@ -1,5 +1,7 @@
 """What several folders of tests share, such as runs made of noise, a web server, the processes of a cluster."""
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -21,3 +23,23 @@ def still_there(processes, seconds=60):
             return running
         time.sleep(0.02)
     return []
+
+
+def start_unroll(root, *arguments, handler="default_int_handler", **options):
+    """`unroll` as a process whose SIGINT is handled so, whatever was inherited: a job in the background ignores it."""
+    code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
+    code += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", code, "--root", str(root), *arguments]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    return subprocess.Popen(command, cwd=REPOSITORY, **streams, **options)
+
+
+def last_output(process, family):
+    """What a process printed that has ended, and has left nothing of its family."""
+    process.wait()
+    left = still_there(family)
+    for survivor in left:
+        survivor.kill()  # it holds the pipe that is read next
+    output, _ = process.communicate()
+    assert left == []
+    return output

@@ -13,29 +13,15 @@ from pipeline.training import run_folder
 from pipeline.training.job import Job, Replicate, Trained
 from pipeline.workspace import Workspace
 
-NONE, KERAS, BY_HAND = "none", "gradient_descent", "by_hand"
-EXPERIMENTS = {
-    "sine_extrapolation_zero": ("sine_extrapolation", 1, "baselines", "constant", NONE),
-    "sine_extrapolation_dense": ("sine_extrapolation", 3, "dense", "mlp", KERAS),
-    "sine_windows_last_value": ("sine_windows", 1, "baselines", "last_value", NONE),
-    "sine_windows_lstm": ("sine_windows", 2, "recurrent", "lstm", KERAS),
-    "waves_last_value": ("waves", 1, "baselines", "last_value", NONE),
-    "waves_perceptron": ("waves", 3, "dense", "mlp", BY_HAND),
-    "waves_node": ("waves", 1, "recurrent", "simple_rnn", BY_HAND),
-    "imdb_majority": ("imdb", 1, "baselines", "majority", NONE),
-    "imdb_rnn": ("imdb", 2, "recurrent", "simple_rnn", KERAS),
-    "imdb_summary": ("imdb", 1, "recurrent", "simple_rnn, head: false", NONE),
-    "jena_hourly_last_value": ("jena_hourly", 1, "baselines", "last_value", NONE),
-    "jena_hourly_gru": ("jena_hourly", 2, "recurrent", "gru", KERAS),
-    "jena_gru": ("jena", 1, "recurrent", "gru", KERAS),
-}
-"""Its data set, seeds, family and name of its model, and method."""
-
 EXPERIMENT = """  {}:
     {{dataset: {}, seeds: {}, model: {{family: {}, name: {}}}, training: {{method: {}}}}}
 """
 
 PARAMS = """
+templates:
+  none: {model: {family: baselines}, training: {method: none}}
+  keras: {model: {family: recurrent}, training: {method: gradient_descent}}
+  by_hand: {training: {method: by_hand}}
 sources:
   sine: {kind: sine}
   waves: {kind: waves}
@@ -50,7 +36,20 @@ datasets:
   jena_hourly: {source: jena_hourly, preparation: {name: series}}
   jena: {source: jena, preparation: {name: series}}
 experiments:
-""" + "".join(EXPERIMENT.format(name, *of) for name, of in EXPERIMENTS.items())
+  sine_extrapolation_zero: {like: none, dataset: sine_extrapolation, seeds: 1, model: {name: constant}}
+  sine_extrapolation_dense: {like: keras, dataset: sine_extrapolation, seeds: 3, model: {family: dense, name: mlp}}
+  sine_windows_last_value: {like: none, dataset: sine_windows, seeds: 1, model: {name: last_value}}
+  sine_windows_lstm: {like: keras, dataset: sine_windows, seeds: 2, model: {name: lstm}}
+  waves_last_value: {like: none, dataset: waves, seeds: 1, model: {name: last_value}}
+  waves_perceptron: {like: by_hand, dataset: waves, seeds: 3, model: {family: dense, name: mlp}}
+  waves_node: {like: by_hand, dataset: waves, seeds: 1, model: {family: recurrent, name: simple_rnn}}
+  imdb_majority: {like: none, dataset: imdb, seeds: 1, model: {name: majority}}
+  imdb_rnn: {like: keras, dataset: imdb, seeds: 2, model: {name: simple_rnn}}
+  imdb_summary: {like: none, dataset: imdb, seeds: 1, model: {family: recurrent, name: simple_rnn, head: false}}
+  jena_hourly_last_value: {like: none, dataset: jena_hourly, seeds: 1, model: {name: last_value}}
+  jena_hourly_gru: {like: keras, dataset: jena_hourly, seeds: 2, model: {name: gru}}
+  jena_gru: {like: keras, dataset: jena, seeds: 1, model: {name: gru}}
+"""
 
 CLAIMS = """
 - {document: "003", words: MSE 0.02, experiment: waves_last_value, metric: final.test.mse, value: "0.02", width: 2}

@@ -34,7 +34,7 @@
     if (document.documentElement.scrollWidth > right) faults.push(`page: ${document.documentElement.scrollWidth}`);
     for (const one of elements()) {
       // Dots and numbers of an axis stand over its ends, within the margin that the axis has.
-      if (one.closest("svg") || one.matches(".strip, .ticks") || scrolls(one)) continue;
+      if (one.closest("svg") || one.matches(".strip, .ticks, .frame, .track, .map") || scrolls(one)) continue;
       if (getComputedStyle(one).display !== "inline" && one.scrollWidth > one.clientWidth + 1) {
         if (one.clientWidth) faults.push(`${name(one)}: ${one.scrollWidth} in ${one.clientWidth}`);
       }
@@ -115,7 +115,7 @@
       judge(element, element.closest("svg") ? style.fill : style.color, large ? 3 : 4.5);
     }
     for (const dot of document.querySelectorAll(".dot, .line")) if (seen(dot)) judge(dot, getComputedStyle(dot).color, 3);
-    for (const curve of document.querySelectorAll("[class^=curve] path")) judge(curve, getComputedStyle(curve).stroke, 3);
+    for (const curve of document.querySelectorAll("[class^=curve] path:not(.band)")) judge(curve, getComputedStyle(curve).stroke, 3);
     return [...faults];
   };
 

@@ -1,8 +1,12 @@
+import re
+
 import numpy as np
 import pytest
 
 import unroll
+from pipeline.data.sources import stand_in
 from pipeline.errors import UnrollError, UsageError
+from pipeline.training import keras_models
 from tests.support import REPOSITORY
 from tests.support.examples import run_example
 from unroll.project import Project
@@ -49,3 +53,27 @@ def test_what_is_not_built_is_said_with_the_command_that_builds_it(evaluated):
         unroll.open(evaluated.root).scores("jena")
     with pytest.raises(UsageError, match="of two data sets"):
         unroll.open(evaluated.root).compare("waves_node", "imdb_rnn")
+
+
+def test_a_mirror_is_asked_for_data_of_the_web_and_what_is_generated_says_so(tmp_path, monkeypatch):
+    generated = (REPOSITORY / "docs/notebooks/stand_in/params.yaml").read_text(encoding="utf-8")
+    (tmp_path / "params.yaml").write_text(generated.replace("rows: 2000", "rows: 100"))
+    made = unroll.open(tmp_path).data("imdb")
+    assert made.stand_in
+    (tmp_path / "imdb").mkdir()
+    stand_in.produce(tmp_path / "imdb", None, of="imdb", rows=100)
+    files = "{kind: download, files: {imdb.npz: null, imdb_word_index.json: null}}"
+    (tmp_path / "params.yaml").write_text(re.sub(r"\{kind: stand_in.*?\}", files, generated))
+    monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path))
+    fetched = unroll.open(tmp_path).data("imdb")
+    assert not fetched.stand_in
+    np.testing.assert_array_equal(fetched.splits["test"].inputs, made.splits["test"].inputs)
+
+
+def test_networks_of_ones_own_that_began_with_several_threads_are_named(monkeypatch):
+    def refuse():
+        raise RuntimeError("Intra op parallelism cannot be modified after initialization.")
+
+    monkeypatch.setattr(keras_models, "start", refuse)
+    with pytest.raises(UsageError, match=r"several threads here; call `unroll\.open` after `import keras`"):
+        unroll.open(REPOSITORY).train("waves_rnn6", epochs=1)

@@ -67,7 +67,7 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
         write_text(scratch / workspace.params.name, text)
         after = params.load(scratch / workspace.params.name)
     with progress.files() as shown:
-        prepared = _tried(after, name, folder, shown)
+        prepared = _tried(after, name, folder, profile, shown)
     write_text(workspace.params, text)
     count = len(backtest.windows(prepared))
     lost = prepared.facts.get("windows lost to gaps", 0)
@@ -81,14 +81,17 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     return name
 
 
-def _tried(after: params.Params, name: str, folder: Path, shown: Progress) -> Dataset:
+def _tried(after: params.Params, name: str, folder: Path, profile: FileProfile, shown: Progress) -> Dataset:
     """The data set as it will be prepared, so that no entry is written that cannot be built."""
     try:
         prepared: Dataset = registry.preparation(after, name)(name, folder, shown)
     except ValueError as error:
         raise UnrollError(f"{error}; pass other values of --horizon, --lookback or --step") from None
     except UnrollError as error:
-        text = str(error).replace(f"see datasets.{name}.preparation", "pass a smaller --horizon or --lookback")
+        cure = "pass a smaller --horizon or --lookback"
+        if why := profile.reasons.get("series_id"):
+            cure = f"its series are told apart by {profile.series_id!r}; {why}"
+        text = str(error).replace(f"see datasets.{name}.preparation", cure)
         raise type(error)(text) from None
     return prepared
 
@@ -165,8 +168,9 @@ def lines(profile: FileProfile) -> Iterator[str]:
     for name, column in profile.columns.items():
         if name == profile.series_id:
             continue
-        why = profile.why_not(name)
+        why, sparse = profile.useless(name), profile.sparse(name)
         what = f"left out: {why}" if why else f"from {column.low:g} to {column.high:g}" if column.numeric else "words"
+        what += f", {sparse}: left out unless it is the target" * bool(sparse and not why)
         yield f"column    {printable(name):.60}: {what}" + (f", in {column.unit}" if column.unit else "")
     for name, odd in profile.odd.items():
         cure = (
@@ -181,17 +185,13 @@ def _ask(profile: FileProfile, wanted: Wanted) -> Proposal:
     """What to forecast: as given, else asked, else as proposed."""
     targets, target, open_to_ask = profile.targets, wanted.target, not wanted.yes and sys.stdin.isatty()
     if not targets:
-        whys = {name: profile.why_not(name) or "words" for name in profile.columns}
-        sparse = next((name for name, why in whys.items() if why.endswith("% without a value")), None)
-        cure = f"; --target {shlex.quote(sparse)} takes the values that are there" if sparse else ""
-        why = ", ".join(f"{name!r}: {why}" for name, why in whys.items())
-        raise UnrollError(one_line(f"no column holds numbers to forecast ({why:.300}){cure}"))
+        why = ", ".join(f"{name!r}: {profile.useless(name) or 'words'}" for name in profile.columns)
+        raise UnrollError(one_line(f"no column holds numbers to forecast ({why:.300})"))
     if target is None and open_to_ask and len(targets) > 1:
         target = typer.prompt(f"What is to be forecast? ({', '.join(targets)})", default=likely_target(profile)[0])
     if target is not None and target not in targets:
-        why = (
-            f" {target!r} is {profile.why_not(target) or 'no column of numbers'}." if target in profile.columns else ""
-        )
+        known = target in profile.columns
+        why = f" {target!r} is {profile.useless(target) or 'no column of numbers'}." if known else ""
         raise UsageError(one_line(f"--target must be one of: {', '.join(targets)}.{why} Received: {target!r}"))
     proposal = propose(profile, replace(wanted, target=target))
     sure = target is not None or len(targets) == 1

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.plain_yaml import Place
-from pipeline.data.series_options import CsvFormat
+from pipeline.data.series_options import Cleaning, Windowing
 from pipeline.data.sniff.profile import FileProfile
 
 HOUR, DAY = 3600, 86_400
@@ -64,9 +65,6 @@ JOINT = {"strategy": "joint", "trees": 200, "learning_rate": 0.08, "examples": 4
 YEARS = 2 * np.timedelta64(365, "D")
 """Of rows, below which models are not told the time of the year: they would learn single weeks by heart."""
 
-WRITTEN = ["stamp_format", "time_zone", "encoding", "delimiter", "decimal", "thousands", "names", "skip", "units_rows"]
-"""Options of a file's form that stand in the entry where they are not the usual ones."""
-
 
 @dataclass(frozen=True)
 class Wanted:
@@ -109,7 +107,8 @@ def likely_target(profile: FileProfile) -> tuple[str, str]:
         words = [word.lower() for word in re.findall(r"[A-Z]?[a-zà-ÿ]+|[A-Z]+", profile.columns[name].quantity)]
         named, other = (any(re.search(words_of, word) for word in words) for words_of in (TARGET, COVARIATE))
         unit = profile.columns[name].unit
-        return 4 * named - 2 * other + bool(unit) * (-1 if re.fullmatch(WEATHER, unit) else 1)
+        by_unit = bool(unit) * (-1 if re.fullmatch(WEATHER, unit) else 1)
+        return 4 * named - 2 * other + by_unit - bool(profile.sparse(name))
 
     best = max(profile.targets, key=score)
     why = "by its name" if score(best) > 1 else "by its unit" if score(best) == 1 else "the first that may be one"
@@ -179,49 +178,44 @@ def entries(
     `name` is that of the files, of the data set, and the beginning of the experiments' names; `files` says where they
     lie, and `pattern` is the file's name, or one for several.
     """
-    form, usual, stamp = profile.form, CsvFormat(), list(profile.form.stamp)
-    quantity, unit = profile.columns[proposal.target].quantity, profile.columns[proposal.target].unit
+    target = profile.columns[proposal.target]
     others = [column for column in profile.columns if column not in {proposal.target, profile.series_id}]
-    left_out = {column: why for column in others if (why := profile.why_not(column))}
+    left_out = {column: why for column in others if (why := profile.useless(column) or profile.sparse(column))}
     words = [column for column in others if column not in left_out and not profile.columns[column].numeric]
-    spacing, gaps = profile.freq, profile.missing or profile.gaps or profile.series_id
+    gaps = profile.missing or profile.gaps or profile.series_id
     csv = {
         "file": pattern,
-        "stamp": stamp[0] if len(stamp) == 1 else stamp,
         "target": proposal.target,
-        **{option: getattr(form, option) for option in WRITTEN if getattr(form, option) != getattr(usual, option)},
         "series_id": profile.series_id,
-        "drop": [*left_out] or None,
-        "categories": words or None,
+        "drop": [*left_out],
+        "categories": words,
         # Else a word such as None would mean nothing, and rows with what is known beforehand have no target.
         "missing": [*profile.missing] or ([""] if words or proposal.future else None),
-        "ends": form.ends or None,
     }
-    cleaning = {
-        "spacing": spacing,
-        "fill": max(1, DAY // 4 // spacing) if gaps else None,
-        "repeat": proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
-        "rows": profile.offset,
-        "until": str(profile.last.astype("datetime64[s]")),
-    }
-    stride = -(-profile.rows // MOST_WINDOWS)
-    windows = {
-        "lookback": proposal.lookback * proposal.step,
-        "step": proposal.step if proposal.step > 1 else None,
-        "horizon": proposal.horizon if proposal.horizon > 1 else None,
-        "stride": stride if stride > 1 else None,
-        "unit": unit or None,
-        "quantity": quantity,
-        "week": True if proposal.day or profile.offset == "business" else None,
-        "overlap": True,
-        "partial": True,
-        "future": [*proposal.future] or None,
-        "holidays": proposal.holidays,
-    }
-    sections: dict[str, dict[str, Any]] = {
-        section: {option: value for option, value in options.items() if value is not None}
-        for section, options in (("csv", csv), ("cleaning", cleaning), ("windows", windows))
-    }
+    cleaning = Cleaning(
+        spacing=profile.freq,
+        fill=max(1, DAY // 4 // profile.freq) if gaps else None,
+        repeat=proposal.cycles[0] * proposal.step if gaps and proposal.cycles else None,
+        rows=profile.offset,
+        until=str(profile.last.astype("datetime64[s]")),
+    )
+    windows = Windowing(
+        lookback=proposal.lookback * proposal.step,
+        step=proposal.step,
+        horizon=proposal.horizon,
+        stride=-(-profile.rows // MOST_WINDOWS),
+        unit=target.unit,
+        quantity=target.quantity,
+        week=bool(proposal.day) or profile.offset == "business",
+        overlap=True,
+        partial=True,
+        future=proposal.future,
+        holidays=proposal.holidays,
+    )
+    options = {"csv": profile.form.model_copy(update=csv), "cleaning": cleaning, "windows": windows}
+    sections = {section: option.model_dump(exclude_defaults=True) for section, option in options.items()}
+    if len(stamp := sections["csv"]["stamp"]) == 1:
+        (sections["csv"]["stamp"],) = stamp
     preparation = {"name": "series", **sections, "train": TRAIN}
     seen = ", ".join(f"{word or 'nothing'!s} {count:,} times" for word, count in profile.missing.items())
     reasons = {
@@ -264,45 +258,43 @@ def entries(
 
 def _experiments(dataset: str, profile: FileProfile, proposal: Proposal) -> dict[str, dict[str, Any]]:
     """The naive answers of each cycle, the strongest models without a network, and networks."""
+    cycles, history = proposal.cycles, {"history": proposal.history} if proposal.history else {}
     last = {"last": min(DAYS * proposal.day if proposal.day > 1 else 4 * DAYS, proposal.lookback)}
     known = {"known": count} if (count := len(proposal.future) + bool(proposal.holidays)) else {}
     known |= {} if profile.last - profile.first >= YEARS else {"season": False}
     none, network = {"method": "none"}, {"method": "gradient_descent"}
-    ridge, boosting = {"method": "least_squares", "ridge": 100.0}, {"method": "boosting", **JOINT}
-    cycles = {"cycles": proposal.cycles[:1], **known}
-    own = {**cycles, "cycles": proposal.cycles[:1], "own": True, "base": "zero", "recent": RECENT}
-    slow = {**boosting, "trees": 300, "learning_rate": 0.05}
-    # Lists of their own: YAML would refer from one to the other.
-    differences = {**own, "cycles": proposal.cycles[:1], "base": "cycle"}
-    quick = {**boosting, "trees": 150, "learning_rate": 0.1}
+    boosting = {"method": "boosting", **JOINT}
+    slow, quick = {"trees": 300, "learning_rate": 0.05}, {"trees": 150, "learning_rate": 0.1}
+    own = {"cycles": cycles[:1], **known, "own": True, "base": "zero", "recent": RECENT}
     models: dict[str, tuple[str, str, dict[str, Any], dict[str, Any]]] = {
         "last_value": ("baselines", "last_value", {}, none),
         **{
             f"cycle_{cycle}": ("baselines", "seasonal_naive", {"timesteps": cycle}, none)
-            for cycle in proposal.cycles
+            for cycle in cycles
             if cycle <= proposal.lookback
         },
-        "ridge": ("seasonal", "linear", known, ridge),
-        "boosting": ("seasonal", "boosting", cycles, boosting),
-        "boosting_own": ("seasonal", "boosting", own, slow),
-        **({"boosting_cycle": ("seasonal", "boosting", differences, quick)} if proposal.cycles else {}),
+        "ridge": ("seasonal", "linear", known, {"method": "least_squares", "ridge": 100.0}),
+        "boosting": ("seasonal", "boosting", {"cycles": cycles[:1], **known}, boosting),
+        "boosting_own": ("seasonal", "boosting", own, boosting | slow),
+        "boosting_cycle": ("seasonal", "boosting", own | {"base": "cycle"}, boosting | quick),
         "mlp": ("dense", "mlp", {"hidden": [64, 32], "dropout": 0.1, **last}, network),
         "gru": ("seasonal", "gru", {"units": 32, **last}, network),
+        # Those that are fitted to each window.
+        "ets": ("statistical", "ets", {**({"cycle": cycles[0]} if cycles else {}), **history}, none),
+        **{
+            f"ets_{cycle}": ("statistical", "ets", {"cycle": cycle, "trend": False, **history}, none)
+            for cycle in cycles
+            if history or 2 * cycle <= proposal.lookback
+        },
+        "mstl": ("statistical", "mstl", {"cycles": cycles, **history}, none),
     }
-    # Those that are fitted to each window.
-    history = {"history": proposal.history} if proposal.history else {}
-    first = {"cycle": proposal.cycles[0]} if proposal.cycles else {}
-    models["ets"] = ("statistical", "ets", {**first, **history}, none)
-    for cycle in proposal.cycles:
-        if history or 2 * cycle <= proposal.lookback:
-            models[f"ets_{cycle}"] = ("statistical", "ets", {"cycle": cycle, "trend": False, **history}, none)
-    if proposal.cycles:
-        models["mstl"] = ("statistical", "mstl", {"cycles": [*proposal.cycles], **history}, none)
+    if not cycles:
+        del models["boosting_cycle"], models["mstl"]
     return {
         key: {
             "dataset": dataset,
             **({"calendar": True} if training is not none else {}),
-            "model": {"family": family, "name": name, **options},
+            "model": {"family": family, "name": name, **deepcopy(options)},  # YAML would refer from list to list
             "training": dict(training),
         }
         for key, (family, name, options, training) in models.items()

@@ -62,7 +62,7 @@ class Carrier:
         """
         from dvc.stage.loader import StageLoader
 
-        if self._dvc.brought.get(name) == outputs.entry:
+        if self._dvc.remote_entries.get(name) == outputs.entry:
             return
         stage, repo = self._dvc.stages[name], self._dvc.repo
 
@@ -82,7 +82,7 @@ class Carrier:
             path = Path(repo.root_dir) / relative
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        self._dvc.brought[name] = outputs.entry
+        self._dvc.remote_entries[name] = outputs.entry
 
     def _try(self, name: str, move: Callable[[], int]) -> None:
         """Push or pull what a stage has in DVC's cache; `move` returns how many files did not get through.

@@ -41,7 +41,10 @@ if TYPE_CHECKING:
 HERE = ("source@", "file@")
 """Stages that the head runs: they fetch from the web, which workers may not reach, or take a file of its disk."""
 
-CODE = (*PACKAGES, "dvc.yaml", "params.yaml", "claims.yaml", ".ci/locks/numerics.lock", ".dvcignore", ".dvc/config")
+CODE = (
+    *(*PACKAGES, "dvc.yaml", "params.yaml", "claims.yaml", "docs/results.md"),
+    *(".ci/locks/numerics.lock", ".dvcignore", ".dvc/config"),
+)
 """What a worker needs of a workspace."""
 
 EVERY = 1.0

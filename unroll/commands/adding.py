@@ -118,7 +118,7 @@ def answer(
         answer.show(workspace, series, predicted)
 
 
-@app.command(rich_help_panel="Start here")
+@app.command(rich_help_panel="Your own series")
 def add(
     context: typer.Context,
     files: Annotated[list[Path], typer.Argument(help="A CSV or Parquet file; or several of one form in one folder.")],
@@ -154,7 +154,7 @@ def add(
     print(f"Next: unroll answer {add_to(context.obj, files, wanted, overrides)}")
 
 
-@app.command(rich_help_panel="All at once")
+@app.command(rich_help_panel="Your own series")
 def remove(
     context: typer.Context,
     name: Annotated[str, named("A file of your own.", "files")],
@@ -169,7 +169,7 @@ def remove(
     remove_it(context.obj, name, yes=yes)
 
 
-@app.command(rich_help_panel="All at once")
+@app.command(rich_help_panel="Your own series")
 def renew(context: typer.Context, name: Annotated[str, named("A file of your own.", "forecasts")]) -> None:
     """Let the rows that have come since `add` count for the evaluation and the backtest, too.
 
@@ -215,6 +215,6 @@ def search(
 
     `unroll search waves` · `unroll search jena_hourly_exact jena_hourly_exact_tuned_gru`
     """
-    from unroll.tune.search import search as search_it
+    from unroll.tune.tune import search as search_it
 
     search_it(context.obj, name, only)

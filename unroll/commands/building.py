@@ -29,20 +29,14 @@ Certificates = Annotated[
 
 
 @app.command(rich_help_panel="Start here")
-def demo(
-    context: typer.Context,
-    jobs: Jobs = CORES,
-    everything: Annotated[
-        bool, typer.Option("--everything", help="All experiments, small, on stand-ins: that it works, no results.")
-    ] = False,
-) -> None:
+def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
     """Train a part of the experiments in full, offline, in a workspace of its own (.demo): answers in two minutes.
 
-    `unroll demo` · `unroll demo --jobs 1` · `unroll demo --everything`
+    `unroll demo` · `unroll demo --jobs 1`
     """
     from unroll.demo import demo
 
-    raise typer.Exit(demo(context.obj, jobs, everything=everything))
+    raise typer.Exit(demo(context.obj, jobs))
 
 
 @app.command(rich_help_panel="Start here")
@@ -96,9 +90,9 @@ def verify(
     if quick and targets:
         raise UsageError(f"--quick builds the whole miniature; leave out {', '.join(targets)}, or --quick")
     if quick:
-        verification = verify_quick(context.obj, jobs, keep=keep, quiet=as_json)
+        verification = verify_quick(context.obj, jobs, keep=keep)
     else:
-        verification = verify_committed(context.obj, targets or [], jobs, keep=keep, quiet=as_json)
+        verification = verify_committed(context.obj, targets or [], jobs, keep=keep)
     if as_json:
         print_json(verification.as_data())
     else:
@@ -108,7 +102,10 @@ def verify(
 
 ADDRESS = "tls://127.0.0.1:8786"
 
-clusters = typer.Typer(help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.")
+clusters = typer.Typer(
+    rich_markup_mode=None,
+    help="What builds for `unroll repro --on ADDRESS`: `unroll cluster worker tls://HOST:8786`.",
+)
 app.add_typer(clusters, name="cluster", rich_help_panel="Many machines")
 
 Address = Annotated[str, typer.Argument(help="tls://HOST:PORT; takes --certificates.")]

@@ -2,8 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
@@ -12,39 +11,19 @@ from pipeline.workspace import Workspace
 from stages import progress
 from unroll.app import DataSet, Experiment, app, named
 
-if TYPE_CHECKING:
-    from pipeline.config.params import Params
-
 
 @contextlib.contextmanager
-def _naming_missing_input(workspace: Workspace, verb: str, name: str) -> Iterator[None]:
-    """Where a stage fails for want of an input, name the smallest target that builds it."""
+def _naming_target(workspace: Workspace, target: str) -> Iterator[None]:
+    """Where an input is missing, say how this stage is built with all that it needs, and not everything."""
     try:
         yield
-    except UnrollError:
-        from pipeline.config import params  # not before: reading them takes 70 ms, in each of 140 stages
+    except UnrollError as error:
+        from unroll.runner.display import built_by
 
-        for path, stage in _inputs(workspace, params.load(workspace.params), verb, name):
-            if not path.is_file():
-                missing = path.relative_to(workspace.root)
-                raise UnrollError(f"{missing} is missing; `unroll repro {stage}` builds it") from None
-        raise
-
-
-def _inputs(workspace: Workspace, config: "Params", verb: str, name: str) -> Iterator[tuple[Path, str]]:
-    """A file of each input of a stage, and the stage that makes it."""
-    if verb == "prepare":
-        source = config.dataset(name).source
-        yield workspace.raw(source) / "source.json", config.source_stage(source)
-        return
-    dataset = config.experiment(name).dataset if verb == "train" else name
-    config.dataset(dataset)  # raises an error where there is none
-    yield workspace.prepared(dataset) / "dataset.json", f"prepare@{dataset}"
-    if verb == "refit":
-        yield workspace.evaluation(name) / "evaluation.json", f"evaluate@{name}"
-    if verb == "evaluate":
-        for experiment in config.experiments_of(name):
-            yield workspace.run(name, experiment) / "run.json", f"train@{experiment}"
+        everything, text = "`unroll repro` builds it", str(error).replace(f"{workspace.root}/", "")
+        if everything not in text:
+            raise
+        raise UnrollError(text.replace(everything, built_by(target))) from None
 
 
 @app.command(rich_help_panel="Stages")
@@ -78,7 +57,7 @@ def prepare(context: typer.Context, name: DataSet) -> None:
     from stages.prepare import prepare
 
     workspace: Workspace = context.obj
-    with _naming_missing_input(workspace, "prepare", name):
+    with _naming_target(workspace, f"prepare@{name}"):
         prepare(workspace, name)
     print(workspace.prepared(name))
 
@@ -87,9 +66,11 @@ def prepare(context: typer.Context, name: DataSet) -> None:
 def train(
     context: typer.Context,
     name: Experiment,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Another number of epochs: a trial, not recorded.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Another number of epochs: a dry run, not recorded.")
+    ] = None,
     seed: Annotated[
-        list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a trial too.")
+        list[int] | None, typer.Option(min=0, max=2**32 - 1, help="Another seed (repeatable): a dry run, too.")
     ] = None,
 ) -> None:
     """Train every replicate of an experiment.
@@ -99,9 +80,9 @@ def train(
     from stages.train import train, trial
 
     workspace: Workspace = context.obj
-    with _naming_missing_input(workspace, "train", name):
-        trying = epochs is not None or seed
-        folder = trial(workspace, name, epochs, seed) if trying else train(workspace, name)
+    with _naming_target(workspace, f"train@{name}"):
+        dry = epochs is not None or seed
+        folder = trial(workspace, name, epochs, seed) if dry else train(workspace, name)
     progress.finish()  # where patience ended the last replicate, its line still stands open
     print(folder)
 
@@ -115,7 +96,7 @@ def evaluate(context: typer.Context, name: DataSet) -> None:
     from stages.evaluate import evaluate
 
     workspace: Workspace = context.obj
-    with _naming_missing_input(workspace, "evaluate", name):
+    with _naming_target(workspace, f"evaluate@{name}"):
         evaluate(workspace, name)
     print(workspace.metrics(name))
 
@@ -125,13 +106,13 @@ Series = Annotated[str, named("A data set with a forecast.", "forecasts")]
 
 @app.command(rich_help_panel="Stages")
 def refit(context: typer.Context, name: Series) -> None:
-    """Fit a series' champion on all rows: what `predict`, `register` and `save` use.
+    """Fit a series' champion on all rows: what `predict` and `register` use.
 
     `unroll refit meter`
     """
     from stages.refit import refit
 
-    with _naming_missing_input(context.obj, "refit", name):
+    with _naming_target(context.obj, f"refit@{name}"):
         print(refit(context.obj, name).why)
 
 

@@ -10,8 +10,8 @@ from unroll.app import app
 from unroll.commands import adding, building, dvc_stages, results
 from unroll.exits import run
 
-PANELS = (dvc_stages, building, adding, results)
-"""Modules whose commands register with the app when they are imported; `--help` has them in this order."""
+REGISTERED = (adding, building, dvc_stages, results)
+"""Modules whose commands register with the app when they are imported."""
 
 
 def invoke(arguments: Sequence[str]) -> None:

@@ -162,18 +162,16 @@ def lab(
     `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll lab check program.py`
     """
     from pipeline.errors import UsageError
-    from unroll.lab.assignment import lab
+    from unroll.lab import assignment
 
     if (part == "check") != (script is not None):
         raise UsageError("`unroll lab check SCRIPT` checks a program; N, D and R take none")
-    if script:
-        from unroll.lab.check import check
-
-        right, sentence = check(script)
-        print(sentence)
-        raise typer.Exit(0 if right else 1)
-
-    lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
+    if script is None:
+        assignment.lab(context.obj, part, epochs=epochs, rate=rate, seed=seed)
+        return
+    right, sentence = assignment.check(script)
+    print(sentence)
+    raise typer.Exit(0 if right else 1)
 
 
 @app.command(rich_help_panel="Learning")

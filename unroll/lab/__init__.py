@@ -1,1 +1,1 @@
-"""`unroll lab check`: is a student's program what document 003's specification asks for, and if not, what is wrong?"""
+"""Document 003's assignment, and whether a student's program is what it asks for; if not, what is wrong."""

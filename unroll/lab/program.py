@@ -25,8 +25,8 @@ NUMBER = re.compile(
 )
 ANY = re.compile(r"[-+]?[\d.]+(?:e[-+]?\d+)?|\s+")
 Bounds = tuple[float, float]
-Series = dict[tuple[str, int], list["PrintedNumber"]]
-"""The words of a line and which number of it -> the numbers that were printed there, in order."""
+PrintedSeries = dict[tuple[str, int], list["PrintedNumber"]]
+"""The words of a line and which of its numbers -> those that were printed there, epoch by epoch."""
 
 ENOUGH = 12
 """So many lines alike are read where no number is one that we expect."""
@@ -54,9 +54,9 @@ class PrintedNumber(NamedTuple):
         return low <= self.value + self.half and self.value - self.half <= high
 
 
-def numbers_of(output: bytes) -> Series:
+def numbers_of(output: bytes) -> PrintedSeries:
     """All numbers with a point."""
-    series: Series = {}
+    printed: PrintedSeries = {}
     for line in output.split(b"\n"):
         text = line[:LINE].decode(errors="replace")
         words = ANY.sub("#", text)
@@ -64,13 +64,13 @@ def numbers_of(output: bytes) -> Series:
             mantissa, _, exponent = number.lower().partition("e")
             # In digits, as the number itself: no exponent is too large for it.
             half = float(f"0.{'0' * len(mantissa.partition('.')[2])}5e{exponent or 0}")
-            series.setdefault((words, index), []).append(PrintedNumber(float(number), half))
-    return series
+            printed.setdefault((words, index), []).append(PrintedNumber(float(number), half))
+    return printed
 
 
-def within(series: Series, bounds: Bounds, count: int = 1) -> list[PrintedNumber]:
-    """The numbers of the last place whose first `count` lie between two bounds; empty if there is none."""
-    for numbers in reversed(series.values()):
+def within(printed: PrintedSeries, bounds: Bounds, count: int = 1) -> list[PrintedNumber]:
+    """The last numbers with the same words whose first `count` lie between two bounds; empty if there is none."""
+    for numbers in reversed(printed.values()):
         if len(numbers) >= count and all(number.is_in(*bounds) for number in numbers[:count]):
             return numbers
     return []
@@ -84,11 +84,11 @@ class StudentProgram:
     limit: float
     seed: int = 0
 
-    def run(self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0) -> tuple[Series, int]:
+    def run(self, letter: str, rows: Array, bounds: Bounds = (0, np.inf), epochs: int = 0) -> tuple[PrintedSeries, int]:
         """The numbers that `python SCRIPT LETTER` prints, and how many series it makes.
 
-        Its generator hands out `rows` (series, 51). It is stopped when so many `epochs` have a number in one place that
-        is within the `bounds`; with 0 epochs it runs to its end.
+        Its generator hands out `rows` (series, 51). It is stopped once so many `epochs` have a number with the same
+        words, the first ones within the `bounds`; with 0 epochs it runs to its end.
 
         Raises:
             Wrong: it changed the generator, stopped with an error, or printed nothing.
@@ -116,10 +116,10 @@ class StudentProgram:
                 ) as process,
                 _ending(process),
             ):
-                series, status = self._read(process, output.fileno(), bounds, epochs)
+                printed, status = self._read(process, output.fileno(), bounds, epochs)
             with suppress(ValueError):  # it was ended before its first note
                 notes |= json.loads(os.pread(fileno, NOTES, 0).rstrip(b"\0"))
-        few, why = not within(series, bounds, max(epochs, 1)), ""
+        few, why = not within(printed, bounds, max(epochs, 1)), ""
         if "fault" in notes:
             raise Wrong(notes["fault"])
         if status is None and (few or not notes["calls"]):
@@ -130,28 +130,30 @@ class StudentProgram:
             why = f"is ended by a signal: {signal.strsignal(-status)}"
         elif not notes["calls"]:
             why = f"makes no series with {NAME}; does it read sys.argv[1]"
-        elif not series:
+        elif not printed:
             why = f"prints no figure; does it compare sys.argv[1] with {letter!r}?"
         if why:
             raise Wrong(f"with {letter} it {why}")
-        return series, notes["calls"]
+        return printed, notes["calls"]
 
-    def _read(self, process: Popen[bytes], output: int, bounds: Bounds, epochs: int) -> tuple[Series, int | None]:
+    def _read(
+        self, process: Popen[bytes], output: int, bounds: Bounds, epochs: int
+    ) -> tuple[PrintedSeries, int | None]:
         """What it has printed, and its exit status; 0 if that is enough, None at the time limit."""
-        series, end = Series(), time.monotonic() + self.limit
+        printed, end = PrintedSeries(), time.monotonic() + self.limit
         while time.monotonic() < end:
             status = process.poll()  # before reading: what it has started may print for longer
             text = os.pread(output, OUTPUT, 0).replace(b"\r", b"\n")
-            series = numbers_of(text if status is not None else text[: text.rfind(b"\n") + 1])
+            printed = numbers_of(text if status is not None else text[: text.rfind(b"\n") + 1])
             if status is not None:
-                return series, status
-            if epochs and (within(series, bounds, epochs) or max(map(len, series.values()), default=0) > ENOUGH):
-                return series, 0
+                return printed, status
+            if epochs and (within(printed, bounds, epochs) or max(map(len, printed.values()), default=0) > ENOUGH):
+                return printed, 0
             with suppress(psutil.Error):  # one has just ended
                 if sum(child.memory_info().rss for child in psutil.Process().children(recursive=True)) > MEMORY:
                     raise Wrong(f"it takes more than {MEMORY / 2**30:g} GB of memory, with all that it starts")
             time.sleep(BEAT)
-        return series, None
+        return printed, None
 
 
 @contextmanager

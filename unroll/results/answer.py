@@ -20,8 +20,8 @@ from pipeline.evaluation.verdicts import SEASON
 from pipeline.forecast import leaderboard
 from pipeline.forecast.leaderboard import ENSEMBLE, Leaderboard
 from pipeline.provenance import record
-from pipeline.report import titles
 from pipeline.report.formatting import capital
+from pipeline.report.titles import ensemble_title, short_title
 from pipeline.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -32,9 +32,6 @@ ANSWERS = "answers"
 
 AS_GOOD = 1.01
 """A model with at most this multiple of the network's MAE is called as good."""
-
-DEVIATIONS = "standard deviations"
-"""The unit of errors over several series: each one's own, over the train rows."""
 
 DAY = np.timedelta64(1, "D")
 
@@ -86,9 +83,8 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         raise UnrollError(f"{name} is not built; `unroll answer {name}` builds it")
     evaluation, board = schema.load(folder), leaderboard.load(folder)
     verdict, models = answers.answer(evaluation), _models(workspace, config, evaluation, board)
-    unit = DEVIATIONS if board.series else board.unit
     if verdict.network is None or verdict.opponent is None:
-        return SeriesAnswer(name, unit, f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", models, {})
+        return SeriesAnswer(name, board.unit, f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", models, {})
     compared = {key: _title(config, key, evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)}
     months, days = months_per_row(config, name), evaluation.dataset.days or 0.0
     span = later_half(np.datetime64(board.first), np.datetime64(board.last), board.origins, int(days / WEEK), months)
@@ -104,7 +100,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         if verdict.outcome == Outcome.UNSURE:
             sentence += f" {capital(verdict.reason)}."
         hint = as_good_as(models, evaluation, {verdict.network, verdict.opponent})
-        return SeriesAnswer(name, unit, sentence, verdict.outcome, hint, models, compared)
+        return SeriesAnswer(name, board.unit, sentence, verdict.outcome, hint, models, compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[verdict.network] < errors[verdict.opponent]).tolist()
     sentence = f"{so_far(network_leads, network, opponent, str(errors.index.name), span)}; the network had {error}."
@@ -114,7 +110,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         rows = _in_words((last - first) / DAY + 1, months)
         sentence += " Other seasons were not seen."
         hint = f"A verdict takes {SEASON // WEEK} weeks to compare on, so about a year of rows; this file has {rows}."
-    return SeriesAnswer(name, unit, sentence, verdict.outcome, hint, models, compared)
+    return SeriesAnswer(name, board.unit, sentence, verdict.outcome, hint, models, compared)
 
 
 def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: str, span: str) -> str:
@@ -164,29 +160,26 @@ def _in_words(days: float, months: int) -> str:
 
 
 def _title(config: Params, name: str, entry: Entry) -> str:
-    """A model in words, without its options; a network with the number of its seeds."""
-    experiment = config.experiments[name]
-    title = titles.experiment(experiment, config.datasets[experiment.dataset]).split(", ")[0].split(" on ")[0]
-    return f"{title}, {len(entry.seeds)} seeds" if entry.varies else title
+    """A model in words; a network with the number of its seeds."""
+    return short_title(config, name) + (f", {len(entry.seeds)} seeds" if entry.varies else "")
 
 
 def _models(workspace: Workspace, config: Params, evaluation: Evaluation, board: Leaderboard) -> list[ModelScore]:
     """All models and the combination, by their MAE on the later half of the origins."""
     opponent, models = answers.strongest_opponent(evaluation), []
     for name, scores in board.models.items():
-        several = f" of {len(board.members)} models" if board.champion == ENSEMBLE else ""
-        title, mae, change, interval = f"weighted median{several}", scores.later, None, None
-        if name != ENSEMBLE:
-            entry = evaluation.experiments[name]
-            title, errors = _title(config, name, entry), entry.final["test"]
-            mae = (errors.get("mae_unit") or errors["mae"]).mean
-            if opponent and name != opponent:
-                change, interval = answers.change(evaluation, name, opponent)
-        seconds, champion = None, name == board.champion
+        entry, seconds, change, interval = evaluation.experiments.get(name), None, None, None
+        if entry and opponent and name != opponent:
+            change, interval = answers.change(evaluation, name, opponent)
+        title, mae = ensemble_title(len(board.members)), scores.later
+        if entry:
+            errors = entry.final["test"]
+            title, mae = _title(config, name, entry), (errors.get("mae_unit") or errors["mae"]).mean
         with contextlib.suppress(UnrollError):  # not every run has a record
             run = record.read(workspace, board.dataset, name)
             seconds = (datetime.fromisoformat(run.ended) - datetime.fromisoformat(run.started)).total_seconds()
-        models.append(ModelScore(name, title, mae, change, interval, scores.mean_coverage, seconds, champion))
+        champion = name == board.champion
+        models.append(ModelScore(name, title, mae, change, interval, scores.coverage, seconds, champion))
     return sorted(models, key=lambda model: model.mae)
 
 

@@ -9,14 +9,15 @@ from pipeline.errors import UnrollError, UsageError, printable
 from pipeline.evaluation import answers, schema
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.verdicts import Comparison
-from pipeline.report.charts import answer_text
 from pipeline.report.formatting import DASH, comparison_text, title
 from pipeline.report.result_tables import DOCUMENT, as_data, claims_table, dataset_tables
 from pipeline.report.results import Results, load
+from pipeline.report.sentences import answer_text
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll import tables
 from unroll.results import answer
+from unroll.runner.display import built_by
 
 IMPORTANT = ("test_best", "against", "test", "verdict", "published", "interval")
 """Keys of the columns that a narrow terminal shows first."""
@@ -83,7 +84,7 @@ def between(workspace: Workspace, experiment: str, other: str) -> Comparison | N
     evaluation = schema.load(folder) if (folder / "evaluation.json").is_file() else None
     for name in (experiment, other):
         if evaluation is None or name not in evaluation.experiments:
-            raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
+            raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
     return answers.table(evaluation, {"": (experiment, other)}).get("") if evaluation else None
 
 
@@ -124,7 +125,7 @@ def _require_built(results: Results, chosen: Mapping[str, Iterable[str]], names:
         if missing[name].stage:
             raise UnrollError(f"{name} is not built: {missing[name].stage} failed: {missing[name].reason}")
         dataset = next(of for of, experiments in chosen.items() if name in {of, *experiments})
-        raise UnrollError(f"{name} is not built; `unroll repro evaluate@{dataset}` builds it")
+        raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{dataset}')}")
     if not results.built:
         raise UnrollError(
             "nothing is built yet; `unroll repro` builds everything, `unroll repro evaluate@waves` one data set"

@@ -25,6 +25,7 @@ from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
 from unroll import tables
+from unroll.runner.display import built_by
 
 MANY = 0.1
 """New rows, as a fraction of the evaluation's, after which it is worth repeating."""
@@ -38,10 +39,12 @@ MOST_LINES = 60
 
 @dataclass(frozen=True)
 class Predicted:
-    """A forecast: who made it and why that model, the last file of its rows, and `Forecaster.forecast`'s table.
+    """A forecast, as `Forecaster.after` gives it for the windows of some series.
 
-    `windows` are those of each series, and `coverage` (rows of the table,) is the fraction of past values that
-    intervals of the level held.
+    Attributes:
+        forecaster, why: who made it, and why that model.
+        file: the last one of its rows.
+        coverage: (rows of the table,) the fraction of past values that intervals of the level held, at `origins`.
     """
 
     forecaster: Forecaster
@@ -51,6 +54,7 @@ class Predicted:
     level: float
     table: pd.DataFrame
     coverage: Array
+    origins: int
 
     @property
     def steps(self) -> int:
@@ -85,13 +89,12 @@ def predict(
     config = params.load(workspace.params)
     with progress.files() as shown:
         forecaster, why = best(workspace, config, name)
-        question, by_series = forecaster.spec.question, forecaster.by_series
+        question, outputs = forecaster.spec.question, forecaster.spec.fitted.windows.horizon
         require_level(level)
         if series is not None:
-            one_of(series, [key for key in by_series if key], "--series")
-        if horizon is not None and not 1 <= horizon <= question.outputs:
-            steps = f"1 to {question.outputs}, which the model was trained for"
-            raise UsageError(f"--horizon must be {steps}. Received: {horizon}")
+            one_of(series, [key for key in forecaster.spec.fitted.series if key], "--series")
+        if horizon is not None and not 1 <= horizon <= outputs:
+            raise UsageError(f"--horizon must be 1 to {outputs}, which the model was trained for. Received: {horizon}")
         for path in filter(None, (data, plan)):
             if path.is_file() and not RowFile(path, question.csv, "").parquet:
                 layout.encoding(path, question.csv.encoding)
@@ -111,9 +114,10 @@ def predict(
     if series is not None and series not in windows:
         raise UnrollError(f"{series} has no forecast, as said above")
     windows = {key: window for key, window in windows.items() if series in {None, key}}
-    forecasts = [forecaster.after({key: window}, level)[:horizon] for key, window in windows.items()]
-    coverage = [by_series[key].coverage(window, level)[:horizon] for key, window in windows.items()]
-    return Predicted(forecaster, why, paths[-1], windows, level, pd.concat(forecasts), np.concatenate(coverage))
+    table = pd.concat([forecaster.after({key: window}, level)[:horizon] for key, window in windows.items()])
+    inside = [pd.DataFrame(forecaster.inside(window, level)) for window in windows.values()]
+    coverage = pd.concat([held.mean()[:horizon] for held in inside]).to_numpy(float)
+    return Predicted(forecaster, why, paths[-1], windows, level, table, coverage, max(map(len, inside)))
 
 
 def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, str]:
@@ -134,7 +138,7 @@ def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, s
         return Forecaster.of(workspace, name), "as asked"
     folder = workspace.evaluation(name)
     if not (folder / "evaluation.json").is_file():
-        raise UnrollError(f"{name} is not built; `unroll repro evaluate@{name}` builds it")
+        raise UnrollError(f"{name} is not built; {built_by(f'evaluate@{name}')}")
     evaluation = schema.load(folder)
     present = {key: entry for key, entry in evaluation.experiments.items() if key in config.experiments_of(name)}
     champion = answers.champion(evaluation.model_copy(update={"experiments": present}))
@@ -159,18 +163,19 @@ def own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
 def as_data(predicted: Predicted) -> dict[str, Any]:
     """The forecast as plain data; an end that is not known is None."""
     spec = predicted.forecaster.spec
+    coverage = [None if math.isnan(fraction) else float(fraction) for fraction in predicted.coverage]
     return {
-        "dataset": spec.question.dataset,
+        "dataset": spec.dataset,
         "experiment": spec.name,
         "why": predicted.why,
         "seeds": spec.seeds,
-        "quantity": spec.scale.quantity,
-        "unit": spec.scale.unit,
+        "quantity": spec.fitted.windows.quantity,
+        "unit": spec.fitted.windows.unit,
         "origin": predicted.origin,
         "level": predicted.level,
         "forecasts": [
-            row | {"coverage": None if math.isnan(coverage) else float(coverage), "step": index % predicted.steps + 1}
-            for index, (row, coverage) in enumerate(zip(_rows(predicted), predicted.coverage, strict=True))
+            row | {"coverage": coverage[index], "step": index % predicted.steps + 1}
+            for index, row in enumerate(_rows(predicted))
         ],
     }
 
@@ -188,7 +193,7 @@ def csv(predicted: Predicted) -> str:
 def show(predicted: Predicted) -> None:
     """Print the forecast as a table; of many values of several series the next one of each."""
     spec, table, coverage = predicted.forecaster.spec, predicted.table, 100 * predicted.coverage
-    several, percent = len(spec.series) > 1, f"{100 * predicted.level:.0f} %"
+    several, percent = len(spec.fitted.series) > 1, f"{100 * predicted.level:.0f} %"
     by_series = np.split((table["high"] - table["low"]).to_numpy(), len(predicted.windows))
     width = float(min(map(np.median, by_series)))
     digits = max(0, min(6, 2 - math.floor(math.log10(width)))) if 0 < width < math.inf else 3
@@ -204,17 +209,21 @@ def show(predicted: Predicted) -> None:
     seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     print(printable(f"{spec.name}{seeds}: {predicted.why}"))
     print(printable(f"After {predicted.origin}, the last row of {predicted.file.name}:") + "\n")
-    ends = f" ({coverage.min():.1f} to {coverage.max():.1f} % by {'series and ' * several}step ahead)"
-    caption = f"\n{spec.judged}, intervals of {percent} held {coverage.mean():.1f} % of what came"
-    caption += f"{ends * (len(coverage) > 1)}."
+    unit = f", {spec.fitted.windows.unit}" if spec.fitted.windows.unit else ""
+    numbers = [f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
     if math.isinf(width):
         caption = f"\nThere are too few errors for intervals of {percent}; pass a smaller --level."
+    elif not predicted.origins:
+        caption = f"\nNo interval of {percent} could be tested on the {spec.judged}: they are too few."
+    else:
+        caption = (
+            f"\nIntervals of {percent} held {coverage.mean():.1f} % of what came at {predicted.origins} {spec.judged}"
+        )
+        ends = f" ({coverage.min():.1f} to {coverage.max():.1f} % by {'series and ' * several}step ahead)"
+        caption += f"{ends * (len(coverage) > 1)}."
     if len(rows) < len(table):
         caption += f" `--series {next(iter(predicted.windows))}` prints one series whole, `--csv` all."
-    unit = f", {spec.scale.unit}" if spec.scale.unit else ""
-    numbers = [f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
-    headings = [table.columns[0]] * several + ["Stamp", *numbers]
-    tables.show(headings, texts, numeric=numbers, caption=caption)
+    tables.show([table.columns[0]] * several + ["Stamp", *numbers], texts, numeric=numbers, caption=caption)
 
 
 def draw(predicted: Predicted, path: Path) -> None:
@@ -222,8 +231,7 @@ def draw(predicted: Predicted, path: Path) -> None:
     if len(predicted.windows) > 1:
         raise UsageError(f"a plot shows one series; pass --series, such as {next(iter(predicted.windows))}")
     ((name, window),) = predicted.windows.items()
-    spec = predicted.forecaster.by_series[name].spec
-    question, scale = spec.question, spec.scale
+    question, scale = window.question, window.question.scale
     shown = max(2, CYCLES * int(question.ahead[-1]))
     label = (scale.quantity, scale.unit) if scale.quantity != "value" else (question.csv.target,)
     plot.write(
@@ -232,5 +240,5 @@ def draw(predicted: Predicted, path: Path) -> None:
         window.target[-shown:],
         predicted.table,
         label=", ".join(filter(None, label)),
-        title=f"{name or spec.name}, intervals of {100 * predicted.level:.0f} %",
+        title=f"{name or predicted.forecaster.spec.name}, intervals of {100 * predicted.level:.0f} %",
     )

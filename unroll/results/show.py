@@ -110,6 +110,9 @@ def show(workspace: Workspace, name: str) -> dict[str, Any]:
         headline = workspace.headline(dataset, name)
         if headline.exists():
             facts["experiment"]["metrics"] = read_json(headline)
+        evaluation = workspace.evaluation(dataset) / "evaluation.json"
+        evaluated = read_json(evaluation).get("experiments", {}).get(name, {}) if evaluation.exists() else {}
+        facts["experiment"] |= {key: evaluated[key] for key in ("parameters", "layers") if key in evaluated}
     return facts
 
 

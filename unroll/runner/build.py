@@ -26,8 +26,8 @@ NOT_RECORDED = b"not recorded in MLflow"
 OpenExecutor = Callable[[Workspace, Dvc, Executor], AbstractContextManager[Executor]]
 """Opens what runs stages in place of this machine; gets what runs them here, which it still needs for some."""
 
-FAR = 1e6
-"""Seconds that no build takes."""
+AHEAD = 1e6
+"""Seconds, more than any build takes, that an evaluation counts for which is to come before others."""
 
 ONE_THREAD = {name: "1" for name in machine.VARIABLES if name.endswith("_THREADS")}
 """Variables that keep every library to one thread."""
@@ -100,8 +100,8 @@ def _build(
     shown, why = [*due, *[REPORT] * page], partial(reason, workspace)
     display = Display(shown, executor, estimates, why, narration=narration, restored=dvc.restored)
 
-    # A long way to the end of the build: what an evaluation needs starts before what a later one needs.
-    ahead = {f"evaluate@{name}": (len(first) - index) * FAR for index, name in enumerate(first)}
+    # The path to the end of the build counts: what an evaluation needs starts before what a later one needs.
+    ahead = {f"evaluate@{name}": (len(first) - index) * AHEAD for index, name in enumerate(first)}
 
     def weight(stage: str) -> float:
         return estimates.seconds(stage) + ahead.get(stage, 0.0)

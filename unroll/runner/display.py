@@ -20,6 +20,14 @@ STEADY = 5.0
 """Seconds of ended stages before which nothing is said of the pace."""
 
 
+MINUTES = {"imdb": 70, "jena_hourly": 55, "waves": 52, "jena_hourly_exact": 40, "jena_hourly_chapter": 40}
+MINUTES |= {"jena_2009_2010_exact": 15, "weather": 7, **dict.fromkeys(("shapes_seq2seq", "shapes_seq2vec"), 5)}
+MINUTES |= dict.fromkeys(("weather_96", "weather_192", "weather_336", "weather_720"), 14)
+MINUTES |= dict.fromkeys(("shapes_vec2seq", "shapes_delayed", "sine_windows"), 5)
+MINUTES |= dict.fromkeys(("sine_interpolation", "sine_extrapolation"), 5)
+"""Data set of the documents -> about how long its part of a build takes on two cores."""
+
+
 class Estimates:
     """How long stages take, learnt as a build goes and kept in a file for the next; damaged, it is as if empty."""
 
@@ -67,6 +75,13 @@ class Estimates:
         rest = [max(pace * self.seconds(stage) - since, 0.0) for stage, since in running.items()]
         rest += [pace * self.seconds(stage) for stage in waiting]
         return max([sum(rest) / slots, *rest], default=0.0)
+
+
+def built_by(stage: str) -> str:
+    """The command that builds a stage with all that it needs and no more, and its minutes on two cores."""
+    kind, _, name = stage.partition("@")
+    minutes = MINUTES.get(name) if kind == "evaluate" else 1 if kind == "prepare" else None
+    return f"`unroll repro {stage}` builds it" + (f", in about {minutes} min" if minutes else "")
 
 
 class Narration(Protocol):

@@ -53,7 +53,7 @@ class Dvc:
         repo: the workspace, as a class of DVC's own.
         stages: name -> a stage, as a class of DVC's own; of all but `resolve`.
         graph: what was up to date when it was opened.
-        brought: stage -> its entry of dvc.lock on the machine that its outputs come from.
+        remote_entries: stage that was built on another machine -> its entry of dvc.lock there.
         restored: stages whose outputs DVC's cache had.
     """
 
@@ -63,7 +63,7 @@ class Dvc:
 
         self.repo = repo
         self.require_room()
-        self.brought: dict[str, dict[str, Any]] = {}
+        self.remote_entries: dict[str, dict[str, Any]] = {}
         self.restored: set[str] = set()
         self._built: list[Any] = []
         self._waiting: set[str] = set()  # stages of which the user was told that they wait for another DVC
@@ -101,7 +101,7 @@ class Dvc:
         from dvc_data.hashfile.hash_info import HashInfo
 
         stage = self.stages[name]
-        self.brought.pop(name, None)
+        self.remote_entries.pop(name, None)
         self.restored.discard(name)
         with self.locked(name, wait=False):
             stage.remove_outs()
@@ -173,8 +173,8 @@ class Dvc:
         # As `dvc repro` does: what git keeps, but for metrics and plots, is in no cache of runs.
         in_git = any(not out.use_cache for out in stage.outs if not (out.is_metric or out.is_plot))
         stage.save(run_cache=False)
-        brought = self.brought.get(stage.addressing)
-        if brought is not None and brought != entry(stage):
+        remote_entry = self.remote_entries.get(stage.addressing)
+        if remote_entry and remote_entry != entry(stage):
             raise UnrollError("what it depends on was edited here while it was built elsewhere; run this again")
         if not in_git:
             self.repo.stage_cache.save(stage)

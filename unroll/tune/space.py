@@ -1,8 +1,8 @@
-"""What is searched: numbers of an experiment's own options, within the bounds of the signatures that they belong to."""
+"""What is searched: an experiment's own options, within ranges that are the same for each data set."""
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
+from copy import copy, deepcopy
 from typing import Any, Literal, get_args, get_origin
 
 import pydantic
@@ -17,23 +17,8 @@ from pipeline.validation import one_of
 Space = dict[str, BaseDistribution]
 """Where an option stands in its experiment, such as "model.units" or, of a list, "model.hidden.1" -> what is tried."""
 
-BUDGET = ("epochs", "batch_size", "steps_per_epoch", "patience", "rounds")
-"""How long a training is: searched only where asked for, so that trials cost alike."""
-
 FIXED = ("by_hand",)
 """Training methods with rules for one model: only their own options are searched."""
-
-FACTOR, PENALTY_FACTOR, SMALLER, LARGER = 10.0, 1000.0, 4, 2
-"""How far from its value a rate, a penalty and a size are searched. Twice the units take up to four times as long."""
-
-PENALTY = 1e6
-"""A number that may be larger has no natural scale: a penalty."""
-
-DROPPED = 0.5
-"""Of units that are dropped, at most, if the experiment does not drop more."""
-
-FEW = 32
-"""A count with a bound up to here, such as of layers, is searched one by one: up to one more than there are."""
 
 NETWORKS = (
     "learning_rate=0.001:0.01",
@@ -43,7 +28,7 @@ NETWORKS = (
     "dropout=0,0.01,0.02,0.05,0.1,0.2,0.3",
     "embedding=8:64",
 )
-"""What `unroll search` tries of every network, recurrent or not, so that no side is treated better."""
+"""What is tried of every network, recurrent or not, so that no side is treated better."""
 
 CELL = (*NETWORKS, "units=8:64", "layers=1:2")
 
@@ -56,71 +41,80 @@ RANGES: dict[str, tuple[str, ...]] = {
     "tfidf": ("c=1:100", "reviews=3:10"),
     **dict.fromkeys(("simple_rnn", "lstm", "gru", "min_gru"), CELL),
 }
-"""Model, or method with its own -> what `unroll search` tries: OPTION=LOW:HIGH, or OPTION=CHOICE,CHOICE.
+"""Model, or method with its own -> what is tried: OPTION=LOW:HIGH, or OPTION=CHOICE,CHOICE.
 
-What an experiment has off (`last`, `others`, `embedding`) is not tried, nor a `last` beyond its range; a `last` ends
-with the input.
+A range of what an experiment has off (0 or nothing) is not tried, nor a `last` beyond its range; a `last` ends with the
+input.
 """
 
 
-def space(name: str, experiment: Experiment, over: Sequence[str] = ()) -> Space:
-    """What is searched for an experiment: a number that is off in it (0 or nothing) stays off, but for a share.
+SCALE = 4
+"""A range whose ends are so many times apart is searched on a log scale."""
 
-    `over`: only these options, with a range of one's own as "OPTION=LOW:HIGH", or choices as in `RANGES`.
+
+def family_space(name: str, experiment: Experiment, timesteps: int) -> Space:
+    """The `RANGES` of an experiment's model, as far as it has such options; nothing where its model has none."""
+    method = experiment.training.method
+    family = method if method in RANGES else experiment.model.name
+    parts = ("training",) if method in FIXED else ("model", "training")
+    options = dict(_options(name, experiment))
+    paths = {path.partition(".")[2]: path for path in options if path.startswith(parts)}
+    searched: Space = {}
+    for text in RANGES.get(family, ()):
+        option, limits = text.split("=")
+        if (path := paths.get(option)) is None:
+            continue
+        annotation, value = options[path]
+        low, _, high = limits.partition(":")
+        if high and (not value or (option == "last" and value > int(high))):
+            continue
+        if option == "last":
+            limits = f"{low}:{min(int(high), timesteps)}"
+        searched[path] = _distribution(text, annotation, limits)
+    return searched
+
+
+def space(name: str, experiment: Experiment, over: Sequence[str], timesteps: int) -> Space:
+    """What `unroll tune` tries: as `family_space`, with the experiment's own values; or `over`, these options alone.
+
+    `over` has "OPTION", by the range of its model or all words that it can be, or with a range, "OPTION=LOW:HIGH", or
+    choices, as in `RANGES`.
 
     Raises:
         UsageError: there is nothing to search, or an option or a range is wrong.
     """
-    known = dict(_options(name, experiment))
+    options, known = dict(_options(name, experiment)), family_space(name, experiment, timesteps)
+    if not over and not known:
+        raise UsageError(f"{name} has no number with a known range; `unroll show {name}` prints its options for --over")
     if not over:
-        fixed = {"model"} if experiment.training.method in FIXED else set()
-        proposed = {
-            path: _proposed(*option)
-            for path, option in known.items()
-            if path.split(".")[0] not in fixed and path.split(".")[1] not in BUDGET
-        }
-        if numbers := {path: tried for path, tried in proposed.items() if tried is not None}:
-            return numbers
-        raise UsageError(f"{name} has no number that could be tuned; `unroll show {name}` prints its options")
+        return {path: _widened(distribution, options[path][1]) for path, distribution in known.items()}
     chosen: Space = {}
     for text in over:
         option, _, limits = text.partition("=")
-        names = {path: {path, path.split(".")[1], ".".join(path.split(".")[:2])} for path in known}
+        names = {path: {path, path.split(".")[1], ".".join(path.split(".")[:2])} for path in options}
         one_of(option, set().union(*names.values()), "--over")
-        for path in (path for path in known if option in names[path]):
-            annotation, value = known[path]
-            choices = _choices(annotation)
+        for path in (path for path in options if option in names[path]):
+            annotation, value = options[path]
             if limits:
-                tried: BaseDistribution | None = _limited(text, annotation, limits)
+                chosen[path] = _distribution(f"--over {text}", annotation, limits)
+            elif choices := _choices(annotation):
+                chosen[path] = CategoricalDistribution(choices)
+            elif path in known:
+                chosen[path] = _widened(known[path], value)
             else:
-                tried = CategoricalDistribution(choices) if choices else _proposed(annotation, value)
-            if tried is None:
-                raise UsageError(f"--over {option}: it is off ({value}), so give a range, as in --over {option}=1:100")
-            chosen[path] = tried
+                raise UsageError(f"--over {option}: give a range, as in --over {option}=1:100; it is {value} now")
     return chosen
 
 
-def family_space(name: str, experiment: Experiment, timesteps: int) -> Space:
-    """What `unroll search` tries: the same `RANGES` for each data set, as far as the experiment has such options.
-
-    Raises:
-        UsageError: the model has no ranges.
-    """
-    method, over = experiment.training.method, []
-    family = method if method in RANGES else experiment.model.name
-    parts = ("training",) if method in FIXED else ("model", "training")
-    known = {path.partition(".")[2]: (path, value) for path, (_, value) in _options(name, experiment)}
-    for text in RANGES[one_of(family, RANGES, f"{name} has `trials`, so its model")]:
-        option, limits = text.split("=")
-        path, value = known.get(option, ("", None))
-        if option in ("last", "others", "embedding"):
-            low, high = map(int, limits.split(":"))
-            if not value or (option == "last" and value > high):
-                continue
-            limits = f"{low}:{min(high, timesteps) if option == 'last' else high}"
-        if path.startswith(parts):
-            over.append(f"{path}={limits}")
-    return space(name, experiment, over)
+def _widened(distribution: Any, value: Any) -> Any:
+    """With a value among what is tried, so that the first trial is the experiment as it is."""
+    if contains(distribution, value) or not value:
+        return distribution
+    if isinstance(distribution, CategoricalDistribution):
+        return CategoricalDistribution([*distribution.choices, value])
+    wide = copy(distribution)
+    wide.low, wide.high = min(distribution.low, value), max(distribution.high, value)
+    return wide
 
 
 def _options(name: str, experiment: Experiment) -> Iterator[tuple[str, tuple[Any, Any]]]:
@@ -147,32 +141,8 @@ def _choices(annotation: Any) -> tuple[Any, ...]:
     return (False, True) if bare is bool else get_args(bare) if get_origin(bare) is Literal else ()
 
 
-def _bounds(annotation: Any) -> dict[str, float]:
-    """Such as {"ge": 1, "le": 4096}."""
-    metadata = FieldInfo.from_annotation(annotation).metadata
-    return {bound: getattr(limit, bound) for limit in metadata for bound in ("ge", "le", "lt") if hasattr(limit, bound)}
-
-
-def _proposed(annotation: Any, value: Any) -> BaseDistribution | None:
-    """What is tried for a number; None for one that is off, and for what is no number."""
-    if _choices(annotation):
-        return None
-    bounds = _bounds(annotation)
-    low, high = bounds.get("ge", 0), bounds.get("le", bounds.get("lt", float("inf")))
-    if float in _types(annotation) and bounds.get("ge") == 0 and high <= 1:
-        return FloatDistribution(0, max(DROPPED, value))
-    if not value or value < 0:
-        return None
-    if float in _types(annotation):
-        factor = PENALTY_FACTOR if high > PENALTY else FACTOR
-        return FloatDistribution(max(low, rounded(value / factor)), min(high, rounded(value * factor)), log=True)
-    if high <= FEW:
-        return IntDistribution(max(1, int(low)), int(min(high, value + 1)))
-    return IntDistribution(int(max(1, low, value // SMALLER)), int(min(high, value * LARGER)), log=True)
-
-
-def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
-    """What is tried for "OPTION=LOW:HIGH", or for "OPTION=CHOICE,CHOICE"."""
+def _distribution(text: str, annotation: Any, limits: str) -> BaseDistribution:
+    """What is tried by the limits "LOW:HIGH" or "CHOICE,CHOICE"; `text` is what a message begins with."""
     whole = float not in _types(annotation)
     try:
         if "," in limits:
@@ -185,21 +155,21 @@ def _limited(text: str, annotation: Any, limits: str) -> BaseDistribution:
             raise ValueError("LOW must be less than HIGH")
     except pydantic.ValidationError as error:
         reason = error.errors()[0]["msg"].replace("Input should", "LOW and HIGH must")
-        raise UsageError(one_line(f"--over {text}: {reason}")) from None
+        raise UsageError(one_line(f"{text}: {reason}")) from None
     except ValueError:
         kind = "whole numbers" if whole else "numbers"
-        raise UsageError(f"--over {text}: a range is LOW:HIGH, two {kind}, such as 1:100") from None
-    log = low > 0 and high >= SMALLER * low
+        raise UsageError(f"{text}: a range is LOW:HIGH, two {kind}, such as 1:100") from None
+    log = low > 0 and high >= SCALE * low
     return IntDistribution(int(low), int(high), log=log) if whole else FloatDistribution(low, high, log=log)
 
 
-def present(name: str, experiment: Experiment, searched: Iterable[str]) -> dict[str, Any]:
+def current_values(name: str, experiment: Experiment, searched: Iterable[str]) -> dict[str, Any]:
     """The experiment's own values of what is searched."""
     known = dict(_options(name, experiment))
     return {path: known[path][1] for path in searched}
 
 
-def holds(tried: Any, value: Any) -> bool:
+def contains(tried: Any, value: Any) -> bool:
     """Whether a value is among what is tried."""
     if choices := getattr(tried, "choices", None):
         return value in choices
@@ -211,14 +181,14 @@ def rounded(value: float) -> float:
     return type(value)(float(f"{value:.2g}"))
 
 
-def readable(value: Any, tried: BaseDistribution) -> Any:
+def rounded_within(value: Any, tried: BaseDistribution) -> Any:
     """A value that was drawn, `rounded` but within its range."""
     if isinstance(tried, IntDistribution | FloatDistribution):
         return min(tried.high, max(tried.low, rounded(value)))
     return value
 
 
-def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+def with_values(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """An experiment's section of params.yaml with other values: `values` has where each stands, as in `Space` -> it."""
     after: dict[str, Any] = deepcopy(dict(section))
     for path, value in values.items():
@@ -230,7 +200,7 @@ def changed(section: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
     return after
 
 
-def lines(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
+def describe(searched: Space, now: Mapping[str, Any]) -> Iterator[str]:
     """What is searched, in words."""
     width = max(map(len, searched))
     for path, tried in searched.items():

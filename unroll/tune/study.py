@@ -36,7 +36,8 @@ from pipeline.provenance import fingerprint
 from pipeline.training.recipe import recipe
 from pipeline.workspace import Workspace
 from stages import progress
-from unroll.tune.space import Space, changed, holds, present, readable
+from unroll.runner.display import built_by
+from unroll.tune.space import Space, contains, current_values, rounded_within, with_values
 
 PATIENCE = 60
 """Seconds to wait for another process that writes; that takes milliseconds, the first time a second."""
@@ -45,7 +46,7 @@ WARM_UP = 0.2
 """The fraction of its epochs that a trial has in any case."""
 
 ATTEMPTS = 2
-"""Times as many trials are begun, at most, where only those count that came to an end."""
+"""So many times the trials that are to come to an end are begun, at most."""
 
 REPORTS = 20
 """How often in a training the study is asked whether to give it up: each time takes ten milliseconds."""
@@ -90,27 +91,27 @@ class Trials:
     Attributes:
         name, experiment, data: what is trained.
         searched: what differs between trials.
-        now: the experiment's own values of it.
+        own_values: those of the experiment itself.
         count: how many trials there are to be.
         pruning: whether a trial is given up when it is worse than most. If not, only trials that came to an end count,
             of at most `ATTEMPTS` times as many.
         study: Optuna's.
-        alone: under it no other process begins a trial.
+        lock: under it no other process begins a trial.
     """
 
     name: str
     experiment: Experiment
     data: Dataset
     searched: Space
-    now: Mapping[str, Any]
+    own_values: Mapping[str, Any]
     count: int
     pruning: bool
     study: Study
-    alone: Callable[[], AbstractContextManager[None]]
+    lock: Callable[[], AbstractContextManager[None]]
 
     def begin(self) -> Trial | None:
         """The next trial; None if there are enough, those that are being trained included."""
-        with self.alone():
+        with self.lock():
             running = len(self.running())
             if len(self.counted()) + running >= self.count or len(self.done()) + running >= ATTEMPTS * self.count:
                 return None
@@ -122,16 +123,16 @@ class Trials:
 
     def running(self) -> list[FrozenTrial]:
         """The trials that are being trained; those of processes that are no more are begun anew."""
-        lives = []
+        alive_trials = []
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             began = trial.datetime_start.timestamp() if trial.datetime_start else 0.0
             if "process" in trial.user_attrs and alive(trial.user_attrs["process"], began):
-                lives.append(trial)
+                alive_trials.append(trial)
                 continue
             self.study.tell(trial.number, state=TrialState.FAIL)
             if len(trial.params) == len(self.searched):  # else it was broken off while it was drawn
                 self.study.enqueue_trial(trial.params)
-        return lives
+        return alive_trials
 
     def done(self) -> list[FrozenTrial]:
         """The trials that ended or were given up."""
@@ -149,9 +150,9 @@ class Trials:
 
     def values(self, trial: Trial | FrozenTrial) -> dict[str, Any]:
         """What a trial has that differs from the experiment as it is, with as many digits as it is trained with."""
-        drawn = {path: value for path, value in trial.params.items() if value != self.now[path]}
-        values = {path: readable(value, self.searched[path]) for path, value in drawn.items()}
-        return {path: value for path, value in values.items() if value != self.now[path]}
+        drawn = {path: value for path, value in trial.params.items() if value != self.own_values[path]}
+        values = {path: rounded_within(value, self.searched[path]) for path, value in drawn.items()}
+        return {path: value for path, value in values.items() if value != self.own_values[path]}
 
 
 @contextlib.contextmanager
@@ -173,9 +174,9 @@ def opened(
         UnrollError: the file of the trials cannot be read or written.
     """
     file = workspace.scratch / "tuning" / f"{name}.db"
-    busy = file.with_suffix(".lock")
-    now = present(name, experiment, searched)
-    lock = partial(alone, busy, f"another process holds {busy}", patience=PATIENCE)
+    own_values = current_values(name, experiment, searched)
+    lock_file = file.with_suffix(".lock")
+    lock = partial(alone, lock_file, f"another process holds {lock_file}", patience=PATIENCE)
     preparation = params.load(workspace.params).dataset(data.name).preparation
     made_of = fingerprint.ingredients(workspace.prepared(data.name), experiment, preparation).fingerprint
     study_name = fingerprint.brief(
@@ -186,7 +187,8 @@ def opened(
     try:
         with lock():
             database = optuna.storages.RDBStorage(f"sqlite:///{file}", {"connect_args": {"timeout": PATIENCE}})
-            others = {summary.study_name: summary.n_trials for summary in optuna.get_all_study_summaries(database)}
+            summaries = optuna.get_all_study_summaries(database)
+            new = study_name not in {summary.study_name for summary in summaries}
             study = optuna.create_study(
                 storage=database,
                 study_name=study_name,
@@ -194,17 +196,17 @@ def opened(
                 pruner=MedianPruner(n_warmup_steps=int(WARM_UP * epochs)) if pruning else NopPruner(),
                 load_if_exists=True,
             )
-            if study_name not in others and all(holds(tried, now[path]) for path, tried in searched.items()):
-                study.enqueue_trial(dict(now))
-        if others and study_name not in others:
-            print(f"A new study; {sum(others.values())} trials of other ranges, options, data or code are kept apart.")
-        yield Trials(name, experiment, data, searched, now, count, pruning, study, lock)
+            if new and all(contains(tried, own_values[path]) for path, tried in searched.items()):
+                study.enqueue_trial(dict(own_values))
+        if new and (count_of_others := sum(summary.n_trials for summary in summaries)):
+            print(f"A new study; {count_of_others} trials of other ranges, options, data or code are kept.")
+        yield Trials(name, experiment, data, searched, own_values, count, pruning, study, lock)
     except (SQLAlchemyError, optuna.exceptions.OptunaError) as error:
         why = one_line(str(getattr(error, "orig", None) or getattr(error.__cause__, "orig", None) or error))
         raise UnrollError(f"{file} cannot be used ({why:.200}); move it away to begin anew") from error
 
 
-def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
+def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     """The data set without its test split, so that nobody looks at it: what asks for one gets validation again.
 
     Raises:
@@ -213,7 +215,7 @@ def seen(workspace: Workspace, experiment: Experiment) -> Dataset:
     folder = workspace.prepared(experiment.dataset)
     if not (folder / "dataset.json").is_file():
         missing = folder.relative_to(workspace.root)
-        raise UnrollError(f"{missing} is missing; `unroll repro prepare@{experiment.dataset}` builds it")
+        raise UnrollError(f"{missing} is missing; {built_by(f'prepare@{experiment.dataset}')}")
     data = dataset.load(folder, calendar=experiment.calendar, share=experiment.share)
     every = params.load(workspace.params)
     if experiment.dataset in every.forecasts:  # what lies before the first origin
@@ -265,7 +267,7 @@ def train(trials: Trials, values: Mapping[str, Any], show: Show, trial: Trial | 
         UnrollError: the options do not fit.
     """
     gc.collect()  # the trial before has left circles with tensors in them, whose size Python does not know
-    tried = Experiment.model_validate(changed(trials.experiment.model_dump(), values))
+    tried = Experiment.model_validate(with_values(trials.experiment.model_dump(), values))
     chosen, data = recipe(trials.name, tried), trials.data
     callback = _Callback(trial, data.metric, chosen.seeds[0], chosen.method.keywords.get("epochs", 0), show)
     try:

@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.config import extensions, params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
+from pipeline.provenance.machine import NUMERICS
 from pipeline.report import results
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
@@ -28,8 +29,6 @@ MAX_ROWS = 8
 
 MAX_WIDTH = 120
 """Characters of a line about an option that changed."""
-
-NUMERICS = ".ci/locks/numerics.lock"
 
 Verdicts = dict[str, tuple[str, list[str]]]
 """A question or claim in words -> the outcome, and the stages that it depends on, the evaluation last."""
@@ -117,7 +116,7 @@ def report_against(workspace: Workspace, ref: str, sample: int) -> ChangeReport:
             verdicts, unreadable = {}, f"The verdicts before cannot be read by this code: {error}"
         flips = _flips(verdicts, _verdicts(workspace), causes.of)
         old_scores, new_scores = _scores(before), _scores(workspace)
-    scores = [(key, old_scores[key], new) for key, new in new_scores.items() if old_scores.get(key, new) != new]
+    scores = [(name, old_scores[name], now) for name, now in new_scores.items() if old_scores.get(name, now) != now]
     estimates = Estimates(workspace.scratch / "seconds.json")
     duration = f": about {sum(map(estimates.seconds, due)):.0f} s" if due and estimates.known else ""
     stage_causes = [(stage, "; ".join(causes.of([stage]))) for stage in changed]
@@ -130,7 +129,7 @@ def report_against(workspace: Workspace, ref: str, sample: int) -> ChangeReport:
     rebuilt = None
     trained = sorted((stage for stage in changed if stage.startswith("train@")), key=estimates.seconds)[:sample]
     if trained:
-        rebuilt = verify(workspace, trained, 1, keep=False, quiet=True)
+        rebuilt = verify(workspace, trained, 1, keep=False)
         sections.append(ReportSection(f"Rebuilt: {', '.join(trained)}", ("",), [[line] for line in rebuilt.lines()]))
     return ChangeReport(sections, len(flips), rebuilt, unreadable)
 

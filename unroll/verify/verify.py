@@ -33,11 +33,11 @@ UMASK = 0o077
 """Of the second build: nobody else may read what it writes."""
 
 
-def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: bool, quiet: bool) -> Verification:
+def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: bool) -> Verification:
     """Rebuild what is committed in a workspace of its own and compare it with the committed dvc.lock.
 
     Nothing in the user's is changed, but the rebuilt one lies in its folder `.verify`; it stays where something does
-    not hold, or `keep`. If `quiet`, standard output is for data, and everything else goes to standard error.
+    not hold, or `keep`. Progress goes to standard error.
 
     Raises:
         UsageError: a target is no stage.
@@ -45,16 +45,16 @@ def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: boo
         StoppedError: the build was stopped.
     """
     folder = workspace.root / checkout.FOLDER / "rebuild"
-    with only(workspace):
+    with exclusive(workspace):
         fresh = checkout.make(workspace.root, folder)
         graph = dvc_graph.read(fresh.workspace.root)
         graph = graph.within(targets) if targets else graph
         built = len(graph.needs) - len(graph.due())
-        done = f", {built} of them built before it was stopped" if built else ""
-        changed = checkout.uncommitted(workspace.root)
-        left_out = f"\nnot in it, since not committed: {first_names(changed)}" if changed else ""
-        _say(f"commit {fresh.commit[:10]}: {len(graph.needs)} stages{done}, in {fresh.workspace.root}{left_out}", quiet)
-        build(fresh.workspace, targets, jobs, quiet=quiet)
+        before = f", {built} of them built before it was stopped" if built else ""
+        _say(f"commit {fresh.commit[:10]}: {len(graph.needs)} stages{before}, in {fresh.workspace.root}")
+        if uncommitted := checkout.uncommitted(workspace.root):
+            _say(f"not in it, since not committed: {first_names(uncommitted)}")
+        build(fresh.workspace, targets, jobs)
         tolerances = fresh.workspace.root / "bench/tolerances.json"
         outputs = compare(
             Build(fresh.committed, dvc_graph.cache(workspace.root)),
@@ -67,21 +67,21 @@ def verify(workspace: Workspace, targets: Sequence[str], jobs: int, *, keep: boo
         return _ended(outputs, folder, keep=keep)
 
 
-def quick(workspace: Workspace, jobs: int, *, keep: bool, quiet: bool) -> Verification:
+def quick(workspace: Workspace, jobs: int, *, keep: bool) -> Verification:
     """Build the miniature with the code as it is, then again in other circumstances, and compare every file.
 
     The second build has one job more, another folder, hash seed, time zone, language and umask. Arguments and errors
     as of `verify`; UnrollError is raised, too, if the miniature cannot be built.
     """
     folder = workspace.root / checkout.FOLDER / "quick"
-    with only(workspace):
+    with exclusive(workspace):
         checkout.clear(folder)
-        first, second = (miniature(workspace.root, folder / name) for name in (FIRST, SECOND))
-        _say(f"the miniature, an experiment of each kind on generated data, in {first.root}", quiet)
-        build_all(first, jobs, quiet=quiet)
+        first, second = (miniature(folder / name) for name in (FIRST, SECOND))
+        _say(f"the miniature, an experiment of each kind on generated data, in {first.root}")
+        build_all(first, jobs)
         named = ", ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())
-        _say(f"again with --jobs {jobs + 1}, {named} and umask {UMASK:03o}, in {second.root}", quiet)
-        build_all(second, jobs + 1, CIRCUMSTANCES, quiet=quiet, umask=UMASK)
+        _say(f"again with --jobs {jobs + 1}, {named} and umask {UMASK:03o}, in {second.root}")
+        build_all(second, jobs + 1, CIRCUMSTANCES, umask=UMASK)
         return _ended(compare_bytes(first, second), folder, keep=keep)
 
 
@@ -94,8 +94,8 @@ def compare_bytes(first: Workspace, second: Workspace) -> list[Output]:
     return outputs
 
 
-def _say(text: str, quiet: bool) -> None:
-    print(text, file=sys.stderr if quiet else sys.stdout, flush=True)
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def _ended(outputs: Sequence[Output], folder: Path, *, keep: bool) -> Verification:
@@ -105,7 +105,7 @@ def _ended(outputs: Sequence[Output], folder: Path, *, keep: bool) -> Verificati
     return Verification(outputs, None)
 
 
-def only(workspace: Workspace) -> AbstractContextManager[None]:
+def exclusive(workspace: Workspace) -> AbstractContextManager[None]:
     """Let no other `unroll verify` into the block. Raises UnrollError if one is at work in the workspace."""
     busy = f"another `unroll verify` is at work in {workspace.root}; wait until it is done, or stop it"
     return alone(workspace.scratch / "verify.lock", busy)
@@ -117,13 +117,12 @@ def build(
     jobs: int,
     variables: Mapping[str, str] | None = None,
     *,
-    quiet: bool,
     umask: int = -1,
 ) -> int:
     """Run `unroll repro` of the workspace's own code in a process of its own; its exit status.
 
-    The `variables` come on top of this process's environment; a umask of -1 is this process's. If `quiet`, progress
-    goes to standard error, since standard output is for data.
+    The `variables` come on top of this process's environment; a umask of -1 is this process's. What it prints goes to
+    standard error.
 
     Raises:
         StoppedError: after Ctrl-C or a request to end, of which the build has told the user.
@@ -135,7 +134,7 @@ def build(
             [sys.executable, "-m", "unroll", "repro", "--no-scores", "--jobs", str(jobs), *targets],
             cwd=workspace.root,
             env={**variables_of(workspace.root), **(variables or {})},
-            stdout=sys.stderr if quiet else None,
+            stdout=sys.stderr,
             umask=umask,
             start_new_session=True,
         ) as process,
@@ -151,11 +150,9 @@ def build(
     return status
 
 
-def build_all(
-    workspace: Workspace, jobs: int, variables: Mapping[str, str] | None = None, *, quiet: bool, umask: int = -1
-) -> None:
+def build_all(workspace: Workspace, jobs: int, variables: Mapping[str, str] | None = None, *, umask: int = -1) -> None:
     """As `build`, of everything. Raises UnrollError, too, if a stage fails; the text says which and why."""
-    if status := build(workspace, [], jobs, variables, quiet=quiet, umask=umask):
+    if status := build(workspace, [], jobs, variables, umask=umask):
         why = "; ".join(f"{stage}: {reason}" for stage, reason in failures.read(workspace).items())
         raise UnrollError(f"the graph in {workspace.root} cannot be built: {why or f'exit status {status}'}")
 

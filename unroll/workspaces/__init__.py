@@ -1,1 +1,1 @@
-"""Making a workspace: a part of the experiments, all of them scaled down, a miniature, one's own, or a commit."""
+"""Making a workspace: a part of the experiments, a miniature, one's own, or a commit."""

@@ -2,6 +2,7 @@
 
 import itertools
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,7 +56,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     stamp, formats = _stamp(head, overrides, paths[0])
     form = form.model_copy(update={"stamp": stamp})
     columns = {
-        name: ColumnProfile(name, below, named=name == overrides.target)
+        name: ColumnProfile(name, below)
         for name, below in itertools.zip_longest(head.columns, units, fillvalue="")
         if name not in stamp
     }
@@ -75,7 +76,7 @@ def detect(paths: Sequence[Path], overrides: Overrides, progress: "Progress") ->
     detected |= zone
     offset, regular = timestamp_formats.offset(moments)
     ordered = timestamps.distinct(timestamps.to_even_days(moments, offset))
-    steps = _even_steps(ordered, regular)
+    steps = _even_steps(ordered, regular, stamp)
     options = {option: entry.value for option, entry in detected.items() if option != "series_id"}
     return FileProfile(
         form=form.model_copy(update=options | {"drop": _other_times(columns)}),
@@ -243,9 +244,10 @@ def _series_id(
             return Detected(name, why), series
     distinct, index_of = np.unique(moments[: len(numbers)], return_inverse=True)
     if len(np.unique(np.column_stack([index_of, np.nan_to_num(numbers)]), axis=0)) > 2 * len(distinct):
+        few = " and ".join(name for name in columns if 1 < head[name].nunique() <= MOST_WORDS) or "none has few values"
         raise UsageError(
-            f"each stamp stands {len(numbers) / len(distinct):.3g} times, with other numbers, and no column alone says "
-            "whose a row is; join those that do into one, or leave all but one series out"
+            f"{path}: each stamp stands {len(numbers) / len(distinct):.3g} times, with other numbers, and no column "
+            f"alone says which series a row is of; join those that do ({few}) into one, or leave all but one series out"
         )
     return Detected(None), []
 
@@ -263,7 +265,7 @@ def _in_utc(moments: Array, given: str | None, *, utc: bool) -> tuple[Array, dic
     return moments, {"time_zone": Detected(zone, why), "ends": Detected(ends)}
 
 
-def _even_steps(ordered: Array, regular: Regularity) -> Array:
+def _even_steps(ordered: Array, regular: Regularity, stamp: Sequence[str]) -> Array:
     """(rows - 1,) how many rows of their frequency lie from one row to the next. Raises UnrollError if few are one."""
     steps = np.diff(ordered).astype(np.int64)
     if np.median(steps) < 1000:
@@ -273,6 +275,8 @@ def _even_steps(ordered: Array, regular: Regularity) -> Array:
         raise UnrollError(
             f"rows are not evenly spaced: from {steps.min() / 1000:g} to {steps.max() / 1000:g} seconds apart, "
             f"{regular.freq:,} in the middle; make rows of equal distance first, such as means of an hour"
+            + f"; or pass --stamp {shlex.quote(stamp[0])}, if {stamp[1]!r} is no part of the time"
+            * (len(stamp) == 2)
         )
     return np.asarray(steps // (regular.freq * 1000))
 
@@ -298,7 +302,7 @@ def _missing(columns: dict[str, ColumnProfile], sentinels: set[float], given: Se
     missing: Counter[str] = Counter()
     for column in columns.values():
         if column.numeric:
-            missing.update({"": 0 if column.left_out(sentinels) else column.empty})
+            missing.update({"": 0 if column.useless(sentinels) else column.empty})
             missing.update(column.words)
             missing.update({f"{number:g}": column.suspects[number] for number in sentinels})
     missing = +missing

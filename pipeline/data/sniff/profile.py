@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import numpy as np
 
@@ -27,7 +27,7 @@ COUNTED = 1000
 """Different words that are counted; a column with more holds free text."""
 
 SPARSE = 0.3
-"""A column that lacks more of its values is left out: it would cut more windows than it is worth."""
+"""A column that lacks more of its values is no input: it would cut more windows than it is worth."""
 
 FEW_NUMBERS = 15
 """Different numbers of a column, of which it can be coincidence that one lies far from the others."""
@@ -65,7 +65,6 @@ class ColumnProfile:
 
     Attributes:
         below: what stands in the row of units.
-        named: whether the user named it as the target.
         rows, numbers, empty: how many cells there are, how many are finite numbers, how many hold nothing.
         words: what the other cells hold -> how often.
         low, high: of the numbers, without `SENTINELS`.
@@ -75,7 +74,6 @@ class ColumnProfile:
 
     name: str
     below: str = ""
-    named: bool = False
     rows: int = 0
     numbers: int = 0
     empty: int = 0
@@ -140,19 +138,23 @@ class ColumnProfile:
         """Its name without its unit."""
         return re.sub(UNIT, "", self.name).strip() or self.name
 
-    def left_out(self, sentinels: set[float]) -> str:
-        """Why it is of no use, "" if it is. The target that a user named may be sparse: each of its values counts."""
+    def useless(self, sentinels: set[float]) -> str:
+        """Why it is of no use, "" if it is."""
         if self.empty == self.rows:
             return "empty"
         if not self.numeric:
             return "" if 1 < len(self.words) <= MOST_WORDS and not self.numbers else "text"
-        if (missing := self.missing(sentinels)) == self.rows:
+        if self.missing(sentinels) == self.rows:
             return "without a value"
         if self.high - self.low < 1e-150 and not self.suspects.keys() - sentinels:  # squares of less have no digits
             close = "numbers less than 1e-150 apart; give another unit"
             return close if self.high > self.low else f"always {self.low:g}"
-        sparse = missing / self.rows > SPARSE and not self.named
-        return f"{missing / self.rows:.0%} without a value" if sparse else ""
+        return ""
+
+    def sparse(self, sentinels: set[float]) -> str:
+        """How much it lacks, if it lacks too much to be an input; "" if it does not."""
+        fraction = self.missing(sentinels) / self.rows if self.numeric else 0.0
+        return f"{fraction:.0%} without a value" if fraction > SPARSE else ""
 
 
 @dataclass(frozen=True)
@@ -189,7 +191,7 @@ class FileProfile:
     head: Array
     reasons: dict[str, str]
     text: bool
-    offset: str | None
+    offset: Literal["business", "month"] | None
     series_id: str | None
     series: Sequence[str]
 
@@ -222,14 +224,17 @@ class FileProfile:
 
     @property
     def targets(self) -> list[str]:
-        """The columns of numbers that can be forecast."""
-        numbers = (name for name, column in self.columns.items() if column.numeric and not self.why_not(name))
-        return [name for name in numbers if name != self.series_id]
+        """The columns of numbers that can be forecast; one may be sparse, since each of its values counts."""
+        return [name for name in self.columns if self.columns[name].numeric and not self.useless(name)]
 
-    def why_not(self, name: str) -> str:
-        """Why a column is left out, "" if it is not."""
-        if name in self.form.drop:
-            return "another stamp"
+    def useless(self, name: str) -> str:
+        """Why a column is of no use, "" if it is."""
+        if name in {*self.form.drop, self.series_id}:
+            return "other times" if name != self.series_id else "the series' names"
         if self.columns[name].counts and any(other.numeric and not other.counts for other in self.columns.values()):
             return "counts the rows"
-        return self.columns[name].left_out(self.sentinels)
+        return self.columns[name].useless(self.sentinels)
+
+    def sparse(self, name: str) -> str:
+        """As `ColumnProfile.sparse`."""
+        return self.columns[name].sparse(self.sentinels)

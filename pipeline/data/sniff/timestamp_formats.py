@@ -3,7 +3,7 @@
 import itertools
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -109,7 +109,8 @@ def find_columns(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str]
         and pd.to_numeric(cells[column], errors="coerce").notna().all()
     }
     timed = {column for column, texts in cells.items() if len(texts) and ":" in texts.iloc[0]}
-    candidates = _candidates(whole, times, parts, timed)
+    repeated = {column for column, texts in cells.items() if texts.duplicated().any()}
+    candidates = _candidates(whole, times, parts, timed, repeated)
     if chosen:
         candidates = [candidate for candidate in candidates if candidate[0] == list(chosen)] or [(list(chosen), [])]
     return candidates[0] if candidates else ([], [])
@@ -120,7 +121,11 @@ def _parses(cells: "pd.Series[str]", stamp_format: str) -> bool:
 
 
 def _candidates(
-    whole: dict[str, list[str]], times: dict[str, list[str]], parts: dict[str, str], timed: set[str]
+    whole: dict[str, list[str]],
+    times: dict[str, list[str]],
+    parts: dict[str, str],
+    timed: set[str],
+    repeated: set[str],
 ) -> list[tuple[list[str], list[str]]]:
     """Columns and formats that would do, the best first.
 
@@ -129,6 +134,7 @@ def _candidates(
         times: the same of times of day.
         parts: "%Y" and such -> the column that holds it.
         timed: columns that have a time of day.
+        repeated: columns that hold a value twice. A date that does not needs no time of day: such a column measures.
     """
     whole = {column: forms for column, forms in whole.items() if forms}
     exact = [([column], forms) for column, forms in whole.items() if re.search("H|8601|%I|unix", forms[0])]
@@ -141,7 +147,7 @@ def _candidates(
     dates = {column: ["%Y-%m-%d"] if forms == ["ISO8601"] else forms for column, forms in days.items()}
     paired = [
         ([day, time], [f"{date} {hour}" for date, hour in itertools.product(dates[day], hours)])
-        for day, (time, hours) in itertools.product(days, times.items())
+        for day, (time, hours) in itertools.product(filter(repeated.__contains__, days), times.items())
         if day != time  # 01.02.03 may be both
     ]
     only_iso = all(forms == ["ISO8601"] for _, forms in exact)  # of ISO's, a bare date is one too
@@ -151,12 +157,13 @@ def _candidates(
     return candidates + [([column], forms) for column, forms in days.items()]
 
 
-def offset(moments: Array) -> tuple[str | None, Regularity]:
+def offset(moments: Array) -> tuple[Literal["business", "month"] | None, Regularity]:
     """What rows are apart that have no even distance ("business" days, "month"), else None; and how regular they are.
 
     Months may lie several apart, as quarters and years do, if their days are the same or the last ones.
     """
-    days, name = timestamps.distinct(moments).astype("datetime64[D]"), None
+    name: Literal["business", "month"] | None = None
+    days = timestamps.distinct(moments).astype("datetime64[D]")
     steps = np.diff(days).astype(int)
     if len(days) > 2 and steps.min() > 0:
         months = days.astype("datetime64[M]")

@@ -14,8 +14,8 @@ from pipeline.errors import UnrollError
 from pipeline.evaluation import sceptic
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.sceptic import Search
-from pipeline.report.charts import answer_text
 from pipeline.report.results import load
+from pipeline.report.sentences import answer_text
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
 from stages.evaluate import evaluate

@@ -1,9 +1,18 @@
+"""params.yaml: plain YAML, templates, options that are a function's keywords; a mistake is one line with its place."""
+
+import json
 import re
+import shutil
+from typing import Annotated, Literal
 
 import pytest
+from dvc.utils.hydra import apply_overrides
+from pydantic import Field
 
-from pipeline.config import params
-from pipeline.errors import UsageError
+from pipeline.config import params, plain_yaml, registry
+from pipeline.config.params import Params
+from pipeline.errors import UnrollError, UsageError
+from tests.support import REPOSITORY
 
 GOOD = """
 sources:
@@ -110,7 +119,132 @@ def test_a_mistake_is_one_line_with_its_place_and_what_is_valid(file, old, new, 
         load(file, (old, new))
 
 
-def test_a_file_of_ones_own_is_a_source(file):
-    every = load(file, ("datasets:", "files: {meter: {path: meter.csv}}\ndatasets:"))
-    assert every.source("meter").options["path"] == "meter.csv"
-    assert every.source_stage("meter") == "file@meter"
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a: 1\nb: 2\na: {}\n", r'params\.yaml, line 3 is not plain YAML: found duplicate key "a"$'),
+        ("a: [1, 2\n", r"params\.yaml, line 2 is not plain YAML"),
+        ("a: !!python/object/apply:os.mkdir [hacked]\n", r"line 1 is not plain YAML"),
+        ("a: 1\n---\nb: 2", r"line 2 is not plain YAML: but found another document"),
+        ("a: 2020-13-45", r"params\.yaml is not plain YAML: month must be in 1\.\.12"),
+        ("a: 2020-01-01", r"a must be text or a number, but YAML reads date; put it in quotes"),
+        ("a: [{b: .nan}]", r"a\.item 1\.b must be a finite number\. Received: nan"),
+        ("a: {7: b}", r"a: the key 7 must be text; put it in quotes"),
+    ],
+)
+def test_what_is_no_plain_yaml_is_one_line_with_its_place(file, monkeypatch, text, line):
+    monkeypatch.chdir(file.parent)
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=line) as caught:
+        plain_yaml.read(file)
+    assert "\n" not in str(caught.value)
+    assert list(file.parent.iterdir()) == [file]  # no tag was carried out
+
+
+def test_a_file_that_cannot_be_read(file, tmp_path):
+    with pytest.raises(UnrollError, match=r"params\.yaml is missing; run this in the folder that holds it") as missing:
+        plain_yaml.read(file)
+    assert not isinstance(missing.value, UsageError)
+    with pytest.raises(UnrollError, match="cannot be read: Is a directory"):
+        plain_yaml.read(tmp_path)
+    file.write_bytes(b"sources: \xff")
+    with pytest.raises(UsageError, match=r"params\.yaml must be UTF-8; byte 9 is not"):
+        plain_yaml.read(file)
+    file.write_bytes(b"\xef\xbb\xbfa: 1")  # a byte order mark is harmless
+    assert plain_yaml.read(file) == {"a": 1}
+
+
+def test_what_is_written_comes_back_in_order(file):
+    texts = ["", "né", "yes", "null", "~", "1", "1e3", "2020-01-01"]
+    texts += ["a: b", "# no", " x ", "*a", "- b", "'", '"', "a" * 200]
+    values = [1, 1.0, 0.1 + 0.2, 10**30, True, None, {}, []]
+    data = {"z": texts, "a": values, "1": {text: {"b": [[]]} for text in texts}}
+    plain_yaml.write(data, file)
+    assert json.dumps(plain_yaml.read(file)) == json.dumps(data)  # 1 is not 1.0, and the order is kept
+
+
+def test_dvc_changes_one_line_of_the_repositorys_file_and_one_option_for_each_experiment(file):
+    """What an entry says, and what it takes from a template."""
+    shutil.copy(REPOSITORY / "params.yaml", file)
+    before = params.load(file)
+    lines = file.read_text(encoding="utf-8").splitlines()
+    apply_overrides(file, ["experiments.waves_lstm.model.units=16", "+experiments.jena_gru.model.units=16"])
+    edited = file.read_text(encoding="utf-8").splitlines()
+    names = [old.partition(":")[0].strip() for old, new in zip(lines, edited, strict=True) if old != new]
+    assert sorted(names) == ["jena_gru", "waves_lstm"]
+    after = params.load(file)
+    for name in names:
+        assert after.experiments[name].model.options == before.experiments[name].model.options | {"units": 16}
+    assert sorted(key for key in after.experiments if after.experiments[key] != before.experiments[key]) == sorted(
+        names
+    )
+    assert after.datasets == before.datasets
+
+
+@pytest.mark.parametrize("text", ["b: {}\na:\n  x: 1\n", "a:\n  x: 1\nb: {}\n", "a:\n  x: 1\n"])
+def test_entries_are_added_whatever_the_order_of_sections(file, text):
+    file.write_text(text, encoding="utf-8")
+    file.write_text(plain_yaml.added(file, {"b": {"z": 3}, "a": {"y": 2}}, {}), encoding="utf-8")
+    assert plain_yaml.read(file) == {"a": {"x": 1, "y": 2}, "b": {"z": 3}}
+
+
+def test_an_entry_is_replaced_in_braces_and_nothing_else(file):
+    text = "experiments:\n  a: {like: x}  # of a\n  # of b\n  b: {like: [x, y]}\n  # of c\n  c:\n    like: x\nz: 1\n"
+    file.write_text(text, encoding="utf-8")
+    entry = {"like": "w", "model": {"hidden": [4, 2]}, "converged": False}
+    written = plain_yaml.replaced(file, "b", entry)
+    block = "  b:\n    like: w\n    model: {hidden: [4, 2]}\n    converged: false\n"
+    assert written == text.replace("  b: {like: [x, y]}\n", block)
+    file.write_text(written, encoding="utf-8")
+    assert plain_yaml.replaced(file, "c", {"like": "y"}) == written.replace("    like: x\n", "    like: y\n")
+
+
+def test_an_entry_that_ends_in_nothing_ends_there(file):
+    text = "experiments:\n  a:\n    like: x\n    share:\n  b: {like: y}\n"
+    file.write_text(text, encoding="utf-8")
+    assert plain_yaml.replaced(file, "a", {"like": "z"}) == "experiments:\n  a:\n    like: z\n  b: {like: y}\n"
+    assert plain_yaml.removed(file, {"experiments": ["a"]}) == "experiments:\n  b: {like: y}\n"
+
+
+def build(
+    _problem: object,
+    *,
+    units: Annotated[int, Field(ge=1, le=1024)],
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0,
+    hidden: list[int] | None = None,
+    activation: Literal["tanh", "relu"] = "tanh",
+) -> None:
+    """A builder such as those of `pipeline.models`."""
+
+
+def test_a_functions_keywords_are_a_sections_options_defaults_filled_in():
+    options = registry.options(build, {"hidden": [3, 4], "units": 1, "dropout": 0}, "model")
+    assert options == {"units": 1, "dropout": 0.0, "hidden": [3, 4], "activation": "tanh"}
+    assert isinstance(options["dropout"], float)  # a whole number is a number: `dropout: 0` is fine
+
+
+@pytest.mark.parametrize(
+    ("section", "line"),
+    [
+        ({}, "units is missing"),
+        ({"unit": 3}, "unit is not known here. Valid: activation, dropout, hidden, units. Did you mean uni"),
+        ({"units": "3"}, "units must be a valid integer. Received: '3'"),
+        ({"units": 1, "dropout": float("nan")}, "dropout must be a finite number. Received: nan"),
+        ({"units": 1, "hidden": [1, "a"]}, "hidden.1 must be a valid integer. Received: 'a'"),
+        ({"units": 1, "activation": "rulu"}, "activation must be 'tanh' or 'relu'. Received: 'rulu'"),
+    ],
+)
+def test_a_wrong_option_is_one_line_with_its_place_and_what_is_valid(section, line):
+    with pytest.raises(UsageError, match=rf"^params.yaml: x\.model\.{re.escape(line)}.*$"):
+        registry.options(build, section, "x.model")
+
+
+def test_the_modules_of_a_package_are_the_names():
+    assert {"baselines", "dense", "recurrent"} <= {*registry.modules(registry.MODELS)}
+    with pytest.raises(UsageError, match=r"^params.yaml: x must be .*'recurent'\. Did you mean recurrent\?"):
+        registry.module(registry.MODELS, "recurent", "x")
+    with pytest.raises(UsageError, match="must be one of"):
+        registry.module(registry.METHODS, "..errors", "x")
+    params = Params.model_validate({"sources": {"b": {"kind": "sin"}}, "datasets": {}, "experiments": {}})
+    with pytest.raises(UsageError, match=r"params\.yaml: sources\.b\.kind must be one of: .*sine"):
+        registry.source(params, "b")

@@ -125,7 +125,7 @@ def test_a_share_of_train_is_its_last_examples(make, tmp_path):
     assert len(last) == round(len(train) / 2)
     for all_of_it, its_end in zip(train.take(np.arange(len(train))), last.take(np.arange(len(last))), strict=True):
         np.testing.assert_array_equal(its_end, all_of_it[-len(last) :])
-    assert half.splits["test"] is not None
+    assert len(half.splits["test"]) == len(whole.splits["test"])
     assert len(load(tmp_path / "a", share=0.001).splits["train"]) == 1
 
 

@@ -1,3 +1,5 @@
+"""Files of the web: from a mirror or their official address, whole and checked, or one line that says why not."""
+
 import hashlib
 import socket
 from dataclasses import replace
@@ -85,15 +87,14 @@ def test_a_server_is_asked_again_unless_it_refuses_for_good_and_given_up_in_the_
     assert len(web.seen) == 16
 
 
-@pytest.mark.parametrize("sha256", [SHA256, None])
-def test_a_connection_that_breaks_off_is_tried_again_and_then_given_up(get, refused, web, sha256):
-    web.script["imdb.npz"] = [web.cuts(1000)] * 5
-    assert "imdb.npz (the connection broke off). To go on" in refused(sha256=sha256)
-    web.script["imdb.npz"] = [web.cuts(len(BODY) - 1)]
-    assert get(sha256=sha256)[0] == BODY
-
-
-def test_a_server_that_stalls_and_one_that_is_not_there_are_named(refused, web, monkeypatch):
+def test_a_connection_that_breaks_off_stalls_or_is_refused_is_tried_again_and_then_named(
+    get, refused, web, monkeypatch
+):
+    for sha256 in (SHA256, None):
+        web.script["imdb.npz"] = [web.cuts(1000)] * 5
+        assert "imdb.npz (the connection broke off). To go on" in refused(sha256=sha256)
+        web.script["imdb.npz"] = [web.cuts(len(BODY) - 1)]
+        assert get(sha256=sha256)[0] == BODY
     monkeypatch.setattr(download, "TIMEOUT", (5.0, 0.1))
     monkeypatch.setattr(download, "RETRIES", 0)
     web.script["imdb.npz"] = [web.cuts(1000, stall=0.3)]
@@ -113,7 +114,10 @@ def test_a_wrong_hash_is_one_line_and_no_other_address_is_asked(refused, mirror,
     assert web.seen == []
 
 
-def test_no_line_holds_a_password(refused, web, monkeypatch):
+def test_no_line_holds_a_password_and_addresses_are_https_or_on_this_machine(refused, web, monkeypatch):
+    valid = ("https://far.org/x", "http://localhost:8000/x", "http://127.0.0.1/x")
+    other = ("http://far.org/x", "http://localhost.far.org/x", "https:///x", "file:///etc/passwd", "/a/folder")
+    assert [is_address(text) for text in (*valid, *other)] == [True] * 3 + [False] * 5
     lines = [refused("http://me:secret@example.invalid/mirror", error=UnrollError)]
     mirror = web.url("mirror").replace("://", "://me:secret@")
     monkeypatch.setattr(download, "is_address", lambda _: True)
@@ -121,14 +125,5 @@ def test_no_line_holds_a_password(refused, web, monkeypatch):
     lines.append(refused(mirror, error=UnrollError))
     web.files.clear()
     lines.append(refused(mirror))
-    for line, part in zip(
-        lines, ("must be a folder that exists or an https", "is not the file", "HTTP 404"), strict=True
-    ):
-        assert part in line
-        assert "secret" not in line
-
-
-def test_addresses_are_https_or_on_this_machine():
-    valid = ("https://far.org/x", "http://localhost:8000/x", "http://127.0.0.1/x")
-    other = ("http://far.org/x", "http://localhost.far.org/x", "https:///x", "file:///etc/passwd", "/a/folder")
-    assert [is_address(text) for text in (*valid, *other)] == [True] * 3 + [False] * 5
+    parts = ("must be a folder that exists or an https", "is not the file", "HTTP 404")
+    assert all(part in line and "secret" not in line for line, part in zip(lines, parts, strict=True)), lines

@@ -59,15 +59,12 @@ def test_holm_keeps_both_errors_of_a_table_below_one_in_20():
     errors = np.array([0.02, 0.01, 0.05, 0.01, 0.015, 0.005])
 
     def wrong(random):
-        drawn = [random.normal(mean, error) for mean, error in zip(truth, errors, strict=True)]
-        parts = [intervals.Part(error**2, 10**6) for error in errors]
-        none = intervals.Part(0.0, 1)
-        pairs = [
-            Pair(intervals.Difference(mean, True, part, none, none), 1.0)
-            for mean, part in zip(drawn, parts, strict=True)
-        ]
+        none, pairs = intervals.Part(0.0, 1), []
+        for mean, error in zip(truth, errors, strict=True):
+            by_rows = intervals.Part(error**2, 10**6)
+            pairs.append(Pair(intervals.Difference(random.normal(mean, error), True, by_rows, none, none), 1.0))
         outcomes = [comparison.outcome for comparison in decide(pairs)]
-        return any(it in (Outcome.BETTER, Outcome.WORSE) for it in outcomes[:3]), Outcome.SAME in outcomes[3:]
+        return bool({Outcome.BETTER, Outcome.WORSE} & {*outcomes[:3]}), Outcome.SAME in outcomes[3:]
 
     rates = np.mean([wrong(np.random.default_rng(seed)) for seed in range(1000)], axis=0)
     assert (rates < 0.065).all()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.params import Experiment, Forecast
-from pipeline.data.dataset import Dataset
+from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Windows
 from pipeline.data.series_options import ALONE, Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
@@ -22,15 +22,14 @@ def data(rows=400):
     truth, kept = 3 + 2.0 * series[:, 0], np.ones(rows, bool)
     splits = {split: Windows(series, found, 48, 1, 0, 0, HORIZON, measured=kept) for split, found in parts.items()}
     stamps = np.datetime64("2024-01-01T00:00:00") + time.astype("timedelta64[h]")
-    statistics = Statistics(mean=[3], std=[2], low=[0], high=[1])
+    statistics = Statistics(mean=[3], std=[2], low=[-1], high=[1])
     windows = Windowing(lookback=48, horizon=HORIZON)
     fitted = Fitted(
         csv=CsvFormat(target="x"), cleaning=Cleaning(), windows=windows, columns=["x"], series={ALONE: statistics}
     )
     made = {"period": 24, "stamps": stamps, "truth": truth, "fitted": fitted, "facts": {"horizon in hours": 12}}
-    made["scale"] = {"mean": 3.0, "std": 2.0}
-    scale = Dataset.__dataclass_fields__["scale"].default_factory().model_copy(update=made.pop("scale"))
-    return Dataset(name="x", kind="forecast", metric="mae", splits=splits, scored=(), scale=scale, **made)
+    made["scale"] = Scale(mean=3.0, std=2.0)
+    return Dataset(name="x", kind="forecast", metric="mae", splits=splits, scored=(), **made)
 
 
 def settings(origins, refits):
@@ -113,6 +112,15 @@ def test_the_table_has_a_row_for_each_value_with_its_cutoff_and_its_time():
     np.testing.assert_allclose(table["y"], 3 + 2 * np.sin(2 * np.pi * hours / 24), atol=1e-6)
     last = 3 + 2 * np.sin(2 * np.pi * (hours - ahead) / 24)
     np.testing.assert_allclose(table["y_hat"], last, atol=1e-6)
+
+
+@pytest.mark.parametrize(("low", "least"), [(-1, -15), (0, 0)])
+def test_nothing_is_forecast_below_zero_of_a_series_that_never_was(low, least):
+    whole = data()
+    statistics = {ALONE: whole.fitted.series[ALONE].model_copy(update={"low": [low]})}
+    whole = replace(whole, fitted=whole.fitted.model_copy(update={"series": statistics}))
+    table = backtest.table(whole, whole.splits["test"], np.full(len(whole.splits["test"]), -9.0))
+    assert {*table["y_hat"]} == {least}
 
 
 def test_a_missing_target_costs_its_value_and_no_window_or_origin():

@@ -4,6 +4,7 @@ A recurrent network, which takes long to train: tests/unroll/results/test_predic
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -120,8 +121,8 @@ def test_a_forecast_at_an_origin_of_the_past_is_what_the_run_said_there(workspac
         target = windows.rows[place] + windows.delay + windows.step * np.arange(windows.outputs)
         when = pd.DatetimeIndex(data.stamps[target])
         assert [*found["stamp"]] == [*(when.tz_localize("UTC").tz_convert(zone) if zone else when)]
-        wide = forecaster.ahead(forecaster.windows(past)[""])[1]
-        np.testing.assert_allclose(found["high"] - found["low"], 2 * wide)
+        middle, low, high = forecaster.ahead(forecaster.windows(past)[""])
+        np.testing.assert_allclose(found[["low", "forecast", "high"]].to_numpy().T, [low, middle, high])
         pd.testing.assert_frame_equal(apart.forecast(past.iloc[-120:]), found)
 
 
@@ -168,17 +169,29 @@ def test_other_columns_and_orders_do_not_matter_and_a_value_far_from_the_trained
 def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspace):
     _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
     window = forecaster.windows(rows())[""]
-    assert (forecaster.ahead(window, 0.95)[1] > forecaster.ahead(window, 0.8)[1]).all()
-    assert (forecaster.coverage(window, 0.95) >= forecaster.coverage(window, 0.8)).all()
+    assert (forecaster.ahead(window, 0.95)[2] > forecaster.ahead(window, 0.8)[2]).all()
+    assert (forecaster.inside(window, 0.95) >= forecaster.inside(window, 0.8)).all()
     for level in (0.905, 0.3, 1.0):
         with pytest.raises(UsageError, match="the level must be 0.5 to 0.99, a whole number of percent"):
             forecaster.forecast(rows(), level)
 
 
+def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
+    _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
+    window = forecaster.windows(rows())[""]
+    steps = np.array([-99.0, -6.0, 0.0])  # in deviations of 14 around 100
+    predict = [[lambda _: steps]]
+    forecaster = replace(forecaster, members=replace(forecaster.members, predict=predict, forecasts={}))
+    forecast, low, high = forecaster.ahead(window)
+    assert (forecast[0], low[0], low[1]) == (0, 0, 0)
+    assert low[2] > 0
+    assert (high > forecast).all()
+
+
 def test_what_an_older_version_saved_is_refused(workspace, tmp_path):
     trained(workspace, "later_daily")[2].save(tmp_path / "model")
     write_npz(tmp_path / "model" / "forecaster.npz", {"errors": np.zeros((3, 2))})
-    with pytest.raises(UnrollError, match="older version of Unroll; fit it anew: `unroll repro refit@later`"):
+    with pytest.raises(UnrollError, match="older version of Unroll; fit it anew: `unroll repro`"):
         Forecaster.load(tmp_path / "model")
 
 

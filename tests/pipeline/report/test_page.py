@@ -1,5 +1,6 @@
 import dataclasses
 import html.parser
+import itertools
 import re
 
 import pytest
@@ -9,12 +10,13 @@ from pipeline.data.dataset import Scale
 from pipeline.evaluation import answers
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.scores import evaluate
-from pipeline.report import charts
-from pipeline.report.charts import AnswerText, Contender, IntervalMark
-from pipeline.report.formatting import DASH
-from pipeline.report.page import page, sentence
+from pipeline.report import charts, paragraphs
+from pipeline.report.charts import Axis
+from pipeline.report.formatting import DASH, capital
+from pipeline.report.page import page
 from pipeline.report.result_tables import dataset_tables
 from pipeline.report.results import Evaluated, load
+from pipeline.report.sentences import AnswerText, Contender, sentence
 from tests.pipeline.evaluation.scored import of, params_of, small
 
 YES, NO, UNSURE = Outcome.YES, Outcome.NO, Outcome.UNSURE
@@ -127,7 +129,7 @@ def test_hostile_texts_are_shown_not_run(results):
     about = {"facts": {evil: [evil, {evil: evil}]}, "floors": {evil: 1.0}, "scale": Scale(unit=evil, quantity=evil)}
     evaluation = waves.evaluation.model_copy(update={"dataset": waves.about.model_copy(update=about)})
     built = [dataclasses.replace(waves, evaluation=evaluation)]
-    text = only(results, "waves", built=built, verdicts=verdicts, scaled=evil)
+    text = only(results, "waves", built=built, verdicts=verdicts)
     assert "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot" in text
     checked = Checker(text)
     assert (checked.tags.count("script"), checked.tags.count("img")) == (1, 0)
@@ -156,13 +158,6 @@ def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
     assert "Stand-in data." in text
     assert "stand-in" not in section(text, "waves")
     assert "Stand-in data." not in only(results, "waves", built=[])
-
-
-def test_a_scaled_workspace_says_so_first(workspace, edit):
-    edit(workspace.scratch / "scaled.txt", "", "At most 3 epochs.\n")
-    results = read(workspace)
-    assert {verdict.outcome for verdict in results.verdicts} == {"scaled down", "stand-in", "not built"}
-    assert "<b>Scaled down.</b> At most 3 epochs." in only(results, "waves", built=[])
 
 
 def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace, edit):
@@ -208,7 +203,7 @@ def test_units_floors_published_figures_groups_and_the_free_run_have_their_colum
 
 def test_the_best_comes_first_by_the_weights_that_validation_chose(results):
     for dataset in results.built:
-        metric, marks = dataset.about.metric, charts.ranking(dataset).marks
+        metric, (_, marks) = dataset.about.metric, charts.ranking(dataset, dataset.whole)
         names = [name for name in table_of(results, dataset.name)[0] if name in dataset.experiments and name in marks]
         chosen = [dataset.experiments[name].best or dataset.experiments[name].final for name in names]
         for values in ([scores["test"][metric].mean for scores in chosen], [marks[name].dot for name in names]):
@@ -220,22 +215,97 @@ def test_a_score_far_better_than_every_network_does_not_stretch_the_axis():
     runs = {name: of({"final_train": [each], "final_test": [each]}) for name, each in values.items()}
     network = params_of(model={"family": "recurrent", "name": "gru"})
     evaluation = evaluate(small(), runs, {"base": params_of(), "net": network})
-    ranking = charts.ranking(Evaluated("d", evaluation, "?", {}, {}, None))
-    assert {name: mark.beyond for name, mark in ranking.marks.items()} == {"base": True, "net": False}
-    assert ranking.axis.low == pytest.approx(0.01 / 10 / 1.1)
+    axis, marks = charts.ranking(Evaluated("d", evaluation, "?", {}, {}, None), runs)
+    assert {name: (mark.beyond, mark.cut) for name, mark in marks.items()} == {
+        "base": (True, "low"),
+        "net": (False, ""),
+    }
+    assert 0.0009 < axis.low < 0.001, "a tenth of the network's, and a margin"
+
+
+def test_an_interval_that_goes_beyond_the_axis_is_marked_at_that_end():
+    axis = Axis(0.5, 2.0, log=True)
+    assert axis.mark(1.0, (0.25, 1.5)) == charts.IntervalMark(50.0, 0.0, 79.25, "low", beyond=False)
+    assert axis.mark(4.0, (0.4, 8.0)) == charts.IntervalMark(100.0, 0.0, 100.0, "low high", beyond=True)
+
+
+def test_numbers_of_an_axis_are_round_and_apart():
+    axes = Axis(0.0017, 0.0032, log=True), Axis(1e-7, 0.2, log=True), Axis(0, 1, kind="share"), Axis(1, 7, kind="whole")
+    for axis in axes:
+        places = [place for place, _ in axis.ticks]
+        assert len(places) >= 2
+        assert all(later - earlier > charts.APART for earlier, later in itertools.pairwise(places))
+    assert [words for _, words in axes[2].ticks] == ["0 %", "25 %", "50 %", "75 %", "100 %"]
+
+
+def test_the_picture_of_an_answer_shows_who_is_compared_and_the_best_of_each_other_kind(results):
+    waves = named(results, "waves")
+    standing = charts.standing(waves)
+    shown = {strip.words: strip.strong for strip in standing.strips}
+    assert shown == {"SimpleRNN()": True, "Perceptron": True, "The last value": False}
+    dots = {strip.words: strip.mark.dot for strip in standing.strips}
+    assert [*dots.values()] == sorted(dots.values()), "the best first"
+    assert standing.line == dots["Perceptron"]
+    assert standing.axis.label == "Test MSE, log: left is better"
+
+
+def test_a_model_that_was_trained_on_a_part_of_the_rows_is_in_no_ranking(results):
+    waves = named(results, "waves")
+    entries = waves.experiments | {"waves_node": waves.experiments["waves_node"].model_copy(update={"share": 0.5})}
+    part = dataclasses.replace(waves, evaluation=waves.evaluation.model_copy(update={"experiments": entries}))
+    text = only(results, "waves", built=[part])
+    ranked = re.search(r'<table class="ranked">.*?</table>', text, re.DOTALL).group()
+    assert "waves_<wbr>perceptron" in ranked
+    assert "waves_<wbr>node" not in ranked
+    assert "waves_<wbr>node" in text, "in the table of every figure"
+
+
+PROSE = """## The waves
+
+<!-- waves: a mark -->
+**Yes.** What is made of results.
+<!-- end of waves -->
+
+A node with `tanh` **cannot** <hold> two
+waves ([why](decisions/opponents.md)), see [the rule](x.md).
+
+- One
+  point.
+- Another.
+
+## Other
+
+<!-- end of imdb -->
+Words."""
+
+
+def test_a_question_has_the_paragraph_of_the_results_page_unless_it_is_no_result(workspace, edit):
+    workspace.paragraphs.parent.mkdir(exist_ok=True)
+    edit(workspace.paragraphs, "", PROSE)
+    results = read(workspace)
+    assert (named(results, "waves").paragraph[:6], named(results, "imdb").paragraph) == ("A node", "")
+    assert paragraphs.as_html(named(results, "waves").paragraph) == (
+        "<p>A node with <code>tanh</code> <b>cannot</b> &lt;hold&gt; two\nwaves, see the rule.</p>"
+        "<ul><li>One\n  point.</li><li>Another.</li></ul>"
+    )
+    assert "<b>cannot</b> &lt;hold&gt;" in only(results, "waves")
 
 
 def test_a_rebuilt_figure_is_a_fraction_of_the_published_one_and_of_accuracies_the_errors_are(results):
-    axis, rows = charts.figures(results.verdicts)
-    verdicts = {verdict.claim.words: verdict for verdict in results.verdicts if verdict.claim.kind == "figure"}
-    assert {verdicts[row.words].claim.metric for row in rows} >= {"best.validation.accuracy", "final.test.mse"}
-    for row in rows:
+    figures = charts.figures(results.verdicts)
+    verdicts = {capital(verdict.claim.words): verdict for verdict in results.verdicts if verdict.claim.kind == "figure"}
+    assert {verdicts[row.words].claim.metric for row in figures.strips} >= {
+        "best.validation.accuracy",
+        "final.test.mse",
+    }
+    for row in figures.strips:
         verdict = verdicts[row.words]
         published, rebuilt = float(verdict.claim.value), verdict.rebuilt.mean
         if verdict.claim.metric.endswith("accuracy"):
             published, rebuilt = 1 - published, 1 - rebuilt
-        assert row.mark.dot == axis.position(rebuilt / published)
-        assert row.band.low <= row.band.dot == axis.position(1.0) <= row.band.high
+        assert row.mark.dot == figures.axis.mark(rebuilt / published, (1, 1)).dot
+        assert row.band.low <= row.band.dot == figures.line == 50.0 <= row.band.high
+        assert "→" in row.text, "both figures stand there"
 
 
 def answer(outcome, networks=""):
@@ -262,8 +332,9 @@ def test_all_answers_in_one_sentence(answers, words):
 def test_an_answer_in_a_line_says_what_is_lacking():
     sides = Contender("ridge regression on the last 4 steps", "2"), Contender("GRU(2), tuned", "3")
     change = "+2.0 %", "-1.0 to +5.0 %", "about 12 seeds would decide"
-    text = AnswerText("", "", UNSURE, *sides, *change, IntervalMark(1, 0, 2, beyond=False))
+    text = AnswerText("", "", UNSURE, *sides, *change, (1.02, 0.99, 1.05))
     told = "+2.0 % error (-1.0 to +5.0 %); about 12 seeds would decide"
     assert text.sentence == f"GRU(2), tuned against ridge regression on the last 4 steps: {told}"
     factor = dataclasses.replace(text, change="41 times", interval="30 to 50 times", reason="")
-    assert factor.told == "41 times the error (30 to 50 times)"
+    assert (text.lacking, factor.lacking) == (change[2], "")
+    assert factor.effect == "41 times the error (30 to 50 times)"

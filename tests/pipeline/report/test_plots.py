@@ -1,4 +1,3 @@
-import re
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,30 +8,19 @@ from scipy import stats
 from pipeline.config import params
 from pipeline.evaluation.intervals import Difference, Part
 from pipeline.evaluation.schema import Stat
-from pipeline.report import drawing, plots
+from pipeline.report import plots
+from pipeline.report.charts import Axis, Line, Plot
 from pipeline.report.results import load
 
 
-def test_a_plot_has_no_colour_no_style_and_no_id_of_its_own_short_numbers_and_whole_labels():
-    def svg(name):
-        return drawing.svg(draw, (2, 2), "a <title>\x1b", name)
-
-    def draw(axes):
-        axes.plot([0, 1, 2], [0, 0.0123, 1], color=drawing.FAMILY["gru"], gid="curve-3")
-        axes.scatter([0, 1], [0, 1], color=drawing.FAMILY["gru"])
-        axes.set_yticks([0.0, 0.0123], ["zero 0.01234", "0.0123"])
-
-    text = svg("d/e loss")
-    assert text == svg("d/e loss"), "the same bytes each time"
-    assert text.startswith('<svg viewBox="0 0 144 144" role="img"')
-    assert "<title>a &lt;title&gt;\\x1b</title>" in text
-    assert "var(--gru)" in text
-    assert not re.search(r"#[0-9a-f]{6}\b|<style|font-family", text)
-    assert ">zero 0.01234</text>" in text
-    assert re.findall(r'class="([^"]*)"', text) == ["curve-3"]
-    ids, others = (re.findall(r' id="([^"]*)"', each) for each in (text, svg("d/f loss")))
-    assert {*re.findall(r'(?:url\(|href=")#([^)"]*)', text)} == {*ids}
-    assert not {*ids} & {*others}, "no two plots of a page share one"
+def test_a_plot_is_drawn_in_a_square_of_a_hundred_whatever_its_axes_are():
+    line = Line("a", "gru", [(0, 1), (5, 10), (10, 100)], band=[(0, 1, 10), (10, 10, 1000)])
+    plot = Plot("p", Axis(0, 10), Axis(1, 100, log=True), [line])
+    assert plot.path(line.points) == "M0.0,100.0 50.0,50.0 100.0,0.0"
+    assert plot.dots(line) == "M0.0,100.0h0M50.0,50.0h0M100.0,0.0h0"
+    assert plot.area(line) == "M0.0,100.0 100.0,50.0 100.0,-50.0 0.0,50.0", (
+        "off the axis is out of sight, not at its end"
+    )
 
 
 def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(evaluated):
@@ -41,13 +29,22 @@ def test_what_is_compared_is_drawn_and_each_curve_of_one_plot_can_be_chosen(eval
     groups = plots.plots(waves, ["waves_perceptron", "waves_last_value", "waves_node"])
     drawn = {group.title: group for group in groups}
     forecasts, curves = drawn["Forecasts beside the truth"], drawn["Loss by epoch"]
-    assert [*forecasts.panels] == ["best example", "median example", "worst example"]
+    assert [plot.title for plot in forecasts.plots] == ["Best example", "Median example", "Worst example"]
     titles = [waves.titles[name] for name in ("waves_node", "waves_perceptron")]
-    assert [words for words, _, _ in forecasts.key] == ["truth", *titles]
-    assert [words for words, _, _ in curves.key] == titles[::-1]
-    colours = re.findall(r'class="(curve-\d)"><path [^>]*stroke: var\(--(\w+)\)', curves.overlay)
-    assert colours == [("curve-0", "dense"), ("curve-1", "rnn")], "of the family, as in every plot"
-    assert re.findall(r'"(band-\d)"', curves.overlay) == ["band-0"], "one seed has no band"
+    assert [line.words for line in forecasts.key] == ["the truth", *titles]
+    assert forecasts.plots[0].y.label == "wave, without a unit"
+    assert [(line.words, line.colour) for line in curves.key] == [(titles[1], "dense"), (titles[0], "rnn")]
+    assert [bool(line.band) for line in curves.key] == [True, False], "one seed has no band"
+
+
+def test_forecasts_of_one_value_stand_side_by_side_so_that_none_hides_another(evaluated):
+    results = load(evaluated, params.load(evaluated.params))
+    waves = next(dataset for dataset in results.built if dataset.name == "waves")
+    for plot in plots.plots(waves, [])[0].plots:
+        truth, *forecasts = plot.lines
+        ends = [truth.points[-1][0], *(x for line in forecasts for x, _ in line.points)]
+        assert len({*ends}) == len(forecasts) + 1 == 3
+        assert all(plot.x.low <= end <= plot.x.high for end in ends)
 
 
 def test_a_curve_is_the_mean_and_the_band_of_all_seeds_to_the_end_of_the_longest_whatever_epochs_were_kept():
@@ -65,12 +62,8 @@ def test_a_curve_is_the_mean_and_the_band_of_all_seeds_to_the_end_of_the_longest
 
 @pytest.mark.parametrize("unit", [60, 3600, 86_400, 30 * 86_400], ids=["minutes", "hours", "days", "months"])
 def test_times_of_any_range_have_some_dates_and_no_warning(unit):
-    from matplotlib.figure import Figure
-
     for count in [2, 5, 12, 33, 66, 71]:  # some are those that fewer ticks have no interval for
-        axes = Figure().subplots()
-        axes.plot(drawing.dates(axes, [1.6e9, 1.6e9 + count * unit]), [0, 1])
-        assert 2 <= np.size(axes.get_xticks()) <= 12, count
+        assert 2 <= len(Axis(1.6e9, 1.6e9 + count * unit, kind="time").ticks) <= 12, count
 
 
 def built(name, **models):
@@ -102,9 +95,9 @@ def test_a_network_and_its_opponent_are_compared_by_the_fraction_of_rows_that_th
     dataset = built("waves", **others, **networks)
     network, opponent = plots.by_fraction(dataset)
     assert (network, opponent[0.5]) == ({0.25: "gru_quarter", 0.5: "gru_half", 1: "gru"}, "map_half")
-    ((words, drawn),) = plots.data_size(dataset).panels.items()
-    assert words == "GRU against map, by train examples: 2,000: worse, 4,000: cannot tell, 8,000: better"
-    assert drawn.startswith("<svg")
+    (plot,) = plots.data_size(dataset).plots
+    assert [line.words for line in plot.lines] == ["GRU", "map"]
+    assert [words for _, words in plot.x.ticks] == ["2,000\nworse", "4,000\ncannot tell", "8,000\nbetter"]
     assert plots.data_size(built("waves", gru=(0.1, 1, "GRU"))) is None
 
 
@@ -121,5 +114,5 @@ def test_a_published_epoch_lies_inside_where_one_more_run_would():
     for column, ends in (("low", logits.mean(axis=0) - reach), ("high", logits.mean(axis=0) + reach)):
         assert band[column].tolist() == pytest.approx(1 / (1 + np.exp(-ends)))
     inside = sum(a <= value <= b for a, value, b in zip(band["low"], band["Chollet"], band["high"], strict=True))
-    ((words, _),) = plots.published_curves(imdb).panels.items()
-    assert words == f"rnn: {inside} of 10 of Chollet's epochs inside"
+    (plot,) = plots.published_curves(imdb).plots
+    assert (plot.title, plot.small) == ("rnn", f"Chollet: {inside} of 10 epochs inside")

@@ -60,12 +60,6 @@ def test_a_run_has_what_there_was_of_validation_and_patience(job, tmp_path):
         run_folder.load(tmp_path)
 
 
-def test_a_model_that_was_not_trained_has_no_history_and_no_predictions(job, tmp_path):
-    run_folder.save(Trained([], 1, None), job, tmp_path, {})
-    run = run_folder.load(tmp_path)
-    assert (len(run.history), run.predictions, run.summary.epochs, run.summary.seeds) == (0, {}, 0, [3, 5])
-
-
 def edited(**values):
     return lambda folder: write_json(folder / "run.json", read_json(folder / "run.json") | values)
 

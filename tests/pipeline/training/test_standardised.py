@@ -42,12 +42,7 @@ def moved(dataset):
 
 @pytest.mark.parametrize(
     ("form", "model", "looped"),
-    [
-        ("vector_to_sequence", GRU, True),
-        ("sequence_to_sequence", GRU, True),
-        ("sequence_to_vector", TCN, False),
-        ("vector_to_sequence", MLP, False),
-    ],
+    [("vector_to_sequence", GRU, True), ("sequence_to_sequence", TCN, False), ("sequence_to_vector", MLP, False)],
 )
 @pytest.mark.usefixtures("eager")
 def test_it_is_the_plain_network_on_standardised_examples(form, model, looped, shape):

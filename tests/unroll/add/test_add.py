@@ -173,10 +173,6 @@ BAD = {
     "header only": ("time,load\n", "holds a header and no row; a series has many"),
     "one row": ("time,load\n2020-01-01,1\n", "holds a header and one row; a series has many"),
     "all NaN": (text("time,load", *(f"2020-01-{d:02d},NaN" for d in range(1, 29))), "no column holds numbers"),
-    "half NaN": (
-        text("time,my load", *(f"2020-01-{d:02d},{d if d % 2 else ''}" for d in range(1, 29))),
-        "'my load': 50% without a value\\); --target 'my load' takes the values that are there",
-    ),
     "binary": (bytes(range(256)) * 20, "is packed, binary, UTF-32 or UTF-16 without its mark; save it as UTF-8 CSV"),
     "a long line": ("a,b\n" * 3 + "1" * 2**18 + "\n1,2\n", "line 4 has 262,144 bytes or more; save it with a line for"),
     "a mark alone": ("\ufeff", "is empty"),
@@ -192,13 +188,20 @@ BAD = {
         text("time,who,x", *(f"2020-01-{d:02d},{who},{d * d % 7}" for who in range(51) for d in DAYS)),
         "holds 51 series, by 'who'; leave all but 50 out",
     ),
+    "clocks put back": (
+        text(
+            "day,part,x",
+            *(f"2020-01-{d:02d},{part},{d * d % 7 + part}" for d in DAYS for part in range(1, 49 + 2 * (d > 27))),
+        ),
+        "no value in the 14 train rows; .* its series are told apart by 'part'; 'part' may count parts of a day",
+    ),
     "quarter hours": (
         text("day,part,x", *(f"2020-01-{d:02d},{part},{d * part % 7}" for d in DAYS for part in range(1, 97))),
         "holds 96 series, by 'part'; 'part' may count parts of a day, too; then make it part of the stamp",
     ),
     "series by two columns": (
         text("time,a,b,x", *(f"2020-01-{d:02d},{a},{b},{d * a % 7}{b}" for a in (1, 2) for b in (3, 4) for d in DAYS)),
-        "each stamp stands 4 times, with other numbers, and no column alone says whose a row is; join",
+        r"each stamp stands 4 times, .* no column alone says which series a row is of; join those that do \(a and b",
     ),
     "too few rows": (text("time,load", *DAILY[:3]), "nothing to learn; pass a smaller --horizon or --lookback"),
     "one stamp": (text("time,load", *["2023-01-01 00:00,1"] * 40), "the file has 1 different stamps"),

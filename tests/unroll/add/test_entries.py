@@ -40,6 +40,13 @@ def test_the_target_is_a_column_that_looks_like_one(tmp_path, columns, target):
     assert "--target names another" in proposal.reasons["target"]
 
 
+def test_a_target_may_lack_half_of_its_values(tmp_path):
+    hours, load = pd.date_range("2021-01-01", periods=200, freq="h"), np.where(np.arange(200) % 2, np.nan, 1.0)
+    pd.DataFrame({"time": hours, "wind": hours.hour, "load": load + hours.hour}).to_csv(tmp_path / "a.csv", index=False)
+    proposal = propose(detect([tmp_path / "a.csv"], Overrides(), no_progress), Wanted())
+    assert (proposal.target, proposal.reasons["target"]) == ("load", "by its name; --target names another")
+
+
 @pytest.mark.parametrize(
     ("freq", "count", "horizon", "lookback", "two_years"),
     [

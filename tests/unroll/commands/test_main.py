@@ -19,7 +19,7 @@ from pipeline.workspace import Workspace
 from stages import evaluate
 from tests.support import REPOSITORY, fake_runs
 from unroll.__main__ import keep_notes_private
-from unroll.app import app
+from unroll.app import HEADINGS, app
 from unroll.commands.main import invoke
 from unroll.exits import run
 from unroll.results import show
@@ -79,7 +79,7 @@ def look(lines, heavy):
     for line in lines:
         assert run(lambda: invoke(shlex.split(line))) == 0, line
     assert not heavy & set(sys.modules), heavy & set(sys.modules)
-look(["--help", "train --help", "list", "list --json"], {HEAVY | {"numpy"}!r})
+look(["--help", "train --help", "list", "list --json"], {HEAVY | {"numpy", "rich"}!r})
 look(["show waves", "show waves_last_value", "compare", "compare --json"], {HEAVY - {"scipy"}!r})
 """
     printed = output(built, sys.executable, "-c", code)
@@ -100,7 +100,7 @@ def examples():
     commands = {**COMMANDS, **{f"cluster {name}": nested for name, nested in COMMANDS["cluster"].commands.items()}}
     for name, command in commands.items():
         lines = re.findall(r"`(?:\w+=\S+ )?unroll ([^`&]*)", command.help)
-        assert lines or "`make" in command.help or name == "cluster down", f"{name} has no example"
+        assert lines or name == "cluster", f"{name} has no example"
         yield from lines
 
 
@@ -134,9 +134,10 @@ def test_every_example_of_a_help_text_can_be_typed_and_names_what_there_is(of_ex
     assert {name for name in names if not name.startswith("meter")} <= known
 
 
-def test_the_version_and_the_valid_commands(unroll):
+def test_the_version_and_the_headings_of_help(unroll):
     assert re.fullmatch(r"unroll \d+\.\d+\.\d+\n", unroll("--version")[1])
-    assert set(COMMANDS) <= set(re.split(r"[ ,.]+", unroll("xyz")[2]))
+    headings = re.findall(r"^(\S.*):$", unroll("--help")[1], re.MULTILINE)
+    assert headings == [*HEADINGS, "Options"]
 
 
 @pytest.mark.parametrize(
@@ -156,8 +157,8 @@ def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, 
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["evalute", "x"], 2, "No such command 'evalute'. Did you mean 'evaluate'? Valid: add, answer, claims, "),
-        (["list", "--jsn"], 2, "No such option: --jsn (Possible options: --json). Valid: --help, --json. `unroll"),
+        (["evalute", "x"], 2, "No such command 'evalute'. Did you mean 'evaluate'? `unroll --help` says more"),
+        (["list", "--jsn"], 2, "No such option: --jsn (Possible options: --json). `unroll list --help` says"),
         (["verify", "--quick", "report"], 2, "--quick builds the whole miniature; leave out report, or --quick"),
         (["train"], 2, "Missing argument 'name'. `unroll train --help` says more"),
         (["train", "waves_node", "--epochs", "0"], 2, "Invalid value for '--epochs': Input should be greater than"),
@@ -169,8 +170,8 @@ def test_a_shell_completes_names_and_targets(built, monkeypatch, capsys, words, 
         (["prepare", "wavs"], 2, "the data set must be one of: imdb, jena, jena_hourly, sine_extrapolation, "),
         (["show", "wavs"], 2, "the name must be one of 20 names. Received: 'wavs'. Did you mean waves?"),
         (["lab", "X"], 2, "the part must be one of: D, N, R. Received: 'X'."),
-        (["prepare", "waves"], 1, "data/raw/waves/source.json is missing; `unroll repro source@waves` builds it"),
-        (["evaluate", "jena"], 1, "dataset.json is missing; `unroll repro prepare@jena` builds it"),
+        (["prepare", "waves"], 1, "data/raw/waves/source.json is missing; run `unroll source waves`"),
+        (["evaluate", "jena"], 1, "data/prepared/jena/dataset.json is missing; `unroll repro evaluate@jena` builds it"),
         (["compare", "jena_gru"], 1, "jena_gru is not built; `unroll repro evaluate@jena` builds it"),
     ],
 )

@@ -11,7 +11,7 @@ import typer
 from pipeline.training.methods import by_hand
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
-from unroll.lab.check import check
+from unroll.lab.assignment import check
 from unroll.lab.rule import epoch
 
 HERE = Path(__file__).parent

@@ -150,7 +150,7 @@ def test_statistical_models_are_fitted_to_all_months_that_there_are(tmp_path):
     assert (options["lookback"], options["horizon"]) == (24, 12), "two years, so that a year repeats in them"
     forecaster = Forecaster.load(workspace.forecaster("sales"))
     index = [member.name for member in forecaster.spec.members].index("sales_ets")
-    scale = forecaster.spec.scale
+    scale = forecaster.spec.question.scale
     for count in (MONTHS, 30):
         (window,) = forecaster.windows(months(count)).values()
         values = (months(count)["sales"].to_numpy() - scale.mean) / scale.std

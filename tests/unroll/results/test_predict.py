@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -50,10 +51,12 @@ def predict(capsys, workspace, *arguments):
 def test_what_was_added_is_forecast(hours, capsys):
     workspace, _ = hours
     text = predict(capsys, workspace, "meter")
-    assert text.startswith("meter: meter_ridge, fitted on all rows to 2023-01-30 23:00:00: MAE ")
-    assert "from rolling origins; meter_gru " in text
+    assert text.startswith("meter: ridge regression, fitted on all rows to 2023-01-30 23:00:00: MAE ")
+    assert "from rolling origins; GRU(2) " in text
     assert "the last row of meter.csv:\n\n" in text
-    assert "From 9 rolling origins, intervals of 90 % held " in text
+    assert re.search(r"Intervals of 90 % held [0-9.]+ % of what came at 4 rolling origins", text), (
+        "five are needed before"
+    )
     predicted = json.loads(predict(capsys, workspace, "meter", "--json"))
     assert predicted["experiment"] == "meter"
     for row in predicted["forecasts"]:
@@ -121,7 +124,7 @@ WAVES = {
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
         (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
         (["meter", "--plot", "next.docx"], "--plot must name a .png, .svg or .pdf file"),
-        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it"),
+        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it, in about 5"),
         (["waves_linear"], "waves is no series with a time in each row"),
     ],
 )

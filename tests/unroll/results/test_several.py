@@ -12,8 +12,7 @@ from pipeline.data import dataset
 from pipeline.data.preparations import series
 from pipeline.data.series_options import Cleaning, CsvFormat, Windowing
 from pipeline.errors import UnrollError
-from pipeline.forecast import leaderboard
-from pipeline.forecast.backtest import TABLE, folds
+from pipeline.forecast.backtest import folds
 from pipeline.forecast.forecaster import Forecaster
 from tests.support.training import added
 from unroll.commands.main import invoke
@@ -77,16 +76,6 @@ def test_origins_are_those_of_all_and_nothing_later_is_learnt(shops):
         np.testing.assert_array_equal(asked[0], asked[1])
         np.testing.assert_array_equal(asked[0], asked[2])
         assert (fold.train.rows % DAYS).max() + 6 < asked[0][0]
-
-
-def test_scores_of_each_are_in_its_own_unit(shops):
-    folder = shops.evaluation("shops")
-    board, table = leaderboard.load(folder), pd.read_parquet(folder / "tables" / TABLE)
-    for name, level in LEVELS.items():
-        own = table[(table["unique_id"] == name) & (table["model"] == board.champion)].sort_values(["cutoff", "ds"])
-        errors = (own["y_hat"] - own["y"]).abs().to_numpy().reshape(14, 7)
-        assert board.series[name].mae == pytest.approx(errors.mean(axis=0).tolist())
-        assert 0.01 < board.series[name].mean_mae / level < 0.3
 
 
 def test_errors_over_all_are_in_no_series_own_unit(shops, capsys):

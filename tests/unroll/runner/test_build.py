@@ -19,7 +19,7 @@ from pipeline import failures
 from pipeline.config import params, plain_yaml
 from pipeline.errors import UnrollError, UsageError
 from pipeline.workspace import Workspace
-from tests.support import REPOSITORY, still_there
+from tests.support import REPOSITORY, last_output, start_unroll
 from unroll.runner import dvc_graph
 from unroll.runner.build import prune, repro
 from unroll.workspaces.make import CONFIG
@@ -139,31 +139,25 @@ def test_a_target_is_built_with_what_it_needs(workspace):
 
 def test_runs_and_results_of_what_params_no_longer_has_are_removed(tmp_path):
     workspace = Workspace(tmp_path)
-    last_value = {"model": {"family": "baselines", "name": "last_value"}, "training": {"method": "none"}}
-    data = {
-        "sources": {"waves": {"kind": "waves"}},
-        "datasets": {"waves": {"source": "waves", "preparation": {"name": "waves"}}},
-        "experiments": {"kept": {"dataset": "waves", **last_value}},
-    }
-    plain_yaml.write(data, workspace.params)
-    listed = [
-        "runs/waves/kept/run.json",
-        "results/evaluations/waves/evaluation.json",
-        "results/metrics/waves/kept.json",
-    ]
-    listed += [".unroll/checkpoints/kept.npz", ".unroll/checkpoints/kept.3.npz", "outside/file"]
-    gone = ["runs/waves/gone/run.json", "runs/old/kept/run.json", "results/evaluations/old/evaluation.json"]
-    gone += ["results/metrics/waves/gone.json", "results/metrics/old/kept.json"]
-    gone += [".unroll/checkpoints/gone.npz", ".unroll/checkpoints/gone.3.npz"]
-    for name in (*listed, *gone):
+    workspace.params.write_text("""
+sources: {waves: {kind: waves}}
+datasets: {waves: {source: waves, preparation: {name: waves}}}
+experiments: {kept: {dataset: waves, model: {family: baselines, name: last_value}, training: {method: none}}}
+""")
+    kept = "runs/waves/kept/run.json results/evaluations/waves/evaluation.json results/metrics/waves/kept.json "
+    kept += ".unroll/checkpoints/kept.npz .unroll/checkpoints/kept.3.npz outside/file"
+    gone = "runs/waves/gone/run.json runs/old/kept/run.json results/evaluations/old/evaluation.json "
+    gone += "results/metrics/waves/gone.json results/metrics/old/kept.json "
+    gone += ".unroll/checkpoints/gone.npz .unroll/checkpoints/gone.3.npz"
+    for name in f"{kept} {gone}".split():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     (tmp_path / "runs/waves/linked").symlink_to(tmp_path / "outside")
     prune(workspace, params.load(workspace.params))
     left = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
-    assert left == {*listed, "params.yaml"}
-    folders = {str(path.relative_to(tmp_path)) for path in tmp_path.glob("r*/**/") if path.is_dir()}
-    assert not [name for name in folders if "gone" in name or "old" in name or "linked" in name]
+    assert left == {*kept.split(), "params.yaml"}
+    folders = [path.name for path in tmp_path.glob("r*/**/") if path.is_dir()]
+    assert not {"gone", "old", "linked"} & {*folders}
 
 
 def test_a_second_build_at_the_same_time_is_refused(workspace):
@@ -179,17 +173,24 @@ def test_a_folder_that_is_no_dvc_workspace(tmp_path):
 
 def test_another_dvc_that_holds_its_lock_is_waited_for(workspace, monkeypatch, capsys):
     monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0.1)
+    monkeypatch.setattr(dvc_graph, "HOLD", float("inf"))
+    others, sleep = [], time.sleep
+
+    def release(seconds):
+        if seconds == dvc_graph.PAUSE:
+            others.pop().close()
+        sleep(seconds)
+
+    monkeypatch.setattr(dvc_graph.time, "sleep", release)
     with dvc_graph.opened(workspace.root) as dvc:
         for work in (
             dvc.begin,
             lambda name: (shutil.copy("in", name), dvc.finish(name)),
             lambda _: dvc_graph.read(workspace.root),
         ):
-            other = LockFile(workspace.root / ".dvc/tmp/lock")
-            timer = threading.Timer(0.4, other.close)
-            timer.start()
+            others.append(LockFile(workspace.root / ".dvc/tmp/lock"))
             work("b")
-            assert timer.finished.is_set()
+            assert others == []
         dvc.close()
     assert "b" not in dvc_graph.read(workspace.root).changed
     assert capsys.readouterr().err == "b waits for another `dvc`\n" * 2 + "this waits for another `dvc`\n"
@@ -246,10 +247,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(worksp
     define(workspace, a=("exec python wait.py", ["in"], ["a"]))
     # One that does not heed Ctrl-C was started in the background of a script.
     handler = "default_int_handler" if number == signal.SIGINT else "SIG_IGN"
-    code = f"import runpy, signal; signal.signal(signal.SIGINT, signal.{handler}); "
-    code += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
-    command = [sys.executable, "-c", code, "--root", str(workspace.root), "repro", "--jobs", "2"]
-    build = subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    build = start_unroll(workspace.root, "repro", "--jobs", "2", handler=handler)
     while "b2" not in (line := build.stdout.readline()):
         assert line
     while not (workspace.root / "waiting").exists():
@@ -260,11 +258,7 @@ def test_a_build_that_is_ended_leaves_no_process_and_the_next_one_goes_on(worksp
     if number != signal.SIGKILL:
         assert build.stdout.readline().startswith("unroll: stopped; what was finished is kept, ")
         build.send_signal(number)  # again, which changes nothing
-    build.wait()
-    for process in (left := still_there(there)):
-        process.kill()  # they hold the pipe that is read next
-    output, _ = build.communicate()
-    assert left == []
+    output = last_output(build, there)
     if number != signal.SIGKILL:
         assert (build.returncode, output) == (130, "")
         assert (workspace.root / "interrupted").exists()

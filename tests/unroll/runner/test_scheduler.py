@@ -3,7 +3,7 @@ import signal
 import pytest
 
 from unroll.runner import scheduler
-from unroll.runner.scheduler import build, stop
+from unroll.runner.scheduler import build
 
 NEEDS = {"a": [], "b": [], "a2": ["a"], "b2": ["b"], "both": ["a2", "b2"]}
 
@@ -67,16 +67,3 @@ def test_what_the_longest_chain_needs_starts_first_so_that_no_long_training_is_l
     durations = {**short, "raw": 1, "data": 1, "long": 25, "long2": 40}
     needs = dict.fromkeys(short, ()) | {"raw": (), "data": ["raw"], "long": ["data"], "long2": ()}
     assert run(needs, 1, durations.__getitem__)[1] == ["long2", "raw", "data", "long", *short]
-
-
-def test_while_stages_are_stopped_ctrl_c_and_requests_to_end_have_no_effect():
-    class Slow(FakeStage):
-        def poll(self):
-            signal.raise_signal(signal.SIGINT)
-            signal.raise_signal(signal.SIGTERM)
-            return super().poll()
-
-    before = signal.getsignal(signal.SIGINT)
-    stop([slow := Slow(polls=3, heeds=False)])
-    assert slow.status == 0
-    assert signal.getsignal(signal.SIGINT) is before

@@ -21,10 +21,11 @@ from stages.prepare import prepare
 from stages.source import source
 from tests.support import REPOSITORY
 from unroll.commands.main import invoke
-from unroll.tune import search, study
-from unroll.tune.search import NOT_CONVERGED, may_gain
-from unroll.tune.space import changed, family_space, holds, present, space
+from unroll.tune import study
+from unroll.tune import tune as tuning
+from unroll.tune.space import contains, current_values, family_space, space, with_values
 from unroll.tune.study import Attempt
+from unroll.tune.tune import NOT_CONVERGED, may_gain
 
 PARAMS = """\
 sources:
@@ -105,24 +106,22 @@ def other_test(tmp_path_factory):
 
 
 def test_both_ends_of_every_range_and_the_value_between_are_valid():
-    every = params.load(REPOSITORY / "params.yaml").experiments
     searched = {}
-    for name, experiment in every.items():
+    for name, experiment in params.load(REPOSITORY / "params.yaml").experiments.items():
         try:
-            searched[name] = space(name, experiment)
+            searched[name] = space(name, experiment, (), 240)
         except UsageError as error:
-            assert "no number that could be tuned" in str(error)  # noqa: PT017 - the rest of them is tried
+            assert "no number with a known range" in str(error)  # noqa: PT017 - the rest of them is tried
             continue
-        now = present(name, experiment, searched[name])
-        for end in ("low", "high"):
-            values = {path: getattr(tried, end) for path, tried in searched[name].items()}
-            recipe(name, type(experiment).model_validate(changed(experiment.model_dump(), values)))
-        assert all(tried.low <= now[path] <= tried.high for path, tried in searched[name].items()), name
-    assert set(searched["waves_gru"]) == {
-        *("model.units", "model.layers", "model.dropout", "model.recurrent_dropout", "model.head_dropout"),
-        "training.learning_rate",
-    }
-    assert set(searched["waves_dense"]) == {"model.hidden.1", "model.dropout", "training.learning_rate"}
+        now = current_values(name, experiment, searched[name])
+        assert all(contains(tried, now[path]) for path, tried in searched[name].items()), name
+        for end in (0, -1):
+            ends = {path: getattr(t, "choices", None) or (t.low, t.high) for path, t in searched[name].items()}
+            values = {path: both[end] for path, both in ends.items()}
+            recipe(name, type(experiment).model_validate(with_values(experiment.model_dump(), values)))
+    common = {f"training.{option}" for option in ("learning_rate", "schedule", "weight_decay", "batch_size")}
+    assert set(searched["waves_gru"]) == common | {"model.units", "model.layers", "model.dropout"}
+    assert set(searched["waves_dense"]) == common | {"model.hidden.1", "model.activation", "model.dropout"}
     assert set(searched["waves_node"]) == {"training.learning_rate"}
     assert len(searched) > 50
 
@@ -130,13 +129,13 @@ def test_both_ends_of_every_range_and_the_value_between_are_valid():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["last_value"], "last_value has no number that could be tuned; `unroll show last_value`"),
+        (["last_value"], "last_value has no number with a known range; `unroll show last_value`"),
         (["sine_dense"], "sine has no validation split to choose by, and nothing is chosen on test"),
         (["node", "--name", "ridge"], "params.yaml has ridge already; pass --name with another"),
         (["node", "--over", "learning_rat"], "Did you mean learning_rate?"),
         (["node", "--over", "learning_rate=1:99"], "learning_rate=1:99: LOW and HIGH must be less than or equal to 10"),
         (["node", "--over", "units=9:2"], "a range is LOW:HIGH, two whole numbers"),
-        (["node", "--over", "patience"], "--over patience: it is off (None), so give a range"),
+        (["node", "--over", "patience"], "--over patience: give a range, as in --over patience=1:100; it is None now"),
     ],
 )  # fmt: skip
 def test_what_makes_no_sense_is_one_line_and_changes_nothing(tuned, arguments, message):
@@ -201,7 +200,7 @@ def test_a_damaged_study_and_one_of_other_ranges_are_one_line(tmp_path, capsys):
     tune(workspace, "ridge", "--trials", "1")
     assert "ridge as it is was the best, so nothing was written" in capsys.readouterr().out
     tune(workspace, "ridge", "--trials", "1", "--over", "ridge=1:2000")
-    assert "A new study; 1 trials of other ranges, options, data or code are kept apart" in capsys.readouterr().out
+    assert "A new study; 1 trials of other ranges, options, data or code are kept" in capsys.readouterr().out
     (workspace.scratch / "tuning" / "ridge.db").write_bytes(b"no database at all" * 99)
     with pytest.raises(UnrollError, match=r"ridge.db cannot be used \(file is not a database\); move it away"):
         tune(workspace, "ridge", "--trials", "2")
@@ -256,7 +255,7 @@ def test_the_best_is_trained_longer_while_that_pays_and_what_still_gains_is_mark
     trained = workspace.trials("node").read_bytes()
     workspace.trials("node").unlink()
     workspace.params.write_text(FAMILIES, encoding="utf-8")
-    monkeypatch.setattr(search, "train", None)  # a search that was killed has all that was trained
+    monkeypatch.setattr(tuning, "train", None)  # a search that was killed has all that was trained
     tune(workspace, "waves", "node", command="search")
     assert workspace.trials("node").read_bytes() == trained
 
@@ -312,8 +311,8 @@ def test_every_network_is_searched_alike_and_what_is_off_or_beyond_its_range_sta
     assert family_space("kernels", every["jena_hourly_exact_tuned_kernel_ridge"], 30)["model.last"].high == 30
     for name, experiment in every.items():
         if experiment.trials and experiment.share == 1:
-            now = present(name, experiment, searched[name])
-            assert all(holds(tried, now[path]) for path, tried in searched[name].items()), name
+            now = current_values(name, experiment, searched[name])
+            assert all(contains(tried, now[path]) for path, tried in searched[name].items()), name
 
 
 def test_the_best_of_each_committed_search_is_what_params_yaml_has():
@@ -327,4 +326,4 @@ def test_the_best_of_each_committed_search_is_what_params_yaml_has():
         (measure,) = [column for column in table if column.startswith("validation_")]
         higher = MEASURES[measure.removeprefix("validation_")].higher
         best = json.loads(table["options"][table[measure].idxmax() if higher else table[measure].idxmin()])
-        assert present(name, families[name], best) == best, name
+        assert current_values(name, families[name], best) == best, name

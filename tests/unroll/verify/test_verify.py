@@ -16,15 +16,14 @@ from pipeline.config import plain_yaml
 from pipeline.errors import UnrollError
 from pipeline.locks import alone
 from pipeline.workspace import Workspace
-from tests.support import still_there
+from tests.support import REPOSITORY, last_output, start_unroll
 from tests.unroll.workspaces.test_checkout import git
 from unroll.commands.main import invoke
 from unroll.exits import run
 from unroll.verify import verify
 from unroll.verify.compare import DIFFERS, NOT_BUILT, NOT_COMPARED
-from unroll.workspaces.make import CONFIG
+from unroll.workspaces.make import CONFIG, PACKAGES
 
-ROOT = Path(__file__).parents[3]
 FOLDER = Path(".verify/rebuild")
 GRAPH = """
 stages:
@@ -56,20 +55,13 @@ TOLERANCES = {"tolerances": {"waves": {"node": {"score": 0.01}}}}
 def built(tmp_path_factory):
     """A repository whose results are committed."""
     root = tmp_path_factory.mktemp("repository") / "work"
-    files = {
-        ".dvc/config": CONFIG,
-        ".dvc/.gitignore": "/cache\n/tmp\n/site\n",
-        ".dvcignore": "/.unroll\n/.verify\n",
-        ".gitignore": "/.unroll/\n/.verify/\n/data/\n/runs/\n__pycache__/\n",
-        "in": "1\n",
-        "dvc.yaml": GRAPH,
-        "params.yaml": PARAMS,
-        "bench/tolerances.json": json.dumps(TOLERANCES),
-        # What the fork server imports for real stages would cost each build seconds.
-        "unroll/runner/preload.py": '"""Nothing."""\n',
-    }
-    for name in ("pipeline", "stages", "unroll"):
-        shutil.copytree(ROOT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    files = {".dvc/config": CONFIG, "dvc.yaml": GRAPH, "params.yaml": PARAMS, "in": "1\n"}
+    files |= {".dvc/.gitignore": "/cache\n/tmp\n/site\n", ".dvcignore": "/.unroll\n/.verify\n"}
+    files |= {".gitignore": "/.unroll/\n/.verify/\n/data/\n/runs/\n__pycache__/\n"}
+    files |= {"bench/tolerances.json": json.dumps(TOLERANCES)}
+    files |= {"unroll/runner/preload.py": ""}  # what it imports for real stages would cost each build seconds
+    for name in PACKAGES:
+        shutil.copytree(REPOSITORY / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name, text in files.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text)
@@ -137,41 +129,31 @@ def test_what_is_no_target_is_refused_before_anything_is_built(workspace, capfd)
         alone(workspace.scratch / "verify.lock", ""),
         pytest.raises(UnrollError, match="another `unroll verify` is at work"),
     ):
-        verify.verify(workspace, [], 1, keep=False, quiet=True)
+        verify.verify(workspace, [], 1, keep=False)
 
 
 def test_a_stopped_verification_leaves_no_process_goes_on_and_finds_the_same_bytes(workspace, capfd, monkeypatch):
     edit(workspace, "mkdir -p runs/waves/node", "touch waiting && sleep $NAP && mkdir -p runs/waves/node")
     (workspace.root / "params.yaml").write_text("not even valid\n")
     before = git(workspace.root, "status", "--porcelain", "--ignored")
-    # In the background of a shell without job control (CI, say) SIGINT is ignored, and children inherit that.
-    heeding = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    heeding += "runpy.run_module('unroll', run_name='__main__', alter_sys=True)"
-    command = [sys.executable, "-c", heeding, "--root", str(workspace.root), "verify", "--jobs", "1"]
-    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     environment = os.environ | {"NAP": "600"}
-    verification = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True, **streams)
+    verification = start_unroll(workspace.root, "verify", "--jobs", "1", env=environment, start_new_session=True)
     while not (workspace.root / FOLDER / "workspace/waiting").exists():
         assert verification.poll() is None, verification.communicate()[0]
         time.sleep(0.05)
     there = psutil.Process(verification.pid).children(recursive=True)
     verification.send_signal(signal.SIGINT)
-    verification.wait()
-    for process in (left := still_there(there)):
-        process.kill()  # they hold the pipe that is read next
-    output, _ = verification.communicate()
-    assert left == []
+    output = last_output(verification, there)
     assert verification.returncode == 130, output
     assert output.count("stopped; what was finished is kept") == 1
 
     monkeypatch.setenv("NAP", "0")
     code, out, err = unroll(workspace, capfd, "verify", "--jobs", "2")
-    assert (code, err) == (0, ""), out
-    assert "4 stages, 1 of them built before it was stopped" in out
-    assert "not in it, since not committed: params.yaml" in out
-    assert "Built 3 of 4 stages" in out
-    assert "source@waves" not in out
-    assert out.splitlines()[-1] == "All 4 outputs have the same bytes."
+    assert (code, out) == (0, "All 4 outputs have the same bytes.\n"), err
+    assert "4 stages, 1 of them built before it was stopped" in err
+    assert "not in it, since not committed: params.yaml" in err
+    assert "Built 3 of 4 stages" in err
+    assert "source@waves" not in err
     assert not (workspace.root / ".verify").exists()
     assert git(workspace.root, "status", "--porcelain", "--ignored") == before
 
@@ -182,7 +164,7 @@ def test_a_miniature_that_cannot_be_built_says_why(tmp_path, monkeypatch):
     (workspace.scratch / "failures/train@x.txt").write_text("no room")
     monkeypatch.setattr(verify, "build", lambda *_, **__: 1)
     with pytest.raises(UnrollError, match="cannot be built: train@x: no room"):
-        verify.build_all(workspace, 1, quiet=True)
+        verify.build_all(workspace, 1)
 
 
 def test_the_environment_of_a_build_is_its_own(tmp_path, monkeypatch):

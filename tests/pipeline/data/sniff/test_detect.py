@@ -108,12 +108,23 @@ def test_a_layout(tmp_path, lines, delimiter, skip, header, units):
     assert (first.delimiter, first.skip, first.header, first.units) == (delimiter, skip, header, units)
 
 
-def test_a_half_empty_column_is_a_target_where_it_is_named(seen):
+def test_a_half_empty_column_is_a_target_and_no_input(seen):
     rows = (f"2015-01-{day:02},{day % 7},{'' if day % 2 else day * day % 23}" for day in range(1, 31))
-    text = "\n".join(["time,n,load", *rows])
-    assert seen(text).why_not("load") == "50% without a value"
-    profile = seen(text, target="load")
+    profile = seen("\n".join(["time,n,load", *rows]))
     assert (profile.targets, profile.missing) == (["n", "load"], {"": 15})
+    assert (profile.sparse("load"), profile.sparse("n")) == ("50% without a value", "")
+
+
+def test_a_time_of_day_joins_a_date_where_dates_repeat_and_measures_something_where_they_do_not(seen):
+    days = pd.date_range("2024-01-01", periods=40).strftime("%Y-%m-%d")
+    lines = [f"{day},00:{index * 7 % 60:02}:{index * index % 60:02},{index % 9}" for index, day in enumerate(days)]
+    profile = seen("\n".join(["day,Session Duration,visitors", *lines]))
+    assert (profile.form.stamp, profile.form.drop, profile.targets) == (["day"], ["Session Duration"], ["visitors"])
+    half_days = [f"{day},{hour}:00,{index % 9}" for index, day in enumerate(days) for hour in ("06", "18")]
+    assert seen("\n".join(["day,hour,visitors", *half_days])).form.stamp == ["day", "hour"]
+    uneven = [f"{day},{line.split(',')[1]},1" for day, line in zip(days.repeat(2), lines, strict=False)]
+    with pytest.raises(UnrollError, match="or pass --stamp day, if 'Session Duration' is no part of the time"):
+        seen("\n".join(["day,Session Duration,visitors", *uneven]))
 
 
 @pytest.mark.parametrize(
@@ -147,7 +158,11 @@ def test_marks(tmp_path, cells, known, marks):
 def test_a_column(name, below, cells, quantity, unit, left_out):
     column = ColumnProfile(name, below)
     column.update(pd.Series(cells.split(), dtype="str"), CsvFormat())
-    assert (column.quantity, column.unit, column.left_out(column.sentinels)) == (quantity, unit, left_out)
+    assert (column.quantity, column.unit, column.useless(column.sentinels) or column.sparse(column.sentinels)) == (
+        quantity,
+        unit,
+        left_out,
+    )
 
 
 def test_a_row_of_units_is_skipped_and_taken(seen, tmp_path):

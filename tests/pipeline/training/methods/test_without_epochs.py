@@ -13,7 +13,7 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, QuantileR
 from threadpoolctl import threadpool_limits
 
 from pipeline.data.dataset import Dataset
-from pipeline.data.examples import Arrays, Windows
+from pipeline.data.examples import Arrays
 from pipeline.data.problem import problem
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_npz
@@ -37,6 +37,16 @@ def whole(dataset, split):
     return dataset.splits[split].take(np.arange(len(dataset.splits[split])))
 
 
+def linear_regression(ridge):
+    return Ridge(alpha=ridge) if ridge else LinearRegression()
+
+
+def same_for_test(inputs, targets, kind="forecast", metric="mae"):
+    """A data set whose test split is that of train."""
+    split = Arrays(inputs, targets)
+    return Dataset("x", kind, metric, {"train": split, "test": split}, scored=())
+
+
 def fitted(trained):
     """The predictions of test, and the weights."""
     return trained.replicates[0].predictions["final_test"], trained.replicates[0].weights["final"]
@@ -49,7 +59,7 @@ def test_least_squares_finds_a_librarys_coefficients_whatever_the_chunks(station
     trained = least_squares.train(job(station, baselines.linear, 3, 5, last=3), ridge=ridge)
     (x, y), (x_test, _) = whole(station, "train"), whole(station, "test")
     features, features_test = (inputs[:, -3:].reshape(-1, 9).astype(np.float64) for inputs in (x, x_test))
-    library = (Ridge(alpha=ridge) if ridge else LinearRegression()).fit(features, y.astype(np.float64))
+    library = linear_regression(ridge).fit(features, y.astype(np.float64))
     assert [replicate.seed for replicate in trained.replicates] == [3, 5]
     for replicate in trained.replicates:
         trained.save(replicate.weights["final"], tmp_path / "a")
@@ -74,14 +84,13 @@ def test_of_a_target_for_each_timestep_least_squares_sees_what_came_up_to_there(
     trained = least_squares.train(job(dataset, baselines.linear), ridge=ridge)
     (x, y), (x_test, _) = whole(dataset, "train"), whole(dataset, "test")
     for step in range(y.shape[1]):
-        library = (Ridge(alpha=ridge) if ridge else LinearRegression()).fit(x[:, : step + 1, 0], y[:, step])
+        library = linear_regression(ridge).fit(x[:, : step + 1, 0], y[:, step])
         expected = library.predict(x_test[:, : step + 1, 0])
         np.testing.assert_allclose(fitted(trained)[0][:, step], expected, rtol=1e-6, atol=1e-9)
     with pytest.raises(ValueError, match="as many for each of"):
         least_squares.train(job(dataset, baselines.linear, last=1))
     dataset = shape("vector_to_sequence")  # several targets, each by itself
-    library = LinearRegression() if not ridge else Ridge(alpha=ridge)
-    expected = library.fit(*whole(dataset, "train")).predict(whole(dataset, "test")[0])
+    expected = linear_regression(ridge).fit(*whole(dataset, "train")).predict(whole(dataset, "test")[0])
     predictions = fitted(least_squares.train(job(dataset, baselines.linear), ridge=ridge))[0]
     np.testing.assert_allclose(predictions, expected, rtol=1e-6, atol=1e-9)
 
@@ -100,9 +109,8 @@ def test_the_least_absolute_error_is_that_of_the_linear_programme(random, interc
     """Of a weighted sum, with noise that now and then is large and to one side."""
     x = random.standard_normal((400, 8))
     y = x @ np.arange(8) / 8 + 0.1 * random.standard_normal(400) + 5 * (random.random(400) < 0.2)
-    split = Arrays(x.reshape(400, 4, 2), y)
-    dataset = Dataset("outliers", "forecast", "mae", {"train": split, "test": split}, scored=())
-    trained = least_absolute.train(job(dataset, baselines.linear, intercept=intercept))
+    outliers = same_for_test(x.reshape(400, 4, 2), y)
+    trained = least_absolute.train(job(outliers, baselines.linear, intercept=intercept))
     least = abs(QuantileRegressor(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y).mean()
     assert least <= abs(fitted(trained)[0] - y).mean() < 1.001 * least
     assert abs(Ridge(alpha=0, fit_intercept=intercept).fit(x, y).predict(x) - y).mean() > 1.05 * least
@@ -201,12 +209,12 @@ def test_kernel_ridge_is_that_of_a_library_of_rows_evenly_spaced(station):
 def test_with_a_scale_for_each_feature_kernel_ridge_is_a_gaussian_process(random):
     """Of the same kernel and noise; the third feature tells nothing."""
     inputs = random.random((90, 3)) * 4
-    split = Arrays(inputs, np.stack([np.sin(2 * inputs[:, 0]), inputs[:, 1]], axis=1) + random.normal(0, 0.1, (90, 2)))
-    dataset = Dataset("x", "regress", "mse", {"train": split, "test": split}, scored=())
+    targets = np.stack([np.sin(2 * inputs[:, 0]), inputs[:, 1]], axis=1) + random.normal(0, 0.1, (90, 2))
+    dataset = same_for_test(inputs, targets, "regress", "mse")
     features = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
-    mean, deviation = split.targets.mean(axis=0), split.targets.std()
+    mean, deviation = targets.mean(axis=0), targets.std()
     kernel = ConstantKernel() * RBF(np.full(3, 3**0.5)) + WhiteKernel(0.1)
-    library = GaussianProcessRegressor(kernel).fit(features, (split.targets - mean) / deviation)
+    library = GaussianProcessRegressor(kernel).fit(features, (targets - mean) / deviation)
     amplitude, noise = library.kernel_.k1.k1.constant_value, library.kernel_.k2.noise_level
     predictions, _ = fitted(kernel_ridge.train(job(dataset, baselines.lags), alpha=noise / amplitude, scales=100))
     expected = library.predict(features) * deviation + mean
@@ -253,8 +261,8 @@ def test_bits_do_not_depend_on_the_number_of_threads(random, train):
     from scipy import linalg  # noqa: F401 - what is loaded later is not limited
 
     inputs = random.standard_normal((2000, 300))
-    split = Arrays(inputs, (inputs.sum(axis=1) > 0).astype(np.float64))
-    training = job(Dataset("many", "classify", "mse", {"train": split, "test": split}, scored=()), baselines.linear)
+    many = same_for_test(inputs, (inputs.sum(axis=1) > 0).astype(np.float64), "classify", "mse")
+    training = job(many, baselines.linear)
     results = []
     for threads in (1, 2):
         with threadpool_limits(threads):
@@ -270,11 +278,7 @@ def test_trees_and_kernels_are_refused_what_they_cannot_answer(station, shape, r
         boosting.train(job(station, baselines.lags), strategy="joint")
     inputs, targets = random.standard_normal((60, 8, 1)), random.standard_normal((60, 2))
     targets[:, 1] = np.nan
-    split = Arrays(inputs, targets)
-    never = job(Dataset("never", "forecast", "mae", {"train": split, "test": split}, scored=()), baselines.lags)
     with pytest.raises(ValueError, match="measured for each value ahead"):
-        boosting.train(never)
-    split = Windows(inputs[:, :, 0], np.arange(20, 40), lookback=8, step=1, delay=2, target=0, outputs=2)
-    later = Dataset("later", "forecast", "mae", {"train": split, "test": split}, scored=())
+        boosting.train(job(same_for_test(inputs, targets), baselines.lags))
     with pytest.raises(ValueError, match="begins with the next value"):
-        boosting.train(job(later, seasonal.boosting, cycles=[4]), strategy="recursive")
+        boosting.train(job(station, seasonal.boosting, cycles=[4]), strategy="recursive")

@@ -1,0 +1,101 @@
+"""Source and prepare on a user's own file; train and evaluate on a built workspace and on runs made of noise."""
+
+import numpy as np
+import pytest
+
+from pipeline import tables
+from pipeline.config import plain_yaml
+from pipeline.data import manifest
+from pipeline.data.dataset import load
+from pipeline.errors import UnrollError
+from pipeline.evaluation import schema
+from pipeline.files import read_json, read_npz, write_text
+from pipeline.workspace import Workspace
+from stages.evaluate import evaluate
+from stages.prepare import prepare
+from stages.source import source
+from stages.train import train, trial
+from tests.support import content, fake_runs
+
+MINE = {"name": "series", "csv": {"file": "mine.csv", "stamp": "when", "target": "load"}}
+MINE |= {"train": 0.6, "validation": 0.2, "windows": {"lookback": 4, "delay": 2}}
+
+
+def test_a_mirrors_file_becomes_a_data_set_and_a_failure_leaves_what_was_there(tmp_path, monkeypatch):
+    workspace, mirrored = Workspace(tmp_path), tmp_path / "mirror" / "meter" / "mine.csv"
+    sources = {"meter": {"kind": "download", "files": {"mine.csv": None}}}
+    datasets = {"mine": {"source": "meter", "preparation": MINE}}
+    plain_yaml.write({"sources": sources, "datasets": datasets, "experiments": {}}, workspace.params)
+    monkeypatch.setenv("UNROLL_MIRROR", str(tmp_path / "mirror"))
+    stamps = np.datetime64("2024-01-01", "h") + np.arange(100)
+    write_text(mirrored, "when,load\n" + "".join(f"{at},{np.sin(row):.6f}\n" for row, at in enumerate(stamps)))
+    raw = source(workspace, "meter")
+    assert (raw, manifest.checked(raw).kind) == (workspace.raw("meter"), "download")
+    assert prepare(workspace, "mine").name == "mine"
+    first, loaded = content(workspace.prepared("mine")), load(workspace.prepared("mine"))
+    assert sorted(first) == ["arrays.npz", "dataset.json", "fitted.json"]
+    assert [len(examples) for examples in loaded.splits.values()] == [60 - 5, 20 - 5, 20 - 5]
+    prepare(workspace, "mine")
+    assert content(workspace.prepared("mine")) == first
+
+    write_text(mirrored, "when,load\n2024-01-01,much\n")
+    source(workspace, "meter")
+    mirrored.unlink()
+    fetched = content(raw)
+    with pytest.raises(UnrollError, match=r"^mine\.csv cannot be had"):
+        source(workspace, "meter")
+    with pytest.raises(UnrollError, match="column 'load' holds 'much'"):
+        prepare(workspace, "mine")
+    assert content(raw) == fetched
+    (raw / "mine.csv").write_text("when,load\n", encoding="utf-8")
+    with pytest.raises(UnrollError, match=r"mine.csv has another sha256 than source.json says"):
+        prepare(workspace, "mine")
+    with pytest.raises(UnrollError, match="source meter: source.json is a name that Unroll uses itself"):
+        manifest.write(raw, "meter", "download")
+    for damage, line in ((b"{}", r"is damaged \(name is missing\)"), (None, r"is missing; run `unroll source meter`$")):
+        (raw / "source.json").write_bytes(damage) if damage else (raw / "source.json").unlink()
+        with pytest.raises(UnrollError, match=rf"source\.json {line}"):
+            prepare(workspace, "mine")
+    assert content(workspace.prepared("mine")) == first
+    assert not list(workspace.scratch.glob(".*"))
+
+
+def test_a_trial_leaves_the_run_and_its_records_alone(miniature):
+    def all_else():
+        return {name: data for name, data in content(miniature.root).items() if not name.startswith(".unroll/")}
+
+    before = all_else()
+    assert trial(miniature.workspace, "waves_node", epochs=1, seeds=[8]) == miniature.workspace.trial("waves_node")
+    facts = miniature.json(".unroll/trials/waves_node/run.json")
+    assert (facts["seeds"], facts["epochs"]) == ([8], 1)
+    assert all_else() == before
+
+
+def test_only_a_model_that_asks_for_the_calendar_is_told_it(miniature, monkeypatch):
+    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_HTTP_REQUEST_MAX_RETRIES"):  # to set up a store takes seconds
+        monkeypatch.setenv(name, miniature.environment[name])
+    model, training = {"family": "baselines", "name": "linear", "last": 2}, {"method": "least_squares", "ridge": 1.0}
+    section = {"dataset": "jena", "model": model, "training": training}
+    sections = {"jena_ridge": section, "jena_ridge_calendar": section | {"calendar": True}}
+    miniature.change(lambda data: data["experiments"].update(sections))
+    for name, parameters in (("jena_ridge", 2 * 14 + 1), ("jena_ridge_calendar", 2 * 14 + 8 + 1)):
+        train(miniature.workspace, name)
+        assert miniature.json(f"runs/jena/{name}/run.json")["parameters"] == parameters
+    about = evaluate(miniature.workspace, "jena").dataset
+    assert (about.input_shape, about.stand_in) == ([4, 14], True)
+
+
+def test_an_evaluation_is_metrics_scores_and_what_plots_need(evaluated):
+    folder = evaluated.evaluation("waves")
+    baselines = {name: entry.baseline for name, entry in schema.load(folder).experiments.items()}
+    assert baselines == {"waves_last_value": True, "waves_perceptron": False, "waves_node": False}
+    assert len(tables.read(folder / "history.csv", experiment=str)) == 4 * 20
+    scores = tables.read(folder / "scores.csv", experiment=str).set_index("experiment")
+    headline = read_json(evaluated.headline("waves", "waves_node"))
+    assert scores.T.to_dict()["waves_node"] == pytest.approx({"low": np.nan, "high": np.nan} | headline, nan_ok=True)
+    columns = ["part", "index", "truth", "waves_node", "waves_perceptron"]
+    assert list(tables.read(folder / "tables" / "predictions.csv")) == columns
+    predicted = read_npz(evaluated.run("waves", "waves_node") / "predictions.npz")["best_test"].astype(float)
+    truth = fake_runs.dataset("waves", "waves").splits["test"].targets
+    naive = sum((float(p) - float(t)) ** 2 for p, t in zip(predicted[0], truth, strict=True)) / len(truth)
+    assert headline["score"] == pytest.approx(naive)
