@@ -1,6 +1,5 @@
 """Puts into a wheel what the repository holds beside its code, as `unroll/documents/`; pyproject.toml says all else."""
 
-import re
 import runpy
 import shutil
 from pathlib import Path
@@ -9,7 +8,6 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 MACHINE = runpy.run_path("pipeline/provenance/machine.py")
-LOCK = ".ci/locks/requirements.lock"
 
 
 class BuildWithDocuments(build_py):
@@ -17,16 +15,17 @@ class BuildWithDocuments(build_py):
 
     def run(self) -> None:
         """Gather the modules in an empty folder, then the documents, and the locked versions without their hashes."""
-        if not self.editable_mode:
-            shutil.rmtree(self.build_lib, ignore_errors=True)  # what an earlier build left would be in the wheel
+        if self.editable_mode:
+            super().run()
+            return
+        shutil.rmtree(self.build_lib, ignore_errors=True)  # what an earlier build left would be in the wheel
         super().run()
         folder = Path(self.build_lib, *MACHINE["PACKED"])
-        for name in () if self.editable_mode else MACHINE["DOCUMENTS"]:
+        for name in MACHINE["DOCUMENTS"]:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (shutil.copytree if Path(name).is_dir() else shutil.copyfile)(name, folder / name)
-        if not self.editable_mode:
-            pins = re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", Path(LOCK).read_text(encoding="utf-8"))
-            (folder / LOCK).write_text("\n".join(pins) + "\n", encoding="utf-8")
+        pins = MACHINE["pins"](Path(MACHINE["REQUIREMENTS"]).read_text(encoding="utf-8"))
+        (folder / MACHINE["REQUIREMENTS"]).write_text(pins, encoding="utf-8")
 
 
 setup(cmdclass={"build_py": BuildWithDocuments})

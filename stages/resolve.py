@@ -31,7 +31,7 @@ def resolve(workspace: Workspace) -> Path:
         UnrollError: .ci/locks/numerics.lock is missing.
     """
     # A workspace for a series of one's own holds no code; then it is the installed package's.
-    code = fingerprint.Code(workspace.root if (workspace.root / "pipeline").is_dir() else CODE)
+    code = fingerprint.Code(workspace.root if (workspace.root / "stages/resolve.py").is_file() else CODE)
     with atomic_folder(workspace.root / "resolved", workspace.scratch) as folder:
         for name, dependencies in _stages(params.load(workspace.params), code, paragraphs.read(workspace)):
             (folder / name).parent.mkdir(exist_ok=True)

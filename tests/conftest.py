@@ -87,7 +87,7 @@ def make_half(folder: Path) -> Miniature:
     from unroll.workspaces.make import miniature as make_miniature
     from unroll.workspaces.make import without
 
-    half = Miniature(make_miniature(ROOT, folder).root)
+    half = Miniature(make_miniature(folder).root)
     half.change(lambda data: data.update(without(data, ("sine", "imdb"))))
     return half
 

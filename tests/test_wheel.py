@@ -1,7 +1,8 @@
 """The wheel: unpacked, and run in an empty folder where nothing leads to the checkout."""
 
 import json
-import re
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -13,8 +14,19 @@ from pipeline.workspace import Workspace
 from stages.resolve import resolve
 from tests.conftest import Miniature
 from tests.pipeline.config.test_extensions import MODEL
-from tests.support import REPOSITORY
+from tests.support import REPOSITORY, content
+from tests.unroll.workspaces.test_checkout import git
 from unroll.workspaces.new import new
+
+SEVERAL = """
+import sys
+from unroll.__main__ import keep_notes_private, numerics
+numerics.settle(), keep_notes_private()
+from unroll.commands.main import invoke
+from unroll.exits import run
+sys.exit(max([run(lambda: invoke(line.split())) for line in sys.argv[1:]]))
+"""
+"""Runs several commands in one process, which has to import what they need once."""
 
 LINES = """
   shop_mine: {dataset: shop, model: {family: mine, name: first}, training: {method: none}}
@@ -24,88 +36,99 @@ LINES = """
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory):
+    """The folder that the wheel is unpacked in, with what pip notes there."""
     folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, check=True).stdout
-    for name in tracked.decode().split("\0")[:-1]:
-        (source / name).parent.mkdir(parents=True, exist_ok=True)
-        if (REPOSITORY / name).is_file():
-            (source / name).write_bytes((REPOSITORY / name).read_bytes())
-    build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation"]
-    run([*build, "--wheel-dir", str(folder), "."], source, source)
+    build = f"setup.py -q build -b {folder}/b egg_info -e {folder} bdist_wheel -b {folder}/c -d {folder}"
+    subprocess.run([sys.executable, "-W", "ignore", *build.split()], cwd=REPOSITORY, check=True)
     (wheel,) = folder.glob("*.whl")
     assert wheel.stat().st_size < 5e6
     zipfile.ZipFile(wheel).extractall(folder / "installed")
+    (noted,) = (folder / "installed").glob("*.dist-info")
+    (noted / "direct_url.json").write_text(json.dumps({"url": wheel.as_uri(), "archive_info": {}}))
     return folder / "installed"
 
 
-def run(command, folder, path, status=0):
-    """What a command prints that knows nothing of this checkout but Unroll's code in `path`."""
-    variables = Miniature(path).environment | {"PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=False)
-    assert done.returncode == status, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
-COMMANDS = """
-import sys
-from unroll import exits
-from unroll.commands import main
-for line in sys.argv[1:]:
-    print("ended with", exits.run(lambda: main.invoke(line.split())), end="\\0", flush=True)
-"""
-"""Command lines, one after the other: a process for each would import everything again."""
-
-
-def outputs(installed, folder, *lines):
-    """What each command line of `unroll` prints, with its exit code behind it."""
-    return run([sys.executable, "-c", COMMANDS, *lines], folder, installed).split("\0")[:-1]
+def unroll(installed, folder, *lines, status=0):
+    """What command lines print, both streams; `status`: the worst of theirs."""
+    environment = Miniature(folder).environment | {"PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"}
+    start = ["-c", SEVERAL, *lines] if lines[1:] else ["-m", "unroll", *lines[0].split()]
+    streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run([sys.executable, *start], cwd=folder, env=environment, check=False, **streams)
+    assert done.returncode == status, done.stdout
+    return done.stdout
 
 
 def test_in_an_empty_folder_the_documents_are_shown_and_nothing_is_written(installed, tmp_path):
-    doctor, claims, compare, lab = outputs(installed, tmp_path, "doctor", "claims --json", "compare waves", "lab N")
-    assert f"unroll: {fingerprint.package()}, installed; no project here" in doctor
-    assert len(json.loads(claims.removesuffix("ended with 0"))["rows"]) > 100
-    assert re.search(r"Does a recurrent network help\? [a-z ]+ \(the documents' networks\)", compare), compare
-    assert "last value: test MSE 0.0217" in lab
-    wrong = run([sys.executable, "-m", "unroll", "repro"], tmp_path, installed, status=1)
-    assert wrong.count("\n") == 1
+    shown = unroll(installed, tmp_path, "doctor", "claims", "compare waves", "lab N")
+    assert f"unroll: {fingerprint.package()}, installed; no project here" in shown
+    assert shown.count("\n003 ") > 10
+    assert "waves: the next value of noisy waves\nDoes a recurrent network help? " in shown
+    assert "last value: test MSE 0.0217" in shown
+    wrong = unroll(installed, tmp_path, "repro", "compare wavse", status=2)
+    assert wrong.count("\n") == 2
     assert "`unroll new --documents FOLDER` with the four documents" in wrong
+    assert wrong.endswith("Did you mean waves?\n")
     assert not [*tmp_path.iterdir()]
 
 
-def test_an_installed_package_and_a_checkout_resolve_the_same(installed, tmp_path):
-    ours, theirs = (Workspace(tmp_path / name) for name in ("ours", "theirs"))
-    ours.root.mkdir()
-    new(ours.root, documents=True)
-    resolve(ours)
-    lines = ("new mine", "new mine", "new --documents theirs", f"--root {theirs.root} resolve")
-    codes = [output.rpartition("ended with ")[2] for output in outputs(installed, tmp_path, *lines)]
-    assert codes == ["0", "2", "0", "0"], "the second time the folder is there and not empty"
-    files = sorted(path.relative_to(ours.root) for path in (ours.root / "resolved").rglob("*.json"))
-    assert len(files) > 300
-    assert all((ours.root / file).read_bytes() == (theirs.root / file).read_bytes() for file in files)
-    assert "pipeline" not in (theirs.root / "dvc.yaml").read_text(encoding="utf-8")
+def test_an_installed_package_and_a_checkout_resolve_the_same_and_another_version_what_its_code_changes(
+    installed, tmp_path
+):
+    """What `resolve` writes is what a stage depends on besides data, so it is out of date just where that differs."""
+    (tmp_path / "mine").mkdir()
+    new(tmp_path / "mine", documents=True)
+    ours = Workspace(tmp_path / "mine")
+    theirs = Workspace(tmp_path / "documents")
+    unroll(installed, tmp_path, "new --documents documents", "--root documents resolve")
+    before = content(theirs.root / "resolved")
+    assert before == content(resolve(ours))
+    assert len(before) > 300
+    assert (theirs.root / "dvc.yaml").read_bytes() == (ours.root / "dvc.yaml").read_bytes()
+    assert b"pipeline" not in (theirs.root / "dvc.yaml").read_bytes()
+
+    shutil.copytree(installed, tmp_path / "another", copy_function=os.link)
+    module = tmp_path / "another/pipeline/training/methods/by_hand.py"
+    text = module.read_text(encoding="utf-8")
+    module.unlink()
+    module.write_text(f"{text}\nEDITED = True\n", encoding="utf-8")
+    unroll(tmp_path / "another", theirs.root, "resolve")
+    after = content(theirs.root / "resolved")
+    assert after.keys() == before.keys()
+    users = {name for name, made_of in before.items() if b'"pipeline.training.methods.by_hand"' in made_of}
+    assert {name for name in before if before[name] != after[name]} == users
+    assert 0 < len(users) < 50
 
 
 def test_a_project_of_ones_own_is_answered_committed_cloned_and_verified(installed, tmp_path, request):
-    if not request.config.getoption("--long"):
-        pytest.skip("with --long only: minutes")
-
-    def unroll(folder, *arguments):
-        return run([sys.executable, "-m", "unroll", *arguments], folder, installed)
-
-    unroll(tmp_path, "new", "mine")
+    """As a checkout answers it; with a model of one's own, whose edit is the cause that a report names."""
+    unroll(installed, tmp_path, "new mine")
+    assert "mine is there and not empty" in unroll(installed, tmp_path, "new mine", status=2)
     mine = tmp_path / "mine"
+    wheel = (mine / "requirements.txt").read_text(encoding="utf-8").split()[-1]
+    assert (mine / wheel).read_bytes() == next(installed.parent.glob("*.whl")).read_bytes()
+    assert "\nnumpy==" in (mine / "constraints.txt").read_text(encoding="utf-8")
+    if not request.config.getoption("--long"):
+        return
     rows = (f"{2022 + i // 12}-{1 + i % 12:02}-01,{100 + 7 * (i % 12) + i * i % 5}" for i in range(112))
     (mine / "shop.csv").write_text("\n".join(["month,sales", *rows]) + "\n")
-    unroll(mine, "add", "shop.csv", "--yes")
-    (mine / "unroll_extensions/models").mkdir(parents=True)
-    (mine / "unroll_extensions/models/mine.py").write_text(MODEL)
+    unroll(installed, mine, "add shop.csv --yes")
+    extension = mine / "unroll_extensions/models/mine.py"
+    extension.parent.mkdir(parents=True)
+    extension.write_text(MODEL)
     text = (mine / "params.yaml").read_text(encoding="utf-8")
     (mine / "params.yaml").write_text(text.replace("\nexperiments:\n", f"\nexperiments:{LINES}", 1), encoding="utf-8")
-    assert "Lasso" in unroll(mine, "answer", "shop.csv")
-    author = ("-c", "user.name=a", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false")
-    for words in (("add", "."), ("commit", "-qm", "All"), ("clone", "-q", ".", str(tmp_path / "clone"))):
-        subprocess.run(["git", *author, *words], cwd=mine, check=True)
-    assert "have the same bytes" in unroll(tmp_path / "clone", "verify")
+    shutil.copytree(mine, tmp_path / "checkout")
+    assert "Lasso" in unroll(installed, mine, "answer shop.csv")
+    unroll(REPOSITORY, tmp_path / "checkout", "answer shop.csv")
+    assert (mine / "dvc.lock").read_bytes() == (tmp_path / "checkout/dvc.lock").read_bytes()
+    git(mine, "add", ".")
+    git(mine, "commit", "-qm", "All")
+    assert not git(mine, "status", "--porcelain")
+    assert not [name for name in git(mine, "ls-files").split() if name.endswith(".pyc")]
+    git(mine, "clone", "-q", ".", str(tmp_path / "clone"))
+    assert "have the same bytes" in unroll(installed, tmp_path / "clone", "verify")
+    extension.write_text(MODEL.replace("times * inputs", "inputs"))
+    unroll(installed, mine, "repro evaluate@shop")
+    report = unroll(installed, mine, "report --against HEAD")
+    assert "train@shop_mine  unroll_extensions/models/mine.py:5" in report
+    assert "2 stages with other bytes" in report

@@ -1,16 +1,14 @@
 """The command `demo`: results in two minutes, from data that are generated or lie here, in a workspace of its own."""
 
 import os
+import shutil
 import sys
 import time
 import webbrowser
-from collections import Counter
 from pathlib import Path
 
 from pipeline.config import params
-from pipeline.config.params import Params
-from pipeline.evaluation.outcome import Outcome
-from pipeline.evaluation.verdicts import ALPHA
+from pipeline.evaluation import schema
 from pipeline.provenance.machine import documents
 from pipeline.report import titles
 from pipeline.report.formatting import capital
@@ -38,54 +36,72 @@ QUESTIONS = {
 }
 """Data set -> what it asks for."""
 
-FEWER = """Results of {seeds} seeds each and {few} of {all} experiments; document 003's networks for 10 or 30 epochs, so
-none of its figures is judged. `{rest}` trains everything."""
+TRAINED = """These are the answers of the whole build: {all} experiments, up to 40 seeds each, in results/. {few} of
+them were trained here, with {seeds} seeds each: {equal} have its test errors to the last digit{rest}"""
 
 
 def demo(workspace: Workspace, jobs: int) -> int:
-    """Build the demo in `.demo`: each answer as soon as it is there, then all, and what to do next; the exit status.
+    """Train a part of the experiments in `.demo`, and hold them against the whole build's; the exit status.
 
-    What is up to date is not built again.
+    The answers are the whole build's, each as soon as the part of its data set is there, then all, and what to do next.
+    What is up to date is not trained again.
 
     Raises:
         UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.
     """
     # A folder without the four documents builds the demo that came with the package.
-    root, folder = documents(workspace.root, "claims.yaml"), workspace.root / FOLDER
-    small = make.chosen(root, folder)
-    config, every = (params.load(path) for path in (small.params, root / "params.yaml"))
-    count, count_of_all = len(config.experiments), len(every.experiments)
-    rest = "make repro" if root == workspace.root else "unroll new --documents FOLDER"
-    checkout.commit(root, folder, "what is asked")
+    whole, folder = Workspace(documents(workspace.root, "claims.yaml")), workspace.root / FOLDER
+    small = make.chosen(whole.root, folder)
+    config, every = params.load(small.params), params.load(whole.params)
+    rest = (
+        "make repro" if whole.root == workspace.root else "unroll new --documents lecture; unroll --root lecture repro"
+    )
+    checkout.commit(whole.root, folder, "what is asked")
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+    count = len(config.experiments)
     print(f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {FOLDER}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
-    status = repro(small, [], jobs, narration=Story(small, config), first=list(config.datasets))
+    story = Story(whole, small)
+    status = repro(small, [], jobs, narration=story, first=list(config.datasets))
     seconds = time.monotonic() - started
-    checkout.commit(root, folder, "what was built")
+    checkout.commit(whole.root, folder, "what was built")
     print()
-    compare.show_answers(small, compare.evaluation_times(small))
-    outcomes = Counter(str(verdict.outcome) for verdict in load(small, config).verdicts)
-    counts = ", ".join(f"{outcome} {number}" for outcome, number in outcomes.most_common())
-    print(f"\nPublished figures judged: {outcomes.total()} ({counts}).")
-    print(FEWER.format(seeds=make.SEEDS, few=count, all=count_of_all, rest=rest))
+    compare.show_answers(whole, config.datasets)
+    compared = [reproduced(whole, small, name) for name in config.datasets]
+    equal, different = sum(len(names) for names, _ in compared), [name for _, names in compared for name in names]
+    others = f"; {', '.join(different)} not: `unroll doctor` compares packages." if different else "."
+    print("\n" + TRAINED.format(all=len(every.experiments), few=count, seeds=make.SEEDS, equal=equal, rest=others))
     print(f"\nThe demo took {duration(seconds)}.")
-    print("\n".join(_next(small, config, rest)), flush=True)
+    print("\n".join(_next(whole, small, rest)), flush=True)
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
     if sys.stdout.isatty() and screen:
-        webbrowser.open(small.report.as_uri())
+        webbrowser.open(whole.report.as_uri())
     return status
+
+
+def reproduced(whole: Workspace, small: Workspace, dataset: str) -> tuple[list[str], list[str]]:
+    """The experiments of a data set whose test errors are the whole build's of the same seeds, and those where not."""
+    folders = [workspace.evaluation(dataset) for workspace in (whole, small)]
+    if not all((folder / "evaluation.json").is_file() for folder in folders):
+        return [], []
+    committed, trained = map(schema.load, folders)
+    equal: list[str] = []
+    different: list[str] = []
+    for name in trained.experiments.keys() & committed.experiments.keys():
+        errors, here = (of.experiments[name].score(of.dataset.metric) for of in (committed, trained))
+        if errors and here:
+            (equal if errors.values[: len(here.values)] == here.values else different).append(name)
+    return sorted(equal), sorted(different)
 
 
 class Story(Narration):
     """What the demo prints of its stages."""
 
-    def __init__(self, workspace: Workspace, config: Params) -> None:
-        self._workspace, self._params = workspace, config
-        networks = [experiment for experiment in config.experiments.values() if experiment.model.family == "recurrent"]
-        self._answers = len({(network.dataset, bool(network.trials)) for network in networks})
+    def __init__(self, whole: Workspace, small: Workspace) -> None:
+        self._whole, self._small, self._params = whole, small, params.load(small.params)
+        self._results = {built.name: built for built in load(whole, params.load(whole.params)).built}
 
     def running(self, stage: str) -> str:
         """See `Narration`: which model is trained, and for what."""
@@ -97,37 +113,30 @@ class Story(Narration):
         return f"{model} for {QUESTIONS.get(experiment.dataset, experiment.dataset)}"
 
     def ended(self, stage: str) -> str:
-        """See `Narration`: the answer of a data set, if this was its evaluation.
-
-        Yes and no stand alone where no correction for the answers to come takes them back (Bonferroni).
-        """
+        """See `Narration`: the whole build's answers to a question, if this was the evaluation of its data set."""
         verb, _, name = stage.partition("@")
-        if verb != "evaluate":
+        if verb != "evaluate" or name not in self._results:
             return ""
-        dataset = next(built for built in load(self._workspace, self._params).built if built.name == name)
-        question, lines = QUESTIONS.get(name, name), []
-        for answer in dataset.answers:
-            text = answer_text(dataset, answer)
-            if answer.comparison is None or text.without is None or text.best is None:
-                lines.append(f"  {answer.outcome:<13} {question}: {answer.reason}")
-                continue
-            low, high = answer.comparison.difference.interval(1 - ALPHA / self._answers)
-            undecided = answer.outcome in {Outcome.YES, Outcome.NO} and low <= 0 <= high
-            word = f"so far {answer.outcome}" if undecided else answer.outcome
-            sides = f"{text.best}{', tuned' * text.tuned} against {text.without}"
-            lines.append(f"  {word:<13} {question}: {capital(sides)}")
+        lines = []
+        for answer in self._results[name].answers:
+            text = answer_text(self._results[name], answer)
+            sides = f"{text.best}{', tuned' * text.tuned} against {text.without}" if text.best else answer.reason
+            lines.append(f"  {answer.outcome:<13} {QUESTIONS.get(name, name)}: {capital(sides)}")
+        equal, different = reproduced(self._whole, self._small, name)
+        lines.append(f"  {'':<13} {len(equal)} of {len(equal) + len(different)} trained here have the same test errors")
         return "\n".join(lines)
 
 
-def _next(small: Workspace, config: Params, rest: str) -> list[str]:
+def _next(whole: Workspace, small: Workspace, rest: str) -> list[str]:
     """What can be done with the demo, a line each."""
-    command = os.path.relpath(Path(sys.executable).parent / "unroll")
+    by_name = not rest.startswith("make") and shutil.which("unroll")
+    command = "unroll" if by_name else os.path.relpath(Path(sys.executable).parent / "unroll")
     here = f"{command} --root {os.path.relpath(small.root)}"
     steps = {
-        "The page": str(small.report),
+        "The page": str(whole.report),
         "MLflow": f"make ui ROOT={os.path.relpath(small.root)}" if rest.startswith("make") else f"{here} ui",
-        "One data set": f"{here} compare {next(iter(config.datasets))}",
-        "Every table": f"{here} compare",
+        "One data set": f"{command} compare waves",
+        "Your series": f"{command} answer FILE.csv",
         "Everything": rest,
     }
     return [f"  {name:<13} {step}" for name, step in steps.items()]

@@ -101,9 +101,9 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Outcome.YES: 'yes'>, 'waves_gru', 'waves_tuned_kernel_ridge')
+        (<Outcome.UNSURE: 'cannot tell'>, 'waves_gru', 'waves_tuned_mlp')
         >>> round(answer.comparison.change.mean, 2)
-        -0.21
+        0.0
         """
         self.params.dataset(dataset)
         for own in (False, True):
@@ -117,9 +117,9 @@ class Project:
 
         >>> comparison = project.compare("waves_gru", "waves_tuned_kernel_ridge")
         >>> print(comparison)
-        better: -21 % error (-26 to -16 %)
+        better: -24 % error (-29 to -19 %)
         >>> comparison.outcome, round(comparison.change.mean, 2)
-        (<Outcome.BETTER: 'better'>, -0.21)
+        (<Outcome.BETTER: 'better'>, -0.24)
         """
         from unroll.results.compare import between
 

@@ -4,7 +4,6 @@ Each of the packages below is a registry: a module in it is a name that params.y
 asked for is imported, so a DVC stage depends on that one and not on its neighbours.
 """
 
-import importlib
 import inspect
 import pkgutil
 from collections.abc import Callable, Mapping
@@ -33,7 +32,7 @@ def modules(package: str) -> list[str]:
     Raises:
         UsageError: the user's has a name of ours.
     """
-    ours, *own = ([module.name for module in pkgutil.iter_modules([path])] for path in extensions.extend(package))
+    ours, *own = ([module.name for module in pkgutil.iter_modules([path])] for path in extensions.folders(package))
     names = [*ours, *chain.from_iterable(own)]
     if len(names) > len({*names}):
         twice = next(name for name in ours if names.count(name) > 1)
@@ -48,9 +47,7 @@ def full_name(package: str, name: str, where: str) -> str:
 
 def module(package: str, name: str, where: str) -> ModuleType:
     """Import one module of a registry package; arguments and errors as in `full_name`."""
-    full = full_name(package, name, where)
-    extensions.load(full)
-    return importlib.import_module(full)
+    return extensions.load(full_name(package, name, where))
 
 
 def options(function: Callable[..., Any], section: Mapping[str, Any], where: str) -> dict[str, Any]:

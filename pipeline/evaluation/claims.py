@@ -115,13 +115,12 @@ class Verdict:
     other: Stat | None = None
 
 
-def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool = False) -> Verdict:
+def judge(claim: Claim, evaluations: Mapping[str, Evaluation]) -> Verdict:
     """A claim's verdict.
 
     Args:
         claim: as in claims.yaml.
         evaluations: experiment -> the evaluation (of its data set) that holds it; absent where not built.
-        scaled: whether everything was built with fewer rows or epochs than params.yaml of the repository says.
 
     Raises:
         UsageError: the claim names a metric that its experiment does not have.
@@ -132,7 +131,7 @@ def judge(claim: Claim, evaluations: Mapping[str, Evaluation], *, scaled: bool =
     if any(evaluations[name].dataset.name != evaluation.dataset.name for name in claim.experiments):
         raise UsageError(f"claims.yaml: {', '.join(claim.experiments)} must be of one data set to be compared")
     verdict = {"count": _count, "figure": _figure, "comparison": _comparison}[claim.kind](claim, evaluation)
-    outcome = Outcome.STAND_IN if evaluation.dataset.stand_in else Outcome.SCALED if scaled else verdict.outcome
+    outcome = Outcome.STAND_IN if evaluation.dataset.stand_in else verdict.outcome
     return replace(verdict, outcome=outcome)
 
 

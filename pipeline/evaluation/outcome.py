@@ -31,4 +31,3 @@ class Outcome(StrEnum):
     NOT_ASKED = "not asked", "There is no past to learn from, or nothing to compare with."
     NOT_BUILT = "not built", "Nothing is trained for it yet."
     STAND_IN = "stand-in", "Made from generated data in place of the real ones: no result."
-    SCALED = "scaled down", "Made with fewer rows or epochs than the repository asks for: no result."

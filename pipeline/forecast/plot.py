@@ -12,6 +12,7 @@ from pipeline.files import atomic_file
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 MAIN, OTHER, MUTED = "#1f5fa8", "#c4702b", "#626a73"
 """The page's colours, in daylight."""
@@ -35,8 +36,7 @@ def by_week(path: Path, errors: "pd.DataFrame", sides: Mapping[str, str], *, uni
     axes.set_ylim(0, 1.1 * errors[[*sides]].max(axis=None) or 1)
     axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     axes.spines[["top", "right"]].set_visible(False)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format=path.suffix.removeprefix("."))
+    _save(figure, path)
 
 
 def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, label: str, title: str) -> None:
@@ -56,8 +56,7 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
     from matplotlib.figure import Figure
 
-    kind = path.suffix.removeprefix(".").lower()
-    if kind not in {"png", "svg", "pdf"}:
+    if path.suffix.lower() not in {".png", ".svg", ".pdf"}:
         raise UsageError(f"--plot must name a .png, .svg or .pdf file. Received: {path.name!r}")
     figure = Figure(figsize=(8, 3.6), layout="constrained")
     axes = figure.subplots()
@@ -79,5 +78,14 @@ def write(path: Path, times: Any, measured: Array, forecast: "pd.DataFrame", *, 
     axes.set_title(title, loc="left", fontsize="medium")
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0.5, 1.12))
     axes.spines[["top", "right"]].set_visible(False)
-    with atomic_file(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=150)
+    _save(figure, path)
+
+
+def _save(figure: "Figure", path: Path) -> None:
+    """With the same bytes each time, since a user may keep pictures in git: no date, no random ids."""
+    import matplotlib as mpl
+
+    kind = path.suffix.removeprefix(".").lower()
+    dates = {"svg": {"Date": None}, "pdf": {"CreationDate": None}}
+    with atomic_file(path) as temporary, mpl.rc_context({"svg.hashsalt": path.stem}):
+        figure.savefig(temporary, format=kind, dpi=150, metadata=dates.get(kind))

@@ -3,6 +3,7 @@
 Each process of `unroll` asks for it before anything else, so nothing slow is imported here.
 """
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -14,6 +15,9 @@ PACKAGES = ("pipeline", "stages", "unroll")
 
 NUMERICS = ".ci/locks/numerics.lock"
 """The packages that compute, whose versions are part of every fingerprint."""
+
+REQUIREMENTS = ".ci/locks/requirements.lock"
+"""All packages, whose versions hold for a whole environment; in a wheel without their hashes."""
 
 PACKED = ("unroll", "documents")
 """Where in an installed wheel `DOCUMENTS` lie."""
@@ -47,6 +51,11 @@ def cpuinfo() -> dict[str, str]:
     except OSError:
         return {}
     return {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in first.splitlines())}
+
+
+def pins(lock: str) -> str:
+    """The text of a lock file without hashes and comments, which pip takes as constraints."""
+    return "".join(f"{pin}\n" for pin in re.findall(r"(?m)^([a-z0-9][^\\\n]*?) *\\?$", lock))
 
 
 def repository(code: Path) -> Path:

@@ -9,6 +9,7 @@ import platform
 import re
 import subprocess
 import sys
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -115,20 +116,21 @@ def environment(workspace: Workspace) -> Environment:
         features=[feature for feature in machine.FEATURES if feature in machine.flags()],
         cores=os.cpu_count() or 1,
         variables={name: os.environ[name] for name in machine.VARIABLES if name in os.environ},
-        packages=_packages(),
+        packages=installed(locked()),
     )
 
 
-def locked() -> dict[str, str]:
-    """What .ci/locks/numerics.lock says: package -> version."""
-    text = (machine.repository(machine.CODE) / machine.NUMERICS).read_text(encoding="utf-8")
-    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;]+)", text))
+def locked(lock: Path | None = None) -> dict[str, str]:
+    """Package -> version that a lock file says, .ci/locks/numerics.lock where none is named."""
+    text = (lock or machine.repository(machine.CODE) / machine.NUMERICS).read_text(encoding="utf-8")
+    return dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", text))
 
 
-def _packages() -> dict[str, str]:
+def installed(names: Iterable[str]) -> dict[str, str]:
+    """Package -> version of those that are there; a lock has some for other systems."""
     versions = {}
-    for name in locked():
-        with suppress(metadata.PackageNotFoundError):  # it is for another system
+    for name in names:
+        with suppress(metadata.PackageNotFoundError):
             versions[name] = metadata.version(name)
     return versions
 

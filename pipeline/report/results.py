@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from pipeline import failures, tables
 from pipeline.config.params import Params
-from pipeline.errors import one_line
 from pipeline.evaluation import answers, claims, sceptic, schema
 from pipeline.evaluation.answers import Answer
 from pipeline.evaluation.claims import Verdict
@@ -41,7 +40,7 @@ class Evaluated:
         quantity: what is forecast, with its unit, for an axis.
         paragraph: why the answers are as they are, in Markdown; empty where nobody wrote it, or of what is no result.
         stale: the stage that failed since, so that these figures are an earlier build's, and why; else empty.
-        label: STAND_IN or SCALED, of what is no result.
+        label: STAND_IN, of what is no result.
         answers: does it need a recurrent network, corrected for all that are asked in this workspace; the outcome of
             what is no result is its label.
         sceptic: what a search with scikit-learn alone did to the answers; None where there was none.
@@ -128,21 +127,18 @@ class Results:
         missing: what has no evaluation.
         verdicts: one for each claim whose experiments are in params.yaml.
         unused: how many claims are not, and are left out.
-        scaled: what was scaled down in this workspace; empty where nothing was.
     """
 
     built: list[Evaluated]
     missing: list[Missing]
     verdicts: list[Verdict]
     unused: int
-    scaled: str
 
 
 def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
     """Read every evaluation of the documents' data sets that params.yaml asks for and that is there.
 
-    Or, with `own`, of the series of one's own, each of which is a question by itself. What is scaled down
-    `unroll.workspaces` has left in the workspace.
+    Or, with `own`, of the series of one's own, each of which is a question by itself.
 
     Raises:
         UsageError: claims.yaml is wrong.
@@ -167,26 +163,20 @@ def load(workspace: Workspace, params: Params, *, own: bool = False) -> Results:
     evaluations = {dataset.name: dataset.evaluation for dataset in built}
     of_experiments = {name: evaluation for evaluation in evaluations.values() for name in evaluation.experiments}
     known = [claim for claim in published if set(claim.experiments) <= set(params.experiments)]
-    note, short = (_text(workspace.scratch / name) for name in ("scaled.txt", "short.txt"))
-    verdicts = [claims.judge(claim, of_experiments, scaled=bool(note)) for claim in known]
+    verdicts = [claims.judge(claim, of_experiments) for claim in known]
     tables_of_answers = [{name: evaluation} for name, evaluation in evaluations.items()] if own else [evaluations]
     explained = paragraphs.read(workspace)
     answered = {name: each for table in tables_of_answers for name, each in answers.front_page(table).items()}
     for index, dataset in enumerate(built):
-        scaled = Outcome.SCALED if note or dataset.name in short.split() else None
-        label = Outcome.STAND_IN if dataset.about.stand_in else scaled
+        label = Outcome.STAND_IN if dataset.about.stand_in else None
         labelled = [_labelled(answer, label) for answer in answered[dataset.name]]
         paragraph = "" if label else explained.get(dataset.name, "")
         built[index] = replace(dataset, label=label, answers=labelled, paragraph=paragraph)
-    return Results(built, missing, verdicts, len(published) - len(known), note)
+    return Results(built, missing, verdicts, len(published) - len(known))
 
 
 def _labelled(answer: Answer, label: Outcome | None) -> Answer:
     return answer if label is None or answer.outcome == Outcome.NOT_ASKED else replace(answer, outcome=label)
-
-
-def _text(path: Path) -> str:
-    return one_line(path.read_text(encoding="utf-8")) if path.is_file() else ""
 
 
 def _evaluated(workspace: Workspace, params: Params, name: str, failure: Missing) -> Evaluated:

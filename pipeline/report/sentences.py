@@ -119,7 +119,7 @@ def sentence(answers: Sequence[AnswerText]) -> str:
     """All answers in one sentence, each counted once."""
     if not answers:
         return "Nothing is built yet"
-    if {answer.outcome for answer in answers} <= {Outcome.STAND_IN, Outcome.SCALED, Outcome.NOT_ASKED}:
+    if {answer.outcome for answer in answers} <= {Outcome.STAND_IN, Outcome.NOT_ASKED}:
         return "No figure here is a result"
     counts = Counter(answer.outcome for answer in answers)
     listed = ", ".join(f"{counts[outcome]} {outcome}" for outcome in Outcome if counts[outcome])

@@ -148,6 +148,7 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
         case "mlp":
             hidden = "-".join(str(width) for width in model.get("hidden", ()))
             words = f"dense network {hidden}" if hidden else "perceptron"
+            words += " of sines" * (model.get("activation") == "sine")
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "constant":
             return f"always {model.get('value', 0):g}"

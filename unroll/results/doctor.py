@@ -2,22 +2,17 @@
 
 import os
 import platform
-import re
 import shutil
-from contextlib import suppress
 from functools import partial
-from importlib import metadata
 
 from pipeline.config import params
 from pipeline.errors import UnrollError, one_line, printable
 from pipeline.evaluation import claims
-from pipeline.provenance import fingerprint
-from pipeline.provenance.machine import CODE, documents, repository
+from pipeline.provenance import fingerprint, record
+from pipeline.provenance.machine import CODE, REQUIREMENTS, documents, repository
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
-
-LOCK = ".ci/locks/requirements.lock"
 
 ROOM = 3 * 1024**3
 """Bytes that a full build takes at most, its DVC cache included."""
@@ -49,16 +44,12 @@ def _unroll(workspace: Workspace) -> str:
 
 
 def _packages(workspace: Workspace) -> str:
-    lock = documents(workspace.root, LOCK) / LOCK
-    locked = dict(re.findall(r"(?m)^([\w.-]+)==([^\s;\\]+)", lock.read_text(encoding="utf-8")))
-    installed = {}
-    for name in locked:
-        with suppress(metadata.PackageNotFoundError):  # it is for another system
-            installed[name] = metadata.version(name)
+    lock = documents(workspace.root, REQUIREMENTS) / REQUIREMENTS
+    locked = record.locked(lock)
+    installed = record.installed(locked)
     if others := [f"{name} {has} (locked {locked[name]})" for name, has in installed.items() if has != locked[name]]:
-        again = (
-            f"`pip install unroll --constraint {lock}`" if repository(CODE) != CODE else "`make test` or `make demo`"
-        )
+        by_pip = f"`pip install unroll --constraint {lock}`"
+        again = "`make test` or `make demo`" if repository(CODE) == CODE else by_pip
         raise UnrollError(f"{', '.join(others[:5])} differ from {lock.name}; run {again} again")
     return f"Python {platform.python_version()}, {len(installed)} as locked"
 

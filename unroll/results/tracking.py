@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.forecast.forecaster import Forecaster
+from pipeline.provenance.machine import documents
 from pipeline.tracking import model_registry, runs, store
 from pipeline.tracking.model_registry import ALIAS, Registered
 from pipeline.workspace import Workspace
@@ -43,10 +44,14 @@ def ui(workspace: Workspace, port: int) -> None:
     Raises:
         UnrollError: nothing is built or recorded, or the store cannot be used.
     """
-    print("\n".join(lines(track(workspace))))
+    if workspace.params.is_file():
+        print("\n".join(lines(track(workspace))))
     if not os.environ.get("MLFLOW_TRACKING_URI") and not store.database(workspace).exists():
-        raise UnrollError("there is nothing to show: nothing is built here; `unroll demo` takes some minutes")
-    runs.describe(workspace, params.load(workspace.params))
+        page = Workspace(documents(workspace.root)).report
+        shown = f" The page of the four documents' results: {page}" if page.is_file() else ""
+        raise UnrollError(f"there is nothing to show: nothing is built here; `unroll demo` takes some minutes.{shown}")
+    if workspace.params.is_file():
+        runs.describe(workspace, params.load(workspace.params))
     opened = store.connect(workspace)
     addresses = runs.addresses(opened, workspace)
     shared = opened.uri.startswith(("http://", "https://"))

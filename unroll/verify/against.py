@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.config import extensions, params
 from pipeline.errors import UnrollError, UsageError
 from pipeline.files import read_json
+from pipeline.provenance.machine import NUMERICS
 from pipeline.report import results
 from pipeline.workspace import Workspace
 from unroll.runner import dvc_graph
@@ -28,8 +29,6 @@ MAX_ROWS = 8
 
 MAX_WIDTH = 120
 """Characters of a line about an option that changed."""
-
-NUMERICS = ".ci/locks/numerics.lock"
 
 Verdicts = dict[str, tuple[str, list[str]]]
 """A question or claim in words -> the outcome, and the stages that it depends on, the evaluation last."""

@@ -76,7 +76,7 @@ def quick(workspace: Workspace, jobs: int, *, keep: bool) -> Verification:
     folder = workspace.root / checkout.FOLDER / "quick"
     with exclusive(workspace):
         checkout.clear(folder)
-        first, second = (miniature(workspace.root, folder / name) for name in (FIRST, SECOND))
+        first, second = (miniature(folder / name) for name in (FIRST, SECOND))
         _say(f"the miniature, an experiment of each kind on generated data, in {first.root}")
         build_all(first, jobs)
         named = ", ".join(f"{name}={value}" for name, value in CIRCUMSTANCES.items())

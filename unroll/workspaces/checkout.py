@@ -1,6 +1,5 @@
 """Workspaces and git: a fresh one with what is committed, and one that is committed, as DVC's commands need it."""
 
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from pipeline.provenance.record import GIT
 from pipeline.workspace import Workspace
 from unroll.runner.dvc_graph import LOCK
 from unroll.workspaces.make import CONFIG as WITHOUT_GIT
+from unroll.workspaces.make import DVC_IGNORED, WITH_GIT
 
 FOLDER = ".verify"
 """Where workspaces are made, in the user's."""
@@ -113,6 +113,8 @@ def git(root: Path, *arguments: str) -> str:
     """What git says in a folder. Raises UnrollError, in git's own words, if it is not there or refuses."""
     try:
         done = subprocess.run([*GIT, "-C", str(root), *arguments], check=True, capture_output=True, encoding="utf-8")
+    except FileNotFoundError:
+        raise UnrollError("git is not on PATH; install it") from None
     except (OSError, subprocess.CalledProcessError) as error:
         raise UnrollError(one_line(getattr(error, "stderr", "") or str(error))) from None
     return done.stdout
@@ -126,8 +128,8 @@ def commit(root: Path, folder: Path, message: str) -> None:
     Raises:
         UnrollError: git is not there, or refuses.
     """
-    write_text(folder / ".dvc" / "config", re.sub(" +no_scm.*\n", "", WITHOUT_GIT))
-    write_text(folder / ".dvc" / ".gitignore", "/config.local\n/tmp\n/cache\n")
+    write_text(folder / ".dvc" / "config", WITH_GIT)
+    write_text(folder / ".dvc" / ".gitignore", DVC_IGNORED)
     shutil.copyfile(root / ".gitignore", folder / ".gitignore")
     author = ("-c", "user.name=unroll", "-c", "user.email=unroll@localhost", "-c", "commit.gpgsign=false")
     try:

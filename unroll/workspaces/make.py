@@ -1,6 +1,5 @@
 """Makes workspaces: the demo (`chosen`), the `miniature` of the tests, and `own` for a user's series."""
 
-import json
 import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 from pipeline.config import plain_yaml
 from pipeline.config.params import complete
 from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED
+from pipeline.provenance.machine import CODE, NUMERICS, PACKAGES, PACKED, repository
 from pipeline.workspace import Workspace
 
 COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores.json", NUMERICS)
@@ -18,85 +17,63 @@ COPIED = ("dvc.yaml", ".dvcignore", ".dvc/plots/curves.json", ".dvc/plots/scores
 CONFIG = "[core]\n    no_scm = true\n    analytics = false\n    check_update = false\n"
 """DVC without git, for a folder that git ignores."""
 
+WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
+DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
+PROJECT = Path(__file__).with_name("project")
+
 CHOSEN = {
-    "shapes_vec2seq": "tuned_gru zero linear tuned_kernel_ridge gru",  # first, since it takes longest
-    "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge rnn",
-    "jena_sample": "last_value daily_cycle ridge boosting gru",
-    "shapes_delayed": "zero last_value copy linear rnn",
-    "waves": "last_value linear perceptron hidden10 node rnn6",
-    "sine_windows": "zero last_value recurrence dense lstm dense4",
+    "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge tuned_mlp rnn rnn2",
+    "shapes_vec2seq": "zero linear tuned_kernel_ridge tuned_mlp gru",
     "shapes_seq2seq": "zero last_value linear gru",
+    "shapes_delayed": "zero last_value copy linear rnn rnn2",
+    "waves": "last_value linear tuned_ridge tuned_boosting tuned_kernel_ridge rnn6 rnn20",
+    "jena_sample": "last_value daily_cycle ridge boosting gru",
+    "sine_windows": "zero last_value recurrence dense lstm dense4",
     "sine_interpolation": "zero dense",
     "sine_extrapolation": "zero dense rnn rnn2 dense_rnn2 lstm2 gru2",
 }
-"""Data set -> its experiments that the demo trains, in the order in which they begin.
-
-Each data set has an opponent about as good as the strongest, so that the demo's answers are those of all experiments.
-Other tuned networks and all that does not fit into two minutes are left out (docs/attempts.md)."""
+"""Data set -> its experiments that the demo trains: those that take seconds, as the whole build trains them."""
 
 SEEDS = 3
-"""The fewest that the evaluation compares by (`pipeline.evaluation.scores.MIN_SEEDS`)."""
-
-EPOCHS = {"waves_perceptron": 10, "waves_hidden10": 10, "waves_node": 10, "waves_rnn6": 30}
-"""Experiment -> its epochs in the demo, instead of 100 or 400; of those by hand as many as `unroll lab` has
-(docs/attempts.md). Such a short training says nothing about a published figure, so the demo gives no verdict on it."""
+"""How many of an experiment's seeds the demo trains, the first ones."""
 
 MINIATURE_CLAIMS = """
 - {document: "003", words: close to 0.02, experiment: waves_linear, metric: final.test.mse, value: "0.02", width: 2}
 """
 
-OWN_PARAMS = """\
-# Series of your own. `unroll answer FILE` adds one; every value that was found or proposed can be edited
-# here, and the same command builds what the edit changes. `unroll show NAME` prints all options.
-files: {}
-datasets: {}
-experiments: {}
-forecasts: {}
-"""
+OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore")
+"""Files of a workspace for own series, whose templates lie in project/."""
 
 WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages]"
 """Of the stage `resolve` in the documents' dvc.yaml, whose repository holds the code that builds it."""
 
-BUILT = (
-    ".unroll/",
-    ".venv/",
-    ".verify/",
-    ".demo/",
-    "data/raw/",
-    "data/prepared/",
-    "forecasters/",
-    "resolved/",
-    "runs/",
-)
-RECORDS = ("records/", "mlflow.db*", "mlruns/", "mlartifacts/")
-OWN_IGNORED = "".join(f"/{name}\n" for name in (*BUILT, *RECORDS))
-"""Of git: a file of one's own, also in data/, is none of it."""
 
+def own(root: Path, files: Collection[str] = OWN, **about: Any) -> Workspace:
+    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay.
 
-def own(root: Path) -> Workspace:
-    """Make a folder a workspace for a user's own series, with an ordinary dvc.yaml; files that exist stay."""
-    files = {
-        "params.yaml": OWN_PARAMS,
-        "dvc.yaml": Path(__file__).with_name("own.yaml").read_text(encoding="utf-8"),
-        ".dvc/config": CONFIG,
-        ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
-        ".dvcignore": "/.unroll\n/.venv\n/.verify\n/.demo\n/records\n.*.tmp\n",
-        ".gitignore": OWN_IGNORED,
-    }
-    for name, text in files.items():
+    `files` have templates, which ask what they are `about`: `requirement`, where the folder is a git repository.
+    """
+    import jinja2
+
+    brackets = {"variable_start_string": "[[", "variable_end_string": "]]"}  # YAML of GitHub and of DVC has braces
+    templates = jinja2.Environment(loader=jinja2.FileSystemLoader(PROJECT), keep_trailing_newline=True, **brackets)  # type: ignore[arg-type] # noqa: S701
+    texts = {".dvc/config": WITH_GIT if about else CONFIG, ".dvc/.gitignore": DVC_IGNORED}
+    for name in files:
+        texts[name] = templates.get_template(f"{name.strip('.').replace('/', '_')}.j2").render(about)
+    for name, text in texts.items():
         if not (root / name).exists():
             write_text(root / name, text)
     return Workspace(root)
 
 
-def miniature(root: Path, folder: Path) -> Workspace:
-    """Make a new folder a DVC workspace with copies of the graph and the code of `root`, and miniature.yaml as params.
+def miniature(folder: Path) -> Workspace:
+    """Make a new folder a DVC workspace with copies of the documents' graph and the code, and miniature.yaml as params.
 
     This has an experiment of each kind on generated data, for `unroll verify --quick` and the tests.
     """
-    _copy_graph(root, folder)
+    _copy_graph(repository(CODE), folder)
     for name in PACKAGES:
-        shutil.copytree(_code(root, name), folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
+        shutil.copytree(CODE / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", PACKED[-1]))
     shutil.copyfile(Path(__file__).with_name("miniature.yaml"), folder / "params.yaml")
     write_text(folder / "claims.yaml", MINIATURE_CLAIMS)
     return Workspace(folder)
@@ -109,14 +86,7 @@ def chosen(root: Path, folder: Path) -> Workspace:
         (folder / files["path"]).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / files["path"], folder / files["path"])
     workspace = with_params(root, folder, sections)
-    claims = [
-        claim
-        for claim in plain_yaml.read(root / "claims.yaml")
-        if claim["metric"] == "parameters" or not EPOCHS.keys() & {claim["experiment"], claim.get("against")}
-    ]
-    write_text(workspace.claims, json.dumps(claims, indent=1))  # JSON is YAML
-    shortened = {sections["experiments"][name]["dataset"] for name in EPOCHS.keys() & sections["experiments"].keys()}
-    write_text(workspace.scratch / "short.txt", " ".join(sorted(shortened)))
+    shutil.copyfile(root / "claims.yaml", workspace.claims)
     return workspace
 
 
@@ -127,8 +97,6 @@ def choose(sections: Mapping[str, Any]) -> dict[str, Any]:
     datasets, experiments = fewer["datasets"], fewer["experiments"]
     names = [f"{dataset}_{name}" for dataset, chosen_names in CHOSEN.items() for name in chosen_names.split()]
     experiments = {name: _first_seeds(experiments[name], SEEDS) for name in names if name in experiments}
-    for name in EPOCHS.keys() & experiments.keys():
-        experiments[name]["training"] = {**experiments[name]["training"], "epochs": EPOCHS[name]}
     datasets = {name: _first_seeds(datasets[name], SEEDS) for name in CHOSEN if name in datasets}
     return {**fewer, "templates": {}, "datasets": datasets, "experiments": experiments}
 
@@ -148,19 +116,14 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
 
 
 def with_params(root: Path, folder: Path, sections: Mapping[str, Any]) -> Workspace:
-    """Make `folder` a DVC workspace with the graph and the code of `root` and these sections of params.yaml."""
+    """Make `folder` a DVC workspace with the graph of `root`, the code, and these sections of params.yaml."""
     _copy_graph(root, folder)
     for name in PACKAGES:
         link = folder / name
         link.unlink(missing_ok=True)
-        link.symlink_to(_code(root, name), target_is_directory=True)
+        link.symlink_to(CODE / name, target_is_directory=True)
     plain_yaml.write(sections, folder / "params.yaml")
     return Workspace(folder)
-
-
-def _code(root: Path, name: str) -> Path:
-    """A package in a folder, or the installed one, where that holds none."""
-    return root / name if (root / name).is_dir() else CODE / name
 
 
 def _copy_graph(root: Path, folder: Path) -> None:

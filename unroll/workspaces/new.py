@@ -1,25 +1,19 @@
 """The command `new`: a git repository of one's own, for own series or with the four documents; it holds no code."""
 
+import json
+import platform
 import shutil
 from importlib import metadata
 from pathlib import Path
-
-import jinja2
+from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import UsageError
 from pipeline.files import write_text
-from pipeline.provenance.machine import CODE, DOCUMENTS, repository
+from pipeline.provenance.machine import CODE, DOCUMENTS, REQUIREMENTS, pins, repository
 from unroll.workspaces.checkout import git
-from unroll.workspaces.make import CONFIG, WITH_CODE, own
+from unroll.workspaces.make import OWN, WITH_CODE, own
 
-LOCK = ".ci/locks/requirements.lock"
 ACTION = ".github/actions/report/action.yml"
-TEMPLATES = {
-    "README.md": "new_readme.md.j2",
-    "requirements.txt": "new_requirements.txt.j2",
-    ".github/workflows/results.yml": "new_workflow.yaml",
-}
-"""File of a new project -> the template that it is made from."""
 
 
 def new(folder: Path, *, documents: bool) -> list[str]:
@@ -42,15 +36,26 @@ def new(folder: Path, *, documents: bool) -> list[str]:
     if documents:
         graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
         write_text(folder / "dvc.yaml", graph.replace(WITH_CODE, "always_changed: true"))
-    else:
-        write_text(folder / ".dvc" / "config", CONFIG.replace("    no_scm = true\n", ""))
-    own(folder)  # files that exist stay
-    about = {"name": folder.resolve().name, "version": metadata.version("unroll"), "documents": documents}
-    environment = jinja2.Environment(keep_trailing_newline=True, autoescape=False)  # noqa: S701 - no HTML
-    for name, template in TEMPLATES.items():
-        text = Path(__file__).with_name(template).read_text(encoding="utf-8")
-        plain = text if template.endswith(".yaml") else environment.from_string(text).render(about)
-        write_text(folder / name, plain)
-    pins = [line.removesuffix("\\").rstrip() for line in (packed / LOCK).read_text(encoding="utf-8").splitlines()]
-    write_text(folder / "constraints.txt", "".join(f"{pin}\n" for pin in pins if pin and pin[0] not in " #"))
+    python = ".".join(platform.python_version_tuple()[:2])
+    about = {
+        "name": folder.resolve().name,
+        "documents": documents,
+        "requirement": _requirement(folder),
+        "python": python,
+    }
+    own(folder, (*OWN, "README.md", "requirements.txt", ".github/workflows/results.yml"), **about)
+    write_text(folder / "constraints.txt", pins((packed / REQUIREMENTS).read_text(encoding="utf-8")))
     return sorted(path.name for path in folder.iterdir() if path.name != ".git")
+
+
+def _requirement(folder: Path) -> str:
+    """What pip installs this Unroll by: the wheel that it is from, copied into the folder, or its address."""
+    url = json.loads(metadata.distribution("unroll").read_text("direct_url.json") or "{}").get("url", "")
+    wheel = Path(unquote(urlsplit(url).path))
+    if not url.endswith(".whl") or (url.startswith("file:") and not wheel.is_file()):
+        return f"unroll=={metadata.version('unroll')}"
+    if not url.startswith("file:"):
+        return f"unroll @ {url}"
+    (folder / "wheels").mkdir()
+    shutil.copy(wheel, folder / "wheels")
+    return f"./wheels/{wheel.name}"

@@ -161,11 +161,10 @@ def test_a_metric_that_is_not_there_or_of_another_kind_is_a_mistake():
         ("parameters", 4, Outcome.FAILS),
     ],
 )
-def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_scaled_or_not_built(metric, value, outcome):
+def test_a_count_or_shape_is_equal_or_not_unless_data_are_stand_ins_or_not_built(metric, value, outcome):
     count = claim(metric=metric, value=value)
     assert judge(count, evaluation([1.0])).outcome == outcome
     assert judge(count, evaluation([1.0], stand_in=True)).outcome == "stand-in"
-    assert judge(count, evaluation([1.0]), scaled=True).outcome == "scaled down"
     for lacking in ({"experiment": "x"}, {"beside": ["x"]}):
         assert judge(figure("1.0", **lacking), evaluation([1.0])).outcome == "not built"
 

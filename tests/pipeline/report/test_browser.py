@@ -44,7 +44,7 @@ def path(evaluated, tmp_path_factory):
         network["words"] = [word if word == RARE else f"<{word}>" for word in network["words"]]
         write_json(folder / "tables" / "network.json", network)
         built.append(dataclasses.replace(dataset, folder=folder))
-    file.write_text(page(dataclasses.replace(results, built=built, scaled="At most 3 epochs.")), encoding="utf-8")
+    file.write_text(page(dataclasses.replace(results, built=built)), encoding="utf-8")
     return file
 
 

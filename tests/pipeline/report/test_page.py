@@ -129,7 +129,7 @@ def test_hostile_texts_are_shown_not_run(results):
     about = {"facts": {evil: [evil, {evil: evil}]}, "floors": {evil: 1.0}, "scale": Scale(unit=evil, quantity=evil)}
     evaluation = waves.evaluation.model_copy(update={"dataset": waves.about.model_copy(update=about)})
     built = [dataclasses.replace(waves, evaluation=evaluation)]
-    text = only(results, "waves", built=built, verdicts=verdicts, scaled=evil)
+    text = only(results, "waves", built=built, verdicts=verdicts)
     assert "<code>source@jena</code> failed: jena: &lt;script&gt;alert(1)&lt;/script&gt; in data cannot" in text
     checked = Checker(text)
     assert (checked.tags.count("script"), checked.tags.count("img")) == (1, 0)
@@ -158,13 +158,6 @@ def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
     assert "Stand-in data." in text
     assert "stand-in" not in section(text, "waves")
     assert "Stand-in data." not in only(results, "waves", built=[])
-
-
-def test_a_scaled_workspace_says_so_first(workspace, edit):
-    edit(workspace.scratch / "scaled.txt", "", "At most 3 epochs.\n")
-    results = read(workspace)
-    assert {verdict.outcome for verdict in results.verdicts} == {"scaled down", "stand-in", "not built"}
-    assert "<b>Scaled down.</b> At most 3 epochs." in only(results, "waves", built=[])
 
 
 def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace, edit):

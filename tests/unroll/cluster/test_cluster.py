@@ -34,7 +34,7 @@ TRAIN = "unroll train ${key}"
 @pytest.fixture
 def head(tmp_path):
     """One data set, one training, which waits for a file `go`; and a folder that all machines reach as remote."""
-    make.miniature(REPOSITORY, tmp_path / "head")
+    make.miniature(tmp_path / "head")
     miniature = Miniature(tmp_path / "head")
     set_remote(tmp_path / "head", tmp_path / "store")
     name = "$(basename $(dirname $PWD))"

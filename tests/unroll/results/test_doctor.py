@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.config import params
+from pipeline.provenance import record
 from pipeline.workspace import Workspace
 from tests.support import REPOSITORY
 from unroll.results import doctor
@@ -52,8 +53,8 @@ def test_packages_that_are_not_as_locked_and_a_disk_that_is_nearly_full(workspac
     lock = workspace.root / ".ci/locks/requirements.lock"
     lock.parent.mkdir(parents=True)
     lock.write_text("numpy==2.4 \\\nruamel-yaml==0.18 ; python_version >= '3.11' \\\nof-windows==0.4\n")
-    installed, known = {"numpy": "2.4", "ruamel-yaml": "0.18"}, doctor.metadata.version
-    monkeypatch.setattr(doctor.metadata, "version", lambda name: installed.get(name) or known(name))
+    installed, known = {"numpy": "2.4", "ruamel-yaml": "0.18"}, record.metadata.version
+    monkeypatch.setattr(record.metadata, "version", lambda name: installed.get(name) or known(name))
     assert doctor.doctor(workspace)[1][2].endswith(", 2 as locked")
     installed["ruamel-yaml"] = "0.19"
     monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=1.25e9))
@@ -74,9 +75,7 @@ def test_wrong_values_are_named_and_no_check_stops_the_others(workspace):
     assert "claims.yaml: claim 1: experiment must be one of: sine_zero." in wrong["claims.yaml"]
 
 
-def test_without_a_project_it_looks_at_the_documents_and_a_project_of_ones_own_has_no_claims(tmp_path, monkeypatch):
-    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: SimpleNamespace(free=50e9))
-    assert failures(Workspace(tmp_path)) == {}
-    assert doctor.doctor(Workspace(tmp_path))[0][2].endswith("so what follows is about the four documents")
+def test_a_project_of_ones_own_has_no_claims(tmp_path):
+    """Without a project the documents are looked at: tests/test_wheel.py."""
     names = [name for name, _, _ in doctor.doctor(make.own(tmp_path / "mine"))]
     assert names == ["unroll", "packages", "params.yaml", "folder"]

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from tests.conftest import ROOT, Miniature, make_half
+from tests.conftest import Miniature, make_half
 from tests.support import still_there
 from unroll.runner.dvc_graph import cache
 from unroll.verify import verify
@@ -41,13 +41,13 @@ def whole(tmp_path_factory, request):
     """All of the miniature, built by a command that compares two builds: other jobs, folder, language, time zone."""
     if not request.config.getoption("--rebuilds"):
         pytest.skip("with --rebuilds only: minutes")
-    root = Miniature(make.miniature(ROOT, tmp_path_factory.mktemp("whole") / "root").root)
+    root = Miniature(make.miniature(tmp_path_factory.mktemp("whole") / "root").root)
     assert "outputs have the same bytes." in root.unroll("verify", "--quick", "--keep", "--jobs", "1")
     return Miniature(root.root / ".verify/quick" / verify.FIRST)
 
 
 def test_a_build_that_is_killed_again_and_again_has_the_same_bytes(whole, tmp_path):
-    other = Miniature(make.miniature(ROOT, tmp_path / "killed").root)
+    other = Miniature(make.miniature(tmp_path / "killed").root)
     unroll = [sys.executable, "-m", "unroll"]
     options = {
         "cwd": other.root,
@@ -73,7 +73,7 @@ def test_a_cluster_that_loses_a_worker_builds_the_same_bytes(whole, tmp_path):
     pytest.importorskip("distributed", reason="the extra for clusters is not installed: .ci/venv cluster")
     from tests.support.cluster import ClusterProcesses, set_remote
 
-    other = Miniature(make.miniature(ROOT, tmp_path / "head").root)
+    other = Miniature(make.miniature(tmp_path / "head").root)
     set_remote(other.root, tmp_path / "store")
     cluster = ClusterProcesses(tmp_path, other.root)
     try:

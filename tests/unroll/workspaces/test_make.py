@@ -7,7 +7,7 @@ from unroll import demo
 from unroll.workspaces import make
 
 
-def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_figure_is_judged_by_a_shorter_training(tmp_path):
+def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(tmp_path):
     workspace = make.chosen(REPOSITORY, tmp_path)
     few, whole = (complete(plain_yaml.read(root / "params.yaml")) for root in (workspace.root, REPOSITORY))
     assert len(few["experiments"]) == sum(len(names.split()) for names in make.CHOSEN.values())
@@ -16,11 +16,8 @@ def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_figure_is_judged_
     for name, section in few["experiments"].items():
         full = whole["experiments"][name]
         assert (section.get("seeds", 1), section["model"]) == (min(full.get("seeds", 1), 3), full["model"])
-        assert section["training"] == full["training"] or name in make.EPOCHS
-    claims = [claim for claim in plain_yaml.read(workspace.claims) if claim["metric"] != "parameters"]
-    assert len(claims) > 100
-    assert not {claim["experiment"] for claim in claims} & {*make.EPOCHS}
-    assert (workspace.scratch / "short.txt").read_text(encoding="utf-8") == "waves"
+        assert section["training"] == full["training"]
+    assert workspace.claims.read_bytes() == (REPOSITORY / "claims.yaml").read_bytes()
     config = params.load(workspace.params)
     expected = {config.source_stage(name) for name in (*config.sources, *config.files)} | {"report", "resolve"}
     expected |= {f"train@{name}" for name in config.experiments}
