@@ -1,6 +1,7 @@
 """Axes, and what is drawn on them: a dot and its interval in a row, lines in a plot. The page's template draws them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -209,9 +210,12 @@ def standing(dataset: Evaluated) -> Strips:
     names = [name for name in order if name in compared]
     names += [name for name in order if name in best and name not in compared]
     axis, marks = ranking(dataset, names[:STANDING], unit)
+    tuned = {name: ", tuned" * bool(dataset.experiments[name].trials) for name in marks if name in whole}
+    short_titles = {name: capital(titles.brief(dataset.titles[name])) + words for name, words in tuned.items()}
+    counts = Counter(short_titles.values())
     strips = []
     for name in sorted(names[:STANDING], key=order.index):
-        words = capital(titles.brief(dataset.titles[name])) + ", tuned" * bool(dataset.experiments[name].trials)
+        words = short_titles[name] if counts[short_titles[name]] == 1 else capital(dataset.titles[name])
         strip = Strip(words, measured(unit * whole[name], metric), dataset.families[name], marks[name])
         strips.append(replace(strip, strong=name in compared))
     opponent = marks.get(dataset.opponent or "")
