@@ -1,6 +1,7 @@
 """Axes, and what is drawn on them: a dot and its interval in a row, lines in a plot. The page's template draws them."""
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -74,20 +75,16 @@ class Axis:
         ends = (datetime.fromtimestamp(end, UTC) for end in (self.low, self.high))
         # With fewer ticks no interval fits some ranges (60 to 72 hours, 30 to 36 months), and Matplotlib warns.
         locator = AutoDateLocator(minticks=3, maxticks=7)  # type: ignore[no-untyped-call]
-        days = [float(day) for day in locator.tick_values(*ends)]  # type: ignore[no-untyped-call]
-        days = [day for day in days if self.low <= 86_400 * day <= self.high]
+        values = map(float, locator.tick_values(*ends))  # type: ignore[no-untyped-call]
+        days = [day for day in values if self.low <= 86_400 * day <= self.high]
         words = ConciseDateFormatter(locator).format_ticks(days)  # type: ignore[no-untyped-call]
         return [(86_400 * day, text) for day, text in zip(days, words, strict=True)]
 
     def mark(self, value: float, ends: Sequence[float]) -> "IntervalMark":
         """A value and the ends of its interval."""
         dot, low, high = (round(min(100.0, max(0.0, self.place(end))), 2) for end in (value, *ends))
-        cut = " ".join(
-            side
-            for side, off in (("low", min(value, *ends) < self.low), ("high", max(value, *ends) > self.high))
-            if off
-        )
-        return IntervalMark(dot, low, high, cut, beyond=not self.low <= value <= self.high)
+        cut = "low " * (min(value, *ends) < self.low) + "high" * (max(value, *ends) > self.high)
+        return IntervalMark(dot, low, high, cut.strip(), beyond=not self.low <= value <= self.high)
 
 
 @dataclass(frozen=True)
@@ -206,12 +203,16 @@ def standing(dataset: Evaluated) -> Strips:
     order = sorted(whole, key=lambda name: whole[name], reverse=MEASURES[metric].higher)
     compared = {name for answer in dataset.answers for name in (answer.network, answer.opponent)}
     best = {dataset.families[name]: name for name in reversed(order)}.values()
-    names = [name for name in order if name in compared]
-    names += [name for name in order if name in best and name not in compared]
+    names = sorted((name for name in order if name in compared or name in best), key=lambda name: name not in compared)
     axis, marks = ranking(dataset, names[:STANDING], unit)
+    short_titles = {name: capital(titles.brief(dataset.titles[name])) for name in names[:STANDING]}
+    short_titles |= {
+        name: f"{words}, tuned" for name, words in short_titles.items() if dataset.experiments[name].trials
+    }
+    counts = Counter(short_titles.values())
     strips = []
     for name in sorted(names[:STANDING], key=order.index):
-        words = capital(titles.brief(dataset.titles[name])) + ", tuned" * bool(dataset.experiments[name].trials)
+        words = short_titles[name] if counts[short_titles[name]] == 1 else capital(dataset.titles[name])
         strip = Strip(words, measured(unit * whole[name], metric), dataset.families[name], marks[name])
         strips.append(replace(strip, strong=name in compared))
     opponent = marks.get(dataset.opponent or "")

@@ -121,8 +121,7 @@ def _stretch(dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], tit
     x, truth = rows[column], rows["truth"]
     label = X_LABELS[column]
     if column == "time":
-        days = [f"{datetime.fromtimestamp(end, UTC):%Y-%m-%d}" for end in (x.iloc[0], x.iloc[-1])]
-        label = f"time, {days[0]} to {days[1]}"
+        label = "time, {} to {}".format(*(f"{datetime.fromtimestamp(x.iloc[end], UTC):%Y-%m-%d}" for end in (0, -1)))
     elif rows[names].isna().any(axis=None):
         label += "; up to 0 it is given"
     margin = 0.35 * (truth.max() - truth.min()) or 1.0
@@ -137,7 +136,6 @@ def _stretch(dataset: Evaluated, rows: "pd.DataFrame", names: Sequence[str], tit
 
 
 def _line(dataset: Evaluated, name: str, points: Iterable[tuple[float, float]], **how: Any) -> Line:
-    """An experiment's, in the colour of its family."""
     return Line(dataset.titles[name], dataset.families[name], [*points], **how)
 
 
@@ -289,14 +287,11 @@ def bands(dataset: Evaluated) -> "dict[str, pd.DataFrame]":
 
 
 def _published_curve(dataset: Evaluated, name: str, band: "pd.DataFrame") -> Plot:
-    """One experiment's, with how many epochs lie inside the band."""
     published, share = band.drop(columns=["low", "high"]), dataset.about.kind == "classify"
     y = _padded([*band.to_numpy().flat], f"{'accuracy' if share else 'standardised MAE'} on validation", share=share)
     lines = [_line(dataset, name, (), band=[*band[["low", "high"]].itertuples(name=None)])]
-    lines += [
-        Line(source, "ink", [*published[source].items()], dotted=index > 0, joined=index == 0)
-        for index, source in enumerate(published)
-    ]
+    for index, source in enumerate(published):
+        lines.append(Line(source, "ink", [*published[source].items()], dotted=index > 0, joined=index == 0))
     inside = {source: published[source].between(band["low"], band["high"]).sum() for source in published}
     small = "; ".join(f"{source}: {count} of {len(band)} epochs inside" for source, count in inside.items())
     return Plot(dataset.titles[name], Axis(1, band.index[-1], "epoch", kind="whole"), y, lines, small)
