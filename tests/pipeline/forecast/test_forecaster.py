@@ -179,12 +179,12 @@ def test_a_level_is_a_whole_number_of_percent_and_a_higher_one_is_wider(workspac
 def test_a_load_that_was_never_negative_is_not_forecast_below_zero(workspace):
     _, _, forecaster = trained(workspace, "ahead_ridge_calendar")
     window = forecaster.windows(rows())[""]
-    steps = np.array([-99.0, -6.0, 0.0])  # in deviations of 14 around 100
+    steps = np.array([-99.0, -6.6, 0.0])  # in deviations of about 14.6 around 100
     predict = [[lambda _: steps]]
     forecaster = replace(forecaster, members=replace(forecaster.members, predict=predict, forecasts={}))
     forecast, low, high = forecaster.ahead(window)
     assert (forecast[0], low[0], low[1]) == (0, 0, 0)
-    assert low[2] > 0
+    assert min(low[2], forecast[1]) > 0
     assert (high > forecast).all()
 
 
