@@ -16,7 +16,7 @@ from pipeline.workspace import Workspace
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
-        (["speed"], 2, "Valid: page, peers, sceptic, series, tolerances"),
+        (["speed"], 2, "No such command 'speed'. Did you mean 'peers'?"),
         (["--quick", "peers"], 2, "No such option: --quick"),
         (["page"], 1, "bench/results.json is missing; run `make bench`"),
     ],

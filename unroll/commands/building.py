@@ -157,7 +157,7 @@ def certificates(folder: Path) -> None:
 def here(context: typer.Context) -> None:
     """Start a whole cluster on this machine and build the demo on it.
 
-    `make cluster` · `make cluster-down`
+    `unroll cluster here` (`make cluster` installs what it needs, too)
     """
     from unroll.cluster_here import demo, up
 
@@ -167,7 +167,10 @@ def here(context: typer.Context) -> None:
 
 @clusters.command()
 def down(context: typer.Context) -> None:
-    """End what `here` has started, and nothing else."""
+    """End what `here` has started, and nothing else.
+
+    `unroll cluster down`
+    """
     from unroll.cluster_here import down
 
     down(context.obj)

@@ -20,6 +20,7 @@ from pipeline import tables
 from pipeline.config import params, plain_yaml
 from pipeline.config.params import Experiment, merged
 from pipeline.errors import UnrollError, UsageError
+from pipeline.evaluation import schema
 from pipeline.files import scratch_folder, write_text
 from pipeline.locks import alone, sweep
 from pipeline.metrics import MEASURES
@@ -58,7 +59,12 @@ def tune(
     data = without_test(workspace, experiment)
     searched = space(name, experiment, over, data.input_shape[0])
     print(f"{name} on {data.name}, chosen by {data.metric} on validation, over")
-    print(*describe(searched, current_values(name, experiment, searched)), sep="\n", flush=True)
+    print(*describe(searched, current_values(name, experiment, searched)), sep="\n")
+    folder = workspace.evaluation(data.name)
+    entries = schema.load(folder).experiments if (folder / "evaluation.json").is_file() else {}
+    if {name, target} <= entries.keys():  # so that nobody tunes by test without seeing that it was looked at before
+        scores = [f"{key} {entries[key].final['test'][data.metric].mean:.4g}" for key in (name, target)]
+        print(f"{data.metric} on test, of the last build: {', '.join(scores)}", flush=True)
     if dry:
         return
     earlier = params.load(workspace.params).experiments.get(target)

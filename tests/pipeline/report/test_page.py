@@ -162,7 +162,7 @@ def test_every_table_plot_and_row_of_a_stand_in_is_labelled_and_nothing_else_is(
 
 def test_an_experiment_that_params_yaml_no_longer_has_is_nowhere(workspace, edit):
     text = workspace.params.read_text(encoding="utf-8")
-    edit(workspace.params, re.search(r"  imdb_rnn:\n.*\n", text).group(), "")
+    edit(workspace.params, re.search(r"  imdb_rnn: .*\n", text).group(), "")
     results = read(workspace)
     shown = only(results, "imdb")
     assert "imdb_rnn" not in shown.replace("_<wbr>", "_")
