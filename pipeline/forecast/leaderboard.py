@@ -93,7 +93,7 @@ class Leaderboard(Strict):
         others = sorted((name for name in maes if name not in {self.champion, ENSEMBLE}), key=maes.__getitem__)
         best_naive = min(self.naive, key=maes.__getitem__, default=self.champion)
         rivals = [name for name in dict.fromkeys([*others[:1], best_naive]) if name != self.champion]
-        text = f"MAE {maes[self.champion]:.4g}{f' {self.unit}' if self.unit else ''} from rolling origins"
+        text = f"MAE {maes[self.champion]:.4g}{f' {self.unit}' if self.unit else ''} over all rolling origins"
         if rivals:
             text += f"; {', '.join(f'{titles.get(name, name)} {maes[name]:.4g}' for name in rivals)}"
         if self.champion == ENSEMBLE and others and maes[others[0]] < maes[ENSEMBLE]:

@@ -16,7 +16,7 @@ from pipeline.evaluation import answers, schema
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Evaluation
-from pipeline.evaluation.verdicts import SEASON
+from pipeline.evaluation.verdicts import SEASON, Change
 from pipeline.forecast import leaderboard
 from pipeline.forecast.leaderboard import ENSEMBLE, Leaderboard
 from pipeline.provenance import record
@@ -202,12 +202,14 @@ def table(series: SeriesAnswer, only: Collection[str] = ()) -> dict[str, Any]:
     headings |= {"coverage": "90 % held", "seconds": "Seconds"}
     rows = []
     for model in series.models:
-        ends = [f"{100 * end:+.1f}" for end in model.interval or ()]
+        change, interval = "", ""
+        if model.change is not None:  # without an interval it has no ends to show
+            change, interval = Change(model.change, model.interval or (model.change, model.change)).words
         texts = {
             "title": model.title,
             "mae": f"{model.mae:.4g}",
-            "change": "" if model.change is None else f"{100 * model.change:+.1f} %",
-            "interval": " to ".join(ends),
+            "change": change,
+            "interval": interval if model.interval else "",
             "coverage": "-" if model.coverage is None else f"{100 * model.coverage:.0f} %",
             "seconds": "" if model.seconds is None else f"{model.seconds:.0f}",
         }

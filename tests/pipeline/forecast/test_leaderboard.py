@@ -39,7 +39,7 @@ def test_a_champion_is_never_beaten_by_a_naive_model():
     assert board.naive == ["cycle", "last"]
     assert (board.champion, board.members) == ("cycle", ["cycle"])
     assert (board.first, board.last) == ("2024-01-12 03:00:00", "2024-01-17 03:00:00")
-    assert board.why({"last": "the last"}) == "MAE 0.2 from rolling origins; the last 2", "the deviation is 2"
+    assert board.why({"last": "the last"}) == "MAE 0.2 over all rolling origins; the last 2", "the deviation is 2"
 
 
 def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better():

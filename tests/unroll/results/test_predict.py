@@ -52,7 +52,7 @@ def test_what_was_added_is_forecast(hours, capsys):
     workspace, _ = hours
     text = predict(capsys, workspace, "meter")
     assert text.startswith("meter: ridge regression, fitted on all rows to 2023-01-30 23:00:00: MAE ")
-    assert "from rolling origins; GRU(2) " in text
+    assert "over all rolling origins; GRU(2) " in text
     assert "the last row of meter.csv:\n\n" in text
     assert re.search(r"Intervals of 90 % held [0-9.]+ % of what came at 4 rolling origins", text), (
         "five are needed before"
