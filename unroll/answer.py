@@ -203,5 +203,5 @@ def write(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> l
         )
     files += [folder / "forecast.csv", folder / "index.html"]
     write_text(files[-2], predict.csv(predicted))
-    write_text(files[-1], answer_page(as_data(series, predicted), pictures))
+    write_text(files[-1], answer_page(as_data(series, predicted), table(series), pictures))
     return files

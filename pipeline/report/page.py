@@ -74,18 +74,19 @@ def page(results: Results) -> str:
     return printable(f"{text}\n", kept="\n")
 
 
-def answer_page(data: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+def answer_page(data: Mapping[str, Any], table: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
     """The HTML of the page of a series of one's own: the answer, every model, the forecast; without a script.
 
     Args:
         data: as `unroll answer --json` prints it.
+        table: of its models, as `unroll answer` prints it.
         pictures: caption -> SVG.
     """
     from markupsafe import Markup
 
     inline = {caption: Markup(svg[svg.index("<svg") :]) for caption, svg in pictures.items()}  # noqa: S704 - our own
     style = Markup(_ours("answer.css"))  # noqa: S704 - our own
-    return _environment().get_template("answer.html.j2").render(**data, pictures=inline, style=style)
+    return _environment().get_template("answer.html.j2").render(**data, table=table, pictures=inline, style=style)
 
 
 def _environment() -> "jinja2.Environment":
