@@ -21,7 +21,7 @@ endif
 export UNROLL_MIRROR
 endif
 
-demo: venv ## train some of the experiments in full, offline: answers in two minutes (the default)
+demo: venv ## train some experiments, offline, and hold them against the committed results (the default)
 	@.venv/bin/unroll demo
 
 test: lint ## check style, types, imports, and run the tests (PYTEST=--long: random trials in full)

@@ -123,7 +123,8 @@ class Story(Narration):
             sides = f"{text.best}{', tuned' * text.tuned} against {text.without}" if text.best else answer.reason
             lines.append(f"  {answer.outcome:<13} {QUESTIONS.get(name, name)}: {capital(sides)}")
         equal, different = reproduced(self._whole, self._small, name)
-        lines.append(f"  {'':<13} {len(equal)} of {len(equal) + len(different)} trained here have the same test errors")
+        count = len(equal) + len(different)
+        lines.append(f"  {'':<13} {len(equal)} of {count} trained here have the committed test errors")
         return "\n".join(lines)
 
 

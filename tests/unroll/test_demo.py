@@ -82,5 +82,5 @@ def test_answers_are_the_whole_build_s_and_what_differs_from_it_is_named(root, c
     output = capsys.readouterr().out
     (answer,) = front_page({"waves": schema.load(file.parent)})["waves"]
     assert re.search(rf"^  {answer.outcome} +the next value of noisy waves: .+ against ", output, re.MULTILINE)
-    assert "6 of 7 trained here have the same test errors" in output
+    assert "6 of 7 trained here have the committed test errors" in output
     assert "6 have its test errors to the last digit; waves_rnn6 not: `unroll doctor` compares packages." in output

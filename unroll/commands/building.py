@@ -30,7 +30,7 @@ Certificates = Annotated[
 
 @app.command(rich_help_panel="Start here")
 def demo(context: typer.Context, jobs: Jobs = CORES) -> None:
-    """Train a part of the experiments in full, offline, in a workspace of its own (.demo): answers in two minutes.
+    """Train some experiments in .demo, offline, and hold their errors against the committed ones: two minutes.
 
     `unroll demo` · `unroll demo --jobs 1`
     """
