@@ -91,7 +91,7 @@ times their number."""
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedModel:
     """A model that has learnt, and how its inputs and answers are scaled.
 
     Attributes:
@@ -122,7 +122,7 @@ class Trial:
     kind: str
     options: dict[str, Any]
     seeds: int
-    models: list[Fitted]
+    models: list[FittedModel]
     error: float
     seconds: float
 
@@ -160,7 +160,7 @@ def search(data: Dataset, arrays: str, seconds: float, seed: int, tell: Callable
     def spent() -> float:
         return time.process_time() - begun
 
-    def tried(kind: str, options: dict[str, Any], others: Sequence[Fitted] = ()) -> Trial:
+    def tried(kind: str, options: dict[str, Any], others: Sequence[FittedModel] = ()) -> Trial:
         started = spent()
         models = [*others, fit(data, kind, options, seed + len(others))]
         error = float(np.fmin(as_errors(data.metric, losses_of(data, "validation", models).mean()), DIVERGED))
@@ -235,12 +235,12 @@ def near(
     return parent.kind, options
 
 
-def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> Fitted:
+def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> FittedModel:
     """A model of a kind, of as many train rows as it can take; of words all, as they are."""
     if data.vocabulary:
         texts, classes = rows.rows(data, "train", np.arange(len(data.splits["train"])), View())
         classifier = of_words(**options, bayes="Bayes" in kind).fit(texts, classes[:, 0])
-        return Fitted(View(), FunctionTransformer(), classifier, np.zeros(1), 1.0)
+        return FittedModel(View(), FunctionTransformer(), classifier, np.zeros(1), 1.0)
     view = View(**{option.name: options[option.name] for option in fields(View) if option.name in options})
     columns = rows.rows(data, "train", np.arange(1), view)[0].shape[1]
     most = min(VALUES // columns, FEW if kind in ("kernel ridge", "neighbours") else VALUES) // rows.each(data)
@@ -250,10 +250,10 @@ def fit(data: Dataset, kind: str, options: Mapping[str, Any], seed: int) -> Fitt
     model = build(kind, options, columns, seed, absolute=data.metric == "mae", several=targets.shape[1] > 1)
     targets = (targets - mean) / scale
     model.fit(scaler.transform(inputs), targets[:, 0] if kind == "boosting" and targets.shape[1] == 1 else targets)
-    return Fitted(view, scaler, model, mean, scale)
+    return FittedModel(view, scaler, model, mean, scale)
 
 
-def losses_of(data: Dataset, split: str, models: Sequence[Fitted]) -> Array:
+def losses_of(data: Dataset, split: str, models: Sequence[FittedModel]) -> Array:
     """(examples,) what each adds to the measure by the mean of some models of one view.
 
     What is taken off targets is taken off answers, so it cancels.

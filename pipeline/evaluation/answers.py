@@ -141,22 +141,22 @@ class Answer:
 
 def answer(evaluation: Evaluation) -> Answer:
     """Both are chosen on validation (train, where there is none), and compared on test; one question by itself."""
-    asked, known = _question(evaluation, Networks.ALL)
-    return asked.decided(*decide([known])) if known else asked
+    unanswered, known = _question(evaluation, Networks.ALL)
+    return unanswered.decided(*decide([known])) if known else unanswered
 
 
 def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair | None]:
-    """Before it is decided; with nothing to decide by where there is no answer."""
+    """An answer before it is decided, and the pair to decide it by; None where there is none."""
     network = strongest(evaluation, lambda entry: entry.recurrent and networks in {Networks.ALL, Networks.of(entry)})
-    asked = Answer(networks, network, strongest_opponent(evaluation), reason="too few seeds")
-    if asked.network is None or asked.opponent is None:
-        return replace(asked, outcome=Outcome.NOT_ASKED, reason=NOTHING), None
+    unanswered = Answer(networks, network, strongest_opponent(evaluation), reason="too few seeds")
+    if unanswered.network is None or unanswered.opponent is None:
+        return replace(unanswered, outcome=Outcome.NOT_ASKED, reason=NOTHING), None
     if evaluation.dataset.layout == "points":
-        return replace(asked, outcome=Outcome.NOT_ASKED, reason=NO_PAST), None
-    known = _pair(evaluation, asked.network, asked.opponent)
+        return replace(unanswered, outcome=Outcome.NOT_ASKED, reason=NO_PAST), None
+    known = _pair(evaluation, unanswered.network, unanswered.opponent)
     if known is None and (why := too_short(evaluation.dataset.days)):
-        asked = replace(asked, outcome=Outcome.SHORT, reason=why)
-    return asked, known
+        unanswered = replace(unanswered, outcome=Outcome.SHORT, reason=why)
+    return unanswered, known
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
@@ -169,8 +169,8 @@ def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]
     ]
     decided = iter(decide([known for _, _, known in questions if known]))
     answers: dict[str, list[Answer]] = {name: [] for name in evaluations}
-    for name, asked, known in questions:
-        answers[name].append(asked.decided(next(decided)) if known else asked)
+    for name, unanswered, known in questions:
+        answers[name].append(unanswered.decided(next(decided)) if known else unanswered)
     return answers
 
 

@@ -127,11 +127,11 @@ def difference(losses: Array, others: Array, blocks: Array) -> Difference:
 
 def rows(losses: Array, others: Array, blocks: Array) -> Part:
     """What the rows add to the variance of a `difference`, on its scale."""
-    one, other = losses.mean(axis=0), others.mean(axis=0)
+    of_model, of_other = losses.mean(axis=0), others.mean(axis=0)
     if min(losses.mean(axis=1).min(), others.mean(axis=1).min()) > 0:
         # The delta method: a small change of a mean, as a share of it, is that of its logarithm.
-        one, other = one / one.mean(), other / other.mean()
-    return Part(clustered_error(one - other, blocks) ** 2, len(np.unique(blocks)))
+        of_model, of_other = of_model / of_model.mean(), of_other / of_other.mean()
+    return Part(clustered_error(of_model - of_other, blocks) ** 2, len(np.unique(blocks)))
 
 
 def independent(values: Sequence[float], others: Sequence[float]) -> Difference:
