@@ -62,6 +62,12 @@ class AnswerText:
         return self.reason if self.ratio and self.outcome == Outcome.UNSURE else ""
 
     @property
+    def note(self) -> str:
+        """What would decide, and what a sceptic's search came to: a row below an answer on the page."""
+        searched = f"a sceptic's search: {self.sceptic}" if self.sceptic and self.ratio else ""
+        return "; ".join(filter(None, (self.lacking, searched)))
+
+    @property
     def sentence(self) -> str:
         """The two models, the change, and what a sceptic's search came to, in a line."""
         if self.without is None or self.best is None:
