@@ -102,6 +102,8 @@ def _run(source: Path) -> str:
     with tempfile.TemporaryDirectory() as sockets:  # a kernel that only this user reaches
         config = Config({"AsyncKernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}})
         NotebookClient(notebook, timeout=300, startup_timeout=300, resources=folder, config=config).execute()
+    for cell in notebook.cells:  # what TensorFlow logs at its start is of no use to a reader
+        cell["outputs"] = [output for output in cell.get("outputs", []) if output.get("name") != "stderr"]
     markdown, resources = MarkdownExporter().from_notebook_node(notebook)
     for name, picture in resources["outputs"].items():
         markdown = markdown.replace(f"({name})", f"(data:image/png;base64,{base64.b64encode(picture).decode()})")
