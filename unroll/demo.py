@@ -36,8 +36,8 @@ QUESTIONS = {
 }
 """Data set -> what it asks for."""
 
-TRAINED = """These are the answers of the whole build: {all} experiments, up to 40 seeds each, in results/. {few} of
-them were trained here, with {seeds} seeds each: {equal} have its test errors to the last digit{rest}"""
+TRAINED = """These are the answers of the whole build: {all} experiments on these data, up to 40 seeds each, in results/.
+{few} of them were trained here, with {seeds} seeds each: {equal} have its test errors to the last digit{rest}"""
 
 
 def demo(workspace: Workspace, jobs: int) -> int:
@@ -52,7 +52,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     # A folder without the four documents builds the demo that came with the package.
     whole, folder = Workspace(documents(workspace.root, "claims.yaml")), workspace.root / FOLDER
     small = make.chosen(whole.root, folder)
-    config, every = params.load(small.params), params.load(whole.params)
+    config = params.load(small.params)
     rest = (
         "make repro" if whole.root == workspace.root else "unroll new --documents lecture; unroll --root lecture repro"
     )
@@ -72,7 +72,8 @@ def demo(workspace: Workspace, jobs: int) -> int:
     compared = [reproduced(whole, small, name) for name in config.datasets]
     equal, different = sum(len(names) for names, _ in compared), [name for _, names in compared for name in names]
     others = f"; {', '.join(different)} not: `unroll doctor` compares packages." if different else "."
-    print("\n" + TRAINED.format(all=len(every.experiments), few=count, seeds=make.SEEDS, equal=equal, rest=others))
+    built = sum(len(results.experiments) for name, results in story.results.items() if name in config.datasets)
+    print("\n" + TRAINED.format(all=built, few=count, seeds=make.SEEDS, equal=equal, rest=others))
     print(f"\nThe demo took {duration(seconds)}.")
     print("\n".join(_next(whole, small, rest)), flush=True)
     screen = sys.platform == "darwin" or os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
@@ -101,7 +102,7 @@ class Story(Narration):
 
     def __init__(self, whole: Workspace, small: Workspace) -> None:
         self._whole, self._small, self._params = whole, small, params.load(small.params)
-        self._results = {built.name: built for built in load(whole, params.load(whole.params)).built}
+        self.results = {built.name: built for built in load(whole, params.load(whole.params)).built}
 
     def running(self, stage: str) -> str:
         """See `Narration`: which model is trained, and for what."""
@@ -115,11 +116,11 @@ class Story(Narration):
     def ended(self, stage: str) -> str:
         """See `Narration`: the whole build's answers to a question, if this was the evaluation of its data set."""
         verb, _, name = stage.partition("@")
-        if verb != "evaluate" or name not in self._results:
+        if verb != "evaluate" or name not in self.results:
             return ""
         lines = []
-        for answer in self._results[name].answers:
-            text = answer_text(self._results[name], answer)
+        for answer in self.results[name].answers:
+            text = answer_text(self.results[name], answer)
             sides = f"{text.best}{', tuned' * text.tuned} against {text.without}" if text.best else answer.reason
             lines.append(f"  {answer.outcome:<13} {QUESTIONS.get(name, name)}: {capital(sides)}")
         equal, different = reproduced(self._whole, self._small, name)
