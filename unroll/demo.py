@@ -36,7 +36,8 @@ QUESTIONS = {
 }
 """Data set -> what it asks for."""
 
-TRAINED = """These are the answers of the whole build: {all} experiments on these data, up to 40 seeds each, in results/.
+TRAINED = """\
+These are the answers of the whole build: {all} experiments on these data, up to 40 seeds each, in results/.
 {few} of them were trained here, with {seeds} seeds each: {equal} have its test errors to the last digit{rest}"""
 
 
