@@ -222,8 +222,8 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
         return backtest.with_validation(data, backtest.folds(data, every.forecast(experiment.dataset))[0].train)
     if "validation" not in data.splits:
         raise UsageError(
-            f"{data.name} has no validation split to choose by, and nothing is chosen on test; docs/python.md says how "
-            "to try options of your own"
+            f"{data.name} has no validation split to choose by, and nothing is chosen on test; docs/tune.md says how "
+            "to try a change by hand"
         )
     validation = data.splits["validation"]
     splits = {"train": data.splits["train"], "validation": validation, "test": validation}
