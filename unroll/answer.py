@@ -39,16 +39,23 @@ EPOCHS = 12
 """That networks have, as a rule."""
 
 
-def series_named(workspace: Workspace, target: str) -> str | None:
-    """The data set that a target names: by its own name, or by its file; None where params.yaml has neither."""
+def series_named(workspace: Workspace, target: str, name: str | None = None) -> str | None:
+    """The data set that a target names: by its own name, or by its file; None where params.yaml has neither.
+
+    Raises:
+        UsageError: the file has several, and `name` does not say which.
+    """
     if not workspace.params.is_file():
         return None
     config = params.load(workspace.params)
     if target in config.datasets:
         return target
-    names = {(workspace.root / file.path).resolve(): name for name, file in config.files.items()}
-    name = names.get(Path(target).resolve())
-    return name if name in config.datasets else None
+    path = Path(target).resolve()
+    names = [key for key, file in config.files.items() if (workspace.root / file.path).resolve() == path]
+    names = [key for key in names if key in config.datasets and name in {None, key}]
+    if len(names) > 1:
+        raise UsageError(f"{target} has several questions; name one: {', '.join(names)}")
+    return names[0] if names else None
 
 
 def workspace_for(root: Path | None, files: Sequence[str]) -> Workspace:
@@ -76,9 +83,7 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
     Raises:
         UsageError, UnrollError: in one line; what was built is kept, and the same command goes on.
     """
-    name = series_named(workspace, files[0])
-    if name and wanted.name not in {None, name}:
-        name = series_named(workspace, wanted.name)
+    name = series_named(workspace, files[0], wanted.name)
     if name is None:
         name = add(workspace, [Path(file) for file in files], wanted, overrides)
         print()
@@ -203,5 +208,6 @@ def write(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> l
         )
     files += [folder / "forecast.csv", folder / "index.html"]
     write_text(files[-2], predict.csv(predicted))
-    write_text(files[-1], answer_page(as_data(series, predicted), table(series), pictures))
+    page = answer_page(as_data(series, predicted), table(series), predict.texts(predicted), pictures)
+    write_text(files[-1], page)
     return files

@@ -95,7 +95,7 @@ class Project:
         return pd.DataFrame(rows)
 
     def answer(self, dataset: str) -> list[Answer]:
-        """Does a recurrent network help? Of the documents' networks, and of tuned ones where there are some.
+        """Does a recurrent network help? Of untuned networks, and of tuned ones where there are some.
 
         Corrected for how many answers the page has, as there.
 

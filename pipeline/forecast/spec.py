@@ -14,6 +14,12 @@ from pipeline.errors import UnrollError
 from pipeline.forecast import backtest
 from pipeline.validation import Strict
 
+DAY = 86400
+"""Seconds."""
+
+MIDNIGHT = " 00:00:00"
+"""How the text of a timestamp ends at midnight."""
+
 
 @dataclass(frozen=True)
 class SeriesQuestion:
@@ -97,8 +103,9 @@ class SeriesQuestion:
         return index if zone is None else index.tz_localize("UTC").tz_convert(zone)
 
     def when(self, stamp: Any) -> str:
-        """A stamp on the file's clock."""
-        return str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
+        """A stamp on the file's clock; of days and longer rows the date alone."""
+        on_clock = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
+        return on_clock.removesuffix(MIDNIGHT) if self.spacing % DAY == 0 else on_clock
 
 
 class Member(Strict):

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,19 +74,27 @@ def page(results: Results) -> str:
     return printable(f"{text}\n", kept="\n")
 
 
-def answer_page(data: Mapping[str, Any], table: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
+def answer_page(
+    data: Mapping[str, Any],
+    table: Mapping[str, Any],
+    forecast: tuple[Sequence[str], Sequence[Sequence[str]]],
+    pictures: Mapping[str, str],
+) -> str:
     """The HTML of the page of a series of one's own: the answer, every model, the forecast; without a script.
 
     Args:
         data: as `unroll answer --json` prints it.
         table: of its models, as `unroll answer` prints it.
+        forecast: headings and rows.
         pictures: caption -> SVG.
     """
     from markupsafe import Markup
 
     inline = {caption: Markup(svg[svg.index("<svg") :]) for caption, svg in pictures.items()}  # noqa: S704 - our own
     style = Markup(_ours("answer.css"))  # noqa: S704 - our own
-    return _environment().get_template("answer.html.j2").render(**data, table=table, pictures=inline, style=style)
+    headings, rows = forecast
+    shown = {"table": table, "headings": headings, "rows": rows, "pictures": inline, "style": style}
+    return _environment().get_template("answer.html.j2").render(**data, **shown)
 
 
 def _environment() -> "jinja2.Environment":

@@ -21,6 +21,7 @@ from pipeline.evaluation import answers, schema
 from pipeline.forecast import plot
 from pipeline.forecast.forecaster import Forecaster, OutsideRangeWarning, require_level
 from pipeline.forecast.rows import Window
+from pipeline.forecast.spec import MIDNIGHT
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
@@ -181,7 +182,10 @@ def as_data(predicted: Predicted) -> dict[str, Any]:
 
 
 def _rows(predicted: Predicted) -> list[dict[str, Any]]:
-    rows = predicted.table.assign(stamp=[*map(str, predicted.table["stamp"])]).to_dict("records")
+    stamps = [*map(str, predicted.table["stamp"])]
+    if all(stamp.endswith(MIDNIGHT) for stamp in stamps):
+        stamps = [stamp.removesuffix(MIDNIGHT) for stamp in stamps]
+    rows = predicted.table.assign(stamp=stamps).to_dict("records")
     return [{key: None if value in {math.inf, -math.inf} else value for key, value in row.items()} for row in rows]
 
 
@@ -190,28 +194,32 @@ def csv(predicted: Predicted) -> str:
     return str(pd.DataFrame(_rows(predicted)).to_csv(index=False, lineterminator="\n"))
 
 
-def show(predicted: Predicted) -> None:
-    """Print the forecast as a table; of many values of several series the next one of each."""
-    spec, table, coverage = predicted.forecaster.spec, predicted.table, 100 * predicted.coverage
-    several, percent = len(spec.fitted.series) > 1, f"{100 * predicted.level:.0f} %"
+def texts(predicted: Predicted) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of the forecast, with the decimals that its intervals leave some meaning."""
+    table, percent = predicted.table, f"{100 * predicted.level:.0f} %"
     by_series = np.split((table["high"] - table["low"]).to_numpy(), len(predicted.windows))
     width = float(min(map(np.median, by_series)))
-    digits = max(0, min(6, 2 - math.floor(math.log10(width)))) if 0 < width < math.inf else 3
-    rows = _rows(predicted)[:: predicted.steps if several and len(table) > MOST_LINES else 1]
-    midnight = " 00:00:00" if all(row["stamp"].endswith(" 00:00:00") for row in rows) else ""
-    texts = [
-        [
-            cell.removesuffix(midnight) if isinstance(cell, str) else "-" if cell is None else f"{cell:.{digits}f}"
-            for cell in row.values()
-        ]
-        for row in rows
+    decimals = max(0, min(6, 2 - math.floor(math.log10(width)))) if 0 < width < math.inf else 3
+    fitted = predicted.forecaster.spec.fitted
+    headings = [table.columns[0]] * (len(fitted.series) > 1)
+    headings += ["Stamp", ", ".join(filter(None, ("Forecast", fitted.windows.unit)))]
+    headings += [f"Low {percent}", f"High {percent}"]
+    rows = [
+        [cell if isinstance(cell, str) else "-" if cell is None else f"{cell:.{decimals}f}" for cell in row.values()]
+        for row in _rows(predicted)
     ]
+    return headings, rows
+
+
+def show(predicted: Predicted) -> None:
+    """Print the forecast as a table; of many values of several series the next one of each."""
+    spec, coverage, percent = predicted.forecaster.spec, 100 * predicted.coverage, f"{100 * predicted.level:.0f} %"
+    several, (headings, every) = len(spec.fitted.series) > 1, texts(predicted)
+    rows = every[:: predicted.steps if several and len(every) > MOST_LINES else 1]
     seeds = f", the mean of {spec.seeds} seeds" if spec.seeds > 1 else ""
     print(printable(f"{spec.name}{seeds}: {predicted.why}"))
     print(printable(f"After {predicted.origin}, the last row of {predicted.file.name}:") + "\n")
-    unit = f", {spec.fitted.windows.unit}" if spec.fitted.windows.unit else ""
-    numbers = [f"Forecast{unit}", f"Low {percent}", f"High {percent}"]
-    if math.isinf(width):
+    if np.isinf(predicted.table["high"]).any():
         caption = f"\nThere are too few errors for intervals of {percent}; pass a smaller --level."
     elif not predicted.origins:
         caption = f"\nNo interval of {percent} could be tested on the {spec.judged}: they are too few."
@@ -221,9 +229,9 @@ def show(predicted: Predicted) -> None:
         )
         ends = f" ({coverage.min():.1f} to {coverage.max():.1f} % by {'series and ' * several}step ahead)"
         caption += f"{ends * (len(coverage) > 1)}."
-    if len(rows) < len(table):
+    if len(rows) < len(every):
         caption += f" `--series {next(iter(predicted.windows))}` prints one series whole, `--csv` all."
-    tables.show([table.columns[0]] * several + ["Stamp", *numbers], texts, numeric=numbers, caption=caption)
+    tables.show(headings, rows, numeric=headings[-3:], caption=caption)
 
 
 def draw(predicted: Predicted, path: Path) -> None:

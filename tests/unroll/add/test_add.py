@@ -87,7 +87,7 @@ def yearly(folder):
 
 
 FORMS = [comma, semicolon, split_stamps, utf16, daylight_saving, yearly]
-NEXT = {utf16: "2025-09-06 00:00:00", daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
+NEXT = {utf16: "2025-09-06", daylight_saving: "2023-11-16 01:00:00+01:00", yearly: "2023-01-30 00:00:00"}
 """What comes after the last row, if not after 40 days from the start."""
 
 

@@ -62,7 +62,7 @@ def forecasts(shop, capsys, *arguments):
 def test_what_is_known_beforehand_counts_from_a_file_and_from_rows_behind_the_last(shop, file, capsys, tmp_path):
     options = params.load(shop.params).datasets["shop"].preparation.options
     assert (options["windows"]["future"], options["windows"]["holidays"]) == (["price"], "DE")
-    with pytest.raises(UnrollError, match="price must be known beforehand, .* 2022-12-26 .*; pass --future FILE"):
+    with pytest.raises(UnrollError, match="price must be known beforehand, .* 2022-12-26; pass --future FILE"):
         forecasts(shop, capsys)
     forecast = forecasts(shop, capsys, "--future", plan(tmp_path))
     truth = rows(DAYS + AHEAD)["sales"].tail(AHEAD)
@@ -114,7 +114,7 @@ def test_renew_moves_the_end_of_the_evaluation_and_predict_says_when_it_is_time(
     run(shop, "predict", "shop", "--future", tmp_path / "plan.csv")
     printed = capsys.readouterr()
     assert "hint: 13 % more rows have come since the evaluation; `unroll renew shop &&" in printed.err
-    assert "After 2023-02-03 00:00:00, the last row of shop.csv" in printed.out, "new rows count without a new build"
+    assert "After 2023-02-03, the last row of shop.csv" in printed.out, "new rows count without a new build"
     run(shop, "renew", "shop")
     assert "shop: 40 rows more, until 2023-02-03 00:00:00. Next: unroll repro refit@shop" in capsys.readouterr().out
     assert params.load(shop.params).datasets["shop"].preparation.options["cleaning"]["until"] == "2023-02-03T00:00:00"
