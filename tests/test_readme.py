@@ -40,17 +40,18 @@ def paragraph(data):
         networks = f" {answer.networks.capitalize()}:" if answer.networks else ""
         yield f"**{str(answer.outcome).capitalize()}.**{networks} {answer.sentence}."
     of_data = [verdict for verdict in results().verdicts if verdict.dataset and verdict.dataset.name == data.name]
-    if of_data:
-        counts = Counter(str(verdict.outcome) for verdict in of_data).most_common()
-        shown = ", ".join(f"{outcome} {count}" for outcome, count in counts)
-        yield f"Of {len(of_data)} published figures and comparisons: {shown}."
+    for kind, words in ((False, "published figures and comparisons"), (True, "counts and shapes")):
+        counts = Counter(str(verdict.outcome) for verdict in of_data if (verdict.claim.kind == "count") == kind)
+        shown = ", ".join(f"{outcome} {count}" for outcome, count in counts.most_common())
+        if counts:
+            yield f"Of {counts.total()} {words}: {shown}."
     yield f"(`unroll compare {data.name}`)"
 
 
 def answers():
     """How many answers there are of each kind, and whether each data set needs a recurrent network, as on the page."""
     yield f"{sentence(list(chain(*texts().values())))}.\n"
-    yield "| question | best without recurrence | the documents' networks | tuned ones; of segments | command |"
+    yield "| question | best without recurrence | untuned networks | tuned ones; of segments | command |"
     yield "| --- | --- | --- | --- | --- |"
     for data in results().built:
         cells, (first_answer, *_) = [], texts()[data.name]

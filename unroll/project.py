@@ -98,7 +98,7 @@ class Project:
         return pd.DataFrame(rows)
 
     def answer(self, dataset: str) -> "list[Answer] | list[SeriesAnswer]":
-        """Does a recurrent network help? Of the documents' networks, and of tuned ones where there are some.
+        """Does a recurrent network help? Of untuned networks, and of tuned ones where there are some.
 
         Corrected for how many answers the page has, as there. Of a series of one's own what `unroll answer` printed:
         one answer, whose `sentence` says it and whose `models` are the table.

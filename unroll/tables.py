@@ -7,7 +7,7 @@ from typing import Literal
 
 from pipeline.evaluation.outcome import Outcome
 
-WRAPS = 30
+WRAPS = 22
 """Characters from which on a cell may take several lines."""
 
 GAP = 3

@@ -102,14 +102,14 @@ class Networks(StrEnum):
     """Which recurrent networks a question is about."""
 
     ALL = "all"
-    DOCUMENTS = "the documents' networks"
+    UNTUNED = "untuned networks"
     SEGMENTS = "networks on segments"
     TUNED = "tuned networks"
 
     @classmethod
     def of(cls, entry: Entry) -> "Networks":
         """Segments are what the field uses for long forecasts: neither they nor the others stand for both."""
-        return cls.TUNED if entry.trials else cls.SEGMENTS if entry.model == "segments" else cls.DOCUMENTS
+        return cls.TUNED if entry.trials else cls.SEGMENTS if entry.model == "segments" else cls.UNTUNED
 
 
 @dataclass(frozen=True)
@@ -160,12 +160,12 @@ def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair 
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
-    """Data set -> its answers, of the documents' networks and of others, corrected for how many there are."""
+    """Data set -> its answers, of untuned networks and of others, corrected for how many there are."""
     questions = [
         (name, *question)
         for name, evaluation in evaluations.items()
-        for networks in (Networks.DOCUMENTS, Networks.SEGMENTS, Networks.TUNED)
-        if (question := _question(evaluation, networks))[0].network or networks == Networks.DOCUMENTS
+        for networks in (Networks.UNTUNED, Networks.SEGMENTS, Networks.TUNED)
+        if (question := _question(evaluation, networks))[0].network or networks == Networks.UNTUNED
     ]
     decided = iter(decide([known for _, _, known in questions if known]))
     answers: dict[str, list[Answer]] = {name: [] for name in evaluations}

@@ -156,13 +156,6 @@ def clustered_error(losses: Array, blocks: Array) -> float:
     return math.sqrt(len(sums) / (len(sums) - 1) * float(np.square(sums).sum())) / len(losses)
 
 
-def mean(values: Sequence[float]) -> Interval:
-    """Of the mean over ever more seeds, from some; sure where there is one value, which then depends on no seed."""
-    count = len(values)
-    error = float(np.std(values, ddof=1)) / math.sqrt(count) if count > 1 else 0.0
-    return student(float(np.mean(values)), error, count - 1 or math.inf)
-
-
 Scale = tuple[float, float, Callable[[float], float], Callable[[float], float], Callable[[float], float]]
 """On which a measure is near normal, so that Student's t applies there: between which values of the measure it lies,
 the way to it and back, and its derivative, which turns small standard errors into ones on it."""
@@ -170,6 +163,23 @@ the way to it and back, and its derivative, which turns small standard errors in
 LOGARITHM: Scale = 0.0, math.inf, math.log, math.exp, lambda x: 1 / x
 LOGIT: Scale = 0.0, 1.0, lambda x: math.log(x / (1 - x)), lambda x: 1 / (1 + math.exp(-x)), lambda x: 1 / x / (1 - x)
 IDENTITY: Scale = -math.inf, math.inf, float, float, lambda _: 1.0
+
+
+def _scale(measure: str) -> Scale:
+    if measure == "accuracy":
+        return LOGIT
+    return LOGARITHM if measure in MEASURES or measure.endswith("_unit") else IDENTITY
+
+
+def mean(values: Sequence[float], measure: str) -> Interval:
+    """Of the mean over ever more seeds; sure where there is one value, which then depends on no seed.
+
+    `measure` is as in `prediction`; the interval ends where its values do, so that no error is negative.
+    """
+    count, (least, most, *_) = len(values), _scale(measure)
+    error = float(np.std(values, ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    low, high = student(float(np.mean(values)), error, count - 1 or math.inf)
+    return max(low, least), min(high, most)
 
 
 def prediction(values: Sequence[float], measure: str, rows: float = 0.0) -> Interval | None:
@@ -182,9 +192,7 @@ def prediction(values: Sequence[float], measure: str, rows: float = 0.0) -> Inte
         measure: of the values; empty for one that is taken as normal as it is.
         rows: the standard error of their mean by the rows, where the new run is scored on other rows; else 0.
     """
-    is_error = measure in MEASURES or measure.endswith("_unit")
-    scale = LOGIT if measure == "accuracy" else LOGARITHM if is_error else IDENTITY
-    least, most, forward, inverse, derivative = scale
+    least, most, forward, inverse, derivative = _scale(measure)
     if not all(least < value < most for value in values):
         return None
     # Two test sets differ by twice the variance of one.

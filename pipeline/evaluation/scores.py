@@ -47,7 +47,7 @@ def statistics(values: Sequence[float], measure: str = "", *, varies: bool = Tru
         min=min(values),
         max=max(values),
         values=list(values),
-        mean_ci=intervals.mean(values) if several else None,
+        mean_ci=intervals.mean(values, measure) if several else None,
         prediction_interval=intervals.prediction(values, measure) if enough else None,
         prediction_interval_new_rows=(
             intervals.prediction(values, measure, error) if enough and error is not None else None

@@ -89,7 +89,7 @@ def _forecasts(dataset: Evaluated, compared: Sequence[str]) -> Plots | None:
     if lacking := [name for name in compared if name not in table]:
         names = " and ".join(lacking)
         return Plots(title, f"There are none of {names} yet: unroll repro evaluate@{dataset.name} draws them.")
-    caption = "The best recurrent network and the best model without recurrence, first seed."
+    caption = "The network and the model without recurrence that are compared, chosen before the test; first seed."
     noun, several = "week" if dataset.about.layout == "windows" else "example", (table["part"] > 0).any()
     if several:
         caption += f" Best, median and worst {noun} of test: by the error of the two together."

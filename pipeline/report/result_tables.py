@@ -166,8 +166,9 @@ def _scores_table(results: Results, dataset: Evaluated, shown: Mapping[str, Entr
         caption += " MASE is the MAE as a share of the seasonal naive forecast's on train."
     if opponent:
         caption += (
-            f" The best without recurrence is {opponent}, chosen before the test. Against it (vs): the change in error "
-            "and its interval, 95 % for the whole table (Holm); of no difference 90 %, within ±5 %."
+            f" The best without recurrence is {opponent}, chosen before the test. Against it (vs): the change in "
+            "error, a geometric mean over seeds, and its interval, 95 % for the whole table (Holm); of no difference "
+            "90 %, within ±5 %."
         )
     numeric = {key: key not in {"experiment", "published"} for key in columns}
     return ResultTable(

@@ -130,7 +130,8 @@ def _recurrent(model: Mapping[str, Any]) -> str:
     if widths := model.get("widths"):
         return " and ".join(f"{CELLS[model['name']]}({width})" for width in widths)
     cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({model.get('units', '')})"
-    return f"Dense({model['before']}) and {cell}" if model.get("before") else cell
+    activation = f", {activation}" if (activation := model.get("activation", "tanh")) != "tanh" else ""
+    return (f"Dense({model['before']}) and {cell}" if model.get("before") else cell) + activation
 
 
 def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:

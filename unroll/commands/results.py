@@ -61,14 +61,18 @@ def predict(
 
 
 @app.command(rich_help_panel="Results")
-def claims(context: typer.Context, as_json: Json = False) -> None:
+def claims(
+    context: typer.Context,
+    documents: Annotated[list[str] | None, typer.Argument(help="Their numbers, such as 002; none: all.")] = None,
+    as_json: Json = False,
+) -> None:
     """Print every claim of the documents: what is published, what is rebuilt, the verdict and what is behind it.
 
-    `unroll claims` · `unroll claims --json`
+    `unroll claims` · `unroll claims 002` · `unroll claims --json`
     """
     from unroll.results import compare
 
-    table = compare.claims(context.obj)
+    table = compare.claims(context.obj, documents or [])
     print_json(table) if as_json else compare.show([table])
 
 

@@ -56,7 +56,7 @@ def lab(workspace: Workspace, part: str, *, epochs: int = 10, rate: float | None
     Raises:
         UsageError: another letter, or the experiment behind it was removed from params.yaml.
     """
-    experiment = PARTS[one_of(part.upper(), PARTS, "the part")]
+    experiment = PARTS[one_of(part.upper(), PARTS, "the part (`check` tries a program)")]
     project = Project(workspace.root)
     splits = project.data(project.params.experiment(experiment).dataset).splits
     print(f"{len(splits['train']):,} series to train on, {len(splits['test']):,} to test on")

@@ -19,7 +19,7 @@ from unroll import tables
 from unroll.results import answer
 from unroll.runner.display import built_by
 
-IMPORTANT = ("test_best", "against", "test", "verdict", "published", "interval")
+IMPORTANT = ("test_best", "against", "test", "claim", "verdict", "rebuilt", "published", "interval")
 """Keys of the columns that a narrow terminal shows first."""
 
 ANSWER = ("data set", "does recurrence help?", "change in error", "best without", "best with")
@@ -107,14 +107,21 @@ def _pair(names: Sequence[str], comparison: Comparison | None, metric: str, labe
     }
 
 
-def claims(workspace: Workspace) -> dict[str, Any]:
-    """The table of claims, as `compare` gives it, each row with its document.
+def claims(workspace: Workspace, documents: Sequence[str] = ()) -> dict[str, Any]:
+    """The table of claims, as `compare` gives it, of some documents or of all, each row with its document.
 
     Raises:
+        UsageError: no claim is of that document.
         UnrollError: params.yaml or claims.yaml is wrong, or a file is damaged.
     """
-    table = claims_table(load(workspace, params.load(workspace.params)))
-    return as_data(replace(table, columns=(DOCUMENT, *table.columns)))
+    results = load(workspace, params.load(workspace.params))
+    for document in documents:
+        one_of(document, [verdict.claim.document for verdict in results.verdicts], "the document")
+    verdicts = [verdict for verdict in results.verdicts if not documents or verdict.claim.document in documents]
+    table = claims_table(replace(results, verdicts=verdicts))
+    heading = "; ".join(dict.fromkeys(table.groups)) if documents else table.title
+    columns = table.columns if len(documents) == 1 else (DOCUMENT, *table.columns)
+    return as_data(replace(table, title=heading, columns=columns))
 
 
 def _require_built(results: Results, chosen: Mapping[str, Iterable[str]], names: Sequence[str]) -> None:

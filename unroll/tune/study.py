@@ -221,7 +221,10 @@ def without_test(workspace: Workspace, experiment: Experiment) -> Dataset:
     if experiment.dataset in every.forecasts:  # what lies before the first origin
         return backtest.with_validation(data, backtest.folds(data, every.forecast(experiment.dataset))[0].train)
     if "validation" not in data.splits:
-        raise UsageError(f"{data.name} has no validation split to choose by, and nothing is chosen on test")
+        raise UsageError(
+            f"{data.name} has no validation split to choose by, and nothing is chosen on test; docs/tune.md says how "
+            "to try a change by hand"
+        )
     validation = data.splits["validation"]
     splits = {"train": data.splits["train"], "validation": validation, "test": validation}
     return replace(data, splits=splits, scored=("validation",), groups={}, rollout=False)

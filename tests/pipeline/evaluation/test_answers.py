@@ -66,9 +66,9 @@ def front_page(**entries):
 
 def test_documents_networks_those_on_segments_and_tuned_ones_are_questions_decided_together():
     (alone,) = front_page(part={"share": 0.5})
-    assert (alone.networks, alone.network, alone.outcome) == (answers.Networks.DOCUMENTS, "gru", Outcome.YES)
+    assert (alone.networks, alone.network, alone.outcome) == (answers.Networks.UNTUNED, "gru", Outcome.YES)
     documents, segments, tuned = front_page(tuned={"trials": 12}, patches={"model": "segments"})
-    assert (documents.networks, documents.network) == ("the documents' networks", "gru")
+    assert (documents.networks, documents.network) == ("untuned networks", "gru")
     assert (segments.networks, segments.network) == ("networks on segments", "patches")
     assert (tuned.networks, tuned.network) == ("tuned networks", "tuned")
     assert np.ptp(documents.comparison.interval) > np.ptp(alone.comparison.interval)
