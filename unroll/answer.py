@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -59,7 +60,7 @@ def series_named(workspace: Workspace, target: str, name: str | None = None) -> 
 
 
 def workspace_for(root: Path | None, files: Sequence[str]) -> Workspace:
-    """Where a series is answered: the folder that is named, else this one if it has a params.yaml, else a new one.
+    """Where a series is answered: the folder that is named, else this one if it has a params.yaml, else one to make.
 
     Raises:
         UsageError: no file is named, and there is no params.yaml.
@@ -68,12 +69,9 @@ def workspace_for(root: Path | None, files: Sequence[str]) -> Workspace:
     if root is None and not here and not files:
         raise UsageError("there is no params.yaml here; name a file, such as `unroll answer meter.csv`")
     workspace = Workspace((root or Path("" if here else Path(files[0]).stem)).resolve())
-    if not workspace.params.is_file():
-        if not files or not Path(files[0]).is_file():
-            lacking = f"{files[0]} is {'a folder' if Path(files[0]).is_dir() else 'not there'}" if files else "no file"
-            raise UsageError(f"{lacking}; name a CSV or Parquet file")
-        make.own(workspace.root)
-        print(f"Made {workspace.root.name}/ for this series: its params.yaml, results and page.", flush=True)
+    if not workspace.params.is_file() and not (files and Path(files[0]).is_file()):
+        lacking = f"{files[0]} is {'a folder' if Path(files[0]).is_dir() else 'not there'}" if files else "no file"
+        raise UsageError(f"{lacking}; name a CSV or Parquet file")
     return workspace
 
 
@@ -85,7 +83,7 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
     """
     name = series_named(workspace, files[0], wanted.name)
     if name is None:
-        name = add(workspace, [Path(file) for file in files], wanted, overrides)
+        name = _added(workspace, [Path(file) for file in files], wanted, overrides)
         print()
     elif len(files) > 1 and files[0] == name:
         raise UsageError("name one series; `unroll compare` shows several")
@@ -98,6 +96,22 @@ def build(workspace: Workspace, files: Sequence[str], wanted: Wanted, overrides:
         raise UnrollError(f"{name} is not built, as said above; mend it, and the same command goes on")
     print()
     return answer(workspace, name)
+
+
+def _added(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: Overrides) -> str:
+    """Add a series, in a new workspace if there is none: if the series cannot be added, no new folder is left."""
+    made, there = not workspace.params.is_file(), workspace.root.exists()
+    if made:
+        make.own(workspace.root)
+    try:
+        name = add(workspace, files, wanted, overrides)
+    except BaseException:
+        if not there:
+            shutil.rmtree(workspace.root)
+        raise
+    if made:
+        print(f"Made {workspace.root.name}/ for this series: its params.yaml, results and page.", flush=True)
+    return name
 
 
 def as_before(config: Params, name: str, wanted: Wanted) -> None:
@@ -186,7 +200,9 @@ def as_data(series: SeriesAnswer, predicted: Predicted) -> dict[str, Any]:
         "outcome": str(series.outcome),
         "hint": series.hint,
         "error_unit": series.unit,
+        "span": series.span,
         "models": [asdict(model) for model in series.models],
+        "members": series.members,
         **{key: value for key, value in predict.as_data(predicted).items() if key != "dataset"},
     }
 

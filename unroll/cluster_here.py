@@ -31,7 +31,7 @@ from unroll.runner.build import repro
 from unroll.runner.dvc_graph import LOCK
 from unroll.workspaces import make
 
-FOLDER, DEMO = ".cluster", ".demo"
+FOLDER = ".cluster"
 
 HOST = "127.0.0.1"
 
@@ -87,11 +87,11 @@ def demo(workspace: Workspace) -> int:
     write_text(small.root / ".dvc" / "config", make.CONFIG + remote)
     cluster = partial(head.opened, address=os.environ["UNROLL_SCHEDULER"], certificates=home / "certificates")
     status = repro(small, [], 1, on=cluster)
-    local = workspace.root / DEMO / LOCK
+    local = workspace.root / make.DEMO / LOCK
     if local.exists() and local.read_bytes() == (small.root / LOCK).read_bytes():
-        print(f"{FOLDER}/workspace/{LOCK} is, byte for byte, the one of {DEMO}, which this machine built alone.")
+        print(f"{FOLDER}/workspace/{LOCK} is, byte for byte, the one of {make.DEMO}, which this machine built alone.")
     else:
-        print(f"{DEMO}/{LOCK} is not there, or not the same; `make demo` builds it on this machine alone, to compare.")
+        print(f"{make.DEMO}/{LOCK} is not there, or not the same; `make demo` builds it on this machine alone.")
     print("`make cluster-down` ends the servers.")
     return status
 

@@ -21,8 +21,6 @@ from unroll.runner.build import repro
 from unroll.runner.display import Narration
 from unroll.workspaces import checkout, make
 
-FOLDER = ".demo"
-
 QUESTIONS = {
     "jena_sample": "the temperature at Jena six hours ahead",
     "shapes_delayed": "what was seen five steps before",
@@ -51,7 +49,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
         UsageError, UnrollError: as `unroll.runner.build.repro`; git is missing.
     """
     # A folder without the four documents builds the demo that came with the package.
-    whole, folder = Workspace(documents(workspace.root, "claims.yaml")), workspace.root / FOLDER
+    whole, folder = Workspace(documents(workspace.root, "claims.yaml")), workspace.root / make.DEMO
     small = make.chosen(whole.root, folder)
     config = params.load(small.params)
     rest = (
@@ -61,7 +59,7 @@ def demo(workspace: Workspace, jobs: int) -> int:
     # The demo does not belong in the user's records: MLflow writes to its own folder.
     os.environ.pop("MLFLOW_TRACKING_URI", None)
     count = len(config.experiments)
-    print(f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {FOLDER}/.")
+    print(f"{count} experiments, {make.SEEDS} seeds each, {jobs} at a time, offline, all in {make.DEMO}/.")
     print("Does recurrence help? Is the best recurrent network better than the best without?", flush=True)
     started = time.monotonic()
     story = Story(whole, small)

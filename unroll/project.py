@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,9 @@ from pipeline.training.recipe import recipe
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from unroll.runner.display import built_by
+
+if TYPE_CHECKING:
+    from unroll.results.answer import SeriesAnswer
 
 Predictions = npt.ArrayLike | Trained | str
 """Of the test examples: (seeds, n) or (seeds, n, values) in model units, of one seed (n,) or (n, values); what `train`
@@ -94,10 +97,11 @@ class Project:
         ]
         return pd.DataFrame(rows)
 
-    def answer(self, dataset: str) -> list[Answer]:
+    def answer(self, dataset: str) -> "list[Answer] | list[SeriesAnswer]":
         """Does a recurrent network help? Of untuned networks, and of tuned ones where there are some.
 
-        Corrected for how many answers the page has, as there.
+        Corrected for how many answers the page has, as there. Of a series of one's own what `unroll answer` printed:
+        one answer, whose `sentence` says it and whose `models` are the table.
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
@@ -106,6 +110,10 @@ class Project:
         0.0
         """
         self.params.dataset(dataset)
+        if dataset in self.params.forecasts:
+            from unroll.results import answer
+
+            return [answer.answer(self.workspace, dataset)]
         for own in (False, True):
             for evaluated in results.load(self.workspace, self.params, own=own).built:
                 if evaluated.name == dataset:
@@ -231,15 +239,19 @@ class Project:
         blocks, days = scores.blocks(data, "test"), scores.days(data)
         return decide([answers.pair(data.metric, losses, others, blocks, naive, days)])[0]
 
-    def forecast(self, name: str, *, level: float = 0.9, horizon: int | None = None) -> pd.DataFrame:
+    def forecast(
+        self, name: str, *, data: str | Path | None = None, level: float = 0.9, horizon: int | None = None
+    ) -> pd.DataFrame:
         """What follows the last row of a series, by the model that `unroll answer` chose, with intervals.
+
+        `data` is a file of new rows, of the same form; without, they are those of the series' own file.
 
         >>> list(project.forecast("meter", level=0.8).columns)
         ['stamp', 'forecast', 'low', 'high']
         """
         from unroll.results.predict import predict
 
-        return predict(self.workspace, name, None, level, horizon=horizon).table
+        return predict(self.workspace, name, Path(data) if data else None, level, horizon=horizon).table
 
     def _evaluation(self, dataset: str) -> Evaluation:
         self.params.dataset(dataset)

@@ -173,17 +173,18 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
     (name, other), about = claim.experiments[:2], evaluation.dataset
     entries = [evaluation.experiments[key] for key in (name, other)]
     chosen = "best" if entries[0].best else "final"
+    metric = claim.metric.replace("best.", f"{chosen}.")  # as `look_up` has it
     by_rows = [f"{chosen}.{split}.{about.metric}" for split in ("validation", "test") if split in about.examples]
     by_seeds = ["best_epoch", "gap", "parameters", *(f"reached.{level}" for level in entries[0].reached)]
-    if claim.metric not in by_rows + by_seeds:
+    if metric not in by_rows + by_seeds:
         raise UsageError(
             f"claims.yaml: {name} and {other} can be compared by {', '.join(by_rows + by_seeds)}. "
             f"Received: {claim.metric}"
         )
     rebuilt, reference = (_stat(evaluation, key, claim.metric) for key in (name, other))
-    if claim.metric in by_rows:
-        difference = evaluation.difference(claim.metric.split(".")[1], name, other)
-    elif claim.metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
+    if metric in by_rows:
+        difference = evaluation.difference(metric.split(".")[1], name, other)
+    elif metric != "parameters" and any(entry.varies and len(entry.seeds) < MIN_SEEDS for entry in entries):
         difference = None
     else:
         difference = independent(rebuilt.values, reference.values)
@@ -192,7 +193,7 @@ def _comparison(claim: Claim, evaluation: Evaluation) -> Verdict:
         # 95 %; on par 90 %, since each of its ends is a one-sided test at 5 %.
         level = LEVEL if claim.within is None else 0.9
         low, high = difference.interval(level)
-        if claim.metric in by_rows:  # in the measure's own unit, in which claims give their widths
+        if metric in by_rows:  # in the measure's own unit, in which claims give their widths
             low, _, high = in_errors(difference, level, as_errors(about.metric, reference.mean))
             low, high = (-high, -low) if MEASURES[about.metric].higher else (low, high)
         interval = low, high

@@ -71,14 +71,20 @@ class Sceptic(Strict):
     challenges: list[Challenge]
 
     def beside(self, answer: Answer, evaluation: Evaluation) -> str:
-        """What is shown with an answer: "not overturned in 1,800 CPU s". Empty where nothing was compared."""
+        """What is shown with an answer, empty where nothing was compared.
+
+        Such as "not overturned in 1,800 CPU s: against the best found -5.6 % error (-11 to -0.1 %)".
+        """
         known = next((challenge for challenge in self.challenges if challenge.networks == answer.networks), None)
         if known is None or answer.comparison is None:
             return ""
         if known.fingerprints != fingerprints(answer, evaluation):
             return "a sceptic searched against an earlier build"
         effort, model = f"overturned in {self.search.cpu_seconds:,} CPU s", self.search.best.partition(",")[0]
-        return f"{effort} by a {model}: {known.challenged}" if known.overturned else f"not {effort}"
+        if known.overturned:
+            return f"{effort} by a {model}: {known.challenged}"
+        against = known.network.partition(": ")[2].partition(";")[0]
+        return f"not {effort}{f': against the best found {against}' if against else ''}"
 
 
 def fingerprints(answer: Answer, evaluation: Evaluation) -> dict[str, str]:

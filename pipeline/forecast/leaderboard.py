@@ -97,7 +97,8 @@ class Leaderboard(Strict):
         if rivals:
             text += f"; {', '.join(f'{titles.get(name, name)} {maes[name]:.4g}' for name in rivals)}"
         if self.champion == ENSEMBLE and others and maes[others[0]] < maes[ENSEMBLE]:
-            text += "; a lead below a third rarely lasts"
+            lead = f"{titles.get(others[0], others[0])} was {100 * (1 - maes[others[0]] / maes[ENSEMBLE]):.0f} % better"
+            text += f"; the combination forecasts unless one model is a third better: {lead}"
         return text
 
 
@@ -243,7 +244,8 @@ def with_errors(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
     """The rows of the table whose value was measured, with three columns more.
 
     `error`, absolute, in model units; `split`, one of `HALVES`; `week`, the block of the cutoff in its half, from 0: a
-    week, or as long as the horizon if that is longer. Errors depend on one another within a block, not across blocks.
+    week, or as long as the horizon if that is longer; what is left behind the last whole one is of that. Errors depend
+    on one another within a block, not across blocks.
     """
     std = {name or dataset.name: scale.std for name, scale in dataset.scales.items()}
     rows = forecasts.dropna(subset="y").reset_index(drop=True)
@@ -251,7 +253,10 @@ def with_errors(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":
     middle, _ = halves_of(rows["cutoff"].to_numpy())
     rows["split"] = np.where(rows["cutoff"] < middle, *HALVES)
     length = max(WEEK, (rows["ds"] - rows["cutoff"]).max().to_timedelta64())
-    rows["week"] = (rows["cutoff"] - rows.groupby("split")["cutoff"].transform("min")) // length
+    cutoffs = rows.groupby("split")["cutoff"]
+    first, last = cutoffs.transform("min"), cutoffs.transform("max")
+    whole = np.maximum((last - first + _distance(rows["cutoff"].to_numpy())) // length, 1)
+    rows["week"] = np.minimum((rows["cutoff"] - first) // length, whole - 1)
     return rows.sort_values(["seed", "unique_id", "cutoff", "ds"])
 
 
@@ -264,8 +269,13 @@ def halves_of(cutoffs: Array) -> tuple[np.datetime64, int]:
     """The first cutoff of the later half, and how many whole weeks that half spans."""
     cutoffs = np.unique(cutoffs)
     middle = cutoffs[len(cutoffs) // 2]
-    span = cutoffs[-1] - middle + (np.median(np.diff(cutoffs)) if len(cutoffs) > 1 else WEEK)
-    return middle, int(span / WEEK)
+    return middle, int((cutoffs[-1] - middle + _distance(cutoffs)) / WEEK)
+
+
+def _distance(cutoffs: Array) -> np.timedelta64:
+    """From one cutoff to the next, as a rule."""
+    steps = np.diff(np.unique(cutoffs))
+    return np.median(steps) if len(steps) else WEEK
 
 
 def by_week(dataset: Dataset, forecasts: "pd.DataFrame") -> "pd.DataFrame":

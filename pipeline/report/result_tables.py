@@ -253,7 +253,7 @@ def _groups_table(dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable
     contents, caption = [], "Final weights."
     if groups:
         contents.append("parts of the test set")
-        caption += " Inside and outside the range of x that was trained on."
+        caption += " Inside and outside the range of x that was trained on." * ("outside" in groups)
     if any(entry.rollout for entry in shown.values()):
         columns += [
             TableColumn("rollout", "Free run, MSE"),

@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pipeline.config import params
-from pipeline.config.params import Experiment, Params
+from pipeline.config.params import Experiment
 from pipeline.data import dataset
 from pipeline.errors import UnrollError
 from pipeline.evaluation import schema
@@ -16,7 +16,7 @@ from pipeline.evaluation.schema import Evaluation
 from pipeline.provenance import fingerprint
 from pipeline.provenance import record as records
 from pipeline.provenance.record import Record
-from pipeline.report import results
+from pipeline.report.results import Evaluated
 from pipeline.report.sentences import answer_text
 from pipeline.tracking import network, payload, store
 from pipeline.tracking.payload import Points
@@ -266,12 +266,11 @@ def _update(opened: Store, run: "Run", metrics: Mapping[str, float], tags: Mappi
     return bool(metrics or tags)
 
 
-def describe(workspace: Workspace, config: Params) -> None:
-    """Say in the description of each data set's MLflow experiment what the page answers."""
-    documents, own = (results.load(workspace, config, own=own) for own in (False, True))
+def describe(workspace: Workspace, evaluated: Iterable[Evaluated]) -> None:
+    """Say in the description of each data set's MLflow experiment what is answered."""
     opened = store.connect(workspace)
     with store.guard(opened.uri):
-        for dataset in (*documents.built, *own.built):
+        for dataset in evaluated:
             if group := opened.client.get_experiment_by_name(payload.title(dataset.about)):
                 lines = [answer_text(dataset, answer).line for answer in dataset.answers]
                 for key, value in payload.experiment_tags(group.experiment_id, dataset.about, lines).items():

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from matplotlib.axes import Axes
 
+import unroll
 from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
@@ -77,6 +78,14 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     assert ridge["mae"] == pytest.approx(evaluation.experiments["shop_ridge"].final["test"]["mae"].mean * 7, rel=0.5)
     assert [row["champion"] for row in again["models"]].count(True) == 1
     assert len(again["forecasts"]) == 7
+    assert (again["span"], again["members"]) == ("2 weeks", [])
+    assert "of 2 weeks" in sentence
+    table = pd.read_parquet(workspace.evaluation("shop") / "tables" / "forecasts.parquet")
+    days = table.cutoff.drop_duplicates().sort_values()
+    later = table[(table.cutoff >= days.iloc[len(days) // 2]) & (table.model == "shop_ridge")]
+    assert (later.y_hat - later.y).abs().mean() == pytest.approx(ridge["mae"]), "as the documentation computes it"
+    (in_python,) = unroll.open(workspace.root).answer("shop")
+    assert in_python.sentence == sentence
     for flags, message in ((["--horizon", "3"], "--horizon 7"), (["--target", "profit"], "--target sales")):
         with pytest.raises(UsageError, match=f"shop was added with {message}; --name with a new one asks another"):
             invoke(["answer", "shop.csv", *flags])
@@ -87,6 +96,32 @@ def test_one_command_in_an_empty_folder_ends_with_the_answer_and_again_without_a
     invoke(["compare", "shop_ridge", "--json"])
     (table,) = json.loads(capsys.readouterr().out)
     assert [row["mae"]["value"] for row in table["rows"]] == [ridge["mae"]]
+
+
+def test_a_file_that_cannot_be_added_leaves_no_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    rows().to_csv("sales.csv", index=False)
+    with pytest.raises(UsageError, match="--future"):
+        invoke(["answer", "sales.csv", "--yes", "--future", "price"])
+    assert [path.name for path in tmp_path.iterdir()] == ["sales.csv"]
+    assert "Made" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        (
+            "about 51 weeks of test rows (there are 13) and 12 seeds (there are 3) would decide",
+            "Set forecasts.shop.origins: 714 and datasets.shop.seeds: 12 in params.yaml, and ask again; about 3.9",
+        ),
+        ("about 6 seeds (there are 3) would decide", "Set datasets.shop.seeds: 6 in params.yaml, and ask again."),
+        ("no number of rows and seeds that can be had would decide", ""),
+    ],
+)
+def test_what_would_decide_is_told_as_settings(reason, words):
+    config = SimpleNamespace(forecast=lambda _: SimpleNamespace(origins=182))
+    hint = answer.settings(config, "shop", reason, 182 / 91, 365)
+    assert hint.removesuffix(" years of rows are needed, and this file has 1.0.") == words
 
 
 @pytest.mark.parametrize(

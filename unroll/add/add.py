@@ -49,6 +49,8 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     with progress.files() as shown:
         profile = detect([folder / file.name for file in files], replace(overrides, target=wanted.target), shown)
     print(*lines(profile), sep="\n", flush=True)
+    if not _with_workspace(workspace.root, folder):
+        print(f"git       does not keep {files[0].name}, so no clone can build it; copy it into this repository first")
     proposal = _ask(profile, wanted)
     if why := proposal.reasons.get("target"):
         print(f"guessed   target: {printable(proposal.target)}, {why}", flush=True)
@@ -118,6 +120,12 @@ def _relative(workspace: Workspace, path: Path) -> str:
     near = path.is_relative_to(workspace.root.parent)  # so that both can be moved together
     text = Path(os.path.relpath(path, workspace.root)).as_posix() if near else str(path)
     return utf_8(text)
+
+
+def _with_workspace(root: Path, folder: Path) -> bool:
+    """Whether a folder is in the workspace's git repository, if that is in one."""
+    repository = next((parent for parent in [root, *root.parents] if (parent / ".git").exists()), None)
+    return repository is None or folder.is_relative_to(repository)
 
 
 def _name(text: str, before: params.Params, *, given: bool) -> str:

@@ -224,7 +224,7 @@ def entries(
         "drop": "; ".join(f"{column}: {why}" for column, why in left_out.items()),
         "categories": "columns of words: a column of 0 and 1 for each word",
         "missing": f"no value, found: {seen}",
-        "fill": "rows; proposed: what is missing for up to a quarter of a day takes the last value",
+        "fill": "rows; proposed: what is missing for up to so many takes the last value",
         "repeat": "rows; what is missing for longer takes the value of a cycle before; after seven, windows are cut",
         "train": "of the rows, in the order of time; origins of the backtest lie in the rest",
         "stride": "rows from one window to the next that models learn from",

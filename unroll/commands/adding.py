@@ -97,11 +97,11 @@ def answer(
     quiet = contextlib.redirect_stdout(sys.stderr) if as_json or as_csv else contextlib.nullcontext()
     with quiet:
         workspace = answer.workspace_for(here, names or [])
-    config = params.load(workspace.params)
+    config = params.load(workspace.params) if workspace.params.is_file() else None
     if not names and not as_json:
         compare.show_answers(workspace, compare.evaluation_times(workspace))
         return
-    if not names or (names[0] in config.datasets and names[0] not in config.forecasts):
+    if not names or (config and names[0] in config.datasets and names[0] not in config.forecasts):
         tables = compare.compare(workspace, names or [])
         print_json(tables) if as_json else compare.show(tables)
         return
@@ -173,12 +173,12 @@ def remove(
 def renew(context: typer.Context, name: Annotated[str, named("A file of your own.", "forecasts")]) -> None:
     """Let the rows that have come since `add` count for the evaluation and the backtest, too.
 
-    `unroll renew meter && unroll repro refit@meter`
+    `unroll renew meter && unroll answer meter`
     """
     from unroll.results.upkeep import renew as renew_it
 
     count, last = renew_it(context.obj, name)
-    print(f"{name}: {count:,} rows more, until {last}. Next: unroll repro refit@{name}")
+    print(f"{name}: {count:,} rows more, until {last}. Next: unroll answer {name}")
 
 
 @app.command(rich_help_panel="Search and check")

@@ -162,6 +162,7 @@ def lab(
     """Document 003's assignment: generate the waves, train, print the test error after every epoch; or check a program.
 
     `check` runs somebody's program, with your rights, on rows made for it, and says in one sentence what is wrong.
+    The exit status is 0 if it is right, 1 if it is wrong, 3 if that cannot be told.
 
     `unroll lab N` · `unroll lab D --epochs 20` · `unroll lab R --rate 0.001` · `unroll lab check program.py`
     """
@@ -175,7 +176,7 @@ def lab(
         return
     right, sentence = assignment.check(script)
     print(sentence)
-    raise typer.Exit(0 if right else 1)
+    raise typer.Exit({True: 0, False: 1, None: 3}[right])
 
 
 @app.command(rich_help_panel="Learning")

@@ -91,8 +91,8 @@ class SeriesSplit(NamedTuple):
         return np.concatenate([train, test] if self.last else [test, train])
 
 
-def check(script: Path, limit: float = 100) -> tuple[bool, str]:
-    """Whether a program is right, and one sentence that says so or says what is wrong.
+def check(script: Path, limit: float = 100) -> tuple[bool | None, str]:
+    """Whether a program is right, None if that cannot be told, and one sentence that says so or what is wrong.
 
     It is run with the rights of this process, for a few epochs at a time, and has `limit` seconds for each run.
     """
@@ -103,7 +103,7 @@ def check(script: Path, limit: float = 100) -> tuple[bool, str]:
     except Wrong as fault:
         return False, printable(f"Wrong: {fault}.")
     except Undecided as reason:
-        return False, printable(f"Cannot tell: {reason}.")
+        return None, printable(f"Cannot tell: {reason}.")
     learns = " and ".join(f"{letter} learns as at a rate of {rate:.2g}" for letter, rate in rates.items())
     return True, f"Right: {learns}."
 

@@ -1,9 +1,12 @@
 """The answer for a series of one's own: does it need a recurrent network, and how good is each model?"""
 
 import contextlib
+import math
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -62,8 +65,10 @@ class SeriesAnswer:
         unit: of the errors.
         sentence: the answer, with its figure.
         outcome: "yes", "no", "no difference", "cannot tell" or "too short", by the rule of docs/decisions/verdicts.md.
-        hint: what more rows would change, or which other models are as good; else empty.
+        hint: what more rows or seeds would change and take, or which other models are as good; else empty.
         models: the best first; their MAE is of the later half of the origins, their coverage of all origins.
+        span: how long the later half of the origins is, in words.
+        members: titles of the models that are combined, if their combination forecasts.
         compared: name -> title of the network and of its opponent; empty if nothing was compared.
     """
 
@@ -73,6 +78,8 @@ class SeriesAnswer:
     outcome: Outcome
     hint: str
     models: list[ModelScore]
+    span: str
+    members: list[str]
     compared: dict[str, str]
 
 
@@ -83,34 +90,38 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         raise UnrollError(f"{name} is not built; `unroll answer {name}` builds it")
     evaluation, board = schema.load(folder), leaderboard.load(folder)
     verdict, models = answers.answer(evaluation), _models(workspace, config, evaluation, board)
-    if verdict.network is None or verdict.opponent is None:
-        return SeriesAnswer(name, board.unit, f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", models, {})
-    compared = {key: _title(config, key, evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)}
     months, days = months_per_row(config, name), evaluation.dataset.days or 0.0
     span = later_half(np.datetime64(board.first), np.datetime64(board.last), board.origins, int(days / WEEK), months)
+    members = [short_title(config, key) for key in board.members if board.champion == ENSEMBLE]
+    known = partial(SeriesAnswer, name, board.unit, models=models, span=span, members=members)
+    if verdict.network is None or verdict.opponent is None:
+        return known(f"Not asked: {verdict.reason}.", Outcome.NOT_ASKED, "", compared={})
+    compared = {key: _title(config, key, evaluation.experiments[key]) for key in (verdict.network, verdict.opponent)}
     decided = verdict.comparison.change if verdict.comparison else None
     change = decided.mean if decided else answers.change(evaluation, verdict.network, verdict.opponent)[0] or 0.0
     percent = round(100 * abs(change))
     error = f"{percent} % {'more' if change > 0 else 'less'} error" if percent else "the same error"
     network, opponent = f"the best recurrent network ({compared[verdict.network]})", compared[verdict.opponent]
+    first, last = (np.datetime64(evaluation.dataset.facts[key]) for key in ("train from", "test to"))
+    file_days = float((last - first) / DAY) + 1
     if verdict.comparison and decided and days >= SEASON:
         ends, level = " to ".join(f"{100 * end:+.1f}" for end in decided.interval), 100 * verdict.comparison.level
         sentence = f"{verdict.outcome.capitalize()}: over the last {span} {network} had {error} "
         sentence += f"{'than' if percent else 'as'} {opponent} ({level:.0f} % interval {ends} %)."
         if verdict.outcome == Outcome.UNSURE:
             sentence += f" {capital(verdict.reason)}."
-        hint = as_good_as(models, evaluation, {verdict.network, verdict.opponent})
-        return SeriesAnswer(name, board.unit, sentence, verdict.outcome, hint, models, compared)
+        hints = [as_good_as(models, evaluation, {verdict.network, verdict.opponent})]
+        hints.append(settings(config, name, verdict.reason, board.origins / days, file_days))
+        return known(sentence, verdict.outcome, " ".join(filter(None, hints)), compared=compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[verdict.network] < errors[verdict.opponent]).tolist()
     sentence = f"{so_far(network_leads, network, opponent, str(errors.index.name), span)}; the network had {error}."
     hint = "More rows would tell how much this varies."
     if days < SEASON:
-        first, last = (np.datetime64(evaluation.dataset.facts[key]) for key in ("train from", "test to"))
-        rows = _in_words((last - first) / DAY + 1, months)
+        rows = _in_words(file_days, months)
         sentence += " Other seasons were not seen."
         hint = f"A verdict takes {SEASON // WEEK} weeks to compare on, so about a year of rows; this file has {rows}."
-    return SeriesAnswer(name, board.unit, sentence, verdict.outcome, hint, models, compared)
+    return known(sentence, verdict.outcome, hint, compared=compared)
 
 
 def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: str, span: str) -> str:
@@ -121,6 +132,30 @@ def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: s
     grade = "Undecided so far" if wins < count else "So far yes" if leads else "So far no"
     when = f"over the last {span}" if count == 1 else f"in {wins} of {count} {blocks}"
     return f"{grade}: {leader} was ahead of {other} {when}"
+
+
+def settings(config: Params, name: str, reason: str, origins_a_day: float, days: float) -> str:
+    """The hint beside "cannot tell": the settings that give the weeks and seeds of the reason, and the rows that takes.
+
+    Args:
+        config: params.yaml.
+        name: of the data set.
+        reason: as `verdicts.lacking` gives it.
+        origins_a_day: of the backtest, for each day of its later half.
+        days: that the rows span.
+    """
+    weeks, seeds = (re.search(rf"([\d,]+) {unit}", reason) for unit in ("weeks", "seeds"))
+    needed = WEEK * float(weeks[1].replace(",", "")) if weeks else 0.0
+    origins, keys = math.ceil(origins_a_day * needed), []
+    if origins > config.forecast(name).origins:
+        keys.append(f"forecasts.{name}.origins: {origins}")
+    if seeds:
+        keys.append(f"datasets.{name}.seeds: {seeds[1]}")
+    text = f"Set {' and '.join(keys)} in params.yaml, and ask again" if keys else ""
+    if needed:  # half of the windows are for the first fit, half of the origins to choose by
+        rows = f"about {4 * needed / YEAR:.1f} years of rows are needed, and this file has {days / YEAR:.1f}"
+        text += f"; {rows}" if text else capital(rows)
+    return f"{text}." if text else ""
 
 
 def is_built(workspace: Workspace, name: str) -> bool:
@@ -197,7 +232,7 @@ def errors_by_block(workspace: Workspace, name: str) -> "pd.DataFrame":
 
 def table(series: SeriesAnswer, only: Collection[str] = ()) -> dict[str, Any]:
     """The models (those named in `only`, if any are) as a table of `unroll.results.compare.compare`."""
-    mae = f"MAE, {series.unit}" if series.unit else "MAE"
+    mae = ", ".join(filter(None, ("MAE", series.unit, f"last {series.span}")))
     headings = {"title": "Model", "mae": mae, "change": "Change", "interval": "95 % interval"}
     headings |= {"coverage": "90 % held", "seconds": "Seconds"}
     rows = []
@@ -206,7 +241,7 @@ def table(series: SeriesAnswer, only: Collection[str] = ()) -> dict[str, Any]:
         if model.change is not None:  # without an interval it has no ends to show
             change, interval = Change(model.change, model.interval or (model.change, model.change)).words
         texts = {
-            "title": model.title,
+            "title": model.title + " (forecasts)" * model.champion,
             "mae": f"{model.mae:.4g}",
             "change": change,
             "interval": interval if model.interval else "",
@@ -216,5 +251,8 @@ def table(series: SeriesAnswer, only: Collection[str] = ()) -> dict[str, Any]:
         if not only or model.name in only:
             rows.append({key: {"text": text, "value": getattr(model, key)} for key, text in texts.items()})
     columns = [{"key": key, "title": heading, "numeric": key != "title"} for key, heading in headings.items()]
-    about = {"name": series.name, "title": series.name, "caption": "", "stand_in": False, "answers": [series.sentence]}
+    caption = f"The weighted median is of: {', '.join(series.members)}. " if series.members else ""
+    caption += "Change: to the best without recurrence before. Seconds: of the whole backtest."
+    about = {"name": series.name, "title": series.name, "caption": caption, "stand_in": False}
+    about["answers"] = [series.sentence]
     return about | {"columns": columns, "rows": rows}

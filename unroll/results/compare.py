@@ -66,6 +66,9 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         label = next((evaluated.label for evaluated in results.built if evaluated.name in chosen), None)
         metric = schema.load(workspace.evaluation(*chosen)).dataset.metric
         shown[0] |= {"answers": [], "comparison": _pair(names, comparison, metric, label)}
+        # Nothing of a third model, which is not shown.
+        shown[0]["columns"] = [column for column in shown[0]["columns"] if column["key"] not in {"against", "interval"}]
+        shown[0]["caption"] = shown[0]["caption"].partition(" The best without recurrence is ")[0]
     return shown
 
 

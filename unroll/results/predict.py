@@ -106,7 +106,7 @@ def predict(
     hints = [f"warning: {warning.message}" for warning in unusual]
     new = max(window.new for window in windows.values())
     if data is None and new >= MANY and question.dataset in config.forecasts:
-        again = f"`unroll renew {question.dataset} && unroll repro refit@{question.dataset}`"
+        again = f"`unroll renew {question.dataset} && unroll answer {question.dataset}`"
         hints.append(
             f"hint: {100 * new:.0f} % more rows have come since the evaluation; {again} judges the models on them, too"
         )
@@ -132,7 +132,7 @@ def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, s
     if name in config.forecasts:
         folder = workspace.forecaster(name)
         if not (folder / "forecaster.json").is_file():
-            raise UnrollError(f"{name} is not fitted; `unroll repro refit@{name}` does it")
+            raise UnrollError(f"{name} is not fitted here; `unroll answer {name}` does it")
         forecaster = Forecaster.load(folder)
         return forecaster, forecaster.spec.why
     if name not in config.datasets:
@@ -150,7 +150,11 @@ def best(workspace: Workspace, config: Params, name: str) -> tuple[Forecaster, s
 
 
 def own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
-    """The files of a data set: the user's own where they lie, since they may have got new rows."""
+    """The files of a data set: the user's own where they lie, since they may have got new rows.
+
+    Raises:
+        UnrollError: the user's own are not there, nor a copy of them.
+    """
     section = config.dataset(name)
     pattern, folder = section.preparation.options["csv"]["file"], workspace.raw(section.source)
     if section.source in config.files:
@@ -158,7 +162,11 @@ def own_files(workspace: Workspace, config: Params, name: str) -> list[Path]:
         if own.is_file():
             return [own]
         folder = own if own.is_dir() else folder
-    return files_of(folder, pattern)
+    files = files_of(folder, pattern)
+    if section.source in config.files and not files[0].is_file():
+        path = config.files[section.source].path
+        raise UnrollError(f"params.yaml: files.{section.source}.path: {path} is not there; put the file there")
+    return files
 
 
 def as_data(predicted: Predicted) -> dict[str, Any]:

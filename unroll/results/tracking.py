@@ -8,10 +8,12 @@ from pipeline.config import params
 from pipeline.errors import UnrollError, without_password
 from pipeline.forecast.forecaster import Forecaster
 from pipeline.provenance.machine import documents
+from pipeline.report.results import load
 from pipeline.tracking import model_registry, runs, store
 from pipeline.tracking.model_registry import ALIAS, Registered
 from pipeline.workspace import Workspace
 from unroll.results import predict
+from unroll.workspaces import make
 
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Of MLflow's server, where the user has not set it: jobs are for language models."""
@@ -51,7 +53,11 @@ def ui(workspace: Workspace, port: int) -> None:
         shown = f" The page of the four documents' results: {page}" if page.is_file() else ""
         raise UnrollError(f"there is nothing to show: nothing is built here; `unroll demo` takes some minutes.{shown}")
     if workspace.params.is_file():
-        runs.describe(workspace, params.load(workspace.params))
+        # Beside the demo's runs, three seeds and some of the opponents, stand the whole build's answers.
+        demo = workspace.root.name == make.DEMO
+        whole = Workspace(documents(workspace.root.parent, "claims.yaml")) if demo else workspace
+        own = load(workspace, params.load(workspace.params), own=True).built
+        runs.describe(workspace, [*load(whole, params.load(whole.params)).built, *own])
     opened = store.connect(workspace)
     addresses = runs.addresses(opened, workspace)
     shared = opened.uri.startswith(("http://", "https://"))

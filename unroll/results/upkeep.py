@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from contextlib import suppress
 
 import numpy as np
 import typer
@@ -72,5 +73,7 @@ def remove(workspace: Workspace, name: str, *, yes: bool) -> None:
     write_text(workspace.params, plain_yaml.removed(workspace.params, entries, optional=("files", "forecasts")))
     for folder in folders:
         shutil.rmtree(folder)
+    with suppress(OSError):  # others may have answers
+        (workspace.root / ANSWERS).rmdir()
     for experiment in experiments:
         workspace.trials(experiment).unlink(missing_ok=True)

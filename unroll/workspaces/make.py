@@ -21,6 +21,9 @@ WITH_GIT = CONFIG.replace("    no_scm = true\n", "")
 DVC_IGNORED = "/config.local\n/tmp\n/cache\n"
 PROJECT = Path(__file__).with_name("project")
 
+DEMO = ".demo"
+"""The demo's folder."""
+
 CHOSEN = {
     "shapes_seq2vec": "zero last_value linear tuned_kernel_ridge tuned_mlp rnn rnn2",
     "shapes_vec2seq": "zero linear tuned_kernel_ridge tuned_mlp gru",

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 HEAD = 2000
 """Rows that the columns of the timestamp are found in."""
 
+MOST = 0.9
+"""The share of the first rows that have one format if some of them are wrong."""
+
 KEPT = 250_000
 """Rows whose numbers are kept, for their autocorrelation."""
 
@@ -142,6 +145,8 @@ def _head(file: RowFile, progress: "Progress") -> "pd.DataFrame":
 def _stamp(head: "pd.DataFrame", overrides: Overrides, path: Path) -> tuple[list[str], list[str]]:
     """The columns of the timestamp, and the formats that it may have."""
     stamp, formats = timestamp_formats.find_columns(head, overrides.stamp)
+    if not formats:  # perhaps of single wrong cells, which `_read` will name
+        stamp, formats = timestamp_formats.find_columns(head[len(head) // 2 :], overrides.stamp, MOST)
     formats = [overrides.stamp_format] if overrides.stamp_format else formats
     if lacking := [column for column in stamp if column not in head.columns]:
         raise UsageError(f"--stamp: {path} has no column {lacking[0]!r}. It has: {', '.join(head.columns):.2000}")
@@ -166,9 +171,10 @@ def _read(
         Format -> (rows,) datetime64[ms]; (rows, columns) float64, the first numbers; how many rows are blank.
     """
     readings: dict[str, list[Array]] = {stamp_format: [] for stamp_format in formats}
-    numbers, rows, blanks, wrong = list[Array](), 0, 0, dict[str, str]()
+    numbers, rows, blanks, wrong = list[Array](), 0, 0, dict[str, tuple[int, str]]()
     require_same(files, [*form.stamp, *columns])
     for file in files:
+        before = 0
         for chunk in file.chunks(progress):
             empty = blank(chunk, form.stamp)
             frame = chunk[~empty] if empty.any() else chunk
@@ -178,17 +184,20 @@ def _read(
                 moments, _ = timestamps.parse(cells, stamp_format)
                 readings[stamp_format].append(moments)
                 if (bad := np.isnat(moments)).any():
-                    wrong[stamp_format] = str(cells.iloc[int(bad.argmax())])
+                    wrong[stamp_format] = before + int(np.flatnonzero(~empty)[bad.argmax()]), str(cells[bad].iloc[0])
                     del readings[stamp_format]
             if not readings:
+                likely = max(wrong, key=lambda name: wrong[name][0])  # the others failed in earlier rows
+                row, text = wrong[likely]
+                where = f"row {row} (from 0)" if file.parquet else f"line {file.line(row)}"
                 raise UnrollError(
-                    f"{file.path}: {wrong[formats[0]]!r:.60} is no stamp of the form {formats[0]}, as others are; "
-                    "correct the file, or pass --stamp-format"
+                    f"{file.path}, {where}: {text!r:.60} is no stamp of the form {likely}, as others are; "
+                    "correct the file"
                 )
             values = [column.update(frame[name], form) for name, column in columns.items()]
             if rows < KEPT and values:
                 numbers.append(np.column_stack(values))
-            rows, blanks = rows + len(frame), blanks + int(empty.sum())
+            rows, blanks, before = rows + len(frame), blanks + int(empty.sum()), before + len(chunk)
     whole = {stamp_format: np.concatenate(moments) for stamp_format, moments in readings.items()}
     return whole, np.concatenate(numbers) if numbers else np.empty((0, 0)), blanks
 

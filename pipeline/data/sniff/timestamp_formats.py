@@ -85,12 +85,13 @@ def formats(cell: str, *, digits: bool) -> list[str]:
     return date_formats(cell) or ([*WORDED] if re.fullmatch(MONTH, cell) else [])
 
 
-def find_columns(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The columns of the timestamp, and the formats that all first rows have, if any do.
+def find_columns(head: "pd.DataFrame", chosen: Sequence[str], share: float = 1.0) -> tuple[list[str], list[str]]:
+    """The columns of the timestamp, and the formats that the first rows have, if any do.
 
     Args:
         head: the first rows, as text.
         chosen: those columns, if a user named them.
+        share: of the rows that have such a format.
     """
     import pandas as pd
 
@@ -99,8 +100,8 @@ def find_columns(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str]
     for index, (column, texts) in enumerate(cells.items()):
         if len(texts):
             digits = index == 0 or NAMED.search(column) is not None or column in chosen
-            whole[column] = [form for form in formats(texts.iloc[0], digits=digits) if _parses(texts, form)]
-            times[column] = [form for form in time_formats(texts.iloc[0]) if _parses(texts, form)]
+            whole[column] = [form for form in formats(texts.iloc[0], digits=digits) if _parses(texts, form, share)]
+            times[column] = [form for form in time_formats(texts.iloc[0]) if _parses(texts, form, share)]
     parts = {
         code: column
         for code, name in PARTS.items()
@@ -116,8 +117,8 @@ def find_columns(head: "pd.DataFrame", chosen: Sequence[str]) -> tuple[list[str]
     return candidates[0] if candidates else ([], [])
 
 
-def _parses(cells: "pd.Series[str]", stamp_format: str) -> bool:
-    return not np.isnat(timestamps.parse(cells, stamp_format)[0]).any()
+def _parses(cells: "pd.Series[str]", stamp_format: str, share: float) -> bool:
+    return float((~np.isnat(timestamps.parse(cells, stamp_format)[0])).mean()) >= share
 
 
 def _candidates(

@@ -103,6 +103,8 @@ def test_a_figure_holds_if_it_could_be_one_more_run(values, fields, known, outco
         ({"relation": "below"}, 4.0, {}, Outcome.UNSURE),
         # Beside a baseline with the same error: whether that is below o, too, is known or not.
         ({"relation": "below", "beside": ["b"]}, 4.0, {"between": 0.05, "beside": 0.05}, Outcome.LITTLE),
+        # `best` is the final weights where no epoch was chosen.
+        ({"relation": "below", "metric": "best.test.mse"}, 4.0, {"between": 0.05}, Outcome.HOLDS),
         ({"relation": "below", "beside": ["b"]}, 4.0, {"between": 0.05, "beside": 0.3}, Outcome.HOLDS),
     ],
 )

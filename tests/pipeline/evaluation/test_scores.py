@@ -34,6 +34,8 @@ def test_statistics_over_seeds():
     assert stat.prediction_interval == pytest.approx((3 - reach, 3 + reach), abs=1e-3)
     assert (statistics([2.5]).std, statistics([2.5]).mean_ci) == (None, None)
     assert statistics([2.5], varies=False).prediction_interval == (2.5, 2.5)
+    assert [statistics([1.0, 2.0, 6.0], measure).mean_ci[0] >= 0 for measure in ("", "mse")] == [False, True]
+    assert statistics([0.9, 0.99, 0.5], "accuracy").mean_ci[1] == 1.0
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def test_of_models_that_err_apart_the_median_speaks_unless_one_is_a_third_better
     )
     np.testing.assert_allclose(values[ENSEMBLE], together)
     assert np.abs(together - truth).mean() == pytest.approx(board.models[ENSEMBLE].mae)
-    assert board.why({}).endswith("; odd 0.6, last 6; a lead below a third rarely lasts")
+    reason = "the combination forecasts unless one model is a third better: odd was 9 % better"
+    assert board.why({}).endswith(f"; odd 0.6, last 6; {reason}")
     assert "low" not in judged(data(), 6, off | {"odd": 0.3}, experiments, {"low"})[1].members
 
 
@@ -92,7 +93,7 @@ def test_sides_are_chosen_on_the_earlier_half_and_compared_on_the_later(rows, or
     assert answer.outcome == (Outcome.YES if ranked else Outcome.SHORT)
     assert answer.comparison.change.mean == pytest.approx(0.51 / 0.9 - 1, abs=0.05)
     weeks = leaderboard.by_week(whole, forecasts)
-    assert weeks["week"].max() == -(-(origins - origins // 2) // 7)
+    assert weeks["week"].max() == (origins - origins // 2) // 7, "the days behind the last whole week are of that"
     assert weeks[weeks["model"] == "late"]["mae"].tolist() == pytest.approx([0.8] * weeks["week"].max())
 
 

@@ -17,6 +17,7 @@ from pipeline.errors import DivergedError, UnrollError
 from pipeline.evaluation import answers
 from pipeline.files import read_json, write_json, write_text
 from pipeline.provenance import fingerprint, record
+from pipeline.report import results
 from pipeline.tracking import live, payload, runs, store
 from pipeline.training import run_folder
 from pipeline.workspace import Workspace
@@ -350,7 +351,7 @@ def test_the_address_of_a_data_set_shows_its_experiments_by_score(whole):
     assert address in group.tags["mlflow.note.content"]
     write_text(whole[0].workspace.claims, "[]")
     write_text(whole[0].workspace.params, PARAMS.format("whole"))  # which all share
-    runs.describe(whole[0].workspace, whole[0].params)
+    runs.describe(whole[0].workspace, results.load(whole[0].workspace, whole[0].params).built)
     described = opened.client.get_experiment(group.experiment_id).tags["mlflow.note.content"]
     assert described.endswith(group.tags["mlflow.note.content"])
     assert " against " in described

@@ -157,6 +157,18 @@ def test_what_was_there_stays_and_dvc_changes_one_line_of_what_was_added(workspa
     assert sum(line != other for line, other in zip(added, lines(), strict=True)) == 1
 
 
+def test_a_file_outside_of_the_workspace_s_repository_is_told_and_where_it_is_not_there_its_entry(workspace, capsys):
+    (file,), _ = comma(workspace.root)
+    inner = Workspace(workspace.root / "own")
+    (inner.root / ".git").mkdir(parents=True)
+    inner.params.write_bytes(workspace.params.read_bytes())
+    add(inner, [file], "--yes")
+    assert "git       does not keep load.csv, so no clone can build it; copy it into" in capsys.readouterr().out
+    file.unlink()
+    with pytest.raises(UnrollError, match=r"params.yaml: files.load.path: \.\./load.csv is not there"):
+        invoke(["--root", str(inner.root), "answer", "load"])
+
+
 DAYS = range(1, 29)
 DAILY = [f"2020-01-{day:02d},{day}" for day in DAYS]
 TWO = "time,load\n2020-01-01,1\n2020-01-02,1\n"

@@ -6,7 +6,7 @@ import pytest
 import unroll
 from pipeline.errors import UnrollError, UsageError
 from tests.support import fake_runs
-from unroll.results.compare import compare, show
+from unroll.results.compare import claims, compare, show
 from unroll.results.tracking import ui
 
 
@@ -37,6 +37,11 @@ def test_none_means_everything_that_is_built_and_data_sets_and_experiments_may_b
     assert [table["name"] for table in few] == ["waves", "imdb"]
     assert experiments(few[1]) == ["imdb_rnn"]
     assert json.dumps(every, allow_nan=False)
+    of_document = claims(evaluated, ["002"])
+    assert of_document["title"].startswith("002 ")
+    assert 0 < len(of_document["rows"]) < len(claims(evaluated)["rows"])
+    with pytest.raises(UsageError, match="the document must be one of: .*'999'"):
+        claims(evaluated, ["999"])
 
 
 def test_the_best_comes_first_with_the_values_behind_the_texts_and_the_answer(evaluated):

@@ -116,7 +116,7 @@ def test_renew_moves_the_end_of_the_evaluation_and_predict_says_when_it_is_time(
     assert "hint: 13 % more rows have come since the evaluation; `unroll renew shop &&" in printed.err
     assert "After 2023-02-03, the last row of shop.csv" in printed.out, "new rows count without a new build"
     run(shop, "renew", "shop")
-    assert "shop: 40 rows more, until 2023-02-03 00:00:00. Next: unroll repro refit@shop" in capsys.readouterr().out
+    assert "shop: 40 rows more, until 2023-02-03 00:00:00. Next: unroll answer shop" in capsys.readouterr().out
     assert params.load(shop.params).datasets["shop"].preparation.options["cleaning"]["until"] == "2023-02-03T00:00:00"
 
 

@@ -76,7 +76,8 @@ def test_the_interface_in_python_gives_the_same_table(hours, capsys):
     project = unroll.open(workspace.root)
     run_example(Project.forecast, project)
     lines = predict(capsys, workspace, "meter", "--csv", "--horizon", "2").splitlines()
-    assert project.forecast("meter", horizon=2).to_csv(index=False).splitlines() == lines
+    for data in (None, workspace.root / "meter.csv"):
+        assert project.forecast("meter", data=data, horizon=2).to_csv(index=False).splitlines() == lines
 
 
 def test_what_follows_the_rows_that_it_was_fitted_to_is_kept_and_asks_no_model(hours):

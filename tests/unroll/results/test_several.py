@@ -80,7 +80,7 @@ def test_origins_are_those_of_all_and_nothing_later_is_learnt(shops):
 
 def test_errors_over_all_are_in_no_series_own_unit(shops, capsys):
     (table,) = json.loads(run(capsys, shops, "compare", "shops", "--json").out)
-    assert "MAE, standard deviations" in [column["title"] for column in table["columns"]]
+    assert "MAE, standard deviations, last 7 days" in [column["title"] for column in table["columns"]]
 
 
 def test_a_forecast_of_each_and_of_one(shops, capsys):

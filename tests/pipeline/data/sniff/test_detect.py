@@ -229,7 +229,9 @@ CURES = {
     ),
     "stamp": (D30, {"stamp": ["when"]}, "has no column 'when'. It has: time, load", {"stamp": ["time"]}),
     "target": (D30, {"target": "laod"}, "Did you mean load", {"target": "load"}),
-    "uneven": (f"{D30}2016-01-01,1\n2017-02-01,1\n".replace("-1", "-0"), {}, "no column holds times|evenly", None),
+    "no day": (D30.replace("-1", "-0"), {}, "line 11: '2015-01-00 00:00' is no stamp of the form ISO8601, as", None),
+    "cut off": (series("D", 30, "%m.%d.%Y") + "01.31.20,4\n", {}, "line 32: '01.31.20' .* form %m.%d.%Y,", None),
+    "sum": (f"{series('h', 2500)}\n,\nTotal,9\n", {}, "line 2504: 'Total' is no stamp of the form", None),
 }
 
 
