@@ -7,6 +7,7 @@ import contextlib
 import doctest
 import io
 import os
+import pty
 import re
 import shlex
 import subprocess
@@ -153,8 +154,12 @@ def run(folder: Path, script: str, language: str = "sh") -> str:
     environment |= dict.fromkeys(("GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL", "EMAIL"), "reader@example.org")
     environment |= {"PATH": f"{folder}/.venv/bin:{os.environ['PATH']}", "COLUMNS": "120"}
     program = ["bash", "-ec"] if language == "sh" else ["python", "-c"]
-    streams = {"input": "\n" * 30, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    keyboard, stdin = pty.openpty()  # a question is asked of a terminal alone
+    os.write(keyboard, b"\n" * 30)
+    streams = {"stdin": stdin, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
     done = subprocess.run([*program, script], cwd=folder, env=environment, check=False, **streams)
+    os.close(stdin)
+    os.close(keyboard)
     assert done.returncode == 0 or script.startswith("unroll compare"), f"{script}\n{done.stdout}"
     return done.stdout
 
