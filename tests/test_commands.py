@@ -46,6 +46,7 @@ ELSEWHERE = {
     "vega/bin/python": "the network",
     "dvc plots show --html": "what the network brought",
     "uv build": "tests/test_wheel.py does it",
+    "unzip -p unroll": "that wheel",
     "pip install": "tests/test_wheel.py does it",
     "def ": "a part of a module",
     "from pipeline.models": "a module; tests/pipeline/config/test_extensions.py has it",

@@ -180,11 +180,16 @@ def _backtest_seconds(experiment: Experiment, data: Dataset, folds: Sequence[Fol
     return START + 1.5e-7 * trained * data.input_shape[0] * (method != "none")
 
 
-def show(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> None:
-    """Print the answer, the table, the forecast and where the files are."""
+def show_models(series: SeriesAnswer) -> None:
+    """Print the answer and the table of models."""
     print(*map(printable, filter(None, (series.sentence, series.hint))), "", sep="\n")
     compare.show([table(series) | {"title": "", "answers": []}])
     print()
+
+
+def show(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> None:
+    """Print the answer, the table, the forecast and where the files are."""
+    show_models(series)
     predict.show(predicted)
     files = [os.path.relpath(file) for file in write(workspace, series, predicted)]
     print(f"\nFiles: {', '.join(files)}")
@@ -192,8 +197,9 @@ def show(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> No
         print(f"Next: unroll --root {shlex.quote(folder)} predict {series.name} --plot next.png")
 
 
-def as_data(series: SeriesAnswer, predicted: Predicted) -> dict[str, Any]:
-    """All of it as plain data."""
+def as_data(series: SeriesAnswer, predicted: Predicted | None) -> dict[str, Any]:
+    """All of it as plain data; without a forecast where there is none."""
+    forecast = predict.as_data(predicted) if predicted else {"forecasts": []}
     return {
         "dataset": series.name,
         "answer": series.sentence,
@@ -203,7 +209,7 @@ def as_data(series: SeriesAnswer, predicted: Predicted) -> dict[str, Any]:
         "span": series.span,
         "models": [asdict(model) for model in series.models],
         "members": series.members,
-        **{key: value for key, value in predict.as_data(predicted).items() if key != "dataset"},
+        **{key: value for key, value in forecast.items() if key != "dataset"},
     }
 
 

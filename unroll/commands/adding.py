@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.errors import UsageError
+from pipeline.errors import UnrollError, UsageError, printable
 from unroll.app import DataSet, Experiment, Json, app, named, print_json
 from unroll.commands.building import CORES, Jobs
 
@@ -109,9 +109,18 @@ def answer(
     overrides = Overrides(stamp or (), stamp_format, day_first, time_zone, encoding, delimiter, decimal, missing or ())
     with quiet:
         series = answer.build(workspace, names, wanted, overrides, jobs)
-        predicted = predict.predict(workspace, series.name, None, level)
+        predicted, reason = None, ""
+        try:
+            predicted = predict.predict(workspace, series.name, None, level)
+        except UnrollError as error:  # such as that nothing is known of the rows to come
+            if as_csv:
+                raise
+            reason = f"No forecast yet: {error}. Next: unroll predict {series.name} --future FILE"
     if as_json:
         print_json(answer.as_data(series, predicted))
+    elif predicted is None:
+        answer.show_models(series)
+        print(printable(reason))
     elif as_csv:
         print(predict.csv(predicted), end="")
     else:

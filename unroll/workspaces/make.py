@@ -109,8 +109,10 @@ def without(sections: Mapping[str, Any], left_out: Collection[str]) -> dict[str,
     datasets = {name: section for name, section in sections["datasets"].items() if name not in left_out}
     used = {section["source"] for section in datasets.values()}
     experiments = sections["experiments"].items()
+    own = {name: section for name, section in sections.get("forecasts", {}).items() if name in datasets}
     return {
         **sections,
+        **({"forecasts": own} if "forecasts" in sections else {}),
         "sources": {name: section for name, section in sections["sources"].items() if name in used},
         "files": {name: section for name, section in sections.get("files", {}).items() if name in used},
         "datasets": datasets,

@@ -59,11 +59,16 @@ def forecasts(shop, capsys, *arguments):
     return [row["forecast"] for row in json.loads(capsys.readouterr().out)["forecasts"]]
 
 
-def test_what_is_known_beforehand_counts_from_a_file_and_from_rows_behind_the_last(shop, file, capsys, tmp_path):
+def test_what_is_known_beforehand_counts_from_a_file_and_from_rows_behind_the_last(
+    shop, file, capsys, tmp_path, monkeypatch
+):
     options = params.load(shop.params).datasets["shop"].preparation.options
     assert (options["windows"]["future"], options["windows"]["holidays"]) == (["price"], "DE")
     with pytest.raises(UnrollError, match="price must be known beforehand, .* 2022-12-26; pass --future FILE"):
         forecasts(shop, capsys)
+    monkeypatch.setattr("unroll.answer.repro", lambda *_: 0)
+    run(shop, "answer", "shop")
+    assert "No forecast yet: price must be known beforehand" in capsys.readouterr().out, "the answer stands"
     forecast = forecasts(shop, capsys, "--future", plan(tmp_path))
     truth = rows(DAYS + AHEAD)["sales"].tail(AHEAD)
     assert np.abs(forecast - truth).mean() < 0.5 * np.abs(truth - truth.mean()).mean(), "by the prices of these days"

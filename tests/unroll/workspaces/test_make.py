@@ -17,6 +17,8 @@ def test_what_is_chosen_is_a_whole_graph_with_few_seeds_and_no_shorter_training(
         full = whole["experiments"][name]
         assert (section.get("seeds", 1), section["model"]) == (min(full.get("seeds", 1), 3), full["model"])
         assert section["training"] == full["training"]
+    own = {"datasets": {**whole["datasets"], "meter": {"source": "meter"}}, "forecasts": {"meter": {}}}
+    assert make.choose({**whole, **own})["forecasts"] == {}, "a series of one's own is not the demo's"
     assert workspace.claims.read_bytes() == (REPOSITORY / "claims.yaml").read_bytes()
     config = params.load(workspace.params)
     expected = {config.source_stage(name) for name in (*config.sources, *config.files)} | {"report", "resolve"}
