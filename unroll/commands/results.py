@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from pipeline.workspace import Workspace
 from unroll.app import Json, app, named, print_json
 
 Forecasting = Annotated[
@@ -130,9 +131,13 @@ def ui(
 
     `unroll ui` · `unroll --root .demo ui --port 5001`
     """
+    from pipeline.provenance.machine import documents
     from unroll.results.tracking import ui
+    from unroll.workspaces import make
 
-    ui(context.obj, port)
+    workspace: Workspace = context.obj
+    demo = workspace.root.name == make.DEMO  # three seeds, and some of the opponents
+    ui(workspace, port, Workspace(documents(workspace.root.parent, "claims.yaml")) if demo else None)
 
 
 @app.command(rich_help_panel="Results")

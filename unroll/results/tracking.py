@@ -13,7 +13,6 @@ from pipeline.tracking import model_registry, runs, store
 from pipeline.tracking.model_registry import ALIAS, Registered
 from pipeline.workspace import Workspace
 from unroll.results import predict
-from unroll.workspaces import make
 
 SETTINGS = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
 """Of MLflow's server, where the user has not set it: jobs are for language models."""
@@ -40,8 +39,10 @@ def lines(replayed: Sequence[tuple[str, str]]) -> Iterator[str]:
     yield from (f"{name}: {action}" for name, action in replayed if action.startswith("skipped"))
 
 
-def ui(workspace: Workspace, port: int) -> None:
+def ui(workspace: Workspace, port: int, whole: Workspace | None = None) -> None:
     """Record what is not there yet, print where each data set's scores are shown, and become MLflow's server.
+
+    Beside the runs stand the answers of the `whole` build, where these are a part of it.
 
     Raises:
         UnrollError: nothing is built or recorded, or the store cannot be used.
@@ -53,11 +54,9 @@ def ui(workspace: Workspace, port: int) -> None:
         shown = f" The page of the four documents' results: {page}" if page.is_file() else ""
         raise UnrollError(f"there is nothing to show: nothing is built here; `unroll demo` takes some minutes.{shown}")
     if workspace.params.is_file():
-        # Beside the demo's runs, three seeds and some of the opponents, stand the whole build's answers.
-        demo = workspace.root.name == make.DEMO
-        whole = Workspace(documents(workspace.root.parent, "claims.yaml")) if demo else workspace
+        documented = load(whole or workspace, params.load((whole or workspace).params)).built
         own = load(workspace, params.load(workspace.params), own=True).built
-        runs.describe(workspace, [*load(whole, params.load(whole.params)).built, *own])
+        runs.describe(workspace, [*documented, *own])
     opened = store.connect(workspace)
     addresses = runs.addresses(opened, workspace)
     shared = opened.uri.startswith(("http://", "https://"))
