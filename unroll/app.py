@@ -1,4 +1,4 @@
-"""The Typer app that commands register with (`unroll/commands/building.py`, `unroll/commands/results.py`)."""
+"""The Typer app that the commands in `unroll/commands/` register with."""
 
 import json
 from collections.abc import Callable
