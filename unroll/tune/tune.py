@@ -59,7 +59,7 @@ def tune(
     data = without_test(workspace, experiment)
     searched = space(name, experiment, over, data.input_shape[0])
     print(f"{name} on {data.name}, chosen by {data.metric} on validation, over")
-    print(*describe(searched, current_values(name, experiment, searched)), sep="\n")
+    print(*describe(searched, current_values(name, experiment, searched)), sep="\n", flush=True)
     folder = workspace.evaluation(data.name)
     entries = schema.load(folder).experiments if (folder / "evaluation.json").is_file() else {}
     if {name, target} <= entries.keys():  # so that nobody tunes by test without seeing that it was looked at before
