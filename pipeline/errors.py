@@ -14,6 +14,10 @@ class UsageError(UnrollError):
     """What was asked for does not exist or is misspelt. Exit code 2. The text lists what is valid."""
 
 
+class UnknownAheadError(UnrollError):
+    """What must be known beforehand of the rows to come is not known, so that they cannot be forecast."""
+
+
 class DivergedError(UnrollError):
     """The training loss of an experiment's replicate became NaN or infinite; epoch and step count from 1."""
 

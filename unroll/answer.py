@@ -1,7 +1,6 @@
 """The command `answer`: does a series of one's own need a recurrent network, and what comes next? In one command."""
 
 import os
-import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -30,7 +29,7 @@ from unroll.results import compare, predict
 from unroll.results.answer import ANSWERS, SeriesAnswer, answer, errors_by_block, later_half, months_per_row, table
 from unroll.results.predict import Predicted
 from unroll.runner.build import repro
-from unroll.runner.display import Estimates
+from unroll.runner.display import Estimates, program
 from unroll.workspaces import make
 
 START, FIXED = 1.0, 4.0
@@ -193,8 +192,8 @@ def show(workspace: Workspace, series: SeriesAnswer, predicted: Predicted) -> No
     predict.show(predicted)
     files = [os.path.relpath(file) for file in write(workspace, series, predicted)]
     print(f"\nFiles: {', '.join(files)}")
-    if (folder := os.path.relpath(workspace.root)) != ".":
-        print(f"Next: unroll --root {shlex.quote(folder)} predict {series.name} --plot next.png")
+    if (unroll := program(workspace)) != "unroll":
+        print(f"Next: {unroll} predict {series.name} --plot next.png")
 
 
 def as_data(series: SeriesAnswer, predicted: Predicted | None) -> dict[str, Any]:

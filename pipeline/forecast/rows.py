@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.data import row_files, row_table, series, timestamps
 from pipeline.data.examples import Array, Windows
-from pipeline.errors import UnrollError
+from pipeline.errors import UnknownAheadError, UnrollError
 from pipeline.forecast.spec import SeriesQuestion
 
 if TYPE_CHECKING:
@@ -210,7 +210,7 @@ def _split(
     lead = np.arange(1, int(question.windows.ahead[-1]) + 1)
     ahead = table.timestamps[past].max() + lead * np.timedelta64(question.spacing, "s")
     if lacking := [moment for moment in ahead if moment not in known or np.isnan(known[moment]).any()]:
-        raise UnrollError(
+        raise UnknownAheadError(
             f"{', '.join(names)} must be known beforehand, and nothing says so for {question.when(lacking[0])}; pass "
             "--future FILE with such rows, or add them behind the last one"
         )

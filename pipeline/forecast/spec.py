@@ -6,16 +6,13 @@ from typing import Any
 import numpy as np
 
 from pipeline.config.params import Experiment
-from pipeline.data import timestamps
+from pipeline.data import series, timestamps
 from pipeline.data.dataset import Dataset, Scale
 from pipeline.data.examples import Array
 from pipeline.data.series_options import Cleaning, CsvFormat, Fitted, Statistics, Windowing
 from pipeline.errors import UnrollError
 from pipeline.forecast import backtest
 from pipeline.validation import Strict
-
-DAY = 86400
-"""Seconds."""
 
 MIDNIGHT = " 00:00:00"
 """How the text of a timestamp ends at midnight."""
@@ -105,7 +102,7 @@ class SeriesQuestion:
     def when(self, stamp: Any) -> str:
         """A stamp on the file's clock; of days and longer rows the date alone."""
         on_clock = str(self.on_clock(np.array([stamp], "datetime64[s]"))[0])
-        return on_clock.removesuffix(MIDNIGHT) if self.spacing % DAY == 0 else on_clock
+        return on_clock.removesuffix(MIDNIGHT) if self.spacing % series.DAY == 0 else on_clock
 
 
 class Member(Strict):

@@ -169,7 +169,7 @@ def data_size(dataset: Evaluated) -> Plots | None:
         lines.append(_line(dataset, curve[1.0], points, band=band, dotted=True))
     # The verdict on each pair stands under their number of rows.
     compared = answers.table(dataset.evaluation, pairs)
-    marked = [(share * rows, f"{share * rows:,.0f}\n{found.outcome}") for share, found in compared.items()]
+    marked = [(share * rows, f"{share * rows:,.0f}\n{pair.outcome}") for share, pair in compared.items()]
     x = Axis(min(network) * rows / 1.2, rows * 1.2, "train examples, log scale", log=True, marked=marked)
     ends = [end for line in lines for _, *interval in line.band for end in interval]
     y = _padded(ends, f"Test {measure_title(metric)}", share=metric == "accuracy")

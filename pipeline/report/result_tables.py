@@ -120,18 +120,23 @@ def plain(cell: TableCell) -> str:
     return "; ".join(part for part in (text, marks) if part)
 
 
-def dataset_tables(results: Results, dataset: Evaluated, only: Collection[str] = ()) -> list[ResultTable]:
+def dataset_tables(
+    results: Results, dataset: Evaluated, only: Collection[str] = (), *, against: bool = True
+) -> list[ResultTable]:
     """The table of a data set and, where its test set is scored in groups or fed back, a second one.
 
-    `only` names the experiments to show; all if empty.
+    `only` names the experiments to show, all if empty; `against` compares each with the best without recurrence.
     """
     shown = {name: entry for name, entry in dataset.experiments.items() if not only or name in only}
-    tables = (_scores_table(results, dataset, shown), _groups_table(dataset, shown))
+    opponent = dataset.opponent if against else None
+    tables = (_scores_table(results, dataset, shown, opponent), _groups_table(dataset, shown))
     return [table for table in tables if table.rows]
 
 
-def _scores_table(results: Results, dataset: Evaluated, shown: Mapping[str, Entry]) -> ResultTable:
-    about, metric, opponent = dataset.about, dataset.about.metric, dataset.opponent
+def _scores_table(
+    results: Results, dataset: Evaluated, shown: Mapping[str, Entry], opponent: str | None
+) -> ResultTable:
+    about, metric = dataset.about, dataset.about.metric
     label, unit, validated = title(metric), about.scale.unit, "validation" in about.examples
     columns = {
         "experiment": "Experiment",

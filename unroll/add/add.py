@@ -75,9 +75,9 @@ def add(workspace: Workspace, files: Sequence[Path], wanted: Wanted, overrides: 
     lost = prepared.facts.get("windows lost to gaps", 0)
     if lost > MANY_LOST * count:
         print(f"lost      {lost:,} of {lost + count:,} windows, over gaps in the rows")
-    each = f" of {proposal.step} rows" if proposal.step > 1 else ""
+    size = f" of {proposal.step} rows" if proposal.step > 1 else ""
     print(
-        f"\n{name}: {count:,} windows of {proposal.lookback} timesteps{each} for the next {proposal.horizon}.\n"
+        f"\n{name}: {count:,} windows of {proposal.lookback} timesteps{size} for the next {proposal.horizon}.\n"
         f"Written to params.yaml: {', '.join(sections['experiments'])}."
     )
     return name

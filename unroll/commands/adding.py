@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from pipeline.errors import UnrollError, UsageError, printable
+from pipeline.errors import UnknownAheadError, UsageError, printable
 from unroll.app import DataSet, Experiment, Json, app, named, print_json
 from unroll.commands.building import CORES, Jobs
 
@@ -88,6 +88,7 @@ def answer(
     from unroll import answer
     from unroll.add.entries import Wanted
     from unroll.results import compare, predict
+    from unroll.runner.display import program
 
     if as_csv and as_json:
         raise UsageError("pass --csv or --json, not both")
@@ -112,10 +113,10 @@ def answer(
         predicted, reason = None, ""
         try:
             predicted = predict.predict(workspace, series.name, None, level)
-        except UnrollError as error:  # such as that nothing is known of the rows to come
+        except UnknownAheadError as error:
             if as_csv:
                 raise
-            reason = f"No forecast yet: {error}. Next: unroll predict {series.name} --future FILE"
+            reason = f"No forecast yet: {error}. Next: {program(workspace)} predict {series.name} --future FILE"
     if as_json:
         print_json(answer.as_data(series, predicted))
     elif predicted is None:

@@ -55,7 +55,7 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
             continue
         lacking = len(missing & set(every.experiments_of(evaluated.name)))
         note = f" {lacking} of its experiments {'is' if lacking == 1 else 'are'} not built." if lacking else ""
-        scores = dataset_tables(results, evaluated, chosen.get(evaluated.name, ()))
+        scores = dataset_tables(results, evaluated, chosen.get(evaluated.name, ()), against=not pair)
         pages += [replace(table, caption=table.caption + note) for table in scores]
     if not names and results.verdicts:
         pages.append(claims_table(results))
@@ -66,9 +66,6 @@ def compare(workspace: Workspace, names: Sequence[str]) -> list[dict[str, Any]]:
         label = next((evaluated.label for evaluated in results.built if evaluated.name in chosen), None)
         metric = schema.load(workspace.evaluation(*chosen)).dataset.metric
         shown[0] |= {"answers": [], "comparison": _pair(names, comparison, metric, label)}
-        # Nothing of a third model, which is not shown.
-        shown[0]["columns"] = [column for column in shown[0]["columns"] if column["key"] not in {"against", "interval"}]
-        shown[0]["caption"] = shown[0]["caption"].partition(" The best without recurrence is ")[0]
     return shown
 
 

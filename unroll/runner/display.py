@@ -1,6 +1,8 @@
 """What a build prints: a line per finished stage, what is running (on a terminal), and a summary at the end."""
 
 import json
+import os
+import shlex
 import shutil
 import sys
 import time
@@ -10,6 +12,7 @@ from statistics import fmean
 from typing import Protocol
 
 from pipeline.files import write_text
+from pipeline.workspace import Workspace
 from stages.progress import CLEAR, duration
 from unroll.runner.scheduler import BuildResult, Executor
 
@@ -82,6 +85,12 @@ def built_by(stage: str) -> str:
     kind, _, name = stage.partition("@")
     minutes = MINUTES.get(name) if kind == "evaluate" else 1 if kind == "prepare" else None
     return f"`unroll repro {stage}` builds it" + (f", in about {minutes} min" if minutes else "")
+
+
+def program(workspace: Workspace) -> str:
+    """How `unroll` is typed here for a workspace, which may be another folder."""
+    folder = os.path.relpath(workspace.root)
+    return "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
 
 
 class Narration(Protocol):

@@ -6,8 +6,6 @@ its options replace the experiment's own. Several processes may write params.yam
 """
 
 import json
-import os
-import shlex
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
@@ -29,6 +27,7 @@ from pipeline.metrics import MEASURES
 from pipeline.validation import one_of
 from pipeline.workspace import Workspace
 from stages import progress
+from unroll.runner.display import program
 from unroll.tune.space import current_values, describe, family_space, space, with_values
 from unroll.tune.study import PATIENCE, Attempt, Trials, opened, train, train_all, without_test
 
@@ -106,8 +105,7 @@ def _write_best(workspace: Workspace, trials: Trials, target: str) -> None:
     if not new:  # by earlier trials
         set_options(workspace, target, {**trials.own_values, **values})
     stand_in = " These are stand-in data: no figure is a result." if trials.data.stand_in else ""
-    folder = os.path.relpath(workspace.root)
-    unroll = "unroll" if folder == "." else f"unroll --root {shlex.quote(folder)}"
+    unroll = program(workspace)
     print(
         f"Written to params.yaml: {target}. Its figure on validation flatters it; test decides.{stand_in}\n"
         f"Next: {unroll} repro evaluate@{trials.data.name} && {unroll} compare {name} {target}"
