@@ -51,7 +51,8 @@ class Challenge(Strict):
         fingerprints: of the runs of the network and of its opponent that it was compared with.
         outcome: the answer's word.
         challenged: the word that it would have with this opponent.
-        network, opponent: each of the two against the search's best, in words.
+        amount: how much more error the network has than the search's best, in words.
+        network, opponent: the comparison of each of the two with the search's best, in words.
         overturned: whether the search's best would have been chosen on validation, and says less for recurrence.
     """
 
@@ -59,6 +60,7 @@ class Challenge(Strict):
     fingerprints: dict[str, str]
     outcome: str
     challenged: str
+    amount: str
     network: str
     opponent: str
     overturned: bool
@@ -83,8 +85,7 @@ class Sceptic(Strict):
         effort, model = f"overturned in {self.search.cpu_seconds:,} CPU s", self.search.best.partition(",")[0]
         if known.overturned:
             return f"{effort} by a {model}: {known.challenged}"
-        against = known.network.partition(": ")[2].partition(";")[0]
-        return f"not {effort}{f': against the best found {against}' if against else ''}"
+        return f"not {effort}: against the best found {known.amount}"
 
 
 def fingerprints(answer: Answer, evaluation: Evaluation) -> dict[str, str]:
