@@ -77,15 +77,16 @@ class Sceptic(Strict):
 
         Such as "not overturned in 1,800 CPU s: against the best found -5.6 % error (-11 to -0.1 %)".
         """
-        known = next((challenge for challenge in self.challenges if challenge.networks == answer.networks), None)
-        if known is None or answer.comparison is None:
+        challenges = [challenge for challenge in self.challenges if challenge.networks == answer.networks]
+        if not challenges or answer.comparison is None:
             return ""
-        if known.fingerprints != fingerprints(answer, evaluation):
+        challenge = challenges[0]
+        if challenge.fingerprints != fingerprints(answer, evaluation):
             return "a sceptic searched against an earlier build"
         effort, model = f"overturned in {self.search.cpu_seconds:,} CPU s", self.search.best.partition(",")[0]
-        if known.overturned:
-            return f"{effort} by a {model}: {known.challenged}"
-        return f"not {effort}: against the best found {known.amount}"
+        if challenge.overturned:
+            return f"{effort} by a {model}: {challenge.challenged}"
+        return f"not {effort}: against the best found {challenge.amount}"
 
 
 def fingerprints(answer: Answer, evaluation: Evaluation) -> dict[str, str]:
