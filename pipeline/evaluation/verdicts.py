@@ -62,8 +62,10 @@ def _times(change: float) -> str:
 
 
 def _percent(fraction: float) -> str:
-    """Whole from 10 on."""
-    return f"{100 * fraction:+.{1 if abs(fraction) < 0.0995 else 0}f}"
+    """Whole from 10 on; below -99 with the first digit of what is left, for no error but 0 is 100 % less."""
+    left = 1 + fraction
+    digits = 1 if abs(fraction) < 0.0995 else -math.floor(math.log10(100 * left)) if 0 < left < 0.01 else 0
+    return f"{100 * fraction:+.{digits}f}"
 
 
 @dataclass(frozen=True)
