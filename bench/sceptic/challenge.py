@@ -109,6 +109,7 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
                 fingerprints=fingerprints,
                 outcome=answer.outcome.value,
                 challenged=challenged.value,
+                amount=network.amount,
                 network=str(network),
                 opponent=str(opponent),
                 overturned=overturned,

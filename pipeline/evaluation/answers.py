@@ -38,8 +38,9 @@ def pair(
 
 def table(evaluation: Evaluation, pairs: Mapping[Key, tuple[str, str]]) -> dict[Key, Comparison]:
     """The two of each pair on test, where their difference is known, corrected for how many pairs there are."""
-    known = {key: each for key, names in pairs.items() if (each := _pair(evaluation, *names))}
-    return dict(zip(known, decide([*known.values()]), strict=True))
+    both = {key: _pair(evaluation, *names) for key, names in pairs.items()}
+    comparable = {key: of_two for key, of_two in both.items() if of_two}
+    return dict(zip(comparable, decide([*comparable.values()]), strict=True))
 
 
 def _pair(evaluation: Evaluation, name: str, other: str) -> Pair | None:
@@ -63,8 +64,8 @@ def _error(evaluation: Evaluation, name: str) -> float | None:
 
 def change(evaluation: Evaluation, name: str, other: str) -> tuple[float | None, Interval | None]:
     """How much more error one has, as a fraction of the other's, and its 95 % interval, where they are known."""
-    known, error, reference = _pair(evaluation, name, other), _error(evaluation, name), _error(evaluation, other)
-    if known and (compared := Comparison(known, Outcome.UNSURE).change):
+    comparable, error, reference = _pair(evaluation, name, other), _error(evaluation, name), _error(evaluation, other)
+    if comparable and (compared := Comparison(comparable, Outcome.UNSURE).change):
         return compared.mean, compared.interval
     return (error / reference - 1 if error is not None and reference else None), None
 
@@ -141,8 +142,8 @@ class Answer:
 
 def answer(evaluation: Evaluation) -> Answer:
     """Both are chosen on validation (train, where there is none), and compared on test; one question by itself."""
-    unanswered, known = _question(evaluation, Networks.ALL)
-    return unanswered.decided(*decide([known])) if known else unanswered
+    unanswered, comparable = _question(evaluation, Networks.ALL)
+    return unanswered.decided(*decide([comparable])) if comparable else unanswered
 
 
 def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair | None]:
@@ -153,10 +154,10 @@ def _question(evaluation: Evaluation, networks: Networks) -> tuple[Answer, Pair 
         return replace(unanswered, outcome=Outcome.NOT_ASKED, reason=NOTHING), None
     if evaluation.dataset.layout == "points":
         return replace(unanswered, outcome=Outcome.NOT_ASKED, reason=NO_PAST), None
-    known = _pair(evaluation, unanswered.network, unanswered.opponent)
-    if known is None and (why := too_short(evaluation.dataset.days)):
+    comparable = _pair(evaluation, unanswered.network, unanswered.opponent)
+    if comparable is None and (why := too_short(evaluation.dataset.days)):
         unanswered = replace(unanswered, outcome=Outcome.SHORT, reason=why)
-    return unanswered, known
+    return unanswered, comparable
 
 
 def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]:
@@ -167,10 +168,10 @@ def front_page(evaluations: Mapping[str, Evaluation]) -> dict[str, list[Answer]]
         for networks in (Networks.UNTUNED, Networks.SEGMENTS, Networks.TUNED)
         if (question := _question(evaluation, networks))[0].network or networks == Networks.UNTUNED
     ]
-    decided = iter(decide([known for _, _, known in questions if known]))
+    decided = iter(decide([comparable for _, _, comparable in questions if comparable]))
     answers: dict[str, list[Answer]] = {name: [] for name in evaluations}
-    for name, unanswered, known in questions:
-        answers[name].append(unanswered.decided(next(decided)) if known else unanswered)
+    for name, unanswered, comparable in questions:
+        answers[name].append(unanswered.decided(next(decided)) if comparable else unanswered)
     return answers
 
 

@@ -238,20 +238,20 @@ def look_up(evaluation: Evaluation, experiment: str, path: str) -> Stat | list[i
         UsageError: the path leads nowhere; the text names what is there.
     """
     entry = evaluation.experiments[experiment].model_dump()
-    here: Any = {**entry, "best": entry["best"] or entry["final"], "dataset": evaluation.dataset.model_dump()}
+    node: Any = {**entry, "best": entry["best"] or entry["final"], "dataset": evaluation.dataset.model_dump()}
     for key in path.split("."):
-        if isinstance(here, list):
-            here = {layer["type"]: layer for layer in reversed(here)}
-        if not isinstance(here, Mapping) or here.get(key) is None:
-            valid = ", ".join(here) if isinstance(here, Mapping) else "(nothing)"
+        if isinstance(node, list):
+            node = {layer["type"]: layer for layer in reversed(node)}
+        if not isinstance(node, Mapping) or node.get(key) is None:
+            valid = ", ".join(node) if isinstance(node, Mapping) else "(nothing)"
             raise UsageError(f"claims.yaml: {experiment} has no metric {path}: {key!r} is not one of {valid}")
-        here = here[key]
-    if isinstance(here, int | float) and not isinstance(here, bool):
-        return statistics([float(here)])
-    if isinstance(here, Mapping) and "mean" in here:
-        return Stat(**here)
-    if isinstance(here, Mapping) and path == "dataset.examples":
-        return statistics([float(sum(here.values()))])
-    if isinstance(here, list):
-        return here
+        node = node[key]
+    if isinstance(node, int | float) and not isinstance(node, bool):
+        return statistics([float(node)])
+    if isinstance(node, Mapping) and "mean" in node:
+        return Stat(**node)
+    if isinstance(node, Mapping) and path == "dataset.examples":
+        return statistics([float(sum(node.values()))])
+    if isinstance(node, list):
+        return node
     raise UsageError(f"claims.yaml: {path} of {experiment} is not a number, its statistics or a shape")

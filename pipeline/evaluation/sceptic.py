@@ -51,7 +51,8 @@ class Challenge(Strict):
         fingerprints: of the runs of the network and of its opponent that it was compared with.
         outcome: the answer's word.
         challenged: the word that it would have with this opponent.
-        network, opponent: each of the two against the search's best, in words.
+        amount: how much more error the network has than the search's best, in words.
+        network, opponent: the comparison of each of the two with the search's best, in words.
         overturned: whether the search's best would have been chosen on validation, and says less for recurrence.
     """
 
@@ -59,6 +60,7 @@ class Challenge(Strict):
     fingerprints: dict[str, str]
     outcome: str
     challenged: str
+    amount: str
     network: str
     opponent: str
     overturned: bool
@@ -75,16 +77,16 @@ class Sceptic(Strict):
 
         Such as "not overturned in 1,800 CPU s: against the best found -5.6 % error (-11 to -0.1 %)".
         """
-        known = next((challenge for challenge in self.challenges if challenge.networks == answer.networks), None)
-        if known is None or answer.comparison is None:
+        challenges = [challenge for challenge in self.challenges if challenge.networks == answer.networks]
+        if not challenges or answer.comparison is None:
             return ""
-        if known.fingerprints != fingerprints(answer, evaluation):
+        challenge = challenges[0]
+        if challenge.fingerprints != fingerprints(answer, evaluation):
             return "a sceptic searched against an earlier build"
         effort, model = f"overturned in {self.search.cpu_seconds:,} CPU s", self.search.best.partition(",")[0]
-        if known.overturned:
-            return f"{effort} by a {model}: {known.challenged}"
-        against = known.network.partition(": ")[2].partition(";")[0]
-        return f"not {effort}{f': against the best found {against}' if against else ''}"
+        if challenge.overturned:
+            return f"{effort} by a {model}: {challenge.challenged}"
+        return f"not {effort}: against the best found {challenge.amount}"
 
 
 def fingerprints(answer: Answer, evaluation: Evaluation) -> dict[str, str]:

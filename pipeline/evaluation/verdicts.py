@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Literal, NamedTuple
 
 from pipeline.evaluation.intervals import Difference, Interval, Part
 from pipeline.evaluation.outcome import Outcome
@@ -61,8 +62,10 @@ def _times(change: float) -> str:
 
 
 def _percent(fraction: float) -> str:
-    """Whole from 10 on."""
-    return f"{100 * fraction:+.{1 if abs(fraction) < 0.0995 else 0}f}"
+    """Whole from 10 on; below -99 with the first digit of what is left, for no error but 0 is 100 % less."""
+    left = 1 + fraction
+    digits = 1 if abs(fraction) < 0.0995 else -math.floor(math.log10(100 * left)) if 0 < left < 0.01 else 0
+    return f"{100 * fraction:+.{digits}f}"
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,23 @@ class Pair:
         return -width, width
 
 
+Unit = Literal["weeks", "examples", "seeds"]
+"""Of what a comparison lacks. Weeks are test rows of a series that has days, examples those of all else."""
+
+
+class Lack(NamedTuple):
+    """What there would have to be for a comparison to be decided, and what there is."""
+
+    unit: Unit
+    needed: float
+    now: float
+
+    def __str__(self) -> str:
+        """Such as "12 seeds (there are 3)"."""
+        unit = {"weeks": "weeks of test rows", "examples": "test examples"}.get(self.unit, self.unit)
+        return f"{self.needed:,.0f} {unit} (there are {self.now:,.0f})"
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What a table says of a pair.
@@ -118,9 +138,18 @@ class Comparison:
     of_same: float = ALPHA
 
     @cached_property
+    def lacks(self) -> list[Lack]:
+        """What would decide it; empty where something is decided, or nothing can be."""
+        unsure = self.outcome == Outcome.UNSURE and not self.why
+        return lacking(self.pair, 1 - self.level, self.of_same) if unsure else []
+
+    @property
     def reason(self) -> str:
         """Why nothing is decided, and what would decide it; empty where something is."""
-        return self.why or (lacking(self.pair, 1 - self.level, self.of_same) if self.outcome == Outcome.UNSURE else "")
+        if self.why or self.outcome != Outcome.UNSURE:
+            return self.why
+        lacks = " and ".join(map(str, self.lacks)) or "no number of rows and seeds that can be had"
+        return f"{'about ' * bool(self.lacks)}{lacks} would decide"
 
     @property
     def difference(self) -> Difference:
@@ -141,10 +170,14 @@ class Comparison:
         low, mean, high = (max(-1.0, end / error) for end in in_errors(self.difference, self.level, error))
         return Change(mean, (low, high))
 
+    @property
+    def amount(self) -> str:
+        """How much more error, and its interval: as a change, or where there is none as the difference itself."""
+        low, high = self.interval
+        return str(self.change or f"{self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})")
+
     def __str__(self) -> str:
-        (low, high), change = self.interval, self.change
-        words = str(change) if change else f"{self.difference.mean:+.3g} ({low:+.3g} to {high:+.3g})"
-        return f"{self.outcome}: {words}{f'; {self.reason}' if self.reason else ''}"
+        return f"{self.outcome}: {self.amount}{f'; {self.reason}' if self.reason else ''}"
 
 
 def in_errors(difference: Difference, level: float, error: float) -> tuple[float, float, float]:
@@ -184,8 +217,8 @@ def decide(pairs: Sequence[Pair]) -> list[Comparison]:
         for index, pair in enumerate(pairs)
         if (why := too_short(pair.days))
     }
-    asked = [index for index in range(len(pairs)) if index not in decided]
-    levels = dict(zip(asked, holm([pairs[index].difference.p_value for index in asked]), strict=True))
+    ranked = [index for index in range(len(pairs)) if index not in decided]
+    levels = dict(zip(ranked, holm([pairs[index].difference.p_value for index in ranked]), strict=True))
     left = [index for index, level in levels.items() if pairs[index].difference.p_value >= level]
     of_same = dict(zip(left, holm([pairs[index].equivalence for index in left]), strict=True))
     for index, level in levels.items():
@@ -204,13 +237,16 @@ def decide(pairs: Sequence[Pair]) -> list[Comparison]:
     return [decided[index] for index in range(len(pairs))]
 
 
-def lacking(pair: Pair, level: float, of_same: float) -> str:
+def lacking(pair: Pair, level: float, of_same: float) -> list[Lack]:
     """How many seeds, or else rows, or else both would decide, if the difference and its scatter stayed as they are.
 
     Args:
         pair: nothing of which is decided.
         level: at which a difference would be seen.
         of_same: at which it would be seen that there is none.
+
+    Returns:
+        Rows first; empty where no number of them would decide.
     """
     now, blocks = pair.difference, pair.difference.rows.draws
     seeds = min((part.draws for part in (now.seeds, now.other_seeds) if part.variance), default=0)
@@ -219,23 +255,21 @@ def lacking(pair: Pair, level: float, of_same: float) -> str:
         return then.p_value < level or replace(pair, difference=then).equivalence < of_same
 
     # In steps of a twentieth: more would be said than is known.
-    times = [1.05**step for step in range(1, math.ceil(math.log(MOST, 1.05)))]
+    factors = [1.05**step for step in range(1, math.ceil(math.log(MOST, 1.05)))]
     for more in (
-        [now.with_more(0, math.ceil(seeds * each)) for each in times if seeds * each <= SEEDS],
-        [now.with_more(math.ceil(blocks * each), 0) for each in times if each <= ROWS],
-        [now.with_more(math.ceil(blocks * each), math.ceil(seeds * each)) for each in times],
+        [now.with_more(0, math.ceil(seeds * factor)) for factor in factors if seeds * factor <= SEEDS],
+        [now.with_more(math.ceil(blocks * factor), 0) for factor in factors if factor <= ROWS],
+        [now.with_more(math.ceil(blocks * factor), math.ceil(seeds * factor)) for factor in factors],
     ):
         index = bisect.bisect_left(more, True, key=decides)
         if index < len(more):
-            then, unit = more[index], "weeks of test rows" if pair.days else "test examples"
-            lacks = [_lacks(now.rows, then.rows, unit, pair.days / 7 / blocks if pair.days else 1.0)]
-            lacks += [_lacks(now.seeds, then.seeds, "seeds"), _lacks(now.other_seeds, then.other_seeds, "seeds")]
-            return f"about {' and '.join(filter(None, lacks[: 2 + (not lacks[1])]))} would decide"
-    return "no number of rows and seeds that can be had would decide"
+            then, unit = more[index], "weeks" if pair.days else "examples"
+            rows = _lacks(now.rows, then.rows, unit, pair.days / 7 / blocks if pair.days else 1.0)
+            of_one, of_other = _lacks(now.seeds, then.seeds), _lacks(now.other_seeds, then.other_seeds)
+            return rows + (of_one or of_other)
+    return []
 
 
-def _lacks(now: Part, then: Part, unit: str, each: float = 1.0) -> str:
-    """Such as "12 seeds (there are 3)"; with two digits. Empty where there are enough."""
-    if then.draws <= now.draws:
-        return ""
-    return f"{float(f'{then.draws * each:.2g}'):,.0f} {unit} (there are {now.draws * each:,.0f})"
+def _lacks(now: Part, then: Part, unit: Unit = "seeds", each: float = 1.0) -> list[Lack]:
+    """With two digits; empty where there are enough. `each`: units in a draw."""
+    return [Lack(unit, float(f"{then.draws * each:.2g}"), now.draws * each)] if then.draws > now.draws else []

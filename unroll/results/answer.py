@@ -2,7 +2,6 @@
 
 import contextlib
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,7 +18,7 @@ from pipeline.evaluation import answers, schema
 from pipeline.evaluation.intervals import Interval
 from pipeline.evaluation.outcome import Outcome
 from pipeline.evaluation.schema import Entry, Evaluation
-from pipeline.evaluation.verdicts import SEASON, Change
+from pipeline.evaluation.verdicts import SEASON, Change, Lack
 from pipeline.forecast import leaderboard
 from pipeline.forecast.leaderboard import ENSEMBLE, Leaderboard
 from pipeline.provenance import record
@@ -111,7 +110,7 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
         if verdict.outcome == Outcome.UNSURE:
             sentence += f" {capital(verdict.reason)}."
         hints = [as_good_as(models, evaluation, {verdict.network, verdict.opponent})]
-        hints.append(settings(config, name, verdict.reason, board.origins / days, file_days))
+        hints.append(settings(config, name, verdict.comparison.lacks, board.origins / days, file_days))
         return known(sentence, verdict.outcome, " ".join(filter(None, hints)), compared=compared)
     errors = errors_by_block(workspace, name)
     network_leads = (errors[verdict.network] < errors[verdict.opponent]).tolist()
@@ -134,26 +133,26 @@ def so_far(network_leads: Sequence[bool], network: str, opponent: str, blocks: s
     return f"{grade}: {leader} was ahead of {other} {when}"
 
 
-def settings(config: Params, name: str, reason: str, origins_a_day: float, days: float) -> str:
-    """The hint beside "cannot tell": the settings that give the weeks and seeds of the reason, and the rows that takes.
+def settings(config: Params, name: str, lacks: Sequence[Lack], origins_a_day: float, days: float) -> str:
+    """The hint beside "cannot tell": the settings that give the weeks and seeds that it lacks, and the rows that takes.
 
     Args:
         config: params.yaml.
         name: of the data set.
-        reason: as `verdicts.lacking` gives it.
+        lacks: of the comparison.
         origins_a_day: of the backtest, for each day of its later half.
         days: that the rows span.
     """
-    weeks, seeds = (re.search(rf"([\d,]+) {unit}", reason) for unit in ("weeks", "seeds"))
-    needed = WEEK * float(weeks[1].replace(",", "")) if weeks else 0.0
-    origins, keys = math.ceil(origins_a_day * needed), []
+    needed = {lack.unit: lack.needed for lack in lacks}
+    days_needed, keys = WEEK * needed.get("weeks", 0.0), []
+    origins = math.ceil(origins_a_day * days_needed)
     if origins > config.forecast(name).origins:
         keys.append(f"forecasts.{name}.origins: {origins}")
-    if seeds:
-        keys.append(f"datasets.{name}.seeds: {seeds[1]}")
+    if "seeds" in needed:
+        keys.append(f"datasets.{name}.seeds: {needed['seeds']:.0f}")
     text = f"Set {' and '.join(keys)} in params.yaml, and ask again" if keys else ""
-    if needed:  # half of the windows are for the first fit, half of the origins to choose by
-        rows = f"about {4 * needed / YEAR:.1f} years of rows are needed, and this file has {days / YEAR:.1f}"
+    if days_needed:  # half of the windows are for the first fit, half of the origins to choose by
+        rows = f"about {4 * days_needed / YEAR:.1f} years of rows are needed, and this file has {days / YEAR:.1f}"
         text += f"; {rows}" if text else capital(rows)
     return f"{text}." if text else ""
 

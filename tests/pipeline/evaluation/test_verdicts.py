@@ -106,6 +106,7 @@ def test_cannot_tell_says_what_would_decide_and_little_less_would_not(known, wor
         (pair(8.0, 0.5), "worse: +700 % error (+193 % to 22 times)"),
         (pair(41.0, 0.1), "worse: 41 times the error (34 to 50 times)"),
         (pair(500.0, 0.5), "worse: 500 times the error (180 to over 1,000 times)"),
+        (pair(0.0002, 0.5), "worse: -99.98 % error (-99.993 to -99.95 %)"),
         (pair(1e26, 0.5, error=1e-30), "worse: over 1,000 times the error"),
         (pair(3e-5, 1e-5, log=False, error=0.0), "worse: +3e-05 (+9.9e-06 to +5.01e-05)"),
         (pair(-0.9, 0.1, log=False, error=1.0), "worse: -90 % error (-100 to -70 %)"),
