@@ -263,7 +263,8 @@ def lacking(pair: Pair, level: float, of_same: float) -> list[Lack]:
     ):
         index = bisect.bisect_left(more, True, key=decides)
         if index < len(more):
-            then, unit = more[index], "weeks" if pair.days else "examples"
+            then = more[index]
+            unit: Unit = "weeks" if pair.days else "examples"
             rows = _lacks(now.rows, then.rows, unit, pair.days / 7 / blocks if pair.days else 1.0)
             of_one, of_other = _lacks(now.seeds, then.seeds), _lacks(now.other_seeds, then.other_seeds)
             return rows + (of_one or of_other)
