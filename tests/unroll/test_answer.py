@@ -13,6 +13,7 @@ import unroll
 from pipeline.config import params
 from pipeline.errors import UsageError
 from pipeline.evaluation import schema
+from pipeline.evaluation.verdicts import Lack
 from pipeline.forecast import plot
 from unroll.commands.main import invoke
 from unroll.results import answer
@@ -108,19 +109,19 @@ def test_a_file_that_cannot_be_added_leaves_no_folder(tmp_path, monkeypatch, cap
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"),
+    ("lacks", "words"),
     [
         (
-            "about 51 weeks of test rows (there are 13) and 12 seeds (there are 3) would decide",
+            [Lack("weeks", 51, 13), Lack("seeds", 12, 3)],
             "Set forecasts.shop.origins: 714 and datasets.shop.seeds: 12 in params.yaml, and ask again; about 3.9",
         ),
-        ("about 6 seeds (there are 3) would decide", "Set datasets.shop.seeds: 6 in params.yaml, and ask again."),
-        ("no number of rows and seeds that can be had would decide", ""),
+        ([Lack("seeds", 6, 3)], "Set datasets.shop.seeds: 6 in params.yaml, and ask again."),
+        ([], ""),
     ],
 )
-def test_what_would_decide_is_told_as_settings(reason, words):
+def test_what_would_decide_is_told_as_settings(lacks, words):
     config = SimpleNamespace(forecast=lambda _: SimpleNamespace(origins=182))
-    hint = answer.settings(config, "shop", reason, 182 / 91, 365)
+    hint = answer.settings(config, "shop", lacks, 182 / 91, 365)
     assert hint.removesuffix(" years of rows are needed, and this file has 1.0.") == words
 
 
