@@ -109,9 +109,8 @@ def challenge(workspace: Workspace, every: Params, name: str, search: Search, of
                 fingerprints=fingerprints,
                 outcome=answer.outcome.value,
                 challenged=challenged.value,
-                amount=network.amount,
-                network=str(network),
-                opponent=str(opponent),
+                network=network.amount,
+                opponent=opponent.amount,
                 overturned=overturned,
             )
         )

@@ -51,8 +51,7 @@ class Challenge(Strict):
         fingerprints: of the runs of the network and of its opponent that it was compared with.
         outcome: the answer's word.
         challenged: the word that it would have with this opponent.
-        amount: how much more error the network has than the search's best, in words.
-        network, opponent: the comparison of each of the two with the search's best, in words.
+        network, opponent: how much more error each of the two has than the search's best, in words.
         overturned: whether the search's best would have been chosen on validation, and says less for recurrence.
     """
 
@@ -60,7 +59,6 @@ class Challenge(Strict):
     fingerprints: dict[str, str]
     outcome: str
     challenged: str
-    amount: str
     network: str
     opponent: str
     overturned: bool
@@ -77,16 +75,15 @@ class Sceptic(Strict):
 
         Such as "not overturned in 1,800 CPU s: against the best found -5.6 % error (-11 to -0.1 %)".
         """
-        challenges = [challenge for challenge in self.challenges if challenge.networks == answer.networks]
-        if not challenges or answer.comparison is None:
+        challenge = {challenge.networks: challenge for challenge in self.challenges}.get(answer.networks)
+        if challenge is None or answer.comparison is None:
             return ""
-        challenge = challenges[0]
         if challenge.fingerprints != fingerprints(answer, evaluation):
             return "a sceptic searched against an earlier build"
         effort, model = f"overturned in {self.search.cpu_seconds:,} CPU s", self.search.best.partition(",")[0]
         if challenge.overturned:
             return f"{effort} by a {model}: {challenge.challenged}"
-        return f"not {effort}: against the best found {challenge.amount}"
+        return f"not {effort}: against the best found {challenge.network}"
 
 
 def fingerprints(answer: Answer, evaluation: Evaluation) -> dict[str, str]:
