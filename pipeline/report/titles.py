@@ -16,7 +16,7 @@ FAMILIES = {
     "gru": ("gru", "segments"),
     "lstm": ("lstm",),
     "rnn": ("simple_rnn", "min_gru"),
-    "dense": ("mlp",),
+    "dense": ("mlp", "adaptive_filter"),
     "convolution": ("tcn", "convolutions"),
     "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
     "trees": ("lags",),
@@ -131,7 +131,8 @@ def _recurrent(model: Mapping[str, Any]) -> str:
         return " and ".join(f"{CELLS[model['name']]}({width})" for width in widths)
     cell = f"{f'{layers} stacked ' if layers > 1 else ''}{CELLS[model['name']]}({model.get('units', '')})"
     activation = f", {activation}" if (activation := model.get("activation", "tanh")) != "tanh" else ""
-    return (f"Dense({model['before']}) and {cell}" if model.get("before") else cell) + activation
+    read = f" and Dense({model['hidden']})" if model.get("hidden") else ""
+    return (f"Dense({model['before']}) and {cell}" if model.get("before") else cell) + activation + read
 
 
 def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
@@ -151,6 +152,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             words = f"dense network {hidden}" if hidden else "perceptron"
             words += " of sines" * (model.get("activation") == "sine")
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
+        case "adaptive_filter":
+            return f"adaptive filter {model['powers']}-{model['hidden']}"
         case "constant":
             return f"always {model.get('value', 0):g}"
         case "linear" | "lags" if method != "gradient_descent":

@@ -119,7 +119,8 @@ def answer(workspace: Workspace, name: str) -> SeriesAnswer:
     if days < SEASON:
         rows = _in_words(file_days, months)
         sentence += " Other seasons were not seen."
-        hint = f"A verdict takes {SEASON // WEEK} weeks to compare on, so about a year of rows; this file has {rows}."
+        hint = f"A verdict takes {SEASON // WEEK} weeks to compare on, so about a year of rows without gaps; "
+        hint += f"this file has {rows}, and {_in_words(days, months)} to compare on."
     return known(sentence, verdict.outcome, hint, compared=compared)
 
 

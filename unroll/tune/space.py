@@ -30,13 +30,14 @@ NETWORKS = (
 )
 """What is tried of every network, recurrent or not, so that no side is treated better."""
 
-CELL = (*NETWORKS, "units=8:64", "layers=1:2")
+CELL = (*NETWORKS, "units=8:64", "layers=1:2", "hidden=16:128")
 
 RANGES: dict[str, tuple[str, ...]] = {
     "linear": ("last=1:120", "ridge=1:100000"),
     "lags": ("last=1:72", "others=1:12", "trees=50:400", "leaves=4:32", "learning_rate=0.02:0.2", "examples=20:200"),
     "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10", "scales=0,300"),
     "mlp": (*NETWORKS, "hidden.1=16:256", "hidden.2=8:128", "activation=relu,tanh,sine", "last=4:72"),
+    "adaptive_filter": (*NETWORKS, "powers=8:64", "hidden=16:128", "activation=gelu,relu,tanh,sine"),
     "tcn": (*NETWORKS, "filters=8:48", "kernel=2:5", "layers=2:5", "last=12:72"),
     "tfidf": ("c=1:100", "reviews=3:10"),
     **dict.fromkeys(("simple_rnn", "lstm", "gru", "min_gru"), CELL),

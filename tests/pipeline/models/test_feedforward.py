@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.problem import Problem
-from pipeline.models import dense, feedforward, seasonal
+from pipeline.models import dense, feedforward, filters, seasonal
 
 SERIES = Problem((12, 3), target=1, outputs=2)
 EACH_STEP = Problem((6, 1), outputs=6, each_step=True)
@@ -103,6 +103,34 @@ def test_what_lies_before_the_last_timesteps_is_not_seen(build, options):
     if build is not seasonal.gru:  # which reads as many as there are
         with pytest.raises(ValueError, match="`last` must be at most 12 timesteps. Received: 13"):
             build(SERIES, last=13, **options)
+
+
+@pytest.mark.parametrize("problem", [SERIES, EACH_STEP])
+def test_a_filter_is_a_weighted_sum_of_what_it_sees_by_weights_from_squares(problem):
+    model, x = seeded(filters.adaptive_filter, problem, powers=3, hidden=5, activation="relu", last=4), inputs(problem)
+    random = np.random.default_rng(1)
+    model.set_weights([random.normal(size=weights.shape) for weights in model.get_weights()])
+    maps, first, bias, second, second_bias, third, third_bias = model.get_weights()
+    steps, columns = problem.input_shape
+    for step in range(steps) if problem.each_step else [steps - 1]:
+        seen, filled = np.zeros((4, 4, columns)), np.zeros((4, 4))
+        count = min(4, step + 1)
+        seen[:, 4 - count :], filled[:, 4 - count :] = x[:, step + 1 - count : step + 1], 1
+        values = seen.reshape(4, -1)
+        squares = (values @ maps) ** 2
+        if problem.each_step:
+            squares = np.concatenate([squares, filled], axis=1)
+        hidden = np.maximum(squares @ first + bias, 0)
+        weights = (hidden @ second + second_bias).reshape(4, -1, values.shape[1])
+        expected = (weights * values[:, None]).sum(axis=2) + hidden @ third + third_bias
+        answer = np.asarray(model(x))
+        np.testing.assert_allclose(answer[:, step] if problem.each_step else answer, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_filter_needs_timesteps_of_values():
+    for problem in (WORDS, Problem((3,))):
+        with pytest.raises(ValueError, match="needs timesteps of values"):
+            filters.adaptive_filter(problem)
 
 
 def test_words_have_a_probability():

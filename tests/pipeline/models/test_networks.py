@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from pipeline.config import params
 from pipeline.data.problem import Problem
-from pipeline.models import recurrent
+from pipeline.models import readout, recurrent
 from pipeline.training import keras_models
 from pipeline.training.recipe import recipe
 from tests.support import REPOSITORY
@@ -86,6 +86,19 @@ def test_stacked_cells_are_stacked_layers_which_may_differ():
     for mine, other in zip(ours.trainable_variables, theirs.trainable_variables, strict=True):
         gradients = tape.gradient(outputs[0], mine.value), tape.gradient(outputs[1], other.value)
         np.testing.assert_allclose(*gradients, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("problem", [EACH_STEP, NEXT_TEN])
+def test_a_readout_is_two_dense_layers_behind_the_states(problem):
+    model = readout.build("GRU", problem, units=4, layers=2, hidden=3, activation="relu")
+    states = recurrent.build("GRU", problem, units=4, layers=2, head=False)
+    *of_states, first, bias, second, constant = model.get_weights()
+    states.set_weights(of_states)
+    x = np.random.default_rng(0).normal(size=(2, *problem.input_shape)).astype(np.float32)
+    expected = np.maximum(np.asarray(states(x)) @ first + bias, 0) @ second + constant
+    np.testing.assert_allclose(model(x), expected, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="inputs and targets that are values"):
+        readout.build("GRU", Problem((9,), classify=True, vocabulary=20))
 
 
 def test_keras_2_gates_are_a_straight_line_and_its_gru_resets_before_the_product():

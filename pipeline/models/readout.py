@@ -1,0 +1,49 @@
+"""Recurrent networks whose states a perceptron reads, where `recurrent` has a linear map."""
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from pipeline.data.problem import Problem
+from pipeline.models import Rate, Size, recurrent
+
+if TYPE_CHECKING:
+    import keras
+
+
+def build(
+    cell: Literal["LSTM", "GRU"],
+    problem: Problem,
+    *,
+    units: Size = 32,
+    layers: Annotated[int, Field(ge=1, le=16)] = 1,
+    hidden: Size = 64,
+    activation: Literal["gelu", "relu", "tanh"] = "gelu",
+    dropout: Rate = 0.0,
+) -> "keras.Model":
+    """As `recurrent.build`, with a hidden layer between the state and the outputs.
+
+    Args:
+        cell: the Keras layer.
+        problem: of values, not words.
+        units: width of each recurrent layer.
+        layers: how many of them.
+        hidden: width of the layer that reads the state.
+        activation: of that layer.
+        dropout: fraction of each recurrent layer's inputs that is dropped.
+
+    Raises:
+        ValueError: inputs are words, or targets classes.
+    """
+    import keras
+
+    if problem.vocabulary or problem.classify:
+        raise ValueError("readout needs inputs and targets that are values")
+    model = recurrent.build(cell, problem, units=units, layers=layers, dropout=dropout, head=False)
+    model.add(keras.layers.Dense(hidden, activation=activation))
+    model.add(keras.layers.Dense(1 if len(model.output_shape) == 3 else problem.outputs))
+    return model
+
+
+MODELS = {"lstm": partial(build, "LSTM"), "gru": partial(build, "GRU")}
