@@ -105,9 +105,9 @@ class Project:
 
         >>> answer = project.answer("waves")[0]
         >>> answer.outcome, answer.network, answer.opponent
-        (<Outcome.UNSURE: 'cannot tell'>, 'waves_gru', 'waves_tuned_mlp')
+        (<Outcome.NO: 'no'>, 'waves_gru', 'waves_tuned_filter')
         >>> round(answer.comparison.change.mean, 2)
-        0.0
+        0.06
         """
         self.params.dataset(dataset)
         if dataset in self.params.forecasts:
