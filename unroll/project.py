@@ -107,7 +107,7 @@ class Project:
         >>> answer.outcome, answer.network, answer.opponent
         (<Outcome.NO: 'no'>, 'waves_gru', 'waves_tuned_filter')
         >>> round(answer.comparison.change.mean, 2)
-        0.06
+        0.07
         """
         self.params.dataset(dataset)
         if dataset in self.params.forecasts:
@@ -125,9 +125,9 @@ class Project:
 
         >>> comparison = project.compare("waves_gru", "waves_tuned_kernel_ridge")
         >>> print(comparison)
-        better: -24 % error (-29 to -19 %)
+        better: -22 % error (-25 to -19 %)
         >>> comparison.outcome, round(comparison.change.mean, 2)
-        (<Outcome.BETTER: 'better'>, -0.24)
+        (<Outcome.BETTER: 'better'>, -0.22)
         """
         from unroll.results.compare import between
 
@@ -162,7 +162,7 @@ class Project:
         """A data set's examples: as it was prepared, else made now, in memory, from UNROLL_MIRROR or the web.
 
         >>> project.data("waves").splits["test"].inputs.shape
-        (2000, 50, 1)
+        (6000, 50, 1)
         """
         every = self.params
         section = every.dataset(dataset)
@@ -226,7 +226,7 @@ class Project:
         >>> inputs = project.data("waves").splits["test"].inputs[..., 0]
         >>> on_a_line = 2 * inputs[:, -1] - inputs[:, -2]
         >>> print(project.judge("waves", on_a_line, against=project.train("waves_last_value")))
-        better: -59 % error (-62 to -56 %)
+        better: -56 % error (-57 to -54 %)
         """
         data = self.data(dataset)
         if against is None:
