@@ -23,9 +23,9 @@ STEADY = 5.0
 """Seconds of ended stages before which nothing is said of the pace."""
 
 
-MINUTES = {"imdb": 70, "jena_hourly": 55, "waves": 52, "jena_hourly_exact": 40, "jena_hourly_chapter": 40}
-MINUTES |= {"jena_2009_2010_exact": 15, "weather": 7, **dict.fromkeys(("shapes_seq2seq", "shapes_seq2vec"), 5)}
-MINUTES |= dict.fromkeys(("weather_96", "weather_192", "weather_336", "weather_720"), 14)
+MINUTES = {"imdb": 70, "jena_hourly": 25, "waves": 20, "jena_hourly_exact": 40, "jena_hourly_chapter": 40}
+MINUTES |= {"jena_2009_2010_exact": 15, "weather": 7, **dict.fromkeys(("shapes_seq2seq", "shapes_seq2vec"), 7)}
+MINUTES |= {"weather_96": 7, "weather_192": 7, "weather_336": 7, "weather_720": 15}
 MINUTES |= dict.fromkeys(("shapes_vec2seq", "shapes_delayed", "sine_windows"), 5)
 MINUTES |= dict.fromkeys(("sine_interpolation", "sine_extrapolation"), 5)
 """Data set of the documents -> about how long its part of a build takes on two cores."""
