@@ -125,7 +125,7 @@ WAVES = {
         (["meter", "--level", "2"], "the level must be 0.5 to 0.99"),
         (["meter", "--csv", "--json"], "pass --csv or --json, not both"),
         (["meter", "--plot", "next.docx"], "--plot must name a .png, .svg or .pdf file"),
-        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it, in about 5"),
+        (["waves"], "waves is not built; `unroll repro evaluate@waves` builds it, in about 20"),
         (["waves_linear"], "waves is no series with a time in each row"),
     ],
 )
