@@ -4,6 +4,7 @@
 """
 
 import json
+import re
 import runpy
 import tomllib
 from collections import Counter
@@ -14,10 +15,12 @@ from xml.etree import ElementTree as ET
 
 from pipeline.config import params
 from pipeline.evaluation.outcome import Outcome
+from pipeline.report import paragraphs
 from pipeline.report.results import load
 from pipeline.report.sentences import answer_text, sentence
 from pipeline.workspace import Workspace
 from unroll.results.show import sections
+from unroll.workspaces.make import CHOSEN
 
 ROOT = Path(__file__).resolve().parents[1]
 SVG = "{http://www.w3.org/2000/svg}"
@@ -164,6 +167,22 @@ def test_a_film_shows_each_line_when_it_was_printed_and_a_count_until_the_next()
 def test_the_picture_shows_the_answers_that_are_committed():
     page = runpy.run_path(str(ROOT / ".ci/picture.py"))
     assert page["shown"]() in page["PICTURE"].read_bytes(), "run `make picture`"
+
+
+def test_the_page_has_the_paragraphs_that_are_committed():
+    page = (ROOT / "results" / "index.html").read_text(encoding="utf-8")
+    for name, text in paragraphs.read(Workspace(ROOT)).items():
+        assert paragraphs.as_html(text) in page, f"{name}: run `unroll repro`"
+
+
+def test_the_film_shows_the_answers_that_are_committed():
+    shown = "\n".join(ET.parse(ROOT / "docs" / "demo.svg").getroot().itertext())
+    for name in CHOSEN:
+        for answer in texts()[name]:
+            # A cell of the table may break the line behind "to".
+            low = f" ({answer.interval.partition(' to ')[0]} to" if answer.interval else ""
+            row = rf"\n{name}( \(tuned\))? +{answer.outcome} +{re.escape(answer.change + low)}"
+            assert re.search(row, shown), f"{name}: run `make recording`"
 
 
 if __name__ == "__main__":
