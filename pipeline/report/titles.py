@@ -16,7 +16,7 @@ FAMILIES = {
     "gru": ("gru", "segments"),
     "lstm": ("lstm",),
     "rnn": ("simple_rnn", "min_gru"),
-    "dense": ("mlp", "adaptive_filter"),
+    "dense": ("mlp", "adaptive_filter", "transformer"),
     "convolution": ("tcn", "convolutions"),
     "linear": ("linear", "nlinear", "dlinear", "shared", "bag_of_words", "tfidf"),
     "trees": ("lags",),
@@ -154,6 +154,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "adaptive_filter":
             return f"adaptive filter {model['powers']}-{model['hidden']}"
+        case "transformer":
+            return f"transformer of {model['layers']} layers, {model['heads'] * model['size']} wide"
         case "constant":
             return f"always {model.get('value', 0):g}"
         case "linear" | "lags" if method != "gradient_descent":

@@ -38,6 +38,7 @@ RANGES: dict[str, tuple[str, ...]] = {
     "kernel_ridge": ("last=1:72", "others=1:12", "gamma=0.01:4", "alpha=0.001:10", "scales=0,300"),
     "mlp": (*NETWORKS, "hidden.1=16:256", "hidden.2=8:128", "activation=relu,tanh,sine", "last=4:72"),
     "adaptive_filter": (*NETWORKS, "powers=8:64", "hidden=16:128", "activation=gelu,relu,tanh,sine"),
+    "transformer": (*NETWORKS, "heads=3:5", "size=6:12", "layers=2:4", "taps=1:12"),
     "tcn": (*NETWORKS, "filters=8:48", "kernel=2:5", "layers=2:5", "last=12:72"),
     "tfidf": ("c=1:100", "reviews=3:10"),
     **dict.fromkeys(("simple_rnn", "lstm", "gru", "min_gru"), CELL),

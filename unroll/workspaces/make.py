@@ -47,7 +47,7 @@ MINIATURE_CLAIMS = """
 OWN = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore")
 """Files of a workspace for own series, whose templates lie in project/."""
 
-WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages]"
+WITH_CODE = "deps: [.ci/locks/numerics.lock, params.yaml, pipeline, stages, docs/results.md]"
 """Of the stage `resolve` in the documents' dvc.yaml, whose repository holds the code that builds it."""
 
 
@@ -135,6 +135,8 @@ def _copy_graph(root: Path, folder: Path) -> None:
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)
+    graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
+    write_text(folder / "dvc.yaml", graph.replace(", docs/results.md]", "]"))  # those paragraphs are of other runs
     write_text(folder / ".dvc" / "config", CONFIG)
     (folder / "results" / "sceptic").mkdir(parents=True, exist_ok=True)  # what was searched there is of other runs
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pipeline.data.problem import Problem
-from pipeline.models import dense, feedforward, filters, seasonal
+from pipeline.models import attention, dense, feedforward, filters, seasonal
 
 SERIES = Problem((12, 3), target=1, outputs=2)
 EACH_STEP = Problem((6, 1), outputs=6, each_step=True)
@@ -69,7 +69,7 @@ def test_convolutions_are_keras_own():
 
 @pytest.mark.parametrize(
     ("build", "options"),
-    [(feedforward.tcn, {}), (dense.build, {"hidden": [5, 4], "dropout": 0.1})],
+    [(feedforward.tcn, {}), (dense.build, {"hidden": [5, 4], "dropout": 0.1}), (attention.transformer, {})],
 )
 def test_an_answer_at_a_timestep_knows_nothing_of_what_comes_after(build, options):
     model, x = seeded(build, EACH_STEP, **options), inputs(EACH_STEP)
@@ -127,10 +127,43 @@ def test_a_filter_is_a_weighted_sum_of_what_it_sees_by_weights_from_squares(prob
         np.testing.assert_allclose(answer[:, step] if problem.each_step else answer, expected, rtol=1e-4, atol=1e-4)
 
 
-def test_a_filter_needs_timesteps_of_values():
+@pytest.mark.parametrize("build", [filters.adaptive_filter, attention.transformer])
+def test_filters_and_attention_need_timesteps_of_values(build):
     for problem in (WORDS, Problem((3,))):
         with pytest.raises(ValueError, match="needs timesteps of values"):
-            filters.adaptive_filter(problem)
+            build(problem)
+
+
+@pytest.mark.parametrize("problem", [SERIES, EACH_STEP])
+def test_a_transformer_is_attention_to_what_came_before_and_a_perceptron(problem):
+    model, x = seeded(attention.transformer, problem, heads=2, size=3, layers=1, taps=2), inputs(problem)
+    random = np.random.default_rng(1)
+    model.set_weights([random.normal(size=weights.shape) for weights in model.get_weights()])
+    first, start, places, *layer, last_scale, last_shift, kernel, bias = model.get_weights()
+    scale, shift, query, query_bias, key, key_bias, value, value_bias, back, back_bias, *perceptron = layer
+    scale_2, shift_2, up, up_bias, down, down_bias = perceptron
+
+    def normed(values, scale, shift):
+        moved = values - values.mean(axis=-1, keepdims=True)
+        return moved / np.sqrt(values.var(axis=-1, keepdims=True) + 1e-3) * scale + shift
+
+    before = np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], axis=1)
+    values = np.concatenate([before, x], axis=2) @ first + start + places
+    rows = normed(values, scale, shift)
+    for example, step in np.ndindex(*x.shape[:2]):
+        for head in range(2):
+            part = slice(3 * head, 3 * head + 3)
+            asked = (rows[example, step] @ query + query_bias)[part]
+            keys = (rows[example, : step + 1] @ key + key_bias)[:, part]
+            held = (rows[example, : step + 1] @ value + value_bias)[:, part]
+            weights = np.exp(keys @ asked / np.sqrt(3))
+            values[example, step] += weights / weights.sum() @ held @ back[part]
+    values += back_bias
+    hidden = np.asarray(keras.activations.gelu(normed(values, scale_2, shift_2) @ up + up_bias))
+    values += hidden @ down + down_bias
+    answers = normed(values, last_scale, last_shift) @ kernel + bias
+    expected = answers if problem.each_step else answers[:, -1]
+    np.testing.assert_allclose(model(x), expected, rtol=1e-3, atol=1e-3)
 
 
 def test_words_have_a_probability():
