@@ -152,10 +152,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             words = f"dense network {hidden}" if hidden else "perceptron"
             words += " of sines" * (model.get("activation") == "sine")
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
-        case "adaptive_filter":
-            return f"adaptive filter {model['powers']}-{model['hidden']}"
-        case "transformer":
-            return f"transformer of {model['layers']} layers, {model['heads'] * model['size']} wide"
+        case "adaptive_filter" | "transformer" as name:
+            return SHAPES[name].format_map(model)
         case "constant":
             return f"always {model.get('value', 0):g}"
         case "linear" | "lags" if method != "gradient_descent":
@@ -172,6 +170,11 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             cycle = f" by {model['cycle']}" if name == "ets" and model.get("cycle") else ""
             return words + cycle + "".join(suffix for suffix, present in suffixes.items() if present)
 
+
+SHAPES = {
+    "adaptive_filter": "adaptive filter {powers}-{hidden}",
+    "transformer": "transformer of {layers} layers, {heads} heads of {size}",
+}
 
 NAMES = {
     "last_value": "the last value",
