@@ -153,7 +153,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             words += " of sines" * (model.get("activation") == "sine")
             return f"{words} on the mean of word vectors" if model.get("embedding") else words
         case "adaptive_filter" | "transformer" as name:
-            return SHAPES[name].format_map(model)
+            sizes = "-".join(str(model[option]) for option in SIZES[name] if option in model)
+            return f"{name.replace('_', ' ')} {sizes}".rstrip()
         case "constant":
             return f"always {model.get('value', 0):g}"
         case "linear" | "lags" if method != "gradient_descent":
@@ -171,10 +172,8 @@ def _other(model: Mapping[str, Any], training: Mapping[str, Any]) -> str:
             return words + cycle + "".join(suffix for suffix, present in suffixes.items() if present)
 
 
-SHAPES = {
-    "adaptive_filter": "adaptive filter {powers}-{hidden}",
-    "transformer": "transformer of {layers} layers, {heads} heads of {size}",
-}
+SIZES = {"adaptive_filter": ("powers", "hidden"), "transformer": ("layers", "heads", "size")}
+"""Model -> options that stand behind its name."""
 
 NAMES = {
     "last_value": "the last value",
