@@ -23,8 +23,8 @@ STEADY = 5.0
 """Seconds of ended stages before which nothing is said of the pace."""
 
 
-MINUTES = {"imdb": 70, "jena_hourly": 25, "waves": 20, "jena_hourly_exact": 40, "jena_hourly_chapter": 40}
-MINUTES |= {"jena_2009_2010_exact": 15, "weather": 2, "shapes_seq2seq": 25, "shapes_seq2vec": 7}
+MINUTES = {"imdb": 20, "jena_hourly": 25, "waves": 20, "jena_hourly_exact": 20, "jena_hourly_chapter": 40}
+MINUTES |= {"jena_2009_2010_exact": 20, "weather": 2, "shapes_seq2seq": 25, "shapes_seq2vec": 7}
 MINUTES |= {"weather_96": 5, "weather_192": 5, "weather_336": 7, "weather_720": 15}
 MINUTES |= dict.fromkeys(("shapes_vec2seq", "shapes_delayed", "sine_windows"), 5)
 MINUTES |= dict.fromkeys(("sine_interpolation", "sine_extrapolation"), 5)
