@@ -53,7 +53,7 @@ def test_another_project_does_not_find_it(load, tmp_path_factory):
     load()
     assert registry.module(MODELS, "mine", "x").MODELS.keys() == {"first"}
     extensions.use(tmp_path_factory.mktemp("other"))
-    with pytest.raises(UsageError, match=r"^params\.yaml: x must be one of: baselines"):
+    with pytest.raises(UsageError, match=r"^params\.yaml: x must be one of: attention, baselines"):
         registry.module(MODELS, "mine", "x")
 
 

@@ -34,7 +34,7 @@ def test_names_become_functions_and_options_are_filled_in(sine_windows):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"model": LINEAR | {"family": "baseline"}}, "model.family must be one of: baselines, dense"),
+        ({"model": LINEAR | {"family": "baseline"}}, "model.family must be one of: attention, baselines, dense"),
         ({"model": LINEAR | {"name": "liner"}}, "model.name must be one of: bag_of_words, constant"),
         ({"training": {"method": "least_squares", "epochs": 1}}, "training.epochs is not known here. Valid: ridge"),
         ({"model": {"family": "dense", "name": "mlp"}}, "training.method: least_squares is for .* the kind features"),
