@@ -135,10 +135,10 @@ def _copy_graph(root: Path, folder: Path) -> None:
     for name in COPIED:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(root / name, folder / name)
-    graph = (folder / "dvc.yaml").read_text(encoding="utf-8")
-    write_text(folder / "dvc.yaml", graph.replace(", docs/results.md]", "]"))  # those paragraphs are of other runs
     write_text(folder / ".dvc" / "config", CONFIG)
-    (folder / "results" / "sceptic").mkdir(parents=True, exist_ok=True)  # what was searched there is of other runs
+    # What was searched and written there is of other runs.
+    (folder / "results" / "sceptic").mkdir(parents=True, exist_ok=True)
+    write_text(Workspace(folder).paragraphs, "")
 
 
 def _first_seeds(section: Mapping[str, Any], count: int) -> dict[str, Any]:
