@@ -1,17 +1,15 @@
 """Attention: each timestep weighs those before it by what they hold."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
-from pydantic import Field
 
 from pipeline.data.problem import Problem
 from pipeline.models import Rate, Size
+from pipeline.models.feedforward import Few
 
 if TYPE_CHECKING:
     import keras
-
-Few = Annotated[int, Field(ge=1, le=12)]
 
 
 def transformer(
@@ -43,29 +41,29 @@ def transformer(
     padded = keras.layers.ZeroPadding1D((taps - 1, 0))(inputs)
     tapped = [padded[:, tap : tap + steps] for tap in range(taps)]
     # Of a timestep's number as ones and zeros a layer makes a vector, which begins as 0.
-    places = keras.ops.zeros_like(inputs[:, :, :1]) + np.eye(steps, dtype=np.float32)
-    values = keras.layers.Dense(width)(keras.ops.concatenate(tapped, axis=2))
-    values = values + keras.layers.Dense(width, use_bias=False, kernel_initializer="zeros")(places)
-    later = np.triu(np.full((steps, steps), -1e9, dtype=np.float32), 1)
+    positions = keras.ops.zeros_like(inputs[:, :, :1]) + np.eye(steps, dtype=np.float32)
+    hidden = keras.layers.Dense(width)(keras.ops.concatenate(tapped, axis=2))
+    hidden = hidden + keras.layers.Dense(width, use_bias=False, kernel_initializer="zeros")(positions)
+    causal_mask = np.triu(np.full((steps, steps), -1e9, dtype=np.float32), 1)
     for _ in range(layers):
-        normed = keras.layers.LayerNormalization()(values)
-        asked, keys, held = (
+        normed = keras.layers.LayerNormalization()(hidden)
+        queries, keys, values = (
             keras.ops.reshape(keras.layers.Dense(width)(normed), (-1, steps, heads, size)) for _ in range(3)
         )
-        scores = keras.ops.einsum("bihd,bjhd->bhij", asked, keys) / size**0.5 + later
-        attended = keras.ops.einsum("bhij,bjhd->bihd", keras.ops.softmax(scores), held)
+        scores = keras.ops.einsum("bihd,bjhd->bhij", queries, keys) / size**0.5 + causal_mask
+        attended = keras.ops.einsum("bhij,bjhd->bihd", keras.ops.softmax(scores), values)
         attended = keras.ops.reshape(attended, (-1, steps, width))
         # Weights of 0, so that each layer begins by passing on what came in: else the rate would have to rise slowly.
-        answer = keras.layers.Dense(width, kernel_initializer="zeros")(attended)
-        values = values + keras.layers.Dropout(dropout)(answer)
-        normed = keras.layers.LayerNormalization()(values)
-        hidden = keras.layers.Dense(2 * width, activation="gelu")(normed)
-        answer = keras.layers.Dense(width, kernel_initializer="zeros")(hidden)
-        values = values + keras.layers.Dropout(dropout)(answer)
-    values = keras.layers.LayerNormalization()(values)
+        change = keras.layers.Dense(width, kernel_initializer="zeros")(attended)
+        hidden = hidden + keras.layers.Dropout(dropout)(change)
+        normed = keras.layers.LayerNormalization()(hidden)
+        wide = keras.layers.Dense(2 * width, activation="gelu")(normed)
+        change = keras.layers.Dense(width, kernel_initializer="zeros")(wide)
+        hidden = hidden + keras.layers.Dropout(dropout)(change)
+    hidden = keras.layers.LayerNormalization()(hidden)
     if problem.each_step:
-        return keras.Model(inputs, keras.layers.Dense(1)(values))
-    return keras.Model(inputs, keras.layers.Dense(problem.outputs)(values[:, -1]))
+        return keras.Model(inputs, keras.layers.Dense(1)(hidden))
+    return keras.Model(inputs, keras.layers.Dense(problem.outputs)(hidden[:, -1]))
 
 
 MODELS = {"transformer": transformer}

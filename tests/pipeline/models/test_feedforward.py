@@ -139,7 +139,7 @@ def test_a_transformer_is_attention_to_what_came_before_and_a_perceptron(problem
     model, x = seeded(attention.transformer, problem, heads=2, size=3, layers=1, taps=2), inputs(problem)
     random = np.random.default_rng(1)
     model.set_weights([random.normal(size=weights.shape) for weights in model.get_weights()])
-    first, start, places, *layer, last_scale, last_shift, kernel, bias = model.get_weights()
+    taps, start, positions, *layer, last_scale, last_shift, kernel, bias = model.get_weights()
     scale, shift, query, query_bias, key, key_bias, value, value_bias, back, back_bias, *perceptron = layer
     scale_2, shift_2, up, up_bias, down, down_bias = perceptron
 
@@ -148,20 +148,20 @@ def test_a_transformer_is_attention_to_what_came_before_and_a_perceptron(problem
         return moved / np.sqrt(values.var(axis=-1, keepdims=True) + 1e-3) * scale + shift
 
     before = np.concatenate([np.zeros_like(x[:, :1]), x[:, :-1]], axis=1)
-    values = np.concatenate([before, x], axis=2) @ first + start + places
-    rows = normed(values, scale, shift)
+    hidden = np.concatenate([before, x], axis=2) @ taps + start + positions
+    rows = normed(hidden, scale, shift)
     for example, step in np.ndindex(*x.shape[:2]):
         for head in range(2):
             part = slice(3 * head, 3 * head + 3)
-            asked = (rows[example, step] @ query + query_bias)[part]
+            queried = (rows[example, step] @ query + query_bias)[part]
             keys = (rows[example, : step + 1] @ key + key_bias)[:, part]
-            held = (rows[example, : step + 1] @ value + value_bias)[:, part]
-            weights = np.exp(keys @ asked / np.sqrt(3))
-            values[example, step] += weights / weights.sum() @ held @ back[part]
-    values += back_bias
-    hidden = np.asarray(keras.activations.gelu(normed(values, scale_2, shift_2) @ up + up_bias))
-    values += hidden @ down + down_bias
-    answers = normed(values, last_scale, last_shift) @ kernel + bias
+            values = (rows[example, : step + 1] @ value + value_bias)[:, part]
+            weights = np.exp(keys @ queried / np.sqrt(3))
+            hidden[example, step] += weights / weights.sum() @ values @ back[part]
+    hidden += back_bias
+    wide = np.asarray(keras.activations.gelu(normed(hidden, scale_2, shift_2) @ up + up_bias))
+    hidden += wide @ down + down_bias
+    answers = normed(hidden, last_scale, last_shift) @ kernel + bias
     expected = answers if problem.each_step else answers[:, -1]
     np.testing.assert_allclose(model(x), expected, rtol=1e-3, atol=1e-3)
 
